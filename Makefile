@@ -1,0 +1,48 @@
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("make: Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; set PYTHON=") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.PHONY: demo
+demo: $(VENV)/.installed ## the whole story on embedded servers (ARGS="--json", "--keep", …)
+	@$(BIN)/artifacts demo $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.installed ## every test, on real servers, with coverage
+	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.installed ## lint, format, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(VENV)/.installed ## the counted costs and the peak memory
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: install
+install: $(VENV)/.installed ## only make .venv
+
+.PHONY: lock
+lock: $(VENV)/.installed ## resolve requirements.lock anew, with hashes and without index addresses
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --upgrade --output-file requirements.lock pyproject.toml
+
+.PHONY: clean
+clean: ## remove what make and the tests made
+	rm -rf $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

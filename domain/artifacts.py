@@ -1,0 +1,104 @@
+"""Artifacts: what they are, and what is known of one that is stored."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.errors import InvalidRequestError
+from domain.jobs import MAX_ID
+
+
+class ArtifactKind(StrEnum):
+    JOB_CONFIG = "job_config"
+    JOB_INPUT = "job_input"
+    RUN_CONFIG = "run_config"
+    RUN_RESULTS = "run_results"
+    RUN_LOGS = "run_logs"
+
+    @property
+    def belongs_to_run(self) -> bool:
+        return self.value.startswith("run_")
+
+    @property
+    def content_type(self) -> str:
+        return _CONTENT_TYPES[self]
+
+
+_CONTENT_TYPES = {
+    ArtifactKind.JOB_CONFIG: "application/json",
+    ArtifactKind.JOB_INPUT: "application/zip",
+    ArtifactKind.RUN_CONFIG: "application/json",
+    ArtifactKind.RUN_RESULTS: "application/zip",
+    ArtifactKind.RUN_LOGS: "text/plain; charset=utf-8",
+}
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """The identity of an artifact: one kind of one job, or of one of its runs.
+
+    Raises:
+        InvalidRequestError: an id is out of range, or a run id is missing or too many.
+    """
+
+    kind: ArtifactKind
+    job_id: int
+    run_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if not _is_id(self.job_id):
+            raise InvalidRequestError(f"job_id must be from 1 to {MAX_ID}, not {self.job_id!r}")
+        if self.kind.belongs_to_run and not _is_id(self.run_id):
+            raise InvalidRequestError(
+                f"{self.kind} needs a run_id from 1 to {MAX_ID}, not {self.run_id!r}"
+            )
+        if not self.kind.belongs_to_run and self.run_id is not None:
+            raise InvalidRequestError(f"{self.kind} belongs to the job and takes no run_id")
+
+    def __str__(self) -> str:
+        run = "" if self.run_id is None else f" run {self.run_id}"
+        return f"{self.kind} of job {self.job_id}{run}"
+
+
+class Scheme(StrEnum):
+    """Which rule an artifact's key was built by."""
+
+    PREFIX = "prefix"
+    LEGACY = "legacy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """What S3 acknowledged.
+
+    Attributes:
+        size: bytes.
+        sha256: of the whole object, hexadecimal.
+        s3_checksum: S3's own SHA-256 in base64; for a multipart object the checksum of its parts'
+            checksums, followed by `-` and their number.
+        bytes_sent: bytes that went over the wire for it; fewer than `size` after a resumption.
+    """
+
+    key: str
+    size: int
+    sha256: str
+    s3_checksum: str
+    etag: str
+    version_id: str | None = None
+    storage_class: str = "STANDARD"
+    bytes_sent: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredArtifact:
+    """A row of `artifacts`: this artifact is stored, and these are its bytes."""
+
+    artifact: Artifact
+    object: StoredObject
+    stored_at: datetime
+    scheme: Scheme = Scheme.PREFIX
+    links_left_out: int = 0

@@ -1,0 +1,33 @@
+"""The use case of the sweep: what waits for a message gets one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain.ports import ITransferRepository
+from domain.transfers import Transfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchDueTransfers:
+    """Publishes in pages, so that neither memory nor a transaction grows with the backlog."""
+
+    transfers: ITransferRepository
+    publish: Callable[[Sequence[Transfer]], None]
+    page_size: int
+    unclaimed_after: timedelta
+    republish_after: timedelta
+
+    def __call__(self) -> int:
+        """How many were published."""
+        total = 0
+        while True:
+            published = self.transfers.publish_due(
+                self.publish,
+                limit=self.page_size,
+                unclaimed_after=self.unclaimed_after,
+                republish_after=self.republish_after,
+            )
+            total += published
+            if published < self.page_size:
+                return total

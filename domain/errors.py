@@ -1,0 +1,165 @@
+"""Every error of the pipeline, in one tree.
+
+The class says what happens next: a `TransientError` is tried again later, a `PermanentError` is
+quarantined at once. An adapter translates what its library raises into one of these and lets
+through what it does not know. The docstring is the default message.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ReasonCode(StrEnum):
+    """Why a transfer waits or was given up; kept in SQL, shown in Flower and on the command line."""
+
+    UNKNOWN_JOB = "unknown_job"
+    UNKNOWN_RUN = "unknown_run"
+    RUN_OF_ANOTHER_JOB = "run_of_another_job"
+    SOURCE_MISSING = "source_missing"
+    SOURCE_EMPTY = "source_empty"
+    SOURCE_INVALID = "source_invalid"
+    SOURCE_CHANGED = "source_changed"
+    SOURCE_UNREADABLE = "source_unreadable"
+    ACCESS_DENIED = "access_denied"
+    BUCKET_MISSING = "bucket_missing"
+    REFUSED_BY_S3 = "refused_by_s3"
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+    S3_UNAVAILABLE = "s3_unavailable"
+    SQL_UNAVAILABLE = "sql_unavailable"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    UNEXPECTED = "unexpected"
+
+
+class PipelineError(Exception):
+    """The artifact pipeline could not do what it was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigurationError(PipelineError):
+    """A setting is missing or wrong."""
+
+
+class ProducerNotConfiguredError(ConfigurationError):
+    """No broker is configured, so nothing can be sent."""
+
+
+class InvalidRequestError(PipelineError):
+    """The arguments do not name an artifact."""
+
+
+class NotFoundError(PipelineError):
+    """There is no such thing."""
+
+
+class LeaseLostError(PipelineError):
+    """Another worker has taken this transfer over."""
+
+
+class TransferError(PipelineError):
+    """An attempt to move an artifact failed."""
+
+    reason: ClassVar[ReasonCode] = ReasonCode.UNEXPECTED
+
+
+class TransientError(TransferError):
+    """The attempt failed, and a later one may not."""
+
+
+class PermanentError(TransferError):
+    """No later attempt can succeed until somebody changes something."""
+
+
+class UnknownJobError(PermanentError, NotFoundError):
+    """There is no such job."""
+
+    reason = ReasonCode.UNKNOWN_JOB
+
+
+class UnknownRunError(PermanentError, NotFoundError):
+    """There is no such run."""
+
+    reason = ReasonCode.UNKNOWN_RUN
+
+
+class RunOfAnotherJobError(PermanentError):
+    """The run belongs to another job."""
+
+    reason = ReasonCode.RUN_OF_ANOTHER_JOB
+
+
+class SourceMissingError(PermanentError):
+    """The workspace has no such file or directory."""
+
+    reason = ReasonCode.SOURCE_MISSING
+
+
+class SourceEmptyError(PermanentError):
+    """The source has no bytes."""
+
+    reason = ReasonCode.SOURCE_EMPTY
+
+
+class SourceInvalidError(PermanentError):
+    """The source is not a regular file or directory inside its job's directory."""
+
+    reason = ReasonCode.SOURCE_INVALID
+
+
+class SourceUnreadableError(PermanentError):
+    """The worker may not read the source."""
+
+    reason = ReasonCode.SOURCE_UNREADABLE
+
+
+class SourceChangedError(TransientError):
+    """The source changed while it was sent."""
+
+    reason = ReasonCode.SOURCE_CHANGED
+
+
+class AccessDeniedError(PermanentError):
+    """S3 denies access."""
+
+    reason = ReasonCode.ACCESS_DENIED
+
+
+class BucketMissingError(PermanentError):
+    """The bucket does not exist."""
+
+    reason = ReasonCode.BUCKET_MISSING
+
+
+class RefusedByS3Error(PermanentError):
+    """S3 refuses the request."""
+
+    reason = ReasonCode.REFUSED_BY_S3
+
+
+class ChecksumMismatchError(TransientError):
+    """What S3 holds is not what was sent."""
+
+    reason = ReasonCode.CHECKSUM_MISMATCH
+
+
+class S3UnavailableError(TransientError):
+    """S3 does not answer, or asks to slow down."""
+
+    reason = ReasonCode.S3_UNAVAILABLE
+
+
+class SqlUnavailableError(TransientError):
+    """The database does not answer."""
+
+    reason = ReasonCode.SQL_UNAVAILABLE
+
+
+class UnexpectedError(TransientError):
+    """A failure that no adapter knows."""
+
+
+class AttemptsExhaustedError(PermanentError):
+    """Every attempt failed."""
+
+    reason = ReasonCode.ATTEMPTS_EXHAUSTED

@@ -1,0 +1,37 @@
+"""Jobs and runs, as far as the pipeline must know them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field
+
+MAX_ID = 2**31 - 1
+"""The platform's ids are 32-bit integers."""
+
+JobId = Annotated[int, Field(strict=True, gt=0, le=MAX_ID)]
+RunId = Annotated[int, Field(strict=True, gt=0, le=MAX_ID)]
+
+
+def as_utc_second(moment: datetime) -> datetime:
+    """The same moment in UTC with its sub-seconds dropped; a naive time is UTC already."""
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return aware.replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: int
+    created_at: datetime
+    user_id: int | None = None
+    status: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "created_at", as_utc_second(self.created_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    id: int
+    job_id: int
+    status: str | None = None

@@ -1,0 +1,71 @@
+"""Keeping a claim alive while its bytes move."""
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from domain.errors import LeaseLostError, PipelineError
+from domain.ports import ITransferRepository
+from domain.transfers import Claim
+
+logger = logging.getLogger(__name__)
+
+
+class LeaseKeeper:
+    """Renews the lease every third of its time, on a thread of its own.
+
+    A renewal that fails for another reason than a risen fence is tried again; when the lease has
+    run out by this worker's own clock, it counts as lost, because somebody else may have it.
+    """
+
+    def __init__(self, transfers: ITransferRepository, claim: Claim) -> None:
+        self._transfers = transfers
+        self._claim = claim
+        self._upload_id = claim.upload_id
+        self._ended = threading.Event()
+        self._lost = threading.Event()
+        self._thread = threading.Thread(target=self._renew_until_ended, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    @property
+    def upload_id(self) -> str | None:
+        return self._upload_id
+
+    def started(self, upload_id: str) -> None:
+        self._transfers.keep_upload_id(self._claim, upload_id)
+        self._upload_id = upload_id
+
+    def checkpoint(self) -> None:
+        if self._lost.is_set():
+            raise LeaseLostError
+
+    def _renew_until_ended(self) -> None:
+        lease = self._claim.lease.total_seconds()
+        expires = time.monotonic() + lease
+        while not self._ended.wait(lease / 3):
+            asked_at = time.monotonic()
+            try:
+                self._transfers.renew(self._claim)
+                expires = asked_at + lease
+            except LeaseLostError:
+                self._lost.set()
+                return
+            except PipelineError as error:
+                logger.warning("%s: lease not renewed: %s", self._claim.artifact, error)
+                if time.monotonic() > expires:
+                    self._lost.set()
+                    return

@@ -1,0 +1,150 @@
+"""What the use cases need from the outside. `domain.fakes` has each in memory."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from domain.artifacts import Artifact, StoredArtifact, StoredObject
+from domain.errors import TransferError
+from domain.jobs import Job, Run
+from domain.locations import UploadLocation
+from domain.transfers import Claim, Direction, Transfer
+
+
+class IJobRepository(Protocol):
+    def get(self, job_id: int) -> Job:
+        """The job, or UnknownJobError."""
+
+
+class IRunRepository(Protocol):
+    def get(self, run_id: int) -> Run:
+        """The run, or UnknownRunError."""
+
+
+class IArtifactRepository(Protocol):
+    def find(self, artifact: Artifact) -> StoredArtifact | None:
+        """What is recorded of the artifact, if it is stored."""
+
+
+class ITransferRepository(Protocol):
+    """The truth about transfers. Each call is a transaction of its own.
+
+    Every write that takes a claim raises LeaseLostError, and writes nothing, once the fence of
+    the transfer has risen above the claim's.
+    """
+
+    def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
+        """A new transfer, or the one that is active for this artifact and direction."""
+
+    def claim(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        *,
+        owner: str,
+        lease: timedelta,
+    ) -> Claim | None:
+        """The lease on the transfer of this request, recording the request if nobody has.
+
+        None where there is nothing to do: the transfer has ended, another worker holds it, or its
+        next attempt is not due. A lease that has run out is taken over.
+        """
+
+    def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
+        """The artifact's transfer that was requested last."""
+
+    def renew(self, claim: Claim) -> None:
+        """Lengthen the lease to its full time from now."""
+
+    def keep_upload_id(self, claim: Claim, upload_id: str) -> None:
+        """Remember the multipart upload, so that another worker can go on with it."""
+
+    def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
+        """Write artifact, platform row and the transfer's end in one transaction."""
+
+    def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        """Give the lease back; the next attempt is due after the delay."""
+
+    def quarantine(self, claim: Claim, error: TransferError) -> None:
+        """Give the transfer up, with the error's reason code."""
+
+    def publish_due(
+        self,
+        publish: Callable[[Sequence[Transfer]], None],
+        *,
+        limit: int,
+        unclaimed_after: timedelta,
+        republish_after: timedelta,
+    ) -> int:
+        """Publish at most `limit` transfers that wait for a message and mark them as enqueued.
+
+        Due are, once their `next_attempt_at` has come: those never published by this call and
+        requested `unclaimed_after` ago, and those published `republish_after` ago and still
+        unclaimed; and at once those whose lease has run out. Should `publish` raise, none is
+        marked.
+
+        Returns:
+            How many were published.
+        """
+
+
+class Source(Protocol):
+    """The bytes of an artifact in the workspace."""
+
+    @property
+    def exact_size(self) -> int | None:
+        """Bytes, where they are known without reading."""
+
+    @property
+    def largest_size(self) -> int:
+        """Bytes that there can be at the most."""
+
+    @property
+    def links_left_out(self) -> int:
+        """How many links led outside, or in a circle; known once all chunks were read."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, the same at each call.
+
+        Raises:
+            SourceChangedError: the source changed while it was read.
+        """
+
+
+class IWorkspace(Protocol):
+    def source(self, artifact: Artifact) -> Source:
+        """The artifact's source, or SourceMissingError, SourceEmptyError, SourceInvalidError."""
+
+
+class UploadProgress(Protocol):
+    """How an upload and the holder of its lease speak to each other."""
+
+    @property
+    def upload_id(self) -> str | None:
+        """The multipart upload to go on with."""
+
+    def started(self, upload_id: str) -> None:
+        """A multipart upload has begun."""
+
+    def checkpoint(self) -> None:
+        """Called between parts; LeaseLostError where the upload must stop."""
+
+
+class IObjectStore(Protocol):
+    def put(
+        self,
+        key: str,
+        source: Source,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        progress: UploadProgress,
+    ) -> StoredObject:
+        """Store the source under the key; returns once S3 acknowledged the checksum."""
+
+    def holds(self, stored: StoredObject) -> bool:
+        """Whether the bucket still has just this object."""
+
+    def location(self, key: str) -> UploadLocation:
+        """The object's permanent URL."""

@@ -1,0 +1,77 @@
+"""Where an artifact lies in the bucket. The only place that builds a key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import InvalidRequestError
+from domain.jobs import Job, as_utc_second
+
+_FILE_NAMES = {
+    ArtifactKind.JOB_CONFIG: "job_config.json",
+    ArtifactKind.JOB_INPUT: "job_input.zip",
+    ArtifactKind.RUN_CONFIG: "run_{run_id}_config.json",
+    ArtifactKind.RUN_RESULTS: "run_{run_id}_results.zip",
+    ArtifactKind.RUN_LOGS: "run_{run_id}_logs.log",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobS3Prefix:
+    """The one S3 directory of a job, named after the moment the job was created.
+
+    Example:
+        >>> JobS3Prefix(12, datetime(2025, 10, 23, 21, 15)).run_results_key(4)
+        'jobs/12/2025/10/23/211500/run_4_results.zip'
+    """
+
+    job_id: int
+    created_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "created_at", as_utc_second(self.created_at))
+
+    @classmethod
+    def from_job(cls, job: Job) -> Self:
+        return cls(job.id, job.created_at)
+
+    @property
+    def base_prefix(self) -> str:
+        """The directory, without a closing slash."""
+        moment = self.created_at
+        # Not strftime("%Y"): it does not pad a year below 1000 on Linux.
+        return f"jobs/{self.job_id}/{moment.year:04d}/{moment:%m/%d/%H%M%S}"
+
+    @property
+    def directory(self) -> str:
+        """`base_prefix` with its closing slash: what a LIST takes to find just this job."""
+        return f"{self.base_prefix}/"
+
+    def key(self, artifact: Artifact) -> str:
+        """The artifact's key, for writing and for reading.
+
+        Raises:
+            InvalidRequestError: the artifact is another job's.
+        """
+        if artifact.job_id != self.job_id:
+            raise InvalidRequestError(f"{artifact} has no place under the prefix of {self.job_id}")
+        return self.directory + _FILE_NAMES[artifact.kind].format(run_id=artifact.run_id)
+
+    def job_config_key(self) -> str:
+        return self._key(ArtifactKind.JOB_CONFIG)
+
+    def job_input_key(self) -> str:
+        return self._key(ArtifactKind.JOB_INPUT)
+
+    def run_config_key(self, run_id: int) -> str:
+        return self._key(ArtifactKind.RUN_CONFIG, run_id)
+
+    def run_results_key(self, run_id: int) -> str:
+        return self._key(ArtifactKind.RUN_RESULTS, run_id)
+
+    def run_logs_key(self, run_id: int) -> str:
+        return self._key(ArtifactKind.RUN_LOGS, run_id)
+
+    def _key(self, kind: ArtifactKind, run_id: int | None = None) -> str:
+        return self.key(Artifact(kind, self.job_id, run_id))

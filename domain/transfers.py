@@ -1,0 +1,84 @@
+"""Transfers: one requested upload or download, with its state, attempts and lease."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.artifacts import Artifact
+from domain.errors import ReasonCode
+
+
+class Direction(StrEnum):
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+
+
+class TransferState(StrEnum):
+    REQUESTED = "requested"
+    RUNNING = "running"
+    WAITING = "waiting"
+    """An attempt failed; the next one is due at `next_attempt_at`."""
+    DONE = "done"
+    CANCELLED = "cancelled"
+    QUARANTINED = "quarantined"
+
+    @property
+    def is_active(self) -> bool:
+        return self in ACTIVE_STATES
+
+
+ACTIVE_STATES = (TransferState.REQUESTED, TransferState.RUNNING, TransferState.WAITING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A row of `transfers`.
+
+    Attributes:
+        request_id: the id of its message, the same however often it is sent.
+        fence: rises with every claim; only the holder of the highest may write.
+        bytes_sent: bytes that the last attempt sent to S3; 0 where they were there already.
+        last_error: one line, redacted.
+    """
+
+    id: int
+    request_id: str
+    artifact: Artifact
+    direction: Direction
+    state: TransferState
+    attempts: int = 0
+    fence: int = 0
+    requested_at: datetime
+    next_attempt_at: datetime
+    enqueued_at: datetime | None = None
+    finished_at: datetime | None = None
+    lease_owner: str | None = None
+    lease_expires_at: datetime | None = None
+    reason_code: ReasonCode | None = None
+    last_error: str | None = None
+    bytes_sent: int | None = None
+    upload_id: str | None = None
+    batch_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to work on a transfer until the lease runs out; void once the fence has risen."""
+
+    transfer_id: int
+    artifact: Artifact
+    direction: Direction
+    owner: str
+    fence: int
+    attempt: int
+    lease: timedelta
+    upload_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferSummary:
+    """What a task answers. Ids, figures and states; never a path or a URL."""
+
+    state: TransferState
+    size: int | None = None
+    seconds: float | None = None

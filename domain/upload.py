@@ -1,0 +1,151 @@
+"""The use case of an upload: claim, move, record; or fail, and say why."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
+from domain.artifacts import Artifact, StoredArtifact
+from domain.errors import (
+    AttemptsExhaustedError,
+    LeaseLostError,
+    PermanentError,
+    RunOfAnotherJobError,
+    TransferError,
+    UnexpectedError,
+)
+from domain.lease import LeaseKeeper
+from domain.ports import (
+    IArtifactRepository,
+    IJobRepository,
+    IObjectStore,
+    IRunRepository,
+    ITransferRepository,
+    IWorkspace,
+    Source,
+)
+from domain.prefix import JobS3Prefix
+from domain.retry import Backoff
+from domain.transfers import Claim, Direction, TransferState, TransferSummary
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadArtifact:
+    """Brings one artifact from the workspace to its place under the job's prefix."""
+
+    jobs: IJobRepository
+    runs: IRunRepository
+    artifacts: IArtifactRepository
+    transfers: ITransferRepository
+    workspace: IWorkspace
+    store: IObjectStore
+    owner: str
+    lease: timedelta
+    max_attempts: int
+    backoff: Backoff = field(default_factory=Backoff)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
+        """Do the transfer of this request, if it is there to be done.
+
+        Raises:
+            TransientError: this attempt failed; the transfer waits for its next one.
+            PermanentError: the transfer is quarantined.
+        """
+        claim = self.transfers.claim(
+            artifact, Direction.UPLOAD, request_id, owner=self.owner, lease=self.lease
+        )
+        if claim is None:
+            return self._nothing_to_do(artifact)
+        started = time.monotonic()
+        try:
+            stored = self._attempt(claim)
+        except LeaseLostError:
+            logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
+            return self._nothing_to_do(artifact)
+        seconds = round(time.monotonic() - started, 3)
+        logger.info("%s: stored, %d bytes in %.3f s", artifact, stored.object.size, seconds)
+        return TransferSummary(state=TransferState.DONE, size=stored.object.size, seconds=seconds)
+
+    def _nothing_to_do(self, artifact: Artifact) -> TransferSummary:
+        latest = self.transfers.latest(artifact, Direction.UPLOAD)
+        return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
+
+    def _attempt(self, claim: Claim) -> StoredArtifact:
+        try:
+            # A takeover counts an attempt too, so a transfer that kills its worker ends here.
+            if claim.attempt > self.max_attempts:
+                raise AttemptsExhaustedError(f"{self.max_attempts} attempts lost their worker")
+            stored = self._move(claim)
+            self.transfers.record(claim, stored, self.store.location(stored.object.key))
+        except LeaseLostError:
+            raise
+        except TransferError as error:
+            self._fail(claim, error)
+        except Exception as error:  # noqa: BLE001 - nothing may fail without being recorded
+            logger.warning("%s: unexpected %s", claim.artifact, type(error).__name__)
+            self._fail(claim, UnexpectedError(f"{type(error).__name__}: {error}"), error)
+        return stored
+
+    def _move(self, claim: Claim) -> StoredArtifact:
+        artifact = claim.artifact
+        key = self._prefix(artifact).key(artifact)
+        source = self.workspace.source(artifact)
+        stored = self.artifacts.find(artifact)
+        with LeaseKeeper(self.transfers, claim) as keeper:
+            if stored and stored.object.key == key and self._is_unchanged(stored, source, keeper):
+                return replace(stored, object=replace(stored.object, bytes_sent=0))
+            sent = self.store.put(
+                key,
+                source,
+                content_type=artifact.kind.content_type,
+                metadata=_metadata(artifact),
+                progress=keeper,
+            )
+        if source.links_left_out:
+            logger.warning("%s: %d links left out", artifact, source.links_left_out)
+        return StoredArtifact(
+            artifact=artifact,
+            object=sent,
+            stored_at=self.now(),
+            links_left_out=source.links_left_out,
+        )
+
+    def _prefix(self, artifact: Artifact) -> JobS3Prefix:
+        job = self.jobs.get(artifact.job_id)
+        if artifact.run_id is not None and self.runs.get(artifact.run_id).job_id != job.id:
+            raise RunOfAnotherJobError(f"run {artifact.run_id} is not a run of job {job.id}")
+        return JobS3Prefix.from_job(job)
+
+    def _is_unchanged(self, stored: StoredArtifact, source: Source, keeper: LeaseKeeper) -> bool:
+        if source.exact_size not in (None, stored.object.size):
+            return False
+        digest = hashlib.sha256()
+        for chunk in source.chunks():
+            keeper.checkpoint()
+            digest.update(chunk)
+        return digest.hexdigest() == stored.object.sha256 and self.store.holds(stored.object)
+
+    def _fail(self, claim: Claim, error: TransferError, cause: Exception | None = None) -> NoReturn:
+        if not isinstance(error, PermanentError) and claim.attempt < self.max_attempts:
+            self.transfers.wait(claim, error, self.backoff.delay(claim.attempt))
+            raise error from cause
+        if not isinstance(error, PermanentError):
+            cause, error = (
+                error,
+                AttemptsExhaustedError(
+                    f"attempt {claim.attempt} of {self.max_attempts}: {error.reason}: {error}"
+                ),
+            )
+        self.transfers.quarantine(claim, error)
+        raise error from cause
+
+
+def _metadata(artifact: Artifact) -> dict[str, str]:
+    run = {} if artifact.run_id is None else {"run": str(artifact.run_id)}
+    return {"job": str(artifact.job_id), **run, "kind": artifact.kind.value}
