@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class ReasonCode(StrEnum):
-    """Why a transfer waits or was given up; kept in SQL, shown in Flower and on the command line."""
+    """Why a transfer waits or was given up: kept in SQL, shown in Flower and by the commands."""
 
     UNKNOWN_JOB = "unknown_job"
     UNKNOWN_RUN = "unknown_run"

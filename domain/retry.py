@@ -19,5 +19,5 @@ class Backoff:
     def delay(self, attempt: int) -> timedelta:
         """How long to wait after the given attempt (1 is the first) failed."""
         doublings = min(attempt - 1, 30)  # 2**30 base is past any cap, and no overflow
-        ceiling = min(self.cap, self.base * 2**doublings)
+        ceiling = min(self.cap, self.base * (1 << doublings))
         return ceiling * random.random()  # noqa: S311 - spreads load, guards no secret

@@ -78,9 +78,6 @@ class UploadArtifact:
 
     def _attempt(self, claim: Claim) -> StoredArtifact:
         try:
-            # A takeover counts an attempt too, so a transfer that kills its worker ends here.
-            if claim.attempt > self.max_attempts:
-                raise AttemptsExhaustedError(f"{self.max_attempts} attempts lost their worker")
             stored = self._move(claim)
             self.transfers.record(claim, stored, self.store.location(stored.object.key))
         except LeaseLostError:
@@ -93,6 +90,9 @@ class UploadArtifact:
         return stored
 
     def _move(self, claim: Claim) -> StoredArtifact:
+        # A takeover counts an attempt too, so a transfer that kills its worker ends here.
+        if claim.attempt > self.max_attempts:
+            raise AttemptsExhaustedError(f"{self.max_attempts} attempts lost their worker")
         artifact = claim.artifact
         key = self._prefix(artifact).key(artifact)
         source = self.workspace.source(artifact)
