@@ -1,0 +1,33 @@
+"""The database's own clock, so that workers whose clocks differ agree on every lease."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import DateTime, Float, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class utc_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """Now in naive UTC on the database's clock, plus an offset."""
+
+    type = DateTime()
+    inherit_cache = True
+
+    def __init__(self, offset: timedelta = timedelta(0)) -> None:
+        super().__init__(literal(offset.total_seconds(), Float))
+
+
+@compiles(utc_now, "postgresql")
+def _postgresql(element: utc_now, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    seconds = compiler.process(element.clauses, **kwargs)
+    # Not clock_timestamp(): it is volatile, and no index would serve a comparison with it.
+    return f"(timezone('utc', statement_timestamp()) + make_interval(secs => {seconds}))"
+
+
+@compiles(utc_now, "sqlite")
+def _sqlite(element: utc_now, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    seconds = compiler.process(element.clauses, **kwargs)
+    # SQLAlchemy keeps six digits of sub-seconds as text; fewer would compare wrongly.
+    return f"(strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds'))"

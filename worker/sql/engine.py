@@ -1,0 +1,89 @@
+"""Engines, transactions, and what SQLAlchemy's errors mean here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from domain.errors import ConfigurationError, SqlUnavailableError
+
+_SQLITE_BUSY_MS = 30_000
+_CONNECT_SECONDS = 5
+_STATEMENT_MS = 60_000
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for SQLite or PostgreSQL; it connects when it is first used."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+    return create_engine(
+        url,
+        # A restarted server leaves dead connections in the pool; find out before using one.
+        pool_pre_ping=True,
+        pool_size=2,
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            "options": f"-c statement_timeout={_STATEMENT_MS}",
+        },
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
+    # The driver would begin its own deferred transactions otherwise: see _begin_immediate.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A deferred transaction that reads and then writes fails at once, whatever the busy time-out,
+    # when another process wrote in between. Taking the write lock first makes it wait instead.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """A transaction that commits at the end."""
+    with translated_errors(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection for single SELECTs, which need no transaction."""
+    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with translated_errors(), autocommit.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """SQLAlchemy's errors as the domain's.
+
+    Raises:
+        ConfigurationError: a table is missing.
+        SqlUnavailableError: the server is away, busy or going down.
+    """
+    try:
+        yield
+    except (OperationalError, ProgrammingError, InterfaceError) as error:
+        if _is_missing_table(error):
+            raise ConfigurationError("tables are missing: run `artifacts db upgrade`") from error
+        if isinstance(error, ProgrammingError):
+            raise
+        raise SqlUnavailableError(f"{type(error.orig).__name__}: {error.orig}") from error
+    except PoolTimeoutError as error:
+        raise SqlUnavailableError("no free connection") from error
+
+
+def _is_missing_table(error: DBAPIError) -> bool:
+    return "no such table" in str(error.orig) or getattr(error.orig, "sqlstate", None) == "42P01"

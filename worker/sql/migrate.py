@@ -1,0 +1,29 @@
+"""Migrations, run from the installed package."""
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+
+from worker.sql.engine import transaction
+
+VERSION_TABLE = "artifacts_alembic_version"
+"""Not `alembic_version`: the platform keeps its own in the same database."""
+
+_LOCK = 0x617274  # any number that nobody else locks: "art"
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to the newest version; at once done where it is there already."""
+    with transaction(engine) as connection:
+        _lock(connection)
+        config = Config()
+        config.set_main_option("script_location", "worker.sql:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _lock(connection: Connection) -> None:
+    """Two deployments that upgrade at once do it one after the other, as SQLite does anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -1,0 +1,13 @@
+"""Runs the migrations on the connection that `worker.sql.migrate` hands over."""
+
+from alembic import context
+
+from worker.sql.migrate import VERSION_TABLE
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    version_table=VERSION_TABLE,
+    # The caller's transaction, which also holds the lock, is the only one.
+    transactional_ddl=False,
+)
+context.run_migrations()

@@ -1,0 +1,194 @@
+"""The platform's two tables, which are only read and marked, and the pipeline's own."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Text,
+    func,
+    literal_column,
+)
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from domain.transfers import ACTIVE_STATES
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python, naive UTC in the column, as the platform keeps its times."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value and value.replace(tzinfo=UTC)
+
+
+class PlatformBase(DeclarativeBase):
+    """Tables that belong to the platform; its migrations own them."""
+
+
+class PipelineBase(DeclarativeBase):
+    """Tables that belong to the pipeline.
+
+    No foreign key leads to the platform's: the request of an unknown job must be recordable, and
+    deleting a job must stay the platform's affair.
+    """
+
+
+# Native types in PostgreSQL, strings in SQLite, holding member names.
+JOB_STATUS = Enum(
+    *("CREATED", "SUBMITTED", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"),
+    name="jobstatusenum",
+)
+RUN_STATUS = Enum(
+    *("QUEUED", "NOT_STARTED", "RUNNING", "ERROR", "DONE"),
+    *("SUBMITTED", "RUNNING_LEGACY", "FAILED", "CANCELLED"),
+    name="runstatusenum",
+)
+POD_PHASE = Enum(
+    *("PENDING", "RUNNING", "SUCCEEDED", "FAILED", "UNKNOWN"),
+    name="podphaseenum",
+)
+
+
+class JobRow(PlatformBase):
+    __tablename__ = "jobs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int]
+    tags: Mapped[Any | None] = mapped_column(JSON)
+    status: Mapped[str] = mapped_column(JOB_STATUS)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    input_location: Mapped[str | None]
+    config_location: Mapped[str | None]
+    job_metadata: Mapped[Any | None] = mapped_column(JSON)
+
+
+class RunRow(PlatformBase):
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    user_id: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    request: Mapped[Any | None] = mapped_column(JSON)
+    pod_phase: Mapped[str | None] = mapped_column(POD_PHASE)
+    container_status: Mapped[str | None]
+    status: Mapped[str] = mapped_column(RUN_STATUS)
+    user_deleted: Mapped[int] = mapped_column(default=0)
+    epx_client_version: Mapped[str | None]
+    config_url: Mapped[str | None]
+    results_url: Mapped[str | None]
+    results_uploaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+# SQLite counts up only a column whose type is exactly INTEGER.
+_BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class BatchRow(PipelineBase):
+    __tablename__ = "batches"
+
+    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    requested_by: Mapped[str] = mapped_column(String(255))
+    reason: Mapped[str] = mapped_column(Text)
+    filter: Mapped[Any] = mapped_column(JSON)
+    rate: Mapped[float | None]
+    state: Mapped[str] = mapped_column(String(16))
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ArtifactRow(PipelineBase):
+    __tablename__ = "artifacts"
+
+    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    job_id: Mapped[int]
+    run_id: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(16))
+    key: Mapped[str] = mapped_column(Text)
+    scheme: Mapped[str] = mapped_column(String(8))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    s3_checksum: Mapped[str] = mapped_column(String(64))
+    etag: Mapped[str] = mapped_column(String(255))
+    version_id: Mapped[str | None] = mapped_column(String(1024))
+    storage_class: Mapped[str] = mapped_column(String(32))
+    links_left_out: Mapped[int]
+    stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class TransferRow(PipelineBase):
+    __tablename__ = "transfers"
+
+    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    request_id: Mapped[str] = mapped_column(String(255))
+    job_id: Mapped[int]
+    run_id: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(16))
+    direction: Mapped[str] = mapped_column(String(8))
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(SmallInteger)
+    fence: Mapped[int]
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_attempt_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    enqueued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease_owner: Mapped[str | None] = mapped_column(String(255))
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reason_code: Mapped[str | None] = mapped_column(String(32))
+    last_error: Mapped[str | None] = mapped_column(Text)
+    bytes_sent: Mapped[int | None] = mapped_column(BigInteger)
+    upload_id: Mapped[str | None] = mapped_column(Text)
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), index=True)
+
+
+# NULL differs from NULL in a unique index, so the artifacts of a job take part as run 0.
+ARTIFACT_RUN = func.coalesce(ArtifactRow.run_id, literal_column("0"))
+TRANSFER_RUN = func.coalesce(TransferRow.run_id, literal_column("0"))
+_ACTIVE = TransferRow.state.in_([literal_column(f"'{state}'") for state in ACTIVE_STATES])
+
+Index("artifacts_identity", ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind, unique=True)
+# With the artifact, for a producer may give the tasks of one job the same id.
+Index(
+    "transfers_request",
+    TransferRow.request_id,
+    TransferRow.job_id,
+    TRANSFER_RUN,
+    TransferRow.kind,
+    TransferRow.direction,
+    unique=True,
+)
+Index(
+    "transfers_one_active",
+    TransferRow.job_id,
+    TRANSFER_RUN,
+    TransferRow.kind,
+    TransferRow.direction,
+    unique=True,
+    postgresql_where=_ACTIVE,
+    sqlite_where=_ACTIVE,
+)
+Index(
+    "transfers_due",
+    TransferRow.next_attempt_at,
+    postgresql_where=_ACTIVE,
+    sqlite_where=_ACTIVE,
+)
+Index("transfers_of_job", TransferRow.job_id, TransferRow.id)

@@ -1,0 +1,278 @@
+"""The truth about transfers: the `transfers` table."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, literal, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.errors import LeaseLostError, ReasonCode, SqlUnavailableError, TransferError
+from domain.locations import UploadLocation
+from domain.redaction import redact
+from domain.transfers import ACTIVE_STATES, Claim, Direction, Transfer, TransferState
+from worker.sql.artifacts import write_artifact
+from worker.sql.clock import utc_now
+from worker.sql.engine import reading, transaction
+from worker.sql.tables import TRANSFER_RUN, RunRow, TransferRow
+
+_TABLE = TransferRow.__table__
+_REQUEST_TRIES = 3
+_NO_LEASE: dict[str, None] = {"lease_owner": None, "lease_expires_at": None}
+_NO_ERROR: dict[str, None] = {"reason_code": None, "last_error": None}
+
+
+class SqlTransfers:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
+        with transaction(self._engine) as connection:
+            return request_transfer(connection, artifact, direction, request_id)
+
+    def claim(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        *,
+        owner: str,
+        lease: timedelta,
+    ) -> Claim | None:
+        with transaction(self._engine) as connection:
+            asked = and_(TransferRow.request_id == request_id, _of(artifact, direction))
+            row = _claim_row(connection, asked, owner, lease)
+            if row is None and not connection.execute(select(TransferRow.id).where(asked)).first():
+                transfer = request_transfer(connection, artifact, direction, request_id)
+                row = _claim_row(connection, TransferRow.id == transfer.id, owner, lease)
+        return None if row is None else _claim(row, lease)
+
+    def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
+        statement = (
+            select(_TABLE).where(_of(artifact, direction)).order_by(TransferRow.id.desc()).limit(1)
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else _transfer(row)
+
+    def of_job(self, job_id: int) -> Sequence[Transfer]:
+        statement = select(_TABLE).where(TransferRow.job_id == job_id).order_by(TransferRow.id)
+        with reading(self._engine) as connection:
+            return [_transfer(row) for row in connection.execute(statement)]
+
+    def renew(self, claim: Claim) -> None:
+        with transaction(self._engine) as connection:
+            _write(connection, claim, lease_expires_at=utc_now(claim.lease))
+
+    def keep_upload_id(self, claim: Claim, upload_id: str) -> None:
+        with transaction(self._engine) as connection:
+            _write(connection, claim, upload_id=upload_id)
+
+    def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
+        with transaction(self._engine) as connection:
+            # First, for it holds the fence: it locks the row and turns a late worker away.
+            _write(
+                connection,
+                claim,
+                state=TransferState.DONE,
+                finished_at=utc_now(),
+                bytes_sent=stored.object.bytes_sent,
+                upload_id=None,
+                **_NO_LEASE,
+                **_NO_ERROR,
+            )
+            write_artifact(connection, stored)
+            if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
+                _mark_run_done(connection, stored, location)
+
+    def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        with transaction(self._engine) as connection:
+            _write(
+                connection,
+                claim,
+                state=TransferState.WAITING,
+                next_attempt_at=utc_now(delay),
+                enqueued_at=None,
+                reason_code=error.reason,
+                last_error=redact(str(error)),
+                **_NO_LEASE,
+            )
+
+    def quarantine(self, claim: Claim, error: TransferError) -> None:
+        with transaction(self._engine) as connection:
+            _write(
+                connection,
+                claim,
+                state=TransferState.QUARANTINED,
+                finished_at=utc_now(),
+                reason_code=error.reason,
+                last_error=redact(str(error)),
+                **_NO_LEASE,
+            )
+
+    def publish_due(
+        self,
+        publish: Callable[[Sequence[Transfer]], None],
+        *,
+        limit: int,
+        unclaimed_after: timedelta,
+        republish_after: timedelta,
+    ) -> int:
+        page = (
+            select(_TABLE)
+            .where(_is_due(unclaimed_after, republish_after))
+            .order_by(TransferRow.id)
+            .limit(limit)
+            # Where the database has it, another beat's dispatch takes the next page meanwhile.
+            .with_for_update(skip_locked=True)
+        )
+        with transaction(self._engine) as connection:
+            transfers = [_transfer(row) for row in connection.execute(page)]
+            if transfers:
+                # Before the mark: dying in between sends a duplicate, never nothing.
+                publish(transfers)
+                ids = [transfer.id for transfer in transfers]
+                marked = update(TransferRow).where(TransferRow.id.in_(ids))
+                connection.execute(marked.values(enqueued_at=utc_now()))
+        return len(transfers)
+
+
+def request_transfer(
+    connection: Connection, artifact: Artifact, direction: Direction, request_id: str
+) -> Transfer:
+    """Insert the request in the caller's transaction, or find the one that is active."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = (
+        dialect.insert(TransferRow)
+        .values(
+            request_id=request_id,
+            job_id=artifact.job_id,
+            run_id=artifact.run_id,
+            kind=artifact.kind,
+            direction=direction,
+            state=TransferState.REQUESTED,
+            attempts=0,
+            fence=0,
+            requested_at=utc_now(),
+            next_attempt_at=utc_now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(_TABLE)
+    )
+    same_request = TransferRow.request_id == request_id
+    existing = (
+        select(_TABLE)
+        .where(_of(artifact, direction), or_(same_request, TransferRow.state.in_(ACTIVE_STATES)))
+        .order_by(same_request.desc())
+    )
+    # The active transfer that the insert met may end before the select looks for it.
+    for _ in range(_REQUEST_TRIES):
+        row = connection.execute(insert).first() or connection.execute(existing).first()
+        if row is not None:
+            return _transfer(row)
+    raise SqlUnavailableError(f"{artifact}: the request could not be recorded")
+
+
+def _claim_row(
+    connection: Connection, which: ColumnElement[bool], owner: str, lease: timedelta
+) -> Row[Any] | None:
+    # One statement, so that of many workers told the same thing one gets the row and the others
+    # find its condition no longer true.
+    return connection.execute(
+        update(TransferRow)
+        .where(which, or_(_is_unclaimed(), _is_abandoned()))
+        .values(
+            state=TransferState.RUNNING,
+            attempts=TransferRow.attempts + 1,
+            fence=TransferRow.fence + 1,
+            lease_owner=owner,
+            lease_expires_at=utc_now(lease),
+        )
+        .returning(_TABLE)
+    ).one_or_none()
+
+
+def _write(connection: Connection, claim: Claim, **values: Any) -> None:  # noqa: ANN401 - SQL values
+    held = update(TransferRow).where(
+        TransferRow.id == claim.transfer_id,
+        TransferRow.fence == claim.fence,
+        TransferRow.state == TransferState.RUNNING,
+    )
+    if connection.execute(held.values(**values)).rowcount == 0:
+        raise LeaseLostError
+
+
+def _mark_run_done(
+    connection: Connection, stored: StoredArtifact, location: UploadLocation
+) -> None:
+    connection.execute(
+        update(RunRow)
+        .where(RunRow.id == stored.artifact.run_id)
+        .values(
+            results_url=location.sanitized,
+            results_uploaded_at=stored.stored_at,
+            status="DONE",
+        )
+    )
+
+
+def _of(artifact: Artifact, direction: Direction) -> ColumnElement[bool]:
+    return and_(
+        TransferRow.job_id == artifact.job_id,
+        literal(artifact.run_id or 0) == TRANSFER_RUN,
+        TransferRow.kind == artifact.kind,
+        TransferRow.direction == direction,
+    )
+
+
+def _is_unclaimed() -> ColumnElement[bool]:
+    return and_(
+        TransferRow.state.in_([TransferState.REQUESTED, TransferState.WAITING]),
+        TransferRow.next_attempt_at <= utc_now(),
+    )
+
+
+def _is_abandoned() -> ColumnElement[bool]:
+    return and_(
+        TransferRow.state == TransferState.RUNNING, TransferRow.lease_expires_at <= utc_now()
+    )
+
+
+def _is_due(unclaimed_after: timedelta, republish_after: timedelta) -> ColumnElement[bool]:
+    never_sent = TransferRow.enqueued_at.is_(None)
+    sent_long_ago = TransferRow.enqueued_at <= utc_now(-republish_after)
+    # A fresh request is left to its producer, which publishes it after the commit.
+    left_alone = or_(
+        TransferRow.state == TransferState.WAITING,
+        TransferRow.requested_at <= utc_now(-unclaimed_after),
+    )
+    sent_before_the_loss = TransferRow.enqueued_at <= TransferRow.lease_expires_at
+    return or_(
+        and_(_is_unclaimed(), or_(and_(never_sent, left_alone), sent_long_ago)),
+        and_(_is_abandoned(), or_(never_sent, sent_before_the_loss, sent_long_ago)),
+    )
+
+
+def _claim(row: Row[Any], lease: timedelta) -> Claim:
+    return Claim(
+        transfer_id=row.id,
+        artifact=Artifact(ArtifactKind(row.kind), row.job_id, row.run_id),
+        direction=Direction(row.direction),
+        owner=row.lease_owner,
+        fence=row.fence,
+        attempt=row.attempts,
+        lease=lease,
+        upload_id=row.upload_id,
+    )
+
+
+def _transfer(row: Row[Any]) -> Transfer:
+    fields = row._asdict()
+    artifact = Artifact(
+        ArtifactKind(fields.pop("kind")), fields.pop("job_id"), fields.pop("run_id")
+    )
+    fields["direction"] = Direction(fields["direction"])
+    fields["state"] = TransferState(fields["state"])
+    fields["reason_code"] = fields["reason_code"] and ReasonCode(fields["reason_code"])
+    return Transfer(artifact=artifact, **fields)
