@@ -1,0 +1,31 @@
+"""SHA-256 as S3 writes it."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+from domain.errors import ChecksumMismatchError
+
+
+def as_base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode("ascii")
+
+
+def composite(part_digests: Sequence[bytes]) -> str:
+    """The checksum of a multipart object: of its parts' checksums, with their number.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+    """
+    whole = hashlib.sha256(b"".join(part_digests)).digest()
+    return f"{as_base64(whole)}-{len(part_digests)}"
+
+
+def check(expected: str, answered: str | None) -> None:
+    """Compare with what S3 answered; a server that answers no checksum has still verified ours.
+
+    Raises:
+        ChecksumMismatchError: they differ.
+    """
+    # Some servers leave the number of parts away.
+    if answered is not None and answered.partition("-")[0] != expected.partition("-")[0]:
+        raise ChecksumMismatchError("S3 answers another checksum than was sent")

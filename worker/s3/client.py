@@ -1,0 +1,31 @@
+"""The S3 client, with every time-out and retry set."""
+
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def make_client(endpoint_url: str | None, threads: int) -> "S3Client":
+    """A thread-safe client; credentials and region come from boto3's own chain.
+
+    Args:
+        endpoint_url: for an S3 that is not AWS's; buckets are then addressed by path.
+        threads: how many requests may be under way at once.
+    """
+    config = Config(
+        signature_version="s3v4",  # the default still presigns with SigV2 in some regions
+        connect_timeout=5,
+        read_timeout=60,
+        tcp_keepalive=True,
+        # Short hiccups only. Waiting is the transfer's own affair: SQL counts those attempts.
+        retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=threads + 1,
+        # Every write carries a SHA-256 already; botocore would add a CRC beside it.
+        request_checksum_calculation="when_required",
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+    )
+    return boto3.client("s3", endpoint_url=endpoint_url, config=config)

@@ -1,0 +1,72 @@
+"""What botocore's errors mean here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own root of what a connection can suffer
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+
+from domain.errors import (
+    AccessDeniedError,
+    BucketMissingError,
+    ChecksumMismatchError,
+    RefusedByS3Error,
+    S3UnavailableError,
+    TransferError,
+)
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_ERROR_OF_CODE: dict[str, type[TransferError]] = {
+    "AccessDenied": AccessDeniedError,
+    "AllAccessDisabled": AccessDeniedError,
+    "AccountProblem": AccessDeniedError,
+    "InvalidAccessKeyId": AccessDeniedError,
+    "SignatureDoesNotMatch": AccessDeniedError,
+    "403": AccessDeniedError,
+    "NoSuchBucket": BucketMissingError,
+    "BadDigest": ChecksumMismatchError,
+    "InvalidDigest": ChecksumMismatchError,
+    "XAmzContentSHA256Mismatch": ChecksumMismatchError,
+    # Refused now, and well again once the credentials are renewed or the clock is set.
+    "ExpiredToken": S3UnavailableError,
+    "RequestTimeTooSkewed": S3UnavailableError,
+    "RequestTimeout": S3UnavailableError,
+    "SlowDown": S3UnavailableError,
+    "OperationAborted": S3UnavailableError,
+}
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Botocore's errors as the domain's, with the operation and S3's code for a message."""
+    try:
+        yield
+    except ClientError as error:
+        raise _error_of(error) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise AccessDeniedError("no AWS credentials") from error
+    except (ConnectionError, HTTPClientError) as error:
+        raise S3UnavailableError(type(error).__name__) from error
+    except BotoCoreError as error:
+        raise RefusedByS3Error(type(error).__name__) from error
+
+
+def code_of(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def _error_of(error: ClientError) -> TransferError:
+    code = code_of(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    unavailable = status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS
+    fallback = S3UnavailableError if unavailable else RefusedByS3Error
+    # S3's message may quote a key or a credential, so only its code is kept.
+    return _ERROR_OF_CODE.get(code, fallback)(f"{error.operation_name}: {code or status}")

@@ -1,0 +1,160 @@
+"""Multipart uploads that another attempt can go on with.
+
+A part is known by its SHA-256. What S3 already has under a number is kept if it is the very part
+that would be sent under it, so that resuming needs no state but the upload id, and a source that
+changed simply has other parts.
+"""
+
+import base64
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from domain.ports import UploadProgress
+from worker.s3.checksums import as_base64, check, composite
+from worker.s3.errors import code_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CompleteMultipartUploadOutputTypeDef
+
+MAX_PARTS = 10_000
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+
+
+def part_size_for(size: int, wanted: int) -> int:
+    """The wanted part size in bytes, or the smallest one that S3's number of parts allows."""
+    return max(wanted, -(-size // MAX_PARTS))
+
+
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    number: int
+    etag: str
+    digest: bytes
+    size: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedUpload:
+    answer: "CompleteMultipartUploadOutputTypeDef"
+    checksum: str
+    size: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultipartUpload:
+    """One object, sent in parts by several threads.
+
+    Attributes:
+        create: what CreateMultipartUpload gets beside bucket and key.
+    """
+
+    client: "S3Client"
+    bucket: str
+    key: str
+    create: dict[str, Any]
+    threads: int
+    progress: UploadProgress
+
+    def send(self, parts: Iterator[bytes]) -> CompletedUpload:
+        """Send what S3 does not have yet, and complete the object."""
+        upload_id, existing = self._resume_or_start()
+        sent = self._send_parts(upload_id, parts, existing)
+        # The last look before the object appears: a worker that lost its lease must not finish.
+        self.progress.checkpoint()
+        checksum = composite([part.digest for part in sent])
+        answer = self.client.complete_multipart_upload(
+            Bucket=self.bucket,
+            Key=self.key,
+            UploadId=upload_id,
+            MultipartUpload={"Parts": [_completed(part) for part in sent]},
+        )
+        check(checksum, answer.get("ChecksumSHA256"))
+        return CompletedUpload(
+            answer,
+            checksum,
+            size=sum(part.size for part in sent),
+            bytes_sent=sum(part.bytes_sent for part in sent),
+        )
+
+    def _resume_or_start(self) -> tuple[str, dict[int, SentPart]]:
+        upload_id = self.progress.upload_id
+        if upload_id is not None:
+            try:
+                return upload_id, self._existing_parts(upload_id)
+            except ClientError as error:
+                if code_of(error) != "NoSuchUpload":
+                    raise
+        answer = self.client.create_multipart_upload(
+            Bucket=self.bucket, Key=self.key, ChecksumAlgorithm="SHA256", **self.create
+        )
+        # Before the first part: an upload that no row knows could never be found again.
+        self.progress.started(answer["UploadId"])
+        return answer["UploadId"], {}
+
+    def _existing_parts(self, upload_id: str) -> dict[int, SentPart]:
+        pages = self.client.get_paginator("list_parts").paginate(
+            Bucket=self.bucket, Key=self.key, UploadId=upload_id
+        )
+        existing = {}
+        for page in pages:
+            for part in page.get("Parts", []):
+                digest = base64.b64decode(part.get("ChecksumSHA256", ""))
+                existing[part["PartNumber"]] = SentPart(
+                    part["PartNumber"], part["ETag"], digest, part["Size"], bytes_sent=0
+                )
+        return existing
+
+    def _send_parts(
+        self, upload_id: str, parts: Iterator[bytes], existing: dict[int, SentPart]
+    ) -> list[SentPart]:
+        sent: list[SentPart] = []
+        under_way: deque[Future[SentPart]] = deque()
+        with ThreadPoolExecutor(self.threads) as pool:
+            try:
+                for number, body in enumerate(parts, start=1):
+                    self.progress.checkpoint()
+                    # No more parts in memory than threads to send them.
+                    if len(under_way) == self.threads:
+                        sent.append(under_way.popleft().result())
+                    there = existing.get(number)
+                    under_way.append(pool.submit(self._send_part, upload_id, number, body, there))
+                sent.extend(future.result() for future in under_way)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return sent
+
+    def _send_part(
+        self, upload_id: str, number: int, body: bytes, there: SentPart | None
+    ) -> SentPart:
+        digest = hashlib.sha256(body).digest()
+        if there is not None and there.digest == digest:
+            return there
+        checksum = as_base64(digest)
+        answer = self.client.upload_part(
+            Bucket=self.bucket,
+            Key=self.key,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=body,
+            ChecksumSHA256=checksum,
+        )
+        check(checksum, answer.get("ChecksumSHA256"))
+        return SentPart(number, answer["ETag"], digest, len(body), bytes_sent=len(body))
+
+
+def _completed(part: SentPart) -> "CompletedPartTypeDef":
+    return {
+        "PartNumber": part.number,
+        "ETag": part.etag,
+        "ChecksumSHA256": as_base64(part.digest),
+    }
