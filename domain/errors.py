@@ -45,6 +45,10 @@ class ProducerNotConfiguredError(ConfigurationError):
     """No broker is configured, so nothing can be sent."""
 
 
+class BrokerUnavailableError(PipelineError):
+    """The broker does not answer."""
+
+
 class InvalidRequestError(PipelineError):
     """The arguments do not name an artifact."""
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from domain.ports import (
     Source,
 )
 from domain.prefix import JobS3Prefix
+from domain.redaction import redact
 from domain.retry import Backoff
 from domain.transfers import Claim, Direction, TransferState, TransferSummary
 
@@ -85,8 +87,9 @@ class UploadArtifact:
         except TransferError as error:
             self._fail(claim, error)
         except Exception as error:  # noqa: BLE001 - nothing may fail without being recorded
-            logger.warning("%s: unexpected %s", claim.artifact, type(error).__name__)
-            self._fail(claim, UnexpectedError(f"{type(error).__name__}: {error}"), error)
+            _log_unexpected(claim.artifact, error)
+            message = redact(f"{type(error).__name__}: {error}")
+            self._fail(claim, UnexpectedError(message), error)
         return stored
 
     def _move(self, claim: Claim) -> StoredArtifact:
@@ -134,6 +137,7 @@ class UploadArtifact:
     def _fail(self, claim: Claim, error: TransferError, cause: Exception | None = None) -> NoReturn:
         if not isinstance(error, PermanentError) and claim.attempt < self.max_attempts:
             self.transfers.wait(claim, error, self.backoff.delay(claim.attempt))
+            logger.warning("%s: attempt %d failed, %s", claim.artifact, claim.attempt, error.reason)
             raise error from cause
         if not isinstance(error, PermanentError):
             cause, error = (
@@ -143,7 +147,14 @@ class UploadArtifact:
                 ),
             )
         self.transfers.quarantine(claim, error)
+        logger.error("%s: quarantined, %s", claim.artifact, error.reason)
         raise error from cause
+
+
+def _log_unexpected(artifact: Artifact, error: Exception) -> None:
+    # Without the message, which may quote a path or a URL; the frames say where it happened.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s: unexpected %s\n%s", artifact, type(error).__name__, frames)
 
 
 def _metadata(artifact: Artifact) -> dict[str, str]:

@@ -1,0 +1,91 @@
+"""Celery's settings, each with its reason. The broker's address comes from the environment.
+
+Everything here holds for every worker alike: workers that disagree on the visibility time-out
+take each other's messages away.
+"""
+
+from datetime import timedelta
+
+from kombu import Queue
+
+from domain.artifacts import ArtifactKind
+from tasks.contract import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP, queue_of
+
+_HOUR = 3600
+
+# Named, not discovered: what a worker runs is what is written here.
+include = ["tasks.uploads", "tasks.upkeep"]
+
+# Ids are all that travels, and JSON says all of them. Anything else, pickle above all, is refused.
+task_serializer = "json"
+result_serializer = "json"
+accept_content = ["json"]
+
+# SQL has every result; one kept in Redis as well costs a third of the throughput.
+task_ignore_result = True
+
+# One queue for each size of work, so that a 10 GB result never delays a 4 KB config. Priorities
+# would not do: they order what waits, and cannot interrupt what runs.
+task_default_queue = CONFIGS
+task_queues = [Queue(name) for name in (CONFIGS, RESULTS, UPKEEP, UNROUTED)]
+task_routes = {
+    **{f"artifacts.*_{kind}": {"queue": queue_of(kind)} for kind in ArtifactKind},
+    "artifacts.*": {"queue": UPKEEP},
+}
+
+# A message is acknowledged when its task has ended, and a worker holds no more than it runs: what
+# a killed worker leaves behind comes back to the others.
+task_acks_late = True
+worker_prefetch_multiplier = 1
+# A killed child's task is tried again as a retry that is counted. reject_on_worker_lost would
+# deliver a task that kills its worker for ever.
+task_retry_on_worker_lost = True
+
+# No attempt takes longer; the soft limit gives it a minute to end in order.
+task_time_limit = 6 * _HOUR
+task_soft_time_limit = task_time_limit - 60
+# On SIGTERM, running tasks have this long before they are interrupted (seconds).
+worker_soft_shutdown_timeout = 60.0
+# Tasks kept after a lost connection would run beside their own redelivery. The lease would turn
+# the second away, yet there is no use in it.
+worker_cancel_long_running_tasks_on_connection_loss = False
+
+# Longer than any task may run, plus the shutdown: earlier, Redis would deliver a task again while
+# it still runs.
+visibility_timeout = task_time_limit + _HOUR
+broker_transport_options = {
+    "visibility_timeout": visibility_timeout,
+    # Look for what dead workers left every 10 seconds; the default looks at every tenth turn only.
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    # Without these four, a publish on a dead connection hangs for ever (seconds).
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+result_backend_transport_options = {"visibility_timeout": visibility_timeout}
+
+# A broker that is away comes back; a worker that gave up does not.
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+
+# Children are replaced before a leak could matter (tasks; KiB of resident memory).
+worker_max_tasks_per_child = 5_000
+worker_max_memory_per_child = 1_000_000
+
+# For Flower.
+worker_send_task_events = True
+
+# A lost message delays its transfer by one such period.
+beat_schedule = {
+    "dispatch": {
+        "task": DISPATCH,
+        "schedule": timedelta(seconds=5),
+        # One that waited behind a busy worker is worth nothing: the next one is there.
+        "options": {"expires": 10},
+    },
+}
+
+enable_utc = True
+timezone = "UTC"

@@ -1,0 +1,55 @@
+"""What a message may carry: ids, and nothing but ids."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from domain.errors import InvalidRequestError
+from domain.jobs import JobId, RunId
+
+
+class NoArguments(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class JobArguments(NoArguments):
+    job_id: JobId
+
+
+class RunArguments(JobArguments):
+    run_id: RunId
+
+
+def bind(
+    model: type[NoArguments], args: Sequence[object], kwargs: Mapping[str, object]
+) -> dict[str, Any]:
+    """The arguments by name.
+
+    Raises:
+        InvalidRequestError: one is missing, too many, or not what the model says; in one line
+            that names it without quoting text, which could be anything.
+    """
+    names = list(model.model_fields)
+    if len(args) > len(names):
+        raise InvalidRequestError(f"{len(args)} positional arguments, at most {len(names)} allowed")
+    positional = dict(zip(names, args, strict=False))
+    twice = positional.keys() & kwargs.keys()
+    if twice:
+        raise InvalidRequestError(f"{', '.join(sorted(twice))}: given twice")
+    try:
+        return model.model_validate({**positional, **kwargs}).model_dump()
+    except ValidationError as error:
+        raise InvalidRequestError("; ".join(map(_line, error.errors()))) from None
+
+
+def _line(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    name = ".".join(map(str, error["loc"]))[:40]
+    return f"{name}: {error['msg']}, got {_shown(error)}"
+
+
+def _shown(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    if error["type"] == "missing":
+        return "nothing"
+    value = error["input"]
+    return str(value) if type(value) is int and abs(value) < 10**20 else type(value).__name__

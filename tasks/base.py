@@ -1,0 +1,95 @@
+"""What all the pipeline's tasks do alike: check ids, find the use cases, say how it ended."""
+
+from typing import Any, ClassVar, Protocol, cast
+
+from celery import Celery, Task
+from celery.exceptions import Retry
+from celery.result import AsyncResult
+
+from domain.artifacts import Artifact
+from domain.errors import ConfigurationError, PipelineError, TransferError, TransientError
+from domain.redaction import redact
+from domain.transfers import TransferSummary
+from tasks.app import ensure_configured
+from tasks.arguments import NoArguments, bind
+
+
+class Services(Protocol):
+    """The use cases, as the worker's composition root offers them."""
+
+    def upload(self, artifact: Artifact, request_id: str) -> TransferSummary: ...
+
+    def dispatch(self) -> int: ...
+
+
+_ATTRIBUTE = "artifact_services"
+
+
+def attach_services(app: Celery, services: Services) -> None:
+    """Hand the app the use cases that its tasks call."""
+    setattr(app, _ATTRIBUTE, services)
+
+
+def _services_of(app: Celery) -> Services:
+    services = getattr(app, _ATTRIBUTE, None)
+    if services is None:
+        raise ConfigurationError("this worker has no use cases: start it with `-A worker.app`")
+    return cast("Services", services)
+
+
+class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
+    abstract = True
+    # The model checks more than Celery would, here and in the producer.
+    typing = False
+    # Ends that are expected and explained: one line in the log, no traceback.
+    throws = (PipelineError,)
+    arguments: ClassVar[type[NoArguments]] = NoArguments
+
+    @property
+    def services(self) -> Services:
+        return _services_of(self.app)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's signature
+        return self.run(**bind(self.arguments, args, kwargs))
+
+    def apply_async(  # type: ignore[override]  # Celery's options pass through unnamed
+        self,
+        args: Any = None,  # noqa: ANN401 - Celery's signature
+        kwargs: Any = None,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
+    ) -> AsyncResult[Any]:
+        """Publish, once the arguments and the configuration are found good.
+
+        Raises:
+            InvalidRequestError: the arguments name no artifact.
+            ProducerNotConfiguredError: there is no broker to send to.
+        """
+        ensure_configured(self.app)
+        ids = bind(self.arguments, args or (), kwargs or {})
+        return super().apply_async((), ids, **options)
+
+
+class UploadTask(PipelineTask):
+    abstract = True
+
+    def upload(self, artifact: Artifact) -> dict[str, Any]:
+        """Run the use case, and end as Flower should show it.
+
+        A failed attempt ends as RETRY without a message of its own: SQL says when the next one is
+        due, and the dispatch publishes it under the same id.
+        """
+        request_id = self.request.id or ""
+        try:
+            summary = self.services.upload(artifact, request_id)
+        except TransferError as error:
+            shown = type(error)(f"{error.reason}: {redact(str(error))}")
+            if isinstance(error, TransientError):
+                raise Retry(str(shown), exc=shown) from None
+            # From None: the causes may quote what must not reach Flower.
+            raise shown from None
+        return _answer(summary)
+
+
+def _answer(summary: TransferSummary) -> dict[str, Any]:
+    answer = {"state": summary.state.value, "size": summary.size, "seconds": summary.seconds}
+    return {name: value for name, value in answer.items() if value is not None}

@@ -1,0 +1,27 @@
+"""The Celery app of a worker and of beat: `celery -A worker.app worker`."""
+
+import sys
+from typing import Any
+
+from celery.signals import worker_process_init
+
+from domain.errors import ConfigurationError
+from tasks.app import make_app
+from tasks.base import attach_services
+from worker.composition import Composition
+from worker.settings import WorkerSettings, load
+
+try:
+    _settings = load(WorkerSettings)
+except ConfigurationError as error:
+    # A worker with a wrong setting must not start, and its operator needs no traceback.
+    sys.exit(f"artifacts: {error}")
+
+app = make_app(_settings.broker_url)
+_composition = Composition(_settings, app)
+attach_services(app, _composition)
+
+
+@worker_process_init.connect
+def _after_fork(**_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
+    _composition.after_fork()

@@ -1,0 +1,101 @@
+"""The composition root: which adapter serves which port, made when it is first needed."""
+
+import os
+import socket
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property, partial
+
+from celery import Celery
+from sqlalchemy import Engine
+
+from domain.artifacts import Artifact
+from domain.dispatch import DispatchDueTransfers
+from domain.retry import Backoff
+from domain.transfers import Transfer, TransferSummary
+from domain.upload import UploadArtifact
+from tasks.enqueue import publish
+from worker.s3.client import make_client
+from worker.s3.store import Encryption, S3ObjectStore
+from worker.settings import WorkerSettings
+from worker.sql.artifacts import SqlArtifacts
+from worker.sql.engine import make_engine
+from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.transfers import SqlTransfers
+from worker.workspace import Workspace
+
+
+class Composition:
+    """The use cases of one process, on connections that are its own.
+
+    Nothing connects before the first call. A process that was forked off must call `after_fork`:
+    a connection that two processes share gives each the other's answers.
+    """
+
+    def __init__(self, settings: WorkerSettings, app: Celery) -> None:
+        self._settings = settings
+        self._app = app
+
+    def upload(self, artifact: Artifact, request_id: str) -> TransferSummary:
+        return self._upload(artifact, request_id)
+
+    def dispatch(self) -> int:
+        return self._dispatch()
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections, without closing what is the parent's."""
+        inherited = self.__dict__.pop("_engine", None)
+        if inherited is not None:
+            inherited.dispose(close=False)
+        for name in ("_upload", "_dispatch"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return make_engine(self._settings.database_url)
+
+    @cached_property
+    def _dispatch(self) -> DispatchDueTransfers:
+        settings = self._settings
+        return DispatchDueTransfers(
+            transfers=SqlTransfers(self._engine),
+            publish=partial(_publish, self._app),
+            page_size=settings.dispatch_page,
+            unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
+            republish_after=timedelta(seconds=settings.dispatch_republish_seconds),
+        )
+
+    @cached_property
+    def _upload(self) -> UploadArtifact:
+        settings = self._settings
+        return UploadArtifact(
+            jobs=SqlJobs(self._engine),
+            runs=SqlRuns(self._engine),
+            artifacts=SqlArtifacts(self._engine),
+            transfers=SqlTransfers(self._engine),
+            workspace=Workspace(settings.workspace),
+            store=make_store(settings),
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            lease=settings.lease,
+            max_attempts=settings.max_attempts,
+            backoff=Backoff(
+                timedelta(seconds=settings.backoff_base_seconds),
+                timedelta(seconds=settings.backoff_cap_seconds),
+            ),
+        )
+
+
+def make_store(settings: WorkerSettings) -> S3ObjectStore:
+    """The bucket that the settings name."""
+    return S3ObjectStore(
+        client=make_client(settings.s3_endpoint_url, settings.transfer_threads),
+        bucket=settings.bucket,
+        encryption=Encryption(settings.sse, settings.kms_key_id),
+        multipart_threshold=settings.multipart_threshold,
+        part_size=settings.part_size,
+        threads=settings.transfer_threads,
+    )
+
+
+def _publish(app: Celery, transfers: Sequence[Transfer]) -> None:
+    publish(transfers, app)

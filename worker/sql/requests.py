@@ -1,0 +1,111 @@
+"""Asking for an upload inside the producer's own transaction."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from celery import Celery
+from celery.app import app_or_default
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import PipelineError
+from domain.transfers import Direction, Transfer
+from tasks.app import ensure_configured
+from tasks.enqueue import publish
+from worker.sql.engine import translated_errors
+from worker.sql.transfers import request_transfer
+
+logger = logging.getLogger(__name__)
+
+_KEY = "artifacts.unsent"
+
+
+@dataclass
+class _Unsent:
+    """The requests of one session that no commit has sent yet, with where each was made."""
+
+    requests: list[tuple[SessionTransaction, Transfer, Celery]] = field(default_factory=list)
+
+    def forget(self, rolled_back: SessionTransaction) -> None:
+        self.requests = [
+            request for request in self.requests if not _is_within(request[0], rolled_back)
+        ]
+
+    def take(self) -> list[tuple[Celery, Transfer]]:
+        taken, self.requests = self.requests, []
+        return [(app, transfer) for _, transfer, app in taken]
+
+
+def request_upload(
+    session: Session,
+    kind: ArtifactKind,
+    job_id: int,
+    run_id: int | None = None,
+    *,
+    app: Celery | None = None,
+) -> Transfer:
+    """Ask for an upload in the session's transaction; its message leaves after the commit.
+
+    Asking again while a transfer of the artifact is active returns that one. If the broker is
+    away at the commit, the request stays in SQL and the dispatch sends it later.
+
+    Args:
+        session: of SQLite or PostgreSQL, with the pipeline's tables.
+        kind: what to upload.
+        job_id: whose it is; the job may be inserted in the same transaction.
+        run_id: for the kinds that belong to a run, and for no other.
+        app: a Celery app with a broker; by default the current one.
+
+    Raises:
+        InvalidRequestError: the ids name no artifact.
+        ProducerNotConfiguredError: no Celery app with a broker was made in this process.
+    """
+    app = app_or_default(app)
+    # Now, and not after the commit, where nobody could hear of it.
+    ensure_configured(app)
+    artifact = Artifact(kind, job_id, run_id)
+    with translated_errors():
+        connection = session.connection()
+        transfer = request_transfer(connection, artifact, Direction.UPLOAD, str(uuid4()))
+    innermost = session.get_nested_transaction() or session.get_transaction()
+    if innermost is not None:
+        _unsent_of(session).requests.append((innermost, transfer, app))
+    return transfer
+
+
+def _unsent_of(session: Session) -> _Unsent:
+    unsent = session.info.get(_KEY)
+    if unsent is None:
+        unsent = session.info[_KEY] = _Unsent()
+        event.listen(session, "after_commit", _after_commit)
+        event.listen(session, "after_soft_rollback", _after_rollback)
+    return unsent
+
+
+def _after_commit(session: Session) -> None:
+    # Releasing a savepoint is a commit to SQLAlchemy as well, and may yet be rolled back.
+    if not session.in_nested_transaction():
+        _send(_unsent_of(session).take())
+
+
+def _after_rollback(session: Session, previous: SessionTransaction) -> None:
+    _unsent_of(session).forget(previous)
+
+
+def _is_within(inner: SessionTransaction | None, outer: SessionTransaction) -> bool:
+    while inner is not None and inner is not outer:
+        inner = inner.parent
+    return inner is outer
+
+
+def _send(requests: Sequence[tuple[Celery, Transfer]]) -> None:
+    for app in {app for app, _ in requests}:
+        transfers = [transfer for owner, transfer in requests if owner is app]
+        try:
+            publish(transfers, app)
+        except PipelineError as error:
+            # The commit has succeeded, and so has the request; it only takes longer.
+            logger.warning("%d requests wait for the dispatch: %s", len(transfers), error)
