@@ -6,7 +6,7 @@ take each other's messages away.
 
 from datetime import timedelta
 
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from domain.artifacts import ArtifactKind
 from tasks.contract import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP, queue_of
@@ -27,7 +27,11 @@ task_ignore_result = True
 # One queue for each size of work, so that a 10 GB result never delays a 4 KB config. Priorities
 # would not do: they order what waits, and cannot interrupt what runs.
 task_default_queue = CONFIGS
-task_queues = [Queue(name) for name in (CONFIGS, RESULTS, UPKEEP, UNROUTED)]
+# Each with its own exchange: without one, Celery binds all of them to that of the default queue,
+# and a message sent there arrives in every queue.
+task_queues = [
+    Queue(name, Exchange(name), routing_key=name) for name in (CONFIGS, RESULTS, UPKEEP, UNROUTED)
+]
 task_routes = {
     **{f"artifacts.*_{kind}": {"queue": queue_of(kind)} for kind in ArtifactKind},
     "artifacts.*": {"queue": UPKEEP},

@@ -1,0 +1,1 @@
+"""Real servers from wheels, for the demo and the tests: one directory, no installation."""

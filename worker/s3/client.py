@@ -9,12 +9,15 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def make_client(endpoint_url: str | None, threads: int) -> "S3Client":
+def make_client(
+    endpoint_url: str | None, threads: int, session: boto3.Session | None = None
+) -> "S3Client":
     """A thread-safe client; credentials and region come from boto3's own chain.
 
     Args:
         endpoint_url: for an S3 that is not AWS's; buckets are then addressed by path.
         threads: how many requests may be under way at once.
+        session: with credentials of its own, instead of boto3's chain.
     """
     config = Config(
         signature_version="s3v4",  # the default still presigns with SigV2 in some regions
@@ -28,4 +31,4 @@ def make_client(endpoint_url: str | None, threads: int) -> "S3Client":
         request_checksum_calculation="when_required",
         s3={"addressing_style": "path" if endpoint_url else "auto"},
     )
-    return boto3.client("s3", endpoint_url=endpoint_url, config=config)
+    return (session or boto3.Session()).client("s3", endpoint_url=endpoint_url, config=config)

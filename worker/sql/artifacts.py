@@ -1,6 +1,5 @@
 """What is stored: the `artifacts` table."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, literal, select
@@ -28,7 +27,7 @@ class SqlArtifacts:
             row = connection.execute(statement).one_or_none()
         return None if row is None else _stored_artifact(row)
 
-    def of_job(self, job_id: int) -> Sequence[StoredArtifact]:
+    def of_job(self, job_id: int) -> list[StoredArtifact]:
         statement = (
             select(_TABLE)
             .where(ArtifactRow.job_id == job_id)

@@ -56,10 +56,16 @@ class SqlTransfers:
             row = connection.execute(statement).one_or_none()
         return None if row is None else _transfer(row)
 
-    def of_job(self, job_id: int) -> Sequence[Transfer]:
-        statement = select(_TABLE).where(TransferRow.job_id == job_id).order_by(TransferRow.id)
+    def of_job(self, job_id: int) -> list[Transfer]:
+        return self._read(TransferRow.job_id == job_id)
+
+    def get_many(self, ids: Sequence[int]) -> list[Transfer]:
+        return self._read(TransferRow.id.in_(ids))
+
+    def _read(self, which: ColumnElement[bool]) -> list[Transfer]:
         with reading(self._engine) as connection:
-            return [_transfer(row) for row in connection.execute(statement)]
+            rows = connection.execute(select(_TABLE).where(which).order_by(TransferRow.id))
+            return [_transfer(row) for row in rows]
 
     def renew(self, claim: Claim) -> None:
         with transaction(self._engine) as connection:

@@ -1,0 +1,64 @@
+"""`artifacts demo`."""
+
+import shlex
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from worker.cli.output import JsonOption, err, out, print_json
+from worker.demo.narrator import ConsoleNarrator, SilentNarrator
+from worker.demo.player import Outcome, play
+from worker.embedded.stack import EmbeddedStack
+
+
+def demo(
+    results_dir: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Your own results: a directory of RUN*."),
+    ] = None,
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Go on running until Ctrl-C.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The story of an upload three days late, on an embedded broker, database, S3 and worker."""
+    # SIGTERM unwinds like Ctrl-C does, so that nothing stays behind.
+    signal.signal(signal.SIGTERM, _exit)
+    with (
+        tempfile.TemporaryDirectory(prefix="artifacts-", ignore_cleanup_errors=True) as directory,
+        EmbeddedStack(Path(directory)) as stack,
+    ):
+        print_json(_quietly(stack, results_dir).as_json()) if as_json else _told(stack, results_dir)
+        if keep:
+            _stay(stack)
+
+
+def _quietly(stack: EmbeddedStack, results_dir: Path | None) -> Outcome:
+    return play(stack, SilentNarrator(), results_dir)
+
+
+def _told(stack: EmbeddedStack, results_dir: Path | None) -> None:
+    narrator = ConsoleNarrator(out)
+    narrator.opening()
+    narrator.ending(play(stack, narrator, results_dir))
+
+
+def _stay(stack: EmbeddedStack) -> None:
+    """Say on stderr how to look at it, and wait for a signal."""
+    err.print("\nIt goes on running; Ctrl-C ends it. In another terminal:\n", highlight=False)
+    for name, value in stack.settings().items():
+        err.print(f"  export {name}={shlex.quote(value)}", highlight=False, soft_wrap=True)
+    err.print("\n  artifacts jobs info --job-id 12", highlight=False)
+    err.print("  artifacts jobs upload --job-id 12 --run-id 4 --wait", highlight=False)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        err.print("stopping")
+
+
+def _exit(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -1,0 +1,143 @@
+"""`artifacts jobs`: look at jobs, ask for uploads, see how they went."""
+
+from typing import Annotated, Any
+
+import typer
+
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.errors import RunOfAnotherJobError
+from domain.jobs import Job
+from domain.prefix import JobS3Prefix
+from domain.transfers import Transfer
+from worker.cli.output import JobIdOption, JsonOption, out, print_json, show_rows
+from worker.cli.upload import all_done, request_all, wait_for
+from worker.settings import DatabaseSettings, load
+from worker.sql.artifacts import SqlArtifacts
+from worker.sql.engine import make_engine
+from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.transfers import SqlTransfers
+
+app = typer.Typer(help="Jobs and their artifacts.", no_args_is_help=True)
+
+RunIdOption = Annotated[int | None, typer.Option("--run-id", min=1, help="One of its runs.")]
+KindOption = Annotated[ArtifactKind | None, typer.Option("--kind", help="Only this kind.")]
+
+
+@app.command("list")
+def list_jobs(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    as_json: JsonOption = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """The newest jobs, each with its one directory."""
+    jobs = SqlJobs(make_engine(load(DatabaseSettings).database_url)).newest(limit)
+    rows = [_job_row(job) for job in jobs]
+    show_rows(rows, as_json=as_json, empty="there are no jobs")
+
+
+@app.command("info")
+def info(job_id: JobIdOption, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """A job, its runs, and what is stored of it."""
+    engine = make_engine(load(DatabaseSettings).database_url)
+    job = SqlJobs(engine).get(job_id)
+    runs = [{"run_id": run.id, "status": run.status} for run in SqlRuns(engine).of_job(job_id)]
+    stored = [_stored_row(artifact) for artifact in SqlArtifacts(engine).of_job(job_id)]
+    if as_json:
+        print_json({**_job_row(job), "runs": runs, "artifacts": stored})
+        return
+    show_rows([_job_row(job)], as_json=False, empty="")
+    out.print()
+    show_rows(runs, as_json=False, empty="it has no runs")
+    out.print()
+    show_rows(stored, as_json=False, empty="nothing is stored yet")
+
+
+@app.command("status")
+def status(job_id: JobIdOption, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """The job's transfers, oldest first."""
+    engine = make_engine(load(DatabaseSettings).database_url)
+    transfers = SqlTransfers(engine).of_job(job_id)
+    if not transfers:
+        SqlJobs(engine).get(job_id)  # a job that does not exist is an error, not an empty list
+    _show_transfers(transfers, as_json=as_json)
+
+
+@app.command("upload")
+def upload(
+    job_id: JobIdOption,
+    run_id: RunIdOption = None,
+    kind: KindOption = None,
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Until all have ended.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask for uploads: of the job and all its runs, of one run, or of one kind.
+
+    With --wait the exit status is 1 unless every transfer is done.
+    """
+    engine = make_engine(load(DatabaseSettings).database_url)
+    SqlJobs(engine).get(job_id)
+    runs = [run.id for run in SqlRuns(engine).of_job(job_id)]
+    if run_id is not None and run_id not in runs:
+        job_of_run = SqlRuns(engine).get(run_id).job_id
+        raise RunOfAnotherJobError(f"run {run_id} is a run of job {job_of_run}, not of {job_id}")
+    artifacts = _artifacts(job_id, runs, run_id, kind)
+    transfers = request_all(engine, artifacts)
+    if wait:
+        transfers = wait_for(SqlTransfers(engine), transfers)
+    _show_transfers(transfers, as_json=as_json)
+    if wait and not all_done(transfers):
+        raise typer.Exit(1)
+
+
+def _artifacts(
+    job_id: int, runs: list[int], run_id: int | None, kind: ArtifactKind | None
+) -> list[Artifact]:
+    kinds = list(ArtifactKind) if kind is None else [kind]
+    if kind is not None and run_id is not None and not kind.belongs_to_run:
+        raise typer.BadParameter(f"{kind} belongs to the job: leave --run-id out")
+    of_job = [] if run_id else [Artifact(k, job_id) for k in kinds if not k.belongs_to_run]
+    chosen = [run_id] if run_id else runs
+    of_runs = [Artifact(k, job_id, run) for run in chosen for k in kinds if k.belongs_to_run]
+    return of_job + of_runs
+
+
+def _show_transfers(transfers: list[Transfer], *, as_json: bool) -> None:
+    rows = [_transfer_row(transfer) for transfer in transfers]
+    show_rows(rows, as_json=as_json, empty="nothing was asked for yet")
+
+
+def _job_row(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "user_id": job.user_id,
+        "status": job.status,
+        "created_at": job.created_at,
+        "prefix": JobS3Prefix.from_job(job).directory,
+    }
+
+
+def _stored_row(stored: StoredArtifact) -> dict[str, Any]:
+    return {
+        "kind": stored.artifact.kind,
+        "run_id": stored.artifact.run_id,
+        "key": stored.object.key,
+        "size": stored.object.size,
+        "sha256": stored.object.sha256,
+        "stored_at": stored.stored_at,
+        "links_left_out": stored.links_left_out,
+    }
+
+
+def _transfer_row(transfer: Transfer) -> dict[str, Any]:
+    return {
+        "id": transfer.id,
+        "kind": transfer.artifact.kind,
+        "run_id": transfer.artifact.run_id,
+        "direction": transfer.direction,
+        "state": transfer.state,
+        "attempts": transfer.attempts,
+        "requested_at": transfer.requested_at,
+        "finished_at": transfer.finished_at,
+        "reason": transfer.reason_code,
+        "error": transfer.last_error,
+    }

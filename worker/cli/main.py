@@ -1,0 +1,28 @@
+"""The command line's root: `artifacts`."""
+
+import sys
+
+import typer
+
+from domain.errors import PipelineError
+from worker.cli import db, demo, jobs
+
+app = typer.Typer(
+    name="artifacts",
+    help="Queued, resumable transfers of a job's artifacts into its one S3 directory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(db.app, name="db")
+app.add_typer(jobs.app, name="jobs")
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command; an error of the pipeline is one line and exit status 1."""
+    try:
+        app()
+    except PipelineError as error:
+        typer.echo(f"artifacts: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,59 @@
+"""Tells the story on a terminal."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.tree import Tree
+
+from domain.transfers import Transfer
+from worker.demo.player import PREFIX, Outcome
+from worker.demo.story import JOB, Scene
+
+
+class ConsoleNarrator:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def opening(self) -> None:
+        created = f"{JOB.created_at:%Y-%m-%d %H:%M:%S}"
+        self._console.print(f"[bold]job {JOB.id}[/] was created {created} UTC, and so all of it")
+        self._console.print(f"belongs under [bold]{PREFIX.directory}[/], however late it comes\n")
+
+    def message(self, raw: dict[str, Any], kwargs: dict[str, int], size: int) -> None:
+        self._console.print(
+            f"\n  the worker is not up yet; this waits in the broker, {size} bytes in all:"
+        )
+        shown = {name: raw["headers"][name] for name in ("task", "id", "argsrepr", "kwargsrepr")}
+        self._console.print(f"  headers {json.dumps(shown)}", style="dim", highlight=False)
+        self._console.print(f"  body    {raw['body']}", style="dim", highlight=False)
+        self._console.print(f"  that is {json.dumps(kwargs)}, ids and nothing else\n")
+
+    def asked(self, scene: Scene) -> None:
+        self._console.print(f"{scene.asked_at:%Y-%m-%d %H:%M:%S}  asked for {scene.artifact}")
+
+    def landed(self, scene: Scene, transfer: Transfer, seconds: float) -> None:
+        size = decimal(transfer.bytes_sent or 0)
+        self._console.print(
+            f"{'':19}  [green]landed[/] {seconds:.2f} s later, {size}: {PREFIX.key(scene.artifact)}"
+        )
+
+    def ending(self, outcome: Outcome) -> None:
+        tree = Tree(f"[bold]{PREFIX.directory}[/]")
+        for landing in outcome.landings:
+            name = landing.key.removeprefix(PREFIX.directory)
+            tree.add(f"{name:<20} {decimal(landing.size):>9}  sha256 {landing.sha256[:16]}…")
+        self._console.print(f"\n{outcome.list_requests} LIST finds them all:")
+        self._console.print(tree)
+        self._console.print(f"\n{outcome.seconds:.1f} s on a real broker, database, S3 and worker")
+
+
+class SilentNarrator:
+    """For `--json`, where only the outcome is told."""
+
+    def message(self, raw: dict[str, Any], kwargs: dict[str, int], size: int) -> None: ...
+
+    def asked(self, scene: Scene) -> None: ...
+
+    def landed(self, scene: Scene, transfer: Transfer, seconds: float) -> None: ...

@@ -1,0 +1,101 @@
+"""Who asks for what, and when; and the files of it."""
+
+import json
+import random
+import shutil
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import SourceMissingError
+from domain.jobs import Job
+from worker.sql.tables import JobRow, RunRow
+from worker.workspace import Workspace
+
+JOB = Job(12, datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC))
+RUN_ID = 4
+_RUN_CREATED_AT = datetime(2025, 10, 23, 21, 16, 30, tzinfo=UTC)
+_RUN_DIRECTORIES = 4
+_ROWS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    asked_at: datetime
+    artifact: Artifact
+
+
+SCENES = (
+    Scene(datetime(2025, 10, 23, 21, 15, 1, tzinfo=UTC), Artifact(ArtifactKind.JOB_CONFIG, JOB.id)),
+    Scene(datetime(2025, 10, 23, 21, 15, 3, tzinfo=UTC), Artifact(ArtifactKind.JOB_INPUT, JOB.id)),
+    Scene(
+        datetime(2025, 10, 23, 21, 16, 5, tzinfo=UTC),
+        Artifact(ArtifactKind.RUN_CONFIG, JOB.id, RUN_ID),
+    ),
+    Scene(
+        datetime(2025, 10, 23, 21, 20, 0, tzinfo=UTC),
+        Artifact(ArtifactKind.RUN_LOGS, JOB.id, RUN_ID),
+    ),
+    Scene(
+        datetime(2025, 10, 26, 21, 20, 0, tzinfo=UTC),
+        Artifact(ArtifactKind.RUN_RESULTS, JOB.id, RUN_ID),
+    ),
+)
+
+
+def create_rows(engine: Engine) -> None:
+    """The job and its run, as the platform would have made them."""
+    with Session(engine) as session, session.begin():
+        session.add(
+            JobRow(id=JOB.id, user_id=1, status="PROCESSING", created_at=JOB.created_at, tags=[])
+        )
+        session.flush()
+        session.add(
+            RunRow(
+                id=RUN_ID,
+                job_id=JOB.id,
+                user_id=1,
+                status="RUNNING",
+                created_at=_RUN_CREATED_AT,
+                request={},
+            )
+        )
+
+
+def create_files(workspace: Workspace, results_dir: Path | None) -> None:
+    """What the platform and the simulation would have left in the workspace."""
+    paths = {scene.artifact.kind: workspace.path(scene.artifact) for scene in SCENES}
+    results = paths[ArtifactKind.RUN_RESULTS]
+    results.parent.mkdir(parents=True, exist_ok=True)
+    paths[ArtifactKind.JOB_CONFIG].write_text(json.dumps({"job": JOB.id, "runs": [RUN_ID]}))
+    with zipfile.ZipFile(paths[ArtifactKind.JOB_INPUT], "w") as archive:
+        archive.writestr("population.csv", "id,age\n1,34\n2,71\n")
+    paths[ArtifactKind.RUN_CONFIG].write_text(json.dumps({"run": RUN_ID, "seed": 42}))
+    paths[ArtifactKind.RUN_LOGS].write_text("day 0: started\nday 180: done\n")
+    if results_dir is None:
+        _simulate(results)
+    else:
+        _copy(results_dir, results)
+
+
+def _simulate(results: Path) -> None:
+    dice = random.Random(JOB.id)  # noqa: S311 - the same demo every time, no secret
+    for number in range(1, _RUN_DIRECTORIES + 1):
+        directory = results / f"RUN{number}" / "DAILY"
+        directory.mkdir(parents=True)
+        rows = (f"{day},{dice.random():.9f},{dice.random():.9f}\n" for day in range(_ROWS))
+        (directory / "counts.csv").write_text("day,infected,recovered\n" + "".join(rows))
+        (directory.parent / "COMPLETED").write_text("yes\n")
+
+
+def _copy(results_dir: Path, results: Path) -> None:
+    directories = sorted(path for path in results_dir.glob("RUN*") if path.is_dir())
+    if not directories:
+        raise SourceMissingError(f"--results-dir: {results_dir} has no RUN* directory")
+    for directory in directories:
+        shutil.copytree(directory, results / directory.name, symlinks=True)

@@ -1,0 +1,109 @@
+"""Child processes that are ready when they say so, and gone when they should be."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from domain.errors import PipelineError
+
+_POLL_SECONDS = 0.02
+_TAIL_LINES = 5
+
+
+class ServerFailedError(PipelineError):
+    """An embedded server did not start."""
+
+
+class ManagedProcess:
+    """A process in a session of its own, so that a terminal's Ctrl-C reaches only us.
+
+    Args:
+        name: for messages.
+        argv: the command.
+        env: its whole environment.
+        log: the file that takes its output.
+    """
+
+    def __init__(
+        self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._argv = list(argv)
+        self._env = dict(env)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise ServerFailedError(f"{self.name} is not running")
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own commands
+                self._argv,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 30) -> None:
+        """Return once it is ready.
+
+        Raises:
+            ServerFailedError: it ended instead, or is not ready in time; with its last words.
+        """
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if not self.is_running:
+                raise ServerFailedError(f"{self.name} ended at once: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise ServerFailedError(f"{self.name} is not ready: {self._last_words()}")
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self, seconds: float = 10) -> None:
+        """End it in order; what is left of its session after that many seconds is killed."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to it and all its children."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").split("\n")
+        return " / ".join([line for line in lines if line.strip()][-_TAIL_LINES:])

@@ -1,0 +1,94 @@
+"""Broker, S3, database and workspace in one directory, and workers on them."""
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import boto3
+
+from worker.embedded.process import ManagedProcess
+from worker.embedded.servers import Ministack, Valkey
+from worker.s3.client import make_client
+from worker.sql.engine import make_engine
+from worker.sql.migrate import upgrade
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BUCKET = "artifacts"
+_REGION = "us-east-1"
+_KEY_ID = "embedded"
+_KEY = "embedded-secret"
+
+
+class EmbeddedStack:
+    """A whole deployment below one directory; everything it started ends with it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.workspace = directory / "workspace"
+        self.workspace.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._exit = ExitStack()
+        self._workers = 0
+        self.broker = Valkey(directory / "broker")
+        self.s3 = Ministack(directory / "s3")
+        self.database_url = f"sqlite:///{directory / 'artifacts.db'}"
+        self.engine = make_engine(self.database_url)
+
+    def __enter__(self) -> Self:
+        # On an error half-way, what is up already is stopped again.
+        with ExitStack() as starting:
+            starting.enter_context(self.broker)
+            starting.enter_context(self.s3)
+            starting.callback(self.engine.dispose)
+            upgrade(self.engine)
+            self.client().create_bucket(Bucket=BUCKET)
+            self._exit = starting.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+    def settings(self) -> dict[str, str]:
+        """What points the commands at this stack, as environment variables."""
+        return {
+            "ARTIFACTS_DATABASE_URL": self.database_url,
+            "ARTIFACTS_BROKER_URL": self.broker.url,
+            "ARTIFACTS_BUCKET": BUCKET,
+            "ARTIFACTS_S3_ENDPOINT_URL": self.s3.url,
+            "ARTIFACTS_WORKSPACE": str(self.workspace),
+            "AWS_ACCESS_KEY_ID": _KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": _KEY,
+            "AWS_DEFAULT_REGION": _REGION,
+        }
+
+    def client(self) -> "S3Client":
+        session = boto3.Session(_KEY_ID, _KEY, region_name=_REGION)
+        return make_client(self.s3.url, threads=4, session=session)
+
+    def start_worker(
+        self, *arguments: str, environment: dict[str, str] | None = None
+    ) -> ManagedProcess:
+        """A real Celery worker as its own process; it ends with the stack."""
+        self._workers += 1
+        # The user's own AWS settings must not lead the worker elsewhere.
+        inherited = {name: value for name, value in os.environ.items() if name[:4] != "AWS_"}
+        worker = ManagedProcess(
+            "worker",
+            [
+                *(sys.executable, "-m", "celery", "-A", "worker.app", "worker"),
+                *("--hostname", f"worker{self._workers}@%h", "--loglevel", "INFO"),
+                *("--without-gossip", "--without-mingle", *arguments),
+            ],
+            env={**inherited, **self.settings(), **(environment or {})},
+            log=self._directory / f"worker{self._workers}.log",
+        )
+        return self._exit.enter_context(worker)
