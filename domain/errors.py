@@ -20,6 +20,7 @@ class ReasonCode(StrEnum):
     SOURCE_INVALID = "source_invalid"
     SOURCE_CHANGED = "source_changed"
     SOURCE_UNREADABLE = "source_unreadable"
+    WORKSPACE_UNAVAILABLE = "workspace_unavailable"
     ACCESS_DENIED = "access_denied"
     BUCKET_MISSING = "bucket_missing"
     REFUSED_BY_S3 = "refused_by_s3"
@@ -121,6 +122,12 @@ class SourceChangedError(TransientError):
     """The source changed while it was sent."""
 
     reason = ReasonCode.SOURCE_CHANGED
+
+
+class WorkspaceUnavailableError(TransientError):
+    """The workspace is not there, as when a share is not mounted."""
+
+    reason = ReasonCode.WORKSPACE_UNAVAILABLE
 
 
 class AccessDeniedError(PermanentError):

@@ -25,9 +25,14 @@ _KEY = "embedded-secret"
 
 
 class EmbeddedStack:
-    """A whole deployment below one directory; everything it started ends with it."""
+    """A whole deployment below one directory; everything it started ends with it.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: for all it keeps.
+        database_url: of a database that is there already; by default SQLite in the directory.
+    """
+
+    def __init__(self, directory: Path, database_url: str | None = None) -> None:
         self.workspace = directory / "workspace"
         self.workspace.mkdir(parents=True, exist_ok=True)
         self._directory = directory
@@ -35,7 +40,7 @@ class EmbeddedStack:
         self._workers = 0
         self.broker = Valkey(directory / "broker")
         self.s3 = Ministack(directory / "s3")
-        self.database_url = f"sqlite:///{directory / 'artifacts.db'}"
+        self.database_url = database_url or f"sqlite:///{directory / 'artifacts.db'}"
         self.engine = make_engine(self.database_url)
 
     def __enter__(self) -> Self:

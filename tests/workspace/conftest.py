@@ -1,0 +1,51 @@
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from tests.workspace.trees import LOGS, RESULTS
+from worker.workspace import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _nothing_blocks() -> Iterator[None]:
+    """Interrupt a test that hangs, on a FIFO for instance."""
+
+    def give_up(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    directory = tmp_path / "workspace"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def workspace(root: Path) -> Workspace:
+    return Workspace(root)
+
+
+@pytest.fixture
+def results(workspace: Workspace) -> Path:
+    """The directory of RESULTS, with nothing in it."""
+    directory = workspace.path(RESULTS)
+    directory.mkdir(parents=True)
+    return directory
+
+
+@pytest.fixture
+def logs(workspace: Workspace) -> Path:
+    """The place of LOGS, with nothing there."""
+    path = workspace.path(LOGS)
+    path.parent.mkdir()
+    return path

@@ -1,0 +1,80 @@
+"""Opening what lies inside a directory, and nothing else, whatever is swapped meanwhile."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+_NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: to open a FIFO that has no writer would block the worker for ever.
+_TO_READ = _NO_LINK | os.O_NONBLOCK
+# O_PATH, where there is one: to pass through a directory takes no permission to list it.
+_TO_PASS = _NO_LINK | os.O_DIRECTORY | getattr(os, "O_PATH", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which file it was, and what tells that it has changed."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, seen: os.stat_result) -> Self:
+        return cls(seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """A directory, by the real path of the workspace and its own real path relative to it.
+
+    Only the workspace itself is trusted to stay what it is: below it, users' programs write.
+    """
+
+    workspace: Path
+    directory: str
+
+    def real(self, relative: str) -> str | None:
+        """Where the path leads, relative to this directory; None if outside.
+
+        It may lead to nothing, or, after a circle, to a link.
+        """
+        base = self.workspace / self.directory
+        target = Path(os.path.realpath(base / relative))
+        return target.relative_to(base).as_posix() if target.is_relative_to(base) else None
+
+    def look(self, real: str) -> os.stat_result:
+        return (self.workspace / self.directory / real).lstat()
+
+    @contextmanager
+    def opened(self, real: str) -> Iterator[int]:
+        """A descriptor of what lies there, reached without following a single link.
+
+        Between looking and opening somebody may put a link in the place of a file or of any
+        directory above it. So each component is opened from the one above: O_NOFOLLOW on the
+        whole path would watch its last component only.
+        """
+        *above, last = Path(self.directory, real).parts
+        descriptor = os.open(self.workspace, _TO_PASS)
+        try:
+            for part in above:
+                descriptor = _step(descriptor, part, _TO_PASS)
+            descriptor = _step(descriptor, last, _TO_READ)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _step(descriptor: int, part: str, flags: int) -> int:
+    deeper = os.open(part, flags, dir_fd=descriptor)
+    os.close(descriptor)
+    return deeper
+
+
+def is_regular(seen: os.stat_result) -> bool:
+    return stat.S_ISREG(seen.st_mode)

@@ -1,0 +1,50 @@
+"""The operating system's errors as the domain's."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from domain.artifacts import Artifact
+from domain.errors import (
+    SourceChangedError,
+    SourceMissingError,
+    SourceUnreadableError,
+    TransferError,
+)
+
+LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+"""As a link does whose target is not there, or goes round in a circle, or cannot be there."""
+
+_GONE = LEADS_NOWHERE | {errno.ENXIO}
+_DENIED = {errno.EACCES, errno.EPERM}
+
+
+@contextmanager
+def looking_for(artifact: Artifact) -> Iterator[None]:
+    """What is not there is missing."""
+    with _translated(SourceMissingError(f"{artifact}: not in the workspace"), artifact):
+        yield
+
+
+@contextmanager
+def reading(artifact: Artifact) -> Iterator[None]:
+    """What was there and is not any more, or is now a link, a socket or the like, has changed."""
+    with _translated(changed(artifact), artifact):
+        yield
+
+
+def changed(artifact: Artifact) -> SourceChangedError:
+    return SourceChangedError(f"{artifact}: changed while it was read")
+
+
+@contextmanager
+def _translated(gone: TransferError, artifact: Artifact) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # From None: the cause would bring its path into the traceback, and so into the logs.
+        if error.errno in _GONE:
+            raise gone from None
+        if error.errno in _DENIED:
+            raise SourceUnreadableError(f"{artifact}: the worker may not read it") from None
+        raise

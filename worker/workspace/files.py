@@ -1,0 +1,81 @@
+"""A single file as the source of an artifact."""
+
+import os
+from collections.abc import Iterator
+
+from domain.artifacts import Artifact
+from domain.errors import SourceEmptyError, SourceInvalidError
+from worker.workspace.enclosure import Enclosure, Stamp, is_regular
+from worker.workspace.failures import changed, looking_for, reading
+
+CHUNK = 1024 * 1024
+
+
+class FileSource:
+    """The bytes of one regular file, as it was when this source was made.
+
+    Args:
+        real: the file's real path, relative to the enclosure.
+
+    Raises:
+        SourceMissingError: there is no such file.
+        SourceEmptyError: it has no bytes.
+        SourceInvalidError: it is something else than a regular file.
+        SourceUnreadableError: the worker may not read it.
+    """
+
+    def __init__(self, artifact: Artifact, enclosure: Enclosure, real: str) -> None:
+        self._artifact = artifact
+        self._enclosure = enclosure
+        self._real = real
+        with looking_for(artifact):
+            self._stamp = self._look()
+        if not self._stamp.size:
+            raise SourceEmptyError(f"{artifact}: the file has no bytes")
+
+    @property
+    def exact_size(self) -> int:
+        return self._stamp.size
+
+    @property
+    def largest_size(self) -> int:
+        return self._stamp.size
+
+    @property
+    def links_left_out(self) -> int:
+        return 0
+
+    def chunks(self) -> Iterator[bytes]:
+        return read(self._artifact, self._enclosure, self._real, self._stamp)
+
+    def _look(self) -> Stamp:
+        # Before opening, because to open a device may already do something to it.
+        if not is_regular(self._enclosure.look(self._real)):
+            raise SourceInvalidError(f"{self._artifact}: not a regular file")
+        with self._enclosure.opened(self._real) as descriptor:
+            return Stamp.of(os.fstat(descriptor))
+
+
+def read(artifact: Artifact, enclosure: Enclosure, real: str, stamp: Stamp) -> Iterator[bytes]:
+    """The bytes of the file that has this stamp, and still has it once they are read.
+
+    Raises:
+        SourceChangedError: it has another stamp, before the last chunk is out.
+    """
+    with reading(artifact), enclosure.opened(real) as descriptor:
+        _check(artifact, descriptor, stamp)
+        left = stamp.size
+        # Never past the size known at the start: a log that grows faster would have no end.
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            while left:
+                chunk = file.read(min(CHUNK, left))
+                left -= len(chunk)
+                if not left or not chunk:
+                    _check(artifact, descriptor, stamp, left)
+                yield chunk
+
+
+def _check(artifact: Artifact, descriptor: int, stamp: Stamp, left: int = 0) -> None:
+    seen = os.fstat(descriptor)
+    if left or not is_regular(seen) or Stamp.of(seen) != stamp:
+        raise changed(artifact)

@@ -1,0 +1,169 @@
+"""What goes into the zip of a run's results."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain.artifacts import Artifact
+from domain.errors import SourceEmptyError, SourceInvalidError, SourceMissingError
+from worker.workspace.enclosure import Enclosure, Stamp
+from worker.workspace.failures import LEADS_NOWHERE, reading
+
+_LONGEST_NAME = 0xFFFF
+"""Bytes; a zip has two of its own for a name's length."""
+
+_MOST_THROUGH_LINKS = 100_000
+"""Thirty directories, each with two links to the next, name a thousand million files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the zip.
+
+    Attributes:
+        name: in the zip; a directory's ends with a slash.
+        real: where the content lies, relative to the results' directory; not `name` under a link.
+        stamp: None for a directory, which is only listed where nothing in it is.
+    """
+
+    name: str
+    real: str
+    stamp: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All entries, sorted by name, and how many things were left out."""
+
+    entries: tuple[Entry, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    name: str
+    real: str
+    parent: "_Directory | None" = None
+
+    def comes_from(self, real: str) -> bool:
+        """Whether the real directory is this one, or one on the way here."""
+        step: _Directory | None = self
+        while step and step.real != real:
+            step = step.parent
+        return step is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: str
+    seen: os.stat_result
+
+
+_TOP = _Directory("", ".")
+
+
+def scan(artifact: Artifact, enclosure: Enclosure) -> Listing:
+    """Look at every file under the enclosure's RUN* directories.
+
+    Raises:
+        SourceMissingError: there is no RUN* directory.
+        SourceEmptyError: there is no file in them.
+        SourceInvalidError: a name cannot be in a zip, or the links multiply the files.
+        SourceChangedError: something vanished while it was looked at.
+        SourceUnreadableError: the worker may not read a directory.
+    """
+    with reading(artifact):
+        scanner = _Scanner(artifact, enclosure)
+        scanner.walk()
+    if not scanner.entries:
+        raise SourceMissingError(f"{artifact}: no RUN directory")
+    if not any(entry.stamp for entry in scanner.entries):
+        raise SourceEmptyError(f"{artifact}: no file in any RUN directory")
+    return Listing(tuple(sorted(scanner.entries, key=lambda e: e.name)), scanner.left_out)
+
+
+class _Scanner:
+    def __init__(self, artifact: Artifact, enclosure: Enclosure) -> None:
+        self.entries: list[Entry] = []
+        self.left_out = 0
+        self._artifact = artifact
+        self._enclosure = enclosure
+        self._through_links = 0
+        # Not recursive: a tree may be deeper than Python's stack.
+        self._to_do = [_TOP]
+
+    def walk(self) -> None:
+        while self._to_do:
+            directory = self._to_do.pop()
+            taken = [self._take(directory, found) for found in self._list(directory)]
+            if directory is not _TOP and not any(taken):
+                self._add(Entry(f"{directory.name}/", directory.real))
+
+    def _list(self, directory: _Directory) -> Iterator[_Found]:
+        with self._enclosure.opened(directory.real) as descriptor, os.scandir(descriptor) as found:
+            for each in found:
+                if directory is not _TOP or each.name.startswith("RUN"):
+                    yield _Found(each.name, each.stat(follow_symlinks=False))
+
+    def _take(self, parent: _Directory, found: _Found) -> bool:
+        """Whether there is something of it in the zip."""
+        at_top = parent is _TOP
+        place = _Directory(
+            found.name if at_top else f"{parent.name}/{found.name}",
+            found.name if at_top else f"{parent.real}/{found.name}",
+            parent,
+        )
+        if stat.S_ISLNK(found.seen.st_mode):
+            return self._take_link(place, parent)
+        return self._take_real(place, found.seen)
+
+    def _take_link(self, link: _Directory, parent: _Directory) -> bool:
+        real = self._enclosure.real(link.real)
+        target = None if real is None else self._target(real)
+        if real is None or target is None or parent.comes_from(real):
+            self.left_out += 1
+            return False
+        return self._take_real(_Directory(link.name, real, parent), target)
+
+    def _target(self, real: str) -> os.stat_result | None:
+        try:
+            return self._enclosure.look(real)
+        except OSError as error:
+            if error.errno in LEADS_NOWHERE:
+                return None
+            raise
+
+    def _take_real(self, place: _Directory, seen: os.stat_result) -> bool:
+        if place.name != place.real:
+            self._count_through_link()
+        if stat.S_ISDIR(seen.st_mode):
+            self._to_do.append(place)
+            return True
+        if place.parent is _TOP:
+            return False  # a file named RUN… is no part of the results
+        if stat.S_ISREG(seen.st_mode):
+            self._add(Entry(place.name, place.real, Stamp.of(seen)))
+            return True
+        self.left_out += 1
+        return False
+
+    def _add(self, entry: Entry) -> None:
+        self._check(entry.name)
+        self.entries.append(entry)
+
+    def _check(self, name: str) -> None:
+        try:
+            length = len(name.encode())
+        except UnicodeEncodeError:
+            # From None: the cause would bring the name into the traceback.
+            raise SourceInvalidError(f"{self._artifact}: a file name is not UTF-8") from None
+        if length > _LONGEST_NAME:
+            raise SourceInvalidError(f"{self._artifact}: a path is too long for a zip")
+
+    def _count_through_link(self) -> None:
+        self._through_links += 1
+        if self._through_links > _MOST_THROUGH_LINKS:
+            raise SourceInvalidError(
+                f"{self._artifact}: links repeat more than {_MOST_THROUGH_LINKS} files"
+            )

@@ -1,0 +1,74 @@
+"""The directory tree that producers and workers share."""
+
+import os
+import stat
+from pathlib import Path
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import SourceInvalidError, WorkspaceUnavailableError
+from domain.ports import Source
+from worker.workspace.enclosure import Enclosure
+from worker.workspace.failures import looking_for
+from worker.workspace.files import FileSource
+from worker.workspace.zip_stream import ZippedDirectory
+
+_PLACES = {
+    ArtifactKind.JOB_CONFIG: "job_config.json",
+    ArtifactKind.JOB_INPUT: "job_input.zip",
+    ArtifactKind.RUN_CONFIG: "run_{run_id}_config.json",
+    ArtifactKind.RUN_RESULTS: "OUT/run_{run_id}",
+    ArtifactKind.RUN_LOGS: "run_{run_id}_logs.log",
+}
+
+
+class Workspace:
+    """Where an artifact's bytes are before an upload and after a download.
+
+    Example:
+        >>> Workspace(Path("/srv")).path(Artifact(ArtifactKind.RUN_RESULTS, 12, 4)).as_posix()
+        '/srv/job_12/OUT/run_4'
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def path(self, artifact: Artifact) -> Path:
+        """The artifact's file; for results, the directory that holds their RUN* directories."""
+        return self._root / _job_directory(artifact) / _place(artifact)
+
+    def source(self, artifact: Artifact) -> Source:
+        """The artifact's bytes as they are now.
+
+        Raises:
+            SourceMissingError: there is no such file, or no RUN* directory.
+            SourceEmptyError: the file has no bytes, or the RUN* directories no file.
+            SourceInvalidError: it is something else, or lies outside the job's directory.
+            SourceUnreadableError: the worker may not read it.
+            WorkspaceUnavailableError: the workspace itself is not there.
+        """
+        # Not the artifact's fault: a share that is not mounted must not quarantine everything.
+        if not self._root.is_dir():
+            raise WorkspaceUnavailableError
+        job = Enclosure(Path(os.path.realpath(self._root)), _job_directory(artifact))
+        real = job.real(_place(artifact))
+        if real is None:
+            raise SourceInvalidError(f"{artifact}: outside its job's directory")
+        if artifact.kind is ArtifactKind.RUN_RESULTS:
+            return _results(artifact, job, real)
+        return FileSource(artifact, job, real)
+
+
+def _job_directory(artifact: Artifact) -> str:
+    return f"job_{artifact.job_id}"
+
+
+def _place(artifact: Artifact) -> str:
+    return _PLACES[artifact.kind].format(run_id=artifact.run_id)
+
+
+def _results(artifact: Artifact, job: Enclosure, real: str) -> ZippedDirectory:
+    with looking_for(artifact):
+        seen = job.look(real)
+    if not stat.S_ISDIR(seen.st_mode):
+        raise SourceInvalidError(f"{artifact}: not a directory")
+    return ZippedDirectory(artifact, Enclosure(job.workspace, f"{job.directory}/{real}"))
