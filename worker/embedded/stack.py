@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import boto3
+import botocore.session
+from botocore.config import Config
 
 from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import Ministack, Valkey
@@ -22,6 +24,8 @@ BUCKET = "artifacts"
 _REGION = "us-east-1"
 _KEY_ID = "embedded"
 _KEY = "embedded-secret"
+_FOREIGN = ("ARTIFACTS_", "AWS_")
+_PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 
 
 class EmbeddedStack:
@@ -76,7 +80,10 @@ class EmbeddedStack:
         }
 
     def client(self) -> "S3Client":
-        session = boto3.Session(_KEY_ID, _KEY, region_name=_REGION)
+        # Neither the user's AWS profile nor their proxy has a say in what is on this machine.
+        core = botocore.session.Session({"profile": (None, None, None, None)})
+        core.set_default_client_config(Config(proxies={}))
+        session = boto3.Session(_KEY_ID, _KEY, region_name=_REGION, botocore_session=core)
         return make_client(self.s3.url, threads=4, session=session)
 
     def start_worker(
@@ -84,8 +91,6 @@ class EmbeddedStack:
     ) -> ManagedProcess:
         """A real Celery worker as its own process; it ends with the stack."""
         self._workers += 1
-        # The user's own AWS settings must not lead the worker elsewhere.
-        inherited = {name: value for name, value in os.environ.items() if name[:4] != "AWS_"}
         worker = ManagedProcess(
             "worker",
             [
@@ -93,7 +98,16 @@ class EmbeddedStack:
                 *("--hostname", f"worker{self._workers}@%h", "--loglevel", "INFO"),
                 *("--without-gossip", "--without-mingle", *arguments),
             ],
-            env={**inherited, **self.settings(), **(environment or {})},
+            env={**_inherited(), **self.settings(), **(environment or {})},
             log=self._directory / f"worker{self._workers}.log",
         )
         return self._exit.enter_context(worker)
+
+
+def _inherited() -> dict[str, str]:
+    """The environment without the user's own settings, which would lead a worker elsewhere."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_FOREIGN) and name.upper() not in _PROXIES
+    }

@@ -1,0 +1,125 @@
+"""A deployment of real parts, with words for what the tests do to it."""
+
+import itertools
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from celery import Celery
+from mypy_boto3_s3.type_defs import ObjectTypeDef
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from domain.artifacts import Artifact, StoredArtifact
+from domain.transfers import Direction, Transfer, TransferState
+from tasks.contract import queue_of, task_name
+from worker.embedded.stack import BUCKET, EmbeddedStack
+from worker.sql.artifacts import SqlArtifacts
+from worker.sql.tables import JobRow, RunRow, TransferRow
+from worker.sql.transfers import SqlTransfers
+from worker.workspace import Workspace
+
+_PATIENCE_SECONDS = 60
+_ids = itertools.count(100)
+
+
+class Deployment:
+    def __init__(self, stack: EmbeddedStack) -> None:
+        self.stack = stack
+        self.transfers = SqlTransfers(stack.engine)
+        self.artifacts = SqlArtifacts(stack.engine)
+        # Somebody else's app, which knows the broker and nothing of this package's settings.
+        self.foreign = Celery("foreign", broker=stack.broker.url, set_as_current=False)
+        self.foreign.conf.task_ignore_result = True
+
+    def new_id(self) -> int:
+        return next(_ids)
+
+    def job(self, created_at: datetime, job_id: int | None = None) -> int:
+        job_id = job_id or self.new_id()
+        with Session(self.stack.engine) as session, session.begin():
+            session.add(JobRow(id=job_id, user_id=1, status="CREATED", created_at=created_at))
+        return job_id
+
+    def run(self, job_id: int, created_at: datetime, run_id: int | None = None) -> int:
+        run_id = run_id or self.new_id()
+        with Session(self.stack.engine) as session, session.begin():
+            session.add(
+                RunRow(
+                    id=run_id,
+                    job_id=job_id,
+                    user_id=1,
+                    status="RUNNING",
+                    created_at=created_at,
+                )
+            )
+        return run_id
+
+    def write(self, artifact: Artifact, content: bytes = b"content") -> Path:
+        """Put it into the workspace; results get two RUN directories."""
+        path = Workspace(self.stack.workspace).path(artifact)
+        files = [path]
+        if path.parent.name == "OUT":
+            files = [path / "RUN1" / "out.csv", path / "RUN2" / "out.csv"]
+        for file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        return path
+
+    def send(self, artifact: Artifact, request_id: str | None = None) -> str:
+        """A bare message, as from code that has only the contract."""
+        ids = {"job_id": artifact.job_id}
+        if artifact.run_id is not None:
+            ids["run_id"] = artifact.run_id
+        name = task_name(Direction.UPLOAD, artifact.kind)
+        queue = queue_of(artifact.kind)
+        request_id = request_id or str(uuid4())
+        self.foreign.send_task(name, kwargs=ids, task_id=request_id, queue=queue)
+        return request_id
+
+    def ended(self, artifact: Artifact) -> Transfer:
+        """The artifact's latest transfer, once it has ended."""
+        self.wait_until(lambda: self._has_ended(artifact))
+        latest = self.transfers.latest(artifact, Direction.UPLOAD)
+        assert latest is not None
+        return latest
+
+    def stored(self, artifact: Artifact) -> StoredArtifact:
+        """What is recorded of it, once its transfer is done."""
+        ended = self.ended(artifact)
+        assert ended.state is TransferState.DONE, ended
+        found = self.artifacts.find(artifact)
+        assert found is not None
+        return found
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.02)
+
+    def listing(self, prefix: str) -> list[ObjectTypeDef]:
+        """What one LIST finds."""
+        answer = self.stack.client().list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return answer.get("Contents", [])
+
+    def body(self, key: str) -> bytes:
+        return self.stack.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+    def count_transfers(self, job_id: int) -> int:
+        statement = select(func.count()).where(TransferRow.job_id == job_id)
+        with Session(self.stack.engine) as session:
+            return session.execute(statement).scalar_one()
+
+    def run_row(self, run_id: int) -> dict[str, Any]:
+        table = RunRow.__table__
+        with self.stack.engine.connect() as connection:
+            row = connection.execute(select(table).where(table.c.id == run_id)).one()
+        return dict(row._mapping)
+
+    def _has_ended(self, artifact: Artifact) -> bool:
+        latest = self.transfers.latest(artifact, Direction.UPLOAD)
+        return latest is not None and not latest.state.is_active

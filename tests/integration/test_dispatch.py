@@ -1,0 +1,83 @@
+"""Messages that were lost, and the sweep that sends them again."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.transfers import Direction
+from tasks.app import producer_app
+from tests.integration.deployment import Deployment
+from worker.embedded.stack import EmbeddedStack
+from worker.sql.requests import request_upload
+
+CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
+# As short as it may be, so that a test need not wait for the grace that a producer has.
+AT_ONCE = {"ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "0"}
+
+
+@pytest.fixture
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with EmbeddedStack(tmp_path_factory.mktemp("dispatch")) as stack:
+        yield Deployment(stack)
+
+
+def test_a_request_made_while_the_broker_was_away_is_sent_by_the_dispatch(
+    deployed: Deployment,
+) -> None:
+    # Given a broker that is away when the producer commits
+    artifact = Artifact(ArtifactKind.JOB_CONFIG, deployed.job(CREATED_AT))
+    deployed.write(artifact)
+    app = producer_app(deployed.stack.broker.url)
+    deployed.stack.broker.kill()
+    with Session(deployed.stack.engine) as session, session.begin():
+        request_upload(session, artifact.kind, artifact.job_id, app=app)
+
+    # When it is back, and a worker and beat are running
+    deployed.stack.broker.start()
+    deployed.stack.start_worker("--concurrency", "1", "--beat", environment=AT_ONCE)
+
+    # Then the artifact is stored without anybody asking again
+    assert deployed.stored(artifact).object.size == len(b"content")
+    assert deployed.count_transfers(artifact.job_id) == 1
+
+
+def test_a_broker_that_forgets_everything_loses_nothing(deployed: Deployment) -> None:
+    # Given requests whose messages were published
+    artifacts = [Artifact(ArtifactKind.JOB_CONFIG, deployed.job(CREATED_AT)) for _ in range(20)]
+    app = producer_app(deployed.stack.broker.url)
+    with Session(deployed.stack.engine) as session, session.begin():
+        for artifact in artifacts:
+            deployed.write(artifact)
+            request_upload(session, artifact.kind, artifact.job_id, app=app)
+
+    # When the broker loses them all before a worker comes
+    with deployed.stack.broker.client() as broker:
+        assert broker.llen("configs") == len(artifacts)
+        broker.flushall()
+    deployed.stack.start_worker("--concurrency", "2", "--beat", environment=AT_ONCE)
+
+    # Then every artifact is stored all the same
+    for artifact in artifacts:
+        deployed.stored(artifact)
+
+
+def test_a_killed_workers_transfer_is_taken_over(deployed: Deployment) -> None:
+    # Given a transfer whose holder died: its lease ends, and nobody renews it
+    artifact = Artifact(ArtifactKind.JOB_CONFIG, deployed.job(CREATED_AT))
+    deployed.write(artifact)
+    lost = deployed.transfers.claim(
+        artifact, Direction.UPLOAD, "lost", owner="a worker that died", lease=timedelta(0)
+    )
+    assert lost is not None
+
+    # When another worker and beat are running
+    deployed.stack.start_worker("--concurrency", "1", "--beat", environment=AT_ONCE)
+
+    # Then the second attempt, under a higher fence, stores it
+    deployed.stored(artifact)
+    latest = deployed.transfers.latest(artifact, Direction.UPLOAD)
+    assert latest is not None
+    assert (latest.attempts, latest.fence) == (2, lost.fence + 1)
