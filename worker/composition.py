@@ -37,28 +37,28 @@ class Composition:
         self._app = app
 
     def upload(self, artifact: Artifact, request_id: str) -> TransferSummary:
-        return self._upload(artifact, request_id)
+        return self.use_case(artifact, request_id)
 
     def dispatch(self) -> int:
         return self._dispatch()
 
     def after_fork(self) -> None:
         """Forget the parent's connections, without closing what is the parent's."""
-        inherited = self.__dict__.pop("_engine", None)
+        inherited = self.__dict__.pop("engine", None)
         if inherited is not None:
             inherited.dispose(close=False)
-        for name in ("_upload", "_dispatch"):
+        for name in ("use_case", "_dispatch"):
             self.__dict__.pop(name, None)
 
     @cached_property
-    def _engine(self) -> Engine:
+    def engine(self) -> Engine:
         return make_engine(self._settings.database_url)
 
     @cached_property
     def _dispatch(self) -> DispatchDueTransfers:
         settings = self._settings
         return DispatchDueTransfers(
-            transfers=SqlTransfers(self._engine),
+            transfers=SqlTransfers(self.engine),
             publish=partial(_publish, self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
@@ -66,13 +66,13 @@ class Composition:
         )
 
     @cached_property
-    def _upload(self) -> UploadArtifact:
+    def use_case(self) -> UploadArtifact:
         settings = self._settings
         return UploadArtifact(
-            jobs=SqlJobs(self._engine),
-            runs=SqlRuns(self._engine),
-            artifacts=SqlArtifacts(self._engine),
-            transfers=SqlTransfers(self._engine),
+            jobs=SqlJobs(self.engine),
+            runs=SqlRuns(self.engine),
+            artifacts=SqlArtifacts(self.engine),
+            transfers=SqlTransfers(self.engine),
             workspace=Workspace(settings.workspace),
             store=make_store(settings),
             owner=f"{socket.gethostname()}:{os.getpid()}",

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,28 +15,59 @@ from domain.errors import ConfigurationError
 _MIB = 2**20
 _MIN_PART = 5 * _MIB  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _MAX_PUT = 5 * 2**30
+_DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
 def _database_url(value: str) -> str:
     try:
-        backend = make_url(value).get_backend_name()
-    except ArgumentError:
+        driver = make_url(value).drivername
+    except (ArgumentError, ValueError):
+        # A ValueError would quote what stands in the port's place: the password, where the host
+        # was forgotten.
         raise ValueError("not a database URL") from None
-    if backend not in {"sqlite", "postgresql"}:
-        raise ValueError(f"{backend} is not supported: use sqlite or postgresql")
+    if driver not in _DRIVERS:
+        raise ValueError("use sqlite or postgresql+psycopg")
     return value
 
 
 def _broker_url(value: str) -> str:
-    if not value.startswith(("redis://", "rediss://", "redis+socket://")):
-        raise ValueError("use redis://, rediss:// or redis+socket://")
+    for url in value.split(";"):  # Celery takes several, for failover
+        if not url.startswith(("redis://", "rediss://", "redis+socket://")):
+            raise ValueError("use redis://, rediss:// or redis+socket://")
+        database = _split(url).path.strip("/")
+        if not url.startswith("redis+socket://") and database and not database.isdecimal():
+            raise ValueError("the path is not the number of a database")
     return value
+
+
+def _endpoint_url(value: str) -> str:
+    parts = _split(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("use http:// or https://, and a host")
+    return value
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # is checked only when it is asked for
+    except ValueError:
+        raise ValueError("not a URL") from None
+    return parts
 
 
 def _workspace(value: Path) -> Path:
-    if not value.is_dir():
+    try:
+        is_directory = value.is_dir()
+    except OSError:
+        is_directory = False
+    if not is_directory:
         raise ValueError("no such directory")
     return value
+
+
+# Past a week, a wait is a mistake; and far past it, no timedelta holds it.
+_Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 
 
 class _Settings(BaseSettings):
@@ -53,16 +85,17 @@ class BrokerSettings(_Settings):
 class WorkerSettings(DatabaseSettings, BrokerSettings):
     """Everything that a worker needs. Sizes are in bytes."""
 
-    bucket: Annotated[str, Field(min_length=3, max_length=63)]
-    s3_endpoint_url: str | None = None  # for an S3 that is not AWS's
+    bucket: Annotated[str, Field(min_length=3, max_length=63, pattern=r"^[\w.-]+$")]
+    # For an S3 that is not AWS's.
+    s3_endpoint_url: Annotated[str, AfterValidator(_endpoint_url)] | None = None
     workspace: Annotated[Path, AfterValidator(_workspace)]
     sse: Literal["AES256", "aws:kms"] = "AES256"
-    kms_key_id: str | None = None
+    kms_key_id: Annotated[str, Field(min_length=1)] | None = None
 
     # Ten attempts with the backoff below spread over half an hour at the most likely.
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 10
-    backoff_base_seconds: Annotated[float, Field(gt=0)] = 2
-    backoff_cap_seconds: Annotated[float, Field(gt=0)] = 600
+    backoff_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 2
+    backoff_cap_seconds: _Seconds = 600
     # A dead worker's transfer waits this long; a living one renews at every third of it.
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
 
@@ -74,9 +107,9 @@ class WorkerSettings(DatabaseSettings, BrokerSettings):
     dispatch_page: Annotated[int, Field(ge=1, le=10_000)] = 500
     # A producer publishes at its commit; a request that is older and unclaimed may have lost its
     # message.
-    dispatch_unclaimed_seconds: Annotated[float, Field(ge=0)] = 15
+    dispatch_unclaimed_seconds: Annotated[float, Field(ge=0, le=3600)] = 15
     # A message in a long queue is not lost; sending it again too often would make it longer.
-    dispatch_republish_seconds: Annotated[float, Field(ge=1)] = 300
+    dispatch_republish_seconds: Annotated[_Seconds, Field(ge=1)] = 300
 
     @model_validator(mode="after")
     def _kms_needs_a_key(self) -> Self:

@@ -26,8 +26,10 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """The story of an upload three days late, on an embedded broker, database, S3 and worker."""
-    # SIGTERM unwinds like Ctrl-C does, so that nothing stays behind.
-    signal.signal(signal.SIGTERM, _exit)
+    # These unwind like Ctrl-C does, so that nothing stays behind.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _exit)
     with (
         tempfile.TemporaryDirectory(prefix="artifacts-", ignore_cleanup_errors=True) as directory,
         EmbeddedStack(Path(directory)) as stack,
@@ -51,7 +53,8 @@ def _stay(stack: EmbeddedStack) -> None:
     """Say on stderr how to look at it, and wait for a signal."""
     err.print("\nIt goes on running; Ctrl-C ends it. In another terminal:\n", highlight=False)
     for name, value in stack.settings().items():
-        err.print(f"  export {name}={shlex.quote(value)}", highlight=False, soft_wrap=True)
+        line = f"  export {name}={shlex.quote(value)}"
+        err.print(line, highlight=False, markup=False, soft_wrap=True)
     err.print("\n  artifacts jobs info --job-id 12", highlight=False)
     err.print("  artifacts jobs upload --job-id 12 --run-id 4 --wait", highlight=False)
     try:

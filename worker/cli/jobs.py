@@ -6,7 +6,7 @@ import typer
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import RunOfAnotherJobError
-from domain.jobs import Job
+from domain.jobs import MAX_ID, Job
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
 from worker.cli.output import JobIdOption, JsonOption, out, print_json, show_rows
@@ -19,7 +19,9 @@ from worker.sql.transfers import SqlTransfers
 
 app = typer.Typer(help="Jobs and their artifacts.", no_args_is_help=True)
 
-RunIdOption = Annotated[int | None, typer.Option("--run-id", min=1, help="One of its runs.")]
+RunIdOption = Annotated[
+    int | None, typer.Option("--run-id", min=1, max=MAX_ID, help="One of its runs.")
+]
 KindOption = Annotated[ArtifactKind | None, typer.Option("--kind", help="Only this kind.")]
 
 

@@ -24,5 +24,6 @@ def main() -> None:
     try:
         app()
     except PipelineError as error:
-        typer.echo(f"artifacts: {error}", err=True)
+        line = " ".join(str(error).split())  # libpq's messages have several
+        typer.echo(f"artifacts: {line}", err=True)
         sys.exit(1)

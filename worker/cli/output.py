@@ -8,10 +8,16 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
+
+from domain.jobs import MAX_ID
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-JobIdOption = Annotated[int, typer.Option("--job-id", min=1, help="The job's id.")]
+JobIdOption = Annotated[int, typer.Option("--job-id", min=1, max=MAX_ID, help="The job's id.")]
+
+# A file or a pipe has no edge, and what reads it needs the whole of every cell.
+_NO_EDGE = 10_000
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True)
@@ -24,10 +30,17 @@ def show_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str
     elif not rows:
         out.print(empty)
     else:
-        table = Table(*(column.replace("_", " ") for column in rows[0]), box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*("-" if value is None else _plain(value) for value in row.values()))
-        out.print(table)
+        _print_table(rows)
+
+
+def _print_table(rows: Sequence[Mapping[str, object]]) -> None:
+    columns = [Column(name.replace("_", " "), overflow="fold") for name in rows[0]]
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        # As Text, for in a string Rich would take what stands in brackets for markup.
+        table.add_row(*(Text("-" if v is None else _plain(v)) for v in row.values()))
+    console = out if out.is_terminal else Console(width=_NO_EDGE)
+    console.print(table)
 
 
 def print_json(value: object) -> None:

@@ -132,9 +132,9 @@ def _until(condition: Callable[[], bool], worker: ManagedProcess) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not condition():
         if not worker.is_running:
-            raise DemoFailedError(f"the worker has ended: see {worker.log}")
+            raise DemoFailedError(f"the worker has ended: {worker.last_words()}")
         if time.monotonic() > deadline:
-            raise DemoFailedError(f"nothing happens any more: see {worker.log}")
+            raise DemoFailedError(f"nothing happens any more: {worker.last_words()}")
         time.sleep(_POLL_SECONDS)
 
 

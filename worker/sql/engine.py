@@ -45,6 +45,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 
 
 def _begin_immediate(connection: Connection) -> None:
+    # SQLAlchemy announces a beginning under AUTOCOMMIT as well; a reader takes no lock.
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        return
     # A deferred transaction that reads and then writes fails at once, whatever the busy time-out,
     # when another process wrote in between. Taking the write lock first makes it wait instead.
     connection.exec_driver_sql("BEGIN IMMEDIATE")

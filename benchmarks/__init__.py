@@ -1,0 +1,1 @@
+"""What an upload costs: `make bench`. Exact counts and peaks, no times of this machine alone."""
