@@ -1,0 +1,101 @@
+"""The documents' examples, run as they stand."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from domain.artifacts import Artifact, ArtifactKind
+from tests.integration.deployment import Deployment
+from worker.embedded.stack import EmbeddedStack
+
+ROOT = Path(__file__).parents[2]
+CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
+TRANSACTION, BARE, TASK, STATUS = re.findall(
+    r"^```python\n(.*?)^```", (ROOT / "docs/producers.md").read_text(), re.DOTALL | re.MULTILINE
+)
+JOB_CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
+RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
+LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> Iterator[Deployment]:
+    """The job and the run that the examples speak of, with all their files."""
+    with EmbeddedStack(tmp_path) as stack:
+        deployment = Deployment(stack)
+        deployment.run(deployment.job(CREATED_AT, job_id=12), CREATED_AT, run_id=4)
+        for kind in ArtifactKind:
+            deployment.write(Artifact(kind, 12, 4 if kind.belongs_to_run else None))
+        stack.start_worker("--concurrency", "1")
+        yield deployment
+
+
+def test_the_example_of_a_transaction_works(deployed: Deployment) -> None:
+    assert _run(TRANSACTION, deployed) == "requested\n"
+    deployed.stored(JOB_CONFIG)
+    deployed.stored(RESULTS)
+
+
+def test_the_example_of_a_bare_message_works_without_this_package(deployed: Deployment) -> None:
+    ours = "print(sorted({'domain', 'tasks', 'worker'} & set(__import__('sys').modules)))"
+    assert _run(BARE + ours, deployed) == "[]\n"
+    deployed.stored(RESULTS)
+
+
+def test_the_example_of_a_task_works(deployed: Deployment) -> None:
+    assert _run(TASK, deployed) == ""
+    deployed.stored(LOGS)
+
+
+def test_the_example_of_a_look_at_the_end_works(deployed: Deployment) -> None:
+    assert _run(STATUS, deployed) == "never asked for\n"
+    deployed.send(RESULTS)
+    deployed.stored(RESULTS)
+    assert _run(STATUS, deployed) == "done None\n"
+
+
+def test_a_producer_without_an_app_hears_what_to_set() -> None:
+    env = {name: value for name, value in os.environ.items() if name[:9] != "ARTIFACTS"}
+    unconfigured = TASK.replace("producer_app()\n", "")
+    ended = _python(unconfigured, env)
+    assert ended.returncode != 0
+    last = ended.stderr.strip().splitlines()[-1]
+    assert "ProducerNotConfiguredError" in last
+    assert "ARTIFACTS_BROKER_URL" in last
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *sorted(p.name for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_what_a_document_points_to_is_there(page: str) -> None:
+    path = ROOT / page if page == "README.md" else ROOT / "docs" / page
+    text = path.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    files = re.findall(r"`((?:tests|domain|tasks|worker|benchmarks)/[\w/.]+)`", text)
+    missing = [link for link in links if not (path.parent / link).exists()]
+    missing += [name for name in files if not (ROOT / name).exists()]
+    assert missing == []
+
+
+def _run(example: str, deployed: Deployment) -> str:
+    ended = _python(example, {**os.environ, **deployed.stack.settings()})
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def _python(source: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", source],
+        env=env,
+        cwd=ROOT.anchor,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
