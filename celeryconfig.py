@@ -48,10 +48,11 @@ task_retry_on_worker_lost = True
 # No attempt takes longer; the soft limit gives it a minute to end in order.
 task_time_limit = 6 * _HOUR
 task_soft_time_limit = task_time_limit - 60
-# On SIGTERM, running tasks have this long before they are interrupted (seconds).
+# On SIGQUIT, which REMAP_SIGTERM=SIGQUIT makes of SIGTERM, running tasks have this long before they
+# are interrupted (seconds); a bare SIGTERM waits for them however long they take.
 worker_soft_shutdown_timeout = 60.0
-# Tasks kept after a lost connection would run beside their own redelivery. The lease would turn
-# the second away, yet there is no use in it.
+# A lost connection does not end what runs: the upload goes on, and its lease turns the message away
+# that the broker delivers once more.
 worker_cancel_long_running_tasks_on_connection_loss = False
 
 # Longer than any task may run, plus the shutdown: earlier, Redis would deliver a task again while

@@ -6,8 +6,9 @@ import time
 from types import TracebackType
 from typing import Self
 
-from domain.errors import LeaseLostError, PipelineError
+from domain.errors import LeaseLostError
 from domain.ports import ITransferRepository
+from domain.redaction import redact
 from domain.transfers import Claim
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class LeaseKeeper:
         self._upload_id = claim.upload_id
         self._ended = threading.Event()
         self._lost = threading.Event()
+        self._expires = time.monotonic() + claim.lease.total_seconds()
         self._thread = threading.Thread(target=self._renew_until_ended, daemon=True)
 
     def __enter__(self) -> Self:
@@ -50,22 +52,23 @@ class LeaseKeeper:
         self._upload_id = upload_id
 
     def checkpoint(self) -> None:
-        if self._lost.is_set():
+        # The clock as well, for a renewal may hang instead of failing.
+        if self._lost.is_set() or time.monotonic() > self._expires:
             raise LeaseLostError
 
     def _renew_until_ended(self) -> None:
         lease = self._claim.lease.total_seconds()
-        expires = time.monotonic() + lease
         while not self._ended.wait(lease / 3):
             asked_at = time.monotonic()
             try:
                 self._transfers.renew(self._claim)
-                expires = asked_at + lease
+                self._expires = asked_at + lease
             except LeaseLostError:
                 self._lost.set()
                 return
-            except PipelineError as error:
-                logger.warning("%s: lease not renewed: %s", self._claim.artifact, error)
-                if time.monotonic() > expires:
+            except Exception as error:  # noqa: BLE001 - the lease must not lapse unnoticed
+                message = redact(f"{type(error).__name__}: {error}")
+                logger.warning("%s: lease not renewed: %s", self._claim.artifact, message)
+                if time.monotonic() > self._expires:
                     self._lost.set()
                     return

@@ -3,18 +3,33 @@
 import re
 
 _LIMIT = 300
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
-_PATH = re.compile(r"(?<![\w/.])/(?:[^\s/'\":,]+/)*[^\s/'\":,]+")
+# Every repetition before a keyword is bounded or begins at a token, so that a long text is not
+# searched in quadratic time.
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://\S+|(?<!\S)[^\s?]+\?\S*=\S*", re.IGNORECASE)
 _SECRET = re.compile(
-    r"(?i)\b(x-amz-[a-z-]+|aws\w*|signature|token|secret\w*|password|pwd|access\w*key\w*)"
-    r"(\s*[=:]\s*)\S+"
+    r"(?i)\b([\w-]{0,40}?(?:x-amz-|(?<![a-z])aws|signature|credential|authorization|token|secret"
+    r"|passw|pwd|access[_-]?key|api[_-]?key)[\w-]*['\"]?\s*[=:]\s*)"
+    r"(?:'[^']*'|\"[^\"]*\"|(?:bearer|basic)\s+\S+|\S+)"
+)
+# The ids and secrets of AWS keys, and bearer tokens, betray themselves without a name.
+_KEY = re.compile(
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\beyJ[\w-]+\.[\w.-]+|(?i:\bbearer\s+\S+)"
+    r"|(?<![\w/+])(?=[a-z0-9/+]{0,39}[A-Z])[A-Za-z0-9/+]{40}(?![\w/+])"
+)
+_PATH = re.compile(
+    r"(['\"])(?:~|\.{1,2})?/[^'\"]+\1|(?<![\w/.~])(?:~|\.{1,2})?/(?:[^\s'\":,]|[:,](?=\S))+"
 )
 
 
 def redact(text: str) -> str:
     """One line of at most 300 characters without URLs, paths or anything named as a secret."""
-    line = " ".join(text.split())
+    # PostgreSQL refuses NUL, and no encoding takes the surrogates of an undecodable file name.
+    printable = "".join(
+        c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    line = " ".join(printable.split())
     line = _URL.sub("<url>", line)
-    line = _SECRET.sub(r"\1\2<redacted>", line)
+    line = _SECRET.sub(r"\1<redacted>", line)
+    line = _KEY.sub("<redacted>", line)
     line = _PATH.sub("<path>", line)
     return line[:_LIMIT]

@@ -43,6 +43,9 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
     typing = False
     # Ends that are expected and explained: one line in the log, no traceback.
     throws = (PipelineError,)
+    # Seconds until Celery's own retry after a killed child. Sooner, the dead child's lease would
+    # turn it away; much later, the dispatch has long done it.
+    default_retry_delay = 60
     arguments: ClassVar[type[NoArguments]] = NoArguments
 
     @property

@@ -1,0 +1,99 @@
+"""The workspace and the bucket in memory."""
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from domain.artifacts import Artifact, ArtifactKind, StoredObject
+from domain.errors import SourceEmptyError, SourceMissingError
+from domain.locations import UploadLocation
+from domain.ports import Source, UploadProgress
+
+
+@dataclass(frozen=True, slots=True)
+class InMemorySource:
+    content: bytes
+    exact_size: int | None
+    links_left_out: int = 0
+    chunk_size: int = 64 * 1024
+
+    @property
+    def largest_size(self) -> int:
+        return len(self.content)
+
+    def chunks(self) -> Iterator[bytes]:
+        for start in range(0, len(self.content), self.chunk_size):
+            yield self.content[start : start + self.chunk_size]
+
+
+@dataclass(slots=True)
+class InMemoryWorkspace:
+    contents: dict[Artifact, bytes] = field(default_factory=dict)
+
+    def source(self, artifact: Artifact) -> Source:
+        if artifact not in self.contents:
+            raise SourceMissingError(f"there is no {artifact}")
+        content = self.contents[artifact]
+        if not content:
+            raise SourceEmptyError(f"{artifact} has no bytes")
+        # Results are zipped as they are sent: their size is known afterwards.
+        is_archive = artifact.kind is ArtifactKind.RUN_RESULTS
+        return InMemorySource(content, None if is_archive else len(content))
+
+
+@dataclass(slots=True)
+class InMemoryStore:
+    """A bucket.
+
+    Attributes:
+        puts: how often each key was put, failures included.
+        failures: what the next puts raise, one each, before they store anything.
+    """
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    metadata: dict[str, dict[str, str]] = field(default_factory=dict)
+    content_types: dict[str, str] = field(default_factory=dict)
+    puts: Counter[str] = field(default_factory=Counter)
+    failures: list[Exception] = field(default_factory=list)
+
+    def put(
+        self,
+        key: str,
+        source: Source,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        progress: UploadProgress,
+    ) -> StoredObject:
+        self.puts[key] += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        content = bytearray()
+        for chunk in source.chunks():
+            progress.checkpoint()
+            content += chunk
+        self.objects[key] = bytes(content)
+        self.metadata[key] = metadata
+        self.content_types[key] = content_type
+        return _stored_object(key, self.objects[key])
+
+    def holds(self, stored: StoredObject) -> bool:
+        content = self.objects.get(stored.key)
+        return content is not None and hashlib.sha256(content).hexdigest() == stored.sha256
+
+    def location(self, key: str) -> UploadLocation:
+        return UploadLocation(f"https://bucket.s3.invalid/{key}")
+
+
+def _stored_object(key: str, content: bytes) -> StoredObject:
+    digest = hashlib.sha256(content)
+    return StoredObject(
+        key=key,
+        size=len(content),
+        sha256=digest.hexdigest(),
+        s3_checksum=base64.b64encode(digest.digest()).decode(),
+        etag=digest.hexdigest()[:32],
+        bytes_sent=len(content),
+    )

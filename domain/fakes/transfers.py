@@ -1,0 +1,225 @@
+"""The truth about transfers, in memory."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.errors import LeaseLostError, TransferError
+from domain.locations import UploadLocation
+from domain.redaction import redact
+from domain.transfers import Claim, Direction, Transfer, TransferState
+
+_NO_LEASE = {"lease_owner": None, "lease_expires_at": None}
+
+
+class InMemoryArtifacts:
+    def __init__(self) -> None:
+        self.rows: dict[Artifact, StoredArtifact] = {}
+
+    def find(self, artifact: Artifact) -> StoredArtifact | None:
+        return self.rows.get(artifact)
+
+
+class InMemoryTransfers:
+    """The lock is what a transaction is to the adapters: each call is one.
+
+    Attributes:
+        rows: the transfers by id.
+        results_locations: what the platform's runs say of their results, by run id.
+    """
+
+    def __init__(
+        self,
+        artifacts: InMemoryArtifacts,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.rows: dict[int, Transfer] = {}
+        self.results_locations: dict[int, str] = {}
+        self._artifacts = artifacts
+        self._clock = clock
+        # Re-entrant, for `publish` may run the task at once, which calls back.
+        self._lock = threading.RLock()
+
+    def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
+        with self._lock:
+            of_artifact = self._of(artifact, direction)
+            same = [transfer for transfer in of_artifact if transfer.request_id == request_id]
+            active = [transfer for transfer in of_artifact if transfer.state.is_active]
+            known = same or active
+            return known[0] if known else self._insert(artifact, direction, request_id)
+
+    def claim(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        *,
+        owner: str,
+        lease: timedelta,
+    ) -> Claim | None:
+        with self._lock:
+            transfer = self.request(artifact, direction, request_id)
+            now = self._clock()
+            if not (_is_unclaimed(transfer, now) or _is_abandoned(transfer, now)):
+                return None
+            claimed = self._keep(
+                transfer,
+                state=TransferState.RUNNING,
+                attempts=transfer.attempts + 1,
+                fence=transfer.fence + 1,
+                lease_owner=owner,
+                lease_expires_at=now + lease,
+            )
+            return _claim(claimed, owner, lease)
+
+    def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
+        with self._lock:
+            of_artifact = self._of(artifact, direction)
+            return of_artifact[-1] if of_artifact else None
+
+    def renew(self, claim: Claim) -> None:
+        with self._lock:
+            self._keep(self._held(claim), lease_expires_at=self._clock() + claim.lease)
+
+    def keep_upload_id(self, claim: Claim, upload_id: str) -> None:
+        with self._lock:
+            self._keep(self._held(claim), upload_id=upload_id)
+
+    def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
+        with self._lock:
+            self._keep(
+                self._held(claim),
+                state=TransferState.DONE,
+                finished_at=self._clock(),
+                **_NO_LEASE,
+                reason_code=None,
+                last_error=None,
+                bytes_sent=stored.object.bytes_sent,
+                upload_id=None,
+            )
+            artifact = stored.artifact
+            self._artifacts.rows[artifact] = stored
+            if artifact.kind is ArtifactKind.RUN_RESULTS and artifact.run_id is not None:
+                self.results_locations[artifact.run_id] = location.sanitized
+
+    def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        with self._lock:
+            self._keep(
+                self._held(claim),
+                state=TransferState.WAITING,
+                next_attempt_at=self._clock() + delay,
+                enqueued_at=None,
+                **_failed(error),
+            )
+
+    def quarantine(self, claim: Claim, error: TransferError) -> None:
+        with self._lock:
+            self._keep(
+                self._held(claim),
+                state=TransferState.QUARANTINED,
+                finished_at=self._clock(),
+                **_failed(error),
+            )
+
+    def publish_due(
+        self,
+        publish: Callable[[Sequence[Transfer]], None],
+        *,
+        limit: int,
+        unclaimed_after: timedelta,
+        republish_after: timedelta,
+    ) -> int:
+        with self._lock:
+            now = self._clock()
+            due = [
+                transfer
+                for transfer in self.rows.values()
+                if _is_due(transfer, now, unclaimed_after, republish_after)
+            ][:limit]
+            if due:
+                publish(due)
+            for transfer in due:
+                # Read again, for `publish` may have run the task.
+                self._keep(self.rows[transfer.id], enqueued_at=self._clock())
+            return len(due)
+
+    def _of(self, artifact: Artifact, direction: Direction) -> list[Transfer]:
+        return [
+            transfer
+            for transfer in self.rows.values()
+            if (transfer.artifact, transfer.direction) == (artifact, direction)
+        ]
+
+    def _insert(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
+        now = self._clock()
+        transfer = Transfer(
+            id=len(self.rows) + 1,
+            request_id=request_id,
+            artifact=artifact,
+            direction=direction,
+            state=TransferState.REQUESTED,
+            requested_at=now,
+            next_attempt_at=now,
+        )
+        self.rows[transfer.id] = transfer
+        return transfer
+
+    def _held(self, claim: Claim) -> Transfer:
+        transfer = self.rows.get(claim.transfer_id)
+        if (
+            transfer is None
+            or transfer.state is not TransferState.RUNNING
+            or transfer.fence != claim.fence
+        ):
+            raise LeaseLostError
+        return transfer
+
+    def _keep(self, transfer: Transfer, **changes: object) -> Transfer:
+        changed = replace(transfer, **changes)  # type: ignore[arg-type] # by the callers' keywords
+        self.rows[transfer.id] = changed
+        return changed
+
+
+def _failed(error: TransferError) -> dict[str, object]:
+    return {**_NO_LEASE, "reason_code": error.reason, "last_error": redact(str(error))}
+
+
+def _is_unclaimed(transfer: Transfer, now: datetime) -> bool:
+    unclaimed = transfer.state in (TransferState.REQUESTED, TransferState.WAITING)
+    return unclaimed and transfer.next_attempt_at <= now
+
+
+def _is_abandoned(transfer: Transfer, now: datetime) -> bool:
+    expires = transfer.lease_expires_at
+    return transfer.state is TransferState.RUNNING and expires is not None and expires <= now
+
+
+def _is_due(
+    transfer: Transfer, now: datetime, unclaimed_after: timedelta, republish_after: timedelta
+) -> bool:
+    sent = transfer.enqueued_at
+    sent_long_ago = sent is not None and sent <= now - republish_after
+    if _is_unclaimed(transfer, now):
+        left_alone = (
+            transfer.state is TransferState.WAITING
+            or transfer.requested_at <= now - unclaimed_after
+        )
+        return sent_long_ago or (sent is None and left_alone)
+    expires = transfer.lease_expires_at
+    sent_before_the_loss = sent is None or (expires is not None and sent <= expires)
+    return _is_abandoned(transfer, now) and (sent_before_the_loss or sent_long_ago)
+
+
+def _claim(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
+    return Claim(
+        transfer_id=transfer.id,
+        artifact=transfer.artifact,
+        direction=transfer.direction,
+        owner=owner,
+        fence=transfer.fence,
+        attempt=transfer.attempts,
+        lease=lease,
+        upload_id=transfer.upload_id,
+    )

@@ -1,0 +1,95 @@
+"""The transfer contract over each adapter."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from domain.fakes import InMemoryArtifacts, InMemoryTransfers
+from domain.ports import IArtifactRepository, ITransferRepository
+from tests.contract.transfer_contract import TransferRepositoryContract
+from worker.sql.artifacts import SqlArtifacts
+from worker.sql.engine import make_engine
+from worker.sql.tables import JobRow, RunRow
+from worker.sql.transfers import SqlTransfers
+
+
+@dataclass(frozen=True)
+class Repositories:
+    transfers: ITransferRepository
+    artifacts: IArtifactRepository
+    results_location: Callable[[int], str | None]
+    """What the platform's run says of its results."""
+
+
+@pytest.fixture
+def fake() -> Repositories:
+    artifacts = InMemoryArtifacts()
+    transfers = InMemoryTransfers(artifacts)
+    return Repositories(transfers, artifacts, transfers.results_locations.get)
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str) -> Iterator[Repositories]:
+    yield from _on_sql(sqlite_url)
+
+
+@pytest.fixture
+def postgresql(postgres_url: str) -> Iterator[Repositories]:
+    yield from _on_sql(postgres_url)
+
+
+# An adapter takes part with a fixture of its own, named here.
+@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+def repositories(request: pytest.FixtureRequest) -> Repositories:
+    return cast("Repositories", request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def transfers(repositories: Repositories) -> ITransferRepository:
+    return repositories.transfers
+
+
+@pytest.fixture
+def artifacts(repositories: Repositories) -> IArtifactRepository:
+    return repositories.artifacts
+
+
+@pytest.fixture
+def results_location(repositories: Repositories) -> Callable[[int], str | None]:
+    return repositories.results_location
+
+
+class TestTransferRepository(TransferRepositoryContract):
+    pass
+
+
+def _on_sql(url: str) -> Iterator[Repositories]:
+    engine = make_engine(url)
+    _create_platform_rows(engine)
+    yield Repositories(SqlTransfers(engine), SqlArtifacts(engine), _results_location(engine))
+    engine.dispose()
+
+
+def _create_platform_rows(engine: Engine) -> None:
+    moment = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+    with Session(engine) as session, session.begin():
+        session.add(JobRow(id=12, user_id=1, status="CREATED", created_at=moment))
+        session.flush()
+        for run_id in range(1, 6):
+            session.add(
+                RunRow(id=run_id, job_id=12, user_id=1, status="RUNNING", created_at=moment)
+            )
+
+
+def _results_location(engine: Engine) -> Callable[[int], str | None]:
+    def read(run_id: int) -> str | None:
+        with engine.connect() as connection:
+            statement = select(RunRow.results_url).where(RunRow.id == run_id)
+            return connection.execute(statement).scalar_one()
+
+    return read

@@ -1,0 +1,289 @@
+"""The transfer contract, continued: what the holder of a claim writes, and the sweep."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.artifacts import Artifact, Scheme
+from domain.errors import (
+    LeaseLostError,
+    ReasonCode,
+    S3UnavailableError,
+    SourceMissingError,
+)
+from domain.ports import IArtifactRepository, ITransferRepository
+from domain.transfers import Transfer, TransferState
+from tests.contract.transfer_steps import (
+    AT_ONCE,
+    CONFIG,
+    HOUR,
+    LOCATION,
+    LOGS,
+    RESULTS,
+    RUN_OUT,
+    UPLOAD,
+    Write,
+    at_once,
+    claim_of,
+    claimed,
+    every_end,
+    every_write,
+    is_utc,
+    latest,
+    published,
+    stored_artifact,
+)
+
+
+class WriteContract:
+    def test_a_renewed_lease_lasts_its_full_time_again(
+        self, transfers: ITransferRepository
+    ) -> None:
+        # Given a lease that has run out, and that nobody has taken over
+        claim = claimed(transfers, lease=AT_ONCE)
+        transfers.renew(replace(claim, lease=HOUR))
+        assert claim_of(transfers, owner="worker-2") is None
+
+    @pytest.mark.parametrize("interruption", ["wait", "loss"])
+    def test_another_worker_goes_on_with_the_multipart_upload(
+        self, transfers: ITransferRepository, interruption: str
+    ) -> None:
+        claim = claimed(transfers, lease=AT_ONCE)
+        transfers.keep_upload_id(claim, "upload-1")
+        if interruption == "wait":
+            transfers.wait(claim, S3UnavailableError(), AT_ONCE)
+        assert claimed(transfers, owner="worker-2").upload_id == "upload-1"
+
+    def test_waiting_gives_the_lease_back_and_says_why(
+        self, transfers: ITransferRepository
+    ) -> None:
+        # Given a transfer that was published and claimed
+        published(transfers)
+        claim = claimed(transfers)
+        published(transfers)
+        transfers.wait(claim, S3UnavailableError("GET https://s3/k?sig=abc\n503"), HOUR)
+        waiting = latest(transfers)
+        assert waiting.state is TransferState.WAITING
+        assert (waiting.reason_code, waiting.last_error) == (
+            ReasonCode.S3_UNAVAILABLE,
+            "GET <url> 503",
+        )
+        assert (waiting.lease_owner, waiting.lease_expires_at) == (None, None)
+        assert (waiting.enqueued_at, waiting.finished_at) == (None, None)
+        later = waiting.next_attempt_at - waiting.requested_at
+        assert HOUR <= later < 2 * HOUR
+
+    def test_quarantine_ends_the_transfer_with_its_reason(
+        self, transfers: ITransferRepository
+    ) -> None:
+        transfers.quarantine(claimed(transfers), SourceMissingError("no '/work/x.zip'"))
+        ended = latest(transfers)
+        assert ended.state is TransferState.QUARANTINED
+        assert (ended.reason_code, ended.last_error) == (
+            ReasonCode.SOURCE_MISSING,
+            "no <path>",
+        )
+        assert is_utc(ended.finished_at)
+
+    def test_record_ends_the_transfer_as_done(self, transfers: ITransferRepository) -> None:
+        # Given an attempt that failed, and a second one that began a multipart upload
+        transfers.wait(claimed(transfers), S3UnavailableError(), AT_ONCE)
+        claim = claimed(transfers)
+        transfers.keep_upload_id(claim, "upload-1")
+        stored = stored_artifact(RESULTS)
+        sent = replace(stored, object=replace(stored.object, bytes_sent=3_000_000_000))
+        transfers.record(claim, sent, LOCATION)
+        done = latest(transfers)
+        assert (done.id, done.state) == (claim.transfer_id, TransferState.DONE)
+        assert (done.attempts, done.bytes_sent) == (2, 3_000_000_000)
+        assert (done.reason_code, done.last_error, done.upload_id) == (None, None, None)
+        assert is_utc(done.finished_at)
+
+    @pytest.mark.parametrize("artifact", [RESULTS, CONFIG], ids=str)
+    def test_record_writes_the_artifact(
+        self, transfers: ITransferRepository, artifacts: IArtifactRepository, artifact: Artifact
+    ) -> None:
+        assert artifacts.find(artifact) is None
+        stored = stored_artifact(artifact)
+        transfers.record(claimed(transfers, artifact), stored, LOCATION)
+        assert artifacts.find(artifact) == stored
+        assert artifacts.find(LOGS[0]) is None
+
+    def test_the_moment_of_storing_is_kept_to_the_second_in_utc(
+        self, transfers: ITransferRepository, artifacts: IArtifactRepository
+    ) -> None:
+        moment = datetime(2025, 10, 23, 21, 15, 1, 987_654, tzinfo=UTC)
+        stored = stored_artifact(RESULTS, stored_at=moment)
+        transfers.record(claimed(transfers), stored, LOCATION)
+        found = artifacts.find(RESULTS)
+        assert found is not None
+        assert is_utc(found.stored_at)
+        assert abs(found.stored_at - moment) < timedelta(seconds=1)
+
+    def test_recording_again_replaces_what_was_known(
+        self, transfers: ITransferRepository, artifacts: IArtifactRepository
+    ) -> None:
+        first = stored_artifact(RESULTS, scheme=Scheme.LEGACY)
+        transfers.record(claimed(transfers), first, LOCATION)
+        smaller = replace(first.object, size=1, sha256="cd" * 32, version_id=None)
+        second = stored_artifact(RESULTS, object=smaller, links_left_out=0)
+        transfers.record(claimed(transfers, request_id="b"), second, LOCATION)
+        assert artifacts.find(RESULTS) == second
+
+    def test_recording_results_tells_the_platform_where_they_are(
+        self, transfers: ITransferRepository, results_location: Callable[[int], str | None]
+    ) -> None:
+        for artifact in (CONFIG, LOGS[3]):
+            transfers.record(claimed(transfers, artifact), stored_artifact(artifact), LOCATION)
+        assert results_location(4) is None
+        transfers.record(claimed(transfers), stored_artifact(RESULTS), LOCATION)
+        assert results_location(4) == LOCATION.sanitized
+        assert results_location(5) is None
+
+    @every_write
+    def test_a_late_worker_with_an_old_fence_writes_nothing(
+        self, transfers: ITransferRepository, artifacts: IArtifactRepository, write: Write
+    ) -> None:
+        late = claimed(transfers, lease=AT_ONCE)
+        claimed(transfers, owner="worker-2")
+        held = latest(transfers)
+        with pytest.raises(LeaseLostError):
+            write(transfers, late)
+        assert latest(transfers) == held
+        assert artifacts.find(RESULTS) is None
+
+    @every_write
+    def test_a_worker_that_gave_its_lease_back_writes_nothing(
+        self, transfers: ITransferRepository, artifacts: IArtifactRepository, write: Write
+    ) -> None:
+        claim = claimed(transfers)
+        transfers.wait(claim, S3UnavailableError(), HOUR)
+        waiting = latest(transfers)
+        with pytest.raises(LeaseLostError):
+            write(transfers, claim)
+        assert latest(transfers) == waiting
+        assert artifacts.find(RESULTS) is None
+
+    @every_end
+    @every_write
+    def test_nothing_is_written_to_a_transfer_that_has_ended(
+        self, transfers: ITransferRepository, end: Write, write: Write
+    ) -> None:
+        claim = claimed(transfers)
+        end(transfers, claim)
+        ended = latest(transfers)
+        with pytest.raises(LeaseLostError):
+            write(transfers, claim)
+        assert latest(transfers) == ended
+
+    def test_ten_records_at_once_are_one(self, transfers: ITransferRepository) -> None:
+        claim = claimed(transfers)
+
+        def records(_: int) -> bool:
+            try:
+                transfers.record(claim, stored_artifact(RESULTS), LOCATION)
+            except LeaseLostError:
+                return False
+            return True
+
+        assert sum(at_once(records)) == 1
+
+
+class DispatchContract:
+    def test_a_fresh_request_is_left_to_its_producer(self, transfers: ITransferRepository) -> None:
+        transfers.request(RESULTS, UPLOAD, "a")
+        assert published(transfers, unclaimed_after=HOUR) == []
+        assert latest(transfers).enqueued_at is None
+
+    def test_a_request_that_nobody_claimed_is_published_and_marked(
+        self, transfers: ITransferRepository
+    ) -> None:
+        requested = transfers.request(RESULTS, UPLOAD, "a")
+        assert published(transfers) == [requested]
+        assert is_utc(latest(transfers).enqueued_at)
+        # Then the next sweep leaves it alone
+        assert published(transfers) == []
+
+    def test_what_is_still_unclaimed_is_published_again(
+        self, transfers: ITransferRepository
+    ) -> None:
+        transfers.request(RESULTS, UPLOAD, "a")
+        published(transfers)
+        marked = latest(transfers)
+        assert published(transfers, unclaimed_after=HOUR, republish_after=AT_ONCE) == [marked]
+
+    def test_a_publish_that_fails_leaves_all_unmarked(self, transfers: ITransferRepository) -> None:
+        requested = [transfers.request(artifact, UPLOAD, "a") for artifact in LOGS]
+
+        def fail(_: Sequence[Transfer]) -> None:
+            raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            transfers.publish_due(fail, limit=9, unclaimed_after=AT_ONCE, republish_after=HOUR)
+        assert [latest(transfers, artifact) for artifact in LOGS] == requested
+        assert published(transfers) == requested
+
+    def test_the_backlog_is_published_in_pages_oldest_first(
+        self, transfers: ITransferRepository
+    ) -> None:
+        requested = [transfers.request(artifact, UPLOAD, "a") for artifact in LOGS]
+        pages = [published(transfers, limit=2) for _ in range(4)]
+        assert pages == [requested[:2], requested[2:4], requested[4:], []]
+
+    def test_a_retry_is_published_once_it_is_due(self, transfers: ITransferRepository) -> None:
+        # Given one whose message was sent before its attempt failed
+        transfers.request(RESULTS, UPLOAD, "a")
+        published(transfers)
+        transfers.wait(claimed(transfers), S3UnavailableError(), AT_ONCE)
+        assert published(transfers, unclaimed_after=HOUR) == [
+            replace(latest(transfers), enqueued_at=None)
+        ]
+        # Then once only, until it is claimed
+        assert published(transfers, unclaimed_after=HOUR) == []
+
+    def test_a_retry_that_is_not_due_is_not_published(self, transfers: ITransferRepository) -> None:
+        transfers.wait(claimed(transfers), S3UnavailableError(), HOUR)
+        assert published(transfers, republish_after=AT_ONCE) == []
+
+    def test_what_a_worker_holds_is_not_published(self, transfers: ITransferRepository) -> None:
+        transfers.request(RESULTS, UPLOAD, "a")
+        published(transfers)
+        claimed(transfers)
+        assert published(transfers, republish_after=AT_ONCE) == []
+
+    def test_a_lease_that_has_run_out_is_published_at_once(
+        self, transfers: ITransferRepository
+    ) -> None:
+        claim = claimed(transfers, lease=RUN_OUT)
+        sent = published(transfers, unclaimed_after=HOUR)
+        assert [transfer.id for transfer in sent] == [claim.transfer_id]
+        # Then again only after a while, for the message is on its way
+        assert published(transfers, unclaimed_after=HOUR) == []
+        assert len(published(transfers, republish_after=AT_ONCE)) == 1
+
+    def test_a_message_from_before_the_loss_does_not_count(
+        self, transfers: ITransferRepository
+    ) -> None:
+        # Given one that was published, then claimed by a worker that died
+        transfers.request(RESULTS, UPLOAD, "a")
+        published(transfers)
+        claimed(transfers, lease=AT_ONCE)
+        assert len(published(transfers, unclaimed_after=HOUR)) == 1
+
+    @every_end
+    def test_what_has_ended_is_never_published(
+        self, transfers: ITransferRepository, end: Write
+    ) -> None:
+        end(transfers, claimed(transfers))
+        assert published(transfers, republish_after=AT_ONCE) == []
+
+    def test_nothing_due_is_nothing_published(self, transfers: ITransferRepository) -> None:
+        def fail(_: Sequence[Transfer]) -> None:
+            pytest.fail("published an empty page")
+
+        published_count = transfers.publish_due(
+            fail, limit=9, unclaimed_after=AT_ONCE, republish_after=AT_ONCE
+        )
+        assert published_count == 0

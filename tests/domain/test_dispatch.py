@@ -1,0 +1,85 @@
+"""The sweep, over a backlog of several pages."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.dispatch import DispatchDueTransfers
+from domain.transfers import Direction, Transfer
+from tests.domain.world import World
+
+
+def request_logs_of(world: World, runs: int) -> None:
+    for run_id in range(1, runs + 1):
+        artifact = Artifact(ArtifactKind.RUN_LOGS, 12, run_id)
+        world.transfers.request(artifact, Direction.UPLOAD, f"run-{run_id}")
+
+
+@pytest.mark.parametrize(
+    ("backlog", "page_sizes"),
+    [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (7, [3, 3, 1])],
+)
+def test_pages_are_published_until_one_is_short(
+    world: World, backlog: int, page_sizes: list[int]
+) -> None:
+    request_logs_of(world, backlog)
+    pages: list[Sequence[Transfer]] = []
+    assert sweep(world, pages) == backlog
+    assert [len(page) for page in pages] == page_sizes
+    assert [transfer.id for page in pages for transfer in page] == list(range(1, backlog + 1))
+
+
+def test_the_producer_gets_its_time_and_a_lost_message_its_repetition(world: World) -> None:
+    request_logs_of(world, 1)
+    pages: list[Sequence[Transfer]] = []
+    # Given a request of this moment, which its producer publishes itself
+    assert sweep(world, pages, unclaimed_after=timedelta(seconds=30)) == 0
+    # When nobody has claimed it half a minute later, then it is published
+    world.clock.advance(timedelta(seconds=30))
+    assert sweep(world, pages, unclaimed_after=timedelta(seconds=30)) == 1
+    # Then it is left alone, and published again when that message must be lost
+    world.clock.advance(timedelta(minutes=59))
+    assert sweep(world, pages) == 0
+    world.clock.advance(timedelta(minutes=1))
+    assert sweep(world, pages) == 1
+
+
+def test_an_expired_lease_is_published_in_the_next_sweep(world: World) -> None:
+    claim = world.claim(lease=timedelta(minutes=2))
+    pages: list[Sequence[Transfer]] = []
+    assert sweep(world, pages) == 0
+    world.clock.advance(claim.lease)
+    assert sweep(world, pages) == 1
+
+
+def test_a_task_that_runs_as_it_is_published_is_done(world: World) -> None:
+    # Given a producer that runs its tasks at once
+    world.transfers.request(Artifact(ArtifactKind.JOB_CONFIG, 12), Direction.UPLOAD, "a")
+
+    def run(page: Sequence[Transfer]) -> None:
+        for transfer in page:
+            world.upload(transfer.artifact, transfer.request_id)
+
+    dispatch = DispatchDueTransfers(
+        transfers=world.transfers,
+        publish=run,
+        page_size=3,
+        unclaimed_after=timedelta(0),
+        republish_after=timedelta(hours=1),
+    )
+    assert dispatch() == 1
+    assert world.latest().finished_at is not None
+
+
+def sweep(
+    world: World, pages: list[Sequence[Transfer]], unclaimed_after: timedelta = timedelta(0)
+) -> int:
+    return DispatchDueTransfers(
+        transfers=world.transfers,
+        publish=pages.append,
+        page_size=3,
+        unclaimed_after=unclaimed_after,
+        republish_after=timedelta(hours=1),
+    )()

@@ -1,0 +1,33 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.locations import UploadLocation
+
+PLAIN = "https://bucket.s3.eu-west-1.amazonaws.com/jobs/12/run_4_results.zip"
+
+
+@pytest.mark.parametrize(
+    ("url", "sanitized"),
+    [
+        (PLAIN, PLAIN),
+        (f"{PLAIN}?X-Amz-Signature=abc&X-Amz-Credential=AKIA%2F20251023", PLAIN),
+        (f"{PLAIN}?versionId=7#part", PLAIN),
+        ("https://key:secret@s3.local:9000/b/k", "https://s3.local:9000/b/k"),
+        ("https://user@p@s3.local/b/k", "https://s3.local/b/k"),
+        ("http://[::1]:9000/b/k?sig=1", "http://[::1]:9000/b/k"),
+        ("s3://bucket/jobs/12/job_config.json", "s3://bucket/jobs/12/job_config.json"),
+        ("https://s3.local/b/a%3Fb%20c", "https://s3.local/b/a%3Fb%20c"),
+    ],
+)
+def test_the_form_that_is_stored_has_no_query_fragment_or_user(url: str, sanitized: str) -> None:
+    assert UploadLocation(url).sanitized == sanitized
+
+
+@given(
+    user=st.from_regex(r"[a-zA-Z0-9:]{1,20}@|", fullmatch=True),
+    rest=st.from_regex(r"(\?[a-zA-Z0-9=&%/:@]{0,40})?(#[a-zA-Z0-9?/@]{0,20})?", fullmatch=True),
+)
+def test_whatever_is_added_to_a_url_is_taken_off_again(user: str, rest: str) -> None:
+    signed = PLAIN.replace("https://", f"https://{user}") + rest
+    assert UploadLocation(signed).sanitized == PLAIN

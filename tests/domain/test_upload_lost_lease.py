@@ -1,0 +1,116 @@
+"""An upload whose lease is lost while its bytes move ends cleanly and records nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from domain.artifacts import StoredObject
+from domain.errors import S3UnavailableError
+from domain.fakes import InMemorySource, InMemoryStore
+from domain.ports import Source, UploadProgress
+from domain.transfers import TransferState
+from tests.domain.world import CONFIG, LEASE, World
+
+
+class InterruptedStore(InMemoryStore):
+    """Something happens in the middle of a put."""
+
+    meanwhile: Callable[[UploadProgress], object]
+
+    def put(
+        self,
+        key: str,
+        source: Source,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        progress: UploadProgress,
+    ) -> StoredObject:
+        self.meanwhile(progress)
+        return super().put(
+            key, source, content_type=content_type, metadata=metadata, progress=progress
+        )
+
+
+def take_over(world: World) -> None:
+    # In one transaction, so that no renewal comes between the clock and the claim.
+    with world.transfers._lock:
+        world.clock.advance(LEASE)
+        world.claim(owner="worker-2")
+
+
+def interrupt(world: World, meanwhile: Callable[[UploadProgress], object]) -> None:
+    store = InterruptedStore()
+    store.meanwhile = meanwhile
+    world.store = store
+
+
+def assert_left_to_the_other_worker(world: World) -> None:
+    assert world.artifacts.rows == {}
+    latest = world.latest()
+    assert (latest.state, latest.lease_owner) == (TransferState.RUNNING, "worker-2")
+    assert latest.reason_code is None
+
+
+def test_the_late_worker_records_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    # Given a worker that is overtaken while it sends, and notices only at the end
+    interrupt(world, lambda _: take_over(world))
+    summary = world.upload()
+    assert summary.state is TransferState.RUNNING
+    assert "attempt 1 lost its lease" in caplog.text
+    assert_left_to_the_other_worker(world)
+
+
+def test_the_late_worker_stops_between_parts(world: World) -> None:
+    # Given a worker that renews its lease every hundredth of a second
+    world.lease = timedelta(seconds=0.03)
+
+    def be_overtaken(progress: UploadProgress) -> None:
+        take_over(world)
+        for _ in range(5000):
+            progress.checkpoint()
+            time.sleep(0.001)
+
+    # When it is overtaken while it sends
+    interrupt(world, be_overtaken)
+    world.upload()
+    # Then it sends no more
+    assert world.store.objects == {}
+    assert_left_to_the_other_worker(world)
+
+
+def test_the_late_worker_does_not_report_its_failure(world: World) -> None:
+    def fail_late(_: UploadProgress) -> None:
+        take_over(world)
+        raise S3UnavailableError
+
+    interrupt(world, fail_late)
+    assert world.upload().state is TransferState.RUNNING
+    assert_left_to_the_other_worker(world)
+
+
+def test_the_late_worker_stops_while_it_compares(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given unchanged bytes, and a worker that is overtaken while it reads them
+    world.upload(request_id="first")
+    recorded = world.artifacts.rows[CONFIG]
+    world.lease = timedelta(seconds=0.03)
+    read: list[bytes] = []
+
+    def chunks(source: InMemorySource) -> Iterator[bytes]:
+        take_over(world)
+        for _ in range(5000):
+            read.append(source.content)
+            yield source.content
+            time.sleep(0.001)
+
+    monkeypatch.setattr(InMemorySource, "chunks", chunks)
+    # When it goes on
+    world.upload()
+    # Then it reads no further
+    assert len(read) < 5000
+    assert world.artifacts.rows == {CONFIG: recorded}
+    assert world.latest().lease_owner == "worker-2"

@@ -1,0 +1,87 @@
+"""A platform, a workspace and a bucket in memory, and the use case over them."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.fakes import (
+    InMemoryArtifacts,
+    InMemoryJobs,
+    InMemoryRuns,
+    InMemoryStore,
+    InMemoryTransfers,
+    InMemoryWorkspace,
+)
+from domain.jobs import Job, Run
+from domain.retry import Backoff
+from domain.transfers import Claim, Direction, Transfer, TransferSummary
+from domain.upload import UploadArtifact
+
+JOB = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
+CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
+RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
+CONFIG_KEY = "jobs/12/2025/10/23/211500/job_config.json"
+LEASE = timedelta(minutes=2)
+
+
+@dataclass
+class Clock:
+    moment: datetime = JOB.created_at
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def advance(self, by: timedelta) -> None:
+        self.moment += by
+
+
+class SureBackoff(Backoff):
+    """Without jitter."""
+
+    def delay(self, attempt: int) -> timedelta:
+        return self.base * attempt
+
+
+@dataclass
+class World:
+    """Job 12 with its run 4, and a run 7 of job 13."""
+
+    clock: Clock = field(default_factory=Clock)
+    jobs: InMemoryJobs = field(
+        default_factory=lambda: InMemoryJobs(JOB, Job(13, JOB.created_at + timedelta(days=1)))
+    )
+    runs: InMemoryRuns = field(default_factory=lambda: InMemoryRuns(Run(4, 12), Run(7, 13)))
+    artifacts: InMemoryArtifacts = field(default_factory=InMemoryArtifacts)
+    workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
+    store: InMemoryStore = field(default_factory=InMemoryStore)
+    max_attempts: int = 3
+    lease: timedelta = LEASE
+
+    def __post_init__(self) -> None:
+        self.transfers = InMemoryTransfers(self.artifacts, self.clock)
+
+    def upload(self, artifact: Artifact = CONFIG, request_id: str = "a") -> TransferSummary:
+        use_case = UploadArtifact(
+            jobs=self.jobs,
+            runs=self.runs,
+            artifacts=self.artifacts,
+            transfers=self.transfers,
+            workspace=self.workspace,
+            store=self.store,
+            owner="worker-1",
+            lease=self.lease,
+            max_attempts=self.max_attempts,
+            backoff=SureBackoff(),
+            now=self.clock,
+        )
+        return use_case(artifact, request_id)
+
+    def latest(self, artifact: Artifact = CONFIG) -> Transfer:
+        transfer = self.transfers.latest(artifact, Direction.UPLOAD)
+        assert transfer is not None
+        return transfer
+
+    def claim(self, lease: timedelta = LEASE, owner: str = "worker-2") -> Claim:
+        claim = self.transfers.claim(CONFIG, Direction.UPLOAD, "a", owner=owner, lease=lease)
+        assert claim is not None
+        return claim
