@@ -1,7 +1,6 @@
 """Tells the story on a terminal."""
 
 import json
-from typing import Any
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -21,14 +20,15 @@ class ConsoleNarrator:
         self._console.print(f"[bold]job {JOB.id}[/] was created {created} UTC, and so all of it")
         self._console.print(f"belongs under [bold]{PREFIX.directory}[/], however late it comes\n")
 
-    def message(self, raw: dict[str, Any], kwargs: dict[str, int], size: int) -> None:
+    def message(self, raw: bytes, kwargs: dict[str, int]) -> None:
         self._console.print(
-            f"\n  the worker is not up yet; this waits in the broker, {size} bytes in all:"
+            "\n  the worker is not up yet; this waits in the broker, as it stands:\n"
         )
-        shown = {name: raw["headers"][name] for name in ("task", "id", "argsrepr", "kwargsrepr")}
-        self._console.print(f"  headers {json.dumps(shown)}", style="dim", highlight=False)
-        self._console.print(f"  body    {raw['body']}", style="dim", highlight=False)
-        self._console.print(f"  that is {json.dumps(kwargs)}, ids and nothing else\n")
+        text = raw.decode()
+        self._console.print(text, style="dim", highlight=False, markup=False, soft_wrap=False)
+        self._console.print(
+            f"\n  {len(raw)} bytes, whose body says {json.dumps(kwargs)}: ids alone\n"
+        )
 
     def asked(self, scene: Scene) -> None:
         self._console.print(f"{scene.asked_at:%Y-%m-%d %H:%M:%S}  asked for {scene.artifact}")
@@ -52,7 +52,7 @@ class ConsoleNarrator:
 class SilentNarrator:
     """For `--json`, where only the outcome is told."""
 
-    def message(self, raw: dict[str, Any], kwargs: dict[str, int], size: int) -> None: ...
+    def message(self, raw: bytes, kwargs: dict[str, int]) -> None: ...
 
     def asked(self, scene: Scene) -> None: ...
 

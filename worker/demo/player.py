@@ -65,7 +65,7 @@ class Outcome:
 class Narrator(Protocol):
     """Who tells the story while it happens."""
 
-    def message(self, raw: dict[str, Any], kwargs: dict[str, int], size: int) -> None: ...
+    def message(self, raw: bytes, kwargs: dict[str, int]) -> None: ...
 
     def asked(self, scene: Scene) -> None: ...
 
@@ -106,9 +106,8 @@ def _show_message(stack: EmbeddedStack, narrator: Narrator, scene: Scene) -> dic
         raw: Any = broker.lindex(queue_of(scene.artifact.kind), 0)
     if raw is None:
         raise DemoFailedError("the broker does not hold the first message")
-    message = json.loads(raw)
-    _args, kwargs, _embed = json.loads(base64.b64decode(message["body"]))
-    narrator.message(message, kwargs, len(raw))
+    _args, kwargs, _embed = json.loads(base64.b64decode(json.loads(raw)["body"]))
+    narrator.message(raw, kwargs)
     return dict(kwargs)
 
 
