@@ -58,7 +58,7 @@ def _split(url: str) -> SplitResult:
 
 def _workspace(value: Path) -> Path:
     try:
-        is_directory = value.is_dir()
+        is_directory = value != Path() and value.is_dir()  # an empty value is no choice
     except OSError:
         is_directory = False
     if not is_directory:

@@ -2,15 +2,14 @@
 
 import shlex
 import signal
-import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from worker.cli.output import JsonOption, err, out, print_json
+from worker.cli.signals import unwind_on_signals
 from worker.demo.narrator import ConsoleNarrator, SilentNarrator
 from worker.demo.player import Outcome, play
 from worker.embedded.stack import EmbeddedStack
@@ -26,10 +25,7 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """The story of an upload three days late, on an embedded broker, database, S3 and worker."""
-    # These unwind like Ctrl-C does, so that nothing stays behind.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, _exit)
+    unwind_on_signals()
     with (
         tempfile.TemporaryDirectory(prefix="artifacts-", ignore_cleanup_errors=True) as directory,
         EmbeddedStack(Path(directory)) as stack,
@@ -61,7 +57,3 @@ def _stay(stack: EmbeddedStack) -> None:
         signal.pause()
     except KeyboardInterrupt:
         err.print("stopping")
-
-
-def _exit(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)

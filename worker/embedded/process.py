@@ -3,9 +3,10 @@
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from domain.errors import PipelineError
 
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 5
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ServerFailedError(PipelineError):
@@ -67,7 +69,7 @@ class ManagedProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        with self.log.open("ab") as output:
+        with self.log.open("ab") as output, _signals_put_off():
             self._process = subprocess.Popen(  # noqa: S603 - our own commands
                 self._argv,
                 env=self._env,
@@ -97,9 +99,11 @@ class ManagedProcess:
         if self._process is None:
             return
         self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        self.kill()
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+        finally:
+            self.kill()  # an impatient second Ctrl-C included
 
     def kill(self) -> None:
         """SIGKILL to it and all its children."""
@@ -114,3 +118,26 @@ class ManagedProcess:
         """The end of its output, in one line."""
         lines = self.log.read_text(errors="replace").split("\n")
         return " / ".join([line for line in lines if line.strip()][-_TAIL_LINES:])
+
+
+@contextmanager
+def _signals_put_off() -> Iterator[None]:
+    """Let the signals that end us take effect afterwards.
+
+    One that raised between the fork and the assignment would leave a process that nobody knows.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no other thread is interrupted by signals, or may say what they do
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in _ENDINGS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for late in came:
+        signal.raise_signal(late)

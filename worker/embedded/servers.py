@@ -75,6 +75,7 @@ class Ministack(ManagedProcess):
             **os.environ,
             "BIND_HOST": "127.0.0.1",  # its default is every address of the machine
             "GATEWAY_PORT": str(self._port),
+            "IOT_MTLS_ENABLED": "0",  # its MQTT listens on every address whatever the services
             "SERVICES": "s3",
             "LOG_LEVEL": "WARNING",
             "TMPDIR": str(directory),

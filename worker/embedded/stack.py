@@ -48,14 +48,16 @@ class EmbeddedStack:
         self.engine = make_engine(self.database_url)
 
     def __enter__(self) -> Self:
-        # On an error half-way, what is up already is stopped again.
-        with ExitStack() as starting:
-            starting.enter_context(self.broker)
-            starting.enter_context(self.s3)
-            starting.callback(self.engine.dispose)
+        try:
+            self._start(self.broker)
+            self._start(self.s3)
+            self._exit.callback(self.engine.dispose)
             upgrade(self.engine)
             self.client().create_bucket(Bucket=BUCKET)
-            self._exit = starting.pop_all()
+        except BaseException:
+            # On an error half-way, what is up already is stopped again.
+            self._exit.close()
+            raise
         return self
 
     def __exit__(
@@ -101,7 +103,13 @@ class EmbeddedStack:
             env={**_inherited(), **self.settings(), **(environment or {})},
             log=self._directory / f"worker{self._workers}.log",
         )
-        return self._exit.enter_context(worker)
+        self._start(worker)
+        return worker
+
+    def _start(self, process: ManagedProcess) -> None:
+        # Its end is arranged before its start, so that a signal in between leaves nothing behind.
+        self._exit.push(process)
+        process.start()
 
 
 def _inherited() -> dict[str, str]:

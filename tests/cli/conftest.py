@@ -1,0 +1,113 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import _state
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from tests.cli.commands import Answer, Command, bare_environment
+from worker.cli.main import main
+from worker.embedded.servers import Valkey
+from worker.sql.engine import make_engine
+from worker.sql.tables import JobRow, RunRow
+from worker.sql.transfers import SqlTransfers
+
+_CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(os.environ) - set(bare_environment()):
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_celery_app() -> Iterator[None]:
+    """Undo what the commands do to Celery's state, which they have to themselves."""
+    state: Any = _state
+    default, current = state.default_app, state._tls.current_app
+    yield
+    state.set_default_app(default)
+    state._set_current_app(current)
+
+
+@pytest.fixture
+def artifacts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command, in this process."""
+
+    def run(*arguments: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["artifacts", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Answer(ended.value.code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def artifacts_process() -> Command:
+    """The installed command, in a process of its own."""
+
+    def run(*arguments: str, **settings: str) -> Answer:
+        ended = subprocess.run(
+            [Path(sys.executable).with_name("artifacts"), *arguments],
+            env={**bare_environment(), **settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Answer(ended.returncode, ended.stdout, ended.stderr)
+
+    return run
+
+
+@pytest.fixture
+def database(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """What the commands see: job 12 with the runs 4 and 5, job 13 with run 7, job 14 with none."""
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", sqlite_url)
+    engine = make_engine(sqlite_url)
+    _insert(engine, {12: [4, 5], 13: [7], 14: []})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def transfers(database: Engine) -> SqlTransfers:
+    return SqlTransfers(database)
+
+
+@pytest.fixture
+def queues(broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
+    """An empty broker that the commands see."""
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", broker.url)
+    return broker
+
+
+def _insert(engine: Engine, runs_of: dict[int, list[int]]) -> None:
+    with Session(engine) as session, session.begin():
+        for job_id, runs in runs_of.items():
+            session.add(
+                JobRow(id=job_id, user_id=1, status="PROCESSING", created_at=_CREATED_AT, tags=[])
+            )
+            session.flush()
+            for run_id in runs:
+                session.add(
+                    RunRow(
+                        id=run_id,
+                        job_id=job_id,
+                        user_id=1,
+                        status="RUNNING",
+                        created_at=_CREATED_AT,
+                        request={},
+                    )
+                )

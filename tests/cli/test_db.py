@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect
+
+from tests.cli.commands import Command
+from worker.sql.engine import make_engine
+
+VARIABLE = "ARTIFACTS_DATABASE_URL"
+TABLES = {"jobs", "runs", "artifacts", "transfers", "batches"}
+READING = [
+    ("jobs", "list"),
+    ("jobs", "info", "--job-id", "12"),
+    ("jobs", "status", "--job-id", "12"),
+    ("jobs", "upload", "--job-id", "12"),
+]
+every_reading_command = pytest.mark.parametrize("command", READING, ids=lambda c: c[1])
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a database without tables."""
+    url = f"sqlite:///{tmp_path / 'empty.db'}"
+    monkeypatch.setenv(VARIABLE, url)
+    return url
+
+
+def test_an_upgrade_makes_the_tables_and_a_second_one_changes_nothing(
+    artifacts: Command, empty: str
+) -> None:
+    # When
+    answers = [artifacts("db", "upgrade") for _ in range(2)]
+    # Then
+    assert [(a.status, a.err) for a in answers] == [(0, ""), (0, "")]
+    assert answers[0].out == "the database is up to date\n"
+    engine = make_engine(empty)
+    assert set(inspect(engine).get_table_names()) >= TABLES
+    engine.dispose()
+
+
+def test_an_upgraded_database_has_no_jobs(artifacts: Command, empty: str) -> None:
+    # Given
+    assert empty
+    artifacts("db", "upgrade")
+    # When
+    told, listed = artifacts("jobs", "list"), artifacts("jobs", "list", "--json")
+    # Then
+    assert (told.status, told.out) == (0, "there are no jobs\n")
+    assert (listed.status, listed.json) == (0, [])
+
+
+@every_reading_command
+def test_a_database_that_was_not_migrated_says_how_to_migrate_it(
+    artifacts: Command, empty: str, command: tuple[str, ...]
+) -> None:
+    # Given
+    assert empty
+    # When
+    answer = artifacts(*command)
+    # Then
+    assert (answer.status, answer.out) == (1, "")
+    assert "`artifacts db upgrade`" in answer.error
+
+
+@pytest.mark.parametrize("command", [("db", "upgrade"), *READING], ids=lambda c: c[1])
+def test_a_missing_setting_is_named(artifacts: Command, command: tuple[str, ...]) -> None:
+    # When
+    answer = artifacts(*command)
+    # Then
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.error == f"artifacts: {VARIABLE}: Field required"
+
+
+def test_a_failure_is_one_line_and_status_1_for_the_shell_too(artifacts_process: Command) -> None:
+    # When
+    answer = artifacts_process("db", "upgrade")
+    # Then
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.error == f"artifacts: {VARIABLE}: Field required"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://u:hunter2@h/db",
+        "postgresql://u:hunter2",
+        "postgresql://u:hunter2@h:hunter2/db",
+        "postgresql+foo://u:hunter2@h/db",
+        "postgresql+psycopg2://u:hunter2@h/db",
+        "mysql://u:hunter2@h/db",
+        "u:hunter2@h/db",
+        "hunter2",
+    ],
+)
+def test_a_wrong_database_url_is_named_and_not_quoted(
+    artifacts: Command, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    # Given
+    monkeypatch.setenv(VARIABLE, url)
+    # When
+    answer = artifacts("jobs", "list")
+    # Then
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.error.startswith(f"artifacts: {VARIABLE}: ")
+    assert "hunter2" not in answer.err
+
+
+def test_a_database_that_does_not_answer_is_one_line_without_its_password(
+    artifacts: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given: libpq explains a refused connection in two lines
+    monkeypatch.setenv(VARIABLE, "postgresql://u:hunter2@127.0.0.1:1/db")
+    # When
+    answer = artifacts("jobs", "list")
+    # Then
+    assert (answer.status, answer.out) == (1, "")
+    assert "Connection refused" in answer.error
+    assert "hunter2" not in answer.err

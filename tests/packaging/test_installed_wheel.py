@@ -1,0 +1,157 @@
+"""The installed wheel at work, away from the sources: a worker and a beat."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.transfers import Direction, TransferState
+from tasks.contract import DISPATCH, UPKEEP
+from worker.embedded.process import ManagedProcess
+from worker.embedded.stack import BUCKET, EmbeddedStack
+from worker.sql.engine import make_engine
+from worker.sql.tables import JobRow
+from worker.sql.transfers import SqlTransfers
+from worker.workspace import Workspace
+
+CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
+KEY = "jobs/12/2025/10/23/211500/job_config.json"
+WHERE = (
+    "import celeryconfig, domain, tasks, worker\n"
+    "for module in (celeryconfig, domain, tasks, worker): print(module.__file__)"
+)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory to work in that has nothing of the project."""
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+@pytest.fixture(scope="module")
+def environment(stack: EmbeddedStack, installed: Path) -> dict[str, str]:
+    """In which Python finds the wheel's modules, before those of the sources."""
+    foreign = ("ARTIFACTS_", "AWS_", "PYTHON")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+    return {**inherited, **stack.settings(), "PYTHONPATH": str(installed)}
+
+
+@pytest.fixture(scope="module")
+def beat(environment: dict[str, str], elsewhere: Path) -> Iterator[ManagedProcess]:
+    with celery(environment, elsewhere, "beat", "--schedule", str(elsewhere / "beat")) as process:
+        yield process
+
+
+@contextmanager
+def celery(
+    environment: dict[str, str], directory: Path, *arguments: str
+) -> Iterator[ManagedProcess]:
+    """A Celery process that was started in that directory."""
+    # The shell changes there, for a managed process has no directory of its own.
+    shell = shutil.which("sh") or "/bin/sh"
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", *arguments]
+    process = ManagedProcess(
+        arguments[0],
+        [shell, "-c", 'cd "$1" && shift && exec "$@"', shell, str(directory), *command],
+        env=environment,
+        log=directory / f"{arguments[0]}.log",
+    )
+    with process:
+        yield process
+
+
+def test_the_modules_are_the_wheels(
+    environment: dict[str, str], elsewhere: Path, installed: Path
+) -> None:
+    # When
+    ended = subprocess.run(
+        [sys.executable, "-c", WHERE],
+        cwd=elsewhere,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Then
+    files = [Path(line) for line in ended.stdout.splitlines()]
+    assert len(files) == 4
+    assert all(file.is_relative_to(installed) for file in files)
+
+
+@pytest.mark.usefixtures("beat")
+def test_a_worker_from_the_wheel_uploads_an_artifact(
+    stack: EmbeddedStack, environment: dict[str, str], elsewhere: Path
+) -> None:
+    # Given
+    created_at = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+    with stack.engine.begin() as connection:
+        job = {"id": 12, "user_id": 1, "status": "CREATED", "created_at": created_at}
+        connection.execute(JobRow.__table__.insert(), job)  # type: ignore[attr-defined]
+    path = Workspace(stack.workspace).path(CONFIG)
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    transfers = SqlTransfers(stack.engine)
+    # When
+    foreign = Celery("foreign", broker=stack.broker.url, set_as_current=False)
+    foreign.conf.task_ignore_result = True
+    foreign.send_task("artifacts.upload_job_config", kwargs={"job_id": 12}, queue="configs")
+    queues = ("--queues", "configs,results", "--concurrency", "1")
+    with celery(environment, elsewhere, "worker", *queues, "--without-mingle") as worker:
+        worker.wait_until(lambda: _has_ended(transfers), seconds=60)
+    # Then
+    (transfer,) = transfers.of_job(12)
+    assert transfer.state is TransferState.DONE, transfer
+    assert stack.client().get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == b"{}"
+
+
+def test_a_beat_from_the_wheel_asks_for_the_dispatch(
+    stack: EmbeddedStack, beat: ManagedProcess
+) -> None:
+    # When
+    with stack.broker.client() as broker:
+        beat.wait_until(lambda: broker.llen(UPKEEP) != 0, seconds=60)
+        message: Any = broker.lindex(UPKEEP, 0)
+    # Then
+    assert f'"task": "{DISPATCH}"' in message.decode()
+
+
+def test_the_migrations_of_the_wheel_are_all_there(
+    environment: dict[str, str], elsewhere: Path, tmp_path: Path
+) -> None:
+    # Given
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    code = "import sys; from worker.cli.main import main; sys.argv[1:] = ['db', 'upgrade']; main()"
+    # When
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=elsewhere,
+        env={**environment, "ARTIFACTS_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Then
+    assert (ended.returncode, ended.stderr) == (0, "")
+    engine = make_engine(url)
+    assert SqlTransfers(engine).of_job(12) == []
+    engine.dispose()
+
+
+def _has_ended(transfers: SqlTransfers) -> bool:
+    latest = transfers.latest(CONFIG, Direction.UPLOAD)
+    return latest is not None and not latest.state.is_active

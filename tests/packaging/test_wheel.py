@@ -1,0 +1,84 @@
+"""What the wheel holds."""
+
+import configparser
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> dict[str, str]:
+    """The texts of its dist-info."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {
+            name.split("/", 1)[1]: archive.read(name).decode()
+            for name in archive.namelist()
+            if ".dist-info/" in name
+        }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "celeryconfig.py",
+        "domain/prefix.py",
+        "domain/py.typed",
+        "tasks/uploads.py",
+        "tasks/py.typed",
+        "worker/app.py",
+        "worker/py.typed",
+        "worker/cli/main.py",
+        "worker/sql/migrations/env.py",
+        "worker/sql/migrations/script.py.mako",
+        "worker/sql/migrations/versions/v0001_platform_tables.py",
+        "worker/sql/migrations/versions/v0002_pipeline_tables.py",
+    ],
+)
+def test_the_wheel_holds(names: set[str], name: str) -> None:
+    # Then
+    assert name in names
+
+
+def test_the_wheel_holds_every_module_of_the_packages(names: set[str], sources: Path) -> None:
+    # Given
+    modules = {
+        str(path.relative_to(sources))
+        for package in ("domain", "tasks", "worker")
+        for path in (sources / package).rglob("*.py")
+    }
+    assert len(modules) > 40
+    # Then
+    assert modules - names == set()
+
+
+def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
+    # When
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    # Then
+    assert tops == {"celeryconfig.py", "domain", "tasks", "worker"}
+
+
+def test_the_wheel_brings_the_command(metadata: dict[str, str]) -> None:
+    # When
+    entries = configparser.ConfigParser()
+    entries.read_string(metadata["entry_points.txt"])
+    # Then
+    assert dict(entries["console_scripts"]) == {"artifacts": "worker.cli.main:main"}
+
+
+def test_the_wheel_names_its_licence_and_the_broker_extra(metadata: dict[str, str]) -> None:
+    # Then
+    lines = metadata["METADATA"].splitlines()
+    assert "License-Expression: Apache-2.0" in lines
+    assert "Requires-Python: >=3.11" in lines
+    assert any(line.startswith("Requires-Dist: celery[redis]") for line in lines)
+    assert metadata["licenses/LICENSE"] == (ROOT / "LICENSE").read_text()

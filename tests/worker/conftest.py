@@ -1,0 +1,24 @@
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def good(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    """Settings that are all a worker needs, in an environment without any other.
+
+    Nothing listens at any of the addresses.
+    """
+    for name in [name for name in os.environ if name.startswith(("ARTIFACTS_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    settings = {
+        "ARTIFACTS_DATABASE_URL": "postgresql+psycopg://u:p@127.0.0.1:1/db",
+        "ARTIFACTS_BROKER_URL": "redis://127.0.0.1:1/0",
+        "ARTIFACTS_BUCKET": "artifacts",
+        "ARTIFACTS_S3_ENDPOINT_URL": "http://127.0.0.1:1",
+        "ARTIFACTS_WORKSPACE": str(tmp_path),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return settings

@@ -1,0 +1,87 @@
+"""Which connections a process makes, and when."""
+
+import pytest
+from celery import Celery
+from sqlalchemy import text
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import SqlUnavailableError
+from worker.composition import Composition
+from worker.settings import WorkerSettings, load
+
+CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
+
+
+@pytest.fixture
+def composition(good: dict[str, str]) -> Composition:
+    app = Celery("tests", broker=good["ARTIFACTS_BROKER_URL"], set_as_current=False)
+    return Composition(load(WorkerSettings), app)
+
+
+@pytest.fixture
+def on_sqlite(
+    monkeypatch: pytest.MonkeyPatch, good: dict[str, str], sqlite_url: str
+) -> Composition:
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", sqlite_url)
+    app = Celery("tests", broker=good["ARTIFACTS_BROKER_URL"], set_as_current=False)
+    return Composition(load(WorkerSettings), app)
+
+
+def test_nothing_connects_before_it_is_used(composition: Composition) -> None:
+    # Given: addresses where nobody answers
+    # When: even the use cases are made
+    assert composition._dispatch is not None
+    assert composition.use_case is not None
+    # Then: it takes a call to notice
+    with pytest.raises(SqlUnavailableError):
+        composition.dispatch()
+    with pytest.raises(SqlUnavailableError):
+        composition.upload(CONFIG, "a")
+
+
+def test_a_fork_before_any_use_is_nothing_special(composition: Composition) -> None:
+    # When
+    composition.after_fork()
+    # Then
+    assert "engine" not in vars(composition)
+
+
+def test_a_forked_process_makes_connections_of_its_own(on_sqlite: Composition) -> None:
+    # Given: a parent that was at work, with a connection in its pool
+    parent = on_sqlite.engine, on_sqlite.use_case, on_sqlite._dispatch
+    on_sqlite.dispatch()
+    # When
+    on_sqlite.after_fork()
+    # Then
+    child = on_sqlite.engine, on_sqlite.use_case, on_sqlite._dispatch
+    assert all(mine is not inherited for mine, inherited in zip(child, parent, strict=True))
+    assert on_sqlite.use_case.store is not parent[1].store
+    assert on_sqlite.dispatch() == 0
+    child[0].dispose()
+
+
+def test_a_forked_process_leaves_the_parents_connections_open(on_sqlite: Composition) -> None:
+    # Given: a connection that the parent has in use, and one in its pool
+    used = on_sqlite.engine.connect()
+    idle = on_sqlite.engine.raw_connection()
+    driver = idle.driver_connection
+    idle.close()
+    # When
+    on_sqlite.after_fork()
+    # Then
+    assert driver is not None
+    assert driver.execute("SELECT 1").fetchone() == (1,)
+    assert used.execute(text("SELECT 1")).scalar_one() == 1
+    used.close()
+    driver.close()
+
+
+def test_the_store_has_what_the_settings_say(
+    composition: Composition, good: dict[str, str]
+) -> None:
+    # When
+    store = composition.use_case.store
+    # Then
+    url = store.location("jobs/12/key").sanitized
+    assert url.startswith(f"{good['ARTIFACTS_S3_ENDPOINT_URL']}/artifacts/")
+    assert url.endswith("jobs/12/key")

@@ -1,0 +1,210 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from domain.errors import ConfigurationError
+from worker.settings import BrokerSettings, DatabaseSettings, WorkerSettings, load
+
+MIB = 2**20
+REQUIRED = [f"ARTIFACTS_{name}" for name in ("DATABASE_URL", "BROKER_URL", "BUCKET", "WORKSPACE")]
+
+pytestmark = pytest.mark.usefixtures("good")
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    # Given
+    monkeypatch.delenv(name)
+    # When
+    with pytest.raises(ConfigurationError) as refused:
+        load(WorkerSettings)
+    # Then
+    assert str(refused.value) == f"{name}: Field required"
+
+
+def test_all_that_is_missing_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given
+    for name in REQUIRED:
+        monkeypatch.delenv(name)
+    # When
+    with pytest.raises(ConfigurationError) as refused:
+        load(WorkerSettings)
+    # Then
+    parts = str(refused.value).split("; ")
+    assert sorted(part.split(":")[0] for part in parts) == sorted(REQUIRED)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "hunter2"),
+        ("DATABASE_URL", "postgres://u:hunter2@h/db"),
+        # The host was forgotten: what stands in the port's place is the password.
+        ("DATABASE_URL", "postgresql://u:hunter2"),
+        ("DATABASE_URL", "postgresql+hunter2://u@h/db"),
+        ("DATABASE_URL", "postgresql+psycopg2://u:hunter2@h/db"),
+        ("BROKER_URL", ""),
+        ("BROKER_URL", "hunter2"),
+        ("BROKER_URL", "amqp://u:hunter2@h//"),
+        ("BROKER_URL", "redis://u:hunter2@h:hunter2/0"),
+        ("BROKER_URL", "redis://:hunter2@h/hunter2"),
+        ("BROKER_URL", "redis://h/0;amqp://u:hunter2@h//"),
+        ("BUCKET", ""),
+        ("BUCKET", "h2"),
+        ("BUCKET", "hunter2" * 10),
+        ("BUCKET", "hunter2/jobs"),
+        ("S3_ENDPOINT_URL", ""),
+        ("S3_ENDPOINT_URL", "hunter2:9000"),
+        ("S3_ENDPOINT_URL", "http://"),
+        ("S3_ENDPOINT_URL", "http://u:hunter2@h:hunter2"),
+        ("S3_ENDPOINT_URL", "ftp://hunter2"),
+        ("WORKSPACE", ""),
+        ("WORKSPACE", "/nowhere/hunter2"),
+        ("WORKSPACE", "/" + "hunter2" * 100),
+        ("WORKSPACE", __file__),
+        ("SSE", "hunter2"),
+        ("MAX_ATTEMPTS", "hunter2"),
+        ("MAX_ATTEMPTS", "0"),
+        ("MAX_ATTEMPTS", "1001"),
+        ("BACKOFF_BASE_SECONDS", "0"),
+        ("BACKOFF_BASE_SECONDS", "nan"),
+        ("BACKOFF_BASE_SECONDS", "inf"),
+        ("BACKOFF_CAP_SECONDS", "-1"),
+        ("BACKOFF_CAP_SECONDS", "1e300"),
+        ("LEASE_SECONDS", "hunter2"),
+        ("LEASE_SECONDS", "0.5"),
+        ("LEASE_SECONDS", "3601"),
+        ("MULTIPART_THRESHOLD", str(5 * MIB - 1)),
+        ("MULTIPART_THRESHOLD", "16M"),
+        ("PART_SIZE", str(5 * MIB - 1)),
+        ("PART_SIZE", str(5 * 1024 * MIB + 1)),
+        ("TRANSFER_THREADS", "0"),
+        ("TRANSFER_THREADS", "65"),
+        ("DISPATCH_PAGE", "0"),
+        ("DISPATCH_PAGE", "10001"),
+        ("DISPATCH_UNCLAIMED_SECONDS", "-1"),
+        ("DISPATCH_UNCLAIMED_SECONDS", "inf"),
+        ("DISPATCH_REPUBLISH_SECONDS", "0"),
+        ("DISPATCH_REPUBLISH_SECONDS", "1e300"),
+    ],
+)
+def test_a_bad_value_is_named_and_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    # Given
+    monkeypatch.setenv(f"ARTIFACTS_{name}", value)
+    # When
+    with pytest.raises(ConfigurationError) as refused:
+        load(WorkerSettings)
+    # Then
+    message = str(refused.value)
+    assert message.startswith(f"ARTIFACTS_{name}: ")
+    assert "\n" not in message
+    assert "hunter2" not in message
+    assert "; " not in message, "only what is wrong"
+    # And: not by way of the cause, which a traceback would show
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("sse", "key"), [("aws:kms", None), ("AES256", "hunter2"), (None, "hunter2")]
+)
+def test_a_kms_key_goes_with_kms_and_only_with_it(
+    monkeypatch: pytest.MonkeyPatch, sse: str | None, key: str | None
+) -> None:
+    # Given
+    for name, value in {"SSE": sse, "KMS_KEY_ID": key}.items():
+        if value:
+            monkeypatch.setenv(f"ARTIFACTS_{name}", value)
+    # When
+    with pytest.raises(ConfigurationError, match="ARTIFACTS_KMS_KEY_ID") as refused:
+        load(WorkerSettings)
+    # Then
+    assert "hunter2" not in str(refused.value)
+
+
+def test_kms_with_its_key_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_SSE", "aws:kms")
+    monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", "key-1")
+    # When
+    settings = load(WorkerSettings)
+    # Then
+    assert (settings.sse, settings.kms_key_id) == ("aws:kms", "key-1")
+
+
+def test_an_empty_kms_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_SSE", "aws:kms")
+    monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", "")
+    # When / Then
+    with pytest.raises(ConfigurationError, match="ARTIFACTS_KMS_KEY_ID: "):
+        load(WorkerSettings)
+
+
+def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
+    # When
+    settings = load(WorkerSettings)
+    # Then
+    given = {name.removeprefix("ARTIFACTS_").lower() for name in good}
+    assert settings.workspace == Path(good["ARTIFACTS_WORKSPACE"])
+    assert settings.model_dump(exclude=given) == {
+        "sse": "AES256",
+        "kms_key_id": None,
+        "max_attempts": 10,
+        "backoff_base_seconds": 2,
+        "backoff_cap_seconds": 600,
+        "lease_seconds": 60,
+        "multipart_threshold": 16 * MIB,
+        "part_size": 16 * MIB,
+        "transfer_threads": 4,
+        "dispatch_page": 500,
+        "dispatch_unclaimed_seconds": 15,
+        "dispatch_republish_seconds": 300,
+    }
+    assert settings.lease == timedelta(minutes=1)
+
+
+def test_aws_itself_needs_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given
+    monkeypatch.delenv("ARTIFACTS_S3_ENDPOINT_URL")
+    # When / Then
+    assert load(WorkerSettings).s3_endpoint_url is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://:p%2Fw@h:6379/1",
+        "rediss://h:6380/0?ssl_cert_reqs=required",
+        "redis+socket:///run/valkey.sock?virtual_host=1",
+        "redis://a:6379/0;redis://b:6379/0",
+    ],
+)
+def test_every_way_to_a_redis_is_good(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
+    # When / Then
+    assert load(BrokerSettings).broker_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////var/lib/a.db", "postgresql://u:p@h/db", "postgresql+psycopg://u@h:5432/db"]
+)
+def test_both_databases_are_good(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
+    # When / Then
+    assert load(DatabaseSettings).database_url == url
+
+
+def test_settings_do_not_change() -> None:
+    # Given
+    settings = load(WorkerSettings)
+    # When / Then
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.bucket = "another"  # type: ignore[misc] # which is the point
