@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 from uuid import uuid4
 
 import boto3
@@ -25,7 +26,8 @@ _TEMPLATE = "migrated"
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server; `{name}` in it stands for the database."""
     # Not below tmp_path: the server runs as a user of its own, who may not enter it.
-    server = get_server(f"/tmp/artifacts-pg-{uuid4().hex[:8]}")  # noqa: S108
+    directory = Path(f"/tmp/artifacts-pg-{uuid4().hex[:8]}")  # noqa: S108
+    server = get_server(directory)
     try:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         named = url.replace("/postgres?", "/{name}?")
@@ -36,6 +38,7 @@ def postgres() -> Iterator[str]:
         yield named
     finally:
         server.cleanup()
+        rmtree(directory)
 
 
 @pytest.fixture

@@ -61,11 +61,11 @@ def test_an_upload_shows_a_table_of_what_it_asked_for(artifacts: Command) -> Non
 
 
 @pytest.mark.usefixtures("database", "queues")
-def test_a_kind_of_run_asks_for_nothing_where_there_are_no_runs(artifacts: Command) -> None:
+def test_a_kind_of_run_is_an_error_where_there_are_no_runs(artifacts: Command) -> None:
     # When
-    answer = artifacts("jobs", "upload", "--job-id", "14", "--kind", "run_logs", "--wait", "--json")
+    answer = artifacts("jobs", "upload", "--job-id", "14", "--kind", "run_logs", "--wait")
     # Then
-    assert asked(answer) == []
+    assert (answer.status, answer.error) == (1, "artifacts: job 14 has no runs")
 
 
 @pytest.mark.usefixtures("database", "queues")

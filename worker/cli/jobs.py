@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import RunOfAnotherJobError
+from domain.errors import NotFoundError, RunOfAnotherJobError
 from domain.jobs import MAX_ID, Job
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
@@ -83,6 +83,8 @@ def upload(
         job_of_run = SqlRuns(engine).get(run_id).job_id
         raise RunOfAnotherJobError(f"run {run_id} is a run of job {job_of_run}, not of {job_id}")
     artifacts = _artifacts(job_id, runs, run_id, kind)
+    if not artifacts:
+        raise NotFoundError(f"job {job_id} has no runs")
     transfers = request_all(engine, artifacts)
     if wait:
         transfers = wait_for(SqlTransfers(engine), transfers)
