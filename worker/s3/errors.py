@@ -7,6 +7,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's own root of what a connection can suffer
+    CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -39,6 +40,10 @@ _ERROR_OF_CODE: dict[str, type[TransferError]] = {
     "RequestTimeout": S3UnavailableError,
     "SlowDown": S3UnavailableError,
     "OperationAborted": S3UnavailableError,
+    # The multipart upload or a part of it went away meanwhile; the next attempt sends what is
+    # missing then, or starts anew.
+    "NoSuchUpload": S3UnavailableError,
+    "InvalidPart": S3UnavailableError,
 }
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
@@ -53,7 +58,7 @@ def translated_errors() -> Iterator[None]:
         raise _error_of(error) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AccessDeniedError("no AWS credentials") from error
-    except (ConnectionError, HTTPClientError) as error:
+    except (ConnectionError, HTTPClientError, CredentialRetrievalError) as error:
         raise S3UnavailableError(type(error).__name__) from error
     except BotoCoreError as error:
         raise RefusedByS3Error(type(error).__name__) from error

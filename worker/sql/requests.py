@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from celery import Celery
 from celery.app import app_or_default
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from domain.artifacts import Artifact, ArtifactKind
@@ -23,20 +23,37 @@ logger = logging.getLogger(__name__)
 _KEY = "artifacts.unsent"
 
 
+@dataclass(frozen=True)
+class _Request:
+    transfer: Transfer
+    app: Celery
+    made_in: SessionTransaction
+    connection: Connection
+
+    def is_committed_by(self, ended: SessionTransaction | None) -> bool:
+        # A session that was given a connection with a transaction commits nothing: its giver may
+        # yet roll back. The dispatch sends what the giver commits.
+        return _is_within(self.made_in, ended) and not self.connection.in_transaction()
+
+
 @dataclass
 class _Unsent:
-    """The requests of one session that no commit has sent yet, with where each was made."""
+    """The requests of one session that no commit has sent yet."""
 
-    requests: list[tuple[SessionTransaction, Transfer, Celery]] = field(default_factory=list)
+    requests: list[_Request] = field(default_factory=list)
 
     def forget(self, rolled_back: SessionTransaction) -> None:
         self.requests = [
-            request for request in self.requests if not _is_within(request[0], rolled_back)
+            request for request in self.requests if not _is_within(request.made_in, rolled_back)
         ]
 
-    def take(self) -> list[tuple[Celery, Transfer]]:
+    def take(self, ended: SessionTransaction | None) -> list[_Request]:
+        """Those that this transaction has committed.
+
+        What else is left was rolled back with its session's close(), which no event tells of.
+        """
         taken, self.requests = self.requests, []
-        return [(app, transfer) for _, transfer, app in taken]
+        return [request for request in taken if request.is_committed_by(ended)]
 
 
 def request_upload(
@@ -72,7 +89,8 @@ def request_upload(
         transfer = request_transfer(connection, artifact, Direction.UPLOAD, str(uuid4()))
     innermost = session.get_nested_transaction() or session.get_transaction()
     if innermost is not None:
-        _unsent_of(session).requests.append((innermost, transfer, app))
+        request = _Request(transfer, app, innermost, connection)
+        _unsent_of(session).requests.append(request)
     return transfer
 
 
@@ -88,24 +106,26 @@ def _unsent_of(session: Session) -> _Unsent:
 def _after_commit(session: Session) -> None:
     # Releasing a savepoint is a commit to SQLAlchemy as well, and may yet be rolled back.
     if not session.in_nested_transaction():
-        _send(_unsent_of(session).take())
+        _send(_unsent_of(session).take(session.get_transaction()))
 
 
 def _after_rollback(session: Session, previous: SessionTransaction) -> None:
     _unsent_of(session).forget(previous)
 
 
-def _is_within(inner: SessionTransaction | None, outer: SessionTransaction) -> bool:
+def _is_within(inner: SessionTransaction | None, outer: SessionTransaction | None) -> bool:
     while inner is not None and inner is not outer:
         inner = inner.parent
-    return inner is outer
+    return inner is not None
 
 
-def _send(requests: Sequence[tuple[Celery, Transfer]]) -> None:
-    for app in {app for app, _ in requests}:
-        transfers = [transfer for owner, transfer in requests if owner is app]
+def _send(requests: Sequence[_Request]) -> None:
+    for app in {request.app for request in requests}:
+        transfers = [request.transfer for request in requests if request.app is app]
         try:
             publish(transfers, app)
-        except PipelineError as error:
-            # The commit has succeeded, and so has the request; it only takes longer.
-            logger.warning("%d requests wait for the dispatch: %s", len(transfers), error)
+        except Exception as error:  # noqa: BLE001 - it would look as if the commit had failed
+            # The commit has succeeded, and so has the request; it only takes longer. The message
+            # of a foreign error may quote the broker's URL.
+            said = str(error) if isinstance(error, PipelineError) else type(error).__name__
+            logger.warning("%d requests wait for the dispatch: %s", len(transfers), said)

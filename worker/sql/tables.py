@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Enum,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -110,7 +111,7 @@ class BatchRow(PipelineBase):
     requested_by: Mapped[str] = mapped_column(String(255))
     reason: Mapped[str] = mapped_column(Text)
     filter: Mapped[Any] = mapped_column(JSON)
-    rate: Mapped[float | None]
+    rate: Mapped[float | None] = mapped_column(Float)
     state: Mapped[str] = mapped_column(String(16))
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

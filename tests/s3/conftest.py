@@ -1,0 +1,33 @@
+import pytest
+from mypy_boto3_s3 import S3Client
+
+from tests.s3.steps import Requests, client_at, store_of
+from worker.embedded.servers import Ministack
+from worker.s3.store import S3ObjectStore
+
+pytest.register_assert_rewrite("tests.s3.store_contract")
+
+
+@pytest.fixture(autouse=True)
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries of botocore follow at once; how long it waits between them is not ours to test."""
+    monkeypatch.setattr(
+        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda _self, _context: 0
+    )
+
+
+@pytest.fixture
+def s3_client(ministack: Ministack) -> S3Client:
+    """A client of the S3 server that verifies checksums."""
+    return client_at(ministack.url)
+
+
+@pytest.fixture
+def store(s3_client: S3Client, bucket: str) -> S3ObjectStore:
+    """On the server that verifies checksums, with small parts."""
+    return store_of(s3_client, bucket)
+
+
+@pytest.fixture
+def requests(s3_client: S3Client, bucket: str) -> Requests:  # noqa: ARG001 - its creation is not counted
+    return Requests(s3_client)

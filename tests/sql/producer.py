@@ -1,0 +1,112 @@
+"""A producer's session, and what it sent."""
+
+import json
+import socket
+import threading
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from celery import Celery
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from domain.artifacts import ArtifactKind
+from domain.transfers import Transfer
+from tasks.app import producer_app
+from tasks.contract import CONFIGS, RESULTS, queue_of, task_name
+from tasks.enqueue import publish
+from tests.sql.steps import HOUR
+from worker.embedded.servers import Valkey
+from worker.sql.requests import request_upload
+from worker.sql.tables import TransferRow
+from worker.sql.transfers import SqlTransfers
+
+
+class Message(NamedTuple):
+    queue: str
+    task: str
+    id: str
+    job_id: int
+    run_id: int | None = None
+
+
+def sent_to(broker: Valkey) -> list[Message]:
+    """The messages that wait in the queues, the newest first."""
+    with broker.client() as client:
+        found: Any = [(queue, client.lrange(queue, 0, -1)) for queue in (CONFIGS, RESULTS)]
+    return [_message(queue, json.loads(raw)) for queue, messages in found for raw in messages]
+
+
+def _message(queue: str, message: Any) -> Message:
+    headers = message["headers"]
+    _, ids, _ = json.loads(b64decode(message["body"]))
+    return Message(queue, headers["task"], headers["id"], **ids)
+
+
+def message_of(transfer: Transfer) -> Message:
+    """What must be sent for it."""
+    artifact = transfer.artifact
+    return Message(
+        queue_of(artifact.kind),
+        task_name(transfer.direction, artifact.kind),
+        transfer.request_id,
+        artifact.job_id,
+        artifact.run_id,
+    )
+
+
+def ask(session: Session, run_id: int = 4) -> Transfer:
+    return request_upload(session, ArtifactKind.RUN_RESULTS, 12, run_id)
+
+
+def swept(engine: Engine, broker: Valkey) -> list[Message]:
+    """What the dispatch sends to a broker that is there."""
+    with producing_to(broker.url) as app:
+        SqlTransfers(engine).publish_due(
+            lambda transfers: publish(transfers, app),
+            limit=100,
+            unclaimed_after=timedelta(0),
+            republish_after=HOUR,
+        )
+    return sent_to(broker)
+
+
+def count_rows(engine: Engine) -> int:
+    with Session(engine) as session:
+        return session.scalar(select(func.count()).select_from(TransferRow)) or 0
+
+
+@contextmanager
+def producing_to(url: str) -> Iterator[Celery]:
+    """A producer's app, whose connections are closed at the end."""
+    app = producer_app(url, timeout_seconds=0.3)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+@contextmanager
+def black_hole() -> Iterator[tuple[str, list[socket.socket]]]:
+    """The URL of a broker that takes connections and never answers, and those connections."""
+    taken: list[socket.socket] = []
+
+    def take_all() -> None:
+        with suppress(OSError):
+            while True:
+                taken.append(server.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=take_all)
+        thread.start()
+        try:
+            yield f"redis://127.0.0.1:{server.getsockname()[1]}/0", taken
+        finally:
+            # Closing alone would not wake the thread.
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in taken:
+                connection.close()

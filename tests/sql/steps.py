@@ -1,0 +1,117 @@
+"""What the SQL tests are written with."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
+
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObject
+from domain.locations import UploadLocation
+from domain.transfers import Claim, Direction
+from worker.sql.tables import JobRow, RunRow
+from worker.sql.transfers import SqlTransfers
+
+UPLOAD = Direction.UPLOAD
+HOUR = timedelta(hours=1)
+CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
+LOCATION = UploadLocation("https://bucket.s3.invalid/key")
+RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
+
+
+class Statements:
+    """What an engine executes from now on, but for the BEGIN that SQLite is told."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.seen: list[str] = []
+        event.listen(engine, "before_cursor_execute", self._note)
+
+    def _note(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            self.seen.append(statement.split(maxsplit=1)[0])
+
+
+def job_row(job_id: int = 12, created_at: datetime = CREATED_AT, **values: Any) -> JobRow:
+    return JobRow(
+        **{"id": job_id, "user_id": 7, "status": "CREATED", "created_at": created_at, **values}
+    )
+
+
+def run_row(run_id: int = 4, job_id: int = 12, **values: Any) -> RunRow:
+    return RunRow(
+        **{
+            "id": run_id,
+            "job_id": job_id,
+            "user_id": 7,
+            "status": "RUNNING",
+            "created_at": CREATED_AT,
+            **values,
+        }
+    )
+
+
+def insert(engine: Engine, *rows: JobRow | RunRow) -> None:
+    with Session(engine) as session, session.begin():
+        for row in rows:
+            session.add(row)
+            session.flush()
+
+
+def insert_job_with_run(engine: Engine) -> None:
+    insert(engine, job_row(), run_row())
+
+
+def stored_artifact(artifact: Artifact = RESULTS, **changes: Any) -> StoredArtifact:
+    """With the object's fields by name, and `stored_at` and `links_left_out`."""
+    fields: dict[str, Any] = {
+        "key": f"jobs/12/2025/10/23/211500/{artifact.kind}",
+        "size": 5_000_000_000,
+        "sha256": "ab" * 32,
+        "s3_checksum": "c2hhMjU2-75",
+        "etag": '"0123-75"',
+        "version_id": "v1",
+        "storage_class": "GLACIER_IR",
+    }
+    own = {name: changes.pop(name) for name in ("stored_at", "links_left_out") if name in changes}
+    stored_at = own.pop("stored_at", CREATED_AT + HOUR)
+    return StoredArtifact(
+        artifact=artifact, object=StoredObject(**fields | changes), stored_at=stored_at, **own
+    )
+
+
+def claimed(transfers: SqlTransfers, artifact: Artifact = RESULTS, request_id: str = "a") -> Claim:
+    claim = transfers.claim(artifact, UPLOAD, request_id, owner="worker-1", lease=HOUR)
+    assert claim is not None
+    return claim
+
+
+def run_at_once(prepare: str, work: str, *arguments: str, times: int = 3) -> None:
+    """Let so many processes do the work at the same moment; each must end well, and silently."""
+    code = f"import sys\n{prepare}\nprint('ready', flush=True)\nsys.stdin.readline()\n{work}"
+    processes = [_start_python(code, *arguments) for _ in range(times)]
+    assert [_line_of(process) for process in processes] == ["ready\n"] * times
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    ended = [process.communicate(timeout=60) for process in processes]
+    assert ended == [("", "")] * times
+    assert [process.returncode for process in processes] == [0] * times
+
+
+def _line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def _start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

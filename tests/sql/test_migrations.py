@@ -1,0 +1,223 @@
+"""The migrations: on nothing, beside a platform, twice, and at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, inspect, select, text
+
+from tests.sql.platform_ddl import make_platform
+from tests.sql.steps import (
+    CONFIG,
+    CREATED_AT,
+    LOCATION,
+    RESULTS,
+    Statements,
+    claimed,
+    insert_job_with_run,
+    run_at_once,
+    stored_artifact,
+)
+from worker.sql.engine import make_engine
+from worker.sql.migrate import VERSION_TABLE, upgrade
+from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.tables import PipelineBase, PlatformBase, RunRow
+from worker.sql.transfers import SqlTransfers
+
+OWN = {"artifacts", "transfers", "batches", VERSION_TABLE}
+PLATFORM = {"alembic_version", "users", "jobs", "runs"}
+_ENUMS = (
+    "SELECT typname, enumlabel FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid"
+    " ORDER BY typname, enumsortorder"
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Engine]:
+    engine = make_engine(empty_url)
+    yield engine
+    engine.dispose()
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names())
+
+
+def definitions(engine: Engine, names: set[str]) -> dict[str, object]:
+    """All that can be seen of those tables: columns, keys, indexes and rows."""
+    look = inspect(engine)
+    found: dict[str, object] = {
+        name: (
+            [{**column, "type": repr(column["type"])} for column in look.get_columns(name)],
+            look.get_pk_constraint(name),
+            look.get_foreign_keys(name),
+            _indexes(engine, name),
+            _rows(engine, f"SELECT * FROM {name}"),  # noqa: S608
+        )
+        for name in names
+    }
+    if engine.dialect.name == "postgresql":
+        found["enums"] = _rows(engine, _ENUMS)
+    return found
+
+
+def _rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def _indexes(engine: Engine, table: str) -> list[str]:
+    """As the database writes them, expressions and conditions included."""
+    query = {
+        "postgresql": "SELECT indexdef FROM pg_indexes WHERE tablename = :t ORDER BY indexname",
+        "sqlite": "SELECT sql FROM sqlite_master"
+        " WHERE tbl_name = :t AND type = 'index' ORDER BY name",
+    }[engine.dialect.name]
+    with engine.connect() as connection:
+        found = connection.scalars(text(query), {"t": table}).all()
+    return [" ".join(definition.split()) for definition in found if definition]
+
+
+def test_an_empty_database_gets_all_tables(empty: Engine) -> None:
+    upgrade(empty)
+    assert tables(empty) == OWN | {"jobs", "runs"}
+
+
+def test_the_tables_work(empty: Engine) -> None:
+    # Given
+    upgrade(empty)
+    insert_job_with_run(empty)
+    transfers = SqlTransfers(empty)
+    # When
+    stored = stored_artifact(RESULTS)
+    transfers.record(claimed(transfers), stored, LOCATION)
+    # Then
+    with empty.connect() as connection:
+        assert connection.scalar(select(RunRow.results_uploaded_at)) == stored.stored_at
+
+
+def test_beside_a_platform_only_its_own_tables_are_made(empty: Engine) -> None:
+    # Given
+    make_platform(empty)
+    before = definitions(empty, PLATFORM)
+    # When
+    upgrade(empty)
+    # Then
+    assert tables(empty) == PLATFORM | OWN
+    assert definitions(empty, PLATFORM) == before
+    with empty.connect() as connection:
+        revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    assert revision == "f00dfeedbeef"
+
+
+def test_a_platforms_own_tables_serve(empty: Engine) -> None:
+    # Given
+    make_platform(empty)
+    upgrade(empty)
+    # When
+    transfers = SqlTransfers(empty)
+    transfers.record(claimed(transfers), stored_artifact(RESULTS), LOCATION)
+    transfers.record(claimed(transfers, CONFIG), stored_artifact(CONFIG), LOCATION)
+    # Then
+    assert SqlJobs(empty).get(12).created_at == CREATED_AT
+    assert SqlRuns(empty).get(4).status == "DONE"
+
+
+@pytest.mark.parametrize("platform", [False, True], ids=["alone", "beside a platform"])
+def test_a_second_upgrade_changes_nothing(empty: Engine, *, platform: bool) -> None:
+    # Given
+    if platform:
+        make_platform(empty)
+    upgrade(empty)
+    before = definitions(empty, tables(empty))
+    statements = Statements(empty)
+    # When
+    upgrade(empty)
+    # Then
+    assert not {"CREATE", "ALTER", "DROP", "INSERT", "UPDATE"} & set(statements.seen)
+    assert definitions(empty, tables(empty)) == before
+
+
+@pytest.mark.parametrize("there", ["jobs", "runs"])
+def test_the_one_of_the_platforms_tables_that_is_missing_is_made(empty: Engine, there: str) -> None:
+    # Given
+    if there == "jobs":
+        make_platform(empty, tables={"users", "jobs"})
+    else:
+        # Without what refers to jobs, which a database with runs alone cannot have.
+        with empty.begin() as connection:
+            connection.execute(text("CREATE TABLE runs (id INTEGER PRIMARY KEY, job_id INTEGER)"))
+    before = definitions(empty, {there})[there]
+    # When
+    upgrade(empty)
+    # Then
+    assert tables(empty) >= OWN | {"jobs", "runs"}
+    assert definitions(empty, {there})[there] == before
+
+
+def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
+    # When
+    run_at_once(
+        "from worker.sql.engine import make_engine; from worker.sql.migrate import upgrade",
+        "upgrade(make_engine(sys.argv[1]))",
+        empty_url,
+    )
+    # Then
+    assert tables(empty) == OWN | {"jobs", "runs"}
+    with empty.connect() as connection:
+        versions = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}")).all()  # noqa: S608
+    assert versions == ["0002"]
+
+
+def test_an_upgrade_that_fails_leaves_nothing_behind(empty: Engine) -> None:
+    # Given a table in the way of the last one that the migrations make
+    with empty.begin() as connection:
+        connection.execute(text("CREATE TABLE transfers (id INTEGER)"))
+    # When
+    with pytest.raises(Exception, match="transfers"):
+        upgrade(empty)
+    # Then
+    assert tables(empty) == {"transfers"}
+
+
+@pytest.mark.parametrize("base", [PipelineBase, PlatformBase], ids=["pipeline", "platform"])
+def test_the_migrations_make_what_the_mappings_say(
+    empty: Engine, base: type[PipelineBase | PlatformBase]
+) -> None:
+    # Given
+    upgrade(empty)
+    names = set(base.metadata.tables)
+    migrated = _shape(empty, names)
+    # When
+    base.metadata.drop_all(empty)
+    base.metadata.create_all(empty)
+    # Then
+    assert migrated == _shape(empty, names)
+
+
+def _shape(engine: Engine, names: set[str]) -> dict[str, object]:
+    """What a mapping decides; defaults in the database are the platform's affair."""
+    look = inspect(engine)
+    return {
+        name: (
+            {
+                column["name"]: (repr(column["type"]), column["nullable"])
+                for column in look.get_columns(name)
+            },
+            look.get_pk_constraint(name)["constrained_columns"],
+            [
+                (key["constrained_columns"], key["referred_table"])
+                for key in look.get_foreign_keys(name)
+            ],
+            _indexes(engine, name),
+        )
+        for name in names
+    }

@@ -1,0 +1,107 @@
+"""The platform's jobs and runs, as the platform writes them."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import Engine, text
+
+from domain.errors import UnknownJobError, UnknownRunError
+from domain.jobs import MAX_ID, Job, Run
+from tests.sql.steps import (
+    CREATED_AT,
+    Statements,
+    insert,
+    insert_job_with_run,
+    job_row,
+    run_row,
+)
+from worker.sql.engine import make_engine
+from worker.sql.platform import SqlJobs, SqlRuns
+
+
+def test_a_job_is_read(engine: Engine) -> None:
+    insert(engine, job_row(status="PROCESSING"))
+    assert SqlJobs(engine).get(12) == Job(12, CREATED_AT, user_id=7, status="PROCESSING")
+
+
+def test_a_run_is_read(engine: Engine) -> None:
+    insert_job_with_run(engine)
+    assert SqlRuns(engine).get(4) == Run(4, 12, status="RUNNING")
+
+
+def test_an_unknown_job_is_an_error(engine: Engine) -> None:
+    insert(engine, job_row(13))
+    with pytest.raises(UnknownJobError, match=r"^there is no job 12$"):
+        SqlJobs(engine).get(12)
+
+
+def test_an_unknown_run_is_an_error(engine: Engine) -> None:
+    insert(engine, job_row(), run_row(5))
+    with pytest.raises(UnknownRunError, match=r"^there is no run 4$"):
+        SqlRuns(engine).get(4)
+
+
+def test_ids_have_32_bits(engine: Engine) -> None:
+    insert(engine, job_row(MAX_ID), run_row(MAX_ID, MAX_ID))
+    assert SqlJobs(engine).get(MAX_ID).id == MAX_ID
+    assert SqlRuns(engine).get(MAX_ID) == Run(MAX_ID, MAX_ID, status="RUNNING")
+
+
+def test_the_newest_jobs_come_first(engine: Engine) -> None:
+    insert(engine, *[job_row(number) for number in (3, 11, 7)])
+    assert [job.id for job in SqlJobs(engine).newest(2)] == [11, 7]
+    assert [job.id for job in SqlJobs(engine).newest(10)] == [11, 7, 3]
+
+
+def test_the_runs_of_a_job_come_in_order_and_without_others(engine: Engine) -> None:
+    insert(engine, job_row(12), job_row(13), run_row(9), run_row(2), run_row(5, 13))
+    assert [run.id for run in SqlRuns(engine).of_job(12)] == [2, 9]
+    assert SqlRuns(engine).of_job(14) == []
+
+
+@pytest.mark.parametrize(
+    "created_at",
+    [
+        datetime(2025, 10, 23, 21, 15),  # noqa: DTZ001 - as the platform may write it
+        datetime(2025, 10, 23, 21, 15, tzinfo=UTC),
+        datetime(2025, 10, 23, 21, 15, 0, 999_999, tzinfo=UTC),
+        datetime(2025, 10, 24, 2, 45, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+    ],
+    ids=["naive", "aware", "with sub-seconds", "of another zone"],
+)
+def test_a_creation_time_is_utc_in_whole_seconds(engine: Engine, created_at: datetime) -> None:
+    insert(engine, job_row(created_at=created_at))
+    read = SqlJobs(engine).get(12).created_at
+    assert read == CREATED_AT
+    assert read.tzinfo is UTC
+
+
+def test_reading_costs_one_statement(engine: Engine) -> None:
+    # Given
+    insert_job_with_run(engine)
+    statements = Statements(engine)
+    # When
+    SqlJobs(engine).get(12)
+    SqlRuns(engine).get(4)
+    # Then
+    assert statements.seen == ["SELECT", "SELECT"]
+
+
+def test_a_status_that_the_pipeline_does_not_know_is_readable(postgres_url: str) -> None:
+    # Given a platform that is newer than the pipeline
+    engine = make_engine(postgres_url)
+    insert_job_with_run(engine)
+    for statement in (
+        "ALTER TYPE jobstatusenum ADD VALUE 'ARCHIVED'",
+        "ALTER TYPE runstatusenum ADD VALUE 'PREEMPTED'",
+        "UPDATE jobs SET status = 'ARCHIVED'",
+        "UPDATE runs SET status = 'PREEMPTED'",
+    ):
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+    # When / Then
+    assert SqlJobs(engine).get(12).status == "ARCHIVED"
+    assert [job.status for job in SqlJobs(engine).newest(1)] == ["ARCHIVED"]
+    assert SqlRuns(engine).get(4).status == "PREEMPTED"
+    assert [run.status for run in SqlRuns(engine).of_job(12)] == ["PREEMPTED"]
+    engine.dispose()
