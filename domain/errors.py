@@ -25,6 +25,7 @@ class ReasonCode(StrEnum):
     BUCKET_MISSING = "bucket_missing"
     REFUSED_BY_S3 = "refused_by_s3"
     CHECKSUM_MISMATCH = "checksum_mismatch"
+    OBJECT_REPLACED = "object_replaced"
     S3_UNAVAILABLE = "s3_unavailable"
     SQL_UNAVAILABLE = "sql_unavailable"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
@@ -152,6 +153,12 @@ class ChecksumMismatchError(TransientError):
     """What S3 holds is not what was sent."""
 
     reason = ReasonCode.CHECKSUM_MISMATCH
+
+
+class ObjectReplacedError(TransientError):
+    """Another object appeared under the key meanwhile."""
+
+    reason = ReasonCode.OBJECT_REPLACED
 
 
 class S3UnavailableError(TransientError):

@@ -13,21 +13,31 @@ from domain.transfers import Claim
 
 logger = logging.getLogger(__name__)
 
+_JOIN_SECONDS = 5
+
 
 class LeaseKeeper:
     """Renews the lease every third of its time, on a thread of its own.
 
     A renewal that fails for another reason than a risen fence is tried again; when the lease has
     run out by this worker's own clock, it counts as lost, because somebody else may have it.
+
+    Args:
+        transfers: where it is renewed.
+        claim: what is renewed.
+        claimed_at: of `time.monotonic()` before the claim was asked for; by default now.
     """
 
-    def __init__(self, transfers: ITransferRepository, claim: Claim) -> None:
+    def __init__(
+        self, transfers: ITransferRepository, claim: Claim, claimed_at: float | None = None
+    ) -> None:
         self._transfers = transfers
         self._claim = claim
         self._upload_id = claim.upload_id
         self._ended = threading.Event()
         self._lost = threading.Event()
-        self._expires = time.monotonic() + claim.lease.total_seconds()
+        since = time.monotonic() if claimed_at is None else claimed_at
+        self._expires = since + claim.lease.total_seconds()
         self._thread = threading.Thread(target=self._renew_until_ended, daemon=True)
 
     def __enter__(self) -> Self:
@@ -41,7 +51,8 @@ class LeaseKeeper:
         traceback: TracebackType | None,
     ) -> None:
         self._ended.set()
-        self._thread.join()
+        # A renewal that hangs must not keep a worker that is done; the thread is a daemon.
+        self._thread.join(_JOIN_SECONDS)
 
     @property
     def upload_id(self) -> str | None:

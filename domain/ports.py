@@ -69,6 +69,16 @@ class ITransferRepository(Protocol):
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         """Give the transfer up, with the error's reason code."""
 
+    def give_back(self, worker: str) -> int:
+        """Take the leases of a worker that ends from all its owners, and uncount their attempts.
+
+        Args:
+            worker: what its owners' names begin with, before a colon.
+
+        Returns:
+            How many transfers go on elsewhere.
+        """
+
     def publish_due(
         self,
         publish: Callable[[Sequence[Transfer]], None],
@@ -132,19 +142,41 @@ class UploadProgress(Protocol):
 
 
 class IObjectStore(Protocol):
-    def put(
+    def put(  # noqa: PLR0913 - what it is, where it goes, what it replaces
         self,
         key: str,
         source: Source,
         *,
         content_type: str,
         metadata: dict[str, str],
+        replaces: str | None,
         progress: UploadProgress,
     ) -> StoredObject:
-        """Store the source under the key; returns once S3 acknowledged the checksum."""
+        """Store the source under the key; returns once S3 acknowledged the checksum.
+
+        An object with the same bytes that is there already, as from an attempt that died before
+        it could record it, is taken for this one.
+
+        Args:
+            key: where it goes.
+            source: its bytes.
+            content_type: what they are.
+            metadata: kept with the object.
+            replaces: the ETag of the object that it may replace; None where there is none.
+            progress: the other end of the lease.
+
+        Raises:
+            ObjectReplacedError: there is another object than the one to be replaced.
+        """
+
+    def etag(self, key: str) -> str | None:
+        """The ETag of the object that is there now, if any."""
 
     def holds(self, stored: StoredObject) -> bool:
         """Whether the bucket still has just this object."""
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """Drop the parts of a multipart upload that nobody will go on with."""
 
     def location(self, key: str) -> UploadLocation:
         """The object's permanent URL."""

@@ -7,6 +7,9 @@ from enum import StrEnum
 from domain.artifacts import Artifact
 from domain.errors import ReasonCode
 
+MAX_REQUEST_ID = 255
+"""Characters."""
+
 
 class Direction(StrEnum):
     UPLOAD = "upload"

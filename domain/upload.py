@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
-from domain.artifacts import Artifact, StoredArtifact
+from domain.artifacts import Artifact, StoredArtifact, StoredObject
 from domain.errors import (
     AttemptsExhaustedError,
     LeaseLostError,
+    ObjectReplacedError,
     PermanentError,
+    PipelineError,
     RunOfAnotherJobError,
     TransferError,
     UnexpectedError,
@@ -34,6 +36,8 @@ from domain.retry import Backoff
 from domain.transfers import Claim, Direction, TransferState, TransferSummary
 
 logger = logging.getLogger(__name__)
+
+_PUT_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +63,16 @@ class UploadArtifact:
             TransientError: this attempt failed; the transfer waits for its next one.
             PermanentError: the transfer is quarantined.
         """
+        started = time.monotonic()
         claim = self.transfers.claim(
             artifact, Direction.UPLOAD, request_id, owner=self.owner, lease=self.lease
         )
         if claim is None:
             return self._nothing_to_do(artifact)
-        started = time.monotonic()
         try:
-            stored = self._attempt(claim)
+            # From here on, for to look through a large source may take longer than a lease.
+            with LeaseKeeper(self.transfers, claim, started) as keeper:
+                stored = self._attempt(claim, keeper)
         except LeaseLostError:
             logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
             return self._nothing_to_do(artifact)
@@ -78,21 +84,21 @@ class UploadArtifact:
         latest = self.transfers.latest(artifact, Direction.UPLOAD)
         return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
 
-    def _attempt(self, claim: Claim) -> StoredArtifact:
+    def _attempt(self, claim: Claim, keeper: LeaseKeeper) -> StoredArtifact:
         try:
-            stored = self._move(claim)
+            stored = self._move(claim, keeper)
             self.transfers.record(claim, stored, self.store.location(stored.object.key))
         except LeaseLostError:
             raise
         except TransferError as error:
-            self._fail(claim, error)
+            self._fail(claim, keeper, error)
         except Exception as error:  # noqa: BLE001 - nothing may fail without being recorded
             _log_unexpected(claim.artifact, error)
             message = redact(f"{type(error).__name__}: {error}")
-            self._fail(claim, UnexpectedError(message), error)
+            self._fail(claim, keeper, UnexpectedError(message), error)
         return stored
 
-    def _move(self, claim: Claim) -> StoredArtifact:
+    def _move(self, claim: Claim, keeper: LeaseKeeper) -> StoredArtifact:
         # A takeover counts an attempt too, so a transfer that kills its worker ends here.
         if claim.attempt > self.max_attempts:
             raise AttemptsExhaustedError(f"{self.max_attempts} attempts lost their worker")
@@ -100,16 +106,11 @@ class UploadArtifact:
         key = self._prefix(artifact).key(artifact)
         source = self.workspace.source(artifact)
         stored = self.artifacts.find(artifact)
-        with LeaseKeeper(self.transfers, claim) as keeper:
-            if stored and stored.object.key == key and self._is_unchanged(stored, source, keeper):
-                return replace(stored, object=replace(stored.object, bytes_sent=0))
-            sent = self.store.put(
-                key,
-                source,
-                content_type=artifact.kind.content_type,
-                metadata=_metadata(artifact),
-                progress=keeper,
-            )
+        there = stored if stored and stored.object.key == key else None
+        if there and self._is_unchanged(there, source, keeper):
+            self._abort(key, keeper)
+            return replace(there, object=replace(there.object, bytes_sent=0))
+        sent = self._put(claim, key, source, there.object.etag if there else None, keeper)
         if source.links_left_out:
             logger.warning("%s: %d links left out", artifact, source.links_left_out)
         return StoredArtifact(
@@ -118,6 +119,34 @@ class UploadArtifact:
             stored_at=self.now(),
             links_left_out=source.links_left_out,
         )
+
+    def _put(
+        self,
+        claim: Claim,
+        key: str,
+        source: Source,
+        replaces: str | None,
+        keeper: LeaseKeeper,
+    ) -> StoredObject:
+        artifact = claim.artifact
+        for tries_left in reversed(range(_PUT_TRIES)):
+            try:
+                return self.store.put(
+                    key,
+                    source,
+                    content_type=artifact.kind.content_type,
+                    metadata=_metadata(artifact),
+                    replaces=replaces,
+                    progress=keeper,
+                )
+            except ObjectReplacedError:
+                if not tries_left:
+                    raise
+                # First the look, then the fence: whoever takes the lease over after it also
+                # changes the ETag, so that a worker back from the dead replaces nothing.
+                replaces = self.store.etag(key)
+                self.transfers.renew(claim)
+        raise ObjectReplacedError
 
     def _prefix(self, artifact: Artifact) -> JobS3Prefix:
         job = self.jobs.get(artifact.job_id)
@@ -134,21 +163,38 @@ class UploadArtifact:
             digest.update(chunk)
         return digest.hexdigest() == stored.object.sha256 and self.store.holds(stored.object)
 
-    def _fail(self, claim: Claim, error: TransferError, cause: Exception | None = None) -> NoReturn:
+    def _fail(
+        self,
+        claim: Claim,
+        keeper: LeaseKeeper,
+        error: TransferError,
+        cause: Exception | None = None,
+    ) -> NoReturn:
         if not isinstance(error, PermanentError) and claim.attempt < self.max_attempts:
             self.transfers.wait(claim, error, self.backoff.delay(claim.attempt))
             logger.warning("%s: attempt %d failed, %s", claim.artifact, claim.attempt, error.reason)
             raise error from cause
         if not isinstance(error, PermanentError):
-            cause, error = (
-                error,
-                AttemptsExhaustedError(
-                    f"attempt {claim.attempt} of {self.max_attempts}: {error.reason}: {error}"
-                ),
-            )
+            attempts = f"attempt {claim.attempt} of {self.max_attempts}"
+            cause = error
+            error = AttemptsExhaustedError(f"{attempts}: {error.reason}: {error}")
         self.transfers.quarantine(claim, error)
         logger.error("%s: quarantined, %s", claim.artifact, error.reason)
+        self._abort_after_quarantine(claim, keeper)
         raise error from cause
+
+    def _abort_after_quarantine(self, claim: Claim, keeper: LeaseKeeper) -> None:
+        try:
+            if keeper.upload_id is not None:
+                self._abort(self._prefix(claim.artifact).key(claim.artifact), keeper)
+        except PipelineError as error:
+            # The bucket's lifecycle rule is the last net.
+            logger.warning("%s: its parts stay in the bucket: %s", claim.artifact, error)
+
+    def _abort(self, key: str, keeper: LeaseKeeper) -> None:
+        """Nobody goes on with the multipart upload of an attempt before, if there is one."""
+        if keeper.upload_id is not None:
+            self.store.abort(key, keeper.upload_id)
 
 
 def _log_unexpected(artifact: Artifact, error: Exception) -> None:

@@ -1,27 +1,33 @@
 """Celery apps with the pipeline's settings, for the worker and for producers."""
 
 import os
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 
 from celery import Celery
+from celery.app import app_or_default
 
-from domain.errors import ProducerNotConfiguredError
+from domain.errors import ConfigurationError, ProducerNotConfiguredError
 
 BROKER_VARIABLE = "ARTIFACTS_BROKER_URL"
 
+_producer: Celery | None = None
+
 
 def make_app(broker_url: str) -> Celery:
-    """The app of a worker, with everything that celeryconfig.py says."""
-    app = Celery("artifacts")
-    app.config_from_object("celeryconfig")
+    """An app with everything that celeryconfig.py says; it is not made Celery's current one."""
+    app = Celery("artifacts", set_as_current=False)
+    app.config_from_object(_settings())
     app.conf.update(broker_url=broker_url)
-    # As the default, not only the current one: that one holds in this thread alone, and in every
-    # other a shared task would quietly turn to amqp://guest@localhost.
-    app.set_default()
     return app
 
 
 def producer_app(broker_url: str | None = None, *, timeout_seconds: float = 1.0) -> Celery:
-    """The app of a producer: a publish fails within about the time-out when the broker is away.
+    """The app that this process publishes with, from every thread.
+
+    A publish fails within about the time-out when the broker is away. An app that the process has
+    already stays its current one: the platform's own tasks go where they went.
 
     Args:
         broker_url: by default the environment's ARTIFACTS_BROKER_URL.
@@ -30,6 +36,7 @@ def producer_app(broker_url: str | None = None, *, timeout_seconds: float = 1.0)
     Raises:
         ProducerNotConfiguredError: neither names a broker.
     """
+    global _producer  # noqa: PLW0603 - one for the process, as Celery's own default app is
     url = broker_url or os.environ.get(BROKER_VARIABLE)
     if not url:
         raise ProducerNotConfiguredError(f"no broker: set {BROKER_VARIABLE}")
@@ -42,7 +49,16 @@ def producer_app(broker_url: str | None = None, *, timeout_seconds: float = 1.0)
         "max_retries": 0,
     }
     app.conf.task_publish_retry = False
+    _producer = app
     return app
+
+
+def pipeline_app(bound: Celery | None = None) -> Celery:
+    """The app to publish with: this process's producer app, else the given or current one.
+
+    In a worker no producer app is made, so its tasks publish with the app that runs them.
+    """
+    return _producer or app_or_default(bound)
 
 
 def ensure_configured(app: Celery) -> None:
@@ -56,3 +72,14 @@ def ensure_configured(app: Celery) -> None:
             f"no broker: set {BROKER_VARIABLE} and call tasks.app.producer_app() at start-up, "
             "or give your own Celery app a broker_url"
         )
+
+
+def _settings() -> ModuleType:
+    """The celeryconfig.py beside this package: the platform may well have one of that name too."""
+    path = Path(__file__).resolve().parents[1] / "celeryconfig.py"
+    spec = spec_from_file_location("artifacts_celeryconfig", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigurationError("the installation has no celeryconfig.py beside tasks/")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from domain.errors import InvalidRequestError
 from domain.jobs import JobId, RunId
 
+_LONGEST_NAME = 40
+
 
 class NoArguments(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
@@ -40,11 +42,16 @@ def bind(
     try:
         return model.model_validate({**positional, **kwargs}).model_dump()
     except ValidationError as error:
-        raise InvalidRequestError("; ".join(map(_line, error.errors()))) from None
+        lines = [_line(item, names) for item in error.errors()]
+        raise InvalidRequestError("; ".join(lines)) from None
 
 
-def _line(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    name = ".".join(map(str, error["loc"]))[:40]
+def _line(error: Any, names: list[str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    name = error["loc"][0]
+    if name not in names:
+        # Somebody else chose the name: it is repeated only where it can be nothing but a name.
+        shown = name if len(name) <= _LONGEST_NAME and name.isidentifier() else "an argument"
+        return f"{shown}: not one of {', '.join(names) or 'none'}"
     return f"{name}: {error['msg']}, got {_shown(error)}"
 
 

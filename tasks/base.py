@@ -1,16 +1,24 @@
 """What all the pipeline's tasks do alike: check ids, find the use cases, say how it ended."""
 
 from typing import Any, ClassVar, Protocol, cast
+from uuid import uuid4
 
 from celery import Celery, Task
 from celery.exceptions import Retry
 from celery.result import AsyncResult
 
 from domain.artifacts import Artifact
-from domain.errors import ConfigurationError, PipelineError, TransferError, TransientError
+from domain.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    PipelineError,
+    SqlUnavailableError,
+    TransferError,
+    TransientError,
+)
 from domain.redaction import redact
-from domain.transfers import TransferSummary
-from tasks.app import ensure_configured
+from domain.transfers import MAX_REQUEST_ID, TransferSummary
+from tasks.app import ensure_configured, pipeline_app
 from tasks.arguments import NoArguments, bind
 
 
@@ -23,6 +31,7 @@ class Services(Protocol):
 
 
 _ATTRIBUTE = "artifact_services"
+_SQL_RETRY_SECONDS = 10
 
 
 def attach_services(app: Celery, services: Services) -> None:
@@ -43,6 +52,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
     typing = False
     # Ends that are expected and explained: one line in the log, no traceback.
     throws = (PipelineError,)
+    Strategy = "tasks.strategy:refusing_malformed"
     # Seconds until Celery's own retry after a killed child. Sooner, the dead child's lease would
     # turn it away; much later, the dispatch has long done it.
     default_retry_delay = 60
@@ -67,7 +77,11 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
             InvalidRequestError: the arguments name no artifact.
             ProducerNotConfiguredError: there is no broker to send to.
         """
-        ensure_configured(self.app)
+        app = pipeline_app(self.app)
+        if app is not self.app:
+            # The current app is the platform's own, and speaks to a broker of its own.
+            return app.tasks[self.name].apply_async(args, kwargs, **options)
+        ensure_configured(app)
         ids = bind(self.arguments, args or (), kwargs or {})
         return super().apply_async((), ids, **options)
 
@@ -81,16 +95,27 @@ class UploadTask(PipelineTask):
         A failed attempt ends as RETRY without a message of its own: SQL says when the next one is
         due, and the dispatch publishes it under the same id.
         """
-        request_id = self.request.id or ""
         try:
-            summary = self.services.upload(artifact, request_id)
+            summary = self.services.upload(artifact, _request_id(self))
         except TransferError as error:
             shown = type(error)(f"{error.reason}: {redact(str(error))}")
+            if isinstance(error, SqlUnavailableError):
+                # Perhaps SQL does not know of the request yet, so the message itself comes back.
+                raise self.retry(
+                    exc=shown, countdown=_SQL_RETRY_SECONDS, max_retries=None
+                ) from None
             if isinstance(error, TransientError):
                 raise Retry(str(shown), exc=shown) from None
             # From None: the causes may quote what must not reach Flower.
             raise shown from None
         return _answer(summary)
+
+
+def _request_id(task: UploadTask) -> str:
+    request_id = task.request.id or str(uuid4())  # none where it is called as a function
+    if len(request_id) > MAX_REQUEST_ID:
+        raise InvalidRequestError(f"a task id of {len(request_id)} characters is too long")
+    return request_id
 
 
 def _answer(summary: TransferSummary) -> dict[str, Any]:

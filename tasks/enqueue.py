@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from celery import Celery
-from celery.app import app_or_default
-from kombu.exceptions import OperationalError
+from kombu.exceptions import KombuError
 
 from domain.artifacts import Artifact
 from domain.errors import BrokerUnavailableError
 from domain.transfers import Transfer
-from tasks.app import ensure_configured
+from tasks.app import ensure_configured, pipeline_app
 from tasks.contract import queue_of, task_name
 
 
@@ -18,13 +17,13 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
 
     Args:
         transfers: sent together, so that a page costs a few round trips.
-        app: by default the current one.
+        app: by default the one that `producer_app` made, else the current one.
 
     Raises:
         ProducerNotConfiguredError: there is no broker to send to.
         BrokerUnavailableError: the broker does not answer; SQL still has the requests.
     """
-    app = app_or_default(app)
+    app = app or pipeline_app()
     ensure_configured(app)
     try:
         with app.producer_or_acquire() as producer, producer.batch():
@@ -38,7 +37,7 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
                     retry=False,
                     ignore_result=True,
                 )
-    except (OperationalError, OSError) as error:
+    except (KombuError, OSError) as error:
         raise BrokerUnavailableError from error
 
 

@@ -9,7 +9,9 @@ from domain.errors import ConfigurationError
 from tasks.app import make_app
 from tasks.base import attach_services
 from worker.composition import Composition
+from worker.logs import leave_bodies_out
 from worker.settings import WorkerSettings, load
+from worker.shutdown import give_back_on_shutdown
 
 try:
     _settings = load(WorkerSettings)
@@ -17,9 +19,13 @@ except ConfigurationError as error:
     # A worker with a wrong setting must not start, and its operator needs no traceback.
     sys.exit(f"artifacts: {error}")
 
+leave_bodies_out()
 app = make_app(_settings.broker_url)
+# The process's own: its threads and children, and Celery's commands, all mean this app.
+app.set_default()
 _composition = Composition(_settings, app)
 attach_services(app, _composition)
+give_back_on_shutdown(app, _composition)
 
 
 @worker_process_init.connect

@@ -35,12 +35,18 @@ class Composition:
     def __init__(self, settings: WorkerSettings, app: Celery) -> None:
         self._settings = settings
         self._app = app
+        # Of the process that made this, and so the same for all children it forks.
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
 
     def upload(self, artifact: Artifact, request_id: str) -> TransferSummary:
         return self.use_case(artifact, request_id)
 
     def dispatch(self) -> int:
         return self._dispatch()
+
+    def give_back(self) -> int:
+        """Hand on what this worker's children were at, now that they have ended."""
+        return SqlTransfers(self.engine).give_back(self._worker)
 
     def after_fork(self) -> None:
         """Forget the parent's connections, without closing what is the parent's."""
@@ -75,7 +81,7 @@ class Composition:
             transfers=SqlTransfers(self.engine),
             workspace=Workspace(settings.workspace),
             store=make_store(settings),
-            owner=f"{socket.gethostname()}:{os.getpid()}",
+            owner=f"{self._worker}:{os.getpid()}",
             lease=settings.lease,
             max_attempts=settings.max_attempts,
             backoff=Backoff(

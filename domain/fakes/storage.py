@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
-from domain.errors import SourceEmptyError, SourceMissingError
+from domain.errors import ObjectReplacedError, SourceEmptyError, SourceMissingError
 from domain.locations import UploadLocation
 from domain.ports import Source, UploadProgress
 
@@ -57,14 +57,16 @@ class InMemoryStore:
     content_types: dict[str, str] = field(default_factory=dict)
     puts: Counter[str] = field(default_factory=Counter)
     failures: list[Exception] = field(default_factory=list)
+    aborted: list[tuple[str, str]] = field(default_factory=list)
 
-    def put(
+    def put(  # noqa: PLR0913 - as the port has it
         self,
         key: str,
         source: Source,
         *,
         content_type: str,
         metadata: dict[str, str],
+        replaces: str | None,
         progress: UploadProgress,
     ) -> StoredObject:
         self.puts[key] += 1
@@ -74,6 +76,8 @@ class InMemoryStore:
         for chunk in source.chunks():
             progress.checkpoint()
             content += chunk
+        if self.etag(key) != replaces and self.objects.get(key) != bytes(content):
+            raise ObjectReplacedError
         self.objects[key] = bytes(content)
         self.metadata[key] = metadata
         self.content_types[key] = content_type
@@ -82,6 +86,13 @@ class InMemoryStore:
     def holds(self, stored: StoredObject) -> bool:
         content = self.objects.get(stored.key)
         return content is not None and hashlib.sha256(content).hexdigest() == stored.sha256
+
+    def etag(self, key: str) -> str | None:
+        content = self.objects.get(key)
+        return None if content is None else _stored_object(key, content).etag
+
+    def abort(self, key: str, upload_id: str) -> None:
+        self.aborted.append((key, upload_id))
 
     def location(self, key: str) -> UploadLocation:
         return UploadLocation(f"https://bucket.s3.invalid/{key}")

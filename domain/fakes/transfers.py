@@ -123,6 +123,26 @@ class InMemoryTransfers:
                 **_failed(error),
             )
 
+    def give_back(self, worker: str) -> int:
+        with self._lock:
+            held = [
+                transfer
+                for transfer in self.rows.values()
+                if transfer.state is TransferState.RUNNING
+                and (transfer.lease_owner or "").startswith(f"{worker}:")
+            ]
+            for transfer in held:
+                self._keep(
+                    transfer,
+                    state=TransferState.WAITING,
+                    attempts=transfer.attempts - 1,
+                    fence=transfer.fence + 1,
+                    next_attempt_at=self._clock(),
+                    enqueued_at=None,
+                    **_NO_LEASE,
+                )
+            return len(held)
+
     def publish_due(
         self,
         publish: Callable[[Sequence[Transfer]], None],

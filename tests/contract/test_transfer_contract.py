@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from domain.fakes import InMemoryArtifacts, InMemoryTransfers
 from domain.ports import IArtifactRepository, ITransferRepository
 from tests.contract.transfer_contract import TransferRepositoryContract
+from tests.contract.transfer_shutdown_contract import TransferShutdownContract
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
 from worker.sql.tables import JobRow, RunRow
@@ -65,6 +66,10 @@ def results_location(repositories: Repositories) -> Callable[[int], str | None]:
 
 
 class TestTransferRepository(TransferRepositoryContract):
+    pass
+
+
+class TestTransferShutdown(TransferShutdownContract):
     pass
 
 

@@ -1,13 +1,20 @@
-"""A worker that is killed in the middle of an upload."""
+"""A worker that is killed, or stopped, in the middle of an upload."""
 
 import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+import psutil
+import pytest
+
 from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction
+from domain.transfers import Direction, Transfer, TransferState
 from tests.integration.deployment import Deployment
+from worker.embedded.process import ManagedProcess
 from worker.embedded.stack import BUCKET, EmbeddedStack
 
 _MIB = 2**20
@@ -21,30 +28,67 @@ IMPATIENT = {
 }
 
 
-def test_another_worker_goes_on_where_a_killed_one_was(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Large:
+    deployed: Deployment
+    artifact: Artifact
+    content: bytes
+    worker: ManagedProcess
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Iterator[Large]:
+    """A large upload of which some parts have arrived, and the worker that is at it."""
     with EmbeddedStack(tmp_path) as stack:
-        # Given a large upload of which some parts have arrived
         deployed = Deployment(stack)
         job_id = deployed.job(datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
         artifact = Artifact(ArtifactKind.JOB_INPUT, job_id)
         content = os.urandom(_PARTS * _PART)
         deployed.write(artifact, content)
-        first = stack.start_worker("--concurrency", "1", environment=IMPATIENT)
+        worker = stack.start_worker(
+            "--concurrency", "1", "worker.soft_shutdown_timeout=0.1", environment=IMPATIENT
+        )
         deployed.send(artifact)
         deployed.wait_until(lambda: _parts(deployed, artifact) >= 5)
+        yield Large(deployed, artifact, content, worker)
 
-        # When its worker is killed outright
-        first.kill()
-        arrived = _parts(deployed, artifact)
-        stack.start_worker("--concurrency", "1", "--beat", environment=IMPATIENT)
 
-        # Then another sends what is missing and nothing else, and no multipart upload stays open
-        stored = deployed.stored(artifact)
-        assert 5 <= arrived < _PARTS
-        assert deployed.ended(artifact).bytes_sent == (_PARTS - arrived) * _PART
-        assert stored.object.sha256 == sha256(content).hexdigest()
-        assert deployed.body(stored.object.key) == content
-        assert "Uploads" not in stack.client().list_multipart_uploads(Bucket=BUCKET)
+def test_another_worker_goes_on_where_a_killed_one_was(large: Large) -> None:
+    # When the worker is killed outright
+    large.worker.kill()
+    arrived = _parts(large.deployed, large.artifact)
+    assert 5 <= arrived < _PARTS
+
+    # Then another sends what is missing and nothing else, in a second attempt
+    ended = _finished(large)
+    assert ended.bytes_sent == (_PARTS - arrived) * _PART
+    assert ended.attempts == 2
+
+
+def test_a_shutdown_gives_the_attempt_back(large: Large) -> None:
+    # When the worker is told to stop, and its task does not end in time
+    os.kill(large.worker.pid, signal.SIGQUIT)
+    psutil.Process(large.worker.pid).wait(timeout=60)
+    latest = large.deployed.transfers.latest(large.artifact, Direction.UPLOAD)
+    assert latest is not None
+
+    # Then nobody holds the transfer, its attempt does not count, and another goes on with it
+    assert (latest.state, latest.attempts) == (TransferState.WAITING, 0)
+    ended = _finished(large)
+    assert ended.attempts == 1
+    assert ended.bytes_sent is not None
+    assert ended.bytes_sent < len(large.content)
+
+
+def _finished(large: Large) -> Transfer:
+    """The transfer, once another worker has brought all its bytes, and no more, to an end."""
+    stack = large.deployed.stack
+    stack.start_worker("--concurrency", "1", "--beat", environment=IMPATIENT)
+    stored = large.deployed.stored(large.artifact)
+    assert stored.object.sha256 == sha256(large.content).hexdigest()
+    assert large.deployed.body(stored.object.key) == large.content
+    assert "Uploads" not in stack.client().list_multipart_uploads(Bucket=BUCKET)
+    return large.deployed.ended(large.artifact)
 
 
 def _parts(deployed: Deployment, artifact: Artifact) -> int:

@@ -25,8 +25,9 @@ def _nothing_blocks() -> Iterator[None]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    """A workspace in which another job has something."""
     directory = tmp_path / "workspace"
-    directory.mkdir()
+    (directory / "job_1").mkdir(parents=True)
     return directory
 
 

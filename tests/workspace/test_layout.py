@@ -110,3 +110,8 @@ def test_results_below_a_file_are_missing(workspace: Workspace, root: Path) -> N
 def test_a_workspace_that_is_not_there_may_be_mounted_again(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceUnavailableError):
         Workspace(tmp_path / "none").source(RESULTS)
+
+
+def test_an_empty_mount_point_may_be_mounted_again(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceUnavailableError):
+        Workspace(tmp_path).source(RESULTS)

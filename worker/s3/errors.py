@@ -17,6 +17,7 @@ from domain.errors import (
     AccessDeniedError,
     BucketMissingError,
     ChecksumMismatchError,
+    ObjectReplacedError,
     RefusedByS3Error,
     S3UnavailableError,
     TransferError,
@@ -40,6 +41,10 @@ _ERROR_OF_CODE: dict[str, type[TransferError]] = {
     "RequestTimeout": S3UnavailableError,
     "SlowDown": S3UnavailableError,
     "OperationAborted": S3UnavailableError,
+    # Another conditional write was under way: https://docs.aws.amazon.com/AmazonS3/latest/
+    # userguide/conditional-writes.html
+    "ConditionalRequestConflict": S3UnavailableError,
+    "PreconditionFailed": ObjectReplacedError,
     # The multipart upload or a part of it went away meanwhile; the next attempt sends what is
     # missing then, or starts anew.
     "NoSuchUpload": S3UnavailableError,

@@ -42,11 +42,23 @@ class SentPart:
 
 
 @dataclass(frozen=True, slots=True)
-class CompletedUpload:
-    answer: "CompleteMultipartUploadOutputTypeDef"
-    checksum: str
-    size: int
-    bytes_sent: int
+class SentUpload:
+    """Every part of it is in S3; the object appears when it is completed."""
+
+    upload_id: str
+    parts: list[SentPart]
+
+    @property
+    def checksum(self) -> str:
+        return composite([part.digest for part in self.parts])
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+    @property
+    def bytes_sent(self) -> int:
+        return sum(part.bytes_sent for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,43 +76,54 @@ class MultipartUpload:
     threads: int
     progress: UploadProgress
 
-    def send(self, parts: Iterator[bytes]) -> CompletedUpload:
-        """Send what S3 does not have yet, and complete the object."""
-        upload_id, existing = self._resume_or_start()
-        sent = self._send_parts(upload_id, parts, existing)
+    def existing_parts(self) -> dict[int, SentPart] | None:
+        """What S3 has of the upload to go on with; None if there is none, or not any more."""
+        upload_id = self.progress.upload_id
+        if upload_id is None:
+            return None
+        try:
+            return self._list_parts(upload_id)
+        except ClientError as error:
+            if code_of(error) != "NoSuchUpload":
+                raise
+        return None
+
+    def send(self, parts: Iterator[bytes], existing: dict[int, SentPart] | None) -> SentUpload:
+        """Send the parts that S3 does not have yet; anew where none exist."""
+        upload_id = self.progress.upload_id
+        if upload_id is None or existing is None:
+            upload_id, existing = self._start(), {}
+        return SentUpload(upload_id, self._send_parts(upload_id, parts, existing))
+
+    def complete(
+        self, sent: SentUpload, condition: dict[str, str]
+    ) -> "CompleteMultipartUploadOutputTypeDef":
         # The last look before the object appears: a worker that lost its lease must not finish.
         self.progress.checkpoint()
-        checksum = composite([part.digest for part in sent])
         answer = self.client.complete_multipart_upload(
             Bucket=self.bucket,
             Key=self.key,
-            UploadId=upload_id,
-            MultipartUpload={"Parts": [_completed(part) for part in sent]},
+            UploadId=sent.upload_id,
+            MultipartUpload={"Parts": [_completed(part) for part in sent.parts]},
+            **condition,  # type: ignore[arg-type]  # IfMatch or IfNoneMatch
         )
-        check(checksum, answer.get("ChecksumSHA256"))
-        return CompletedUpload(
-            answer,
-            checksum,
-            size=sum(part.size for part in sent),
-            bytes_sent=sum(part.bytes_sent for part in sent),
-        )
+        check(sent.checksum, answer.get("ChecksumSHA256"))
+        return answer
 
-    def _resume_or_start(self) -> tuple[str, dict[int, SentPart]]:
-        upload_id = self.progress.upload_id
-        if upload_id is not None:
-            try:
-                return upload_id, self._existing_parts(upload_id)
-            except ClientError as error:
-                if code_of(error) != "NoSuchUpload":
-                    raise
+    def _start(self) -> str:
         answer = self.client.create_multipart_upload(
             Bucket=self.bucket, Key=self.key, ChecksumAlgorithm="SHA256", **self.create
         )
-        # Before the first part: an upload that no row knows could never be found again.
-        self.progress.started(answer["UploadId"])
-        return answer["UploadId"], {}
+        upload_id = answer["UploadId"]
+        try:
+            # Before the first part: an upload that no row knows could never be found again.
+            self.progress.started(upload_id)
+        except BaseException:
+            self.client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=upload_id)
+            raise
+        return upload_id
 
-    def _existing_parts(self, upload_id: str) -> dict[int, SentPart]:
+    def _list_parts(self, upload_id: str) -> dict[int, SentPart]:
         pages = self.client.get_paginator("list_parts").paginate(
             Bucket=self.bucket, Key=self.key, UploadId=upload_id
         )

@@ -10,14 +10,24 @@ from urllib.parse import quote, urlsplit
 from botocore.exceptions import ClientError
 
 from domain.artifacts import StoredObject
+from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from domain.ports import Source, UploadProgress
-from worker.s3.checksums import as_base64, check
+from worker.s3.checksums import as_base64, check, composite, is_same
 from worker.s3.errors import code_of, translated_errors
-from worker.s3.multipart import MultipartUpload, part_size_for
+from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        CompleteMultipartUploadOutputTypeDef,
+        HeadObjectOutputTypeDef,
+        PutObjectOutputTypeDef,
+    )
+
+    _Answer = (
+        CompleteMultipartUploadOutputTypeDef | HeadObjectOutputTypeDef | PutObjectOutputTypeDef
+    )
 
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
 
@@ -45,13 +55,14 @@ class S3ObjectStore:
     part_size: int
     threads: int
 
-    def put(
+    def put(  # noqa: PLR0913 - as the port has it
         self,
         key: str,
         source: Source,
         *,
         content_type: str,
         metadata: dict[str, str],
+        replaces: str | None,
         progress: UploadProgress,
     ) -> StoredObject:
         described: dict[str, Any] = {
@@ -59,16 +70,20 @@ class S3ObjectStore:
             "Metadata": metadata,
             **self.encryption.arguments(),
         }
+        # The fence on S3's side: what appeared meanwhile is not replaced.
+        condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
         whole = hashlib.sha256()
         chunks = _hashed(source.chunks(), whole)
         with translated_errors():
             head = _at_least(chunks, self.multipart_threshold)
             if len(head) < self.multipart_threshold:
                 progress.checkpoint()
-                return self._put_small(key, head, whole.digest(), described)
-            parts = _in_parts(
-                chain((head,), chunks), part_size_for(source.largest_size, self.part_size)
-            )
+                stored = self._put_small(key, head, whole.digest(), described, condition)
+                if progress.upload_id is not None:  # the source was larger once
+                    self.abort(key, progress.upload_id)
+                return stored
+            size = part_size_for(source.largest_size, self.part_size)
+            parts = _in_parts(chain((head,), chunks), size)
             del head  # or it would stay in memory for as long as the upload takes
             upload = MultipartUpload(
                 client=self.client,
@@ -78,26 +93,34 @@ class S3ObjectStore:
                 threads=self.threads,
                 progress=progress,
             )
-            completed = upload.send(parts)
-        return StoredObject(
-            key=key,
-            size=completed.size,
-            sha256=whole.hexdigest(),
-            s3_checksum=completed.checksum,
-            etag=completed.answer["ETag"],
-            version_id=completed.answer.get("VersionId"),
-            bytes_sent=completed.bytes_sent,
-        )
+            existing = upload.existing_parts()
+            if existing is None and progress.upload_id is not None:
+                unrecorded = self._unrecorded(key, source, size, progress)
+                if unrecorded is not None:
+                    return unrecorded
+            sent = upload.send(parts, existing)
+            return self._complete(upload, sent, whole.hexdigest(), condition)
 
     def holds(self, stored: StoredObject) -> bool:
         with translated_errors():
+            head = self._head(stored.key)
+        return head is not None and (head["ContentLength"], head["ETag"]) == (
+            stored.size,
+            stored.etag,
+        )
+
+    def etag(self, key: str) -> str | None:
+        with translated_errors():
+            head = self._head(key)
+        return None if head is None else head["ETag"]
+
+    def abort(self, key: str, upload_id: str) -> None:
+        with translated_errors():
             try:
-                head = self.client.head_object(Bucket=self.bucket, Key=stored.key)
+                self.client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
             except ClientError as error:
-                if code_of(error) in {"404", "NoSuchKey"}:
-                    return False
-                raise
-        return head["ContentLength"] == stored.size and head["ETag"] == stored.etag
+                if code_of(error) != "NoSuchUpload":
+                    raise
 
     def location(self, key: str) -> UploadLocation:
         endpoint = urlsplit(self.client.meta.endpoint_url)
@@ -109,27 +132,101 @@ class S3ObjectStore:
         return UploadLocation(f"{endpoint.scheme}://{host}{quote(path)}")
 
     def _put_small(
-        self, key: str, body: bytes, digest: bytes, described: dict[str, Any]
+        self,
+        key: str,
+        body: bytes,
+        digest: bytes,
+        described: dict[str, Any],
+        condition: dict[str, str],
     ) -> StoredObject:
         checksum = as_base64(digest)
         metadata = {**described["Metadata"], "sha256": digest.hex()}
-        answer = self.client.put_object(
-            Bucket=self.bucket,
-            Key=key,
-            Body=body,
-            ChecksumSHA256=checksum,
-            **{**described, "Metadata": metadata},
-        )
+        answer: _Answer
+        try:
+            answer = self.client.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=body,
+                ChecksumSHA256=checksum,
+                **{**described, **condition, "Metadata": metadata},
+            )
+        except ClientError as error:
+            answer = self._found_instead(error, key, len(body), checksum)
         check(checksum, answer.get("ChecksumSHA256"))
-        return StoredObject(
-            key=key,
-            size=len(body),
-            sha256=digest.hex(),
-            s3_checksum=checksum,
-            etag=answer["ETag"],
-            version_id=answer.get("VersionId"),
-            bytes_sent=len(body),
+        return _stored(key, len(body), digest.hex(), checksum, answer, bytes_sent=len(body))
+
+    def _complete(
+        self, upload: MultipartUpload, sent: SentUpload, sha256: str, condition: dict[str, str]
+    ) -> StoredObject:
+        answer: _Answer
+        try:
+            answer = upload.complete(sent, condition)
+        except ClientError as error:
+            answer = self._found_instead(error, upload.key, sent.size, sent.checksum)
+            self.abort(upload.key, sent.upload_id)
+        return _stored(
+            upload.key, sent.size, sha256, sent.checksum, answer, bytes_sent=sent.bytes_sent
         )
+
+    def _unrecorded(
+        self, key: str, source: Source, part_size: int, progress: UploadProgress
+    ) -> StoredObject | None:
+        """The object, if an attempt completed it and died before it could record it."""
+        head = self._head(key)
+        if head is None:
+            return None
+        whole, digests = hashlib.sha256(), []
+        for part in _in_parts(_hashed(source.chunks(), whole), part_size):
+            progress.checkpoint()
+            digests.append(hashlib.sha256(part).digest())
+        checksum = composite(digests)
+        if not is_same(checksum, head.get("ChecksumSHA256")):
+            return None
+        size = head["ContentLength"]
+        return _stored(key, size, whole.hexdigest(), checksum, head, bytes_sent=0)
+
+    def _found_instead(
+        self, error: ClientError, key: str, size: int, checksum: str
+    ) -> "HeadObjectOutputTypeDef":
+        """What is there already, if it is what was to be stored.
+
+        Raises:
+            ObjectReplacedError: it is something else, or gone.
+            ClientError: the error means something else.
+        """
+        # NoSuchKey: the object that was to be replaced is not there any more.
+        if code_of(error) not in {"PreconditionFailed", "NoSuchKey"}:
+            raise error
+        head = self._head(key)
+        if head is None or head["ContentLength"] != size:
+            raise ObjectReplacedError from error
+        if not is_same(checksum, head.get("ChecksumSHA256")):
+            raise ObjectReplacedError from error
+        return head
+
+    def _head(self, key: str) -> "HeadObjectOutputTypeDef | None":
+        try:
+            return self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+        except ClientError as error:
+            # 403 is what a missing object gives without the permission to list: not known to be
+            # there, and if the bucket is closed altogether, the write will say so.
+            if code_of(error) in {"404", "403", "NoSuchKey"}:
+                return None
+            raise
+
+
+def _stored(  # noqa: PLR0913 - the fields of a StoredObject
+    key: str, size: int, sha256: str, checksum: str, answer: "_Answer", *, bytes_sent: int
+) -> StoredObject:
+    return StoredObject(
+        key=key,
+        size=size,
+        sha256=sha256,
+        s3_checksum=checksum,
+        etag=answer["ETag"],
+        version_id=answer.get("VersionId"),
+        bytes_sent=bytes_sent,
+    )
 
 
 def _hashed(chunks: Iterator[bytes], whole: "hashlib._Hash") -> Iterator[bytes]:

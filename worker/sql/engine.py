@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from domain.errors import ConfigurationError, SqlUnavailableError
@@ -13,6 +13,7 @@ from domain.errors import ConfigurationError, SqlUnavailableError
 _SQLITE_BUSY_MS = 30_000
 _CONNECT_SECONDS = 5
 _STATEMENT_MS = 60_000
+_DEAD_MS = 30_000
 
 
 def make_engine(url: str) -> Engine:
@@ -30,6 +31,11 @@ def make_engine(url: str) -> Engine:
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
             "options": f"-c statement_timeout={_STATEMENT_MS}",
+            # A server that vanished is noticed in half a minute, not in the kernel's quarter hour.
+            "tcp_user_timeout": _DEAD_MS,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
         },
     )
 
@@ -78,10 +84,10 @@ def translated_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, ProgrammingError, InterfaceError) as error:
+    except DBAPIError as error:
         if _is_missing_table(error):
             raise ConfigurationError("tables are missing: run `artifacts db upgrade`") from error
-        if isinstance(error, ProgrammingError):
+        if isinstance(error, (ProgrammingError, IntegrityError, DataError)):
             raise
         raise SqlUnavailableError(f"{type(error.orig).__name__}: {error.orig}") from error
     except PoolTimeoutError as error:

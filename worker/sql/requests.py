@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from celery import Celery
-from celery.app import app_or_default
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import PipelineError
 from domain.transfers import Direction, Transfer
-from tasks.app import ensure_configured
+from tasks.app import ensure_configured, pipeline_app
 from tasks.enqueue import publish
 from worker.sql.engine import translated_errors
 from worker.sql.transfers import request_transfer
@@ -74,13 +73,13 @@ def request_upload(
         kind: what to upload.
         job_id: whose it is; the job may be inserted in the same transaction.
         run_id: for the kinds that belong to a run, and for no other.
-        app: a Celery app with a broker; by default the current one.
+        app: with a broker; by default what `producer_app` made, else Celery's current one.
 
     Raises:
         InvalidRequestError: the ids name no artifact.
         ProducerNotConfiguredError: no Celery app with a broker was made in this process.
     """
-    app = app_or_default(app)
+    app = app or pipeline_app()
     # Now, and not after the commit, where nobody could hear of it.
     ensure_configured(app)
     artifact = Artifact(kind, job_id, run_id)

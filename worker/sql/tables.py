@@ -22,7 +22,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from domain.transfers import ACTIVE_STATES
+from domain.transfers import ACTIVE_STATES, MAX_REQUEST_ID
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -140,7 +140,7 @@ class TransferRow(PipelineBase):
     __tablename__ = "transfers"
 
     id: Mapped[int] = mapped_column(_BigId, primary_key=True)
-    request_id: Mapped[str] = mapped_column(String(255))
+    request_id: Mapped[str] = mapped_column(String(MAX_REQUEST_ID))
     job_id: Mapped[int]
     run_id: Mapped[int | None]
     kind: Mapped[str] = mapped_column(String(16))

@@ -8,13 +8,14 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, literal, or
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import LeaseLostError, ReasonCode, SqlUnavailableError, TransferError
+from domain.errors import LeaseLostError, SqlUnavailableError, TransferError
 from domain.locations import UploadLocation
 from domain.redaction import redact
 from domain.transfers import ACTIVE_STATES, Claim, Direction, Transfer, TransferState
 from worker.sql.artifacts import write_artifact
 from worker.sql.clock import utc_now
 from worker.sql.engine import reading, transaction
+from worker.sql.rows import as_claim, as_transfer
 from worker.sql.tables import TRANSFER_RUN, RunRow, TransferRow
 
 _TABLE = TransferRow.__table__
@@ -46,7 +47,7 @@ class SqlTransfers:
             if row is None and not connection.execute(select(TransferRow.id).where(asked)).first():
                 transfer = request_transfer(connection, artifact, direction, request_id)
                 row = _claim_row(connection, TransferRow.id == transfer.id, owner, lease)
-        return None if row is None else _claim(row, lease)
+        return None if row is None else as_claim(row, lease)
 
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
         statement = (
@@ -54,7 +55,7 @@ class SqlTransfers:
         )
         with reading(self._engine) as connection:
             row = connection.execute(statement).one_or_none()
-        return None if row is None else _transfer(row)
+        return None if row is None else as_transfer(row)
 
     def of_job(self, job_id: int) -> list[Transfer]:
         return self._read(TransferRow.job_id == job_id)
@@ -65,7 +66,7 @@ class SqlTransfers:
     def _read(self, which: ColumnElement[bool]) -> list[Transfer]:
         with reading(self._engine) as connection:
             rows = connection.execute(select(_TABLE).where(which).order_by(TransferRow.id))
-            return [_transfer(row) for row in rows]
+            return [as_transfer(row) for row in rows]
 
     def renew(self, claim: Claim) -> None:
         with transaction(self._engine) as connection:
@@ -117,6 +118,23 @@ class SqlTransfers:
                 **_NO_LEASE,
             )
 
+    def give_back(self, worker: str) -> int:
+        running = update(TransferRow).where(
+            TransferRow.state == TransferState.RUNNING,
+            TransferRow.lease_owner.startswith(f"{worker}:", autoescape=True),
+        )
+        with transaction(self._engine) as connection:
+            given_back = running.values(
+                state=TransferState.WAITING,
+                attempts=TransferRow.attempts - 1,
+                # Risen, for a child that still lives must not write any more.
+                fence=TransferRow.fence + 1,
+                next_attempt_at=utc_now(),
+                enqueued_at=None,
+                **_NO_LEASE,
+            )
+            return connection.execute(given_back).rowcount
+
     def publish_due(
         self,
         publish: Callable[[Sequence[Transfer]], None],
@@ -134,7 +152,7 @@ class SqlTransfers:
             .with_for_update(skip_locked=True)
         )
         with transaction(self._engine) as connection:
-            transfers = [_transfer(row) for row in connection.execute(page)]
+            transfers = [as_transfer(row) for row in connection.execute(page)]
             if transfers:
                 # Before the mark: dying in between sends a duplicate, never nothing.
                 publish(transfers)
@@ -176,7 +194,7 @@ def request_transfer(
     for _ in range(_REQUEST_TRIES):
         row = connection.execute(insert).first() or connection.execute(existing).first()
         if row is not None:
-            return _transfer(row)
+            return as_transfer(row)
     raise SqlUnavailableError(f"{artifact}: the request could not be recorded")
 
 
@@ -258,27 +276,3 @@ def _is_due(unclaimed_after: timedelta, republish_after: timedelta) -> ColumnEle
         and_(_is_unclaimed(), or_(and_(never_sent, left_alone), sent_long_ago)),
         and_(_is_abandoned(), or_(never_sent, sent_before_the_loss, sent_long_ago)),
     )
-
-
-def _claim(row: Row[Any], lease: timedelta) -> Claim:
-    return Claim(
-        transfer_id=row.id,
-        artifact=Artifact(ArtifactKind(row.kind), row.job_id, row.run_id),
-        direction=Direction(row.direction),
-        owner=row.lease_owner,
-        fence=row.fence,
-        attempt=row.attempts,
-        lease=lease,
-        upload_id=row.upload_id,
-    )
-
-
-def _transfer(row: Row[Any]) -> Transfer:
-    fields = row._asdict()
-    artifact = Artifact(
-        ArtifactKind(fields.pop("kind")), fields.pop("job_id"), fields.pop("run_id")
-    )
-    fields["direction"] = Direction(fields["direction"])
-    fields["state"] = TransferState(fields["state"])
-    fields["reason_code"] = fields["reason_code"] and ReasonCode(fields["reason_code"])
-    return Transfer(artifact=artifact, **fields)

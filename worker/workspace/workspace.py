@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import SourceInvalidError, WorkspaceUnavailableError
+from domain.errors import SourceInvalidError, SourceMissingError, WorkspaceUnavailableError
 from domain.ports import Source
 from worker.workspace.enclosure import Enclosure
 from worker.workspace.failures import looking_for
@@ -46,9 +46,16 @@ class Workspace:
             SourceUnreadableError: the worker may not read it.
             WorkspaceUnavailableError: the workspace itself is not there.
         """
-        # Not the artifact's fault: a share that is not mounted must not quarantine everything.
-        if not self._root.is_dir():
-            raise WorkspaceUnavailableError
+        try:
+            return self._source(artifact)
+        except SourceMissingError:
+            # Not the artifact's fault: a share that is not mounted, and leaves an empty directory
+            # or none, must not quarantine everything.
+            if _is_empty(self._root):
+                raise WorkspaceUnavailableError from None
+            raise
+
+    def _source(self, artifact: Artifact) -> Source:
         job = Enclosure(Path(os.path.realpath(self._root)), _job_directory(artifact))
         real = job.real(_place(artifact))
         if real is None:
@@ -56,6 +63,14 @@ class Workspace:
         if artifact.kind is ArtifactKind.RUN_RESULTS:
             return _results(artifact, job, real)
         return FileSource(artifact, job, real)
+
+
+def _is_empty(directory: Path) -> bool:
+    try:
+        with os.scandir(directory) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
 
 
 def _job_directory(artifact: Artifact) -> str:

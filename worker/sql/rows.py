@@ -1,0 +1,41 @@
+"""Rows of `transfers` as the domain's objects."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import ReasonCode
+from domain.transfers import Claim, Direction, Transfer, TransferState
+
+
+def as_claim(row: Row[Any], lease: timedelta) -> Claim:
+    return Claim(
+        transfer_id=row.id,
+        artifact=Artifact(ArtifactKind(row.kind), row.job_id, row.run_id),
+        direction=Direction(row.direction),
+        owner=row.lease_owner,
+        fence=row.fence,
+        attempt=row.attempts,
+        lease=lease,
+        upload_id=row.upload_id,
+    )
+
+
+def as_transfer(row: Row[Any]) -> Transfer:
+    fields = row._asdict()
+    artifact = Artifact(
+        ArtifactKind(fields.pop("kind")), fields.pop("job_id"), fields.pop("run_id")
+    )
+    fields["direction"] = Direction(fields["direction"])
+    fields["state"] = TransferState(fields["state"])
+    fields["reason_code"] = _reason(fields["reason_code"])
+    return Transfer(artifact=artifact, **fields)
+
+
+def _reason(code: str | None) -> ReasonCode | None:
+    # While a new version is rolled out, its codes meet workers that do not know them yet.
+    if code is None:
+        return None
+    return ReasonCode(code) if code in set(ReasonCode) else ReasonCode.UNEXPECTED
