@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from domain.artifacts import StoredObject
-from domain.errors import S3UnavailableError
+from domain.errors import AccessDeniedError, S3UnavailableError
 from domain.fakes import InMemorySource, InMemoryStore
 from domain.ports import Source, UploadProgress
 from domain.transfers import TransferState
-from tests.domain.world import CONFIG, LEASE, World
+from tests.domain.world import CONFIG, CONFIG_KEY, LEASE, World
 
 
 class InterruptedStore(InMemoryStore):
@@ -19,18 +19,24 @@ class InterruptedStore(InMemoryStore):
 
     meanwhile: Callable[[UploadProgress], object]
 
-    def put(
+    def put(  # noqa: PLR0913 - as the port has it
         self,
         key: str,
         source: Source,
         *,
         content_type: str,
         metadata: dict[str, str],
+        replaces: str | None,
         progress: UploadProgress,
     ) -> StoredObject:
         self.meanwhile(progress)
         return super().put(
-            key, source, content_type=content_type, metadata=metadata, progress=progress
+            key,
+            source,
+            content_type=content_type,
+            metadata=metadata,
+            replaces=replaces,
+            progress=progress,
         )
 
 
@@ -61,6 +67,42 @@ def test_the_late_worker_records_nothing(world: World, caplog: pytest.LogCapture
     assert summary.state is TransferState.RUNNING
     assert "attempt 1 lost its lease" in caplog.text
     assert_left_to_the_other_worker(world)
+
+
+def test_the_late_worker_replaces_nothing(world: World) -> None:
+    # Given a worker that is overtaken while it sends, by one that stores other bytes
+    def be_overtaken(_: UploadProgress) -> None:
+        take_over(world)
+        world.store.objects[CONFIG_KEY] = b"of the other worker"
+
+    # When it finishes late
+    interrupt(world, be_overtaken)
+    world.upload()
+    # Then the other's bytes are still there
+    assert world.store.objects == {CONFIG_KEY: b"of the other worker"}
+    assert_left_to_the_other_worker(world)
+
+
+def test_the_holder_replaces_what_nobody_recorded(world: World) -> None:
+    # Given an object that is there though no row says so
+    world.store.objects[CONFIG_KEY] = b"of nobody"
+    # When the holder of the lease stores the artifact
+    assert world.upload().state is TransferState.DONE
+    # Then it has looked, and replaced just that
+    assert world.store.objects[CONFIG_KEY] == world.workspace.contents[CONFIG]
+    assert world.store.puts == {CONFIG_KEY: 2}
+
+
+def test_quarantine_drops_the_parts_that_nobody_goes_on_with(world: World) -> None:
+    # Given a transfer whose upload has begun, and which no later attempt can finish
+    def begin_and_fail(progress: UploadProgress) -> None:
+        progress.started("upload-1")
+        raise AccessDeniedError
+
+    interrupt(world, begin_and_fail)
+    with pytest.raises(AccessDeniedError):
+        world.upload()
+    assert world.store.aborted == [(CONFIG_KEY, "upload-1")]
 
 
 def test_the_late_worker_stops_between_parts(world: World) -> None:

@@ -80,12 +80,14 @@ def put(
     content: bytes | Source,
     progress: UploadProgress | None = None,
     key: str = KEY,
+    replaces: str | None = None,
 ) -> StoredObject:
     return store.put(
         key,
         source_of(content) if isinstance(content, bytes) else content,
         content_type=CONTENT_TYPE,
         metadata=METADATA,
+        replaces=replaces,
         progress=progress or Progress(),
     )
 

@@ -51,7 +51,7 @@ class ObjectStoreContract:
     @either_size
     def test_a_second_put_replaces_the_first(self, adapter: Adapter, content: bytes) -> None:
         first = put(adapter.store, content)
-        again = put(adapter.store, content[::-1])
+        again = put(adapter.store, content[::-1], replaces=first.etag)
         assert adapter.body(KEY) == content[::-1]
         assert (adapter.store.holds(first), adapter.store.holds(again)) == (False, True)
 

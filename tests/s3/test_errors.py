@@ -138,12 +138,22 @@ def test_a_hiccup_is_not_noticed() -> None:
 
 def test_looking_at_an_object_is_translated_as_well() -> None:
     # Given
-    answers = iter([answer_of(200, ETag='"e"'), answer_of(403)])
+    answers = iter([answer_of(200, ETag='"e"'), answer_of(405)])
     store = store_of(answered_client(lambda _operation, _request: next(answers)), "bucket")
     stored = put(store, b"abc")
     # When / Then
-    with pytest.raises(AccessDeniedError, match=r"^HeadObject: 403$"):
+    with pytest.raises(RefusedByS3Error, match=r"^HeadObject: 405$"):
         store.holds(stored)
+
+
+def test_what_may_not_be_looked_at_is_not_known_to_be_there() -> None:
+    # Given a role that may not list, to which S3 answers 403 for a missing object
+    answers = iter([answer_of(200, ETag='"e"'), answer_of(403), answer_of(403)])
+    store = store_of(answered_client(lambda _operation, _request: next(answers)), "bucket")
+    stored = put(store, b"abc")
+    # When / Then
+    assert not store.holds(stored)
+    assert store.etag(stored.key) is None
 
 
 @pytest.fixture

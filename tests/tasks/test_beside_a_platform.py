@@ -12,12 +12,12 @@ from celery import Celery, current_app, shared_task
 from tasks.app import producer_app
 from tasks.uploads import upload_job_config
 
-platform = Celery("platform", broker="redis+socket://{broker}?virtual_host=1")
+platform = Celery("platform", broker="{broker_1}")
 
 @shared_task(name="platform.own")
 def own(): ...
 
-producer_app("redis+socket://{broker}")
+producer_app("{broker_0}")
 """
 
 
@@ -53,9 +53,8 @@ def test_a_celeryconfig_of_the_platform_is_not_mistaken_for_ours(
 
 
 def _run(source: str, broker: Valkey, directory: Path) -> str:
-    path = broker.url.removeprefix("redis+socket://")
     ended = subprocess.run(
-        [sys.executable, "-c", source.replace("{broker}", path)],
+        [sys.executable, "-c", _on(broker, source)],
         env={**os.environ, "PYTHONPATH": str(directory)},
         cwd=directory,
         capture_output=True,
@@ -65,3 +64,10 @@ def _run(source: str, broker: Valkey, directory: Path) -> str:
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
+
+
+def _on(broker: Valkey, source: str) -> str:
+    """The source with two databases of the broker for its two."""
+    ours = broker.url.removesuffix("/0")
+    second = f"{ours}?virtual_host=1" if ours.startswith("redis+socket") else f"{ours}/1"
+    return source.replace("{broker_0}", broker.url).replace("{broker_1}", second)

