@@ -74,17 +74,35 @@ class Valkey(ManagedProcess):
             return False
 
 
-class Ministack(ManagedProcess):
+class HttpServer(ManagedProcess):
+    """A server on a port of the loopback address; ready once it accepts connections."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        super().start()
+        self.wait_until(self._accepts)
+
+    def _accepts(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+class Ministack(HttpServer):
     """An S3 server that verifies checksums, on a free port of the loopback address."""
 
     def __init__(self, directory: Path) -> None:
         _require("ministack")
         directory.mkdir(parents=True, exist_ok=True)
-        self._port = free_port()
+        self.port = free_port()
         env = {
             **os.environ,
             "BIND_HOST": "127.0.0.1",  # its default is every address of the machine
-            "GATEWAY_PORT": str(self._port),
+            "GATEWAY_PORT": str(self.port),
             "IOT_MTLS_ENABLED": "0",  # its MQTT listens on every address whatever the services
             "SERVICES": "s3",
             "LOG_LEVEL": "WARNING",
@@ -93,18 +111,6 @@ class Ministack(ManagedProcess):
         super().__init__(
             "ministack", [sys.executable, "-m", "ministack"], env=env, log=directory / "s3.log"
         )
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        super().start()
-        self.wait_until(self._answers)
-
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
 
 def _require(package: str) -> None:

@@ -65,11 +65,7 @@ class S3ObjectStore:
         replaces: str | None,
         progress: UploadProgress,
     ) -> StoredObject:
-        described: dict[str, Any] = {
-            "ContentType": content_type,
-            "Metadata": metadata,
-            **self.encryption.arguments(),
-        }
+        described = self._described(content_type, metadata)
         # The fence on S3's side: what appeared meanwhile is not replaced.
         condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
         whole = hashlib.sha256()
@@ -85,14 +81,7 @@ class S3ObjectStore:
             size = part_size_for(source.largest_size, self.part_size)
             parts = _in_parts(chain((head,), chunks), size)
             del head  # or it would stay in memory for as long as the upload takes
-            upload = MultipartUpload(
-                client=self.client,
-                bucket=self.bucket,
-                key=key,
-                create=described,
-                threads=self.threads,
-                progress=progress,
-            )
+            upload = self._multipart(key, described, progress)
             existing = upload.existing_parts()
             if existing is None and progress.upload_id is not None:
                 unrecorded = self._unrecorded(key, source, size, progress)
@@ -130,6 +119,22 @@ class S3ObjectStore:
         host = f"{self.bucket}.{endpoint.netloc}" if by_host else endpoint.netloc
         path = f"/{key}" if by_host else f"/{self.bucket}/{key}"
         return UploadLocation(f"{endpoint.scheme}://{host}{quote(path)}")
+
+    def _described(self, content_type: str, metadata: dict[str, str]) -> dict[str, Any]:
+        encryption = self.encryption.arguments()
+        return {"ContentType": content_type, "Metadata": metadata, **encryption}
+
+    def _multipart(
+        self, key: str, described: dict[str, Any], progress: UploadProgress
+    ) -> MultipartUpload:
+        return MultipartUpload(
+            client=self.client,
+            bucket=self.bucket,
+            key=key,
+            create=described,
+            threads=self.threads,
+            progress=progress,
+        )
 
     def _put_small(
         self,
