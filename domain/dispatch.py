@@ -1,19 +1,26 @@
 """The use case of the sweep: what waits for a message gets one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from domain.artifacts import ArtifactKind
 from domain.ports import ITransferRepository
 from domain.transfers import Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchDueTransfers:
-    """Publishes in pages, so that neither memory nor a transaction grows with the backlog."""
+    """Publishes in pages, so that neither memory nor a transaction grows with the backlog.
+
+    Attributes:
+        kinds_with_room: asked before each page; a queue that nobody empties must not grow with
+            every sweep until the broker is full.
+    """
 
     transfers: ITransferRepository
     publish: Callable[[Sequence[Transfer]], None]
+    kinds_with_room: Callable[[], Collection[ArtifactKind]]
     page_size: int
     unclaimed_after: timedelta
     republish_after: timedelta
@@ -21,13 +28,15 @@ class DispatchDueTransfers:
     def __call__(self) -> int:
         """How many were published."""
         total = 0
-        while True:
+        while kinds := self.kinds_with_room():
             published = self.transfers.publish_due(
                 self.publish,
                 limit=self.page_size,
+                kinds=kinds,
                 unclaimed_after=self.unclaimed_after,
                 republish_after=self.republish_after,
             )
             total += published
             if published < self.page_size:
-                return total
+                break
+        return total

@@ -1,10 +1,10 @@
 """What the use cases need from the outside. `domain.fakes` has each in memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from domain.artifacts import Artifact, StoredArtifact, StoredObject
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObject
 from domain.errors import TransferError
 from domain.jobs import Job, Run
 from domain.locations import UploadLocation
@@ -84,10 +84,13 @@ class ITransferRepository(Protocol):
         publish: Callable[[Sequence[Transfer]], None],
         *,
         limit: int,
+        kinds: Collection[ArtifactKind],
         unclaimed_after: timedelta,
         republish_after: timedelta,
     ) -> int:
         """Publish at most `limit` transfers that wait for a message and mark them as enqueued.
+
+        Only those of the given kinds; the others wait until their queue has room.
 
         Due are, once their `next_attempt_at` has come: those never published by this call and
         requested `unclaimed_after` ago, and those published `republish_after` ago and still

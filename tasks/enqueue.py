@@ -1,11 +1,13 @@
 """Publishing the messages of transfers that SQL knows of."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from amqp.exceptions import ChannelError
 from celery import Celery
 from kombu.exceptions import KombuError
 
-from domain.artifacts import Artifact
+from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import BrokerUnavailableError
 from domain.transfers import Transfer
 from tasks.app import ensure_configured, pipeline_app
@@ -39,6 +41,30 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
                 )
     except (KombuError, OSError) as error:
         raise BrokerUnavailableError from error
+
+
+def kinds_with_room(limit: int, app: Celery) -> list[ArtifactKind]:
+    """The kinds whose queue holds fewer messages than the limit.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    try:
+        with app.connection_for_write() as connection:
+            channel = connection.default_channel
+            queues = {queue_of(kind) for kind in ArtifactKind}
+            with_room = {queue for queue in queues if _depth(channel, queue) < limit}
+    except (KombuError, OSError) as error:
+        raise BrokerUnavailableError from error
+    return [kind for kind in ArtifactKind if queue_of(kind) in with_room]
+
+
+def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel
+    try:
+        depth: int = channel.queue_declare(queue, passive=True).message_count
+    except ChannelError:
+        return 0  # on Redis, an empty queue is no queue
+    return depth
 
 
 def _ids(artifact: Artifact) -> dict[str, int]:

@@ -14,7 +14,7 @@ from domain.dispatch import DispatchDueTransfers
 from domain.retry import Backoff
 from domain.transfers import Transfer, TransferSummary
 from domain.upload import UploadArtifact
-from tasks.enqueue import publish
+from tasks.enqueue import kinds_with_room, publish
 from worker.s3.client import make_client
 from worker.s3.store import Encryption, S3ObjectStore
 from worker.settings import WorkerSettings
@@ -66,6 +66,7 @@ class Composition:
         return DispatchDueTransfers(
             transfers=SqlTransfers(self.engine),
             publish=partial(_publish, self._app),
+            kinds_with_room=partial(kinds_with_room, settings.dispatch_queue_limit, self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
             republish_after=timedelta(seconds=settings.dispatch_republish_seconds),

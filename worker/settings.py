@@ -105,6 +105,8 @@ class WorkerSettings(DatabaseSettings, BrokerSettings):
     transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
 
     dispatch_page: Annotated[int, Field(ge=1, le=10_000)] = 500
+    # Messages in a queue from which on the dispatch adds none; at 1 KB each, 10 MB of the broker.
+    dispatch_queue_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
     # A producer publishes at its commit; a request that is older and unclaimed may have lost its
     # message.
     dispatch_unclaimed_seconds: Annotated[float, Field(ge=0, le=3600)] = 15

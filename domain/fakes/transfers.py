@@ -1,7 +1,7 @@
 """The truth about transfers, in memory."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -148,6 +148,7 @@ class InMemoryTransfers:
         publish: Callable[[Sequence[Transfer]], None],
         *,
         limit: int,
+        kinds: Collection[ArtifactKind],
         unclaimed_after: timedelta,
         republish_after: timedelta,
     ) -> int:
@@ -156,7 +157,8 @@ class InMemoryTransfers:
             due = [
                 transfer
                 for transfer in self.rows.values()
-                if _is_due(transfer, now, unclaimed_after, republish_after)
+                if transfer.artifact.kind in kinds
+                and _is_due(transfer, now, unclaimed_after, republish_after)
             ][:limit]
             if due:
                 publish(due)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.artifacts import ArtifactKind
 from domain.errors import LeaseLostError
 from domain.ports import ITransferRepository
 from domain.transfers import TransferState
@@ -55,7 +56,11 @@ class TransferShutdownContract:
         claim_of(transfers, RESULTS, "a", owner="host:7:8")
         transfers.give_back("host:7")
         published = transfers.publish_due(
-            lambda _page: None, limit=10, unclaimed_after=HOUR, republish_after=HOUR
+            lambda _page: None,
+            limit=10,
+            kinds=list(ArtifactKind),
+            unclaimed_after=HOUR,
+            republish_after=HOUR,
         )
         assert published == 1
 

@@ -102,6 +102,7 @@ def published(
     count = transfers.publish_due(
         pages.append,
         limit=limit,
+        kinds=list(ArtifactKind),
         unclaimed_after=unclaimed_after,
         republish_after=republish_after,
     )

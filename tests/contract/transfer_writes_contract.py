@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, Scheme
+from domain.artifacts import Artifact, ArtifactKind, Scheme
 from domain.errors import (
     LeaseLostError,
     ReasonCode,
@@ -221,7 +221,13 @@ class DispatchContract:
             raise ConnectionError
 
         with pytest.raises(ConnectionError):
-            transfers.publish_due(fail, limit=9, unclaimed_after=AT_ONCE, republish_after=HOUR)
+            transfers.publish_due(
+                fail,
+                limit=9,
+                kinds=list(ArtifactKind),
+                unclaimed_after=AT_ONCE,
+                republish_after=HOUR,
+            )
         assert [latest(transfers, artifact) for artifact in LOGS] == requested
         assert published(transfers) == requested
 
@@ -284,6 +290,10 @@ class DispatchContract:
             pytest.fail("published an empty page")
 
         published_count = transfers.publish_due(
-            fail, limit=9, unclaimed_after=AT_ONCE, republish_after=AT_ONCE
+            fail,
+            limit=9,
+            kinds=list(ArtifactKind),
+            unclaimed_after=AT_ONCE,
+            republish_after=AT_ONCE,
         )
         assert published_count == 0

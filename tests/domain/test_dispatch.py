@@ -31,6 +31,24 @@ def test_pages_are_published_until_one_is_short(
     assert [transfer.id for page in pages for transfer in page] == list(range(1, backlog + 1))
 
 
+def test_a_queue_without_room_gets_no_more(world: World) -> None:
+    # Given a backlog of logs, and a queue that is full after the first page
+    request_logs_of(world, 7)
+    room = iter([[ArtifactKind.RUN_LOGS], [ArtifactKind.JOB_CONFIG], []])
+    pages: list[Sequence[Transfer]] = []
+    dispatch = DispatchDueTransfers(
+        transfers=world.transfers,
+        publish=pages.append,
+        kinds_with_room=lambda: next(room),
+        page_size=3,
+        unclaimed_after=timedelta(0),
+        republish_after=timedelta(hours=1),
+    )
+    # When it is swept, then one page was published; the rest waits unmarked
+    assert dispatch() == 3
+    assert sum(transfer.enqueued_at is None for transfer in world.transfers.rows.values()) == 4
+
+
 def test_the_producer_gets_its_time_and_a_lost_message_its_repetition(world: World) -> None:
     request_logs_of(world, 1)
     pages: list[Sequence[Transfer]] = []
@@ -65,6 +83,7 @@ def test_a_task_that_runs_as_it_is_published_is_done(world: World) -> None:
     dispatch = DispatchDueTransfers(
         transfers=world.transfers,
         publish=run,
+        kinds_with_room=lambda: list(ArtifactKind),
         page_size=3,
         unclaimed_after=timedelta(0),
         republish_after=timedelta(hours=1),
@@ -79,6 +98,7 @@ def sweep(
     return DispatchDueTransfers(
         transfers=world.transfers,
         publish=pages.append,
+        kinds_with_room=lambda: list(ArtifactKind),
         page_size=3,
         unclaimed_after=unclaimed_after,
         republish_after=timedelta(hours=1),

@@ -68,6 +68,7 @@ def swept(engine: Engine, broker: Valkey) -> list[Message]:
         SqlTransfers(engine).publish_due(
             lambda transfers: publish(transfers, app),
             limit=100,
+            kinds=list(ArtifactKind),
             unclaimed_after=timedelta(0),
             republish_after=HOUR,
         )

@@ -5,7 +5,7 @@ from celery import Celery
 from sqlalchemy import text
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import SqlUnavailableError
+from domain.errors import BrokerUnavailableError, SqlUnavailableError
 from worker.composition import Composition
 from worker.settings import WorkerSettings, load
 
@@ -33,7 +33,7 @@ def test_nothing_connects_before_it_is_used(composition: Composition) -> None:
     assert composition._dispatch is not None
     assert composition.use_case is not None
     # Then: it takes a call to notice
-    with pytest.raises(SqlUnavailableError):
+    with pytest.raises(BrokerUnavailableError):
         composition.dispatch()
     with pytest.raises(SqlUnavailableError):
         composition.upload(CONFIG, "a")
@@ -49,14 +49,14 @@ def test_a_fork_before_any_use_is_nothing_special(composition: Composition) -> N
 def test_a_forked_process_makes_connections_of_its_own(on_sqlite: Composition) -> None:
     # Given: a parent that was at work, with a connection in its pool
     parent = on_sqlite.engine, on_sqlite.use_case, on_sqlite._dispatch
-    on_sqlite.dispatch()
+    on_sqlite.give_back()
     # When
     on_sqlite.after_fork()
     # Then
     child = on_sqlite.engine, on_sqlite.use_case, on_sqlite._dispatch
     assert all(mine is not inherited for mine, inherited in zip(child, parent, strict=True))
     assert on_sqlite.use_case.store is not parent[1].store
-    assert on_sqlite.dispatch() == 0
+    assert on_sqlite.give_back() == 0
     child[0].dispose()
 
 

@@ -162,6 +162,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "part_size": 16 * MIB,
         "transfer_threads": 4,
         "dispatch_page": 500,
+        "dispatch_queue_limit": 10_000,
         "dispatch_unclaimed_seconds": 15,
         "dispatch_republish_seconds": 300,
     }

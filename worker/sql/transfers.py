@@ -1,6 +1,6 @@
 """The truth about transfers: the `transfers` table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -140,12 +140,13 @@ class SqlTransfers:
         publish: Callable[[Sequence[Transfer]], None],
         *,
         limit: int,
+        kinds: Collection[ArtifactKind],
         unclaimed_after: timedelta,
         republish_after: timedelta,
     ) -> int:
         page = (
             select(_TABLE)
-            .where(_is_due(unclaimed_after, republish_after))
+            .where(TransferRow.kind.in_(kinds), _is_due(unclaimed_after, republish_after))
             .order_by(TransferRow.id)
             .limit(limit)
             # Where the database has it, another beat's dispatch takes the next page meanwhile.
