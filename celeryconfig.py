@@ -9,7 +9,7 @@ from datetime import timedelta
 from kombu import Exchange, Queue
 
 from domain.artifacts import ArtifactKind
-from tasks.contract import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP, queue_of
+from tasks.contract import CONFIGS, DISPATCH, RECONCILE, RESULTS, UNROUTED, UPKEEP, queue_of
 
 _HOUR = 3600
 
@@ -89,6 +89,12 @@ beat_schedule = {
         "schedule": timedelta(seconds=5),
         # One that waited behind a busy worker is worth nothing: the next one is there.
         "options": {"expires": 10},
+    },
+    # What a cancelled transfer leaves in the bucket costs storage for no longer than this.
+    "reconcile": {
+        "task": RECONCILE,
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 300},
     },
 }
 

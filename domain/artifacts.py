@@ -102,3 +102,12 @@ class StoredArtifact:
     stored_at: datetime
     scheme: Scheme = Scheme.PREFIX
     links_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenUpload:
+    """A multipart upload in the bucket, neither completed nor aborted; its parts cost storage."""
+
+    key: str
+    upload_id: str
+    initiated_at: datetime

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from domain.artifacts import ArtifactKind
 from domain.ports import ITransferRepository
-from domain.transfers import Transfer
+from domain.transfers import MessageLoss, Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +16,15 @@ class DispatchDueTransfers:
     Attributes:
         kinds_with_room: asked before each page; a queue that nobody empties must not grow with
             every sweep until the broker is full.
+        remembers_since: since when the broker has lost nothing, asked with the time now. What
+            was sent before is sent again: so a broker that forgot everything, as by FLUSHALL,
+            delays what it held by one sweep.
     """
 
     transfers: ITransferRepository
     publish: Callable[[Sequence[Transfer]], None]
     kinds_with_room: Callable[[], Collection[ArtifactKind]]
+    remembers_since: Callable[[datetime], datetime]
     page_size: int
     unclaimed_after: timedelta
     republish_after: timedelta
@@ -28,13 +32,14 @@ class DispatchDueTransfers:
     def __call__(self) -> int:
         """How many were published."""
         total = 0
+        loss = MessageLoss(
+            remembers_since=self.remembers_since(self.transfers.now()),
+            unclaimed_after=self.unclaimed_after,
+            republish_after=self.republish_after,
+        )
         while kinds := self.kinds_with_room():
             published = self.transfers.publish_due(
-                self.publish,
-                limit=self.page_size,
-                kinds=kinds,
-                unclaimed_after=self.unclaimed_after,
-                republish_after=self.republish_after,
+                self.publish, limit=self.page_size, kinds=kinds, loss=loss
             )
             total += published
             if published < self.page_size:

@@ -25,10 +25,14 @@ class ReasonCode(StrEnum):
     BUCKET_MISSING = "bucket_missing"
     REFUSED_BY_S3 = "refused_by_s3"
     CHECKSUM_MISMATCH = "checksum_mismatch"
+    CHECKSUM_MISMATCH_TWICE = "checksum_mismatch_twice"
     OBJECT_REPLACED = "object_replaced"
+    S3_CONFLICT = "s3_conflict"
     S3_UNAVAILABLE = "s3_unavailable"
+    S3_BREAKER_OPEN = "s3_breaker_open"
     SQL_UNAVAILABLE = "sql_unavailable"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    POISONED = "poisoned"
     UNEXPECTED = "unexpected"
 
 
@@ -61,6 +65,10 @@ class NotFoundError(PipelineError):
 
 class LeaseLostError(PipelineError):
     """Another worker has taken this transfer over."""
+
+
+class TransferCancelledError(LeaseLostError):
+    """Somebody cancelled this transfer."""
 
 
 class TransferError(PipelineError):
@@ -155,16 +163,34 @@ class ChecksumMismatchError(TransientError):
     reason = ReasonCode.CHECKSUM_MISMATCH
 
 
+class ChecksumMismatchTwiceError(PermanentError):
+    """In two attempts running, what S3 holds is not what was sent."""
+
+    reason = ReasonCode.CHECKSUM_MISMATCH_TWICE
+
+
 class ObjectReplacedError(TransientError):
     """Another object appeared under the key meanwhile."""
 
     reason = ReasonCode.OBJECT_REPLACED
 
 
+class S3ConflictError(TransientError):
+    """Another request came in between."""
+
+    reason = ReasonCode.S3_CONFLICT
+
+
 class S3UnavailableError(TransientError):
     """S3 does not answer, or asks to slow down."""
 
     reason = ReasonCode.S3_UNAVAILABLE
+
+
+class S3BreakerOpenError(S3UnavailableError):
+    """S3 failed so often just now that nobody asks it for a while."""
+
+    reason = ReasonCode.S3_BREAKER_OPEN
 
 
 class SqlUnavailableError(TransientError):
@@ -181,3 +207,9 @@ class AttemptsExhaustedError(PermanentError):
     """Every attempt failed."""
 
     reason = ReasonCode.ATTEMPTS_EXHAUSTED
+
+
+class PoisonedError(PermanentError):
+    """The worker was lost with the last attempt, as by a transfer that kills it every time."""
+
+    reason = ReasonCode.POISONED

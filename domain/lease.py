@@ -14,10 +14,12 @@ from domain.transfers import Claim
 logger = logging.getLogger(__name__)
 
 _JOIN_SECONDS = 5
+# A renewal is also how a holder hears that its transfer was cancelled.
+_LONGEST_INTERVAL_SECONDS = 5.0
 
 
 class LeaseKeeper:
-    """Renews the lease every third of its time, on a thread of its own.
+    """Renews the lease every third of its time, or every five seconds, on a thread of its own.
 
     A renewal that fails for another reason than a risen fence is tried again; when the lease has
     run out by this worker's own clock, it counts as lost, because somebody else may have it.
@@ -35,7 +37,7 @@ class LeaseKeeper:
         self._claim = claim
         self._upload_id = claim.upload_id
         self._ended = threading.Event()
-        self._lost = threading.Event()
+        self._lost: LeaseLostError | None = None
         since = time.monotonic() if claimed_at is None else claimed_at
         self._expires = since + claim.lease.total_seconds()
         self._thread = threading.Thread(target=self._renew_until_ended, daemon=True)
@@ -63,23 +65,24 @@ class LeaseKeeper:
         self._upload_id = upload_id
 
     def checkpoint(self) -> None:
+        if self._lost is not None:
+            raise self._lost
         # The clock as well, for a renewal may hang instead of failing.
-        if self._lost.is_set() or time.monotonic() > self._expires:
+        if time.monotonic() > self._expires:
             raise LeaseLostError
 
     def _renew_until_ended(self) -> None:
         lease = self._claim.lease.total_seconds()
-        while not self._ended.wait(lease / 3):
+        while not self._ended.wait(min(lease / 3, _LONGEST_INTERVAL_SECONDS)):
             asked_at = time.monotonic()
             try:
                 self._transfers.renew(self._claim)
                 self._expires = asked_at + lease
-            except LeaseLostError:
-                self._lost.set()
+            except LeaseLostError as error:
+                self._lost = error
                 return
             except Exception as error:  # noqa: BLE001 - the lease must not lapse unnoticed
                 message = redact(f"{type(error).__name__}: {error}")
                 logger.warning("%s: lease not renewed: %s", self._claim.artifact, message)
                 if time.monotonic() > self._expires:
-                    self._lost.set()
                     return

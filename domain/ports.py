@@ -1,14 +1,14 @@
 """What the use cases need from the outside. `domain.fakes` has each in memory."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObject
+from domain.artifacts import Artifact, ArtifactKind, OpenUpload, StoredArtifact, StoredObject
 from domain.errors import TransferError
 from domain.jobs import Job, Run
 from domain.locations import UploadLocation
-from domain.transfers import Claim, Direction, Transfer
+from domain.transfers import Claim, Direction, MessageLoss, Transfer
 
 
 class IJobRepository(Protocol):
@@ -30,8 +30,11 @@ class ITransferRepository(Protocol):
     """The truth about transfers. Each call is a transaction of its own.
 
     Every write that takes a claim raises LeaseLostError, and writes nothing, once the fence of
-    the transfer has risen above the claim's.
+    the transfer has risen above the claim's; TransferCancelledError if it was cancelled.
     """
+
+    def now(self) -> datetime:
+        """The clock of all times that transfers have."""
 
     def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
         """A new transfer, or the one that is active for this artifact and direction."""
@@ -54,6 +57,9 @@ class ITransferRepository(Protocol):
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
         """The artifact's transfer that was requested last."""
 
+    def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
+        """The transfers that know one of these multipart uploads as theirs."""
+
     def renew(self, claim: Claim) -> None:
         """Lengthen the lease to its full time from now."""
 
@@ -66,8 +72,20 @@ class ITransferRepository(Protocol):
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         """Give the lease back; the next attempt is due after the delay."""
 
+    def postpone(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        """Like `wait`, but the attempt does not count."""
+
     def quarantine(self, claim: Claim, error: TransferError) -> None:
-        """Give the transfer up, with the error's reason code."""
+        """Give the transfer up, with the error's reason code.
+
+        It keeps its multipart upload: should somebody mend the cause, it goes on from there.
+        """
+
+    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+        """End the active transfers of the job, or only those of a run or of a kind.
+
+        Whoever holds one finds its claim void: TransferCancelledError.
+        """
 
     def give_back(self, worker: str) -> int:
         """Take the leases of a worker that ends from all its owners, and uncount their attempts.
@@ -85,21 +103,28 @@ class ITransferRepository(Protocol):
         *,
         limit: int,
         kinds: Collection[ArtifactKind],
-        unclaimed_after: timedelta,
-        republish_after: timedelta,
+        loss: MessageLoss,
     ) -> int:
         """Publish at most `limit` transfers that wait for a message and mark them as enqueued.
 
         Only those of the given kinds; the others wait until their queue has room.
 
-        Due are, once their `next_attempt_at` has come: those never published by this call and
-        requested `unclaimed_after` ago, and those published `republish_after` ago and still
-        unclaimed; and at once those whose lease has run out. Should `publish` raise, none is
-        marked.
+        Due are, once their `next_attempt_at` has come, those unclaimed whose message counts as
+        lost; and at once those whose lease has run out. Should `publish` raise, none is marked.
 
         Returns:
             How many were published.
         """
+
+
+class IEndpointFailures(Protocol):
+    """How often S3 endpoints have failed since they were last known to work."""
+
+    def count(self, endpoint: str) -> int:
+        """Count one more failure; how many there are now. Those of long ago are forgotten."""
+
+    def forget(self, endpoint: str) -> None:
+        """It works."""
 
 
 class Source(Protocol):
@@ -145,6 +170,10 @@ class UploadProgress(Protocol):
 
 
 class IObjectStore(Protocol):
+    @property
+    def endpoint(self) -> str:
+        """The server's address, without credentials."""
+
     def put(  # noqa: PLR0913 - what it is, where it goes, what it replaces
         self,
         key: str,
@@ -180,6 +209,9 @@ class IObjectStore(Protocol):
 
     def abort(self, key: str, upload_id: str) -> None:
         """Drop the parts of a multipart upload that nobody will go on with."""
+
+    def open_uploads(self, prefix: str) -> Iterator[OpenUpload]:
+        """Every multipart upload below the prefix that was neither completed nor aborted."""
 
     def location(self, key: str) -> UploadLocation:
         """The object's permanent URL."""

@@ -8,6 +8,9 @@ from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import InvalidRequestError
 from domain.jobs import Job, as_utc_second
 
+ROOT = "jobs/"
+"""What every job's directory begins with."""
+
 _FILE_NAMES = {
     ArtifactKind.JOB_CONFIG: "job_config.json",
     ArtifactKind.JOB_INPUT: "job_input.zip",
@@ -41,7 +44,7 @@ class JobS3Prefix:
         """The directory, without a closing slash."""
         moment = self.created_at
         # Not strftime("%Y"): it does not pad a year below 1000 on Linux.
-        return f"jobs/{self.job_id}/{moment.year:04d}/{moment:%m/%d/%H%M%S}"
+        return f"{ROOT}{self.job_id}/{moment.year:04d}/{moment:%m/%d/%H%M%S}"
 
     @property
     def directory(self) -> str:

@@ -66,7 +66,11 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The right to work on a transfer until the lease runs out; void once the fence has risen."""
+    """The right to work on a transfer until the lease runs out; void once the fence has risen.
+
+    Attributes:
+        reason_code: why the attempt before this one failed, if it did.
+    """
 
     transfer_id: int
     artifact: Artifact
@@ -76,6 +80,7 @@ class Claim:
     attempt: int
     lease: timedelta
     upload_id: str | None = None
+    reason_code: ReasonCode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +90,18 @@ class TransferSummary:
     state: TransferState
     size: int | None = None
     seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageLoss:
+    """When an unclaimed transfer's message is taken for lost, so that it is sent again.
+
+    Attributes:
+        remembers_since: the broker has forgotten what was sent before.
+        unclaimed_after: what the dispatch has never sent is left to its producer for so long.
+        republish_after: what the dispatch has sent may wait in the queue for so long.
+    """
+
+    remembers_since: datetime
+    unclaimed_after: timedelta
+    republish_after: timedelta

@@ -10,13 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from domain.artifacts import Artifact, StoredArtifact, StoredObject
+from domain.breaker import Breaker
 from domain.errors import (
     AttemptsExhaustedError,
+    ChecksumMismatchError,
+    ChecksumMismatchTwiceError,
     LeaseLostError,
     ObjectReplacedError,
     PermanentError,
     PipelineError,
+    PoisonedError,
+    ReasonCode,
     RunOfAnotherJobError,
+    S3BreakerOpenError,
+    S3UnavailableError,
+    TransferCancelledError,
     TransferError,
     UnexpectedError,
 )
@@ -50,6 +58,7 @@ class UploadArtifact:
     transfers: ITransferRepository
     workspace: IWorkspace
     store: IObjectStore
+    breaker: Breaker
     owner: str
     lease: timedelta
     max_attempts: int
@@ -73,6 +82,10 @@ class UploadArtifact:
             # From here on, for to look through a large source may take longer than a lease.
             with LeaseKeeper(self.transfers, claim, started) as keeper:
                 stored = self._attempt(claim, keeper)
+        except TransferCancelledError:
+            logger.info("%s: cancelled", artifact)
+            self._clean_up(claim, keeper)
+            return TransferSummary(state=TransferState.CANCELLED)
         except LeaseLostError:
             logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
             return self._nothing_to_do(artifact)
@@ -91,19 +104,22 @@ class UploadArtifact:
         except LeaseLostError:
             raise
         except TransferError as error:
-            self._fail(claim, keeper, error)
+            self._fail(claim, error)
         except Exception as error:  # noqa: BLE001 - nothing may fail without being recorded
             _log_unexpected(claim.artifact, error)
             message = redact(f"{type(error).__name__}: {error}")
-            self._fail(claim, keeper, UnexpectedError(message), error)
+            self._fail(claim, UnexpectedError(message), error)
+        self.breaker.succeeded()
         return stored
 
     def _move(self, claim: Claim, keeper: LeaseKeeper) -> StoredArtifact:
         # A takeover counts an attempt too, so a transfer that kills its worker ends here.
         if claim.attempt > self.max_attempts:
-            raise AttemptsExhaustedError(f"{self.max_attempts} attempts lost their worker")
+            raise PoisonedError(f"attempt {self.max_attempts}, the last, lost its worker")
         artifact = claim.artifact
         key = self._prefix(artifact).key(artifact)
+        if self.breaker.open_for:
+            raise S3BreakerOpenError
         source = self.workspace.source(artifact)
         stored = self.artifacts.find(artifact)
         there = stored if stored and stored.object.key == key else None
@@ -163,33 +179,43 @@ class UploadArtifact:
             digest.update(chunk)
         return digest.hexdigest() == stored.object.sha256 and self.store.holds(stored.object)
 
-    def _fail(
-        self,
-        claim: Claim,
-        keeper: LeaseKeeper,
-        error: TransferError,
-        cause: Exception | None = None,
-    ) -> NoReturn:
-        if not isinstance(error, PermanentError) and claim.attempt < self.max_attempts:
+    def _fail(self, claim: Claim, error: TransferError, cause: Exception | None = None) -> NoReturn:
+        if isinstance(error, S3UnavailableError) and self._is_s3_down(error):
+            self.transfers.postpone(claim, error, self.breaker.delay())
+            logger.warning("%s: waits for S3, %s", claim.artifact, error.reason)
+            raise error from cause
+        final = self._final(claim, error)
+        if final is None:
             self.transfers.wait(claim, error, self.backoff.delay(claim.attempt))
             logger.warning("%s: attempt %d failed, %s", claim.artifact, claim.attempt, error.reason)
             raise error from cause
-        if not isinstance(error, PermanentError):
-            attempts = f"attempt {claim.attempt} of {self.max_attempts}"
-            cause = error
-            error = AttemptsExhaustedError(f"{attempts}: {error.reason}: {error}")
-        self.transfers.quarantine(claim, error)
-        logger.error("%s: quarantined, %s", claim.artifact, error.reason)
-        self._abort_after_quarantine(claim, keeper)
-        raise error from cause
+        self.transfers.quarantine(claim, final)
+        logger.error("%s: quarantined, %s", claim.artifact, final.reason)
+        raise final from (cause if final is error else error)
 
-    def _abort_after_quarantine(self, claim: Claim, keeper: LeaseKeeper) -> None:
+    def _is_s3_down(self, error: S3UnavailableError) -> bool:
+        if not isinstance(error, S3BreakerOpenError):
+            self.breaker.failed()
+        return bool(self.breaker.open_for)
+
+    def _final(self, claim: Claim, error: TransferError) -> PermanentError | None:
+        """What the transfer is given up with, unless there is another attempt."""
+        if isinstance(error, PermanentError):
+            return error
+        mismatched_before = claim.reason_code is ReasonCode.CHECKSUM_MISMATCH
+        if isinstance(error, ChecksumMismatchError) and mismatched_before:
+            return ChecksumMismatchTwiceError(f"twice: {error}")
+        if claim.attempt >= self.max_attempts:
+            attempts = f"attempt {claim.attempt} of {self.max_attempts}"
+            return AttemptsExhaustedError(f"{attempts}: {error.reason}: {error}")
+        return None
+
+    def _clean_up(self, claim: Claim, keeper: LeaseKeeper) -> None:
         try:
-            if keeper.upload_id is not None:
-                self._abort(self._prefix(claim.artifact).key(claim.artifact), keeper)
+            self._abort(self._prefix(claim.artifact).key(claim.artifact), keeper)
         except PipelineError as error:
-            # The bucket's lifecycle rule is the last net.
-            logger.warning("%s: its parts stay in the bucket: %s", claim.artifact, error)
+            # The next reconcile aborts it.
+            logger.warning("%s: its parts are still there: %s", claim.artifact, error)
 
     def _abort(self, key: str, keeper: LeaseKeeper) -> None:
         """Nobody goes on with the multipart upload of an attempt before, if there is one."""

@@ -16,6 +16,7 @@ from domain.errors import (
     TransferError,
     TransientError,
 )
+from domain.reconcile import ReconcileSummary
 from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID, TransferSummary
 from tasks.app import ensure_configured, pipeline_app
@@ -28,6 +29,8 @@ class Services(Protocol):
     def upload(self, artifact: Artifact, request_id: str) -> TransferSummary: ...
 
     def dispatch(self) -> int: ...
+
+    def reconcile(self) -> ReconcileSummary: ...
 
 
 _ATTRIBUTE = "artifact_services"

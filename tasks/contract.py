@@ -10,6 +10,7 @@ UNROUTED = "celery"
 """Where a bare `send_task` without `queue=` lands: Celery's own default."""
 
 DISPATCH = "artifacts.dispatch"
+RECONCILE = "artifacts.reconcile"
 
 # By size: what may be large never stands in the way of a config.
 _QUEUES = {

@@ -1,6 +1,8 @@
 """Publishing the messages of transfers that SQL knows of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from amqp.exceptions import ChannelError
@@ -12,6 +14,8 @@ from domain.errors import BrokerUnavailableError
 from domain.transfers import Transfer
 from tasks.app import ensure_configured, pipeline_app
 from tasks.contract import queue_of, task_name
+
+_REMEMBERS_SINCE = "artifacts.remembers_since"
 
 
 def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
@@ -49,14 +53,37 @@ def kinds_with_room(limit: int, app: Celery) -> list[ArtifactKind]:
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
+    queues = {queue_of(kind) for kind in ArtifactKind}
+    with _channel(app) as channel:
+        with_room = {queue for queue in queues if _depth(channel, queue) < limit}
+    return [kind for kind in ArtifactKind if queue_of(kind) in with_room]
+
+
+def remembers_since(now: datetime, app: Celery) -> datetime:
+    """Since when the broker has forgotten nothing: the time when it was first asked, kept in it.
+
+    After a FLUSHALL, or a restart without its data, it has no answer and begins anew.
+
+    Args:
+        now: on the clock of the answers.
+        app: whose broker.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    with _channel(app) as channel:
+        # NX: of several that find nothing at once, the first decides for all.
+        channel.client.set(_REMEMBERS_SINCE, now.isoformat(), nx=True)
+        return datetime.fromisoformat(channel.client.get(_REMEMBERS_SINCE).decode("ascii"))
+
+
+@contextmanager
+def _channel(app: Celery) -> Iterator[Any]:
     try:
         with app.connection_for_write() as connection:
-            channel = connection.default_channel
-            queues = {queue_of(kind) for kind in ArtifactKind}
-            with_room = {queue for queue in queues if _depth(channel, queue) < limit}
+            yield connection.default_channel
     except (KombuError, OSError) as error:
         raise BrokerUnavailableError from error
-    return [kind for kind in ArtifactKind if queue_of(kind) in with_room]
 
 
 def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel

@@ -10,15 +10,18 @@ from celery import Celery
 from sqlalchemy import Engine
 
 from domain.artifacts import Artifact
+from domain.breaker import Breaker
 from domain.dispatch import DispatchDueTransfers
+from domain.reconcile import AbortAbandonedUploads, ReconcileSummary
 from domain.retry import Backoff
 from domain.transfers import Transfer, TransferSummary
 from domain.upload import UploadArtifact
-from tasks.enqueue import kinds_with_room, publish
+from tasks.enqueue import kinds_with_room, publish, remembers_since
 from worker.s3.client import make_client
 from worker.s3.store import Encryption, S3ObjectStore
 from worker.settings import WorkerSettings
 from worker.sql.artifacts import SqlArtifacts
+from worker.sql.endpoints import SqlEndpointFailures
 from worker.sql.engine import make_engine
 from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.transfers import SqlTransfers
@@ -44,6 +47,9 @@ class Composition:
     def dispatch(self) -> int:
         return self._dispatch()
 
+    def reconcile(self) -> ReconcileSummary:
+        return self._reconcile()
+
     def give_back(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""
         return SqlTransfers(self.engine).give_back(self._worker)
@@ -53,7 +59,7 @@ class Composition:
         inherited = self.__dict__.pop("engine", None)
         if inherited is not None:
             inherited.dispose(close=False)
-        for name in ("use_case", "_dispatch"):
+        for name in ("use_case", "_dispatch", "_reconcile"):
             self.__dict__.pop(name, None)
 
     @cached_property
@@ -67,21 +73,37 @@ class Composition:
             transfers=SqlTransfers(self.engine),
             publish=partial(_publish, self._app),
             kinds_with_room=partial(kinds_with_room, settings.dispatch_queue_limit, self._app),
+            remembers_since=partial(remembers_since, app=self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
             republish_after=timedelta(seconds=settings.dispatch_republish_seconds),
         )
 
     @cached_property
+    def _reconcile(self) -> AbortAbandonedUploads:
+        return AbortAbandonedUploads(
+            transfers=SqlTransfers(self.engine),
+            store=make_store(self._settings),
+            abandoned_after=timedelta(hours=self._settings.abandoned_upload_hours),
+        )
+
+    @cached_property
     def use_case(self) -> UploadArtifact:
         settings = self._settings
+        store = make_store(settings)
         return UploadArtifact(
             jobs=SqlJobs(self.engine),
             runs=SqlRuns(self.engine),
             artifacts=SqlArtifacts(self.engine),
             transfers=SqlTransfers(self.engine),
             workspace=Workspace(settings.workspace),
-            store=make_store(settings),
+            store=store,
+            breaker=Breaker(
+                SqlEndpointFailures(self.engine),
+                store.endpoint,
+                threshold=settings.breaker_failures,
+                cool_off=timedelta(seconds=settings.breaker_seconds),
+            ),
             owner=f"{self._worker}:{os.getpid()}",
             lease=settings.lease,
             max_attempts=settings.max_attempts,
@@ -95,7 +117,11 @@ class Composition:
 def make_store(settings: WorkerSettings) -> S3ObjectStore:
     """The bucket that the settings name."""
     return S3ObjectStore(
-        client=make_client(settings.s3_endpoint_url, settings.transfer_threads),
+        client=make_client(
+            settings.s3_endpoint_url,
+            settings.transfer_threads,
+            read_timeout_seconds=settings.s3_timeout_seconds,
+        ),
         bucket=settings.bucket,
         encryption=Encryption(settings.sse, settings.kms_key_id),
         multipart_threshold=settings.multipart_threshold,

@@ -104,6 +104,14 @@ class WorkerSettings(DatabaseSettings, BrokerSettings):
     part_size: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
     transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
 
+    # S3 answers within it or is taken for dead (seconds); a CompleteMultipartUpload is the slowest.
+    s3_timeout_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
+    # Failures of S3 running, of all workers together, from which on it is left alone for so long.
+    breaker_failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    breaker_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+    # Parts of an upload that nobody goes on with cost storage; a weekend passes before they go.
+    abandoned_upload_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 7 * 24
+
     dispatch_page: Annotated[int, Field(ge=1, le=10_000)] = 500
     # Messages in a queue from which on the dispatch adds none; at 1 KB each, 10 MB of the broker.
     dispatch_queue_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000

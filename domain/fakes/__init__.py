@@ -1,11 +1,17 @@
 """Every port in memory: for tests of what uses them, and held to the adapters' own contract."""
 
 from domain.fakes.platform import InMemoryJobs, InMemoryRuns
-from domain.fakes.storage import InMemorySource, InMemoryStore, InMemoryWorkspace
+from domain.fakes.storage import (
+    InMemoryEndpointFailures,
+    InMemorySource,
+    InMemoryStore,
+    InMemoryWorkspace,
+)
 from domain.fakes.transfers import InMemoryArtifacts, InMemoryTransfers
 
 __all__ = [
     "InMemoryArtifacts",
+    "InMemoryEndpointFailures",
     "InMemoryJobs",
     "InMemoryRuns",
     "InMemorySource",

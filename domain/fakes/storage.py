@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from domain.artifacts import Artifact, ArtifactKind, StoredObject
+from domain.artifacts import Artifact, ArtifactKind, OpenUpload, StoredObject
 from domain.errors import ObjectReplacedError, SourceEmptyError, SourceMissingError
 from domain.locations import UploadLocation
 from domain.ports import Source, UploadProgress
@@ -43,6 +43,18 @@ class InMemoryWorkspace:
         return InMemorySource(content, None if is_archive else len(content))
 
 
+class InMemoryEndpointFailures:
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def count(self, endpoint: str) -> int:
+        self.counts[endpoint] += 1
+        return self.counts[endpoint]
+
+    def forget(self, endpoint: str) -> None:
+        del self.counts[endpoint]
+
+
 @dataclass(slots=True)
 class InMemoryStore:
     """A bucket.
@@ -50,6 +62,7 @@ class InMemoryStore:
     Attributes:
         puts: how often each key was put, failures included.
         failures: what the next puts raise, one each, before they store anything.
+        uploads: multipart uploads that are neither completed nor aborted.
     """
 
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -58,6 +71,8 @@ class InMemoryStore:
     puts: Counter[str] = field(default_factory=Counter)
     failures: list[Exception] = field(default_factory=list)
     aborted: list[tuple[str, str]] = field(default_factory=list)
+    uploads: list[OpenUpload] = field(default_factory=list)
+    endpoint: str = "https://s3.invalid"
 
     def put(  # noqa: PLR0913 - as the port has it
         self,
@@ -93,6 +108,10 @@ class InMemoryStore:
 
     def abort(self, key: str, upload_id: str) -> None:
         self.aborted.append((key, upload_id))
+        self.uploads = [upload for upload in self.uploads if upload.upload_id != upload_id]
+
+    def open_uploads(self, prefix: str) -> Iterator[OpenUpload]:
+        return iter([upload for upload in self.uploads if upload.key.startswith(prefix)])
 
     def location(self, key: str) -> UploadLocation:
         return UploadLocation(f"https://bucket.s3.invalid/{key}")

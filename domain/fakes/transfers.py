@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import LeaseLostError, TransferError
+from domain.errors import LeaseLostError, TransferCancelledError, TransferError
 from domain.locations import UploadLocation
 from domain.redaction import redact
-from domain.transfers import Claim, Direction, Transfer, TransferState
+from domain.transfers import Claim, Direction, MessageLoss, Transfer, TransferState
 
-_NO_LEASE = {"lease_owner": None, "lease_expires_at": None}
+_NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_expires_at": None}
 
 
 class InMemoryArtifacts:
@@ -41,6 +41,9 @@ class InMemoryTransfers:
         self._clock = clock
         # Re-entrant, for `publish` may run the task at once, which calls back.
         self._lock = threading.RLock()
+
+    def now(self) -> datetime:
+        return self._clock()
 
     def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
         with self._lock:
@@ -79,6 +82,10 @@ class InMemoryTransfers:
             of_artifact = self._of(artifact, direction)
             return of_artifact[-1] if of_artifact else None
 
+    def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
+        with self._lock:
+            return [row for row in self.rows.values() if row.upload_id in upload_ids]
+
     def renew(self, claim: Claim) -> None:
         with self._lock:
             self._keep(self._held(claim), lease_expires_at=self._clock() + claim.lease)
@@ -113,6 +120,32 @@ class InMemoryTransfers:
                 enqueued_at=None,
                 **_failed(error),
             )
+
+    def postpone(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        with self._lock:
+            self.wait(claim, error, delay)
+            waiting = self.rows[claim.transfer_id]
+            self._keep(waiting, attempts=waiting.attempts - 1)
+
+    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+        with self._lock:
+            active = [
+                transfer
+                for transfer in self.rows.values()
+                if transfer.state.is_active
+                and transfer.artifact.job_id == job_id
+                and run_id in (None, transfer.artifact.run_id)
+                and kind in (None, transfer.artifact.kind)
+            ]
+            return [
+                self._keep(
+                    transfer,
+                    state=TransferState.CANCELLED,
+                    finished_at=self._clock(),
+                    **_NO_LEASE,
+                )
+                for transfer in active
+            ]
 
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         with self._lock:
@@ -149,22 +182,20 @@ class InMemoryTransfers:
         *,
         limit: int,
         kinds: Collection[ArtifactKind],
-        unclaimed_after: timedelta,
-        republish_after: timedelta,
+        loss: MessageLoss,
     ) -> int:
         with self._lock:
             now = self._clock()
             due = [
                 transfer
                 for transfer in self.rows.values()
-                if transfer.artifact.kind in kinds
-                and _is_due(transfer, now, unclaimed_after, republish_after)
+                if transfer.artifact.kind in kinds and _is_due(transfer, now, loss)
             ][:limit]
             if due:
                 publish(due)
             for transfer in due:
                 # Read again, for `publish` may have run the task.
-                self._keep(self.rows[transfer.id], enqueued_at=self._clock())
+                self._keep(self.rows[transfer.id], enqueued_at=now)
             return len(due)
 
     def _of(self, artifact: Artifact, direction: Direction) -> list[Transfer]:
@@ -190,6 +221,8 @@ class InMemoryTransfers:
 
     def _held(self, claim: Claim) -> Transfer:
         transfer = self.rows.get(claim.transfer_id)
+        if transfer is not None and transfer.state is TransferState.CANCELLED:
+            raise TransferCancelledError
         if (
             transfer is None
             or transfer.state is not TransferState.RUNNING
@@ -218,20 +251,19 @@ def _is_abandoned(transfer: Transfer, now: datetime) -> bool:
     return transfer.state is TransferState.RUNNING and expires is not None and expires <= now
 
 
-def _is_due(
-    transfer: Transfer, now: datetime, unclaimed_after: timedelta, republish_after: timedelta
-) -> bool:
+def _is_due(transfer: Transfer, now: datetime, loss: MessageLoss) -> bool:
     sent = transfer.enqueued_at
-    sent_long_ago = sent is not None and sent <= now - republish_after
+    is_forgotten = (sent or transfer.requested_at) < loss.remembers_since
+    sent_long_ago = sent is not None and sent <= now - loss.republish_after
     if _is_unclaimed(transfer, now):
         left_alone = (
             transfer.state is TransferState.WAITING
-            or transfer.requested_at <= now - unclaimed_after
+            or transfer.requested_at <= now - loss.unclaimed_after
         )
-        return sent_long_ago or (sent is None and left_alone)
+        return is_forgotten or sent_long_ago or (sent is None and left_alone)
     expires = transfer.lease_expires_at
     sent_before_the_loss = sent is None or (expires is not None and sent <= expires)
-    return _is_abandoned(transfer, now) and (sent_before_the_loss or sent_long_ago)
+    return _is_abandoned(transfer, now) and (sent_before_the_loss or is_forgotten or sent_long_ago)
 
 
 def _claim(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
@@ -244,4 +276,5 @@ def _claim(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
         attempt=transfer.attempts,
         lease=lease,
         upload_id=transfer.upload_id,
+        reason_code=transfer.reason_code,
     )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.fakes import InMemoryArtifacts, InMemoryTransfers
 from domain.ports import IArtifactRepository, ITransferRepository
+from tests.contract.transfer_cancellation_contract import TransferCancellationContract
 from tests.contract.transfer_contract import TransferRepositoryContract
 from tests.contract.transfer_shutdown_contract import TransferShutdownContract
 from worker.sql.artifacts import SqlArtifacts
@@ -66,6 +67,10 @@ def results_location(repositories: Repositories) -> Callable[[int], str | None]:
 
 
 class TestTransferRepository(TransferRepositoryContract):
+    pass
+
+
+class TestTransferCancellation(TransferCancellationContract):
     pass
 
 

@@ -16,6 +16,7 @@ from tests.contract.transfer_steps import (
     claim_of,
     every_end,
     every_write,
+    loss,
 )
 
 
@@ -59,8 +60,7 @@ class TransferShutdownContract:
             lambda _page: None,
             limit=10,
             kinds=list(ArtifactKind),
-            unclaimed_after=HOUR,
-            republish_after=HOUR,
+            loss=loss(HOUR, HOUR),
         )
         assert published == 1
 

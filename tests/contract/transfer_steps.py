@@ -13,7 +13,7 @@ from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObjec
 from domain.errors import S3UnavailableError, SourceMissingError
 from domain.locations import UploadLocation
 from domain.ports import ITransferRepository
-from domain.transfers import Claim, Direction, Transfer
+from domain.transfers import Claim, Direction, MessageLoss, Transfer
 
 UPLOAD = Direction.UPLOAD
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
@@ -21,6 +21,7 @@ RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 LOGS = [Artifact(ArtifactKind.RUN_LOGS, 12, run_id) for run_id in range(1, 6)]
 AT_ONCE = timedelta(0)
 HOUR = timedelta(hours=1)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 RUN_OUT = timedelta(seconds=-1)
 LOCATION = UploadLocation("https://bucket.s3.invalid/key?X-Amz-Signature=abc")
 
@@ -52,6 +53,7 @@ WRITES: dict[str, Write] = {
     "record": lambda transfers, claim: transfers.record(
         claim, stored_artifact(claim.artifact), LOCATION
     ),
+    "postpone": lambda transfers, claim: transfers.postpone(claim, S3UnavailableError(), AT_ONCE),
     "wait": lambda transfers, claim: transfers.wait(claim, S3UnavailableError(), AT_ONCE),
     "quarantine": lambda transfers, claim: transfers.quarantine(claim, SourceMissingError()),
 }
@@ -96,6 +98,7 @@ def published(
     limit: int = 100,
     unclaimed_after: timedelta = AT_ONCE,
     republish_after: timedelta = HOUR,
+    remembers_since: datetime = LONG_AGO,
 ) -> list[Transfer]:
     """What a sweep publishes."""
     pages: list[Sequence[Transfer]] = []
@@ -103,12 +106,23 @@ def published(
         pages.append,
         limit=limit,
         kinds=list(ArtifactKind),
-        unclaimed_after=unclaimed_after,
-        republish_after=republish_after,
+        loss=loss(unclaimed_after, republish_after, remembers_since),
     )
     sent = [transfer for page in pages for transfer in page]
     assert count == len(sent)
     return sent
+
+
+def loss(
+    unclaimed_after: timedelta = AT_ONCE,
+    republish_after: timedelta = HOUR,
+    remembers_since: datetime = LONG_AGO,
+) -> MessageLoss:
+    return MessageLoss(
+        remembers_since=remembers_since,
+        unclaimed_after=unclaimed_after,
+        republish_after=republish_after,
+    )
 
 
 def at_once(call: Callable[[int], T], times: int = 10) -> list[T]:

@@ -32,6 +32,7 @@ from tests.contract.transfer_steps import (
     every_write,
     is_utc,
     latest,
+    loss,
     published,
     stored_artifact,
 )
@@ -225,8 +226,7 @@ class DispatchContract:
                 fail,
                 limit=9,
                 kinds=list(ArtifactKind),
-                unclaimed_after=AT_ONCE,
-                republish_after=HOUR,
+                loss=loss(AT_ONCE, HOUR),
             )
         assert [latest(transfers, artifact) for artifact in LOGS] == requested
         assert published(transfers) == requested
@@ -293,7 +293,6 @@ class DispatchContract:
             fail,
             limit=9,
             kinds=list(ArtifactKind),
-            unclaimed_after=AT_ONCE,
-            republish_after=AT_ONCE,
+            loss=loss(AT_ONCE, AT_ONCE),
         )
         assert published_count == 0

@@ -1,14 +1,18 @@
 """The sweep, over a backlog of several pages."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.dispatch import DispatchDueTransfers
 from domain.transfers import Direction, Transfer
-from tests.domain.world import World
+from tests.domain.world import CONFIG, JOB, World
+
+
+def remembers_all(_now: datetime) -> datetime:
+    return JOB.created_at
 
 
 def request_logs_of(world: World, runs: int) -> None:
@@ -40,6 +44,7 @@ def test_a_queue_without_room_gets_no_more(world: World) -> None:
         transfers=world.transfers,
         publish=pages.append,
         kinds_with_room=lambda: next(room),
+        remembers_since=remembers_all,
         page_size=3,
         unclaimed_after=timedelta(0),
         republish_after=timedelta(hours=1),
@@ -84,6 +89,7 @@ def test_a_task_that_runs_as_it_is_published_is_done(world: World) -> None:
         transfers=world.transfers,
         publish=run,
         kinds_with_room=lambda: list(ArtifactKind),
+        remembers_since=remembers_all,
         page_size=3,
         unclaimed_after=timedelta(0),
         republish_after=timedelta(hours=1),
@@ -92,13 +98,45 @@ def test_a_task_that_runs_as_it_is_published_is_done(world: World) -> None:
     assert world.latest().finished_at is not None
 
 
+def test_what_the_broker_has_forgotten_is_sent_again_in_the_next_sweep(world: World) -> None:
+    # Given a request that its producer has just sent, and one that the dispatch has
+    patience = timedelta(seconds=30)
+    request_logs_of(world, 1)
+    world.clock.advance(patience)
+    assert sweep(world, [], unclaimed_after=patience) == 1
+    world.transfers.request(CONFIG, Direction.UPLOAD, "a")
+    assert sweep(world, [], unclaimed_after=patience) == 0
+    # When the broker forgets everything, and begins to remember anew
+    world.clock.advance(timedelta(seconds=1))
+    forgotten_at = world.clock()
+    # Then both are sent again at once, and once only
+    pages: list[Sequence[Transfer]] = []
+    assert sweep(world, pages, patience, lambda _now: forgotten_at) == 2
+    assert sweep(world, pages, patience, lambda _now: forgotten_at) == 0
+
+
+def test_the_broker_is_asked_with_the_clock_of_the_transfers(world: World) -> None:
+    asked: list[datetime] = []
+
+    def remembers_since(now: datetime) -> datetime:
+        asked.append(now)
+        return now
+
+    sweep(world, [], remembers_since=remembers_since)
+    assert asked == [world.clock()]
+
+
 def sweep(
-    world: World, pages: list[Sequence[Transfer]], unclaimed_after: timedelta = timedelta(0)
+    world: World,
+    pages: list[Sequence[Transfer]],
+    unclaimed_after: timedelta = timedelta(0),
+    remembers_since: Callable[[datetime], datetime] = remembers_all,
 ) -> int:
     return DispatchDueTransfers(
         transfers=world.transfers,
         publish=pages.append,
         kinds_with_room=lambda: list(ArtifactKind),
+        remembers_since=remembers_since,
         page_size=3,
         unclaimed_after=unclaimed_after,
         republish_after=timedelta(hours=1),

@@ -72,7 +72,7 @@ def test_a_risen_fence_stops_the_work_at_its_next_checkpoint() -> None:
     transfers = Renewals()
     claim = claimed(transfers)
     with LeaseKeeper(transfers, replace(claim, fence=claim.fence - 1)) as keeper:
-        assert keeper._lost.wait(PATIENCE)
+        keeper._thread.join(PATIENCE)
         with pytest.raises(LeaseLostError):
             keeper.checkpoint()
 
@@ -100,7 +100,7 @@ def test_renewals_that_keep_failing_are_tolerated_until_the_lease_has_run_out(
     transfers = NoRenewals(InMemoryArtifacts())
     started = time.monotonic()
     with LeaseKeeper(transfers, claimed(transfers)) as keeper:
-        assert keeper._lost.wait(PATIENCE)
+        keeper._thread.join(PATIENCE)
         assert time.monotonic() - started >= LEASE.total_seconds()
         with pytest.raises(LeaseLostError):
             keeper.checkpoint()

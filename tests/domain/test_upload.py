@@ -11,7 +11,9 @@ from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import (
     AttemptsExhaustedError,
     ChecksumMismatchError,
+    ChecksumMismatchTwiceError,
     PermanentError,
+    PoisonedError,
     ReasonCode,
     RunOfAnotherJobError,
     S3UnavailableError,
@@ -161,9 +163,11 @@ class TestPermanentFailure:
             world.claim()
             world.clock.advance(LEASE)
         # Then the next one gives up without touching the bytes
-        with pytest.raises(AttemptsExhaustedError):
+        with pytest.raises(PoisonedError):
             world.upload()
-        assert world.latest().reason_code is ReasonCode.ATTEMPTS_EXHAUSTED
+        latest = world.latest()
+        assert latest.state is TransferState.QUARANTINED
+        assert latest.reason_code is ReasonCode.POISONED
         assert world.store.puts.total() == 0
 
 
@@ -190,6 +194,29 @@ class TestTransientFailure:
         assert latest.state is TransferState.QUARANTINED
         assert latest.reason_code is ReasonCode.ATTEMPTS_EXHAUSTED
         assert latest.last_error == "attempt 3 of 3: s3_unavailable: 503 Slow Down"
+
+    def test_a_wrong_checksum_is_tried_again_once(self, world: World) -> None:
+        world.store.failures = [ChecksumMismatchError(), ChecksumMismatchError()]
+        for expected in (ChecksumMismatchError, ChecksumMismatchTwiceError):
+            with pytest.raises(expected):
+                world.upload()
+            world.clock.advance(timedelta(hours=1))
+        latest = world.latest()
+        assert latest.state is TransferState.QUARANTINED
+        assert latest.reason_code is ReasonCode.CHECKSUM_MISMATCH_TWICE
+        assert latest.attempts == 2
+
+    def test_two_wrong_checksums_with_another_failure_between_are_not_the_end(
+        self, world: World
+    ) -> None:
+        world.max_attempts = 4
+        between = S3UnavailableError()
+        world.store.failures = [ChecksumMismatchError(), between, ChecksumMismatchError()]
+        for error in list(world.store.failures):
+            with pytest.raises(type(error)):
+                world.upload()
+            world.clock.advance(timedelta(hours=1))
+        assert world.upload().state is TransferState.DONE
 
     def test_an_unexpected_exception_waits_and_is_raised_redacted(
         self, world: World, caplog: pytest.LogCaptureFixture

@@ -1,5 +1,6 @@
 """An upload whose lease is lost while its bytes move ends cleanly and records nothing."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -93,8 +94,8 @@ def test_the_holder_replaces_what_nobody_recorded(world: World) -> None:
     assert world.store.puts == {CONFIG_KEY: 2}
 
 
-def test_quarantine_drops_the_parts_that_nobody_goes_on_with(world: World) -> None:
-    # Given a transfer whose upload has begun, and which no later attempt can finish
+def test_quarantine_keeps_the_parts_for_when_the_cause_is_mended(world: World) -> None:
+    # Given a transfer whose upload has begun, and which no later attempt can finish as it is
     def begin_and_fail(progress: UploadProgress) -> None:
         progress.started("upload-1")
         raise AccessDeniedError
@@ -102,7 +103,49 @@ def test_quarantine_drops_the_parts_that_nobody_goes_on_with(world: World) -> No
     interrupt(world, begin_and_fail)
     with pytest.raises(AccessDeniedError):
         world.upload()
+    assert world.store.aborted == []
+    assert world.latest().upload_id == "upload-1"
+
+
+def test_a_cancelled_upload_stops_between_parts_and_cleans_up(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a worker that renews its lease every hundredth of a second
+    world.lease = timedelta(seconds=0.03)
+
+    def be_cancelled(progress: UploadProgress) -> None:
+        progress.started("upload-1")
+        world.transfers.cancel(12, None, None)
+        for _ in range(5000):
+            progress.checkpoint()
+            time.sleep(0.001)
+
+    # When its transfer is cancelled while it sends
+    interrupt(world, be_cancelled)
+    with caplog.at_level(logging.INFO):
+        summary = world.upload()
+    # Then it sends no more, and what it has sent is aborted
+    assert summary.state is TransferState.CANCELLED
+    assert world.store.objects == {}
     assert world.store.aborted == [(CONFIG_KEY, "upload-1")]
+    assert f"{CONFIG}: cancelled" in caplog.text
+
+
+def test_what_a_cancelled_upload_cannot_clean_up_is_left_to_reconcile(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Unreachable(InterruptedStore):
+        def abort(self, key: str, upload_id: str) -> None:
+            raise S3UnavailableError(f"{key} {upload_id}")
+
+    def be_cancelled(progress: UploadProgress) -> None:
+        progress.started("upload-1")
+        world.transfers.cancel(12, None, None)
+
+    world.store = Unreachable()
+    world.store.meanwhile = be_cancelled
+    assert world.upload().state is TransferState.CANCELLED
+    assert "its parts are still there" in caplog.text
 
 
 def test_the_late_worker_stops_between_parts(world: World) -> None:

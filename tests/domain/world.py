@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from domain.artifacts import Artifact, ArtifactKind
+from domain.breaker import Breaker
 from domain.fakes import (
     InMemoryArtifacts,
+    InMemoryEndpointFailures,
     InMemoryJobs,
     InMemoryRuns,
     InMemoryStore,
@@ -22,6 +24,7 @@ CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 CONFIG_KEY = "jobs/12/2025/10/23/211500/job_config.json"
 LEASE = timedelta(minutes=2)
+COOL_OFF = timedelta(seconds=30)
 
 
 @dataclass
@@ -54,11 +57,23 @@ class World:
     artifacts: InMemoryArtifacts = field(default_factory=InMemoryArtifacts)
     workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
     store: InMemoryStore = field(default_factory=InMemoryStore)
+    failures: InMemoryEndpointFailures = field(default_factory=InMemoryEndpointFailures)
     max_attempts: int = 3
     lease: timedelta = LEASE
 
     def __post_init__(self) -> None:
         self.transfers = InMemoryTransfers(self.artifacts, self.clock)
+        self.breaker = self.new_breaker()
+
+    def new_breaker(self, threshold: int = 5) -> Breaker:
+        """One as another process has it."""
+        return Breaker(
+            self.failures,
+            self.store.endpoint,
+            threshold=threshold,
+            cool_off=COOL_OFF,
+            clock=lambda: self.clock().timestamp(),
+        )
 
     def upload(self, artifact: Artifact = CONFIG, request_id: str = "a") -> TransferSummary:
         use_case = UploadArtifact(
@@ -68,6 +83,7 @@ class World:
             transfers=self.transfers,
             workspace=self.workspace,
             store=self.store,
+            breaker=self.breaker,
             owner="worker-1",
             lease=self.lease,
             max_attempts=self.max_attempts,

@@ -6,7 +6,6 @@ import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from celery import Celery
@@ -18,7 +17,7 @@ from domain.transfers import Transfer
 from tasks.app import producer_app
 from tasks.contract import CONFIGS, RESULTS, queue_of, task_name
 from tasks.enqueue import publish
-from tests.sql.steps import HOUR
+from tests.contract.transfer_steps import loss
 from worker.embedded.servers import Valkey
 from worker.sql.requests import request_upload
 from worker.sql.tables import TransferRow
@@ -69,8 +68,7 @@ def swept(engine: Engine, broker: Valkey) -> list[Message]:
             lambda transfers: publish(transfers, app),
             limit=100,
             kinds=list(ArtifactKind),
-            unclaimed_after=timedelta(0),
-            republish_after=HOUR,
+            loss=loss(),
         )
     return sent_to(broker)
 

@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 
 def make_client(
-    endpoint_url: str | None, threads: int, session: boto3.Session | None = None
+    endpoint_url: str | None,
+    threads: int,
+    session: boto3.Session | None = None,
+    *,
+    read_timeout_seconds: float = 60,
 ) -> "S3Client":
     """A thread-safe client; credentials and region come from boto3's own chain.
 
@@ -18,11 +22,12 @@ def make_client(
         endpoint_url: for an S3 that is not AWS's; buckets are then addressed by path.
         threads: how many requests may be under way at once.
         session: with credentials of its own, instead of boto3's chain.
+        read_timeout_seconds: how long an answer may take.
     """
     config = Config(
         signature_version="s3v4",  # the default still presigns with SigV2 in some regions
         connect_timeout=5,
-        read_timeout=60,
+        read_timeout=read_timeout_seconds,
         tcp_keepalive=True,
         # Short hiccups only. Waiting is the transfer's own affair: SQL counts those attempts.
         retries={"mode": "standard", "total_max_attempts": 3},

@@ -19,6 +19,7 @@ from domain.errors import (
     ChecksumMismatchError,
     ObjectReplacedError,
     RefusedByS3Error,
+    S3ConflictError,
     S3UnavailableError,
     TransferError,
 )
@@ -40,15 +41,15 @@ _ERROR_OF_CODE: dict[str, type[TransferError]] = {
     "RequestTimeTooSkewed": S3UnavailableError,
     "RequestTimeout": S3UnavailableError,
     "SlowDown": S3UnavailableError,
-    "OperationAborted": S3UnavailableError,
+    "PreconditionFailed": ObjectReplacedError,
     # Another conditional write was under way: https://docs.aws.amazon.com/AmazonS3/latest/
     # userguide/conditional-writes.html
-    "ConditionalRequestConflict": S3UnavailableError,
-    "PreconditionFailed": ObjectReplacedError,
+    "ConditionalRequestConflict": S3ConflictError,
+    "OperationAborted": S3ConflictError,
     # The multipart upload or a part of it went away meanwhile; the next attempt sends what is
     # missing then, or starts anew.
-    "NoSuchUpload": S3UnavailableError,
-    "InvalidPart": S3UnavailableError,
+    "NoSuchUpload": S3ConflictError,
+    "InvalidPart": S3ConflictError,
 }
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from botocore.exceptions import ClientError
 
-from domain.artifacts import StoredObject
+from domain.artifacts import OpenUpload, StoredObject
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from domain.ports import Source, UploadProgress
@@ -54,6 +54,10 @@ class S3ObjectStore:
     multipart_threshold: int
     part_size: int
     threads: int
+
+    @property
+    def endpoint(self) -> str:
+        return self.client.meta.endpoint_url
 
     def put(  # noqa: PLR0913 - as the port has it
         self,
@@ -110,6 +114,19 @@ class S3ObjectStore:
             except ClientError as error:
                 if code_of(error) != "NoSuchUpload":
                     raise
+
+    def open_uploads(self, prefix: str) -> Iterator[OpenUpload]:
+        pages = self.client.get_paginator("list_multipart_uploads").paginate(
+            Bucket=self.bucket, Prefix=prefix
+        )
+        with translated_errors():
+            for page in pages:
+                for upload in page.get("Uploads", []):
+                    yield OpenUpload(
+                        key=upload["Key"],
+                        upload_id=upload["UploadId"],
+                        initiated_at=upload["Initiated"],
+                    )
 
     def location(self, key: str) -> UploadLocation:
         endpoint = urlsplit(self.client.meta.endpoint_url)

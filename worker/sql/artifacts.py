@@ -3,10 +3,9 @@
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, StoredObject
-from worker.sql.engine import reading
+from worker.sql.engine import insert_into, reading
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
@@ -40,9 +39,8 @@ class SqlArtifacts:
 def write_artifact(connection: Connection, stored: StoredArtifact) -> None:
     """Insert the row or replace what it says, in the caller's transaction."""
     values = _values(stored)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(ArtifactRow)
+        insert_into(connection, ArtifactRow)
         .values(values)
         .on_conflict_do_update(index_elements=_IDENTITY, set_=values)
     )

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import DeclarativeBase
 
 from domain.errors import ConfigurationError, SqlUnavailableError
 
@@ -72,6 +74,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     with translated_errors(), autocommit.connect() as connection:
         yield connection
+
+
+def insert_into(connection: Connection, table: type[DeclarativeBase]) -> Any:  # noqa: ANN401
+    """The dialect's own INSERT, which can say what happens on a conflict.
+
+    Both say it alike, though their classes have nothing in common.
+    """
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
 
 
 @contextmanager

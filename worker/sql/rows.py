@@ -20,6 +20,7 @@ def as_claim(row: Row[Any], lease: timedelta) -> Claim:
         attempt=row.attempts,
         lease=lease,
         upload_id=row.upload_id,
+        reason_code=_reason(row.reason_code),
     )
 
 

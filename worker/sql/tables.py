@@ -22,7 +22,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from domain.transfers import ACTIVE_STATES, MAX_REQUEST_ID
+from domain.transfers import ACTIVE_STATES, MAX_REQUEST_ID, TransferState
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -161,6 +161,16 @@ class TransferRow(PipelineBase):
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), index=True)
 
 
+class EndpointRow(PipelineBase):
+    """S3 endpoints that failed just now; one that works has no row."""
+
+    __tablename__ = "s3_endpoints"
+
+    endpoint: Mapped[str] = mapped_column(String(255), primary_key=True)
+    failures: Mapped[int]
+    failed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 # NULL differs from NULL in a unique index, so the artifacts of a job take part as run 0.
 ARTIFACT_RUN = func.coalesce(ArtifactRow.run_id, literal_column("0"))
 TRANSFER_RUN = func.coalesce(TransferRow.run_id, literal_column("0"))
@@ -194,3 +204,17 @@ Index(
     sqlite_where=_ACTIVE,
 )
 Index("transfers_of_job", TransferRow.job_id, TransferRow.id)
+_HAS_UPLOAD = TransferRow.upload_id.is_not(None)
+Index(
+    "transfers_upload",
+    TransferRow.upload_id,
+    postgresql_where=_HAS_UPLOAD,
+    sqlite_where=_HAS_UPLOAD,
+)
+_IS_QUARANTINED = TransferRow.state == literal_column(f"'{TransferState.QUARANTINED}'")
+Index(
+    "transfers_quarantined",
+    TransferRow.finished_at,
+    postgresql_where=_IS_QUARANTINED,
+    sqlite_where=_IS_QUARANTINED,
+)

@@ -1,22 +1,34 @@
 """The truth about transfers: the `transfers` table."""
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, or_, select, update
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import LeaseLostError, SqlUnavailableError, TransferError
+from domain.errors import (
+    LeaseLostError,
+    SqlUnavailableError,
+    TransferCancelledError,
+    TransferError,
+)
 from domain.locations import UploadLocation
 from domain.redaction import redact
-from domain.transfers import ACTIVE_STATES, Claim, Direction, Transfer, TransferState
+from domain.transfers import (
+    ACTIVE_STATES,
+    Claim,
+    Direction,
+    MessageLoss,
+    Transfer,
+    TransferState,
+)
 from worker.sql.artifacts import write_artifact
 from worker.sql.clock import utc_now
-from worker.sql.engine import reading, transaction
+from worker.sql.conditions import is_abandoned, is_due, is_unclaimed, of_artifact, of_job
+from worker.sql.engine import insert_into, reading, transaction
 from worker.sql.rows import as_claim, as_transfer
-from worker.sql.tables import TRANSFER_RUN, RunRow, TransferRow
+from worker.sql.tables import RunRow, TransferRow
 
 _TABLE = TransferRow.__table__
 _REQUEST_TRIES = 3
@@ -27,6 +39,10 @@ _NO_ERROR: dict[str, None] = {"reason_code": None, "last_error": None}
 class SqlTransfers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def now(self) -> datetime:
+        with reading(self._engine) as connection:
+            return connection.execute(select(utc_now())).scalar_one().replace(tzinfo=UTC)
 
     def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
         with transaction(self._engine) as connection:
@@ -42,7 +58,7 @@ class SqlTransfers:
         lease: timedelta,
     ) -> Claim | None:
         with transaction(self._engine) as connection:
-            asked = and_(TransferRow.request_id == request_id, _of(artifact, direction))
+            asked = and_(TransferRow.request_id == request_id, of_artifact(artifact, direction))
             row = _claim_row(connection, asked, owner, lease)
             if row is None and not connection.execute(select(TransferRow.id).where(asked)).first():
                 transfer = request_transfer(connection, artifact, direction, request_id)
@@ -51,7 +67,10 @@ class SqlTransfers:
 
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
         statement = (
-            select(_TABLE).where(_of(artifact, direction)).order_by(TransferRow.id.desc()).limit(1)
+            select(_TABLE)
+            .where(of_artifact(artifact, direction))
+            .order_by(TransferRow.id.desc())
+            .limit(1)
         )
         with reading(self._engine) as connection:
             row = connection.execute(statement).one_or_none()
@@ -62,6 +81,9 @@ class SqlTransfers:
 
     def get_many(self, ids: Sequence[int]) -> list[Transfer]:
         return self._read(TransferRow.id.in_(ids))
+
+    def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
+        return self._read(TransferRow.upload_id.in_(upload_ids))
 
     def _read(self, which: ColumnElement[bool]) -> list[Transfer]:
         with reading(self._engine) as connection:
@@ -95,16 +117,23 @@ class SqlTransfers:
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         with transaction(self._engine) as connection:
-            _write(
-                connection,
-                claim,
-                state=TransferState.WAITING,
-                next_attempt_at=utc_now(delay),
-                enqueued_at=None,
-                reason_code=error.reason,
-                last_error=redact(str(error)),
-                **_NO_LEASE,
-            )
+            _write(connection, claim, **_waiting(delay), **_failed(error))
+
+    def postpone(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        attempts = TransferRow.attempts - 1
+        with transaction(self._engine) as connection:
+            _write(connection, claim, attempts=attempts, **_waiting(delay), **_failed(error))
+
+    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+        active = update(TransferRow).where(
+            TransferRow.state.in_(ACTIVE_STATES), *of_job(job_id, run_id, kind)
+        )
+        # The holder, if there is one, hears of it at its next renewal.
+        cancelled = active.values(
+            state=TransferState.CANCELLED, finished_at=utc_now(), **_NO_LEASE
+        ).returning(_TABLE)
+        with transaction(self._engine) as connection:
+            return [as_transfer(row) for row in connection.execute(cancelled)]
 
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         with transaction(self._engine) as connection:
@@ -113,9 +142,7 @@ class SqlTransfers:
                 claim,
                 state=TransferState.QUARANTINED,
                 finished_at=utc_now(),
-                reason_code=error.reason,
-                last_error=redact(str(error)),
-                **_NO_LEASE,
+                **_failed(error),
             )
 
     def give_back(self, worker: str) -> int:
@@ -125,12 +152,10 @@ class SqlTransfers:
         )
         with transaction(self._engine) as connection:
             given_back = running.values(
-                state=TransferState.WAITING,
                 attempts=TransferRow.attempts - 1,
                 # Risen, for a child that still lives must not write any more.
                 fence=TransferRow.fence + 1,
-                next_attempt_at=utc_now(),
-                enqueued_at=None,
+                **_waiting(timedelta(0)),
                 **_NO_LEASE,
             )
             return connection.execute(given_back).rowcount
@@ -141,25 +166,27 @@ class SqlTransfers:
         *,
         limit: int,
         kinds: Collection[ArtifactKind],
-        unclaimed_after: timedelta,
-        republish_after: timedelta,
+        loss: MessageLoss,
     ) -> int:
         page = (
             select(_TABLE)
-            .where(TransferRow.kind.in_(kinds), _is_due(unclaimed_after, republish_after))
+            .where(TransferRow.kind.in_(kinds), is_due(loss))
             .order_by(TransferRow.id)
             .limit(limit)
             # Where the database has it, another beat's dispatch takes the next page meanwhile.
             .with_for_update(skip_locked=True)
         )
         with transaction(self._engine) as connection:
+            # Before the messages leave: should the broker forget them right then, they must have
+            # been sent before the moment since when it remembers.
+            sent_at = connection.scalar(select(utc_now()))
             transfers = [as_transfer(row) for row in connection.execute(page)]
             if transfers:
                 # Before the mark: dying in between sends a duplicate, never nothing.
                 publish(transfers)
                 ids = [transfer.id for transfer in transfers]
                 marked = update(TransferRow).where(TransferRow.id.in_(ids))
-                connection.execute(marked.values(enqueued_at=utc_now()))
+                connection.execute(marked.values(enqueued_at=sent_at))
         return len(transfers)
 
 
@@ -167,9 +194,8 @@ def request_transfer(
     connection: Connection, artifact: Artifact, direction: Direction, request_id: str
 ) -> Transfer:
     """Insert the request in the caller's transaction, or find the one that is active."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = (
-        dialect.insert(TransferRow)
+        insert_into(connection, TransferRow)
         .values(
             request_id=request_id,
             job_id=artifact.job_id,
@@ -188,7 +214,10 @@ def request_transfer(
     same_request = TransferRow.request_id == request_id
     existing = (
         select(_TABLE)
-        .where(_of(artifact, direction), or_(same_request, TransferRow.state.in_(ACTIVE_STATES)))
+        .where(
+            of_artifact(artifact, direction),
+            or_(same_request, TransferRow.state.in_(ACTIVE_STATES)),
+        )
         .order_by(same_request.desc())
     )
     # The active transfer that the insert met may end before the select looks for it.
@@ -206,7 +235,7 @@ def _claim_row(
     # find its condition no longer true.
     return connection.execute(
         update(TransferRow)
-        .where(which, or_(_is_unclaimed(), _is_abandoned()))
+        .where(which, or_(is_unclaimed(), is_abandoned()))
         .values(
             state=TransferState.RUNNING,
             attempts=TransferRow.attempts + 1,
@@ -225,7 +254,21 @@ def _write(connection: Connection, claim: Claim, **values: Any) -> None:  # noqa
         TransferRow.state == TransferState.RUNNING,
     )
     if connection.execute(held.values(**values)).rowcount == 0:
-        raise LeaseLostError
+        state = select(TransferRow.state).where(TransferRow.id == claim.transfer_id)
+        is_cancelled = connection.scalar(state) == TransferState.CANCELLED
+        raise TransferCancelledError if is_cancelled else LeaseLostError
+
+
+def _waiting(delay: timedelta) -> dict[str, Any]:
+    return {
+        "state": TransferState.WAITING,
+        "next_attempt_at": utc_now(delay),
+        "enqueued_at": None,
+    }
+
+
+def _failed(error: TransferError) -> dict[str, Any]:
+    return {"reason_code": error.reason, "last_error": redact(str(error)), **_NO_LEASE}
 
 
 def _mark_run_done(
@@ -239,41 +282,4 @@ def _mark_run_done(
             results_uploaded_at=stored.stored_at,
             status="DONE",
         )
-    )
-
-
-def _of(artifact: Artifact, direction: Direction) -> ColumnElement[bool]:
-    return and_(
-        TransferRow.job_id == artifact.job_id,
-        literal(artifact.run_id or 0) == TRANSFER_RUN,
-        TransferRow.kind == artifact.kind,
-        TransferRow.direction == direction,
-    )
-
-
-def _is_unclaimed() -> ColumnElement[bool]:
-    return and_(
-        TransferRow.state.in_([TransferState.REQUESTED, TransferState.WAITING]),
-        TransferRow.next_attempt_at <= utc_now(),
-    )
-
-
-def _is_abandoned() -> ColumnElement[bool]:
-    return and_(
-        TransferRow.state == TransferState.RUNNING, TransferRow.lease_expires_at <= utc_now()
-    )
-
-
-def _is_due(unclaimed_after: timedelta, republish_after: timedelta) -> ColumnElement[bool]:
-    never_sent = TransferRow.enqueued_at.is_(None)
-    sent_long_ago = TransferRow.enqueued_at <= utc_now(-republish_after)
-    # A fresh request is left to its producer, which publishes it after the commit.
-    left_alone = or_(
-        TransferRow.state == TransferState.WAITING,
-        TransferRow.requested_at <= utc_now(-unclaimed_after),
-    )
-    sent_before_the_loss = TransferRow.enqueued_at <= TransferRow.lease_expires_at
-    return or_(
-        and_(_is_unclaimed(), or_(and_(never_sent, left_alone), sent_long_ago)),
-        and_(_is_abandoned(), or_(never_sent, sent_before_the_loss, sent_long_ago)),
     )

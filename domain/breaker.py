@@ -1,0 +1,74 @@
+"""Leaving an S3 that is down alone, so that no transfer spends its attempts on it."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from domain.ports import IEndpointFailures
+
+logger = logging.getLogger(__name__)
+
+_NOT_OPEN = timedelta(0)
+
+
+class Breaker:
+    """Opens when an endpoint failed several times running, in whichever workers.
+
+    The failures are counted in SQL, for all workers together; that it is open each process learns
+    by its own first failure, and then asks nobody. So while S3 answers, the breaker costs nothing.
+    Once `cool_off` is over, the next transfers try again: the first success closes it, the first
+    failure opens it for as long once more.
+
+    Args:
+        failures: the count that all workers share.
+        endpoint: whose failures they are.
+        threshold: failures running at which it opens.
+        cool_off: how long it stays open.
+        clock: in seconds.
+    """
+
+    def __init__(
+        self,
+        failures: IEndpointFailures,
+        endpoint: str,
+        *,
+        threshold: int,
+        cool_off: timedelta,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._failures = failures
+        self._endpoint = endpoint
+        self._threshold = threshold
+        self._cool_off = cool_off
+        self._clock = clock
+        self._opens_until = 0.0
+        self._has_failed = False
+        self._lock = threading.Lock()
+
+    @property
+    def open_for(self) -> timedelta:
+        """How long it stays open; nothing if it is closed."""
+        return max(_NOT_OPEN, timedelta(seconds=self._opens_until - self._clock()))
+
+    def delay(self) -> timedelta:
+        """When to come back: not all at once, so that a few find out for the others."""
+        return self.open_for + self._cool_off * random.random()  # noqa: S311 - spreads load
+
+    def failed(self) -> None:
+        with self._lock:
+            self._has_failed = True
+            if self._failures.count(self._endpoint) < self._threshold:
+                return
+            self._opens_until = self._clock() + self._cool_off.total_seconds()
+        logger.warning("%s is left alone for %s", self._endpoint, self._cool_off)
+
+    def succeeded(self) -> None:
+        if not self._has_failed:
+            return
+        with self._lock:
+            self._failures.forget(self._endpoint)
+            self._has_failed = False
+            self._opens_until = 0.0

@@ -1,0 +1,76 @@
+"""The use case that finds what nobody will finish, and takes it away."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from domain.artifacts import OpenUpload
+from domain.errors import TransferError
+from domain.ports import IObjectStore, ITransferRepository
+from domain.prefix import ROOT
+from domain.transfers import Transfer, TransferState
+
+logger = logging.getLogger(__name__)
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileSummary:
+    """What became of the open multipart uploads."""
+
+    aborted: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortAbandonedUploads:
+    """Aborts the multipart uploads that no transfer will go on with.
+
+    Those of transfers that are cancelled or done go at once; those of quarantined ones, and those
+    that no transfer knows of, after a limit: somebody may yet mend the cause, and an upload is
+    known to S3 a moment before it is to SQL.
+
+    Attributes:
+        abandoned_after: the limit.
+    """
+
+    transfers: ITransferRepository
+    store: IObjectStore
+    abandoned_after: timedelta
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __call__(self) -> ReconcileSummary:
+        """Look at every open upload below the jobs' directories.
+
+        One that cannot be aborted does not stop the others.
+        """
+        uploads = self.store.open_uploads(ROOT)
+        aborted = failed = 0
+        while page := list(islice(uploads, _PAGE)):
+            for upload in self._abandoned(page):
+                try:
+                    self.store.abort(upload.key, upload.upload_id)
+                    aborted += 1
+                except TransferError as error:
+                    logger.warning("%s: its upload is still open: %s", upload.key, error)
+                    failed += 1
+        return ReconcileSummary(aborted=aborted, failed=failed)
+
+    def _abandoned(self, page: Sequence[OpenUpload]) -> Iterator[OpenUpload]:
+        ids = [upload.upload_id for upload in page]
+        owners = {transfer.upload_id: transfer for transfer in self.transfers.with_uploads(ids)}
+        limit = self.now() - self.abandoned_after
+        for upload in page:
+            if _is_abandoned(upload, owners.get(upload.upload_id), limit):
+                yield upload
+
+
+def _is_abandoned(upload: OpenUpload, owner: Transfer | None, limit: datetime) -> bool:
+    if owner is None:
+        return upload.initiated_at <= limit
+    if owner.state is TransferState.QUARANTINED:
+        return owner.finished_at is not None and owner.finished_at <= limit
+    return not owner.state.is_active

@@ -1,0 +1,86 @@
+"""An S3 that is down: transfers wait for it without spending their attempts."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import AccessDeniedError, S3BreakerOpenError, S3UnavailableError
+from domain.transfers import TransferState
+from tests.domain.world import CONFIG, COOL_OFF, World
+
+LOGS = [Artifact(ArtifactKind.RUN_LOGS, 12, 4), Artifact(ArtifactKind.RUN_CONFIG, 12, 4)]
+
+
+@pytest.fixture
+def down(world: World) -> World:
+    """A world whose S3 has failed twice, for two transfers, and is left alone now."""
+    world.breaker = world.new_breaker(threshold=2)
+    world.store.failures = [S3UnavailableError() for _ in range(100)]
+    for artifact in LOGS:
+        world.workspace.contents[artifact] = b"content"
+        with pytest.raises(S3UnavailableError):
+            world.upload(artifact)
+    return world
+
+
+def test_what_opened_it_has_spent_no_attempt(down: World) -> None:
+    assert [down.latest(artifact).attempts for artifact in LOGS] == [1, 0]
+
+
+def test_while_it_is_open_nobody_asks_s3(down: World) -> None:
+    with pytest.raises(S3BreakerOpenError):
+        down.upload(CONFIG)
+    assert down.store.puts.total() == len(LOGS)
+    latest = down.latest()
+    assert (latest.state, latest.attempts) == (TransferState.WAITING, 0)
+    assert latest.reason_code is S3BreakerOpenError.reason
+    assert latest.next_attempt_at >= down.clock() + COOL_OFF
+
+
+def test_however_long_it_lasts_no_transfer_runs_out_of_attempts(down: World) -> None:
+    for _ in range(10 * down.max_attempts):
+        with pytest.raises(S3UnavailableError):
+            down.upload(CONFIG)
+        down.clock.advance(2 * COOL_OFF)
+    assert (down.latest().state, down.latest().attempts) == (TransferState.WAITING, 0)
+
+
+def test_when_s3_is_back_the_transfers_go_on(down: World) -> None:
+    with pytest.raises(S3BreakerOpenError):
+        down.upload(CONFIG)
+    down.store.failures = []
+    down.clock.advance(2 * COOL_OFF)
+    for artifact in (CONFIG, *LOGS):
+        assert down.upload(artifact).state is TransferState.DONE
+    # Then what was counted is forgotten
+    assert down.failures.counts == {}
+
+
+def test_one_failure_after_the_rest_opens_it_again(down: World) -> None:
+    down.clock.advance(COOL_OFF)
+    assert not down.breaker.open_for
+    with pytest.raises(S3UnavailableError):
+        down.upload(CONFIG)
+    assert down.breaker.open_for == COOL_OFF
+
+
+def test_another_process_learns_it_from_its_own_first_failure(down: World) -> None:
+    down.breaker = down.new_breaker(threshold=2)
+    with pytest.raises(S3UnavailableError):
+        down.upload(CONFIG)
+    assert down.latest().attempts == 0
+    assert down.breaker.open_for == COOL_OFF
+
+
+def test_other_failures_are_not_counted(world: World) -> None:
+    world.store.failures = [AccessDeniedError()]
+    with pytest.raises(AccessDeniedError):
+        world.upload()
+    assert world.failures.counts == {}
+
+
+def test_the_waiting_come_back_spread_over_the_next_rest(down: World) -> None:
+    delays = [down.breaker.delay() for _ in range(100)]
+    assert all(COOL_OFF <= delay <= 2 * COOL_OFF for delay in delays)
+    assert max(delays) - min(delays) > timedelta(seconds=5)

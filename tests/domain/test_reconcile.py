@@ -1,0 +1,83 @@
+"""Multipart uploads that nobody will finish."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.artifacts import OpenUpload
+from domain.errors import AccessDeniedError, S3UnavailableError
+from domain.fakes import InMemoryStore
+from domain.reconcile import AbortAbandonedUploads, ReconcileSummary
+from domain.transfers import TransferState
+from tests.domain.world import CONFIG_KEY, World
+
+LIMIT = timedelta(days=7)
+
+
+def open_upload(world: World, upload_id: str = "upload-1", key: str = CONFIG_KEY) -> None:
+    started = OpenUpload(key=key, upload_id=upload_id, initiated_at=world.clock())
+    world.store.uploads.append(started)
+
+
+def reconcile(world: World) -> ReconcileSummary:
+    return AbortAbandonedUploads(
+        transfers=world.transfers, store=world.store, abandoned_after=LIMIT, now=world.clock
+    )()
+
+
+@pytest.fixture
+def uploading(world: World) -> World:
+    """A transfer whose multipart upload has begun."""
+    open_upload(world)
+    world.transfers.keep_upload_id(world.claim(), "upload-1")
+    return world
+
+
+def test_what_a_transfer_may_go_on_with_stays_however_old(uploading: World) -> None:
+    uploading.clock.advance(10 * LIMIT)
+    assert reconcile(uploading) == ReconcileSummary()
+
+
+def test_what_a_cancelled_transfer_left_goes_at_once(uploading: World) -> None:
+    uploading.transfers.cancel(12, None, None)
+    assert reconcile(uploading) == ReconcileSummary(aborted=1)
+    assert uploading.store.aborted == [(CONFIG_KEY, "upload-1")]
+    assert reconcile(uploading) == ReconcileSummary()
+
+
+def test_what_a_quarantined_transfer_left_goes_after_the_limit(world: World) -> None:
+    open_upload(world)
+    claim = world.claim()
+    world.transfers.keep_upload_id(claim, "upload-1")
+    world.transfers.quarantine(claim, AccessDeniedError())
+    assert world.latest().state is TransferState.QUARANTINED
+    assert reconcile(world) == ReconcileSummary()
+    world.clock.advance(LIMIT)
+    assert reconcile(world) == ReconcileSummary(aborted=1)
+
+
+def test_what_no_transfer_knows_goes_after_the_limit(world: World) -> None:
+    open_upload(world)
+    assert reconcile(world) == ReconcileSummary()
+    world.clock.advance(LIMIT)
+    assert reconcile(world) == ReconcileSummary(aborted=1)
+
+
+def test_what_lies_elsewhere_in_the_bucket_is_not_ours(world: World) -> None:
+    open_upload(world, key="backups/of-somebody-else.tar")
+    world.clock.advance(LIMIT)
+    assert reconcile(world) == ReconcileSummary()
+
+
+def test_one_that_cannot_be_aborted_does_not_stop_the_others(world: World) -> None:
+    class Refusing(InMemoryStore):
+        def abort(self, key: str, upload_id: str) -> None:
+            if upload_id == "upload-0":
+                raise S3UnavailableError
+            super().abort(key, upload_id)
+
+    world.store = Refusing()
+    for number in range(1200):
+        open_upload(world, f"upload-{number}")
+    world.clock.advance(LIMIT)
+    assert reconcile(world) == ReconcileSummary(aborted=1199, failed=1)

@@ -1,0 +1,61 @@
+"""Which transfers: the conditions that several statements share."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import ColumnElement, and_, literal, or_
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.transfers import Direction, MessageLoss, TransferState
+from worker.sql.clock import utc_now
+from worker.sql.tables import TRANSFER_RUN, TransferRow
+
+
+def of_artifact(artifact: Artifact, direction: Direction) -> ColumnElement[bool]:
+    return and_(
+        TransferRow.job_id == artifact.job_id,
+        literal(artifact.run_id or 0) == TRANSFER_RUN,
+        TransferRow.kind == artifact.kind,
+        TransferRow.direction == direction,
+    )
+
+
+def of_job(
+    job_id: int, run_id: int | None, kind: ArtifactKind | None
+) -> Iterator[ColumnElement[bool]]:
+    yield TransferRow.job_id == job_id
+    if run_id is not None:
+        yield TransferRow.run_id == run_id
+    if kind is not None:
+        yield TransferRow.kind == kind
+
+
+def is_unclaimed() -> ColumnElement[bool]:
+    return and_(
+        TransferRow.state.in_([TransferState.REQUESTED, TransferState.WAITING]),
+        TransferRow.next_attempt_at <= utc_now(),
+    )
+
+
+def is_abandoned() -> ColumnElement[bool]:
+    return and_(
+        TransferRow.state == TransferState.RUNNING, TransferRow.lease_expires_at <= utc_now()
+    )
+
+
+def is_due(loss: MessageLoss) -> ColumnElement[bool]:
+    never_sent = TransferRow.enqueued_at.is_(None)
+    sent_long_ago = TransferRow.enqueued_at <= utc_now(-loss.republish_after)
+    is_forgotten = or_(
+        TransferRow.enqueued_at < loss.remembers_since,
+        and_(never_sent, TransferRow.requested_at < loss.remembers_since),
+    )
+    # A fresh request is left to its producer, which publishes it after the commit.
+    left_alone = or_(
+        TransferRow.state == TransferState.WAITING,
+        TransferRow.requested_at <= utc_now(-loss.unclaimed_after),
+    )
+    sent_before_the_loss = TransferRow.enqueued_at <= TransferRow.lease_expires_at
+    return or_(
+        and_(is_unclaimed(), or_(is_forgotten, and_(never_sent, left_alone), sent_long_ago)),
+        and_(is_abandoned(), or_(is_forgotten, never_sent, sent_before_the_loss, sent_long_ago)),
+    )
