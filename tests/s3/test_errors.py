@@ -18,6 +18,7 @@ from domain.errors import (
     ChecksumMismatchError,
     ReasonCode,
     RefusedByS3Error,
+    S3ConflictError,
     S3UnavailableError,
     TransferError,
 )
@@ -40,6 +41,7 @@ from worker.s3.errors import translated_errors
 
 DENIED = (AccessDeniedError, ReasonCode.ACCESS_DENIED)
 UNAVAILABLE = (S3UnavailableError, ReasonCode.S3_UNAVAILABLE)
+CONFLICT = (S3ConflictError, ReasonCode.S3_CONFLICT)
 REFUSED = (RefusedByS3Error, ReasonCode.REFUSED_BY_S3)
 MISMATCH = (ChecksumMismatchError, ReasonCode.CHECKSUM_MISMATCH)
 MEANINGS: dict[tuple[int, str], tuple[type[TransferError], ReasonCode]] = {
@@ -57,9 +59,9 @@ MEANINGS: dict[tuple[int, str], tuple[type[TransferError], ReasonCode]] = {
     (400, "RequestTimeout"): UNAVAILABLE,
     (400, "ExpiredToken"): UNAVAILABLE,
     (403, "RequestTimeTooSkewed"): UNAVAILABLE,
-    (409, "OperationAborted"): UNAVAILABLE,
-    (404, "NoSuchUpload"): UNAVAILABLE,
-    (400, "InvalidPart"): UNAVAILABLE,
+    (409, "OperationAborted"): CONFLICT,
+    (404, "NoSuchUpload"): CONFLICT,
+    (400, "InvalidPart"): CONFLICT,
     (400, "SomethingNew"): REFUSED,
     (403, "SomethingNew"): REFUSED,
 }

@@ -113,7 +113,7 @@ def test_what_beat_asks_for_is_a_task_that_a_worker_has(app: Celery) -> None:
     # When
     entries = celeryconfig.beat_schedule.values()
     # Then
-    assert {entry["task"] for entry in entries} == {DISPATCH} <= set(app.tasks)
+    assert {entry["task"] for entry in entries} == {DISPATCH, RECONCILE} <= set(app.tasks)
     for entry in entries:
         assert isinstance(entry["schedule"], timedelta)
 

@@ -5,7 +5,7 @@ from celery import Celery
 from sqlalchemy import text
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import BrokerUnavailableError, SqlUnavailableError
+from domain.errors import SqlUnavailableError
 from worker.composition import Composition
 from worker.settings import WorkerSettings, load
 
@@ -31,9 +31,10 @@ def test_nothing_connects_before_it_is_used(composition: Composition) -> None:
     # Given: addresses where nobody answers
     # When: even the use cases are made
     assert composition._dispatch is not None
+    assert composition._reconcile is not None
     assert composition.use_case is not None
     # Then: it takes a call to notice
-    with pytest.raises(BrokerUnavailableError):
+    with pytest.raises(SqlUnavailableError):
         composition.dispatch()
     with pytest.raises(SqlUnavailableError):
         composition.upload(CONFIG, "a")

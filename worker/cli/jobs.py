@@ -9,7 +9,15 @@ from domain.errors import NotFoundError, RunOfAnotherJobError
 from domain.jobs import MAX_ID, Job
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
-from worker.cli.output import JobIdOption, JsonOption, out, print_json, show_rows
+from worker.cli.output import (
+    DryRunOption,
+    JobIdOption,
+    JsonOption,
+    out,
+    print_json,
+    show_rows,
+    transfer_row,
+)
 from worker.cli.upload import all_done, request_all, wait_for
 from worker.settings import DatabaseSettings, load
 from worker.sql.artifacts import SqlArtifacts
@@ -93,6 +101,26 @@ def upload(
         raise typer.Exit(1)
 
 
+@app.command("cancel")
+def cancel(
+    job_id: JobIdOption,
+    run_id: RunIdOption = None,
+    kind: KindOption = None,
+    *,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """End the job's active transfers, or only those of a run or of a kind.
+
+    One that is under way stops between two parts, and its parts are removed.
+    """
+    engine = make_engine(load(DatabaseSettings).database_url)
+    SqlJobs(engine).get(job_id)
+    transfers = SqlTransfers(engine)
+    chosen = transfers.active if dry_run else transfers.cancel
+    _show_transfers(chosen(job_id, run_id, kind), as_json=as_json, empty="nothing is active")
+
+
 def _artifacts(
     job_id: int, runs: list[int], run_id: int | None, kind: ArtifactKind | None
 ) -> list[Artifact]:
@@ -105,9 +133,11 @@ def _artifacts(
     return of_job + of_runs
 
 
-def _show_transfers(transfers: list[Transfer], *, as_json: bool) -> None:
-    rows = [_transfer_row(transfer) for transfer in transfers]
-    show_rows(rows, as_json=as_json, empty="nothing was asked for yet")
+def _show_transfers(
+    transfers: list[Transfer], *, as_json: bool, empty: str = "nothing was asked for yet"
+) -> None:
+    rows = [transfer_row(transfer) for transfer in transfers]
+    show_rows(rows, as_json=as_json, empty=empty)
 
 
 def _job_row(job: Job) -> dict[str, Any]:
@@ -129,19 +159,4 @@ def _stored_row(stored: StoredArtifact) -> dict[str, Any]:
         "sha256": stored.object.sha256,
         "stored_at": stored.stored_at,
         "links_left_out": stored.links_left_out,
-    }
-
-
-def _transfer_row(transfer: Transfer) -> dict[str, Any]:
-    return {
-        "id": transfer.id,
-        "kind": transfer.artifact.kind,
-        "run_id": transfer.artifact.run_id,
-        "direction": transfer.direction,
-        "state": transfer.state,
-        "attempts": transfer.attempts,
-        "requested_at": transfer.requested_at,
-        "finished_at": transfer.finished_at,
-        "reason": transfer.reason_code,
-        "error": transfer.last_error,
     }

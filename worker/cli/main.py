@@ -5,7 +5,7 @@ import sys
 import typer
 
 from domain.errors import PipelineError
-from worker.cli import db, demo, jobs
+from worker.cli import db, demo, jobs, quarantine
 
 app = typer.Typer(
     name="artifacts",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(db.app, name="db")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(quarantine.app, name="quarantine")
 app.command("demo")(demo.demo)
 
 

@@ -12,8 +12,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from domain.jobs import MAX_ID
+from domain.transfers import Transfer
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 JobIdOption = Annotated[int, typer.Option("--job-id", min=1, max=MAX_ID, help="The job's id.")]
 
 # A file or a pipe has no edge, and what reads it needs the whole of every cell.
@@ -21,6 +23,22 @@ _NO_EDGE = 10_000
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True)
+
+
+def transfer_row(transfer: Transfer) -> dict[str, Any]:
+    """What the commands tell of a transfer."""
+    return {
+        "id": transfer.id,
+        "kind": transfer.artifact.kind,
+        "run_id": transfer.artifact.run_id,
+        "direction": transfer.direction,
+        "state": transfer.state,
+        "attempts": transfer.attempts,
+        "requested_at": transfer.requested_at,
+        "finished_at": transfer.finished_at,
+        "reason": transfer.reason_code,
+        "error": transfer.last_error,
+    }
 
 
 def show_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str) -> None:

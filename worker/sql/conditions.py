@@ -1,10 +1,8 @@
 """Which transfers: the conditions that several statements share."""
 
-from collections.abc import Iterator
-
 from sqlalchemy import ColumnElement, and_, literal, or_
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import Artifact
 from domain.transfers import Direction, MessageLoss, TransferState
 from worker.sql.clock import utc_now
 from worker.sql.tables import TRANSFER_RUN, TransferRow
@@ -17,16 +15,6 @@ def of_artifact(artifact: Artifact, direction: Direction) -> ColumnElement[bool]
         TransferRow.kind == artifact.kind,
         TransferRow.direction == direction,
     )
-
-
-def of_job(
-    job_id: int, run_id: int | None, kind: ArtifactKind | None
-) -> Iterator[ColumnElement[bool]]:
-    yield TransferRow.job_id == job_id
-    if run_id is not None:
-        yield TransferRow.run_id == run_id
-    if kind is not None:
-        yield TransferRow.kind == kind
 
 
 def is_unclaimed() -> ColumnElement[bool]:

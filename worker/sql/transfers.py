@@ -1,6 +1,6 @@
 """The truth about transfers: the `transfers` table."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from domain.transfers import (
 )
 from worker.sql.artifacts import write_artifact
 from worker.sql.clock import utc_now
-from worker.sql.conditions import is_abandoned, is_due, is_unclaimed, of_artifact, of_job
+from worker.sql.conditions import is_abandoned, is_due, is_unclaimed, of_artifact
 from worker.sql.engine import insert_into, reading, transaction
 from worker.sql.rows import as_claim, as_transfer
 from worker.sql.tables import RunRow, TransferRow
@@ -76,6 +76,10 @@ class SqlTransfers:
             row = connection.execute(statement).one_or_none()
         return None if row is None else as_transfer(row)
 
+    def active(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+        """What `cancel` would end now."""
+        return self._read(and_(*_active(job_id, run_id, kind)))
+
     def of_job(self, job_id: int) -> list[Transfer]:
         return self._read(TransferRow.job_id == job_id)
 
@@ -125,9 +129,7 @@ class SqlTransfers:
             _write(connection, claim, attempts=attempts, **_waiting(delay), **_failed(error))
 
     def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
-        active = update(TransferRow).where(
-            TransferRow.state.in_(ACTIVE_STATES), *of_job(job_id, run_id, kind)
-        )
+        active = update(TransferRow).where(*_active(job_id, run_id, kind))
         # The holder, if there is one, hears of it at its next renewal.
         cancelled = active.values(
             state=TransferState.CANCELLED, finished_at=utc_now(), **_NO_LEASE
@@ -257,6 +259,17 @@ def _write(connection: Connection, claim: Claim, **values: Any) -> None:  # noqa
         state = select(TransferRow.state).where(TransferRow.id == claim.transfer_id)
         is_cancelled = connection.scalar(state) == TransferState.CANCELLED
         raise TransferCancelledError if is_cancelled else LeaseLostError
+
+
+def _active(
+    job_id: int, run_id: int | None, kind: ArtifactKind | None
+) -> Iterator[ColumnElement[bool]]:
+    yield TransferRow.state.in_(ACTIVE_STATES)
+    yield TransferRow.job_id == job_id
+    if run_id is not None:
+        yield TransferRow.run_id == run_id
+    if kind is not None:
+        yield TransferRow.kind == kind
 
 
 def _waiting(delay: timedelta) -> dict[str, Any]:

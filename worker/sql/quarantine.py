@@ -1,0 +1,125 @@
+"""The quarantine: what was given up, until somebody retries or discards it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Update,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+
+from domain.errors import SqlUnavailableError
+from domain.quarantine import QuarantineFilter, RetrySummary
+from domain.transfers import Transfer, TransferState
+from worker.sql.clock import utc_now
+from worker.sql.engine import reading, transaction
+from worker.sql.rows import as_transfer
+from worker.sql.tables import TRANSFER_RUN, TransferRow
+
+_PAGE = 500
+_TRIES = 3
+_TABLE = TransferRow.__table__
+
+
+class SqlQuarantine:
+    """Writes go in pages, so that neither memory nor a transaction grows with the quarantine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self, which: QuarantineFilter, limit: int) -> Sequence[Transfer]:
+        """The ones that were given up last, first."""
+        newest = TransferRow.finished_at.desc(), TransferRow.id.desc()
+        statement = select(_TABLE).where(*_conditions(which)).order_by(*newest).limit(limit)
+        with reading(self._engine) as connection:
+            return [as_transfer(row) for row in connection.execute(statement)]
+
+    def count(self, which: QuarantineFilter) -> int:
+        return self._count(_conditions(which))
+
+    def preview(self, which: QuarantineFilter) -> RetrySummary:
+        """What `retry` would do now."""
+        all_of_them = self._count(_conditions(which))
+        superseded = self._count([*_conditions(which), _is_superseded()])
+        return RetrySummary(retried=all_of_them - superseded, superseded=superseded)
+
+    def retry(self, which: QuarantineFilter) -> RetrySummary:
+        """Have the transfers tried again, from their first attempt; the next dispatch sends them.
+
+        A multipart upload that had begun goes on from its parts. Where the artifact was asked for
+        again meanwhile, the newer transfer is the one that counts.
+        """
+        superseded = self._count([*_conditions(which), _is_superseded()])
+        again = {
+            "state": TransferState.REQUESTED,
+            "attempts": 0,
+            "next_attempt_at": utc_now(),
+            "enqueued_at": None,
+            "finished_at": None,
+            "reason_code": None,
+            "last_error": None,
+        }
+        retried = self._change([*_conditions(which), ~_is_superseded()], again)
+        return RetrySummary(retried=retried, superseded=superseded)
+
+    def discard(self, which: QuarantineFilter) -> int:
+        """Cancel the transfers for good, keeping why; reconcile aborts what they had begun."""
+        return self._change(_conditions(which), {"state": TransferState.CANCELLED})
+
+    def _count(self, conditions: Sequence[ColumnElement[bool]]) -> int:
+        statement = select(func.count(TransferRow.id)).where(*conditions)
+        with reading(self._engine) as connection:
+            return connection.execute(statement).scalar_one()
+
+    def _change(self, conditions: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
+        page = select(TransferRow.id).where(*conditions).order_by(TransferRow.id).limit(_PAGE)
+        # What is changed is in quarantine no more, so the next page begins with what is left.
+        change = update(TransferRow).where(TransferRow.id.in_(page.scalar_subquery()))
+        total = 0
+        while changed := self._execute(change.values(values)):
+            total += changed
+        return total
+
+    def _execute(self, change: Update) -> int:
+        for _ in range(_TRIES):
+            try:
+                with transaction(self._engine) as connection:
+                    return connection.execute(change).rowcount
+            except IntegrityError:
+                # Somebody asked for one of the artifacts just now; seen by the next try.
+                continue
+        raise SqlUnavailableError("the quarantine is too busy")
+
+
+def _conditions(which: QuarantineFilter) -> list[ColumnElement[bool]]:
+    conditions = [TransferRow.state == TransferState.QUARANTINED]
+    if which.reasons:
+        conditions.append(TransferRow.reason_code.in_(which.reasons))
+    if which.kinds:
+        conditions.append(TransferRow.kind.in_(which.kinds))
+    if which.job_ids:
+        conditions.append(TransferRow.job_id.in_(which.job_ids))
+    if which.older_than is not None:
+        conditions.append(TransferRow.finished_at <= utc_now(-which.older_than))
+    if which.newer_than is not None:
+        conditions.append(TransferRow.finished_at >= utc_now(-which.newer_than))
+    return conditions
+
+
+def _is_superseded() -> ColumnElement[bool]:
+    later = aliased(TransferRow)
+    return exists().where(
+        later.id > TransferRow.id,
+        later.job_id == TransferRow.job_id,
+        func.coalesce(later.run_id, literal_column("0")) == TRANSFER_RUN,
+        later.kind == TransferRow.kind,
+        later.direction == TransferRow.direction,
+    )
