@@ -9,7 +9,7 @@ from celery.app.defaults import SETTING_KEYS
 import celeryconfig
 from domain.artifacts import ArtifactKind
 from domain.transfers import Direction
-from tasks.contract import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP, task_name
+from tasks.contract import CONFIGS, DISPATCH, RECONCILE, RESULTS, UNROUTED, UPKEEP, task_name
 
 SMALL = [ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_CONFIG]
 UPKEEP_TASKS = [
