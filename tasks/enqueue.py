@@ -31,20 +31,17 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
     """
     app = app or pipeline_app()
     ensure_configured(app)
-    try:
-        with app.producer_or_acquire() as producer, producer.batch():
-            for transfer in transfers:
-                app.send_task(
-                    task_name(transfer.direction, transfer.artifact.kind),
-                    kwargs=_ids(transfer.artifact),
-                    task_id=transfer.request_id,
-                    queue=queue_of(transfer.artifact.kind),
-                    producer=producer,
-                    retry=False,
-                    ignore_result=True,
-                )
-    except (KombuError, OSError) as error:
-        raise BrokerUnavailableError from error
+    with _translated_errors(app), app.producer_or_acquire() as producer, producer.batch():
+        for transfer in transfers:
+            app.send_task(
+                task_name(transfer.direction, transfer.artifact.kind),
+                kwargs=_ids(transfer.artifact),
+                task_id=transfer.request_id,
+                queue=queue_of(transfer.artifact.kind),
+                producer=producer,
+                retry=False,
+                ignore_result=True,
+            )
 
 
 def kinds_with_room(limit: int, app: Celery) -> list[ArtifactKind]:
@@ -74,15 +71,29 @@ def remembers_since(now: datetime, app: Celery) -> datetime:
     with _channel(app) as channel:
         # NX: of several that find nothing at once, the first decides for all.
         channel.client.set(_REMEMBERS_SINCE, now.isoformat(), nx=True)
-        return datetime.fromisoformat(channel.client.get(_REMEMBERS_SINCE).decode("ascii"))
+        known = channel.client.get(_REMEMBERS_SINCE)
+        try:
+            return datetime.fromisoformat(known.decode())
+        except (AttributeError, ValueError):
+            # Flushed in between, or not written by us: then it is not known what else was lost.
+            channel.client.set(_REMEMBERS_SINCE, now.isoformat())
+            return now
 
 
 @contextmanager
 def _channel(app: Celery) -> Iterator[Any]:
+    with _translated_errors(app), app.connection_for_write() as connection:
+        yield connection.default_channel
+
+
+@contextmanager
+def _translated_errors(app: Celery) -> Iterator[None]:
+    transport: Any = (
+        app.connection_for_write()
+    )  # connects to nothing, and knows what errors there are
     try:
-        with app.connection_for_write() as connection:
-            yield connection.default_channel
-    except (KombuError, OSError) as error:
+        yield
+    except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:
         raise BrokerUnavailableError from error
 
 

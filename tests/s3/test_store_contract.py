@@ -58,6 +58,24 @@ def s3_store(request: pytest.FixtureRequest) -> S3ObjectStore:
 
 
 class TestOnEveryServer:
+    def test_uploads_that_nobody_completed_are_listed(self, s3_store: S3ObjectStore) -> None:
+        # Given some uploads, one elsewhere, and one completed
+        def begin(key: str) -> str:
+            answer = s3_store.client.create_multipart_upload(Bucket=s3_store.bucket, Key=key)
+            return answer["UploadId"]
+
+        begun = {(key := f"jobs/{number}/x"): begin(key) for number in range(5)}
+        begin("backups/of-somebody-else")
+        put(s3_store, LARGE)
+        # When
+        found = list(s3_store.open_uploads("jobs/"))
+        # Then
+        assert {upload.key: upload.upload_id for upload in found} == begun
+        assert all(upload.initiated_at.tzinfo for upload in found)
+        # And one that is aborted is listed no more
+        s3_store.abort(found[0].key, found[0].upload_id)
+        assert len(list(s3_store.open_uploads("jobs/"))) == 4
+
     def test_the_checksum_of_one_put_is_that_of_its_bytes(self, s3_store: S3ObjectStore) -> None:
         stored = put(s3_store, SMALL)
         assert stored.s3_checksum == base64.b64encode(sha256(SMALL).digest()).decode()

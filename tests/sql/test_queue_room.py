@@ -1,14 +1,22 @@
-"""How much room the queues of a real broker have."""
+"""How much room the queues of a real broker have, and since when it remembers."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from domain.artifacts import ArtifactKind
 from domain.errors import BrokerUnavailableError
 from tasks.app import producer_app
 from tasks.contract import CONFIGS, RESULTS
-from tasks.enqueue import kinds_with_room
+from tasks.enqueue import kinds_with_room, remembers_since
+from tests.contract.transfer_steps import at_once
 from worker.embedded.servers import Valkey
 
+NOW = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 SMALL = {ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_CONFIG}
 
 
@@ -32,6 +40,60 @@ def test_a_queue_has_room_below_the_limit(
     assert set(kinds_with_room(3, producer_app(broker.url))) == expected
 
 
-def test_a_broker_that_is_away_is_said_so() -> None:
-    with pytest.raises(BrokerUnavailableError):
-        kinds_with_room(3, producer_app("redis://127.0.0.1:1/0"))
+class TestMemory:
+    def test_a_broker_remembers_since_it_was_first_asked(self, broker: Valkey) -> None:
+        app = producer_app(broker.url)
+        assert [remembers_since(NOW + n * HOUR, app) for n in range(3)] == [NOW] * 3
+
+    def test_after_a_flush_it_begins_anew(self, broker: Valkey) -> None:
+        app = producer_app(broker.url)
+        remembers_since(NOW, app)
+        with broker.client() as client:
+            client.flushall()
+        assert remembers_since(NOW + HOUR, app) == NOW + HOUR
+
+    def test_of_several_that_ask_at_once_one_decides_for_all(self, broker: Valkey) -> None:
+        app = producer_app(broker.url)
+        answers = at_once(lambda number: remembers_since(NOW + number * HOUR, app))
+        assert len(set(answers)) == 1
+
+    def test_a_restart_is_no_loss(self, tmp_path: Path) -> None:
+        with Valkey(tmp_path) as server:
+            remembers_since(NOW, producer_app(server.url))
+            server.kill()
+            server.start()
+            assert remembers_since(NOW + HOUR, producer_app(server.url)) == NOW
+
+    def test_what_is_no_time_is_a_loss(self, broker: Valkey) -> None:
+        app = producer_app(broker.url)
+        with broker.client() as client:
+            client.set("artifacts.remembers_since", b"\xff since yesterday")
+        assert remembers_since(NOW, app) == NOW
+        assert remembers_since(NOW + HOUR, app) == NOW
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda app: kinds_with_room(3, app), lambda app: remembers_since(NOW, app)],
+    ids=["room", "memory"],
+)
+class TestAway:
+    def test_a_broker_that_is_away_is_said_so(self, ask: Callable[[Celery], object]) -> None:
+        with pytest.raises(BrokerUnavailableError):
+            ask(producer_app("redis://127.0.0.1:1/0"))
+
+    def test_a_broker_that_goes_away_is_said_so(
+        self, ask: Callable[[Celery], object], tmp_path: Path
+    ) -> None:
+        with Valkey(tmp_path) as lost:
+            app = producer_app(lost.url)
+            ask(app)
+        with pytest.raises(BrokerUnavailableError):
+            ask(app)
+
+
+def test_a_broker_that_is_full_is_said_so(tmp_path: Path) -> None:
+    with Valkey(tmp_path) as full, full.client() as client:
+        client.config_set("maxmemory", "1")
+        with pytest.raises(BrokerUnavailableError):
+            remembers_since(NOW, producer_app(full.url))
