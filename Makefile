@@ -35,6 +35,14 @@ check: $(VENV)/.installed ## lint, format, types, direction of imports
 bench: $(VENV)/.installed ## the counted costs and the peak memory
 	$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: faults
+faults: $(VENV)/.installed ## thousands of transfers under random faults (ARGS="--seed 2", …), and the audit
+	$(BIN)/python -m tests.faults $(ARGS)
+
+.PHONY: figures
+figures: $(VENV)/.installed ## what a kill, a FLUSHALL and a broker's absence cost, measured
+	$(BIN)/python -m tests.faults.figures
+
 .PHONY: install
 install: $(VENV)/.installed ## only make .venv
 

@@ -109,6 +109,22 @@ class Deployment:
     def body(self, key: str) -> bytes:
         return self.stack.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
+    def parts(self, artifact: Artifact) -> int:
+        """How many parts of its multipart upload have arrived."""
+        latest = self.transfers.latest(artifact, Direction.UPLOAD)
+        if latest is None or latest.upload_id is None:
+            return 0
+        client = self.stack.client()
+        uploads = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        keys = [upload["Key"] for upload in uploads if upload["UploadId"] == latest.upload_id]
+        found = [
+            client.get_paginator("list_parts").paginate(
+                Bucket=BUCKET, Key=key, UploadId=latest.upload_id
+            )
+            for key in keys
+        ]
+        return sum(len(page.get("Parts", [])) for pages in found for page in pages)
+
     def count_transfers(self, job_id: int) -> int:
         statement = select(func.count()).where(TransferRow.job_id == job_id)
         with Session(self.stack.engine) as session:

@@ -49,14 +49,14 @@ def large(tmp_path: Path) -> Iterator[Large]:
             "--concurrency", "1", "worker.soft_shutdown_timeout=0.1", environment=IMPATIENT
         )
         deployed.send(artifact)
-        deployed.wait_until(lambda: _parts(deployed, artifact) >= 5)
+        deployed.wait_until(lambda: deployed.parts(artifact) >= 5)
         yield Large(deployed, artifact, content, worker)
 
 
 def test_another_worker_goes_on_where_a_killed_one_was(large: Large) -> None:
     # When the worker is killed outright
     large.worker.kill()
-    arrived = _parts(large.deployed, large.artifact)
+    arrived = large.deployed.parts(large.artifact)
     assert 5 <= arrived < _PARTS
 
     # Then another sends what is missing and nothing else, in a second attempt
@@ -89,13 +89,3 @@ def _finished(large: Large) -> Transfer:
     assert large.deployed.body(stored.object.key) == large.content
     assert "Uploads" not in stack.client().list_multipart_uploads(Bucket=BUCKET)
     return large.deployed.ended(large.artifact)
-
-
-def _parts(deployed: Deployment, artifact: Artifact) -> int:
-    latest = deployed.transfers.latest(artifact, Direction.UPLOAD)
-    if latest is None or latest.upload_id is None:
-        return 0
-    key = f"jobs/{artifact.job_id}/2025/10/23/211500/job_input.zip"
-    pages = deployed.stack.client().get_paginator("list_parts")
-    found = pages.paginate(Bucket=BUCKET, Key=key, UploadId=latest.upload_id)
-    return sum(len(page.get("Parts", [])) for page in found)

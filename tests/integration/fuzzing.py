@@ -1,0 +1,292 @@
+"""Hostile messages without end, the same ones for the same seed.
+
+Each is invalid by construction, and would upload the victim's artifact if it were taken for valid.
+"""
+
+import base64
+import copy
+import json
+import pickle
+import random
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from tasks.contract import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP
+
+SECRET = "https://user:hunter2@host/key?X-Amz-Signature=abc"
+KNOWN = "artifacts.upload_job_config"
+_QUEUES = (CONFIGS, RESULTS, UPKEEP, UNROUTED, f"{CONFIGS}\x06\x163", f"{RESULTS}\x06\x169")
+_RUN_TASK = "artifacts.upload_run_results"
+_OF_CELERY = ("map", "starmap", "chunks", "chain", "group", "chord", "chord_unlock", "accumulate")
+
+# What to put into an envelope's places, and the types that would be right there.
+_NOTHING = type(None)
+_REQUIRED: dict[tuple[str, ...], tuple[type, ...]] = {
+    ("body",): (str,),
+    ("content-type",): (str,),
+    ("content-encoding",): (str,),
+    ("headers",): (dict,),
+    ("headers", "task"): (str,),
+    ("headers", "id"): (str,),
+    ("properties",): (dict,),
+    ("properties", "delivery_tag"): (str,),
+    ("properties", "body_encoding"): (str,),
+    ("properties", "delivery_info"): (dict,),
+    ("properties", "delivery_info", "exchange"): (str,),
+    ("properties", "delivery_info", "routing_key"): (str,),
+}
+_OPTIONAL: dict[tuple[str, ...], tuple[type, ...]] = {
+    **{("headers", name): (_NOTHING, str) for name in ("root_id", "parent_id", "group", "lang")},
+    **{("headers", name): (_NOTHING, str) for name in ("eta", "expires", "origin", "shadow")},
+    **{("headers", name): (_NOTHING, str) for name in ("argsrepr", "kwargsrepr")},
+    ("headers", "retries"): (int,),
+    ("headers", "group_index"): (_NOTHING, int),
+    ("headers", "replaced_task_nesting"): (_NOTHING, int),
+    ("headers", "ignore_result"): (_NOTHING, bool),
+    ("headers", "timelimit"): (_NOTHING, list),
+    ("headers", "stamped_headers"): (_NOTHING, list),
+    ("headers", "stamps"): (_NOTHING, dict),
+    ("properties", "priority"): (_NOTHING, int),
+    ("properties", "correlation_id"): (_NOTHING, str),
+    ("properties", "reply_to"): (_NOTHING, str),
+}
+_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, 7, 1.5, float("inf"), SECRET, "", [], [SECRET], {}, {"url": SECRET}),
+    *({"__type__": "uuid", "__value__": SECRET}, {"__type__": SECRET, "__value__": {}}),
+)
+_WRONG_TEXTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("headers", "id"), ("", SECRET, "x" * 256, "a\x00b", "a\nb", "\ud800")),
+    (("headers", "root_id"), (SECRET, "x" * 256, "\x1b[2J")),
+    (("headers", "task"), ("", SECRET, "\ud800", *(f"celery.{name}" for name in _OF_CELERY))),
+    (("headers", "eta"), (SECRET, "9999-12-31T23:59:59", "soon", "9999-12-31T23:59:59-23:59")),
+    (("headers", "expires"), (SECRET, "never", "2025-99-99T00:00:00")),
+    (("headers", "compression"), ("gzip", "bzip2", "application/x-lzma", SECRET)),
+    (("properties", "body_encoding"), ("", "utf-8", "rot13", SECRET)),
+    (("body",), ("", "a", "not base64: " + SECRET, "\ud800")),
+    (("content-type",), ("", "text/plain", "application/data", "application/x-yaml", SECRET)),
+    (("content-encoding",), ("", "binary", "zlib", "bz2", "rot13", SECRET)),
+)
+
+
+@dataclass(frozen=True)
+class Hostile:
+    queue: str
+    element: bytes
+
+
+class Fuzzer:
+    """Args: seed; an existing job with a config; a file that an unpickling would make."""
+
+    def __init__(self, seed: int, victim: int, marker: Path) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - the same in every run
+        self._victim = victim
+        self._marker = marker
+        self._kinds: dict[Callable[[], bytes], int] = {
+            self._garbage: 10,
+            self._wrong_json: 12,
+            self._without_a_part: 12,
+            self._with_a_wrong_type: 20,
+            self._with_a_wrong_text: 15,
+            self._with_a_wrong_body: 12,
+            self._wanting_more: 8,
+            self._pickled: 8,
+            self._unknown_task: 5,
+            self._wrong_arguments: 10,
+            self._too_late_or_too_early: 5,
+            self._large: 2,
+        }
+
+    def messages(self, count: int, huge: int) -> Iterator[Hostile]:
+        """So many, and among them so many of 10 MB."""
+        every = count // huge
+        for number in range(count):
+            element = self._huge() if number % every == every // 2 else self._any()
+            yield Hostile(self._random.choice(_QUEUES), element)
+
+    def _any(self) -> bytes:
+        [kind] = self._random.choices(list(self._kinds), weights=list(self._kinds.values()))
+        return kind()
+
+    def _valid(self) -> dict[str, Any]:
+        request_id = str(UUID(int=self._random.getrandbits(128)))
+        return {
+            "body": _encoded([[], {"job_id": self._victim}, {}]),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": {"lang": "py", "task": KNOWN, "id": request_id, "root_id": request_id},
+            "properties": {
+                "correlation_id": request_id,
+                "delivery_mode": 2,
+                "delivery_info": {"exchange": "", "routing_key": CONFIGS},
+                "priority": 0,
+                "body_encoding": "base64",
+                "delivery_tag": "always the same",
+            },
+        }
+
+    def _with(self, path: tuple[str, ...], value: object) -> bytes:
+        envelope = self._valid()
+        part = envelope
+        for step in path[:-1]:
+            part = part[step]
+        part[path[-1]] = value
+        return _dumped(envelope)
+
+    def _garbage(self) -> bytes:
+        rubbish = self._random.randbytes(self._random.randrange(2_000))
+        return self._random.choice([rubbish, SECRET.encode() + rubbish, b"", b"{" + rubbish])
+
+    def _wrong_json(self) -> bytes:
+        valid = _dumped(self._valid())
+        depth = self._random.randrange(100, 20_000)
+        return self._random.choice(
+            [
+                valid[: self._random.randrange(len(valid))],
+                valid + b",",
+                valid.replace(b":", b"=", 1),
+                b"[" + valid + b"]",
+                _dumped(json.loads(valid.decode()) | {"headers": list(valid[:20])}),
+                _dumped(self._random.choice(_VALUES)),
+                b"[" * depth,
+                b'{"headers":' * depth + b"1" + b"}" * depth,
+                b'{"headers":' + b"9" * depth + b"}",
+                valid.decode().encode("utf-16"),
+            ]
+        )
+
+    def _without_a_part(self) -> bytes:
+        path = self._random.choice(list(_REQUIRED))
+        envelope = self._valid()
+        part = envelope
+        for step in path[:-1]:
+            part = part[step]
+        del part[path[-1]]
+        return _dumped(envelope)
+
+    def _with_a_wrong_type(self) -> bytes:
+        path, right = self._random.choice([*_REQUIRED.items(), *_OPTIONAL.items()])
+        wrong = [value for value in _VALUES if type(value) not in right or value == {}]
+        if right == (_NOTHING, dict):
+            wrong = [value for value in wrong if value != {}]
+        return self._with(path, copy.deepcopy(self._random.choice(wrong)))
+
+    def _with_a_wrong_text(self) -> bytes:
+        path, texts = self._random.choice(_WRONG_TEXTS)
+        return self._with(path, self._random.choice(texts))
+
+    def _with_a_wrong_body(self) -> bytes:
+        ids = {"job_id": self._victim}
+        bodies = [
+            *([], [1], {}, None, 12, SECRET, [[], ids], [ids, [], {}], [[], [], {}], [[], ids, []]),
+            *([[], ids, {}, {}], [[], ids, SECRET], [[], ids, {"id": [1]}]),
+            *({"args": [], "kwargs": ids}, {"task": KNOWN, "id": "1", "args": [], "kwargs": ids}),
+            {"__type__": "bytes", "__value__": SECRET},
+        ]
+        raw = [
+            *(json.dumps(body).encode() for body in bodies),
+            *(b"\xff\xfe", b"[[], {", b"[" * 20_000, SECRET.encode()),
+            b'[[], {"job_id": ' + b"9" * 5_000 + b"}, {}]",
+        ]
+        return self._with(("body",), base64.b64encode(self._random.choice(raw)).decode())
+
+    def _wanting_more(self) -> bytes:
+        """Something to run afterwards, where Celery looks for it."""
+        more = {"task": KNOWN, "args": [], "kwargs": {"job_id": self._victim}, "options": {}}
+        name = self._random.choice(["callbacks", "errbacks", "chain", "chord"])
+        value = more if name == "chord" else [more]
+        if self._random.random() < 0.5:
+            return self._with(("headers", name), value)
+        body = [[], {"job_id": self._victim}, {name: value}]
+        return self._with(("body",), _encoded(body))
+
+    def _pickled(self) -> bytes:
+        pickled = pickle.dumps(_Bomb(self._marker), protocol=self._random.choice([0, 2, 4]))
+        envelope = self._valid()
+        envelope["body"] = base64.b64encode(pickled).decode()
+        envelope["content-type"] = self._random.choice(
+            ["application/x-python-serialize", "pickle", "application/data", "application/json"]
+        )
+        envelope["content-encoding"] = self._random.choice(["binary", "utf-8"])
+        return self._random.choice([pickled, _dumped(envelope)])
+
+    def _unknown_task(self) -> bytes:
+        name = self._random.choice(["os.system", "artifacts.upload_job_confg", "x" * 255, "ärger"])
+        envelope = json.loads(self._with(("headers", "task"), name))
+        envelope["body"] = _encoded(self._random.choice([[[SECRET], {}, {}], [1], SECRET, None]))
+        envelope["headers"] |= {"argsrepr": SECRET, "kwargsrepr": SECRET}
+        return _dumped(envelope)
+
+    def _wrong_arguments(self) -> bytes:
+        ids = {"job_id": self._victim}
+        task, args, kwargs = self._random.choice(
+            [
+                (
+                    KNOWN,
+                    [],
+                    {"job_id": self._random.choice([SECRET, "1", 0, -1, 2**40, 1.0, None])},
+                ),
+                (KNOWN, [], {"job_id": {"__type__": "decimal", "__value__": "1"}}),
+                (KNOWN, [], {**ids, "url": SECRET}),
+                (KNOWN, [], {**ids, SECRET: SECRET}),
+                (KNOWN, [], {**ids, "self": SECRET}),
+                (KNOWN, [self._victim, SECRET], {}),
+                (KNOWN, [self._victim], ids),
+                (KNOWN, [], {}),
+                (_RUN_TASK, [], ids),
+                (_RUN_TASK, [], {**ids, "run_id": [SECRET]}),
+                (DISPATCH, [SECRET], {}),
+            ]
+        )
+        envelope = json.loads(self._with(("headers", "task"), task))
+        envelope["body"] = _encoded([args, kwargs, None])
+        envelope["headers"] |= {"argsrepr": SECRET, "kwargsrepr": SECRET, "shadow": SECRET}
+        return _dumped(envelope)
+
+    def _too_late_or_too_early(self) -> bytes:
+        away = timedelta(days=self._random.randrange(1, 100_000))
+        name, moment = self._random.choice(
+            [
+                ("eta", datetime.now(UTC) + away),
+                ("expires", datetime.now(UTC) - away),
+            ]
+        )
+        return self._with(("headers", name), moment.isoformat())
+
+    def _large(self) -> bytes:
+        size = self._random.randrange(100_000, 1_000_000)
+        bomb = base64.b64encode(zlib.compress(b" " * size * 50)).decode()
+        envelope = json.loads(self._with(("headers", "compression"), "zlib")) | {"body": bomb}
+        return self._random.choice(
+            [
+                self._with(("headers", "argsrepr"), SECRET * (size // len(SECRET))),
+                self._random.randbytes(size),
+                _dumped(envelope),
+            ]
+        )
+
+    def _huge(self) -> bytes:
+        body = [[], {"job_id": self._victim, "url": "x" * 7_500_000}, {}]
+        return self._with(("body",), _encoded(body))
+
+
+class _Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self._marker), "w")
+
+
+def _encoded(body: object) -> str:
+    return base64.b64encode(json.dumps(body).encode()).decode()
+
+
+def _dumped(value: object) -> bytes:
+    return json.dumps(value).encode()
