@@ -1,0 +1,107 @@
+"""What must be true in the end, read from S3, SQL and the broker themselves."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from domain.transfers import TransferState
+from tests.faults.fleet import BUCKET, Fleet
+from tests.faults.load import Wanted
+from worker.sql.tables import ArtifactRow, TransferRow
+
+QUEUES = ("configs", "results", "upkeep", "celery")
+_THREADS = 4
+
+
+@dataclass(frozen=True)
+class _Found:
+    is_right: bool
+    size: int
+    sha256: str
+
+
+def findings(fleet: Fleet, wanted: Sequence[Wanted]) -> list[str]:
+    """What is wrong, a line each; nothing is wrong if there is none."""
+    expected = {one.key: one for one in wanted}
+    found = _look_at_bucket(fleet, expected)
+    return [
+        *_wrong_in_bucket(found, expected),
+        *_wrong_in_artifacts(fleet, found),
+        *_wrong_in_transfers(fleet, len(expected)),
+        *_open_uploads(fleet),
+        *_left_in_broker(fleet),
+    ]
+
+
+def _look_at_bucket(fleet: Fleet, expected: Mapping[str, Wanted]) -> dict[str, _Found]:
+    client = fleet.client
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def look(key: str) -> _Found:
+        body = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        is_right = key in expected and expected[key].is_stored_as(body)
+        return _Found(is_right, len(body), hashlib.sha256(body).hexdigest())
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(zip(keys, pool.map(look, keys), strict=True))
+
+
+def _wrong_in_bucket(found: Mapping[str, _Found], expected: Mapping[str, Wanted]) -> Iterator[str]:
+    yield from (f"lost: {key}" for key in expected.keys() - found.keys())
+    yield from (f"nobody asked for: {key}" for key in found.keys() - expected.keys())
+    for key in expected.keys() & found.keys():
+        if not found[key].is_right:
+            yield f"corrupt: {key}"
+
+
+def _wrong_in_artifacts(fleet: Fleet, found: Mapping[str, _Found]) -> Iterator[str]:
+    statement = select(ArtifactRow.key, ArtifactRow.size, ArtifactRow.sha256)
+    with fleet.engine.connect() as connection:
+        rows = connection.execute(statement).all()
+    recorded = Counter(row.key for row in rows)
+    yield from (f"recorded {count} times: {key}" for key, count in recorded.items() if count > 1)
+    yield from (f"not recorded: {key}" for key in found.keys() - recorded.keys())
+    for row in rows:
+        there = found.get(row.key)
+        if there is None or (there.size, there.sha256) != (row.size, row.sha256):
+            yield f"recorded wrongly: {row.key}"
+
+
+def _wrong_in_transfers(fleet: Fleet, asked: int) -> Iterator[str]:
+    statement = select(TransferRow.state, func.count()).group_by(TransferRow.state)
+    held = select(func.count()).where(TransferRow.lease_owner.is_not(None))
+    with fleet.engine.connect() as connection:
+        states = {row[0]: row[1] for row in connection.execute(statement)}
+        leases = connection.scalar(held)
+    if states != {TransferState.DONE.value: asked}:
+        yield f"of {asked} transfers: {states}"
+    if leases:
+        yield f"{leases} leases are held"
+
+
+def _open_uploads(fleet: Fleet) -> Iterator[str]:
+    yield from (f"open upload: {key}" for key in open_uploads(fleet))
+
+
+def open_uploads(fleet: Fleet) -> list[str]:
+    """The keys of multipart uploads that were neither completed nor aborted."""
+    pages = fleet.client.get_paginator("list_multipart_uploads").paginate(Bucket=BUCKET)
+    return [upload["Key"] for page in pages for upload in page.get("Uploads", [])]
+
+
+def _left_in_broker(fleet: Fleet) -> Iterator[str]:
+    for queue, count in messages(fleet).items():
+        if count:
+            yield f"{count} messages in {queue}"
+
+
+def messages(fleet: Fleet) -> dict[str, int]:
+    """How many there are in each queue, and how many that nobody has acknowledged."""
+    with fleet.broker.client() as client:
+        queued = {queue: int(client.llen(queue)) for queue in QUEUES}
+        return {**queued, "unacked": int(client.hlen("unacked"))}

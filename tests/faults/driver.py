@@ -1,0 +1,144 @@
+"""Thousands of transfers under random faults, and the audit after them."""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.quarantine import QuarantineFilter
+from domain.transfers import ACTIVE_STATES
+from tasks.app import make_app
+from tasks.contract import RECONCILE
+from tests.faults.audit import findings, messages, open_uploads
+from tests.faults.chaos import Chaos
+from tests.faults.fleet import Fleet, fleet
+from tests.faults.load import Load
+from tests.faults.producer import ask_for
+from tests.sql.producer import producing_to
+from worker.sql.quarantine import SqlQuarantine
+from worker.sql.tables import TransferRow
+
+logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.5
+_IGNORED = re.compile(
+    r"Task artifacts\.upload_\S+ succeeded in .*: \{'state': '\w+'\}$", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Attributes: seconds; `chaos` is how long faults go on at the most."""
+
+    load: Load
+    workers: int
+    pause: float
+    chaos: float
+    patience: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    seed: int
+    small: int
+    large: int
+    large_bytes: int
+    seconds: float
+    faults: dict[str, int]
+    s3_faults: dict[str, int]
+    attempts: int
+    attempts_at_most: int
+    duplicates_sent: int
+    duplicates_ignored: int
+    quarantined_and_retried: int
+    findings: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def run(plan: Plan, directory: Path) -> Report:
+    """Inflict the faults of the plan, wait until all has ended, and look at what is there."""
+    started = time.monotonic()
+    with fleet(directory, plan.workers) as servers:
+        jobs = list(plan.load.jobs())
+        wanted = [one for job in jobs for one in job.wanted]
+        for one in wanted:
+            one.write(servers.workspace)
+        servers.start()
+        chaos = Chaos(servers, plan.load.seed, plan.pause)
+        chaos.start()
+        try:
+            with producing_to(f"redis://127.0.0.1:{servers.broker_proxy.port}/0") as app:
+                for job in jobs:
+                    ask_for(servers.engine, app, job)
+            logger.info("%d transfers are asked for", len(wanted))
+            _wait(lambda: _active(servers) == 0 and chaos.each_was_done, plan.chaos)
+        finally:
+            chaos.stop()
+        retried = _bring_to_an_end(servers, plan.patience)
+        attempts, most = _attempts(servers)
+        return Report(
+            **asdict(plan.load),
+            seconds=round(time.monotonic() - started, 1),
+            faults=dict(chaos.done),
+            s3_faults={fault.name: n for fault, n in servers.faulty_s3.injected.items()},
+            attempts=attempts,
+            attempts_at_most=most,
+            duplicates_sent=chaos.duplicates,
+            duplicates_ignored=sum(len(_IGNORED.findall(log.read_text())) for log in servers.logs),
+            quarantined_and_retried=retried,
+            findings=findings(servers, wanted),
+        )
+
+
+def _bring_to_an_end(servers: Fleet, patience: float) -> int:
+    """What an operator does after such a night; how many had to be taken out of quarantine."""
+    retried = 0
+    quarantine = SqlQuarantine(servers.engine)
+    while True:
+        _wait(lambda: _active(servers) == 0, patience)
+        again = quarantine.retry(QuarantineFilter()).retried
+        if not again:
+            break
+        retried += again
+    for beat in servers.beats:
+        beat.kill()
+    app = make_app(servers.broker.url)
+
+    def is_clean() -> bool:
+        if open_uploads(servers):
+            app.send_task(RECONCILE)
+        return not open_uploads(servers) and not any(messages(servers).values())
+
+    _wait(is_clean, patience)
+    return retried
+
+
+def _active(servers: Fleet) -> int:
+    statement = select(func.count()).where(TransferRow.state.in_(ACTIVE_STATES))
+    try:
+        with servers.engine.connect() as connection:
+            return connection.scalar(statement) or 0
+    except SQLAlchemyError:
+        return -1  # not known just now
+
+
+def _attempts(servers: Fleet) -> tuple[int, int]:
+    statement = select(func.sum(TransferRow.attempts), func.max(TransferRow.attempts))
+    with servers.engine.connect() as connection:
+        total, most = connection.execute(statement).one()
+    return int(total or 0), int(most or 0)
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    """Until it is so, or the time is over: the audit says what is wrong then."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,194 @@
+"""`python -m tests.faults.figures`: the promises that are figures, measured with default settings.
+
+Exit status 1 if one is not kept.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.transfers import Direction, Transfer, TransferState
+from tests.faults.postgres import RestartablePostgres
+from tests.integration.deployment import Deployment
+from tests.sql.producer import producing_to
+from worker.embedded.stack import EmbeddedStack
+from worker.sql.requests import request_upload
+from worker.sql.tables import TransferRow
+
+_MIB = 2**20
+_CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+_PATIENCE_SECONDS = 600
+_REPORT = Path("faults-figures.json")
+_OUTSTANDING = 5_000
+_AWAY_SECONDS = 30
+_DISPATCH_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Figure:
+    what: str
+    measured: float
+    limit: float
+    unit: str
+
+    def __str__(self) -> str:
+        verdict = "kept" if self.is_kept else "NOT KEPT"
+        figures = f"{self.measured:,.1f} {self.unit}, allowed {self.limit:,.1f}"
+        return f"{self.what}: {figures}: {verdict}"
+
+    @property
+    def is_kept(self) -> bool:
+        return self.measured <= self.limit
+
+
+def main() -> int:
+    figures = []
+    for measure in (resumption, flush, returning_broker):
+        for figure in measure():
+            print(figure)
+            figures.append(figure)
+    _REPORT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
+    return 0 if all(figure.is_kept for figure in figures) else 1
+
+
+def resumption() -> Iterator[Figure]:
+    """1 GiB in parts of 16 MiB on 4 threads, its worker killed when 80 % have arrived."""
+    parts, part, threads = 64, 16 * _MIB, 4
+    with _deployed() as deployed:
+        artifact = Artifact(ArtifactKind.JOB_INPUT, deployed.job(_CREATED_AT))
+        _write_random(deployed.write(artifact), parts, part)
+        worker = deployed.stack.start_worker("--concurrency", "1")
+        deployed.stack.start_worker("--concurrency", "1", "--beat", "--queues", "upkeep,results")
+        _wait(lambda: deployed.parts(artifact) >= 0.8 * parts)
+        holder = _latest(deployed, artifact)
+        worker.kill()
+        killed_at = time.monotonic()
+        _wait(lambda: _latest(deployed, artifact).fence > holder.fence)
+        yield Figure(
+            "from SIGKILL of the holder until another goes on",
+            time.monotonic() - killed_at,
+            60 + _DISPATCH_SECONDS,
+            "s",
+        )
+        _wait(lambda: _latest(deployed, artifact).state is TransferState.DONE)
+        sent = _latest(deployed, artifact).bytes_sent or 0
+        allowed = 0.2 * parts * part + threads * part
+        yield Figure("1 GiB killed at 80 %: sent again", sent / _MIB, allowed / _MIB, "MiB")
+
+
+def flush() -> Iterator[Figure]:
+    """FLUSHALL while many are outstanding and workers are at work."""
+    with _deployed() as deployed:
+        artifacts = _asked_for(deployed, _OUTSTANDING)
+        for _ in range(2):
+            deployed.stack.start_worker("--concurrency", "2")
+        deployed.stack.start_worker("--concurrency", "1", "--beat", "--queues", "upkeep")
+        _wait(lambda: _count(deployed, TransferState.DONE) > 0)
+        outstanding = len(artifacts) - _count(deployed, TransferState.DONE)
+        with deployed.stack.broker.client() as broker:
+            broker.flushall()
+            flushed_at = time.monotonic()
+            _wait(lambda: broker.llen("configs") > 0)
+        yield Figure(
+            f"FLUSHALL with {outstanding:,} outstanding: until they are in the queue again",
+            time.monotonic() - flushed_at,
+            2 * _DISPATCH_SECONDS,
+            "s",
+        )
+        _wait(lambda: _count(deployed, TransferState.DONE) == len(artifacts))
+        lost = len(artifacts) - _count(deployed, TransferState.DONE)
+        yield Figure("after it: not done", lost, 0, "transfers")
+
+
+def returning_broker() -> Iterator[Figure]:
+    """A broker that is away for half a minute, under workers that nobody restarts."""
+    with _deployed() as deployed:
+        deployed.stack.start_worker("--concurrency", "2")
+        _done(deployed)
+        deployed.stack.broker.kill()
+        time.sleep(_AWAY_SECONDS)
+        deployed.stack.broker.start()
+        back_at = time.monotonic()
+        _done(deployed)
+        yield Figure(
+            f"broker back after {_AWAY_SECONDS} s: until workers consume again",
+            time.monotonic() - back_at,
+            60,
+            "s",
+        )
+
+
+@contextmanager
+def _deployed() -> Iterator[Deployment]:
+    name = f"artifacts-figures-{uuid4().hex[:8]}"
+    with (
+        tempfile.TemporaryDirectory(prefix="artifacts-figures-") as directory,
+        RestartablePostgres(Path(f"/tmp/{name}")) as postgres,  # noqa: S108 - of another user
+    ):
+        postgres.create("figures")
+        with EmbeddedStack(Path(directory), postgres.url("figures")) as stack:
+            yield Deployment(stack)
+
+
+def _asked_for(deployed: Deployment, count: int) -> list[Artifact]:
+    artifacts = [Artifact(ArtifactKind.JOB_CONFIG, deployed.job(_CREATED_AT)) for _ in range(count)]
+    engine = deployed.stack.engine
+    with (
+        producing_to(deployed.stack.broker.url) as app,
+        Session(engine) as session,
+        session.begin(),
+    ):
+        for artifact in artifacts:
+            deployed.write(artifact)
+            request_upload(session, artifact.kind, artifact.job_id, app=app)
+    return artifacts
+
+
+def _done(deployed: Deployment) -> None:
+    """One upload, from a bare message to the record."""
+    artifact = Artifact(ArtifactKind.JOB_CONFIG, deployed.job(_CREATED_AT))
+    deployed.write(artifact)
+    deployed.send(artifact)
+    deployed.stored(artifact)
+
+
+def _write_random(path: Path, parts: int, part: int) -> None:
+    with path.open("wb") as file:
+        for _ in range(parts):
+            file.write(os.urandom(part))
+
+
+def _latest(deployed: Deployment, artifact: Artifact) -> Transfer:
+    latest = deployed.transfers.latest(artifact, Direction.UPLOAD)
+    assert latest is not None
+    return latest
+
+
+def _count(deployed: Deployment, state: TransferState) -> int:
+    statement = select(func.count()).where(TransferRow.state == state)
+    with deployed.stack.engine.connect() as connection:
+        return connection.scalar(statement) or 0
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

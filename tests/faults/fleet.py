@@ -1,0 +1,196 @@
+"""Real servers behind proxies, and workers that are killed and started again."""
+
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psutil
+from mypy_boto3_s3 import S3Client
+from sqlalchemy import Engine
+
+from tests.conftest import client_of
+from tests.faults.postgres import RestartablePostgres
+from tests.faults.proxy import TcpProxy
+from tests.faults.s3_proxy import FaultyS3
+from worker.embedded.process import ManagedProcess
+from worker.embedded.servers import Ministack, Valkey
+from worker.sql.engine import make_engine
+from worker.sql.migrate import upgrade
+
+BUCKET = "artifacts"
+_ROOT = Path(__file__).resolve().parents[2]
+_DATABASE = "faults"
+# Short, so that what takes minutes elsewhere happens within a test.
+IMPATIENT = {
+    "ARTIFACTS_LEASE_SECONDS": "5",
+    "ARTIFACTS_MAX_ATTEMPTS": "50",
+    "ARTIFACTS_BACKOFF_BASE_SECONDS": "0.2",
+    "ARTIFACTS_BACKOFF_CAP_SECONDS": "5",
+    "ARTIFACTS_BREAKER_SECONDS": "2",
+    "ARTIFACTS_S3_TIMEOUT_SECONDS": "5",
+    "ARTIFACTS_PART_SIZE": str(8 * 2**20),
+    "ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "5",
+    "ARTIFACTS_DISPATCH_REPUBLISH_SECONDS": "20",
+    "ARTIFACTS_ABANDONED_UPLOAD_HOURS": "0.002",
+    "FAULTS_VISIBILITY_SECONDS": "15",
+}
+
+
+class Fleet:
+    """Broker, database and S3, each behind a proxy, with workers and two beats."""
+
+    def __init__(self, directory: Path, stack: ExitStack, workers: int) -> None:
+        self.workspace = directory / "workspace"
+        self.workspace.mkdir()
+        self._directory = directory
+        self._stack = stack
+        self.broker = stack.enter_context(Valkey(directory / "broker"))
+        self.s3 = stack.enter_context(Ministack(directory / "s3"))
+        self.postgres = stack.enter_context(_postgres())
+        self.faulty_s3 = stack.enter_context(FaultyS3(self.s3.port))
+        self.broker_proxy = stack.enter_context(TcpProxy(_socket_of(self.broker)))
+        self.sql_proxy = stack.enter_context(TcpProxy(self.postgres.socket))
+        self.s3_proxy = stack.enter_context(TcpProxy(("127.0.0.1", self.faulty_s3.port)))
+        self.engine = self._migrated()
+        self.client.create_bucket(Bucket=BUCKET)
+        self.beats = [self._beat(number) for number in range(2)]
+        self.workers = [self._worker(number) for number in range(workers)]
+
+    @property
+    def client(self) -> S3Client:
+        """Straight to S3, past every fault."""
+        return client_of(self.s3.url)
+
+    @property
+    def logs(self) -> list[Path]:
+        return sorted(self._directory.glob("worker*.log"))
+
+    def start(self) -> None:
+        for process in (*self.beats, *self.workers):
+            process.start()
+
+    def kill(self, process: ManagedProcess) -> None:
+        """SIGKILL, all of it, and another in its place."""
+        process.kill()
+        process.start()
+
+    def kill_child(self, worker: ManagedProcess, rng: random.Random) -> None:
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(worker.pid).children()
+            if children:
+                rng.choice(children).kill()
+
+    def kill_parent(self, worker: ManagedProcess) -> None:
+        """SIGKILL to the parent alone: its children go on for a moment, with nobody to tell."""
+        group = worker.pid
+        os.kill(group, signal.SIGKILL)
+        _wait_for_end(worker)
+        worker.start()
+        self._stack.callback(_kill_group, group)
+
+    def stop(self, worker: ManagedProcess) -> None:
+        """As a deployment does, with a soft shutdown."""
+        os.kill(worker.pid, signal.SIGQUIT)
+        _wait_for_end(worker)
+        self.kill(worker)
+
+    def freeze(self, worker: ManagedProcess, ended: threading.Event, seconds: float) -> None:
+        """As a machine that is paused: it comes back when its leases have run out."""
+        group = os.getpgid(worker.pid)
+        os.killpg(group, signal.SIGSTOP)
+        ended.wait(seconds)
+        os.killpg(group, signal.SIGCONT)
+
+    def restart_broker(self) -> None:
+        self.broker.kill()
+        self.broker.start()
+
+    def flush_broker(self) -> None:
+        with self.broker.client() as client:
+            client.flushall()
+
+    def heal(self) -> None:
+        self.faulty_s3.heal()
+        for proxy in (self.broker_proxy, self.sql_proxy, self.s3_proxy):
+            proxy.heal()
+        for process in (*self.beats, *self.workers):
+            if not process.is_running:
+                process.start()
+
+    def _migrated(self) -> Engine:
+        self.postgres.create(_DATABASE)
+        engine = make_engine(self.postgres.url(_DATABASE))
+        self._stack.callback(engine.dispose)
+        upgrade(engine)
+        return engine
+
+    def _worker(self, number: int) -> ManagedProcess:
+        options = ("worker", "--concurrency", "2", "--hostname", f"worker{number}@%h")
+        quiet = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
+        soft = "worker.soft_shutdown_timeout=2"
+        return self._celery(f"worker{number}", *options, *quiet, soft)
+
+    def _beat(self, number: int) -> ManagedProcess:
+        schedule = str(self._directory / f"schedule{number}")
+        return self._celery(f"beat{number}", "beat", "--schedule", schedule)
+
+    def _celery(self, name: str, *arguments: str) -> ManagedProcess:
+        process = ManagedProcess(
+            name,
+            [sys.executable, "-m", "celery", "-A", "tests.faults.worker_app", *arguments],
+            env={**os.environ, "PYTHONPATH": str(_ROOT), **IMPATIENT, **self._addresses()},
+            log=self._directory / f"{name}.log",
+        )
+        self._stack.callback(process.kill)
+        return process
+
+    def _addresses(self) -> dict[str, str]:
+        return {
+            "ARTIFACTS_DATABASE_URL": self.postgres.url(_DATABASE, self.sql_proxy.port),
+            "ARTIFACTS_BROKER_URL": f"redis://127.0.0.1:{self.broker_proxy.port}/0",
+            "ARTIFACTS_S3_ENDPOINT_URL": f"http://127.0.0.1:{self.s3_proxy.port}",
+            "ARTIFACTS_BUCKET": BUCKET,
+            "ARTIFACTS_WORKSPACE": str(self.workspace),
+            "AWS_ACCESS_KEY_ID": "tests",
+            "AWS_SECRET_ACCESS_KEY": "tests-secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+
+@contextmanager
+def fleet(directory: Path, workers: int) -> Iterator[Fleet]:
+    """Everything is up; the workers and beats are not started yet."""
+    with ExitStack() as stack:
+        yield Fleet(directory, stack, workers)
+
+
+@contextmanager
+def _postgres() -> Iterator[RestartablePostgres]:
+    # Not below the rest: the server runs as a user of its own, who may not enter it.
+    directory = Path(f"/tmp/artifacts-faults-{uuid4().hex[:8]}")  # noqa: S108
+    with RestartablePostgres(directory) as server:
+        yield server
+
+
+def _socket_of(broker: Valkey) -> Path | tuple[str, int]:
+    url = urlsplit(broker.url)
+    return Path(url.path) if url.scheme == "redis+socket" else ("127.0.0.1", url.port or 0)
+
+
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def _wait_for_end(process: ManagedProcess, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while process.is_running and time.monotonic() < deadline:
+        time.sleep(0.02)

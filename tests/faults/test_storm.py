@@ -1,0 +1,26 @@
+"""A bounded part of `make faults`: every fault at least once, and the audit."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.faults.driver import Plan, run
+from tests.faults.load import Load
+
+
+def test_nothing_is_lost_under_random_faults(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given small and large artifacts to come
+    load = Load(seed=1, small=400, large=4, large_bytes=40 * 2**20)
+    plan = Plan(load=load, workers=2, pause=0.3, chaos=120, patience=180)
+
+    # When they are asked for while workers, broker, database and S3 fail
+    with caplog.at_level(logging.INFO, "tests.faults"):
+        report = run(plan, tmp_path)
+
+    # Then each is stored once, under its job's prefix, with its bytes, and nothing is left over
+    assert report.findings == []
+    assert all(report.faults.values())
+    assert report.duplicates_ignored > 0
