@@ -13,6 +13,7 @@ from worker.workspace import Workspace
 
 _FIRST = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 _RUNS = 3
+_CHUNK = 2**24  # randbytes makes less than 256 MiB at once
 _SMALL_BYTES = 20_000
 _PER_JOB = 1 + 3 * _RUNS
 _OF_RUN = (ArtifactKind.RUN_CONFIG, ArtifactKind.RUN_LOGS, ArtifactKind.RUN_RESULTS)
@@ -41,7 +42,9 @@ class Wanted:
         return f"jobs/{self.artifact.job_id}/{self.created_at:%Y/%m/%d/%H%M%S}/{name}"
 
     def content(self) -> bytes:
-        return random.Random(f"{self.seed}/{self.artifact}").randbytes(self.size)
+        source = random.Random(f"{self.seed}/{self.artifact}")
+        sizes = [min(_CHUNK, self.size - start) for start in range(0, self.size, _CHUNK)]
+        return b"".join(map(source.randbytes, sizes))
 
     def is_stored_as(self, body: bytes) -> bool:
         """Whether these are its bytes; of results, the file in the archive."""

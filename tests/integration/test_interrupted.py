@@ -25,6 +25,8 @@ IMPATIENT = {
     "ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "0",
     "ARTIFACTS_PART_SIZE": str(_PART),
     "ARTIFACTS_TRANSFER_THREADS": "1",
+    # As in a container, whose SIGTERM is to be a soft shutdown too.
+    "REMAP_SIGTERM": "SIGQUIT",
 }
 
 
@@ -65,9 +67,10 @@ def test_another_worker_goes_on_where_a_killed_one_was(large: Large) -> None:
     assert ended.attempts == 2
 
 
-def test_a_shutdown_gives_the_attempt_back(large: Large) -> None:
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_shutdown_gives_the_attempt_back(large: Large, told: signal.Signals) -> None:
     # When the worker is told to stop, and its task does not end in time
-    os.kill(large.worker.pid, signal.SIGQUIT)
+    os.kill(large.worker.pid, told)
     psutil.Process(large.worker.pid).wait(timeout=60)
     latest = large.deployed.transfers.latest(large.artifact, Direction.UPLOAD)
     assert latest is not None
