@@ -40,7 +40,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--large", type=int, default=20, help="artifacts of --large-mib")
     parser.add_argument("--large-mib", type=int, default=256)
     parser.add_argument("--workers", type=int, default=3, help="processes with two children each")
-    parser.add_argument("--pause", type=float, default=3, help="seconds between two faults")
+    parser.add_argument("--pause", type=float, default=1, help="seconds between two faults")
     parser.add_argument("--minutes", type=float, default=30, help="faults at the most, then peace")
     return parser.parse_args()
 
