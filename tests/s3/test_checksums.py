@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from domain.errors import ChecksumMismatchError, TransferError
+from domain.errors import ChecksumMismatchError, S3UnavailableError, TransferError
 from tests.s3.steps import KEY, PART, Requests, put, random_bytes
-from worker.s3.checksums import check
+from worker.s3.checksums import acknowledged_etag, check
 from worker.s3.store import S3ObjectStore
 
 SMALL = random_bytes(1000)
@@ -87,6 +87,28 @@ def test_a_part_that_s3_does_not_know_keeps_the_object_from_appearing(
 @pytest.mark.parametrize("answered", [None, "abc=", "abc=-3"])
 def test_a_server_may_leave_the_checksum_or_the_number_of_parts_away(answered: str | None) -> None:
     check("abc=-3", answered)
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "UploadPart", "CompleteMultipartUpload"])
+@pytest.mark.parametrize("etag", [None, "", '"', '"0123'])
+def test_an_answer_that_is_cut_off_within_its_headers_is_none(
+    store: S3ObjectStore, operation: str, etag: str | None
+) -> None:
+    # Given: what http.client takes for the end of the headers
+    def cut_off(parsed: dict[str, Any], **_: Any) -> None:
+        parsed.pop("ETag")
+        if etag is not None:
+            parsed["ETag"] = etag
+
+    store.client.meta.events.register(f"after-call.s3.{operation}", cut_off)
+    # When / Then
+    with pytest.raises(S3UnavailableError, match="cut off"):
+        put(store, SMALL if operation == "PutObject" else LARGE)
+
+
+@pytest.mark.parametrize("etag", ['"0123"', '"0123-3"', "0123-3"])
+def test_an_etag_is_taken_as_it_is(etag: str) -> None:
+    assert acknowledged_etag(etag) == etag
 
 
 def _listed(store: S3ObjectStore) -> list[str]:

@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 
-from domain.errors import ChecksumMismatchError
+from domain.errors import ChecksumMismatchError, S3UnavailableError
 
 
 def as_base64(digest: bytes) -> str:
@@ -23,6 +24,18 @@ def composite(part_digests: Sequence[bytes]) -> str:
 def is_same(expected: str, answered: str | None) -> bool:
     # Some servers leave the number of parts away.
     return answered is not None and answered.partition("-")[0] == expected.partition("-")[0]
+
+
+def acknowledged_etag(etag: str | None) -> str:
+    """The ETag, whole: an answer that is cut off within its headers reads like a shorter one.
+
+    Raises:
+        S3UnavailableError: it is missing, or lacks its second quote.
+    """
+    # Not every server puts it in quotes.
+    if etag is None or not re.fullmatch(r'"[^"]+"|[^"]+', etag):
+        raise S3UnavailableError("the answer was cut off")
+    return etag
 
 
 def check(expected: str, answered: str | None) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from domain.ports import UploadProgress
-from worker.s3.checksums import as_base64, check, composite
+from worker.s3.checksums import acknowledged_etag, as_base64, check, composite
 from worker.s3.errors import code_of
 
 if TYPE_CHECKING:
@@ -172,7 +172,8 @@ class MultipartUpload:
             ChecksumSHA256=checksum,
         )
         check(checksum, answer.get("ChecksumSHA256"))
-        return SentPart(number, answer["ETag"], digest, len(body), bytes_sent=len(body))
+        etag = acknowledged_etag(answer.get("ETag"))
+        return SentPart(number, etag, digest, len(body), bytes_sent=len(body))
 
 
 def _completed(part: SentPart) -> "CompletedPartTypeDef":

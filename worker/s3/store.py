@@ -13,7 +13,7 @@ from domain.artifacts import OpenUpload, StoredObject
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from domain.ports import Source, UploadProgress
-from worker.s3.checksums import as_base64, check, composite, is_same
+from worker.s3.checksums import acknowledged_etag, as_base64, check, composite, is_same
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
 
@@ -245,7 +245,7 @@ def _stored(  # noqa: PLR0913 - the fields of a StoredObject
         size=size,
         sha256=sha256,
         s3_checksum=checksum,
-        etag=answer["ETag"],
+        etag=acknowledged_etag(answer.get("ETag")),
         version_id=answer.get("VersionId"),
         bytes_sent=bytes_sent,
     )

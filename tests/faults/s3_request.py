@@ -1,0 +1,74 @@
+"""What a request to S3 asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from tests.faults.wire import Head
+
+_OPTIONAL = frozenset(
+    {
+        "continuation-token",
+        "delimiter",
+        "encoding-type",
+        "fetch-owner",
+        "key-marker",
+        "max-keys",
+        "max-parts",
+        "max-uploads",
+        "part-number-marker",
+        "prefix",
+        "start-after",
+        "upload-id-marker",
+        "versionId",
+        "x-id",
+    }
+)
+"""Parameters that do not tell operations apart."""
+
+_OPERATIONS: dict[tuple[str, str, frozenset[str]], str] = {
+    ("HEAD", "bucket", frozenset()): "HeadBucket",
+    ("GET", "bucket", frozenset({"list-type"})): "ListObjectsV2",
+    ("GET", "bucket", frozenset({"uploads"})): "ListMultipartUploads",
+    ("HEAD", "object", frozenset()): "HeadObject",
+    ("HEAD", "object", frozenset({"partNumber"})): "HeadObject",
+    ("GET", "object", frozenset()): "GetObject",
+    ("GET", "object", frozenset({"partNumber"})): "GetObject",
+    ("GET", "object", frozenset({"uploadId"})): "ListParts",
+    ("PUT", "object", frozenset()): "PutObject",
+    ("PUT", "object", frozenset({"partNumber", "uploadId"})): "UploadPart",
+    ("POST", "object", frozenset({"uploads"})): "CreateMultipartUpload",
+    ("POST", "object", frozenset({"uploadId"})): "CompleteMultipartUpload",
+    ("DELETE", "object", frozenset({"uploadId"})): "AbortMultipartUpload",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came: the path and the query are still encoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    """By name in lower case."""
+
+    @classmethod
+    def of(cls, head: Head) -> "Request":
+        method, target, _version = head.start
+        path, _, query = target.partition("?")
+        return cls(method, path, query, head.headers)
+
+    @property
+    def operation(self) -> str:
+        """As boto3 names it, for a bucket that is addressed by path; or `other`."""
+        if "x-amz-copy-source" in self.headers:
+            return "other"
+        _bucket, _, key = self.path.lstrip("/").partition("/")
+        kind = "object" if key else "bucket"
+        return _OPERATIONS.get((self.method, kind, self._telling_parameters()), "other")
+
+    def _telling_parameters(self) -> frozenset[str]:
+        names = {name for name, _value in parse_qsl(self.query, keep_blank_values=True)}
+        # In a presigned address the signature is among the parameters.
+        return frozenset(name for name in names - _OPTIONAL if not name.startswith("X-Amz-"))
