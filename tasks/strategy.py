@@ -1,30 +1,36 @@
 """How a worker takes a message in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery.exceptions import InvalidTaskError
 from celery.worker.strategy import default
 
+_EMBEDDED = {"callbacks", "errbacks", "chain", "chord"}
+_LARGEST_SHOWN = 2**63
+
 
 def refusing_malformed(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[..., Any]:  # noqa: ANN401
-    """Celery's own strategy, behind a look at the shape of the body.
+    """Celery's own strategy, behind a look at the body.
 
     Celery unpacks it without looking: a body of another shape ends the whole worker, and then the
     next one, for the broker delivers the message again.
     """
     handler = default(task, app, consumer, **options)
+    names = list(task.arguments.model_fields)
 
     def handle(message: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        if not _is_well_formed(message.payload):
+        body = message.payload
+        if not _is_well_formed(body):
             raise InvalidTaskError("a body of another shape")
+        message.headers.update(_shown(body, names))
         return handler(message, *args, **kwargs)
 
     return handle
 
 
 def _is_well_formed(body: object) -> bool:
-    """Whether it is [args, kwargs, embed], as Celery's second protocol has it.
+    """Whether it is [args, kwargs, embed], as Celery's second protocol has it, and asks no more.
 
     https://docs.celeryq.dev/en/stable/internals/protocol.html
     """
@@ -34,5 +40,24 @@ def _is_well_formed(body: object) -> bool:
     return (
         isinstance(args, (list, tuple))
         and isinstance(kwargs, dict)
-        and (embed is None or isinstance(embed, dict))
+        and (embed is None or (isinstance(embed, dict) and _is_empty(embed)))
     )
+
+
+def _is_empty(embed: Mapping[str, object]) -> bool:
+    """Whether nothing else is to run when the task has ended: no producer of ours asks for it.
+
+    Any further key would take the place of what Celery knows of the request, its id included.
+    """
+    return embed.keys() <= _EMBEDDED and not any(embed.values())
+
+
+def _shown(body: Any, names: list[str]) -> dict[str, str]:  # noqa: ANN401
+    """What the log and the events repeat of the arguments: ids, whatever the sender claims."""
+    args, kwargs, _embed = body
+    ids = {name: kwargs[name] for name in names if _is_id(kwargs.get(name))}
+    return {"argsrepr": repr(tuple(filter(_is_id, args[: len(names)]))), "kwargsrepr": repr(ids)}
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and abs(value) < _LARGEST_SHOWN

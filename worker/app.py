@@ -9,6 +9,7 @@ from domain.errors import ConfigurationError
 from tasks.app import make_app
 from tasks.base import attach_services
 from worker.composition import Composition
+from worker.intake import take_in_messages_only
 from worker.logs import leave_bodies_out
 from worker.settings import WorkerSettings, load
 from worker.shutdown import give_back_on_shutdown
@@ -20,6 +21,7 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 leave_bodies_out()
+take_in_messages_only()
 app = make_app(_settings.broker_url)
 # The process's own: its threads and children, and Celery's commands, all mean this app.
 app.set_default()

@@ -11,12 +11,17 @@ _SAID_INSTEAD = {
     _consumer.UNKNOWN_TASK_ERROR: "refused a message for an unknown task",
     _consumer.INVALID_TASK_ERROR: "refused a malformed message",
     _consumer.MESSAGE_DECODE_ERROR: "refused a message that cannot be decoded",
+    # kombu has no names for these two.
+    "Could not restore message: %r": "lost a message that cannot be put back into its queue",
+    "Cannot process event on channel %r: %s": "refused an event that cannot be decoded",
 }
+_QUOTING = (_consumer.logger.name, "kombu.transport.redis")
 
 
 def leave_bodies_out() -> None:
-    """Have Celery's consumer say that it refused a message without quoting it."""
-    _consumer.logger.addFilter(_without_body)
+    """Have Celery's consumer and kombu say what they refused without quoting it."""
+    for name in _QUOTING:
+        logging.getLogger(name).addFilter(_without_body)
 
 
 def _without_body(record: logging.LogRecord) -> bool:

@@ -1,0 +1,185 @@
+"""What becomes of an element of a queue, before anybody unpacks it."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.transfers import MAX_REQUEST_ID
+from tasks.app import producer_app
+from tasks.uploads import upload_job_config
+from tests.integration.fuzzing import SECRET, envelope
+from worker.embedded.servers import Valkey
+from worker.envelope import LONGEST, RefusedError, made_anew
+
+HORIZON = timedelta(hours=7)
+BODY = b'[[], {"job_id": 12}, {}]'
+
+
+def taken_in(message: dict[str, Any], queue: str = "configs") -> dict[str, Any]:
+    anew = json.loads(made_anew(json.dumps(message).encode(), queue, HORIZON))
+    assert isinstance(anew, dict)
+    return anew
+
+
+def with_headers(**headers: object) -> dict[str, Any]:
+    message = envelope(BODY, "an id")
+    message["headers"] |= headers
+    return message
+
+
+def in_seconds(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def test_a_message_keeps_its_id_its_task_and_its_body() -> None:
+    anew = taken_in(envelope(BODY, "an id"))
+    assert anew["headers"]["id"] == anew["properties"]["correlation_id"] == "an id"
+    assert anew["headers"]["task"] == "artifacts.upload_job_config"
+    assert base64.b64decode(anew["body"]) == BODY
+
+
+def test_each_message_has_a_tag_of_its_own() -> None:
+    message = envelope(BODY, "an id")
+    tags = {taken_in(message)["properties"]["delivery_tag"] for _ in range(3)}
+    assert len(tags) == 3
+    assert message["properties"]["delivery_tag"] not in tags
+
+
+def test_a_message_belongs_to_the_queue_it_was_in() -> None:
+    message = envelope(BODY, "an id")
+    message["properties"]["delivery_info"] = {"exchange": "x", "routing_key": "unacked"}
+    info = taken_in(message, "results")["properties"]["delivery_info"]
+    assert info == {"exchange": "", "routing_key": "results"}
+
+
+def test_headers_that_a_worker_does_not_need_are_left_out() -> None:
+    unneeded = {
+        "timelimit": [21_600, 21_540],
+        "argsrepr": SECRET,
+        "kwargsrepr": SECRET,
+        "shadow": SECRET,
+        "origin": SECRET,
+        "ignore_result": False,
+        "stamped_headers": [SECRET],
+        "stamps": {SECRET: SECRET},
+        "replaced_task_nesting": 3,
+        # An attribute of the task's request, were it passed on.
+        "is_eager": True,
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "compression": None,
+        "chord": None,
+    }
+    assert taken_in(with_headers(**unneeded))["headers"] == taken_in(with_headers())["headers"]
+
+
+@pytest.mark.usefixtures("producer")
+def test_what_a_producer_sends_is_taken_in(broker: Valkey) -> None:
+    # Given a message by way of Celery, and one by way of its retry
+    upload_job_config.apply_async((), {"job_id": 12}, task_id="plain")
+    upload_job_config.apply_async((), {"job_id": 12}, task_id="again", countdown=60, retries=2)
+    # When they are taken in
+    with broker.client() as client:
+        elements: Any = client.lrange("configs", 0, -1)
+    plain, again = (json.loads(made_anew(raw, "configs", HORIZON))["headers"] for raw in elements)
+    plain, again = sorted((plain, again), key=lambda headers: headers["retries"])
+    # Then they say what they said
+    assert (plain["id"], plain["retries"], plain["eta"]) == ("plain", 0, None)
+    assert (again["id"], again["retries"]) == ("again", 2)
+    assert datetime.fromisoformat(again["eta"]) > datetime.now(UTC)
+
+
+@pytest.fixture
+def producer(broker: Valkey) -> Celery:
+    return producer_app(broker.url)
+
+
+@pytest.mark.parametrize(("given", "kept"), [(0, 0), (3, 3), (9, 9), (255, 9), (None, 0)], ids=repr)
+def test_a_priority_is_one_of_ten(given: int | None, kept: int) -> None:
+    message = envelope(BODY, "an id")
+    message["properties"]["priority"] = given
+    assert taken_in(message)["properties"]["priority"] == kept
+
+
+def test_an_eta_that_has_come_is_none() -> None:
+    for eta in (in_seconds(-1), "0001-01-01T00:00:00+23:59", None):
+        assert taken_in(with_headers(eta=eta))["headers"]["eta"] is None
+
+
+def test_an_eta_beyond_the_horizon_is_refused() -> None:
+    horizon = HORIZON.total_seconds()
+    assert taken_in(with_headers(eta=in_seconds(horizon - 60)))["headers"]["eta"]
+    with pytest.raises(RefusedError, match=r"^headers\.eta$"):
+        taken_in(with_headers(eta=in_seconds(horizon + 60)))
+
+
+def test_a_naive_eta_is_utc() -> None:
+    naive = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None)
+    kept = taken_in(with_headers(eta=naive.isoformat()))["headers"]["eta"]
+    assert datetime.fromisoformat(kept) == naive.replace(tzinfo=UTC)
+
+
+_WRONG_HEADERS: dict[str, tuple[object, ...]] = {
+    "id": (None, 5, [1], "", "x" * (MAX_REQUEST_ID + 1), SECRET, "a\x00b", "a\nb", "\x1b[2J"),
+    "task": (None, [1], "", SECRET, "celery.map", "celery.chain"),
+    "root_id": (5, SECRET),
+    "retries": (None, True, -1, 2**31, 1.5, "1"),
+    "eta": (5, "soon", "9999-12-31T23:59:59"),
+    "expires": (5, "never", {}),
+    "timelimit": ("1", 5, [1, 2, 3], [SECRET]),
+    "stamps": ([],),
+    "stamped_headers": ({},),
+    "ignore_result": (1,),
+    "shadow": ([1],),
+    "compression": ("zlib",),
+    **dict.fromkeys(("callbacks", "errbacks", "chain", "chord"), ([{"task": "x"}],)),
+}
+_WRONG_PARTS: dict[str, tuple[object, ...]] = {
+    "body": (None, "", "a", "?" * 4, [1]),
+    "headers": (None, [], SECRET),
+    "properties": (None, [], SECRET),
+    "content-type": (None, 5, "application/x-python-serialize"),
+    "content-encoding": (None, 5, "bz2", "binary"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in _WRONG_HEADERS for value in _WRONG_HEADERS[name]]
+)
+def test_a_wrong_header_is_refused_by_its_name(name: str, value: object) -> None:
+    with pytest.raises(RefusedError) as refused:
+        taken_in(with_headers(**{name: value}))
+    assert str(refused.value) == f"headers.{name}"
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in _WRONG_PARTS for value in _WRONG_PARTS[name]]
+)
+def test_a_wrong_part_is_refused_by_its_name(name: str, value: object) -> None:
+    with pytest.raises(RefusedError) as refused:
+        taken_in(envelope(BODY, "an id") | {name: value})
+    assert str(refused.value) == name
+
+
+@pytest.mark.parametrize(
+    "element", [b"", b"\xff", SECRET.encode(), b"[" * 60_000, b"null", b"[1]", b'{"a": "\\ud800"}']
+)
+def test_what_is_no_object_is_refused(element: bytes) -> None:
+    with pytest.raises(RefusedError):
+        made_anew(element, "configs", HORIZON)
+
+
+def test_what_is_too_large_is_not_even_read() -> None:
+    with pytest.raises(RefusedError, match=r"^size$"):
+        made_anew(b" " * LONGEST + json.dumps(envelope(BODY, "an id")).encode(), "c", HORIZON)
+
+
+def test_the_largest_message_of_ours_is_far_smaller() -> None:
+    ids = Artifact(ArtifactKind.RUN_RESULTS, 2**31 - 1, 2**31 - 1)
+    body = json.dumps([[], {"job_id": ids.job_id, "run_id": ids.run_id}, {}]).encode()
+    assert len(json.dumps(envelope(body, "x" * MAX_REQUEST_ID))) < LONGEST / 50

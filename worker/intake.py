@@ -1,0 +1,63 @@
+"""What a worker takes out of its queues: messages, and nothing else that lies there."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from queue import Empty
+from typing import Any
+
+from kombu.transport import redis
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.objects import cached_property
+
+from worker.envelope import RefusedError, made_anew
+
+logger = logging.getLogger(__name__)
+
+
+def take_in_messages_only() -> None:
+    """Have kombu drop what is no message, in this process.
+
+    Of the channel's class, because an app's `broker_transport` does not hold for every URL: the
+    scheme `redis+socket` and a failover to a second URL decide for themselves.
+    """
+    redis.Transport.Channel = Channel
+
+
+class Channel(redis.Channel):
+    """Redis as a channel, with a look at each element that BRPOP takes out of a list.
+
+    kombu and Celery unpack an element without looking, in the loop of the worker's main process.
+    Whatever they raise ends the worker; a KeyError they take for a lost connection. An element
+    that is dropped here was never a message: it is in neither `unacked` nor anybody's count, and
+    the loop goes on as if BRPOP had found nothing.
+    """
+
+    @cached_property
+    def client(self) -> Any:  # noqa: ANN401 - of redis-py
+        """What kombu reads the queues with."""
+        client = super().client
+        # Where kombu itself changes the answer of a BRPOP, in its GlobalKeyPrefixMixin.
+        client.parse_response = partial(self._parse, client.parse_response)
+        return client
+
+    def _parse(
+        self,
+        parse_response: Callable[..., Any],
+        connection: Any,  # noqa: ANN401 - of redis-py
+        command: str,
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        answer = parse_response(connection, command, **options)
+        if command != "BRPOP" or not answer:
+            return answer
+        key, element = answer
+        queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
+        try:
+            return key, made_anew(element, queue, timedelta(seconds=self.visibility_timeout))
+        except RefusedError as error:
+            logger.warning("refused what lay in the queue %s, for its %s", queue, error)
+            # The next queue's turn, as after a message: rubbish in one must not starve the others.
+            self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs
+            raise Empty from None
