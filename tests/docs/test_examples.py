@@ -77,10 +77,14 @@ def test_what_a_document_points_to_is_there(page: str) -> None:
     path = ROOT / page if page == "README.md" else ROOT / "docs" / page
     text = path.read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-    files = re.findall(r"`((?:tests|domain|tasks|worker|benchmarks)/[\w/.]+)`", text)
+    files = re.findall(r"`((?:tests|domain|tasks|worker|benchmarks)/[\w/.]+)(?:::(\w+))?`", text)
     missing = [link for link in links if not (path.parent / link).exists()]
-    missing += [name for name in files if not (ROOT / name).exists()]
+    missing += [f"{name}::{test}" for name, test in files if not _is_there(ROOT / name, test)]
     assert missing == []
+
+
+def _is_there(path: Path, test: str) -> bool:
+    return path.exists() and (not test or f"def {test}(" in path.read_text())
 
 
 def _run(example: str, deployed: Deployment) -> str:
