@@ -23,6 +23,8 @@ accept_content = ["json"]
 
 # SQL has every result; one kept in Redis as well costs a third of the throughput.
 task_ignore_result = True
+# So there is nothing to clean up either; beat would ask for it once a day.
+result_expires = None
 
 # One queue for each size of work, so that a 10 GB result never delays a 4 KB config. Priorities
 # would not do: they order what waits, and cannot interrupt what runs.

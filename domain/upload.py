@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
+from uuid import uuid4
 
 from domain.artifacts import Artifact, StoredArtifact, StoredObject
 from domain.breaker import Breaker
@@ -88,6 +89,7 @@ class UploadArtifact:
             return TransferSummary(state=TransferState.CANCELLED)
         except LeaseLostError:
             logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
+            self._mend(artifact)
             return self._nothing_to_do(artifact)
         seconds = round(time.monotonic() - started, 3)
         logger.info("%s: stored, %d bytes in %.3f s", artifact, stored.object.size, seconds)
@@ -96,6 +98,20 @@ class UploadArtifact:
     def _nothing_to_do(self, artifact: Artifact) -> TransferSummary:
         latest = self.transfers.latest(artifact, Direction.UPLOAD)
         return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
+
+    def _mend(self, artifact: Artifact) -> None:
+        """Ask for the artifact again, should the bucket not hold what is recorded of it.
+
+        S3's condition tells bytes apart, not writes: a write that was late replaces an object which
+        the successor found unchanged, and so did not write itself.
+        """
+        try:
+            stored = self.artifacts.find(artifact)
+            if stored is not None and not self.store.holds(stored.object):
+                logger.error("%s: was replaced by a late write, and is asked for again", artifact)
+                self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
+        except TransferError as error:
+            logger.warning("%s: not known whether it was replaced: %s", artifact, error)
 
     def _attempt(self, claim: Claim, keeper: LeaseKeeper) -> StoredArtifact:
         try:

@@ -65,7 +65,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
     def services(self) -> Services:
         return _services_of(self.app)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's signature
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's signature
         return self.run(**bind(self.arguments, args, kwargs))
 
     def apply_async(  # type: ignore[override]  # Celery's options pass through unnamed

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from amqp.exceptions import ChannelError
@@ -16,6 +16,8 @@ from tasks.app import ensure_configured, pipeline_app
 from tasks.contract import queue_of, task_name
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
+# Of two dispatches at once the second may have looked at the clock before the first did.
+_AT_ONCE = timedelta(minutes=1)
 
 
 def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
@@ -71,13 +73,20 @@ def remembers_since(now: datetime, app: Celery) -> datetime:
     with _channel(app) as channel:
         # NX: of several that find nothing at once, the first decides for all.
         channel.client.set(_REMEMBERS_SINCE, now.isoformat(), nx=True)
-        known = channel.client.get(_REMEMBERS_SINCE)
-        try:
-            return datetime.fromisoformat(known.decode())
-        except (AttributeError, ValueError):
+        since = _moment(channel.client.get(_REMEMBERS_SINCE))
+        if since is None or since > now + _AT_ONCE:
             # Flushed in between, or not written by us: then it is not known what else was lost.
             channel.client.set(_REMEMBERS_SINCE, now.isoformat())
             return now
+        return since
+
+
+def _moment(text: bytes | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat((text or b"").decode())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 @contextmanager

@@ -84,6 +84,50 @@ def test_the_late_worker_replaces_nothing(world: World) -> None:
     assert_left_to_the_other_worker(world)
 
 
+def left_as_it_was(world: World) -> None:
+    """A successor finds the recorded bytes, sends none, and is done."""
+    with world.transfers._lock:
+        world.clock.advance(LEASE)
+        successor = world.claim(owner="worker-2")
+    recorded = world.artifacts.rows[CONFIG]
+    world.transfers.record(successor, recorded, world.store.location(CONFIG_KEY))
+
+
+def test_a_late_write_over_what_the_successor_left_as_it_was_is_mended(world: World) -> None:
+    # Given stored bytes, and a worker that is to replace them and is overtaken
+    as_it_was = world.workspace.contents[CONFIG]
+    world.upload(request_id="first")
+    world.workspace.contents[CONFIG] = b"late"
+    objects = world.store.objects
+    interrupt(world, lambda _: left_as_it_was(world))
+    world.store.objects = objects
+    # When its write succeeds, for S3 sees the very bytes that it may replace
+    world.upload()
+    assert objects == {CONFIG_KEY: b"late"}
+    # Then it asks for the artifact again, so that the bucket holds what is recorded
+    again = world.latest()
+    assert again.state is TransferState.REQUESTED
+    world.workspace.contents[CONFIG] = as_it_was
+    world.store = InMemoryStore(objects=objects)
+    assert world.upload(request_id=again.request_id).state is TransferState.DONE
+    assert objects == {CONFIG_KEY: as_it_was}
+
+
+def test_a_late_worker_that_cannot_look_says_so(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Blind(InterruptedStore):
+        def holds(self, stored: StoredObject) -> bool:
+            raise S3UnavailableError(stored.key)
+
+    world.upload(request_id="first")
+    world.workspace.contents[CONFIG] = b"late"
+    world.store = Blind(objects=world.store.objects)
+    world.store.meanwhile = lambda _: left_as_it_was(world)
+    world.upload()
+    assert "not known whether it was replaced" in caplog.text
+
+
 def test_the_holder_replaces_what_nobody_recorded(world: World) -> None:
     # Given an object that is there though no row says so
     world.store.objects[CONFIG_KEY] = b"of nobody"

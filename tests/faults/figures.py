@@ -57,7 +57,7 @@ def main() -> int:
     figures = []
     for measure in (resumption, flush, returning_broker):
         for figure in measure():
-            print(figure)
+            print(figure, flush=True)
             figures.append(figure)
     _REPORT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
     return 0 if all(figure.is_kept for figure in figures) else 1
@@ -69,6 +69,7 @@ def resumption() -> Iterator[Figure]:
     with _deployed() as deployed:
         artifact = Artifact(ArtifactKind.JOB_INPUT, deployed.job(_CREATED_AT))
         _write_random(deployed.write(artifact), parts, part)
+        deployed.send(artifact)
         worker = deployed.stack.start_worker("--concurrency", "1")
         deployed.stack.start_worker("--concurrency", "1", "--beat", "--queues", "upkeep,results")
         _wait(lambda: deployed.parts(artifact) >= 0.8 * parts)

@@ -54,7 +54,7 @@ class TestMemory:
 
     def test_of_several_that_ask_at_once_one_decides_for_all(self, broker: Valkey) -> None:
         app = producer_app(broker.url)
-        answers = at_once(lambda number: remembers_since(NOW + number * HOUR, app))
+        answers = at_once(lambda number: remembers_since(NOW + timedelta(seconds=number), app))
         assert len(set(answers)) == 1
 
     def test_a_restart_is_no_loss(self, tmp_path: Path) -> None:
@@ -64,10 +64,13 @@ class TestMemory:
             server.start()
             assert remembers_since(NOW + HOUR, producer_app(server.url)) == NOW
 
-    def test_what_is_no_time_is_a_loss(self, broker: Valkey) -> None:
+    @pytest.mark.parametrize(
+        "planted", [b"\xff", b"yesterday", b"", b"2025-01-01", b"9999-01-01T00:00:00+00:00"]
+    )
+    def test_what_can_be_no_such_time_is_a_loss(self, broker: Valkey, planted: bytes) -> None:
         app = producer_app(broker.url)
         with broker.client() as client:
-            client.set("artifacts.remembers_since", b"\xff since yesterday")
+            client.set("artifacts.remembers_since", planted)
         assert remembers_since(NOW, app) == NOW
         assert remembers_since(NOW + HOUR, app) == NOW
 
