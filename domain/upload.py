@@ -174,7 +174,7 @@ class UploadArtifact:
             except ObjectReplacedError:
                 if not tries_left:
                     raise
-                # First the look, then the fence: whoever takes the lease over after it also
+                # First the look, then the fence: whoever takes the lease over after it and writes
                 # changes the ETag, so that a worker back from the dead replaces nothing.
                 replaces = self.store.etag(key)
                 self.transfers.renew(claim)

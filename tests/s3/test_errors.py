@@ -130,6 +130,18 @@ def test_only_what_may_pass_by_itself_is_sent_again_at_once(
     assert requests.names == ["PutObject"] * tries
 
 
+def test_an_abort_that_is_refused_says_so() -> None:
+    store = store_of(answered_client(lambda *_: error_of(403, "AccessDenied")), "bucket")
+    with pytest.raises(AccessDeniedError, match=r"^AbortMultipartUpload: AccessDenied$"):
+        store.abort(KEY, "upload-1")
+
+
+def test_a_listing_that_is_refused_says_so() -> None:
+    store = store_of(answered_client(lambda *_: error_of(403, "AccessDenied")), "bucket")
+    with pytest.raises(AccessDeniedError, match=r"^ListMultipartUploads: AccessDenied$"):
+        list(store.open_uploads("jobs/"))
+
+
 def test_a_hiccup_is_not_noticed() -> None:
     # Given
     answers = iter([error_of(503, "SlowDown"), answer_of(200, ETag='"e"')])

@@ -76,6 +76,12 @@ class TestOnEveryServer:
         s3_store.abort(found[0].key, found[0].upload_id)
         assert len(list(s3_store.open_uploads("jobs/"))) == 4
 
+    def test_what_is_aborted_already_is_no_error(self, s3_store: S3ObjectStore) -> None:
+        answer = s3_store.client.create_multipart_upload(Bucket=s3_store.bucket, Key=KEY)
+        for _ in range(2):
+            s3_store.abort(KEY, answer["UploadId"])
+        s3_store.abort(KEY, "never-begun")
+
     def test_the_checksum_of_one_put_is_that_of_its_bytes(self, s3_store: S3ObjectStore) -> None:
         stored = put(s3_store, SMALL)
         assert stored.s3_checksum == base64.b64encode(sha256(SMALL).digest()).decode()

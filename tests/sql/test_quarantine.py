@@ -1,9 +1,10 @@
 """The quarantine in SQL: what is in it, and what becomes of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
@@ -20,9 +21,10 @@ from tests.contract.transfer_steps import (
     published,
 )
 from worker.sql.clock import utc_now
+from worker.sql.engine import make_engine
 from worker.sql.quarantine import SqlQuarantine
 from worker.sql.tables import TransferRow
-from worker.sql.transfers import SqlTransfers
+from worker.sql.transfers import SqlTransfers, request_transfer
 
 ALL = QuarantineFilter()
 OTHER_JOB = Artifact(ArtifactKind.JOB_CONFIG, 13)
@@ -159,6 +161,33 @@ class TestRetry:
         for run_id in range(1, 9):
             give_up(transfers, Artifact(ArtifactKind.RUN_LOGS, 12, run_id), AccessDeniedError())
         assert quarantine.retry(ALL) == RetrySummary(retried=8)
+
+
+def test_a_request_at_the_very_moment_of_a_retry_wins(postgres_url: str) -> None:
+    # Given a transfer in quarantine, and a request for its artifact that is not committed yet
+    engine = make_engine(postgres_url)
+    transfers, quarantine = SqlTransfers(engine), SqlQuarantine(engine)
+    give_up(transfers, CONFIG, AccessDeniedError())
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            request_transfer(connection, CONFIG, UPLOAD, "b")
+            # When it is retried, which has to wait for the outcome
+            retried = pool.submit(quarantine.retry, ALL)
+            while not waits_for_a_lock(engine):
+                assert not retried.done()
+        # Then the request is the active one
+        assert retried.result() == RetrySummary(superseded=1)
+    assert latest(transfers, CONFIG).request_id == "b"
+    engine.dispose()
+
+
+def waits_for_a_lock(engine: Engine) -> bool:
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with engine.connect() as connection:
+        return bool(connection.scalar(waiting))
 
 
 class TestDiscard:

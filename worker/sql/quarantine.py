@@ -57,7 +57,6 @@ class SqlQuarantine:
         A multipart upload that had begun goes on from its parts. Where the artifact was asked for
         again meanwhile, the newer transfer is the one that counts.
         """
-        superseded = self._count([*_conditions(which), _is_superseded()])
         again = {
             "state": TransferState.REQUESTED,
             "attempts": 0,
@@ -68,6 +67,7 @@ class SqlQuarantine:
             "last_error": None,
         }
         retried = self._change([*_conditions(which), ~_is_superseded()], again)
+        superseded = self._count([*_conditions(which), _is_superseded()])
         return RetrySummary(retried=retried, superseded=superseded)
 
     def discard(self, which: QuarantineFilter) -> int:
