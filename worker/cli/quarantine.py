@@ -40,14 +40,16 @@ def _age(text: str) -> timedelta:
 
 
 ReasonOption = Annotated[
-    list[ReasonCode] | None, typer.Option("--reason", help="Only this reason; may be repeated.")
+    list[ReasonCode] | None,
+    typer.Option("--reason", metavar="REASON", help="Only this, as `list` shows it; repeatable."),
 ]
 KindOption = Annotated[
-    list[ArtifactKind] | None, typer.Option("--kind", help="Only this kind; may be repeated.")
+    list[ArtifactKind] | None,
+    typer.Option("--kind", metavar="KIND", help="Only this, as `list` shows it; repeatable."),
 ]
 JobOption = Annotated[
     list[int] | None,
-    typer.Option("--job-id", min=1, max=MAX_ID, help="Only this job; may be repeated."),
+    typer.Option("--job-id", min=1, max=MAX_ID, help="Only this job; repeatable."),
 ]
 OlderOption = Annotated[
     timedelta | None,
