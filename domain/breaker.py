@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+from domain.errors import PipelineError
 from domain.ports import IEndpointFailures
 
 logger = logging.getLogger(__name__)
 
 _NOT_OPEN = timedelta(0)
+# How often a process that has not failed itself says that S3 works, seconds.
+_WORD_EVERY = 60
 
 
 class Breaker:
@@ -45,7 +48,7 @@ class Breaker:
         self._cool_off = cool_off
         self._clock = clock
         self._opens_until = 0.0
-        self._has_failed = False
+        self._word_due_at = clock() + _WORD_EVERY
         self._lock = threading.Lock()
 
     @property
@@ -59,16 +62,21 @@ class Breaker:
 
     def failed(self) -> None:
         with self._lock:
-            self._has_failed = True
+            self._word_due_at = self._clock()
             if self._failures.count(self._endpoint) < self._threshold:
                 return
             self._opens_until = self._clock() + self._cool_off.total_seconds()
         logger.warning("%s is left alone for %s", self._endpoint, self._cool_off)
 
     def succeeded(self) -> None:
-        if not self._has_failed:
+        """S3 works: those who counted failures hear of it at once, or within a minute."""
+        if self._clock() < self._word_due_at:
             return
         with self._lock:
-            self._failures.forget(self._endpoint)
-            self._has_failed = False
             self._opens_until = 0.0
+            try:
+                self._failures.forget(self._endpoint)
+                self._word_due_at = self._clock() + _WORD_EVERY
+            except PipelineError as error:
+                # The next success says it: this one is recorded, and must not fail for it.
+                logger.warning("the failures of %s are still counted: %s", self._endpoint, error)

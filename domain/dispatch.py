@@ -16,7 +16,7 @@ class DispatchDueTransfers:
     Attributes:
         kinds_with_room: asked before each page; a queue that nobody empties must not grow with
             every sweep until the broker is full.
-        remembers_since: since when the broker has lost nothing, asked with the time now. What
+        remembers_since: since when the broker has lost nothing, asked with the clock. What
             was sent before is sent again: so a broker that forgot everything, as by FLUSHALL,
             delays what it held by one sweep.
     """
@@ -24,7 +24,7 @@ class DispatchDueTransfers:
     transfers: ITransferRepository
     publish: Callable[[Sequence[Transfer]], None]
     kinds_with_room: Callable[[], Collection[ArtifactKind]]
-    remembers_since: Callable[[datetime], datetime]
+    remembers_since: Callable[[Callable[[], datetime]], datetime]
     page_size: int
     unclaimed_after: timedelta
     republish_after: timedelta
@@ -33,7 +33,7 @@ class DispatchDueTransfers:
         """How many were published."""
         total = 0
         loss = MessageLoss(
-            remembers_since=self.remembers_since(self.transfers.now()),
+            remembers_since=self.remembers_since(self.transfers.now),
             unclaimed_after=self.unclaimed_after,
             republish_after=self.republish_after,
         )

@@ -172,7 +172,7 @@ class UploadProgress(Protocol):
 class IObjectStore(Protocol):
     @property
     def endpoint(self) -> str:
-        """The server's address, without credentials."""
+        """The server's host, and its port if there is one."""
 
     def put(  # noqa: PLR0913 - what it is, where it goes, what it replaces
         self,

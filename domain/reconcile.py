@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from domain.artifacts import OpenUpload
-from domain.errors import TransferError
+from domain.errors import S3UnavailableError, TransferError
 from domain.ports import IObjectStore, ITransferRepository
 from domain.prefix import ROOT
 from domain.transfers import Transfer, TransferState
@@ -29,7 +29,7 @@ class ReconcileSummary:
 class AbortAbandonedUploads:
     """Aborts the multipart uploads that no transfer will go on with.
 
-    Those of transfers that are cancelled or done go at once; those of quarantined ones, and those
+    Those of transfers that are cancelled go at once; those of quarantined ones, and those
     that no transfer knows of, after a limit: somebody may yet mend the cause, and an upload is
     known to S3 a moment before it is to SQL.
 
@@ -45,7 +45,10 @@ class AbortAbandonedUploads:
     def __call__(self) -> ReconcileSummary:
         """Look at every open upload below the jobs' directories.
 
-        One that cannot be aborted does not stop the others.
+        One that S3 refuses to abort does not stop the others.
+
+        Raises:
+            S3UnavailableError: S3 is away; the next run goes on.
         """
         uploads = self.store.open_uploads(ROOT)
         aborted = failed = 0
@@ -54,6 +57,8 @@ class AbortAbandonedUploads:
                 try:
                     self.store.abort(upload.key, upload.upload_id)
                     aborted += 1
+                except S3UnavailableError:
+                    raise
                 except TransferError as error:
                     logger.warning("%s: its upload is still open: %s", upload.key, error)
                     failed += 1

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NoReturn
 from uuid import uuid4
 
@@ -86,6 +87,7 @@ class UploadArtifact:
         except TransferCancelledError:
             logger.info("%s: cancelled", artifact)
             self._clean_up(claim, keeper)
+            self._mend(artifact)
             return TransferSummary(state=TransferState.CANCELLED)
         except LeaseLostError:
             logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
@@ -102,8 +104,9 @@ class UploadArtifact:
     def _mend(self, artifact: Artifact) -> None:
         """Ask for the artifact again, should the bucket not hold what is recorded of it.
 
-        S3's condition tells bytes apart, not writes: a write that was late replaces an object which
-        the successor found unchanged, and so did not write itself.
+        As when the transfer was cancelled too late to stop its write. Or when a successor found the
+        object unchanged, and so did not write: S3's condition tells bytes apart, not writes, and
+        lets the late write of this worker pass.
         """
         try:
             stored = self.artifacts.find(artifact)
@@ -160,25 +163,23 @@ class UploadArtifact:
         replaces: str | None,
         keeper: LeaseKeeper,
     ) -> StoredObject:
-        artifact = claim.artifact
-        for tries_left in reversed(range(_PUT_TRIES)):
+        put = partial(
+            self.store.put,
+            key,
+            source,
+            content_type=claim.artifact.kind.content_type,
+            metadata=_metadata(claim.artifact),
+            progress=keeper,
+        )
+        for _ in range(_PUT_TRIES - 1):
             try:
-                return self.store.put(
-                    key,
-                    source,
-                    content_type=artifact.kind.content_type,
-                    metadata=_metadata(artifact),
-                    replaces=replaces,
-                    progress=keeper,
-                )
+                return put(replaces=replaces)
             except ObjectReplacedError:
-                if not tries_left:
-                    raise
                 # First the look, then the fence: whoever takes the lease over after it and writes
                 # changes the ETag, so that a worker back from the dead replaces nothing.
                 replaces = self.store.etag(key)
                 self.transfers.renew(claim)
-        raise ObjectReplacedError
+        return put(replaces=replaces)
 
     def _prefix(self, artifact: Artifact) -> JobS3Prefix:
         job = self.jobs.get(artifact.job_id)
@@ -210,8 +211,9 @@ class UploadArtifact:
         raise final from (cause if final is error else error)
 
     def _is_s3_down(self, error: S3UnavailableError) -> bool:
-        if not isinstance(error, S3BreakerOpenError):
-            self.breaker.failed()
+        if isinstance(error, S3BreakerOpenError):
+            return True  # though it may have closed since
+        self.breaker.failed()
         return bool(self.breaker.open_for)
 
     def _final(self, claim: Claim, error: TransferError) -> PermanentError | None:

@@ -1,6 +1,6 @@
 """Publishing the messages of transfers that SQL knows of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,8 @@ from tasks.app import ensure_configured, pipeline_app
 from tasks.contract import queue_of, task_name
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
-# Of two dispatches at once the second may have looked at the clock before the first did.
-_AT_ONCE = timedelta(minutes=1)
+# What lies farther ahead was not written by us.
+_SKEW = timedelta(minutes=1)
 
 
 def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
@@ -58,27 +58,28 @@ def kinds_with_room(limit: int, app: Celery) -> list[ArtifactKind]:
     return [kind for kind in ArtifactKind if queue_of(kind) in with_room]
 
 
-def remembers_since(now: datetime, app: Celery) -> datetime:
-    """Since when the broker has forgotten nothing: the time when it was first asked, kept in it.
+def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
+    """Since when the broker has forgotten nothing: a moment that is kept in it.
 
-    After a FLUSHALL, or a restart without its data, it has no answer and begins anew.
+    After a FLUSHALL, or a restart without its data, it has none, and begins anew.
 
     Args:
-        now: on the clock of the answers.
+        clock: of the answers.
         app: whose broker.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
     with _channel(app) as channel:
-        # NX: of several that find nothing at once, the first decides for all.
-        channel.client.set(_REMEMBERS_SINCE, now.isoformat(), nx=True)
-        since = _moment(channel.client.get(_REMEMBERS_SINCE))
-        if since is None or since > now + _AT_ONCE:
-            # Flushed in between, or not written by us: then it is not known what else was lost.
-            channel.client.set(_REMEMBERS_SINCE, now.isoformat())
-            return now
-        return since
+        known = _moment(channel.client.get(_REMEMBERS_SINCE))
+        if known is not None and known <= clock() + _SKEW:
+            return known
+        # First the key, then the clock, then the moment if the key is still there: it must not
+        # name a moment before a flush. Of several that do so at once any may win.
+        channel.client.set(_REMEMBERS_SINCE, "")
+        begins = clock()
+        channel.client.set(_REMEMBERS_SINCE, begins.isoformat(), xx=True)
+        return begins
 
 
 def _moment(text: bytes | None) -> datetime | None:
@@ -97,9 +98,8 @@ def _channel(app: Celery) -> Iterator[Any]:
 
 @contextmanager
 def _translated_errors(app: Celery) -> Iterator[None]:
-    transport: Any = (
-        app.connection_for_write()
-    )  # connects to nothing, and knows what errors there are
+    # Connects to nothing, and knows what errors there are.
+    transport: Any = app.connection_for_write()
     try:
         yield
     except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:

@@ -99,7 +99,7 @@ class Composition:
             workspace=Workspace(settings.workspace),
             store=store,
             breaker=Breaker(
-                SqlEndpointFailures(self.engine),
+                SqlEndpointFailures(self.engine, settings.failures_forgotten_after),
                 store.endpoint,
                 threshold=settings.breaker_failures,
                 cool_off=timedelta(seconds=settings.breaker_seconds),

@@ -44,6 +44,8 @@ def _endpoint_url(value: str) -> str:
     parts = _split(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("use http:// or https://, and a host")
+    if parts.username is not None:
+        raise ValueError("credentials come from boto3's own chain, not from the URL")
     return value
 
 
@@ -128,6 +130,12 @@ class WorkerSettings(DatabaseSettings, BrokerSettings):
                 "ARTIFACTS_KMS_KEY_ID goes with ARTIFACTS_SSE=aws:kms, and only with it"
             )
         return self
+
+    @property
+    def failures_forgotten_after(self) -> timedelta:
+        """More than from one failure of S3 to the next, while transfers come and S3 is away."""
+        failing = 3 * (self.s3_timeout_seconds + 5)  # three tries, each with its connection
+        return timedelta(seconds=max(600, 2 * (2 * self.breaker_seconds + failing)))
 
     @property
     def lease(self) -> timedelta:

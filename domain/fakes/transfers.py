@@ -195,7 +195,8 @@ class InMemoryTransfers:
                 publish(due)
             for transfer in due:
                 # Read again, for `publish` may have run the task.
-                self._keep(self.rows[transfer.id], enqueued_at=now)
+                sent_at = max(now, loss.remembers_since)
+                self._keep(self.rows[transfer.id], enqueued_at=sent_at)
             return len(due)
 
     def _of(self, artifact: Artifact, direction: Direction) -> list[Transfer]:

@@ -140,6 +140,18 @@ class TestCancel:
         assert artifacts("jobs", "cancel", "--job-id", "12", *of_kind).out == "nothing is active\n"
         assert state(given_up, CONFIG) is TransferState.REQUESTED
 
+    def test_transfers_that_outlived_their_job_end_too(
+        self, artifacts: Command, transfers: SqlTransfers
+    ) -> None:
+        transfers.request(Artifact(ArtifactKind.JOB_CONFIG, 99), Direction.UPLOAD, "a")
+        answer = artifacts("jobs", "cancel", "--job-id", "99", "--json")
+        assert [row["state"] for row in answer.json] == ["cancelled"]
+
+    @pytest.mark.usefixtures("database")
+    def test_a_run_has_no_kind_of_the_job(self, artifacts: Command) -> None:
+        of_both = ["--run-id", "4", "--kind", "job_config"]
+        assert artifacts("jobs", "cancel", "--job-id", "12", *of_both).status == 2
+
     @pytest.mark.usefixtures("database")
     def test_an_unknown_job_is_named(self, artifacts: Command) -> None:
         answer = artifacts("jobs", "cancel", "--job-id", "99")

@@ -124,3 +124,11 @@ class TransferCancellationContract:
         assert {transfer.artifact for transfer in again} == {CONFIG, RESULTS}
         # Then once only
         assert published(transfers, unclaimed_after=HOUR, remembers_since=now) == []
+
+    def test_a_clock_that_went_back_sends_nothing_again_and_again(
+        self, transfers: ITransferRepository
+    ) -> None:
+        transfers.request(CONFIG, UPLOAD, "a")
+        ahead = transfers.now() + HOUR
+        assert len(published(transfers, unclaimed_after=HOUR, remembers_since=ahead)) == 1
+        assert published(transfers, unclaimed_after=HOUR, remembers_since=ahead) == []

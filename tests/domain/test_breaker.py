@@ -5,7 +5,14 @@ from datetime import timedelta
 import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import AccessDeniedError, S3BreakerOpenError, S3UnavailableError
+from domain.breaker import Breaker
+from domain.errors import (
+    AccessDeniedError,
+    S3BreakerOpenError,
+    S3UnavailableError,
+    SqlUnavailableError,
+)
+from domain.fakes import InMemoryEndpointFailures
 from domain.transfers import TransferState
 from tests.domain.world import CONFIG, COOL_OFF, World
 
@@ -84,3 +91,41 @@ def test_the_waiting_come_back_spread_over_the_next_rest(down: World) -> None:
     delays = [down.breaker.delay() for _ in range(100)]
     assert all(COOL_OFF <= delay <= 2 * COOL_OFF for delay in delays)
     assert max(delays) - min(delays) > timedelta(seconds=5)
+
+
+def test_success_clears_what_other_processes_counted_once_a_minute(world: World) -> None:
+    # Given failures that a process counted which is gone, and one that has seen none
+    for _ in range(4):
+        world.failures.count(world.store.endpoint)
+    world.upload(request_id="first")
+    assert world.failures.counts.total() == 4
+    # When it has been well for a minute
+    world.clock.advance(timedelta(minutes=1))
+    world.upload(request_id="second")
+    # Then they are forgotten
+    assert world.failures.counts == {}
+
+
+def test_a_success_does_not_fail_because_it_cannot_be_told(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Away(InMemoryEndpointFailures):
+        def forget(self, endpoint: str) -> None:
+            raise SqlUnavailableError(endpoint)
+
+    world.failures = Away()
+    world.breaker = world.new_breaker()
+    world.breaker.failed()
+    assert world.upload().state is TransferState.DONE
+    assert "are still counted" in caplog.text
+
+
+def test_an_attempt_that_met_it_open_is_given_back_though_it_has_closed_since(
+    down: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a rest that ends while the attempt is under way
+    rest = iter([COOL_OFF])
+    monkeypatch.setattr(Breaker, "open_for", property(lambda _: next(rest, timedelta(0))))
+    with pytest.raises(S3BreakerOpenError):
+        down.upload(CONFIG)
+    assert (down.latest().state, down.latest().attempts) == (TransferState.WAITING, 0)

@@ -11,7 +11,7 @@ from domain.transfers import Direction, Transfer
 from tests.domain.world import CONFIG, JOB, World
 
 
-def remembers_all(_now: datetime) -> datetime:
+def remembers_all(_clock: Callable[[], datetime]) -> datetime:
     return JOB.created_at
 
 
@@ -111,16 +111,16 @@ def test_what_the_broker_has_forgotten_is_sent_again_in_the_next_sweep(world: Wo
     forgotten_at = world.clock()
     # Then both are sent again at once, and once only
     pages: list[Sequence[Transfer]] = []
-    assert sweep(world, pages, patience, lambda _now: forgotten_at) == 2
-    assert sweep(world, pages, patience, lambda _now: forgotten_at) == 0
+    assert sweep(world, pages, patience, lambda _clock: forgotten_at) == 2
+    assert sweep(world, pages, patience, lambda _clock: forgotten_at) == 0
 
 
 def test_the_broker_is_asked_with_the_clock_of_the_transfers(world: World) -> None:
     asked: list[datetime] = []
 
-    def remembers_since(now: datetime) -> datetime:
-        asked.append(now)
-        return now
+    def remembers_since(clock: Callable[[], datetime]) -> datetime:
+        asked.append(clock())
+        return clock()
 
     sweep(world, [], remembers_since=remembers_since)
     assert asked == [world.clock()]
@@ -130,7 +130,7 @@ def sweep(
     world: World,
     pages: list[Sequence[Transfer]],
     unclaimed_after: timedelta = timedelta(0),
-    remembers_since: Callable[[datetime], datetime] = remembers_all,
+    remembers_since: Callable[[Callable[[], datetime]], datetime] = remembers_all,
 ) -> int:
     return DispatchDueTransfers(
         transfers=world.transfers,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from domain.artifacts import OpenUpload
-from domain.errors import AccessDeniedError, S3UnavailableError
+from domain.errors import AccessDeniedError, S3UnavailableError, TransferError
 from domain.fakes import InMemoryStore
 from domain.reconcile import AbortAbandonedUploads, ReconcileSummary
 from domain.transfers import TransferState
@@ -69,15 +69,33 @@ def test_what_lies_elsewhere_in_the_bucket_is_not_ours(world: World) -> None:
     assert reconcile(world) == ReconcileSummary()
 
 
-def test_one_that_cannot_be_aborted_does_not_stop_the_others(world: World) -> None:
-    class Refusing(InMemoryStore):
-        def abort(self, key: str, upload_id: str) -> None:
-            if upload_id == "upload-0":
-                raise S3UnavailableError
-            super().abort(key, upload_id)
+class Failing(InMemoryStore):
+    """The upload that was begun first cannot be aborted."""
 
-    world.store = Refusing()
+    error: TransferError
+
+    def abort(self, key: str, upload_id: str) -> None:
+        if upload_id == "upload-0":
+            raise self.error
+        super().abort(key, upload_id)
+
+
+def fail_to_abort(world: World, error: TransferError) -> None:
+    store = Failing()
+    store.error = error
+    world.store = store
     for number in range(1200):
         open_upload(world, f"upload-{number}")
     world.clock.advance(LIMIT)
+
+
+def test_one_that_s3_refuses_to_abort_does_not_stop_the_others(world: World) -> None:
+    fail_to_abort(world, AccessDeniedError())
     assert reconcile(world) == ReconcileSummary(aborted=1199, failed=1)
+
+
+def test_an_s3_that_is_away_ends_it_until_the_next_time(world: World) -> None:
+    fail_to_abort(world, S3UnavailableError())
+    with pytest.raises(S3UnavailableError):
+        reconcile(world)
+    assert world.store.aborted == []

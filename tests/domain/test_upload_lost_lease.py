@@ -113,6 +113,20 @@ def test_a_late_write_over_what_the_successor_left_as_it_was_is_mended(world: Wo
     assert objects == {CONFIG_KEY: as_it_was}
 
 
+def test_a_write_that_was_cancelled_too_late_leaves_no_wrong_record(world: World) -> None:
+    # Given stored bytes, and others that are on their way
+    world.upload(request_id="first")
+    world.workspace.contents[CONFIG] = b"too late"
+    objects = world.store.objects
+    interrupt(world, lambda _: world.transfers.cancel(12, None, None))
+    world.store.objects = objects
+    # When they are cancelled, and arrive all the same
+    assert world.upload(request_id="second").state is TransferState.CANCELLED
+    assert objects == {CONFIG_KEY: b"too late"}
+    # Then they are asked for again, so that what is recorded becomes what is there
+    assert world.latest().state is TransferState.REQUESTED
+
+
 def test_a_late_worker_that_cannot_look_says_so(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,7 +14,7 @@ HERE, ELSEWHERE = "https://s3.here.invalid", "https://s3.elsewhere.invalid"
 
 @pytest.fixture
 def failures(engine: Engine) -> SqlEndpointFailures:
-    return SqlEndpointFailures(engine)
+    return SqlEndpointFailures(engine, HOUR / 2)
 
 
 def test_each_endpoint_has_a_count_of_its_own(failures: SqlEndpointFailures) -> None:

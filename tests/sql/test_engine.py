@@ -3,21 +3,23 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, insert, text
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy import Engine, create_engine, insert, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import QueuePool
 
 from domain.errors import ConfigurationError, ReasonCode, SqlUnavailableError
 from domain.jobs import MAX_ID
 from domain.transfers import TransferState
-from tests.sql.steps import CREATED_AT, UPLOAD, run_at_once
+from tests.sql.steps import CONFIG, CREATED_AT, UPLOAD, run_at_once
 from worker.embedded.servers import free_port
-from worker.sql.engine import make_engine, reading, transaction, translated_errors
+from worker.sql.engine import _SESSION, make_engine, reading, transaction, translated_errors
 from worker.sql.platform import SqlJobs
 from worker.sql.tables import TransferRow
+from worker.sql.transfers import SqlTransfers
 
 # The first statement reads, so that a deferred transaction would fail when it comes to write.
 COUNT_UP = """
@@ -218,3 +220,23 @@ def _terminate(engine: Engine, backend: object) -> None:
         terminated = text("SELECT pg_terminate_backend(:pid, 10000)")
         assert connection.scalar(terminated, {"pid": backend})
     other.dispose()
+
+
+def test_nobody_waits_for_the_locks_of_a_client_that_is_frozen(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a client that has locked a row and says no more
+    monkeypatch.setitem(_SESSION, "idle_in_transaction_session_timeout", 200)
+    frozen, other = make_engine(postgres_url), make_engine(postgres_url)
+    claim = SqlTransfers(other).claim(
+        CONFIG, UPLOAD, "a", owner="worker-1", lease=timedelta(minutes=1)
+    )
+    assert claim is not None
+    with frozen.connect() as connection:
+        connection.execute(select(TransferRow.id).with_for_update())
+        # When another needs it, then the server has ended the first one's transaction
+        SqlTransfers(other).renew(claim)
+        with pytest.raises(DBAPIError):
+            connection.execute(select(TransferRow.id))
+    for engine in (frozen, other):
+        engine.dispose()

@@ -181,6 +181,27 @@ def test_a_request_at_the_very_moment_of_a_retry_wins(postgres_url: str) -> None
     engine.dispose()
 
 
+def test_what_left_the_quarantine_meanwhile_is_not_discarded(postgres_url: str) -> None:
+    # Given two in quarantine, of which somebody else retries one and has not committed yet
+    engine = make_engine(postgres_url)
+    transfers, quarantine = SqlTransfers(engine), SqlQuarantine(engine)
+    for artifact in (CONFIG, RESULTS):
+        give_up(transfers, artifact, AccessDeniedError())
+    retried = update(TransferRow).where(TransferRow.kind == RESULTS.kind)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            connection.execute(retried.values(state=TransferState.REQUESTED))
+            # When all are discarded, which has to wait
+            discarded = pool.submit(quarantine.discard, ALL)
+            while not waits_for_a_lock(engine):
+                assert not discarded.done()
+        # Then only the other one is
+        assert discarded.result() == 1
+    assert latest(transfers, CONFIG).state is TransferState.CANCELLED
+    assert latest(transfers, RESULTS).state is TransferState.REQUESTED
+    engine.dispose()
+
+
 def waits_for_a_lock(engine: Engine) -> bool:
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity"

@@ -5,7 +5,7 @@ from celery import Celery
 from sqlalchemy import text
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import SqlUnavailableError
+from domain.errors import BrokerUnavailableError, SqlUnavailableError
 from worker.composition import Composition
 from worker.settings import WorkerSettings, load
 
@@ -34,7 +34,7 @@ def test_nothing_connects_before_it_is_used(composition: Composition) -> None:
     assert composition._reconcile is not None
     assert composition.use_case is not None
     # Then: it takes a call to notice
-    with pytest.raises(SqlUnavailableError):
+    with pytest.raises(BrokerUnavailableError):
         composition.dispatch()
     with pytest.raises(SqlUnavailableError):
         composition.upload(CONFIG, "a")

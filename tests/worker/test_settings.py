@@ -60,6 +60,7 @@ def test_all_that_is_missing_is_named_in_one_line(monkeypatch: pytest.MonkeyPatc
         ("S3_ENDPOINT_URL", "hunter2:9000"),
         ("S3_ENDPOINT_URL", "http://"),
         ("S3_ENDPOINT_URL", "http://u:hunter2@h:hunter2"),
+        ("S3_ENDPOINT_URL", "http://u:hunter2@h"),
         ("S3_ENDPOINT_URL", "ftp://hunter2"),
         ("WORKSPACE", ""),
         ("WORKSPACE", "/nowhere/hunter2"),
@@ -178,6 +179,17 @@ def test_aws_itself_needs_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ARTIFACTS_S3_ENDPOINT_URL")
     # When / Then
     assert load(WorkerSettings).s3_endpoint_url is None
+
+
+def test_failures_are_remembered_for_longer_than_it_takes_to_fail_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given
+    assert load(WorkerSettings).failures_forgotten_after == timedelta(minutes=10)
+    # When
+    monkeypatch.setenv("ARTIFACTS_BREAKER_SECONDS", "900")
+    # Then
+    assert load(WorkerSettings).failures_forgotten_after > timedelta(seconds=2 * 900 + 3 * 65)
 
 
 @pytest.mark.parametrize(

@@ -115,22 +115,28 @@ def cancel(
     One that is under way stops between two parts, and its parts are removed.
     """
     engine = make_engine(load(DatabaseSettings).database_url)
-    SqlJobs(engine).get(job_id)
+    _refuse_run_of_job_kind(run_id, kind)
     transfers = SqlTransfers(engine)
-    chosen = transfers.active if dry_run else transfers.cancel
-    _show_transfers(chosen(job_id, run_id, kind), as_json=as_json, empty="nothing is active")
+    chosen = (transfers.active if dry_run else transfers.cancel)(job_id, run_id, kind)
+    if not chosen:
+        SqlJobs(engine).get(job_id)  # transfers may outlive their job, which may be a typing error
+    _show_transfers(chosen, as_json=as_json, empty="nothing is active")
 
 
 def _artifacts(
     job_id: int, runs: list[int], run_id: int | None, kind: ArtifactKind | None
 ) -> list[Artifact]:
     kinds = list(ArtifactKind) if kind is None else [kind]
-    if kind is not None and run_id is not None and not kind.belongs_to_run:
-        raise typer.BadParameter(f"{kind} belongs to the job: leave --run-id out")
+    _refuse_run_of_job_kind(run_id, kind)
     of_job = [] if run_id else [Artifact(k, job_id) for k in kinds if not k.belongs_to_run]
     chosen = [run_id] if run_id else runs
     of_runs = [Artifact(k, job_id, run) for run in chosen for k in kinds if k.belongs_to_run]
     return of_job + of_runs
+
+
+def _refuse_run_of_job_kind(run_id: int | None, kind: ArtifactKind | None) -> None:
+    if kind is not None and run_id is not None and not kind.belongs_to_run:
+        raise typer.BadParameter(f"{kind} belongs to the job: leave --run-id out")
 
 
 def _show_transfers(

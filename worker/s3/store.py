@@ -57,7 +57,7 @@ class S3ObjectStore:
 
     @property
     def endpoint(self) -> str:
-        return self.client.meta.endpoint_url
+        return urlsplit(self.client.meta.endpoint_url).netloc
 
     def put(  # noqa: PLR0913 - as the port has it
         self,

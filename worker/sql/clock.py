@@ -1,9 +1,9 @@
 """The database's own clock, so that workers whose clocks differ agree on every lease."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import DateTime, Float, literal
+from sqlalchemy import Connection, DateTime, Float, literal, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -31,3 +31,8 @@ def _sqlite(element: utc_now, compiler: SQLCompiler, **kwargs: Any) -> str:  # n
     seconds = compiler.process(element.clauses, **kwargs)
     # SQLAlchemy keeps six digits of sub-seconds as text; fewer would compare wrongly.
     return f"(strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds'))"
+
+
+def read_clock(connection: Connection) -> datetime:
+    """The time now, in aware UTC."""
+    return connection.execute(select(utc_now())).scalar_one().replace(tzinfo=UTC)

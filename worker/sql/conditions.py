@@ -1,9 +1,9 @@
 """Which transfers: the conditions that several statements share."""
 
-from sqlalchemy import ColumnElement, and_, literal, or_
+from sqlalchemy import ColumnElement, and_, literal, or_, true
 
-from domain.artifacts import Artifact
-from domain.transfers import Direction, MessageLoss, TransferState
+from domain.artifacts import Artifact, ArtifactKind
+from domain.transfers import ACTIVE_STATES, Direction, MessageLoss, TransferState
 from worker.sql.clock import utc_now
 from worker.sql.tables import TRANSFER_RUN, TransferRow
 
@@ -14,6 +14,16 @@ def of_artifact(artifact: Artifact, direction: Direction) -> ColumnElement[bool]
         literal(artifact.run_id or 0) == TRANSFER_RUN,
         TransferRow.kind == artifact.kind,
         TransferRow.direction == direction,
+    )
+
+
+def is_active(job_id: int, run_id: int | None, kind: ArtifactKind | None) -> ColumnElement[bool]:
+    """Of the job, or only of its run, or of the kind."""
+    return and_(
+        TransferRow.state.in_(ACTIVE_STATES),
+        TransferRow.job_id == job_id,
+        true() if run_id is None else TransferRow.run_id == run_id,
+        true() if kind is None else TransferRow.kind == kind,
     )
 
 

@@ -8,16 +8,16 @@ from worker.sql.clock import utc_now
 from worker.sql.engine import insert_into, transaction
 from worker.sql.tables import EndpointRow
 
-# Longer than a worker takes to fail: three tries with a time-out each, and the breaker's rest.
-_FORGOTTEN_AFTER = timedelta(minutes=10)
-
 
 class SqlEndpointFailures:
-    def __init__(self, engine: Engine) -> None:
+    """Args: a count that is older than `forgotten_after` begins anew."""
+
+    def __init__(self, engine: Engine, forgotten_after: timedelta) -> None:
         self._engine = engine
+        self._forgotten_after = forgotten_after
 
     def count(self, endpoint: str) -> int:
-        is_old = EndpointRow.failed_at < utc_now(-_FORGOTTEN_AFTER)
+        is_old = EndpointRow.failed_at < utc_now(-self._forgotten_after)
         failures = case((is_old, 1), else_=EndpointRow.failures + 1)
         with transaction(self._engine) as connection:
             insert = insert_into(connection, EndpointRow).values(

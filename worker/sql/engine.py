@@ -15,7 +15,19 @@ from domain.errors import ConfigurationError, SqlUnavailableError
 _SQLITE_BUSY_MS = 30_000
 _CONNECT_SECONDS = 5
 _STATEMENT_MS = 60_000
+_IDLE_MS = 60_000
 _DEAD_MS = 30_000
+
+
+_SESSION = {
+    "statement_timeout": _STATEMENT_MS,
+    # The server ends the transaction of a client that is frozen, or whose machine is gone, so that
+    # nobody waits for the locks of the dead.
+    "idle_in_transaction_session_timeout": _IDLE_MS,
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 4,
+}
 
 
 def make_engine(url: str) -> Engine:
@@ -32,7 +44,7 @@ def make_engine(url: str) -> Engine:
         pool_size=2,
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
-            "options": f"-c statement_timeout={_STATEMENT_MS}",
+            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
             # A server that vanished is noticed in half a minute, not in the kernel's quarter hour.
             "tcp_user_timeout": _DEAD_MS,
             "keepalives_idle": 10,

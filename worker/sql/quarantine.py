@@ -1,6 +1,7 @@
 """The quarantine: what was given up, until somebody retries or discards it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -19,7 +20,7 @@ from sqlalchemy.orm import aliased
 from domain.errors import SqlUnavailableError
 from domain.quarantine import QuarantineFilter, RetrySummary
 from domain.transfers import Transfer, TransferState
-from worker.sql.clock import utc_now
+from worker.sql.clock import read_clock, utc_now
 from worker.sql.engine import reading, transaction
 from worker.sql.rows import as_transfer
 from worker.sql.tables import TRANSFER_RUN, TransferRow
@@ -80,13 +81,25 @@ class SqlQuarantine:
             return connection.execute(statement).scalar_one()
 
     def _change(self, conditions: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
-        page = select(TransferRow.id).where(*conditions).order_by(TransferRow.id).limit(_PAGE)
-        # What is changed is in quarantine no more, so the next page begins with what is left.
-        change = update(TransferRow).where(TransferRow.id.in_(page.scalar_subquery()))
-        total = 0
-        while changed := self._execute(change.values(values)):
-            total += changed
+        # What fails again meanwhile is not meant.
+        conditions = [*conditions, TransferRow.finished_at <= self._now()]
+        total, last = 0, 0
+        while ids := self._page(conditions, last):
+            # The conditions once more: somebody else may have changed the row since, and
+            # PostgreSQL looks again, after waiting for its lock, only at what stands here.
+            change = update(TransferRow).where(TransferRow.id.in_(ids), *conditions)
+            total += self._execute(change.values(values))
+            last = ids[-1]
         return total
+
+    def _page(self, conditions: Sequence[ColumnElement[bool]], last: int) -> Sequence[int]:
+        after = select(TransferRow.id).where(*conditions, TransferRow.id > last)
+        with reading(self._engine) as connection:
+            return connection.scalars(after.order_by(TransferRow.id).limit(_PAGE)).all()
+
+    def _now(self) -> datetime:
+        with reading(self._engine) as connection:
+            return read_clock(connection)
 
     def _execute(self, change: Update) -> int:
         for _ in range(_TRIES):

@@ -1,7 +1,7 @@
 """The truth about transfers: the `transfers` table."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, or_, select, update
@@ -24,8 +24,8 @@ from domain.transfers import (
     TransferState,
 )
 from worker.sql.artifacts import write_artifact
-from worker.sql.clock import utc_now
-from worker.sql.conditions import is_abandoned, is_due, is_unclaimed, of_artifact
+from worker.sql.clock import read_clock, utc_now
+from worker.sql.conditions import is_abandoned, is_active, is_due, is_unclaimed, of_artifact
 from worker.sql.engine import insert_into, reading, transaction
 from worker.sql.rows import as_claim, as_transfer
 from worker.sql.tables import RunRow, TransferRow
@@ -42,7 +42,7 @@ class SqlTransfers:
 
     def now(self) -> datetime:
         with reading(self._engine) as connection:
-            return connection.execute(select(utc_now())).scalar_one().replace(tzinfo=UTC)
+            return read_clock(connection)
 
     def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
         with transaction(self._engine) as connection:
@@ -78,7 +78,7 @@ class SqlTransfers:
 
     def active(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
         """What `cancel` would end now."""
-        return self._read(and_(*_active(job_id, run_id, kind)))
+        return self._read(is_active(job_id, run_id, kind))
 
     def of_job(self, job_id: int) -> list[Transfer]:
         return self._read(TransferRow.job_id == job_id)
@@ -129,7 +129,7 @@ class SqlTransfers:
             _write(connection, claim, attempts=attempts, **_waiting(delay), **_failed(error))
 
     def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
-        active = update(TransferRow).where(*_active(job_id, run_id, kind))
+        active = update(TransferRow).where(is_active(job_id, run_id, kind))
         # The holder, if there is one, hears of it at its next renewal.
         cancelled = active.values(
             state=TransferState.CANCELLED, finished_at=utc_now(), **_NO_LEASE
@@ -181,7 +181,9 @@ class SqlTransfers:
         with transaction(self._engine) as connection:
             # Before the messages leave: should the broker forget them right then, they must have
             # been sent before the moment since when it remembers.
-            sent_at = connection.scalar(select(utc_now()))
+            # Not before that moment either, should the clock have gone back: they would be sent
+            # again and again.
+            sent_at = max(read_clock(connection), loss.remembers_since)
             transfers = [as_transfer(row) for row in connection.execute(page)]
             if transfers:
                 # Before the mark: dying in between sends a duplicate, never nothing.
@@ -259,17 +261,6 @@ def _write(connection: Connection, claim: Claim, **values: Any) -> None:  # noqa
         state = select(TransferRow.state).where(TransferRow.id == claim.transfer_id)
         is_cancelled = connection.scalar(state) == TransferState.CANCELLED
         raise TransferCancelledError if is_cancelled else LeaseLostError
-
-
-def _active(
-    job_id: int, run_id: int | None, kind: ArtifactKind | None
-) -> Iterator[ColumnElement[bool]]:
-    yield TransferRow.state.in_(ACTIVE_STATES)
-    yield TransferRow.job_id == job_id
-    if run_id is not None:
-        yield TransferRow.run_id == run_id
-    if kind is not None:
-        yield TransferRow.kind == kind
 
 
 def _waiting(delay: timedelta) -> dict[str, Any]:
