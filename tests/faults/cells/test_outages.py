@@ -125,8 +125,9 @@ def test_an_s3_that_is_away_costs_hardly_any_attempts(cell: Cell) -> None:
     artifacts = [cell.small() for _ in range(20)]
     with TcpProxy(("127.0.0.1", cell.s3.port)) as proxy:
         proxy.refuse()
-        endpoint = f"http://127.0.0.1:{proxy.port}"
-        cell.rescuer(f"--concurrency={_CHILDREN}", ARTIFACTS_S3_ENDPOINT_URL=endpoint)
+        endpoint = f"127.0.0.1:{proxy.port}"
+        at = {"ARTIFACTS_S3_ENDPOINT_URL": f"http://{endpoint}"}
+        cell.rescuer(f"--concurrency={_CHILDREN}", **at)
         cell.request(*artifacts)
 
         # When it comes back after more failures than the breaker takes
