@@ -21,7 +21,7 @@ class Breaker:
     """Opens when an endpoint failed several times running, in whichever workers.
 
     The failures are counted in SQL, for all workers together; that it is open each process learns
-    by its own first failure, and then asks nobody. So while S3 answers, the breaker costs nothing.
+    by its own first failure, and then asks nobody. While S3 answers it costs a statement a minute.
     Once `cool_off` is over, the next transfers try again: the first success closes it, the first
     failure opens it for as long once more.
 
@@ -47,14 +47,14 @@ class Breaker:
         self._threshold = threshold
         self._cool_off = cool_off
         self._clock = clock
-        self._opens_until = 0.0
+        self._open_until = 0.0
         self._word_due_at = clock() + _WORD_EVERY
         self._lock = threading.Lock()
 
     @property
     def open_for(self) -> timedelta:
         """How long it stays open; nothing if it is closed."""
-        return max(_NOT_OPEN, timedelta(seconds=self._opens_until - self._clock()))
+        return max(_NOT_OPEN, timedelta(seconds=self._open_until - self._clock()))
 
     def delay(self) -> timedelta:
         """When to come back: not all at once, so that a few find out for the others."""
@@ -65,7 +65,7 @@ class Breaker:
             self._word_due_at = self._clock()
             if self._failures.count(self._endpoint) < self._threshold:
                 return
-            self._opens_until = self._clock() + self._cool_off.total_seconds()
+            self._open_until = self._clock() + self._cool_off.total_seconds()
         logger.warning("%s is left alone for %s", self._endpoint, self._cool_off)
 
     def succeeded(self) -> None:
@@ -73,7 +73,7 @@ class Breaker:
         if self._clock() < self._word_due_at:
             return
         with self._lock:
-            self._opens_until = 0.0
+            self._open_until = 0.0
             try:
                 self._failures.forget(self._endpoint)
                 self._word_due_at = self._clock() + _WORD_EVERY

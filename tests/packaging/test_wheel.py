@@ -41,6 +41,7 @@ def metadata(wheel: Path) -> dict[str, str]:
         "worker/sql/migrations/script.py.mako",
         "worker/sql/migrations/versions/v0001_platform_tables.py",
         "worker/sql/migrations/versions/v0002_pipeline_tables.py",
+        "worker/sql/migrations/versions/v0003_reliability.py",
     ],
 )
 def test_the_wheel_holds(names: set[str], name: str) -> None:
