@@ -6,7 +6,6 @@ from hashlib import sha256
 from typing import Any
 
 import boto3
-import pytest
 from mypy_boto3_s3 import S3Client
 
 from tests.faults.s3_proxy import Request
@@ -24,13 +23,6 @@ def _session() -> boto3.Session:
 
 def client_at(url: str, read_timeout_seconds: float = 60) -> S3Client:
     return make_client(url, 4, _session(), read_timeout_seconds=read_timeout_seconds)
-
-
-def leave_out_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries of botocore follow at once."""
-    monkeypatch.setattr(
-        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda _self, _context: 0
-    )
 
 
 def put(client: S3Client, bucket: str, content: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What boto3 makes of each fault, and what arrives at a real S3 server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
@@ -22,10 +22,8 @@ from tests.faults.s3_steps import (
     client_at,
     is_put,
     is_there,
-    leave_out_backoff,
     put,
 )
-from worker.embedded.servers import Ministack
 
 MIB = 2**20
 _TRIES = 3
@@ -36,27 +34,7 @@ _BODIES = pytest.mark.parametrize("body", [bytes, BytesIO])
 """Only for a file does boto3 send `Expect: 100-continue`."""
 
 
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_out_backoff(monkeypatch)
-
-
-@pytest.fixture
-def s3_client(ministack: Ministack) -> S3Client:
-    """Straight to the server."""
-    return client_at(ministack.url)
-
-
-@pytest.fixture
-def s3(ministack: Ministack) -> Iterator[FaultyS3]:
-    with FaultyS3(ministack.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def client(s3: FaultyS3) -> S3Client:
-    """Through the proxy."""
-    return client_at(s3.url)
+pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 def test_a_fault_comes_as_often_as_asked_for(s3: FaultyS3, client: S3Client, bucket: str) -> None:

@@ -1,7 +1,6 @@
 """What passes the S3 proxy, and what is held in it."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -20,7 +19,6 @@ from tests.faults.s3_steps import (
     client_at,
     is_put,
     is_there,
-    leave_out_backoff,
     put,
 )
 from worker.embedded.servers import Ministack, free_port
@@ -28,27 +26,7 @@ from worker.embedded.servers import Ministack, free_port
 MIB = 2**20
 
 
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_out_backoff(monkeypatch)
-
-
-@pytest.fixture
-def s3_client(ministack: Ministack) -> S3Client:
-    """Straight to the server."""
-    return client_at(ministack.url)
-
-
-@pytest.fixture
-def s3(ministack: Ministack) -> Iterator[FaultyS3]:
-    with FaultyS3(ministack.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def client(s3: FaultyS3) -> S3Client:
-    """Through the proxy."""
-    return client_at(s3.url)
+pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 def test_a_multipart_upload_passes_unchanged(s3: FaultyS3, client: S3Client, bucket: str) -> None:
