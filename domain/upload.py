@@ -229,6 +229,8 @@ class UploadArtifact:
         return None
 
     def _clean_up(self, claim: Claim, keeper: LeaseKeeper) -> None:
+        if keeper.upload_id is None:
+            return
         try:
             self._abort(self._prefix(claim.artifact).key(claim.artifact), keeper)
         except PipelineError as error:

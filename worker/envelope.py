@@ -15,6 +15,7 @@ from pydantic import (
     ValidationInfo,
 )
 
+from domain.errors import PipelineError
 from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID
 
@@ -25,7 +26,7 @@ _CELERYS_OWN = "celery."
 _HIGHEST_PRIORITY = 9
 
 
-class RefusedError(Exception):
+class RefusedError(PipelineError):
     """An element of a queue that is no message; says which part, never what was in it."""
 
 

@@ -72,7 +72,7 @@ class InMemoryStore:
     failures: list[Exception] = field(default_factory=list)
     aborted: list[tuple[str, str]] = field(default_factory=list)
     uploads: list[OpenUpload] = field(default_factory=list)
-    endpoint: str = "https://s3.invalid"
+    endpoint: str = "s3.invalid"
 
     def put(  # noqa: PLR0913 - as the port has it
         self,

@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 from domain.transfers import TransferState
 from tests.faults.fleet import BUCKET, Fleet
 from tests.faults.load import Wanted
+from tests.faults.queues import messages
 from worker.sql.tables import ArtifactRow, TransferRow
 
-QUEUES = ("configs", "results", "upkeep", "celery")
 _THREADS = 4
 
 
@@ -95,13 +95,6 @@ def open_uploads(fleet: Fleet) -> list[str]:
 
 
 def _left_in_broker(fleet: Fleet) -> Iterator[str]:
-    for queue, count in messages(fleet).items():
+    for queue, count in messages(fleet.broker).items():
         if count:
             yield f"{count} messages in {queue}"
-
-
-def messages(fleet: Fleet) -> dict[str, int]:
-    """How many there are in each queue, and how many that nobody has acknowledged."""
-    with fleet.broker.client() as client:
-        queued = {queue: int(client.llen(queue)) for queue in QUEUES}
-        return {**queued, "unacked": int(client.hlen("unacked"))}

@@ -15,11 +15,12 @@ from domain.quarantine import QuarantineFilter
 from domain.transfers import ACTIVE_STATES
 from tasks.app import make_app
 from tasks.contract import RECONCILE
-from tests.faults.audit import findings, messages, open_uploads
+from tests.faults.audit import findings, open_uploads
 from tests.faults.chaos import Chaos
 from tests.faults.fleet import Fleet, fleet
 from tests.faults.load import Load
 from tests.faults.producer import ask_for
+from tests.faults.queues import messages
 from tests.sql.producer import producing_to
 from worker.sql.quarantine import SqlQuarantine
 from worker.sql.tables import TransferRow
@@ -115,7 +116,7 @@ def _bring_to_an_end(servers: Fleet, patience: float) -> int:
     def is_clean() -> bool:
         if open_uploads(servers):
             app.send_task(RECONCILE)
-        return not open_uploads(servers) and not any(messages(servers).values())
+        return not open_uploads(servers) and not any(messages(servers.broker).values())
 
     _wait(is_clean, patience)
     return retried

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction, Transfer, TransferState
+from domain.transfers import TransferState
 from tests.faults.postgres import RestartablePostgres
 from tests.integration.deployment import Deployment
 from tests.sql.producer import producing_to
@@ -72,19 +72,19 @@ def resumption() -> Iterator[Figure]:
         deployed.send(artifact)
         worker = deployed.stack.start_worker("--concurrency", "1")
         deployed.stack.start_worker("--concurrency", "1", "--beat", "--queues", "upkeep,results")
-        _wait(lambda: deployed.parts(artifact) >= 0.8 * parts)
-        holder = _latest(deployed, artifact)
+        deployed.wait_until(lambda: deployed.parts(artifact) >= 0.8 * parts)
+        holder = deployed.latest(artifact)
         worker.kill()
         killed_at = time.monotonic()
-        _wait(lambda: _latest(deployed, artifact).fence > holder.fence)
+        deployed.wait_until(lambda: deployed.latest(artifact).fence > holder.fence)
         yield Figure(
             "from SIGKILL of the holder until another goes on",
             time.monotonic() - killed_at,
             60 + _DISPATCH_SECONDS,
             "s",
         )
-        _wait(lambda: _latest(deployed, artifact).state is TransferState.DONE)
-        sent = _latest(deployed, artifact).bytes_sent or 0
+        deployed.wait_until(lambda: deployed.latest(artifact).state is TransferState.DONE)
+        sent = deployed.latest(artifact).bytes_sent or 0
         allowed = 0.2 * parts * part + threads * part
         yield Figure("1 GiB killed at 80 %: sent again", sent / _MIB, allowed / _MIB, "MiB")
 
@@ -96,19 +96,19 @@ def flush() -> Iterator[Figure]:
         for _ in range(2):
             deployed.stack.start_worker("--concurrency", "2")
         deployed.stack.start_worker("--concurrency", "1", "--beat", "--queues", "upkeep")
-        _wait(lambda: _count(deployed, TransferState.DONE) > 0)
+        deployed.wait_until(lambda: _count(deployed, TransferState.DONE) > 0)
         outstanding = len(artifacts) - _count(deployed, TransferState.DONE)
         with deployed.stack.broker.client() as broker:
             broker.flushall()
             flushed_at = time.monotonic()
-            _wait(lambda: broker.llen("configs") > 0)
+            deployed.wait_until(lambda: broker.llen("configs") > 0)
         yield Figure(
             f"FLUSHALL with {outstanding:,} outstanding: until they are in the queue again",
             time.monotonic() - flushed_at,
             2 * _DISPATCH_SECONDS,
             "s",
         )
-        _wait(lambda: _count(deployed, TransferState.DONE) == len(artifacts))
+        deployed.wait_until(lambda: _count(deployed, TransferState.DONE) == len(artifacts))
         lost = len(artifacts) - _count(deployed, TransferState.DONE)
         yield Figure("after it: not done", lost, 0, "transfers")
 
@@ -140,7 +140,7 @@ def _deployed() -> Iterator[Deployment]:
     ):
         postgres.create("figures")
         with EmbeddedStack(Path(directory), postgres.url("figures")) as stack:
-            yield Deployment(stack)
+            yield Deployment(stack, _PATIENCE_SECONDS)
 
 
 def _asked_for(deployed: Deployment, count: int) -> list[Artifact]:
@@ -171,24 +171,10 @@ def _write_random(path: Path, parts: int, part: int) -> None:
             file.write(os.urandom(part))
 
 
-def _latest(deployed: Deployment, artifact: Artifact) -> Transfer:
-    latest = deployed.transfers.latest(artifact, Direction.UPLOAD)
-    assert latest is not None
-    return latest
-
-
 def _count(deployed: Deployment, state: TransferState) -> int:
     statement = select(func.count()).where(TransferRow.state == state)
     with deployed.stack.engine.connect() as connection:
         return connection.scalar(statement) or 0
-
-
-def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -22,13 +22,13 @@ from worker.sql.tables import JobRow, RunRow, TransferRow
 from worker.sql.transfers import SqlTransfers
 from worker.workspace import Workspace
 
-_PATIENCE_SECONDS = 60
 _ids = itertools.count(100)
 
 
 class Deployment:
-    def __init__(self, stack: EmbeddedStack) -> None:
+    def __init__(self, stack: EmbeddedStack, patience_seconds: float = 60) -> None:
         self.stack = stack
+        self.patience_seconds = patience_seconds
         self.transfers = SqlTransfers(stack.engine)
         self.artifacts = SqlArtifacts(stack.engine)
         # Somebody else's app, which knows the broker and nothing of this package's settings.
@@ -83,6 +83,9 @@ class Deployment:
     def ended(self, artifact: Artifact) -> Transfer:
         """The artifact's latest transfer, once it has ended."""
         self.wait_until(lambda: self._has_ended(artifact))
+        return self.latest(artifact)
+
+    def latest(self, artifact: Artifact) -> Transfer:
         latest = self.transfers.latest(artifact, Direction.UPLOAD)
         assert latest is not None
         return latest
@@ -96,7 +99,7 @@ class Deployment:
         return found
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while not condition():
             assert time.monotonic() < deadline, "it did not happen"
             time.sleep(0.02)

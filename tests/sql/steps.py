@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObject
@@ -20,6 +20,16 @@ CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 LOCATION = UploadLocation("https://bucket.s3.invalid/key")
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
+
+
+def sessions_waiting_for_a_lock(engine: Engine) -> int:
+    """Of this PostgreSQL database."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with engine.connect() as connection:
+        return int(connection.execute(waiting).scalar_one())
 
 
 class Statements:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
@@ -20,6 +20,7 @@ from tests.contract.transfer_steps import (
     latest,
     published,
 )
+from tests.sql.steps import sessions_waiting_for_a_lock
 from worker.sql.clock import utc_now
 from worker.sql.engine import make_engine
 from worker.sql.quarantine import SqlQuarantine
@@ -173,7 +174,7 @@ def test_a_request_at_the_very_moment_of_a_retry_wins(postgres_url: str) -> None
             request_transfer(connection, CONFIG, UPLOAD, "b")
             # When it is retried, which has to wait for the outcome
             retried = pool.submit(quarantine.retry, ALL)
-            while not waits_for_a_lock(engine):
+            while not sessions_waiting_for_a_lock(engine):
                 assert not retried.done()
         # Then the request is the active one
         assert retried.result() == RetrySummary(superseded=1)
@@ -193,22 +194,13 @@ def test_what_left_the_quarantine_meanwhile_is_not_discarded(postgres_url: str) 
             connection.execute(retried.values(state=TransferState.REQUESTED))
             # When all are discarded, which has to wait
             discarded = pool.submit(quarantine.discard, ALL)
-            while not waits_for_a_lock(engine):
+            while not sessions_waiting_for_a_lock(engine):
                 assert not discarded.done()
         # Then only the other one is
         assert discarded.result() == 1
     assert latest(transfers, CONFIG).state is TransferState.CANCELLED
     assert latest(transfers, RESULTS).state is TransferState.REQUESTED
     engine.dispose()
-
-
-def waits_for_a_lock(engine: Engine) -> bool:
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    with engine.connect() as connection:
-        return bool(connection.scalar(waiting))
 
 
 class TestDiscard:

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from celeryconfig import broker_transport_options
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.transfers import Direction, Transfer, TransferState
-from tasks.contract import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP
+from tasks.contract import DISPATCH, UPKEEP
+from tests.faults.queues import messages
 from tests.faults.s3_proxy import FaultyS3
 from tests.integration.deployment import Deployment
 from worker.embedded.process import ManagedProcess
@@ -28,7 +29,6 @@ from worker.sql.tables import ArtifactRow, EndpointRow, TransferRow
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 PART = 5 * 2**20
-QUEUES = (CONFIGS, RESULTS, UPKEEP, UNROUTED)
 IMPATIENT = {
     "ARTIFACTS_LEASE_SECONDS": "30",
     "ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "0",
@@ -140,11 +140,6 @@ class Cell(Deployment):
         """Once, as beat does it."""
         self.foreign.send_task(DISPATCH, queue=UPKEEP)
 
-    def latest(self, artifact: Artifact) -> Transfer:
-        latest = self.transfers.latest(artifact, Direction.UPLOAD)
-        assert latest is not None
-        return latest
-
     def is_running(self, artifact: Artifact) -> bool:
         latest = self.transfers.latest(artifact, Direction.UPLOAD)
         return latest is not None and latest.state is TransferState.RUNNING
@@ -163,13 +158,15 @@ class Cell(Deployment):
 
     def backlog(self) -> int:
         """Messages in the broker, those included that somebody has and did not acknowledge."""
-        with self.stack.broker.client() as broker:
-            waiting = sum(int(broker.llen(queue)) for queue in QUEUES)
-            return waiting + int(broker.hlen("unacked"))
+        return sum(messages(self.stack.broker).values())
 
     def unacknowledged(self) -> int:
-        with self.stack.broker.client() as broker:
-            return int(broker.hlen("unacked"))
+        return messages(self.stack.broker)["unacked"]
+
+    def written(self, artifact: Artifact) -> tuple[object, object]:
+        """What tells whether the job's one object was written anew."""
+        [found] = self.listing(f"jobs/{artifact.job_id}/")
+        return found["ETag"], found["LastModified"]
 
     def assert_settled(self, artifact: Artifact, content: bytes = b"content") -> Transfer:
         """Stored once, under the job's prefix, with these bytes, and nothing is left over."""

@@ -3,16 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, select, text
+from sqlalchemy import select
 
 from domain.artifacts import Artifact
 from tests.faults.cells.cell import Cell
 from worker.sql.tables import TransferRow
-
-_BLOCKED = text(
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
 
 
 @contextmanager
@@ -22,8 +17,3 @@ def claim_held_up(cell: Cell, artifact: Artifact) -> Iterator[None]:
     with cell.stack.engine.begin() as connection:
         connection.execute(row.with_for_update())
         yield
-
-
-def waiting_claims(engine: Engine) -> int:
-    with engine.connect() as connection:
-        return int(connection.execute(_BLOCKED).scalar_one())

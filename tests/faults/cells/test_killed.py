@@ -5,8 +5,9 @@ import json
 import pytest
 
 from tests.faults.cells.cell import MORTAL, Cell, children, redelivering
-from tests.faults.cells.locks import claim_held_up, waiting_claims
+from tests.faults.cells.locks import claim_held_up
 from tests.faults.cells.requests import is_put
+from tests.sql.steps import sessions_waiting_for_a_lock
 from worker.embedded.process import ManagedProcess
 
 
@@ -26,7 +27,7 @@ def test_a_worker_killed_before_it_claims(cell: Cell) -> None:
     cell.request(artifact)
     with claim_held_up(cell, artifact):
         worker = cell.worker(**MORTAL)
-        cell.wait_until(lambda: waiting_claims(cell.stack.engine) == 1)
+        cell.wait_until(lambda: sessions_waiting_for_a_lock(cell.stack.engine) == 1)
 
         # When it is killed outright
         worker.kill()
@@ -45,7 +46,7 @@ def test_a_child_killed_before_it_claims(cell: Cell, *, is_swept: bool) -> None:
     cell.request(artifact)
     with claim_held_up(cell, artifact):
         worker = cell.worker(*(_LATER if is_swept else SOON), **MORTAL)
-        cell.wait_until(lambda: waiting_claims(cell.stack.engine) == 1)
+        cell.wait_until(lambda: sessions_waiting_for_a_lock(cell.stack.engine) == 1)
 
         # When the child alone is killed
         _kill_child(cell, worker)
@@ -105,7 +106,7 @@ def test_a_worker_killed_after_the_upload_before_the_record(cell: Cell) -> None:
     worker = cell.worker(**MORTAL)
     cell.send(artifact)
     assert hold.arrived.wait(30)
-    [before] = cell.listing(f"jobs/{artifact.job_id}/")
+    before = cell.written(artifact)
 
     # When it is killed outright
     worker.kill()
@@ -114,8 +115,7 @@ def test_a_worker_killed_after_the_upload_before_the_record(cell: Cell) -> None:
     # Then another records the very object that is there
     cell.rescuer(redelivering(1))
     assert cell.assert_settled(artifact).attempts == 2
-    [after] = cell.listing(f"jobs/{artifact.job_id}/")
-    assert (after["ETag"], after["LastModified"]) == (before["ETag"], before["LastModified"])
+    assert cell.written(artifact) == before
     cell.assert_idle()
 
 
