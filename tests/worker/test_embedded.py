@@ -124,6 +124,24 @@ def test_a_signal_during_the_start_leaves_nothing(
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+def test_a_signal_within_a_look_at_a_server_does_not_hold_its_end_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a poll that was interrupted just after it took its lock, which nobody releases now
+    monkeypatch.setattr("worker.embedded.process._KILLED_SECONDS", 0.1)
+    server = python(tmp_path, OBEDIENT)
+    server.start()
+    child = child_of(server)
+    popen: Any = server._process
+    assert popen._waitpid_lock.acquire(blocking=False)
+    # When it is killed, then that ends, and all of it is gone
+    server.kill()
+    assert not server.is_running
+    assert ended(child)
+    popen._waitpid_lock.release()
+    popen.wait()
+
+
 def test_a_server_that_fails_to_start_is_not_left_behind(tmp_path: Path) -> None:
     # Given
     class Slow(ManagedProcess):

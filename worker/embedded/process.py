@@ -15,6 +15,7 @@ from domain.errors import PipelineError
 
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 5
+_KILLED_SECONDS = 5
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -111,7 +112,10 @@ class ManagedProcess:
             return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        # Not for ever: a Ctrl-C within Popen.poll() can leave its lock held, and whoever then
+        # waits without a limit waits for nobody.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_KILLED_SECONDS)
         self._process = None
 
     def last_words(self) -> str:
