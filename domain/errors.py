@@ -28,6 +28,12 @@ class ReasonCode(StrEnum):
     CHECKSUM_MISMATCH_TWICE = "checksum_mismatch_twice"
     OBJECT_REPLACED = "object_replaced"
     S3_CONFLICT = "s3_conflict"
+    ARTIFACT_MISSING = "artifact_missing"
+    ARCHIVED = "archived"
+    TARGET_EXISTS = "target_exists"
+    TARGET_BUSY = "target_busy"
+    UPLOAD_AWAITED = "upload_awaited"
+    NEVER_UPLOADED = "never_uploaded"
     S3_UNAVAILABLE = "s3_unavailable"
     S3_BREAKER_OPEN = "s3_breaker_open"
     SQL_UNAVAILABLE = "sql_unavailable"
@@ -179,6 +185,42 @@ class S3ConflictError(TransientError):
     """Another request came in between."""
 
     reason = ReasonCode.S3_CONFLICT
+
+
+class ArtifactMissingError(PermanentError, NotFoundError):
+    """The bucket has no such artifact."""
+
+    reason = ReasonCode.ARTIFACT_MISSING
+
+
+class ArchivedError(PermanentError):
+    """The object is in an archive tier, and must be restored before it can be read."""
+
+    reason = ReasonCode.ARCHIVED
+
+
+class TargetExistsError(PermanentError):
+    """Another file is where the download would go."""
+
+    reason = ReasonCode.TARGET_EXISTS
+
+
+class TargetBusyError(TransientError):
+    """Another process downloads to the same place."""
+
+    reason = ReasonCode.TARGET_BUSY
+
+
+class UploadAwaitedError(TransientError):
+    """The client has not used its upload URL yet."""
+
+    reason = ReasonCode.UPLOAD_AWAITED
+
+
+class NeverUploadedError(PermanentError):
+    """The upload URL expired, and nothing was uploaded."""
+
+    reason = ReasonCode.NEVER_UPLOADED
 
 
 class S3UnavailableError(TransientError):

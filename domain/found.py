@@ -1,0 +1,28 @@
+"""Artifacts as they are found in the bucket, wherever an old or a new rule put them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.artifacts import Artifact, Scheme
+from domain.objects import BucketObject
+
+
+class FoundBy(StrEnum):
+    """Where an artifact was looked for, in this order."""
+
+    ROW = "row"
+    """What is recorded as stored."""
+    KEY = "key"
+    """The key under the job's creation-time prefix."""
+    LOCATION = "location"
+    """The URL that the platform's job or run keeps."""
+    LISTING = "listing"
+    """The newest object of that file name below the job's directories."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundArtifact:
+    artifact: Artifact
+    object: BucketObject
+    found_by: FoundBy
+    scheme: Scheme

@@ -1,0 +1,104 @@
+"""Objects as a bucket tells of them, and what is done with those that are there already."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.artifacts import StoredObject
+from domain.ports import UploadProgress
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAddress:
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketObject:
+    """An object that is in a bucket.
+
+    Attributes:
+        size: bytes.
+        sha256: of the whole object, hexadecimal; None where the answer does not say.
+        modified_at: when it was put there.
+    """
+
+    address: ObjectAddress
+    size: int
+    etag: str
+    modified_at: datetime
+    storage_class: str = "STANDARD"
+    version_id: str | None = None
+    sha256: str | None = None
+
+
+class Verifier(Protocol):
+    """Compares bytes that were read with what S3 says of the object they come from."""
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next bytes, in their order."""
+
+    def check(self) -> None:
+        """Once all bytes were taken; ChecksumMismatchError if they are not the object's."""
+
+
+class IObjectReader(Protocol):
+    @property
+    def bucket(self) -> str:
+        """Where everything is stored. An address may name another bucket, of times before."""
+
+    def find(self, address: ObjectAddress) -> BucketObject | None:
+        """What is there now, if anything."""
+
+    def list(self, prefix: str) -> Iterator[BucketObject]:
+        """All that is below the prefix, in pages of a thousand."""
+
+    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes of that very object, from `start` to before `stop`.
+
+        Raises:
+            ObjectReplacedError: another object, or none, is there now.
+            ArchivedError: it must be restored before.
+            S3UnavailableError: S3 does not answer, or not to the end.
+        """
+
+    def verifier(self, there: BucketObject) -> Verifier:
+        """For all bytes of the object; the strongest check that what S3 says of it allows."""
+
+
+class IObjectCopier(Protocol):
+    def copy(
+        self,
+        there: BucketObject,
+        key: str,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        replaces: str | None,
+        storage_class: str,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        """Copy within S3, to the key in the one bucket, which may be where it lies already.
+
+        Nothing appears under the key before its size and SHA-256 are known to be the source's. A
+        copy that was interrupted goes on from its parts.
+
+        Args:
+            there: what is copied; should it change meanwhile, nothing is.
+            key: where it goes.
+            content_type: of the copy.
+            metadata: of the copy.
+            replaces: the ETag of the object that it may replace; None where there is none.
+            storage_class: of the copy.
+            progress: the other end of the lease.
+
+        Raises:
+            ObjectReplacedError: the source changed, or there is another object than the one to be
+                replaced.
+            ArchivedError: the source must be restored before.
+        """
+
+    def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
+        """Delete them, a thousand with each request; what S3 refused, with its code."""
