@@ -5,6 +5,7 @@ quarantined at once. An adapter translates what its library raises into one of t
 through what it does not know. The docstring is the default message.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
 
@@ -215,6 +216,11 @@ class UploadAwaitedError(TransientError):
     """The client has not used its upload URL yet."""
 
     reason = ReasonCode.UPLOAD_AWAITED
+
+    def __init__(self, message: str | None = None, *, delay: timedelta = timedelta(0)) -> None:
+        super().__init__(message)
+        self.delay = delay
+        """How long until it is worth another look, which is no failed attempt."""
 
 
 class NeverUploadedError(PermanentError):

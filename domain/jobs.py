@@ -21,10 +21,14 @@ def as_utc_second(moment: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Job:
+    """Attributes: the locations are URLs as the platform keeps them, of whatever form."""
+
     id: int
     created_at: datetime
     user_id: int | None = None
     status: str | None = None
+    config_location: str | None = None
+    input_location: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "created_at", as_utc_second(self.created_at))
@@ -32,6 +36,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
+    """Attributes: the URLs are as the platform keeps them, of whatever form."""
+
     id: int
     job_id: int
     status: str | None = None
+    config_url: str | None = None
+    results_url: str | None = None

@@ -15,15 +15,33 @@ class IJobRepository(Protocol):
     def get(self, job_id: int) -> Job:
         """The job, or UnknownJobError."""
 
+    def keep_location(self, job_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
+        """Write where the job's config or input is, without a signature, to the job's row."""
+
 
 class IRunRepository(Protocol):
     def get(self, run_id: int) -> Run:
         """The run, or UnknownRunError."""
 
+    def of_job(self, job_id: int) -> Sequence[Run]:
+        """The job's runs, by their ids."""
+
+    def keep_location(self, run_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
+        """Write where the run's config is, without a signature, to the run's row."""
+
 
 class IArtifactRepository(Protocol):
     def find(self, artifact: Artifact) -> StoredArtifact | None:
         """What is recorded of the artifact, if it is stored."""
+
+    def of_job(self, job_id: int) -> Sequence[StoredArtifact]:
+        """All that is recorded of the job and its runs."""
+
+    def record(self, stored: StoredArtifact, location: UploadLocation) -> None:
+        """Write the artifact and, for results, the run's row in one transaction."""
+
+    def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
+        """Write what became of it unless another was recorded since `known`; whether it was."""
 
 
 class ITransferRepository(Protocol):
@@ -54,6 +72,28 @@ class ITransferRepository(Protocol):
         next attempt is not due. A lease that has run out is taken over.
         """
 
+    def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
+        """The transfer that was requested under this id, if there is one."""
+
+    def expect(self, artifact: Artifact, request_id: str, due_in: timedelta) -> Transfer:
+        """Request a confirmation that is due by itself only then; or put the active one off."""
+
+    def hasten(
+        self, direction: Direction, job_id: int | None, run_id: int | None
+    ) -> list[Transfer]:
+        """Have what merely waits for its moment done now.
+
+        Those whose attempt failed keep their backoff.
+
+        Args:
+            direction: of the transfers.
+            job_id: whose; by default all jobs'.
+            run_id: whose; none for the job's own.
+
+        Returns:
+            All that are active, hastened or not.
+        """
+
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
         """The artifact's transfer that was requested last."""
 
@@ -68,6 +108,30 @@ class ITransferRepository(Protocol):
 
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
         """Write artifact, platform row and the transfer's end in one transaction."""
+
+    def adopt(
+        self,
+        claim: Claim,
+        stored: StoredArtifact,
+        location: UploadLocation,
+        known: StoredArtifact | None,
+    ) -> None:
+        """Like `record`, for what somebody else put into the bucket.
+
+        The platform's row gets the location, and nothing else.
+
+        Args:
+            claim: of the transfer that ends.
+            stored: what was found.
+            location: where it is.
+            known: what was recorded when it was looked at.
+
+        Raises:
+            ObjectReplacedError: something else was recorded since.
+        """
+
+    def finish(self, claim: Claim, bytes_fetched: int) -> None:
+        """End the transfer; what is stored stays as it was."""
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         """Give the lease back; the next attempt is due after the delay."""

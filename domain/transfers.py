@@ -1,4 +1,4 @@
-"""Transfers: one requested upload or download, with its state, attempts and lease."""
+"""Transfers: what was asked for of one artifact, with its state, attempts and lease."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +14,10 @@ MAX_REQUEST_ID = 255
 class Direction(StrEnum):
     UPLOAD = "upload"
     DOWNLOAD = "download"
+    CONFIRM = "confirm"
+    """A client uploads by a URL: what it stored is looked for, and recorded."""
+    RELOCATE = "relocate"
+    """The artifact is copied from where an old rule put it to its creation-time key."""
 
 
 class TransferState(StrEnum):
@@ -40,7 +44,8 @@ class Transfer:
     Attributes:
         request_id: the id of its message, the same however often it is sent.
         fence: rises with every claim; only the holder of the highest may write.
-        bytes_sent: bytes that the last attempt sent to S3; 0 where they were there already.
+        bytes_sent: bytes that the last attempt sent to S3, or fetched from it; 0 where they were
+            there already.
         last_error: one line, redacted.
     """
 
@@ -69,6 +74,7 @@ class Claim:
     """The right to work on a transfer until the lease runs out; void once the fence has risen.
 
     Attributes:
+        requested_at: when it was asked for, or asked for again.
         reason_code: why the attempt before this one failed, if it did.
     """
 
@@ -78,6 +84,7 @@ class Claim:
     owner: str
     fence: int
     attempt: int
+    requested_at: datetime
     lease: timedelta
     upload_id: str | None = None
     reason_code: ReasonCode | None = None

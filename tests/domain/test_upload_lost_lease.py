@@ -186,7 +186,7 @@ def test_a_cancelled_upload_stops_between_parts_and_cleans_up(
     assert summary.state is TransferState.CANCELLED
     assert world.store.objects == {}
     assert world.store.aborted == [(CONFIG_KEY, "upload-1")]
-    assert f"{CONFIG}: cancelled" in caplog.text
+    assert f"{CONFIG}: upload cancelled" in caplog.text
 
 
 def test_what_a_cancelled_upload_cannot_clean_up_is_left_to_reconcile(

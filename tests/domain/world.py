@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from domain.artifacts import Artifact, ArtifactKind
+from domain.attempts import Attempts
 from domain.breaker import Breaker
 from domain.fakes import (
     InMemoryArtifacts,
@@ -15,6 +16,7 @@ from domain.fakes import (
     InMemoryWorkspace,
 )
 from domain.jobs import Job, Run
+from domain.placement import Placement
 from domain.retry import Backoff
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
@@ -75,19 +77,28 @@ class World:
             clock=lambda: self.clock().timestamp(),
         )
 
-    def upload(self, artifact: Artifact = CONFIG, request_id: str = "a") -> TransferSummary:
-        use_case = UploadArtifact(
-            jobs=self.jobs,
-            runs=self.runs,
-            artifacts=self.artifacts,
+    @property
+    def attempts(self) -> Attempts:
+        return Attempts(
             transfers=self.transfers,
-            workspace=self.workspace,
-            store=self.store,
             breaker=self.breaker,
             owner="worker-1",
             lease=self.lease,
             max_attempts=self.max_attempts,
             backoff=SureBackoff(),
+        )
+
+    @property
+    def placement(self) -> Placement:
+        return Placement(jobs=self.jobs, runs=self.runs)
+
+    def upload(self, artifact: Artifact = CONFIG, request_id: str = "a") -> TransferSummary:
+        use_case = UploadArtifact(
+            attempts=self.attempts,
+            placement=self.placement,
+            artifacts=self.artifacts,
+            workspace=self.workspace,
+            store=self.store,
             now=self.clock,
         )
         return use_case(artifact, request_id)

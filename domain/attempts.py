@@ -1,0 +1,159 @@
+"""One attempt at a transfer: claim, have it done; or fail, and say why."""
+
+import logging
+import time
+import traceback
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NoReturn, Protocol
+
+from domain.artifacts import Artifact
+from domain.breaker import Breaker
+from domain.errors import (
+    AttemptsExhaustedError,
+    ChecksumMismatchError,
+    ChecksumMismatchTwiceError,
+    LeaseLostError,
+    PermanentError,
+    PoisonedError,
+    ReasonCode,
+    S3BreakerOpenError,
+    S3UnavailableError,
+    TransferCancelledError,
+    TransferError,
+    UnexpectedError,
+    UploadAwaitedError,
+)
+from domain.lease import LeaseKeeper
+from domain.ports import ITransferRepository
+from domain.redaction import redact
+from domain.retry import Backoff
+from domain.transfers import Claim, Direction, TransferState, TransferSummary
+
+logger = logging.getLogger(__name__)
+
+
+class Work(Protocol):
+    """What the transfers of one direction are."""
+
+    def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
+        """Move the artifact and record the transfer's end; how many bytes the artifact has.
+
+        Raises:
+            TransientError: this attempt failed.
+            PermanentError: no other attempt can succeed.
+            LeaseLostError: the claim is void.
+        """
+
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
+        """The claim became void: the transfer was cancelled, or somebody else has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """Attributes: `owner` is named in the lease; the last of `max_attempts` ends in quarantine."""
+
+    transfers: ITransferRepository
+    breaker: Breaker
+    owner: str
+    lease: timedelta
+    max_attempts: int
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def __call__(
+        self, artifact: Artifact, direction: Direction, request_id: str, work: Work
+    ) -> TransferSummary:
+        """Do the transfer of this request, if it is there to be done.
+
+        Raises:
+            TransientError: this attempt failed; the transfer waits for its next one.
+            PermanentError: the transfer is quarantined.
+        """
+        started = time.monotonic()
+        claim = self.transfers.claim(
+            artifact, direction, request_id, owner=self.owner, lease=self.lease
+        )
+        if claim is None:
+            return self._nothing_to_do(artifact, direction)
+        try:
+            # From here on, for to look through a large source may take longer than a lease.
+            with LeaseKeeper(self.transfers, claim, started) as keeper:
+                size = self._attempt(claim, keeper, work)
+        except TransferCancelledError:
+            logger.info("%s: %s cancelled", artifact, direction)
+            work.stopped(claim, keeper, cancelled=True)
+            return TransferSummary(state=TransferState.CANCELLED)
+        except LeaseLostError:
+            logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
+            work.stopped(claim, keeper, cancelled=False)
+            return self._nothing_to_do(artifact, direction)
+        seconds = round(time.monotonic() - started, 3)
+        logger.info("%s: %s done, %d bytes in %.3f s", artifact, direction, size, seconds)
+        return TransferSummary(state=TransferState.DONE, size=size, seconds=seconds)
+
+    def _nothing_to_do(self, artifact: Artifact, direction: Direction) -> TransferSummary:
+        latest = self.transfers.latest(artifact, direction)
+        return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
+
+    def _attempt(self, claim: Claim, keeper: LeaseKeeper, work: Work) -> int:
+        try:
+            self._check(claim)
+            size = work.do(claim, keeper)
+        except LeaseLostError:
+            raise
+        except TransferError as error:
+            self._fail(claim, error)
+        except Exception as error:  # noqa: BLE001 - nothing may fail without being recorded
+            _log_unexpected(claim.artifact, error)
+            message = redact(f"{type(error).__name__}: {error}")
+            self._fail(claim, UnexpectedError(message), error)
+        self.breaker.succeeded()
+        return size
+
+    def _check(self, claim: Claim) -> None:
+        # A takeover counts an attempt too, so a transfer that kills its worker ends here.
+        if claim.attempt > self.max_attempts:
+            raise PoisonedError(f"attempt {self.max_attempts}, the last, lost its worker")
+        if self.breaker.open_for:
+            raise S3BreakerOpenError
+
+    def _fail(self, claim: Claim, error: TransferError, cause: Exception | None = None) -> NoReturn:
+        if isinstance(error, UploadAwaitedError):
+            self.transfers.postpone(claim, error, error.delay)
+            raise error
+        if isinstance(error, S3UnavailableError) and self._is_s3_down(error):
+            self.transfers.postpone(claim, error, self.breaker.delay())
+            logger.warning("%s: waits for S3, %s", claim.artifact, error.reason)
+            raise error from cause
+        final = self._final(claim, error)
+        if final is None:
+            self.transfers.wait(claim, error, self.backoff.delay(claim.attempt))
+            logger.warning("%s: attempt %d failed, %s", claim.artifact, claim.attempt, error.reason)
+            raise error from cause
+        self.transfers.quarantine(claim, final)
+        logger.error("%s: quarantined, %s", claim.artifact, final.reason)
+        raise final from (cause if final is error else error)
+
+    def _is_s3_down(self, error: S3UnavailableError) -> bool:
+        if isinstance(error, S3BreakerOpenError):
+            return True  # though it may have closed since
+        self.breaker.failed()
+        return bool(self.breaker.open_for)
+
+    def _final(self, claim: Claim, error: TransferError) -> PermanentError | None:
+        """What the transfer is given up with, unless there is another attempt."""
+        if isinstance(error, PermanentError):
+            return error
+        mismatched_before = claim.reason_code is ReasonCode.CHECKSUM_MISMATCH
+        if isinstance(error, ChecksumMismatchError) and mismatched_before:
+            return ChecksumMismatchTwiceError(f"twice: {error}")
+        if claim.attempt >= self.max_attempts:
+            attempts = f"attempt {claim.attempt} of {self.max_attempts}"
+            return AttemptsExhaustedError(f"{attempts}: {error.reason}: {error}")
+        return None
+
+
+def _log_unexpected(artifact: Artifact, error: Exception) -> None:
+    # Without the message, which may quote a path or a URL; the frames say where it happened.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s: unexpected %s\n%s", artifact, type(error).__name__, frames)
