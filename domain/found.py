@@ -8,7 +8,7 @@ from domain.objects import BucketObject
 
 
 class FoundBy(StrEnum):
-    """Where an artifact was looked for, in this order."""
+    """Where an artifact is looked for, in this order."""
 
     ROW = "row"
     """What is recorded as stored."""

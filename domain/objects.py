@@ -69,7 +69,7 @@ class IObjectReader(Protocol):
 
 
 class IObjectCopier(Protocol):
-    def copy(
+    def copy(  # noqa: PLR0913 - what it is, where it goes, what it replaces
         self,
         there: BucketObject,
         key: str,

@@ -1,35 +1,63 @@
-"""Where the artifacts of a job belong, by what the platform says of it."""
+"""Where the artifacts of a job belong, and where the platform says that they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.artifacts import Artifact
+from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import RunOfAnotherJobError
-from domain.jobs import Job
+from domain.jobs import Job, Run
 from domain.ports import IJobRepository, IRunRepository
 from domain.prefix import JobS3Prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
+    """Each method raises UnknownJobError, UnknownRunError, or RunOfAnotherJobError."""
+
     jobs: IJobRepository
     runs: IRunRepository
 
     def prefix(self, artifact: Artifact) -> JobS3Prefix:
-        """The prefix of the artifact's job.
-
-        Raises:
-            UnknownJobError, UnknownRunError: there is no such job or run.
-            RunOfAnotherJobError: the run is another job's.
-        """
-        return JobS3Prefix.from_job(self.job_of(artifact))
+        job, _ = self._rows(artifact)
+        return JobS3Prefix.from_job(job)
 
     def key(self, artifact: Artifact) -> str:
-        """Where the artifact belongs. Raises: as `prefix`."""
+        """Where the artifact belongs."""
         return self.prefix(artifact).key(artifact)
 
-    def job_of(self, artifact: Artifact) -> Job:
-        """The artifact's job. Raises: as `prefix`."""
+    def location(self, artifact: Artifact) -> str | None:
+        """The URL that the platform keeps of it."""
+        return kept_location(artifact.kind, *self._rows(artifact))
+
+    def _rows(self, artifact: Artifact) -> tuple[Job, Run | None]:
         job = self.jobs.get(artifact.job_id)
-        if artifact.run_id is not None and self.runs.get(artifact.run_id).job_id != job.id:
-            raise RunOfAnotherJobError(f"run {artifact.run_id} is not a run of job {job.id}")
-        return job
+        if artifact.run_id is None:
+            return job, None
+        run = self.runs.get(artifact.run_id)
+        if run.job_id != job.id:
+            raise RunOfAnotherJobError(f"run {run.id} is not a run of job {job.id}")
+        return job, run
+
+
+def kept_location(kind: ArtifactKind, job: Job, run: Run | None) -> str | None:
+    """What the job's or the run's row says of it."""
+    kept = {
+        ArtifactKind.JOB_CONFIG: job.config_location,
+        ArtifactKind.JOB_INPUT: job.input_location,
+    }
+    if run is not None:
+        kept |= {
+            ArtifactKind.RUN_CONFIG: run.config_url,
+            ArtifactKind.RUN_RESULTS: run.results_url,
+        }
+    return kept.get(kind)
+
+
+def kept_locations(job: Job, runs: Sequence[Run]) -> dict[Artifact, str]:
+    """All that the platform's rows say of a job and its runs."""
+    of_job = [Artifact(kind, job.id) for kind in ArtifactKind if not kind.belongs_to_run]
+    kept = {artifact: kept_location(artifact.kind, job, None) for artifact in of_job}
+    for run in runs:
+        for kind in (ArtifactKind.RUN_CONFIG, ArtifactKind.RUN_RESULTS):
+            kept[Artifact(kind, job.id, run.id)] = kept_location(kind, job, run)
+    return {artifact: url for artifact, url in kept.items() if url}

@@ -1,12 +1,13 @@
 """Where an artifact lies in the bucket. The only place that builds a key."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import InvalidRequestError
-from domain.jobs import Job, as_utc_second
+from domain.jobs import MAX_ID, Job, as_utc_second
 
 ROOT = "jobs/"
 """What every job's directory begins with."""
@@ -18,6 +19,31 @@ _FILE_NAMES = {
     ArtifactKind.RUN_RESULTS: "run_{run_id}_results.zip",
     ArtifactKind.RUN_LOGS: "run_{run_id}_logs.log",
 }
+_OF_RUN = re.compile(r"run_([1-9][0-9]{0,9})_(?:config\.json|results\.zip|logs\.log)")
+
+
+def file_name(artifact: Artifact) -> str:
+    """The last component of its key, under the old rule as under this one."""
+    return _FILE_NAMES[artifact.kind].format(run_id=artifact.run_id)
+
+
+def artifact_named(job_id: int, name: str) -> Artifact | None:
+    """The job's artifact that has this file name, if it is one."""
+    match = _OF_RUN.fullmatch(name)
+    run_id = int(match[1]) if match else None
+    if run_id is not None and run_id > MAX_ID:
+        return None
+    artifacts = [
+        Artifact(kind, job_id, run_id)
+        for kind in ArtifactKind
+        if kind.belongs_to_run == (run_id is not None)
+    ]
+    return next((artifact for artifact in artifacts if file_name(artifact) == name), None)
+
+
+def job_directory(job_id: int) -> str:
+    """What a LIST takes to find all of a job, under whichever moment it was put."""
+    return f"{ROOT}{job_id}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +70,7 @@ class JobS3Prefix:
         """The directory, without a closing slash."""
         moment = self.created_at
         # Not strftime("%Y"): it does not pad a year below 1000 on Linux.
-        return f"{ROOT}{self.job_id}/{moment.year:04d}/{moment:%m/%d/%H%M%S}"
+        return f"{job_directory(self.job_id)}{moment.year:04d}/{moment:%m/%d/%H%M%S}"
 
     @property
     def directory(self) -> str:
@@ -59,7 +85,7 @@ class JobS3Prefix:
         """
         if artifact.job_id != self.job_id:
             raise InvalidRequestError(f"{artifact} has no place under the prefix of {self.job_id}")
-        return self.directory + _FILE_NAMES[artifact.kind].format(run_id=artifact.run_id)
+        return self.directory + file_name(artifact)
 
     def job_config_key(self) -> str:
         return self._key(ArtifactKind.JOB_CONFIG)

@@ -1,5 +1,6 @@
 """Every port in memory: for tests of what uses them, and held to the adapters' own contract."""
 
+from domain.fakes.artifacts import InMemoryArtifacts
 from domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from domain.fakes.storage import (
     InMemoryEndpointFailures,
@@ -7,7 +8,7 @@ from domain.fakes.storage import (
     InMemoryStore,
     InMemoryWorkspace,
 )
-from domain.fakes.transfers import InMemoryArtifacts, InMemoryTransfers
+from domain.fakes.transfers import InMemoryTransfers
 
 __all__ = [
     "InMemoryArtifacts",

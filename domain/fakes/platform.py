@@ -1,7 +1,19 @@
 """The platform's jobs and runs in memory."""
 
-from domain.errors import UnknownJobError, UnknownRunError
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain.artifacts import ArtifactKind
+from domain.errors import InvalidRequestError, UnknownJobError, UnknownRunError
 from domain.jobs import Job, Run
+from domain.locations import UploadLocation
+
+_FIELDS = {
+    ArtifactKind.JOB_CONFIG: "config_location",
+    ArtifactKind.JOB_INPUT: "input_location",
+    ArtifactKind.RUN_CONFIG: "config_url",
+    ArtifactKind.RUN_RESULTS: "results_url",
+}
 
 
 class InMemoryJobs:
@@ -13,6 +25,10 @@ class InMemoryJobs:
             raise UnknownJobError(f"there is no job {job_id}")
         return self.rows[job_id]
 
+    def keep_location(self, job_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
+        changes = {_field(kind): location.sanitized}
+        self.rows[job_id] = replace(self.get(job_id), **changes)  # type: ignore[arg-type] # by name
+
 
 class InMemoryRuns:
     def __init__(self, *runs: Run) -> None:
@@ -22,3 +38,17 @@ class InMemoryRuns:
         if run_id not in self.rows:
             raise UnknownRunError(f"there is no run {run_id}")
         return self.rows[run_id]
+
+    def of_job(self, job_id: int) -> Sequence[Run]:
+        of_job = [run for run in self.rows.values() if run.job_id == job_id]
+        return sorted(of_job, key=lambda run: run.id)
+
+    def keep_location(self, run_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
+        changes = {_field(kind): location.sanitized}
+        self.rows[run_id] = replace(self.get(run_id), **changes)  # type: ignore[arg-type] # by name
+
+
+def _field(kind: ArtifactKind) -> str:
+    if kind not in _FIELDS:
+        raise InvalidRequestError(f"the platform keeps no location of {kind}")
+    return _FIELDS[kind]

@@ -6,7 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import LeaseLostError, TransferCancelledError, TransferError
+from domain.errors import (
+    LeaseLostError,
+    ObjectReplacedError,
+    TransferCancelledError,
+    TransferError,
+)
+from domain.fakes.artifacts import InMemoryArtifacts
+from domain.fakes.due import is_abandoned, is_due, is_put_off, is_unclaimed
 from domain.locations import UploadLocation
 from domain.redaction import redact
 from domain.transfers import Claim, Direction, MessageLoss, Transfer, TransferState
@@ -14,20 +21,11 @@ from domain.transfers import Claim, Direction, MessageLoss, Transfer, TransferSt
 _NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_expires_at": None}
 
 
-class InMemoryArtifacts:
-    def __init__(self) -> None:
-        self.rows: dict[Artifact, StoredArtifact] = {}
-
-    def find(self, artifact: Artifact) -> StoredArtifact | None:
-        return self.rows.get(artifact)
-
-
 class InMemoryTransfers:
     """The lock is what a transaction is to the adapters: each call is one.
 
     Attributes:
         rows: the transfers by id.
-        results_locations: what the platform's runs say of their results, by run id.
     """
 
     def __init__(
@@ -36,7 +34,6 @@ class InMemoryTransfers:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.rows: dict[int, Transfer] = {}
-        self.results_locations: dict[int, str] = {}
         self._artifacts = artifacts
         self._clock = clock
         # Re-entrant, for `publish` may run the task at once, which calls back.
@@ -65,7 +62,7 @@ class InMemoryTransfers:
         with self._lock:
             transfer = self.request(artifact, direction, request_id)
             now = self._clock()
-            if not (_is_unclaimed(transfer, now) or _is_abandoned(transfer, now)):
+            if not (is_unclaimed(transfer, now) or is_abandoned(transfer, now)):
                 return None
             claimed = self._keep(
                 transfer,
@@ -76,6 +73,39 @@ class InMemoryTransfers:
                 lease_expires_at=now + lease,
             )
             return _claim(claimed, owner, lease)
+
+    def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
+        with self._lock:
+            known = [
+                transfer
+                for transfer in self.rows.values()
+                if (transfer.request_id, transfer.artifact.job_id, transfer.direction)
+                == (request_id, job_id, direction)
+            ]
+            return known[0] if known else None
+
+    def expect(self, artifact: Artifact, request_id: str, due_in: timedelta) -> Transfer:
+        with self._lock:
+            transfer = self.request(artifact, Direction.CONFIRM, request_id)
+            now = self._clock()
+            return self._keep(transfer, requested_at=now, next_attempt_at=now + due_in)
+
+    def hasten(
+        self, direction: Direction, job_id: int | None, run_id: int | None
+    ) -> list[Transfer]:
+        with self._lock:
+            now = self._clock()
+            active = [
+                transfer
+                for transfer in self.rows.values()
+                if transfer.state.is_active
+                and transfer.direction == direction
+                and (job_id is None or _place(transfer.artifact) == (job_id, run_id))
+            ]
+            return [
+                self._keep(transfer, next_attempt_at=now) if is_put_off(transfer, now) else transfer
+                for transfer in active
+            ]
 
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
         with self._lock:
@@ -96,20 +126,27 @@ class InMemoryTransfers:
 
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
         with self._lock:
-            self._keep(
-                self._held(claim),
-                state=TransferState.DONE,
-                finished_at=self._clock(),
-                **_NO_LEASE,
-                reason_code=None,
-                last_error=None,
-                bytes_sent=stored.object.bytes_sent,
-                upload_id=None,
-            )
-            artifact = stored.artifact
-            self._artifacts.rows[artifact] = stored
-            if artifact.kind is ArtifactKind.RUN_RESULTS and artifact.run_id is not None:
-                self.results_locations[artifact.run_id] = location.sanitized
+            self._end(claim, stored.object.bytes_sent)
+            self._artifacts.record(stored, location)
+
+    def adopt(
+        self,
+        claim: Claim,
+        stored: StoredArtifact,
+        location: UploadLocation,
+        known: StoredArtifact | None,
+    ) -> None:
+        with self._lock:
+            self._held(claim)
+            if not self._artifacts.replace(stored, known):
+                raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
+            self._end(claim, stored.object.bytes_sent)
+            if claim.artifact.kind is not ArtifactKind.RUN_LOGS:
+                self._artifacts.locations[claim.artifact] = location.sanitized
+
+    def finish(self, claim: Claim, bytes_fetched: int) -> None:
+        with self._lock:
+            self._end(claim, bytes_fetched)
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         with self._lock:
@@ -189,7 +226,7 @@ class InMemoryTransfers:
             due = [
                 transfer
                 for transfer in self.rows.values()
-                if transfer.artifact.kind in kinds and _is_due(transfer, now, loss)
+                if transfer.artifact.kind in kinds and is_due(transfer, now, loss)
             ][:limit]
             if due:
                 publish(due)
@@ -198,6 +235,18 @@ class InMemoryTransfers:
                 sent_at = max(now, loss.remembers_since)
                 self._keep(self.rows[transfer.id], enqueued_at=sent_at)
             return len(due)
+
+    def _end(self, claim: Claim, bytes_moved: int) -> None:
+        self._keep(
+            self._held(claim),
+            state=TransferState.DONE,
+            finished_at=self._clock(),
+            **_NO_LEASE,
+            reason_code=None,
+            last_error=None,
+            bytes_sent=bytes_moved,
+            upload_id=None,
+        )
 
     def _of(self, artifact: Artifact, direction: Direction) -> list[Transfer]:
         return [
@@ -242,31 +291,6 @@ def _failed(error: TransferError) -> dict[str, object]:
     return {**_NO_LEASE, "reason_code": error.reason, "last_error": redact(str(error))}
 
 
-def _is_unclaimed(transfer: Transfer, now: datetime) -> bool:
-    unclaimed = transfer.state in (TransferState.REQUESTED, TransferState.WAITING)
-    return unclaimed and transfer.next_attempt_at <= now
-
-
-def _is_abandoned(transfer: Transfer, now: datetime) -> bool:
-    expires = transfer.lease_expires_at
-    return transfer.state is TransferState.RUNNING and expires is not None and expires <= now
-
-
-def _is_due(transfer: Transfer, now: datetime, loss: MessageLoss) -> bool:
-    sent = transfer.enqueued_at
-    is_forgotten = (sent or transfer.requested_at) < loss.remembers_since
-    sent_long_ago = sent is not None and sent <= now - loss.republish_after
-    if _is_unclaimed(transfer, now):
-        left_alone = (
-            transfer.state is TransferState.WAITING
-            or transfer.requested_at <= now - loss.unclaimed_after
-        )
-        return is_forgotten or sent_long_ago or (sent is None and left_alone)
-    expires = transfer.lease_expires_at
-    sent_before_the_loss = sent is None or (expires is not None and sent <= expires)
-    return _is_abandoned(transfer, now) and (sent_before_the_loss or is_forgotten or sent_long_ago)
-
-
 def _claim(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
     return Claim(
         transfer_id=transfer.id,
@@ -275,7 +299,12 @@ def _claim(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
         owner=owner,
         fence=transfer.fence,
         attempt=transfer.attempts,
+        requested_at=transfer.requested_at,
         lease=lease,
         upload_id=transfer.upload_id,
         reason_code=transfer.reason_code,
     )
+
+
+def _place(artifact: Artifact) -> tuple[int, int | None]:
+    return artifact.job_id, artifact.run_id

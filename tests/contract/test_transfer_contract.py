@@ -6,16 +6,20 @@ from datetime import UTC, datetime
 from typing import cast
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from domain.artifacts import Artifact
 from domain.fakes import InMemoryArtifacts, InMemoryTransfers
+from domain.placement import Placement
 from domain.ports import IArtifactRepository, ITransferRepository
+from tests.contract.transfer_adoption_contract import TransferAdoptionContract
 from tests.contract.transfer_cancellation_contract import TransferCancellationContract
 from tests.contract.transfer_contract import TransferRepositoryContract
 from tests.contract.transfer_shutdown_contract import TransferShutdownContract
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
+from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.tables import JobRow, RunRow
 from worker.sql.transfers import SqlTransfers
 
@@ -24,15 +28,15 @@ from worker.sql.transfers import SqlTransfers
 class Repositories:
     transfers: ITransferRepository
     artifacts: IArtifactRepository
-    results_location: Callable[[int], str | None]
-    """What the platform's run says of its results."""
+    location: Callable[[Artifact], str | None]
+    """What the platform's row says of it."""
 
 
 @pytest.fixture
 def fake() -> Repositories:
     artifacts = InMemoryArtifacts()
     transfers = InMemoryTransfers(artifacts)
-    return Repositories(transfers, artifacts, transfers.results_locations.get)
+    return Repositories(transfers, artifacts, artifacts.locations.get)
 
 
 @pytest.fixture
@@ -62,8 +66,8 @@ def artifacts(repositories: Repositories) -> IArtifactRepository:
 
 
 @pytest.fixture
-def results_location(repositories: Repositories) -> Callable[[int], str | None]:
-    return repositories.results_location
+def location(repositories: Repositories) -> Callable[[Artifact], str | None]:
+    return repositories.location
 
 
 class TestTransferRepository(TransferRepositoryContract):
@@ -74,6 +78,10 @@ class TestTransferCancellation(TransferCancellationContract):
     pass
 
 
+class TestTransferAdoption(TransferAdoptionContract):
+    pass
+
+
 class TestTransferShutdown(TransferShutdownContract):
     pass
 
@@ -81,7 +89,7 @@ class TestTransferShutdown(TransferShutdownContract):
 def _on_sql(url: str) -> Iterator[Repositories]:
     engine = make_engine(url)
     _create_platform_rows(engine)
-    yield Repositories(SqlTransfers(engine), SqlArtifacts(engine), _results_location(engine))
+    yield Repositories(SqlTransfers(engine), SqlArtifacts(engine), _location(engine))
     engine.dispose()
 
 
@@ -96,10 +104,8 @@ def _create_platform_rows(engine: Engine) -> None:
             )
 
 
-def _results_location(engine: Engine) -> Callable[[int], str | None]:
-    def read(run_id: int) -> str | None:
-        with engine.connect() as connection:
-            statement = select(RunRow.results_url).where(RunRow.id == run_id)
-            return connection.execute(statement).scalar_one()
+def _location(engine: Engine) -> Callable[[Artifact], str | None]:
+    def read(artifact: Artifact) -> str | None:
+        return Placement(jobs=SqlJobs(engine), runs=SqlRuns(engine)).location(artifact)
 
     return read

@@ -201,7 +201,7 @@ class TransferRepositoryContract(RequestContract, ClaimContract, WriteContract, 
     """The whole suite.
 
     The class that inherits it, or its module, supplies the fixtures `transfers`, `artifacts` and
-    `results_location`, over a repository that is empty at each test and a platform that has job 12
+    `location`, over a repository that is empty at each test and a platform that has job 12
     with its runs 1 to 5. An adapter goes by a clock of its own, so the times here are only "at
     once" and "not in this test".
     """

@@ -53,11 +53,15 @@ WRITES: dict[str, Write] = {
     "record": lambda transfers, claim: transfers.record(
         claim, stored_artifact(claim.artifact), LOCATION
     ),
+    "adopt": lambda transfers, claim: transfers.adopt(
+        claim, stored_artifact(claim.artifact), LOCATION, None
+    ),
+    "finish": lambda transfers, claim: transfers.finish(claim, 0),
     "postpone": lambda transfers, claim: transfers.postpone(claim, S3UnavailableError(), AT_ONCE),
     "wait": lambda transfers, claim: transfers.wait(claim, S3UnavailableError(), AT_ONCE),
     "quarantine": lambda transfers, claim: transfers.quarantine(claim, SourceMissingError()),
 }
-ENDS = {name: WRITES[name] for name in ("record", "quarantine")}
+ENDS = {name: WRITES[name] for name in ("record", "adopt", "finish", "quarantine")}
 every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
 every_end = pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
 

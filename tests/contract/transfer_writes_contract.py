@@ -134,14 +134,14 @@ class WriteContract:
         assert artifacts.find(RESULTS) == second
 
     def test_recording_results_tells_the_platform_where_they_are(
-        self, transfers: ITransferRepository, results_location: Callable[[int], str | None]
+        self, transfers: ITransferRepository, location: Callable[[Artifact], str | None]
     ) -> None:
         for artifact in (CONFIG, LOGS[3]):
             transfers.record(claimed(transfers, artifact), stored_artifact(artifact), LOCATION)
-        assert results_location(4) is None
+        assert location(RESULTS) is None
         transfers.record(claimed(transfers), stored_artifact(RESULTS), LOCATION)
-        assert results_location(4) == LOCATION.sanitized
-        assert results_location(5) is None
+        assert location(RESULTS) == LOCATION.sanitized
+        assert location(Artifact(ArtifactKind.RUN_RESULTS, 12, 5)) is None
 
     @every_write
     def test_a_late_worker_with_an_old_fence_writes_nothing(

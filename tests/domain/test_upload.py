@@ -44,8 +44,8 @@ class TestDone:
 
     def test_results_are_told_to_the_platform(self, world: World) -> None:
         world.upload(RESULTS)
-        assert world.transfers.results_locations == {
-            4: "https://bucket.s3.invalid/jobs/12/2025/10/23/211500/run_4_results.zip"
+        assert world.artifacts.locations == {
+            RESULTS: "https://bucket.s3.invalid/jobs/12/2025/10/23/211500/run_4_results.zip"
         }
 
     def test_links_left_out_are_recorded_and_logged(

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, literal, select, update
 
 from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, StoredObject
-from worker.sql.engine import insert_into, reading
+from domain.locations import UploadLocation
+from worker.sql.engine import Bind, insert_into, reading, transaction
+from worker.sql.platform import mark_run_done
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
@@ -13,16 +15,12 @@ _IDENTITY = [ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind]
 
 
 class SqlArtifacts:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, bind: Bind) -> None:
+        self._bind = bind
 
     def find(self, artifact: Artifact) -> StoredArtifact | None:
-        statement = select(_TABLE).where(
-            ArtifactRow.job_id == artifact.job_id,
-            literal(artifact.run_id or 0) == ARTIFACT_RUN,
-            ArtifactRow.kind == artifact.kind,
-        )
-        with reading(self._engine) as connection:
+        statement = select(_TABLE).where(_is_of(artifact))
+        with reading(self._bind) as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else _stored_artifact(row)
 
@@ -32,8 +30,42 @@ class SqlArtifacts:
             .where(ArtifactRow.job_id == job_id)
             .order_by(ARTIFACT_RUN, ArtifactRow.kind)
         )
-        with reading(self._engine) as connection:
+        with reading(self._bind) as connection:
             return [_stored_artifact(row) for row in connection.execute(statement)]
+
+    def record(self, stored: StoredArtifact, location: UploadLocation) -> None:
+        with transaction(self._bind) as connection:
+            record_artifact(connection, stored, location)
+
+    def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
+        with transaction(self._bind) as connection:
+            return replace_artifact(connection, stored, known)
+
+
+def record_artifact(
+    connection: Connection, stored: StoredArtifact, location: UploadLocation
+) -> None:
+    """Write the artifact and, for results, the run's row, in the caller's transaction."""
+    write_artifact(connection, stored)
+    if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
+        mark_run_done(connection, stored, location)
+
+
+def replace_artifact(
+    connection: Connection, stored: StoredArtifact, known: StoredArtifact | None
+) -> bool:
+    """Write the row, if it is still what was known; whether it was."""
+    if known is None:
+        insert = insert_into(connection, ArtifactRow).values(_values(stored))
+        inserted = insert.on_conflict_do_nothing().returning(ArtifactRow.id)
+        return connection.execute(inserted).first() is not None
+    unchanged = and_(
+        _is_of(known.artifact),
+        ArtifactRow.key == known.object.key,
+        ArtifactRow.etag == known.object.etag,
+    )
+    changed = update(ArtifactRow).where(unchanged).values(_values(stored))
+    return bool(connection.execute(changed).rowcount)
 
 
 def write_artifact(connection: Connection, stored: StoredArtifact) -> None:
@@ -43,6 +75,14 @@ def write_artifact(connection: Connection, stored: StoredArtifact) -> None:
         insert_into(connection, ArtifactRow)
         .values(values)
         .on_conflict_do_update(index_elements=_IDENTITY, set_=values)
+    )
+
+
+def _is_of(artifact: Artifact) -> ColumnElement[bool]:
+    return and_(
+        ArtifactRow.job_id == artifact.job_id,
+        literal(artifact.run_id or 0) == ARTIFACT_RUN,
+        ArtifactRow.kind == artifact.kind,
     )
 
 

@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, and_, literal, or_, true
 
 from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import ReasonCode
 from domain.transfers import ACTIVE_STATES, Direction, MessageLoss, TransferState
 from worker.sql.clock import utc_now
 from worker.sql.tables import TRANSFER_RUN, TransferRow
@@ -24,6 +25,28 @@ def is_active(job_id: int, run_id: int | None, kind: ArtifactKind | None) -> Col
         TransferRow.job_id == job_id,
         true() if run_id is None else TransferRow.run_id == run_id,
         true() if kind is None else TransferRow.kind == kind,
+    )
+
+
+def is_active_of(
+    direction: Direction, job_id: int | None, run_id: int | None
+) -> ColumnElement[bool]:
+    """Of the direction; of all jobs, or of just this run, or of the job's own artifacts."""
+    active = and_(TransferRow.state.in_(ACTIVE_STATES), TransferRow.direction == direction)
+    if job_id is None:
+        return active
+    return and_(active, TransferRow.job_id == job_id, literal(run_id or 0) == TRANSFER_RUN)
+
+
+def is_put_off() -> ColumnElement[bool]:
+    """Waits, and not for a failure to pass."""
+    return and_(
+        TransferRow.state.in_([TransferState.REQUESTED, TransferState.WAITING]),
+        TransferRow.next_attempt_at > utc_now(),
+        or_(
+            TransferRow.reason_code.is_(None),
+            TransferRow.reason_code == ReasonCode.UPLOAD_AWAITED,
+        ),
     )
 
 

@@ -8,9 +8,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from domain.errors import ConfigurationError, SqlUnavailableError
+
+Bind = Engine | Session
+"""Of a repository: an engine, for a transaction with each call, or somebody's session."""
 
 _SQLITE_BUSY_MS = 30_000
 _CONNECT_SECONDS = 5
@@ -74,18 +77,31 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
-    """A transaction that commits at the end."""
-    with translated_errors(), engine.begin() as connection:
-        yield connection
+def transaction(bind: Bind) -> Iterator[Connection]:
+    """A transaction that commits at the end; a session's is left to whoever began it."""
+    with translated_errors():
+        if isinstance(bind, Session):
+            yield _connection_of(bind)
+            return
+        with bind.begin() as connection:
+            yield connection
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(bind: Bind) -> Iterator[Connection]:
     """A connection for single SELECTs, which need no transaction."""
-    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-    with translated_errors(), autocommit.connect() as connection:
-        yield connection
+    with translated_errors():
+        if isinstance(bind, Session):
+            yield _connection_of(bind)
+            return
+        with bind.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            yield connection
+
+
+def _connection_of(session: Session) -> Connection:
+    # What the session has been told, and not yet SQL: a job, say, that is asked about next.
+    session.flush()
+    return session.connection()
 
 
 def insert_into(connection: Connection, table: type[DeclarativeBase]) -> Any:  # noqa: ANN401

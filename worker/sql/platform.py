@@ -1,23 +1,40 @@
-"""The platform's jobs and runs, read only."""
+"""The platform's jobs and runs, of which only what tells of artifacts is ever written."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Select, String, cast, select
+from sqlalchemy import Connection, Select, String, cast, select, update
 
-from domain.errors import UnknownJobError, UnknownRunError
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.errors import InvalidRequestError, UnknownJobError, UnknownRunError
 from domain.jobs import Job, Run
-from worker.sql.engine import reading
+from domain.locations import UploadLocation
+from worker.sql.engine import Bind, reading, transaction
 from worker.sql.tables import JobRow, RunRow
 
 # Cast, for the platform may add a member to its enums before the pipeline knows of it.
-_JOBS = select(JobRow.id, JobRow.created_at, JobRow.user_id, cast(JobRow.status, String))
-_RUNS = select(RunRow.id, RunRow.job_id, cast(RunRow.status, String))
+_JOBS = select(
+    JobRow.id,
+    JobRow.created_at,
+    JobRow.user_id,
+    cast(JobRow.status, String),
+    JobRow.config_location,
+    JobRow.input_location,
+)
+_RUNS = select(
+    RunRow.id, RunRow.job_id, cast(RunRow.status, String), RunRow.config_url, RunRow.results_url
+)
+_COLUMNS = {
+    ArtifactKind.JOB_CONFIG: JobRow.config_location,
+    ArtifactKind.JOB_INPUT: JobRow.input_location,
+    ArtifactKind.RUN_CONFIG: RunRow.config_url,
+    ArtifactKind.RUN_RESULTS: RunRow.results_url,
+}
 
 
 class SqlJobs:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, bind: Bind) -> None:
+        self._bind = bind
 
     def get(self, job_id: int) -> Job:
         found = self._read(_JOBS.where(JobRow.id == job_id))
@@ -28,14 +45,24 @@ class SqlJobs:
     def newest(self, limit: int) -> Sequence[Job]:
         return self._read(_JOBS.order_by(JobRow.id.desc()).limit(limit))
 
+    def ids_after(self, job_id: int, limit: int) -> Sequence[int]:
+        """The next ids in their order; 0 begins."""
+        ids = select(JobRow.id).where(JobRow.id > job_id).order_by(JobRow.id).limit(limit)
+        with reading(self._bind) as connection:
+            return connection.scalars(ids).all()
+
+    def keep_location(self, job_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
+        with transaction(self._bind) as connection:
+            keep_location(connection, Artifact(kind, job_id), location)
+
     def _read(self, statement: Select[*tuple[Any, ...]]) -> list[Job]:
-        with reading(self._engine) as connection:
+        with reading(self._bind) as connection:
             return [Job(*row) for row in connection.execute(statement)]
 
 
 class SqlRuns:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, bind: Bind) -> None:
+        self._bind = bind
 
     def get(self, run_id: int) -> Run:
         found = self._read(_RUNS.where(RunRow.id == run_id))
@@ -46,6 +73,43 @@ class SqlRuns:
     def of_job(self, job_id: int) -> Sequence[Run]:
         return self._read(_RUNS.where(RunRow.job_id == job_id).order_by(RunRow.id))
 
+    def keep_location(self, run_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
+        with transaction(self._bind) as connection:
+            keep_location(connection, Artifact(kind, self.get(run_id).job_id, run_id), location)
+
     def _read(self, statement: Select[*tuple[Any, ...]]) -> list[Run]:
-        with reading(self._engine) as connection:
+        with reading(self._bind) as connection:
             return [Run(*row) for row in connection.execute(statement)]
+
+
+def keep_location(connection: Connection, artifact: Artifact, location: UploadLocation) -> None:
+    """Write it, without its signature, to the job's or run's row.
+
+    Raises:
+        InvalidRequestError: the platform keeps none for this kind.
+    """
+    column = _COLUMNS.get(artifact.kind)
+    if column is None:
+        raise InvalidRequestError(f"the platform keeps no location of {artifact.kind}")
+    row = JobRow.id == artifact.job_id if artifact.run_id is None else RunRow.id == artifact.run_id
+    table = JobRow if artifact.run_id is None else RunRow
+    connection.execute(update(table).where(row).values({column: location.sanitized}))
+
+
+def move_location(connection: Connection, artifact: Artifact, location: UploadLocation) -> None:
+    """Like `keep_location`, and nothing where the platform keeps none."""
+    if artifact.kind in _COLUMNS:
+        keep_location(connection, artifact, location)
+
+
+def mark_run_done(connection: Connection, stored: StoredArtifact, location: UploadLocation) -> None:
+    """Write that the run's results are stored, and where."""
+    connection.execute(
+        update(RunRow)
+        .where(RunRow.id == stored.artifact.run_id)
+        .values(
+            results_url=location.sanitized,
+            results_uploaded_at=stored.stored_at,
+            status="DONE",
+        )
+    )

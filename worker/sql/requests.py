@@ -15,7 +15,7 @@ from domain.transfers import Direction, Transfer
 from tasks.app import ensure_configured, pipeline_app
 from tasks.enqueue import publish
 from worker.sql.engine import translated_errors
-from worker.sql.transfers import request_transfer
+from worker.sql.writes import request_transfer
 
 logger = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ def as_claim(row: Row[Any], lease: timedelta) -> Claim:
         owner=row.lease_owner,
         fence=row.fence,
         attempt=row.attempts,
+        requested_at=row.requested_at,
         lease=lease,
         upload_id=row.upload_id,
         reason_code=_reason(row.reason_code),

@@ -1,0 +1,37 @@
+"""What is stored, in memory."""
+
+from collections.abc import Sequence
+
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.locations import UploadLocation
+
+
+class InMemoryArtifacts:
+    """Attributes: `locations` are what the platform's jobs and runs say."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Artifact, StoredArtifact] = {}
+        self.locations: dict[Artifact, str] = {}
+
+    def find(self, artifact: Artifact) -> StoredArtifact | None:
+        return self.rows.get(artifact)
+
+    def of_job(self, job_id: int) -> Sequence[StoredArtifact]:
+        of_job = [row for row in self.rows.values() if row.artifact.job_id == job_id]
+        return sorted(of_job, key=lambda row: (row.artifact.run_id or 0, row.artifact.kind))
+
+    def record(self, stored: StoredArtifact, location: UploadLocation) -> None:
+        self.rows[stored.artifact] = stored
+        if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
+            self.locations[stored.artifact] = location.sanitized
+
+    def replace(self, stored: StoredArtifact, known: StoredArtifact | None) -> bool:
+        there = self.rows.get(stored.artifact)
+        if _version(there) != _version(known):
+            return False
+        self.rows[stored.artifact] = stored
+        return True
+
+
+def _version(stored: StoredArtifact | None) -> tuple[str, str] | None:
+    return None if stored is None else (stored.object.key, stored.object.etag)

@@ -1,0 +1,39 @@
+"""Which transfers wait for a message, in memory."""
+
+from datetime import datetime
+
+from domain.errors import ReasonCode
+from domain.transfers import MessageLoss, Transfer, TransferState
+
+_PUT_OFF = (None, ReasonCode.UPLOAD_AWAITED)
+
+
+def is_put_off(transfer: Transfer, now: datetime) -> bool:
+    """Waits, and not for a failure to pass."""
+    waits = transfer.state in (TransferState.REQUESTED, TransferState.WAITING)
+    return waits and transfer.next_attempt_at > now and transfer.reason_code in _PUT_OFF
+
+
+def is_unclaimed(transfer: Transfer, now: datetime) -> bool:
+    unclaimed = transfer.state in (TransferState.REQUESTED, TransferState.WAITING)
+    return unclaimed and transfer.next_attempt_at <= now
+
+
+def is_abandoned(transfer: Transfer, now: datetime) -> bool:
+    expires = transfer.lease_expires_at
+    return transfer.state is TransferState.RUNNING and expires is not None and expires <= now
+
+
+def is_due(transfer: Transfer, now: datetime, loss: MessageLoss) -> bool:
+    sent = transfer.enqueued_at
+    is_forgotten = (sent or transfer.requested_at) < loss.remembers_since
+    sent_long_ago = sent is not None and sent <= now - loss.republish_after
+    if is_unclaimed(transfer, now):
+        left_alone = (
+            transfer.state is TransferState.WAITING
+            or transfer.requested_at <= now - loss.unclaimed_after
+        )
+        return is_forgotten or sent_long_ago or (sent is None and left_alone)
+    expires = transfer.lease_expires_at
+    sent_before_the_loss = sent is None or (expires is not None and sent <= expires)
+    return is_abandoned(transfer, now) and (sent_before_the_loss or is_forgotten or sent_long_ago)

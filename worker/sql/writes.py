@@ -1,0 +1,107 @@
+"""What the writes to `transfers` have in common."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
+
+from domain.artifacts import Artifact
+from domain.errors import (
+    LeaseLostError,
+    SqlUnavailableError,
+    TransferCancelledError,
+    TransferError,
+)
+from domain.redaction import redact
+from domain.transfers import ACTIVE_STATES, Claim, Direction, Transfer, TransferState
+from worker.sql.clock import utc_now
+from worker.sql.conditions import is_abandoned, is_unclaimed, of_artifact
+from worker.sql.engine import insert_into
+from worker.sql.rows import as_transfer
+from worker.sql.tables import TransferRow
+
+NO_LEASE: dict[str, None] = {"lease_owner": None, "lease_expires_at": None}
+NO_ERROR: dict[str, None] = {"reason_code": None, "last_error": None}
+_TABLE = TransferRow.__table__
+_REQUEST_TRIES = 3
+
+
+def request_transfer(
+    connection: Connection, artifact: Artifact, direction: Direction, request_id: str
+) -> Transfer:
+    """Insert the request in the caller's transaction, or find the one that is active."""
+    insert = (
+        insert_into(connection, TransferRow)
+        .values(
+            request_id=request_id,
+            job_id=artifact.job_id,
+            run_id=artifact.run_id,
+            kind=artifact.kind,
+            direction=direction,
+            state=TransferState.REQUESTED,
+            attempts=0,
+            fence=0,
+            requested_at=utc_now(),
+            next_attempt_at=utc_now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(_TABLE)
+    )
+    same_request = TransferRow.request_id == request_id
+    existing = (
+        select(_TABLE)
+        .where(
+            of_artifact(artifact, direction),
+            or_(same_request, TransferRow.state.in_(ACTIVE_STATES)),
+        )
+        .order_by(same_request.desc())
+    )
+    # The active transfer that the insert met may end before the select looks for it.
+    for _ in range(_REQUEST_TRIES):
+        row = connection.execute(insert).first() or connection.execute(existing).first()
+        if row is not None:
+            return as_transfer(row)
+    raise SqlUnavailableError(f"{artifact}: the request could not be recorded")
+
+
+def claim_row(
+    connection: Connection, which: ColumnElement[bool], owner: str, lease: timedelta
+) -> Row[Any] | None:
+    # One statement, so that of many workers told the same thing one gets the row and the others
+    # find its condition no longer true.
+    return connection.execute(
+        update(TransferRow)
+        .where(which, or_(is_unclaimed(), is_abandoned()))
+        .values(
+            state=TransferState.RUNNING,
+            attempts=TransferRow.attempts + 1,
+            fence=TransferRow.fence + 1,
+            lease_owner=owner,
+            lease_expires_at=utc_now(lease),
+        )
+        .returning(_TABLE)
+    ).one_or_none()
+
+
+def write(connection: Connection, claim: Claim, **values: Any) -> None:  # noqa: ANN401 - SQL values
+    held = update(TransferRow).where(
+        TransferRow.id == claim.transfer_id,
+        TransferRow.fence == claim.fence,
+        TransferRow.state == TransferState.RUNNING,
+    )
+    if connection.execute(held.values(**values)).rowcount == 0:
+        state = select(TransferRow.state).where(TransferRow.id == claim.transfer_id)
+        is_cancelled = connection.scalar(state) == TransferState.CANCELLED
+        raise TransferCancelledError if is_cancelled else LeaseLostError
+
+
+def waiting(delay: timedelta) -> dict[str, Any]:
+    return {
+        "state": TransferState.WAITING,
+        "next_attempt_at": utc_now(delay),
+        "enqueued_at": None,
+    }
+
+
+def failed(error: TransferError) -> dict[str, Any]:
+    return {"reason_code": error.reason, "last_error": redact(str(error)), **NO_LEASE}
