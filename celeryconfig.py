@@ -14,7 +14,7 @@ from tasks.contract import CONFIGS, DISPATCH, RECONCILE, RESULTS, UNROUTED, UPKE
 _HOUR = 3600
 
 # Named, not discovered: what a worker runs is what is written here.
-include = ["tasks.uploads", "tasks.upkeep"]
+include = ["tasks.bucket", "tasks.downloads", "tasks.uploads", "tasks.upkeep"]
 
 # Ids are all that travels, and JSON says all of them. Anything else, pickle above all, is refused.
 task_serializer = "json"

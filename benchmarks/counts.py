@@ -60,12 +60,12 @@ def _in_this_process(stack: EmbeddedStack, artifact: Artifact) -> dict[str, Any]
     asked = list(asking.seen)
     with patch.dict("os.environ", stack.settings()):
         composition = Composition(load(WorkerSettings), app)
-        use_case = composition.use_case
+        use_case = composition.upload
     requests: list[str] = []
     use_case.store.client.meta.events.register(  # type: ignore[attr-defined]  # boto3's hooks
         "before-send.s3", lambda event_name, **_: requests.append(event_name)
     )
-    working = _Statements(composition.engine)
+    working = _Statements(composition.adapters.engine)
     use_case(artifact, transfer.request_id)
     return {
         "s3_requests": [name.removeprefix("before-send.s3.") for name in requests],

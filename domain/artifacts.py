@@ -59,6 +59,12 @@ class Artifact:
         if not self.kind.belongs_to_run and self.run_id is not None:
             raise InvalidRequestError(f"{self.kind} belongs to the job and takes no run_id")
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What its object says of it in S3."""
+        run = {} if self.run_id is None else {"run": str(self.run_id)}
+        return {"job": str(self.job_id), **run, "kind": self.kind.value}
+
     def __str__(self) -> str:
         run = "" if self.run_id is None else f" run {self.run_id}"
         return f"{self.kind} of job {self.job_id}{run}"
@@ -79,7 +85,7 @@ class StoredObject:
         size: bytes.
         sha256: of the whole object, hexadecimal.
         s3_checksum: S3's own SHA-256 in base64; for a multipart object the checksum of its parts'
-            checksums, followed by `-` and their number.
+            checksums, followed by `-` and their number. Empty where S3 was given none.
         bytes_sent: bytes that went over the wire for it; fewer than `size` after a resumption.
     """
 

@@ -37,8 +37,14 @@ class IArtifactRepository(Protocol):
     def of_job(self, job_id: int) -> Sequence[StoredArtifact]:
         """All that is recorded of the job and its runs."""
 
-    def record(self, stored: StoredArtifact, location: UploadLocation) -> None:
-        """Write the artifact and, for results, the run's row in one transaction."""
+    def record(
+        self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
+    ) -> None:
+        """Write the artifact and, for results, the run's row in one transaction.
+
+        Raises:
+            ObjectReplacedError: another was recorded since `known` was read.
+        """
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
         """Write what became of it unless another was recorded since `known`; whether it was."""
@@ -78,24 +84,23 @@ class ITransferRepository(Protocol):
     def expect(self, artifact: Artifact, request_id: str, due_in: timedelta) -> Transfer:
         """Request a confirmation that is due by itself only then; or put the active one off."""
 
-    def hasten(
-        self, direction: Direction, job_id: int | None, run_id: int | None
-    ) -> list[Transfer]:
-        """Have what merely waits for its moment done now.
+    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
+        """Have the job's own or the run's transfers that merely wait for their moment done now.
 
         Those whose attempt failed keep their backoff.
-
-        Args:
-            direction: of the transfers.
-            job_id: whose; by default all jobs'.
-            run_id: whose; none for the job's own.
 
         Returns:
             All that are active, hastened or not.
         """
 
+    def hasten_untried(self, direction: Direction) -> int:
+        """Have those done now of which no attempt was made yet; how many were not due."""
+
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
         """The artifact's transfer that was requested last."""
+
+    def of_job(self, job_id: int) -> list[Transfer]:
+        """All of the job's, oldest first."""
 
     def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
         """The transfers that know one of these multipart uploads as theirs."""
@@ -179,6 +184,16 @@ class ITransferRepository(Protocol):
         Returns:
             How many were published.
         """
+
+
+class ITransferRequests(Protocol):
+    """Asking for transfers in somebody's transaction; their messages leave after its commit."""
+
+    def request(self, artifact: Artifact, direction: Direction) -> Transfer:
+        """A new transfer, or the one that is active."""
+
+    def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
+        """Have what a client has uploaded looked for now; what is expected of the job or run."""
 
 
 class IEndpointFailures(Protocol):

@@ -1,8 +1,8 @@
-"""The use case that finds what nobody will finish, and takes it away."""
+"""The use case that finds what nobody asked about: uploads by URL, and uploads left half-way."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -10,7 +10,7 @@ from domain.artifacts import OpenUpload
 from domain.errors import S3UnavailableError, TransferError
 from domain.ports import IObjectStore, ITransferRepository
 from domain.prefix import ROOT
-from domain.transfers import Transfer, TransferState
+from domain.transfers import Direction, Transfer, TransferState
 
 logger = logging.getLogger(__name__)
 
@@ -19,10 +19,30 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSummary:
-    """What became of the open multipart uploads."""
+    """What became of the open multipart uploads, and of the uploads by URL.
+
+    Attributes:
+        expected: uploads that nobody has confirmed, and that are looked for now.
+    """
 
     aborted: int = 0
     failed: int = 0
+    expected: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    transfers: ITransferRepository
+    abort_abandoned: "AbortAbandonedUploads"
+
+    def __call__(self) -> ReconcileSummary:
+        """Have unconfirmed uploads looked for, and abandoned ones aborted.
+
+        Raises:
+            S3UnavailableError: S3 is away; the next run goes on.
+        """
+        expected = self.transfers.hasten_untried(Direction.CONFIRM)
+        return replace(self.abort_abandoned(), expected=expected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,7 @@ class UploadArtifact:
             key,
             source,
             content_type=claim.artifact.kind.content_type,
-            metadata=_metadata(claim.artifact),
+            metadata=claim.artifact.metadata,
             progress=keeper,
         )
         for _ in range(_PUT_TRIES - 1):
@@ -128,8 +128,3 @@ class UploadArtifact:
         """Nobody goes on with the multipart upload of an attempt before, if there is one."""
         if keeper.upload_id is not None:
             self.store.abort(key, keeper.upload_id)
-
-
-def _metadata(artifact: Artifact) -> dict[str, str]:
-    run = {} if artifact.run_id is None else {"run": str(artifact.run_id)}
-    return {"job": str(artifact.job_id), **run, "kind": artifact.kind.value}

@@ -23,6 +23,10 @@ class RunArguments(JobArguments):
     run_id: RunId
 
 
+class JobOrRunArguments(JobArguments):
+    run_id: RunId | None = None
+
+
 def bind(
     model: type[NoArguments], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What all the pipeline's tasks do alike: check ids, find the use cases, say how it ended."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, cast
 from uuid import uuid4
 
@@ -18,15 +19,26 @@ from domain.errors import (
 )
 from domain.reconcile import ReconcileSummary
 from domain.redaction import redact
-from domain.transfers import MAX_REQUEST_ID, TransferSummary
+from domain.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from tasks.app import ensure_configured, pipeline_app
-from tasks.arguments import NoArguments, bind
+from tasks.arguments import JobArguments, NoArguments, RunArguments, bind
 
 
 class Services(Protocol):
     """The use cases, as the worker's composition root offers them."""
 
-    def upload(self, artifact: Artifact, request_id: str) -> TransferSummary: ...
+    def transfer(
+        self, direction: Direction, artifact: Artifact, request_id: str
+    ) -> TransferSummary: ...
+
+    def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
+        """What was requested under this id, if anything."""
+
+    def request_confirmations(self, job_id: int, run_id: int | None) -> int: ...
+
+    def request_relocations(self, job_id: int) -> int: ...
+
+    def request_downloads(self, job_id: int) -> int: ...
 
     def dispatch(self) -> int: ...
 
@@ -34,7 +46,7 @@ class Services(Protocol):
 
 
 _ATTRIBUTE = "artifact_services"
-_SQL_RETRY_SECONDS = 10
+_RETRY_SECONDS = 10
 
 
 def attach_services(app: Celery, services: Services) -> None:
@@ -89,32 +101,72 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         return super().apply_async((), ids, **options)
 
 
-class UploadTask(PipelineTask):
+class TransferTask(PipelineTask):
     abstract = True
 
-    def upload(self, artifact: Artifact) -> dict[str, Any]:
+    def transfer(self, direction: Direction, artifact: Artifact) -> dict[str, Any]:
         """Run the use case, and end as Flower should show it.
 
         A failed attempt ends as RETRY without a message of its own: SQL says when the next one is
         due, and the dispatch publishes it under the same id.
         """
         try:
-            summary = self.services.upload(artifact, _request_id(self))
+            summary = self.services.transfer(direction, artifact, _request_id(self))
+        except SqlUnavailableError as error:
+            # Perhaps SQL does not know of the request yet, so the message itself comes back.
+            raise self._again(error) from None
         except TransferError as error:
-            shown = type(error)(f"{error.reason}: {redact(str(error))}")
-            if isinstance(error, SqlUnavailableError):
-                # Perhaps SQL does not know of the request yet, so the message itself comes back.
-                raise self.retry(
-                    exc=shown, countdown=_SQL_RETRY_SECONDS, max_retries=None
-                ) from None
+            shown = _shown(error)
             if isinstance(error, TransientError):
                 raise Retry(str(shown), exc=shown) from None
             # From None: the causes may quote what must not reach Flower.
             raise shown from None
         return _answer(summary)
 
+    def one_or_all(
+        self, direction: Direction, job_id: int, request_all: Callable[[], int]
+    ) -> dict[str, Any]:
+        """Do the transfer that was requested under this message's id.
 
-def _request_id(task: UploadTask) -> str:
+        Where there is none, have all that the message may mean requested, each with a message of
+        its own.
+        """
+        try:
+            artifact = self.services.requested(direction, job_id, _request_id(self))
+        except SqlUnavailableError as error:
+            raise self._again(error) from None
+        return self.plan(request_all) if artifact is None else self.transfer(direction, artifact)
+
+    def plan(self, request_all: Callable[[], int]) -> dict[str, Any]:
+        """Request transfers. While nothing is in SQL, the message itself comes back."""
+        try:
+            return {"requested": request_all()}
+        except TransientError as error:
+            raise self._again(error) from None
+        except TransferError as error:
+            raise _shown(error) from None
+
+    def _again(self, error: TransferError) -> Retry:
+        return self.retry(
+            exc=_shown(error), countdown=_RETRY_SECONDS, max_retries=None, throw=False
+        )
+
+
+class JobTransferTask(TransferTask):
+    abstract = True
+    arguments = JobArguments
+
+
+class RunTransferTask(TransferTask):
+    abstract = True
+    arguments = RunArguments
+
+
+def _shown(error: TransferError) -> TransferError:
+    return type(error)(f"{error.reason}: {redact(str(error))}")
+
+
+def _request_id(task: TransferTask) -> str:
     request_id = task.request.id or str(uuid4())  # none where it is called as a function
     if len(request_id) > MAX_REQUEST_ID:
         raise InvalidRequestError(f"a task id of {len(request_id)} characters is too long")

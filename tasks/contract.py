@@ -1,6 +1,6 @@
 """The names that messages in flight and other people's code rely on."""
 
-from domain.artifacts import ArtifactKind
+from domain.artifacts import Artifact, ArtifactKind
 from domain.transfers import Direction
 
 CONFIGS = "configs"
@@ -11,6 +11,9 @@ UNROUTED = "celery"
 
 DISPATCH = "artifacts.dispatch"
 RECONCILE = "artifacts.reconcile"
+CONFIRM = "artifacts.confirm_upload"
+RELOCATE = "artifacts.relocate_job"
+DOWNLOAD_JOB = "artifacts.download_job"
 
 # By size: what may be large never stands in the way of a config.
 _QUEUES = {
@@ -22,9 +25,20 @@ _QUEUES = {
 }
 
 
+# Asked for of a job or a run; the transfer that is meant is known by the message's id.
+_FOR_ALL_KINDS = {Direction.CONFIRM: CONFIRM, Direction.RELOCATE: RELOCATE}
+
+
 def queue_of(kind: ArtifactKind) -> str:
     return _QUEUES[kind]
 
 
 def task_name(direction: Direction, kind: ArtifactKind) -> str:
-    return f"artifacts.{direction}_{kind}"
+    return _FOR_ALL_KINDS.get(direction, f"artifacts.{direction}_{kind}")
+
+
+def ids_of(direction: Direction, artifact: Artifact) -> dict[str, int]:
+    """The arguments of the task."""
+    if artifact.run_id is None or direction is Direction.RELOCATE:
+        return {"job_id": artifact.job_id}
+    return {"job_id": artifact.job_id, "run_id": artifact.run_id}

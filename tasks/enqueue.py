@@ -9,11 +9,11 @@ from amqp.exceptions import ChannelError
 from celery import Celery
 from kombu.exceptions import KombuError
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import ArtifactKind
 from domain.errors import BrokerUnavailableError
 from domain.transfers import Transfer
 from tasks.app import ensure_configured, pipeline_app
-from tasks.contract import queue_of, task_name
+from tasks.contract import ids_of, queue_of, task_name
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
 # What lies farther ahead was not written by us.
@@ -37,7 +37,7 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
         for transfer in transfers:
             app.send_task(
                 task_name(transfer.direction, transfer.artifact.kind),
-                kwargs=_ids(transfer.artifact),
+                kwargs=ids_of(transfer.direction, transfer.artifact),
                 task_id=transfer.request_id,
                 queue=queue_of(transfer.artifact.kind),
                 producer=producer,
@@ -112,8 +112,3 @@ def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel
     except ChannelError:
         return 0  # on Redis, an empty queue is no queue
     return depth
-
-
-def _ids(artifact: Artifact) -> dict[str, int]:
-    run = {} if artifact.run_id is None else {"run_id": artifact.run_id}
-    return {"job_id": artifact.job_id, **run}

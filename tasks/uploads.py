@@ -5,40 +5,32 @@ from typing import Any
 from celery import shared_task
 
 from domain.artifacts import Artifact, ArtifactKind
-from tasks.arguments import JobArguments, RunArguments
-from tasks.base import UploadTask
+from domain.transfers import Direction
+from tasks.base import JobTransferTask, RunTransferTask
+
+_UPLOAD = Direction.UPLOAD
 
 
-class JobUploadTask(UploadTask):
-    abstract = True
-    arguments = JobArguments
+@shared_task(name="artifacts.upload_job_config", base=JobTransferTask, bind=True)
+def upload_job_config(self: JobTransferTask, job_id: int) -> dict[str, Any]:
+    return self.transfer(_UPLOAD, Artifact(ArtifactKind.JOB_CONFIG, job_id))
 
 
-class RunUploadTask(UploadTask):
-    abstract = True
-    arguments = RunArguments
+@shared_task(name="artifacts.upload_job_input", base=JobTransferTask, bind=True)
+def upload_job_input(self: JobTransferTask, job_id: int) -> dict[str, Any]:
+    return self.transfer(_UPLOAD, Artifact(ArtifactKind.JOB_INPUT, job_id))
 
 
-@shared_task(name="artifacts.upload_job_config", base=JobUploadTask, bind=True)
-def upload_job_config(self: JobUploadTask, job_id: int) -> dict[str, Any]:
-    return self.upload(Artifact(ArtifactKind.JOB_CONFIG, job_id))
+@shared_task(name="artifacts.upload_run_config", base=RunTransferTask, bind=True)
+def upload_run_config(self: RunTransferTask, job_id: int, run_id: int) -> dict[str, Any]:
+    return self.transfer(_UPLOAD, Artifact(ArtifactKind.RUN_CONFIG, job_id, run_id))
 
 
-@shared_task(name="artifacts.upload_job_input", base=JobUploadTask, bind=True)
-def upload_job_input(self: JobUploadTask, job_id: int) -> dict[str, Any]:
-    return self.upload(Artifact(ArtifactKind.JOB_INPUT, job_id))
+@shared_task(name="artifacts.upload_run_results", base=RunTransferTask, bind=True)
+def upload_run_results(self: RunTransferTask, job_id: int, run_id: int) -> dict[str, Any]:
+    return self.transfer(_UPLOAD, Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id))
 
 
-@shared_task(name="artifacts.upload_run_config", base=RunUploadTask, bind=True)
-def upload_run_config(self: RunUploadTask, job_id: int, run_id: int) -> dict[str, Any]:
-    return self.upload(Artifact(ArtifactKind.RUN_CONFIG, job_id, run_id))
-
-
-@shared_task(name="artifacts.upload_run_results", base=RunUploadTask, bind=True)
-def upload_run_results(self: RunUploadTask, job_id: int, run_id: int) -> dict[str, Any]:
-    return self.upload(Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id))
-
-
-@shared_task(name="artifacts.upload_run_logs", base=RunUploadTask, bind=True)
-def upload_run_logs(self: RunUploadTask, job_id: int, run_id: int) -> dict[str, Any]:
-    return self.upload(Artifact(ArtifactKind.RUN_LOGS, job_id, run_id))
+@shared_task(name="artifacts.upload_run_logs", base=RunTransferTask, bind=True)
+def upload_run_logs(self: RunTransferTask, job_id: int, run_id: int) -> dict[str, Any]:
+    return self.transfer(_UPLOAD, Artifact(ArtifactKind.RUN_LOGS, job_id, run_id))

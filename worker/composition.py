@@ -1,38 +1,38 @@
-"""The composition root: which adapter serves which port, made when it is first needed."""
+"""The composition root of a worker: which use case stands behind which task."""
 
+import logging
 import os
 import socket
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import partial
 
 from celery import Celery
-from sqlalchemy import Engine
 
 from domain.artifacts import Artifact
-from domain.breaker import Breaker
+from domain.confirm import ConfirmUploads
 from domain.dispatch import DispatchDueTransfers
-from domain.reconcile import AbortAbandonedUploads, ReconcileSummary
-from domain.retry import Backoff
-from domain.transfers import Transfer, TransferSummary
+from domain.download import DownloadArtifacts
+from domain.errors import BrokerUnavailableError
+from domain.reconcile import AbortAbandonedUploads, Reconcile, ReconcileSummary
+from domain.relocate import RelocateArtifacts
+from domain.transfers import Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
 from tasks.enqueue import kinds_with_room, publish, remembers_since
-from worker.s3.client import make_client
-from worker.s3.store import Encryption, S3ObjectStore
+from worker.adapters import Adapters
 from worker.settings import WorkerSettings
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.endpoints import SqlEndpointFailures
-from worker.sql.engine import make_engine
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.transfers import SqlTransfers
 from worker.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+# A PUT that began before its URL expired may take so long.
+_LONGEST_PUT = timedelta(hours=1)
 
 
 class Composition:
     """The use cases of one process, on connections that are its own.
 
-    Nothing connects before the first call. A process that was forked off must call `after_fork`:
-    a connection that two processes share gives each the other's answers.
+    Nothing connects before the first call. A process that was forked off must call `after_fork`.
     """
 
     def __init__(self, settings: WorkerSettings, app: Celery) -> None:
@@ -40,95 +40,112 @@ class Composition:
         self._app = app
         # Of the process that made this, and so the same for all children it forks.
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self.adapters = self._new_adapters()
 
-    def upload(self, artifact: Artifact, request_id: str) -> TransferSummary:
-        return self.use_case(artifact, request_id)
+    def transfer(
+        self, direction: Direction, artifact: Artifact, request_id: str
+    ) -> TransferSummary:
+        use_cases = {
+            Direction.UPLOAD: self.upload,
+            Direction.DOWNLOAD: self.download,
+            Direction.CONFIRM: self.confirm,
+            Direction.RELOCATE: self.relocate,
+        }
+        return use_cases[direction](artifact, request_id)
 
-    def dispatch(self) -> int:
-        return self._dispatch()
+    def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
+        transfer = self.adapters.transfers.of_request(request_id, job_id, direction)
+        return transfer and transfer.artifact
 
-    def reconcile(self) -> ReconcileSummary:
-        return self._reconcile()
+    def request_confirmations(self, job_id: int, run_id: int | None) -> int:
+        return self.confirm.request(job_id, run_id)
+
+    def request_relocations(self, job_id: int) -> int:
+        return self.relocate.request(job_id)
+
+    def request_downloads(self, job_id: int) -> int:
+        return self.download.request(job_id)
 
     def give_back(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""
-        return SqlTransfers(self.engine).give_back(self._worker)
+        return self.adapters.transfers.give_back(self._worker)
 
     def after_fork(self) -> None:
-        """Forget the parent's connections, without closing what is the parent's."""
-        inherited = self.__dict__.pop("engine", None)
-        if inherited is not None:
-            inherited.dispose(close=False)
-        for name in ("use_case", "_dispatch", "_reconcile"):
-            self.__dict__.pop(name, None)
+        """Make connections of its own, without closing what is the parent's."""
+        self.adapters.forget_parent()
+        self.adapters = self._new_adapters()
 
-    @cached_property
-    def engine(self) -> Engine:
-        return make_engine(self._settings.database_url)
+    @property
+    def upload(self) -> UploadArtifact:
+        return UploadArtifact(
+            attempts=self.adapters.attempts,
+            placement=self.adapters.placement,
+            artifacts=self.adapters.artifacts,
+            workspace=self._workspace,
+            store=self.adapters.store,
+        )
 
-    @cached_property
-    def _dispatch(self) -> DispatchDueTransfers:
+    @property
+    def download(self) -> DownloadArtifacts:
+        return DownloadArtifacts(
+            attempts=self.adapters.attempts,
+            fetch=self.adapters.fetch,
+            target_of=self._workspace.target,
+            publish=self._publish,
+        )
+
+    @property
+    def confirm(self) -> ConfirmUploads:
+        return ConfirmUploads(
+            attempts=self.adapters.attempts,
+            placement=self.adapters.placement,
+            artifacts=self.adapters.artifacts,
+            reader=self.adapters.reader,
+            location=self.adapters.store.location,
+            publish=self._publish,
+            expires_after=timedelta(seconds=self._settings.url_expires) + _LONGEST_PUT,
+        )
+
+    @property
+    def relocate(self) -> RelocateArtifacts:
+        return RelocateArtifacts(
+            attempts=self.adapters.attempts,
+            locate=self.adapters.locate,
+            copier=self.adapters.copier,
+            store=self.adapters.store,
+            publish=self._publish,
+        )
+
+    def dispatch(self) -> int:
         settings = self._settings
-        return DispatchDueTransfers(
-            transfers=SqlTransfers(self.engine),
-            publish=partial(_publish, self._app),
+        dispatch = DispatchDueTransfers(
+            transfers=self.adapters.transfers,
+            publish=partial(publish, app=self._app),
             kinds_with_room=partial(kinds_with_room, settings.dispatch_queue_limit, self._app),
             remembers_since=partial(remembers_since, app=self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
             republish_after=timedelta(seconds=settings.dispatch_republish_seconds),
         )
+        return dispatch()
 
-    @cached_property
-    def _reconcile(self) -> AbortAbandonedUploads:
-        return AbortAbandonedUploads(
-            transfers=SqlTransfers(self.engine),
-            store=make_store(self._settings),
+    def reconcile(self) -> ReconcileSummary:
+        abort_abandoned = AbortAbandonedUploads(
+            transfers=self.adapters.transfers,
+            store=self.adapters.store,
             abandoned_after=timedelta(hours=self._settings.abandoned_upload_hours),
         )
+        return Reconcile(transfers=self.adapters.transfers, abort_abandoned=abort_abandoned)()
 
-    @cached_property
-    def use_case(self) -> UploadArtifact:
-        settings = self._settings
-        store = make_store(settings)
-        return UploadArtifact(
-            jobs=SqlJobs(self.engine),
-            runs=SqlRuns(self.engine),
-            artifacts=SqlArtifacts(self.engine),
-            transfers=SqlTransfers(self.engine),
-            workspace=Workspace(settings.workspace),
-            store=store,
-            breaker=Breaker(
-                SqlEndpointFailures(self.engine, settings.failures_forgotten_after),
-                store.endpoint,
-                threshold=settings.breaker_failures,
-                cool_off=timedelta(seconds=settings.breaker_seconds),
-            ),
-            owner=f"{self._worker}:{os.getpid()}",
-            lease=settings.lease,
-            max_attempts=settings.max_attempts,
-            backoff=Backoff(
-                timedelta(seconds=settings.backoff_base_seconds),
-                timedelta(seconds=settings.backoff_cap_seconds),
-            ),
-        )
+    @property
+    def _workspace(self) -> Workspace:
+        return Workspace(self._settings.workspace)
 
+    def _new_adapters(self) -> Adapters:
+        return Adapters(self._settings, owner=f"{self._worker}:{os.getpid()}")
 
-def make_store(settings: WorkerSettings) -> S3ObjectStore:
-    """The bucket that the settings name."""
-    return S3ObjectStore(
-        client=make_client(
-            settings.s3_endpoint_url,
-            settings.transfer_threads,
-            read_timeout_seconds=settings.s3_timeout_seconds,
-        ),
-        bucket=settings.bucket,
-        encryption=Encryption(settings.sse, settings.kms_key_id),
-        multipart_threshold=settings.multipart_threshold,
-        part_size=settings.part_size,
-        threads=settings.transfer_threads,
-    )
-
-
-def _publish(app: Celery, transfers: Sequence[Transfer]) -> None:
-    publish(transfers, app)
+    def _publish(self, transfers: Sequence[Transfer]) -> None:
+        try:
+            publish(transfers, self._app)
+        except BrokerUnavailableError as error:
+            logger.warning("%d requests wait for the dispatch: %s", len(transfers), error)

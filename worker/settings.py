@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from domain.errors import ConfigurationError
 
 _MIB = 2**20
+_WEEK = 7 * 24 * 3600
 _MIN_PART = 5 * _MIB  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _MAX_PUT = 5 * 2**30
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
@@ -69,7 +70,7 @@ def _workspace(value: Path) -> Path:
 
 
 # Past a week, a wait is a mistake; and far past it, no timedelta holds it.
-_Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+_Seconds = Annotated[float, Field(gt=0, le=_WEEK)]
 
 
 class _Settings(BaseSettings):
@@ -84,15 +85,35 @@ class BrokerSettings(_Settings):
     broker_url: Annotated[str, AfterValidator(_broker_url)]
 
 
-class WorkerSettings(DatabaseSettings, BrokerSettings):
-    """Everything that a worker needs. Sizes are in bytes."""
+class BucketSettings(_Settings):
+    """Sizes are in bytes."""
 
     bucket: Annotated[str, Field(min_length=3, max_length=63, pattern=r"^[\w.-]+$")]
     # For an S3 that is not AWS's.
     s3_endpoint_url: Annotated[str, AfterValidator(_endpoint_url)] | None = None
-    workspace: Annotated[Path, AfterValidator(_workspace)]
     sse: Literal["AES256", "aws:kms"] = "AES256"
     kms_key_id: Annotated[str, Field(min_length=1)] | None = None
+
+    # Small enough that four parts on their way stay below 100 MiB, large enough for throughput.
+    multipart_threshold: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
+    part_size: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
+    transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
+    # S3 answers within it or is taken for dead (seconds); a CompleteMultipartUpload is the slowest.
+    s3_timeout_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
+    # How long a client may begin to use a presigned URL (seconds); S3 allows a week.
+    url_expires: Annotated[int, Field(ge=1, le=_WEEK)] = 3600
+
+    @model_validator(mode="after")
+    def _kms_needs_a_key(self) -> Self:
+        if (self.sse == "aws:kms") != (self.kms_key_id is not None):
+            raise ValueError(
+                "ARTIFACTS_KMS_KEY_ID goes with ARTIFACTS_SSE=aws:kms, and only with it"
+            )
+        return self
+
+
+class AttemptSettings(_Settings):
+    """How often a transfer is tried, and when."""
 
     # Ten attempts with the backoff below spread over half an hour at the most likely.
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -100,17 +121,29 @@ class WorkerSettings(DatabaseSettings, BrokerSettings):
     backoff_cap_seconds: _Seconds = 600
     # A dead worker's transfer waits this long; a living one renews at every third of it.
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
-
-    # Small enough that four parts on their way stay below 100 MiB, large enough for throughput.
-    multipart_threshold: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
-    part_size: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
-    transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
-
-    # S3 answers within it or is taken for dead (seconds); a CompleteMultipartUpload is the slowest.
-    s3_timeout_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
     # Failures of S3 running, of all workers together, from which on it is left alone for so long.
     breaker_failures: Annotated[int, Field(ge=1, le=1000)] = 5
     breaker_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.lease_seconds)
+
+
+class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
+    """What a command needs that moves something in the bucket itself."""
+
+    @property
+    def failures_forgotten_after(self) -> timedelta:
+        """More than from one failure of S3 to the next, while transfers come and S3 is away."""
+        failing = 3 * (self.s3_timeout_seconds + 5)  # three tries, each with its connection
+        return timedelta(seconds=max(600, 2 * (2 * self.breaker_seconds + failing)))
+
+
+class WorkerSettings(OperatorSettings, BrokerSettings):
+    """Everything that a worker needs."""
+
+    workspace: Annotated[Path, AfterValidator(_workspace)]
     # Parts of an upload that nobody goes on with cost storage; a weekend passes before they go.
     abandoned_upload_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 7 * 24
 
@@ -122,24 +155,6 @@ class WorkerSettings(DatabaseSettings, BrokerSettings):
     dispatch_unclaimed_seconds: Annotated[float, Field(ge=0, le=3600)] = 15
     # A message in a long queue is not lost; sending it again too often would make it longer.
     dispatch_republish_seconds: Annotated[_Seconds, Field(ge=1)] = 300
-
-    @model_validator(mode="after")
-    def _kms_needs_a_key(self) -> Self:
-        if (self.sse == "aws:kms") != (self.kms_key_id is not None):
-            raise ValueError(
-                "ARTIFACTS_KMS_KEY_ID goes with ARTIFACTS_SSE=aws:kms, and only with it"
-            )
-        return self
-
-    @property
-    def failures_forgotten_after(self) -> timedelta:
-        """More than from one failure of S3 to the next, while transfers come and S3 is away."""
-        failing = 3 * (self.s3_timeout_seconds + 5)  # three tries, each with its connection
-        return timedelta(seconds=max(600, 2 * (2 * self.breaker_seconds + failing)))
-
-    @property
-    def lease(self) -> timedelta:
-        return timedelta(seconds=self.lease_seconds)
 
 
 S = TypeVar("S", bound=BaseSettings)

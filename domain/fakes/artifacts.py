@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 
 
@@ -20,8 +21,15 @@ class InMemoryArtifacts:
         of_job = [row for row in self.rows.values() if row.artifact.job_id == job_id]
         return sorted(of_job, key=lambda row: (row.artifact.run_id or 0, row.artifact.kind))
 
-    def record(self, stored: StoredArtifact, location: UploadLocation) -> None:
-        self.rows[stored.artifact] = stored
+    def record(
+        self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
+    ) -> None:
+        if not self.replace(stored, known):
+            raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
+        self.tell_platform(stored, location)
+
+    def tell_platform(self, stored: StoredArtifact, location: UploadLocation) -> None:
+        """Results alone are told of."""
         if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
             self.locations[stored.artifact] = location.sanitized
 

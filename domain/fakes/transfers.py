@@ -90,9 +90,7 @@ class InMemoryTransfers:
             now = self._clock()
             return self._keep(transfer, requested_at=now, next_attempt_at=now + due_in)
 
-    def hasten(
-        self, direction: Direction, job_id: int | None, run_id: int | None
-    ) -> list[Transfer]:
+    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
         with self._lock:
             now = self._clock()
             active = [
@@ -100,17 +98,35 @@ class InMemoryTransfers:
                 for transfer in self.rows.values()
                 if transfer.state.is_active
                 and transfer.direction == direction
-                and (job_id is None or _place(transfer.artifact) == (job_id, run_id))
+                and (transfer.artifact.job_id, transfer.artifact.run_id) == (job_id, run_id)
             ]
             return [
                 self._keep(transfer, next_attempt_at=now) if is_put_off(transfer, now) else transfer
                 for transfer in active
             ]
 
+    def hasten_untried(self, direction: Direction) -> int:
+        with self._lock:
+            now = self._clock()
+            untried = [
+                transfer
+                for transfer in self.rows.values()
+                if transfer.state is TransferState.REQUESTED
+                and transfer.direction == direction
+                and is_put_off(transfer, now)
+            ]
+            for transfer in untried:
+                self._keep(transfer, next_attempt_at=now)
+            return len(untried)
+
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
         with self._lock:
             of_artifact = self._of(artifact, direction)
             return of_artifact[-1] if of_artifact else None
+
+    def of_job(self, job_id: int) -> list[Transfer]:
+        with self._lock:
+            return [row for row in self.rows.values() if row.artifact.job_id == job_id]
 
     def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
         with self._lock:
@@ -127,7 +143,8 @@ class InMemoryTransfers:
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
         with self._lock:
             self._end(claim, stored.object.bytes_sent)
-            self._artifacts.record(stored, location)
+            self._artifacts.rows[stored.artifact] = stored
+            self._artifacts.tell_platform(stored, location)
 
     def adopt(
         self,
@@ -304,7 +321,3 @@ def _claim(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
         upload_id=transfer.upload_id,
         reason_code=transfer.reason_code,
     )
-
-
-def _place(artifact: Artifact) -> tuple[int, int | None]:
-    return artifact.job_id, artifact.run_id

@@ -70,13 +70,10 @@ class HasteContract:
         # Given transfers of the job, of two runs, of another job, and of another direction
         of_job = [transfers.expect(each, "a", HOUR) for each in (CONFIG, INPUT)]
         of_runs = [transfers.expect(each, "a", HOUR) for each in LOGS[:2]]
-        of_another_job = transfers.expect(OF_ANOTHER_JOB, "a", HOUR)
+        transfers.expect(OF_ANOTHER_JOB, "a", HOUR)
         transfers.request(RESULTS, Direction.UPLOAD, "a")
         assert ids(transfers.hasten(Direction.CONFIRM, 12, None)) == ids(of_job)
         assert ids(transfers.hasten(Direction.CONFIRM, 12, 1)) == ids(of_runs[:1])
-        assert ids(transfers.hasten(Direction.CONFIRM, None, None)) == ids(
-            [*of_job, *of_runs, of_another_job]
-        )
 
     def test_one_that_found_nothing_yet_is_hastened_again(
         self, transfers: ITransferRepository
@@ -97,6 +94,18 @@ class HasteContract:
         transfers.wait(claim, S3UnavailableError(), HOUR)
         assert len(transfers.hasten(Direction.CONFIRM, 12, None)) == 1
         assert confirm(transfers, CONFIG, "a") is None
+
+    def test_all_that_were_not_tried_are_hastened(self, transfers: ITransferRepository) -> None:
+        # Given one that is expected, one that was looked for, and an upload that was asked for
+        expected = transfers.expect(CONFIG, "a", HOUR)
+        transfers.expect(INPUT, "a", AT_ONCE)
+        claim = confirm(transfers, INPUT, "a")
+        assert claim is not None
+        transfers.postpone(claim, UploadAwaitedError(), HOUR)
+        transfers.request(RESULTS, Direction.UPLOAD, "a")
+        assert transfers.hasten_untried(Direction.CONFIRM) == 1
+        assert ids(published(transfers))[:1] == [expected.id]
+        assert confirm(transfers, INPUT, "a") is None
 
     def test_one_that_runs_is_left_alone(self, transfers: ITransferRepository) -> None:
         transfers.expect(CONFIG, "a", AT_ONCE)

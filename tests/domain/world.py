@@ -6,16 +6,24 @@ from datetime import UTC, datetime, timedelta
 from domain.artifacts import Artifact, ArtifactKind
 from domain.attempts import Attempts
 from domain.breaker import Breaker
+from domain.confirm import ConfirmUploads
+from domain.download import DownloadArtifacts, FetchArtifact
+from domain.errors import InvalidRequestError
 from domain.fakes import (
     InMemoryArtifacts,
     InMemoryEndpointFailures,
     InMemoryJobs,
+    InMemoryReader,
     InMemoryRuns,
     InMemoryStore,
+    InMemoryTarget,
     InMemoryTransfers,
     InMemoryWorkspace,
 )
+from domain.fetch import Fetch
 from domain.jobs import Job, Run
+from domain.locate import LocateArtifacts
+from domain.objects import ObjectAddress
 from domain.placement import Placement
 from domain.retry import Backoff
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
@@ -27,6 +35,7 @@ RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 CONFIG_KEY = "jobs/12/2025/10/23/211500/job_config.json"
 LEASE = timedelta(minutes=2)
 COOL_OFF = timedelta(seconds=30)
+EXPIRES_AFTER = timedelta(hours=2)
 
 
 @dataclass
@@ -60,12 +69,15 @@ class World:
     workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
     store: InMemoryStore = field(default_factory=InMemoryStore)
     failures: InMemoryEndpointFailures = field(default_factory=InMemoryEndpointFailures)
+    targets: dict[Artifact, InMemoryTarget] = field(default_factory=dict)
+    published: list[Transfer] = field(default_factory=list)
     max_attempts: int = 3
     lease: timedelta = LEASE
 
     def __post_init__(self) -> None:
         self.transfers = InMemoryTransfers(self.artifacts, self.clock)
         self.breaker = self.new_breaker()
+        self.reader = InMemoryReader(self.store)
 
     def new_breaker(self, threshold: int = 5) -> Breaker:
         """One as another process has it."""
@@ -92,6 +104,45 @@ class World:
     def placement(self) -> Placement:
         return Placement(jobs=self.jobs, runs=self.runs)
 
+    @property
+    def locate(self) -> LocateArtifacts:
+        return LocateArtifacts(
+            placement=self.placement,
+            artifacts=self.artifacts,
+            reader=self.reader,
+            address_of=_address_of,
+        )
+
+    @property
+    def confirm(self) -> ConfirmUploads:
+        return ConfirmUploads(
+            attempts=self.attempts,
+            placement=self.placement,
+            artifacts=self.artifacts,
+            reader=self.reader,
+            location=self.store.location,
+            publish=self.published.extend,
+            expires_after=EXPIRES_AFTER,
+            now=self.clock,
+        )
+
+    @property
+    def download(self) -> DownloadArtifacts:
+        fetch = Fetch(reader=self.reader, range_size=8, threads=2)
+        return DownloadArtifacts(
+            attempts=self.attempts,
+            fetch=FetchArtifact(locate=self.locate, fetch=fetch),
+            target_of=lambda artifact: self.targets.setdefault(artifact, InMemoryTarget()),
+            publish=self.published.extend,
+        )
+
+    def put(self, key: str, content: bytes, modified_at: datetime | None = None) -> ObjectAddress:
+        """Somebody puts an object, now by default."""
+        address = ObjectAddress(self.reader.bucket, key)
+        self.store.objects[key] = content
+        self.reader.modified_at[address] = modified_at or self.clock()
+        return address
+
     def upload(self, artifact: Artifact = CONFIG, request_id: str = "a") -> TransferSummary:
         use_case = UploadArtifact(
             attempts=self.attempts,
@@ -103,8 +154,10 @@ class World:
         )
         return use_case(artifact, request_id)
 
-    def latest(self, artifact: Artifact = CONFIG) -> Transfer:
-        transfer = self.transfers.latest(artifact, Direction.UPLOAD)
+    def latest(
+        self, artifact: Artifact = CONFIG, direction: Direction = Direction.UPLOAD
+    ) -> Transfer:
+        transfer = self.transfers.latest(artifact, direction)
         assert transfer is not None
         return transfer
 
@@ -112,3 +165,11 @@ class World:
         claim = self.transfers.claim(CONFIG, Direction.UPLOAD, "a", owner=owner, lease=lease)
         assert claim is not None
         return claim
+
+
+def _address_of(url: str) -> ObjectAddress:
+    scheme, _, rest = url.partition("://")
+    if scheme != "https":
+        raise InvalidRequestError("not a URL")
+    host, _, key = rest.partition("/")
+    return ObjectAddress(host.removesuffix(".s3.invalid"), key)

@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import BrokerUnavailableError, SqlUnavailableError
+from domain.transfers import Direction
 from worker.composition import Composition
 from worker.settings import WorkerSettings, load
 
@@ -30,41 +31,39 @@ def on_sqlite(
 def test_nothing_connects_before_it_is_used(composition: Composition) -> None:
     # Given: addresses where nobody answers
     # When: even the use cases are made
-    assert composition._dispatch is not None
-    assert composition._reconcile is not None
-    assert composition.use_case is not None
+    assert composition.upload is not None
+    assert composition.relocate is not None
     # Then: it takes a call to notice
     with pytest.raises(BrokerUnavailableError):
         composition.dispatch()
     with pytest.raises(SqlUnavailableError):
-        composition.upload(CONFIG, "a")
+        composition.transfer(Direction.UPLOAD, CONFIG, "a")
 
 
 def test_a_fork_before_any_use_is_nothing_special(composition: Composition) -> None:
     # When
     composition.after_fork()
     # Then
-    assert "engine" not in vars(composition)
+    assert "engine" not in vars(composition.adapters)
 
 
 def test_a_forked_process_makes_connections_of_its_own(on_sqlite: Composition) -> None:
     # Given: a parent that was at work, with a connection in its pool
-    parent = on_sqlite.engine, on_sqlite.use_case, on_sqlite._dispatch
+    parent = _connections(on_sqlite)
     on_sqlite.give_back()
     # When
     on_sqlite.after_fork()
     # Then
-    child = on_sqlite.engine, on_sqlite.use_case, on_sqlite._dispatch
+    child = _connections(on_sqlite)
     assert all(mine is not inherited for mine, inherited in zip(child, parent, strict=True))
-    assert on_sqlite.use_case.store is not parent[1].store
     assert on_sqlite.give_back() == 0
-    child[0].dispose()
+    on_sqlite.adapters.engine.dispose()
 
 
 def test_a_forked_process_leaves_the_parents_connections_open(on_sqlite: Composition) -> None:
     # Given: a connection that the parent has in use, and one in its pool
-    used = on_sqlite.engine.connect()
-    idle = on_sqlite.engine.raw_connection()
+    used = on_sqlite.adapters.engine.connect()
+    idle = on_sqlite.adapters.engine.raw_connection()
     driver = idle.driver_connection
     idle.close()
     # When
@@ -81,8 +80,13 @@ def test_the_store_has_what_the_settings_say(
     composition: Composition, good: dict[str, str]
 ) -> None:
     # When
-    store = composition.use_case.store
+    store = composition.upload.store
     # Then
     url = store.location("jobs/12/key").sanitized
     assert url.startswith(f"{good['ARTIFACTS_S3_ENDPOINT_URL']}/artifacts/")
     assert url.endswith("jobs/12/key")
+
+
+def _connections(composition: Composition) -> list[object]:
+    adapters = composition.adapters
+    return [adapters.engine, adapters.client, adapters.attempts, composition.upload.store]

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, literal, select, update
 
 from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, StoredObject
+from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from worker.sql.engine import Bind, insert_into, reading, transaction
 from worker.sql.platform import mark_run_done
@@ -33,9 +34,13 @@ class SqlArtifacts:
         with reading(self._bind) as connection:
             return [_stored_artifact(row) for row in connection.execute(statement)]
 
-    def record(self, stored: StoredArtifact, location: UploadLocation) -> None:
+    def record(
+        self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
+    ) -> None:
         with transaction(self._bind) as connection:
-            record_artifact(connection, stored, location)
+            if not replace_artifact(connection, stored, known):
+                raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
+            _tell_platform(connection, stored, location)
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
         with transaction(self._bind) as connection:
@@ -47,6 +52,12 @@ def record_artifact(
 ) -> None:
     """Write the artifact and, for results, the run's row, in the caller's transaction."""
     write_artifact(connection, stored)
+    _tell_platform(connection, stored, location)
+
+
+def _tell_platform(
+    connection: Connection, stored: StoredArtifact, location: UploadLocation
+) -> None:
     if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
         mark_run_done(connection, stored, location)
 

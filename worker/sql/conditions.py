@@ -28,14 +28,14 @@ def is_active(job_id: int, run_id: int | None, kind: ArtifactKind | None) -> Col
     )
 
 
-def is_active_of(
-    direction: Direction, job_id: int | None, run_id: int | None
-) -> ColumnElement[bool]:
-    """Of the direction; of all jobs, or of just this run, or of the job's own artifacts."""
-    active = and_(TransferRow.state.in_(ACTIVE_STATES), TransferRow.direction == direction)
-    if job_id is None:
-        return active
-    return and_(active, TransferRow.job_id == job_id, literal(run_id or 0) == TRANSFER_RUN)
+def is_active_of(direction: Direction, job_id: int, run_id: int | None) -> ColumnElement[bool]:
+    """Of just this run, or of the job's own artifacts."""
+    return and_(
+        TransferRow.state.in_(ACTIVE_STATES),
+        TransferRow.direction == direction,
+        TransferRow.job_id == job_id,
+        literal(run_id or 0) == TRANSFER_RUN,
+    )
 
 
 def is_put_off() -> ColumnElement[bool]:

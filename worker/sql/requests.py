@@ -1,4 +1,4 @@
-"""Asking for an upload inside the producer's own transaction."""
+"""Asking for a transfer inside the producer's own transaction."""
 
 import logging
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from domain.transfers import Direction, Transfer
 from tasks.app import ensure_configured, pipeline_app
 from tasks.enqueue import publish
 from worker.sql.engine import translated_errors
+from worker.sql.transfers import SqlTransfers
 from worker.sql.writes import request_transfer
 
 logger = logging.getLogger(__name__)
@@ -79,18 +80,60 @@ def request_upload(
         InvalidRequestError: the ids name no artifact.
         ProducerNotConfiguredError: no Celery app with a broker was made in this process.
     """
+    return request_in(session, Artifact(kind, job_id, run_id), Direction.UPLOAD, app)
+
+
+def request_download(
+    session: Session,
+    kind: ArtifactKind,
+    job_id: int,
+    run_id: int | None = None,
+    *,
+    app: Celery | None = None,
+) -> Transfer:
+    """Ask for a download into the workspace. Arguments and errors: as `request_upload`."""
+    return request_in(session, Artifact(kind, job_id, run_id), Direction.DOWNLOAD, app)
+
+
+def request_in(
+    session: Session, artifact: Artifact, direction: Direction, app: Celery | None = None
+) -> Transfer:
+    """As `request_upload`, for a transfer of whichever direction."""
     app = app or pipeline_app()
     # Now, and not after the commit, where nobody could hear of it.
     ensure_configured(app)
-    artifact = Artifact(kind, job_id, run_id)
     with translated_errors():
         connection = session.connection()
-        transfer = request_transfer(connection, artifact, Direction.UPLOAD, str(uuid4()))
+        transfer = request_transfer(connection, artifact, direction, str(uuid4()))
+    _send_after_commit(session, connection, [transfer], app)
+    return transfer
+
+
+@dataclass(frozen=True)
+class SessionRequests:
+    """Asking for transfers in a producer's session. Arguments and errors: as `request_upload`."""
+
+    session: Session
+    app: Celery | None = None
+
+    def request(self, artifact: Artifact, direction: Direction) -> Transfer:
+        return request_in(self.session, artifact, direction, self.app)
+
+    def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
+        app = self.app or pipeline_app()
+        ensure_configured(app)
+        expected = SqlTransfers(self.session).hasten(Direction.CONFIRM, job_id, run_id)
+        _send_after_commit(self.session, self.session.connection(), expected, app)
+        return expected
+
+
+def _send_after_commit(
+    session: Session, connection: Connection, transfers: Sequence[Transfer], app: Celery
+) -> None:
     innermost = session.get_nested_transaction() or session.get_transaction()
     if innermost is not None:
-        request = _Request(transfer, app, innermost, connection)
-        _unsent_of(session).requests.append(request)
-    return transfer
+        requests = [_Request(transfer, app, innermost, connection) for transfer in transfers]
+        _unsent_of(session).requests.extend(requests)
 
 
 def _unsent_of(session: Session) -> _Unsent:

@@ -76,15 +76,22 @@ class SqlTransfers:
             put_off = again.values(requested_at=utc_now(), next_attempt_at=utc_now(due_in))
             return as_transfer(connection.execute(put_off.returning(_TABLE)).one())
 
-    def hasten(
-        self, direction: Direction, job_id: int | None, run_id: int | None
-    ) -> list[Transfer]:
+    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
         active = is_active_of(direction, job_id, run_id)
         hastened = update(TransferRow).where(active, is_put_off())
         with transaction(self._bind) as connection:
             connection.execute(hastened.values(next_attempt_at=utc_now()))
             rows = connection.execute(select(_TABLE).where(active).order_by(TransferRow.id))
             return [as_transfer(row) for row in rows]
+
+    def hasten_untried(self, direction: Direction) -> int:
+        untried = update(TransferRow).where(
+            TransferRow.state == TransferState.REQUESTED,
+            TransferRow.direction == direction,
+            is_put_off(),
+        )
+        with transaction(self._bind) as connection:
+            return connection.execute(untried.values(next_attempt_at=utc_now())).rowcount
 
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
         statement = (

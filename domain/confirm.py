@@ -1,0 +1,133 @@
+"""The use case of a presigned upload: what the client stored is found, read, and recorded."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObject
+from domain.attempts import Attempts
+from domain.errors import (
+    InvalidRequestError,
+    NeverUploadedError,
+    SourceEmptyError,
+    UploadAwaitedError,
+)
+from domain.lease import LeaseKeeper
+from domain.locations import UploadLocation
+from domain.objects import BucketObject, IObjectReader, ObjectAddress
+from domain.placement import Placement
+from domain.ports import IArtifactRepository
+from domain.transfers import Claim, Direction, Transfer, TransferState, TransferSummary
+
+_OF_JOB = (ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT)
+_OF_RUN = (ArtifactKind.RUN_CONFIG,)
+_SHORTEST_WAIT = timedelta(seconds=2)
+_LONGEST_WAIT = timedelta(minutes=10)
+# By which S3's clock, in whole seconds, may be behind the database's.
+_SKEW = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmUploads:
+    """Attributes: what is not there `expires_after` its URL was given will not come any more."""
+
+    attempts: Attempts
+    placement: Placement
+    artifacts: IArtifactRepository
+    reader: IObjectReader
+    location: Callable[[str], UploadLocation]
+    publish: Callable[[Sequence[Transfer]], None]
+    expires_after: timedelta
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
+        """Do the transfer of this request. Raises: as `Attempts`."""
+        return self.attempts(artifact, Direction.CONFIRM, request_id, self)
+
+    def request(self, job_id: int, run_id: int | None) -> int:
+        """Have what is expected of the job, or of the run, confirmed now; how many that are.
+
+        Raises:
+            InvalidRequestError: nothing is expected.
+            UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
+        """
+        expected = self.attempts.transfers.hasten(Direction.CONFIRM, job_id, run_id)
+        if not expected:
+            expected = self._request(job_id, run_id)
+        waiting = [each for each in expected if each.state is not TransferState.RUNNING]
+        self.publish(waiting)
+        return len(waiting)
+
+    def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
+        known = self.artifacts.find(claim.artifact)
+        there = self._there(claim.artifact)
+        if there is None or (_is_known(there, known) and _is_from_before(there, claim)):
+            raise self._not_yet(claim)
+        if not there.size:
+            raise SourceEmptyError(f"{claim.artifact}: what was uploaded has no bytes")
+        if _is_known(there, known):
+            self.attempts.transfers.finish(claim, 0)
+            return there.size
+        stored = self._read(claim.artifact, there, keeper)
+        location = self.location(there.address.key)
+        self.attempts.transfers.adopt(claim, stored, location, known)
+        return there.size
+
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
+        """Nothing was begun that would have to be undone."""
+
+    def _request(self, job_id: int, run_id: int | None) -> list[Transfer]:
+        """For a URL that was given without an expectation, or was used once more."""
+        kinds = _OF_JOB if run_id is None else _OF_RUN
+        artifacts = [Artifact(kind, job_id, run_id) for kind in kinds]
+        given = [artifact for artifact in artifacts if self.placement.location(artifact)]
+        if not given:
+            of_run = "" if run_id is None else f" run {run_id}"
+            raise InvalidRequestError(f"no upload URL was given for job {job_id}{of_run}")
+        return [
+            self.attempts.transfers.request(artifact, Direction.CONFIRM, str(uuid4()))
+            for artifact in given
+            if not _is_known(self._there(artifact), self.artifacts.find(artifact))
+        ]
+
+    def _there(self, artifact: Artifact) -> BucketObject | None:
+        return self.reader.find(ObjectAddress(self.reader.bucket, self.placement.key(artifact)))
+
+    def _not_yet(self, claim: Claim) -> UploadAwaitedError | NeverUploadedError:
+        age = self.attempts.transfers.now() - claim.requested_at
+        if age > self.expires_after:
+            return NeverUploadedError(f"{claim.artifact}: its upload URL was not used in time")
+        delay = min(_LONGEST_WAIT, max(_SHORTEST_WAIT, age / 2))
+        return UploadAwaitedError(f"{claim.artifact}: not uploaded yet", delay=delay)
+
+    def _read(self, artifact: Artifact, there: BucketObject, keeper: LeaseKeeper) -> StoredArtifact:
+        # S3 has no SHA-256 of what a client put without one, so the bytes themselves must tell.
+        digest, verifier = hashlib.sha256(), self.reader.verifier(there)
+        for chunk in self.reader.read(there):
+            keeper.checkpoint()
+            digest.update(chunk)
+            verifier.update(chunk)
+        verifier.check()
+        stored = StoredObject(
+            key=there.address.key,
+            size=there.size,
+            sha256=digest.hexdigest(),
+            s3_checksum="",
+            etag=there.etag,
+            version_id=there.version_id,
+            storage_class=there.storage_class,
+        )
+        return StoredArtifact(artifact=artifact, object=stored, stored_at=self.now())
+
+
+def _is_known(there: BucketObject | None, known: StoredArtifact | None) -> bool:
+    if there is None or known is None:
+        return False
+    return (there.address.key, there.etag) == (known.object.key, known.object.etag)
+
+
+def _is_from_before(there: BucketObject, claim: Claim) -> bool:
+    """Whether it was there when the URL was given, which may be used yet."""
+    return there.modified_at < claim.requested_at - _SKEW

@@ -1,0 +1,137 @@
+"""The use case of a download: find the artifact, fetch it, verify it, let it appear."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from domain.artifacts import Artifact
+from domain.attempts import Attempts
+from domain.errors import (
+    ArtifactMissingError,
+    ChecksumMismatchError,
+    ObjectReplacedError,
+    PipelineError,
+    TargetExistsError,
+)
+from domain.fetch import Fetch, ITarget
+from domain.found import FoundArtifact
+from domain.lease import LeaseKeeper
+from domain.locate import LocateArtifacts
+from domain.transfers import Claim, Direction, Transfer, TransferSummary
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """A file that is there, whole and verified.
+
+    Attributes:
+        bytes_fetched: 0 where the same bytes were there already.
+    """
+
+    found: FoundArtifact
+    size: int
+    bytes_fetched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchArtifact:
+    """Brings an artifact to a target from the first place that has it."""
+
+    locate: LocateArtifacts
+    fetch: Fetch
+
+    def __call__(
+        self,
+        artifact: Artifact,
+        target: ITarget,
+        *,
+        replace: bool,
+        checkpoint: Callable[[], None],
+        progress: Callable[[int], None] = lambda _size: None,
+    ) -> Downloaded:
+        """The artifact, which is then at the target.
+
+        Args:
+            artifact: which.
+            target: where it goes.
+            replace: whether another file that is there already gives way.
+            checkpoint: called between chunks; what it raises ends all.
+            progress: hears how many bytes came.
+
+        Raises:
+            ArtifactMissingError: it is nowhere.
+            TargetExistsError: another file is there, and is not to be replaced.
+            TransientError, PermanentError: as `Fetch`.
+        """
+        for found in self.locate.candidates(artifact):
+            try:
+                if target.exists and self._is_there(found, target, checkpoint):
+                    return Downloaded(found=found, size=found.object.size, bytes_fetched=0)
+                fetched = self.fetch(
+                    found.object, target, replace=replace, checkpoint=checkpoint, progress=progress
+                )
+            except ObjectReplacedError:
+                # It is not there any more, whatever the row says; the next place may have it.
+                continue
+            except TargetExistsError:
+                raise TargetExistsError(f"{artifact}: another file is in its place") from None
+            return Downloaded(found=found, size=fetched.size, bytes_fetched=fetched.bytes_fetched)
+        raise ArtifactMissingError(f"{artifact}: not in the bucket")
+
+    def _is_there(
+        self, found: FoundArtifact, target: ITarget, checkpoint: Callable[[], None]
+    ) -> bool:
+        verifier, size = self.fetch.reader.verifier(found.object), 0
+        for chunk in target.chunks():
+            checkpoint()
+            size += len(chunk)
+            verifier.update(chunk)
+        try:
+            verifier.check()
+        except ChecksumMismatchError:
+            return False
+        return size == found.object.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadArtifacts:
+    """Into the workspace, where a file that is not the artifact's is never replaced."""
+
+    attempts: Attempts
+    fetch: FetchArtifact
+    target_of: Callable[[Artifact], ITarget]
+    publish: Callable[[Sequence[Transfer]], None]
+
+    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
+        """Do the transfer of this request. Raises: as `Attempts`."""
+        return self.attempts(artifact, Direction.DOWNLOAD, request_id, self)
+
+    def request(self, job_id: int) -> int:
+        """Ask for all that there is of the job; how many that are. Raises: UnknownJobError."""
+        requested = [
+            self.attempts.transfers.request(found.artifact, Direction.DOWNLOAD, str(uuid4()))
+            for found in self.fetch.locate.of_job(job_id)
+        ]
+        self.publish(requested)
+        return len(requested)
+
+    def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
+        downloaded = self.fetch(
+            claim.artifact,
+            self.target_of(claim.artifact),
+            replace=False,
+            checkpoint=keeper.checkpoint,
+        )
+        self.attempts.transfers.finish(claim, downloaded.bytes_fetched)
+        return downloaded.size
+
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:  # noqa: ARG002 - as `Work` has it
+        if not cancelled:
+            return
+        try:
+            self.target_of(claim.artifact).discard()
+        except PipelineError as error:
+            logger.warning("%s: what was fetched is still there: %s", claim.artifact, error)

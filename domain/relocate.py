@@ -1,0 +1,89 @@
+"""The use case that brings old artifacts to their creation-time keys."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from domain.artifacts import Artifact, Scheme, StoredArtifact
+from domain.attempts import Attempts
+from domain.errors import PipelineError, TransferError
+from domain.found import FoundArtifact
+from domain.lease import LeaseKeeper
+from domain.locate import LocateArtifacts
+from domain.objects import IObjectCopier
+from domain.ports import IObjectStore
+from domain.transfers import Claim, Direction, Transfer, TransferSummary
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelocateArtifacts:
+    """Copies within S3, verifies, and records; deletes nothing."""
+
+    attempts: Attempts
+    locate: LocateArtifacts
+    copier: IObjectCopier
+    store: IObjectStore
+    publish: Callable[[Sequence[Transfer]], None]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
+        """Do the transfer of this request. Raises: as `Attempts`."""
+        return self.attempts(artifact, Direction.RELOCATE, request_id, self)
+
+    def request(self, job_id: int) -> int:
+        """Ask for all that the job needs; how many that are. Raises: UnknownJobError."""
+        requested = [
+            self.attempts.transfers.request(found.artifact, Direction.RELOCATE, str(uuid4()))
+            for found in self.planned(job_id)
+        ]
+        self.publish(requested)
+        return len(requested)
+
+    def planned(self, job_id: int) -> list[FoundArtifact]:
+        """The job's artifacts that are elsewhere. Raises: UnknownJobError."""
+        found = self.locate.of_job(job_id)
+        return [each for each in found if each.scheme is Scheme.LEGACY]
+
+    def here(
+        self, planned: Sequence[FoundArtifact]
+    ) -> Iterator[tuple[FoundArtifact, TransferSummary | PipelineError]]:
+        """Relocate them in this process; one that fails does not stop the others."""
+        for found in planned:
+            try:
+                yield found, self(found.artifact, str(uuid4()))
+            except TransferError as error:
+                yield found, error
+
+    def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
+        known = self.locate.artifacts.find(claim.artifact)
+        found = self.locate.find(claim.artifact)
+        if found.scheme is Scheme.PREFIX:
+            self.attempts.transfers.finish(claim, 0)
+            return found.object.size
+        artifact = claim.artifact
+        copied = self.copier.copy(
+            found.object,
+            self.locate.placement.key(artifact),
+            content_type=artifact.kind.content_type,
+            metadata=artifact.metadata,
+            replaces=None,
+            storage_class=found.object.storage_class,
+            progress=keeper,
+        )
+        stored = StoredArtifact(artifact=artifact, object=copied, stored_at=self.now())
+        self.attempts.transfers.adopt(claim, stored, self.store.location(copied.key), known)
+        return copied.size
+
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
+        """Drop the parts of a copy that nobody will go on with."""
+        if not cancelled or keeper.upload_id is None:
+            return
+        try:
+            self.store.abort(self.locate.placement.key(claim.artifact), keeper.upload_id)
+        except PipelineError as error:
+            # The next reconcile aborts it.
+            logger.warning("%s: its parts are still there: %s", claim.artifact, error)

@@ -1,0 +1,177 @@
+"""What the platform asks for by name: each fetches the job and goes by its creation time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.errors import ArtifactMissingError
+from domain.found import FoundArtifact, FoundBy
+from domain.job_uploads import JobUpload, UploadContext, UploadType
+from domain.locate import LocateArtifacts
+from domain.locations import UploadLocation
+from domain.placement import Placement
+from domain.platform_ports import ArchiveSummary, IResultsRepository, IUploadLocationRepository
+from domain.ports import (
+    IArtifactRepository,
+    IJobRepository,
+    IRunRepository,
+    ITransferRepository,
+)
+from domain.prefix import JobS3Prefix
+
+
+def submit_job_config(
+    job_repository: IJobRepository,
+    upload_location_repository: IUploadLocationRepository,
+    transfer_repository: ITransferRepository,
+    *,
+    job_id: int,
+) -> UploadLocation:
+    """A URL for the job's config; without its signature it is kept as `config_location`.
+
+    That the client uploads is expected from now on, and confirmed even if nobody asks for it.
+
+    Raises:
+        UnknownJobError: there is no such job.
+    """
+    return _submit_of_job(
+        UploadType.CONFIG, job_repository, upload_location_repository, transfer_repository, job_id
+    )
+
+
+def submit_job(
+    job_repository: IJobRepository,
+    upload_location_repository: IUploadLocationRepository,
+    transfer_repository: ITransferRepository,
+    *,
+    job_id: int,
+) -> UploadLocation:
+    """A URL for the job's input; as `submit_job_config`, and kept as `input_location`."""
+    return _submit_of_job(
+        UploadType.INPUT, job_repository, upload_location_repository, transfer_repository, job_id
+    )
+
+
+def submit_run_config(  # noqa: PLR0913 - what it works with, and of which run
+    job_repository: IJobRepository,
+    run_repository: IRunRepository,
+    upload_location_repository: IUploadLocationRepository,
+    transfer_repository: ITransferRepository,
+    *,
+    job_id: int,
+    run_id: int,
+) -> UploadLocation:
+    """A URL for the run's config; as `submit_job_config`, and kept as the run's `config_url`.
+
+    Under the job's creation time, whenever the run was created.
+
+    Raises:
+        UnknownJobError, UnknownRunError: there is no such job or run.
+        RunOfAnotherJobError: the run is another job's.
+    """
+    upload = JobUpload(UploadContext.RUN, UploadType.CONFIG, job_id, run_id)
+    prefix = Placement(jobs=job_repository, runs=run_repository).prefix(upload.artifact)
+    location = upload_location_repository.get_upload_location(upload, prefix)
+    run_repository.keep_location(run_id, upload.kind, location)
+    _expect(transfer_repository, upload.artifact, upload_location_repository)
+    return location
+
+
+def upload_results(  # noqa: PLR0913 - what it works with, and what of
+    job_repository: IJobRepository,
+    run_repository: IRunRepository,
+    results_repository: IResultsRepository,
+    artifact_repository: IArtifactRepository,
+    *,
+    job_id: int,
+    run_id: int,
+    results_dir: Path,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> StoredArtifact:
+    """Store the RUN* directories below `results_dir` now, without a worker, and record them.
+
+    Raises:
+        UnknownJobError, UnknownRunError: there is no such job or run.
+        RunOfAnotherJobError: the run is another job's.
+        SourceMissingError, SourceEmptyError, SourceInvalidError: there are no such results.
+        ObjectReplacedError: others were stored meanwhile.
+    """
+    artifact = Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
+    prefix = Placement(jobs=job_repository, runs=run_repository).prefix(artifact)
+    known = artifact_repository.find(artifact)
+    sent = results_repository.upload_results(run_id, results_dir, prefix)
+    stored = StoredArtifact(
+        artifact=artifact,
+        object=sent.object,
+        stored_at=now(),
+        links_left_out=sent.links_left_out,
+    )
+    artifact_repository.record(stored, sent.location, known)
+    return stored
+
+
+def get_run_results(
+    locate: LocateArtifacts, results_repository: IResultsRepository, *, job_id: int, run_id: int
+) -> UploadLocation:
+    """A URL to download the run's results with, wherever they are.
+
+    Where they are recorded it costs no request to S3.
+
+    Raises:
+        UnknownJobError, UnknownRunError: there is no such job or run.
+        RunOfAnotherJobError: the run is another job's.
+        ArtifactMissingError: they are nowhere.
+    """
+    artifact = Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
+    found = next(locate.candidates(artifact), None)
+    if found is None:
+        raise ArtifactMissingError(f"{artifact}: not in the bucket")
+    address = found.object.address
+    return results_repository.get_download_url(f"s3://{address.bucket}/{address.key}")
+
+
+def get_job_uploads(locate: LocateArtifacts, *, job_id: int) -> list[FoundArtifact]:
+    """All that there is of the job in the bucket, for one LIST. Raises: UnknownJobError."""
+    return locate.of_job(job_id)
+
+
+def archive_uploads(
+    upload_location_repository: IUploadLocationRepository,
+    artifact_repository: IArtifactRepository,
+    uploads: Sequence[FoundArtifact],
+    *,
+    storage_class: str,
+) -> ArchiveSummary:
+    """Move them to an archive tier, and record of those that are recorded that they are there."""
+    summary = upload_location_repository.archive_uploads(uploads, storage_class)
+    for found, archived in summary.archived:
+        known = artifact_repository.find(found.artifact)
+        if known is not None and found.found_by is FoundBy.ROW:
+            artifact_repository.replace(replace(known, object=archived), known)
+    return summary
+
+
+def _submit_of_job(
+    upload_type: UploadType,
+    job_repository: IJobRepository,
+    upload_location_repository: IUploadLocationRepository,
+    transfer_repository: ITransferRepository,
+    job_id: int,
+) -> UploadLocation:
+    job = job_repository.get(job_id)
+    upload = JobUpload(UploadContext.JOB, upload_type, job.id)
+    prefix = JobS3Prefix.from_job(job)
+    location = upload_location_repository.get_upload_location(upload, prefix)
+    job_repository.keep_location(job.id, upload.kind, location)
+    _expect(transfer_repository, upload.artifact, upload_location_repository)
+    return location
+
+
+def _expect(
+    transfers: ITransferRepository, artifact: Artifact, locations: IUploadLocationRepository
+) -> None:
+    # Due when the URL has expired: earlier, it takes somebody to ask, or the reconcile.
+    transfers.expect(artifact, str(uuid4()), locations.expires_in)

@@ -1,0 +1,33 @@
+"""The tasks about what is in the bucket already."""
+
+from typing import Any
+
+from celery import shared_task
+
+from domain.transfers import Direction
+from tasks.arguments import JobOrRunArguments
+from tasks.base import JobTransferTask, TransferTask
+from tasks.contract import CONFIRM, RELOCATE
+
+
+class JobOrRunTask(TransferTask):
+    abstract = True
+    arguments = JobOrRunArguments
+
+
+@shared_task(name=CONFIRM, base=JobOrRunTask, bind=True)
+def confirm_upload(self: JobOrRunTask, job_id: int, run_id: int | None = None) -> dict[str, Any]:
+    """A client has used its upload URL: find what it stored, and record it."""
+    return self.one_or_all(
+        Direction.CONFIRM,
+        job_id,
+        lambda: self.services.request_confirmations(job_id, run_id),
+    )
+
+
+@shared_task(name=RELOCATE, base=JobTransferTask, bind=True)
+def relocate_job(self: JobTransferTask, job_id: int) -> dict[str, Any]:
+    """Copy what an old rule put elsewhere to the job's creation-time directory."""
+    return self.one_or_all(
+        Direction.RELOCATE, job_id, lambda: self.services.request_relocations(job_id)
+    )

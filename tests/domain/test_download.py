@@ -1,0 +1,109 @@
+"""A download: found, fetched, and there."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.artifacts import Scheme
+from domain.errors import (
+    ArtifactMissingError,
+    ReasonCode,
+    S3UnavailableError,
+    TargetExistsError,
+    TransferCancelledError,
+)
+from domain.fakes import InMemoryTarget
+from domain.found import FoundBy
+from domain.transfers import Direction, Transfer, TransferState
+from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS, World
+
+OLD = "jobs/12/2025/10/24/093000/job_config.json"
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.workspace.contents = {CONFIG: b"the job's config", RESULTS: b"results"}
+    world.upload()
+    return world
+
+
+def latest(world: World) -> Transfer:
+    return world.latest(CONFIG, Direction.DOWNLOAD)
+
+
+class TestByATask:
+    def test_the_file_is_there_and_the_transfer_is_done(self, world: World) -> None:
+        summary = world.download(CONFIG, "d")
+        assert (summary.state, summary.size) == (TransferState.DONE, 16)
+        assert world.targets[CONFIG].content == b"the job's config"
+        assert (latest(world).state, latest(world).bytes_sent) == (TransferState.DONE, 16)
+
+    def test_the_same_file_that_is_there_is_not_fetched_again(self, world: World) -> None:
+        world.download(CONFIG, "d")
+        world.reader.reads.clear()
+        assert world.download(CONFIG, "e").state is TransferState.DONE
+        assert (world.reader.reads, latest(world).bytes_sent) == ([], 0)
+
+    def test_another_file_that_is_there_is_kept(self, world: World) -> None:
+        world.targets[CONFIG] = InMemoryTarget(b"not uploaded yet")
+        with pytest.raises(TargetExistsError, match="job_config of job 12: another file"):
+            world.download(CONFIG, "d")
+        assert world.targets[CONFIG].content == b"not uploaded yet"
+        assert latest(world).reason_code is ReasonCode.TARGET_EXISTS
+
+    def test_an_interrupted_one_goes_on(self, world: World) -> None:
+        world.reader.failures = [S3UnavailableError()]
+        with pytest.raises(S3UnavailableError):
+            world.download(CONFIG, "d")
+        assert world.targets[CONFIG].content is None
+        world.clock.advance(timedelta(hours=1))
+        assert world.download(CONFIG, "d").state is TransferState.DONE
+
+    def test_nothing_to_be_had(self, world: World) -> None:
+        with pytest.raises(ArtifactMissingError):
+            world.download(RESULTS, "d")
+        ended = world.latest(RESULTS, Direction.DOWNLOAD)
+        assert (ended.state, ended.reason_code) == (
+            TransferState.QUARANTINED,
+            ReasonCode.ARTIFACT_MISSING,
+        )
+
+    def test_a_cancelled_one_leaves_nothing(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def cancelled(*_: object, **__: object) -> None:
+            raise TransferCancelledError
+
+        target = world.targets[CONFIG] = InMemoryTarget()
+        world.reader.failures = [S3UnavailableError()]
+        with pytest.raises(S3UnavailableError):
+            world.download(CONFIG, "d")
+        world.clock.advance(timedelta(hours=1))
+        monkeypatch.setattr("domain.lease.LeaseKeeper.checkpoint", cancelled)
+        assert world.download(CONFIG, "d").state is TransferState.CANCELLED
+        assert (target.content, target.fetched) == (None, None)
+
+    def test_all_of_a_job_is_asked_for(self, world: World) -> None:
+        world.upload(RESULTS)
+        assert world.download.request(12) == 2
+        assert [transfer.artifact for transfer in world.published] == [CONFIG, RESULTS]
+        assert {transfer.direction for transfer in world.published} == {Direction.DOWNLOAD}
+
+
+class TestFromTheFirstPlaceThatHasIt:
+    def test_what_the_row_says_is_gone(self, world: World) -> None:
+        del world.store.objects[CONFIG_KEY]
+        world.put(OLD, b"old", JOB.created_at + timedelta(days=1))
+        target = InMemoryTarget()
+        downloaded = world.download.fetch(CONFIG, target, replace=False, checkpoint=lambda: None)
+        assert (downloaded.found.found_by, downloaded.found.scheme) == (
+            FoundBy.LISTING,
+            Scheme.LEGACY,
+        )
+        assert target.content == b"old"
+
+    def test_a_file_gives_way_where_it_is_told_to(self, world: World) -> None:
+        target = InMemoryTarget(b"another")
+        world.download.fetch(CONFIG, target, replace=True, checkpoint=lambda: None)
+        assert target.content == b"the job's config"

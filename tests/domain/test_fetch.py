@@ -1,0 +1,333 @@
+"""How an object's bytes come into a file, whatever happens on the way."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import (
+    ArchivedError,
+    ChecksumMismatchError,
+    LeaseLostError,
+    ObjectReplacedError,
+    S3UnavailableError,
+    TargetBusyError,
+    TargetExistsError,
+)
+from domain.fakes import InMemoryReader, InMemoryStore, InMemoryTarget
+from domain.fetch import Fetch, Fetched
+from domain.objects import BucketObject, ObjectAddress
+
+ADDRESS = ObjectAddress("bucket", "jobs/12/run_4_results.zip")
+RANGE = 1000
+CONTENT = Random(4).randbytes(10 * RANGE + 1)  # noqa: S311 - the same bytes in every run
+
+
+def nothing() -> None:
+    pass
+
+
+@dataclass
+class World:
+    """An object in a bucket, and a place for it."""
+
+    reader: InMemoryReader
+    target: InMemoryTarget = field(default_factory=InMemoryTarget)
+    threads: int = 3
+    heard: list[int] = field(default_factory=list)
+
+    @property
+    def there(self) -> BucketObject:
+        there = self.reader.find(ADDRESS)
+        assert there is not None
+        return there
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Of what was asked for, in the order of the object."""
+        return sorted((read.start, read.stop) for read in self.reader.reads)
+
+    def fetch(
+        self,
+        there: BucketObject | None = None,
+        checkpoint: Callable[[], None] = nothing,
+        *,
+        replaces: bool = False,
+    ) -> Fetched:
+        fetch = Fetch(reader=self.reader, range_size=RANGE, threads=self.threads)
+        return fetch(
+            there or self.there,
+            self.target,
+            replace=replaces,
+            checkpoint=checkpoint,
+            progress=self.heard.append,
+        )
+
+
+def world_of(content: bytes, threads: int = 3) -> World:
+    reader = InMemoryReader(InMemoryStore(objects={ADDRESS.key: content}), chunk_size=RANGE // 4)
+    return World(reader, threads=threads)
+
+
+@pytest.fixture
+def world() -> World:
+    return world_of(CONTENT)
+
+
+def test_the_bytes_are_in_the_place(world: World) -> None:
+    fetched = world.fetch()
+    assert world.target.content == CONTENT
+    assert fetched == Fetched(len(CONTENT), sha256(CONTENT).hexdigest(), len(CONTENT))
+    assert sum(world.heard) == len(CONTENT)
+
+
+@given(size=st.integers(0, 5 * RANGE), threads=st.integers(1, 8))
+def test_each_range_is_asked_for_once(size: int, threads: int) -> None:
+    world = world_of(CONTENT[:size], threads)
+    world.fetch()
+    assert world.target.content == CONTENT[:size]
+    assert world.ranges == [(start, min(start + RANGE, size)) for start in range(0, size, RANGE)]
+
+
+@pytest.mark.parametrize("size", [1, RANGE - 1, RANGE])
+def test_what_is_no_larger_than_a_range_is_one_request(size: int) -> None:
+    world = world_of(CONTENT[:size])
+    world.fetch()
+    assert world.ranges == [(0, size)]
+
+
+def test_an_empty_object_is_no_request_and_an_empty_file() -> None:
+    world = world_of(b"")
+    assert world.fetch() == Fetched(0, sha256(b"").hexdigest(), 0)
+    assert world.target.content == b""
+    assert world.ranges == []
+
+
+def test_a_sha256_that_nobody_told_is_computed(world: World) -> None:
+    there = replace(world.there, sha256=None)
+    assert world.fetch(there).sha256 == sha256(CONTENT).hexdigest()
+
+
+def test_no_more_ranges_are_under_way_than_there_are_threads(world: World) -> None:
+    # Given reads that wait until there are as many as there can be
+    barrier, under_way, most = threading.Barrier(3), set[int](), set[int]()
+
+    def checkpoint() -> None:
+        under_way.add(threading.get_ident())
+        most.add(len(under_way))
+        with suppress(threading.BrokenBarrierError):
+            barrier.wait(10)
+        barrier.abort()
+
+    # When
+    world.fetch(checkpoint=checkpoint)
+    # Then, with the one thread that compares
+    assert max(most) == 4
+    assert len(under_way) == 4
+
+
+class TestInterrupted:
+    def test_the_next_attempt_fetches_what_is_missing(self, world: World) -> None:
+        # Given an attempt whose fifth read breaks off half-way
+        world.threads = 1
+        world.reader.failures = [None, None, None, None, S3UnavailableError()]
+        with pytest.raises(S3UnavailableError):
+            world.fetch()
+        assert sum(world.heard) == 4 * RANGE + RANGE // 2
+        # When
+        world.reader.reads.clear()
+        fetched = world.fetch()
+        # Then
+        assert world.target.content == CONTENT
+        assert fetched.bytes_fetched == len(CONTENT) - 4 * RANGE
+        assert world.ranges[0] == (4 * RANGE, 5 * RANGE)
+
+    def test_a_range_that_fails_stops_the_others(self, world: World) -> None:
+        world.reader.failures = [S3UnavailableError()]
+        world.threads = 1
+        with pytest.raises(S3UnavailableError):
+            world.fetch()
+        assert world.ranges == [(0, RANGE)]
+        assert not world.target.exists
+
+    @given(lost_at=st.integers(1, 60), threads=st.integers(1, 4))
+    def test_a_lost_lease_ends_all_at_any_checkpoint(self, lost_at: int, threads: int) -> None:
+        # Given
+        world = world_of(CONTENT[: 4 * RANGE], threads)
+        lease = _Lease(lost_at)
+        # When
+        try:
+            world.fetch(checkpoint=lease.checkpoint)
+        # Then nothing appears, or it came to its end before
+        except LeaseLostError:
+            assert not world.target.exists
+        else:
+            assert lease.checkpoints < lost_at
+        assert world.fetch(replaces=True).size == 4 * RANGE
+        assert world.target.content == CONTENT[: 4 * RANGE]
+
+    def test_the_last_look_comes_before_the_file_appears(self) -> None:
+        # Given the number of checkpoints of a whole attempt
+        world, lease = world_of(CONTENT, threads=1), _Lease(0)
+        world.fetch(checkpoint=lease.checkpoint)
+        # When the lease is lost at the last
+        again = world_of(CONTENT, threads=1)
+        with pytest.raises(LeaseLostError):
+            again.fetch(checkpoint=_Lease(lease.checkpoints).checkpoint)
+        # Then
+        assert not again.target.exists
+        assert again.fetch().bytes_fetched == 0
+
+    def test_ctrl_c_stops_the_threads(self, world: World) -> None:
+        def progress(_size: int) -> None:
+            raise KeyboardInterrupt
+
+        fetch = Fetch(reader=world.reader, range_size=RANGE, threads=1)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(world.there, world.target, replace=False, checkpoint=nothing, progress=progress)
+        assert world.ranges == [(0, RANGE)]
+
+
+@dataclass
+class _Lease:
+    lost_at: int
+    checkpoints: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def checkpoint(self) -> None:
+        with self._lock:
+            self.checkpoints += 1
+            if self.checkpoints == self.lost_at:
+                raise LeaseLostError
+
+
+class TestAnotherObject:
+    def test_one_that_was_replaced_before_is_not_fetched(self, world: World) -> None:
+        there = world.there
+        world.reader.store.objects[ADDRESS.key] = CONTENT[::-1]
+        with pytest.raises(ObjectReplacedError):
+            world.fetch(there)
+        assert not world.target.exists
+
+    def test_one_that_is_replaced_half_way_is_fetched_anew(self, world: World) -> None:
+        # Given an object that changes after some ranges
+        world.threads = 1
+        there, calls = world.there, iter(range(1000))
+
+        def checkpoint() -> None:
+            if next(calls) == 12:
+                world.reader.store.objects[ADDRESS.key] = CONTENT[::-1]
+
+        with pytest.raises(ObjectReplacedError):
+            world.fetch(there, checkpoint)
+        assert not world.target.exists
+        # When
+        fetched = world.fetch()
+        # Then there is no byte of the one before
+        assert world.target.content == CONTENT[::-1]
+        assert fetched.bytes_fetched == len(CONTENT)
+
+    def test_one_in_an_archive_says_so(self, world: World) -> None:
+        world.reader.storage_classes[ADDRESS] = "GLACIER"
+        with pytest.raises(ArchivedError):
+            world.fetch()
+
+
+class TestOtherBytes:
+    @given(at=st.integers(0, len(CONTENT) - 1))
+    def test_a_byte_that_flipped_on_the_disk_is_found_and_all_thrown_away(self, at: int) -> None:
+        # Given an attempt that ended before it compared
+        world = world_of(CONTENT)
+        lease = _Lease(10 * RANGE)
+        with pytest.raises(LeaseLostError):
+            world.fetch(checkpoint=_before_comparing(world, lease))
+        assert world.target.fetched is not None
+        assert world.target.fetched.missing == []
+        world.target.fetched.content[at] ^= 1
+        # When
+        with pytest.raises(ChecksumMismatchError):
+            world.fetch()
+        # Then
+        assert not world.target.exists
+        assert world.target.fetched is None
+        assert world.fetch().bytes_fetched == len(CONTENT)
+        assert world.target.content == CONTENT
+
+    @pytest.mark.parametrize("sha256", [None, "0" * 64])
+    def test_another_checksum_is_found_whether_or_not_the_sha256_is_known(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, sha256: str | None
+    ) -> None:
+        there = replace(world.there, sha256=sha256)
+        monkeypatch.setattr(InMemoryReader, "_of", lambda *_: CONTENT[::-1])
+        with pytest.raises(ChecksumMismatchError):
+            world.fetch(there)
+        assert (world.target.content, world.target.fetched) == (None, None)
+
+    def test_a_file_that_was_cut_off_is_found(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a file of which bytes are missing, and nothing to compare but the size
+        monkeypatch.setattr("domain.fakes.objects.InMemoryVerifier.check", lambda _self: None)
+        monkeypatch.setattr(
+            "domain.fakes.objects.InMemoryPartialFile.chunks", lambda _self: iter([CONTENT[:-1]])
+        )
+        # When / Then
+        with pytest.raises(ChecksumMismatchError, match="another size"):
+            world.fetch(replace(world.there, sha256=None))
+        assert (world.target.content, world.target.fetched) == (None, None)
+
+    @pytest.mark.parametrize("read", [b"", CONTENT[: RANGE - 1]], ids=["none", "fewer"])
+    def test_a_range_that_ends_early_does_not_count(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, read: bytes
+    ) -> None:
+        def reads(*_: object) -> Iterator[bytes]:
+            yield read
+
+        with monkeypatch.context() as patched:
+            patched.setattr(InMemoryReader, "read", reads)
+            with pytest.raises(S3UnavailableError):
+                world.fetch()
+        assert world.fetch().bytes_fetched == len(CONTENT)
+
+
+def _before_comparing(world: World, lease: _Lease) -> Callable[[], None]:
+    def checkpoint() -> None:
+        if world.target.fetched and not world.target.fetched.missing:
+            raise LeaseLostError
+        lease.checkpoint()
+
+    return checkpoint
+
+
+class TestPlace:
+    def test_a_file_that_is_there_is_kept_and_costs_nothing(self, world: World) -> None:
+        world.target.content = b"mine"
+        with pytest.raises(TargetExistsError):
+            world.fetch()
+        assert world.target.content == b"mine"
+        assert world.ranges == []
+
+    def test_a_file_that_appears_meanwhile_is_kept(self, world: World) -> None:
+        def checkpoint() -> None:
+            world.target.content = b"mine"
+
+        with pytest.raises(TargetExistsError):
+            world.fetch(checkpoint=checkpoint)
+        assert world.target.content == b"mine"
+
+    def test_a_file_that_is_there_gives_way_if_that_is_wanted(self, world: World) -> None:
+        world.target.content = b"mine"
+        world.fetch(replaces=True)
+        assert world.target.content == CONTENT
+
+    def test_a_place_that_another_process_is_at_is_left_to_it(self, world: World) -> None:
+        world.target.is_busy = True
+        with pytest.raises(TargetBusyError):
+            world.fetch()
+        assert world.ranges == []

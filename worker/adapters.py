@@ -1,0 +1,145 @@
+"""One adapter for each port, on connections that are a process's own."""
+
+from datetime import timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from domain.addresses import parse_address
+from domain.attempts import Attempts
+from domain.breaker import Breaker
+from domain.download import FetchArtifact
+from domain.fetch import Fetch
+from domain.locate import LocateArtifacts
+from domain.placement import Placement
+from domain.retry import Backoff
+from worker.s3.client import make_client
+from worker.s3.copying import S3ObjectCopier
+from worker.s3.reading import S3ObjectReader
+from worker.s3.store import Encryption, S3ObjectStore
+from worker.settings import OperatorSettings
+from worker.sql.artifacts import SqlArtifacts
+from worker.sql.endpoints import SqlEndpointFailures
+from worker.sql.engine import make_engine
+from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.transfers import SqlTransfers
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Adapters:
+    """Each is made when it is first asked for, and connects when it is first used.
+
+    Args:
+        settings: of the environment.
+        owner: of the leases.
+    """
+
+    def __init__(self, settings: OperatorSettings, owner: str) -> None:
+        self._settings = settings
+        self._owner = owner
+
+    def forget_parent(self) -> None:
+        """In a process that was forked off: leave what is the parent's open, and forget it.
+
+        A connection that two processes share gives each the other's answers.
+        """
+        inherited = self.__dict__.get("engine")
+        if inherited is not None:
+            inherited.dispose(close=False)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return make_engine(self._settings.database_url)
+
+    @cached_property
+    def transfers(self) -> SqlTransfers:
+        return SqlTransfers(self.engine)
+
+    @cached_property
+    def artifacts(self) -> SqlArtifacts:
+        return SqlArtifacts(self.engine)
+
+    @cached_property
+    def placement(self) -> Placement:
+        return Placement(jobs=SqlJobs(self.engine), runs=SqlRuns(self.engine))
+
+    @cached_property
+    def client(self) -> "S3Client":
+        return make_client(
+            self._settings.s3_endpoint_url,
+            self._settings.transfer_threads,
+            read_timeout_seconds=self._settings.s3_timeout_seconds,
+        )
+
+    @cached_property
+    def store(self) -> S3ObjectStore:
+        settings = self._settings
+        return S3ObjectStore(
+            client=self.client,
+            bucket=settings.bucket,
+            encryption=self.encryption,
+            multipart_threshold=settings.multipart_threshold,
+            part_size=settings.part_size,
+            threads=settings.transfer_threads,
+        )
+
+    @property
+    def encryption(self) -> Encryption:
+        return Encryption(self._settings.sse, self._settings.kms_key_id)
+
+    @cached_property
+    def reader(self) -> S3ObjectReader:
+        return S3ObjectReader(client=self.client, bucket=self._settings.bucket)
+
+    @cached_property
+    def copier(self) -> S3ObjectCopier:
+        return S3ObjectCopier(
+            client=self.client,
+            bucket=self._settings.bucket,
+            encryption=self.encryption,
+            reader=self.reader,
+            threads=self._settings.transfer_threads,
+        )
+
+    @cached_property
+    def locate(self) -> LocateArtifacts:
+        return LocateArtifacts(
+            placement=self.placement,
+            artifacts=self.artifacts,
+            reader=self.reader,
+            address_of=partial(parse_address, endpoint_host=self._endpoint_host),
+        )
+
+    @property
+    def _endpoint_host(self) -> str | None:
+        return self.store.endpoint if self._settings.s3_endpoint_url else None
+
+    @cached_property
+    def fetch(self) -> FetchArtifact:
+        settings = self._settings
+        threads = settings.transfer_threads
+        fetch = Fetch(reader=self.reader, range_size=settings.part_size, threads=threads)
+        return FetchArtifact(locate=self.locate, fetch=fetch)
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        settings = self._settings
+        return Attempts(
+            transfers=self.transfers,
+            breaker=Breaker(
+                SqlEndpointFailures(self.engine, settings.failures_forgotten_after),
+                self.store.endpoint,
+                threshold=settings.breaker_failures,
+                cool_off=timedelta(seconds=settings.breaker_seconds),
+            ),
+            owner=self._owner,
+            lease=settings.lease,
+            max_attempts=settings.max_attempts,
+            backoff=Backoff(
+                timedelta(seconds=settings.backoff_base_seconds),
+                timedelta(seconds=settings.backoff_cap_seconds),
+            ),
+        )
