@@ -4,9 +4,9 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from domain.addresses import parse_address
 from sqlalchemy import Engine
 
-from domain.addresses import parse_address
 from domain.attempts import Attempts
 from domain.breaker import Breaker
 from domain.download import FetchArtifact
@@ -63,8 +63,12 @@ class Adapters:
         return SqlArtifacts(self.engine)
 
     @cached_property
+    def jobs(self) -> SqlJobs:
+        return SqlJobs(self.engine)
+
+    @cached_property
     def placement(self) -> Placement:
-        return Placement(jobs=SqlJobs(self.engine), runs=SqlRuns(self.engine))
+        return Placement(jobs=self.jobs, runs=SqlRuns(self.engine))
 
     @cached_property
     def client(self) -> "S3Client":

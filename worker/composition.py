@@ -3,7 +3,7 @@
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -45,7 +45,7 @@ class Composition:
     def transfer(
         self, direction: Direction, artifact: Artifact, request_id: str
     ) -> TransferSummary:
-        use_cases = {
+        use_cases: dict[Direction, Callable[[Artifact, str], TransferSummary]] = {
             Direction.UPLOAD: self.upload,
             Direction.DOWNLOAD: self.download,
             Direction.CONFIRM: self.confirm,
@@ -55,7 +55,7 @@ class Composition:
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
         transfer = self.adapters.transfers.of_request(request_id, job_id, direction)
-        return transfer and transfer.artifact
+        return transfer.artifact if transfer else None
 
     def request_confirmations(self, job_id: int, run_id: int | None) -> int:
         return self.confirm.request(job_id, run_id)

@@ -140,10 +140,13 @@ class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
         return timedelta(seconds=max(600, 2 * (2 * self.breaker_seconds + failing)))
 
 
-class WorkerSettings(OperatorSettings, BrokerSettings):
+class WorkspaceSettings(_Settings):
+    workspace: Annotated[Path, AfterValidator(_workspace)]
+
+
+class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings):
     """Everything that a worker needs."""
 
-    workspace: Annotated[Path, AfterValidator(_workspace)]
     # Parts of an upload that nobody goes on with cost storage; a weekend passes before they go.
     abandoned_upload_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 7 * 24
 

@@ -247,9 +247,10 @@ class TestOtherBytes:
         lease = _Lease(10 * RANGE)
         with pytest.raises(LeaseLostError):
             world.fetch(checkpoint=_before_comparing(world, lease))
-        assert world.target.fetched is not None
-        assert world.target.fetched.missing == []
-        world.target.fetched.content[at] ^= 1
+        partial = world.target.fetched
+        assert partial is not None
+        assert partial.missing == []
+        partial.content[at] ^= 1
         # When
         with pytest.raises(ChecksumMismatchError):
             world.fetch()

@@ -20,7 +20,8 @@ def world() -> World:
 
 def states(world: World) -> dict[Artifact, ArtifactState]:
     return {
-        listed.artifact: listed.state for listed in list_artifacts(world.locate, world.transfers, 12)
+        listed.artifact: listed.state
+        for listed in list_artifacts(world.locate, world.transfers, 12)
     }
 
 

@@ -11,6 +11,7 @@ from domain.download import DownloadArtifacts, FetchArtifact
 from domain.errors import InvalidRequestError
 from domain.fakes import (
     InMemoryArtifacts,
+    InMemoryCopier,
     InMemoryEndpointFailures,
     InMemoryJobs,
     InMemoryReader,
@@ -25,6 +26,7 @@ from domain.jobs import Job, Run
 from domain.locate import LocateArtifacts
 from domain.objects import ObjectAddress
 from domain.placement import Placement
+from domain.relocate import RelocateArtifacts
 from domain.retry import Backoff
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
@@ -78,6 +80,7 @@ class World:
         self.transfers = InMemoryTransfers(self.artifacts, self.clock)
         self.breaker = self.new_breaker()
         self.reader = InMemoryReader(self.store)
+        self.copier = InMemoryCopier(self.reader)
 
     def new_breaker(self, threshold: int = 5) -> Breaker:
         """One as another process has it."""
@@ -134,6 +137,17 @@ class World:
             fetch=FetchArtifact(locate=self.locate, fetch=fetch),
             target_of=lambda artifact: self.targets.setdefault(artifact, InMemoryTarget()),
             publish=self.published.extend,
+        )
+
+    @property
+    def relocate(self) -> RelocateArtifacts:
+        return RelocateArtifacts(
+            attempts=self.attempts,
+            locate=self.locate,
+            copier=self.copier,
+            store=self.store,
+            publish=self.published.extend,
+            now=self.clock,
         )
 
     def put(self, key: str, content: bytes, modified_at: datetime | None = None) -> ObjectAddress:

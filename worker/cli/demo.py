@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.output import JsonOption, err, out, print_json
+from worker.cli.options import JsonOption
+from worker.cli.output import err, out, print_json
 from worker.cli.signals import unwind_on_signals
 from worker.demo.narrator import ConsoleNarrator, SilentNarrator
 from worker.demo.player import Outcome, play

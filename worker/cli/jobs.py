@@ -6,18 +6,19 @@ import typer
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import NotFoundError, RunOfAnotherJobError
-from domain.jobs import MAX_ID, Job
+from domain.jobs import Job
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
-from worker.cli.output import (
+from worker.cli import uploads
+from worker.cli.options import (
     DryRunOption,
     JobIdOption,
     JsonOption,
-    out,
-    print_json,
-    show_rows,
-    transfer_row,
+    KindOption,
+    RunIdOption,
+    refuse_run_of_job_kind,
 )
+from worker.cli.output import out, print_json, show_rows, transfer_row
 from worker.cli.upload import all_done, request_all, wait_for
 from worker.settings import DatabaseSettings, load
 from worker.sql.artifacts import SqlArtifacts
@@ -27,10 +28,7 @@ from worker.sql.transfers import SqlTransfers
 
 app = typer.Typer(help="Jobs and their artifacts.", no_args_is_help=True)
 
-RunIdOption = Annotated[
-    int | None, typer.Option("--run-id", min=1, max=MAX_ID, help="One of its runs.")
-]
-KindOption = Annotated[ArtifactKind | None, typer.Option("--kind", help="Only this kind.")]
+app.add_typer(uploads.app, name="uploads")
 
 
 @app.command("list")
@@ -115,7 +113,7 @@ def cancel(
     One that is under way stops between two parts, and its parts are removed.
     """
     engine = make_engine(load(DatabaseSettings).database_url)
-    _refuse_run_of_job_kind(run_id, kind)
+    refuse_run_of_job_kind(run_id, kind)
     transfers = SqlTransfers(engine)
     chosen = (transfers.active if dry_run else transfers.cancel)(job_id, run_id, kind)
     if not chosen:
@@ -127,16 +125,11 @@ def _artifacts(
     job_id: int, runs: list[int], run_id: int | None, kind: ArtifactKind | None
 ) -> list[Artifact]:
     kinds = list(ArtifactKind) if kind is None else [kind]
-    _refuse_run_of_job_kind(run_id, kind)
+    refuse_run_of_job_kind(run_id, kind)
     of_job = [] if run_id else [Artifact(k, job_id) for k in kinds if not k.belongs_to_run]
     chosen = [run_id] if run_id else runs
     of_runs = [Artifact(k, job_id, run) for run in chosen for k in kinds if k.belongs_to_run]
     return of_job + of_runs
-
-
-def _refuse_run_of_job_kind(run_id: int | None, kind: ArtifactKind | None) -> None:
-    if kind is not None and run_id is not None and not kind.belongs_to_run:
-        raise typer.BadParameter(f"{kind} belongs to the job: leave --run-id out")
 
 
 def _show_transfers(

@@ -2,21 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Column, Table
 from rich.text import Text
 
-from domain.jobs import MAX_ID
+from domain.objects import ObjectAddress
 from domain.transfers import Transfer
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
-JobIdOption = Annotated[int, typer.Option("--job-id", min=1, max=MAX_ID, help="The job's id.")]
 
 # A file or a pipe has no edge, and what reads it needs the whole of every cell.
 _NO_EDGE = 10_000
@@ -39,6 +36,25 @@ def transfer_row(transfer: Transfer) -> dict[str, Any]:
         "reason": transfer.reason_code,
         "error": transfer.last_error,
     }
+
+
+def where(address: ObjectAddress) -> str:
+    """An object's address as people write it, which no signature is ever a part of."""
+    return f"s3://{address.bucket}/{address.key}"
+
+
+def size_of(size: int | None, *, exact: bool) -> int | str | None:
+    """Bytes for a program, rounded for people."""
+    return size if size is None or exact else decimal(size)
+
+
+def age(passed: timedelta) -> str:
+    """In the largest unit that is full."""
+    seconds = max(0, int(passed.total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
 
 
 def show_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str) -> None:

@@ -12,15 +12,8 @@ from domain.errors import ReasonCode
 from domain.jobs import MAX_ID
 from domain.quarantine import QuarantineFilter
 from domain.transfers import Transfer
-from worker.cli.output import (
-    DryRunOption,
-    JsonOption,
-    err,
-    out,
-    print_json,
-    show_rows,
-    transfer_row,
-)
+from worker.cli.options import DryRunOption, JsonOption
+from worker.cli.output import err, out, print_json, show_rows, transfer_row
 from worker.settings import DatabaseSettings, load
 from worker.sql.engine import make_engine
 from worker.sql.quarantine import SqlQuarantine

@@ -1,0 +1,162 @@
+"""What `artifacts jobs uploads download` does: fetch each artifact, and say what became of it."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.download import Downloaded, FetchArtifact
+from domain.errors import PipelineError, TargetExistsError
+from domain.inventory import ListedArtifact
+from worker.cli.output import err
+from worker.workspace import Workspace
+from worker.workspace.extract import extract
+
+_ARCHIVES = (ArtifactKind.RUN_RESULTS, ArtifactKind.JOB_INPUT)
+# Small ones side by side, each of which is one request; a large one has threads of its own.
+_SIDE_BY_SIDE = 8
+
+
+class StoppedError(PipelineError):
+    """The command was interrupted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Attributes: `downloaded` is None for a file that was kept, or one that could not be had."""
+
+    artifact: Artifact
+    downloaded: Downloaded | None = None
+    path: Path | None = None
+    extracted: Path | None = None
+    error: PipelineError | None = None
+
+    @property
+    def word(self) -> str:
+        if self.error is not None:
+            return "failed"
+        if self.downloaded is None:
+            return "kept, though it differs"
+        return "downloaded" if self.downloaded.bytes_fetched else "there already"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloads:
+    """Attributes: `replace` lets other files that are there give way."""
+
+    fetch: FetchArtifact
+    output: Path
+    replace: bool
+    extract: bool
+
+    def __call__(self, wanted: Sequence[ListedArtifact]) -> list[Outcome]:
+        """All of them, in their order; one that fails does not stop the others."""
+        small, large = self._by_size(wanted)
+        outcomes: dict[Artifact, Outcome] = {}
+        stopped = threading.Event()
+        with _progress() as bar:
+            task = bar.add_task("downloads", total=_total(wanted))
+            one = self._one_with(stopped, lambda size: bar.update(task, advance=size))
+            for outcome in _side_by_side(one, small, stopped):
+                outcomes[outcome.artifact] = outcome
+            for listed in large:
+                outcomes[listed.artifact] = one(listed)
+            _complete(bar, task)
+        return [outcomes[listed.artifact] for listed in wanted]
+
+    def _by_size(
+        self, wanted: Sequence[ListedArtifact]
+    ) -> tuple[list[ListedArtifact], list[ListedArtifact]]:
+        limit = self.fetch.fetch.range_size
+        large = [each for each in wanted if each.found and each.found.object.size > limit]
+        return [each for each in wanted if each not in large], large
+
+    def _one_with(
+        self, stopped: threading.Event, progress: Callable[[int], None]
+    ) -> Callable[[ListedArtifact], Outcome]:
+        def checkpoint() -> None:
+            if stopped.is_set():
+                raise StoppedError
+
+        def one(listed: ListedArtifact) -> Outcome:
+            try:
+                return self._one(listed.artifact, checkpoint, progress)
+            except PipelineError as error:
+                return Outcome(artifact=listed.artifact, error=error)
+
+        return one
+
+    def _one(
+        self, artifact: Artifact, checkpoint: Callable[[], None], progress: Callable[[int], None]
+    ) -> Outcome:
+        workspace = Workspace(self.output)
+        path = self.output / workspace.target(artifact).place
+        downloaded = None
+        try:
+            downloaded = self.fetch(
+                artifact,
+                workspace.target(artifact),
+                replace=self.replace,
+                checkpoint=checkpoint,
+                progress=progress,
+            )
+        except TargetExistsError:
+            return Outcome(artifact=artifact, path=path)
+        into = self._extract(artifact, path, workspace)
+        return Outcome(artifact=artifact, downloaded=downloaded, path=path, extracted=into)
+
+    def _extract(self, artifact: Artifact, path: Path, workspace: Workspace) -> Path | None:
+        if not self.extract or artifact.kind not in _ARCHIVES:
+            return None
+        is_results = artifact.kind is ArtifactKind.RUN_RESULTS
+        into = workspace.path(artifact) if is_results else path.with_suffix("")
+        extract(path, into, replace=self.replace)
+        return into
+
+
+def _side_by_side(
+    one: Callable[[ListedArtifact], Outcome],
+    wanted: Sequence[ListedArtifact],
+    stopped: threading.Event,
+) -> Iterator[Outcome]:
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        try:
+            for future in as_completed([pool.submit(one, listed) for listed in wanted]):
+                yield future.result()
+        except BaseException:
+            # Ctrl-C: what is fetched stays, and the next run goes on from there.
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _total(wanted: Sequence[ListedArtifact]) -> int:
+    return sum(listed.found.object.size for listed in wanted if listed.found)
+
+
+def _complete(bar: Progress, task: TaskID) -> None:
+    # What was there already, or failed, has not advanced it.
+    bar.update(task, completed=bar.tasks[0].total)
+
+
+def _progress() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=err, disable=not err.is_terminal)

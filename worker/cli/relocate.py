@@ -1,0 +1,142 @@
+"""`artifacts jobs uploads relocate`: old artifacts to where the job's creation time puts them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from domain.artifacts import Artifact
+from domain.errors import PipelineError
+from domain.found import FoundArtifact
+from domain.jobs import MAX_ID
+from domain.objects import BucketObject
+from domain.old_copies import DeleteOldCopies
+from domain.relocate import RelocateArtifacts
+from domain.transfers import TransferState, TransferSummary
+from worker.adapters import Adapters
+from worker.cli.operator import adapters
+from worker.cli.options import DryRunOption, JsonOption
+from worker.cli.output import err, show_rows, size_of, where
+
+_PAGE = 500
+
+JobOption = Annotated[
+    int | None, typer.Option("--job-id", min=1, max=MAX_ID, help="The artifacts of this job.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Those of every job.")]
+DeleteOldOption = Annotated[
+    bool, typer.Option("--delete-old", help="Then delete the copies elsewhere that are the same.")
+]
+
+
+def relocate(
+    job_id: JobOption = None,
+    *,
+    every: AllOption = False,
+    dry_run: DryRunOption = False,
+    delete_old: DeleteOldOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy what an old rule put elsewhere to the job's one directory, verify it and record it.
+
+    What is elsewhere stays, and URLs of it go on working, unless --delete-old is given. What was
+    interrupted goes on when it is asked for again. The exit status is 1 if anything failed.
+    """
+    if (job_id is None) is not every:
+        raise typer.BadParameter("give --job-id, or --all for every job")
+    using = adapters()
+    relocation = _Relocation(using, dry_run=dry_run, delete_old=delete_old)
+    job_ids = _all_jobs(using) if job_id is None else iter([job_id])
+    done = [each for one in _watched(job_ids) for each in relocation.of_job(one)]
+    rows = [each.row(as_json=as_json) for each in done]
+    show_rows(rows, as_json=as_json, empty="all of it is where it belongs")
+    if any(each.has_failed for each in done):
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    artifact: Artifact
+    object: BucketObject
+    outcome: str
+    error: str | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        return self.outcome == "failed"
+
+    def row(self, *, as_json: bool) -> dict[str, Any]:
+        return {
+            "job_id": self.artifact.job_id,
+            "kind": self.artifact.kind,
+            "run_id": self.artifact.run_id,
+            "size": size_of(self.object.size, exact=as_json),
+            "from": where(self.object.address),
+            "outcome": self.outcome,
+            "error": self.error,
+        }
+
+
+class _Relocation:
+    def __init__(self, using: Adapters, *, dry_run: bool, delete_old: bool) -> None:
+        self._relocate = RelocateArtifacts(
+            attempts=using.attempts,
+            locate=using.locate,
+            copier=using.copier,
+            store=using.store,
+            publish=lambda _transfers: None,
+        )
+        self._delete_old = DeleteOldCopies(locate=using.locate, copier=using.copier)
+        self._dry_run = dry_run
+        self._is_to_delete = delete_old
+
+    def of_job(self, job_id: int) -> Iterator[_Done]:
+        planned = self._relocate.planned(job_id)
+        if self._dry_run:
+            yield from (_done(found, "would be copied") for found in planned)
+            return
+        for found, outcome in self._relocate.here(planned):
+            yield _copied(found, outcome)
+        if self._is_to_delete:
+            yield from self._deleted(job_id, planned)
+
+    def _deleted(self, job_id: int, elsewhere: list[FoundArtifact]) -> Iterator[_Done]:
+        for copy in self._delete_old(job_id, elsewhere):
+            yield _Done(
+                artifact=copy.artifact,
+                object=copy.object,
+                outcome="deleted" if copy.kept_for is None else "kept",
+                error=copy.kept_for,
+            )
+
+
+def _copied(found: FoundArtifact, outcome: TransferSummary | PipelineError) -> _Done:
+    if isinstance(outcome, PipelineError):
+        return _done(found, "failed", str(outcome))
+    if outcome.state is not TransferState.DONE:
+        # Somebody else is at it, or it waits for its next attempt.
+        return _done(found, outcome.state.value)
+    return _done(found, "copied")
+
+
+def _done(found: FoundArtifact, outcome: str, error: str | None = None) -> _Done:
+    return _Done(artifact=found.artifact, object=found.object, outcome=outcome, error=error)
+
+
+def _all_jobs(using: Adapters) -> Iterator[int]:
+    last = 0
+    while page := using.jobs.ids_after(last, _PAGE):
+        yield from page
+        last = page[-1]
+
+
+def _watched(job_ids: Iterable[int]) -> Iterator[int]:
+    """The same, behind a count where a person looks."""
+    columns = (SpinnerColumn(), TextColumn("jobs"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task("jobs", total=None)
+        for job_id in job_ids:
+            yield job_id
+            progress.advance(task)
