@@ -1,14 +1,25 @@
 """URLs of stored artifacts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import urlsplit, urlunsplit
 
 
 @dataclass(frozen=True, slots=True)
 class UploadLocation:
-    """A URL of an object, which may carry a signature."""
+    """A URL of an object, which may carry a signature.
+
+    Attributes:
+        headers: what whoever uses a signed URL must send along, for they are signed as well.
+    """
 
     url: str
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __repr__(self) -> str:
+        # Whoever has the signature can use it; what is logged by mistake must not tell it.
+        return f"UploadLocation({self.sanitized!r})"
 
     @property
     def sanitized(self) -> str:

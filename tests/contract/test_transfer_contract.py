@@ -13,6 +13,7 @@ from domain.artifacts import Artifact
 from domain.fakes import InMemoryArtifacts, InMemoryTransfers
 from domain.placement import Placement
 from domain.ports import IArtifactRepository, ITransferRepository
+from tests.contract.artifact_contract import ArtifactRepositoryContract
 from tests.contract.transfer_adoption_contract import TransferAdoptionContract
 from tests.contract.transfer_cancellation_contract import TransferCancellationContract
 from tests.contract.transfer_contract import TransferRepositoryContract
@@ -75,6 +76,10 @@ class TestTransferRepository(TransferRepositoryContract):
 
 
 class TestTransferCancellation(TransferCancellationContract):
+    pass
+
+
+class TestArtifactRepository(ArtifactRepositoryContract):
     pass
 
 

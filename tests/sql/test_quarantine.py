@@ -25,7 +25,8 @@ from worker.sql.clock import utc_now
 from worker.sql.engine import make_engine
 from worker.sql.quarantine import SqlQuarantine
 from worker.sql.tables import TransferRow
-from worker.sql.transfers import SqlTransfers, request_transfer
+from worker.sql.transfers import SqlTransfers
+from worker.sql.writes import request_transfer
 
 ALL = QuarantineFilter()
 OTHER_JOB = Artifact(ArtifactKind.JOB_CONFIG, 13)

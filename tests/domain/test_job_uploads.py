@@ -1,0 +1,42 @@
+"""The platform's words for an upload."""
+
+from typing import Any
+
+import pytest
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import InvalidRequestError
+from domain.job_uploads import JobUpload, UploadContext, UploadType
+
+JOB, RUN = UploadContext.JOB, UploadContext.RUN
+
+
+@pytest.mark.parametrize(
+    ("upload", "artifact"),
+    [
+        ((JOB, UploadType.CONFIG, 12), Artifact(ArtifactKind.JOB_CONFIG, 12)),
+        ((JOB, UploadType.INPUT, 12), Artifact(ArtifactKind.JOB_INPUT, 12)),
+        ((RUN, UploadType.CONFIG, 12, 4), Artifact(ArtifactKind.RUN_CONFIG, 12, 4)),
+        ((RUN, UploadType.RESULTS, 12, 4), Artifact(ArtifactKind.RUN_RESULTS, 12, 4)),
+        ((RUN, UploadType.LOGS, 12, 4), Artifact(ArtifactKind.RUN_LOGS, 12, 4)),
+    ],
+)
+def test_what_it_is_an_upload_of(upload: tuple[Any, ...], artifact: Artifact) -> None:
+    assert JobUpload(*upload).artifact == artifact
+    assert JobUpload(*upload).kind is artifact.kind
+
+
+@pytest.mark.parametrize(
+    ("upload", "said"),
+    [
+        ((JOB, UploadType.RESULTS, 12), "a job has no results"),
+        ((JOB, UploadType.LOGS, 12), "a job has no logs"),
+        ((RUN, UploadType.INPUT, 12, 4), "a run has no input"),
+        ((RUN, UploadType.CONFIG, 12), "run_config needs a run_id"),
+        ((JOB, UploadType.CONFIG, 12, 4), "job_config belongs to the job"),
+        ((JOB, UploadType.CONFIG, 0), "job_id must be from 1"),
+    ],
+)
+def test_what_there_is_not(upload: tuple[Any, ...], said: str) -> None:
+    with pytest.raises(InvalidRequestError, match=said):
+        JobUpload(*upload)
