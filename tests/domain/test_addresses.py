@@ -11,7 +11,7 @@ from domain.errors import InvalidRequestError
 from domain.objects import ObjectAddress
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
-SIGNED = "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=secret&x=a/b"
+SIGNED = "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=secret&X-Amz-Credential=AKIA%2F20251023"
 FORMS = {
     "s3": "s3://{bucket}/{key}",
     "virtual-hosted": "https://{bucket}.s3.amazonaws.com/{key}",
@@ -51,11 +51,8 @@ def parse(url: str) -> ObjectAddress:
 @every_form
 @pytest.mark.parametrize("query", ["", "?versionId=abc", SIGNED])
 def test_every_form_with_and_without_a_query(form: str, query: str) -> None:
-    if form.startswith("s3:") and "/" in query:
-        pytest.skip("in a plain key a slash after the question mark is a part of it")
-    assert parse(form.format(bucket="artifacts", key=KEY) + query) == ObjectAddress(
-        "artifacts", KEY
-    )
+    url = form.format(bucket="artifacts", key=KEY) + query
+    assert parse(url) == ObjectAddress("artifacts", KEY)
 
 
 @every_form

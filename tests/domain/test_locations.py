@@ -31,3 +31,8 @@ def test_the_form_that_is_stored_has_no_query_fragment_or_user(url: str, sanitiz
 def test_whatever_is_added_to_a_url_is_taken_off_again(user: str, rest: str) -> None:
     signed = PLAIN.replace("https://", f"https://{user}") + rest
     assert UploadLocation(signed).sanitized == PLAIN
+
+
+def test_what_is_logged_by_mistake_has_no_signature() -> None:
+    location = UploadLocation(f"{PLAIN}?X-Amz-Signature=abc", {"x-amz-server-side-encryption": "x"})
+    assert f"{location} {location!r}" == f"UploadLocation('{PLAIN}') UploadLocation('{PLAIN}')"
