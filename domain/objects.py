@@ -1,7 +1,7 @@
 """Objects as a bucket tells of them, and what is done with those that are there already."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -23,6 +23,8 @@ class BucketObject:
         size: bytes.
         sha256: of the whole object, hexadecimal; None where the answer does not say.
         modified_at: when it was put there.
+        checksums: what S3 says of the bytes beside that, by algorithm and as it writes them, those
+            of parts with a hyphen and their number; None where it was not asked.
     """
 
     address: ObjectAddress
@@ -32,6 +34,7 @@ class BucketObject:
     storage_class: str = "STANDARD"
     version_id: str | None = None
     sha256: str | None = None
+    checksums: Mapping[str, str] | None = field(default=None, compare=False)
 
 
 class Verifier(Protocol):

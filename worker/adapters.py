@@ -1,24 +1,28 @@
 """One adapter for each port, on connections that are a process's own."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from domain.addresses import parse_address
 from sqlalchemy import Engine
 
+from domain.addresses import parse_address
 from domain.attempts import Attempts
 from domain.breaker import Breaker
 from domain.download import FetchArtifact
 from domain.fetch import Fetch
 from domain.locate import LocateArtifacts
+from domain.objects import ObjectAddress
 from domain.placement import Placement
 from domain.retry import Backoff
 from worker.s3.client import make_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.reading import S3ObjectReader
+from worker.s3.results import S3ResultsRepository
 from worker.s3.store import Encryption, S3ObjectStore
-from worker.settings import OperatorSettings
+from worker.s3.upload_locations import S3UploadLocationRepository
+from worker.settings import BucketSettings, OperatorSettings
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.endpoints import SqlEndpointFailures
 from worker.sql.engine import make_engine
@@ -29,7 +33,81 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class Adapters:
+class BucketAdapters:
+    """Those of S3."""
+
+    def __init__(self, settings: BucketSettings) -> None:
+        self._bucket_settings = settings
+
+    @cached_property
+    def client(self) -> "S3Client":
+        return make_client(
+            self._bucket_settings.s3_endpoint_url,
+            self._bucket_settings.transfer_threads,
+            read_timeout_seconds=self._bucket_settings.s3_timeout_seconds,
+        )
+
+    @property
+    def encryption(self) -> Encryption:
+        return Encryption(self._bucket_settings.sse, self._bucket_settings.kms_key_id)
+
+    @cached_property
+    def store(self) -> S3ObjectStore:
+        settings = self._bucket_settings
+        return S3ObjectStore(
+            client=self.client,
+            bucket=settings.bucket,
+            encryption=self.encryption,
+            multipart_threshold=settings.multipart_threshold,
+            part_size=settings.part_size,
+            threads=settings.transfer_threads,
+        )
+
+    @cached_property
+    def reader(self) -> S3ObjectReader:
+        return S3ObjectReader(client=self.client, bucket=self._bucket_settings.bucket)
+
+    @cached_property
+    def copier(self) -> S3ObjectCopier:
+        return S3ObjectCopier(
+            client=self.client,
+            bucket=self._bucket_settings.bucket,
+            encryption=self.encryption,
+            reader=self.reader,
+            threads=self._bucket_settings.transfer_threads,
+        )
+
+    @cached_property
+    def upload_locations(self) -> S3UploadLocationRepository:
+        return S3UploadLocationRepository(
+            self._bucket_settings.bucket,
+            expiration_seconds=self._bucket_settings.url_expires,
+            s3_client=self.client,
+            encryption=self.encryption,
+            copier=self.copier,
+        )
+
+    @cached_property
+    def results(self) -> S3ResultsRepository:
+        settings = self._bucket_settings
+        return S3ResultsRepository(
+            settings.bucket,
+            expiration_seconds=settings.url_expires,
+            s3_client=self.client,
+            encryption=self.encryption,
+            multipart_threshold=settings.multipart_threshold,
+            part_size=settings.part_size,
+            threads=settings.transfer_threads,
+        )
+
+    @property
+    def address_of(self) -> Callable[[str], ObjectAddress]:
+        """Reads the URLs of this S3, and of AWS's."""
+        is_aws = self._bucket_settings.s3_endpoint_url is None
+        return partial(parse_address, endpoint_host=None if is_aws else self.store.endpoint)
+
+
+class Adapters(BucketAdapters):
     """Each is made when it is first asked for, and connects when it is first used.
 
     Args:
@@ -38,6 +116,7 @@ class Adapters:
     """
 
     def __init__(self, settings: OperatorSettings, owner: str) -> None:
+        super().__init__(settings)
         self._settings = settings
         self._owner = owner
 
@@ -67,46 +146,12 @@ class Adapters:
         return SqlJobs(self.engine)
 
     @cached_property
+    def runs(self) -> SqlRuns:
+        return SqlRuns(self.engine)
+
+    @cached_property
     def placement(self) -> Placement:
-        return Placement(jobs=self.jobs, runs=SqlRuns(self.engine))
-
-    @cached_property
-    def client(self) -> "S3Client":
-        return make_client(
-            self._settings.s3_endpoint_url,
-            self._settings.transfer_threads,
-            read_timeout_seconds=self._settings.s3_timeout_seconds,
-        )
-
-    @cached_property
-    def store(self) -> S3ObjectStore:
-        settings = self._settings
-        return S3ObjectStore(
-            client=self.client,
-            bucket=settings.bucket,
-            encryption=self.encryption,
-            multipart_threshold=settings.multipart_threshold,
-            part_size=settings.part_size,
-            threads=settings.transfer_threads,
-        )
-
-    @property
-    def encryption(self) -> Encryption:
-        return Encryption(self._settings.sse, self._settings.kms_key_id)
-
-    @cached_property
-    def reader(self) -> S3ObjectReader:
-        return S3ObjectReader(client=self.client, bucket=self._settings.bucket)
-
-    @cached_property
-    def copier(self) -> S3ObjectCopier:
-        return S3ObjectCopier(
-            client=self.client,
-            bucket=self._settings.bucket,
-            encryption=self.encryption,
-            reader=self.reader,
-            threads=self._settings.transfer_threads,
-        )
+        return Placement(jobs=self.jobs, runs=self.runs)
 
     @cached_property
     def locate(self) -> LocateArtifacts:
@@ -114,12 +159,8 @@ class Adapters:
             placement=self.placement,
             artifacts=self.artifacts,
             reader=self.reader,
-            address_of=partial(parse_address, endpoint_host=self._endpoint_host),
+            address_of=self.address_of,
         )
-
-    @property
-    def _endpoint_host(self) -> str | None:
-        return self.store.endpoint if self._settings.s3_endpoint_url else None
 
     @cached_property
     def fetch(self) -> FetchArtifact:

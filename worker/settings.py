@@ -112,6 +112,10 @@ class BucketSettings(_Settings):
         return self
 
 
+class ProducerSettings(BucketSettings, BrokerSettings):
+    """What the platform needs; the database is in its own session."""
+
+
 class AttemptSettings(_Settings):
     """How often a transfer is tried, and when."""
 

@@ -1,6 +1,8 @@
 """Every port in memory: for tests of what uses them, and held to the adapters' own contract."""
 
 from domain.fakes.artifacts import InMemoryArtifacts
+from domain.fakes.copier import InMemoryCopier
+from domain.fakes.objects import InMemoryReader, InMemoryTarget
 from domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from domain.fakes.storage import (
     InMemoryEndpointFailures,
@@ -12,11 +14,14 @@ from domain.fakes.transfers import InMemoryTransfers
 
 __all__ = [
     "InMemoryArtifacts",
+    "InMemoryCopier",
     "InMemoryEndpointFailures",
     "InMemoryJobs",
+    "InMemoryReader",
     "InMemoryRuns",
     "InMemorySource",
     "InMemoryStore",
+    "InMemoryTarget",
     "InMemoryTransfers",
     "InMemoryWorkspace",
 ]

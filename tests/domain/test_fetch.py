@@ -3,9 +3,8 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -20,59 +19,9 @@ from domain.errors import (
     TargetBusyError,
     TargetExistsError,
 )
-from domain.fakes import InMemoryReader, InMemoryStore, InMemoryTarget
-from domain.fetch import Fetch, Fetched
-from domain.objects import BucketObject, ObjectAddress
-
-ADDRESS = ObjectAddress("bucket", "jobs/12/run_4_results.zip")
-RANGE = 1000
-CONTENT = Random(4).randbytes(10 * RANGE + 1)  # noqa: S311 - the same bytes in every run
-
-
-def nothing() -> None:
-    pass
-
-
-@dataclass
-class World:
-    """An object in a bucket, and a place for it."""
-
-    reader: InMemoryReader
-    target: InMemoryTarget = field(default_factory=InMemoryTarget)
-    threads: int = 3
-    heard: list[int] = field(default_factory=list)
-
-    @property
-    def there(self) -> BucketObject:
-        there = self.reader.find(ADDRESS)
-        assert there is not None
-        return there
-
-    @property
-    def ranges(self) -> list[tuple[int, int]]:
-        """Of what was asked for, in the order of the object."""
-        return sorted((read.start, read.stop) for read in self.reader.reads)
-
-    def fetch(
-        self,
-        there: BucketObject | None = None,
-        checkpoint: Callable[[], None] = nothing,
-        *,
-        replaces: bool = False,
-    ) -> Fetched:
-        fetch = Fetch(reader=self.reader, range_size=RANGE, threads=self.threads)
-        return fetch(
-            there or self.there,
-            self.target,
-            replace=replaces,
-            checkpoint=checkpoint,
-            progress=self.heard.append,
-        )
-
-
-def world_of(content: bytes, threads: int = 3) -> World:
-    reader = InMemoryReader(InMemoryStore(objects={ADDRESS.key: content}), chunk_size=RANGE // 4)
-    return World(reader, threads=threads)
+from domain.fakes import InMemoryReader
+from domain.fetch import Fetched
+from tests.domain.fetching import ADDRESS, CONTENT, RANGE, Lease, World, world_of
 
 
 @pytest.fixture
@@ -132,81 +81,6 @@ def test_no_more_ranges_are_under_way_than_there_are_threads(world: World) -> No
     assert len(under_way) == 4
 
 
-class TestInterrupted:
-    def test_the_next_attempt_fetches_what_is_missing(self, world: World) -> None:
-        # Given an attempt whose fifth read breaks off half-way
-        world.threads = 1
-        world.reader.failures = [None, None, None, None, S3UnavailableError()]
-        with pytest.raises(S3UnavailableError):
-            world.fetch()
-        assert sum(world.heard) == 4 * RANGE + RANGE // 2
-        # When
-        world.reader.reads.clear()
-        fetched = world.fetch()
-        # Then
-        assert world.target.content == CONTENT
-        assert fetched.bytes_fetched == len(CONTENT) - 4 * RANGE
-        assert world.ranges[0] == (4 * RANGE, 5 * RANGE)
-
-    def test_a_range_that_fails_stops_the_others(self, world: World) -> None:
-        world.reader.failures = [S3UnavailableError()]
-        world.threads = 1
-        with pytest.raises(S3UnavailableError):
-            world.fetch()
-        assert world.ranges == [(0, RANGE)]
-        assert not world.target.exists
-
-    @given(lost_at=st.integers(1, 60), threads=st.integers(1, 4))
-    def test_a_lost_lease_ends_all_at_any_checkpoint(self, lost_at: int, threads: int) -> None:
-        # Given
-        world = world_of(CONTENT[: 4 * RANGE], threads)
-        lease = _Lease(lost_at)
-        # When
-        try:
-            world.fetch(checkpoint=lease.checkpoint)
-        # Then nothing appears, or it came to its end before
-        except LeaseLostError:
-            assert not world.target.exists
-        else:
-            assert lease.checkpoints < lost_at
-        assert world.fetch(replaces=True).size == 4 * RANGE
-        assert world.target.content == CONTENT[: 4 * RANGE]
-
-    def test_the_last_look_comes_before_the_file_appears(self) -> None:
-        # Given the number of checkpoints of a whole attempt
-        world, lease = world_of(CONTENT, threads=1), _Lease(0)
-        world.fetch(checkpoint=lease.checkpoint)
-        # When the lease is lost at the last
-        again = world_of(CONTENT, threads=1)
-        with pytest.raises(LeaseLostError):
-            again.fetch(checkpoint=_Lease(lease.checkpoints).checkpoint)
-        # Then
-        assert not again.target.exists
-        assert again.fetch().bytes_fetched == 0
-
-    def test_ctrl_c_stops_the_threads(self, world: World) -> None:
-        def progress(_size: int) -> None:
-            raise KeyboardInterrupt
-
-        fetch = Fetch(reader=world.reader, range_size=RANGE, threads=1)
-        with pytest.raises(KeyboardInterrupt):
-            fetch(world.there, world.target, replace=False, checkpoint=nothing, progress=progress)
-        assert world.ranges == [(0, RANGE)]
-
-
-@dataclass
-class _Lease:
-    lost_at: int
-    checkpoints: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def checkpoint(self) -> None:
-        with self._lock:
-            self.checkpoints += 1
-            if self.checkpoints == self.lost_at:
-                raise LeaseLostError
-
-
 class TestAnotherObject:
     def test_one_that_was_replaced_before_is_not_fetched(self, world: World) -> None:
         there = world.there
@@ -244,7 +118,7 @@ class TestOtherBytes:
     def test_a_byte_that_flipped_on_the_disk_is_found_and_all_thrown_away(self, at: int) -> None:
         # Given an attempt that ended before it compared
         world = world_of(CONTENT)
-        lease = _Lease(10 * RANGE)
+        lease = Lease(10 * RANGE)
         with pytest.raises(LeaseLostError):
             world.fetch(checkpoint=_before_comparing(world, lease))
         partial = world.target.fetched
@@ -297,7 +171,7 @@ class TestOtherBytes:
         assert world.fetch().bytes_fetched == len(CONTENT)
 
 
-def _before_comparing(world: World, lease: _Lease) -> Callable[[], None]:
+def _before_comparing(world: World, lease: Lease) -> Callable[[], None]:
     def checkpoint() -> None:
         if world.target.fetched and not world.target.fetched.missing:
             raise LeaseLostError

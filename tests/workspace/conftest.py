@@ -7,6 +7,9 @@ import pytest
 
 from tests.workspace.trees import LOGS, RESULTS
 from worker.workspace import Workspace
+from worker.workspace.target import Target
+
+pytest.register_assert_rewrite("tests.workspace.target_contract")
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +53,15 @@ def logs(workspace: Workspace) -> Path:
     path = workspace.path(LOGS)
     path.parent.mkdir()
     return path
+
+
+@pytest.fixture
+def target(workspace: Workspace) -> Target:
+    """The place of LOGS in a download."""
+    return workspace.target(LOGS)
+
+
+@pytest.fixture
+def directory(root: Path) -> Path:
+    """Of the job of LOGS, and missing."""
+    return root / "job_12"

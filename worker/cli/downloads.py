@@ -25,8 +25,6 @@ from worker.workspace import Workspace
 from worker.workspace.extract import extract
 
 _ARCHIVES = (ArtifactKind.RUN_RESULTS, ArtifactKind.JOB_INPUT)
-# Small ones side by side, each of which is one request; a large one has threads of its own.
-_SIDE_BY_SIDE = 8
 
 
 class StoppedError(PipelineError):
@@ -63,25 +61,21 @@ class Downloads:
 
     def __call__(self, wanted: Sequence[ListedArtifact]) -> list[Outcome]:
         """All of them, in their order; one that fails does not stop the others."""
-        small, large = self._by_size(wanted)
+        limit = self.fetch.fetch.range_size
+        large = [each for each in wanted if each.found and each.found.object.size > limit]
+        small = [each for each in wanted if each not in large]
         outcomes: dict[Artifact, Outcome] = {}
         stopped = threading.Event()
         with _progress() as bar:
             task = bar.add_task("downloads", total=_total(wanted))
             one = self._one_with(stopped, lambda size: bar.update(task, advance=size))
-            for outcome in _side_by_side(one, small, stopped):
+            # Small ones side by side, each of which is one request; large ones in their ranges.
+            for outcome in _side_by_side(one, small, self.fetch.fetch.threads, stopped):
                 outcomes[outcome.artifact] = outcome
             for listed in large:
                 outcomes[listed.artifact] = one(listed)
             _complete(bar, task)
         return [outcomes[listed.artifact] for listed in wanted]
-
-    def _by_size(
-        self, wanted: Sequence[ListedArtifact]
-    ) -> tuple[list[ListedArtifact], list[ListedArtifact]]:
-        limit = self.fetch.fetch.range_size
-        large = [each for each in wanted if each.found and each.found.object.size > limit]
-        return [each for each in wanted if each not in large], large
 
     def _one_with(
         self, stopped: threading.Event, progress: Callable[[int], None]
@@ -103,7 +97,6 @@ class Downloads:
     ) -> Outcome:
         workspace = Workspace(self.output)
         path = self.output / workspace.target(artifact).place
-        downloaded = None
         try:
             downloaded = self.fetch(
                 artifact,
@@ -129,9 +122,10 @@ class Downloads:
 def _side_by_side(
     one: Callable[[ListedArtifact], Outcome],
     wanted: Sequence[ListedArtifact],
+    threads: int,
     stopped: threading.Event,
 ) -> Iterator[Outcome]:
-    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for future in as_completed([pool.submit(one, listed) for listed in wanted]):
                 yield future.result()

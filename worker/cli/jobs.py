@@ -9,7 +9,7 @@ from domain.errors import NotFoundError, RunOfAnotherJobError
 from domain.jobs import Job
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
-from worker.cli import uploads
+from worker.cli import results, uploads
 from worker.cli.options import (
     DryRunOption,
     JobIdOption,
@@ -28,6 +28,7 @@ from worker.sql.transfers import SqlTransfers
 
 app = typer.Typer(help="Jobs and their artifacts.", no_args_is_help=True)
 
+app.add_typer(results.app, name="results")
 app.add_typer(uploads.app, name="uploads")
 
 

@@ -34,6 +34,9 @@ def make_client(
         max_pool_connections=threads + 1,
         # Every write carries a SHA-256 already; botocore would add a CRC beside it.
         request_checksum_calculation="when_required",
+        # Nor is it to ask for a checksum and compare: it cannot for a range, and what was fetched
+        # is compared once it is on the disk.
+        response_checksum_validation="when_required",
         s3={"addressing_style": "path" if endpoint_url else "auto"},
     )
     return (session or boto3.Session()).client("s3", endpoint_url=endpoint_url, config=config)

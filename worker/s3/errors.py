@@ -9,12 +9,15 @@ from botocore.exceptions import (
     ConnectionError,  # noqa: A004 - botocore's own root of what a connection can suffer
     CredentialRetrievalError,
     HTTPClientError,
+    IncompleteReadError,
     NoCredentialsError,
     PartialCredentialsError,
 )
+from urllib3.exceptions import HTTPError
 
 from domain.errors import (
     AccessDeniedError,
+    ArchivedError,
     BucketMissingError,
     ChecksumMismatchError,
     ObjectReplacedError,
@@ -42,6 +45,8 @@ _ERROR_OF_CODE: dict[str, type[TransferError]] = {
     "RequestTimeout": S3UnavailableError,
     "SlowDown": S3UnavailableError,
     "PreconditionFailed": ObjectReplacedError,
+    "412": ObjectReplacedError,  # the answer to a HEAD has no room for a code
+    "InvalidObjectState": ArchivedError,
     # Another conditional write was under way: https://docs.aws.amazon.com/AmazonS3/latest/
     # userguide/conditional-writes.html
     "ConditionalRequestConflict": S3ConflictError,
@@ -51,6 +56,9 @@ _ERROR_OF_CODE: dict[str, type[TransferError]] = {
     "NoSuchUpload": S3ConflictError,
     "InvalidPart": S3ConflictError,
 }
+# While a body is read, botocore lets some errors of urllib3 through, and has one of its own for a
+# body that ends early.
+_BROKEN_OFF = (IncompleteReadError, HTTPError)
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
@@ -64,7 +72,7 @@ def translated_errors() -> Iterator[None]:
         raise _error_of(error) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AccessDeniedError("no AWS credentials") from error
-    except (ConnectionError, HTTPClientError, CredentialRetrievalError) as error:
+    except (ConnectionError, HTTPClientError, CredentialRetrievalError, *_BROKEN_OFF) as error:
         raise S3UnavailableError(type(error).__name__) from error
     except BotoCoreError as error:
         raise RefusedByS3Error(type(error).__name__) from error

@@ -8,9 +8,10 @@ changed simply has other parts.
 import base64
 import hashlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -34,11 +35,18 @@ def part_size_for(size: int, wanted: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SentPart:
+    """Attributes: `is_summed` where S3 has the SHA-256 too."""
+
     number: int
     etag: str
     digest: bytes
     size: int
     bytes_sent: int
+    is_summed: bool = True
+
+
+Send = Callable[[str], SentPart]
+"""Sends a part of the upload that has this id, unless it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +98,22 @@ class MultipartUpload:
 
     def send(self, parts: Iterator[bytes], existing: dict[int, SentPart] | None) -> SentUpload:
         """Send the parts that S3 does not have yet; anew where none exist."""
+        there = existing or {}
+        each = (
+            partial(self._send_part, number, body, there.get(number))
+            for number, body in enumerate(parts, start=1)
+        )
+        return self.send_each(each, existing)
+
+    def send_each(self, parts: Iterator[Send], existing: dict[int, SentPart] | None) -> SentUpload:
+        """Like `send`, for parts that know how they get there."""
         upload_id = self.progress.upload_id
         if upload_id is None or existing is None:
-            upload_id, existing = self._start(), {}
-        return SentUpload(upload_id, self._send_parts(upload_id, parts, existing))
+            upload_id = self._start()
+        return SentUpload(upload_id, self._send_in_threads(upload_id, parts))
 
     def complete(
-        self, sent: SentUpload, condition: dict[str, str]
+        self, sent: SentUpload, condition: Mapping[str, Any]
     ) -> "CompleteMultipartUploadOutputTypeDef":
         # The last look before the object appears: a worker that lost its lease must not finish.
         self.progress.checkpoint()
@@ -105,10 +122,17 @@ class MultipartUpload:
             Key=self.key,
             UploadId=sent.upload_id,
             MultipartUpload={"Parts": [_completed(part) for part in sent.parts]},
-            **condition,  # type: ignore[arg-type]  # IfMatch or IfNoneMatch
+            **condition,
         )
         check(sent.checksum, answer.get("ChecksumSHA256"))
         return answer
+
+    def abort(self, upload_id: str) -> None:
+        try:
+            self.client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=upload_id)
+        except ClientError as error:
+            if code_of(error) != "NoSuchUpload":
+                raise
 
     def _start(self) -> str:
         answer = self.client.create_multipart_upload(
@@ -119,7 +143,7 @@ class MultipartUpload:
             # Before the first part: an upload that no row knows could never be found again.
             self.progress.started(upload_id)
         except BaseException:
-            self.client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=upload_id)
+            self.abort(upload_id)
             raise
         return upload_id
 
@@ -132,24 +156,26 @@ class MultipartUpload:
             for part in page.get("Parts", []):
                 digest = base64.b64decode(part.get("ChecksumSHA256", ""))
                 existing[part["PartNumber"]] = SentPart(
-                    part["PartNumber"], part["ETag"], digest, part["Size"], bytes_sent=0
+                    part["PartNumber"],
+                    part["ETag"],
+                    digest,
+                    part["Size"],
+                    bytes_sent=0,
+                    is_summed=bool(digest),
                 )
         return existing
 
-    def _send_parts(
-        self, upload_id: str, parts: Iterator[bytes], existing: dict[int, SentPart]
-    ) -> list[SentPart]:
+    def _send_in_threads(self, upload_id: str, parts: Iterator[Send]) -> list[SentPart]:
         sent: list[SentPart] = []
         under_way: deque[Future[SentPart]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
-                for number, body in enumerate(parts, start=1):
+                for send in parts:
                     self.progress.checkpoint()
                     # No more parts in memory than threads to send them.
                     if len(under_way) == self.threads:
                         sent.append(under_way.popleft().result())
-                    there = existing.get(number)
-                    under_way.append(pool.submit(self._send_part, upload_id, number, body, there))
+                    under_way.append(pool.submit(send, upload_id))
                 sent.extend(future.result() for future in under_way)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
@@ -157,7 +183,7 @@ class MultipartUpload:
         return sent
 
     def _send_part(
-        self, upload_id: str, number: int, body: bytes, there: SentPart | None
+        self, number: int, body: bytes, there: SentPart | None, upload_id: str
     ) -> SentPart:
         digest = hashlib.sha256(body).digest()
         if there is not None and there.digest == digest:
@@ -177,8 +203,7 @@ class MultipartUpload:
 
 
 def _completed(part: SentPart) -> "CompletedPartTypeDef":
-    return {
-        "PartNumber": part.number,
-        "ETag": part.etag,
-        "ChecksumSHA256": as_base64(part.digest),
-    }
+    checksum: CompletedPartTypeDef = {}
+    if part.is_summed:
+        checksum = {"ChecksumSHA256": as_base64(part.digest)}
+    return {"PartNumber": part.number, "ETag": part.etag, **checksum}

@@ -10,6 +10,7 @@ from domain.ports import Source
 from worker.workspace.enclosure import Enclosure
 from worker.workspace.failures import looking_for
 from worker.workspace.files import FileSource
+from worker.workspace.target import Target
 from worker.workspace.zip_stream import ZippedDirectory
 
 _PLACES = {
@@ -19,6 +20,8 @@ _PLACES = {
     ArtifactKind.RUN_RESULTS: "OUT/run_{run_id}",
     ArtifactKind.RUN_LOGS: "run_{run_id}_logs.log",
 }
+_DOWNLOADED_RESULTS = "run_{run_id}_results.zip"
+"""Not unpacked: the directory of the results may be a run's that goes on."""
 
 
 class Workspace:
@@ -54,6 +57,16 @@ class Workspace:
             if _is_empty(self._root):
                 raise WorkspaceUnavailableError from None
             raise
+
+    def target(self, artifact: Artifact) -> Target:
+        """Where a download of the artifact goes; results stay the zip that they are in the bucket.
+
+        Nothing is looked at or made yet.
+        """
+        is_results = artifact.kind is ArtifactKind.RUN_RESULTS
+        name = _DOWNLOADED_RESULTS if is_results else _PLACES[artifact.kind]
+        place = f"{_job_directory(artifact)}/{name.format(run_id=artifact.run_id)}"
+        return Target(artifact, self._root, place)
 
     def _source(self, artifact: Artifact) -> Source:
         job = Enclosure(Path(os.path.realpath(self._root)), _job_directory(artifact))

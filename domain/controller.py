@@ -1,0 +1,135 @@
+"""The producers' one face: the use cases, and the transfers, in one place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.found import FoundArtifact
+from domain.locate import LocateArtifacts
+from domain.locations import UploadLocation
+from domain.platform_ports import ArchiveSummary, IResultsRepository, IUploadLocationRepository
+from domain.ports import (
+    IArtifactRepository,
+    IJobRepository,
+    IRunRepository,
+    ITransferRepository,
+    ITransferRequests,
+)
+from domain.transfers import Direction, Transfer
+from domain.use_cases import (
+    archive_uploads,
+    get_job_uploads,
+    get_run_results,
+    submit_job,
+    submit_job_config,
+    submit_run_config,
+    upload_results,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobController:
+    """Each method raises UnknownJobError, UnknownRunError or RunOfAnotherJobError for wrong ids."""
+
+    job_repository: IJobRepository
+    run_repository: IRunRepository
+    artifact_repository: IArtifactRepository
+    transfer_repository: ITransferRepository
+    transfer_requests: ITransferRequests
+    upload_location_repository: IUploadLocationRepository
+    results_repository: IResultsRepository
+    locate: LocateArtifacts
+
+    def submit_job_config(self, job_id: int) -> UploadLocation:
+        """A URL that a client puts the job's config to."""
+        return submit_job_config(
+            self.job_repository,
+            self.upload_location_repository,
+            self.transfer_repository,
+            job_id=job_id,
+        )
+
+    def submit_job(self, job_id: int) -> UploadLocation:
+        """A URL that a client puts the job's input to."""
+        return submit_job(
+            self.job_repository,
+            self.upload_location_repository,
+            self.transfer_repository,
+            job_id=job_id,
+        )
+
+    def submit_run_config(self, job_id: int, run_id: int) -> UploadLocation:
+        """A URL that a client puts the run's config to."""
+        return submit_run_config(
+            self.job_repository,
+            self.run_repository,
+            self.upload_location_repository,
+            self.transfer_repository,
+            job_id=job_id,
+            run_id=run_id,
+        )
+
+    def confirm_upload(self, job_id: int, run_id: int | None = None) -> list[Transfer]:
+        """A client says that it has used its URL: what is expected of the job, or of the run."""
+        return self.transfer_requests.confirm(job_id, run_id)
+
+    def upload_results(self, job_id: int, run_id: int, results_dir: Path) -> StoredArtifact:
+        """Store results now, without a worker."""
+        return upload_results(
+            self.job_repository,
+            self.run_repository,
+            self.results_repository,
+            self.artifact_repository,
+            job_id=job_id,
+            run_id=run_id,
+            results_dir=results_dir,
+        )
+
+    def get_run_results(self, job_id: int, run_id: int) -> UploadLocation:
+        """A URL to download the run's results with. Raises: ArtifactMissingError."""
+        return get_run_results(self.locate, self.results_repository, job_id=job_id, run_id=run_id)
+
+    def get_job_uploads(self, job_id: int) -> list[FoundArtifact]:
+        """All that there is of the job in the bucket."""
+        return get_job_uploads(self.locate, job_id=job_id)
+
+    def archive_uploads(
+        self, uploads: Sequence[FoundArtifact], storage_class: str
+    ) -> ArchiveSummary:
+        """Move them to an archive tier."""
+        return archive_uploads(
+            self.upload_location_repository,
+            self.artifact_repository,
+            uploads,
+            storage_class=storage_class,
+        )
+
+    def request_upload(
+        self, kind: ArtifactKind, job_id: int, run_id: int | None = None
+    ) -> Transfer:
+        """Ask for an upload from the workspace."""
+        return self._request(Artifact(kind, job_id, run_id), Direction.UPLOAD)
+
+    def request_download(
+        self, kind: ArtifactKind, job_id: int, run_id: int | None = None
+    ) -> Transfer:
+        """Ask for a download into the workspace."""
+        return self._request(Artifact(kind, job_id, run_id), Direction.DOWNLOAD)
+
+    def cancel(
+        self, job_id: int, run_id: int | None = None, kind: ArtifactKind | None = None
+    ) -> list[Transfer]:
+        """End the job's active transfers, or only those of a run or of a kind."""
+        self.job_repository.get(job_id)
+        return self.transfer_repository.cancel(job_id, run_id, kind)
+
+    def status(self, job_id: int) -> list[Transfer]:
+        """All that was asked for of the job, oldest first."""
+        self.job_repository.get(job_id)
+        return self.transfer_repository.of_job(job_id)
+
+    def _request(self, artifact: Artifact, direction: Direction) -> Transfer:
+        # A request of nothing is refused here, where somebody can hear of it.
+        self.locate.placement.prefix(artifact)
+        return self.transfer_requests.request(artifact, direction)

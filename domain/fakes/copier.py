@@ -1,0 +1,89 @@
+"""Copying and deleting what is in the bucket, in memory."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from domain.artifacts import StoredObject
+from domain.errors import ArchivedError, ObjectReplacedError
+from domain.fakes.objects import InMemoryReader
+from domain.objects import BucketObject, ObjectAddress
+from domain.ports import UploadProgress
+
+_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
+
+
+@dataclass(slots=True)
+class InMemoryCopier:
+    """Copies what a reader finds to the store that it reads.
+
+    Attributes:
+        copies: where each copy came from, and its key, failures included.
+        failures: what the next copies raise, one each, before they copy anything.
+        refused: what cannot be deleted, with S3's code.
+    """
+
+    reader: InMemoryReader
+    copies: list[tuple[ObjectAddress, str]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    refused: dict[ObjectAddress, str] = field(default_factory=dict)
+
+    def copy(  # noqa: PLR0913 - as the port has it
+        self,
+        there: BucketObject,
+        key: str,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        replaces: str | None,
+        storage_class: str,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        self.copies.append((there.address, key))
+        if self.failures:
+            raise self.failures.pop(0)
+        content = self._content(there)
+        progress.checkpoint()
+        store, address = self.reader.store, ObjectAddress(self.reader.bucket, key)
+        found = self.reader.find(address)
+        is_same = store.objects.get(key) == content
+        if is_same and found is not None and storage_class in {"", found.storage_class}:
+            return _stored_object(key, content, found.storage_class)
+        if store.etag(key) != replaces:
+            raise ObjectReplacedError
+        store.objects[key] = content
+        store.metadata[key] = metadata
+        store.content_types[key] = content_type
+        self.reader.storage_classes[address] = storage_class or "STANDARD"
+        return _stored_object(key, content, storage_class or "STANDARD")
+
+    def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
+        for address in addresses:
+            if address not in self.refused:
+                self.reader.elsewhere.pop(address, None)
+                if address.bucket == self.reader.bucket:
+                    self.reader.store.objects.pop(address.key, None)
+        return {address: self.refused[address] for address in addresses if address in self.refused}
+
+    def _content(self, there: BucketObject) -> bytes:
+        found = self.reader.find(there.address)
+        if found is None or found.etag != there.etag:
+            raise ObjectReplacedError
+        if found.storage_class in _ARCHIVES:
+            raise ArchivedError
+        if there.address.bucket == self.reader.bucket:
+            return self.reader.store.objects[there.address.key]
+        return self.reader.elsewhere[there.address]
+
+
+def _stored_object(key: str, content: bytes, storage_class: str) -> StoredObject:
+    digest = hashlib.sha256(content)
+    return StoredObject(
+        key=key,
+        size=len(content),
+        sha256=digest.hexdigest(),
+        s3_checksum=base64.b64encode(digest.digest()).decode(),
+        etag=digest.hexdigest()[:32],
+        storage_class=storage_class,
+    )

@@ -1,0 +1,196 @@
+"""What is in the bucket, and where a download puts it, in memory."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Self
+
+from domain.errors import (
+    ArchivedError,
+    ChecksumMismatchError,
+    ObjectReplacedError,
+    TargetBusyError,
+    TargetExistsError,
+)
+from domain.fakes.storage import InMemoryStore
+from domain.objects import BucketObject, ObjectAddress, Verifier
+
+_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
+_LONG_AGO = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was asked for."""
+
+    address: ObjectAddress
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class InMemoryVerifier:
+    """Takes the ETag for what it is in `InMemoryStore`: the beginning of the SHA-256."""
+
+    etag: str
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def update(self, chunk: bytes) -> None:
+        self.digest.update(chunk)
+
+    def check(self) -> None:
+        if self.digest.hexdigest()[:32] != self.etag:
+            raise ChecksumMismatchError("the bytes are not the object's")
+
+
+@dataclass(slots=True)
+class InMemoryReader:
+    """Reads what a store has put.
+
+    Attributes:
+        elsewhere: objects in other buckets.
+        modified_at: when an object was put there; unless told, long ago.
+        storage_classes: of the objects that are not in STANDARD.
+        without_sha256: the addresses of those of which no answer tells it.
+        reads: all that was asked for.
+        failures: what the next reads raise, one each, after half of their bytes; None lets one be.
+    """
+
+    store: InMemoryStore
+    bucket: str = "bucket"
+    elsewhere: dict[ObjectAddress, bytes] = field(default_factory=dict)
+    modified_at: dict[ObjectAddress, datetime] = field(default_factory=dict)
+    storage_classes: dict[ObjectAddress, str] = field(default_factory=dict)
+    without_sha256: set[ObjectAddress] = field(default_factory=set)
+    reads: list[Read] = field(default_factory=list)
+    failures: list[Exception | None] = field(default_factory=list)
+    chunk_size: int = 64 * 1024
+
+    def find(self, address: ObjectAddress) -> BucketObject | None:
+        content = self._content(address)
+        if content is None:
+            return None
+        digest = hashlib.sha256(content).hexdigest()
+        return BucketObject(
+            address=address,
+            size=len(content),
+            etag=digest[:32],
+            modified_at=self.modified_at.get(address, _LONG_AGO),
+            storage_class=self.storage_classes.get(address, "STANDARD"),
+            sha256=None if address in self.without_sha256 else digest,
+        )
+
+    def list(self, prefix: str) -> Iterator[BucketObject]:
+        for key in sorted(self.store.objects):
+            found = self.find(ObjectAddress(self.bucket, key))
+            if found is not None and key.startswith(prefix):
+                yield replace(found, sha256=None)  # a listing never tells it
+
+    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        stop = there.size if stop is None else stop
+        self.reads.append(Read(there.address, start, stop))
+        failure = self.failures.pop(0) if self.failures else None
+        wanted = self._of(there)[start:stop]
+        sent = wanted if failure is None else wanted[: len(wanted) // 2]
+        for at in range(0, len(sent), self.chunk_size):
+            yield sent[at : at + self.chunk_size]
+        if failure is not None:
+            raise failure
+
+    def verifier(self, there: BucketObject) -> Verifier:
+        return InMemoryVerifier(there.etag)
+
+    def _content(self, address: ObjectAddress) -> bytes | None:
+        if address.bucket == self.bucket:
+            return self.store.objects.get(address.key)
+        return self.elsewhere.get(address)
+
+    def _of(self, there: BucketObject) -> bytes:
+        content = self._content(there.address)
+        if content is None or hashlib.sha256(content).hexdigest()[:32] != there.etag:
+            raise ObjectReplacedError
+        if self.storage_classes.get(there.address) in _ARCHIVES:
+            raise ArchivedError
+        return content
+
+
+@dataclass(slots=True)
+class InMemoryTarget:
+    """A place in an output directory.
+
+    Attributes:
+        content: of the file; None where there is none.
+        fetched: what is there of a partial file.
+        is_busy: whether another process is at it.
+    """
+
+    content: bytes | None = None
+    fetched: "InMemoryPartialFile | None" = None
+    is_busy: bool = False
+
+    @property
+    def exists(self) -> bool:
+        return self.content is not None
+
+    def chunks(self) -> Iterator[bytes]:
+        if self.content:
+            yield self.content
+
+    @contextmanager
+    def partial(self, there: BucketObject, range_size: int) -> Iterator["InMemoryPartialFile"]:
+        if self.is_busy:
+            raise TargetBusyError
+        if self.fetched is None or not self.fetched.is_of(there, range_size):
+            self.fetched = InMemoryPartialFile.of(self, there, range_size)
+        self.is_busy = True
+        try:
+            yield self.fetched
+        finally:
+            self.is_busy = False
+
+    def discard(self) -> None:
+        if self.is_busy:
+            raise TargetBusyError
+        self.fetched = None
+
+
+@dataclass(slots=True)
+class InMemoryPartialFile:
+    target: InMemoryTarget
+    there: BucketObject
+    range_size: int
+    content: bytearray
+    unmarked: set[int]
+
+    @property
+    def missing(self) -> list[int]:
+        return sorted(self.unmarked)
+
+    @classmethod
+    def of(cls, target: InMemoryTarget, there: BucketObject, range_size: int) -> Self:
+        ranges = range(-(-there.size // range_size))
+        return cls(target, there, range_size, bytearray(there.size), set(ranges))
+
+    def is_of(self, there: BucketObject, range_size: int) -> bool:
+        known = (self.there.address, self.there.etag, self.there.size, self.range_size)
+        return known == (there.address, there.etag, there.size, range_size)
+
+    def write(self, at: int, chunk: bytes) -> None:
+        self.content[at : at + len(chunk)] = chunk
+
+    def mark(self, number: int) -> None:
+        self.unmarked.discard(number)
+
+    def chunks(self) -> Iterator[bytes]:
+        yield bytes(self.content)
+
+    def finish(self, *, replace: bool) -> None:
+        if not replace and self.target.exists:
+            raise TargetExistsError
+        self.target.content = bytes(self.content)
+        self.target.fetched = None
+
+    def discard(self) -> None:
+        self.target.fetched = None

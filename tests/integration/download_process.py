@@ -1,0 +1,51 @@
+"""A download as a process of its own, which stands still once a part of it is there.
+
+python -m tests.integration.download_process URL BUCKET KEY ROOT BYTES
+"""
+
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.fetch import Fetch
+from domain.objects import ObjectAddress
+from tests.conftest import client_of
+from worker.s3.reading import S3ObjectReader
+from worker.workspace import Workspace
+
+RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
+RANGE = 2**18
+THREADS = 4
+
+
+@dataclass
+class Standstill:
+    at: int
+    fetched: int = 0
+
+    def progress(self, size: int) -> None:
+        self.fetched += size
+        if self.fetched >= self.at:
+            sys.stdout.write("still\n")
+            sys.stdout.flush()
+            threading.Event().wait()  # and all other threads for this one
+
+
+def main() -> None:
+    url, bucket, key, root, size = sys.argv[1:]
+    reader = S3ObjectReader(client=client_of(url), bucket=bucket)
+    there = reader.find(ObjectAddress(bucket, key))
+    assert there is not None
+    Fetch(reader=reader, range_size=RANGE, threads=THREADS)(
+        there,
+        Workspace(Path(root)).target(RESULTS),
+        replace=False,
+        checkpoint=lambda: None,
+        progress=Standstill(int(size)).progress,
+    )
+
+
+if __name__ == "__main__":
+    main()

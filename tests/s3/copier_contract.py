@@ -1,0 +1,264 @@
+"""What every copier promises: one suite, run over each adapter."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import pytest
+
+from domain.artifacts import StoredObject
+from domain.errors import LeaseLostError, ObjectReplacedError
+from domain.objects import BucketObject, IObjectCopier, IObjectReader, ObjectAddress
+from domain.ports import UploadProgress
+from tests.s3.steps import CONTENT_TYPE, KEY, METADATA, MIB, Progress, random_bytes
+
+OLD_KEY = "results/job 12/run_4 (final)+100%?.zip"
+SMALL = random_bytes(1000)
+LARGE = random_bytes(12 * MIB + 1)
+"""Three parts where there are parts: S3 takes none below 5 MiB but the last."""
+each_size = pytest.mark.parametrize("content", [SMALL, LARGE, b""], ids=["small", "large", "none"])
+
+
+def copy(  # noqa: PLR0913 - the arguments of the port
+    copier: IObjectCopier,
+    there: BucketObject,
+    key: str = KEY,
+    *,
+    replaces: str | None = None,
+    storage_class: str = "",
+    progress: UploadProgress | None = None,
+) -> StoredObject:
+    return copier.copy(
+        there,
+        key,
+        content_type=CONTENT_TYPE,
+        metadata=METADATA,
+        replaces=replaces,
+        storage_class=storage_class,
+        progress=progress or Progress(),
+    )
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A copier, and a hand in what is behind it."""
+
+    copier: IObjectCopier
+    reader: IObjectReader
+    put: Callable[[ObjectAddress, bytes], object]
+    body: Callable[[str], bytes | None]
+    described: Callable[[str], tuple[str, dict[str, str]]]
+    other_bucket: str
+
+    def address(self, key: str = OLD_KEY) -> ObjectAddress:
+        return ObjectAddress(self.reader.bucket, key)
+
+    def stored(self, content: bytes, address: ObjectAddress | None = None) -> BucketObject:
+        address = address or self.address()
+        self.put(address, content)
+        return self.found(address)
+
+    def found(self, address: ObjectAddress) -> BucketObject:
+        found = self.reader.find(address)
+        assert found is not None
+        return found
+
+
+class ObjectCopierContract:
+    @each_size
+    def test_the_bytes_arrive_and_stay_where_they_were(
+        self, adapter: Adapter, content: bytes
+    ) -> None:
+        copy(adapter.copier, adapter.stored(content))
+        assert adapter.body(KEY) == adapter.body(OLD_KEY) == content
+
+    @each_size
+    def test_the_answer_describes_the_copy(self, adapter: Adapter, content: bytes) -> None:
+        stored = copy(adapter.copier, adapter.stored(content))
+        found = adapter.found(adapter.address(KEY))
+        assert (stored.key, stored.size, stored.bytes_sent) == (KEY, len(content), 0)
+        assert stored.sha256 == sha256(content).hexdigest()
+        assert (stored.etag, stored.storage_class) == (found.etag, found.storage_class)
+        assert stored.s3_checksum
+
+    @each_size
+    def test_a_sha256_that_nobody_knew_is_found_out(self, adapter: Adapter, content: bytes) -> None:
+        there = replace(adapter.stored(content), sha256=None)
+        assert copy(adapter.copier, there).sha256 == sha256(content).hexdigest()
+        assert adapter.body(KEY) == content
+
+    @each_size
+    def test_the_copy_says_what_it_is(self, adapter: Adapter, content: bytes) -> None:
+        copy(adapter.copier, adapter.stored(content))
+        content_type, metadata = adapter.described(KEY)
+        assert content_type == CONTENT_TYPE
+        assert metadata.items() >= METADATA.items()
+
+    @each_size
+    def test_the_sha256_of_a_copy_is_known_without_reading_it(
+        self, adapter: Adapter, content: bytes
+    ) -> None:
+        copy(adapter.copier, adapter.stored(content))
+        assert adapter.found(adapter.address(KEY)).sha256 == sha256(content).hexdigest()
+
+    @each_size
+    @pytest.mark.parametrize("wanted", ["STANDARD", "STANDARD_IA", "GLACIER"])
+    def test_the_copy_is_of_the_wanted_class(
+        self, adapter: Adapter, content: bytes, wanted: str
+    ) -> None:
+        stored = copy(adapter.copier, adapter.stored(content), storage_class=wanted)
+        assert stored.storage_class == wanted
+        assert adapter.found(adapter.address(KEY)).storage_class == wanted
+
+    @each_size
+    def test_the_source_may_be_in_another_bucket(self, adapter: Adapter, content: bytes) -> None:
+        there = adapter.stored(content, ObjectAddress(adapter.other_bucket, OLD_KEY))
+        copy(adapter.copier, there)
+        assert adapter.body(KEY) == content
+        assert adapter.found(there.address) == there
+
+    @each_size
+    def test_an_object_changes_its_class_where_it_is(
+        self, adapter: Adapter, content: bytes
+    ) -> None:
+        there = adapter.stored(content, adapter.address(KEY))
+        stored = copy(adapter.copier, there, replaces=there.etag, storage_class="STANDARD_IA")
+        found = adapter.found(there.address)
+        assert (found.storage_class, found.size) == ("STANDARD_IA", len(content))
+        assert (found.etag, found.sha256) == (stored.etag, sha256(content).hexdigest())
+        assert adapter.body(KEY) == content
+
+    @pytest.mark.parametrize(
+        "key", ["a b", "a+b", "100%", "a%20b", "what?", "a?versionId=b", "größe/✓", "a&b=c#d;e~'()"]
+    )
+    def test_any_key_can_be_copied(self, adapter: Adapter, key: str) -> None:
+        there = adapter.stored(SMALL, adapter.address(key))
+        copy(adapter.copier, there, f"copies/{key}")
+        assert adapter.body(f"copies/{key}") == SMALL
+
+    @each_size
+    def test_what_is_at_the_key_is_not_replaced(self, adapter: Adapter, content: bytes) -> None:
+        # Given
+        there = adapter.stored(content)
+        adapter.put(adapter.address(KEY), b"newer")
+        # When / Then
+        with pytest.raises(ObjectReplacedError):
+            copy(adapter.copier, there)
+        assert adapter.body(KEY) == b"newer"
+
+    @each_size
+    def test_the_same_bytes_are_taken_for_this_copy(self, adapter: Adapter, content: bytes) -> None:
+        # Given a copy whose worker died before it could record it
+        there = adapter.stored(content)
+        first = copy(adapter.copier, there)
+        # When
+        again = copy(adapter.copier, there)
+        # Then
+        assert (again.etag, again.sha256, again.size) == (first.etag, first.sha256, first.size)
+        assert again.bytes_sent == 0
+
+    @each_size
+    def test_the_same_bytes_are_known_though_nobody_knew_their_sha256(
+        self, adapter: Adapter, content: bytes
+    ) -> None:
+        there = replace(adapter.stored(content), sha256=None)
+        first, again = copy(adapter.copier, there), copy(adapter.copier, there)
+        assert (again.etag, again.sha256, again.size) == (first.etag, first.sha256, first.size)
+
+    @each_size
+    def test_the_same_bytes_in_another_class_are_not_taken(
+        self, adapter: Adapter, content: bytes
+    ) -> None:
+        there = adapter.stored(content)
+        copy(adapter.copier, there, storage_class="STANDARD")
+        with pytest.raises(ObjectReplacedError):
+            copy(adapter.copier, there, storage_class="STANDARD_IA")
+        assert adapter.found(adapter.address(KEY)).storage_class == "STANDARD"
+
+    def test_the_same_bytes_may_be_in_any_class_if_none_is_wanted(self, adapter: Adapter) -> None:
+        there = adapter.stored(SMALL)
+        copy(adapter.copier, there, storage_class="STANDARD_IA")
+        assert copy(adapter.copier, there).storage_class == "STANDARD_IA"
+
+    @each_size
+    @pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
+    def test_of_a_source_that_changed_nothing_is_copied(
+        self, adapter: Adapter, content: bytes, *, is_known: bool
+    ) -> None:
+        # Given
+        there = adapter.stored(content)
+        there = there if is_known else replace(there, sha256=None)
+        adapter.put(there.address, bytes(max(len(content), 1)))
+        # When / Then
+        with pytest.raises(ObjectReplacedError):
+            copy(adapter.copier, there)
+        assert adapter.body(KEY) is None
+
+    @each_size
+    def test_of_a_source_that_is_gone_nothing_is_copied(
+        self, adapter: Adapter, content: bytes
+    ) -> None:
+        # Given
+        there = adapter.stored(content)
+        adapter.copier.delete([there.address])
+        # When / Then
+        with pytest.raises(ObjectReplacedError):
+            copy(adapter.copier, there)
+        assert adapter.body(KEY) is None
+
+    @each_size
+    def test_a_lost_lease_copies_nothing(self, adapter: Adapter, content: bytes) -> None:
+        there = adapter.stored(content)
+        with pytest.raises(LeaseLostError):
+            copy(adapter.copier, there, progress=Progress(lost_at=1))
+        assert adapter.body(KEY) is None
+
+    def test_only_what_is_named_is_deleted(self, adapter: Adapter) -> None:
+        # Given
+        addresses = [
+            adapter.address("a b"),
+            adapter.address("ä+%?&<>"),
+            ObjectAddress(adapter.other_bucket, "a b"),
+        ]
+        others = [adapter.address("a b/c"), ObjectAddress(adapter.other_bucket, "ä+%?&<>")]
+        for address in (*addresses, *others):
+            adapter.put(address, SMALL)
+        # When / Then
+        assert adapter.copier.delete(addresses) == {}
+        assert [adapter.reader.find(address) for address in addresses] == [None] * 3
+        assert None not in [adapter.reader.find(address) for address in others]
+
+    def test_what_is_gone_already_counts_as_deleted(self, adapter: Adapter) -> None:
+        assert adapter.copier.delete([adapter.address("never-there")]) == {}
+
+    def test_nothing_to_delete_is_no_error(self, adapter: Adapter) -> None:
+        assert adapter.copier.delete([]) == {}
+
+
+class FencedCopierContract:
+    """For adapters over what honours the condition on the object that is replaced."""
+
+    @each_size
+    def test_only_the_object_that_was_named_is_replaced(
+        self, adapter: Adapter, content: bytes
+    ) -> None:
+        # Given
+        there = adapter.stored(content)
+        first = adapter.stored(b"first", adapter.address(KEY))
+        newer = adapter.stored(b"newer", adapter.address(KEY))
+        # When / Then
+        with pytest.raises(ObjectReplacedError):
+            copy(adapter.copier, there, replaces=first.etag)
+        assert adapter.body(KEY) == b"newer"
+        copy(adapter.copier, there, replaces=newer.etag)
+        assert adapter.body(KEY) == content
+
+    def test_an_object_that_is_gone_is_not_replaced(self, adapter: Adapter) -> None:
+        # Given
+        there = adapter.stored(SMALL)
+        first = adapter.stored(b"first", adapter.address(KEY))
+        adapter.copier.delete([first.address])
+        # When / Then
+        with pytest.raises(ObjectReplacedError):
+            copy(adapter.copier, there, replaces=first.etag)
+        assert adapter.body(KEY) is None

@@ -1,0 +1,149 @@
+"""The contract of copying over each adapter, and what holds on every S3 server."""
+
+from functools import partial
+from typing import cast
+
+import pytest
+from botocore.exceptions import ClientError
+from mypy_boto3_s3 import S3Client
+
+from domain.fakes import InMemoryCopier, InMemoryReader, InMemoryStore
+from domain.objects import ObjectAddress
+from tests.conftest import create_bucket
+from tests.s3.copier_contract import (
+    Adapter,
+    FencedCopierContract,
+    ObjectCopierContract,
+    copy,
+    each_size,
+)
+from tests.s3.steps import KEY, MIB, client_at
+from tests.servers import Moto
+from worker.embedded.servers import Ministack
+from worker.s3.copying import S3ObjectCopier
+from worker.s3.reading import S3ObjectReader
+from worker.s3.store import Encryption
+
+_SMALLEST_PART = 5 * MIB
+
+
+@pytest.fixture
+def fake() -> Adapter:
+    store = InMemoryStore()
+    reader = InMemoryReader(store)
+
+    def put(address: ObjectAddress, body: bytes) -> None:
+        if address.bucket == reader.bucket:
+            store.objects[address.key] = body
+        else:
+            reader.elsewhere[address] = body
+
+    return Adapter(
+        InMemoryCopier(reader),
+        reader,
+        put,
+        body=store.objects.get,
+        described=lambda key: (store.content_types[key], store.metadata[key]),
+        other_bucket="of-times-before",
+    )
+
+
+@pytest.fixture
+def on_moto(moto: Moto) -> Adapter:
+    return _on_s3(moto.url)
+
+
+@pytest.fixture
+def on_ministack(ministack: Ministack) -> Adapter:
+    return _on_s3(ministack.url)
+
+
+# An adapter takes part with a fixture of its own, named here.
+@pytest.fixture(params=["fake", "on_moto", "on_ministack"])
+def adapter(request: pytest.FixtureRequest) -> Adapter:
+    return cast("Adapter", request.getfixturevalue(request.param))
+
+
+class TestObjectCopier(ObjectCopierContract):
+    pass
+
+
+class TestFencedCopier(FencedCopierContract):
+    @pytest.fixture(params=["fake", "on_ministack"])  # moto completes a copy whatever is there
+    def adapter(self, request: pytest.FixtureRequest) -> Adapter:
+        return cast("Adapter", request.getfixturevalue(request.param))
+
+
+@pytest.fixture(params=["on_moto", "on_ministack"])
+def s3(request: pytest.FixtureRequest) -> Adapter:
+    return cast("Adapter", request.getfixturevalue(request.param))
+
+
+class TestOnEveryServer:
+    @each_size
+    def test_every_copy_is_encrypted(self, s3: Adapter, content: bytes) -> None:
+        copy(s3.copier, s3.stored(content))
+        copier = cast("S3ObjectCopier", s3.copier)
+        head = copier.client.head_object(Bucket=copier.bucket, Key=KEY)
+        assert head["ServerSideEncryption"] == "AES256"
+
+    @each_size
+    def test_no_multipart_upload_stays_open(self, s3: Adapter, content: bytes) -> None:
+        # When it is copied, and then found to be there
+        there = s3.stored(content)
+        for _ in range(2):
+            copy(s3.copier, there)
+        # Then
+        copier = cast("S3ObjectCopier", s3.copier)
+        assert "Uploads" not in copier.client.list_multipart_uploads(Bucket=copier.bucket)
+
+    def test_more_than_a_thousand_are_deleted(self, s3: Adapter) -> None:
+        # Given
+        addresses = [s3.address(f"jobs/12/{number}") for number in range(1001)]
+        for address in addresses:
+            s3.put(address, b"")
+        kept = s3.stored(b"kept", s3.address("jobs/13/x"))
+        # When / Then
+        assert s3.copier.delete(addresses) == {}
+        assert [each.address for each in s3.reader.list("jobs/")] == [kept.address]
+
+
+def _on_s3(url: str) -> Adapter:
+    client = client_at(url)
+    reader = S3ObjectReader(client=client, bucket=create_bucket(client))
+    copier = S3ObjectCopier(
+        client=client,
+        bucket=reader.bucket,
+        encryption=Encryption(),
+        reader=reader,
+        threads=4,
+        multipart_threshold=_SMALLEST_PART,
+        part_size=_SMALLEST_PART,
+    )
+
+    def put(address: ObjectAddress, body: bytes) -> None:
+        client.put_object(
+            Bucket=address.bucket, Key=address.key, Body=body, ChecksumAlgorithm="SHA256"
+        )
+
+    return Adapter(
+        copier,
+        reader,
+        put,
+        body=partial(_body, client, reader.bucket),
+        described=partial(_described, client, reader.bucket),
+        other_bucket=create_bucket(client),
+    )
+
+
+def _body(client: S3Client, bucket: str, key: str) -> bytes | None:
+    try:
+        return client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "NoSuchKey"  # noqa: PT017 - none other is right
+        return None
+
+
+def _described(client: S3Client, bucket: str, key: str) -> tuple[str, dict[str, str]]:
+    head = client.head_object(Bucket=bucket, Key=key)
+    return head["ContentType"], head["Metadata"]

@@ -1,0 +1,200 @@
+"""What a copy costs, what each of its requests carries, and what its answers mean."""
+
+from dataclasses import replace
+
+import pytest
+from mypy_boto3_s3 import S3Client
+
+from domain.errors import (
+    AccessDeniedError,
+)
+from domain.objects import ObjectAddress
+from tests.s3.copier_contract import OLD_KEY, copy
+from tests.s3.copying_steps import (
+    CONTENT,
+    PARTS,
+    SMALL,
+    Summing,
+    another,
+    body,
+    copier_of,
+    store_source,
+)
+from tests.s3.steps import (
+    KEY,
+    PART,
+    Requests,
+    answer_of,
+    answered_client,
+    error_of,
+)
+from tests.s3.test_requests import KMS, header
+from worker.s3.copying import S3ObjectCopier
+
+ONE_PART = ["CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"]
+
+
+@pytest.fixture
+def copier(s3_client: S3Client, bucket: str) -> S3ObjectCopier:
+    """With small parts, on a server that answers no checksums of them."""
+    return copier_of(s3_client, bucket)
+
+
+@pytest.fixture
+def summed(copier: S3ObjectCopier) -> S3ObjectCopier:
+    """The same, with their checksums."""
+    Summing(copier.client)
+    return copier
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
+def test_an_object_of_one_part_costs_three_requests(
+    summed: S3ObjectCopier, requests: Requests, *, is_known: bool
+) -> None:
+    # Given
+    there = store_source(summed, SMALL)
+    # When
+    stored = copy(summed, there if is_known else replace(there, sha256=None))
+    # Then
+    assert requests.names == ONE_PART
+    assert stored.sha256 == there.sha256
+    assert body(summed) == SMALL
+
+
+def test_of_several_parts_the_object_is_read_once(
+    summed: S3ObjectCopier, requests: Requests
+) -> None:
+    # When
+    stored = copy(summed, store_source(summed, CONTENT))
+    # Then
+    assert requests.names == [
+        *["GetObject"] * PARTS,
+        "CreateMultipartUpload",
+        *["UploadPartCopy"] * PARTS,
+        "CompleteMultipartUpload",
+    ]
+    assert stored.s3_checksum.endswith(f"-{PARTS}")
+    assert body(summed) == CONTENT
+
+
+def test_where_no_checksum_is_answered_it_is_read_and_looked_at(
+    copier: S3ObjectCopier, requests: Requests
+) -> None:
+    # Given
+    there = store_source(copier, SMALL)
+    # When
+    copy(copier, there)
+    # Then
+    create, part, complete = ONE_PART
+    assert requests.names == [create, part, "GetObject", complete, "HeadObject"]
+
+
+def test_of_a_source_that_was_only_listed_the_checksums_are_asked_for(
+    copier: S3ObjectCopier, requests: Requests
+) -> None:
+    # Given
+    store_source(copier, SMALL)
+    [listed] = copier.reader.list(OLD_KEY)
+    requests.names.clear()
+    # When
+    copy(copier, listed)
+    # Then
+    create, part, complete = ONE_PART
+    assert requests.names == [create, part, "HeadObject", "GetObject", complete, "HeadObject"]
+
+
+def test_of_nothing_the_copy_is_a_put(copier: S3ObjectCopier, requests: Requests) -> None:
+    copy(copier, store_source(copier, b""))
+    assert requests.names == ["HeadObject", "PutObject"]
+
+
+def test_no_part_is_copied_but_of_the_object_that_was_seen(
+    summed: S3ObjectCopier, requests: Requests
+) -> None:
+    # Given
+    there = store_source(summed, CONTENT)
+    # When
+    copy(summed, there)
+    # Then
+    parts = [part for part in requests.sent if "partNumber" in part.url]
+    assert {header(part, "x-amz-copy-source-if-match") for part in parts} == {there.etag}
+    ends = [*(at * PART - 1 for at in range(1, PARTS)), len(CONTENT) - 1]
+    assert {header(part, "x-amz-copy-source-range") for part in parts} == {
+        f"bytes={number * PART}-{end}" for number, end in enumerate(ends)
+    }
+
+
+def test_a_copy_is_declared_where_it_begins(summed: S3ObjectCopier, requests: Requests) -> None:
+    # When
+    copier = replace(summed, encryption=KMS)
+    stored = copy(copier, store_source(summed, SMALL), storage_class="STANDARD_IA")
+    # Then
+    created, copied, completed = requests.sent
+    assert header(created, "x-amz-checksum-algorithm") == "SHA256"
+    assert header(created, "x-amz-server-side-encryption") == KMS.algorithm
+    assert header(created, "x-amz-server-side-encryption-aws-kms-key-id") == KMS.kms_key_id
+    assert header(created, "x-amz-storage-class") == "STANDARD_IA"
+    assert header(created, "x-amz-meta-sha256") == stored.sha256
+    assert header(copied, "x-amz-copy-source-range") is None
+    assert header(completed, "x-amz-mp-object-size") == str(len(SMALL))
+    assert header(completed, "If-None-Match") == "*"
+
+
+def test_what_is_not_known_is_not_declared(summed: S3ObjectCopier, requests: Requests) -> None:
+    # Given
+    there = store_source(summed, SMALL)
+    copy(summed, there)
+    requests.sent.clear()
+    # When
+    found = summed.reader.find(ObjectAddress(summed.bucket, KEY))
+    assert found is not None
+    copy(summed, replace(there, sha256=None), replaces=found.etag)
+    # Then
+    created, completed = requests.sent[1], requests.sent[-1]
+    assert header(created, "x-amz-storage-class") is None
+    assert header(created, "x-amz-meta-sha256") is None
+    assert header(completed, "If-Match") == found.etag
+
+
+def test_the_version_of_a_versioned_bucket_is_known(summed: S3ObjectCopier) -> None:
+    # Given
+    client = another(summed.client)
+    client.put_bucket_versioning(
+        Bucket=summed.bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    # When
+    first = copy(summed, store_source(summed, SMALL))
+    second = copy(summed, store_source(summed, CONTENT), replaces=first.etag)
+    # Then
+    now = client.head_object(Bucket=summed.bucket, Key=KEY)["VersionId"]
+    assert None not in {first.version_id, second.version_id}
+    assert first.version_id != second.version_id == now
+
+
+def test_a_thousand_are_deleted_with_each_request(
+    copier: S3ObjectCopier, requests: Requests
+) -> None:
+    # Given
+    other = f"{copier.bucket}-other"
+    another(copier.client).create_bucket(Bucket=other)
+    here = [ObjectAddress(copier.bucket, f"{number}") for number in range(2001)]
+    # When
+    copier.delete([*here[:1000], ObjectAddress(other, "x"), *here[1000:]])
+    # Then
+    assert requests.names == ["DeleteObjects"] * 4
+    assert all(header(request, "x-amz-checksum-sha256") for request in requests.sent)
+
+
+def test_what_s3_refuses_to_delete_is_told_with_its_code() -> None:
+    # Given
+    refused = "<Error><Key>b+ä</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+    client = answered_client(lambda *_: answer_of(200, f"<DeleteResult>{refused}</DeleteResult>"))
+    addresses = [ObjectAddress("bucket", key) for key in ("a", "b+ä", "c")]
+    # When / Then
+    assert copier_of(client, "bucket").delete(addresses) == {addresses[1]: "AccessDenied"}
+
+
+def test_a_deletion_that_is_refused_says_so() -> None:
+    copier = copier_of(answered_client(lambda *_: error_of(403, "AccessDenied")), "bucket")
+    with pytest.raises(AccessDeniedError, match=r"^DeleteObjects: AccessDenied$"):
+        copier.delete([ObjectAddress("bucket", KEY)])

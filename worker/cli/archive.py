@@ -1,0 +1,79 @@
+"""`artifacts jobs uploads archive`: what a job has in the bucket to where it costs less."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from domain.platform_ports import ArchiveSummary
+
+from domain.found import FoundArtifact
+from domain.use_cases import archive_uploads, get_job_uploads
+from worker.cli.operator import adapters
+from worker.cli.options import DryRunOption, JobIdOption, JsonOption
+from worker.cli.output import show_rows, size_of, where
+
+StorageClassOption = Annotated[
+    str, typer.Option("--storage-class", help="Where to: GLACIER_IR, GLACIER or DEEP_ARCHIVE.")
+]
+DaysOption = Annotated[
+    float | None, typer.Option("--days-since-create", min=0, help="Only what is so old.")
+]
+HoursOption = Annotated[
+    float | None, typer.Option("--hours-since-create", min=0, help="Added to the days.")
+]
+STORAGE_CLASSES = ("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
+
+
+def archive(  # noqa: PLR0913 - an argument for each option
+    job_id: JobIdOption,
+    storage_class: StorageClassOption = "GLACIER",
+    days_since_create: DaysOption = None,
+    hours_since_create: HoursOption = None,
+    *,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the job's artifacts to an archive tier; what is in one already is left.
+
+    One failure does not stop the rest; the exit status is 1 then.
+    """
+    if storage_class not in STORAGE_CLASSES:
+        raise typer.BadParameter(f"{storage_class}: use one of {', '.join(STORAGE_CLASSES)}")
+    using = adapters()
+    uploads = using.upload_locations.filter_by_age(
+        get_job_uploads(using.locate, job_id=job_id),
+        days_since_create=days_since_create,
+        hours_since_create=hours_since_create,
+    )
+    if dry_run:
+        rows = [_row(found, "would be archived", as_json=as_json) for found in uploads]
+        show_rows(rows, as_json=as_json, empty="there is nothing to archive")
+        return
+    summary = archive_uploads(
+        using.upload_locations, using.artifacts, uploads, storage_class=storage_class
+    )
+    show_rows(_rows(summary, as_json=as_json), as_json=as_json, empty="there is nothing to archive")
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _rows(summary: ArchiveSummary, *, as_json: bool) -> Sequence[dict[str, Any]]:
+    return [
+        *(_row(found, "archived", as_json=as_json) for found, _ in summary.archived),
+        *(_row(found, "archived already", as_json=as_json) for found in summary.already),
+        *(_row(found, "failed", str(error), as_json=as_json) for found, error in summary.failed),
+    ]
+
+
+def _row(
+    found: FoundArtifact, outcome: str, error: str | None = None, *, as_json: bool
+) -> dict[str, Any]:
+    return {
+        "kind": found.artifact.kind,
+        "run_id": found.artifact.run_id,
+        "outcome": outcome,
+        "size": size_of(found.object.size, exact=as_json),
+        "storage_class": found.object.storage_class,
+        "location": where(found.object.address),
+        "error": error,
+    }

@@ -1,0 +1,47 @@
+"""The platform's side: a `JobController` in each of its sessions."""
+
+from celery import Celery
+from sqlalchemy.orm import Session
+
+from domain.controller import JobController
+from domain.locate import LocateArtifacts
+from domain.placement import Placement
+from tasks.app import producer_app
+from worker.adapters import BucketAdapters
+from worker.settings import ProducerSettings
+from worker.sql.artifacts import SqlArtifacts
+from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.requests import SessionRequests
+from worker.sql.transfers import SqlTransfers
+
+
+class Producer:
+    """What a process of the platform has once: an S3 client, and an app to publish with.
+
+    Args:
+        settings: of the environment, as `worker.settings.load(ProducerSettings)` reads them.
+        app: the platform's own, with a broker; by default `producer_app` makes one.
+    """
+
+    def __init__(self, settings: ProducerSettings, app: Celery | None = None) -> None:
+        self._app = app or producer_app(settings.broker_url)
+        self._bucket = BucketAdapters(settings)
+
+    def controller(self, session: Session) -> JobController:
+        """The use cases in this session: what they write commits with it, or not at all."""
+        jobs, runs, artifacts = SqlJobs(session), SqlRuns(session), SqlArtifacts(session)
+        return JobController(
+            job_repository=jobs,
+            run_repository=runs,
+            artifact_repository=artifacts,
+            transfer_repository=SqlTransfers(session),
+            transfer_requests=SessionRequests(session, self._app),
+            upload_location_repository=self._bucket.upload_locations,
+            results_repository=self._bucket.results,
+            locate=LocateArtifacts(
+                placement=Placement(jobs=jobs, runs=runs),
+                artifacts=artifacts,
+                reader=self._bucket.reader,
+                address_of=self._bucket.address_of,
+            ),
+        )

@@ -1,0 +1,242 @@
+"""Copies within S3 that another attempt can go on with: `IObjectCopier` over boto3.
+
+Each is a multipart upload whose parts S3 copies by itself, even where one part does. CopyObject
+would be one request instead of three, but its conditions on what it replaces are not honoured
+everywhere, and a copy that lands late must never replace what an upload stored meanwhile. Where
+there are no bytes there is no part to copy, and so it is a PUT.
+"""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from domain.artifacts import StoredObject
+from domain.errors import (
+    ChecksumMismatchError,
+    ObjectReplacedError,
+    PermanentError,
+    TransferError,
+)
+from domain.objects import BucketObject, IObjectReader, ObjectAddress
+from domain.ports import UploadProgress
+from worker.s3.checksums import acknowledged_etag, as_base64, is_same
+from worker.s3.errors import code_of, translated_errors
+from worker.s3.multipart import MultipartUpload, part_size_for
+from worker.s3.part_copies import PartCopies
+from worker.s3.store import Encryption
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+logger = logging.getLogger(__name__)
+
+_GIB = 2**30
+_MAX_DELETED = 1000
+"""With one request: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3ObjectCopier:
+    """Attributes: sizes in bytes; up to `multipart_threshold` an object is copied as one part.
+
+    That is by default the largest part there can be:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+    """
+
+    client: "S3Client"
+    bucket: str
+    encryption: Encryption
+    reader: IObjectReader
+    threads: int
+    multipart_threshold: int = 5 * _GIB
+    part_size: int = _GIB
+
+    def copy(  # noqa: PLR0913 - as the port has it
+        self,
+        there: BucketObject,
+        key: str,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        replaces: str | None,
+        storage_class: str,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        # As with every PUT, for S3's own checksum of parts is not that of the whole.
+        sha256 = {} if there.sha256 is None else {"sha256": there.sha256}
+        described = {"ContentType": content_type, "Metadata": {**metadata, **sha256}}
+        upload = MultipartUpload(
+            client=self.client,
+            bucket=self.bucket,
+            key=key,
+            create={
+                **described,
+                **self.encryption.arguments(),
+                **({"StorageClass": storage_class} if storage_class else {}),
+            },
+            threads=self.threads,
+            progress=progress,
+        )
+        copy = _Copy(
+            there=there,
+            reader=self.reader,
+            upload=upload,
+            condition={"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces},
+            storage_class=storage_class,
+        )
+        try:
+            with translated_errors():
+                return copy.of_parts(self._parts(copy)) if there.size else copy.of_nothing()
+        except (PermanentError, ChecksumMismatchError):
+            _give_up(upload)
+            raise
+
+    def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
+        keys: dict[str, list[str]] = {}
+        for address in addresses:
+            keys.setdefault(address.bucket, []).append(address.key)
+        refused: dict[ObjectAddress, str] = {}
+        for bucket, all_of_it in keys.items():
+            for start in range(0, len(all_of_it), _MAX_DELETED):
+                refused |= self._delete(bucket, all_of_it[start : start + _MAX_DELETED])
+        return refused
+
+    def _parts(self, copy: "_Copy") -> PartCopies:
+        size = copy.there.size
+        is_one = size <= self.multipart_threshold
+        return PartCopies(
+            there=copy.there,
+            reader=self.reader,
+            upload=copy.upload,
+            part_size=size if is_one else part_size_for(size, self.part_size),
+            etag_is_md5=self.encryption.algorithm == "AES256",
+        )
+
+    def _delete(self, bucket: str, keys: Sequence[str]) -> dict[ObjectAddress, str]:
+        objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
+        with translated_errors():
+            answer = self.client.delete_objects(
+                Bucket=bucket,
+                Delete={"Objects": objects, "Quiet": True},
+                ChecksumAlgorithm="SHA256",
+            )
+        return {
+            ObjectAddress(bucket, error["Key"]): error["Code"] for error in answer.get("Errors", [])
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    """One copy under way."""
+
+    there: BucketObject
+    reader: IObjectReader
+    upload: MultipartUpload
+    condition: dict[str, str]
+    storage_class: str
+
+    def of_parts(self, parts: PartCopies) -> StoredObject:
+        sent, sha256 = parts.send()
+        # With the size that it must have: S3 refuses another before the object appears.
+        condition: dict[str, Any] = {**self.condition, "MpuObjectSize": self.there.size}
+        try:
+            answer = self.upload.complete(sent, condition)
+        except ClientError as error:
+            found = self._found_instead(error, sha256, sent.checksum)
+            self.upload.abort(sent.upload_id)
+            return found
+        etag = acknowledged_etag(answer.get("ETag"))
+        if answer.get("ChecksumSHA256") is None:
+            self._check_size(etag)
+        return self._stored(sha256, sent.checksum, etag, answer.get("VersionId"))
+
+    def of_nothing(self) -> StoredObject:
+        source = self.reader.find(self.there.address)
+        if source is None or source.etag.strip('"') != self.there.etag.strip('"'):
+            raise ObjectReplacedError
+        digest = hashlib.sha256()
+        sha256, checksum = digest.hexdigest(), as_base64(digest.digest())
+        described: dict[str, Any] = {**self.upload.create, **self.condition}
+        self.upload.progress.checkpoint()
+        try:
+            answer = self.upload.client.put_object(
+                Bucket=self.upload.bucket,
+                Key=self.upload.key,
+                ChecksumSHA256=checksum,
+                **described,
+            )
+        except ClientError as error:
+            return self._found_instead(error, sha256, checksum)
+        etag = acknowledged_etag(answer.get("ETag"))
+        return self._stored(sha256, checksum, etag, answer.get("VersionId"))
+
+    def _check_size(self, etag: str) -> None:
+        # Not every server looks at the size when the copy is completed, or has checksums of it.
+        head = self.upload.client.head_object(
+            Bucket=self.upload.bucket, Key=self.upload.key, IfMatch=etag
+        )
+        if head["ContentLength"] != self.there.size:
+            raise ChecksumMismatchError("the copy has another size than the source")
+
+    def _found_instead(self, error: ClientError, sha256: str, checksum: str) -> StoredObject:
+        """What is there already, if it is what was to be stored.
+
+        Raises:
+            ObjectReplacedError: it is something else, or gone.
+            ClientError: the error means something else.
+        """
+        # NoSuchKey: the object that was to be replaced is not there any more.
+        if code_of(error) not in {"PreconditionFailed", "NoSuchKey"}:
+            raise error
+        found = self.reader.find(ObjectAddress(self.upload.bucket, self.upload.key))
+        if found is None or not self._is_this(found, sha256, checksum):
+            raise ObjectReplacedError from error
+        stored = self._stored(sha256, checksum, found.etag, found.version_id)
+        return replace(stored, storage_class=found.storage_class)
+
+    def _is_this(self, found: BucketObject, sha256: str, checksum: str) -> bool:
+        if found.size != self.there.size or self.storage_class not in {"", found.storage_class}:
+            return False
+        if found.sha256 is not None:
+            return found.sha256 == sha256
+        if is_same(checksum, (found.checksums or {}).get("SHA256")):
+            return True
+        # Its checksum may be of other parts, or there is none.
+        digest = hashlib.sha256()
+        for chunk in self.reader.read(found):
+            self.upload.progress.checkpoint()
+            digest.update(chunk)
+        return digest.hexdigest() == sha256
+
+    def _stored(
+        self, sha256: str, checksum: str, etag: str, version_id: str | None
+    ) -> StoredObject:
+        return StoredObject(
+            key=self.upload.key,
+            size=self.there.size,
+            sha256=sha256,
+            s3_checksum=checksum,
+            etag=etag,
+            version_id=version_id,
+            storage_class=self.storage_class or "STANDARD",
+        )
+
+
+def _give_up(upload: MultipartUpload) -> None:
+    """Nobody goes on with its parts."""
+    upload_id = upload.progress.upload_id
+    if upload_id is None:
+        return
+    # Whoever lost its lease must leave them to its successor.
+    upload.progress.checkpoint()
+    try:
+        with translated_errors():
+            upload.abort(upload_id)
+    except TransferError as error:
+        # The next reconcile aborts it.
+        logger.warning("the parts of a copy are still there: %s", error)

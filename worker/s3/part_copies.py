@@ -1,0 +1,157 @@
+"""The parts of a copy, copied by S3 itself and compared with their source.
+
+A part is known by the SHA-256 that S3 answers of it, elsewhere by its ETag. That of an only part
+is the object's, and so the object need not be read if S3 answers it. What several parts are no
+answer tells: their object is read once, before they are copied. So a part that is there is kept
+only if it is the very part that would be copied, whatever became of the source since, and resuming
+needs no state but the upload id.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from botocore.exceptions import ClientError
+
+from domain.errors import ChecksumMismatchError, ObjectReplacedError
+from domain.objects import BucketObject, IObjectReader
+from worker.s3.checksums import acknowledged_etag
+from worker.s3.errors import code_of
+from worker.s3.multipart import MultipartUpload, Send, SentPart, SentUpload
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class _PartDigest:
+    """Attributes: `md5`, hexadecimal, where the bytes were read and an ETag can be compared."""
+
+    sha256: bytes
+    md5: str | None = None
+
+    def is_of(self, part: SentPart) -> bool | None:
+        """None where S3 says nothing of the part that could be compared."""
+        if part.is_summed:
+            return part.digest == self.sha256
+        etag = part.etag.strip('"')
+        if self.md5 is None or not _MD5.fullmatch(etag):
+            return None
+        return etag == self.md5
+
+
+@dataclass(frozen=True, slots=True)
+class _Digests:
+    """What the source is; `sha256` of the whole, hexadecimal."""
+
+    sha256: str
+    parts: list[_PartDigest]
+    were_read: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartCopies:
+    """Attributes: `etag_is_md5` that of a part can be; with KMS it looks like one and is none."""
+
+    there: BucketObject
+    reader: IObjectReader
+    upload: MultipartUpload
+    part_size: int
+    etag_is_md5: bool
+
+    def send(self) -> tuple[SentUpload, str]:
+        """Have S3 copy what is missing; all parts, and the SHA-256 of the whole.
+
+        Raises:
+            ChecksumMismatchError: the source is not what S3 says of it, or a part not the source's.
+            ObjectReplacedError: the source changed.
+        """
+        existing = self.upload.existing_parts()
+        digests = self._known_beforehand()
+        sent = self.upload.send_each(self._each(digests, existing or {}), existing)
+        was_read = digests is not None and digests.were_read
+        if not was_read and not all(part.is_summed for part in sent.parts):
+            digests = self._read()
+        if digests is None:
+            return sent, sent.parts[0].digest.hex()
+        return replace(sent, parts=_checked(sent.parts, digests.parts)), digests.sha256
+
+    @property
+    def _ranges(self) -> list[tuple[int, int]]:
+        """Of each part its first byte, and the one behind its last."""
+        size = self.there.size
+        return [
+            (start, min(start + self.part_size, size)) for start in range(0, size, self.part_size)
+        ]
+
+    def _known_beforehand(self) -> _Digests | None:
+        if self.part_size < self.there.size:
+            return self._read()
+        sha256 = self.there.sha256
+        if sha256 is None:
+            return None
+        return _Digests(sha256, [_PartDigest(bytes.fromhex(sha256))], were_read=False)
+
+    def _read(self) -> _Digests:
+        verifier, whole = self.reader.verifier(self.there), hashlib.sha256()
+        parts = []
+        for start, stop in self._ranges:
+            sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+            for chunk in self.reader.read(self.there, start, stop):
+                self.upload.progress.checkpoint()
+                verifier.update(chunk)
+                whole.update(chunk)
+                sha256.update(chunk)
+                if self.etag_is_md5:
+                    md5.update(chunk)
+            comparable = md5.hexdigest() if self.etag_is_md5 else None
+            parts.append(_PartDigest(sha256.digest(), comparable))
+        verifier.check()
+        return _Digests(whole.hexdigest(), parts, were_read=True)
+
+    def _each(self, digests: _Digests | None, existing: dict[int, SentPart]) -> Iterator[Send]:
+        for number, (start, stop) in enumerate(self._ranges, start=1):
+            there = existing.get(number)
+            if there is not None and digests and digests.parts[number - 1].is_of(there):
+                yield partial(_leave, there)
+            else:
+                yield partial(self._copy, number, start, stop)
+
+    def _copy(self, number: int, start: int, stop: int, upload_id: str) -> SentPart:
+        address = self.there.address
+        # Of a small object S3 copies no range.
+        is_whole = stop - start == self.there.size
+        wanted = {} if is_whole else {"CopySourceRange": f"bytes={start}-{stop - 1}"}
+        try:
+            copied = self.upload.client.upload_part_copy(
+                Bucket=self.upload.bucket,
+                Key=self.upload.key,
+                UploadId=upload_id,
+                PartNumber=number,
+                CopySource={"Bucket": address.bucket, "Key": address.key},
+                CopySourceIfMatch=self.there.etag,
+                **wanted,  # type: ignore[arg-type]  # the range
+            ).get("CopyPartResult", {})
+        except ClientError as error:
+            if code_of(error) in {"404", "NoSuchKey"}:
+                raise ObjectReplacedError from error
+            raise
+        digest = base64.b64decode(copied.get("ChecksumSHA256", ""))
+        etag = acknowledged_etag(copied.get("ETag"))
+        return SentPart(
+            number, etag, digest, size=stop - start, bytes_sent=0, is_summed=bool(digest)
+        )
+
+
+def _leave(there: SentPart, _upload_id: str) -> SentPart:
+    return there
+
+
+def _checked(parts: list[SentPart], digests: list[_PartDigest]) -> list[SentPart]:
+    """The parts with their digests, though S3 should have told none."""
+    pairs = list(zip(parts, digests, strict=True))
+    if any(digest.is_of(part) is False for part, digest in pairs):
+        raise ChecksumMismatchError("S3 copied other bytes than the source's")
+    return [replace(part, digest=digest.sha256) for part, digest in pairs]

@@ -1,0 +1,159 @@
+"""Objects in buckets: `IObjectReader` over boto3."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from domain.errors import ObjectReplacedError, S3UnavailableError
+from domain.objects import BucketObject, ObjectAddress, Verifier
+from worker.s3.checksums import acknowledged_etag
+from worker.s3.errors import code_of, translated_errors
+from worker.s3.verification import checksums_of, of_sha256, sha256_of, strongest
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
+
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3ObjectReader:
+    """Reads whatever bucket an address names.
+
+    Never by version: that takes a permission of its own, and would go on with an object that
+    another has replaced. An ETag tells as well which object it is.
+    """
+
+    client: "S3Client"
+    bucket: str
+
+    def find(self, address: ObjectAddress) -> BucketObject | None:
+        with translated_errors():
+            try:
+                head = self.client.head_object(
+                    Bucket=address.bucket, Key=address.key, ChecksumMode="ENABLED"
+                )
+            except ClientError as error:
+                # 403 is what a missing object gives without the permission to list.
+                if code_of(error) in {"404", "403", "NoSuchKey"}:
+                    return None
+                raise
+        return _described(address, head)
+
+    def list(self, prefix: str) -> Iterator[BucketObject]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=prefix
+        )
+        with translated_errors():
+            for page in pages:
+                for each in page.get("Contents", []):
+                    yield BucketObject(
+                        address=ObjectAddress(self.bucket, each["Key"]),
+                        size=each["Size"],
+                        etag=each["ETag"],
+                        modified_at=each["LastModified"],
+                        storage_class=each.get("StorageClass", "STANDARD"),
+                    )
+
+    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        stop = there.size if stop is None else stop
+        if start == stop:
+            return  # HTTP has no range of no bytes
+        with translated_errors():
+            answer = self._get(there, start, stop)
+            with closing(answer["Body"]) as body:
+                _check(answer, there, start, stop)
+                yield from body.iter_chunks(CHUNK)
+
+    def verifier(self, there: BucketObject) -> Verifier:
+        """SHA-256 where it is known; else what a HEAD says, which is one more request.
+
+        An ETag alone does not do: whether it is an MD5 depends on how the object is encrypted. The
+        checksum of a multipart object takes two more, for the size of its parts.
+        Where S3 says nothing that can be compared, as of an object encrypted by KMS and uploaded
+        without a checksum, the number of bytes has to do.
+        """
+        if there.sha256 is None and there.checksums is None:
+            there = self._asked_for(there)
+        if there.sha256 is not None:
+            return of_sha256(there.sha256)
+        return strongest(there.checksums or {}, lambda parts: self._part_size(there, parts))
+
+    def _get(self, there: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
+        bucket, key = there.address.bucket, there.address.key
+        with _gone_is_replaced():
+            if stop - start == there.size:
+                return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.etag)
+            wanted = f"bytes={start}-{stop - 1}"
+            return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.etag, Range=wanted)
+
+    def _asked_for(self, there: BucketObject) -> BucketObject:
+        with translated_errors(), _gone_is_replaced():
+            head = self.client.head_object(
+                Bucket=there.address.bucket,
+                Key=there.address.key,
+                IfMatch=there.etag,
+                ChecksumMode="ENABLED",
+            )
+        return _described(there.address, head)
+
+    def _part_size(self, there: BucketObject, parts: int) -> int | None:
+        """In bytes; None where the parts have no common one, or the server does not say."""
+        if parts == 1:
+            return there.size
+        size = self._size_of_part(there, 1)
+        last = there.size - (parts - 1) * size
+        if not 0 < last <= size:
+            return None
+        # Some tools upload parts of several sizes; the first and the last tell.
+        return size if self._size_of_part(there, parts) == last else None
+
+    def _size_of_part(self, there: BucketObject, number: int) -> int:
+        with translated_errors(), _gone_is_replaced():
+            # Without IfMatch, which some servers compare with the ETag of the part.
+            return self.client.head_object(
+                Bucket=there.address.bucket, Key=there.address.key, PartNumber=number
+            )["ContentLength"]
+
+
+@contextmanager
+def _gone_is_replaced() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) in {"404", "NoSuchKey"}:
+            raise ObjectReplacedError from error
+        raise
+
+
+def _described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> BucketObject:
+    return BucketObject(
+        address=address,
+        size=head["ContentLength"],
+        etag=acknowledged_etag(head.get("ETag")),
+        modified_at=head["LastModified"],
+        storage_class=head.get("StorageClass", "STANDARD"),
+        version_id=head.get("VersionId"),
+        sha256=sha256_of(head),
+        checksums=checksums_of(head),
+    )
+
+
+def _check(answer: "GetObjectOutputTypeDef", there: BucketObject, start: int, stop: int) -> None:
+    """Whether it is an answer to what was asked.
+
+    Raises:
+        ObjectReplacedError: it is of another object.
+        S3UnavailableError: it has other bytes.
+    """
+    # Not every server puts it in quotes each time.
+    if acknowledged_etag(answer.get("ETag")).strip('"') != there.etag.strip('"'):
+        raise ObjectReplacedError
+    whole = stop - start == there.size
+    asked_for = None if whole else f"bytes {start}-{stop - 1}/{there.size}"
+    if (answer.get("ContentLength"), answer.get("ContentRange")) != (stop - start, asked_for):
+        raise S3UnavailableError("GetObject: other bytes than those asked for")

@@ -1,0 +1,177 @@
+"""What was fetched so far of a file.
+
+A *partial file* has every byte at its offset already. Behind them, and cut off in the end, is what
+tells which object they are of and which ranges are there: so the one file is all that the next
+attempt needs.
+"""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from domain.artifacts import Artifact
+from domain.errors import TargetBusyError, TargetExistsError, WorkspaceUnavailableError
+from domain.objects import BucketObject
+from worker.workspace.files import CHUNK
+
+_IDENTITY_BYTES = hashlib.sha256().digest_size
+_DONE = b"\1"
+
+_IN_THE_WAY = {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NOT_THERE = {errno.ENOENT, errno.EIO, errno.ESTALE, errno.ENOLCK}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where in a partial file is what."""
+
+    there: BucketObject
+    range_size: int
+
+    @property
+    def ranges(self) -> int:
+        return -(-self.there.size // self.range_size)
+
+    @property
+    def marks(self) -> int:
+        return self.there.size + _IDENTITY_BYTES
+
+    @property
+    def identity(self) -> bytes:
+        address = self.there.address
+        told = [address.bucket, address.key, self.there.etag, self.there.size, self.range_size]
+        return hashlib.sha256(json.dumps(told).encode()).digest()
+
+    def is_there_or_begun(self, file: int) -> bool:
+        """Whether it is such a file; an empty one is made one."""
+        seen = os.fstat(file)
+        if seen.st_nlink != 1:
+            return False
+        if not seen.st_size:
+            os.ftruncate(file, self.marks + self.ranges)
+            # Last, so that what a kill left before is of no object.
+            _write(file, self.identity, self.there.size)
+            return True
+        is_as_long = seen.st_size == self.marks + self.ranges
+        return is_as_long and os.pread(file, _IDENTITY_BYTES, self.there.size) == self.identity
+
+
+@dataclass(frozen=True, slots=True)
+class PartialFile:
+    """Attributes: `directory` and `file` are descriptors."""
+
+    artifact: Artifact
+    directory: int
+    name: str
+    partial_name: str
+    file: int
+    layout: Layout
+
+    @property
+    def missing(self) -> list[int]:
+        with writing(self.artifact):
+            marks = os.pread(self.file, self.layout.ranges, self.layout.marks)
+        return [number for number, mark in enumerate(marks) if mark != _DONE[0]]
+
+    def write(self, at: int, chunk: bytes) -> None:
+        with writing(self.artifact):
+            _write(self.file, chunk, at)
+
+    def mark(self, number: int) -> None:
+        with writing(self.artifact):
+            # First the bytes, or a machine that fails could keep the mark alone.
+            os.fsync(self.file)
+            _write(self.file, _DONE, self.layout.marks + number)
+
+    def chunks(self) -> Iterator[bytes]:
+        at, size = 0, self.layout.there.size
+        with writing(self.artifact):
+            while chunk := os.pread(self.file, min(CHUNK, size - at), at):
+                at += len(chunk)
+                yield chunk
+
+    def finish(self, *, replace: bool) -> None:
+        with writing(self.artifact):
+            if not replace and look(self.name, self.directory) is not None:
+                raise in_the_way(self.artifact)  # as long as there is something to go on with
+            os.ftruncate(self.file, self.layout.there.size)
+            os.fsync(self.file)
+            if not is_named(self.file, self.partial_name, self.directory):
+                raise TargetBusyError(f"{self.artifact}: its partial file was taken away")
+            if replace:
+                os.replace(
+                    self.partial_name,
+                    self.name,
+                    src_dir_fd=self.directory,
+                    dst_dir_fd=self.directory,
+                )
+            else:
+                # A link never replaces; to have looked is no guarantee.
+                os.link(
+                    self.partial_name,
+                    self.name,
+                    src_dir_fd=self.directory,
+                    dst_dir_fd=self.directory,
+                    follow_symlinks=False,
+                )
+                os.unlink(self.partial_name, dir_fd=self.directory)
+            os.fsync(self.directory)
+
+    def discard(self) -> None:
+        with writing(self.artifact), suppress(FileNotFoundError):
+            os.unlink(self.partial_name, dir_fd=self.directory)
+
+
+@contextmanager
+def writing(artifact: Artifact) -> Iterator[None]:
+    """From None, all of them: the cause would bring its path into the traceback, and so the logs.
+
+    Raises:
+        TargetExistsError: what is in the place is no file, or a link is on the way.
+        TargetBusyError: somebody else has it locked.
+        WorkspaceUnavailableError: no room, no permission, or no workspace.
+    """
+    try:
+        yield
+    except BlockingIOError:
+        raise TargetBusyError(f"{artifact}: another process downloads it") from None
+    except OSError as error:
+        if error.errno in _IN_THE_WAY:
+            raise in_the_way(artifact) from None
+        if error.errno in _FULL:
+            raise WorkspaceUnavailableError(f"{artifact}: no space left to write it") from None
+        if error.errno in _DENIED:
+            raise WorkspaceUnavailableError(f"{artifact}: the worker may not write it") from None
+        if error.errno in _NOT_THERE:
+            raise WorkspaceUnavailableError from None
+        raise
+
+
+def in_the_way(artifact: Artifact) -> TargetExistsError:
+    return TargetExistsError(f"{artifact}: something else is where it would go")
+
+
+def look(name: str, directory: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def is_named(file: int, name: str, directory: int) -> bool:
+    seen = look(name, directory)
+    return seen is not None and os.path.samestat(seen, os.fstat(file))
+
+
+def _write(file: int, data: bytes, at: int) -> None:
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(file, rest, at)
+        at += written
+        rest = rest[written:]

@@ -1,0 +1,145 @@
+"""The place of a file that a download brings forth: whole, or not at all."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from domain.artifacts import Artifact
+from domain.errors import InvalidRequestError, TargetBusyError
+from domain.objects import BucketObject
+from worker.workspace.enclosure import is_regular
+from worker.workspace.files import CHUNK
+from worker.workspace.partial_file import Layout, PartialFile, in_the_way, is_named, look, writing
+
+_MODE = 0o644
+_TRIES = 10
+
+_NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | _NO_LINK
+# O_NONBLOCK: to open a FIFO that has no other end would block the worker for ever.
+_TO_READ = os.O_RDONLY | os.O_NONBLOCK | _NO_LINK
+_TO_WRITE = os.O_RDWR | os.O_NONBLOCK | _NO_LINK
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The place of a file, and of its partial file, below an output root.
+
+    Only the root itself may be a link: below it, users' programs write.
+
+    Attributes:
+        place: relative to the root; directories on the way are made if they are missing.
+
+    Raises:
+        InvalidRequestError: the place is not below the root.
+    """
+
+    artifact: Artifact
+    root: Path
+    place: str
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.place)
+        if path.is_absolute() or not path.name or ".." in path.parts:
+            raise InvalidRequestError(f"{self.artifact}: its place is not below the output root")
+
+    @property
+    def exists(self) -> bool:
+        with writing(self.artifact), self._reached(make=False) as directory:
+            return directory is not None and look(self._name, directory) is not None
+
+    def chunks(self) -> Iterator[bytes]:
+        with writing(self.artifact), ExitStack() as opened:
+            directory = opened.enter_context(self._reached(make=False))
+            if directory is None:
+                raise FileNotFoundError(errno.ENOENT, "")
+            file = os.open(self._name, _TO_READ, dir_fd=directory)
+            opened.callback(os.close, file)
+            if not is_regular(os.fstat(file)):
+                raise in_the_way(self.artifact)
+            while chunk := os.read(file, CHUNK):
+                yield chunk
+
+    @contextmanager
+    def partial(self, there: BucketObject, range_size: int) -> Iterator["PartialFile"]:
+        with ExitStack() as opened:
+            with writing(self.artifact):
+                directory = opened.enter_context(self._reached(make=True))
+                assert directory is not None  # noqa: S101 - it was made
+                layout = Layout(there, range_size)
+                file = self._locked(directory, layout)
+                opened.callback(os.close, file)
+            yield PartialFile(self.artifact, directory, self._name, self._partial, file, layout)
+
+    def discard(self) -> None:
+        with writing(self.artifact), ExitStack() as opened:
+            directory = opened.enter_context(self._reached(make=False))
+            if directory is None or look(self._partial, directory) is None:
+                return
+            file = os.open(self._partial, _TO_READ, dir_fd=directory)
+            opened.callback(os.close, file)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_named(file, self._partial, directory):
+                os.unlink(self._partial, dir_fd=directory)
+
+    @property
+    def _name(self) -> str:
+        return PurePosixPath(self.place).name
+
+    @property
+    def _partial(self) -> str:
+        return f".{self._name}.part"
+
+    @contextmanager
+    def _reached(self, *, make: bool) -> Iterator[int | None]:
+        """A descriptor of the directory, reached without following a link; None if missing."""
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in PurePosixPath(self.place).parts[:-1]:
+                if make:
+                    _make(part, descriptor)
+                elif look(part, descriptor) is None:
+                    yield None
+                    return
+                deeper = os.open(part, _DIRECTORY, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = deeper
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _locked(self, directory: int, layout: Layout) -> int:
+        """A descriptor of the partial file, which nobody else gets while it is open."""
+        for _ in range(_TRIES):
+            with ExitStack() as opened:
+                file = os.open(self._partial, _TO_WRITE | os.O_CREAT, _MODE, dir_fd=directory)
+                opened.callback(os.close, file)
+                if self._is_to_go_on_with(file, directory, layout):
+                    opened.pop_all()
+                    return file
+        raise TargetBusyError
+
+    def _is_to_go_on_with(self, file: int, directory: int, layout: Layout) -> bool:
+        """Whether it is locked and of this object; if not, it is gone, and the next is new."""
+        if not is_regular(os.fstat(file)):
+            raise in_the_way(self.artifact)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Between the opening and the lock, whoever had it may have finished it.
+        if not is_named(file, self._partial, directory):
+            return False
+        if layout.is_there_or_begun(file):
+            return True
+        # Not emptied: it may be the finished file under its other name, if a process was killed
+        # between giving it the one and taking the other away.
+        os.unlink(self._partial, dir_fd=directory)
+        return False
+
+
+def _make(name: str, directory: int) -> None:
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=directory)
+        os.fsync(directory)
