@@ -44,6 +44,7 @@ class BucketAdapters:
         return make_client(
             self._bucket_settings.s3_endpoint_url,
             self._bucket_settings.transfer_threads,
+            bucket=self._bucket_settings.bucket,
             read_timeout_seconds=self._bucket_settings.s3_timeout_seconds,
         )
 

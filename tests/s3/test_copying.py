@@ -171,18 +171,29 @@ def test_the_version_of_a_versioned_bucket_is_known(summed: S3ObjectCopier) -> N
     assert first.version_id != second.version_id == now
 
 
+@pytest.mark.parametrize(("number", "expected"), [(1, 1), (1000, 1), (1001, 2), (2000, 2)])
 def test_a_thousand_are_deleted_with_each_request(
-    copier: S3ObjectCopier, requests: Requests
+    copier: S3ObjectCopier, requests: Requests, number: int, expected: int
 ) -> None:
+    # When
+    copier.delete([ObjectAddress(copier.bucket, f"{each}") for each in range(number)])
+    # Then
+    assert requests.names == ["DeleteObjects"] * expected
+    for request in requests.sent:
+        assert header(request, "x-amz-checksum-sha256")
+        assert "<Quiet>true</Quiet>" in str(request.body)
+
+
+def test_each_bucket_takes_requests_of_its_own(copier: S3ObjectCopier, requests: Requests) -> None:
     # Given
     other = f"{copier.bucket}-other"
     another(copier.client).create_bucket(Bucket=other)
-    here = [ObjectAddress(copier.bucket, f"{number}") for number in range(2001)]
     # When
-    copier.delete([*here[:1000], ObjectAddress(other, "x"), *here[1000:]])
+    copier.delete(
+        [ObjectAddress(bucket, key) for key in "abc" for bucket in (other, copier.bucket)]
+    )
     # Then
-    assert requests.names == ["DeleteObjects"] * 4
-    assert all(header(request, "x-amz-checksum-sha256") for request in requests.sent)
+    assert requests.names == ["DeleteObjects"] * 2
 
 
 def test_what_s3_refuses_to_delete_is_told_with_its_code() -> None:

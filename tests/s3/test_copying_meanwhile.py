@@ -156,3 +156,16 @@ def test_what_an_upload_stored_in_the_same_parts_is_taken_unread(
     # Then
     assert (copied.etag, copied.s3_checksum) == (stored.etag, stored.s3_checksum)
     assert requests.names[-2:] == ["HeadObject", "AbortMultipartUpload"]
+
+
+def test_an_upload_that_lands_right_after_the_copy_is_not_taken_for_it(
+    s3_client: S3Client, bucket: str
+) -> None:
+    # Given a server of whose answer alone nobody can tell that the size is right
+    copier = copier_of(s3_client, bucket)
+    there = store_source(copier, SMALL)
+    before(copier, "HeadObject", lambda: put_another(copier, KEY, b"newer"))
+    # When / Then
+    with pytest.raises(ObjectReplacedError):
+        copy(copier, there)
+    assert body(copier) == b"newer"

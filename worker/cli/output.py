@@ -43,9 +43,9 @@ def where(address: ObjectAddress) -> str:
     return f"s3://{address.bucket}/{address.key}"
 
 
-def size_of(size: int | None, *, exact: bool) -> int | str | None:
+def size_of(size: int, *, exact: bool) -> int | str:
     """Bytes for a program, rounded for people."""
-    return size if size is None or exact else decimal(size)
+    return size if exact else decimal(size)
 
 
 def age(passed: timedelta) -> str:

@@ -89,7 +89,7 @@ def _listed_row(listed: ListedArtifact, *, as_json: bool) -> dict[str, Any]:
         "state": listed.state,
         "scheme": found and found.scheme,
         "found_by": found and found.found_by,
-        "size": size_of(there and there.size, exact=as_json),
+        "size": None if there is None else size_of(there.size, exact=as_json),
         "age": None if there is None else age(datetime.now(UTC) - there.modified_at),
         "modified_at": there and there.modified_at,
         "storage_class": there and there.storage_class,
@@ -105,7 +105,7 @@ def _outcome_row(outcome: Outcome, *, as_json: bool) -> dict[str, Any]:
         "outcome": outcome.word,
         "scheme": found and found.scheme,
         "found_by": found and found.found_by,
-        "size": size_of(downloaded and downloaded.size, exact=as_json),
+        "size": None if downloaded is None else size_of(downloaded.size, exact=as_json),
         "path": outcome.extracted or outcome.path,
         "error": outcome.error,
     }

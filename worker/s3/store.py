@@ -14,6 +14,7 @@ from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from domain.ports import Source, UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, check, composite, is_same
+from worker.s3.client import endpoint_host
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
 
@@ -57,7 +58,7 @@ class S3ObjectStore:
 
     @property
     def endpoint(self) -> str:
-        return urlsplit(self.client.meta.endpoint_url).netloc
+        return endpoint_host(self.client)
 
     def put(  # noqa: PLR0913 - as the port has it
         self,

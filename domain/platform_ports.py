@@ -1,0 +1,85 @@
+"""The platform's own repositories of what is in S3. `domain.fakes` has them in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from domain.artifacts import StoredObject
+from domain.errors import TransferError
+from domain.found import FoundArtifact
+from domain.job_uploads import JobUpload
+from domain.locations import UploadLocation
+from domain.prefix import JobS3Prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveSummary:
+    """Attributes: those that are in an archive tier `already` are left as they are."""
+
+    archived: list[tuple[FoundArtifact, StoredObject]] = field(default_factory=list)
+    already: list[FoundArtifact] = field(default_factory=list)
+    failed: list[tuple[FoundArtifact, TransferError]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentResults:
+    """Attributes: `location` is permanent, and not signed."""
+
+    object: StoredObject
+    location: UploadLocation
+    links_left_out: int
+
+
+class IUploadLocationRepository(Protocol):
+    @property
+    def expires_in(self) -> timedelta:
+        """How long a client may begin to use a URL."""
+
+    def get_upload_location(self, job_upload: JobUpload, s3_prefix: JobS3Prefix) -> UploadLocation:
+        """A URL that a client may put the upload to, with the headers it must send along.
+
+        Raises:
+            InvalidRequestError: the prefix is another job's, or it is the results' upload.
+            AccessDeniedError: there is nobody to sign it.
+        """
+
+    def read_content(self, location: UploadLocation) -> bytes:
+        """What is there, if it is small, such as a config.
+
+        Raises:
+            InvalidRequestError: the URL names no object, or one that is not small.
+            ArtifactMissingError: there is nothing.
+        """
+
+    def filter_by_age(
+        self,
+        uploads: Sequence[FoundArtifact],
+        *,
+        days_since_create: float | None = None,
+        hours_since_create: float | None = None,
+    ) -> list[FoundArtifact]:
+        """Those that were put there at least so long ago, days and hours together."""
+
+    def archive_uploads(
+        self, uploads: Sequence[FoundArtifact], storage_class: str
+    ) -> ArchiveSummary:
+        """Move each to the storage class; one that fails does not stop the others."""
+
+
+class IResultsRepository(Protocol):
+    def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
+        """Store the RUN* directories, zipped while they are sent, under `run_results_key`.
+
+        Raises:
+            SourceMissingError, SourceEmptyError, SourceInvalidError: there are no such results.
+            ObjectReplacedError: others kept being stored meanwhile.
+        """
+
+    def get_download_url(self, location: str | UploadLocation) -> UploadLocation:
+        """A URL that a client may get the object with, from a URL of any form.
+
+        Raises:
+            InvalidRequestError: it names no object.
+        """

@@ -1,0 +1,69 @@
+"""URLs that let their bearer do one thing, for a while."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from domain.errors import ConfigurationError
+from domain.locations import UploadLocation
+from domain.objects import ObjectAddress
+from worker.s3.errors import translated_errors
+from worker.s3.store import Encryption
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_LONGEST_SECONDS = 7 * 24 * 3600
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""
+
+_HEADERS = {
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Presigner:
+    """Signs by itself: no request is sent.
+
+    Raises:
+        ConfigurationError: S3 allows no such expiry.
+    """
+
+    client: "S3Client"
+    expiration_seconds: int
+
+    def __post_init__(self) -> None:
+        # A client that was given to us may have boto3's default, SigV2 in some regions.
+        hooks: Any = self.client.meta.events  # whose stubs know of no handler that answers
+        hooks.register_first("choose-signer.s3", _sign_by_sigv4)
+        if not 0 < self.expiration_seconds <= _LONGEST_SECONDS:
+            raise ConfigurationError(
+                f"expiration_seconds must be from 1 to {_LONGEST_SECONDS}, "
+                f"not {self.expiration_seconds}"
+            )
+
+    @property
+    def expires_in(self) -> timedelta:
+        return timedelta(seconds=self.expiration_seconds)
+
+    def put(self, address: ObjectAddress, encryption: Encryption) -> UploadLocation:
+        """The encryption is signed in as headers: S3 does not heed it in the query."""
+        arguments = encryption.arguments()
+        headers = {_HEADERS[name]: value for name, value in arguments.items()}
+        return UploadLocation(self._sign("put_object", address, arguments), headers)
+
+    def get(self, address: ObjectAddress) -> UploadLocation:
+        return UploadLocation(self._sign("get_object", address, {}))
+
+    def _sign(self, method: str, address: ObjectAddress, arguments: dict[str, str]) -> str:
+        with translated_errors():
+            return self.client.generate_presigned_url(
+                method,
+                Params={"Bucket": address.bucket, "Key": address.key, **arguments},
+                ExpiresIn=self.expiration_seconds,
+            )
+
+
+def _sign_by_sigv4(signature_version: object, **_event: object) -> str | None:
+    return "s3v4-query" if str(signature_version).endswith("-query") else None

@@ -1,0 +1,94 @@
+"""Results without a worker: `IResultsRepository` over boto3."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from domain.addresses import parse_address
+from domain.artifacts import Artifact, ArtifactKind, StoredObject
+from domain.errors import ObjectReplacedError
+from domain.locations import UploadLocation
+from domain.platform_ports import SentResults
+from domain.ports import Source
+from domain.prefix import JobS3Prefix
+from worker.s3.client import endpoint_host, make_regional_client
+from worker.s3.presign import Presigner
+from worker.s3.store import Encryption, S3ObjectStore
+from worker.s3.upload_locations import Uninterrupted
+from worker.workspace.enclosure import Enclosure
+from worker.workspace.zip_stream import ZippedDirectory
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MIB = 2**20
+_TRIES = 3
+_AES256 = Encryption()
+
+
+class S3ResultsRepository:
+    """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes."""
+
+    def __init__(  # noqa: PLR0913 - as the platform calls it, and what it may choose
+        self,
+        bucket_name: str,
+        region_name: str | None = None,
+        expiration_seconds: int = 3600,
+        s3_client: "S3Client | None" = None,
+        *,
+        encryption: Encryption = _AES256,
+        multipart_threshold: int = 16 * _MIB,
+        part_size: int = 16 * _MIB,
+        threads: int = 4,
+    ) -> None:
+        client = s3_client or make_regional_client(bucket_name, region_name)
+        self._client = client
+        self._presigner = Presigner(client, expiration_seconds)
+        self._store = S3ObjectStore(
+            client=client,
+            bucket=bucket_name,
+            encryption=encryption,
+            multipart_threshold=multipart_threshold,
+            part_size=part_size,
+            threads=threads,
+        )
+
+    def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
+        artifact = Artifact(ArtifactKind.RUN_RESULTS, s3_prefix.job_id, run_id)
+        key = s3_prefix.run_results_key(run_id)
+        enclosure = Enclosure(Path(os.path.realpath(results_dir)), ".")
+        source = ZippedDirectory(artifact, enclosure)
+        stored = self._put(artifact, key, source)
+        return SentResults(
+            object=stored,
+            location=self._store.location(key),
+            links_left_out=source.links_left_out,
+        )
+
+    def get_download_url(self, location: str | UploadLocation) -> UploadLocation:
+        url = location if isinstance(location, str) else location.url
+        return self._presigner.get(parse_address(url, endpoint_host(self._client)))
+
+    def _put(self, artifact: Artifact, key: str, source: Source) -> StoredObject:
+        progress = Uninterrupted()
+        put = partial(
+            self._store.put,
+            key,
+            source,
+            content_type=artifact.kind.content_type,
+            metadata=artifact.metadata,
+            progress=progress,
+        )
+        try:
+            for _ in range(_TRIES - 1):
+                try:
+                    return put(replaces=self._store.etag(key))
+                except ObjectReplacedError:
+                    continue
+            return put(replaces=self._store.etag(key))
+        except BaseException:
+            # No other attempt will go on with its parts.
+            if progress.upload_id is not None:
+                self._store.abort(key, progress.upload_id)
+            raise

@@ -1,0 +1,143 @@
+"""Upload URLs, and what was uploaded by them: `IUploadLocationRepository` over boto3."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from domain.addresses import parse_address
+from domain.artifacts import ArtifactKind, StoredObject
+from domain.errors import ArtifactMissingError, InvalidRequestError, TransferError
+from domain.found import FoundArtifact
+from domain.job_uploads import JobUpload
+from domain.locations import UploadLocation
+from domain.objects import IObjectCopier, ObjectAddress
+from domain.platform_ports import ArchiveSummary
+from domain.prefix import JobS3Prefix
+from worker.s3.client import endpoint_host, make_regional_client
+from worker.s3.copying import S3ObjectCopier
+from worker.s3.presign import Presigner
+from worker.s3.reading import S3ObjectReader
+from worker.s3.store import Encryption
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ARCHIVE_TIERS = frozenset({"GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"})
+_SMALL = 16 * 2**20
+_AES256 = Encryption()
+
+
+class S3UploadLocationRepository:
+    """Of one bucket.
+
+    Args:
+        bucket_name: where everything is stored.
+        region_name: of the bucket; by default of boto3's own chain.
+        expiration_seconds: of the URLs, at most a week.
+        s3_client: by default one for AWS.
+        encryption: that is signed in, and that a copy gets.
+        copier: by default one in this bucket.
+        now: the clock that ages go by.
+
+    Raises:
+        ConfigurationError: S3 allows no such expiry.
+    """
+
+    def __init__(  # noqa: PLR0913 - as the platform calls it, and what it may choose
+        self,
+        bucket_name: str,
+        region_name: str | None = None,
+        expiration_seconds: int = 3600,
+        s3_client: "S3Client | None" = None,
+        *,
+        encryption: Encryption = _AES256,
+        copier: IObjectCopier | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        client = s3_client or make_regional_client(bucket_name, region_name)
+        self._bucket = bucket_name
+        self._client = client
+        self._presigner = Presigner(client, expiration_seconds)
+        self._encryption = encryption
+        self._reader = S3ObjectReader(client=client, bucket=bucket_name)
+        self._copier = copier or S3ObjectCopier(
+            client=client,
+            bucket=bucket_name,
+            encryption=encryption,
+            reader=self._reader,
+            threads=1,
+        )
+        self._now = now
+
+    @property
+    def expires_in(self) -> timedelta:
+        return self._presigner.expires_in
+
+    def get_upload_location(self, job_upload: JobUpload, s3_prefix: JobS3Prefix) -> UploadLocation:
+        if job_upload.kind is ArtifactKind.RUN_RESULTS:
+            raise InvalidRequestError("results are uploaded by S3ResultsRepository")
+        key = s3_prefix.key(job_upload.artifact)
+        return self._presigner.put(ObjectAddress(self._bucket, key), self._encryption)
+
+    def read_content(self, location: UploadLocation) -> bytes:
+        address = parse_address(location.url, endpoint_host(self._client))
+        there = self._reader.find(address)
+        if there is None:
+            raise ArtifactMissingError(f"there is no {address.key}")
+        if there.size > _SMALL:
+            raise InvalidRequestError(f"{address.key} has more than {_SMALL} bytes")
+        return b"".join(self._reader.read(there))
+
+    def filter_by_age(
+        self,
+        uploads: Sequence[FoundArtifact],
+        *,
+        days_since_create: float | None = None,
+        hours_since_create: float | None = None,
+    ) -> list[FoundArtifact]:
+        age = timedelta(days=days_since_create or 0, hours=hours_since_create or 0)
+        if not age:
+            return list(uploads)
+        since = self._now() - age
+        return [upload for upload in uploads if upload.object.modified_at <= since]
+
+    def archive_uploads(
+        self, uploads: Sequence[FoundArtifact], storage_class: str
+    ) -> ArchiveSummary:
+        summary = ArchiveSummary()
+        for upload in uploads:
+            if upload.object.storage_class in ARCHIVE_TIERS | {storage_class}:
+                summary.already.append(upload)
+                continue
+            try:
+                summary.archived.append((upload, self._archive(upload, storage_class)))
+            except TransferError as error:
+                summary.failed.append((upload, error))
+        return summary
+
+    def _archive(self, upload: FoundArtifact, storage_class: str) -> StoredObject:
+        there, artifact = upload.object, upload.artifact
+        if there.address.bucket != self._bucket:
+            raise ArtifactMissingError(f"{artifact}: in another bucket, relocate it first")
+        return self._copier.copy(
+            there,
+            there.address.key,
+            content_type=artifact.kind.content_type,
+            metadata=artifact.metadata,
+            replaces=there.etag,
+            storage_class=storage_class,
+            progress=Uninterrupted(),
+        )
+
+
+class Uninterrupted:
+    """The progress of what no lease guards, and no other attempt goes on with."""
+
+    def __init__(self) -> None:
+        self.upload_id: str | None = None
+
+    def started(self, upload_id: str) -> None:
+        self.upload_id = upload_id
+
+    def checkpoint(self) -> None:
+        """Nobody takes it over."""
