@@ -33,6 +33,7 @@ class ReasonCode(StrEnum):
     ARCHIVED = "archived"
     TARGET_EXISTS = "target_exists"
     TARGET_BUSY = "target_busy"
+    UNSAFE_ARCHIVE = "unsafe_archive"
     UPLOAD_AWAITED = "upload_awaited"
     NEVER_UPLOADED = "never_uploaded"
     S3_UNAVAILABLE = "s3_unavailable"
@@ -210,6 +211,12 @@ class TargetBusyError(TransientError):
     """Another process downloads to the same place."""
 
     reason = ReasonCode.TARGET_BUSY
+
+
+class UnsafeArchiveError(PermanentError):
+    """The archive is broken, or would do harm where it is unpacked."""
+
+    reason = ReasonCode.UNSAFE_ARCHIVE
 
 
 class UploadAwaitedError(TransientError):

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.progress import (
@@ -22,7 +22,6 @@ from domain.errors import PipelineError, TargetExistsError
 from domain.inventory import ListedArtifact
 from worker.cli.output import err
 from worker.workspace import Workspace
-from worker.workspace.extract import extract
 
 _ARCHIVES = (ArtifactKind.RUN_RESULTS, ArtifactKind.JOB_INPUT)
 
@@ -107,16 +106,12 @@ class Downloads:
             )
         except TargetExistsError:
             return Outcome(artifact=artifact, path=path)
-        into = self._extract(artifact, path, workspace)
-        return Outcome(artifact=artifact, downloaded=downloaded, path=path, extracted=into)
-
-    def _extract(self, artifact: Artifact, path: Path, workspace: Workspace) -> Path | None:
+        outcome = Outcome(artifact=artifact, downloaded=downloaded, path=path)
         if not self.extract or artifact.kind not in _ARCHIVES:
-            return None
-        is_results = artifact.kind is ArtifactKind.RUN_RESULTS
-        into = workspace.path(artifact) if is_results else path.with_suffix("")
-        extract(path, into, replace=self.replace)
-        return into
+            return outcome
+        extraction = workspace.extraction(artifact)
+        extraction(replace=self.replace)
+        return replace(outcome, extracted=self.output / extraction.into)
 
 
 def _side_by_side(

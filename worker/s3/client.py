@@ -1,6 +1,6 @@
 """The S3 client, with every time-out and retry set."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -54,7 +54,7 @@ def make_regional_client(bucket: str, region_name: str | None) -> "S3Client":
     return make_client(None, _THREADS, boto3.Session(region_name=region_name), bucket=bucket)
 
 
-def _addressing_style(endpoint_url: str | None, bucket: str) -> str:
+def _addressing_style(endpoint_url: str | None, bucket: str) -> Literal["path", "virtual"]:
     # By host, and never "auto": that signs for a region and names a host that redirects to it, and
     # a client that was given the URL cannot sign anew. A dot would break the wildcard certificate.
     return "path" if endpoint_url or "." in bucket else "virtual"

@@ -4,13 +4,14 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from domain.artifacts import Artifact
 from domain.errors import InvalidRequestError, TargetBusyError
 from domain.objects import BucketObject
+from worker.workspace.directories import reached
 from worker.workspace.enclosure import is_regular
 from worker.workspace.files import CHUNK
 from worker.workspace.partial_file import Layout, PartialFile, in_the_way, is_named, look, writing
@@ -19,7 +20,6 @@ _MODE = 0o644
 _TRIES = 10
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | _NO_LINK
 # O_NONBLOCK: to open a FIFO that has no other end would block the worker for ever.
 _TO_READ = os.O_RDONLY | os.O_NONBLOCK | _NO_LINK
 _TO_WRITE = os.O_RDWR | os.O_NONBLOCK | _NO_LINK
@@ -94,23 +94,8 @@ class Target:
     def _partial(self) -> str:
         return f".{self._name}.part"
 
-    @contextmanager
-    def _reached(self, *, make: bool) -> Iterator[int | None]:
-        """A descriptor of the directory, reached without following a link; None if missing."""
-        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            for part in PurePosixPath(self.place).parts[:-1]:
-                if make:
-                    _make(part, descriptor)
-                elif look(part, descriptor) is None:
-                    yield None
-                    return
-                deeper = os.open(part, _DIRECTORY, dir_fd=descriptor)
-                os.close(descriptor)
-                descriptor = deeper
-            yield descriptor
-        finally:
-            os.close(descriptor)
+    def _reached(self, *, make: bool) -> AbstractContextManager[int | None]:
+        return reached(self.root, PurePosixPath(self.place).parent, make=make)
 
     def _locked(self, directory: int, layout: Layout) -> int:
         """A descriptor of the partial file, which nobody else gets while it is open."""
@@ -137,9 +122,3 @@ class Target:
         # between giving it the one and taking the other away.
         os.unlink(self._partial, dir_fd=directory)
         return False
-
-
-def _make(name: str, directory: int) -> None:
-    with suppress(FileExistsError):
-        os.mkdir(name, dir_fd=directory)
-        os.fsync(directory)

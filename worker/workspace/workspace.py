@@ -2,12 +2,13 @@
 
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import SourceInvalidError, SourceMissingError, WorkspaceUnavailableError
 from domain.ports import Source
 from worker.workspace.enclosure import Enclosure
+from worker.workspace.extract import Extraction
 from worker.workspace.failures import looking_for
 from worker.workspace.files import FileSource
 from worker.workspace.target import Target
@@ -67,6 +68,17 @@ class Workspace:
         name = _DOWNLOADED_RESULTS if is_results else _PLACES[artifact.kind]
         place = f"{_job_directory(artifact)}/{name.format(run_id=artifact.run_id)}"
         return Target(artifact, self._root, place)
+
+    def extraction(self, artifact: Artifact) -> Extraction:
+        """How the zip is unpacked that a download brings.
+
+        Results go to where they would be uploaded from, an input to a directory of its own.
+        """
+        archive = PurePosixPath(self.target(artifact).place)
+        is_results = artifact.kind is ArtifactKind.RUN_RESULTS
+        results = PurePosixPath(_job_directory(artifact), _place(artifact))
+        into = results if is_results else archive.with_suffix("")
+        return Extraction(artifact=artifact, root=self._root, archive=archive, into=into)
 
     def _source(self, artifact: Artifact) -> Source:
         job = Enclosure(Path(os.path.realpath(self._root)), _job_directory(artifact))

@@ -1,0 +1,42 @@
+"""Reaching a directory below a root that users' programs write into as well."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from worker.workspace.partial_file import look
+
+_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_LINK = _ROOT | os.O_NOFOLLOW
+
+
+@contextmanager
+def reached(root: Path, directory: PurePosixPath, *, make: bool) -> Iterator[int | None]:
+    """A descriptor of the directory, reached without following a link; None if it is missing.
+
+    Args:
+        root: which may be a link itself.
+        directory: relative to the root.
+        make: what is missing.
+    """
+    descriptor = os.open(root, _ROOT)
+    try:
+        for part in directory.parts:
+            if make:
+                _make(part, descriptor)
+            elif look(part, descriptor) is None:
+                yield None
+                return
+            deeper = os.open(part, _NO_LINK, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = deeper
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _make(name: str, directory: int) -> None:
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=directory)
+        os.fsync(directory)
