@@ -96,7 +96,7 @@ def broker(valkey: Valkey) -> Valkey:
 
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
-    with Ministack(tmp_path_factory.mktemp("s3")) as server:
+    with Ministack(tmp_path_factory.mktemp("s3"), "tests", "tests-secret") as server:
         yield server
 
 

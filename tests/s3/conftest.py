@@ -5,7 +5,9 @@ from tests.s3.steps import Requests, client_at, store_of
 from worker.embedded.servers import Ministack
 from worker.s3.store import S3ObjectStore
 
-pytest.register_assert_rewrite("tests.s3.store_contract", "tests.s3.reader_contract")
+pytest.register_assert_rewrite(
+    "tests.s3.copier_contract", "tests.s3.reader_contract", "tests.s3.store_contract"
+)
 
 
 @pytest.fixture(autouse=True)

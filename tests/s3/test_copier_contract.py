@@ -7,10 +7,12 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
 
+from domain.errors import ArchivedError, S3UnavailableError
 from domain.fakes import InMemoryCopier, InMemoryReader, InMemoryStore
 from domain.objects import ObjectAddress
 from tests.conftest import create_bucket
 from tests.s3.copier_contract import (
+    SMALL,
     Adapter,
     FencedCopierContract,
     ObjectCopierContract,
@@ -72,6 +74,33 @@ class TestFencedCopier(FencedCopierContract):
     @pytest.fixture(params=["fake", "on_ministack"])  # moto completes a copy whatever is there
     def adapter(self, request: pytest.FixtureRequest) -> Adapter:
         return cast("Adapter", request.getfixturevalue(request.param))
+
+
+class TestInMemory:
+    """What the servers of the tests never do."""
+
+    def test_what_is_archived_is_not_copied(self, fake: Adapter) -> None:
+        copier = cast("InMemoryCopier", fake.copier)
+        copier.reader.storage_classes[fake.address()] = "GLACIER"
+        with pytest.raises(ArchivedError):
+            copy(copier, fake.stored(SMALL))
+        assert fake.body(KEY) is None
+
+    def test_a_failure_copies_nothing(self, fake: Adapter) -> None:
+        copier = cast("InMemoryCopier", fake.copier)
+        copier.failures.append(S3UnavailableError())
+        with pytest.raises(S3UnavailableError):
+            copy(copier, fake.stored(SMALL))
+        assert fake.body(KEY) is None
+        assert copier.copies == [(fake.address(), KEY)]
+
+    def test_what_is_refused_is_not_deleted(self, fake: Adapter) -> None:
+        copier = cast("InMemoryCopier", fake.copier)
+        kept, other = fake.stored(SMALL), fake.stored(SMALL, fake.address(KEY))
+        copier.refused[kept.address] = "AccessDenied"
+        refused = copier.delete([kept.address, other.address])
+        assert refused == {kept.address: "AccessDenied"}
+        assert (fake.reader.find(kept.address), fake.body(KEY)) == (kept, None)
 
 
 @pytest.fixture(params=["on_moto", "on_ministack"])

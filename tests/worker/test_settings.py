@@ -155,6 +155,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
     assert settings.model_dump(exclude=given) == {
         "sse": "AES256",
         "kms_key_id": None,
+        "url_expires": 3600,
         "max_attempts": 10,
         "backoff_base_seconds": 2,
         "backoff_cap_seconds": 600,

@@ -93,9 +93,17 @@ class HttpServer(ManagedProcess):
 
 
 class Ministack(HttpServer):
-    """An S3 server that verifies checksums, on a free port of the loopback address."""
+    """An S3 server that verifies checksums, on a free port of the loopback address.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: for its log.
+        key_id: of the credentials by which signed URLs are verified.
+        key: the secret one.
+    """
+
+    def __init__(
+        self, directory: Path, key_id: str = "embedded", key: str = "embedded-secret"
+    ) -> None:
         _require("ministack")
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -105,6 +113,8 @@ class Ministack(HttpServer):
             "GATEWAY_PORT": str(self.port),
             "IOT_MTLS_ENABLED": "0",  # its MQTT listens on every address whatever the services
             "SERVICES": "s3",
+            "AWS_ACCESS_KEY_ID": key_id,
+            "AWS_SECRET_ACCESS_KEY": key,
             "LOG_LEVEL": "WARNING",
             "TMPDIR": str(directory),
         }

@@ -43,7 +43,7 @@ class EmbeddedStack:
         self._exit = ExitStack()
         self._workers = 0
         self.broker = Valkey(directory / "broker")
-        self.s3 = Ministack(directory / "s3")
+        self.s3 = Ministack(directory / "s3", _KEY_ID, _KEY)
         self.database_url = database_url or f"sqlite:///{directory / 'artifacts.db'}"
         self.engine = make_engine(self.database_url)
 

@@ -57,8 +57,8 @@ class S3ResultsRepository:
     def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
         artifact = Artifact(ArtifactKind.RUN_RESULTS, s3_prefix.job_id, run_id)
         key = s3_prefix.run_results_key(run_id)
-        enclosure = Enclosure(Path(os.path.realpath(results_dir)), ".")
-        source = ZippedDirectory(artifact, enclosure)
+        real = Path(os.path.realpath(results_dir))
+        source = ZippedDirectory(artifact, Enclosure(real.parent, real.name))
         stored = self._put(artifact, key, source)
         return SentResults(
             object=stored,
