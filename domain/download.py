@@ -69,6 +69,8 @@ class FetchArtifact:
         for found in self.locate.candidates(artifact):
             try:
                 if target.exists and self._is_there(found, target, checkpoint):
+                    # A kill as the file appeared may have left its other name.
+                    target.discard()
                     return Downloaded(found=found, size=found.object.size, bytes_fetched=0)
                 fetched = self.fetch(
                     found.object, target, replace=replace, checkpoint=checkpoint, progress=progress
@@ -85,6 +87,8 @@ class FetchArtifact:
         self, found: FoundArtifact, target: ITarget, checkpoint: Callable[[], None]
     ) -> bool:
         verifier, size = self.fetch.reader.verifier(found.object), 0
+        if not verifier.is_sure:
+            return False
         for chunk in target.chunks():
             checkpoint()
             size += len(chunk)

@@ -40,6 +40,10 @@ class BucketObject:
 class Verifier(Protocol):
     """Compares bytes that were read with what S3 says of the object they come from."""
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether S3 says more than how many there are."""
+
     def update(self, chunk: bytes) -> None:
         """Take the next bytes, in their order."""
 

@@ -12,7 +12,8 @@ from domain.errors import (
     TargetExistsError,
     TransferCancelledError,
 )
-from domain.fakes import InMemoryTarget
+from domain.fakes import InMemoryReader, InMemoryTarget
+from domain.fakes.objects import InMemoryVerifier
 from domain.found import FoundBy
 from domain.transfers import Direction, Transfer, TransferState
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS, World
@@ -51,6 +52,15 @@ class TestByATask:
             world.download(CONFIG, "d")
         assert world.targets[CONFIG].content == b"not uploaded yet"
         assert latest(world).reason_code is ReasonCode.TARGET_EXISTS
+
+    def test_one_of_which_s3_tells_only_the_size_is_not_taken_for_the_same(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        unsure = InMemoryVerifier("", is_sure=False)
+        monkeypatch.setattr(InMemoryReader, "verifier", lambda *_: unsure)
+        world.targets[CONFIG] = InMemoryTarget(b"16 bytes as well")
+        with pytest.raises(TargetExistsError):
+            world.download(CONFIG, "d")
 
     def test_an_interrupted_one_goes_on(self, world: World) -> None:
         world.reader.failures = [S3UnavailableError()]

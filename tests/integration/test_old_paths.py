@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_an_old_job_is_downloaded_by_a_task(deployment: Deployment) -> None:
 
     # Then each artifact becomes a transfer, and a file in the workspace
     for artifact in job.contents:
-        deployment.wait_until(lambda artifact=artifact: is_done(deployment, artifact))
+        deployment.wait_until(partial(is_done, deployment, artifact))
     assert files_below(deployment.stack.workspace, job) == job.contents
 
 
@@ -158,7 +159,7 @@ def test_a_job_is_relocated_by_a_task(deployment: Deployment) -> None:
 
     # Then each artifact is copied and recorded, by a transfer of its own
     for artifact in job.contents:
-        deployment.wait_until(lambda artifact=artifact: is_recorded(deployment, artifact))
+        deployment.wait_until(partial(is_recorded, deployment, artifact))
     directory = f"jobs/{job.job_id}/2025/10/23/211500/"
     assert len(deployment.listing(directory)) == 3
     assert len(deployment.listing(f"jobs/{job.job_id}/")) == 7

@@ -86,6 +86,7 @@ class DigestVerifier:
     algorithm: str
     expected: bytes
     digest: Digest
+    is_sure: bool = True
 
     def update(self, chunk: bytes) -> None:
         self.digest.update(chunk)
@@ -98,6 +99,8 @@ class DigestVerifier:
 @dataclass(frozen=True, slots=True)
 class SizeAlone:
     """For an object of which nothing is known but its size, which reading it has seen to."""
+
+    is_sure: bool = False
 
     def update(self, chunk: bytes) -> None:
         pass
