@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from domain.platform_ports import ArchiveSummary
 
 from domain.found import FoundArtifact
+from domain.platform_ports import ArchiveSummary
 from domain.use_cases import archive_uploads, get_job_uploads
 from worker.cli.operator import adapters
 from worker.cli.options import DryRunOption, JobIdOption, JsonOption

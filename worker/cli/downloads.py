@@ -60,9 +60,7 @@ class Downloads:
 
     def __call__(self, wanted: Sequence[ListedArtifact]) -> list[Outcome]:
         """All of them, in their order; one that fails does not stop the others."""
-        limit = self.fetch.fetch.range_size
-        large = [each for each in wanted if each.found and each.found.object.size > limit]
-        small = [each for each in wanted if each not in large]
+        small = [each for each in wanted if not self._has_ranges(each)]
         outcomes: dict[Artifact, Outcome] = {}
         stopped = threading.Event()
         with _progress() as bar:
@@ -71,10 +69,14 @@ class Downloads:
             # Small ones side by side, each of which is one request; large ones in their ranges.
             for outcome in _side_by_side(one, small, self.fetch.fetch.threads, stopped):
                 outcomes[outcome.artifact] = outcome
-            for listed in large:
+            for listed in filter(self._has_ranges, wanted):
                 outcomes[listed.artifact] = one(listed)
             _complete(bar, task)
         return [outcomes[listed.artifact] for listed in wanted]
+
+    def _has_ranges(self, listed: ListedArtifact) -> bool:
+        size = 0 if listed.found is None else listed.found.object.size
+        return size > self.fetch.fetch.range_size
 
     def _one_with(
         self, stopped: threading.Event, progress: Callable[[int], None]
