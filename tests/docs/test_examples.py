@@ -16,12 +16,13 @@ from worker.embedded.stack import EmbeddedStack
 
 ROOT = Path(__file__).parents[2]
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
-TRANSACTION, BARE, TASK, STATUS = re.findall(
+TRANSACTION, BARE, TASK, CLIENT, STATUS = re.findall(
     r"^```python\n(.*?)^```", (ROOT / "docs/producers.md").read_text(), re.DOTALL | re.MULTILINE
 )
 JOB_CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)
+RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)
 
 
 @pytest.fixture
@@ -51,6 +52,12 @@ def test_the_example_of_a_bare_message_works_without_this_package(deployed: Depl
 def test_the_example_of_a_task_works(deployed: Deployment) -> None:
     assert _run(TASK, deployed) == ""
     deployed.stored(LOGS)
+
+
+def test_the_example_of_a_client_works(deployed: Deployment) -> None:
+    assert _run(CLIENT, deployed) == ""
+    deployed.wait_until(lambda: deployed.artifacts.find(RUN_CONFIG) is not None)
+    assert deployed.body("jobs/12/2025/10/23/211500/run_4_config.json") == b'{"mesh": 3}'
 
 
 def test_the_example_of_a_look_at_the_end_works(deployed: Deployment) -> None:

@@ -73,7 +73,7 @@ def translated_errors() -> Iterator[None]:
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AccessDeniedError("no AWS credentials") from error
     except (ConnectionError, HTTPClientError, CredentialRetrievalError, *_BROKEN_OFF) as error:
-        raise S3UnavailableError(type(error).__name__) from error
+        raise S3UnavailableError(f"S3 does not answer: {type(error).__name__}") from error
     except BotoCoreError as error:
         raise RefusedByS3Error(type(error).__name__) from error
 
