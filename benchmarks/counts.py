@@ -1,17 +1,20 @@
-"""S3 requests, SQL statements, Redis commands and message bytes of one small upload."""
+"""What one small upload costs, and its artifact then: requests, statements, commands, bytes."""
 
 import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+from uuid import uuid4
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
+from domain.job_uploads import JobUpload, UploadContext, UploadType
+from domain.prefix import JobS3Prefix
 from tasks.app import producer_app
 from worker.composition import Composition
 from worker.embedded.stack import EmbeddedStack
@@ -20,6 +23,9 @@ from worker.sql.requests import request_upload
 from worker.sql.tables import JobRow
 from worker.sql.transfers import SqlTransfers
 from worker.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 UPLOADS = 200
 _CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
@@ -61,16 +67,29 @@ def _in_this_process(stack: EmbeddedStack, artifact: Artifact) -> dict[str, Any]
     with patch.dict("os.environ", stack.settings()):
         composition = Composition(load(WorkerSettings), app)
         use_case = composition.upload
-    requests: list[str] = []
-    use_case.store.client.meta.events.register(  # type: ignore[attr-defined]  # boto3's hooks
-        "before-send.s3", lambda event_name, **_: requests.append(event_name)
-    )
+    requests = _Requests(composition.adapters.client)
     working = _Statements(composition.adapters.engine)
     use_case(artifact, transfer.request_id)
     return {
-        "s3_requests": [name.removeprefix("before-send.s3.") for name in requests],
+        "s3_requests": requests.taken(),
         "sql_of_the_producer": asked,
-        "sql_of_the_worker": working.seen,
+        "sql_of_the_worker": list(working.seen),
+        **_of_what_is_stored(stack, composition, artifact, requests),
+    }
+
+
+def _of_what_is_stored(
+    stack: EmbeddedStack, composition: Composition, artifact: Artifact, requests: "_Requests"
+) -> dict[str, Any]:
+    Workspace(stack.workspace).path(artifact).unlink()
+    composition.download(artifact, str(uuid4()))
+    downloading = requests.taken()
+    upload = JobUpload(UploadContext.JOB, UploadType.CONFIG, artifact.job_id)
+    prefix = JobS3Prefix(artifact.job_id, _CREATED_AT)
+    composition.adapters.upload_locations.get_upload_location(upload, prefix)
+    return {
+        "s3_requests_of_a_download": downloading,
+        "s3_requests_of_an_upload_url": requests.taken(),
     }
 
 
@@ -107,6 +126,20 @@ def _per_upload(commands: Counter[str]) -> dict[str, int]:
         for name, calls in sorted(commands.items())
         if round(calls / UPLOADS)
     }
+
+
+class _Requests:
+    """Those of a client, by the names of their operations."""
+
+    def __init__(self, client: "S3Client") -> None:
+        self._seen: list[str] = []
+        hooks: Any = client.meta.events
+        hooks.register("before-send.s3", lambda event_name, **_: self._seen.append(event_name))
+
+    def taken(self) -> list[str]:
+        """What was seen since this was asked last."""
+        seen, self._seen = self._seen, []
+        return [name.removeprefix("before-send.s3.") for name in seen]
 
 
 class _Statements:

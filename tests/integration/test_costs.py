@@ -20,3 +20,6 @@ def test_a_small_upload_costs_no_more_than_it_must() -> None:
     assert costs["redis_commands_of_the_producer"] == {"lpush": 1}
     worker = costs["redis_commands_of_the_worker"]
     assert (worker["brpop"], worker["zadd"], worker["zrem"]) == (1, 1, 1)
+    # And what is recorded is downloaded by one request, and a URL signed without any
+    assert costs["s3_requests_of_a_download"] == ["GetObject"]
+    assert costs["s3_requests_of_an_upload_url"] == []
