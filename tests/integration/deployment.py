@@ -80,13 +80,13 @@ class Deployment:
         self.foreign.send_task(name, kwargs=ids, task_id=request_id, queue=queue)
         return request_id
 
-    def ended(self, artifact: Artifact) -> Transfer:
+    def ended(self, artifact: Artifact, direction: Direction = Direction.UPLOAD) -> Transfer:
         """The artifact's latest transfer, once it has ended."""
-        self.wait_until(lambda: self._has_ended(artifact))
-        return self.latest(artifact)
+        self.wait_until(lambda: self._has_ended(artifact, direction))
+        return self.latest(artifact, direction)
 
-    def latest(self, artifact: Artifact) -> Transfer:
-        latest = self.transfers.latest(artifact, Direction.UPLOAD)
+    def latest(self, artifact: Artifact, direction: Direction = Direction.UPLOAD) -> Transfer:
+        latest = self.transfers.latest(artifact, direction)
         assert latest is not None
         return latest
 
@@ -139,6 +139,6 @@ class Deployment:
             row = connection.execute(select(table).where(table.c.id == run_id)).one()
         return dict(row._mapping)
 
-    def _has_ended(self, artifact: Artifact) -> bool:
-        latest = self.transfers.latest(artifact, Direction.UPLOAD)
+    def _has_ended(self, artifact: Artifact, direction: Direction) -> bool:
+        latest = self.transfers.latest(artifact, direction)
         return latest is not None and not latest.state.is_active

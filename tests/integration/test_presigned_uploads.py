@@ -9,7 +9,7 @@ import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import InvalidRequestError, ReasonCode
-from domain.transfers import Direction, Transfer, TransferState
+from domain.transfers import Direction, TransferState
 from tasks.app import producer_app
 from tests.integration.deployment import Deployment
 from tests.integration.platform import Client, Platform
@@ -34,21 +34,9 @@ def client() -> Client:
     return Client()
 
 
-def confirmed(deployment: Deployment, artifact: Artifact) -> Transfer:
-    """The artifact's confirmation, once it has ended."""
-
-    def latest() -> Transfer | None:
-        return deployment.transfers.latest(artifact, Direction.CONFIRM)
-
-    deployment.wait_until(lambda: (found := latest()) is not None and not found.state.is_active)
-    ended = latest()
-    assert ended is not None
-    return ended
-
-
 def key_of(deployment: Deployment, artifact: Artifact) -> str:
     """Where it is recorded, once a worker has confirmed it."""
-    assert confirmed(deployment, artifact).state is TransferState.DONE
+    assert deployment.ended(artifact, Direction.CONFIRM).state is TransferState.DONE
     stored = deployment.artifacts.find(artifact)
     assert stored is not None
     return stored.object.key
@@ -163,7 +151,7 @@ def test_an_upload_that_nobody_confirms_is_found_by_the_reconcile(
     _dispatch_until_confirmed(deployment, platform, artifact)
 
     # Then it is recorded
-    assert confirmed(deployment, artifact).state is TransferState.DONE
+    assert deployment.ended(artifact, Direction.CONFIRM).state is TransferState.DONE
 
 
 def test_asked_too_early_it_waits(
@@ -186,7 +174,7 @@ def test_asked_too_early_it_waits(
     )
 
     # Then it is confirmed
-    assert confirmed(deployment, artifact).state is TransferState.DONE
+    assert deployment.ended(artifact, Direction.CONFIRM).state is TransferState.DONE
 
 
 def test_a_confirmation_of_what_was_never_given_is_refused(

@@ -5,7 +5,7 @@ import os
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact
-from domain.transfers import Direction, Transfer, TransferState
+from domain.transfers import Direction, TransferState
 from tests.faults.cells.cell import MORTAL, PART, Cell, redelivering
 from tests.faults.cells.requests import Filter
 from tests.faults.s3_proxy import Request
@@ -34,7 +34,8 @@ def test_a_download_goes_on_where_a_killed_worker_was(cell: Cell) -> None:
     assert not path.exists()
     hold.release()
     cell.rescuer(redelivering(1))
-    ended = done(cell, artifact, Direction.DOWNLOAD)
+    ended = cell.ended(artifact, Direction.DOWNLOAD)
+    assert ended.state is TransferState.DONE
     assert (ended.attempts, ended.bytes_sent) == (2, (RANGES - 3) * PART)
     assert path.read_bytes() == content
     assert [found.name for found in path.parent.iterdir()] == [path.name]
@@ -58,7 +59,8 @@ def test_a_confirmation_is_taken_over(cell: Cell) -> None:
 
     # Then another records it
     cell.rescuer(redelivering(1))
-    ended = done(cell, artifact, Direction.CONFIRM)
+    ended = cell.ended(artifact, Direction.CONFIRM)
+    assert ended.state is TransferState.DONE
     assert ended.attempts == 2
     recorded = cell.artifacts.find(artifact)
     assert recorded is not None
@@ -83,7 +85,8 @@ def test_a_relocation_is_taken_over(cell: Cell) -> None:
 
     # Then another finds the copy, and what was elsewhere is still there
     cell.rescuer(redelivering(1))
-    ended = done(cell, artifact, Direction.RELOCATE)
+    ended = cell.ended(artifact, Direction.RELOCATE)
+    assert ended.state is TransferState.DONE
     assert ended.attempts == 2
     assert cell.body(key_of(artifact)) == cell.body(old) == content
     assert "Uploads" not in cell.stack.client().list_multipart_uploads(Bucket=BUCKET)
@@ -104,19 +107,6 @@ def stored(cell: Cell, content: bytes) -> Artifact:
 def request(cell: Cell, artifact: Artifact, direction: Direction) -> None:
     with Session(cell.stack.engine) as session, session.begin():
         SessionRequests(session, cell.foreign).request(artifact, direction)
-
-
-def done(cell: Cell, artifact: Artifact, direction: Direction) -> Transfer:
-    """The transfer, once it is done."""
-
-    def is_done() -> bool:
-        latest = cell.transfers.latest(artifact, direction)
-        return latest is not None and latest.state is TransferState.DONE
-
-    cell.wait_until(is_done)
-    latest = cell.transfers.latest(artifact, direction)
-    assert latest is not None
-    return latest
 
 
 def is_range(number: int) -> Filter:
