@@ -2,6 +2,7 @@
 
 from domain.fakes.artifacts import InMemoryArtifacts
 from domain.fakes.copier import InMemoryCopier
+from domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
 from domain.fakes.objects import InMemoryReader, InMemoryTarget
 from domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from domain.fakes.storage import (
@@ -18,10 +19,12 @@ __all__ = [
     "InMemoryEndpointFailures",
     "InMemoryJobs",
     "InMemoryReader",
+    "InMemoryResults",
     "InMemoryRuns",
     "InMemorySource",
     "InMemoryStore",
     "InMemoryTarget",
     "InMemoryTransfers",
+    "InMemoryUploadLocations",
     "InMemoryWorkspace",
 ]

@@ -17,6 +17,10 @@ class EventLog:
     def add(self, event: Event) -> None:
         self._events.append(event)
 
+    @property
+    def all(self) -> list[Event]:
+        return list(self._events)
+
     def of(self, request_id: str) -> list[Event]:
         return [event for event in self._events if event.get("uuid") == request_id]
 

@@ -1,12 +1,19 @@
+from pathlib import Path
+
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from tests.s3.results_steps import FILES
 from tests.s3.steps import Requests, client_at, store_of
+from tests.workspace.trees import plant
 from worker.embedded.servers import Ministack
 from worker.s3.store import S3ObjectStore
 
 pytest.register_assert_rewrite(
-    "tests.s3.copier_contract", "tests.s3.reader_contract", "tests.s3.store_contract"
+    "tests.s3.copier_contract",
+    "tests.s3.reader_contract",
+    "tests.s3.store_contract",
+    "tests.s3.upload_locations_contract",
 )
 
 
@@ -33,3 +40,10 @@ def store(s3_client: S3Client, bucket: str) -> S3ObjectStore:
 @pytest.fixture
 def requests(s3_client: S3Client, bucket: str) -> Requests:  # noqa: ARG001 - its creation is not counted
     return Requests(s3_client)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """With the results of run 4, and something that is none of them."""
+    plant(tmp_path / "results", {**FILES, "notes.txt": b"mine", "RUN.log": b"mine"})
+    return tmp_path / "results"

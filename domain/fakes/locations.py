@@ -1,0 +1,177 @@
+"""Upload and download URLs, and results without a worker, in memory."""
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from domain.addresses import parse_address
+from domain.artifacts import Artifact, ArtifactKind, StoredObject
+from domain.errors import (
+    ArtifactMissingError,
+    InvalidRequestError,
+    SourceEmptyError,
+    SourceInvalidError,
+    SourceMissingError,
+    TransferError,
+)
+from domain.fakes.copier import InMemoryCopier
+from domain.fakes.objects import InMemoryReader
+from domain.fakes.storage import InMemorySource, InMemoryStore
+from domain.found import FoundArtifact
+from domain.job_uploads import JobUpload
+from domain.locations import UploadLocation
+from domain.objects import ObjectAddress
+from domain.platform_ports import ArchiveSummary, SentResults
+from domain.prefix import JobS3Prefix
+
+_HOST = ".s3.invalid"
+_ARCHIVES = {"GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"}
+_SMALL = 16 * 2**20
+_ENCRYPTION = {"x-amz-server-side-encryption": "AES256"}
+_EARLIEST = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(slots=True)
+class InMemoryUploadLocations:
+    """Attributes: `now` is the clock that ages go by."""
+
+    reader: InMemoryReader
+    copier: InMemoryCopier
+    expires_in: timedelta = timedelta(hours=1)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def get_upload_location(self, job_upload: JobUpload, s3_prefix: JobS3Prefix) -> UploadLocation:
+        if job_upload.kind is ArtifactKind.RUN_RESULTS:
+            raise InvalidRequestError("results are uploaded by S3ResultsRepository")
+        key = s3_prefix.key(job_upload.artifact)
+        return _signed(ObjectAddress(self.reader.bucket, key), self.expires_in, _ENCRYPTION)
+
+    def read_content(self, location: UploadLocation) -> bytes:
+        address = _address_of(location.url)
+        there = self.reader.find(address)
+        if there is None:
+            raise ArtifactMissingError(f"there is no {address.key}")
+        if there.size > _SMALL:
+            raise InvalidRequestError(f"{address.key} has more than {_SMALL} bytes")
+        return b"".join(self.reader.read(there))
+
+    def filter_by_age(
+        self,
+        uploads: Sequence[FoundArtifact],
+        *,
+        days_since_create: float | None = None,
+        hours_since_create: float | None = None,
+    ) -> list[FoundArtifact]:
+        if not days_since_create and not hours_since_create:
+            return list(uploads)
+        age = timedelta(days=days_since_create or 0, hours=hours_since_create or 0)
+        return [upload for upload in uploads if self.now() - upload.object.modified_at >= age]
+
+    def archive_uploads(
+        self, uploads: Sequence[FoundArtifact], storage_class: str
+    ) -> ArchiveSummary:
+        summary = ArchiveSummary()
+        for upload in uploads:
+            if upload.object.storage_class in {*_ARCHIVES, storage_class}:
+                summary.already.append(upload)
+                continue
+            try:
+                summary.archived.append((upload, self._archive(upload, storage_class)))
+            except TransferError as error:
+                summary.failed.append((upload, error))
+        return summary
+
+    def _archive(self, upload: FoundArtifact, storage_class: str) -> StoredObject:
+        there, artifact = upload.object, upload.artifact
+        if there.address.bucket != self.reader.bucket:
+            raise ArtifactMissingError(f"{artifact}: in another bucket, relocate it first")
+        return self.copier.copy(
+            there,
+            there.address.key,
+            content_type=artifact.kind.content_type,
+            metadata=artifact.metadata,
+            replaces=there.etag,
+            storage_class=storage_class,
+            progress=_Unguarded(),
+        )
+
+
+@dataclass(slots=True)
+class InMemoryResults:
+    """Zips what is on the disk, and follows no links."""
+
+    store: InMemoryStore
+    bucket: str = "bucket"
+    expires_in: timedelta = timedelta(hours=1)
+
+    def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
+        artifact = Artifact(ArtifactKind.RUN_RESULTS, s3_prefix.job_id, run_id)
+        key = s3_prefix.run_results_key(run_id)
+        stored = self.store.put(
+            key,
+            InMemorySource(_zipped(artifact, results_dir), None),
+            content_type=artifact.kind.content_type,
+            metadata=artifact.metadata,
+            replaces=self.store.etag(key),
+            progress=_Unguarded(),
+        )
+        return SentResults(object=stored, location=self.store.location(key), links_left_out=0)
+
+    def get_download_url(self, location: str | UploadLocation) -> UploadLocation:
+        url = location if isinstance(location, str) else location.url
+        return _signed(_address_of(url), self.expires_in, {})
+
+
+class _Unguarded:
+    """The progress of what no lease guards."""
+
+    upload_id: str | None = None
+
+    def started(self, upload_id: str) -> None:
+        """There are no parts in memory."""
+
+    def checkpoint(self) -> None:
+        """Nobody takes it over."""
+
+
+def _signed(
+    address: ObjectAddress, expires_in: timedelta, headers: dict[str, str]
+) -> UploadLocation:
+    names = ";".join(["host", *headers])
+    query = (
+        f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires={expires_in.total_seconds():.0f}"
+        f"&X-Amz-SignedHeaders={quote(names)}&X-Amz-Signature={'5' * 64}"
+    )
+    return UploadLocation(
+        f"https://{address.bucket}{_HOST}/{quote(address.key)}?{query}", dict(headers)
+    )
+
+
+def _address_of(url: str) -> ObjectAddress:
+    parts = urlsplit(url)
+    bucket, is_ours, _ = parts.netloc.rpartition(_HOST)
+    key = unquote(parts.path.removeprefix("/"))
+    return ObjectAddress(bucket, key) if is_ours and bucket and key else parse_address(url)
+
+
+def _zipped(artifact: Artifact, results_dir: Path) -> bytes:
+    if not results_dir.exists():
+        raise SourceMissingError(f"{artifact}: not in the workspace")
+    if not results_dir.is_dir():
+        raise SourceInvalidError(f"{artifact}: not a directory")
+    runs = [path for path in results_dir.glob("RUN*") if path.is_dir()]
+    if not runs:
+        raise SourceMissingError(f"{artifact}: no RUN directory")
+    files = sorted(path for run in runs for path in run.rglob("*") if path.is_file())
+    if not files:
+        raise SourceEmptyError(f"{artifact}: no file in any RUN directory")
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for path in files:
+            name = path.relative_to(results_dir).as_posix()
+            archive.writestr(zipfile.ZipInfo(name, _EARLIEST), path.read_bytes())
+    return content.getvalue()
