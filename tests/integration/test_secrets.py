@@ -71,7 +71,9 @@ class Run:
             platform = Platform(self.stack.engine, Producer(load(ProducerSettings), app), app)
             with platform.controller() as controller:
                 location = controller.submit_job_config(job_id)
-                self.traces.add("repr of a location", location)
+                # What nobody uploads keeps its row as the request for the URL has left it.
+                never_used = controller.submit_job(job_id)
+                self.traces.add("repr of locations", (location, never_used))
             assert Client().put(location.url, BODY) == 200
             with platform.controller() as controller:
                 controller.confirm_upload(job_id)
