@@ -72,6 +72,7 @@ class JobController:
 
     def confirm_upload(self, job_id: int, run_id: int | None = None) -> list[Transfer]:
         """A client says that it has used its URL: what is expected of the job, or of the run."""
+        self.locate.placement.check(job_id, run_id)
         return self.transfer_requests.confirm(job_id, run_id)
 
     def upload_results(self, job_id: int, run_id: int, results_dir: Path) -> StoredArtifact:
@@ -121,7 +122,7 @@ class JobController:
         self, job_id: int, run_id: int | None = None, kind: ArtifactKind | None = None
     ) -> list[Transfer]:
         """End the job's active transfers, or only those of a run or of a kind."""
-        self.job_repository.get(job_id)
+        self.locate.placement.check(job_id, run_id)
         return self.transfer_repository.cancel(job_id, run_id, kind)
 
     def status(self, job_id: int) -> list[Transfer]:

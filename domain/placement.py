@@ -17,8 +17,12 @@ class Placement:
     jobs: IJobRepository
     runs: IRunRepository
 
+    def check(self, job_id: int, run_id: int | None) -> None:
+        """That there is such a job, and that the run, if one is named, is its own."""
+        self._rows(job_id, run_id)
+
     def prefix(self, artifact: Artifact) -> JobS3Prefix:
-        job, _ = self._rows(artifact)
+        job, _ = self._rows(artifact.job_id, artifact.run_id)
         return JobS3Prefix.from_job(job)
 
     def key(self, artifact: Artifact) -> str:
@@ -27,13 +31,13 @@ class Placement:
 
     def location(self, artifact: Artifact) -> str | None:
         """The URL that the platform keeps of it."""
-        return kept_location(artifact.kind, *self._rows(artifact))
+        return kept_location(artifact.kind, *self._rows(artifact.job_id, artifact.run_id))
 
-    def _rows(self, artifact: Artifact) -> tuple[Job, Run | None]:
-        job = self.jobs.get(artifact.job_id)
-        if artifact.run_id is None:
+    def _rows(self, job_id: int, run_id: int | None) -> tuple[Job, Run | None]:
+        job = self.jobs.get(job_id)
+        if run_id is None:
             return job, None
-        run = self.runs.get(artifact.run_id)
+        run = self.runs.get(run_id)
         if run.job_id != job.id:
             raise RunOfAnotherJobError(f"run {run.id} is not a run of job {job.id}")
         return job, run

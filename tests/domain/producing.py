@@ -1,0 +1,61 @@
+"""The producers' use cases over the world in memory."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+from domain.artifacts import Artifact
+from domain.controller import JobController
+from domain.fakes import InMemoryResults, InMemoryUploadLocations
+from domain.transfers import Direction, Transfer
+from tests.domain.world import World
+
+EXPIRES_IN = timedelta(minutes=10)
+
+
+@dataclass
+class Requests:
+    """As a producer's session has them: a request becomes a transfer."""
+
+    world: World
+    numbers: "count[int]" = field(default_factory=count)
+
+    def request(self, artifact: Artifact, direction: Direction) -> Transfer:
+        return self.world.transfers.request(artifact, direction, f"asked-{next(self.numbers)}")
+
+    def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
+        return self.world.transfers.hasten(Direction.CONFIRM, job_id, run_id)
+
+
+@dataclass
+class ProducingWorld(World):
+    """And what the platform's producers have."""
+
+    @property
+    def locations(self) -> InMemoryUploadLocations:
+        return InMemoryUploadLocations(self.reader, self.copier, EXPIRES_IN, self.clock)
+
+    @property
+    def results(self) -> InMemoryResults:
+        return InMemoryResults(self.store)
+
+    @property
+    def controller(self) -> JobController:
+        return JobController(
+            job_repository=self.jobs,
+            run_repository=self.runs,
+            artifact_repository=self.artifacts,
+            transfer_repository=self.transfers,
+            transfer_requests=Requests(self),
+            upload_location_repository=self.locations,
+            results_repository=self.results,
+            locate=self.locate,
+        )
+
+
+def plant_results(directory: Path, content: bytes = b"day,ill\n1,2\n") -> Path:
+    """A directory with the results of one simulation."""
+    (directory / "RUN1").mkdir(parents=True, exist_ok=True)
+    (directory / "RUN1" / "out.csv").write_bytes(content)
+    return directory

@@ -1,0 +1,313 @@
+"""What the platform calls by name: placed by the job's creation time, kept without a signature."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import (
+    ArtifactMissingError,
+    ObjectReplacedError,
+    PermanentError,
+    RunOfAnotherJobError,
+    SourceMissingError,
+    UnknownJobError,
+    UnknownRunError,
+)
+from domain.found import FoundBy
+from domain.jobs import Job
+from domain.locations import UploadLocation
+from domain.platform_ports import SentResults
+from domain.prefix import JobS3Prefix
+from domain.transfers import Direction, TransferState
+from domain.use_cases import (
+    archive_uploads,
+    get_job_uploads,
+    get_run_results,
+    submit_job,
+    submit_job_config,
+    submit_run_config,
+    upload_results,
+)
+from tests.domain.producing import EXPIRES_IN, ProducingWorld, plant_results
+from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS, Clock
+
+DIRECTORY = "jobs/12/2025/10/23/211500"
+INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
+RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)
+MONTHS_LATER = Clock(datetime(2026, 3, 1, 8, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def world() -> ProducingWorld:
+    """Whose requests come long after the job was created."""
+    return ProducingWorld(clock=replace(MONTHS_LATER))
+
+
+def config_url(world: ProducingWorld, job_id: int = 12) -> UploadLocation:
+    return submit_job_config(world.jobs, world.locations, world.transfers, job_id=job_id)
+
+
+def input_url(world: ProducingWorld, job_id: int = 12) -> UploadLocation:
+    return submit_job(world.jobs, world.locations, world.transfers, job_id=job_id)
+
+
+def run_config_url(world: ProducingWorld, job_id: int = 12, run_id: int = 4) -> UploadLocation:
+    return submit_run_config(
+        world.jobs, world.runs, world.locations, world.transfers, job_id=job_id, run_id=run_id
+    )
+
+
+def kept_config(world: ProducingWorld) -> str | None:
+    return world.jobs.get(12).config_location
+
+
+def kept_input(world: ProducingWorld) -> str | None:
+    return world.jobs.get(12).input_location
+
+
+def kept_run_config(world: ProducingWorld) -> str | None:
+    return world.runs.get(4).config_url
+
+
+each_submission = pytest.mark.parametrize(
+    ("submit", "artifact", "name", "kept"),
+    [
+        (config_url, CONFIG, "job_config.json", kept_config),
+        (input_url, INPUT, "job_input.zip", kept_input),
+        (run_config_url, RUN_CONFIG, "run_4_config.json", kept_run_config),
+    ],
+    ids=["job config", "job input", "run config"],
+)
+Submit = Callable[[ProducingWorld], UploadLocation]
+Kept = Callable[[ProducingWorld], str | None]
+
+
+@each_submission
+class TestSubmitted:
+    def test_the_url_is_under_the_jobs_creation_time(
+        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+    ) -> None:
+        del artifact, kept
+        assert urlsplit(submit(world).url).path == f"/{DIRECTORY}/{name}"
+
+    def test_its_row_keeps_it_without_the_signature(
+        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+    ) -> None:
+        del artifact
+        location = submit(world)
+        assert "X-Amz-Signature" in location.url
+        assert kept(world) == f"https://bucket.s3.invalid/{DIRECTORY}/{name}"
+
+    def test_the_upload_is_expected_until_the_url_has_expired(
+        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+    ) -> None:
+        del name, kept
+        submit(world)
+        expected = world.latest(artifact, Direction.CONFIRM)
+        assert expected.state is TransferState.REQUESTED
+        assert expected.next_attempt_at == world.clock() + EXPIRES_IN
+
+    def test_asked_for_again_it_is_expected_once_and_longer(
+        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+    ) -> None:
+        del name, kept
+        submit(world)
+        world.clock.advance(EXPIRES_IN / 2)
+        submit(world)
+        assert len(world.transfers.of_job(12)) == 1
+        expected = world.latest(artifact, Direction.CONFIRM)
+        assert expected.next_attempt_at == world.clock() + EXPIRES_IN
+
+    def test_what_the_client_puts_there_is_confirmed(
+        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+    ) -> None:
+        del name, kept
+        # Given a client that has used its URL
+        path = urlsplit(submit(world).url).path
+        world.put(path.removeprefix("/"), b"uploaded")
+        # When it says so
+        (asked,) = world.transfers.hasten(Direction.CONFIRM, artifact.job_id, artifact.run_id)
+        world.confirm(artifact, asked.request_id)
+        # Then
+        assert world.latest(artifact, Direction.CONFIRM).state is TransferState.DONE
+        stored = world.artifacts.find(artifact)
+        assert stored is not None
+        assert stored.object.size == len(b"uploaded")
+
+
+each_refusal = pytest.mark.parametrize(
+    ("job_id", "run_id", "error"),
+    [
+        (99, 4, UnknownJobError),
+        (12, 99, UnknownRunError),
+        (12, 7, RunOfAnotherJobError),
+    ],
+)
+
+
+class TestRefused:
+    @pytest.mark.parametrize("submit", [config_url, input_url])
+    def test_no_url_of_an_unknown_job(
+        self, world: ProducingWorld, submit: Callable[[ProducingWorld, int], UploadLocation]
+    ) -> None:
+        with pytest.raises(UnknownJobError, match="there is no job 99"):
+            submit(world, 99)
+        assert not world.transfers.rows
+
+    @each_refusal
+    def test_no_url_of_a_run_that_is_none_of_the_jobs(
+        self, world: ProducingWorld, job_id: int, run_id: int, error: type[PermanentError]
+    ) -> None:
+        before = dict(world.runs.rows)
+        with pytest.raises(error):
+            run_config_url(world, job_id, run_id)
+        assert (world.runs.rows, world.transfers.rows) == (before, {})
+
+    @each_refusal
+    def test_no_results_of_one(
+        self,
+        world: ProducingWorld,
+        tmp_path: Path,
+        job_id: int,
+        run_id: int,
+        error: type[PermanentError],
+    ) -> None:
+        plant_results(tmp_path)
+        with pytest.raises(error):
+            results_of(world, tmp_path, job_id, run_id)
+        with pytest.raises(error):
+            get_run_results(world.locate, world.results, job_id=job_id, run_id=run_id)
+        assert not world.store.objects
+
+    def test_no_uploads_of_an_unknown_job(self, world: ProducingWorld) -> None:
+        with pytest.raises(UnknownJobError):
+            get_job_uploads(world.locate, job_id=99)
+
+
+def results_of(
+    world: ProducingWorld, directory: Path, job_id: int = 12, run_id: int = 4
+) -> datetime:
+    stored = upload_results(
+        world.jobs,
+        world.runs,
+        world.results,
+        world.artifacts,
+        job_id=job_id,
+        run_id=run_id,
+        results_dir=directory,
+        now=world.clock,
+    )
+    assert stored == world.artifacts.find(stored.artifact)
+    return stored.stored_at
+
+
+class TestResults:
+    def test_they_are_stored_and_recorded_at_once(
+        self, world: ProducingWorld, tmp_path: Path
+    ) -> None:
+        assert results_of(world, plant_results(tmp_path)) == world.clock()
+        key = f"{DIRECTORY}/run_4_results.zip"
+        assert list(world.store.objects) == [key]
+        assert world.artifacts.locations[RESULTS] == world.store.location(key).sanitized
+
+    def test_later_ones_take_their_place(self, world: ProducingWorld, tmp_path: Path) -> None:
+        results_of(world, plant_results(tmp_path))
+        world.clock.advance(timedelta(days=1))
+        assert results_of(world, plant_results(tmp_path, b"others")) == world.clock()
+        assert len(world.store.objects) == 1
+
+    def test_none_are_none(self, world: ProducingWorld, tmp_path: Path) -> None:
+        with pytest.raises(SourceMissingError):
+            results_of(world, tmp_path)
+        assert not world.artifacts.rows
+
+    def test_others_recorded_meanwhile_are_left(
+        self, world: ProducingWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given somebody else who stores results while these are being sent
+        plant_results(tmp_path)
+        send = type(world.results).upload_results
+        others: list[object] = []
+
+        def overtaken(
+            results: object, run_id: int, results_dir: Path, prefix: JobS3Prefix
+        ) -> SentResults:
+            if not others:
+                others.append(plant_results(tmp_path / "others", b"others"))
+                results_of(world, tmp_path / "others")
+            return send(results, run_id, results_dir, prefix)  # type: ignore[arg-type]  # self
+
+        monkeypatch.setattr(type(world.results), "upload_results", overtaken)
+        # When / Then
+        with pytest.raises(ObjectReplacedError):
+            results_of(world, tmp_path)
+
+    def test_recorded_ones_are_had_by_a_url(self, world: ProducingWorld, tmp_path: Path) -> None:
+        results_of(world, plant_results(tmp_path))
+        location = get_run_results(world.locate, world.results, job_id=12, run_id=4)
+        assert urlsplit(location.url).path == f"/{DIRECTORY}/run_4_results.zip"
+        assert "X-Amz-Signature" in location.url
+
+    @pytest.mark.parametrize(
+        "key", [f"{DIRECTORY}/run_4_results.zip", "jobs/12/2025/11/02/093000/run_4_results.zip"]
+    )
+    def test_so_are_those_that_nobody_recorded(self, world: ProducingWorld, key: str) -> None:
+        world.put(key, b"zip")
+        location = get_run_results(world.locate, world.results, job_id=12, run_id=4)
+        assert urlsplit(location.url).path == f"/{key}"
+
+    def test_and_those_that_the_platform_knows_elsewhere(self, world: ProducingWorld) -> None:
+        world.reader.elsewhere[address := replace(world.put("x", b""), bucket="attic")] = b"zip"
+        url = f"https://attic.s3.invalid/{address.key}"
+        world.runs.rows[4] = replace(world.runs.rows[4], results_url=url)
+        location = get_run_results(world.locate, world.results, job_id=12, run_id=4)
+        assert location.sanitized == url
+
+    def test_there_are_none_anywhere(self, world: ProducingWorld) -> None:
+        with pytest.raises(
+            ArtifactMissingError, match="run_results of job 12 run 4: not in the bucket"
+        ):
+            get_run_results(world.locate, world.results, job_id=12, run_id=4)
+
+
+class TestArchived:
+    def test_what_is_recorded_is_recorded_as_archived(self, world: ProducingWorld) -> None:
+        # Given one that is recorded, and one that is only there
+        world.workspace.contents[CONFIG] = b"config"
+        world.upload()
+        world.put(f"{DIRECTORY}/job_input.zip", b"input")
+        # When
+        uploads = get_job_uploads(world.locate, job_id=12)
+        summary = archive_uploads(
+            world.locations, world.artifacts, uploads, storage_class="DEEP_ARCHIVE"
+        )
+        # Then
+        assert [each.artifact for each, _ in summary.archived] == [CONFIG, INPUT]
+        assert world.artifacts.rows[CONFIG].object.storage_class == "DEEP_ARCHIVE"
+        assert INPUT not in world.artifacts.rows
+
+    def test_an_old_copy_of_what_is_recorded_changes_no_record(self, world: ProducingWorld) -> None:
+        world.workspace.contents[CONFIG] = b"config"
+        world.upload()
+        old = world.put("jobs/12/2025/11/02/093000/job_config.json", b"config")
+        uploads = [
+            replace(found, object=replace(found.object, address=old), found_by=FoundBy.LISTING)
+            for found in get_job_uploads(world.locate, job_id=12)
+        ]
+        archive_uploads(world.locations, world.artifacts, uploads, storage_class="DEEP_ARCHIVE")
+        assert world.artifacts.rows[CONFIG].object.key == CONFIG_KEY
+        assert world.artifacts.rows[CONFIG].object.storage_class != "DEEP_ARCHIVE"
+
+
+def test_a_run_is_placed_by_its_job_however_late_it_is(world: ProducingWorld) -> None:
+    """A run knows no creation time here: there is none to go by by mistake."""
+    assert not hasattr(world.runs.get(4), "created_at")
+    world.jobs.rows[12] = Job(12, datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC))
+    location = run_config_url(world)
+    assert "/jobs/12/2024/02/29/235959/run_4_config.json?" in location.url
+    assert JOB.created_at != world.jobs.get(12).created_at
