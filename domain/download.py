@@ -77,6 +77,7 @@ class FetchArtifact:
                 )
             except ObjectReplacedError:
                 # It is not there any more, whatever the row says; the next place may have it.
+                target.discard()
                 continue
             except TargetExistsError:
                 raise TargetExistsError(f"{artifact}: another file is in its place") from None

@@ -8,6 +8,9 @@ from typing import Protocol
 from domain.artifacts import StoredObject
 from domain.ports import UploadProgress
 
+ARCHIVE_TIERS = ("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
+"""Storage classes where objects cost less and reading them more; what is in one is left there."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectAddress:
@@ -35,6 +38,10 @@ class BucketObject:
     version_id: str | None = None
     sha256: str | None = None
     checksums: Mapping[str, str] | None = field(default=None, compare=False)
+
+    @property
+    def is_archived(self) -> bool:
+        return self.storage_class in ARCHIVE_TIERS
 
 
 class Verifier(Protocol):

@@ -29,7 +29,6 @@ from domain.platform_ports import ArchiveSummary, SentResults
 from domain.prefix import JobS3Prefix
 
 _HOST = ".s3.invalid"
-_ARCHIVES = {"GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"}
 _SMALL = 16 * 2**20
 _ENCRYPTION = {"x-amz-server-side-encryption": "AES256"}
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
@@ -76,7 +75,7 @@ class InMemoryUploadLocations:
     ) -> ArchiveSummary:
         summary = ArchiveSummary()
         for upload in uploads:
-            if upload.object.storage_class in {*_ARCHIVES, storage_class}:
+            if upload.object.is_archived or upload.object.storage_class == storage_class:
                 summary.already.append(upload)
                 continue
             try:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from celery import _state
+from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from tests.cli.commands import Answer, Command, bare_environment
+from tests.cli.shelf import Shelf
 from worker.cli.main import main
-from worker.embedded.servers import Valkey
+from worker.embedded.servers import Ministack, Valkey
 from worker.sql.engine import make_engine
 from worker.sql.tables import JobRow, RunRow
 from worker.sql.transfers import SqlTransfers
@@ -91,6 +93,27 @@ def queues(broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
     """An empty broker that the commands see."""
     monkeypatch.setenv("ARTIFACTS_BROKER_URL", broker.url)
     return broker
+
+
+@pytest.fixture
+def shelf(
+    database: Engine,
+    ministack: Ministack,
+    bucket: str,
+    s3_client: S3Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Shelf:
+    """What is in the bucket that the commands see."""
+    settings = {
+        "ARTIFACTS_BUCKET": bucket,
+        "ARTIFACTS_S3_ENDPOINT_URL": ministack.url,
+        "AWS_ACCESS_KEY_ID": "tests",
+        "AWS_SECRET_ACCESS_KEY": "tests-secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return Shelf(engine=database, client=s3_client, bucket=bucket, url=ministack.url)
 
 
 def _insert(engine: Engine, runs_of: dict[int, list[int]]) -> None:

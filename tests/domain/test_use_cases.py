@@ -1,7 +1,7 @@
 """What the platform calls by name: placed by the job's creation time, kept without a signature."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,80 +62,73 @@ def run_config_url(world: ProducingWorld, job_id: int = 12, run_id: int = 4) -> 
     )
 
 
-def kept_config(world: ProducingWorld) -> str | None:
-    return world.jobs.get(12).config_location
+@dataclass(frozen=True)
+class Submission:
+    """A way to a URL, and where its row keeps it."""
 
-
-def kept_input(world: ProducingWorld) -> str | None:
-    return world.jobs.get(12).input_location
-
-
-def kept_run_config(world: ProducingWorld) -> str | None:
-    return world.runs.get(4).config_url
+    submit: Callable[[ProducingWorld], UploadLocation]
+    artifact: Artifact
+    name: str
+    kept: Callable[[ProducingWorld], str | None]
 
 
 each_submission = pytest.mark.parametrize(
-    ("submit", "artifact", "name", "kept"),
+    "of",
     [
-        (config_url, CONFIG, "job_config.json", kept_config),
-        (input_url, INPUT, "job_input.zip", kept_input),
-        (run_config_url, RUN_CONFIG, "run_4_config.json", kept_run_config),
+        Submission(config_url, CONFIG, "job_config.json", lambda w: w.jobs.get(12).config_location),
+        Submission(input_url, INPUT, "job_input.zip", lambda w: w.jobs.get(12).input_location),
+        Submission(
+            run_config_url, RUN_CONFIG, "run_4_config.json", lambda w: w.runs.get(4).config_url
+        ),
     ],
     ids=["job config", "job input", "run config"],
 )
-Submit = Callable[[ProducingWorld], UploadLocation]
-Kept = Callable[[ProducingWorld], str | None]
 
 
 @each_submission
 class TestSubmitted:
     def test_the_url_is_under_the_jobs_creation_time(
-        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+        self, world: ProducingWorld, of: Submission
     ) -> None:
-        del artifact, kept
-        assert urlsplit(submit(world).url).path == f"/{DIRECTORY}/{name}"
+        assert urlsplit(of.submit(world).url).path == f"/{DIRECTORY}/{of.name}"
 
     def test_its_row_keeps_it_without_the_signature(
-        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+        self, world: ProducingWorld, of: Submission
     ) -> None:
-        del artifact
-        location = submit(world)
+        location = of.submit(world)
         assert "X-Amz-Signature" in location.url
-        assert kept(world) == f"https://bucket.s3.invalid/{DIRECTORY}/{name}"
+        assert of.kept(world) == f"https://bucket.s3.invalid/{DIRECTORY}/{of.name}"
 
     def test_the_upload_is_expected_until_the_url_has_expired(
-        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+        self, world: ProducingWorld, of: Submission
     ) -> None:
-        del name, kept
-        submit(world)
-        expected = world.latest(artifact, Direction.CONFIRM)
+        of.submit(world)
+        expected = world.latest(of.artifact, Direction.CONFIRM)
         assert expected.state is TransferState.REQUESTED
         assert expected.next_attempt_at == world.clock() + EXPIRES_IN
 
     def test_asked_for_again_it_is_expected_once_and_longer(
-        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+        self, world: ProducingWorld, of: Submission
     ) -> None:
-        del name, kept
-        submit(world)
+        of.submit(world)
         world.clock.advance(EXPIRES_IN / 2)
-        submit(world)
+        of.submit(world)
         assert len(world.transfers.of_job(12)) == 1
-        expected = world.latest(artifact, Direction.CONFIRM)
+        expected = world.latest(of.artifact, Direction.CONFIRM)
         assert expected.next_attempt_at == world.clock() + EXPIRES_IN
 
     def test_what_the_client_puts_there_is_confirmed(
-        self, world: ProducingWorld, submit: Submit, artifact: Artifact, name: str, kept: Kept
+        self, world: ProducingWorld, of: Submission
     ) -> None:
-        del name, kept
         # Given a client that has used its URL
-        path = urlsplit(submit(world).url).path
+        path = urlsplit(of.submit(world).url).path
         world.put(path.removeprefix("/"), b"uploaded")
         # When it says so
-        (asked,) = world.transfers.hasten(Direction.CONFIRM, artifact.job_id, artifact.run_id)
-        world.confirm(artifact, asked.request_id)
+        (asked,) = world.transfers.hasten(Direction.CONFIRM, of.artifact.job_id, of.artifact.run_id)
+        world.confirm(of.artifact, asked.request_id)
         # Then
-        assert world.latest(artifact, Direction.CONFIRM).state is TransferState.DONE
-        stored = world.artifacts.find(artifact)
+        assert world.latest(of.artifact, Direction.CONFIRM).state is TransferState.DONE
+        stored = world.artifacts.find(of.artifact)
         assert stored is not None
         assert stored.object.size == len(b"uploaded")
 

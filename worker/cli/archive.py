@@ -1,11 +1,14 @@
 """`artifacts jobs uploads archive`: what a job has in the bucket to where it costs less."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
+from domain.artifacts import StoredObject
 from domain.found import FoundArtifact
+from domain.objects import ARCHIVE_TIERS
 from domain.platform_ports import ArchiveSummary
 from domain.use_cases import archive_uploads, get_job_uploads
 from worker.cli.operator import adapters
@@ -13,7 +16,7 @@ from worker.cli.options import DryRunOption, JobIdOption, JsonOption
 from worker.cli.output import show_rows, size_of, where
 
 StorageClassOption = Annotated[
-    str, typer.Option("--storage-class", help="Where to: GLACIER_IR, GLACIER or DEEP_ARCHIVE.")
+    str, typer.Option("--storage-class", help=f"One of {', '.join(ARCHIVE_TIERS)}.")
 ]
 DaysOption = Annotated[
     float | None, typer.Option("--days-since-create", min=0, help="Only what is so old.")
@@ -21,7 +24,6 @@ DaysOption = Annotated[
 HoursOption = Annotated[
     float | None, typer.Option("--hours-since-create", min=0, help="Added to the days.")
 ]
-STORAGE_CLASSES = ("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 
 
 def archive(  # noqa: PLR0913 - an argument for each option
@@ -37,8 +39,8 @@ def archive(  # noqa: PLR0913 - an argument for each option
 
     One failure does not stop the rest; the exit status is 1 then.
     """
-    if storage_class not in STORAGE_CLASSES:
-        raise typer.BadParameter(f"{storage_class}: use one of {', '.join(STORAGE_CLASSES)}")
+    if storage_class not in ARCHIVE_TIERS:
+        raise typer.BadParameter(f"{storage_class}: use one of {', '.join(ARCHIVE_TIERS)}")
     using = adapters()
     uploads = using.upload_locations.filter_by_age(
         get_job_uploads(using.locate, job_id=job_id),
@@ -46,7 +48,7 @@ def archive(  # noqa: PLR0913 - an argument for each option
         hours_since_create=hours_since_create,
     )
     if dry_run:
-        rows = [_row(found, "would be archived", as_json=as_json) for found in uploads]
+        rows = [_row(found, _planned(found), as_json=as_json) for found in uploads]
         show_rows(rows, as_json=as_json, empty="there is nothing to archive")
         return
     summary = archive_uploads(
@@ -57,12 +59,23 @@ def archive(  # noqa: PLR0913 - an argument for each option
         raise typer.Exit(1)
 
 
+def _planned(found: FoundArtifact) -> str:
+    return "archived already" if found.object.is_archived else "would be archived"
+
+
 def _rows(summary: ArchiveSummary, *, as_json: bool) -> Sequence[dict[str, Any]]:
     return [
-        *(_row(found, "archived", as_json=as_json) for found, _ in summary.archived),
+        *(
+            _row(_moved(found, archived), "archived", as_json=as_json)
+            for found, archived in summary.archived
+        ),
         *(_row(found, "archived already", as_json=as_json) for found in summary.already),
         *(_row(found, "failed", str(error), as_json=as_json) for found, error in summary.failed),
     ]
+
+
+def _moved(found: FoundArtifact, archived: StoredObject) -> FoundArtifact:
+    return replace(found, object=replace(found.object, storage_class=archived.storage_class))
 
 
 def _row(

@@ -32,12 +32,18 @@ class StoppedError(PipelineError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Attributes: `downloaded` is None for a file that was kept, or one that could not be had."""
+    """What became of one.
+
+    Attributes:
+        downloaded: None for a file that was kept, or one that could not be had.
+        path: of the file, or of the directory that it was unpacked to.
+        kept: what was in that directory already, and stayed.
+    """
 
     artifact: Artifact
     downloaded: Downloaded | None = None
     path: Path | None = None
-    extracted: Path | None = None
+    kept: tuple[str, ...] = ()
     error: PipelineError | None = None
 
     @property
@@ -46,7 +52,8 @@ class Outcome:
             return "failed"
         if self.downloaded is None:
             return "kept, though it differs"
-        return "downloaded" if self.downloaded.bytes_fetched else "there already"
+        word = "downloaded" if self.downloaded.bytes_fetched else "there already"
+        return f"{word}, kept {' '.join(self.kept)}" if self.kept else word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +116,17 @@ class Downloads:
         except TargetExistsError:
             return Outcome(artifact=artifact, path=path)
         outcome = Outcome(artifact=artifact, downloaded=downloaded, path=path)
-        if not self.extract or artifact.kind not in _ARCHIVES:
-            return outcome
-        extraction = workspace.extraction(artifact)
-        extraction(replace=self.replace)
-        return replace(outcome, extracted=self.output / extraction.into)
+        is_to_unpack = self.extract and artifact.kind in _ARCHIVES
+        return self._unpacked(outcome, workspace) if is_to_unpack else outcome
+
+    def _unpacked(self, outcome: Outcome, workspace: Workspace) -> Outcome:
+        extraction = workspace.extraction(outcome.artifact)
+        try:
+            extracted = extraction(replace=self.replace)
+        except PipelineError as error:
+            # The zip itself is there.
+            return replace(outcome, error=error)
+        return replace(outcome, path=self.output / extraction.into, kept=extracted.kept)
 
 
 def _side_by_side(

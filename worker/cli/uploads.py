@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ArtifactMissingError
+from domain.errors import ArtifactMissingError, InvalidRequestError
 from domain.inventory import ArtifactState, ListedArtifact, list_artifacts
 from worker.cli import archive, relocate
 from worker.cli.downloads import Downloads, Outcome
@@ -64,13 +64,20 @@ def download(  # noqa: PLR0913 - an argument for each option
     wanted = [each for each in listed if _is_wanted(each, run_id, kind)]
     if not wanted:
         raise ArtifactMissingError(f"job {job_id}: nothing of that is in the bucket")
-    output.mkdir(parents=True, exist_ok=True)
+    _make(output)
     downloads = Downloads(fetch=using.fetch, output=output, replace=force, extract=extract)
     outcomes = downloads(wanted)
     rows = [_outcome_row(each, as_json=as_json) for each in outcomes]
     show_rows(rows, as_json=as_json, empty="")
     if any(each.error for each in outcomes):
         raise typer.Exit(1)
+
+
+def _make(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequestError(f"{output}: {error.strerror}") from None
 
 
 def _is_wanted(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | None) -> bool:
@@ -106,7 +113,7 @@ def _outcome_row(outcome: Outcome, *, as_json: bool) -> dict[str, Any]:
         "scheme": found and found.scheme,
         "found_by": found and found.found_by,
         "size": None if downloaded is None else size_of(downloaded.size, exact=as_json),
-        "path": outcome.extracted or outcome.path,
+        "path": outcome.path,
         "error": outcome.error,
     }
 

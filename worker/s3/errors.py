@@ -56,6 +56,7 @@ _ERROR_OF_CODE: dict[str, type[TransferError]] = {
     "NoSuchUpload": S3ConflictError,
     "InvalidPart": S3ConflictError,
 }
+_WHAT_TO_DO = {"InvalidObjectState": ", for it is in an archive tier: restore it first"}
 # While a body is read, botocore lets some errors of urllib3 through, and has one of its own for a
 # body that ends early.
 _BROKEN_OFF = (IncompleteReadError, HTTPError)
@@ -88,4 +89,5 @@ def _error_of(error: ClientError) -> TransferError:
     unavailable = status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS
     fallback = S3UnavailableError if unavailable else RefusedByS3Error
     # S3's message may quote a key or a credential, so only its code is kept.
-    return _ERROR_OF_CODE.get(code, fallback)(f"{error.operation_name}: {code or status}")
+    said = f"{error.operation_name}: {code or status}"
+    return _ERROR_OF_CODE.get(code, fallback)(said + _WHAT_TO_DO.get(code, ""))

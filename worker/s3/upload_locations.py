@@ -22,7 +22,6 @@ from worker.s3.store import Encryption
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ARCHIVE_TIERS = frozenset({"GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"})
 _SMALL = 16 * 2**20
 _AES256 = Encryption()
 
@@ -106,7 +105,7 @@ class S3UploadLocationRepository:
     ) -> ArchiveSummary:
         summary = ArchiveSummary()
         for upload in uploads:
-            if upload.object.storage_class in ARCHIVE_TIERS | {storage_class}:
+            if upload.object.is_archived or upload.object.storage_class == storage_class:
                 summary.already.append(upload)
                 continue
             try:

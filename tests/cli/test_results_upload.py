@@ -1,0 +1,92 @@
+"""`artifacts jobs results upload`."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.cli.commands import Answer, Command
+from tests.cli.shelf import RESULTS, Shelf, key_of
+from tests.workspace.trees import plant, unzipped
+from worker.sql.tables import RunRow
+
+FILES = {"RUN1/out.csv": b"1", "RUN2/out.csv": b"2"}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    plant(tmp_path / "results", {**FILES, "notes.txt": b"mine"})
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def upload(artifacts: Command, shelf: Shelf) -> Command:
+    del shelf
+
+    def run(directory: Path, job_id: int = 12, run_id: int = 4) -> Answer:
+        return artifacts(
+            *("jobs", "results", "upload", "--job-id", str(job_id), "--run-id", str(run_id)),
+            *("--results-dir", str(directory), "--json"),
+        )
+
+    return run
+
+
+def test_they_are_stored_and_recorded_without_a_worker(
+    upload: Command, shelf: Shelf, results: Path
+) -> None:
+    answer = upload(results)
+    assert (answer.status, answer.err) == (0, "")
+    (row,) = answer.json
+    stored = shelf.stored(RESULTS).object
+    assert (row["key"], row["sha256"]) == (stored.key, stored.sha256)
+    assert stored.key == key_of(RESULTS)
+    assert unzipped(shelf.body(stored.key)) == FILES
+    with Session(shelf.engine) as session:
+        assert session.get_one(RunRow, 4).results_url == f"{shelf.url}/{shelf.bucket}/{stored.key}"
+
+
+def test_people_get_a_table(artifacts: Command, shelf: Shelf, results: Path) -> None:
+    del shelf
+    answer = artifacts(
+        *("jobs", "results", "upload", "--job-id", "12", "--run-id", "4"),
+        *("--results-dir", str(results)),
+    )
+    assert "run_4_results.zip" in answer.out.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("job_id", "run_id", "said"),
+    [
+        (99, 4, "there is no job 99"),
+        (12, 99, "there is no run 99"),
+        (12, 7, "run 7 is not a run of job 12"),
+    ],
+)
+def test_a_run_that_is_none_of_the_jobs_is_one_line(  # noqa: PLR0913, PLR0917 - a table
+    upload: Command, shelf: Shelf, results: Path, job_id: int, run_id: int, said: str
+) -> None:
+    answer = upload(results, job_id, run_id)
+    assert (answer.status, answer.error) == (1, f"artifacts: {said}")
+    assert not shelf.keys()
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"notes.txt": b"mine"}, "run_results of job 12 run 4: no RUN directory"),
+        ({"RUN1": None}, "run_results of job 12 run 4: no file in any RUN directory"),
+    ],
+)
+def test_results_that_are_none_are_one_line(
+    upload: Command, tmp_path: Path, files: dict[str, bytes | None], said: str
+) -> None:
+    plant(tmp_path, files)
+    answer = upload(tmp_path)
+    assert (answer.status, answer.error) == (1, f"artifacts: {said}")
+
+
+def test_a_directory_that_is_not_there_is_wrong_use(upload: Command, tmp_path: Path) -> None:
+    answer = upload(tmp_path / "nowhere")
+    assert answer.status == 2
+    assert "does not exist" in answer.err

@@ -1,0 +1,197 @@
+"""`artifacts jobs uploads download`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.commands import Answer, Command
+from tests.cli.shelf import CONFIG, INPUT, LOGS, NAMES, RESULTS, RUN_CONFIG, Shelf, zip_of
+
+RESULT_FILES = {"RUN1/out.csv": b"1", "RUN2/out.csv": b"2"}
+ALL = (CONFIG, INPUT, RUN_CONFIG, RESULTS, LOGS)
+
+
+@pytest.fixture
+def shelf(shelf: Shelf) -> Shelf:
+    """With everything of job 12."""
+    shelf.record(CONFIG, b"config")
+    shelf.put(INPUT, zip_of({"deep/input.csv": b"input"}))
+    shelf.put(RUN_CONFIG, b"run config")
+    shelf.record(RESULTS, zip_of(RESULT_FILES))
+    shelf.put_old(LOGS, b"logs")
+    return shelf
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def download(artifacts: Command, output: Path) -> Command:
+    def run(*options: str) -> Answer:
+        return artifacts(
+            *("jobs", "uploads", "download", "--job-id", "12"),
+            *("--output-dir", str(output), "--json", *options),
+        )
+
+    return run
+
+
+def outcomes(answer: Answer) -> dict[str, str]:
+    return {row["kind"]: row["outcome"] for row in answer.json}
+
+
+def files(output: Path) -> dict[str, bytes]:
+    found = (path for path in output.rglob("*") if path.is_file())
+    return {path.relative_to(output).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.mark.usefixtures("shelf")
+class TestFetched:
+    def test_all_of_it(self, download: Command, output: Path) -> None:
+        answer = download()
+        assert (answer.status, answer.err) == (0, "")
+        assert set(outcomes(answer).values()) == {"downloaded"}
+        assert set(files(output)) == {f"job_12/{NAMES[artifact]}" for artifact in ALL}
+        assert {row["path"] for row in answer.json} == {
+            str(output / name) for name in files(output)
+        }
+
+    def test_it_says_which_scheme_it_found(self, download: Command) -> None:
+        found = {row["kind"]: (row["scheme"], row["found_by"]) for row in download().json}
+        assert found["job_config"] == ("prefix", "row")
+        assert found["run_config"] == ("prefix", "key")
+        assert found["run_logs"] == ("legacy", "listing")
+
+    def test_people_get_a_table(self, artifacts: Command, output: Path) -> None:
+        answer = artifacts(
+            *("jobs", "uploads", "download", "--job-id", "12", "--output-dir", str(output))
+        )
+        header, *rows = answer.out.splitlines()
+        assert header.split()[:4] == ["kind", "run", "id", "outcome"]
+        assert [row.split()[2] for row in rows] == ["downloaded"] * len(ALL)
+
+    @pytest.mark.parametrize(
+        ("options", "kinds"),
+        [
+            ("--run-id 4", {"run_config", "run_results"}),
+            ("--kind job_input", {"job_input"}),
+            ("--run-id 5 --kind run_logs", {"run_logs"}),
+        ],
+    )
+    def test_only_what_is_wanted(self, download: Command, options: str, kinds: set[str]) -> None:
+        assert set(outcomes(download(*options.split()))) == kinds
+
+    def test_the_second_time_there_is_nothing_to_fetch(self, download: Command) -> None:
+        download()
+        assert set(outcomes(download()).values()) == {"there already"}
+
+    def test_other_files_stay(self, download: Command, output: Path) -> None:
+        (output / "job_12").mkdir(parents=True)
+        mine = output / "job_12" / "job_config.json"
+        mine.write_bytes(b"mine")
+        answer = download()
+        assert (answer.status, outcomes(answer)["job_config"]) == (0, "kept, though it differs")
+        assert mine.read_bytes() == b"mine"
+
+    @pytest.mark.parametrize("option", ["-f", "--force"])
+    def test_or_give_way_when_told_to(self, download: Command, output: Path, option: str) -> None:
+        (output / "job_12").mkdir(parents=True)
+        (output / "job_12" / "job_config.json").write_bytes(b"mine")
+        assert outcomes(download(option))["job_config"] == "downloaded"
+        assert files(output)["job_12/job_config.json"] == b"config"
+
+
+class TestUnpacked:
+    @pytest.mark.usefixtures("shelf")
+    def test_zips_are_unpacked_beside_the_rest(self, download: Command, output: Path) -> None:
+        answer = download("--extract")
+        assert answer.status == 0
+        got = files(output)
+        assert got["job_12/job_input/deep/input.csv"] == b"input"
+        assert got["job_12/OUT/run_4/RUN1/out.csv"] == b"1"
+        assert _row(answer, "run_results")["path"] == str(output / "job_12/OUT/run_4")
+
+    @pytest.mark.usefixtures("shelf")
+    def test_what_is_there_under_a_name_stays_and_is_said(
+        self, download: Command, output: Path
+    ) -> None:
+        (output / "job_12/OUT/run_4/RUN2").mkdir(parents=True)
+        answer = download("--extract")
+        assert outcomes(answer)["run_results"] == "downloaded, kept RUN2"
+        assert "job_12/OUT/run_4/RUN2/out.csv" not in files(output)
+
+    def test_a_zip_that_would_do_harm_is_kept_as_it_is(
+        self, download: Command, shelf: Shelf, output: Path
+    ) -> None:
+        shelf.put(INPUT, zip_of({"../../outside": b"harm"}))
+        answer = download("--extract")
+        assert answer.status == 1
+        row = _row(answer, "job_input")
+        assert (row["outcome"], row["path"]) == ("failed", str(output / "job_12/job_input.zip"))
+        assert "outside" not in "".join(files(output.parent))
+        assert outcomes(answer)["run_results"] == "downloaded"
+
+
+class TestFailed:
+    def test_the_others_are_had(self, download: Command, shelf: Shelf, output: Path) -> None:
+        # Given one that is recorded, and gone
+        shelf.client.delete_object(Bucket=shelf.bucket, Key=shelf.stored(RESULTS).object.key)
+        # When
+        answer = download()
+        # Then
+        assert answer.status == 1
+        row = _row(answer, "run_results")
+        assert (row["outcome"], row["path"]) == ("failed", None)
+        assert row["error"] == "run_results of job 12 run 4: not in the bucket"
+        assert len(files(output)) == len(ALL) - 1
+
+    def test_an_archived_one_says_so(self, download: Command, shelf: Shelf) -> None:
+        shelf.put(LOGS, b"logs", StorageClass="DEEP_ARCHIVE")
+        answer = download("--kind", "run_logs")
+        assert answer.status == 1
+        assert _row(answer, "run_logs")["error"].endswith("in an archive tier: restore it first")
+
+    def test_there_is_nothing_of_that(self, download: Command) -> None:
+        answer = download("--run-id", "5", "--kind", "run_config")
+        assert answer.status == 1
+        assert answer.error == "artifacts: job 12: nothing of that is in the bucket"
+
+    def test_a_run_has_nothing_of_a_jobs_kind(self, download: Command) -> None:
+        answer = download("--run-id", "5", "--kind", "job_config")
+        assert answer.status == 2
+        assert "job_config belongs to the job" in answer.err
+
+    def test_a_directory_that_cannot_be_made_is_one_line(self, artifacts: Command) -> None:
+        answer = artifacts(
+            *("jobs", "uploads", "download", "--job-id", "12", "--output-dir", "/proc/nowhere")
+        )
+        assert answer.status == 1
+        assert answer.error == "artifacts: /proc/nowhere: No such file or directory"
+
+    def test_a_file_is_no_output_directory(self, artifacts: Command, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        answer = artifacts(
+            *("jobs", "uploads", "download", "--job-id", "12"),
+            *("--output-dir", str(tmp_path / "file")),
+        )
+        assert answer.status == 2
+        assert "is a file" in answer.err
+
+    def test_neither_an_output_directory_nor_a_workspace(self, artifacts: Command) -> None:
+        answer = artifacts("jobs", "uploads", "download", "--job-id", "12")
+        assert answer.status == 1
+        assert "ARTIFACTS_WORKSPACE" in answer.error
+
+
+@pytest.fixture(autouse=True)
+def _filled(shelf: Shelf) -> None:
+    """There is something to fetch, in every test."""
+    del shelf
+
+
+def _row(answer: Answer, kind: str) -> dict[str, Any]:
+    (row,) = [row for row in answer.json if row["kind"] == kind]
+    return dict(row)
