@@ -40,6 +40,7 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], str] = {
     ("POST", "object", frozenset({"uploads"})): "CreateMultipartUpload",
     ("POST", "object", frozenset({"uploadId"})): "CompleteMultipartUpload",
     ("DELETE", "object", frozenset({"uploadId"})): "AbortMultipartUpload",
+    ("POST", "bucket", frozenset({"delete"})): "DeleteObjects",
 }
 
 
@@ -62,13 +63,22 @@ class Request:
     @property
     def operation(self) -> str:
         """As boto3 names it, for a bucket that is addressed by path; or `other`."""
+        kind = "object" if self.key else "bucket"
+        operation = _OPERATIONS.get((self.method, kind, self._telling_parameters()), "other")
         if "x-amz-copy-source" in self.headers:
-            return "other"
-        _bucket, _, key = self.path.lstrip("/").partition("/")
-        kind = "object" if key else "bucket"
-        return _OPERATIONS.get((self.method, kind, self._telling_parameters()), "other")
+            return "UploadPartCopy" if operation == "UploadPart" else "other"
+        return operation
+
+    @property
+    def key(self) -> str:
+        """Encoded as it came, of a bucket that is addressed by path; empty for the bucket."""
+        return self.path.lstrip("/").partition("/")[2]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return dict(parse_qsl(self.query, keep_blank_values=True))
 
     def _telling_parameters(self) -> frozenset[str]:
-        names = {name for name, _value in parse_qsl(self.query, keep_blank_values=True)}
+        names = set(self.parameters)
         # In a presigned address the signature is among the parameters.
         return frozenset(name for name in names - _OPTIONAL if not name.startswith("X-Amz-"))
