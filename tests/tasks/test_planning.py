@@ -1,0 +1,214 @@
+"""Tasks that stand for one transfer or for all that there are, over use cases that only answer."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from celery import Celery
+from celery.exceptions import Retry
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import (
+    InvalidRequestError,
+    PermanentError,
+    RunOfAnotherJobError,
+    S3UnavailableError,
+    SqlUnavailableError,
+    TransferError,
+    UnknownJobError,
+)
+from domain.reconcile import ReconcileSummary
+from domain.transfers import Direction, TransferState, TransferSummary
+from tasks.app import producer_app
+from tasks.arguments import bind
+from tasks.base import PipelineTask, attach_services
+from tasks.contract import UPKEEP, ids_of, task_name
+from worker.embedded.servers import Valkey
+
+CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
+PLANNING = ["artifacts.confirm_upload", "artifacts.relocate_job", "artifacts.download_job"]
+ONE_OR_ALL = {"artifacts.confirm_upload": Direction.CONFIRM} | {
+    "artifacts.relocate_job": Direction.RELOCATE
+}
+
+
+@dataclass
+class Answers:
+    """The use cases: what they were asked, and what they answer.
+
+    Attributes:
+        known: what was requested under which id.
+        failure: what every one of them raises.
+    """
+
+    known: dict[str, Artifact] = field(default_factory=dict)
+    failure: TransferError | None = None
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def transfer(
+        self, direction: Direction, artifact: Artifact, request_id: str
+    ) -> TransferSummary:
+        self._note("transfer", direction, artifact, request_id)
+        return TransferSummary(state=TransferState.DONE, size=3, seconds=0.5)
+
+    def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
+        if isinstance(self.failure, SqlUnavailableError):
+            raise self.failure
+        del direction, job_id
+        return self.known.get(request_id)
+
+    def request_confirmations(self, job_id: int, run_id: int | None) -> int:
+        self._note("confirmations", job_id, run_id)
+        return 2
+
+    def request_relocations(self, job_id: int) -> int:
+        self._note("relocations", job_id)
+        return 2
+
+    def request_downloads(self, job_id: int) -> int:
+        self._note("downloads", job_id)
+        return 2
+
+    def dispatch(self) -> int:
+        raise NotImplementedError
+
+    def reconcile(self) -> ReconcileSummary:
+        raise NotImplementedError
+
+    def _note(self, *asked: object) -> None:
+        self.asked.append(asked)
+        if self.failure is not None:
+            raise self.failure
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def app(broker: Valkey, answers: Answers) -> Celery:
+    app = producer_app(broker.url)
+    app.loader.import_default_modules()
+    attach_services(app, answers)
+    return app
+
+
+@contextmanager
+def message(app: Celery, name: str, request_id: str) -> Iterator[PipelineTask]:
+    """The task, as a worker has it when a message of that id has come."""
+    task: Any = app.tasks[name]
+    task.push_request(
+        id=request_id,
+        called_directly=False,
+        args=(),
+        kwargs={"job_id": 12},
+        retries=0,
+        delivery_info={"routing_key": UPKEEP},
+    )
+    try:
+        yield task
+    finally:
+        task.pop_request()
+
+
+class TestKnown:
+    @pytest.mark.parametrize(("name", "direction"), ONE_OR_ALL.items())
+    def test_a_message_of_a_request_is_that_transfer(
+        self, app: Celery, answers: Answers, name: str, direction: Direction
+    ) -> None:
+        answers.known["asked"] = CONFIG
+        with message(app, name, "asked") as task:
+            answer = task(job_id=12)
+        assert answers.asked == [("transfer", direction, CONFIG, "asked")]
+        assert answer == {"state": "done", "size": 3, "seconds": 0.5}
+
+
+class TestUnknown:
+    @pytest.mark.parametrize(
+        ("name", "ids", "asked"),
+        [
+            ("artifacts.confirm_upload", {"job_id": 12}, ("confirmations", 12, None)),
+            ("artifacts.confirm_upload", {"job_id": 12, "run_id": 4}, ("confirmations", 12, 4)),
+            ("artifacts.relocate_job", {"job_id": 12}, ("relocations", 12)),
+            ("artifacts.download_job", {"job_id": 12}, ("downloads", 12)),
+        ],
+    )
+    def test_any_other_message_asks_for_all(
+        self, app: Celery, answers: Answers, name: str, ids: dict[str, int], asked: tuple[Any, ...]
+    ) -> None:
+        with message(app, name, "somebody's") as task:
+            assert task(**ids) == {"requested": 2}
+        assert answers.asked == [asked]
+
+    @pytest.mark.parametrize("name", PLANNING)
+    @pytest.mark.parametrize("error", [SqlUnavailableError("away"), S3UnavailableError("away")])
+    def test_it_comes_back_while_somebody_is_away(
+        self, app: Celery, answers: Answers, broker: Valkey, name: str, error: TransferError
+    ) -> None:
+        # Given nothing of it in SQL, from where the dispatch could send it again
+        answers.failure = error
+        # When
+        with message(app, name, "somebody's") as task, pytest.raises(Retry) as raised:
+            task(job_id=12)
+        # Then the message itself waits, under the same id, and says why
+        with broker.client() as client:
+            (waiting,) = client.lrange(UPKEEP, 0, -1)
+        headers = json.loads(waiting)["headers"]
+        assert (headers["task"], headers["id"]) == (name, "somebody's")
+        assert headers["eta"] is not None
+        assert str(raised.value.exc) == f"{error.reason}: away"
+
+    @pytest.mark.parametrize("name", PLANNING)
+    @pytest.mark.parametrize("error", [UnknownJobError("there is no job 12")])
+    def test_what_no_later_attempt_mends_fails(
+        self, app: Celery, answers: Answers, broker: Valkey, name: str, error: PermanentError
+    ) -> None:
+        answers.failure = error
+        with message(app, name, "somebody's") as task, pytest.raises(type(error)) as raised:
+            task(job_id=12)
+        assert str(raised.value) == "unknown_job: there is no job 12"
+        with broker.client() as client:
+            assert client.llen(UPKEEP) == 0
+
+    def test_a_run_of_another_job_fails(self, app: Celery, answers: Answers) -> None:
+        answers.failure = RunOfAnotherJobError("run 7 is not a run of job 12")
+        with (
+            message(app, "artifacts.confirm_upload", "somebody's") as task,
+            pytest.raises(RunOfAnotherJobError, match=r"^run_of_another_job: run 7 is not"),
+        ):
+            task(job_id=12, run_id=7)
+
+
+class TestArguments:
+    @pytest.mark.parametrize("name", PLANNING)
+    @pytest.mark.parametrize(
+        "wrong", [{}, {"job_id": "12"}, {"job_id": 0}, {"job_id": 12.0}, {"job_id": 12, "kind": 1}]
+    )
+    def test_what_are_no_ids_is_refused(
+        self, app: Celery, answers: Answers, name: str, wrong: dict[str, Any]
+    ) -> None:
+        with message(app, name, "somebody's") as task, pytest.raises(InvalidRequestError):
+            task(**wrong)
+        assert answers.asked == []
+
+    @pytest.mark.parametrize("name", ["artifacts.relocate_job", "artifacts.download_job"])
+    def test_a_run_is_none_of_their_business(self, app: Celery, name: str) -> None:
+        with (
+            message(app, name, "somebody's") as task,
+            pytest.raises(InvalidRequestError, match="run_id: not one of job_id"),
+        ):
+            task(job_id=12, run_id=4)
+
+    @pytest.mark.parametrize("direction", Direction)
+    @pytest.mark.parametrize("kind", ArtifactKind)
+    def test_each_transfer_has_a_task_that_takes_its_ids(
+        self, app: Celery, direction: Direction, kind: ArtifactKind
+    ) -> None:
+        artifact = Artifact(kind, 12, 4 if kind.belongs_to_run else None)
+        task: Any = app.tasks[task_name(direction, kind)]
+        ids = ids_of(direction, artifact)
+        assert bind(task.arguments, (), ids).items() >= ids.items()
