@@ -120,7 +120,7 @@ class TestUnpacked:
     ) -> None:
         (output / "job_12/OUT/run_4/RUN2").mkdir(parents=True)
         answer = download("--extract")
-        assert outcomes(answer)["run_results"] == "downloaded, kept RUN2"
+        assert _row(answer, "run_results")["kept"] == ["RUN2"]
         assert "job_12/OUT/run_4/RUN2/out.csv" not in files(output)
 
     def test_a_zip_that_would_do_harm_is_kept_as_it_is(

@@ -52,8 +52,7 @@ class Outcome:
             return "failed"
         if self.downloaded is None:
             return "kept, though it differs"
-        word = "downloaded" if self.downloaded.bytes_fetched else "there already"
-        return f"{word}, kept {' '.join(self.kept)}" if self.kept else word
+        return "downloaded" if self.downloaded.bytes_fetched else "there already"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,7 @@ def _outcome_row(outcome: Outcome, *, as_json: bool) -> dict[str, Any]:
         "found_by": found and found.found_by,
         "size": None if downloaded is None else size_of(downloaded.size, exact=as_json),
         "path": outcome.path,
+        "kept": list(outcome.kept) if as_json else len(outcome.kept) or None,
         "error": outcome.error,
     }
 
