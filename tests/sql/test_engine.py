@@ -66,6 +66,52 @@ def insert_transfer(engine: Engine, **changes: object) -> None:
         connection.execute(insert(TransferRow).values(**values | changes))
 
 
+def begin_to_write(path: Path) -> sqlite3.Connection:
+    """Of a new file the first writer, before the file is anybody's in WAL mode."""
+    first = sqlite3.connect(path, isolation_level=None)
+    first.execute("BEGIN IMMEDIATE")
+    return first
+
+
+def test_a_new_file_that_another_process_is_writing_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    path = tmp_path / "new.db"
+    with closing(begin_to_write(path)) as first:
+        waits: list[float] = []
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            first.execute("COMMIT")
+
+        monkeypatch.setattr("worker.sql.engine.sleep", wait)
+        # When
+        engine = make_engine(f"sqlite:///{path}")
+        with engine.connect() as second:
+            mode = second.exec_driver_sql("PRAGMA journal_mode").scalar()
+        engine.dispose()
+    # Then
+    assert mode == "wal"
+    assert len(waits) == 1
+
+
+def test_a_new_file_that_stays_locked_is_an_error_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    monkeypatch.setattr("worker.sql.engine._SQLITE_BUSY_MS", 50)
+    path = tmp_path / "new.db"
+    engine = make_engine(f"sqlite:///{path}")
+    # When
+    with (
+        closing(begin_to_write(path)),
+        pytest.raises(SqlUnavailableError, match="database is locked"),
+        transaction(engine),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("run_id", [None, 4])
 @pytest.mark.parametrize("first", [state for state in TransferState if state.is_active])
 @pytest.mark.parametrize("second", [state for state in TransferState if state.is_active])

@@ -1,7 +1,9 @@
 """Engines, transactions, and what SQLAlchemy's errors mean here."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -16,6 +18,7 @@ Bind = Engine | Session
 """Of a repository: an engine, for a transaction with each call, or somebody's session."""
 
 _SQLITE_BUSY_MS = 30_000
+_SQLITE_POLL_SECONDS = 0.01
 _CONNECT_SECONDS = 5
 _STATEMENT_MS = 60_000
 _IDLE_MS = 60_000
@@ -62,9 +65,24 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(cursor)
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    # While somebody writes a file that is not WAL yet, SQLite refuses this at once, whatever the
+    # busy time-out: of two processes that open a new file, one would be told it is locked.
+    until = monotonic() + _SQLITE_BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(_SQLITE_POLL_SECONDS)
+        else:
+            return
 
 
 def _begin_immediate(connection: Connection) -> None:
