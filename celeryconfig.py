@@ -9,7 +9,16 @@ from datetime import timedelta
 from kombu import Exchange, Queue
 
 from domain.artifacts import ArtifactKind
-from tasks.contract import CONFIGS, DISPATCH, RECONCILE, RESULTS, UNROUTED, UPKEEP, queue_of
+from tasks.contract import (
+    BATCHES,
+    CONFIGS,
+    DISPATCH,
+    RECONCILE,
+    RESULTS,
+    UNROUTED,
+    UPKEEP,
+    queue_of,
+)
 
 _HOUR = 3600
 
@@ -32,7 +41,8 @@ task_default_queue = CONFIGS
 # Each with its own exchange: without one, Celery binds all of them to that of the default queue,
 # and a message sent there arrives in every queue.
 task_queues = [
-    Queue(name, Exchange(name), routing_key=name) for name in (CONFIGS, RESULTS, UPKEEP, UNROUTED)
+    Queue(name, Exchange(name), routing_key=name)
+    for name in (CONFIGS, RESULTS, UPKEEP, BATCHES, UNROUTED)
 ]
 task_routes = {
     **{f"artifacts.*_{kind}": {"queue": queue_of(kind)} for kind in ArtifactKind},

@@ -1,12 +1,11 @@
 """The use case of the sweep: what waits for a message gets one."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.artifacts import ArtifactKind
 from domain.ports import ITransferRepository
-from domain.transfers import MessageLoss, Transfer
+from domain.transfers import MessageLoss, Room, Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +13,7 @@ class DispatchDueTransfers:
     """Publishes in pages, so that neither memory nor a transaction grows with the backlog.
 
     Attributes:
-        kinds_with_room: asked before each page; a queue that nobody empties must not grow with
+        room: asked before each page; a queue that nobody empties must not grow with
             every sweep until the broker is full.
         remembers_since: since when the broker has lost nothing, asked with the clock. What
             was sent before is sent again: so a broker that forgot everything, as by FLUSHALL,
@@ -23,7 +22,7 @@ class DispatchDueTransfers:
 
     transfers: ITransferRepository
     publish: Callable[[Sequence[Transfer]], None]
-    kinds_with_room: Callable[[], Collection[ArtifactKind]]
+    room: Callable[[], Room]
     remembers_since: Callable[[Callable[[], datetime]], datetime]
     page_size: int
     unclaimed_after: timedelta
@@ -37,9 +36,9 @@ class DispatchDueTransfers:
             unclaimed_after=self.unclaimed_after,
             republish_after=self.republish_after,
         )
-        while kinds := self.kinds_with_room():
+        while room := self.room():
             published = self.transfers.publish_due(
-                self.publish, limit=self.page_size, kinds=kinds, loss=loss
+                self.publish, limit=self.page_size, room=room, loss=loss
             )
             total += published
             if published < self.page_size:

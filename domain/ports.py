@@ -8,7 +8,7 @@ from domain.artifacts import Artifact, ArtifactKind, OpenUpload, StoredArtifact,
 from domain.errors import TransferError
 from domain.jobs import Job, Run
 from domain.locations import UploadLocation
-from domain.transfers import Claim, Direction, MessageLoss, Transfer
+from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer
 
 
 class IJobRepository(Protocol):
@@ -171,12 +171,12 @@ class ITransferRepository(Protocol):
         publish: Callable[[Sequence[Transfer]], None],
         *,
         limit: int,
-        kinds: Collection[ArtifactKind],
+        room: Room,
         loss: MessageLoss,
     ) -> int:
         """Publish at most `limit` transfers that wait for a message and mark them as enqueued.
 
-        Only those of the given kinds; the others wait until their queue has room.
+        Only those whose queue has room.
 
         Due are, once their `next_attempt_at` has come, those unclaimed whose message counts as
         lost; and at once those whose lease has run out. Should `publish` raise, none is marked.

@@ -23,26 +23,30 @@ class ReconcileSummary:
 
     Attributes:
         expected: uploads that nobody has confirmed, and that are looked for now.
+        expired: members of snapshots that nobody has started in time.
     """
 
     aborted: int = 0
     failed: int = 0
     expected: int = 0
+    expired: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconcile:
     transfers: ITransferRepository
     abort_abandoned: "AbortAbandonedUploads"
+    delete_expired: Callable[[], int]
 
     def __call__(self) -> ReconcileSummary:
-        """Have unconfirmed uploads looked for, and abandoned ones aborted.
+        """Have unconfirmed uploads looked for, abandoned ones aborted, expired snapshots removed.
 
         Raises:
             S3UnavailableError: S3 is away; the next run goes on.
         """
         expected = self.transfers.hasten_untried(Direction.CONFIRM)
-        return replace(self.abort_abandoned(), expected=expected)
+        expired = self.delete_expired()
+        return replace(self.abort_abandoned(), expected=expected, expired=expired)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

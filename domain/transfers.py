@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.artifacts import Artifact
+from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import ReasonCode
 
 MAX_REQUEST_ID = 255
@@ -47,6 +47,7 @@ class Transfer:
         bytes_sent: bytes that the last attempt sent to S3, or fetched from it; 0 where they were
             there already.
         last_error: one line, redacted.
+        is_forced: bytes that are stored unchanged are sent all the same.
     """
 
     id: int
@@ -67,6 +68,7 @@ class Transfer:
     bytes_sent: int | None = None
     upload_id: str | None = None
     batch_id: int | None = None
+    is_forced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,7 @@ class Claim:
     Attributes:
         requested_at: when it was asked for, or asked for again.
         reason_code: why the attempt before this one failed, if it did.
+        is_forced: bytes that are stored unchanged are sent all the same.
     """
 
     transfer_id: int
@@ -88,6 +91,7 @@ class Claim:
     lease: timedelta
     upload_id: str | None = None
     reason_code: ReasonCode | None = None
+    is_forced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,3 +116,19 @@ class MessageLoss:
     remembers_since: datetime
     unclaimed_after: timedelta
     republish_after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Which queues take more messages.
+
+    Attributes:
+        kinds: those whose queue has room.
+        batches: whether that of the batches has.
+    """
+
+    kinds: frozenset[ArtifactKind]
+    batches: bool
+
+    def __bool__(self) -> bool:
+        return self.batches or bool(self.kinds)

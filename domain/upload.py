@@ -67,7 +67,7 @@ class UploadArtifact:
         source = self.workspace.source(artifact)
         stored = self.artifacts.find(artifact)
         there = stored if stored and stored.object.key == key else None
-        if there and self._is_unchanged(there, source, keeper):
+        if there and not claim.is_forced and self._is_unchanged(there, source, keeper):
             self._abort(key, keeper)
             return replace(there, object=replace(there.object, bytes_sent=0))
         sent = self._put(claim, key, source, there.object.etag if there else None, keeper)

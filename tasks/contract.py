@@ -1,13 +1,18 @@
 """The names that messages in flight and other people's code rely on."""
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction
+from domain.transfers import Direction, Transfer
 
 CONFIGS = "configs"
 RESULTS = "results"
 UPKEEP = "upkeep"
+BATCHES = "batches"
+"""Of what batches ask for, so that nothing else waits behind it."""
 UNROUTED = "celery"
 """Where a bare `send_task` without `queue=` lands: Celery's own default."""
+
+BATCH_HEADER = "artifacts_batch"
+"""Of a message: the id of the batch that it belongs to."""
 
 DISPATCH = "artifacts.dispatch"
 RECONCILE = "artifacts.reconcile"
@@ -31,6 +36,10 @@ _FOR_ALL_KINDS = {Direction.CONFIRM: CONFIRM, Direction.RELOCATE: RELOCATE}
 
 def queue_of(kind: ArtifactKind) -> str:
     return _QUEUES[kind]
+
+
+def queue_of_transfer(transfer: Transfer) -> str:
+    return BATCHES if transfer.batch_id else queue_of(transfer.artifact.kind)
 
 
 def task_name(direction: Direction, kind: ArtifactKind) -> str:

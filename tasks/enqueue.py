@@ -11,9 +11,9 @@ from kombu.exceptions import KombuError
 
 from domain.artifacts import ArtifactKind
 from domain.errors import BrokerUnavailableError
-from domain.transfers import Transfer
+from domain.transfers import Room, Transfer
 from tasks.app import ensure_configured, pipeline_app
-from tasks.contract import ids_of, queue_of, task_name
+from tasks.contract import BATCH_HEADER, BATCHES, ids_of, queue_of, queue_of_transfer, task_name
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
 # What lies farther ahead was not written by us.
@@ -39,23 +39,25 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
                 task_name(transfer.direction, transfer.artifact.kind),
                 kwargs=ids_of(transfer.direction, transfer.artifact),
                 task_id=transfer.request_id,
-                queue=queue_of(transfer.artifact.kind),
+                queue=queue_of_transfer(transfer),
+                headers=_headers(transfer),
                 producer=producer,
                 retry=False,
                 ignore_result=True,
             )
 
 
-def kinds_with_room(limit: int, app: Celery) -> list[ArtifactKind]:
-    """The kinds whose queue holds fewer messages than the limit.
+def room(limit: int, app: Celery) -> Room:
+    """The queues that hold fewer messages than the limit.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
-    queues = {queue_of(kind) for kind in ArtifactKind}
+    queues = {BATCHES, *(queue_of(kind) for kind in ArtifactKind)}
     with _channel(app) as channel:
         with_room = {queue for queue in queues if _depth(channel, queue) < limit}
-    return [kind for kind in ArtifactKind if queue_of(kind) in with_room]
+    kinds = frozenset(kind for kind in ArtifactKind if queue_of(kind) in with_room)
+    return Room(kinds=kinds, batches=BATCHES in with_room)
 
 
 def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
@@ -80,6 +82,10 @@ def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
         begins = clock()
         channel.client.set(_REMEMBERS_SINCE, begins.isoformat(), xx=True)
         return begins
+
+
+def _headers(transfer: Transfer) -> dict[str, int]:
+    return {BATCH_HEADER: transfer.batch_id} if transfer.batch_id else {}
 
 
 def _moment(text: bytes | None) -> datetime | None:

@@ -9,6 +9,7 @@ from functools import partial
 
 from celery import Celery
 
+from domain.advance import AdvanceBatches
 from domain.artifacts import Artifact
 from domain.confirm import ConfirmUploads
 from domain.dispatch import DispatchDueTransfers
@@ -18,9 +19,11 @@ from domain.reconcile import AbortAbandonedUploads, Reconcile, ReconcileSummary
 from domain.relocate import RelocateArtifacts
 from domain.transfers import Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
-from tasks.enqueue import kinds_with_room, publish, remembers_since
+from tasks.enqueue import publish, remembers_since, room
 from worker.adapters import Adapters
 from worker.settings import WorkerSettings
+from worker.sql.batch_releases import SqlBatchReleases
+from worker.sql.batch_snapshots import delete_expired
 from worker.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -121,7 +124,7 @@ class Composition:
         dispatch = DispatchDueTransfers(
             transfers=self.adapters.transfers,
             publish=partial(publish, app=self._app),
-            kinds_with_room=partial(kinds_with_room, settings.dispatch_queue_limit, self._app),
+            room=partial(room, settings.dispatch_queue_limit, self._app),
             remembers_since=partial(remembers_since, app=self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
@@ -129,13 +132,28 @@ class Composition:
         )
         return dispatch()
 
+    def advance_batches(self) -> int:
+        limit = self._settings.dispatch_queue_limit
+        advance = AdvanceBatches(
+            batches=SqlBatchReleases(self.adapters.engine),
+            publish=partial(publish, app=self._app),
+            has_room=lambda: room(limit, self._app).batches,
+            page_size=self._settings.dispatch_page,
+        )
+        return advance()
+
     def reconcile(self) -> ReconcileSummary:
         abort_abandoned = AbortAbandonedUploads(
             transfers=self.adapters.transfers,
             store=self.adapters.store,
             abandoned_after=timedelta(hours=self._settings.abandoned_upload_hours),
         )
-        return Reconcile(transfers=self.adapters.transfers, abort_abandoned=abort_abandoned)()
+        reconcile = Reconcile(
+            transfers=self.adapters.transfers,
+            abort_abandoned=abort_abandoned,
+            delete_expired=partial(delete_expired, self.adapters.engine),
+        )
+        return reconcile()
 
     @property
     def _workspace(self) -> Workspace:

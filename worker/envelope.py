@@ -125,6 +125,9 @@ class _Headers(_Part):
     eta: Annotated[_Moment, AfterValidator(_soon)] | None = None
     expires: _Moment | None = None
 
+    # Ours: the batch that asked for it.
+    artifacts_batch: _Count | None = None
+
     # The worker's own limits hold. Our producers send these along, from the same settings.
     timelimit: Annotated[list[float | None] | None, Field(max_length=2), _LeftOut]
     # The strategy makes them anew from the body.
@@ -145,6 +148,12 @@ class _Headers(_Part):
     errbacks: _Nothing
     chain: _Nothing
     chord: _Nothing
+
+    def passed_on(self) -> dict[str, Any]:
+        headers = self.model_dump()
+        if self.artifacts_batch is None:
+            del headers["artifacts_batch"]
+        return headers
 
 
 class _DeliveryInfo(_Part):
@@ -171,7 +180,7 @@ class _Envelope(_Part):
 
     def message(self, queue: str) -> dict[str, Any]:
         return {
-            "headers": {"lang": "py", **self.headers.model_dump()},
+            "headers": {"lang": "py", **self.headers.passed_on()},
             "properties": {
                 "correlation_id": self.headers.id,
                 # A fresh one: two messages of one tag count as one against the prefetch limit.

@@ -85,18 +85,21 @@ class BrokerSettings(_Settings):
     broker_url: Annotated[str, AfterValidator(_broker_url)]
 
 
-class BucketSettings(_Settings):
-    """Sizes are in bytes."""
+class PartSettings(_Settings):
+    """How an object is cut; sizes are in bytes."""
 
+    # Small enough that four parts on their way stay below 100 MiB, large enough for throughput.
+    multipart_threshold: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
+    part_size: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
+
+
+class BucketSettings(PartSettings):
     bucket: Annotated[str, Field(min_length=3, max_length=63, pattern=r"^[\w.-]+$")]
     # For an S3 that is not AWS's.
     s3_endpoint_url: Annotated[str, AfterValidator(_endpoint_url)] | None = None
     sse: Literal["AES256", "aws:kms"] = "AES256"
     kms_key_id: Annotated[str, Field(min_length=1)] | None = None
 
-    # Small enough that four parts on their way stay below 100 MiB, large enough for throughput.
-    multipart_threshold: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
-    part_size: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
     transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
     # S3 answers within it or is taken for dead (seconds); a CompleteMultipartUpload is the slowest.
     s3_timeout_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
@@ -114,6 +117,10 @@ class BucketSettings(_Settings):
 
 class ProducerSettings(BucketSettings, BrokerSettings):
     """What the platform needs; the database is in its own session."""
+
+
+class BatchSettings(DatabaseSettings, PartSettings):
+    """What the commands about batches need; the dispatch does the rest."""
 
 
 class AttemptSettings(_Settings):

@@ -16,7 +16,7 @@ from domain.fakes.artifacts import InMemoryArtifacts
 from domain.fakes.due import is_abandoned, is_due, is_put_off, is_unclaimed
 from domain.locations import UploadLocation
 from domain.redaction import redact
-from domain.transfers import Claim, Direction, MessageLoss, Transfer, TransferState
+from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer, TransferState
 
 _NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_expires_at": None}
 
@@ -235,7 +235,7 @@ class InMemoryTransfers:
         publish: Callable[[Sequence[Transfer]], None],
         *,
         limit: int,
-        kinds: Collection[ArtifactKind],
+        room: Room,
         loss: MessageLoss,
     ) -> int:
         with self._lock:
@@ -243,7 +243,7 @@ class InMemoryTransfers:
             due = [
                 transfer
                 for transfer in self.rows.values()
-                if transfer.artifact.kind in kinds and is_due(transfer, now, loss)
+                if _has_room(transfer, room) and is_due(transfer, now, loss)
             ][:limit]
             if due:
                 publish(due)
@@ -320,4 +320,9 @@ def _claim(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
         lease=lease,
         upload_id=transfer.upload_id,
         reason_code=transfer.reason_code,
+        is_forced=transfer.is_forced,
     )
+
+
+def _has_room(transfer: Transfer, room: Room) -> bool:
+    return room.batches if transfer.batch_id else transfer.artifact.kind in room.kinds

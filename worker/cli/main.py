@@ -5,7 +5,7 @@ import sys
 import typer
 
 from domain.errors import PipelineError
-from worker.cli import db, demo, jobs, quarantine
+from worker.cli import batch, db, demo, jobs, quarantine
 
 app = typer.Typer(
     name="artifacts",
@@ -14,6 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(batch.app, name="batch")
 app.add_typer(db.app, name="db")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(quarantine.app, name="quarantine")

@@ -72,16 +72,29 @@ def _print_table(rows: Sequence[Mapping[str, object]]) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         # As Text, for in a string Rich would take what stands in brackets for markup.
-        table.add_row(*(Text("-" if v is None else _plain(v)) for v in row.values()))
+        table.add_row(*(Text("-" if v is None else plain(v)) for v in row.values()))
     console = out if out.is_terminal else Console(width=_NO_EDGE)
     console.print(table)
 
 
 def print_json(value: object) -> None:
-    typer.echo(json.dumps(value, default=_plain, indent=2))
+    typer.echo(json.dumps(value, default=plain, indent=2))
 
 
-def _plain(value: Any) -> str:  # noqa: ANN401 - whatever a row holds
+def duration(time: timedelta) -> str:
+    """In its two largest units."""
+    seconds = max(0, int(time.total_seconds()))
+    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    parts = []
+    for unit, length in units:
+        count, seconds = divmod(seconds, length)
+        parts.append((count, unit))
+    first = next((i for i, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{count}{unit}" for count, unit in parts[first : first + 2])
+
+
+def plain(value: Any) -> str:  # noqa: ANN401 - whatever a row holds
+    """A value as text; moments in UTC."""
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")
     return str(value.value if isinstance(value, Enum) else value)

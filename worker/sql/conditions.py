@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, and_, literal, or_, true
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import ReasonCode
-from domain.transfers import ACTIVE_STATES, Direction, MessageLoss, TransferState
+from domain.transfers import ACTIVE_STATES, Direction, MessageLoss, Room, TransferState
 from worker.sql.clock import utc_now
 from worker.sql.tables import TRANSFER_RUN, TransferRow
 
@@ -61,6 +61,13 @@ def is_abandoned() -> ColumnElement[bool]:
     return and_(
         TransferRow.state == TransferState.RUNNING, TransferRow.lease_expires_at <= utc_now()
     )
+
+
+def has_room(room: Room) -> ColumnElement[bool]:
+    """Its queue takes more messages."""
+    of_batch = TransferRow.batch_id.is_not(None)
+    alone = and_(TransferRow.batch_id.is_(None), TransferRow.kind.in_(room.kinds))
+    return or_(alone, of_batch) if room.batches else alone
 
 
 def is_due(loss: MessageLoss) -> ColumnElement[bool]:

@@ -21,7 +21,8 @@ def as_claim(row: Row[Any], lease: timedelta) -> Claim:
         requested_at=row.requested_at,
         lease=lease,
         upload_id=row.upload_id,
-        reason_code=_reason(row.reason_code),
+        reason_code=reason_of(row.reason_code),
+        is_forced=row.is_forced,
     )
 
 
@@ -32,11 +33,11 @@ def as_transfer(row: Row[Any]) -> Transfer:
     )
     fields["direction"] = Direction(fields["direction"])
     fields["state"] = TransferState(fields["state"])
-    fields["reason_code"] = _reason(fields["reason_code"])
+    fields["reason_code"] = reason_of(fields["reason_code"])
     return Transfer(artifact=artifact, **fields)
 
 
-def _reason(code: str | None) -> ReasonCode | None:
+def reason_of(code: str | None) -> ReasonCode | None:
     # While a new version is rolled out, its codes meet workers that do not know them yet.
     if code is None:
         return None

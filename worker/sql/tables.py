@@ -15,6 +15,8 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    and_,
+    false,
     func,
     literal_column,
 )
@@ -115,6 +117,35 @@ class BatchRow(PipelineBase):
     state: Mapped[str] = mapped_column(String(16))
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    mode: Mapped[str | None] = mapped_column(String(8))
+    max_in_flight: Mapped[int | None]
+    is_forced: Mapped[bool] = mapped_column(server_default=false())
+    members: Mapped[int | None]
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    released_to: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """The position of the last member that had its turn."""
+    paced_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Until when the rate has been used up."""
+
+
+class MemberRow(PipelineBase):
+    """What a batch has frozen: an artifact as it was, by its last transfer."""
+
+    __tablename__ = "batch_members"
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    job_id: Mapped[int]
+    run_id: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(16))
+    direction: Mapped[str] = mapped_column(String(8))
+    user_id: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    reason_code: Mapped[str | None] = mapped_column(String(32))
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    """Bytes of the artifact, if it was stored."""
+    left_out: Mapped[str | None] = mapped_column(String(16))
 
 
 class ArtifactRow(PipelineBase):
@@ -159,6 +190,7 @@ class TransferRow(PipelineBase):
     bytes_sent: Mapped[int | None] = mapped_column(BigInteger)
     upload_id: Mapped[str | None] = mapped_column(Text)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), index=True)
+    is_forced: Mapped[bool] = mapped_column(server_default=false())
 
 
 class EndpointRow(PipelineBase):
@@ -202,6 +234,13 @@ Index(
     TransferRow.next_attempt_at,
     postgresql_where=_ACTIVE,
     sqlite_where=_ACTIVE,
+)
+_ACTIVE_OF_BATCH = and_(TransferRow.batch_id.is_not(None), _ACTIVE)
+Index(
+    "transfers_active_of_batch",
+    TransferRow.batch_id,
+    postgresql_where=_ACTIVE_OF_BATCH,
+    sqlite_where=_ACTIVE_OF_BATCH,
 )
 Index("transfers_of_job", TransferRow.job_id, TransferRow.id)
 _HAS_UPLOAD = TransferRow.upload_id.is_not(None)

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, and_, select, update
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import ObjectReplacedError, TransferError
 from domain.locations import UploadLocation
-from domain.transfers import Claim, Direction, MessageLoss, Transfer, TransferState
+from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer, TransferState
 from worker.sql.artifacts import record_artifact, replace_artifact
 from worker.sql.clock import read_clock, utc_now
-from worker.sql.conditions import is_active, is_active_of, is_due, is_put_off, of_artifact
+from worker.sql.conditions import has_room, is_active, is_active_of, is_due, is_put_off, of_artifact
 from worker.sql.engine import Bind, reading, transaction
 from worker.sql.platform import move_location
 from worker.sql.rows import as_claim, as_transfer
@@ -201,12 +201,12 @@ class SqlTransfers:
         publish: Callable[[Sequence[Transfer]], None],
         *,
         limit: int,
-        kinds: Collection[ArtifactKind],
+        room: Room,
         loss: MessageLoss,
     ) -> int:
         page = (
             select(_TABLE)
-            .where(TransferRow.kind.in_(kinds), is_due(loss))
+            .where(has_room(room), is_due(loss))
             .order_by(TransferRow.id)
             .limit(limit)
             # Where the database has it, another beat's dispatch takes the next page meanwhile.

@@ -40,6 +40,10 @@ class Workspace:
         """The artifact's file; for results, the directory that holds their RUN* directories."""
         return self._root / _job_directory(artifact) / _place(artifact)
 
+    def has(self, artifact: Artifact) -> bool:
+        """Whether there is something in the artifact's place; what it is, nobody looks at."""
+        return self.path(artifact).exists()
+
     def source(self, artifact: Artifact) -> Source:
         """The artifact's bytes as they are now.
 

@@ -1,0 +1,222 @@
+"""Batches: many transfers asked for together, after a look at what they would be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from domain.artifacts import ArtifactKind
+from domain.errors import ReasonCode
+from domain.jobs import MAX_ID
+from domain.transfers import Direction, TransferState
+
+
+class BatchState(StrEnum):
+    PREVIEWED = "previewed"
+    """A snapshot: its members are frozen, and nothing was asked for; it expires."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class BatchMode(StrEnum):
+    """Which of the frozen members are transferred."""
+
+    FAILED = "failed"
+    """Those whose last transfer was given up or cancelled."""
+    MISSING = "missing"
+    """Those whose artifact was not stored."""
+    ALL = "all"
+
+
+ENDED_BADLY = (TransferState.QUARANTINED, TransferState.CANCELLED)
+
+
+class LeftOut(StrEnum):
+    """Why what fits the filter is no member."""
+
+    RUNNING = "already running"
+    NO_SOURCE = "no source"
+
+
+class Outcome(StrEnum):
+    """What became of a member."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    """The same bytes were there already, and nothing was sent or fetched."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ALREADY_RUNNING = "already running"
+    """Somebody else's transfer of the artifact was active when its turn came."""
+
+
+class IdRange(BaseModel):
+    """Ids from the first to the last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    first: Annotated[int, Field(gt=0, le=MAX_ID)]
+    last: Annotated[int, Field(gt=0, le=MAX_ID)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first > self.last:
+            raise ValueError("the range ends before it begins")
+        return self
+
+
+def _transfers_workspace(direction: Direction) -> Direction:
+    if direction not in {Direction.UPLOAD, Direction.DOWNLOAD}:
+        raise ValueError("only uploads and downloads run in batches")
+    return direction
+
+
+class BatchFilter(BaseModel):
+    """Those artifacts, by their last transfer, that fit every criterion given.
+
+    Attributes:
+        user_ids: whose job it is.
+        tags: the job has all of them; `key=value` where the platform keeps them by name.
+        created_after, created_before: of the job.
+        failed_after, failed_before: when the last transfer was given up.
+        listed: how many lines of a file name them; 0 where no file was given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job_ids: tuple[IdRange, ...] = ()
+    run_ids: tuple[IdRange, ...] = ()
+    user_ids: tuple[int, ...] = ()
+    kinds: tuple[ArtifactKind, ...] = ()
+    directions: tuple[Annotated[Direction, AfterValidator(_transfers_workspace)], ...] = ()
+    states: tuple[TransferState, ...] = ()
+    reasons: tuple[ReasonCode, ...] = ()
+    tags: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    failed_after: AwareDatetime | None = None
+    failed_before: AwareDatetime | None = None
+    listed: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return self == BatchFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of a file: all of a job, all of a run, or one artifact of them."""
+
+    job_id: int
+    run_id: int | None = None
+    kind: ArtifactKind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A row of `batches`.
+
+    Attributes:
+        requested_by: who previewed it; who started it, once it is started.
+        rate: members per second at the most; None where nothing holds them back.
+        max_in_flight: members at the most that are requested and have not ended.
+        is_forced: unchanged bytes are sent again.
+        members: how many are transferred; None before it is started.
+        expires_at: of a snapshot.
+    """
+
+    id: int
+    state: BatchState
+    requested_by: str
+    reason: str
+    filter: BatchFilter
+    mode: BatchMode | None = None
+    rate: float | None = None
+    max_in_flight: int | None = None
+    is_forced: bool = False
+    members: int | None = None
+    requested_at: datetime
+    expires_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewGroup:
+    """Members of one direction, kind and last state.
+
+    Attributes:
+        state: of the last transfer.
+        stored: of how many the artifact was stored.
+        known_bytes: of those whose size is known.
+        requests_at_least: S3 requests, if all that is stored is unchanged.
+        requests_at_most: S3 requests, if all bytes are sent.
+    """
+
+    direction: Direction
+    kind: ArtifactKind
+    state: TransferState
+    members: int
+    stored: int
+    known_bytes: int
+    requests_at_least: int
+    requests_at_most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A frozen member, and what became of it."""
+
+    job_id: int
+    run_id: int | None
+    kind: ArtifactKind
+    direction: Direction
+    user_id: int
+    outcome: Outcome = Outcome.PENDING
+    attempts: int = 0
+    bytes_moved: int | None = None
+    reason: ReasonCode | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a snapshot has frozen."""
+
+    batch: Batch
+    groups: list[PreviewGroup]
+    left_out: Mapping[LeftOut, int]
+    examples: list[Member]
+
+    @property
+    def members(self) -> int:
+        return sum(group.members for group in self.groups)
+
+    def of_mode(self, mode: BatchMode) -> int:
+        """How many members a start in that mode transfers."""
+        if mode is BatchMode.FAILED:
+            return sum(group.members for group in self.groups if group.state in ENDED_BADLY)
+        if mode is BatchMode.MISSING:
+            return sum(group.members - group.stored for group in self.groups)
+        return self.members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchProgress:
+    """Attributes: `outcomes` counts members; `bytes_moved` were sent or fetched."""
+
+    batch: Batch
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)
+    bytes_moved: int = 0
+
+    @property
+    def ended(self) -> int:
+        left = self.outcomes.get(Outcome.PENDING, 0) + self.outcomes.get(Outcome.ACTIVE, 0)
+        return sum(self.outcomes.values()) - left

@@ -1,0 +1,257 @@
+"""`artifacts batch`: many transfers asked for together, after a look at what they would be."""
+
+import getpass
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import Engine
+
+from domain.artifacts import Artifact
+from domain.batches import Batch, BatchFilter, BatchMode
+from domain.errors import ConfigurationError
+from worker.cli.batch_options import (
+    CreatedAfterOption,
+    CreatedBeforeOption,
+    DirectionsOption,
+    FailedAfterOption,
+    FailedBeforeOption,
+    FileOption,
+    JobsOption,
+    KindsOption,
+    ReasonsOption,
+    RunsOption,
+    StatesOption,
+    TagsOption,
+    UsersOption,
+    filter_of,
+    listed_in,
+    rate,
+)
+from worker.cli.batch_preview import show_preview
+from worker.cli.batch_report import ReportFormat, write_report
+from worker.cli.batch_status import progress_row, show_progress, watch
+from worker.cli.options import JsonOption
+from worker.cli.output import out, print_json, show_rows
+from worker.settings import BatchSettings, WorkspaceSettings, load
+from worker.sql.batch_snapshots import SqlBatchSnapshots
+from worker.sql.batches import SqlBatches
+from worker.sql.engine import make_engine
+from worker.workspace import Workspace
+
+app = typer.Typer(
+    help="Many transfers together: preview, start, watch, pause, report.", no_args_is_help=True
+)
+
+BatchArgument = Annotated[int, typer.Argument(min=1, metavar="BATCH", help="Its id.")]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", parser=rate, metavar="N/s", help="Members per second; 0 is no limit."),
+]
+InFlightOption = Annotated[
+    int | None,
+    typer.Option("--max-in-flight", min=1, max=1_000_000, help="Members requested at once."),
+]
+_IN_FLIGHT = 2_000
+
+
+@app.command("preview")
+def preview(  # noqa: PLR0913 - an argument for each option
+    *,
+    job_id: JobsOption = None,
+    run_id: RunsOption = None,
+    user_id: UsersOption = None,
+    kind: KindsOption = None,
+    direction: DirectionsOption = None,
+    state: StatesOption = None,
+    reason_code: ReasonsOption = None,
+    tag: TagsOption = None,
+    created_after: CreatedAfterOption = None,
+    created_before: CreatedBeforeOption = None,
+    failed_after: FailedAfterOption = None,
+    failed_before: FailedBeforeOption = None,
+    from_file: FileOption = None,
+    rate: RateOption = None,
+    expires_in: Annotated[
+        float, typer.Option("--expires-hours", min=0.01, max=168, help="Of the snapshot.")
+    ] = 24,
+    as_json: JsonOption = False,
+) -> None:
+    """Freeze what fits as a snapshot, and show what it would be. Nothing is asked for yet.
+
+    Without a filter it is everything. What is being transferred is left out, and so are uploads
+    of which the workspace has nothing, where ARTIFACTS_WORKSPACE is set.
+    """
+    which = filter_of(
+        job_ids=job_id,
+        run_ids=run_id,
+        user_ids=user_id,
+        kinds=kind,
+        directions=direction,
+        states=state,
+        reasons=reason_code,
+        tags=tag,
+        created_after=created_after,
+        created_before=created_before,
+        failed_after=failed_after,
+        failed_before=failed_before,
+    )
+    snapshots = _snapshots()
+    batch_id = _freeze(snapshots, which, timedelta(hours=expires_in), from_file)
+    shown = snapshots.preview(batch_id)
+    show_preview(shown, rate or None, as_json=as_json)
+    if not shown.members:
+        raise typer.Exit(1)
+
+
+@app.command("start")
+def start(  # noqa: PLR0913 - an argument for each option
+    batch_id: BatchArgument,
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept.")],
+    mode: Annotated[
+        BatchMode,
+        typer.Option(help="Members that failed, whose artifact is missing, or all of them."),
+    ] = BatchMode.FAILED,
+    rate: RateOption = None,
+    max_in_flight: InFlightOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Send unchanged bytes again.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the members of a snapshot transferred, just those. The workers' dispatch does it."""
+    started = _batches().start(
+        batch_id,
+        requested_by=_user(),
+        reason=reason,
+        mode=mode,
+        rate=rate or None,
+        max_in_flight=max_in_flight or _IN_FLIGHT,
+        is_forced=force,
+    )
+    _show(started, f"batch {batch_id} is running: {started.members:,} members", as_json=as_json)
+
+
+@app.command("status")
+def status(
+    batch_id: BatchArgument,
+    *,
+    watching: Annotated[bool, typer.Option("--watch", help="Until it has ended.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """How far it is."""
+    batches = _batches()
+    progress = watch(batches, batch_id) if watching else batches.progress(batch_id)
+    show_progress(progress, as_json=as_json)
+
+
+@app.command("list")
+def list_batches(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    as_json: JsonOption = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """The newest batches and snapshots: who, when, why."""
+    rows = [_row(batch) for batch in _batches().newest(limit)]
+    show_rows(rows, as_json=as_json, empty="there are no batches")
+
+
+@app.command("pause")
+def pause(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """Let no more members begin; what is under way is finished."""
+    _show(_batches().pause(batch_id), f"batch {batch_id} is paused", as_json=as_json)
+
+
+@app.command("resume")
+def resume(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """Go on with a paused batch."""
+    _show(_batches().resume(batch_id), f"batch {batch_id} is running", as_json=as_json)
+
+
+@app.command("change")
+def change(
+    batch_id: BatchArgument,
+    rate: RateOption = None,
+    max_in_flight: InFlightOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Another pace, from the next dispatch on."""
+    if rate is None and max_in_flight is None:
+        raise typer.BadParameter("give --rate or --max-in-flight")
+    changed = _batches().change(batch_id, rate=rate, max_in_flight=max_in_flight)
+    _show(changed, f"batch {batch_id} has another pace", as_json=as_json)
+
+
+@app.command("cancel")
+def cancel(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """End it: what has not begun never will, what is under way stops."""
+    batches = _batches()
+    cancelled = batches.cancel(batch_id)
+    line = f"batch {batch_id} is cancelled; {cancelled:,} were under way"
+    _show(batches.get(batch_id), line, as_json=as_json)
+
+
+@app.command("report")
+def report(
+    batch_id: BatchArgument,
+    output_format: Annotated[
+        ReportFormat, typer.Option("--format", help="csv, or json: one object in each line.")
+    ] = ReportFormat.CSV,
+    output: Annotated[
+        Path | None, typer.Option("--output", dir_okay=False, help="By default printed.")
+    ] = None,
+) -> None:
+    """Every member, with what became of it and why."""
+    write_report(_batches().members(batch_id), output_format, output)
+
+
+def _freeze(
+    snapshots: SqlBatchSnapshots, which: BatchFilter, expires_in: timedelta, file: Path | None
+) -> int:
+    return snapshots.freeze(
+        which,
+        requested_by=_user(),
+        expires_in=expires_in,
+        listed=None if file is None else listed_in(file),
+        has_source=_has_source(),
+    )
+
+
+def _has_source() -> Callable[[Artifact], bool] | None:
+    try:
+        return Workspace(load(WorkspaceSettings).workspace).has
+    except ConfigurationError:
+        return None  # this machine has no part of it; the workers look
+
+
+def _user() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _engine() -> Engine:
+    return make_engine(load(BatchSettings).database_url)
+
+
+def _batches() -> SqlBatches:
+    return SqlBatches(_engine())
+
+
+def _snapshots() -> SqlBatchSnapshots:
+    settings = load(BatchSettings)
+    return SqlBatchSnapshots(
+        make_engine(settings.database_url),
+        multipart_threshold=settings.multipart_threshold,
+        part_size=settings.part_size,
+    )
+
+
+def _show(batch: Batch, line: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_row(batch))
+    else:
+        out.print(line, highlight=False)
+
+
+def _row(batch: Batch) -> dict[str, Any]:
+    return progress_row(batch)

@@ -1,0 +1,97 @@
+"""What `artifacts batch preview` shows."""
+
+import math
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from domain.batches import BatchMode, Preview, PreviewGroup
+from worker.cli.output import duration, out, print_json, show_rows, size_of
+
+
+def show_preview(preview: Preview, rate: float | None, *, as_json: bool) -> None:
+    """Args: `rate` in members per second."""
+    if as_json:
+        print_json(_json(preview, rate))
+        return
+    if not preview.members:
+        out.print("nothing fits", highlight=False)
+        _show_left_out(preview)
+        return
+    batch = preview.batch
+    out.print(
+        f"snapshot {batch.id}: {preview.members:,} members, to be started until "
+        f"{batch.expires_at:%Y-%m-%d %H:%M:%SZ}\n",
+        highlight=False,
+    )
+    show_rows([_group_row(group) for group in preview.groups], as_json=False, empty="")
+    out.print()
+    show_rows([_example_row(example) for example in preview.examples], as_json=False, empty="")
+    out.print()
+    _show_left_out(preview)
+    _show_cost(preview, rate)
+    modes = ", ".join(f"--mode {mode} {preview.of_mode(mode):,}" for mode in BatchMode)
+    out.print(f"members by mode: {modes}", highlight=False)
+    out.print(f'nothing is changed yet: artifacts batch start {batch.id} --reason "…"')
+
+
+def _show_left_out(preview: Preview) -> None:
+    for why, count in preview.left_out.items():
+        out.print(f"left out: {count:,} {why}", highlight=False)
+
+
+def _show_cost(preview: Preview, rate: float | None) -> None:
+    least, most = _requests(preview)
+    out.print(f"S3 requests: {least:,} if all is unchanged, up to {most:,}", highlight=False)
+    if rate is not None:
+        out.print(f"at {rate:g}/s it takes {duration(_takes(preview, rate))}", highlight=False)
+
+
+def _requests(preview: Preview) -> tuple[int, int]:
+    return (
+        sum(group.requests_at_least for group in preview.groups),
+        sum(group.requests_at_most for group in preview.groups),
+    )
+
+
+def _takes(preview: Preview, rate: float) -> timedelta:
+    return timedelta(seconds=math.ceil(preview.members / rate))
+
+
+def _group_row(group: PreviewGroup) -> dict[str, Any]:
+    return {
+        "direction": group.direction,
+        "kind": group.kind,
+        "last_state": group.state,
+        "members": f"{group.members:,}",
+        "stored": f"{group.stored:,}",
+        "known_size": size_of(group.known_bytes, exact=False),
+        "requests": f"{group.requests_at_least:,}–{group.requests_at_most:,}",  # noqa: RUF001 - a range
+    }
+
+
+def _example_row(example: Any) -> dict[str, Any]:  # noqa: ANN401 - a member
+    return {
+        "for_example": f"job {example.job_id}",
+        "run_id": example.run_id,
+        "kind": example.kind,
+        "direction": example.direction,
+        "user_id": example.user_id,
+    }
+
+
+def _json(preview: Preview, rate: float | None) -> dict[str, Any]:
+    least, most = _requests(preview)
+    return {
+        "snapshot": preview.batch.id,
+        "expires_at": preview.batch.expires_at,
+        "filter": preview.batch.filter.model_dump(mode="json", exclude_defaults=True),
+        "members": preview.members,
+        "modes": {mode.value: preview.of_mode(mode) for mode in BatchMode},
+        "groups": [asdict(group) for group in preview.groups],
+        "left_out": {why.value: count for why, count in preview.left_out.items()},
+        "examples": [asdict(example) for example in preview.examples],
+        "requests_at_least": least,
+        "requests_at_most": most,
+        "seconds": None if rate is None else _takes(preview, rate).total_seconds(),
+    }

@@ -1,0 +1,100 @@
+"""What `artifacts batch status` shows, once or as it goes."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from domain.batches import Batch, BatchProgress, BatchState, Outcome
+from worker.cli.output import duration, err, print_json, show_rows, size_of
+from worker.sql.batches import SqlBatches
+
+_POLL_SECONDS = 1.0
+_ENDED = (BatchState.DONE, BatchState.CANCELLED)
+_SHOWN: Sequence[Outcome] = (
+    *(Outcome.DONE, Outcome.UNCHANGED, Outcome.FAILED, Outcome.CANCELLED),
+    *(Outcome.ALREADY_RUNNING, Outcome.ACTIVE, Outcome.PENDING),
+)
+
+
+def watch(batches: SqlBatches, batch_id: int) -> BatchProgress:
+    """The progress once it has ended, behind a bar where a person looks."""
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+        *(TextColumn("{task.fields[told]}"), TimeRemainingColumn()),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+        task = bar.add_task(f"batch {batch_id}", total=None, told="")
+        while True:
+            progress = batches.progress(batch_id)
+            total = progress.batch.members
+            bar.update(task, completed=progress.ended, total=total, told=_told(progress))
+            if progress.batch.state in _ENDED:
+                return progress
+            time.sleep(_POLL_SECONDS)
+
+
+def show_progress(progress: BatchProgress, *, as_json: bool) -> None:
+    outcomes = {outcome.name.lower(): progress.outcomes.get(outcome, 0) for outcome in _SHOWN}
+    row = {
+        **progress_row(progress.batch),
+        **outcomes,
+        "bytes": size_of(progress.bytes_moved, exact=as_json),
+        "per_second": _per_second(progress),
+        "left": _left(progress, exact=as_json),
+    }
+    if as_json:
+        print_json(row)
+        return
+    rows = [{"": name.replace("_", " "), " ": value} for name, value in row.items()]
+    show_rows([each for each in rows if each[" "] is not None], as_json=False, empty="")
+
+
+def progress_row(batch: Batch) -> dict[str, Any]:
+    """What is told of every batch."""
+    return {
+        "batch": batch.id,
+        "state": batch.state,
+        "by": batch.requested_by,
+        "reason": batch.reason or None,
+        "mode": batch.mode,
+        "members": batch.members,
+        "rate": batch.rate,
+        "max_in_flight": batch.max_in_flight,
+        "requested_at": batch.requested_at,
+        "started_at": batch.started_at,
+        "finished_at": batch.finished_at,
+        "filter": batch.filter.model_dump_json(exclude_defaults=True),
+    }
+
+
+def _told(progress: BatchProgress) -> str:
+    told = [
+        f"{progress.outcomes[outcome]:,} {outcome.value}"
+        for outcome in _SHOWN
+        if progress.outcomes.get(outcome)
+    ]
+    return ", ".join([*told, str(size_of(progress.bytes_moved, exact=False))])
+
+
+def _elapsed(batch: Batch) -> float:
+    if batch.started_at is None:
+        return 0.0
+    return ((batch.finished_at or datetime.now(UTC)) - batch.started_at).total_seconds()
+
+
+def _per_second(progress: BatchProgress) -> float | None:
+    elapsed = _elapsed(progress.batch)
+    return round(progress.ended / elapsed, 1) if elapsed > 0 else None
+
+
+def _left(progress: BatchProgress, *, exact: bool) -> float | str | None:
+    """The time that is left, at the pace so far."""
+    pace = _per_second(progress)
+    if not pace or progress.batch.state in _ENDED:
+        return None
+    left = (progress.batch.members or 0) - progress.ended
+    takes = timedelta(seconds=round(left / pace))
+    return takes.total_seconds() if exact else duration(takes)

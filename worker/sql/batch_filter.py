@@ -1,0 +1,149 @@
+"""Which artifacts a batch is about: the filter as SQL."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Column as TableColumn
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    and_,
+    column,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.selectable import Subquery
+
+from domain.batches import BatchFilter, IdRange, Listed
+from domain.transfers import Direction, TransferState
+from worker.sql.tables import TRANSFER_RUN, JobRow, TransferRow
+
+_PAGE = 1000
+_MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
+
+_LISTED = Table(
+    "listed_artifacts",
+    MetaData(),
+    TableColumn("job_id", Integer),
+    TableColumn("run_id", Integer),
+    TableColumn("kind", String(16)),
+    prefixes=["TEMPORARY"],
+)
+
+
+def keep_listed(connection: Connection, listed: Iterable[Listed]) -> int:
+    """Have what a file names where `last_transfers` finds it, in this transaction; how many."""
+    # The transaction that it was made in may have been given up, and its connection not.
+    _LISTED.drop(connection, checkfirst=True)
+    _LISTED.create(connection)
+    count = 0
+    for page in _pages(listed):
+        rows = [{"job_id": each.job_id, "run_id": each.run_id, "kind": each.kind} for each in page]
+        connection.execute(_LISTED.insert(), rows)
+        count += len(page)
+    return count
+
+
+def forget_listed(connection: Connection) -> None:
+    _LISTED.drop(connection)
+
+
+def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
+    """Of each artifact and direction the last transfer, with the job's user, if it fits."""
+    of_artifact = [TransferRow.job_id, TRANSFER_RUN, TransferRow.kind, TransferRow.direction]
+    age = func.row_number().over(partition_by=of_artifact, order_by=TransferRow.id.desc())
+    ranked = (
+        select(
+            *(TransferRow.job_id, TransferRow.run_id, TransferRow.kind, TransferRow.direction),
+            *(TransferRow.state, TransferRow.reason_code, TransferRow.finished_at),
+            JobRow.user_id,
+            age.label("age"),
+        )
+        .join(JobRow, JobRow.id == TransferRow.job_id)
+        .where(*_of_artifact(which, dialect))
+        .subquery("ranked")
+    )
+    last: Select[Any] = select(ranked).where(ranked.c.age == 1, *_of_last(which, ranked))
+    return last.subquery("last")
+
+
+def _of_artifact(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
+    """What is the same for all transfers of an artifact, and so may be asked before the last."""
+    yield TransferRow.direction.in_(which.directions or _MOVES)
+    if which.kinds:
+        yield TransferRow.kind.in_(which.kinds)
+    if which.job_ids:
+        yield _is_in(TransferRow.job_id, which.job_ids)
+    if which.run_ids:
+        yield _is_in(TransferRow.run_id, which.run_ids)
+    if which.user_ids:
+        yield JobRow.user_id.in_(which.user_ids)
+    if which.created_after is not None:
+        yield JobRow.created_at >= which.created_after
+    if which.created_before is not None:
+        yield JobRow.created_at < which.created_before
+    for tag in which.tags:
+        yield _has_tag(tag, dialect)
+    if which.listed:
+        yield _is_listed()
+
+
+def _of_last(which: BatchFilter, last: Subquery) -> Iterator[ColumnElement[bool]]:
+    if which.states:
+        yield last.c.state.in_(which.states)
+    if which.reasons:
+        yield last.c.reason_code.in_(which.reasons)
+    if which.failed_after is not None or which.failed_before is not None:
+        yield last.c.state == TransferState.QUARANTINED
+    if which.failed_after is not None:
+        yield last.c.finished_at >= which.failed_after
+    if which.failed_before is not None:
+        yield last.c.finished_at < which.failed_before
+
+
+def _is_in(column: InstrumentedAttribute[Any], ranges: Sequence[IdRange]) -> ColumnElement[bool]:
+    single = [each.first for each in ranges if each.first == each.last]
+    between = [column.between(each.first, each.last) for each in ranges if each.first != each.last]
+    return or_(column.in_(single), *between)
+
+
+def _has_tag(tag: str, dialect: str) -> ColumnElement[bool]:
+    """A list has the tag, or an object has the name with that value."""
+    name, is_named, value = tag.partition("=")
+    if dialect == "postgresql":
+        tags = JobRow.tags.cast(JSONB)
+        alone = tags.contains([tag])
+        return or_(alone, tags.contains({name: value})) if is_named else alone
+    each = func.json_each(JobRow.tags).table_valued("key", "value", "type", name="tag")
+    in_list = and_(func.json_type(JobRow.tags) == "array", each.c.value == tag)
+    by_name = and_(func.json_type(JobRow.tags) == "object", each.c.key == name)
+    named = and_(by_name, each.c.value == value) if is_named else literal(False)  # noqa: FBT003
+    return exists(select(column("value")).select_from(each).where(or_(in_list, named)))
+
+
+def _is_listed() -> ColumnElement[bool]:
+    listed = _LISTED.c
+    return exists(
+        select(listed.job_id).where(
+            listed.job_id == TransferRow.job_id,
+            or_(listed.run_id.is_(None), listed.run_id == TransferRow.run_id),
+            or_(listed.kind.is_(None), listed.kind == TransferRow.kind),
+        )
+    )
+
+
+def _pages(listed: Iterable[Listed]) -> Iterator[list[Listed]]:
+    iterator = iter(listed)
+    while page := list(islice(iterator, _PAGE)):
+        yield page

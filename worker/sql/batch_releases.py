@@ -1,0 +1,133 @@
+"""Members of running batches become transfers: `IBatchReleases` over SQL."""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, literal, select, update
+
+from domain.batches import BatchMode, BatchState
+from domain.transfers import ACTIVE_STATES, Transfer, TransferState
+from worker.sql.batches import is_member, request_id
+from worker.sql.clock import read_clock, utc_now
+from worker.sql.engine import insert_into, reading, transaction
+from worker.sql.rows import as_transfer
+from worker.sql.tables import BatchRow, MemberRow, TransferRow
+
+# Of a rate, what is saved up while nobody releases anything, as between two sweeps.
+_SAVED_UP = timedelta(seconds=10)
+_COLUMNS = (
+    *("request_id", "job_id", "run_id", "kind", "direction", "state", "attempts", "fence"),
+    *("requested_at", "next_attempt_at", "enqueued_at", "batch_id", "is_forced"),
+)
+
+
+class SqlBatchReleases:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def running(self) -> Sequence[int]:
+        running = select(BatchRow.id).where(BatchRow.state == BatchState.RUNNING)
+        with reading(self._engine) as connection:
+            return connection.scalars(running.order_by(BatchRow.id)).all()
+
+    def release(
+        self, batch_id: int, publish: Callable[[Sequence[Transfer]], None], limit: int
+    ) -> int:
+        mine = (
+            select(BatchRow.__table__)
+            .where(BatchRow.id == batch_id, BatchRow.state == BatchState.RUNNING)
+            # Another beat's dispatch is at it, or somebody changes it just now.
+            .with_for_update(skip_locked=True)
+        )
+        with transaction(self._engine) as connection:
+            batch = connection.execute(mine).one_or_none()
+            return 0 if batch is None else _Release(connection, batch).do(publish, limit)
+
+
+class _Release:
+    """The next members of a batch that is ours for this transaction."""
+
+    def __init__(self, connection: Connection, batch: Row[Any]) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._now = read_clock(connection)
+
+    def do(self, publish: Callable[[Sequence[Transfer]], None], limit: int) -> int:
+        active = self._active()
+        allowed = min(limit, self._batch.max_in_flight - active, self._paced())
+        positions = self._next(max(allowed, 1))
+        if not positions:
+            self._finish(active)
+            return 0
+        if allowed < 1:
+            return 0
+        requested = self._request(positions)
+        if requested:
+            # Before the mark: dying in between sends a duplicate, never nothing.
+            publish(requested)
+        self._mark(positions)
+        return len(positions)
+
+    def _active(self) -> int:
+        active = select(func.count()).where(
+            TransferRow.batch_id == self._batch.id, TransferRow.state.in_(ACTIVE_STATES)
+        )
+        return self._connection.execute(active).scalar_one()
+
+    def _paced(self) -> float:
+        """How many members the rate allows by now."""
+        if self._batch.rate is None:
+            return math.inf
+        saved_up: float = (self._now - self._paced_since()).total_seconds() * self._batch.rate
+        return math.floor(saved_up)
+
+    def _paced_since(self) -> datetime:
+        # Twice what one member takes, or a slow rate would never save up enough for one.
+        saved_up = max(_SAVED_UP, timedelta(seconds=2 / self._batch.rate))
+        since: datetime = max(self._batch.paced_to, self._now - saved_up)
+        return since
+
+    def _next(self, count: float) -> Sequence[int]:
+        members = is_member(self._batch.id, BatchMode(self._batch.mode))
+        following = (
+            select(MemberRow.position)
+            .where(*members, MemberRow.position > self._batch.released_to)
+            .order_by(MemberRow.position)
+            .limit(int(count))
+        )
+        return self._connection.scalars(following).all()
+
+    def _request(self, positions: Sequence[int]) -> list[Transfer]:
+        batch = self._batch
+        members = select(
+            *(request_id(batch.id), MemberRow.job_id, MemberRow.run_id, MemberRow.kind),
+            *(MemberRow.direction, literal(TransferState.REQUESTED.value), literal(0), literal(0)),
+            *(utc_now(), utc_now(), utc_now(), literal(batch.id), literal(batch.is_forced)),
+        ).where(
+            *is_member(batch.id, BatchMode(batch.mode)),
+            MemberRow.position.between(positions[0], positions[-1]),
+        )
+        # A member whose artifact is being transferred already conflicts, and is passed over.
+        insertion = (
+            insert_into(self._connection, TransferRow)
+            .from_select(_COLUMNS, members)
+            .on_conflict_do_nothing()
+            .returning(TransferRow.__table__)
+        )
+        return [as_transfer(row) for row in self._connection.execute(insertion)]
+
+    def _mark(self, positions: Sequence[int]) -> None:
+        values: dict[str, Any] = {"released_to": positions[-1]}
+        if self._batch.rate is not None:
+            taken = timedelta(seconds=len(positions) / self._batch.rate)
+            values["paced_to"] = self._paced_since() + taken
+        mine = update(BatchRow).where(BatchRow.id == self._batch.id)
+        self._connection.execute(mine.values(values))
+
+    def _finish(self, active: int) -> None:
+        if active:
+            return
+        mine = update(BatchRow).where(BatchRow.id == self._batch.id)
+        self._connection.execute(mine.values(state=BatchState.DONE, finished_at=utc_now()))
