@@ -2,7 +2,6 @@
 
 import pytest
 
-from domain.artifacts import ArtifactKind
 from domain.errors import LeaseLostError
 from domain.ports import ITransferRepository
 from domain.transfers import TransferState
@@ -11,6 +10,7 @@ from tests.contract.transfer_steps import (
     HOUR,
     LOGS,
     RESULTS,
+    ROOM,
     UPLOAD,
     Write,
     claim_of,
@@ -59,7 +59,7 @@ class TransferShutdownContract:
         published = transfers.publish_due(
             lambda _page: None,
             limit=10,
-            kinds=list(ArtifactKind),
+            room=ROOM,
             loss=loss(HOUR, HOUR),
         )
         assert published == 1

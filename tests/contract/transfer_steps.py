@@ -13,7 +13,7 @@ from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObjec
 from domain.errors import S3UnavailableError, SourceMissingError
 from domain.locations import UploadLocation
 from domain.ports import ITransferRepository
-from domain.transfers import Claim, Direction, MessageLoss, Transfer
+from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer
 
 UPLOAD = Direction.UPLOAD
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
@@ -96,6 +96,10 @@ def latest(transfers: ITransferRepository, artifact: Artifact = RESULTS) -> Tran
     return transfer
 
 
+ROOM = Room(kinds=frozenset(ArtifactKind), batches=True)
+"""In every queue."""
+
+
 def published(
     transfers: ITransferRepository,
     *,
@@ -109,7 +113,7 @@ def published(
     count = transfers.publish_due(
         pages.append,
         limit=limit,
-        kinds=list(ArtifactKind),
+        room=ROOM,
         loss=loss(unclaimed_after, republish_after, remembers_since),
     )
     sent = [transfer for page in pages for transfer in page]

@@ -22,6 +22,7 @@ from tests.contract.transfer_steps import (
     LOCATION,
     LOGS,
     RESULTS,
+    ROOM,
     RUN_OUT,
     UPLOAD,
     Write,
@@ -225,7 +226,7 @@ class DispatchContract:
             transfers.publish_due(
                 fail,
                 limit=9,
-                kinds=list(ArtifactKind),
+                room=ROOM,
                 loss=loss(AT_ONCE, HOUR),
             )
         assert [latest(transfers, artifact) for artifact in LOGS] == requested
@@ -292,7 +293,7 @@ class DispatchContract:
         published_count = transfers.publish_due(
             fail,
             limit=9,
-            kinds=list(ArtifactKind),
+            room=ROOM,
             loss=loss(AT_ONCE, AT_ONCE),
         )
         assert published_count == 0

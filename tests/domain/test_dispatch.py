@@ -7,12 +7,17 @@ import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.dispatch import DispatchDueTransfers
-from domain.transfers import Direction, Transfer
+from domain.transfers import Direction, Room, Transfer
+from tests.contract.transfer_steps import ROOM
 from tests.domain.world import CONFIG, JOB, World
 
 
 def remembers_all(_clock: Callable[[], datetime]) -> datetime:
     return JOB.created_at
+
+
+def room_for(*kinds: ArtifactKind) -> Room:
+    return Room(kinds=frozenset(kinds), batches=False)
 
 
 def request_logs_of(world: World, runs: int) -> None:
@@ -38,12 +43,12 @@ def test_pages_are_published_until_one_is_short(
 def test_a_queue_without_room_gets_no_more(world: World) -> None:
     # Given a backlog of logs, and a queue that is full after the first page
     request_logs_of(world, 7)
-    room = iter([[ArtifactKind.RUN_LOGS], [ArtifactKind.JOB_CONFIG], []])
+    room = iter([room_for(ArtifactKind.RUN_LOGS), room_for(ArtifactKind.JOB_CONFIG), room_for()])
     pages: list[Sequence[Transfer]] = []
     dispatch = DispatchDueTransfers(
         transfers=world.transfers,
         publish=pages.append,
-        kinds_with_room=lambda: next(room),
+        room=lambda: next(room),
         remembers_since=remembers_all,
         page_size=3,
         unclaimed_after=timedelta(0),
@@ -88,7 +93,7 @@ def test_a_task_that_runs_as_it_is_published_is_done(world: World) -> None:
     dispatch = DispatchDueTransfers(
         transfers=world.transfers,
         publish=run,
-        kinds_with_room=lambda: list(ArtifactKind),
+        room=lambda: ROOM,
         remembers_since=remembers_all,
         page_size=3,
         unclaimed_after=timedelta(0),
@@ -135,7 +140,7 @@ def sweep(
     return DispatchDueTransfers(
         transfers=world.transfers,
         publish=pages.append,
-        kinds_with_room=lambda: list(ArtifactKind),
+        room=lambda: ROOM,
         remembers_since=remembers_since,
         page_size=3,
         unclaimed_after=unclaimed_after,

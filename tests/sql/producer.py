@@ -17,7 +17,7 @@ from domain.transfers import Transfer
 from tasks.app import producer_app
 from tasks.contract import CONFIGS, RESULTS, queue_of, task_name
 from tasks.enqueue import publish
-from tests.contract.transfer_steps import loss
+from tests.contract.transfer_steps import ROOM, loss
 from worker.embedded.servers import Valkey
 from worker.sql.requests import request_upload
 from worker.sql.tables import TransferRow
@@ -67,7 +67,7 @@ def swept(engine: Engine, broker: Valkey) -> list[Message]:
         SqlTransfers(engine).publish_due(
             lambda transfers: publish(transfers, app),
             limit=100,
-            kinds=list(ArtifactKind),
+            room=ROOM,
             loss=loss(),
         )
     return sent_to(broker)

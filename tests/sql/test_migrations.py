@@ -24,7 +24,7 @@ from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.tables import PipelineBase, PlatformBase, RunRow
 from worker.sql.transfers import SqlTransfers
 
-OWN = {"artifacts", "transfers", "batches", "s3_endpoints", VERSION_TABLE}
+OWN = {"artifacts", "transfers", "batches", "batch_members", "s3_endpoints", VERSION_TABLE}
 PLATFORM = {"alembic_version", "users", "jobs", "runs"}
 _ENUMS = (
     "SELECT typname, enumlabel FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid"
@@ -174,7 +174,7 @@ def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
     assert tables(empty) == OWN | {"jobs", "runs"}
     with empty.connect() as connection:
         versions = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}")).all()  # noqa: S608
-    assert versions == ["0003"]
+    assert versions == ["0004"]
 
 
 def test_an_upgrade_that_fails_leaves_nothing_behind(empty: Engine) -> None:

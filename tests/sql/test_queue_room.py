@@ -9,9 +9,10 @@ from celery import Celery
 
 from domain.artifacts import ArtifactKind
 from domain.errors import BrokerUnavailableError
+from domain.transfers import Room
 from tasks.app import producer_app
-from tasks.contract import CONFIGS, RESULTS
-from tasks.enqueue import kinds_with_room, remembers_since
+from tasks.contract import BATCHES, CONFIGS, RESULTS
+from tasks.enqueue import remembers_since, room
 from tests.contract.transfer_steps import at_once
 from worker.embedded.servers import Valkey
 
@@ -26,23 +27,40 @@ def at(moment: datetime) -> Callable[[], datetime]:
 
 
 @pytest.mark.parametrize(
-    ("in_configs", "in_results", "expected"),
+    ("depths", "kinds", "batches"),
     [
-        (0, 0, set(ArtifactKind)),
-        (2, 2, set(ArtifactKind)),
-        (2, 3, SMALL),
-        (3, 0, set(ArtifactKind) - SMALL),
-        (4, 3, set()),
+        ((0, 0, 0), set(ArtifactKind), True),
+        ((2, 2, 2), set(ArtifactKind), True),
+        ((2, 3, 0), SMALL, True),
+        ((3, 0, 3), set(ArtifactKind) - SMALL, False),
+        ((0, 0, 4), set(ArtifactKind), False),
+        ((4, 3, 0), set(), True),
     ],
 )
 def test_a_queue_has_room_below_the_limit(
-    broker: Valkey, in_configs: int, in_results: int, expected: set[ArtifactKind]
+    broker: Valkey,
+    depths: tuple[int, int, int],
+    kinds: set[ArtifactKind],
+    batches: bool,  # noqa: FBT001 - a table
 ) -> None:
     with broker.client() as client:
-        for queue, depth in ((CONFIGS, in_configs), (RESULTS, in_results)):
+        for queue, depth in zip((CONFIGS, RESULTS, BATCHES), depths, strict=True):
             for _ in range(depth):
                 client.lpush(queue, "message")
-    assert set(kinds_with_room(3, producer_app(broker.url))) == expected
+    found = room(3, producer_app(broker.url))
+    assert (set(found.kinds), found.batches) == (kinds, batches)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "batches", "is_any"),
+    [(SMALL, False, True), (set(), True, True), (set(), False, False)],
+)
+def test_no_room_in_any_queue_is_no_room(
+    kinds: set[ArtifactKind],
+    batches: bool,  # noqa: FBT001 - a table
+    is_any: bool,  # noqa: FBT001
+) -> None:
+    assert bool(Room(kinds=frozenset(kinds), batches=batches)) is is_any
 
 
 class TestMemory:
@@ -97,7 +115,7 @@ class TestMemory:
 
 @pytest.mark.parametrize(
     "ask",
-    [lambda app: kinds_with_room(3, app), lambda app: remembers_since(at(NOW), app)],
+    [lambda app: room(3, app), lambda app: remembers_since(at(NOW), app)],
     ids=["room", "memory"],
 )
 class TestAway:

@@ -75,6 +75,9 @@ class Answers:
     def dispatch(self) -> int:
         raise NotImplementedError
 
+    def advance_batches(self) -> int:
+        raise NotImplementedError
+
     def reconcile(self) -> ReconcileSummary:
         raise NotImplementedError
 

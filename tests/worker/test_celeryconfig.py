@@ -9,7 +9,16 @@ from celery.app.defaults import SETTING_KEYS
 import celeryconfig
 from domain.artifacts import ArtifactKind
 from domain.transfers import Direction
-from tasks.contract import CONFIGS, DISPATCH, RECONCILE, RESULTS, UNROUTED, UPKEEP, task_name
+from tasks.contract import (
+    BATCHES,
+    CONFIGS,
+    DISPATCH,
+    RECONCILE,
+    RESULTS,
+    UNROUTED,
+    UPKEEP,
+    task_name,
+)
 
 SMALL = [ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_CONFIG]
 UPKEEP_TASKS = [
@@ -101,7 +110,7 @@ def test_every_queue_is_bound_to_itself_alone(app: Celery) -> None:
     # When
     queues = app.amqp.queues
     # Then
-    assert set(queues) == {CONFIGS, RESULTS, UPKEEP, UNROUTED}
+    assert set(queues) == {CONFIGS, RESULTS, UPKEEP, BATCHES, UNROUTED}
     for name, queue in queues.items():
         assert (queue.exchange.name, queue.routing_key) == (name, name)
 
