@@ -87,6 +87,7 @@ class BatchFilter(BaseModel):
         created_after, created_before: of the job.
         failed_after, failed_before: when the last transfer was given up.
         listed: how many lines of a file name them; 0 where no file was given.
+        unmatched: how many of those lines fit nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,6 +105,7 @@ class BatchFilter(BaseModel):
     failed_after: AwareDatetime | None = None
     failed_before: AwareDatetime | None = None
     listed: int = 0
+    unmatched: int = 0
 
     @property
     def is_empty(self) -> bool:

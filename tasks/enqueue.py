@@ -13,9 +13,20 @@ from domain.artifacts import ArtifactKind
 from domain.errors import BrokerUnavailableError
 from domain.transfers import Room, Transfer
 from tasks.app import ensure_configured, pipeline_app
-from tasks.contract import BATCH_HEADER, BATCHES, ids_of, queue_of, queue_of_transfer, task_name
+from tasks.contract import (
+    BATCH_HEADER,
+    BATCHES,
+    DISPATCH,
+    UPKEEP,
+    ids_of,
+    queue_of,
+    queue_of_transfer,
+    task_name,
+)
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
+# Seconds until a sweep that waited is worth nothing: the next one is there.
+_SWEEP = 10
 # What lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
 
@@ -45,6 +56,16 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
                 retry=False,
                 ignore_result=True,
             )
+
+
+def ask_for_dispatch(app: Celery) -> None:
+    """Have the next sweep now.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer; beat asks for it soon.
+    """
+    with _translated_errors(app):
+        app.send_task(DISPATCH, queue=UPKEEP, retry=False, ignore_result=True, expires=_SWEEP)
 
 
 def room(limit: int, app: Celery) -> Room:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import Engine
+from celery import Celery
 
 from domain.artifacts import Artifact
-from domain.batches import Batch, BatchFilter, BatchMode
+from domain.batches import Batch, BatchMode
 from domain.errors import ConfigurationError
+from tasks.app import producer_app
+from worker.batches import MAX_IN_FLIGHT, Batches
 from worker.cli.batch_options import (
     CreatedAfterOption,
     CreatedBeforeOption,
@@ -36,9 +38,8 @@ from worker.cli.batch_report import ReportFormat, write_report
 from worker.cli.batch_status import progress_row, show_progress, watch
 from worker.cli.options import JsonOption
 from worker.cli.output import out, print_json, show_rows
-from worker.settings import BatchSettings, WorkspaceSettings, load
-from worker.sql.batch_snapshots import SqlBatchSnapshots
-from worker.sql.batches import SqlBatches
+from worker.settings import BatchSettings, BrokerSettings, WorkspaceSettings, load
+from worker.sql.batch_snapshots import Parts
 from worker.sql.engine import make_engine
 from worker.workspace import Workspace
 
@@ -55,7 +56,6 @@ InFlightOption = Annotated[
     int | None,
     typer.Option("--max-in-flight", min=1, max=1_000_000, help="Members requested at once."),
 ]
-_IN_FLIGHT = 2_000
 
 
 @app.command("preview")
@@ -99,9 +99,12 @@ def preview(  # noqa: PLR0913 - an argument for each option
         failed_after=failed_after,
         failed_before=failed_before,
     )
-    snapshots = _snapshots()
-    batch_id = _freeze(snapshots, which, timedelta(hours=expires_in), from_file)
-    shown = snapshots.preview(batch_id)
+    shown = _batches().preview(
+        which,
+        requested_by=_user(),
+        expires_in=timedelta(hours=expires_in),
+        listed=None if from_file is None else listed_in(from_file),
+    )
     show_preview(shown, rate or None, as_json=as_json)
     if not shown.members:
         raise typer.Exit(1)
@@ -128,7 +131,7 @@ def start(  # noqa: PLR0913 - an argument for each option
         reason=reason,
         mode=mode,
         rate=rate or None,
-        max_in_flight=max_in_flight or _IN_FLIGHT,
+        max_in_flight=max_in_flight or MAX_IN_FLIGHT,
         is_forced=force,
     )
     _show(started, f"batch {batch_id} is running: {started.members:,} members", as_json=as_json)
@@ -206,18 +209,6 @@ def report(
     write_report(_batches().members(batch_id), output_format, output)
 
 
-def _freeze(
-    snapshots: SqlBatchSnapshots, which: BatchFilter, expires_in: timedelta, file: Path | None
-) -> int:
-    return snapshots.freeze(
-        which,
-        requested_by=_user(),
-        expires_in=expires_in,
-        listed=None if file is None else listed_in(file),
-        has_source=_has_source(),
-    )
-
-
 def _has_source() -> Callable[[Artifact], bool] | None:
     try:
         return Workspace(load(WorkspaceSettings).workspace).has
@@ -225,24 +216,24 @@ def _has_source() -> Callable[[Artifact], bool] | None:
         return None  # this machine has no part of it; the workers look
 
 
+def _app() -> Celery | None:
+    try:
+        return producer_app(load(BrokerSettings).broker_url)
+    except ConfigurationError:
+        return None  # the next sweep notices what is changed
+
+
 def _user() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _engine() -> Engine:
-    return make_engine(load(BatchSettings).database_url)
-
-
-def _batches() -> SqlBatches:
-    return SqlBatches(_engine())
-
-
-def _snapshots() -> SqlBatchSnapshots:
+def _batches() -> Batches:
     settings = load(BatchSettings)
-    return SqlBatchSnapshots(
+    return Batches(
         make_engine(settings.database_url),
-        multipart_threshold=settings.multipart_threshold,
-        part_size=settings.part_size,
+        _app(),
+        parts=Parts(settings.multipart_threshold, settings.part_size),
+        has_source=_has_source(),
     )
 
 

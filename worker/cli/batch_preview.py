@@ -38,6 +38,8 @@ def show_preview(preview: Preview, rate: float | None, *, as_json: bool) -> None
 def _show_left_out(preview: Preview) -> None:
     for why, count in preview.left_out.items():
         out.print(f"left out: {count:,} {why}", highlight=False)
+    if unmatched := preview.batch.filter.unmatched:
+        out.print(f"left out: {unmatched:,} of the lines, which fit nothing", highlight=False)
 
 
 def _show_cost(preview: Preview, rate: float | None) -> None:

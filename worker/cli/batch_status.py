@@ -8,8 +8,8 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from domain.batches import Batch, BatchProgress, BatchState, Outcome
+from worker.batches import Batches
 from worker.cli.output import duration, err, print_json, show_rows, size_of
-from worker.sql.batches import SqlBatches
 
 _POLL_SECONDS = 1.0
 _ENDED = (BatchState.DONE, BatchState.CANCELLED)
@@ -19,7 +19,7 @@ _SHOWN: Sequence[Outcome] = (
 )
 
 
-def watch(batches: SqlBatches, batch_id: int) -> BatchProgress:
+def watch(batches: Batches, batch_id: int) -> BatchProgress:
     """The progress once it has ended, behind a bar where a person looks."""
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),

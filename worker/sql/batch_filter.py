@@ -27,7 +27,7 @@ from sqlalchemy.sql.selectable import Subquery
 
 from domain.batches import BatchFilter, IdRange, Listed
 from domain.transfers import Direction, TransferState
-from worker.sql.tables import TRANSFER_RUN, JobRow, TransferRow
+from worker.sql.tables import TRANSFER_RUN, JobRow, MemberRow, TransferRow
 
 _PAGE = 1000
 _MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
@@ -53,6 +53,18 @@ def keep_listed(connection: Connection, listed: Iterable[Listed]) -> int:
         connection.execute(_LISTED.insert(), rows)
         count += len(page)
     return count
+
+
+def count_unmatched(connection: Connection, batch_id: int) -> int:
+    """Of what is listed, what has brought the batch no member."""
+    members = select(MemberRow.position).where(
+        MemberRow.batch_id == batch_id,
+        MemberRow.job_id == _LISTED.c.job_id,
+        or_(_LISTED.c.run_id.is_(None), MemberRow.run_id == _LISTED.c.run_id),
+        or_(_LISTED.c.kind.is_(None), MemberRow.kind == _LISTED.c.kind),
+    )
+    unmatched = select(func.count()).select_from(_LISTED).where(~exists(members))
+    return connection.execute(unmatched).scalar_one()
 
 
 def forget_listed(connection: Connection) -> None:

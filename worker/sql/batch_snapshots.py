@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +33,12 @@ from domain.batches import (
 )
 from domain.errors import NotFoundError, ReasonCode
 from domain.transfers import ACTIVE_STATES, Direction, TransferState
-from worker.sql.batch_filter import forget_listed, keep_listed, last_transfers
+from worker.sql.batch_filter import (
+    count_unmatched,
+    forget_listed,
+    keep_listed,
+    last_transfers,
+)
 from worker.sql.batch_rows import as_batch, as_member
 from worker.sql.clock import utc_now
 from worker.sql.engine import reading, transaction
@@ -47,13 +53,21 @@ _COLUMNS = (
 )
 
 
-class SqlBatchSnapshots:
-    """Attributes: sizes in bytes, by which S3 requests are foretold."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How objects are cut, by which S3 requests are foretold; in bytes."""
 
-    def __init__(self, engine: Engine, *, multipart_threshold: int, part_size: int) -> None:
+    multipart_threshold: int
+    part_size: int
+
+
+DEFAULT_PARTS = Parts(16 * 2**20, 16 * 2**20)
+
+
+class SqlBatchSnapshots:
+    def __init__(self, engine: Engine, parts: Parts) -> None:
         self._engine = engine
-        self._threshold = multipart_threshold
-        self._part_size = part_size
+        self._parts = parts
 
     def freeze(
         self,
@@ -80,6 +94,8 @@ class SqlBatchSnapshots:
             batch_id = _insert_batch(connection, which, requested_by, expires_in)
             connection.execute(_freezing(batch_id, which, connection.dialect.name))
             if listed is not None:
+                unmatched = count_unmatched(connection, batch_id)
+                _keep_filter(connection, batch_id, which, unmatched)
                 forget_listed(connection)
             if has_source is not None:
                 _leave_out(connection, batch_id, has_source)
@@ -101,9 +117,10 @@ class SqlBatchSnapshots:
 
     def _groups(self, connection: Connection, batch_id: int) -> list[PreviewGroup]:
         size, is_upload = MemberRow.size, MemberRow.direction == Direction.UPLOAD
-        parts = (size + (self._part_size - 1)) // self._part_size
-        sent = case((size > self._threshold, parts + 2), else_=1)
-        fetched = case((size > self._part_size, parts), else_=1)
+        part_size, threshold = self._parts.part_size, self._parts.multipart_threshold
+        parts = (size + (part_size - 1)) // part_size
+        sent = case((size > threshold, parts + 2), else_=1)
+        fetched = case((size > part_size, parts), else_=1)
         at_most = case((is_upload, sent), else_=fetched)
         at_least = case((is_upload, 1), else_=0)  # a HEAD; a file that is there already costs none
         asked = (MemberRow.direction, MemberRow.kind, MemberRow.state)
@@ -166,6 +183,12 @@ def _insert_batch(
     }
     made = insert(BatchRow).values(values).returning(BatchRow.id)
     return connection.execute(made).scalar_one()
+
+
+def _keep_filter(connection: Connection, batch_id: int, which: BatchFilter, unmatched: int) -> None:
+    which = which.model_copy(update={"unmatched": unmatched})
+    mine = update(BatchRow).where(BatchRow.id == batch_id)
+    connection.execute(mine.values(filter=which.model_dump(mode="json", exclude_defaults=True)))
 
 
 def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: ANN401 - an INSERT
