@@ -86,7 +86,7 @@ class BatchFilter(BaseModel):
         tags: the job has all of them; `key=value` where the platform keeps them by name.
         created_after, created_before: of the job.
         failed_after, failed_before: when the last transfer was given up.
-        listed: how many lines of a file name them; 0 where no file was given.
+        listed: how many lines of a file name them, which may be none; None where no file was given.
         unmatched: how many of those lines fit nothing.
     """
 
@@ -104,12 +104,8 @@ class BatchFilter(BaseModel):
     created_before: AwareDatetime | None = None
     failed_after: AwareDatetime | None = None
     failed_before: AwareDatetime | None = None
-    listed: int = 0
+    listed: int | None = None
     unmatched: int = 0
-
-    @property
-    def is_empty(self) -> bool:
-        return self == BatchFilter()
 
 
 @dataclass(frozen=True, slots=True)

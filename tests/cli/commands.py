@@ -31,6 +31,12 @@ class Answer:
         return json.loads(self.out)
 
     @property
+    def refusal(self) -> str:
+        """What wrong use is told, without the frame around it."""
+        assert self.status == 2, self
+        return " ".join(self.err.replace("│", " ").split())
+
+    @property
     def error(self) -> str:
         """What stderr says, which must be one line."""
         lines = self.err.splitlines()

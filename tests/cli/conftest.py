@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tests.cli.commands import Answer, Command, bare_environment
 from tests.cli.shelf import Shelf
+from tests.sql.batch_steps import History
 from worker.cli.main import main
 from worker.embedded.servers import Ministack, Valkey
 from worker.sql.engine import make_engine
@@ -114,6 +115,17 @@ def shelf(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return Shelf(engine=database, client=s3_client, bucket=bucket, url=ministack.url)
+
+
+@pytest.fixture
+def history(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
+    """The commands see its database: four configs whose uploads were given up."""
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", sqlite_url)
+    engine = make_engine(sqlite_url)
+    history = History(engine)
+    history.failed_configs(1, 2, 3, 4)
+    yield history
+    engine.dispose()
 
 
 def _insert(engine: Engine, runs_of: dict[int, list[int]]) -> None:

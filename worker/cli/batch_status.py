@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from domain.batches import Batch, BatchProgress, BatchState, Outcome
 from worker.batches import Batches
-from worker.cli.output import duration, err, print_json, show_rows, size_of
+from worker.cli.output import duration, err, out, plain, print_json, size_of
 
 _POLL_SECONDS = 1.0
 _ENDED = (BatchState.DONE, BatchState.CANCELLED)
@@ -48,8 +48,10 @@ def show_progress(progress: BatchProgress, *, as_json: bool) -> None:
     if as_json:
         print_json(row)
         return
-    rows = [{"": name.replace("_", " "), " ": value} for name, value in row.items()]
-    show_rows([each for each in rows if each[" "] is not None], as_json=False, empty="")
+    for name, value in row.items():
+        if value is not None:
+            line = f"{name.replace('_', ' '):<15}  {plain(value)}"
+            out.print(line, markup=False, highlight=False)
 
 
 def progress_row(batch: Batch) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def _of_artifact(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[boo
         yield JobRow.created_at < which.created_before
     for tag in which.tags:
         yield _has_tag(tag, dialect)
-    if which.listed:
+    if which.listed is not None:
         yield _is_listed()
 
 

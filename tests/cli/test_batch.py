@@ -1,0 +1,210 @@
+"""`artifacts batch`: start, follow, end."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from domain.transfers import TransferState
+from tests.cli.commands import Command
+from tests.sql.batch_steps import MISSING, History, logs_of
+from worker.embedded.servers import Valkey
+from worker.settings import BrokerSettings, load
+
+START = ("--reason", "a test")
+
+
+def preview(artifacts: Command, *options: str) -> int:
+    """The snapshot's id."""
+    answer = artifacts("batch", "preview", "--json", *options)
+    assert (answer.status, answer.err) == (0, "")
+    snapshot: int = answer.json["snapshot"]
+    return snapshot
+
+
+def started(artifacts: Command, *options: str) -> int:
+    snapshot = preview(artifacts)
+    answer = artifacts("batch", "start", str(snapshot), *START, *options)
+    assert (answer.status, answer.err) == (0, "")
+    return snapshot
+
+
+class TestStart:
+    def test_it_runs_and_is_told_of(self, artifacts: Command, history: History) -> None:
+        snapshot = preview(artifacts)
+        answer = artifacts(
+            *("batch", "start", str(snapshot), "--reason", "the share is back"),
+            *("--mode", "missing", "--rate", "50/s", "--max-in-flight", "9", "--force"),
+        )
+        assert (answer.status, answer.out) == (0, "batch 1 is running: 4 members\n")
+        batch = history.batches.get(snapshot)
+        assert (batch.mode, batch.rate, batch.max_in_flight) == ("missing", 50, 9)
+        assert (batch.is_forced, batch.reason) == (True, "the share is back")
+        assert "@" in batch.requested_by
+
+    def test_the_dispatch_hears_of_it_at_once(
+        self, artifacts: Command, history: History, queues: Valkey
+    ) -> None:
+        del history
+        started(artifacts)
+        assert load(BrokerSettings).broker_url == queues.url
+        with queues.client() as client:
+            assert client.llen("upkeep") == 1
+
+    def test_without_a_broker_it_runs_as_well(
+        self, artifacts: Command, history: History, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARTIFACTS_BROKER_URL", "redis://:hunter2@127.0.0.1:1/0")
+        batch_id = started(artifacts)
+        assert history.batches.get(batch_id).state == "running"
+
+    @pytest.mark.usefixtures("history")
+    def test_a_second_start_is_refused(self, artifacts: Command) -> None:
+        batch_id = started(artifacts)
+        answer = artifacts("batch", "start", str(batch_id), *START)
+        assert answer.status == 1
+        assert answer.error == "artifacts: batch 1 was started before: it is running"
+
+    def test_an_expired_snapshot_is_refused(self, artifacts: Command, history: History) -> None:
+        snapshot = preview(artifacts, "--expires-hours", "1")
+        history.age(snapshot, by=timedelta(hours=2))
+        answer = artifacts("batch", "start", str(snapshot), *START)
+        assert (answer.status, answer.error) == (
+            1,
+            "artifacts: snapshot 1 has expired: preview again",
+        )
+
+    @pytest.mark.usefixtures("history")
+    @pytest.mark.parametrize(
+        ("options", "status", "said"),
+        [
+            ((), 2, "Missing option '--reason'"),
+            (("--reason", " "), 1, "a batch needs a reason"),
+            ((*START, "--mode", "some"), 2, "'some' is not one of"),
+            ((*START, "--max-in-flight", "0"), 2, "greater than or equal to 1"),
+            ((*START, "--rate", "1/m"), 2, "such as 50/s"),
+        ],
+    )
+    def test_wrong_use(
+        self, artifacts: Command, options: tuple[str, ...], status: int, said: str
+    ) -> None:
+        answer = artifacts("batch", "start", str(preview(artifacts)), *options)
+        assert answer.status == status
+        assert said in (answer.refusal if status == 2 else answer.error)
+
+    @pytest.mark.usefixtures("history")
+    @pytest.mark.parametrize("command", ["start", "status", "pause", "resume", "cancel", "report"])
+    def test_an_unknown_one_is_one_line(self, artifacts: Command, command: str) -> None:
+        options = START if command == "start" else ()
+        answer = artifacts("batch", command, "99", *options)
+        assert (answer.status, answer.error) == (1, "artifacts: there is no batch 99")
+
+
+class TestGoing:
+    def test_it_is_paused_resumed_changed_and_cancelled(
+        self, artifacts: Command, history: History
+    ) -> None:
+        batch_id = started(artifacts)
+        history.release(batch_id, limit=1)
+        said = [
+            artifacts("batch", *command, str(batch_id)).out
+            for command in (["pause"], ["resume"], ["change", "--rate", "5"], ["cancel"])
+        ]
+        assert said == [
+            "batch 1 is paused\n",
+            "batch 1 is running\n",
+            "batch 1 has another pace\n",
+            "batch 1 is cancelled; 1 were under way\n",
+        ]
+
+    @pytest.mark.usefixtures("history")
+    def test_another_pace_has_to_be_named(self, artifacts: Command) -> None:
+        answer = artifacts("batch", "change", str(started(artifacts)))
+        assert "give --rate or --max-in-flight" in answer.refusal
+
+    @pytest.mark.usefixtures("history")
+    def test_what_makes_no_sense_is_one_line(self, artifacts: Command) -> None:
+        answer = artifacts("batch", "resume", str(started(artifacts)))
+        assert (answer.status, answer.error) == (1, "artifacts: batch 1 is running")
+
+
+class TestStatus:
+    def test_programs_get_every_count(self, artifacts: Command, history: History) -> None:
+        batch_id = started(artifacts)
+        done, failed = history.release(batch_id, limit=2)
+        history.end([done], TransferState.DONE, bytes_sent=100)
+        history.end([failed], TransferState.QUARANTINED, reason_code=MISSING)
+        history.age(batch_id, by=timedelta(seconds=10))
+        told = artifacts("batch", "status", str(batch_id), "--json").json
+        counts = {name: told[name] for name in ("done", "failed", "unchanged", "pending", "active")}
+        assert counts == {"done": 1, "failed": 1, "unchanged": 0, "pending": 2, "active": 0}
+        assert (told["members"], told["bytes"], told["reason"]) == (4, 100, "a test")
+        assert told["per_second"] == pytest.approx(0.2, abs=0.1)
+        assert told["left"] > 0
+
+    def test_people_get_a_line_each(self, artifacts: Command, history: History) -> None:
+        batch_id = started(artifacts)
+        history.end(history.release(batch_id), TransferState.DONE, bytes_sent=2500)
+        answer = artifacts("batch", "status", str(batch_id))
+        shown = [tuple(line.split(maxsplit=1)) for line in answer.out.splitlines()]
+        assert ("done", "4") in [(name, *rest) for name, *rest in shown]
+        assert "10.0 kB" in answer.out
+
+    def test_it_is_watched_until_it_has_ended(self, artifacts: Command, history: History) -> None:
+        batch_id = started(artifacts)
+        history.end(history.release(batch_id), TransferState.DONE)
+        history.release(batch_id)
+        answer = artifacts("batch", "status", str(batch_id), "--watch", "--json")
+        assert (answer.status, answer.json["state"]) == (0, "done")
+
+    @pytest.mark.usefixtures("history")
+    def test_the_list_says_who_when_and_why(self, artifacts: Command) -> None:
+        started(artifacts)
+        preview(artifacts, "--user-id", "7")
+        newest, oldest = artifacts("batch", "list", "--json").json
+        assert (newest["state"], oldest["state"]) == ("previewed", "running")
+        assert (oldest["reason"], newest["filter"]) == ("a test", '{"user_ids":[7]}')
+        assert "a test" in artifacts("batch", "list").out
+
+    @pytest.mark.usefixtures("history")
+    def test_there_are_none(self, artifacts: Command) -> None:
+        assert artifacts("batch", "list").out == "there are no batches\n"
+
+
+class TestReport:
+    @pytest.fixture
+    def batch_id(self, artifacts: Command, history: History) -> int:
+        history.job(5, [50])
+        history.transfer(logs_of(5, 50))
+        batch_id = started(artifacts)
+        done, failed, *_ = history.release(batch_id)
+        history.end([done], TransferState.DONE, bytes_sent=100, attempts=1)
+        history.end([failed], TransferState.QUARANTINED, reason_code=MISSING, attempts=8)
+        return batch_id
+
+    def test_each_member_is_a_line(self, artifacts: Command, batch_id: int) -> None:
+        answer = artifacts("batch", "report", str(batch_id))
+        header, done, failed, *rest = answer.out.splitlines()
+        assert header.startswith("job_id,run_id,kind,direction,user_id,outcome,attempts")
+        assert done == "1,,job_config,upload,7,done,1,100,,2025-10-23 21:15:00Z"
+        assert failed == "2,,job_config,upload,7,failed,8,,source_missing,2025-10-23 21:15:00Z"
+        assert rest[-1].startswith("5,50,run_logs,upload,7,active")
+
+    def test_or_an_object_in_a_file(
+        self, artifacts: Command, batch_id: int, tmp_path: Path
+    ) -> None:
+        output = tmp_path / "report.jsonl"
+        answer = artifacts(
+            *("batch", "report", str(batch_id), "--format", "json", "--output", str(output))
+        )
+        assert (answer.status, answer.out) == (0, "")
+        lines = output.read_text().splitlines()
+        assert len(lines) == 5
+        assert '"outcome": "failed"' in lines[1]
+
+    def test_a_file_that_cannot_be_written_is_one_line(
+        self, artifacts: Command, batch_id: int
+    ) -> None:
+        answer = artifacts("batch", "report", str(batch_id), "--output", "/proc/nowhere/report")
+        assert answer.status == 1
+        assert answer.error.startswith("artifacts: the report could not be written: ")
