@@ -1,6 +1,7 @@
 """What all the pipeline's tasks do alike: check ids, find the use cases, say how it ended."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Protocol, cast
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from celery.result import AsyncResult
 
 from domain.artifacts import Artifact
 from domain.errors import (
+    BrokerUnavailableError,
     ConfigurationError,
     InvalidRequestError,
     PipelineError,
@@ -22,6 +24,8 @@ from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from tasks.app import ensure_configured, pipeline_app
 from tasks.arguments import JobArguments, NoArguments, RunArguments, bind
+from tasks.contract import BATCH_HEADER
+from tasks.enqueue import ask_if_drained
 
 
 class Services(Protocol):
@@ -138,6 +142,12 @@ class TransferTask(PipelineTask):
         except SqlUnavailableError as error:
             raise self._again(error) from None
         return self.plan(request_all) if artifact is None else self.transfer(direction, artifact)
+
+    def after_return(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Celery's signature
+        """A batch of which the workers have nothing left goes on now, not with the next sweep."""
+        if self.request.get(BATCH_HEADER):
+            with suppress(BrokerUnavailableError):
+                ask_if_drained(self.app)
 
     def plan(self, request_all: Callable[[], int]) -> dict[str, Any]:
         """Request transfers. While nothing is in SQL, the message itself comes back."""

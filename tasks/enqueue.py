@@ -68,6 +68,19 @@ def ask_for_dispatch(app: Celery) -> None:
         app.send_task(DISPATCH, queue=UPKEEP, retry=False, ignore_result=True, expires=_SWEEP)
 
 
+def ask_if_drained(app: Celery) -> None:
+    """Have the next sweep now if workers have nothing of the batches left, and none is on its way.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer; beat asks for it soon.
+    """
+    with _translated_errors(app), app.producer_or_acquire() as producer:
+        channel = producer.channel
+        is_drained = not any(_depth(channel, queue) for queue in (BATCHES, UPKEEP))
+    if is_drained:
+        ask_for_dispatch(app)
+
+
 def room(limit: int, app: Celery) -> Room:
     """The queues that hold fewer messages than the limit.
 

@@ -36,7 +36,7 @@ class Deployed:
     def __init__(self, stack: EmbeddedStack) -> None:
         self.stack = stack
         self.deployment = Deployment(stack)
-        self.history = History(stack.engine)
+        self.history = History(stack.engine, producer_app(stack.broker.url))
         self.batches = self.history.batches
 
     def failed_configs(self, *job_ids: int, user_id: int = 7) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from celery import Celery
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -29,13 +30,14 @@ class History:
     """Jobs whose artifacts were transferred before, and a hand in what becomes of batches."""
 
     engine: Engine
+    app: Celery | None = None
     has_source: Callable[[Artifact], bool] | None = None
     published: list[Transfer] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
     def batches(self) -> Batches:
-        return Batches(self.engine, has_source=self.has_source)
+        return Batches(self.engine, self.app, has_source=self.has_source)
 
     def job(self, job_id: int, runs: Sequence[int] = (), **values: Any) -> None:
         """Insert it, with its runs."""
