@@ -46,9 +46,13 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
     ensure_configured(app)
     with _translated_errors(app), app.producer_or_acquire() as producer, producer.batch():
         for transfer in transfers:
+            ids = ids_of(transfer.direction, transfer.artifact)
             app.send_task(
                 task_name(transfer.direction, transfer.artifact.kind),
-                kwargs=ids_of(transfer.direction, transfer.artifact),
+                kwargs=ids,
+                # What Celery would find out itself, more slowly: for it they may be of any size.
+                argsrepr="()",
+                kwargsrepr=repr(ids),
                 task_id=transfer.request_id,
                 queue=queue_of_transfer(transfer),
                 headers=_headers(transfer),

@@ -55,11 +55,10 @@ class _Release:
         self._now = read_clock(connection)
 
     def do(self, publish: Callable[[Sequence[Transfer]], None], limit: int) -> int:
-        active = self._active()
-        allowed = min(limit, self._batch.max_in_flight - active, self._paced())
+        allowed = min(limit, self._share(), self._paced())
         positions = self._next(max(allowed, 1))
         if not positions:
-            self._finish(active)
+            self._finish()
             return 0
         if allowed < 1:
             return 0
@@ -69,6 +68,13 @@ class _Release:
             publish(requested)
         self._mark(positions)
         return len(positions)
+
+    def _share(self) -> float:
+        """How many members may be requested beside those that are."""
+        if self._batch.max_in_flight >= self._batch.members:
+            return math.inf
+        share: int = self._batch.max_in_flight - self._active()
+        return share
 
     def _active(self) -> int:
         active = select(func.count()).where(
@@ -126,8 +132,8 @@ class _Release:
         mine = update(BatchRow).where(BatchRow.id == self._batch.id)
         self._connection.execute(mine.values(values))
 
-    def _finish(self, active: int) -> None:
-        if active:
+    def _finish(self) -> None:
+        if self._active():
             return
         mine = update(BatchRow).where(BatchRow.id == self._batch.id)
         self._connection.execute(mine.values(state=BatchState.DONE, finished_at=utc_now()))
