@@ -106,12 +106,10 @@ class History:
         )
 
     def release(self, batch_id: int, limit: int = 100) -> list[Transfer]:
-        """What one turn of the batch publishes."""
-        pages: list[Sequence[Transfer]] = []
-        count = SqlBatchReleases(self.engine).release(batch_id, pages.append, limit)
-        sent = [transfer for page in pages for transfer in page]
-        assert len(sent) <= count <= limit
-        return sent
+        """What one turn of the batch requests."""
+        released = SqlBatchReleases(self.engine).release(batch_id, limit)
+        assert len(released.transfers) <= released.turns <= limit
+        return list(released.transfers)
 
     def end(self, transfers: Iterable[Transfer], state: TransferState, **values: Any) -> None:
         """As workers would."""

@@ -11,6 +11,7 @@ from domain.advance import AdvanceBatches
 from domain.batches import BatchState, Outcome
 from domain.errors import BrokerUnavailableError
 from domain.transfers import Direction, Transfer, TransferState
+from tests.contract.transfer_steps import published
 from tests.sql.batch_steps import History, config_of, ids
 from tests.sql.steps import Statements
 from worker.sql.batch_releases import SqlBatchReleases
@@ -46,7 +47,7 @@ class TestPages:
             f"batch-{batch.id}-1",
             f"batch-{batch.id}-2",
         ]
-        assert first.enqueued_at is not None
+        assert first.enqueued_at is None
 
     def test_it_is_done_once_all_have_ended(self, history: History) -> None:
         history.failed_configs(1, 2)
@@ -61,7 +62,16 @@ class TestPages:
         assert done.finished_at is not None
         assert SqlBatchReleases(history.engine).running() == []
 
-    def test_what_cannot_be_published_is_not_released(self, history: History) -> None:
+    def test_a_message_leaves_after_its_row_is_there_for_all(self, history: History) -> None:
+        history.failed_configs(1, 2)
+        batch = history.started()
+        seen: list[dict[Outcome, int]] = []
+        advance(history, lambda _page: seen.append(history.outcomes(batch.id)), page_size=10)
+        assert seen == [{Outcome.ACTIVE: 2}]
+        # And does not count as lost while it waits
+        assert published(SqlTransfers(history.engine)) == []
+
+    def test_what_cannot_be_published_is_left_to_the_sweep(self, history: History) -> None:
         history.failed_configs(1, 2)
         batch = history.started()
 
@@ -69,9 +79,10 @@ class TestPages:
             raise BrokerUnavailableError
 
         with pytest.raises(BrokerUnavailableError):
-            SqlBatchReleases(history.engine).release(batch.id, fail, 10)
-        assert history.outcomes(batch.id) == {Outcome.PENDING: 2}
-        assert ids(history.release(batch.id)) == [1, 2]
+            advance(history, fail, page_size=10)
+        assert history.outcomes(batch.id) == {Outcome.ACTIVE: 2}
+        assert ids(published(SqlTransfers(history.engine))) == [1, 2]
+        assert history.release(batch.id) == []
 
     def test_the_statements_do_not_grow_with_the_page(self, history: History) -> None:
         history.failed_configs(*range(1, 101))
@@ -81,8 +92,8 @@ class TestPages:
             statements = Statements(history.engine)
             history.release(batch.id, limit)
             counts.append(len(statements.seen))
-        # The row, the clock, the active, the positions, the transfers, the mark.
-        assert counts[0] == counts[-1] <= 6
+        # The row, the clock, the positions, the transfers, the mark.
+        assert counts[0] == counts[-1] <= 5
 
 
 class TestActive:

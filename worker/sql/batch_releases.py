@@ -1,12 +1,13 @@
 """Members of running batches become transfers: `IBatchReleases` over SQL."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, literal, select, update
 
+from domain.advance import Released
 from domain.batches import BatchMode, BatchState
 from domain.transfers import ACTIVE_STATES, Transfer, TransferState
 from worker.sql.batches import is_member, request_id
@@ -19,7 +20,7 @@ from worker.sql.tables import BatchRow, MemberRow, TransferRow
 _SAVED_UP = timedelta(seconds=10)
 _COLUMNS = (
     *("request_id", "job_id", "run_id", "kind", "direction", "state", "attempts", "fence"),
-    *("requested_at", "next_attempt_at", "enqueued_at", "batch_id", "is_forced"),
+    *("requested_at", "next_attempt_at", "batch_id", "is_forced"),
 )
 
 
@@ -32,9 +33,7 @@ class SqlBatchReleases:
         with reading(self._engine) as connection:
             return connection.scalars(running.order_by(BatchRow.id)).all()
 
-    def release(
-        self, batch_id: int, publish: Callable[[Sequence[Transfer]], None], limit: int
-    ) -> int:
+    def release(self, batch_id: int, limit: int) -> Released:
         mine = (
             select(BatchRow.__table__)
             .where(BatchRow.id == batch_id, BatchRow.state == BatchState.RUNNING)
@@ -43,7 +42,13 @@ class SqlBatchReleases:
         )
         with transaction(self._engine) as connection:
             batch = connection.execute(mine).one_or_none()
-            return 0 if batch is None else _Release(connection, batch).do(publish, limit)
+            return Released() if batch is None else _Release(connection, batch).do(limit)
+
+    def sent(self, transfers: Sequence[Transfer]) -> None:
+        ids = [transfer.id for transfer in transfers]
+        theirs = update(TransferRow).where(TransferRow.id.in_(ids))
+        with transaction(self._engine) as connection:
+            connection.execute(theirs.values(enqueued_at=utc_now()))
 
 
 class _Release:
@@ -54,20 +59,17 @@ class _Release:
         self._batch = batch
         self._now = read_clock(connection)
 
-    def do(self, publish: Callable[[Sequence[Transfer]], None], limit: int) -> int:
+    def do(self, limit: int) -> Released:
         allowed = min(limit, self._share(), self._paced())
         positions = self._next(max(allowed, 1))
         if not positions:
             self._finish()
-            return 0
+            return Released()
         if allowed < 1:
-            return 0
+            return Released()
         requested = self._request(positions)
-        if requested:
-            # Before the mark: dying in between sends a duplicate, never nothing.
-            publish(requested)
         self._mark(positions)
-        return len(positions)
+        return Released(turns=len(positions), transfers=requested)
 
     def _share(self) -> float:
         """How many members may be requested beside those that are."""
@@ -110,7 +112,7 @@ class _Release:
         members = select(
             *(request_id(batch.id), MemberRow.job_id, MemberRow.run_id, MemberRow.kind),
             *(MemberRow.direction, literal(TransferState.REQUESTED.value), literal(0), literal(0)),
-            *(utc_now(), utc_now(), utc_now(), literal(batch.id), literal(batch.is_forced)),
+            *(utc_now(), utc_now(), literal(batch.id), literal(batch.is_forced)),
         ).where(
             *is_member(batch.id, BatchMode(batch.mode)),
             MemberRow.position.between(positions[0], positions[-1]),

@@ -54,9 +54,12 @@ class SqlTransfers:
         with transaction(self._bind) as connection:
             asked = and_(TransferRow.request_id == request_id, of_artifact(artifact, direction))
             row = claim_row(connection, asked, owner, lease)
-            if row is None and not connection.execute(select(TransferRow.id).where(asked)).first():
-                transfer = request_transfer(connection, artifact, direction, request_id)
-                row = claim_row(connection, TransferRow.id == transfer.id, owner, lease)
+            if row is None:
+                transfer_id = connection.scalar(select(TransferRow.id).where(asked))
+                if transfer_id is None:
+                    transfer_id = request_transfer(connection, artifact, direction, request_id).id
+                # If it was there all the time, it may have been committed just after the look.
+                row = claim_row(connection, TransferRow.id == transfer_id, owner, lease)
         return None if row is None else as_claim(row, lease)
 
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
