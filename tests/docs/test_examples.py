@@ -12,13 +12,20 @@ import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from tests.integration.deployment import Deployment
+from tests.sql.batch_steps import History
 from worker.embedded.stack import EmbeddedStack
 
 ROOT = Path(__file__).parents[2]
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
-TRANSACTION, BARE, TASK, CLIENT, STATUS = re.findall(
-    r"^```python\n(.*?)^```", (ROOT / "docs/producers.md").read_text(), re.DOTALL | re.MULTILINE
-)
+
+
+def _examples(page: str) -> list[str]:
+    text = (ROOT / "docs" / page).read_text()
+    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+TRANSACTION, BARE, TASK, CLIENT, STATUS = _examples("producers.md")
+(BATCH,) = _examples("batches.md")
 JOB_CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)
@@ -65,6 +72,12 @@ def test_the_example_of_a_look_at_the_end_works(deployed: Deployment) -> None:
     deployed.send(RESULTS)
     deployed.stored(RESULTS)
     assert _run(STATUS, deployed) == "done None\n"
+
+
+def test_the_example_of_a_batch_works(deployed: Deployment) -> None:
+    History(deployed.stack.engine).transfer(JOB_CONFIG)
+    assert _run(BATCH, deployed) == "1 {}\nrunning\n"
+    deployed.wait_until(lambda: deployed.artifacts.find(JOB_CONFIG) is not None)
 
 
 def test_a_producer_without_an_app_hears_what_to_set() -> None:
