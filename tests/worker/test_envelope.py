@@ -105,6 +105,12 @@ def test_a_priority_is_one_of_ten(given: int | None, kept: int) -> None:
     assert taken_in(message)["properties"]["priority"] == kept
 
 
+def test_a_message_keeps_the_batch_it_belongs_to() -> None:
+    assert taken_in(with_headers(artifacts_batch=7))["headers"]["artifacts_batch"] == 7
+    assert "artifacts_batch" not in taken_in(with_headers(artifacts_batch=None))["headers"]
+    assert "artifacts_batch" not in taken_in(with_headers())["headers"]
+
+
 def test_an_eta_that_has_come_is_none() -> None:
     for eta in (in_seconds(-1), "0001-01-01T00:00:00+23:59", None):
         assert taken_in(with_headers(eta=eta))["headers"]["eta"] is None
@@ -128,6 +134,7 @@ _WRONG_HEADERS: dict[str, tuple[object, ...]] = {
     "task": (None, [1], "", SECRET, "celery.map", "celery.chain"),
     "root_id": (5, SECRET),
     "retries": (None, True, -1, 2**31, 1.5, "1"),
+    "artifacts_batch": ("7", -1, 2**63, [7]),
     "eta": (5, "soon", "9999-12-31T23:59:59"),
     "expires": (5, "never", {}),
     "timelimit": ("1", 5, [1, 2, 3], [SECRET]),
