@@ -22,7 +22,7 @@ demo: $(VENV)/.installed ## the whole story on embedded servers (ARGS="--json", 
 
 .PHONY: test
 test: $(VENV)/.installed ## every test, on real servers, with coverage
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --cov --cov-report=term $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.installed ## lint, format, types, direction of imports

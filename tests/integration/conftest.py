@@ -3,21 +3,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import fresh_database
+from tests.databases import Databases
 from tests.integration.deployment import Deployment
 from worker.embedded.stack import EmbeddedStack
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def deployment(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    databases: Databases,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Deployment]:
     """Broker, S3, each database in turn, and a real worker process with two children."""
     directory = tmp_path_factory.mktemp("deployment")
     if request.param == "sqlite":
         yield from _deployed(directory, None)
     else:
-        with fresh_database(request.getfixturevalue("postgres")) as url:
+        with databases.fresh() as url:
             yield from _deployed(directory, url)
 
 

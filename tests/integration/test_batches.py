@@ -17,7 +17,7 @@ from domain.transfers import Direction, TransferState
 from tasks.app import producer_app
 from tasks.contract import BATCH_HEADER, BATCHES
 from tests.cli.commands import bare_environment
-from tests.conftest import fresh_database
+from tests.databases import Databases
 from tests.integration.deployment import Deployment
 from tests.integration.permissions import WatchedS3
 from tests.sql.batch_steps import History, config_of
@@ -60,15 +60,11 @@ class Deployed:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def deployed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployed]:
-    if request.param == "sqlite":
-        with EmbeddedStack(tmp_path) as stack:
-            yield Deployed(stack)
-        return
-    with (
-        fresh_database(request.getfixturevalue("postgres")) as url,
-        EmbeddedStack(tmp_path, url) as stack,
-    ):
+def deployed(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
+) -> Iterator[Deployed]:
+    url = databases.emptied() if request.param == "postgresql" else None
+    with EmbeddedStack(tmp_path, url) as stack:
         yield Deployed(stack)
 
 

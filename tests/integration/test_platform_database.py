@@ -15,7 +15,7 @@ from domain.artifacts import Artifact, ArtifactKind, Scheme
 from domain.transfers import Direction, TransferState
 from tasks.app import producer_app
 from tests.cli.commands import bare_environment
-from tests.conftest import fresh_database
+from tests.databases import Databases
 from tests.integration.deployment import Deployment
 from tests.integration.platform import Client, Platform
 from tests.sql.platform_ddl import make_platform
@@ -57,12 +57,12 @@ _SQLITE_SCHEMA = ("SELECT tbl_name, type, name, sql FROM sqlite_master ORDER BY 
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> Iterator[str]:
     """Of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'platform.db'}"
     else:
-        with fresh_database(request.getfixturevalue("postgres"), template="template0") as made:
+        with databases.fresh("template0") as made:
             yield made
 
 

@@ -16,7 +16,7 @@ from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import ReasonCode
 from domain.transfers import Direction, TransferState
 from tasks.app import producer_app
-from tests.conftest import fresh_database
+from tests.databases import Databases
 from tests.integration.deployment import Deployment
 from tests.integration.events import EventLog, listening
 from tests.integration.platform import Client, Platform
@@ -205,9 +205,9 @@ class Run:
 
 
 @pytest.fixture
-def run(postgres: str, tmp_path: Path) -> Iterator[Run]:
+def run(databases: Databases, tmp_path: Path) -> Iterator[Run]:
     with (
-        fresh_database(postgres) as url,
+        databases.fresh() as url,
         SecretiveStack(tmp_path / "stack", url) as stack,
     ):
         yield Run(stack, tmp_path)

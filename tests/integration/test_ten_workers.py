@@ -10,7 +10,7 @@ import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.transfers import TransferState
-from tests.conftest import fresh_database
+from tests.databases import Databases
 from tests.integration.deployment import Deployment
 from tests.integration.events import listening
 from worker.embedded.stack import BUCKET, EmbeddedStack
@@ -21,11 +21,13 @@ WORKERS = 10
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def crowded(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    databases: Databases,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Deployment]:
     """Two worker processes with five children each; every PUT leaves a version of its own."""
     directory = tmp_path_factory.mktemp("crowded")
-    with fresh_database(request.getfixturevalue("postgres")) as postgres_url:
+    with databases.fresh() as postgres_url:
         url = postgres_url if request.param == "postgresql" else None
         with EmbeddedStack(directory, url) as stack:
             stack.client().put_bucket_versioning(

@@ -25,7 +25,7 @@ from tests.sql.steps import (
     stored_artifact,
 )
 from worker.sql.artifacts import SqlArtifacts, write_artifact
-from worker.sql.engine import transaction
+from worker.sql.engine import make_engine, transaction
 from worker.sql.tables import ArtifactRow, RunRow
 from worker.sql.transfers import SqlTransfers
 
@@ -160,8 +160,12 @@ def test_an_artifact_that_cannot_be_written_leaves_everything_as_it_was(engine: 
     assert transfers.of_job(12)[0].state is TransferState.DONE
 
 
-def test_a_run_that_cannot_be_marked_leaves_everything_as_it_was(engine: Engine) -> None:
+@pytest.mark.parametrize("database", ["sqlite_url", "fresh_postgres_url"])
+def test_a_run_that_cannot_be_marked_leaves_everything_as_it_was(
+    database: str, request: pytest.FixtureRequest
+) -> None:
     # Given
+    engine = make_engine(request.getfixturevalue(database))
     insert_job_with_run(engine)
     transfers = SqlTransfers(engine)
     claim = claimed(transfers)
@@ -174,6 +178,7 @@ def test_a_run_that_cannot_be_marked_leaves_everything_as_it_was(engine: Engine)
     # Then
     assert transfers.of_job(12) == before
     assert SqlArtifacts(engine).find(RESULTS) is None
+    engine.dispose()
 
 
 def test_the_claim_of_a_requested_transfer_is_one_update(engine: Engine) -> None:

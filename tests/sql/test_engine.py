@@ -3,23 +3,21 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, insert, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy import Engine, create_engine, insert, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.pool import QueuePool
 
 from domain.errors import ConfigurationError, ReasonCode, SqlUnavailableError
 from domain.jobs import MAX_ID
 from domain.transfers import TransferState
-from tests.sql.steps import CONFIG, CREATED_AT, UPLOAD, run_at_once
+from tests.sql.steps import CREATED_AT, UPLOAD, run_at_once
 from worker.embedded.servers import free_port
-from worker.sql.engine import _SESSION, make_engine, reading, transaction, translated_errors
+from worker.sql.engine import autocommit, make_engine, transaction, translated_errors
 from worker.sql.platform import SqlJobs
 from worker.sql.tables import TransferRow
-from worker.sql.transfers import SqlTransfers
 
 # The first statement reads, so that a deferred transaction would fail when it comes to write.
 COUNT_UP = """
@@ -149,7 +147,7 @@ def test_a_missing_table_says_what_to_run(empty_postgres_url: str, tmp_path: Pat
 
 
 def test_a_wrong_statement_is_a_bug_and_stays_one(postgresql: Engine) -> None:
-    with pytest.raises(ProgrammingError), reading(postgresql) as connection:
+    with pytest.raises(ProgrammingError), autocommit(postgresql) as connection:
         connection.execute(text("SELECT no_such_column FROM jobs"))
 
 
@@ -189,12 +187,12 @@ def test_a_locked_sqlite_is_unavailable_after_its_time(
         with pytest.raises(SqlUnavailableError, match="locked"), transaction(sqlite):
             pass
         # A reader is not held up by a writer.
-        with reading(sqlite) as connection:
+        with autocommit(sqlite) as connection:
             assert connection.scalar(text("SELECT count(*) FROM jobs")) == 0
 
 
 def test_sqlite_is_set_up_for_several_processes(sqlite: Engine) -> None:
-    with reading(sqlite) as connection:
+    with autocommit(sqlite) as connection:
         pragmas = {
             name: connection.scalar(text(f"PRAGMA {name}"))
             for name in ("journal_mode", "busy_timeout", "foreign_keys")
@@ -215,7 +213,7 @@ def test_processes_that_write_at_once_all_succeed(engine: Engine, database_url: 
     lock = "FOR UPDATE" if engine.dialect.name == "postgresql" else ""
     run_at_once(PREPARE, COUNT_UP.replace("FOR_UPDATE", lock), database_url)
     # Then
-    with reading(engine) as connection:
+    with autocommit(engine) as connection:
         assert connection.scalar(text("SELECT user_id FROM jobs")) == 60
 
 
@@ -236,7 +234,7 @@ def test_a_connection_that_dies_in_a_transaction_is_unavailable(postgresql: Engi
 
 
 def test_no_statement_runs_for_ever(postgresql: Engine) -> None:
-    with reading(postgresql) as connection:
+    with autocommit(postgresql) as connection:
         assert connection.scalar(text("SHOW statement_timeout")) == "1min"
     with pytest.raises(SqlUnavailableError):
         _sleep_longer_than_allowed(postgresql)
@@ -255,7 +253,7 @@ def _sleep_longer_than_allowed(engine: Engine) -> None:
 
 
 def _backend(engine: Engine) -> object:
-    with reading(engine) as connection:
+    with autocommit(engine) as connection:
         return connection.scalar(text("SELECT pg_backend_pid()"))
 
 
@@ -266,23 +264,3 @@ def _terminate(engine: Engine, backend: object) -> None:
         terminated = text("SELECT pg_terminate_backend(:pid, 10000)")
         assert connection.scalar(terminated, {"pid": backend})
     other.dispose()
-
-
-def test_nobody_waits_for_the_locks_of_a_client_that_is_frozen(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a client that has locked a row and says no more
-    monkeypatch.setitem(_SESSION, "idle_in_transaction_session_timeout", 200)
-    frozen, other = make_engine(postgres_url), make_engine(postgres_url)
-    claim = SqlTransfers(other).claim(
-        CONFIG, UPLOAD, "a", owner="worker-1", lease=timedelta(minutes=1)
-    )
-    assert claim is not None
-    with frozen.connect() as connection:
-        connection.execute(select(TransferRow.id).with_for_update())
-        # When another needs it, then the server has ended the first one's transaction
-        SqlTransfers(other).renew(claim)
-        with pytest.raises(DBAPIError):
-            connection.execute(select(TransferRow.id))
-    for engine in (frozen, other):
-        engine.dispose()

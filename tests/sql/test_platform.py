@@ -87,9 +87,9 @@ def test_reading_costs_one_statement(engine: Engine) -> None:
     assert statements.seen == ["SELECT", "SELECT"]
 
 
-def test_a_status_that_the_pipeline_does_not_know_is_readable(postgres_url: str) -> None:
+def test_a_status_that_the_pipeline_does_not_know_is_readable(fresh_postgres_url: str) -> None:
     # Given a platform that is newer than the pipeline
-    engine = make_engine(postgres_url)
+    engine = make_engine(fresh_postgres_url)
     insert_job_with_run(engine)
     for statement in (
         "ALTER TYPE jobstatusenum ADD VALUE 'ARCHIVED'",

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, literal, select, up
 from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, StoredObject
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
-from worker.sql.engine import Bind, insert_into, reading, transaction
+from worker.sql.engine import Bind, autocommit, insert_into, transaction
 from worker.sql.platform import mark_run_done
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
@@ -21,7 +21,7 @@ class SqlArtifacts:
 
     def find(self, artifact: Artifact) -> StoredArtifact | None:
         statement = select(_TABLE).where(_is_of(artifact))
-        with reading(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else _stored_artifact(row)
 
@@ -31,7 +31,7 @@ class SqlArtifacts:
             .where(ArtifactRow.job_id == job_id)
             .order_by(ARTIFACT_RUN, ArtifactRow.kind)
         )
-        with reading(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             return [_stored_artifact(row) for row in connection.execute(statement)]
 
     def record(

@@ -12,7 +12,7 @@ from domain.batches import BatchMode, BatchState
 from domain.transfers import ACTIVE_STATES, Transfer, TransferState
 from worker.sql.batches import is_member, request_id
 from worker.sql.clock import read_clock, utc_now
-from worker.sql.engine import insert_into, reading, transaction
+from worker.sql.engine import autocommit, insert_into, transaction
 from worker.sql.rows import as_transfer
 from worker.sql.tables import BatchRow, MemberRow, TransferRow
 
@@ -30,7 +30,7 @@ class SqlBatchReleases:
 
     def running(self) -> Sequence[int]:
         running = select(BatchRow.id).where(BatchRow.state == BatchState.RUNNING)
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             return connection.scalars(running.order_by(BatchRow.id)).all()
 
     def release(self, batch_id: int, limit: int) -> Released:

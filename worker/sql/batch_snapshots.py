@@ -41,7 +41,7 @@ from worker.sql.batch_filter import (
 )
 from worker.sql.batch_rows import as_batch, as_member
 from worker.sql.clock import utc_now
-from worker.sql.engine import reading, transaction
+from worker.sql.engine import autocommit, transaction
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow, BatchRow, MemberRow
 
 HasSource = Callable[[Artifact], bool]
@@ -103,7 +103,7 @@ class SqlBatchSnapshots:
 
     def preview(self, batch_id: int) -> Preview:
         """What the snapshot has frozen. Raises: NotFoundError."""
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             row = connection.execute(select(BatchRow.__table__).where(BatchRow.id == batch_id))
             batch = row.one_or_none()
             if batch is None:
@@ -145,7 +145,7 @@ def delete_expired(engine: Engine) -> int:
     expired = select(BatchRow.id).where(
         BatchRow.state == BatchState.PREVIEWED, BatchRow.expires_at <= utc_now()
     )
-    with reading(engine) as connection:
+    with autocommit(engine) as connection:
         ids = connection.scalars(expired).all()
     return sum(_delete(engine, batch_id) for batch_id in ids)
 

@@ -33,7 +33,7 @@ from domain.errors import InvalidRequestError, NotFoundError
 from domain.transfers import ACTIVE_STATES, Direction, TransferState
 from worker.sql.batch_rows import as_batch
 from worker.sql.clock import read_clock, utc_now
-from worker.sql.engine import reading, transaction
+from worker.sql.engine import autocommit, transaction
 from worker.sql.rows import reason_of
 from worker.sql.tables import BatchRow, MemberRow, TransferRow
 from worker.sql.writes import NO_LEASE
@@ -49,7 +49,7 @@ class SqlBatches:
 
     def get(self, batch_id: int) -> Batch:
         """Raises: NotFoundError."""
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             row = connection.execute(select(_TABLE).where(BatchRow.id == batch_id)).one_or_none()
         if row is None:
             raise NotFoundError(f"there is no batch {batch_id}")
@@ -57,7 +57,7 @@ class SqlBatches:
 
     def newest(self, limit: int) -> list[Batch]:
         newest = select(_TABLE).order_by(BatchRow.id.desc()).limit(limit)
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             return [as_batch(row) for row in connection.execute(newest)]
 
     def start(  # noqa: PLR0913 - all that is decided at the start
@@ -162,7 +162,7 @@ class SqlBatches:
             .where(of_batch)
             .group_by("outcome")
         )
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             # First, for what is released in between counts as pending still.
             turns = self._turns(batch_id, batch.mode)
             released = connection.execute(turns).scalar_one()
@@ -181,7 +181,7 @@ class SqlBatches:
     def members(self, batch_id: int) -> Iterator[Member]:
         """Every member in its order, with what became of it. Raises: NotFoundError."""
         batch = self.get(batch_id)
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             last = 0
             while page := connection.execute(_members(batch, last)).all():
                 yield from map(_as_member, page)
@@ -190,13 +190,13 @@ class SqlBatches:
     def _check_can_start(self, batch: Batch) -> None:
         if batch.state is not BatchState.PREVIEWED:
             raise InvalidRequestError(f"batch {batch.id} was started before: it is {batch.state}")
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             now = read_clock(connection)
         if batch.expires_at is None or batch.expires_at <= now:
             raise InvalidRequestError(f"snapshot {batch.id} has expired: preview again")
 
     def _count_members(self, batch_id: int, mode: BatchMode) -> int:
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             count = select(func.count()).where(*is_member(batch_id, mode))
             return connection.execute(count).scalar_one()
 

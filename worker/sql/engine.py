@@ -86,7 +86,7 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    # SQLAlchemy announces a beginning under AUTOCOMMIT as well; a reader takes no lock.
+    # SQLAlchemy announces a beginning under AUTOCOMMIT as well.
     if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
         return
     # A deferred transaction that reads and then writes fails at once, whatever the busy time-out,
@@ -106,8 +106,12 @@ def transaction(bind: Bind) -> Iterator[Connection]:
 
 
 @contextmanager
-def reading(bind: Bind) -> Iterator[Connection]:
-    """A connection for single SELECTs, which need no transaction."""
+def autocommit(bind: Bind) -> Iterator[Connection]:
+    """A connection whose statements are each their own transaction.
+
+    For SELECTs, and for a write that is one statement: whoever is frozen after it, between two
+    messages to the server, leaves no lock behind.
+    """
     with translated_errors():
         if isinstance(bind, Session):
             yield _connection_of(bind)

@@ -9,7 +9,7 @@ from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import InvalidRequestError, UnknownJobError, UnknownRunError
 from domain.jobs import Job, Run
 from domain.locations import UploadLocation
-from worker.sql.engine import Bind, reading, transaction
+from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.tables import JobRow, RunRow
 
 # Cast, for the platform may add a member to its enums before the pipeline knows of it.
@@ -48,7 +48,7 @@ class SqlJobs:
     def ids_after(self, job_id: int, limit: int) -> Sequence[int]:
         """The next ids in their order; 0 begins."""
         ids = select(JobRow.id).where(JobRow.id > job_id).order_by(JobRow.id).limit(limit)
-        with reading(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             return connection.scalars(ids).all()
 
     def keep_location(self, job_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
@@ -56,7 +56,7 @@ class SqlJobs:
             keep_location(connection, Artifact(kind, job_id), location)
 
     def _read(self, statement: Select[*tuple[Any, ...]]) -> list[Job]:
-        with reading(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             return [Job(*row) for row in connection.execute(statement)]
 
 
@@ -78,7 +78,7 @@ class SqlRuns:
             keep_location(connection, Artifact(kind, self.get(run_id).job_id, run_id), location)
 
     def _read(self, statement: Select[*tuple[Any, ...]]) -> list[Run]:
-        with reading(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             return [Run(*row) for row in connection.execute(statement)]
 
 

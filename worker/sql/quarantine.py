@@ -21,7 +21,7 @@ from domain.errors import SqlUnavailableError
 from domain.quarantine import QuarantineFilter, RetrySummary
 from domain.transfers import Transfer, TransferState
 from worker.sql.clock import read_clock, utc_now
-from worker.sql.engine import reading, transaction
+from worker.sql.engine import autocommit, transaction
 from worker.sql.rows import as_transfer
 from worker.sql.tables import TRANSFER_RUN, TransferRow
 
@@ -40,7 +40,7 @@ class SqlQuarantine:
         """The ones that were given up last, first."""
         newest = TransferRow.finished_at.desc(), TransferRow.id.desc()
         statement = select(_TABLE).where(*_conditions(which)).order_by(*newest).limit(limit)
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             return [as_transfer(row) for row in connection.execute(statement)]
 
     def count(self, which: QuarantineFilter) -> int:
@@ -77,7 +77,7 @@ class SqlQuarantine:
 
     def _count(self, conditions: Sequence[ColumnElement[bool]]) -> int:
         statement = select(func.count(TransferRow.id)).where(*conditions)
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             return connection.execute(statement).scalar_one()
 
     def _change(self, conditions: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
@@ -94,11 +94,11 @@ class SqlQuarantine:
 
     def _page(self, conditions: Sequence[ColumnElement[bool]], last: int) -> Sequence[int]:
         after = select(TransferRow.id).where(*conditions, TransferRow.id > last)
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             return connection.scalars(after.order_by(TransferRow.id).limit(_PAGE)).all()
 
     def _now(self) -> datetime:
-        with reading(self._engine) as connection:
+        with autocommit(self._engine) as connection:
             return read_clock(connection)
 
     def _execute(self, change: Update) -> int:

@@ -13,7 +13,7 @@ from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer, Tran
 from worker.sql.artifacts import record_artifact, replace_artifact
 from worker.sql.clock import read_clock, utc_now
 from worker.sql.conditions import has_room, is_active, is_active_of, is_due, is_put_off, of_artifact
-from worker.sql.engine import Bind, reading, transaction
+from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.platform import move_location
 from worker.sql.rows import as_claim, as_transfer
 from worker.sql.tables import TransferRow
@@ -35,7 +35,7 @@ class SqlTransfers:
         self._bind = bind
 
     def now(self) -> datetime:
-        with reading(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             return read_clock(connection)
 
     def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
@@ -51,6 +51,8 @@ class SqlTransfers:
         owner: str,
         lease: timedelta,
     ) -> Claim | None:
+        # Even where it is one statement: of a worker that is killed while it waits for the row, the
+        # server would carry out the claim, and the transfer would wait for a dead man's lease.
         with transaction(self._bind) as connection:
             asked = and_(TransferRow.request_id == request_id, of_artifact(artifact, direction))
             row = claim_row(connection, asked, owner, lease)
@@ -93,7 +95,7 @@ class SqlTransfers:
             TransferRow.direction == direction,
             is_put_off(),
         )
-        with transaction(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             return connection.execute(untried.values(next_attempt_at=utc_now())).rowcount
 
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
@@ -103,7 +105,7 @@ class SqlTransfers:
             .order_by(TransferRow.id.desc())
             .limit(1)
         )
-        with reading(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else as_transfer(row)
 
@@ -121,16 +123,16 @@ class SqlTransfers:
         return self._read(TransferRow.upload_id.in_(upload_ids))
 
     def _read(self, which: ColumnElement[bool]) -> list[Transfer]:
-        with reading(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             rows = connection.execute(select(_TABLE).where(which).order_by(TransferRow.id))
             return [as_transfer(row) for row in rows]
 
     def renew(self, claim: Claim) -> None:
-        with transaction(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             write(connection, claim, lease_expires_at=utc_now(claim.lease))
 
     def keep_upload_id(self, claim: Claim, upload_id: str) -> None:
-        with transaction(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             write(connection, claim, upload_id=upload_id)
 
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
@@ -153,16 +155,16 @@ class SqlTransfers:
             move_location(connection, claim.artifact, location)
 
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
-        with transaction(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             write(connection, claim, **_done(bytes_fetched))
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
-        with transaction(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             write(connection, claim, **waiting(delay), **failed(error))
 
     def postpone(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         attempts = TransferRow.attempts - 1
-        with transaction(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             write(connection, claim, attempts=attempts, **waiting(delay), **failed(error))
 
     def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
@@ -171,11 +173,11 @@ class SqlTransfers:
         cancelled = active.values(
             state=TransferState.CANCELLED, finished_at=utc_now(), **NO_LEASE
         ).returning(_TABLE)
-        with transaction(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             return [as_transfer(row) for row in connection.execute(cancelled)]
 
     def quarantine(self, claim: Claim, error: TransferError) -> None:
-        with transaction(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             write(
                 connection,
                 claim,
@@ -189,7 +191,7 @@ class SqlTransfers:
             TransferRow.state == TransferState.RUNNING,
             TransferRow.lease_owner.startswith(f"{worker}:", autoescape=True),
         )
-        with transaction(self._bind) as connection:
+        with autocommit(self._bind) as connection:
             given_back = running.values(
                 attempts=TransferRow.attempts - 1,
                 # Risen, for a child that still lives must not write any more.

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import fresh_database
+from tests.databases import Databases
 from tests.faults.cells.cell import Cell, CellStack
 from tests.faults.s3_proxy import FaultyS3
 
 
 @pytest.fixture(scope="module")
-def deployed(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
+def deployed(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
     with (
-        fresh_database(postgres) as url,
+        databases.fresh() as url,
         CellStack(tmp_path_factory.mktemp("cell"), url) as stack,
         FaultyS3(stack.s3.port) as s3,
     ):
