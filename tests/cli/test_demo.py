@@ -12,8 +12,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Command
-from tests.cli.demo_process import DemoProcess
 from worker.s3.client import make_client
 
 PREFIX = "jobs/12/2025/10/23/211500/"
@@ -52,7 +52,7 @@ def test_json_is_the_outcome_and_nothing_else_whatever_the_environment_says(
     tmp_path: Path,
 ) -> None:
     # When
-    with DemoProcess(tmp_path, "--json", **FOREIGN) as demo:
+    with CommandProcess(tmp_path, "demo", "--json", **FOREIGN) as demo:
         status = demo.ended()
     # Then
     assert (status, demo.err) == (0, "")
@@ -76,7 +76,7 @@ def test_kept_up_it_shows_a_users_own_results_until_ctrl_c(
     for name, text in {**files, "notes.txt": "not a result"}.items():
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text(text)
-    with DemoProcess(tmp_path, "--keep", "--results-dir", str(results)) as demo:
+    with CommandProcess(tmp_path, "demo", "--keep", "--results-dir", str(results)) as demo:
         # When
         demo.wait_for("artifacts jobs upload")
         settings = exports(demo.err)
@@ -122,7 +122,7 @@ def test_a_signal_leaves_nothing_behind(
     tmp_path: Path, number: signal.Signals, words: str, expected: int
 ) -> None:
     # Given
-    with DemoProcess(tmp_path) as demo:
+    with CommandProcess(tmp_path, "demo") as demo:
         demo.wait_for(words)
         before = demo.processes()
         assert len(before) >= 3, "itself, the broker and S3"
@@ -143,7 +143,7 @@ def test_a_results_dir_without_a_run_is_named(tmp_path: Path) -> None:
     results.mkdir()
     (results / "RUN1").write_text("a file")
     # When
-    with DemoProcess(tmp_path, "--json", "--results-dir", str(results)) as demo:
+    with CommandProcess(tmp_path, "demo", "--json", "--results-dir", str(results)) as demo:
         status = demo.ended()
     # Then
     assert (status, demo.out) == (1, "")

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from domain.errors import PipelineError
-from worker.cli import batch, db, demo, jobs, quarantine
+from worker.cli import batch, db, demo, dev, jobs, quarantine
 
 app = typer.Typer(
     name="artifacts",
@@ -19,6 +19,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("demo")(demo.demo)
+app.command("dev")(dev.dev)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import SourceMissingError
 from domain.jobs import Job
+from worker.sql.platform import SqlJobs
 from worker.sql.tables import JobRow, RunRow
 from worker.workspace import Workspace
 
@@ -65,6 +66,14 @@ def create_rows(engine: Engine) -> None:
                 request={},
             )
         )
+
+
+def seed(engine: Engine, workspace: Workspace) -> None:
+    """The job to play with, unless there are jobs already."""
+    if SqlJobs(engine).newest(1):
+        return
+    create_files(workspace, None)
+    create_rows(engine)
 
 
 def create_files(workspace: Workspace, results_dir: Path | None) -> None:

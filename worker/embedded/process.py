@@ -99,12 +99,17 @@ class ManagedProcess:
         """End it in order; what is left of its session after that many seconds is killed."""
         if self._process is None:
             return
-        self._process.terminate()
+        self.terminate()
         try:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
         finally:
             self.kill()  # an impatient second Ctrl-C included
+
+    def terminate(self) -> None:
+        """Ask it to end, and do not wait."""
+        if self._process is not None:
+            self._process.terminate()
 
     def kill(self) -> None:
         """SIGKILL to it and all its children."""

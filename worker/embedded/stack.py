@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -24,8 +25,16 @@ BUCKET = "artifacts"
 _REGION = "us-east-1"
 _KEY_ID = "embedded"
 _KEY = "embedded-secret"
-_FOREIGN = ("ARTIFACTS_", "AWS_")
+_FOREIGN = ("ARTIFACTS_", "AWS_", "CELERY_", "FLOWER_")
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Of the loopback address: the broker's, else it listens on a socket; S3's, else a free one."""
+
+    broker: int | None = None
+    s3: int | None = None
 
 
 class EmbeddedStack:
@@ -34,16 +43,25 @@ class EmbeddedStack:
     Args:
         directory: for all it keeps.
         database_url: of a database that is there already; by default SQLite in the directory.
+        ports: where it listens.
+        keeps: what is in S3 is there again at the next start; broker and database keep all anyway.
     """
 
-    def __init__(self, directory: Path, database_url: str | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        database_url: str | None = None,
+        *,
+        ports: Ports = Ports(),
+        keeps: bool = False,
+    ) -> None:
         self.workspace = directory / "workspace"
         self.workspace.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
+        self.directory = directory
         self._exit = ExitStack()
         self._workers = 0
-        self.broker = Valkey(directory / "broker")
-        self.s3 = Ministack(directory / "s3", _KEY_ID, _KEY)
+        self.broker = Valkey(directory / "broker", ports.broker)
+        self.s3 = Ministack(directory / "s3", _KEY_ID, _KEY, port=ports.s3, keeps=keeps)
         self.database_url = database_url or f"sqlite:///{directory / 'artifacts.db'}"
         self.engine = make_engine(self.database_url)
 
@@ -53,7 +71,7 @@ class EmbeddedStack:
             self._start(self.s3)
             self._exit.callback(self.engine.dispose)
             upgrade(self.engine)
-            self.client().create_bucket(Bucket=BUCKET)
+            self._make_bucket()
         except BaseException:
             # On an error half-way, what is up already is stopped again.
             self._exit.close()
@@ -67,6 +85,11 @@ class EmbeddedStack:
         traceback: TracebackType | None,
     ) -> None:
         self._exit.close()
+
+    def _make_bucket(self) -> None:
+        client = self.client()
+        with suppress(client.exceptions.BucketAlreadyOwnedByYou):  # kept from before
+            client.create_bucket(Bucket=BUCKET)
 
     def settings(self) -> dict[str, str]:
         """What points the commands at this stack, as environment variables."""
@@ -93,18 +116,25 @@ class EmbeddedStack:
     ) -> ManagedProcess:
         """A real Celery worker as its own process; it ends with the stack."""
         self._workers += 1
-        worker = ManagedProcess(
-            "worker",
-            [
-                *(sys.executable, "-m", "celery", "-A", "worker.app", "worker"),
-                *("--hostname", f"worker{self._workers}@%h", "--loglevel", "INFO"),
-                *("--without-gossip", "--without-mingle", *arguments),
-            ],
-            env={**_inherited(), **self.settings(), **(environment or {})},
-            log=self._directory / f"worker{self._workers}.log",
+        return self.start_celery(
+            f"worker{self._workers}",
+            *("worker.app", "worker", "--hostname", f"worker{self._workers}@%h"),
+            *("--loglevel", "INFO", "--without-gossip", "--without-mingle", *arguments),
+            environment=environment,
         )
-        self._start(worker)
-        return worker
+
+    def start_celery(
+        self, name: str, app: str, *arguments: str, environment: dict[str, str] | None = None
+    ) -> ManagedProcess:
+        """A command of Celery's as its own process, which logs under that name."""
+        process = ManagedProcess(
+            name,
+            [sys.executable, "-m", "celery", "--quiet", "-A", app, *arguments],
+            env={**_inherited(), **self.settings(), **(environment or {})},
+            log=self.directory / f"{name}.log",
+        )
+        self._start(process)
+        return process
 
     def _start(self, process: ManagedProcess) -> None:
         # Its end is arranged before its start, so that a signal in between leaves nothing behind.

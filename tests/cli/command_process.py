@@ -1,4 +1,4 @@
-"""`artifacts demo` as a process, and what it must not leave behind."""
+"""A command that starts servers, as a process, and what it must not leave behind."""
 
 import subprocess
 import sys
@@ -16,8 +16,8 @@ from tests.cli.commands import bare_environment
 _PATIENCE_SECONDS = 60
 
 
-class DemoProcess:
-    """The demo with a temporary directory of its own, by which its processes are known."""
+class CommandProcess:
+    """A command with a temporary directory of its own, by which its processes are known."""
 
     def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
         # Short, for the broker's socket lies below it.
@@ -26,7 +26,7 @@ class DemoProcess:
         self._files = [directory / "out", directory / "err"]
         with self._files[0].open("wb") as out, self._files[1].open("wb") as err:
             self._process = subprocess.Popen(
-                [Path(sys.executable).with_name("artifacts"), "demo", *arguments],
+                [Path(sys.executable).with_name("artifacts"), *arguments],
                 env={**bare_environment(), "TMPDIR": str(self.temporary), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=out,

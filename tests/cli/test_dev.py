@@ -1,0 +1,143 @@
+"""`artifacts dev`: the whole stack as people run it."""
+
+import fcntl
+import re
+import shlex
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.cli.command_process import CommandProcess
+from tests.cli.commands import Answer, Command
+from worker.dev.logs import Follower
+
+KINDS = {"job_config", "job_input", "run_config", "run_logs", "run_results"}
+
+
+@contextmanager
+def running(directory: Path, *arguments: str) -> Iterator[CommandProcess]:
+    directory.mkdir(exist_ok=True)
+    with CommandProcess(directory, "dev", *arguments) as dev:
+        dev.wait_for("artifacts jobs upload")
+        yield dev
+
+
+def settings(dev: CommandProcess) -> dict[str, str]:
+    """What the file that it names exports."""
+    named = re.search(r"^  \. (\S+)$", dev.out, re.MULTILINE)
+    assert named is not None, dev.out
+    lines = Path(named[1]).read_text().splitlines()
+    return dict(shlex.split(line)[1].split("=", 1) for line in lines)
+
+
+def upload_all(artifacts: Command, **environment: str) -> Answer:
+    return artifacts("jobs", "upload", "--job-id", "12", "--wait", "--json", **environment)
+
+
+def test_everything_runs_until_ctrl_c(tmp_path: Path, artifacts_process: Command) -> None:
+    with running(tmp_path) as dev:
+        # When somebody does as it says
+        uploaded = upload_all(artifacts_process, **settings(dev))
+        # Then the workers do it, each class its own, and Flower shows them
+        assert {(row["kind"], row["state"]) for row in uploaded.json} == {
+            (kind, "done") for kind in KINDS
+        }
+        dev.wait_for("configs   [")
+        dev.wait_for("job_config of job 12: upload done")
+        flower = re.search(r"^Flower +(http://\S+)$", dev.out, re.MULTILINE)
+        assert flower is not None
+        assert requests.get(f"{flower[1]}/api/workers", timeout=30).status_code == 200
+        # When
+        dev.send(signal.SIGINT)
+        status = dev.ended()
+    # Then
+    assert (status, dev.err.splitlines()[-1]) == (0, "stopping")
+    assert dev.processes() == []
+    assert list(dev.temporary.iterdir()) == []
+
+
+def test_what_is_kept_is_there_again(tmp_path: Path, artifacts_process: Command) -> None:
+    # Given
+    data = tmp_path / "data"
+    with running(tmp_path / "one", "--data", str(data)) as dev:
+        upload_all(artifacts_process, **settings(dev))
+        dev.send(signal.SIGTERM)
+        assert dev.ended() == 143
+        assert dev.processes() == []
+    # When
+    with running(tmp_path / "two", "--data", str(data)) as dev:
+        listed = artifacts_process(
+            *("jobs", "uploads", "list", "--job-id", "12", "--json"), **settings(dev)
+        )
+    # Then
+    assert {(row["kind"], row["state"]) for row in listed.json} == {
+        (kind, "stored") for kind in KINDS
+    }
+
+
+def test_one_that_ends_takes_the_others_along(tmp_path: Path) -> None:
+    with running(tmp_path) as dev:
+        # When
+        beat = next(p for p in dev.processes() if "beat" in p.cmdline())
+        beat.kill()
+        status = dev.ended()
+    # Then
+    assert status == 1
+    assert "artifacts: beat has ended" in dev.err
+    assert dev.processes() == []
+
+
+@pytest.mark.parametrize("option", ["--broker-port", "--s3-port", "--flower-port"])
+def test_a_port_that_is_taken_is_named(tmp_path: Path, option: str) -> None:
+    # Given
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        # When
+        with CommandProcess(tmp_path, "dev", option, str(port)) as dev:
+            status = dev.ended()
+    # Then
+    assert (status, dev.err) == (1, f"artifacts: port {port} is taken\n")
+    assert dev.processes() == []
+
+
+def test_a_directory_in_use_is_named(tmp_path: Path) -> None:
+    # Given
+    data = tmp_path / "data"
+    data.mkdir()
+    with (data / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # When
+        with CommandProcess(tmp_path, "dev", "--data", str(data)) as dev:
+            status = dev.ended()
+    # Then
+    assert status == 1
+    assert dev.err == f"artifacts: --data: {data} is another process's just now\n"
+
+
+class TestFollower:
+    def test_only_what_is_new_is_told_and_only_whole_lines(self, tmp_path: Path) -> None:
+        # Given
+        log = tmp_path / "worker.log"
+        log.write_text("of the run before\n")
+        follower = Follower(log)
+        # When / Then
+        with log.open("a") as file:
+            file.write("one\ntw")
+            file.flush()
+            assert follower.lines() == ["one"]
+            file.write("o\n")
+            file.flush()
+            assert follower.lines() == ["two"]
+            assert follower.lines() == []
+
+    def test_a_file_may_come_late_and_hold_anything(self, tmp_path: Path) -> None:
+        log = tmp_path / "worker.log"
+        follower = Follower(log)
+        assert follower.lines() == []
+        log.write_bytes(b"\xff\n")
+        assert follower.lines() == ["�"]

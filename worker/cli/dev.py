@@ -1,0 +1,106 @@
+"""`artifacts dev`."""
+
+import shlex
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.cli.output import err, out
+from worker.cli.signals import unwind_on_signals
+from worker.demo.story import seed
+from worker.dev.logs import Logs
+from worker.dev.stack import DevStack, Flower, held
+from worker.embedded.process import ManagedProcess, ServerFailedError
+from worker.embedded.stack import BUCKET, Ports
+from worker.workspace import Workspace
+
+_POLL_SECONDS = 0.1
+_Port = typer.Option(min=1, max=65535, help="By default a free one.", show_default=False)
+
+
+def dev(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Keep everything there; by default it goes with us."),
+    ] = None,
+    broker_port: Annotated[int | None, _Port] = None,
+    s3_port: Annotated[int | None, _Port] = None,
+    flower_port: Annotated[int | None, _Port] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=64, help="Transfers at once, of each worker.")
+    ] = 2,
+) -> None:
+    """The whole pipeline here, until Ctrl-C: broker, S3, database, workers, beat and Flower."""
+    unwind_on_signals()
+    with (
+        _directory(data) as directory,
+        held(directory),
+        DevStack(directory, Ports(broker=broker_port, s3=s3_port)) as stack,
+    ):
+        seed(stack.engine, Workspace(stack.workspace))
+        started = [*stack.start_workers(concurrency), stack.start_beat()]
+        flower = stack.start_flower(flower_port)
+        processes = [stack.broker, stack.s3, *started, flower.process]
+        _tell(stack, flower)
+        try:
+            _follow(processes)
+        except KeyboardInterrupt:
+            err.print("stopping")
+        finally:
+            # All at once: one after the other they would take their time one after the other.
+            for process in (*started, flower.process):
+                process.terminate()
+
+
+@contextmanager
+def _directory(data: Path | None) -> Iterator[Path]:
+    if data is not None:
+        yield data.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="artifacts-", ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
+
+
+def _tell(stack: DevStack, flower: Flower) -> None:
+    """Where everything is, and what to type in another terminal."""
+    environment = stack.directory / "environment"
+    exports = (f"export {name}={shlex.quote(value)}" for name, value in stack.settings().items())
+    environment.touch(mode=0o600)
+    environment.write_text("\n".join(exports) + "\n")
+    for name, value in (
+        ("broker", stack.broker.url),
+        ("S3", f"{stack.s3.url}/{BUCKET}"),
+        ("database", stack.database_url),
+        ("workspace", str(stack.workspace)),
+        ("Flower", flower.url),
+    ):
+        _line(f"{name:10}{value}")
+    _line("\nCtrl-C ends it. In another terminal:\n")
+    _line(f"  . {shlex.quote(str(environment))}")
+    _line("  artifacts jobs upload --job-id 12 --wait\n")
+
+
+def _line(text: str) -> None:
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _follow(processes: Sequence[ManagedProcess]) -> None:
+    """Show what they log.
+
+    Raises:
+        ServerFailedError: one of them has ended; the rest is of no use without it.
+    """
+    logs = Logs(processes)
+    while True:
+        for line in logs.new():
+            out.print(line, soft_wrap=True)
+        for process in processes:
+            if not process.is_running:
+                raise ServerFailedError(f"{process.name} has ended: {process.last_words()}")
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,1 @@
+"""The whole pipeline on one machine, for whoever tries it or builds on it."""

@@ -1,0 +1,95 @@
+"""Everything that runs: servers, a worker for each class of queues, beat and Flower."""
+
+import fcntl
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.errors import ConfigurationError
+from tasks.contract import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
+from worker.embedded.process import ManagedProcess
+from worker.embedded.servers import free_port, require_free
+from worker.embedded.stack import EmbeddedStack, Ports
+
+# As in production: what may be large never stands before what is small.
+QUEUES: Mapping[str, Sequence[str]] = {
+    "configs": (CONFIGS, UNROUTED),
+    "results": (RESULTS,),
+    "batches": (BATCHES,),
+    "upkeep": (UPKEEP,),
+}
+FLOWER_CONFIG = Path(__file__).resolve().parents[1] / "flowerconfig.py"
+_USER = "dev"
+
+
+@dataclass(frozen=True, slots=True)
+class Flower:
+    """Attributes: `credentials` are a user and a password, made anew at each start."""
+
+    process: ManagedProcess
+    port: int
+    credentials: str
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.credentials}@127.0.0.1:{self.port}"
+
+
+class DevStack(EmbeddedStack):
+    """Args: `directory` and `ports` as ever; what is kept there is there again next time."""
+
+    def __init__(self, directory: Path, ports: Ports) -> None:
+        super().__init__(
+            directory,
+            ports=Ports(broker=ports.broker or free_port(), s3=ports.s3),
+            keeps=True,
+        )
+
+    def start_workers(self, concurrency: int) -> list[ManagedProcess]:
+        return [
+            self.start_celery(
+                name,
+                *("worker.app", "worker", "--hostname", f"{name}@%h", "--loglevel", "INFO"),
+                *("--queues", ",".join(queues), "--concurrency", str(concurrency)),
+                *("--without-gossip", "--without-mingle"),
+            )
+            for name, queues in QUEUES.items()
+        ]
+
+    def start_beat(self) -> ManagedProcess:
+        schedule = self.directory / "beat-schedule"
+        return self.start_celery(
+            *("beat", "worker.control", "beat", "--loglevel", "INFO", "--schedule", str(schedule)),
+        )
+
+    def start_flower(self, port: int | None) -> Flower:
+        """Raises: ConfigurationError: the port is taken."""
+        port = free_port() if port is None else require_free(port)
+        credentials = f"{_USER}:{secrets.token_urlsafe(9)}"
+        process = self.start_celery(
+            *("flower", "worker.control", "flower", f"--conf={FLOWER_CONFIG}"),
+            environment={
+                "FLOWER_BASIC_AUTH": credentials,
+                "FLOWER_ADDRESS": "127.0.0.1",
+                "FLOWER_PORT": str(port),
+            },
+        )
+        return Flower(process, port, credentials)
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Nobody else's while it is used: two brokers on one file would spoil it.
+
+    Raises:
+        ConfigurationError: another process has it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(f"--data: {directory} is another process's just now") from None
+        yield

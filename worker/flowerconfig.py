@@ -1,0 +1,35 @@
+"""Flower's settings, each with its reason; its `--conf` takes this file's path.
+
+What differs from one place to another comes from the environment: FLOWER_BASIC_AUTH (user:password,
+several separated by commas), FLOWER_ADDRESS and FLOWER_PORT.
+"""
+
+import os
+import sys
+
+basic_auth = os.environ.get("FLOWER_BASIC_AUTH", "").split(",")
+# Without one, Flower shows everything to everybody.
+if not all(all(pair.partition(":")) for pair in basic_auth):
+    sys.exit("artifacts: FLOWER_BASIC_AUTH: user:password is needed, several separated by commas")
+
+# /metrics and /healthcheck ask for no password: nobody beyond this machine, unless it is said.
+address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
+port = int(os.environ.get("FLOWER_PORT", "5555"))
+
+# Looking is what it is for. Whatever changes something has a command, which is written down in SQL.
+read_only = True
+
+# A container that was replaced is a worker under another name: the old one goes in ten minutes
+# (seconds), instead of standing there as lost for ever.
+purge_offline_workers = 600
+
+# About 2 KB each: 100 MB, and more than a day's ordinary transfers. SQL has all of them.
+max_tasks = 50_000
+# So nothing needs to be kept over a restart either.
+persistent = False
+
+# The arguments are ids alone, and what one searches for.
+tasks_columns = "name,uuid,state,kwargs,result,received,started,runtime,retries,worker"
+
+# Workers answer within it (milliseconds), or are shown without their details this time.
+inspect_timeout = 2_000.0
