@@ -24,6 +24,19 @@ demo: $(VENV)/.installed ## the whole story on embedded servers (ARGS="--json", 
 test: $(VENV)/.installed ## every test, on real servers, with coverage
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --cov --cov-report=term $(ARGS)
 
+.PHONY: dev
+dev: $(VENV)/.installed ## the whole pipeline on embedded servers until Ctrl-C (ARGS="--data DIR", …)
+	@$(BIN)/artifacts dev $(ARGS)
+
+.PHONY: chromium
+chromium: ## Debian's Chromium, with which the tests look at Flower's pages (as root)
+	@command -v chromium chromedriver >/dev/null && exit; \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium chromium-driver
+
+.PHONY: pictures
+pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
+	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower
+
 .PHONY: check
 check: $(VENV)/.installed ## lint, format, types, direction of imports
 	$(BIN)/ruff check .

@@ -5,7 +5,12 @@ several separated by commas), FLOWER_ADDRESS and FLOWER_PORT.
 """
 
 import os
+import re
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from celery.events.state import Task
 
 basic_auth = os.environ.get("FLOWER_BASIC_AUTH", "").split(",")
 # Without one, Flower shows everything to everybody.
@@ -28,8 +33,21 @@ max_tasks = 50_000
 # So nothing needs to be kept over a restart either.
 persistent = False
 
-# The arguments are ids alone, and what one searches for.
-tasks_columns = "name,uuid,state,kwargs,result,received,started,runtime,retries,worker"
+# Not its column `exception`: that one puts a text into the page as HTML, and ours may quote the
+# name of somebody's file.
+tasks_columns = "name,uuid,state,kwargs,result,received,runtime,worker"
+
+
+def format_task(task: "Task") -> "Task":
+    """What its pages show of a task: ids without brackets, which fit, and why it failed.
+
+    Searches and the API go on with what the task really has: `kwargs:job_id=12`.
+    """
+    task.kwargs = re.sub(r"[{}']", "", task.kwargs or "").replace(": ", "=")
+    if task.exception:
+        task.result = re.sub(r"^\w+\(['\"](.*)['\"],?\)$", r"\1", task.exception)
+    return task
+
 
 # Workers answer within it (milliseconds), or are shown without their details this time.
 inspect_timeout = 2_000.0

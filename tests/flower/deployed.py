@@ -1,0 +1,85 @@
+"""Flower beside real workers that have had something of everything to do."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from celery import Celery
+
+from domain.jobs import MAX_ID
+from worker.demo.story import seed
+from worker.dev.stack import DevStack, Flower
+from worker.embedded.process import ManagedProcess
+from worker.embedded.servers import accepts
+from worker.embedded.stack import Ports
+from worker.workspace import Workspace
+
+DONE = "4f2c0000-0000-4000-8000-00000000d07e"
+FAILED = "4f2c0000-0000-4000-8000-0000000fa11e"
+WAITING = "4f2c0000-0000-4000-8000-000000003a17"
+LARGEST = "4f2c0000-0000-4000-8000-0000000001a2"
+OF_A_BATCH = "batch-7-1"
+_PATIENCE_SECONDS = 60
+
+
+class Deployed:
+    def __init__(self, stack: DevStack, flower: Flower, workers: list[ManagedProcess]) -> None:
+        self.stack = stack
+        self.workers = workers
+        self.flower = flower
+        self._broker = Celery("foreign", broker=stack.broker.url, set_as_current=False)
+
+    @property
+    def bare_url(self) -> str:
+        """Without a password."""
+        return f"http://127.0.0.1:{self.flower.port}"
+
+    def get(self, path: str, **parameters: str) -> Any:
+        answer = requests.get(f"{self.flower.url}{path}", parameters, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def send(self, task: str, queue: str, task_id: str, **ids: int) -> None:
+        self._broker.send_task(task, kwargs=ids, queue=queue, task_id=task_id)
+
+    def wait_for_state(self, task_id: str, state: str) -> None:
+        wait_until(lambda: self.get("/api/tasks").get(task_id, {}).get("state") == state)
+
+
+@contextmanager
+def deployed(directory: Path) -> Iterator[Deployed]:
+    with DevStack(directory, Ports()) as stack:
+        seed(stack.engine, Workspace(stack.workspace))
+        flower = stack.start_flower(None)
+        flower.process.wait_until(lambda: accepts(flower.port))
+        workers = stack.start_workers(concurrency=1)
+        here = Deployed(stack, flower, workers)
+        wait_until(lambda: sum(here.get("/api/workers", status="1").values()) == len(workers))
+        _have_worked(here)
+        yield here
+
+
+def _have_worked(here: Deployed) -> None:
+    here.send("artifacts.upload_job_config", "configs", DONE, job_id=12)
+    here.send("artifacts.upload_run_results", "batches", OF_A_BATCH, job_id=12, run_id=4)
+    here.send("artifacts.upload_job_config", "configs", FAILED, job_id=99)
+    here.wait_for_state(DONE, "SUCCESS")
+    here.wait_for_state(OF_A_BATCH, "SUCCESS")
+    here.send("artifacts.upload_run_config", "configs", LARGEST, job_id=MAX_ID, run_id=MAX_ID)
+    here.wait_for_state(FAILED, "FAILURE")
+    here.wait_for_state(LARGEST, "FAILURE")
+    # As when the share is not mounted.
+    workspace = here.stack.workspace
+    workspace.rename(workspace.with_name("elsewhere"))
+    here.send("artifacts.upload_run_logs", "results", WAITING, job_id=12, run_id=4)
+    here.wait_for_state(WAITING, "RETRY")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
