@@ -30,7 +30,7 @@ dev: $(VENV)/.installed ## the whole pipeline on embedded servers until Ctrl-C (
 
 .PHONY: chromium
 chromium: ## Debian's Chromium, with which the tests look at Flower's pages (as root)
-	@command -v chromium chromedriver >/dev/null && exit; \
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium chromium-driver
 
 .PHONY: pictures

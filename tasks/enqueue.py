@@ -92,7 +92,7 @@ def room(limit: int, app: Celery) -> Room:
         BrokerUnavailableError: the broker does not answer.
     """
     queues = {BATCHES, *(queue_of(kind) for kind in ArtifactKind)}
-    with _channel(app) as channel:
+    with broker_channel(app) as channel:
         with_room = {queue for queue in queues if _depth(channel, queue) < limit}
     kinds = frozenset(kind for kind in ArtifactKind if queue_of(kind) in with_room)
     return Room(kinds=kinds, batches=BATCHES in with_room)
@@ -110,7 +110,7 @@ def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
-    with _channel(app) as channel:
+    with broker_channel(app) as channel:
         known = _moment(channel.client.get(_REMEMBERS_SINCE))
         if known is not None and known <= clock() + _SKEW:
             return known
@@ -135,7 +135,8 @@ def _moment(text: bytes | None) -> datetime | None:
 
 
 @contextmanager
-def _channel(app: Celery) -> Iterator[Any]:
+def broker_channel(app: Celery) -> Iterator[Any]:
+    """Raises: BrokerUnavailableError: the broker does not answer."""
     with _translated_errors(app), app.connection_for_write() as connection:
         yield connection.default_channel
 

@@ -10,6 +10,7 @@ from tasks.app import make_app
 from tasks.base import attach_services
 from worker.composition import Composition
 from worker.intake import take_in_messages_only
+from worker.liveness import Liveness, note_while_busy
 from worker.logs import leave_bodies_out
 from worker.settings import WorkerSettings, load
 from worker.shutdown import give_back_on_shutdown
@@ -21,13 +22,16 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 leave_bodies_out()
-take_in_messages_only()
+_liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
+take_in_messages_only(*([_liveness.note] if _liveness else []))
 app = make_app(_settings.broker_url)
 # The process's own: its threads and children, and Celery's commands, all mean this app.
 app.set_default()
 _composition = Composition(_settings, app)
 attach_services(app, _composition)
 give_back_on_shutdown(app, _composition)
+if _liveness:
+    note_while_busy(app, _liveness)
 
 
 @worker_process_init.connect

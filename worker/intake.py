@@ -16,12 +16,20 @@ from worker.envelope import RefusedError, made_anew
 logger = logging.getLogger(__name__)
 
 
-def take_in_messages_only() -> None:
+def _nothing() -> None:
+    """For whom nobody waits."""
+
+
+def take_in_messages_only(looked: Callable[[], None] = _nothing) -> None:
     """Have kombu drop what is no message, in this process.
+
+    Args:
+        looked: is called whenever the broker has answered what is in the queues, if only nothing.
 
     Of the channel's class, because an app's `broker_transport` does not hold for every URL: the
     scheme `redis+socket` and a failover to a second URL decide for themselves.
     """
+    Channel.looked = staticmethod(looked)
     redis.Transport.Channel = Channel
 
 
@@ -33,6 +41,8 @@ class Channel(redis.Channel):
     that is dropped here was never a message: it is in neither `unacked` nor anybody's count, and
     the loop goes on as if BRPOP had found nothing.
     """
+
+    looked: Callable[[], None] = staticmethod(_nothing)
 
     @cached_property
     def client(self) -> Any:  # noqa: ANN401 - of redis-py
@@ -50,6 +60,8 @@ class Channel(redis.Channel):
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         answer = parse_response(connection, command, **options)
+        if command == "BRPOP":
+            self.looked()
         if command != "BRPOP" or not answer:
             return answer
         key, element = answer

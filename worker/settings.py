@@ -119,6 +119,10 @@ class ProducerSettings(BucketSettings, BrokerSettings):
     """What the platform needs; the database is in its own session."""
 
 
+class LivenessSettings(_Settings):
+    liveness_file: Path
+
+
 class BatchSettings(DatabaseSettings, PartSettings):
     """What the commands about batches need; the dispatch does the rest."""
 
@@ -160,6 +164,9 @@ class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings):
 
     # Parts of an upload that nobody goes on with cost storage; a weekend passes before they go.
     abandoned_upload_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 7 * 24
+
+    # Where a worker says that it is listening, for `artifacts health live`.
+    liveness_file: Path | None = None
 
     dispatch_page: Annotated[int, Field(ge=1, le=10_000)] = 500
     # Messages in a queue from which on the dispatch adds none; at 1 KB each, 10 MB of the broker.

@@ -154,6 +154,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
     assert settings.workspace == Path(good["ARTIFACTS_WORKSPACE"])
     assert settings.model_dump(exclude=given) == {
         "sse": "AES256",
+        "liveness_file": None,
         "kms_key_id": None,
         "url_expires": 3600,
         "max_attempts": 10,

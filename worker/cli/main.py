@@ -5,7 +5,7 @@ import sys
 import typer
 
 from domain.errors import PipelineError
-from worker.cli import batch, db, demo, dev, jobs, quarantine
+from worker.cli import batch, db, demo, dev, doctor, health, jobs, quarantine
 
 app = typer.Typer(
     name="artifacts",
@@ -16,10 +16,12 @@ app = typer.Typer(
 )
 app.add_typer(batch.app, name="batch")
 app.add_typer(db.app, name="db")
+app.add_typer(health.app, name="health")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("demo")(demo.demo)
 app.command("dev")(dev.dev)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -2,9 +2,10 @@
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from worker.sql.engine import transaction
+from worker.sql.engine import autocommit, transaction
 
 VERSION_TABLE = "artifacts_alembic_version"
 """Not `alembic_version`: the platform keeps its own in the same database."""
@@ -16,11 +17,28 @@ def upgrade(engine: Engine) -> None:
     """Bring the database to the newest version; at once done where it is there already."""
     with transaction(engine) as connection:
         _lock(connection)
-        config = Config()
-        config.set_main_option("script_location", "worker.sql:migrations")
-        config.set_main_option("path_separator", "os")
+        config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def newest_version() -> str:
+    """The version that `upgrade` brings a database to."""
+    return ScriptDirectory.from_config(_config()).get_heads()[0]
+
+
+def version_of(engine: Engine) -> str:
+    """Raises: ConfigurationError: it has none, for it was never upgraded."""
+    with autocommit(engine) as connection:
+        found = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
+    return str(found)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "worker.sql:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def _lock(connection: Connection) -> None:

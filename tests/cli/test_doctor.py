@@ -1,0 +1,265 @@
+"""`artifacts doctor`: each fault is found, explained, and comes with what mends it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+from sqlalchemy import Engine, text
+
+from tests.cli.commands import Answer, Command
+from tests.cli.shelf import CONFIG, Shelf
+from worker.diagnosis.bucket import examine_bucket
+from worker.diagnosis.findings import Severity, clock
+from worker.embedded.servers import Valkey, free_port
+from worker.sql.migrate import VERSION_TABLE
+
+ABORT = {
+    "ID": "abandoned-uploads",
+    "Status": "Enabled",
+    "Filter": {"Prefix": "jobs/"},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 14},
+}
+EXPIRE = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}}
+
+
+@pytest.fixture
+def healthy(queues: Valkey, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """A deployment in which nothing is to be found."""
+    assert queues.is_running
+    monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(tmp_path))
+    set_lifecycle(shelf, ABORT)
+    shelf.record(CONFIG, b"something to read")
+    return shelf
+
+
+def set_lifecycle(shelf: Shelf, rule: Mapping[str, Any]) -> None:
+    configuration: Any = {"Rules": [rule]}
+    shelf.client.put_bucket_lifecycle_configuration(
+        Bucket=shelf.bucket, LifecycleConfiguration=configuration
+    )
+
+
+def found(answer: Answer) -> dict[str, str]:
+    """What is not as it should be, with what mends it."""
+    for finding in answer.json:
+        assert (finding["severity"] == "ok") == (finding["why"] == "") == (finding["mend"] == "")
+    return {
+        f"{finding['severity']} {finding['check']}": finding["mend"]
+        for finding in answer.json
+        if finding["severity"] != "ok"
+    }
+
+
+def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
+    artifacts: Command, healthy: Shelf
+) -> None:
+    # When
+    answer = artifacts("doctor")
+    # Then
+    assert (answer.status, answer.err) == (0, "")
+    lines = answer.out.splitlines()
+    assert all(line.startswith("ok ") for line in lines)
+    assert [line[9:].split(":")[0] for line in lines] == [
+        *("visibility timeout", "broker", "broker eviction", "broker persistence", "broker clock"),
+        *("database", "database clock", "database version"),
+        *("bucket", "S3 clock", "bucket reading", "bucket encryption", "bucket lifecycle"),
+        "workspace",
+    ]
+    assert healthy.bucket in answer.out
+
+
+class TestBroker:
+    @pytest.fixture
+    def configured(self, queues: Valkey) -> Iterator[Callable[[str, str], None]]:
+        """Sets what is set back afterwards."""
+        with queues.client() as client:
+            before = {name: client.config_get(name)[name] for name in ("maxmemory-policy",)}
+            yield client.config_set
+            for name, value in {**before, "appendonly": "yes"}.items():
+                client.config_set(name, value)
+
+    def test_one_that_throws_messages_away(
+        self, artifacts: Command, healthy: Shelf, configured: Callable[[str, str], None]
+    ) -> None:
+        configured("maxmemory-policy", "allkeys-lru")
+        answer = artifacts("doctor", "--json")
+        assert answer.status == Severity.ERROR
+        assert list(found(answer)) == ["error broker eviction"]
+        assert "CONFIG SET maxmemory-policy noeviction" in found(answer)["error broker eviction"]
+        assert healthy
+
+    def test_one_that_forgets_with_a_restart(
+        self, artifacts: Command, healthy: Shelf, configured: Callable[[str, str], None]
+    ) -> None:
+        configured("appendonly", "no")
+        answer = artifacts("doctor", "--json")
+        assert answer.status == Severity.WARNING
+        assert list(found(answer)) == ["warning broker persistence"]
+        assert healthy
+
+    def test_one_that_is_away(
+        self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = f"redis://:hunter2@127.0.0.1:{free_port()}/0"
+        monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
+        answer = artifacts("doctor", "--json")
+        assert answer.status == Severity.ERROR
+        # And all the rest is looked at all the same
+        assert list(found(answer)) == ["error broker"]
+        assert "hunter2" not in answer.out + answer.err
+        assert healthy
+
+    def test_a_message_that_would_come_again_while_its_task_runs(
+        self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("worker.cli.doctor.impatient_app", _redelivering)
+        answer = artifacts("doctor", "--json")
+        assert list(found(answer)) == ["error visibility timeout"]
+        assert healthy
+
+
+def _redelivering(url: str) -> Any:
+    from worker.diagnosis.broker import impatient_app  # noqa: PLC0415 - the real one
+
+    app = impatient_app(url)
+    app.conf.broker_transport_options["visibility_timeout"] = 60
+    return app
+
+
+class TestDatabase:
+    def test_one_that_was_never_upgraded(
+        self, artifacts: Command, healthy: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARTIFACTS_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
+        answer = artifacts("doctor", "--json")
+        assert answer.status == Severity.ERROR
+        assert found(answer) == {"error database version": "artifacts db upgrade"}
+        assert healthy
+
+    @pytest.mark.parametrize(
+        ("version", "mend"),
+        [("0001", "artifacts db upgrade"), ("9999", "pip install --upgrade artifact-pipeline")],
+    )
+    def test_one_of_another_version(
+        self, artifacts: Command, healthy: Shelf, version: str, mend: str
+    ) -> None:
+        with healthy.engine.begin() as connection:
+            connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{version}'"))  # noqa: S608
+        assert found(artifacts("doctor", "--json")) == {"error database version": mend}
+
+    def test_one_that_is_away(
+        self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = f"postgresql+psycopg://me:hunter2@127.0.0.1:{free_port()}/platform"
+        monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
+        answer = artifacts("doctor", "--json")
+        assert list(found(answer)) == ["error database"]
+        assert "hunter2" not in answer.out + answer.err
+        assert healthy
+
+
+class TestBucket:
+    def test_one_that_is_not_there(
+        self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARTIFACTS_BUCKET", "nobodys")
+        answer = artifacts("doctor", "--json")
+        assert list(found(answer)) == ["error bucket"]
+        assert healthy
+
+    def test_one_that_keeps_abandoned_parts(self, artifacts: Command, healthy: Shelf) -> None:
+        healthy.client.delete_bucket_lifecycle(Bucket=healthy.bucket)
+        answer = artifacts("doctor", "--json")
+        assert answer.status == Severity.WARNING
+        mend = found(answer)["warning bucket lifecycle"]
+        assert mend.startswith("aws s3api put-bucket-lifecycle-configuration --bucket ")
+
+    @pytest.mark.parametrize(
+        "rule", [EXPIRE | {"Expiration": {"Days": 30}}, ABORT | {"Status": "Disabled"}]
+    )
+    def test_rules_that_are_there_are_not_replaced(
+        self, artifacts: Command, healthy: Shelf, rule: Mapping[str, Any]
+    ) -> None:
+        set_lifecycle(healthy, rule)
+        mend = found(artifacts("doctor", "--json"))["warning bucket lifecycle"]
+        assert "put-bucket" not in mend
+
+    def test_what_s3_refuses_to_tell_is_no_finding_but_a_question(self, healthy: Shelf) -> None:
+        with answering(
+            healthy,
+            head_object="403",
+            get_bucket_encryption="AccessDenied",
+            get_bucket_lifecycle_configuration="AccessDenied",
+        ) as client:
+            findings = {each.check: each for each in examine_bucket(client, healthy.bucket)}
+        assert findings["bucket reading"].severity is Severity.ERROR
+        assert "s3:GetObject" in findings["bucket reading"].mend
+        assert findings["bucket encryption"].severity is Severity.WARNING
+        assert "s3:GetEncryptionConfiguration" in findings["bucket encryption"].mend
+        assert "s3:GetLifecycleConfiguration" in findings["bucket lifecycle"].mend
+
+    def test_one_that_does_not_encrypt_by_itself(self, healthy: Shelf) -> None:
+        code = "ServerSideEncryptionConfigurationNotFoundError"
+        with answering(healthy, get_bucket_encryption=code) as client:
+            findings = {each.check: each for each in examine_bucket(client, healthy.bucket)}
+        assert findings["bucket encryption"].severity is Severity.WARNING
+        assert "put-bucket-encryption" in findings["bucket encryption"].mend
+
+
+@contextmanager
+def answering(shelf: Shelf, **codes: str) -> Iterator[Any]:
+    """An S3 that lists one object, and answers the rest with those errors, or with nothing."""
+    with Stubber(shelf.client) as stub:
+        now = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        metadata = {"HTTPHeaders": {"date": now}, "HTTPStatusCode": 200}
+        listed = {"Contents": [{"Key": "jobs/1/x"}], "ResponseMetadata": metadata}
+        stub.add_response("list_objects_v2", listed)
+        for method in (
+            "head_object",
+            "get_bucket_encryption",
+            "get_bucket_lifecycle_configuration",
+        ):
+            if method in codes:
+                stub.add_client_error(method, codes[method], http_status_code=403)
+            else:
+                stub.add_response(method, {})
+        yield shelf.client
+
+
+def test_a_workspace_that_cannot_be_written(
+    artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARTIFACTS_WORKSPACE", "/proc")  # not even by root
+    answer = artifacts("doctor", "--json")
+    assert answer.status == Severity.ERROR
+    assert list(found(answer)) == ["error workspace"]
+    assert healthy
+
+
+def test_a_workspace_that_is_full(
+    artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.diagnosis.workspace._LEAST_FREE", 1 << 60)
+    answer = artifacts("doctor", "--json")
+    assert list(found(answer)) == ["warning workspace room"]
+    assert healthy
+
+
+def test_wrong_settings_are_one_line(artifacts: Command, database: Engine) -> None:
+    answer = artifacts("doctor")
+    assert answer.status == 1
+    assert answer.error.startswith("artifacts: ARTIFACTS_")
+    assert database
+
+
+@pytest.mark.parametrize(
+    ("ahead", "severity"),
+    [(0, Severity.OK), (4, Severity.OK), (-60, Severity.WARNING), (60, Severity.WARNING)],
+)
+def test_a_clock_that_is_elsewhere_is_noticed(ahead: int, severity: Severity) -> None:
+    finding = clock("a clock", datetime.now(UTC) + timedelta(seconds=ahead))
+    assert finding.severity is severity

@@ -1,0 +1,1 @@
+"""What a deployment hangs on: whether it answers, and whether it is set up as it should be."""

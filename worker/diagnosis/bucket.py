@@ -1,0 +1,129 @@
+"""The bucket."""
+
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from domain.errors import TransferError
+from worker.diagnosis.findings import Finding, clock, error, ok, warning
+from worker.s3.errors import code_of, translated_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_PREFIX = "jobs/"
+_NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"
+_NO_LIFECYCLE = "NoSuchLifecycleConfiguration"
+_ENCRYPT = (
+    "aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration"
+    ' \'{{"Rules": [{{"ApplyServerSideEncryptionByDefault": {{"SSEAlgorithm": "AES256"}}}}]}}\''
+)
+_ABORT = (
+    "aws s3api put-bucket-lifecycle-configuration --bucket {bucket} --lifecycle-configuration"
+    ' \'{{"Rules": [{{"ID": "abandoned-uploads", "Status": "Enabled", "Filter": {{"Prefix":'
+    ' "jobs/"}}, "AbortIncompleteMultipartUpload": {{"DaysAfterInitiation": 14}}}}]}}\''
+)
+_ADD_ABORT = (
+    "add a rule with AbortIncompleteMultipartUpload to those that are there: aws s3api"
+    " get-bucket-lifecycle-configuration --bucket {bucket}"
+)
+
+
+def reach_bucket(client: "S3Client", bucket: str) -> None:
+    """Raises: TransferError: it is not there, refuses us, or does not answer."""
+    _list(client, bucket)
+
+
+def examine_bucket(client: "S3Client", bucket: str) -> Iterator[Finding]:
+    try:
+        listed = _list(client, bucket)
+    except TransferError as refused:
+        yield error(
+            "bucket",
+            f"{bucket}: {refused}",
+            why="nothing can be stored or fetched",
+            mend="look at ARTIFACTS_BUCKET, ARTIFACTS_S3_ENDPOINT_URL, the credentials, and the"
+            " policies in docs/iam",
+        )
+        return
+    yield ok("bucket", f"{bucket} answers")
+    yield clock(
+        "S3 clock", parsedate_to_datetime(listed["ResponseMetadata"]["HTTPHeaders"]["date"])
+    )
+    yield from _readable(client, bucket, listed)
+    yield _encryption(client, bucket)
+    yield _lifecycle(client, bucket)
+
+
+def _list(client: "S3Client", bucket: str) -> Mapping[str, Any]:
+    with translated_errors():
+        return client.list_objects_v2(Bucket=bucket, Prefix=_PREFIX, MaxKeys=1)
+
+
+def _readable(client: "S3Client", bucket: str, listed: Mapping[str, Any]) -> Iterator[Finding]:
+    # Only of an object that is there: where listing is limited to a prefix, S3 answers a HEAD of
+    # one that is not as if it were forbidden.
+    for entry in listed.get("Contents", []):
+        try:
+            client.head_object(Bucket=bucket, Key=entry["Key"])
+        except ClientError as refused:
+            yield error(
+                "bucket reading",
+                f"HEAD of an object: {code_of(refused)}",
+                why="unchanged bytes are sent again, and what a client has uploaded is not found",
+                mend="allow s3:GetObject, as in docs/iam/worker.json",
+            )
+        else:
+            yield ok("bucket reading", "objects can be read")
+
+
+def _encryption(client: "S3Client", bucket: str) -> Finding:
+    found = _ask(client.get_bucket_encryption, bucket)
+    if isinstance(found, ClientError) and code_of(found) == _NO_ENCRYPTION:
+        return warning(
+            "bucket encryption",
+            "it has no default encryption",
+            why="workers ask for it with every object; what others put there is not encrypted",
+            mend=_ENCRYPT.format(bucket=bucket),
+        )
+    if isinstance(found, ClientError):
+        return _not_told("bucket encryption", found, "s3:GetEncryptionConfiguration")
+    return ok("bucket encryption", "it encrypts by default")
+
+
+def _lifecycle(client: "S3Client", bucket: str) -> Finding:
+    found = _ask(client.get_bucket_lifecycle_configuration, bucket)
+    if isinstance(found, ClientError) and code_of(found) != _NO_LIFECYCLE:
+        return _not_told("bucket lifecycle", found, "s3:GetLifecycleConfiguration")
+    rules = [] if isinstance(found, ClientError) else found.get("Rules", [])
+    if any(_aborts(rule) for rule in rules):
+        return ok("bucket lifecycle", "abandoned multipart uploads are aborted")
+    return warning(
+        "bucket lifecycle",
+        "no rule aborts abandoned multipart uploads",
+        why="parts that nobody goes on with are paid for, for ever, should reconcile not run",
+        # The command that sets a rule replaces all others.
+        mend=(_ADD_ABORT if rules else _ABORT).format(bucket=bucket),
+    )
+
+
+def _aborts(rule: Mapping[str, Any]) -> bool:
+    return rule["Status"] == "Enabled" and "AbortIncompleteMultipartUpload" in rule
+
+
+def _ask(question: Callable[..., Any], bucket: str) -> Any:  # noqa: ANN401 - an answer of S3
+    try:
+        return question(Bucket=bucket)
+    except ClientError as refused:
+        return refused
+
+
+def _not_told(check: str, refused: ClientError, permission: str) -> Finding:
+    return warning(
+        check,
+        f"S3 does not tell: {code_of(refused)}",
+        why="whether it is right cannot be said",
+        mend=f"run it with credentials that may {permission}",
+    )

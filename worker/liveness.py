@@ -1,0 +1,55 @@
+"""Whether a worker still listens: it says so in a file, and a health check looks how old that is.
+
+Celery's own ping does not tell: it is answered by a worker that, after its connection was lost,
+hears its remote control and takes nothing out of its queues any more.
+"""
+
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from celery import Celery
+from celery.bootsteps import StartStopStep
+
+_PERIOD_SECONDS = 1.0
+
+
+class Liveness:
+    """The file's age is the time since the worker looked at its queues, or had its hands full."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._noted = float("-inf")
+
+    def note(self) -> None:
+        """Once a second is enough, for something that is said with every message."""
+        if monotonic() - self._noted >= _PERIOD_SECONDS:
+            self._path.touch()
+            self._noted = monotonic()
+
+
+def note_while_busy(app: Celery, liveness: Liveness) -> None:
+    """Have a worker of this app that has all it may hold say so: it does not look for more."""
+
+    class NoteWhileBusy(StartStopStep):
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def __init__(self, parent: Any, **options: Any) -> None:  # noqa: ANN401
+            super().__init__(parent, **options)
+            self._timer: Any = None
+
+        def start(self, parent: Any) -> None:  # noqa: ANN401
+            self._timer = parent.timer.call_repeatedly(_PERIOD_SECONDS, _note, (parent, liveness))
+
+        def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
+            # With the connection: whether it listens to the next one is found out anew.
+            if self._timer is not None:
+                self._timer.cancel()
+
+    app.steps["consumer"].add(NoteWhileBusy)
+
+
+def _note(consumer: Any, liveness: Liveness) -> None:  # noqa: ANN401
+    channel = consumer.task_consumer.channel
+    if channel is not None and not channel.qos.can_consume():
+        liveness.note()
