@@ -31,6 +31,9 @@ class Deployment:
         self.patience_seconds = patience_seconds
         self.transfers = SqlTransfers(stack.engine)
         self.artifacts = SqlArtifacts(stack.engine)
+        # Ids of transfers: the last that was waited for, and that after which another is awaited.
+        self._ended: dict[Artifact, int] = {}
+        self._before: dict[Artifact, int] = {}
         # Somebody else's app, which knows the broker and nothing of this package's settings.
         self.foreign = Celery("foreign", broker=stack.broker.url, set_as_current=False)
         self.foreign.conf.task_ignore_result = True
@@ -76,6 +79,9 @@ class Deployment:
             ids["run_id"] = artifact.run_id
         name = task_name(Direction.UPLOAD, artifact.kind)
         queue = queue_of(artifact.kind)
+        if request_id is None:
+            # Until a worker takes the message in, the latest transfer is the one before it.
+            self._before[artifact] = self._ended.get(artifact, 0)
         request_id = request_id or str(uuid4())
         self.foreign.send_task(name, kwargs=ids, task_id=request_id, queue=queue)
         return request_id
@@ -83,7 +89,9 @@ class Deployment:
     def ended(self, artifact: Artifact, direction: Direction = Direction.UPLOAD) -> Transfer:
         """The artifact's latest transfer, once it has ended."""
         self.wait_until(lambda: self._has_ended(artifact, direction))
-        return self.latest(artifact, direction)
+        latest = self.latest(artifact, direction)
+        self._ended[artifact] = latest.id
+        return latest
 
     def latest(self, artifact: Artifact, direction: Direction = Direction.UPLOAD) -> Transfer:
         latest = self.transfers.latest(artifact, direction)
@@ -141,4 +149,5 @@ class Deployment:
 
     def _has_ended(self, artifact: Artifact, direction: Direction) -> bool:
         latest = self.transfers.latest(artifact, direction)
-        return latest is not None and not latest.state.is_active
+        before = self._before.get(artifact, 0)
+        return latest is not None and not latest.state.is_active and latest.id > before
