@@ -4,12 +4,15 @@ Celery's own ping does not tell: it is answered by a worker that, after its conn
 hears its remote control and takes nothing out of its queues any more.
 """
 
+import logging
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from celery import Celery
 from celery.bootsteps import StartStopStep
+
+logger = logging.getLogger(__name__)
 
 _PERIOD_SECONDS = 1.0
 
@@ -20,12 +23,21 @@ class Liveness:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._noted = float("-inf")
+        self._has_failed = False
 
     def note(self) -> None:
         """Once a second is enough, for something that is said with every message."""
-        if monotonic() - self._noted >= _PERIOD_SECONDS:
+        if monotonic() - self._noted < _PERIOD_SECONDS:
+            return
+        self._noted = monotonic()
+        try:
             self._path.touch()
-            self._noted = monotonic()
+        except OSError as error:
+            # Whoever looks at the file will say so. It is no reason to take nothing any more, and
+            # Celery would take it for a lost connection.
+            if not self._has_failed:
+                logger.warning("that this worker listens cannot be noted: %s", error)
+            self._has_failed = True
 
 
 def note_while_busy(app: Celery, liveness: Liveness) -> None:
