@@ -1,25 +1,34 @@
 """What one small upload costs, counted."""
 
-from benchmarks.counts import count_small_upload
+from benchmarks.counts import count_ours, count_what_is_stored
+from benchmarks.deployment import deployment
 
 
 def test_a_small_upload_costs_no_more_than_it_must() -> None:
-    # When small uploads go the whole way from a producer's commit to the record
-    costs = count_small_upload()
+    with deployment() as made:
+        # When small uploads go the whole way from a producer's commit to the record
+        costs = count_ours(made)
+        # And what is recorded is downloaded, and an upload URL signed
+        downloading, signing = count_what_is_stored(made)
 
     # Then S3 sees one request, and SQL a claim, two look-ups and one transaction that records
-    assert costs["s3_requests"] == ["PutObject"]
-    assert costs["sql_of_the_producer"] == ["BEGIN", "INSERT transfers"]
-    assert costs["sql_of_the_worker"] == [
-        *("BEGIN", "UPDATE transfers"),
-        *("SELECT jobs", "SELECT artifacts"),
-        *("BEGIN", "UPDATE transfers", "INSERT artifacts"),
+    assert costs.s3_requests == ["PutObject"]
+    assert costs.sql_of_the_producer == ["INSERT jobs", "INSERT transfers"]
+    assert costs.sql_of_the_worker == [
+        *("UPDATE transfers", "SELECT jobs", "SELECT artifacts"),
+        *("UPDATE transfers", "INSERT artifacts"),
     ]
+    # With a BEGIN and a COMMIT for the claim and for the record, and for the producer's request
+    assert costs.round_trips_of_the_worker == 5 + 2 * 2
+    assert costs.round_trips_of_the_producer == 2 + 2
     # And the broker one message of about a kilobyte, taken and acknowledged once
-    assert costs["message_bytes"] < 1_100
-    assert costs["redis_commands_of_the_producer"] == {"lpush": 1}
-    worker = costs["redis_commands_of_the_worker"]
-    assert (worker["brpop"], worker["zadd"], worker["zrem"]) == (1, 1, 1)
-    # And what is recorded is downloaded by one request, and a URL signed without any
-    assert costs["s3_requests_of_a_download"] == ["GetObject"]
-    assert costs["s3_requests_of_an_upload_url"] == []
+    assert costs.message_bytes < 1_100
+    assert costs.redis_commands_of_the_producer == {"lpush": 1}
+    taken, noted, ended = {"brpop": 1}, {"zadd": 1, "hset": 1}, {"zrem": 1, "hdel": 1}
+    seen_by_flower = {"publish": 3}
+    transactions = {"multi": 2, "exec": 2}
+    assert costs.redis_commands_of_the_worker == (
+        taken | noted | ended | seen_by_flower | transactions
+    )
+    assert downloading == ["GetObject"]
+    assert signing == []

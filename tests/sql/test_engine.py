@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine, insert, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.pool import QueuePool
 
+from benchmarks.probes import RoundTrips
 from domain.errors import ConfigurationError, ReasonCode, SqlUnavailableError
 from domain.jobs import MAX_ID
 from domain.transfers import TransferState
@@ -223,6 +224,34 @@ def test_a_connection_that_died_in_the_pool_is_replaced_silently(postgresql: Eng
     _terminate(postgresql, killed)
     # When / Then
     assert _backend(postgresql) != killed
+
+
+def test_all_that_died_in_the_pool_are_replaced_silently(postgresql: Engine) -> None:
+    # Given
+    with postgresql.connect() as first, postgresql.connect() as second:
+        killed = {
+            connection.scalar(text("SELECT pg_backend_pid()")) for connection in (first, second)
+        }
+    for backend in killed:
+        _terminate(postgresql, backend)
+    # When
+    with postgresql.connect() as first, postgresql.connect() as second:
+        alive = {
+            connection.scalar(text("SELECT pg_backend_pid()")) for connection in (first, second)
+        }
+    # Then
+    assert not alive & killed
+
+
+def test_taking_a_connection_out_of_the_pool_asks_the_server_nothing(postgresql: Engine) -> None:
+    with RoundTrips(postgresql) as round_trips:
+        # Given
+        _backend(postgresql)
+        round_trips.taken()
+        # When
+        _backend(postgresql)
+        # Then only the statement does
+        assert round_trips.taken() == 1
 
 
 def test_a_connection_that_dies_in_a_transaction_is_unavailable(postgresql: Engine) -> None:

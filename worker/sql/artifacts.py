@@ -67,7 +67,7 @@ def replace_artifact(
 ) -> bool:
     """Write the row, if it is still what was known; whether it was."""
     if known is None:
-        insert = insert_into(connection, ArtifactRow).values(_values(stored))
+        insert = insert_into(connection.dialect.name, ArtifactRow).values(_values(stored))
         inserted = insert.on_conflict_do_nothing().returning(ArtifactRow.id)
         return connection.execute(inserted).first() is not None
     unchanged = and_(
@@ -83,7 +83,7 @@ def write_artifact(connection: Connection, stored: StoredArtifact) -> None:
     """Insert the row or replace what it says, in the caller's transaction."""
     values = _values(stored)
     connection.execute(
-        insert_into(connection, ArtifactRow)
+        insert_into(connection.dialect.name, ArtifactRow)
         .values(values)
         .on_conflict_do_update(index_elements=_IDENTITY, set_=values)
     )

@@ -119,7 +119,7 @@ class _Release:
         )
         # A member whose artifact is being transferred already conflicts, and is passed over.
         insertion = (
-            insert_into(self._connection, TransferRow)
+            insert_into(self._connection.dialect.name, TransferRow)
             .from_select(_COLUMNS, members)
             .on_conflict_do_nothing()
             .returning(TransferRow.__table__)

@@ -20,7 +20,7 @@ class SqlEndpointFailures:
         is_old = EndpointRow.failed_at < utc_now(-self._forgotten_after)
         failures = case((is_old, 1), else_=EndpointRow.failures + 1)
         with transaction(self._engine) as connection:
-            insert = insert_into(connection, EndpointRow).values(
+            insert = insert_into(connection.dialect.name, EndpointRow).values(
                 endpoint=endpoint, failures=1, failed_at=utc_now()
             )
             counted = insert.on_conflict_do_update(

@@ -3,12 +3,19 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from select import POLLIN, poll
 from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InvalidatePoolError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -43,10 +50,8 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
-    return create_engine(
+    engine = create_engine(
         url,
-        # A restarted server leaves dead connections in the pool; find out before using one.
-        pool_pre_ping=True,
         pool_size=2,
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
@@ -58,6 +63,22 @@ def make_engine(url: str) -> Engine:
             "keepalives_count": 4,
         },
     )
+    event.listen(engine, "checkout", _refuse_ended)
+    return engine
+
+
+def _refuse_ended(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401
+    """A restarted server leaves dead connections in the pool; find out before using one.
+
+    Raises:
+        InvalidatePoolError: it has ended, and so have all that are older; the pool makes another.
+    """
+    # Nothing is under way on it, so that what there is to read is the server's farewell, or its
+    # end. `pool_pre_ping` would ask the server, which is a round trip for each transaction.
+    waiting = poll()
+    waiting.register(connection.fileno(), POLLIN)
+    if waiting.poll(0):
+        raise InvalidatePoolError
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
@@ -126,13 +147,12 @@ def _connection_of(session: Session) -> Connection:
     return session.connection()
 
 
-def insert_into(connection: Connection, table: type[DeclarativeBase]) -> Any:  # noqa: ANN401
+def insert_into(dialect: str, table: type[DeclarativeBase]) -> Any:  # noqa: ANN401
     """The dialect's own INSERT, which can say what happens on a conflict.
 
     Both say it alike, though their classes have nothing in common.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """What the writes to `transfers` have in common."""
 
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select, update
 
 from domain.artifacts import Artifact
 from domain.errors import (
@@ -30,14 +31,27 @@ def request_transfer(
     connection: Connection, artifact: Artifact, direction: Direction, request_id: str
 ) -> Transfer:
     """Insert the request in the caller's transaction, or find the one that is active."""
-    insert = (
-        insert_into(connection, TransferRow)
+    asked = {
+        "request_id": request_id,
+        "job_id": artifact.job_id,
+        "run_id": artifact.run_id,
+        "kind": artifact.kind,
+        "direction": direction,
+    }
+    # The active transfer that the insert met may end before the select looks for it.
+    for _ in range(_REQUEST_TRIES):
+        row = connection.execute(_inserted(connection.dialect.name), asked).first()
+        row = row or connection.execute(_existing(artifact, direction, request_id)).first()
+        if row is not None:
+            return as_transfer(row)
+    raise SqlUnavailableError(f"{artifact}: the request could not be recorded")
+
+
+@cache  # making it takes a producer as long as the server takes to carry it out
+def _inserted(dialect: str) -> Any:  # noqa: ANN401 - of either dialect
+    return (
+        insert_into(dialect, TransferRow)
         .values(
-            request_id=request_id,
-            job_id=artifact.job_id,
-            run_id=artifact.run_id,
-            kind=artifact.kind,
-            direction=direction,
             state=TransferState.REQUESTED,
             attempts=0,
             fence=0,
@@ -47,21 +61,16 @@ def request_transfer(
         .on_conflict_do_nothing()
         .returning(_TABLE)
     )
+
+
+def _existing(artifact: Artifact, direction: Direction, request_id: str) -> Select[Any]:
     same_request = TransferRow.request_id == request_id
-    existing = (
+    is_meant = or_(same_request, TransferRow.state.in_(ACTIVE_STATES))
+    return (
         select(_TABLE)
-        .where(
-            of_artifact(artifact, direction),
-            or_(same_request, TransferRow.state.in_(ACTIVE_STATES)),
-        )
+        .where(of_artifact(artifact, direction), is_meant)
         .order_by(same_request.desc())
     )
-    # The active transfer that the insert met may end before the select looks for it.
-    for _ in range(_REQUEST_TRIES):
-        row = connection.execute(insert).first() or connection.execute(existing).first()
-        if row is not None:
-            return as_transfer(row)
-    raise SqlUnavailableError(f"{artifact}: the request could not be recorded")
 
 
 def claim_row(
