@@ -4,15 +4,27 @@ It needs neither the database nor the bucket, and so is not given their secrets.
 """
 
 import sys
+from typing import Any
+
+from celery.signals import after_task_publish
 
 from domain.errors import ConfigurationError
 from tasks.app import make_app
-from worker.settings import BrokerSettings, load
+from worker.liveness import Liveness
+from worker.settings import ControlSettings, load
 
 try:
-    _settings = load(BrokerSettings)
+    _settings = load(ControlSettings)
 except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 app = make_app(_settings.broker_url)
 app.set_default()
+_liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
+
+
+@after_task_publish.connect
+def _note(**_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
+    # The broker has it: that is all that beat is for.
+    if _liveness:
+        _liveness.note()

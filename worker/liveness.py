@@ -18,7 +18,10 @@ _PERIOD_SECONDS = 1.0
 
 
 class Liveness:
-    """The file's age is the time since the worker looked at its queues, or had its hands full."""
+    """The file's age is the time since the last sign of life.
+
+    Of a worker: that it looked at its queues, or had its hands full. Of beat: that it sent.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

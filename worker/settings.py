@@ -7,8 +7,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from domain.errors import ConfigurationError
 
@@ -20,6 +18,10 @@ _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
 def _database_url(value: str) -> str:
+    # Only here: a health check reads its settings every few seconds, and none of a database.
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     try:
         driver = make_url(value).drivername
     except (ArgumentError, ValueError):
@@ -121,6 +123,13 @@ class ProducerSettings(BucketSettings, BrokerSettings):
 
 class LivenessSettings(_Settings):
     liveness_file: Path
+
+
+class ControlSettings(BrokerSettings):
+    """What beat and Flower need."""
+
+    # Where beat says that it has sent something, for `artifacts health live`.
+    liveness_file: Path | None = None
 
 
 class BatchSettings(DatabaseSettings, PartSettings):

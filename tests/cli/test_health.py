@@ -38,12 +38,12 @@ class TestLive:
         os.utime(file, (long_ago, long_ago))
         answer = artifacts("health", "live", "--within", within)
         assert answer.status == status
-        assert ("has not looked at its queues for 90 s" in answer.err) == bool(status)
+        assert ("no sign of life for 90 s" in answer.err) == bool(status)
 
     def test_a_worker_that_has_never_looked(self, artifacts: Command, file: Path) -> None:
         answer = artifacts("health", "live")
         assert answer.status == 1
-        assert answer.error == f"artifacts: no worker has looked at its queues yet: {file}"
+        assert answer.error == f"artifacts: no sign of life yet: {file}"
 
     def test_without_a_file_it_cannot_be_said(self, artifacts: Command) -> None:
         answer = artifacts("health", "live")

@@ -1,4 +1,4 @@
-"""A worker that says whether it listens."""
+"""A worker that says whether it listens, and beat, whether it sends."""
 
 import os
 import signal
@@ -19,6 +19,7 @@ from worker.embedded.stack import EmbeddedStack
 
 DEAF_SECONDS = 4
 """Longer than the broker may take to answer that nothing is there."""
+DISPATCH_SECONDS = 5
 
 
 class Listening:
@@ -39,6 +40,14 @@ class Listening:
         )
         self.deployment.wait_until(self._file.exists)
         return worker
+
+    def beat(self, directory: Path) -> ManagedProcess:
+        beat = self.deployment.stack.start_celery(
+            *("beat", "worker.control", "beat", "--schedule", str(directory / "schedule")),
+            environment={"ARTIFACTS_LIVENESS_FILE": str(self._file)},
+        )
+        self.deployment.wait_until(self._file.exists)
+        return beat
 
     @property
     def age(self) -> float:
@@ -116,3 +125,22 @@ def test_a_worker_whose_broker_comes_back_is_alive_again(listening: Listening) -
     artifact = listening.artifact()
     listening.deployment.send(artifact)
     assert listening.deployment.stored(artifact)
+
+
+def test_a_beat_that_sends_is_alive(listening: Listening, tmp_path: Path) -> None:
+    listening.beat(tmp_path)
+    listening.is_noted(times=2)
+
+
+def test_a_beat_that_cannot_send_is_not(listening: Listening, tmp_path: Path) -> None:
+    # Given
+    beat = listening.beat(tmp_path)
+    # When
+    listening.deployment.stack.broker.kill()
+    # Then
+    listening.deployment.wait_until(lambda: listening.age > 2 * DISPATCH_SECONDS)
+    assert beat.is_running
+    # When
+    listening.deployment.stack.broker.start()
+    # Then
+    listening.is_noted(times=1)

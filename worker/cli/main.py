@@ -1,33 +1,50 @@
 """The command line's root: `artifacts`."""
 
 import sys
+from importlib import import_module
 
 import typer
 
 from domain.errors import PipelineError
-from worker.cli import batch, db, demo, dev, doctor, health, jobs, quarantine
 
-app = typer.Typer(
-    name="artifacts",
-    help="Queued, resumable transfers of a job's artifacts into its one S3 directory.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.add_typer(batch.app, name="batch")
-app.add_typer(db.app, name="db")
-app.add_typer(health.app, name="health")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(quarantine.app, name="quarantine")
-app.command("demo")(demo.demo)
-app.command("dev")(dev.dev)
-app.command("doctor")(doctor.doctor)
+_GROUPS = ("batch", "db", "health", "jobs", "quarantine")
+_COMMANDS = ("demo", "dev", "doctor")
+
+
+def make_app(asked: str = "") -> typer.Typer:
+    """The root, with all that there is below it.
+
+    Args:
+        asked: the one that is asked for. It is then the only one that is imported: `health live`,
+            which containers run every few seconds, would spend a second on the others.
+    """
+    app = typer.Typer(
+        name="artifacts",
+        help="Queued, resumable transfers of a job's artifacts into its one S3 directory.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        callback=_root,
+    )
+    every = (*_GROUPS, *_COMMANDS)
+    for name in (asked,) if asked in every else every:
+        module = import_module(f"worker.cli.{name}")
+        if name in _GROUPS:
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def _root() -> None:
+    """Keep the root a group: Typer merges the only command into it."""
 
 
 def main() -> None:
     """Run the command; an error of the pipeline is one line and exit status 1."""
     try:
-        app()
+        # The root has no options: what is asked for comes first, and anything else is for help.
+        make_app(*sys.argv[1:2])()
     except PipelineError as error:
         line = " ".join(str(error).split())  # libpq's messages have several
         typer.echo(f"artifacts: {line}", err=True)
