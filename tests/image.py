@@ -1,0 +1,76 @@
+"""The Dockerfile, and what its first stage makes, in a directory instead of in a container."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+class Instruction(NamedTuple):
+    name: str
+    argument: str
+
+
+def stages(text: str) -> list[list[Instruction]]:
+    """The instructions of each stage, which begins with its FROM; comments are left out."""
+    joined = re.sub(r"(?m)^#.*\n", "", text).replace("\\\n", " ")
+    found: list[list[Instruction]] = []
+    for line in filter(None, joined.splitlines()):
+        instruction = Instruction(*line.split(maxsplit=1))
+        if instruction.name == "FROM":
+            found.append([])
+        found[-1].append(instruction)
+    return found
+
+
+def build(sources: Path, root: Path) -> Path:
+    """Do as the first stage says, below `root`.
+
+    Args:
+        sources: what the builder is given.
+        root: stands for the container's root directory.
+
+    Returns:
+        The environment that the image has as /opt/venv.
+    """
+    directory = root
+    for name, argument in stages(DOCKERFILE)[0]:
+        if name == "WORKDIR":
+            directory = Path(f"{root}{argument}")
+            directory.mkdir(parents=True)
+        elif name == "COPY":
+            _copy(sources, argument, directory)
+        elif name == "RUN":
+            _run(argument.replace("/opt/", f"{root}/opt/"), directory)
+        else:
+            assert name == "FROM", name
+    return root / "opt/venv"
+
+
+def _copy(sources: Path, argument: str, directory: Path) -> None:
+    *names, target = argument.split()
+    for name in names:
+        if (sources / name).is_dir():
+            shutil.copytree(sources / name, directory / target)
+        else:
+            shutil.copy(sources / name, directory / target)
+
+
+def _run(command: str, directory: Path) -> None:
+    foreign = ("PYTHON", "COV_", "VIRTUAL_ENV")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+    ended = subprocess.run(
+        ["/bin/sh", "-ec", command],
+        cwd=directory,
+        env={**inherited, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
