@@ -1,26 +1,73 @@
-"""Run all, print them, and write benchmarks/report.json."""
+"""Ours beside others: `make bench`, or `make bench ARGS="small large"` for some of the works.
 
-import json
+All of them together write report.json, and what of docs/performance.md is made of it.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.counts import count_small_upload
-from benchmarks.download import measure_download
-from benchmarks.memory import peak_of_results
+from benchmarks.backlog import measure_backlog
+from benchmarks.counts import compare_counts
+from benchmarks.deployment import Deployment, deployment
+from benchmarks.figures import Figure, read_report, write_report
+from benchmarks.large import measure_large_file
+from benchmarks.publishing import measure_publishing
+from benchmarks.rendering import draw, write_tables
+from benchmarks.results import measure_results
+from benchmarks.small import measure_run_configs, measure_small_uploads
 
-_MIB = 2**20
+REPORT = Path(__file__).with_name("report.json")
+_DOCS = Path(__file__).parents[1] / "docs"
+_PAGE = _DOCS / "performance.md"
+_PICTURE = _DOCS / "images" / "performance.svg"
+
+_WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {
+    "small": measure_small_uploads,
+    "run-configs": measure_run_configs,
+    "large": measure_large_file,
+    "results": measure_results,
+    "publishing": measure_publishing,
+    "backlog": measure_backlog,
+    "counts": compare_counts,
+}
 
 
 def main() -> None:
-    counts = count_small_upload()
-    small, large = peak_of_results(10 * _MIB), peak_of_results(1024 * _MIB)
-    report = {
-        "one_small_upload": counts,
-        "worker_peak_memory_mib": {"10 MiB of results": small, "1 GiB of results": large},
-        "download": measure_download(),
-    }
-    text = json.dumps(report, indent=2)
-    Path(__file__).with_name("report.json").write_text(text + "\n")
-    print(text)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {', '.join(_WORKS)}")
+    parser.add_argument("--to", type=Path, help="measure one work here, and write its figures")
+    options = parser.parse_args()
+    works = options.works or list(_WORKS)
+    if unknown := set(works) - set(_WORKS):
+        parser.error(f"no such work: {', '.join(sorted(unknown))}")
+    if options.to:
+        with deployment() as made:
+            write_report(_WORKS[works[0]](made), options.to)
+        return
+    figures = [figure for work in works for figure in _measured(work)]
+    if works == list(_WORKS):  # a report is of one run
+        write_report(figures, REPORT)
+        write_tables(figures, _PAGE)
+        draw(figures, _PICTURE)
+
+
+def _measured(work: str) -> list[Figure]:
+    """In a process and on servers of its own, so that no work finds what another has left."""
+    with tempfile.NamedTemporaryFile() as report:
+        command = [sys.executable, "-m", "benchmarks", work, "--to", report.name]
+        subprocess.run(command, check=True)  # noqa: S603 - this module
+        figures = read_report(Path(report.name))
+    for figure in figures:
+        print(
+            f"{figure.name}: {figure.ours:,.1f} {figure.unit}, "
+            f"{figure.peer_name} {figure.peer:,.1f}: {figure.ratio:.2f}",
+            flush=True,
+        )
+    return figures
 
 
 main()

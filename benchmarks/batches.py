@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, event, text
 
+from benchmarks.processes import peak_mib
 from domain.advance import AdvanceBatches
 from domain.batches import Batch, BatchFilter, BatchMode, Preview
 from domain.transfers import Transfer, TransferState
@@ -217,13 +218,6 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     began = time.perf_counter()
     result = work()
     return result, time.perf_counter() - began
-
-
-def peak_mib() -> float:
-    """Of this process, so far."""
-    status = Path("/proc/self/status").read_text()
-    [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return round(int(line.split()[1]) / 1024, 1)
 
 
 if __name__ == "__main__":

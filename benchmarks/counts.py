@@ -1,112 +1,182 @@
 """What one small upload costs, and its artifact then: requests, statements, commands, bytes."""
 
-import tempfile
-import time
 from collections import Counter
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
-from sqlalchemy import event
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from benchmarks import naive
+from benchmarks.deployment import CREATED_AT, Deployment
+from benchmarks.figures import Figure, Unit
+from benchmarks.platform import job_row, recorded
+from benchmarks.probes import Requests, RoundTrips, Statements
 from domain.artifacts import Artifact, ArtifactKind
 from domain.job_uploads import JobUpload, UploadContext, UploadType
 from domain.prefix import JobS3Prefix
-from tasks.app import producer_app
 from worker.composition import Composition
-from worker.embedded.stack import EmbeddedStack
+from worker.embedded.process import ManagedProcess
 from worker.settings import WorkerSettings, load
 from worker.sql.requests import request_upload
-from worker.sql.tables import JobRow
-from worker.sql.transfers import SqlTransfers
-from worker.workspace import Workspace
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 UPLOADS = 200
-_CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+_WARM_UP = 10
+"""Uploads until connections stand and statements are prepared."""
+_PEER = "naive"
 
 
-def count_small_upload() -> dict[str, Any]:
-    """The counts, each per upload."""
-    with (
-        tempfile.TemporaryDirectory(prefix="artifacts-") as directory,
-        EmbeddedStack(Path(directory)) as stack,
-    ):
-        artifacts = _prepare(stack)
-        return {
-            **_in_this_process(stack, artifacts.pop()),
-            **_at_the_broker(stack, artifacts),
-        }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Of one upload.
+
+    Attributes:
+        redis_commands: by name, of the producer and of the worker.
+    """
+
+    s3_requests: list[str]
+    sql_of_the_producer: list[str]
+    sql_of_the_worker: list[str]
+    round_trips_of_the_producer: int
+    round_trips_of_the_worker: int
+    message_bytes: int
+    redis_commands_of_the_producer: dict[str, int]
+    redis_commands_of_the_worker: dict[str, int]
+
+    @property
+    def round_trips(self) -> int:
+        return self.round_trips_of_the_producer + self.round_trips_of_the_worker
+
+    @property
+    def redis_commands(self) -> int:
+        commands = (self.redis_commands_of_the_producer, self.redis_commands_of_the_worker)
+        return sum(sum(of_one.values()) for of_one in commands)
 
 
-def _prepare(stack: EmbeddedStack) -> list[Artifact]:
-    artifacts = [Artifact(ArtifactKind.JOB_CONFIG, number) for number in range(1, UPLOADS + 2)]
-    workspace = Workspace(stack.workspace)
-    with Session(stack.engine) as session, session.begin():
-        for artifact in artifacts:
-            job_id = artifact.job_id
-            session.add(JobRow(id=job_id, user_id=1, status="CREATED", created_at=_CREATED_AT))
-            path = workspace.path(artifact)
-            path.parent.mkdir()
-            path.write_bytes(b"x" * 4096)
-    return artifacts
+@dataclass(frozen=True, slots=True)
+class _Contender:
+    """Attributes: `ask` for the upload of a job, `work` it off in this process."""
+
+    ask: Callable[[Session, int], None]
+    after_commit: Callable[[int], Any]
+    work: Callable[[int], Any]
+    queue: str
+    broker_database: int
+    start_worker: Callable[[], ManagedProcess]
+    stored: Callable[[int, int], int]
 
 
-def _in_this_process(stack: EmbeddedStack, artifact: Artifact) -> dict[str, Any]:
-    """The use case as a worker's child runs it, on a request that a producer made."""
-    app = producer_app(stack.broker.url)
-    asking = _Statements(stack.engine)
-    with Session(stack.engine) as session, session.begin():
-        transfer = request_upload(session, artifact.kind, artifact.job_id, app=app)
-    asked = list(asking.seen)
-    with patch.dict("os.environ", stack.settings()):
-        composition = Composition(load(WorkerSettings), app)
-        use_case = composition.upload
-    requests = _Requests(composition.adapters.client)
-    working = _Statements(composition.adapters.engine)
-    use_case(artifact, transfer.request_id)
-    return {
-        "s3_requests": requests.taken(),
-        "sql_of_the_producer": asked,
-        "sql_of_the_worker": list(working.seen),
-        **_of_what_is_stored(stack, composition, artifact, requests),
+def count_ours(made: Deployment) -> Costs:
+    with _composition(made) as composition:
+
+        def ask(session: Session, job_id: int) -> None:
+            transfer = request_upload(session, ArtifactKind.JOB_CONFIG, job_id, app=made.app)
+            requested[job_id] = transfer.request_id
+
+        requested: dict[int, str] = {}
+        ours = _Contender(
+            ask=ask,
+            after_commit=lambda _: None,
+            work=lambda job_id: composition.upload(_config(job_id), requested[job_id]),
+            queue="configs",
+            broker_database=0,
+            start_worker=made.start_worker,
+            stored=lambda first, last: recorded(made, first, last),
+        )
+        return _count(made, ours, composition.adapters.engine, composition.adapters.client)
+
+
+def count_naive(made: Deployment) -> Costs:
+    def located(first: int, last: int) -> int:
+        statement = "SELECT count(config_location) FROM jobs WHERE id BETWEEN :first AND :last"
+        return made.count(statement, first=first, last=last)
+
+    with patch.dict("os.environ", made.environment):
+        theirs = _Contender(
+            ask=lambda _session, _job_id: None,
+            after_commit=naive.upload_job_config.delay,
+            work=naive.upload_job_config.run,
+            queue="celery",
+            broker_database=1,
+            start_worker=made.start_naive_worker,
+            stored=located,
+        )
+        return _count(made, theirs, naive.engine(), naive.s3())
+
+
+def count_what_is_stored(made: Deployment) -> tuple[list[str], list[str]]:
+    """S3's requests for a download of a recorded artifact, and for an upload URL."""
+    with _composition(made) as composition:
+        [job_id] = made.new_ids(1)
+        artifact = _prepared(made, job_id)
+        with Session(made.stack.engine) as session, session.begin():
+            session.add(job_row(job_id))
+        composition.upload(artifact, str(uuid4()))
+        made.path(artifact).unlink()
+        requests = Requests(composition.adapters.client)
+        composition.download(artifact, str(uuid4()))
+        downloading = requests.taken()
+        upload = JobUpload(UploadContext.JOB, UploadType.CONFIG, job_id)
+        prefix = JobS3Prefix(job_id, CREATED_AT)
+        composition.adapters.upload_locations.get_upload_location(upload, prefix)
+        return downloading, requests.taken()
+
+
+def compare_counts(made: Deployment) -> list[Figure]:
+    ours, theirs = count_ours(made), count_naive(made)
+    counted: dict[Unit, Callable[[Costs], int]] = {
+        Unit.S3_REQUESTS: lambda costs: len(costs.s3_requests),
+        Unit.SQL_ROUND_TRIPS: lambda costs: costs.round_trips,
+        Unit.REDIS_COMMANDS: lambda costs: costs.redis_commands,
+        Unit.MESSAGE: lambda costs: costs.message_bytes,
     }
+    return [
+        Figure("one small upload", count(ours), count(theirs), _PEER, unit)
+        for unit, count in counted.items()
+    ]
 
 
-def _of_what_is_stored(
-    stack: EmbeddedStack, composition: Composition, artifact: Artifact, requests: "_Requests"
-) -> dict[str, Any]:
-    Workspace(stack.workspace).path(artifact).unlink()
-    composition.download(artifact, str(uuid4()))
-    downloading = requests.taken()
-    upload = JobUpload(UploadContext.JOB, UploadType.CONFIG, artifact.job_id)
-    prefix = JobS3Prefix(artifact.job_id, _CREATED_AT)
-    composition.adapters.upload_locations.get_upload_location(upload, prefix)
-    return {
-        "s3_requests_of_a_download": downloading,
-        "s3_requests_of_an_upload_url": requests.taken(),
-    }
+def _count(made: Deployment, contender: _Contender, engine: Engine, client: Any) -> Costs:
+    with RoundTrips(made.stack.engine) as asking, RoundTrips(engine) as working:
+        warm_up = made.new_ids(_WARM_UP)
+        _ask(made, contender, warm_up)
+        for job_id in warm_up:
+            contender.work(job_id)
+        asking.taken(), working.taken()
+        with Statements(made.stack.engine) as asked, Statements(engine) as worked:
+            requests = Requests(client)
+            [job_id] = made.new_ids(1)
+            _ask(made, contender, [job_id])
+            contender.work(job_id)
+        return Costs(
+            s3_requests=requests.taken(),
+            sql_of_the_producer=asked.seen,
+            sql_of_the_worker=worked.seen,
+            round_trips_of_the_producer=asking.taken(),
+            round_trips_of_the_worker=working.taken(),
+            **_at_the_broker(made, contender),
+        )
 
 
-def _at_the_broker(stack: EmbeddedStack, artifacts: list[Artifact]) -> dict[str, Any]:
+def _at_the_broker(made: Deployment, contender: _Contender) -> dict[str, Any]:
     """Counted by the broker itself; what it does while idle is lost in the division."""
-    before = _commands(stack)
-    with Session(stack.engine) as session, session.begin():
-        for artifact in artifacts:
-            request_upload(session, artifact.kind, artifact.job_id)
-    published = _commands(stack)
-    with stack.broker.client() as broker:
-        sizes: Any = [len(raw) for raw in broker.lrange("configs", 0, -1)]
-    stack.start_worker("--concurrency", "1")
-    transfers = SqlTransfers(stack.engine)
-    while any(transfers.of_job(artifact.job_id)[0].state.is_active for artifact in artifacts):
-        time.sleep(0.2)
-    consumed = _commands(stack)
+    with made.stack.broker.client() as broker:
+        broker.flushall()
+    job_ids = made.new_ids(UPLOADS)
+    before = _commands(made)
+    _ask(made, contender, job_ids)
+    published = _commands(made)
+    with made.stack.broker.client() as broker:
+        broker.select(contender.broker_database)
+        sizes: Any = [len(raw) for raw in broker.lrange(contender.queue, 0, -1)]
+    worker = contender.start_worker()
+    made.wait_until(lambda: contender.stored(job_ids[0], job_ids[-1]) == UPLOADS)
+    consumed = _commands(made)
+    worker.stop()
     return {
         "message_bytes": max(sizes),
         "redis_commands_of_the_producer": _per_upload(published - before),
@@ -114,8 +184,37 @@ def _at_the_broker(stack: EmbeddedStack, artifacts: list[Artifact]) -> dict[str,
     }
 
 
-def _commands(stack: EmbeddedStack) -> Counter[str]:
-    with stack.broker.client() as broker:
+def _ask(made: Deployment, contender: _Contender, job_ids: Sequence[int]) -> None:
+    for job_id in job_ids:
+        _prepared(made, job_id)
+        with Session(made.stack.engine) as session, session.begin():
+            session.add(job_row(job_id))
+            session.flush()
+            contender.ask(session, job_id)
+        contender.after_commit(job_id)
+
+
+def _prepared(made: Deployment, job_id: int) -> Artifact:
+    artifact = _config(job_id)
+    made.path(artifact).write_bytes(b"x" * 4096)
+    return artifact
+
+
+def _config(job_id: int) -> Artifact:
+    return Artifact(ArtifactKind.JOB_CONFIG, job_id)
+
+
+@contextmanager
+def _composition(made: Deployment) -> Iterator[Composition]:
+    """The use cases as a worker's child runs them, in this process."""
+    with patch.dict("os.environ", made.stack.settings()):
+        composition = Composition(load(WorkerSettings), made.app)
+        yield composition
+        composition.adapters.engine.dispose()
+
+
+def _commands(made: Deployment) -> Counter[str]:
+    with made.stack.broker.client() as broker:
         stats: Any = broker.info("commandstats")
     return Counter({name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()})
 
@@ -126,31 +225,3 @@ def _per_upload(commands: Counter[str]) -> dict[str, int]:
         for name, calls in sorted(commands.items())
         if round(calls / UPLOADS)
     }
-
-
-class _Requests:
-    """Those of a client, by the names of their operations."""
-
-    def __init__(self, client: "S3Client") -> None:
-        self._seen: list[str] = []
-        hooks: Any = client.meta.events
-        hooks.register("before-send.s3", lambda event_name, **_: self._seen.append(event_name))
-
-    def taken(self) -> list[str]:
-        """What was seen since this was asked last."""
-        seen, self._seen = self._seen, []
-        return [name.removeprefix("before-send.s3.") for name in seen]
-
-
-class _Statements:
-    def __init__(self, engine: Any) -> None:
-        self.seen: list[str] = []
-        event.listen(engine, "before_cursor_execute", self._note)
-
-    def _note(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        words = statement.split()
-        table = next((word for word in words if word in _TABLES), "")
-        self.seen.append(f"{words[0]} {table}".strip())
-
-
-_TABLES = {"jobs", "runs", "artifacts", "transfers"}

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 from mypy_boto3_s3 import S3Client
 
+from benchmarks.processes import peak_mib
 from domain.artifacts import Artifact, ArtifactKind
 from domain.fetch import Fetch
 from domain.objects import BucketObject, ObjectAddress
@@ -138,7 +139,7 @@ class _Child:
         said = {
             "requests": self.requests,
             "bytes_fetched": self.bytes_fetched,
-            "peak_mib": round(_peak_kib() / 1024, 1),
+            "peak_mib": peak_mib(),
             "seconds": time.monotonic() - started,
         }
         print(json.dumps(said), flush=True)
@@ -147,12 +148,6 @@ class _Child:
 def _client(url: str) -> S3Client:
     session = boto3.Session("benchmark", "benchmark-secret", region_name="us-east-1")
     return make_client(url, _THREADS, session)
-
-
-def _peak_kib() -> int:
-    status = Path("/proc/self/status").read_text()
-    [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import botocore.session
 from botocore.config import Config
 
 from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import Ministack, Valkey
+from worker.embedded.servers import HttpServer, Ministack, Valkey
 from worker.s3.client import make_client
 from worker.sql.engine import make_engine
 from worker.sql.migrate import upgrade
@@ -61,7 +61,7 @@ class EmbeddedStack:
         self._exit = ExitStack()
         self._workers = 0
         self.broker = Valkey(directory / "broker", ports.broker)
-        self.s3 = Ministack(directory / "s3", _KEY_ID, _KEY, port=ports.s3, keeps=keeps)
+        self.s3: HttpServer = Ministack(directory / "s3", _KEY_ID, _KEY, port=ports.s3, keeps=keeps)
         self.database_url = database_url or f"sqlite:///{directory / 'artifacts.db'}"
         self.engine = make_engine(self.database_url)
 

@@ -1,0 +1,118 @@
+"""Claim and dispatch while few, and while a million transfers are outstanding."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import uuid4
+
+from sqlalchemy import Engine, text
+
+from benchmarks.deployment import Deployment
+from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
+from domain.artifacts import Artifact, ArtifactKind
+from domain.transfers import Direction, MessageLoss, Room
+from tasks.enqueue import publish
+from worker.sql.engine import make_engine
+from worker.sql.migrate import upgrade
+from worker.sql.transfers import SqlTransfers
+
+FEW, MANY = 1_000, 1_000_000
+_CLAIMS = 200
+_PAGE = 500
+_LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+_FILL = """
+INSERT INTO transfers (request_id, job_id, kind, direction, state, attempts, fence,
+                       requested_at, next_attempt_at)
+SELECT 'request-' || n, n, 'job_config', 'upload', 'requested', 0, 0, :then, :then
+FROM generate_series(1, :rows) n
+"""
+_UNDO_CLAIMS = """
+UPDATE transfers SET state = 'requested', lease_owner = NULL, lease_expires_at = NULL
+WHERE state = 'running'
+"""
+_UNDO_DISPATCH = "UPDATE transfers SET enqueued_at = NULL WHERE enqueued_at IS NOT NULL"
+
+
+class Backlog:
+    def __init__(self, made: Deployment, engine: Engine, rows: int) -> None:
+        self._made = made
+        self._engine = engine
+        self._rows = rows
+        self._transfers = SqlTransfers(engine)
+        self._execute(_FILL, rows=rows, then=_LONG_AGO.replace(tzinfo=None))
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE transfers"))
+
+    def claims(self) -> Measured:
+        step = self._rows // _CLAIMS
+        began = time.perf_counter()
+        for job_id in range(1, _CLAIMS * step, step):
+            claim = self._transfers.claim(
+                Artifact(ArtifactKind.JOB_CONFIG, job_id),
+                Direction.UPLOAD,
+                f"request-{job_id}",
+                owner="benchmark",
+                lease=timedelta(minutes=1),
+            )
+            assert claim is not None
+        seconds = time.perf_counter() - began
+        self._execute(_UNDO_CLAIMS)
+        return {Unit.CLAIMS: _CLAIMS / seconds}
+
+    def dispatch(self) -> Measured:
+        began = time.perf_counter()
+        published = self._transfers.publish_due(
+            partial(publish, app=self._made.app),
+            limit=_PAGE,
+            room=Room(kinds=frozenset(ArtifactKind), batches=True),
+            loss=MessageLoss(
+                remembers_since=_LONG_AGO,
+                unclaimed_after=timedelta(seconds=15),
+                republish_after=timedelta(seconds=300),
+            ),
+        )
+        seconds = time.perf_counter() - began
+        assert published == _PAGE
+        self._execute(_UNDO_DISPATCH)
+        with self._made.stack.broker.client() as client:
+            client.flushall()
+        return {Unit.REQUESTS: _PAGE / seconds}
+
+    def _execute(self, statement: str, **parameters: object) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(text(statement), parameters)
+
+
+def measure_backlog(made: Deployment) -> list[Figure]:
+    """Ours alone: what a thousand times as many cost."""
+    peer = f"ours with {FEW:,}"
+    with _backlog(made, FEW) as few, _backlog(made, MANY) as many:
+        claims = interleaved({OURS: many.claims, peer: few.claims})
+        dispatch = interleaved({OURS: many.dispatch, peer: few.dispatch})
+    return [
+        *compared(f"claims, one by one, with {MANY:,} outstanding", claims),
+        *compared(f"dispatch of a page, with {MANY:,} outstanding", dispatch),
+    ]
+
+
+@contextmanager
+def _backlog(made: Deployment, rows: int) -> Iterator[Backlog]:
+    """In a database of its own on the same server."""
+    name = f"backlog_{uuid4().hex}"
+    _administer(made, f"CREATE DATABASE {name}")
+    engine = make_engine(made.stack.database_url.replace("/platform?", f"/{name}?"))
+    try:
+        upgrade(engine)
+        yield Backlog(made, engine, rows)
+    finally:
+        engine.dispose()
+        _administer(made, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(made: Deployment, statement: str) -> None:
+    engine = made.stack.engine
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))

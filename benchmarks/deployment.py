@@ -1,0 +1,124 @@
+"""The servers that all contenders are measured on, and a worker of each kind."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from benchmarks import naive
+from domain.artifacts import Artifact
+from tasks.app import producer_app
+from tests.faults.postgres import RestartablePostgres
+from worker.embedded.process import ManagedProcess
+from worker.embedded.servers import HttpServer, free_port
+from worker.embedded.stack import EmbeddedStack, Ports
+from worker.workspace import Workspace
+
+CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+_ROOT = Path(__file__).parents[1]
+_CONCURRENCY = "2"
+_POLL_SECONDS = 0.02
+_PATIENCE_SECONDS = 600
+
+
+class Rclone(HttpServer):
+    """An S3 server in Go: of those that install from a wheel, the one that is waited for least."""
+
+    def __init__(self, directory: Path, key_id: str, key: str) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        rclone = shutil.which("rclone", path=str(Path(sys.executable).parent))
+        assert rclone, "rclone is missing: make install"
+        keys = ("--auth-key", f"{key_id},{key}")
+        address = ("--addr", f"127.0.0.1:{self.port}")
+        objects = directory / "objects"
+        objects.mkdir()
+        super().__init__(
+            "rclone",
+            [rclone, "serve", "s3", *keys, *address, "--config", os.devnull, str(objects)],
+            env={**os.environ, "TMPDIR": str(directory)},
+            log=directory / "s3.log",
+        )
+
+
+class FastStack(EmbeddedStack):
+    """PostgreSQL, Valkey on a port, and rclone."""
+
+    def __init__(self, directory: Path, database_url: str) -> None:
+        super().__init__(directory, database_url, ports=Ports(broker=free_port()))
+        settings = self.settings()
+        self.s3 = Rclone(
+            directory / "rclone",
+            settings["AWS_ACCESS_KEY_ID"],
+            settings["AWS_SECRET_ACCESS_KEY"],
+        )
+
+
+class Deployment:
+    def __init__(self, stack: FastStack) -> None:
+        self.stack = stack
+        self.app = producer_app(stack.broker.url)
+        self._last_id = 0
+        self.environment = {
+            **stack.settings(),
+            "NAIVE_BROKER_URL": stack.broker.url.removesuffix("/0") + "/1",
+            "PYTHONPATH": str(_ROOT),
+        }
+        naive.app.conf["broker_url"] = self.environment["NAIVE_BROKER_URL"]
+
+    def start_worker(self) -> ManagedProcess:
+        return self.stack.start_worker("--concurrency", _CONCURRENCY, "--beat")
+
+    def start_naive_worker(self) -> ManagedProcess:
+        worker = ("benchmarks.naive", "worker", "--hostname", "naive@%h")
+        return self.stack.start_celery(
+            "naive",
+            *worker,
+            *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
+            *("--concurrency", _CONCURRENCY),
+            environment=self.environment,
+        )
+
+    def new_ids(self, count: int) -> range:
+        """Of jobs or runs that nobody has yet."""
+        first = self._last_id + 1
+        self._last_id += count
+        return range(first, first + count)
+
+    def path(self, artifact: Artifact) -> Path:
+        """Where it lies in the workspace; its directory is there."""
+        path = Workspace(self.stack.workspace).path(artifact)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def count(self, statement: str, **parameters: Any) -> int:
+        with self.stack.engine.connect() as connection:
+            number: int = connection.execute(text(statement), parameters).scalar_one()
+        return number
+
+    def wait_until(self, is_true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not is_true():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(_POLL_SECONDS)
+
+
+@contextmanager
+def deployment() -> Iterator[Deployment]:
+    name = f"/tmp/artifacts-pg-{uuid4().hex[:8]}"  # noqa: S108 - the server is another user's
+    with (
+        RestartablePostgres(Path(name)) as postgres,
+        tempfile.TemporaryDirectory(prefix="artifacts-") as directory,
+    ):
+        postgres.create("platform")
+        with FastStack(Path(directory), postgres.url("platform")) as stack:
+            yield Deployment(stack)

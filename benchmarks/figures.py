@@ -1,0 +1,108 @@
+"""What is measured, beside what, and the report of it."""
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+ROUNDS = 5
+OURS = "ours"
+
+
+class Unit(StrEnum):
+    UPLOADS = "uploads/s"
+    REQUESTS = "requests/s"
+    CLAIMS = "claims/s"
+    SPEED = "MiB/s"
+    PEAK_MEMORY = "MiB of memory at the peak"
+    S3_REQUESTS = "S3 requests"
+    SQL_ROUND_TRIPS = "SQL round trips"
+    REDIS_COMMANDS = "Redis commands"
+    MESSAGE = "bytes of message"
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether more of it is better."""
+        return self.endswith("/s")
+
+
+Measured = Mapping[Unit, float]
+Contender = Callable[[], Measured]
+"""Does the work once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    name: str
+    ours: float
+    peer: float
+    peer_name: str
+    unit: Unit
+
+    @property
+    def ratio(self) -> float:
+        """Ours to the peer's."""
+        return self.ours / self.peer
+
+    @property
+    def advantage(self) -> float:
+        """How many times as good as the peer's ours is; below 1 it is worse."""
+        return self.ratio if self.unit.is_rate else 1 / self.ratio
+
+
+def interleaved(
+    contenders: Mapping[str, Contender], rounds: int = ROUNDS
+) -> dict[str, dict[Unit, float]]:
+    """The medians of each one's rounds.
+
+    They take turns, another one first in each round: what the machine does beside, and what is
+    left of the one before, is everybody's.
+    """
+    seen: dict[str, dict[Unit, list[float]]] = {name: defaultdict(list) for name in contenders}
+    names = list(contenders)
+    for number in range(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            for unit, value in contenders[name]().items():
+                seen[name][unit].append(value)
+    return {
+        name: {unit: statistics.median(values) for unit, values in units.items()}
+        for name, units in seen.items()
+    }
+
+
+def compared(name: str, medians: Mapping[str, Measured]) -> list[Figure]:
+    """Ours beside each peer, in every unit that both were measured in."""
+    ours = medians[OURS]
+    return [
+        Figure(name, ours[unit], peer[unit], peer_name, unit)
+        for unit in ours
+        for peer_name, peer in medians.items()
+        if peer_name != OURS and unit in peer
+    ]
+
+
+def write_report(figures: Sequence[Figure], path: Path) -> None:
+    entries = [
+        {
+            "name": figure.name,
+            "ours": round(figure.ours, 1),
+            "peer": round(figure.peer, 1),
+            "peer_name": figure.peer_name,
+            "ratio": round(figure.ratio, 2),
+            "unit": figure.unit.value,
+        }
+        for figure in figures
+    ]
+    path.write_text(json.dumps(entries, indent=2) + "\n")
+
+
+def read_report(path: Path) -> list[Figure]:
+    """What `write_report` wrote."""
+    return [
+        Figure(entry["name"], entry["ours"], entry["peer"], entry["peer_name"], Unit(entry["unit"]))
+        for entry in json.loads(path.read_text())
+    ]

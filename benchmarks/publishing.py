@@ -1,0 +1,70 @@
+"""What a producer waits for until its requests are on their way."""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from benchmarks import naive
+from benchmarks.deployment import Deployment
+from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
+from benchmarks.platform import job_row
+from domain.artifacts import ArtifactKind
+from worker.sql.requests import request_upload
+
+_TOGETHER = 20_000
+_IN_A_TRANSACTION = 100
+_ONE_BY_ONE = 2_000
+
+
+def measure_publishing(made: Deployment) -> list[Figure]:
+    """Without workers: nothing is taken meanwhile. The messages are thrown away."""
+    together = {
+        OURS: partial(_by_ours, made, _TOGETHER, _IN_A_TRANSACTION),
+        "naive": partial(_by_naive, made, _TOGETHER, _IN_A_TRANSACTION),
+    }
+    one_by_one = {
+        OURS: partial(_by_ours, made, _ONE_BY_ONE, 1),
+        "naive": partial(_by_naive, made, _ONE_BY_ONE, 1),
+    }
+    return [
+        *compared("publishing 20,000 requests, 100 new jobs a commit", interleaved(together)),
+        *compared("publishing 2,000 requests, one new job a commit", interleaved(one_by_one)),
+    ]
+
+
+def _by_ours(made: Deployment, count: int, page: int) -> Measured:
+    def work() -> None:
+        for job_ids in _pages(made, count, page):
+            with Session(made.stack.engine) as session, session.begin():
+                session.add_all(job_row(job_id) for job_id in job_ids)
+                session.flush()
+                for job_id in job_ids:
+                    request_upload(session, ArtifactKind.JOB_CONFIG, job_id, app=made.app)
+
+    return _rate(made, work, count)
+
+
+def _by_naive(made: Deployment, count: int, page: int) -> Measured:
+    def work() -> None:
+        for job_ids in _pages(made, count, page):
+            with Session(made.stack.engine) as session, session.begin():
+                session.add_all(job_row(job_id) for job_id in job_ids)
+            for job_id in job_ids:
+                naive.upload_job_config.delay(job_id)
+
+    return _rate(made, work, count)
+
+
+def _pages(made: Deployment, count: int, page: int) -> Iterator[range]:
+    return (made.new_ids(page) for _ in range(count // page))
+
+
+def _rate(made: Deployment, work: Callable[[], None], count: int) -> Measured:
+    began = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - began
+    with made.stack.broker.client() as client:
+        client.flushall()
+    return {Unit.REQUESTS: count / seconds}
