@@ -1,0 +1,113 @@
+"""The query that tells what to be woken for, run as it stands in the documents."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import ColumnElement, Engine, func, insert, text
+
+from domain.transfers import Direction, TransferState
+from worker.sql.engine import make_engine
+from worker.sql.tables import BatchRow, EndpointRow, TransferRow
+
+OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
+(QUERY,) = re.findall(r"^```sql\n(.*?)^```", OPERATIONS.read_text(), re.DOTALL | re.MULTILINE)
+ALERTS = {"not taken", "not taken over", "given up", "S3 fails", "batch stands still"}
+
+
+def ago(minutes: float) -> ColumnElement[Any]:
+    """By the database's clock at the insert: the rows below are made long before it."""
+    return func.now() - timedelta(minutes=minutes)
+
+
+def transfer(state: TransferState, **changes: Any) -> dict[str, Any]:
+    return {
+        "request_id": state,
+        "job_id": 12,
+        "kind": "job_config",
+        "direction": Direction.UPLOAD,
+        "state": state,
+        "attempts": 1,
+        "fence": 1,
+        "requested_at": ago(600),
+        "next_attempt_at": ago(600),
+        **changes,
+    }
+
+
+def batch(state: str, started_at: ColumnElement[Any]) -> dict[str, Any]:
+    return {
+        "id": 7,
+        "requested_by": "ada",
+        "reason": "the share was not mounted",
+        "filter": {},
+        "state": state,
+        "requested_at": started_at,
+        "started_at": started_at,
+    }
+
+
+AMISS: dict[str, list[tuple[Any, dict[str, Any]]]] = {
+    "not taken": [(TransferRow, transfer(TransferState.REQUESTED))],
+    "not taken over": [
+        (TransferRow, transfer(TransferState.RUNNING, lease_owner="a", lease_expires_at=ago(3)))
+    ],
+    "given up": [(TransferRow, transfer(TransferState.QUARANTINED, finished_at=ago(59)))],
+    "S3 fails": [(EndpointRow, {"endpoint": "s3", "failures": 5, "failed_at": ago(1)})],
+    "batch stands still": [
+        (BatchRow, batch("running", ago(31))),
+        (
+            TransferRow,
+            transfer(TransferState.DONE, finished_at=ago(31), batch_id=7),
+        ),
+    ],
+}
+WELL: list[list[tuple[Any, dict[str, Any]]]] = [
+    [(TransferRow, transfer(TransferState.REQUESTED, next_attempt_at=ago(4)))],
+    [(TransferRow, transfer(TransferState.WAITING, next_attempt_at=ago(-60)))],
+    [(TransferRow, transfer(TransferState.RUNNING, lease_expires_at=ago(1)))],
+    [(TransferRow, transfer(TransferState.QUARANTINED, finished_at=ago(61)))],
+    [(TransferRow, transfer(TransferState.DONE, finished_at=ago(1)))],
+    [(EndpointRow, {"endpoint": "s3", "failures": 5, "failed_at": ago(6)})],
+    [(BatchRow, batch("running", ago(29)))],
+    [(BatchRow, batch("paused", ago(31)))],
+    [
+        (BatchRow, batch("running", ago(31))),
+        (TransferRow, transfer(TransferState.DONE, finished_at=ago(1), batch_id=7)),
+    ],
+]
+
+
+@pytest.fixture
+def engine(postgres_url: str) -> Iterator[Engine]:
+    engine = make_engine(postgres_url)
+    yield engine
+    engine.dispose()
+
+
+def _alerts(engine: Engine, rows: list[tuple[Any, dict[str, Any]]]) -> set[str]:
+    with engine.begin() as connection:
+        for table, values in rows:
+            connection.execute(insert(table).values(values))
+        # The colons are casts and times in PostgreSQL, and no parameters.
+        found = connection.execute(text(QUERY.replace(":", r"\:"))).all()
+    assert {row.alert for row in found} == ALERTS
+    return {row.alert for row in found if row.how_many}
+
+
+@pytest.mark.parametrize("alert", sorted(AMISS))
+def test_what_is_amiss_is_told(engine: Engine, alert: str) -> None:
+    assert _alerts(engine, AMISS[alert]) == {alert}
+
+
+@pytest.mark.parametrize("rows", WELL)
+def test_what_is_well_is_not(engine: Engine, rows: list[tuple[Any, dict[str, Any]]]) -> None:
+    assert _alerts(engine, rows) == set()
+
+
+def test_each_alert_has_its_row_of_what_to_do() -> None:
+    documented = set(re.findall(r"^\| `([\w ]+)` \|", OPERATIONS.read_text(), re.MULTILINE))
+    assert documented >= ALERTS
