@@ -88,7 +88,7 @@ def test_a_renewal_that_fails_once_is_tried_again(failure: Exception) -> None:
 def test_each_renewal_gives_the_next_ones_a_full_lease_of_time() -> None:
     # Given renewals that go well for longer than one lease, before one fails
     transfers = Renewals(None, None, None, None, SqlUnavailableError())
-    with LeaseKeeper(transfers, claimed(transfers, timedelta(seconds=0.6))) as keeper:
+    with LeaseKeeper(transfers, claimed(transfers, timedelta(seconds=1.5))) as keeper:
         for _ in range(5):
             assert transfers.succeeded.acquire(timeout=PATIENCE)
         keeper.checkpoint()
