@@ -5,19 +5,40 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+# The lock is the only list of versions: uv itself comes from it, by its hashes.
+locked = sed -n '/^$(1)==/,/[^\\]$$/p' requirements.lock
+# uv does not read pip's settings, so pass it a mirror that they name.
+mirror = $$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)
+UV     = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$(mirror)}}" $(BIN)/uv
+# Install exactly one lock file, then this project with the lock's setuptools.
+define install
+$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $(1)
+$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements.lock --editable .
+@touch $@
+endef
+
+$(BIN)/uv: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("make: Python 3.11 or later is needed, this is " + sys.version.split()[0] + "; set PYTHON=") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(call locked,uv) > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
 	@touch $@
+
+$(VENV)/.installed: $(BIN)/uv requirements.lock pyproject.toml
+	$(call install,requirements.lock)
+
+$(VENV)/.demo: $(BIN)/uv requirements-demo.lock pyproject.toml
+	$(call install,requirements-demo.lock)
 
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
+# The demo needs a third of what developers need; where they have all, it takes that.
+DEMO := $(if $(wildcard $(VENV)/.installed),$(VENV)/.installed,$(VENV)/.demo)
+
 .PHONY: demo
-demo: $(VENV)/.installed ## the whole story on embedded servers (ARGS="--json", "--keep", …)
+demo: $(DEMO) ## the whole story on embedded servers (ARGS="--json", "--keep", …)
 	@$(BIN)/artifacts demo $(ARGS)
 
 .PHONY: test
@@ -25,7 +46,7 @@ test: $(VENV)/.installed ## every test, on real servers, with coverage
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --cov --cov-report=term $(ARGS)
 
 .PHONY: dev
-dev: $(VENV)/.installed ## the whole pipeline on embedded servers until Ctrl-C (ARGS="--data DIR", …)
+dev: $(DEMO) ## the whole pipeline on embedded servers until Ctrl-C (ARGS="--data DIR", …)
 	@$(BIN)/artifacts dev $(ARGS)
 
 .PHONY: chromium
@@ -60,13 +81,15 @@ figures: $(VENV)/.installed ## what a kill, a FLUSHALL and a broker's absence co
 install: $(VENV)/.installed ## only make .venv
 
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-annotate --no-header
+  --no-emit-index-url --no-annotate --no-header --no-strip-extras
 
 .PHONY: lock
-lock: $(VENV)/.installed ## resolve both lock files anew, with hashes and without index addresses
+lock: $(VENV)/.installed ## resolve the lock files again, with hashes and without index addresses
 	$(BIN)/uv $(COMPILE) --upgrade --all-extras --output-file requirements.lock pyproject.toml
 	$(BIN)/uv $(COMPILE) --extra monitoring --constraint requirements.lock \
 	  --output-file requirements-runtime.lock pyproject.toml
+	$(BIN)/uv $(COMPILE) --extra embedded --constraint requirements.lock \
+	  --output-file requirements-demo.lock pyproject.toml
 
 .PHONY: clean
 clean: ## remove what make and the tests made
