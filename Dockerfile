@@ -3,19 +3,20 @@
 FROM python:3.11-slim-trixie AS build
 WORKDIR /opt/source
 COPY requirements.lock requirements-runtime.lock ./
-# What runs: the very files of the lock, in an environment without pip.
+# uv installs what the lock lists and nothing else, whatever pip the base image has.
 RUN python -m venv /opt/build
+RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock
+RUN /opt/build/bin/pip install --quiet --no-deps --require-hashes -r uv.lock
+# What runs, in an environment without pip. Nothing compiles it later: nobody can write there.
 RUN python -m venv --without-pip /opt/venv
-RUN /opt/build/bin/pip --python /opt/venv/bin/python install --quiet --require-hashes -r requirements-runtime.lock
-# What makes the wheel: setuptools, from the lock as well.
-RUN sed -n '/^setuptools==/,/[^\\]$/p' requirements.lock > build.lock
-RUN /opt/build/bin/pip install --quiet --require-hashes -r build.lock
+RUN /opt/build/bin/uv pip sync --quiet --python /opt/venv/bin/python --compile-bytecode --require-hashes requirements-runtime.lock
 COPY LICENSE README.md pyproject.toml celeryconfig.py ./
 COPY domain ./domain
 COPY tasks ./tasks
 COPY worker ./worker
-RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /opt/wheels .
-RUN /opt/build/bin/pip --python /opt/venv/bin/python install --quiet --no-deps --no-index /opt/wheels/*.whl
+# setuptools, which builds the wheel, comes from the lock as well.
+RUN /opt/build/bin/uv build --quiet --wheel --build-constraints requirements.lock --require-hashes --out-dir /opt/wheels
+RUN /opt/build/bin/uv pip install --quiet --python /opt/venv/bin/python --compile-bytecode --no-deps --no-index /opt/wheels/*.whl
 
 FROM python:3.11-slim-trixie
 LABEL org.opencontainers.image.title="artifact-pipeline" \

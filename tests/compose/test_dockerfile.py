@@ -41,9 +41,16 @@ def test_what_installs_is_not_in_it() -> None:
 
 
 def test_nothing_is_installed_that_is_not_locked() -> None:
-    installs = [run for run in arguments(BUILD, "RUN") if "pip" in run and " install " in run]
-    assert len(installs) == 3
+    installs = [run for run in arguments(BUILD, "RUN") if re.search(r" (install|sync|build) ", run)]
+    assert len(installs) == 4
     assert all("--require-hashes" in run or "--no-index" in run for run in installs)
+
+
+def test_nothing_is_resolved_that_could_find_a_newer_release() -> None:
+    installs = [run for run in arguments(BUILD, "RUN") if " install " in run]
+    assert len(installs) == 2
+    assert all("--no-deps" in run for run in installs)
+    assert any(" sync " in run for run in arguments(BUILD, "RUN"))
 
 
 def test_what_is_copied_is_there_and_is_all_that_the_builder_gets() -> None:
