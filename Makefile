@@ -82,14 +82,20 @@ install: $(VENV)/.installed ## only make .venv
 
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-annotate --no-header --no-strip-extras
+# Pin kombu beside kombu[redis]: an older pip takes them for two packages and would find a newer one.
+PIN_WITHOUT_EXTRA := awk '/^[^ ]/ { printf "%s", bare; bare = ""; extra = /^[^ ]*\[/ } { print } \
+  extra { sub(/\[[^]]*\]/, ""); bare = bare $$0 "\n" } END { printf "%s", bare }'
+define resolve
+$(BIN)/uv $(COMPILE) $(2) --output-file $(1) pyproject.toml
+$(PIN_WITHOUT_EXTRA) $(1) > $(1).new
+mv $(1).new $(1)
+endef
 
 .PHONY: lock
-lock: $(VENV)/.installed ## resolve the lock files again, with hashes and without index addresses
-	$(BIN)/uv $(COMPILE) --upgrade --all-extras --output-file requirements.lock pyproject.toml
-	$(BIN)/uv $(COMPILE) --extra monitoring --constraint requirements.lock \
-	  --output-file requirements-runtime.lock pyproject.toml
-	$(BIN)/uv $(COMPILE) --extra embedded --constraint requirements.lock \
-	  --output-file requirements-demo.lock pyproject.toml
+lock: $(VENV)/.installed ## resolve the lock files again, with hashes (ARGS=--upgrade for newer versions)
+	$(call resolve,requirements.lock,--all-extras $(ARGS))
+	$(call resolve,requirements-runtime.lock,--extra monitoring --constraint requirements.lock)
+	$(call resolve,requirements-demo.lock,--extra embedded --constraint requirements.lock)
 
 .PHONY: clean
 clean: ## remove what make and the tests made

@@ -1,0 +1,100 @@
+"""An installation from the lock is the same on any day, whatever is published after it was made."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.packaging.conftest import ROOT
+from tests.packaging.wheels import (
+    foreign_settings_left_out,
+    locked_wheels,
+    make_newer,
+    required_with_an_extra,
+)
+
+LOCK = ROOT / "requirements.lock"
+OTHERS = {"attrs", "click", "rich", "typing-extensions", "vine"}
+"""Locked packages that are required without an extra."""
+
+
+def locked() -> dict[str, str]:
+    """Return the locked version of each package that this platform needs."""
+    heads = re.findall(r"(?m)^([a-z0-9][^\\\n]*?) ?\\?$", LOCK.read_text())
+    requirements = [Requirement(head) for head in heads]
+    return {
+        canonicalize_name(requirement.name): str(requirement.specifier).removeprefix("==")
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate()
+    }
+
+
+def installed(environment: Path) -> dict[str, str]:
+    (packages,) = environment.glob("lib/python*/site-packages")
+    found = distributions(path=[str(packages)])
+    return {canonicalize_name(each.name): each.version for each in found}
+
+
+@pytest.fixture(scope="module")
+def sources_of_packages(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options that offer the locked wheels, and newer releases of some, without a network."""
+    newer = tmp_path_factory.mktemp("newer")
+    with_extra = required_with_an_extra() & locked().keys()
+    assert {"coverage", "kombu", "urllib3"} <= with_extra
+    assert with_extra & OTHERS == set()
+    for name in with_extra | OTHERS:
+        make_newer(name, newer)
+    return ["--no-index", "--find-links", str(locked_wheels(LOCK)), "--find-links", str(newer)]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """An empty environment."""
+    run(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "environment"))
+    return tmp_path / "environment"
+
+
+def run(*command: str) -> None:
+    ended = subprocess.run(
+        command, env=foreign_settings_left_out(), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_uv_installs_what_the_lock_says(
+    sources_of_packages: list[str], environment: Path, tmp_path: Path
+) -> None:
+    # When
+    uv = [str(ROOT / ".venv/bin/uv"), "pip", "sync", "--cache-dir", str(tmp_path / "cache")]
+    python = ["--python", f"{environment}/bin/python"]
+    run(*uv, *python, *sources_of_packages, "--require-hashes", str(LOCK))
+    # Then
+    assert installed(environment) == locked()
+
+
+def test_the_pip_of_today_installs_what_the_lock_says(
+    sources_of_packages: list[str], environment: Path
+) -> None:
+    # When
+    pip = [sys.executable, "-m", "pip", "--python", f"{environment}/bin/python"]
+    install = ["install", "--no-compile", "--require-hashes", "--requirement", str(LOCK)]
+    run(*pip, *install, *sources_of_packages)
+    # Then
+    assert installed(environment) == locked()
+
+
+def test_an_old_pip_installs_what_the_lock_says(
+    sources_of_packages: list[str], environment: Path
+) -> None:
+    # Given
+    (old_pip,) = locked_wheels(LOCK).glob("pip-22.3-*.whl")
+    # When: pip runs from its wheel
+    pip = [f"{environment}/bin/python", f"{old_pip}/pip", "install", "--no-compile"]
+    run(*pip, "--require-hashes", "--requirement", str(LOCK), *sources_of_packages)
+    # Then
+    assert installed(environment) == locked()

@@ -1,0 +1,76 @@
+"""Wheels for the tests of an installation: the locked ones, and newer ones that are made up."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import distributions
+from pathlib import Path
+from tempfile import mkdtemp
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+from tests.packaging.conftest import ROOT
+
+NEWER = "99.0"
+OLD_PIP = (
+    "pip==22.3 --hash=sha256:1daab4b8d3b97d1d763caeb01a4640a2250a0ea899e257b1e44b9eded91e15ab\n"
+)
+"""The pip of Python 3.11.0, the oldest that the project runs on."""
+
+
+def required_with_an_extra() -> set[NormalizedName]:
+    """Return the names of the packages that an installed package requires with an extra."""
+    found: set[NormalizedName] = set()
+    for distribution in distributions():
+        for line in distribution.requires or ():
+            requirement = Requirement(line)
+            if requirement.extras:
+                found.add(canonicalize_name(requirement.name))
+    return found
+
+
+def make_newer(name: str, directory: Path) -> None:
+    """Make a wheel of a release that is newer than every other, and holds nothing."""
+    stem = f"{name.replace('-', '_')}-{NEWER}"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {NEWER}\n"
+    tags = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    with zipfile.ZipFile(directory / f"{stem}-py3-none-any.whl", "w") as wheel:
+        for file, text in (("METADATA", metadata), ("WHEEL", tags), ("RECORD", "")):
+            wheel.writestr(f"{stem}.dist-info/{file}", text)
+
+
+def locked_wheels(lock: Path) -> Path:
+    """Return the directory of the lock's wheels and the old pip's, downloaded once for each lock.
+
+    They stay beside the environment, as a download takes longer than all that is done with them.
+    """
+    content = lock.read_bytes() + OLD_PIP.encode()
+    parent = ROOT / ".venv/wheels"
+    directory = parent / hashlib.sha256(content).hexdigest()[:16]
+    if not directory.is_dir():
+        shutil.rmtree(parent, ignore_errors=True)  # of a lock of before
+        parent.mkdir(parents=True)
+        # Renamed at the end: a download that was interrupted is not taken for a whole one.
+        unfinished = Path(mkdtemp(dir=parent))
+        old_pip = unfinished / "old-pip.txt"
+        old_pip.write_text(OLD_PIP)
+        _download(lock, unfinished)
+        _download(old_pip, unfinished)
+        unfinished.rename(directory)
+    return directory
+
+
+def _download(requirements: Path, directory: Path) -> None:
+    command = ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    pip = [sys.executable, "-m", "pip", *command]
+    subprocess.run([*pip, "--dest", str(directory), "--requirement", str(requirements)], check=True)
+
+
+def foreign_settings_left_out() -> dict[str, str]:
+    """Return the environment without what would tell pip or uv of other packages."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "PYTHON"))}
+    return {**kept, "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
