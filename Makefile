@@ -45,6 +45,10 @@ demo: $(DEMO) ## the whole story on embedded servers (ARGS="--json", "--keep", â
 test: $(VENV)/.installed ## every test, on real servers, with coverage
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --cov --cov-report=term $(ARGS)
 
+.PHONY: test-fast
+test-fast: $(VENV)/.installed ## the tests that start no process, in a minute
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not processes" $(ARGS)
+
 .PHONY: dev
 dev: $(DEMO) ## the whole pipeline on embedded servers until Ctrl-C (ARGS="--data DIR", â€¦)
 	@$(BIN)/artifacts dev $(ARGS)

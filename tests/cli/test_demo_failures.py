@@ -17,6 +17,8 @@ from worker.demo.story import SCENES, Scene
 from worker.embedded.process import ManagedProcess
 from worker.embedded.stack import BUCKET, EmbeddedStack
 
+pytestmark = pytest.mark.processes
+
 
 class RecordingNarrator(SilentNarrator):
     def __init__(self) -> None:

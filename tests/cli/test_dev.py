@@ -16,6 +16,8 @@ from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Answer, Command
 from worker.dev.logs import Follower
 
+pytestmark = pytest.mark.processes
+
 KINDS = {"job_config", "job_input", "run_config", "run_logs", "run_results"}
 
 

@@ -29,6 +29,7 @@ def imported_by(*arguments: str, **settings: str) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
+@pytest.mark.processes
 def test_a_look_at_a_file_imports_no_library_of_a_server(tmp_path: Path) -> None:
     # Given
     file = tmp_path / "alive"

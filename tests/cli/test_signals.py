@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 # The signal comes while a destructor runs, which lets no exception out.
 SWALLOWED = """
 import signal, time

@@ -127,6 +127,7 @@ def test_a_wrong_broker_url_is_named_before_anything_is_asked(
     assert transfers.of_job(12) == []
 
 
+@pytest.mark.processes
 def test_the_request_stays_in_sql_when_the_broker_is_away(
     artifacts_process: Command, database: Engine, transfers: SqlTransfers
 ) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.compose.compose_file import TEXT
 
+pytestmark = pytest.mark.processes
+
 
 def check(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
     file = directory / "docker-compose.yml"

@@ -15,6 +15,8 @@ from tests.integration.deployment import Deployment
 from tests.sql.batch_steps import History
 from worker.embedded.stack import EmbeddedStack
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 S3 = ("boto3", "botocore", "s3transfer")
 SQL = ("alembic", "psycopg", "sqlalchemy")
 TERMINAL = ("rich", "typer")

@@ -18,6 +18,8 @@ from tests.packaging.wheels import (
     required_with_an_extra,
 )
 
+pytestmark = pytest.mark.processes
+
 LOCK = ROOT / "requirements.lock"
 OTHERS = {"attrs", "click", "rich", "typing-extensions", "vine"}
 """Locked packages that are required without an extra."""

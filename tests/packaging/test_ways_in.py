@@ -10,6 +10,8 @@ import pytest
 from tests.packaging.conftest import ROOT
 from tests.packaging.wheels import foreign_settings_left_out, locked_wheels
 
+pytestmark = pytest.mark.processes
+
 UV = str(ROOT / ".venv/bin/uv")
 KEYS = {
     f"jobs/12/2025/10/23/211500/{name}"

@@ -201,6 +201,7 @@ def test_sqlite_is_set_up_for_several_processes(sqlite: Engine) -> None:
     assert pragmas == {"journal_mode": "wal", "busy_timeout": 30_000, "foreign_keys": 1}
 
 
+@pytest.mark.processes
 def test_processes_that_write_at_once_all_succeed(engine: Engine, database_url: str) -> None:
     # Given
     with transaction(engine) as connection:

@@ -42,6 +42,7 @@ def ask(engine: Engine, app: Celery | None = None) -> Transfer:
         return request_upload(session, ArtifactKind.JOB_CONFIG, 12, app=app)
 
 
+@pytest.mark.processes
 def test_without_an_app_it_is_refused_before_anything_is_inserted(
     engine: Engine, database_url: str
 ) -> None:

@@ -16,6 +16,8 @@ from tasks.enqueue import remembers_since, room
 from tests.contract.transfer_steps import at_once
 from worker.embedded.servers import Valkey
 
+pytestmark = pytest.mark.processes
+
 NOW = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SMALL = {ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_CONFIG}

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 MISSING = (
     "ARTIFACTS_DATABASE_URL: Field required",
     "ARTIFACTS_BUCKET: Field required",

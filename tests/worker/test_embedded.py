@@ -17,6 +17,8 @@ from worker.embedded.process import ManagedProcess, ServerFailedError
 from worker.embedded.servers import Ministack, Valkey
 from worker.embedded.stack import EmbeddedStack
 
+pytestmark = pytest.mark.processes
+
 # Starts a child, says its id, and hears no SIGTERM.
 STUBBORN = """
 import signal, subprocess, sys, time

@@ -1,0 +1,52 @@
+"""The mark `processes`: which tests start one, and that no other test does."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+_SERVERS = {"databases", "image", "ministack", "moto", "sources", "valkey"}
+"""Fixtures that start a process."""
+_NAMED = re.compile("moto|ministack|postgres")
+"""What a parameter is called that stands for a server."""
+_DIRECTORIES = {"faults", "flower", "integration"}
+"""Below `tests`: every test in them is of processes."""
+_STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
+_allowed = True
+
+
+def mark(items: list[pytest.Item]) -> None:
+    """Mark the tests that start a process by where they stand and what they take."""
+    for item in items:
+        if _DIRECTORIES.intersection(item.path.parts) or _takes_a_server(item):
+            item.add_marker("processes")
+
+
+def _takes_a_server(item: pytest.Item) -> bool:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    named = any(isinstance(v, str) and _NAMED.search(v) for v in parameters.values())
+    return named or bool(_SERVERS.intersection(getattr(item, "fixturenames", ())))
+
+
+def watch() -> None:
+    """Refuse every process that a test starts without the mark."""
+    sys.addaudithook(_refuse)
+
+
+@contextmanager
+def guard(item: pytest.Item) -> Iterator[None]:
+    """Hold an unmarked test to its word while it runs."""
+    global _allowed  # noqa: PLW0603 - an audit hook has no other state, and cannot be removed
+    _allowed = item.get_closest_marker("processes") is not None
+    try:
+        yield
+    finally:
+        _allowed = True
+
+
+def _refuse(event: str, arguments: tuple[object, ...]) -> None:
+    if not _allowed and event in _STARTS:
+        message = f"this test starts a process ({event}{arguments[:1]}): mark it `processes`"
+        raise RuntimeError(message)
