@@ -49,6 +49,18 @@ test: $(VENV)/.installed ## every test, on real servers, with coverage
 test-fast: $(VENV)/.installed ## the tests that start no process, in a minute
 	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not processes" $(ARGS)
 
+OTHER_PYTHONS := 3.12 3.13 3.14
+
+.PHONY: test-pythons
+test-pythons: $(VENV)/.installed ## the fast tests on every other Python that is installed here
+	@PATH="$$(echo $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin | tr ' ' ':'):$$PATH"; \
+	for version in $(OTHER_PYTHONS); do \
+	  python=$$($(BIN)/uv python find --quiet --no-python-downloads --no-project --system $$version) \
+	    || { echo "Python $$version: not installed here, not tested"; continue; }; \
+	  echo "Python $$version: $$python"; \
+	  $(MAKE) --no-print-directory test-fast VENV=$(VENV)/$$version PYTHON=$$python || exit 1; \
+	done
+
 .PHONY: dev
 dev: $(DEMO) ## the whole pipeline on embedded servers until Ctrl-C (ARGS="--data DIR", …)
 	@$(BIN)/artifacts dev $(ARGS)

@@ -163,6 +163,7 @@ def test_the_one_of_the_platforms_tables_that_is_missing_is_made(empty: Engine, 
     assert definitions(empty, {there})[there] == before
 
 
+@pytest.mark.processes
 def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
     # When
     run_at_once(
