@@ -55,7 +55,7 @@ OTHER_PYTHONS := 3.12 3.13 3.14
 test-pythons: $(VENV)/.installed ## the fast tests on every other Python that is installed here
 	@PATH="$$(echo $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin | tr ' ' ':'):$$PATH"; \
 	for version in $(OTHER_PYTHONS); do \
-	  python=$$($(BIN)/uv python find --quiet --no-python-downloads --no-project --system $$version) \
+	  python=$$($(BIN)/uv python find --no-python-downloads --no-project --system $$version 2>/dev/null) \
 	    || { echo "Python $$version: not installed here, not tested"; continue; }; \
 	  echo "Python $$version: $$python"; \
 	  $(MAKE) --no-print-directory test-fast VENV=$(VENV)/$$version PYTHON=$$python || exit 1; \
