@@ -45,7 +45,7 @@ class Rclone(HttpServer):
         super().__init__(
             "rclone",
             [rclone, "serve", "s3", *keys, *address, "--config", os.devnull, str(objects)],
-            env={**os.environ, "TMPDIR": str(directory)},
+            env=os.environ,
             log=directory / "s3.log",
         )
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from domain.errors import PipelineError
+from worker.embedded import lifeline
 
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 5
@@ -26,20 +27,34 @@ class ServerFailedError(PipelineError):
 class ManagedProcess:
     """A process in a session of its own, so that a terminal's Ctrl-C reaches only us.
 
+    It ends with this process, also if this one is killed: see `lifeline`.
+
     Args:
         name: for messages.
         argv: the command.
-        env: its whole environment.
+        env: its whole environment, except TMPDIR: its temporary files are kept beside the log.
         log: the file that takes its output; it runs in that file's directory.
+        user: runs it; by default this process's own.
+        orphaned: the signal that ends it if this process is killed.
     """
 
-    def __init__(
-        self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path
+    def __init__(  # noqa: PLR0913 - those of a process, by name
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        log: Path,
+        user: str | None = None,
+        orphaned: signal.Signals = signal.SIGKILL,
     ) -> None:
         self.name = name
         self.log = log
         self._argv = list(argv)
-        self._env = dict(env)
+        self._temporary = log.parent / "tmp"
+        self._env = {**env, "TMPDIR": str(self._temporary)}
+        self._user = user
+        self._orphaned = orphaned
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -70,15 +85,17 @@ class ManagedProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
+        self._temporary.mkdir(exist_ok=True)
+        lifeline.open_lifeline()
         with self.log.open("ab") as output, _signals_put_off():
-            self._process = subprocess.Popen(  # noqa: S603 - our own commands
+            self._process = lifeline.start(
                 self._argv,
+                ends_by=self._orphaned,
                 env=self._env,
+                user=self._user,
                 cwd=self.log.parent,
-                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = 30) -> None:
@@ -121,6 +138,7 @@ class ManagedProcess:
         # waits without a limit waits for nobody.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_KILLED_SECONDS)
+            lifeline.forget(self._process.pid)
         self._process = None
 
     def last_words(self) -> str:

@@ -149,7 +149,6 @@ class Ministack(HttpServer):
             "AWS_ACCESS_KEY_ID": key_id,
             "AWS_SECRET_ACCESS_KEY": key,
             "LOG_LEVEL": "WARNING",
-            "TMPDIR": str(directory),
             "S3_PERSIST": "1" if keeps else "0",
             "S3_DATA_DIR": str(directory / "objects"),
         }

@@ -1,0 +1,153 @@
+"""Child processes and temporary directories that end with this process, also if it is killed.
+
+A watcher (`watcher.py`) is started with the first of them. It is told of each process by that
+process itself, before it becomes the command: so no moment is left in which a SIGKILL to this
+process leaves a child that the watcher does not know of.
+"""
+
+import atexit
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from domain.errors import ConfigurationError
+
+_SCRIPT = Path(__file__).with_name("watcher.py")
+# Its stdin is the watcher's pipe, and is closed by the exec, which keeps the process id.
+_REGISTER = 'echo "group $$ $0" >&0; exec "$@" </dev/null'
+_CLEANUP_SECONDS = 30
+
+
+class _Watcher:
+    """This process's own watcher, started when it is needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
+
+    def pipe(self) -> int:
+        """The write end of a pipe to a watcher that runs."""
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            return self._pipe
+
+    def note(self, *words: str) -> None:
+        os.write(self.pipe(), f"{' '.join(words)}\n".encode("ascii"))
+
+    def close(self) -> None:
+        """Let it end what is left, and wait for it."""
+        with self._lock:
+            if self._process is None:
+                return
+            os.close(self._pipe)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_CLEANUP_SECONDS)
+            self._process = None
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: the pipe must end with the parent, not with the child."""
+        self._lock = threading.Lock()
+        if self._process is not None:
+            os.close(self._pipe)
+            self._process.returncode = 0  # another process's child
+            self._process = None
+
+    def _start(self) -> None:
+        if self._process is not None:
+            os.close(self._pipe)
+        read, self._pipe = os.pipe()
+        self._process = subprocess.Popen(  # noqa: S603 - a script of this package
+            [sys.executable, "-I", "-S", str(_SCRIPT)],
+            stdin=read,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,  # a Ctrl-C or a hangup of the terminal is not for it
+        )
+        os.close(read)
+
+
+_watcher = _Watcher()
+atexit.register(_watcher.close)
+os.register_at_fork(after_in_child=_watcher.leave_to_parent)
+
+
+def open_lifeline() -> None:
+    """Start the watcher now, if it does not run."""
+    _watcher.pipe()
+
+
+def start(
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    ends_by: signal.Signals = signal.SIGKILL,
+    **options: Any,  # noqa: ANN401 - those of Popen
+) -> "subprocess.Popen[Any]":
+    """Start a command in a session of its own; its group is killed when this process ends.
+
+    Args:
+        command: a program that does not exist ends with status 127.
+        ends_by: the signal that lets it end in order, before the kill.
+        options: of `subprocess.Popen`, except `stdin`, which is /dev/null.
+    """
+    number = str(int(ends_by))
+    return subprocess.Popen(  # noqa: S603 - the callers' own commands
+        ["/bin/sh", "-c", _REGISTER, number, *command],
+        stdin=_watcher.pipe(),
+        start_new_session=True,
+        **options,
+    )
+
+
+def forget(pid: int) -> None:
+    """The group has ended and its leader is reaped, so that its number can be another's soon."""
+    _watcher.note("forget", str(pid))
+
+
+@contextmanager
+def temporary_directory(prefix: str = "artifacts-") -> Iterator[Path]:
+    """A new directory, removed with what is in it, also if this process is killed.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    # The watcher is told first: a kill in between leaves nothing.
+    directory = Path(_temporary(), f"{prefix}{secrets.token_hex(4)}").absolute()
+    try:
+        _watcher.note("directory", os.fsencode(directory).hex())
+        _make(directory)
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        _watcher.note("kept", os.fsencode(directory).hex())
+
+
+def _temporary() -> str:
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"TMPDIR={os.environ.get('TMPDIR', '')!r}: no temporary directory can be written to "
+            f"({error.strerror}); set TMPDIR to a directory that can"
+        ) from None
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{directory}: the temporary directory cannot be made ({error.strerror}); "
+            "set TMPDIR to a directory that can be written to"
+        ) from None
