@@ -1,6 +1,5 @@
 """A command that starts servers, as a process, and what it must not leave behind."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Self
 import psutil
 
 from tests.cli.commands import bare_environment
+from worker.embedded import lifeline
 
 _PATIENCE_SECONDS = 60
 
@@ -25,10 +25,9 @@ class CommandProcess:
         self.temporary.mkdir()
         self._files = [directory / "out", directory / "err"]
         with self._files[0].open("wb") as out, self._files[1].open("wb") as err:
-            self._process = subprocess.Popen(
+            self._process = lifeline.start(
                 [Path(sys.executable).with_name("artifacts"), *arguments],
                 env={**bare_environment(), "TMPDIR": str(self.temporary), **environment},
-                stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
             )

@@ -110,20 +110,45 @@ def start(
     )
 
 
+def run(command: Sequence[str | os.PathLike[str]], **options: Any) -> bytes:  # noqa: ANN401
+    """Run a command to its end, as `start` does; return what it writes if that is piped.
+
+    Raises:
+        subprocess.CalledProcessError: its exit status is not 0.
+    """
+    process = start(command, ends_by=signal.SIGTERM, **options)
+    try:
+        written: bytes | None = process.communicate()[0]
+    except BaseException:
+        process.terminate()  # a Ctrl-C does not reach its session
+        process.wait()
+        raise
+    finally:
+        forget(process.pid)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return written or b""
+
+
 def forget(pid: int) -> None:
     """The group has ended and its leader is reaped, so that its number can be another's soon."""
     _watcher.note("forget", str(pid))
 
 
 @contextmanager
-def temporary_directory(prefix: str = "artifacts-") -> Iterator[Path]:
+def temporary_directory(prefix: str = "artifacts-", parent: Path | None = None) -> Iterator[Path]:
     """A new directory, removed with what is in it, also if this process is killed.
+
+    Args:
+        prefix: of its name.
+        parent: by default what TMPDIR says.
 
     Raises:
         ConfigurationError: it cannot be made.
     """
     # The watcher is told first: a kill in between leaves nothing.
-    directory = Path(_temporary(), f"{prefix}{secrets.token_hex(4)}").absolute()
+    name = f"{prefix}{secrets.token_hex(4)}"
+    directory = (parent or Path(_temporary())).absolute() / name
     try:
         _watcher.note("directory", os.fsencode(directory).hex())
         _make(directory)

@@ -112,11 +112,11 @@ class ManagedProcess:
                 raise ServerFailedError(f"{self.name} is not ready: {self.last_words()}")
             time.sleep(_POLL_SECONDS)
 
-    def stop(self, seconds: float = 10) -> None:
-        """End it in order; what is left of its session after that many seconds is killed."""
+    def stop(self, seconds: float = 10, by: signal.Signals = signal.SIGTERM) -> None:
+        """End it by a signal; what is left of its session after that many seconds is killed."""
         if self._process is None:
             return
-        self.terminate()
+        self._process.send_signal(by)
         try:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
