@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import ConfigurationError
+from worker.embedded.os_errors import explained
 
 _SCRIPT = Path(__file__).with_name("watcher.py")
 # Its stdin is the watcher's pipe, and is closed by the exec, which keeps the process id.
 _REGISTER = 'echo "group $$ $0" >&0; exec "$@" </dev/null'
+_ADVICE = "Set TMPDIR to a directory that can be written to, and has space left"
 _CLEANUP_SECONDS = 30
 
 
@@ -151,7 +153,8 @@ def temporary_directory(prefix: str = "artifacts-", parent: Path | None = None) 
     directory = (parent or Path(_temporary())).absolute() / name
     try:
         _watcher.note("directory", os.fsencode(directory).hex())
-        _make(directory)
+        with explained(_ADVICE):
+            directory.mkdir(0o700)
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -161,18 +164,8 @@ def temporary_directory(prefix: str = "artifacts-", parent: Path | None = None) 
 def _temporary() -> str:
     try:
         return tempfile.gettempdir()
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise ConfigurationError(
-            f"TMPDIR={os.environ.get('TMPDIR', '')!r}: no temporary directory can be written to "
-            f"({error.strerror}); set TMPDIR to a directory that can"
-        ) from None
-
-
-def _make(directory: Path) -> None:
-    try:
-        directory.mkdir(0o700)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{directory}: the temporary directory cannot be made ({error.strerror}); "
-            "set TMPDIR to a directory that can be written to"
+            f"TMPDIR={os.environ.get('TMPDIR', '')!r}: cannot be written to, and neither can /tmp. "
+            f"{_ADVICE}"
         ) from None

@@ -13,6 +13,7 @@ from typing import Self
 
 from domain.errors import PipelineError
 from worker.embedded import lifeline
+from worker.embedded.os_errors import explained
 
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 5
@@ -84,6 +85,15 @@ class ManagedProcess:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def ending(self) -> str:
+        """How it ended: its exit status, or the signal that killed it."""
+        status = None if self._process is None else self._process.poll()
+        if status is None:
+            return "not by itself"
+        return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+
+    @explained()
     def start(self) -> None:
         self._temporary.mkdir(exist_ok=True)
         lifeline.open_lifeline()
