@@ -54,7 +54,7 @@ def temporary() -> Iterator[Path]:
 
 
 def left(temporary: Path) -> list[str]:
-    """Files in a temporary directory, without those that pytest removes itself, after three runs."""
+    """Files in a temporary directory, without those that pytest removes three runs later."""
     return [path.name for path in temporary.iterdir() if not path.name.startswith("pytest-of-")]
 
 
