@@ -76,6 +76,10 @@ class ParentProcess:
         """Until nothing is alive that it started."""
         _wait_until(lambda: not self.processes())
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def send(self, number: int) -> None:
         self._process.send_signal(number)
 
