@@ -32,7 +32,7 @@ def test_a_process_that_ends_at_once_is_given_up(tmp_path: Path) -> None:
     # Given
     clock = Clock()
     with failing(tmp_path) as process:
-        supervisor = Supervisor([process], clock)
+        supervisor = Supervisor([process], clock=clock)
         # When
         for _ in range(2):
             wait_for_end(process)
@@ -52,7 +52,7 @@ def test_a_process_that_ran_for_a_while_may_end_as_often_as_it_likes(tmp_path: P
     # Given
     clock = Clock()
     with failing(tmp_path) as process:
-        supervisor = Supervisor([process], clock)
+        supervisor = Supervisor([process], clock=clock)
         # When / Then
         for _ in range(5):
             wait_for_end(process)

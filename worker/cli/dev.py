@@ -52,7 +52,7 @@ def dev(
         processes = [stack.broker, stack.s3, *started, flower.process]
         _tell(stack, flower)
         try:
-            _follow(processes)
+            _follow(stack, processes)
         except KeyboardInterrupt:
             err.print("stopping")
         finally:
@@ -93,14 +93,14 @@ def _line(text: str) -> None:
     out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def _follow(processes: Sequence[ManagedProcess]) -> None:
+def _follow(stack: DevStack, processes: Sequence[ManagedProcess]) -> None:
     """Show what they log, and restart those that end.
 
     Raises:
         ServerFailedError: one of them ends again and again; the rest is of no use without it.
     """
     logs = Logs(processes)
-    supervisor = Supervisor(processes)
+    supervisor = Supervisor(processes, stack.restarted)
     while True:
         for text in logs.new():
             out.print(text, soft_wrap=True)

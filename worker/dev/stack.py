@@ -53,6 +53,11 @@ class DevStack(EmbeddedStack):
             keeps=True,
         )
 
+    def restarted(self, process: ManagedProcess) -> None:
+        """Complete the restart of one that had ended."""
+        if process is self.s3:
+            self._make_bucket()  # S3 does not keep an empty one
+
     def start_workers(self, concurrency: int) -> list[ManagedProcess]:
         return [
             self.start_celery(

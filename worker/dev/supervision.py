@@ -23,12 +23,17 @@ class Supervisor:
 
     Args:
         processes: that run.
+        restarted: completes the restart of one.
         clock: in seconds.
     """
 
     def __init__(
-        self, processes: Sequence[ManagedProcess], clock: Callable[[], float] = time.monotonic
+        self,
+        processes: Sequence[ManagedProcess],
+        restarted: Callable[[ManagedProcess], None] = lambda _process: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._restarted = restarted
         self._clock = clock
         self._supervised = [_Supervised(process, clock()) for process in processes]
 
@@ -45,6 +50,7 @@ class Supervisor:
             yield f"{each.process.name} has ended ({each.process.ending}); starting it again"
             each.process.kill()  # its children, which can outlive it
             each.process.start()
+            self._restarted(each.process)
             each.started_at = self._clock()
 
     def _count(self, ended: _Supervised) -> None:
