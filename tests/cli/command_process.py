@@ -14,12 +14,12 @@ from tests.cli.commands import bare_environment
 from tests.image import ROOT
 from worker.embedded import lifeline
 
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 120
 ARTIFACTS = str(Path(sys.executable).with_name("artifacts"))
 
 
 class ParentProcess:
-    """A process with a temporary directory of its own, by which what it starts is known.
+    """A process with its own TMPDIR, by which its children are recognised.
 
     Args:
         directory: for its output.
@@ -73,7 +73,7 @@ class ParentProcess:
         assert condition(), self.out + self.err
 
     def wait_until_gone(self) -> None:
-        """Until nothing is alive that it started."""
+        """Wait until everything that it started has ended."""
         _wait_until(lambda: not self.processes())
 
     @property

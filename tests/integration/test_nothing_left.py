@@ -13,9 +13,10 @@ from worker.embedded.lifeline import temporary_directory
 
 WAITS = """
 import time
+from pathlib import Path
 
 def test_waits(databases, valkey, ministack, moto):
-    print("ready", flush=True)
+    Path(__file__).with_name("ready").touch()
     time.sleep(600)
 """
 PYTEST = (
@@ -71,15 +72,20 @@ def is_worker(process: psutil.Process) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("number", "options"),
+    [(signal.SIGKILL, ()), (signal.SIGTERM, ()), (signal.SIGKILL, ("--numprocesses", "1"))],
+    ids=["SIGKILL", "SIGTERM", "SIGKILL-xdist"],
+)
 def test_a_killed_test_run_leaves_no_server(
-    tmp_path: Path, temporary: Path, number: signal.Signals
+    tmp_path: Path, temporary: Path, number: signal.Signals, options: tuple[str, ...]
 ) -> None:
     # Given a run that uses every server
     file = tmp_path / "test_waits.py"
     file.write_text(WAITS)
-    with ParentProcess(tmp_path, [sys.executable, *PYTEST, str(file)], temporary) as parent:
-        parent.wait_for("ready")
+    command = [sys.executable, *PYTEST, *options, str(file)]
+    with ParentProcess(tmp_path, command, temporary) as parent:
+        parent.wait_until((tmp_path / "ready").exists)
         assert {"postgres", "valkey-server"} <= {each.name() for each in parent.processes()}
         # When
         parent.send(number)

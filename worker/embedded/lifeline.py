@@ -1,8 +1,8 @@
 """Child processes and temporary directories that end with this process, also if it is killed.
 
-A watcher (`watcher.py`) is started with the first of them. It is told of each process by that
-process itself, before it becomes the command: so no moment is left in which a SIGKILL to this
-process leaves a child that the watcher does not know of.
+The first of them starts a watcher (`watcher.py`), which holds the read end of a pipe. Each child
+registers itself through the pipe before it becomes the command, so a SIGKILL to this process at any
+moment leaves no child that the watcher does not know.
 """
 
 import atexit
@@ -45,7 +45,8 @@ class _Watcher:
             return self._pipe
 
     def note(self, *words: str) -> None:
-        os.write(self.pipe(), f"{' '.join(words)}\n".encode("ascii"))
+        with suppress(BrokenPipeError):  # killed just now; the next start replaces it
+            os.write(self.pipe(), f"{' '.join(words)}\n".encode("ascii"))
 
     def close(self) -> None:
         """Let it end what is left, and wait for it."""
@@ -75,7 +76,7 @@ class _Watcher:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            start_new_session=True,  # a Ctrl-C or a hangup of the terminal is not for it
+            start_new_session=True,  # a Ctrl-C or a hangup would end it with this process
         )
         os.close(read)
 
@@ -96,7 +97,7 @@ def start(
     ends_by: signal.Signals = signal.SIGKILL,
     **options: Any,  # noqa: ANN401 - those of Popen
 ) -> "subprocess.Popen[Any]":
-    """Start a command in a session of its own; its group is killed when this process ends.
+    """Start a command in a new session; its group is killed when this process ends.
 
     Args:
         command: a program that does not exist ends with status 127.
@@ -133,7 +134,7 @@ def run(command: Sequence[str | os.PathLike[str]], **options: Any) -> bytes:  # 
 
 
 def forget(pid: int) -> None:
-    """The group has ended and its leader is reaped, so that its number can be another's soon."""
+    """Do not signal this group any more: it has ended, and its number can be reused."""
     _watcher.note("forget", str(pid))
 
 
@@ -148,7 +149,7 @@ def temporary_directory(prefix: str = "artifacts-", parent: Path | None = None) 
     Raises:
         ConfigurationError: it cannot be made.
     """
-    # The watcher is told first: a kill in between leaves nothing.
+    # Register it before it exists, so that a kill in between leaves nothing.
     name = f"{prefix}{secrets.token_hex(4)}"
     directory = (parent or Path(_temporary())).absolute() / name
     try:

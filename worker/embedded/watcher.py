@@ -1,4 +1,4 @@
-"""Ends what a process has started once that process has ended, however it ended.
+"""Ends the processes that a process has started, once that process has ended.
 
 Run as a script by `lifeline.py`, with the read end of a pipe as its stdin. Each line of the pipe is
 a note; the end of the pipe is the end of every process that could write one:
@@ -47,7 +47,7 @@ class Watcher:
                 self._note(*line.decode("ascii").split())
 
     def clean(self) -> None:
-        """End the groups, then remove the directories, which nobody writes to any more."""
+        """End the groups, then remove the directories, which are not written to any more."""
         self._prune()
         for pid, number in self._signals.items():
             with suppress(OSError):
@@ -86,7 +86,7 @@ def _path(hexadecimal: str) -> Path:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether it runs. A zombie does not: where no init reaps, it stays one for good."""
+    """Tell whether it runs. A zombie does not, and without an init it stays a zombie."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] != b"Z"
