@@ -4,9 +4,7 @@ All of them together write report.json, and what of docs/performance.md is made 
 """
 
 import argparse
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from benchmarks.publishing import measure_publishing
 from benchmarks.rendering import draw, write_tables
 from benchmarks.results import measure_results
 from benchmarks.small import measure_run_configs, measure_small_uploads
+from worker.embedded import lifeline
 
 REPORT = Path(__file__).with_name("report.json")
 _DOCS = Path(__file__).parents[1] / "docs"
@@ -57,10 +56,11 @@ def main() -> None:
 
 def _measured(work: str) -> list[Figure]:
     """In a process and on servers of its own, so that no work finds what another has left."""
-    with tempfile.NamedTemporaryFile() as report:
-        command = [sys.executable, "-m", "benchmarks", work, "--to", report.name]
-        subprocess.run(command, check=True)  # noqa: S603 - this module
-        figures = read_report(Path(report.name))
+    with lifeline.temporary_directory() as directory:
+        report = directory / REPORT.name
+        command = [sys.executable, "-m", "benchmarks", work, "--to", str(report)]
+        lifeline.run(command)
+        figures = read_report(report)
     for figure in figures:
         print(
             f"{figure.name}: {figure.ours:,.1f} {figure.unit}, "

@@ -5,14 +5,11 @@ python -m benchmarks.batch_runs
 
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
@@ -24,6 +21,7 @@ from tasks.app import producer_app
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.s3_proxy import FaultyS3
 from worker.batches import Batches
+from worker.embedded.lifeline import temporary_directory
 from worker.embedded.stack import EmbeddedStack
 from worker.sql.requests import request_upload
 from worker.sql.tables import JobRow, TransferRow
@@ -100,11 +98,10 @@ class Running:
 @contextmanager
 def running(**settings: str) -> Iterator[tuple[Running, FaultyS3]]:
     """On PostgreSQL, with workers whose requests to S3 are counted."""
-    name = f"/tmp/artifacts-pg-{uuid4().hex[:8]}"  # noqa: S108 - the server is another user's
-    with RestartablePostgres(Path(name)) as postgres, tempfile.TemporaryDirectory() as directory:
+    with RestartablePostgres() as postgres, temporary_directory() as directory:
         postgres.create("platform")
         with (
-            EmbeddedStack(Path(directory), postgres.url("platform")) as stack,
+            EmbeddedStack(directory, postgres.url("platform")) as stack,
             FaultyS3(stack.s3.port) as s3,
         ):
             environment = {"ARTIFACTS_S3_ENDPOINT_URL": s3.url, **settings}

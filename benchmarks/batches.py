@@ -5,13 +5,10 @@ python -m benchmarks.batches
 
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from sqlalchemy import Engine, event, text
 
@@ -24,6 +21,7 @@ from tasks.enqueue import publish
 from tasks.uploads import upload_job_config
 from tests.faults.postgres import RestartablePostgres
 from worker.batches import Batches
+from worker.embedded.lifeline import temporary_directory
 from worker.embedded.servers import Valkey
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.engine import make_engine
@@ -128,11 +126,10 @@ class Platform:
 
 @contextmanager
 def platform(transfers: int) -> Iterator[Platform]:
-    name = f"/tmp/artifacts-pg-{uuid4().hex[:8]}"  # noqa: S108 - the server is another user's
     with (
-        RestartablePostgres(Path(name)) as postgres,
-        tempfile.TemporaryDirectory() as directory,
-        Valkey(Path(directory)) as broker,
+        RestartablePostgres() as postgres,
+        temporary_directory() as directory,
+        Valkey(directory) as broker,
     ):
         postgres.create("platform")
         engine = make_engine(postgres.url("platform"))

@@ -3,14 +3,12 @@
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import text
 
@@ -18,6 +16,7 @@ from benchmarks import naive
 from domain.artifacts import Artifact
 from tasks.app import producer_app
 from tests.faults.postgres import RestartablePostgres
+from worker.embedded.lifeline import temporary_directory
 from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import HttpServer, free_port
 from worker.embedded.stack import EmbeddedStack, Ports
@@ -45,7 +44,7 @@ class Rclone(HttpServer):
         super().__init__(
             "rclone",
             [rclone, "serve", "s3", *keys, *address, "--config", os.devnull, str(objects)],
-            env={**os.environ, "TMPDIR": str(directory)},
+            env=os.environ,
             log=directory / "s3.log",
         )
 
@@ -114,11 +113,7 @@ class Deployment:
 
 @contextmanager
 def deployment() -> Iterator[Deployment]:
-    name = f"/tmp/artifacts-pg-{uuid4().hex[:8]}"  # noqa: S108 - the server is another user's
-    with (
-        RestartablePostgres(Path(name)) as postgres,
-        tempfile.TemporaryDirectory(prefix="artifacts-") as directory,
-    ):
+    with RestartablePostgres() as postgres, temporary_directory() as directory:
         postgres.create("platform")
-        with FastStack(Path(directory), postgres.url("platform")) as stack:
+        with FastStack(directory, postgres.url("platform")) as stack:
             yield Deployment(stack)

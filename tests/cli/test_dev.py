@@ -1,14 +1,16 @@
 """`artifacts dev`: the whole stack as people run it."""
 
 import fcntl
+import os
 import re
 import shlex
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -82,16 +84,86 @@ def test_what_is_kept_is_there_again(tmp_path: Path, artifacts_process: Command)
     }
 
 
-def test_one_that_ends_takes_the_others_along(tmp_path: Path) -> None:
+def leader(dev: CommandProcess, word: str) -> psutil.Process | None:
+    """The process that has a word in its command, not a child of its own."""
+    for process in dev.processes():
+        with suppress(psutil.Error, ProcessLookupError):
+            is_leader = os.getpgid(process.pid) == process.pid
+            if is_leader and word in " ".join(process.cmdline()):
+                return process
+    return None
+
+
+def test_what_is_killed_is_started_again(tmp_path: Path, artifacts_process: Command) -> None:
+    with running(tmp_path) as dev:
+        # Given
+        words = {
+            "valkey": "valkey-server",
+            "ministack": "ministack",
+            "configs": "configs@",
+            "beat": " beat ",
+            "flower": " flower ",
+        }
+        before = {name: leader(dev, word) for name, word in words.items()}
+        # When
+        for process in before.values():
+            assert process is not None
+            process.kill()
+        for name in words:
+            dev.wait_for(f"{name} has ended (SIGKILL); starting it again")
+        # Then all of it works
+        uploaded = upload_all(artifacts_process, **settings(dev))
+        assert {row["state"] for row in uploaded.json} == {"done"}
+        dev.wait_until(lambda: None not in {leader(dev, word) for word in words.values()})
+        dev.send(signal.SIGINT)
+        assert dev.ended() == 0
+    assert dev.processes() == []
+
+
+def test_one_that_ends_again_and_again_takes_the_others_along(tmp_path: Path) -> None:
     with running(tmp_path) as dev:
         # When
-        beat = next(p for p in dev.processes() if "beat" in p.cmdline())
-        beat.kill()
+        while dev.is_running:
+            if (beat := leader(dev, " beat ")) is not None:
+                with suppress(psutil.NoSuchProcess):
+                    beat.kill()
         status = dev.ended()
     # Then
     assert status == 1
-    assert "artifacts: beat has ended" in dev.err
+    last = dev.err.splitlines()[-1]
+    assert last.startswith(
+        "artifacts: beat has ended (SIGKILL) 3 times, each within 30 seconds of its start"
+    )
     assert dev.processes() == []
+
+
+@pytest.mark.parametrize("data", ["/proc/data", "/sys/data", "{file}/data", "/proc"])
+def test_a_directory_that_cannot_be_written_to_is_named(tmp_path: Path, data: str) -> None:
+    # Given
+    (tmp_path / "file").touch()
+    data = data.format(file=tmp_path / "file")
+    # When
+    with CommandProcess(tmp_path, "dev", "--data", data) as dev:
+        status = dev.ended()
+    # Then
+    assert (status, dev.out) == (1, "")
+    [line] = dev.err.splitlines()
+    assert line.startswith(f"artifacts: {data}")
+    assert line.endswith("--data needs a directory that can be written to")
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    # Given
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "broker").touch()
+    # When
+    with CommandProcess(tmp_path, "dev", "--data", str(data)) as dev:
+        status = dev.ended()
+    # Then
+    assert status == 1
+    [line] = dev.err.splitlines()
+    assert line.startswith(f"artifacts: {data}/broker: cannot be written to (File exists).")
 
 
 @pytest.mark.parametrize("option", ["--broker-port", "--s3-port", "--flower-port"])

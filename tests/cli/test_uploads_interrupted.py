@@ -11,6 +11,7 @@ import pytest
 from tests.cli.commands import Command
 from tests.cli.shelf import INPUT, Shelf
 from tests.faults.s3_proxy import FaultyS3
+from worker.embedded import lifeline
 from worker.embedded.servers import Ministack
 
 MIB = 2**20
@@ -30,7 +31,7 @@ def test_the_next_run_goes_on_where_ctrl_c_ended_it(
         # Given a download of which two ranges have come
         third = s3.hold(lambda asked: asked.headers.get("range", "").startswith("bytes=16777216-"))
         environment = {"ARTIFACTS_S3_ENDPOINT_URL": s3.url, "ARTIFACTS_TRANSFER_THREADS": "1"}
-        command = subprocess.Popen(
+        command = lifeline.start(
             [Path(sys.executable).with_name("artifacts"), *download],
             env={**os.environ, **environment},
             stderr=subprocess.PIPE,

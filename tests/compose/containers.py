@@ -3,9 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -111,10 +109,8 @@ class Containers:
         self._running[name].start()
 
     def _start_database(self) -> None:
-        # As root the server runs as a user of its own, who may not enter pytest's directories.
-        directory = Path(f"/tmp/artifacts-pg-{uuid4().hex[:8]}")  # noqa: S108
         port, environment = self.places.ports["database"], self.environment("database")
-        self._exit.enter_context(ImagePostgres(directory, port, environment))
+        self._exit.enter_context(ImagePostgres(port, environment))
 
     def _await(self, name: str, condition: str) -> None:
         if condition == "service_completed_successfully":

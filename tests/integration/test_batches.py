@@ -23,6 +23,7 @@ from tests.integration.permissions import WatchedS3
 from tests.sql.batch_steps import History, config_of
 from tests.sql.steps import CREATED_AT
 from worker.composition import Composition
+from worker.embedded import lifeline
 from worker.embedded.stack import EmbeddedStack
 from worker.settings import WorkerSettings, load
 
@@ -45,7 +46,7 @@ class Deployed:
             self.deployment.write(config_of(job_id), b"{}")
 
     def command(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        return lifeline.start(
             [sys.executable, "-c", "from worker.cli.main import main; main()", *arguments],
             env={**bare_environment(), **self.stack.settings()},
             stdout=subprocess.PIPE,

@@ -26,6 +26,7 @@ from domain.objects import BucketObject, ObjectAddress
 from tests.conftest import client_of
 from tests.faults.s3_proxy import FaultyS3, Request, S3Fault
 from tests.integration.download_process import RANGE, RESULTS, THREADS
+from worker.embedded import lifeline
 from worker.embedded.servers import Ministack
 from worker.s3.reading import S3ObjectReader
 from worker.workspace import Workspace
@@ -103,7 +104,7 @@ class Download:
         arguments = [self.s3.url, self.bucket, KEY, str(self.root), str(at)]
         module = "tests.integration.download_process"
         command = [sys.executable, "-m", module, *arguments]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        with lifeline.start(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
             try:
                 assert process.stdout is not None
                 assert process.stdout.readline() == b"still\n"

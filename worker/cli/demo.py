@@ -2,7 +2,6 @@
 
 import shlex
 import signal
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,8 @@ from worker.cli.output import err, out, print_json
 from worker.cli.signals import unwind_on_signals
 from worker.demo.narrator import ConsoleNarrator, SilentNarrator
 from worker.demo.player import Outcome, play
+from worker.embedded.lifeline import temporary_directory
+from worker.embedded.servers import require_servers
 from worker.embedded.stack import EmbeddedStack
 
 
@@ -27,10 +28,8 @@ def demo(
 ) -> None:
     """The story of an upload three days late, on an embedded broker, database, S3 and worker."""
     unwind_on_signals()
-    with (
-        tempfile.TemporaryDirectory(prefix="artifacts-", ignore_cleanup_errors=True) as directory,
-        EmbeddedStack(Path(directory)) as stack,
-    ):
+    require_servers("artifacts demo", "ministack")
+    with temporary_directory() as directory, EmbeddedStack(directory) as stack:
         print_json(_quietly(stack, results_dir).as_json()) if as_json else _told(stack, results_dir)
         if keep:
             _stay(stack)

@@ -1,7 +1,6 @@
 """`artifacts dev`."""
 
 import shlex
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,10 @@ from worker.cli.signals import unwind_on_signals
 from worker.demo.story import seed
 from worker.dev.logs import Logs
 from worker.dev.stack import DevStack, Flower, held
-from worker.embedded.process import ManagedProcess, ServerFailedError
+from worker.dev.supervision import Supervisor
+from worker.embedded.lifeline import temporary_directory
+from worker.embedded.process import ManagedProcess
+from worker.embedded.servers import require_servers
 from worker.embedded.stack import BUCKET, Ports
 from worker.workspace import Workspace
 
@@ -38,6 +40,7 @@ def dev(
 ) -> None:
     """The whole pipeline here, until Ctrl-C: broker, S3, database, workers, beat and Flower."""
     unwind_on_signals()
+    require_servers("artifacts dev", "ministack", "flower")
     with (
         _directory(data) as directory,
         held(directory),
@@ -49,7 +52,7 @@ def dev(
         processes = [stack.broker, stack.s3, *started, flower.process]
         _tell(stack, flower)
         try:
-            _follow(processes)
+            _follow(stack, processes)
         except KeyboardInterrupt:
             err.print("stopping")
         finally:
@@ -63,8 +66,8 @@ def _directory(data: Path | None) -> Iterator[Path]:
     if data is not None:
         yield data.absolute()
         return
-    with tempfile.TemporaryDirectory(prefix="artifacts-", ignore_cleanup_errors=True) as directory:
-        yield Path(directory)
+    with temporary_directory() as directory:
+        yield directory
 
 
 def _tell(stack: DevStack, flower: Flower) -> None:
@@ -90,17 +93,17 @@ def _line(text: str) -> None:
     out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def _follow(processes: Sequence[ManagedProcess]) -> None:
-    """Show what they log.
+def _follow(stack: DevStack, processes: Sequence[ManagedProcess]) -> None:
+    """Show what they log, and restart those that end.
 
     Raises:
-        ServerFailedError: one of them has ended; the rest is of no use without it.
+        ServerFailedError: one of them ends again and again; the rest is of no use without it.
     """
     logs = Logs(processes)
+    supervisor = Supervisor(processes, stack.restarted)
     while True:
-        for line in logs.new():
-            out.print(line, soft_wrap=True)
-        for process in processes:
-            if not process.is_running:
-                raise ServerFailedError(f"{process.name} has ended: {process.last_words()}")
+        for text in logs.new():
+            out.print(text, soft_wrap=True)
+        for line in supervisor.restart_ended():
+            err.print(line, highlight=False, markup=False, soft_wrap=True)
         time.sleep(_POLL_SECONDS)

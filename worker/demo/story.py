@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import SourceMissingError
 from domain.jobs import Job
+from worker.embedded.os_errors import explained
 from worker.sql.platform import SqlJobs
 from worker.sql.tables import JobRow, RunRow
 from worker.workspace import Workspace
@@ -76,6 +77,7 @@ def seed(engine: Engine, workspace: Workspace) -> None:
     create_rows(engine)
 
 
+@explained()
 def create_files(workspace: Workspace, results_dir: Path | None) -> None:
     """What the platform and the simulation would have left in the workspace."""
     paths = {scene.artifact.kind: workspace.path(scene.artifact) for scene in SCENES}

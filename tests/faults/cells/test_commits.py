@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from sqlalchemy.engine import make_url
@@ -71,8 +70,7 @@ def test_a_commit_that_never_arrives(cell: Cell, *, is_large: bool) -> None:
 @pytest.fixture
 def restartable(tmp_path: Path) -> Iterator[tuple[Cell, RestartablePostgres]]:
     """A deployment whose database can be restarted."""
-    directory = Path(f"/tmp/artifacts-pg-{uuid4().hex[:8]}")  # noqa: S108 - see RestartablePostgres
-    with RestartablePostgres(directory) as postgres:
+    with RestartablePostgres() as postgres:
         postgres.create("cell")
         with (
             CellStack(tmp_path / "stack", postgres.url("cell")) as stack,
