@@ -11,7 +11,7 @@ from tasks.base import attach_services
 from worker.composition import Composition
 from worker.intake import take_in_messages_only
 from worker.liveness import Liveness, note_while_busy
-from worker.logs import leave_bodies_out
+from worker.logs import leave_bodies_out, log_upkeep_as_debug
 from worker.settings import WorkerSettings, load
 from worker.shutdown import give_back_on_shutdown
 
@@ -22,6 +22,7 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 leave_bodies_out()
+log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 take_in_messages_only(*([_liveness.note] if _liveness else []))
 app = make_app(_settings.broker_url)

@@ -11,6 +11,7 @@ from celery.signals import after_task_publish
 from domain.errors import ConfigurationError
 from tasks.app import make_app
 from worker.liveness import Liveness
+from worker.logs import log_upkeep_as_debug
 from worker.settings import ControlSettings, load
 
 try:
@@ -18,6 +19,7 @@ try:
 except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
+log_upkeep_as_debug()
 app = make_app(_settings.broker_url)
 app.set_default()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
