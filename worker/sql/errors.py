@@ -40,12 +40,18 @@ _WRONG_FILE = {
 _PRIMARY_CODE = 0xFF
 
 
+class SqlMisconfiguredError(MisconfiguredError, SqlUnavailableError):
+    """The database cannot be used with these settings or grants."""
+
+    # Like an outage, because nothing can be recorded: the message itself has to come back.
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """SQLAlchemy's errors as the domain's.
 
     Raises:
-        MisconfiguredError: a table or a grant is missing, or the URL is wrong.
+        SqlMisconfiguredError: a table or a grant is missing, or the URL is wrong.
         SqlUnavailableError: the server is away, busy or going down.
     """
     try:
@@ -53,7 +59,7 @@ def translated_errors() -> Iterator[None]:
     except DBAPIError as error:
         wrong = _misconfiguration(error)
         if wrong is not None:
-            raise MisconfiguredError(wrong) from error
+            raise SqlMisconfiguredError(wrong) from error
         if isinstance(error, (ProgrammingError, IntegrityError, DataError)):
             raise
         raise SqlUnavailableError(f"{type(error.orig).__name__}: {error.orig}") from error
