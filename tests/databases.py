@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 
 from worker.sql.engine import make_engine
+from worker.sql.grants import grant_statements, needed_grants
 from worker.sql.migrate import VERSION_TABLE, upgrade
 
 _MIGRATED = "migrated"
@@ -86,3 +87,11 @@ def role(url: str, options: str = "LOGIN") -> Iterator[str]:
         finally:
             owner.execute(f"DROP OWNED BY {name}".encode())
             owner.execute(f"DROP ROLE {name}".encode())
+
+
+def grant_needed(owner: Engine, name: str) -> None:
+    """Give the role all that the pipeline needs, and no more."""
+    statements = grant_statements(needed_grants(owner), name)
+    with owner.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.diagnosis.bucket import reach_bucket
-from worker.diagnosis.database import reach_database
+from worker.diagnosis.database import opened, reach_database
 from worker.s3.client import make_client
 from worker.settings import BrokerSettings, BucketSettings, DatabaseSettings, load
-from worker.sql.engine import make_engine
 
 
 def _broker() -> None:
@@ -15,7 +14,8 @@ def _broker() -> None:
 
 
 def _database() -> None:
-    reach_database(make_engine(load(DatabaseSettings).database_url))
+    with opened(load(DatabaseSettings).database_url) as engine:
+        reach_database(engine)
 
 
 def _bucket() -> None:
