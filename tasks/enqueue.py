@@ -165,7 +165,7 @@ def _translated_errors(app: Celery) -> Iterator[None]:
 
 
 def _is_refused(error: BaseException) -> bool:
-    """Whether the broker answers, and will answer the same until somebody changes something."""
+    """Whether the broker answers, and will answer the same until a setting changes."""
     causes = (error, error.__cause__)
     is_denied = any(isinstance(cause, _DENIED) for cause in causes)
     return is_denied or any(text in str(error) for text in _REFUSED)

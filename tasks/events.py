@@ -1,4 +1,4 @@
-"""Task events of upkeep tasks, which would bury those of transfers in Flower."""
+"""Task events of upkeep tasks, which would bury the events of transfers in Flower."""
 
 from typing import Any
 

@@ -63,7 +63,7 @@ def _check(
         if logfile:
             logger.critical("%s", wrong)
         # Beat's own stderr is its log by now.
-        print(f"artifacts: {wrong}", file=sys.__stderr__, flush=True)  # noqa: T201 - no log line
+        print(f"artifacts: {wrong}", file=sys.__stderr__, flush=True)
         sys.exit(1)
 
 
@@ -75,7 +75,7 @@ def wait_until_reached(
     """Return once every part could be reached.
 
     Raises:
-        WrongError: a part will not be reachable until somebody changes something.
+        WrongError: a part stays unreachable until a setting changes.
     """
     missing = dict(parts)
     seconds = _FIRST_PAUSE_SECONDS

@@ -141,7 +141,7 @@ def test_failures_batches_and_upkeep(limited: Limited, tmp_path: Path) -> None:
         limited.deployed.write(Artifact(ArtifactKind.JOB_CONFIG, job_id))
     (tmp_path / "listed").write_text("1\n")
     preview = limited.command("batch", "preview", "--from-file", str(tmp_path / "listed"))
-    limited.command("batch", "start", str(preview["id"]), "--reason", "a test")
+    limited.command("batch", "start", str(preview["snapshot"]), "--reason", "a test")
     limited.done(Artifact(ArtifactKind.JOB_CONFIG, 1), Direction.UPLOAD)
 
     # And by hand

@@ -1,4 +1,4 @@
-"""What SQLAlchemy's errors and those of its drivers mean here."""
+"""The meaning of errors of SQLAlchemy and its drivers."""
 
 import re
 import sqlite3
@@ -69,7 +69,7 @@ def translated_errors() -> Iterator[None]:
 
 @contextmanager
 def translated_url_errors() -> Iterator[None]:
-    """What SQLAlchemy says of a URL before it connects.
+    """Translate what SQLAlchemy says about a URL before it connects.
 
     Raises:
         ConfigurationError: the URL is wrong, or its driver is not installed.
