@@ -77,9 +77,9 @@ def wait_until_reached(
     Raises:
         WrongError: a part stays unreachable until a setting changes.
     """
-    missing = dict(parts)
+    away = _away(parts)
     seconds = _FIRST_PAUSE_SECONDS
-    while away := _away(missing, liveness):
+    while away:
         why = "; ".join(f"{name}: {reason}" for name, reason in away.items())
         logger.warning("not started yet, the next look is in %.0f s: %s", seconds, why)
         if liveness:
@@ -87,12 +87,12 @@ def wait_until_reached(
         pause(seconds)
         seconds = min(2 * seconds, _LONGEST_PAUSE_SECONDS)
         # The others are not asked again: together they may take longer than a health check allows.
-        missing = {name: missing[name] for name in away}
-    if liveness:
-        liveness.starts()
+        away = _away({name: parts[name] for name in away}, liveness)
+        if liveness and not away:
+            liveness.starts()
 
 
-def _away(parts: Mapping[str, Reach], liveness: Liveness | None) -> dict[str, str]:
+def _away(parts: Mapping[str, Reach], liveness: Liveness | None = None) -> dict[str, str]:
     """Look at every part, so that a wrong setting is found even while another part is away."""
     away = {}
     for name, reach in parts.items():
