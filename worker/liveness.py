@@ -42,8 +42,13 @@ class Liveness:
         self._try(partial(self._path.write_text, why))
 
     def starts(self) -> None:
-        """The process waits for nothing any more."""
-        self._try(partial(self._path.write_text, ""))
+        """Forget what the process waited for, or a predecessor that was killed."""
+        self._try(self._clear)
+
+    def _clear(self) -> None:
+        # An empty file stays as it is: its age is not a sign of life.
+        if self._path.exists() and self._path.stat().st_size:
+            self._path.write_text("")
 
     def _try(self, write: Callable[[], object]) -> None:
         try:

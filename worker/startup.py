@@ -88,8 +88,8 @@ def wait_until_reached(
         seconds = min(2 * seconds, _LONGEST_PAUSE_SECONDS)
         # The others are not asked again: together they may take longer than a health check allows.
         away = _away({name: parts[name] for name in away}, liveness)
-        if liveness and not away:
-            liveness.starts()
+    if liveness:
+        liveness.starts()
 
 
 def _away(parts: Mapping[str, Reach], liveness: Liveness | None = None) -> dict[str, str]:
