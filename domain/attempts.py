@@ -49,6 +49,19 @@ class Work(Protocol):
         """The claim became void: the transfer was cancelled, or somebody else has it."""
 
 
+class Impossible:
+    """Work that cannot begin. Args: `error` says why, and becomes the attempt's failure."""
+
+    def __init__(self, error: TransferError) -> None:
+        self._error = error
+
+    def do(self, claim: Claim, keeper: LeaseKeeper) -> NoReturn:  # noqa: ARG002 - Work's
+        raise self._error
+
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
+        """Nothing was begun, so nothing is left."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
     """Attributes: `owner` is named in the lease; the last of `max_attempts` ends in quarantine."""

@@ -39,6 +39,7 @@ class ReasonCode(StrEnum):
     S3_UNAVAILABLE = "s3_unavailable"
     S3_BREAKER_OPEN = "s3_breaker_open"
     SQL_UNAVAILABLE = "sql_unavailable"
+    MISCONFIGURED = "misconfigured"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     POISONED = "poisoned"
     UNEXPECTED = "unexpected"
@@ -61,6 +62,10 @@ class ProducerNotConfiguredError(ConfigurationError):
 
 class BrokerUnavailableError(PipelineError):
     """The broker does not answer."""
+
+
+class BrokerRefusedError(BrokerUnavailableError, ConfigurationError):
+    """The broker refuses this user, password or database."""
 
 
 class InvalidRequestError(PipelineError):
@@ -252,6 +257,13 @@ class SqlUnavailableError(TransientError):
     """The database does not answer."""
 
     reason = ReasonCode.SQL_UNAVAILABLE
+
+
+class MisconfiguredError(TransientError, ConfigurationError):
+    """A setting of this process is wrong."""
+
+    # Transient: other workers may have the right settings, and this one gets them by a restart.
+    reason = ReasonCode.MISCONFIGURED
 
 
 class UnexpectedError(TransientError):

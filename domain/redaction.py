@@ -7,7 +7,9 @@ _LIMIT = 300
 # searched in quadratic time.
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://\S+|(?<!\S)[^\s?]+\?\S*=\S*", re.IGNORECASE)
 _SECRET = re.compile(
-    r"(?i)\b([\w-]{0,40}?(?:x-amz-|(?<![a-z])aws|signature|credential|authorization|token|secret"
+    # The name of an AWS profile or region is no secret, and what an error is about.
+    r"(?i)\b([\w-]{0,40}?(?:x-amz-|(?<![a-z])aws(?!_(?:profile|default_region)\b)"
+    r"|signature|credential|authorization|token|secret"
     r"|passw|pwd|access[_-]?key|api[_-]?key)[\w-]*['\"]?\s*[=:]\s*)"
     r"(?:'[^']*'|\"[^\"]*\"|(?:bearer|basic)\s+\S+|\S+)"
 )

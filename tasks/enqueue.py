@@ -8,11 +8,13 @@ from typing import Any
 from amqp.exceptions import ChannelError
 from celery import Celery
 from kombu.exceptions import KombuError
+from redis.exceptions import AuthenticationError, NoPermissionError
 
 from domain.artifacts import ArtifactKind
-from domain.errors import BrokerUnavailableError
+from domain.errors import BrokerRefusedError, BrokerUnavailableError
+from domain.redaction import redact
 from domain.transfers import Room, Transfer
-from tasks.app import ensure_configured, pipeline_app
+from tasks.app import BROKER_VARIABLE, ensure_configured, pipeline_app
 from tasks.contract import (
     BATCH_HEADER,
     BATCHES,
@@ -29,6 +31,9 @@ _REMEMBERS_SINCE = "artifacts.remembers_since"
 _SWEEP = 10
 # What lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
+_DENIED = (AuthenticationError, NoPermissionError)
+# The client has no classes for these.
+_REFUSED = ("DB index is out of range", "has no permissions to run")
 
 
 def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
@@ -136,7 +141,12 @@ def _moment(text: bytes | None) -> datetime | None:
 
 @contextmanager
 def broker_channel(app: Celery) -> Iterator[Any]:
-    """Raises: BrokerUnavailableError: the broker does not answer."""
+    """Open a channel.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+        BrokerRefusedError: it refuses this user, password or database.
+    """
     with _translated_errors(app), app.connection_for_write() as connection:
         yield connection.default_channel
 
@@ -148,7 +158,17 @@ def _translated_errors(app: Celery) -> Iterator[None]:
     try:
         yield
     except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:
+        if _is_refused(error):
+            said = redact(str(error)).rstrip(".")
+            raise BrokerRefusedError(f"{BROKER_VARIABLE}: {said}. Correct it") from error
         raise BrokerUnavailableError from error
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether the broker answers, and will answer the same until a setting changes."""
+    causes = (error, error.__cause__)
+    is_denied = any(isinstance(cause, _DENIED) for cause in causes)
+    return is_denied or any(text in str(error) for text in _REFUSED)
 
 
 def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel

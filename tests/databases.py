@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
+from sqlalchemy import Engine, make_url
 
 from worker.sql.engine import make_engine
+from worker.sql.grants import grant_statements, needed_grants
 from worker.sql.migrate import VERSION_TABLE, upgrade
 
 _MIGRATED = "migrated"
@@ -72,3 +74,24 @@ class Databases:
         url = self._named.format(name=name).replace("+psycopg", "")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(statement.encode())
+
+
+@contextmanager
+def role(url: str, options: str = "LOGIN") -> Iterator[str]:
+    """The URL of that database for a new role, which may do nothing but log in."""
+    name = f"role_{uuid4().hex}"
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {name} {options}".encode())
+        try:
+            yield make_url(url).set(username=name).render_as_string(hide_password=False)
+        finally:
+            owner.execute(f"DROP OWNED BY {name}".encode())
+            owner.execute(f"DROP ROLE {name}".encode())
+
+
+def grant_needed(owner: Engine, name: str) -> None:
+    """Give the role all that the pipeline needs, and no more."""
+    statements = grant_statements(needed_grants(owner), name)
+    with owner.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)

@@ -32,6 +32,8 @@ from worker.sql.transfers import SqlTransfers
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_AWS = "s3.amazonaws.com"
+
 
 class BucketAdapters:
     """Those of S3."""
@@ -172,12 +174,20 @@ class Adapters(BucketAdapters):
 
     @cached_property
     def attempts(self) -> Attempts:
+        return self._attempts(self.store.endpoint)
+
+    @property
+    def attempts_without_client(self) -> Attempts:
+        """For a failure to be recorded while no S3 client can be made."""
+        return self._attempts(self._settings.s3_endpoint_url or _AWS)
+
+    def _attempts(self, endpoint: str) -> Attempts:
         settings = self._settings
         return Attempts(
             transfers=self.transfers,
             breaker=Breaker(
                 SqlEndpointFailures(self.engine, settings.failures_forgotten_after),
-                self.store.endpoint,
+                endpoint,
                 threshold=settings.breaker_failures,
                 cool_off=timedelta(seconds=settings.breaker_seconds),
             ),

@@ -9,11 +9,13 @@ from domain.errors import ConfigurationError
 from tasks.app import make_app
 from tasks.base import attach_services
 from worker.composition import Composition
+from worker.diagnosis.readiness import START
 from worker.intake import take_in_messages_only
 from worker.liveness import Liveness, note_while_busy
-from worker.logs import leave_bodies_out
+from worker.logs import leave_bodies_out, log_upkeep_as_debug
 from worker.settings import WorkerSettings, load
 from worker.shutdown import give_back_on_shutdown
+from worker.startup import check_worker_on_start
 
 try:
     _settings = load(WorkerSettings)
@@ -22,6 +24,7 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 leave_bodies_out()
+log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 take_in_messages_only(*([_liveness.note] if _liveness else []))
 app = make_app(_settings.broker_url)
@@ -30,6 +33,7 @@ app.set_default()
 _composition = Composition(_settings, app)
 attach_services(app, _composition)
 give_back_on_shutdown(app, _composition)
+check_worker_on_start(START, _liveness)
 if _liveness:
     note_while_busy(app, _liveness)
 

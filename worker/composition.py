@@ -11,10 +11,11 @@ from celery import Celery
 
 from domain.advance import AdvanceBatches
 from domain.artifacts import Artifact
+from domain.attempts import Impossible
 from domain.confirm import ConfirmUploads
 from domain.dispatch import DispatchDueTransfers
 from domain.download import DownloadArtifacts
-from domain.errors import BrokerUnavailableError
+from domain.errors import BrokerUnavailableError, TransferError
 from domain.reconcile import AbortAbandonedUploads, Reconcile, ReconcileSummary
 from domain.relocate import RelocateArtifacts
 from domain.transfers import Direction, Transfer, TransferSummary
@@ -48,13 +49,13 @@ class Composition:
     def transfer(
         self, direction: Direction, artifact: Artifact, request_id: str
     ) -> TransferSummary:
-        use_cases: dict[Direction, Callable[[Artifact, str], TransferSummary]] = {
-            Direction.UPLOAD: self.upload,
-            Direction.DOWNLOAD: self.download,
-            Direction.CONFIRM: self.confirm,
-            Direction.RELOCATE: self.relocate,
-        }
-        return use_cases[direction](artifact, request_id)
+        try:
+            use_case = self._use_case(direction)
+        except TransferError as error:
+            # As when the file with the credentials is gone: SQL has to show it as any failure.
+            attempts = self.adapters.attempts_without_client
+            return attempts(artifact, direction, request_id, Impossible(error))
+        return use_case(artifact, request_id)
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
         transfer = self.adapters.transfers.of_request(request_id, job_id, direction)
@@ -154,6 +155,17 @@ class Composition:
             delete_expired=partial(delete_expired, self.adapters.engine),
         )
         return reconcile()
+
+    def _use_case(self, direction: Direction) -> Callable[[Artifact, str], TransferSummary]:
+        match direction:
+            case Direction.UPLOAD:
+                return self.upload
+            case Direction.DOWNLOAD:
+                return self.download
+            case Direction.CONFIRM:
+                return self.confirm
+            case Direction.RELOCATE:
+                return self.relocate
 
     @property
     def _workspace(self) -> Workspace:

@@ -10,17 +10,24 @@ from celery.signals import after_task_publish
 
 from domain.errors import ConfigurationError
 from tasks.app import make_app
+from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.liveness import Liveness
+from worker.logs import log_upkeep_as_debug
 from worker.settings import ControlSettings, load
+from worker.startup import check_beat_on_start
 
 try:
     _settings = load(ControlSettings)
 except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
+log_upkeep_as_debug()
 app = make_app(_settings.broker_url)
 app.set_default()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
+check_beat_on_start(
+    {"broker": lambda: reach_broker(impatient_app(_settings.broker_url))}, _liveness
+)
 
 
 @after_task_publish.connect

@@ -5,6 +5,8 @@ hears its remote control and takes nothing out of its queues any more.
 """
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -33,8 +35,24 @@ class Liveness:
         if monotonic() - self._noted < _PERIOD_SECONDS:
             return
         self._noted = monotonic()
+        self._try(self._path.touch)
+
+    def waits(self, why: str) -> None:
+        """Keep in the file what the process waits for: it is alive, and takes nothing yet."""
+        self._try(partial(self._path.write_text, why))
+
+    def starts(self) -> None:
+        """Forget what the process waited for, or a predecessor that was killed."""
+        self._try(self._clear)
+
+    def _clear(self) -> None:
+        # An empty file stays as it is: its age is not a sign of life.
+        if self._path.exists() and self._path.stat().st_size:
+            self._path.write_text("")
+
+    def _try(self, write: Callable[[], object]) -> None:
         try:
-            self._path.touch()
+            write()
         except OSError as error:
             # Whoever looks at the file will say so. It is no reason to take nothing any more, and
             # Celery would take it for a lost connection.

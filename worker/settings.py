@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,12 @@ _MIB = 2**20
 _WEEK = 7 * 24 * 3600
 _MIN_PART = 5 * _MIB  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _MAX_PUT = 5 * 2**30
+_TLS_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
+_CERT_REQS = {
+    *("required", "optional", "none"),
+    *("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE"),
+}
+_BROKER_OPTIONS = {"virtual_host", "credential_provider"}
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
@@ -40,7 +46,24 @@ def _broker_url(value: str) -> str:
         database = _split(url).path.strip("/")
         if not url.startswith("redis+socket://") and database and not database.isdecimal():
             raise ValueError("the path is not the number of a database")
+        if url.startswith("redis+socket://") and not _split(url).path.strip("/"):
+            raise ValueError("no path of a socket. Example: redis+socket:///run/redis.sock")
+        _check_broker_options(url)
     return value
+
+
+def _check_broker_options(url: str) -> None:
+    # kombu hands them on to the client, which ends with a traceback if it does not know one. None
+    # is quoted: where a password has a question mark in it, the rest of it stands here.
+    options = parse_qs(_split(url).query, keep_blank_values=True)
+    known = {*_TLS_FILES, "ssl_cert_reqs", "ssl_check_hostname", *_BROKER_OPTIONS}
+    if not options.keys() <= known:
+        raise ValueError(f"options after the ? are {', '.join(sorted(known))}")
+    if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
+        raise ValueError("ssl_cert_reqs is one of required, optional, none")
+    for name in options.keys() & _TLS_FILES:
+        if not Path(options[name][0]).exists():
+            raise ValueError(f"{name}: no such file")
 
 
 def _endpoint_url(value: str) -> str:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, make_url, text
 
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, Shelf
+from tests.databases import role
 from worker.diagnosis.bucket import examine_bucket
-from worker.diagnosis.findings import Severity, clock
+from worker.diagnosis.findings import Finding, Severity, clock
 from worker.embedded.servers import Valkey, free_port
+from worker.sql.engine import make_engine
 from worker.sql.migrate import VERSION_TABLE
 
 ABORT = {
@@ -65,7 +67,7 @@ def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
     assert all(line.startswith("ok ") for line in lines)
     assert [line[9:].split(":")[0] for line in lines] == [
         *("visibility timeout", "broker", "broker eviction", "broker persistence", "broker clock"),
-        *("database", "database clock", "database version"),
+        *("database", "database clock", "database version", "database grants"),
         *("bucket", "S3 clock", "bucket reading", "bucket encryption", "bucket lifecycle"),
         "workspace",
     ]
@@ -161,8 +163,91 @@ class TestDatabase:
         assert "hunter2" not in answer.out + answer.err
         assert healthy
 
+    def test_one_that_may_only_be_read(
+        self,
+        artifacts: Command,
+        healthy: Shelf,
+        fresh_postgres_url: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        # Given
+        with role(fresh_postgres_url) as url, connect(fresh_postgres_url) as owner:
+            name = make_url(url).username
+            owner.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}"))
+            monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
+            # When
+            answer = artifacts("doctor", "--json")
+            # Then the statements are there that give what is missing
+            assert answer.status == Severity.ERROR
+            assert list(found(answer)) == ["error database grants"]
+            statements = found(answer)["error database grants"]
+            assert f"GRANT INSERT, UPDATE ON public.transfers TO {name}" in statements
+            assert f"GRANT UPDATE (config_location, input_location) ON public.jobs TO {name}" in (
+                statements
+            )
+            # And when they are executed, nothing is found
+            owner.execute(text(statements))
+            assert artifacts("doctor").status == Severity.OK
+        assert healthy
+
+    def test_one_of_which_nothing_may_be_read(
+        self,
+        artifacts: Command,
+        healthy: Shelf,
+        fresh_postgres_url: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        with role(fresh_postgres_url) as url:
+            monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
+            assert list(found(artifacts("doctor", "--json"))) == ["error database grants"]
+        assert healthy
+
+    def test_a_url_that_is_wrong(
+        self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARTIFACTS_DATABASE_URL", "sqlite:////tmp/x.db?timeout=hunter")
+        answer = artifacts("doctor", "--json")
+        assert list(found(answer)) == ["error database"]
+        assert "ARTIFACTS_DATABASE_URL" in answer.out
+        assert healthy
+
+
+@contextmanager
+def connect(url: str) -> Iterator[Connection]:
+    engine = make_engine(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+    engine.dispose()
+
 
 class TestBucket:
+    def test_a_profile_that_is_not_there(
+        self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given
+        monkeypatch.setenv("AWS_PROFILE", "prod-x")
+        # When
+        answer = artifacts("doctor", "--json")
+        # Then all the rest is looked at all the same
+        assert answer.status == Severity.ERROR
+        assert list(found(answer)) == ["error bucket"]
+        assert "AWS_PROFILE=prod-x: no such profile" in answer.out
+        assert {"broker", "database", "workspace"} <= {each["check"] for each in answer.json}
+        assert healthy
+
+    def test_one_whose_examination_fails_in_a_way_that_nobody_thought_of(
+        self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> Iterator[Finding]:
+            raise RuntimeError("https://user:hunter2@host/")
+
+        monkeypatch.setattr("worker.cli.doctor.examine_bucket", fail)
+        answer = artifacts("doctor", "--json")
+        assert list(found(answer)) == ["error bucket"]
+        assert "hunter2" not in answer.out + answer.err
+        assert {"broker", "database", "workspace"} <= {each["check"] for each in answer.json}
+        assert healthy
+
     def test_one_that_is_not_there(
         self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -29,6 +29,12 @@ class TestLive:
         answer = artifacts("health", "live")
         assert (answer.status, answer.err) == (0, "")
 
+    def test_a_worker_that_waits_at_its_start(self, artifacts: Command, file: Path) -> None:
+        file.write_text("database: connection refused")
+        answer = artifacts("health", "live")
+        assert (answer.status, answer.err) == (0, "")
+        assert answer.out.endswith("; waits for database: connection refused\n")
+
     @pytest.mark.parametrize(("within", "status"), [("60", 1), ("3600", 0)])
     def test_a_worker_that_has_not_looked_for_long(
         self, artifacts: Command, file: Path, within: str, status: int

@@ -5,11 +5,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import requests
 from celery import Celery
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
+from domain.artifacts import Artifact, ArtifactKind
 from domain.jobs import MAX_ID
+from domain.transfers import Direction
+from tasks.contract import ids_of, queue_of, task_name
+from tests.sql.steps import job_row, run_row
 from worker.demo.story import seed
 from worker.dev.stack import DevStack, Flower
 from worker.embedded.process import ManagedProcess
@@ -22,6 +29,8 @@ FAILED = "4f2c0000-0000-4000-8000-0000000fa11e"
 WAITING = "4f2c0000-0000-4000-8000-000000003a17"
 LARGEST = "4f2c0000-0000-4000-8000-0000000001a2"
 OF_A_BATCH = "batch-7-1"
+_JOBS = (13, 14, 15)
+_ORDINARY = (ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_CONFIG, ArtifactKind.RUN_LOGS)
 _PATIENCE_SECONDS = 60
 
 
@@ -58,8 +67,38 @@ def deployed(directory: Path) -> Iterator[Deployed]:
         workers = stack.start_workers(concurrency=1)
         here = Deployed(stack, flower, workers)
         wait_until(lambda: sum(here.get("/api/workers", status="1").values()) == len(workers))
+        beat = stack.start_beat()
+        _ordinary_hour(here)
+        beat.stop()
         _have_worked(here)
         yield here
+
+
+def _ordinary_hour(here: Deployed) -> None:
+    """Uploads of three runs, while upkeep runs beside them."""
+    broker = here.stack.broker
+    with broker.client() as client:
+        wait_until(lambda: client.exists("artifacts.remembers_since") == 1)
+    sent = [str(uuid4()) for _ in range(len(_ORDINARY) * len(_JOBS))]
+    ids = iter(sent)
+    for job_id in _JOBS:
+        create_job(here.stack.engine, job_id, run_id=job_id + 100)
+        for kind in _ORDINARY:
+            artifact = Artifact(kind, job_id, job_id + 100 if kind.belongs_to_run else None)
+            path = Workspace(here.stack.workspace).path(artifact)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("days: 180\n" * job_id)
+            name = task_name(Direction.UPLOAD, kind)
+            here.send(name, queue_of(kind), next(ids), **ids_of(Direction.UPLOAD, artifact))
+    for task_id in sent:
+        here.wait_for_state(task_id, "SUCCESS")
+
+
+def create_job(engine: Engine, job_id: int, run_id: int) -> None:
+    with Session(engine) as session, session.begin():
+        session.add(job_row(job_id))
+        session.flush()
+        session.add(run_row(run_id, job_id))
 
 
 def _have_worked(here: Deployed) -> None:

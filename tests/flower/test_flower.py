@@ -73,6 +73,11 @@ class TestApi:
     ) -> None:
         assert set(here.get("/api/tasks", search=words)) == found
 
+    def test_upkeep_is_not_among_the_tasks(self, here: Deployed) -> None:
+        names = [task["name"] for task in here.get("/api/tasks").values()]
+        assert len(names) > 10
+        assert all(name.startswith("artifacts.upload_") for name in names)
+
     def test_workers_and_their_queues_are_right(self, here: Deployed) -> None:
         workers = here.get("/api/workers", refresh="1")
         queues = {

@@ -225,7 +225,7 @@ def test_without_credentials_access_is_denied(
     session = boto3.Session(region_name="us-east-1")
     client = make_client(f"http://127.0.0.1:{free_port()}", threads=1, session=session)
     # When / Then
-    with pytest.raises(AccessDeniedError, match=r"^no AWS credentials$"):
+    with pytest.raises(AccessDeniedError, match=r"^no AWS credentials: set AWS_PROFILE, "):
         put(store_of(client, "bucket"), b"abc")
 
 

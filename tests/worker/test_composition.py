@@ -5,8 +5,13 @@ from celery import Celery
 from sqlalchemy import text
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import BrokerUnavailableError, SqlUnavailableError
-from domain.transfers import Direction
+from domain.errors import (
+    BrokerUnavailableError,
+    MisconfiguredError,
+    ReasonCode,
+    SqlUnavailableError,
+)
+from domain.transfers import Direction, TransferState
 from worker.composition import Composition
 from worker.settings import WorkerSettings, load
 
@@ -85,6 +90,24 @@ def test_the_store_has_what_the_settings_say(
     url = store.location("jobs/12/key").sanitized
     assert url.startswith(f"{good['ARTIFACTS_S3_ENDPOINT_URL']}/artifacts/")
     assert url.endswith("jobs/12/key")
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_an_attempt_without_an_s3_client_is_recorded(
+    on_sqlite: Composition, monkeypatch: pytest.MonkeyPatch, direction: Direction
+) -> None:
+    # Given
+    monkeypatch.setenv("AWS_PROFILE", "prod-x")
+    # When
+    with pytest.raises(MisconfiguredError, match=r"^AWS_PROFILE=prod-x: "):
+        on_sqlite.transfer(direction, CONFIG, "a")
+    # Then
+    latest = on_sqlite.adapters.transfers.latest(CONFIG, direction)
+    assert latest is not None
+    assert (latest.state, latest.attempts) == (TransferState.WAITING, 1)
+    assert latest.reason_code is ReasonCode.MISCONFIGURED
+    assert str(latest.last_error).startswith("AWS_PROFILE=prod-x: ")
+    on_sqlite.adapters.engine.dispose()
 
 
 def _connections(composition: Composition) -> list[object]:

@@ -41,3 +41,20 @@ def test_a_file_that_cannot_be_written_is_said_once_and_stops_nothing(
     # Then
     assert len(caplog.messages) == 1
     assert "No such file or directory" in caplog.messages[0]
+
+
+def test_what_a_predecessor_waited_for_is_forgotten(tmp_path: Path) -> None:
+    # Given a process that was killed while it waited
+    file = tmp_path / "alive"
+    Liveness(file).waits("database: away")
+    assert file.read_text() == "database: away"
+    # When
+    Liveness(file).starts()
+    # Then
+    assert file.read_text() == ""
+
+
+def test_the_start_alone_is_no_sign_of_life(tmp_path: Path) -> None:
+    file = tmp_path / "alive"
+    Liveness(file).starts()
+    assert not file.exists()

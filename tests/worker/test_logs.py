@@ -4,10 +4,14 @@ import inspect
 import logging
 
 import pytest
+from celery import beat
+from celery.app import trace
+from celery.worker import strategy
 from celery.worker.consumer import consumer
 from kombu.transport import redis
 
-from worker.logs import _SAID_INSTEAD, leave_bodies_out
+from tasks.contract import DISPATCH
+from worker.logs import _SAID_INSTEAD, _SENT_BY_BEAT, leave_bodies_out, log_upkeep_as_debug
 
 
 @pytest.mark.parametrize("quoting", [text for text in _SAID_INSTEAD if len(text.splitlines()) == 1])
@@ -23,3 +27,26 @@ def test_the_lines_that_would_quote_do_not(caplog: pytest.LogCaptureFixture) -> 
                 logging.getLogger(name).critical(said, "hunter2")
     assert "hunter2" not in caplog.text
     assert set(_SAID_INSTEAD.values()) == set(caplog.messages)
+
+
+def test_celery_still_has_the_line_of_a_sent_task() -> None:
+    assert repr(_SENT_BY_BEAT) in inspect.getsource(beat)
+
+
+def test_routine_lines_of_upkeep_tasks_alone_are_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given
+    log_upkeep_as_debug()
+    for name in (DISPATCH, "artifacts.upload_job_config"):
+        context = {"id": "1", "name": name, "runtime": 1.0, "return_value": "{}"}
+        # When
+        with caplog.at_level(logging.INFO):
+            logging.getLogger(strategy.__name__).info(trace.LOG_RECEIVED, context)
+            logging.getLogger(trace.__name__).info(trace.LOG_SUCCESS, context)
+            logging.getLogger(beat.__name__).info(_SENT_BY_BEAT, "dispatch", name)
+            logging.getLogger(trace.__name__).error(trace.LOG_IGNORED, context | {"description": 1})
+    # Then
+    said = [message for message in caplog.messages if DISPATCH in message]
+    assert len(said) == 1
+    assert len(caplog.messages) == len(said) + 4

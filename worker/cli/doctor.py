@@ -1,20 +1,23 @@
 """`artifacts doctor`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import typer
 from rich.text import Text
 
+from domain.errors import PipelineError
+from domain.redaction import redact
 from worker.cli.options import JsonOption
 from worker.cli.output import out, print_json
 from worker.diagnosis.broker import examine_broker, impatient_app
 from worker.diagnosis.bucket import examine_bucket
-from worker.diagnosis.database import examine_database
-from worker.diagnosis.findings import Finding, Severity
+from worker.diagnosis.database import examine_database, opened
+from worker.diagnosis.findings import Finding, Severity, error
 from worker.diagnosis.workspace import examine_workspace
 from worker.s3.client import make_client
 from worker.settings import WorkerSettings, load
-from worker.sql.engine import make_engine
+
+Examination = Callable[[], Iterator[Finding]]
 
 _COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.ERROR: "bold red"}
 
@@ -26,7 +29,7 @@ def doctor(*, as_json: JsonOption = False) -> None:
     2 if there are errors.
     """
     findings = []
-    for finding in _examine(load(WorkerSettings)):
+    for finding in _examine(_parts(load(WorkerSettings))):
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -35,12 +38,39 @@ def doctor(*, as_json: JsonOption = False) -> None:
     raise typer.Exit(max(finding.severity for finding in findings))
 
 
-def _examine(settings: WorkerSettings) -> Iterator[Finding]:
+def _parts(settings: WorkerSettings) -> Mapping[str, Examination]:
+    return {
+        "broker": lambda: examine_broker(impatient_app(settings.broker_url)),
+        "database": lambda: _database(settings),
+        "bucket": lambda: _bucket(settings),
+        "workspace": lambda: examine_workspace(settings.workspace),
+    }
+
+
+def _database(settings: WorkerSettings) -> Iterator[Finding]:
+    with opened(settings.database_url) as engine:
+        yield from examine_database(engine)
+
+
+def _bucket(settings: WorkerSettings) -> Iterator[Finding]:
     client = make_client(settings.s3_endpoint_url, threads=1, bucket=settings.bucket)
-    yield from examine_broker(impatient_app(settings.broker_url))
-    yield from examine_database(make_engine(settings.database_url))
     yield from examine_bucket(client, settings.bucket)
-    yield from examine_workspace(settings.workspace)
+
+
+def _examine(parts: Mapping[str, Examination]) -> Iterator[Finding]:
+    """Examine each part, also after one that cannot be examined."""
+    for name, examine in parts.items():
+        try:
+            yield from examine()
+        except PipelineError as wrong:
+            yield _unexamined(name, " ".join(str(wrong).split()), "do what it says")
+        except Exception as unknown:  # noqa: BLE001 - the other parts may be what is wrong
+            what = redact(f"{type(unknown).__name__}: {unknown}")
+            yield _unexamined(name, what, "look at the settings of this part, and at its log")
+
+
+def _unexamined(name: str, what: str, mend: str) -> Finding:
+    return error(name, what, why="it cannot be used, nor examined any further", mend=mend)
 
 
 def _show(finding: Finding) -> None:

@@ -29,16 +29,18 @@ def live(
 ) -> None:
     """Whether the worker has looked at its queues just now, or has its hands full.
 
-    Or, beside beat, whether that has sent something.
+    Or, beside beat, whether that has sent something. A process that waits at its start for broker,
+    database or S3 is alive too, and the answer says what it waits for.
     """
     path = load(LivenessSettings).liveness_file
     try:
         age = time.time() - path.stat().st_mtime
+        waits_for = path.read_text()
     except OSError:
         raise NotWellError(f"no sign of life yet: {path}") from None
     if age > within:
         raise NotWellError(f"no sign of life for {age:.0f} s")
-    typer.echo(f"a sign of life {age:.0f} s ago")
+    typer.echo(f"a sign of life {age:.0f} s ago{waits_for and f'; waits for {waits_for}'}")
 
 
 @app.command("ready")

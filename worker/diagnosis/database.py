@@ -1,23 +1,49 @@
 """The database."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 
-from domain.errors import ConfigurationError, SqlUnavailableError
+from domain.errors import MisconfiguredError, SqlUnavailableError
 from domain.redaction import redact
 from worker.diagnosis.findings import Finding, clock, error, ok
 from worker.sql.clock import read_clock
-from worker.sql.engine import autocommit
-from worker.sql.migrate import newest_version, version_of
+from worker.sql.engine import autocommit, make_engine, translated_errors
+from worker.sql.grants import current_role, grant_statements, missing_grants
+from worker.sql.migrate import VERSION_TABLE, newest_version, version_of
 
 _UPGRADE = "artifacts db upgrade"
+_NONE = "none"
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """An engine that leaves no connection behind. Raises: ConfigurationError."""
+    engine = make_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def reach_database(engine: Engine) -> None:
-    """Raises: SqlUnavailableError."""
-    with autocommit(engine) as connection:
-        read_clock(connection)
+    """Find out whether it answers, was upgraded, and lets this role do what it must.
+
+    A newer version than this one's is none of a worker's business: migrations only add.
+
+    Raises:
+        SqlUnavailableError: it does not answer.
+        MisconfiguredError: it was not upgraded, or grants are missing.
+    """
+    missing = _statements(engine)
+    if missing:
+        raise MisconfiguredError(f"database: grants are missing. Run: {'; '.join(missing)}")
+    version, newest = _version(engine), newest_version()
+    if version == _NONE or version < newest:
+        raise MisconfiguredError(
+            f"database: its version is {version}, and {newest} is needed: run `{_UPGRADE}`"
+        )
 
 
 def examine_database(engine: Engine) -> Iterator[Finding]:
@@ -34,18 +60,23 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         return
     yield ok("database", f"{engine.dialect.name} answers")
     yield clock("database clock", now)
-    yield _migrated(engine)
+    missing = _statements(engine)
+    if not any(VERSION_TABLE in statement for statement in missing):
+        yield _migrated(_version(engine))
+    yield _granted(engine, missing)
 
 
-def _migrated(engine: Engine) -> Finding:
-    try:
-        version = version_of(engine)
-    except ConfigurationError:
-        version = "none"
+def _version(engine: Engine) -> str:
+    with translated_errors():
+        is_upgraded = inspect(engine).has_table(VERSION_TABLE)
+    return version_of(engine) if is_upgraded else _NONE
+
+
+def _migrated(version: str) -> Finding:
     newest = newest_version()
     if version == newest:
         return ok("database version", f"{version}, the newest")
-    if version > newest and version != "none":
+    if version > newest and version != _NONE:
         return error(
             "database version",
             f"{version}, and this installation knows {newest}",
@@ -57,4 +88,22 @@ def _migrated(engine: Engine) -> Finding:
         f"{version}, and {newest} is needed",
         why="workers do not find their tables or columns",
         mend=_UPGRADE,
+    )
+
+
+def _statements(engine: Engine) -> list[str]:
+    """Return the statements that give this role what it lacks."""
+    missing = missing_grants(engine)
+    return grant_statements(missing, current_role(engine)) if missing else []
+
+
+def _granted(engine: Engine, missing: list[str]) -> Finding:
+    if not missing:
+        return ok("database grants", "this role may do all that is needed")
+    on = [statement.partition(" ON ")[2].rpartition(" TO ")[0] for statement in missing]
+    return error(
+        "database grants",
+        f"{current_role(engine)} lacks grants on {', '.join(on)}",
+        why="workers cannot take or record transfers, and fail with the first one",
+        mend="; ".join(missing),
     )

@@ -1,13 +1,27 @@
-"""Whether what a worker hangs on answers, by the settings of the environment."""
+"""Whether all that a worker needs can be used, by the settings of the environment."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
+from botocore.exceptions import ClientError
+
+from domain.errors import AccessDeniedError, BucketMissingError, RefusedByS3Error
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.diagnosis.bucket import reach_bucket
-from worker.diagnosis.database import reach_database
+from worker.diagnosis.database import opened, reach_database
+from worker.diagnosis.workspace import reach_workspace
 from worker.s3.client import make_client
-from worker.settings import BrokerSettings, BucketSettings, DatabaseSettings, load
-from worker.sql.engine import make_engine
+from worker.settings import (
+    BrokerSettings,
+    BucketSettings,
+    DatabaseSettings,
+    WorkspaceSettings,
+    load,
+)
+
+# A server that takes longer is away; it is asked three times.
+_S3_TIMEOUT_SECONDS = 5.0
+_REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByS3Error)
 
 
 def _broker() -> None:
@@ -15,13 +29,33 @@ def _broker() -> None:
 
 
 def _database() -> None:
-    reach_database(make_engine(load(DatabaseSettings).database_url))
+    with opened(load(DatabaseSettings).database_url) as engine:
+        reach_database(engine)
 
 
 def _bucket() -> None:
     settings = load(BucketSettings)
-    client = make_client(settings.s3_endpoint_url, threads=1, bucket=settings.bucket)
-    reach_bucket(client, settings.bucket)
+    with closing(
+        make_client(
+            settings.s3_endpoint_url,
+            threads=1,
+            bucket=settings.bucket,
+            read_timeout_seconds=_S3_TIMEOUT_SECONDS,
+        )
+    ) as client:
+        try:
+            reach_bucket(client, settings.bucket)
+        except _REFUSALS as refused:
+            if not isinstance(refused.__cause__, ClientError):
+                raise  # S3 was not asked
+            raise type(refused)(
+                f"ARTIFACTS_BUCKET={settings.bucket}: {refused}. Check the bucket's name, the"
+                " credentials, and their policy (docs/iam)"
+            ) from refused
+
+
+def _workspace() -> None:
+    reach_workspace(load(WorkspaceSettings).workspace)
 
 
 REACH: Mapping[str, Callable[[], None]] = {
@@ -30,3 +64,6 @@ REACH: Mapping[str, Callable[[], None]] = {
     "bucket": _bucket,
 }
 """Each raises a PipelineError that says why it does not answer."""
+
+START: Mapping[str, Callable[[], None]] = {"workspace": _workspace, **REACH}
+"""All that a worker must have before it takes a message, the quickest to answer first."""

@@ -5,9 +5,29 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from domain.errors import MisconfiguredError, WorkspaceUnavailableError
 from worker.diagnosis.findings import Finding, error, ok, warning
 
 _LEAST_FREE = 1 << 30
+
+
+def reach_workspace(directory: Path) -> None:
+    """Find out whether it can be read; only downloads write to it.
+
+    Raises:
+        MisconfiguredError: this user may not read it.
+        WorkspaceUnavailableError: it does not answer, as a share that is gone.
+    """
+    try:
+        with os.scandir(directory) as entries:
+            next(entries, None)
+    except (PermissionError, NotADirectoryError) as error:
+        raise MisconfiguredError(
+            f"ARTIFACTS_WORKSPACE={directory}: {error.strerror} for user {os.geteuid()}. Change"
+            " its owner or its mode"
+        ) from error
+    except OSError as error:
+        raise WorkspaceUnavailableError(f"{directory}: {error.strerror}") from error
 
 
 def examine_workspace(directory: Path) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from botocore.exceptions import (
     CredentialRetrievalError,
     HTTPClientError,
     IncompleteReadError,
+    MetadataRetrievalError,
     NoCredentialsError,
-    PartialCredentialsError,
 )
 from urllib3.exceptions import HTTPError
 
@@ -20,12 +20,14 @@ from domain.errors import (
     ArchivedError,
     BucketMissingError,
     ChecksumMismatchError,
+    MisconfiguredError,
     ObjectReplacedError,
     RefusedByS3Error,
     S3ConflictError,
     S3UnavailableError,
     TransferError,
 )
+from worker.s3.misconfiguration import CONFIGURATION, explain
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _ERROR_OF_CODE: dict[str, type[TransferError]] = {
@@ -60,6 +62,17 @@ _WHAT_TO_DO = {"InvalidObjectState": ", for it is in an archive tier: restore it
 # While a body is read, botocore lets some errors of urllib3 through, and has one of its own for a
 # body that ends early.
 _BROKEN_OFF = (IncompleteReadError, HTTPError)
+_PASSING = (
+    ConnectionError,
+    HTTPClientError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    *_BROKEN_OFF,
+)
+_NO_CREDENTIALS = (
+    "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,"
+    " or give this machine a role"
+)
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
@@ -71,9 +84,11 @@ def translated_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         raise _error_of(error) from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise AccessDeniedError("no AWS credentials") from error
-    except (ConnectionError, HTTPClientError, CredentialRetrievalError, *_BROKEN_OFF) as error:
+    except NoCredentialsError as error:
+        raise AccessDeniedError(_NO_CREDENTIALS) from error
+    except CONFIGURATION as error:
+        raise MisconfiguredError(explain(error)) from error
+    except _PASSING as error:
         raise S3UnavailableError(f"S3 does not answer: {type(error).__name__}") from error
     except BotoCoreError as error:
         raise RefusedByS3Error(type(error).__name__) from error

@@ -1,6 +1,7 @@
-"""Engines, transactions, and what SQLAlchemy's errors mean here."""
+"""Engines and transactions."""
 
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from select import POLLIN, poll
@@ -9,17 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InvalidatePoolError,
-    ProgrammingError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import InvalidatePoolError, SAWarning
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from domain.errors import ConfigurationError, SqlUnavailableError
+from worker.sql.errors import translated_errors as translated_errors  # noqa: PLC0414 - re-exported
+from worker.sql.errors import translated_url_errors
 
 Bind = Engine | Session
 """Of a repository: an engine, for a transaction with each call, or somebody's session."""
@@ -44,7 +39,18 @@ _SESSION = {
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for SQLite or PostgreSQL; it connects when it is first used."""
+    """An engine for SQLite or PostgreSQL; it connects when it is first used.
+
+    Raises:
+        ConfigurationError: the URL is wrong.
+    """
+    with translated_url_errors(), warnings.catch_warnings():
+        # SQLAlchemy only warns of an option that it leaves out.
+        warnings.simplefilter("error", SAWarning)
+        return _make_engine(url)
+
+
+def _make_engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         engine = create_engine(url)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -153,27 +159,3 @@ def insert_into(dialect: str, table: type[DeclarativeBase]) -> Any:  # noqa: ANN
     Both say it alike, though their classes have nothing in common.
     """
     return (postgresql if dialect == "postgresql" else sqlite).insert(table)
-
-
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    """SQLAlchemy's errors as the domain's.
-
-    Raises:
-        ConfigurationError: a table is missing.
-        SqlUnavailableError: the server is away, busy or going down.
-    """
-    try:
-        yield
-    except DBAPIError as error:
-        if _is_missing_table(error):
-            raise ConfigurationError("tables are missing: run `artifacts db upgrade`") from error
-        if isinstance(error, (ProgrammingError, IntegrityError, DataError)):
-            raise
-        raise SqlUnavailableError(f"{type(error.orig).__name__}: {error.orig}") from error
-    except PoolTimeoutError as error:
-        raise SqlUnavailableError("no free connection") from error
-
-
-def _is_missing_table(error: DBAPIError) -> bool:
-    return "no such table" in str(error.orig) or getattr(error.orig, "sqlstate", None) == "42P01"

@@ -31,6 +31,9 @@ _COLUMNS = {
     ArtifactKind.RUN_RESULTS: RunRow.results_url,
 }
 
+WRITTEN = (*_COLUMNS.values(), RunRow.results_uploaded_at, RunRow.status)
+"""The columns that are changed by `keep_location` and `mark_run_done`."""
+
 
 class SqlJobs:
     def __init__(self, bind: Bind) -> None:

@@ -1,0 +1,250 @@
+"""What a worker and beat look at before they begin: they wait for it, or end with one line."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import make_url
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.transfers import TransferState
+from tests.databases import Databases, role
+from tests.faults.proxy import TcpProxy
+from tests.integration.deployment import Deployment
+from worker.embedded.process import ManagedProcess
+from worker.embedded.servers import free_port
+from worker.embedded.stack import EmbeddedStack
+
+ONE = ("--concurrency", "1")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture
+def deployed(stack: EmbeddedStack) -> Deployment:
+    with stack.broker.client() as broker:
+        broker.flushall()
+    return Deployment(stack)
+
+
+def errors(process: ManagedProcess) -> list[str]:
+    text = process.log.read_text()
+    assert "Traceback" not in text
+    return [line for line in text.splitlines() if line.startswith("artifacts: ")]
+
+
+def status(process: ManagedProcess) -> int:
+    """Return its exit status, once it has ended."""
+    assert process._process is not None
+    return process._process.wait(60)
+
+
+def a_config(deployed: Deployment) -> Artifact:
+    artifact = Artifact(ArtifactKind.JOB_CONFIG, deployed.job(datetime.now(UTC)))
+    deployed.write(artifact)
+    return artifact
+
+
+@contextmanager
+def ended_afterwards(process: ManagedProcess) -> Iterator[ManagedProcess]:
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+class TestWrong:
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({"AWS_PROFILE": "prod-x"}, "bucket: AWS_PROFILE=prod-x: no such profile. "),
+            ({"AWS_DEFAULT_REGION": "eu west"}, "bucket: AWS_DEFAULT_REGION=eu west: not a region"),
+            (
+                {"ARTIFACTS_BUCKET": "nobodys"},
+                "bucket: ARTIFACTS_BUCKET=nobodys: ListObjectsV2: NoSuchBucket. ",
+            ),
+            (
+                {"ARTIFACTS_DATABASE_URL": "sqlite:////nobodys/artifacts.db"},
+                "database: ARTIFACTS_DATABASE_URL: unable to open database file. ",
+            ),
+            (
+                {"ARTIFACTS_DATABASE_URL": "sqlite:////{directory}/empty.db"},
+                "database: database: its version is none, and ",
+            ),
+            # Even while another part is away.
+            (
+                {
+                    "AWS_PROFILE": "prod-x",
+                    "ARTIFACTS_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0",
+                },
+                "bucket: AWS_PROFILE=prod-x: ",
+            ),
+        ],
+        ids=["profile", "region", "bucket", "database", "version", "beside an outage"],
+    )
+    def test_a_worker_ends_with_one_line_and_takes_nothing(
+        self, deployed: Deployment, settings: dict[str, str], said: str
+    ) -> None:
+        # Given
+        artifact = a_config(deployed)
+        deployed.send(artifact)
+        directory = str(deployed.stack.directory).lstrip("/")
+        environment = {name: value.format(directory=directory) for name, value in settings.items()}
+        # When
+        worker = deployed.stack.start_worker(*ONE, environment=environment)
+        # Then
+        with ended_afterwards(worker):
+            assert status(worker) == 1
+        (line,) = errors(worker)
+        assert line.startswith(f"artifacts: {said}")
+        with deployed.stack.broker.client() as broker:
+            assert broker.llen("configs") == 1
+
+    def test_a_worker_whose_role_may_only_read_ends_with_the_grants(
+        self, deployed: Deployment, fresh_postgres_url: str
+    ) -> None:
+        with role(fresh_postgres_url) as url:
+            worker = deployed.stack.start_worker(*ONE, environment={"ARTIFACTS_DATABASE_URL": url})
+            with ended_afterwards(worker):
+                assert status(worker) == 1
+            (line,) = errors(worker)
+        assert "GRANT SELECT, INSERT, UPDATE ON public.transfers TO role_" in line
+
+    @pytest.mark.parametrize("app", ["worker", "beat"])
+    def test_a_broker_that_refuses_the_password_ends_both(
+        self, deployed: Deployment, tmp_path: Path, app: str
+    ) -> None:
+        # Given
+        with TcpProxy(deployed.stack.broker._socket or ("127.0.0.1", 1)) as proxy:
+            url = f"redis://nobody:hunter2@127.0.0.1:{proxy.port}/0"
+            environment = {"ARTIFACTS_BROKER_URL": url}
+            # When
+            if app == "worker":
+                process = deployed.stack.start_worker(*ONE, environment=environment)
+            else:
+                process = deployed.stack.start_celery(
+                    *("wrong-beat", "worker.control", "beat"),
+                    *("--schedule", str(tmp_path / "schedule")),
+                    environment=environment,
+                )
+            # Then
+            with ended_afterwards(process):
+                assert status(process) == 1
+        (line,) = errors(process)
+        assert line.startswith("artifacts: broker: ARTIFACTS_BROKER_URL: ")
+        assert "hunter2" not in line
+
+
+class Waiting:
+    """A worker one of whose servers is behind a proxy that refuses every connection."""
+
+    def __init__(self, deployed: Deployment, proxy: TcpProxy, part: str, directory: Path) -> None:
+        proxy.refuse()
+        self.deployed = deployed
+        self.alive = directory / "alive"
+        self.worker = deployed.stack.start_worker(
+            *ONE,
+            environment={
+                "ARTIFACTS_LIVENESS_FILE": str(self.alive),
+                **_through(part, proxy.port, deployed.stack.database_url),
+            },
+        )
+        deployed.wait_until(lambda: self.alive.exists() and part in self.alive.read_text())
+
+    def health(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sys.executable).with_name("artifacts"), "health", "live"],
+            env={**os.environ, "ARTIFACTS_LIVENESS_FILE": str(self.alive)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def _through(part: str, port: int, database_url: str) -> dict[str, str]:
+    if part == "broker":
+        return {"ARTIFACTS_BROKER_URL": f"redis://127.0.0.1:{port}/0"}
+    if part == "bucket":
+        return {"ARTIFACTS_S3_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+    url = make_url(database_url).set(host="127.0.0.1", port=port, query={})
+    return {"ARTIFACTS_DATABASE_URL": url.render_as_string(hide_password=False)}
+
+
+@pytest.fixture(params=["broker", "database", "bucket"])
+def waiting(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
+) -> Iterator[tuple[Waiting, TcpProxy]]:
+    with databases.fresh() as url, EmbeddedStack(tmp_path / "stack", url) as stack:
+        socket_directory = make_url(url).query["host"]
+        upstream = {
+            "broker": stack.broker._socket,
+            "database": Path(f"{socket_directory}/.s.PGSQL.5432"),
+            "bucket": ("127.0.0.1", stack.s3.port),
+        }[request.param]
+        assert upstream is not None
+        with TcpProxy(upstream) as proxy:
+            yield Waiting(Deployment(stack), proxy, request.param, tmp_path), proxy
+
+
+def test_a_worker_waits_for_what_is_away_and_then_works(
+    waiting: tuple[Waiting, TcpProxy],
+) -> None:
+    # Given
+    here, proxy = waiting
+    artifact = a_config(here.deployed)
+    here.deployed.send(artifact)
+    # Then it is alive, says what it waits for, and leaves the message to others
+    health = here.health()
+    assert health.returncode == 0, health.stderr
+    assert "; waits for " in health.stdout
+    assert "not started yet, the next look is in " in here.worker.log.read_text()
+    with here.deployed.stack.broker.client() as broker:
+        assert broker.llen("configs") == 1
+    # When
+    proxy.heal()
+    # Then
+    assert here.deployed.ended(artifact).state is TransferState.DONE
+    assert here.deployed.latest(artifact).attempts == 1
+    assert "waits for" not in here.health().stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_waits_ends_at_once_when_it_is_asked_to(
+    deployed: Deployment, tmp_path: Path, number: signal.Signals
+) -> None:
+    # Given
+    with TcpProxy(("127.0.0.1", 1)) as proxy:
+        here = Waiting(deployed, proxy, "bucket", tmp_path)
+        # When
+        os.kill(here.worker.pid, number)
+        # Then
+        with ended_afterwards(here.worker):
+            assert status(here.worker) == 0
+    assert errors(here.worker) == []
+
+
+def test_children_inherit_no_connection_of_the_start(databases: Databases, tmp_path: Path) -> None:
+    # Given a worker that has looked at all, and has been given nothing to do
+    with databases.fresh() as url, EmbeddedStack(tmp_path / "stack", url) as stack:
+        deployed = Deployment(stack)
+        worker = stack.start_worker("--concurrency", "2", "--queues", "results")
+        deployed.wait_until(lambda: " ready." in worker.log.read_text())
+        # Then neither it nor its children have a connection to the database or to S3
+        database = Path(str(make_url(url).query["host"])).name
+        for process in (psutil.Process(worker.pid), *psutil.Process(worker.pid).children()):
+            connections = process.net_connections("all")
+            assert not [each for each in connections if database in str(each.raddr)]
+            ports = [each.raddr.port for each in connections if hasattr(each.raddr, "port")]
+            assert stack.s3.port not in ports

@@ -1,0 +1,106 @@
+"""What a role of PostgreSQL lacks is found, each grant alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import Engine, make_url, text
+
+from tests.databases import grant_needed, role
+from worker.sql.engine import make_engine
+from worker.sql.grants import Grant, grant_statements, missing_grants, needed_grants
+
+
+@dataclass
+class Limited:
+    """A database for its owner, and for a role."""
+
+    owner: Engine
+    engine: Engine
+    name: str
+
+    def execute(self, statement: str) -> None:
+        with self.owner.begin() as connection:
+            connection.execute(text(statement))
+
+
+@pytest.fixture
+def limited(fresh_postgres_url: str) -> Iterator[Limited]:
+    owner = make_engine(fresh_postgres_url)
+    with owner.begin() as connection:
+        database = connection.scalar(text("SELECT current_database()"))
+        connection.execute(text(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC"))
+        connection.execute(text("REVOKE ALL ON SCHEMA public FROM PUBLIC"))
+    with role(fresh_postgres_url) as url:
+        name = str(make_url(url).username)
+        with owner.begin() as connection:
+            connection.execute(text(f"GRANT CONNECT ON DATABASE {database} TO {name}"))
+        engine = make_engine(url)
+        yield Limited(owner, engine, name)
+        engine.dispose()
+    owner.dispose()
+
+
+def test_a_role_without_any_lacks_all(limited: Limited) -> None:
+    assert missing_grants(limited.engine) == needed_grants(limited.engine) != []
+
+
+def test_each_that_is_taken_away_is_missed_alone(limited: Limited) -> None:
+    # Given
+    grant_needed(limited.owner, limited.name)
+    assert missing_grants(limited.engine) == []
+    for grant in needed_grants(limited.engine):
+        given = grant_statements([grant], limited.name)[0]
+        # When
+        limited.execute(given.replace("GRANT", "REVOKE", 1).replace(" TO ", " FROM "))
+        # Then
+        assert missing_grants(limited.engine) == [grant]
+        limited.execute(given)
+
+
+def test_a_role_that_may_only_read_lacks_all_that_is_written(limited: Limited) -> None:
+    # Given
+    limited.execute(f"GRANT USAGE ON SCHEMA public TO {limited.name}")
+    limited.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {limited.name}")
+    # When
+    missing = missing_grants(limited.engine)
+    # Then
+    assert {grant.privilege for grant in missing} == {
+        *("TEMPORARY", "USAGE", "INSERT", "UPDATE", "DELETE")
+    }
+    assert {grant.column for grant in missing if grant.column} == {
+        *("config_location", "input_location"),
+        *("config_url", "results_url", "results_uploaded_at", "status"),
+    }
+
+
+def test_what_is_said_to_be_granted_is_all_that_is_missing(limited: Limited) -> None:
+    # When
+    for statement in grant_statements(missing_grants(limited.engine), limited.name):
+        limited.execute(statement)
+    # Then
+    assert missing_grants(limited.engine) == []
+
+
+def test_the_owner_lacks_nothing(limited: Limited) -> None:
+    assert missing_grants(limited.owner) == []
+
+
+def test_sqlite_has_no_roles(sqlite_url: str) -> None:
+    engine = make_engine(sqlite_url)
+    assert missing_grants(engine) == []
+    engine.dispose()
+
+
+def test_a_statement_is_for_one_object() -> None:
+    grants = [
+        Grant("SELECT", "public.jobs", "id"),
+        Grant("SELECT", "public.jobs", "status"),
+        Grant("UPDATE", "public.jobs", "config_location"),
+        Grant("INSERT", "public.transfers"),
+        Grant("UPDATE", "public.transfers"),
+    ]
+    assert grant_statements(grants, "worker") == [
+        "GRANT SELECT (id, status), UPDATE (config_location) ON public.jobs TO worker",
+        "GRANT INSERT, UPDATE ON public.transfers TO worker",
+    ]

@@ -1,0 +1,110 @@
+"""Waiting for what is away, and ending for what is wrong, without any server."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from domain.errors import (
+    AccessDeniedError,
+    BrokerUnavailableError,
+    MisconfiguredError,
+    PipelineError,
+    S3UnavailableError,
+    SqlUnavailableError,
+)
+from worker.liveness import Liveness
+from worker.startup import WrongError, wait_until_reached
+
+
+class Server:
+    """Fails with each of the errors in turn, and then answers."""
+
+    def __init__(self, *failures: PipelineError) -> None:
+        self._failures = list(failures)
+        self.looks = 0
+
+    def __call__(self) -> None:
+        self.looks += 1
+        if self._failures:
+            raise self._failures.pop(0)
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def pause(pauses: list[float]) -> Callable[[float], None]:
+    return pauses.append
+
+
+def test_where_all_answer_there_is_no_pause(
+    pauses: list[float], pause: Callable[[float], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    wait_until_reached({"broker": Server(), "bucket": Server()}, pause=pause)
+    assert (pauses, caplog.messages) == ([], [])
+
+
+def test_what_is_away_is_asked_again_after_growing_pauses(
+    pauses: list[float], pause: Callable[[float], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given
+    there, away = Server(), Server(*(SqlUnavailableError("refused") for _ in range(6)))
+    # When
+    with caplog.at_level(logging.WARNING):
+        wait_until_reached({"broker": there, "database": away}, pause=pause)
+    # Then
+    assert pauses == [1, 2, 4, 8, 10, 10]
+    assert (there.looks, away.looks) == (1, 7)
+    assert len(caplog.messages) == len(pauses)
+    assert caplog.messages[0] == ("not started yet, the next look is in 1 s: database: refused")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [MisconfiguredError("AWS_PROFILE=x: no such\nprofile"), AccessDeniedError("denied")],
+    ids=["setting", "permission"],
+)
+def test_what_is_wrong_ends_it_even_while_another_part_is_away(
+    pauses: list[float], pause: Callable[[float], None], wrong: PipelineError
+) -> None:
+    # Given
+    parts = {"broker": Server(BrokerUnavailableError()), "bucket": Server(wrong)}
+    # When
+    with pytest.raises(WrongError) as ended:
+        wait_until_reached(parts, pause=pause)
+    # Then
+    assert str(ended.value) == "bucket: " + " ".join(str(wrong).split())
+    assert pauses == []
+
+
+def test_what_turns_out_wrong_once_it_answers_ends_it(pause: Callable[[float], None]) -> None:
+    server = Server(S3UnavailableError("away"), AccessDeniedError("denied"))
+    with pytest.raises(WrongError, match=r"^bucket: denied$"):
+        wait_until_reached({"bucket": server}, pause=pause)
+
+
+def test_the_liveness_file_says_what_is_waited_for(tmp_path: Path) -> None:
+    # Given
+    file, said = tmp_path / "alive", []
+    # When
+    wait_until_reached(
+        {"database": Server(SqlUnavailableError("refused"))},
+        Liveness(file),
+        lambda _: said.append(file.read_text()),
+    )
+    # Then
+    assert said == ["database: refused"]
+    assert file.read_text() == ""
+
+
+def test_a_password_in_an_error_is_not_logged(
+    pause: Callable[[float], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Server(SqlUnavailableError("postgresql://u:hunter2@h/db is away"))
+    with caplog.at_level(logging.WARNING):
+        wait_until_reached({"database": server}, pause=pause)
+    assert "hunter2" not in caplog.text

@@ -1,0 +1,98 @@
+"""The meaning of errors of SQLAlchemy and its drivers."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from domain.errors import ConfigurationError, MisconfiguredError, SqlUnavailableError
+from domain.redaction import redact
+
+_UNDEFINED_TABLE = "42P01"
+_INSUFFICIENT_PRIVILEGE = "42501"
+# libpq has no code for an error of a connection, and so these are known by their texts. Another
+# text, or one in another language, counts as an outage.
+_WRONG_URL = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry"
+    r"|(?:role|database|user) \"[^\"]*\" does not exist|permission denied for database"
+    r"|is not permitted to log in|is not currently accepting connections"
+    r"|invalid connection option|invalid \S+ value|invalid port number|invalid integer value"
+    r"|invalid value for parameter|unrecognized configuration parameter"
+    r"|definition of service|certificate file .* does not exist"
+    r"|does not support SSL, but SSL was required|channel binding required"
+)
+_WRONG_FILE = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+_PRIMARY_CODE = 0xFF
+
+
+class SqlMisconfiguredError(MisconfiguredError, SqlUnavailableError):
+    """The database cannot be used with these settings or grants."""
+
+    # Like an outage, because nothing can be recorded: the message itself has to come back.
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """SQLAlchemy's errors as the domain's.
+
+    Raises:
+        SqlMisconfiguredError: a table or a grant is missing, or the URL is wrong.
+        SqlUnavailableError: the server is away, busy or going down.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        wrong = _misconfiguration(error)
+        if wrong is not None:
+            raise SqlMisconfiguredError(wrong) from error
+        if isinstance(error, (ProgrammingError, IntegrityError, DataError)):
+            raise
+        raise SqlUnavailableError(f"{type(error.orig).__name__}: {error.orig}") from error
+    except PoolTimeoutError as error:
+        raise SqlUnavailableError("no free connection") from error
+
+
+@contextmanager
+def translated_url_errors() -> Iterator[None]:
+    """Translate what SQLAlchemy says about a URL before it connects.
+
+    Raises:
+        ConfigurationError: the URL is wrong, or its driver is not installed.
+    """
+    try:
+        yield
+    except (ArgumentError, SQLAlchemyError, ImportError, TypeError, ValueError, Warning) as error:
+        raise ConfigurationError(
+            f"ARTIFACTS_DATABASE_URL: {redact(str(error).partition(';')[0])}. Correct its options"
+        ) from error
+
+
+def _misconfiguration(error: DBAPIError) -> str | None:
+    """Return what is wrong with the settings or the database, if that is the error's cause."""
+    message = " ".join(str(error.orig).split())
+    state = getattr(error.orig, "sqlstate", None)
+    if "no such table" in message or state == _UNDEFINED_TABLE:
+        return "tables are missing: run `artifacts db upgrade`"
+    if state == _INSUFFICIENT_PRIVILEGE:
+        return f"database: {message}. `artifacts doctor` shows the grants that are missing"
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        is_wrong = code in _WRONG_FILE
+    else:
+        is_wrong = state is None and bool(_WRONG_URL.search(message))
+    return f"ARTIFACTS_DATABASE_URL: {message}. Correct it, or the database" if is_wrong else None

@@ -1,0 +1,151 @@
+"""What the pipeline's role must be allowed to do in PostgreSQL, and what of it is missing."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from worker.sql.engine import autocommit
+from worker.sql.migrate import VERSION_TABLE
+from worker.sql.platform import WRITTEN
+from worker.sql.tables import (
+    ArtifactRow,
+    BatchRow,
+    EndpointRow,
+    JobRow,
+    MemberRow,
+    RunRow,
+    TransferRow,
+)
+
+_KEPT = ("SELECT", "INSERT", "UPDATE")
+_REMOVED = (*_KEPT, "DELETE")
+
+TABLES: Mapping[str, Sequence[str]] = {
+    VERSION_TABLE: ("SELECT",),
+    ArtifactRow.__tablename__: _KEPT,
+    TransferRow.__tablename__: _KEPT,
+    # What was previewed and never started is removed.
+    BatchRow.__tablename__: _REMOVED,
+    MemberRow.__tablename__: _REMOVED,
+    EndpointRow.__tablename__: _REMOVED,
+}
+"""Privileges on the pipeline's own tables."""
+
+# Of the platform's tables, whose other columns are none of the pipeline's business.
+_READ: Sequence[InstrumentedAttribute[Any]] = (
+    *(JobRow.id, JobRow.user_id, JobRow.status, JobRow.created_at, JobRow.tags),
+    *(JobRow.config_location, JobRow.input_location),
+    *(RunRow.id, RunRow.job_id, RunRow.status, RunRow.config_url, RunRow.results_url),
+)
+
+
+_Question = tuple["Grant", ColumnElement[bool]]
+_FOUND = """
+WITH path AS (
+    SELECT name, position
+      FROM unnest(string_to_array(replace(replace(
+               current_setting('search_path'), '"$user"', current_user), ' ', ''), ','))
+           WITH ORDINALITY AS path(name, position)
+)
+SELECT DISTINCT ON (relname) relname AS name, pg_class.oid, nspname AS schema,
+       pg_namespace.oid AS schema_oid
+  FROM pg_class
+  JOIN pg_namespace ON relnamespace = pg_namespace.oid
+  JOIN path ON path.name = nspname
+ WHERE relkind IN ('r', 'p', 'v') AND relname = ANY(%s)
+ ORDER BY relname, position
+"""
+# Not the sequence of an identity column, which needs no privilege.
+_SEQUENCES = """
+SELECT pg_class.oid, pg_class.oid::regclass::text AS name
+  FROM pg_depend JOIN pg_class ON pg_class.oid = objid AND relkind = 'S'
+ WHERE deptype = 'a' AND refobjid = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Attributes: `on` is a table with its schema, or such as `SCHEMA public`."""
+
+    privilege: str
+    on: str
+    column: str = ""
+
+
+def missing_grants(engine: Engine) -> list[Grant]:
+    """Return what this role lacks; nothing on SQLite, which has no roles.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+    """
+    if engine.dialect.name != "postgresql":
+        return []
+    with autocommit(engine) as connection:
+        questions = list(_questions(connection))
+        answers = connection.execute(select(*(held for _, held in questions))).one()
+    return [grant for (grant, _), held in zip(questions, answers, strict=True) if not held]
+
+
+def needed_grants(engine: Engine) -> list[Grant]:
+    """Return all that is needed in this PostgreSQL database, held or not."""
+    with autocommit(engine) as connection:
+        return [grant for grant, _ in _questions(connection)]
+
+
+def current_role(engine: Engine) -> str:
+    """Return the name of this role, quoted where it must be. Of PostgreSQL alone."""
+    with autocommit(engine) as connection:
+        role = str(connection.scalar(select(func.current_user())))
+    return engine.dialect.identifier_preparer.quote(role)
+
+
+def grant_statements(grants: Iterable[Grant], role: str) -> list[str]:
+    """Return one statement for each object."""
+    columns: dict[str, dict[str, list[str]]] = {}
+    for grant in grants:
+        columns.setdefault(grant.on, {}).setdefault(grant.privilege, []).append(grant.column)
+    return [
+        f"GRANT {', '.join(map(_privilege, privileges.items()))} ON {on} TO {role}"
+        for on, privileges in columns.items()
+    ]
+
+
+def _privilege(named: tuple[str, list[str]]) -> str:
+    privilege, columns = named
+    return f"{privilege} ({', '.join(columns)})" if any(columns) else privilege
+
+
+def _questions(connection: Connection) -> Iterator[_Question]:
+    """Return each grant with an expression that says whether this role has it."""
+    quote = connection.dialect.identifier_preparer.quote
+    database = str(connection.scalar(select(func.current_database())))
+    # A file with artifacts is read into a temporary table.
+    temporary = func.has_database_privilege(database, "TEMPORARY")
+    yield Grant("TEMPORARY", f"DATABASE {quote(database)}"), temporary
+    names = sorted({*TABLES, JobRow.__tablename__, RunRow.__tablename__})
+    tables = connection.exec_driver_sql(_FOUND, (names,)).all()
+    # By their ids: a name in a schema that may not be used is refused.
+    for schema, oid in sorted({(table.schema, table.schema_oid) for table in tables}):
+        yield Grant("USAGE", f"SCHEMA {quote(schema)}"), func.has_schema_privilege(oid, "USAGE")
+    for table in tables:
+        on = f"{quote(table.schema)}.{quote(table.name)}"
+        for privilege in TABLES.get(table.name, ()):
+            yield Grant(privilege, on), func.has_table_privilege(table.oid, privilege)
+        for privilege, column in _columns(table.name):
+            held = func.has_column_privilege(table.oid, column, privilege)
+            yield Grant(privilege, on, column), held
+    own = [table.oid for table in tables if table.name in TABLES]
+    for sequence in connection.exec_driver_sql(_SEQUENCES, (own,)).all():
+        held = func.has_sequence_privilege(sequence.oid, "USAGE, UPDATE")
+        yield Grant("USAGE", f"SEQUENCE {sequence.name}"), held
+
+
+def _columns(table: str) -> Iterator[tuple[str, str]]:
+    """Return the privileges on single columns of the platform's table."""
+    for privilege, columns in (("SELECT", _READ), ("UPDATE", WRITTEN)):
+        for column in columns:
+            if column.class_.__tablename__ == table:
+                yield privilege, column.key
