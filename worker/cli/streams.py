@@ -74,7 +74,7 @@ def prepare_streams() -> None:
     """
     codecs.register_error(_HANDLER, _degrade)
     if sys.stdin is None:
-        sys.stdin = open(_reopen(0, os.O_WRONLY), encoding="utf-8", closefd=False)
+        sys.stdin = open(_reopen(0, os.O_WRONLY), encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stdout is sys.__stdout__:
         sys.stdout = _guarded(sys.stdout or _reopen(1, os.O_RDONLY), _Output)
     if sys.stderr is sys.__stderr__:
