@@ -54,7 +54,7 @@ def relocate(  # noqa: PLR0913 - an argument for each option
     """
     asked = optional_job(job, job_id)
     if (asked is None) is not every:
-        raise typer.BadParameter("give JOB_ID or --job-id, or --all for every job")
+        raise typer.BadParameter("give --job-id, or --all for every job")
     using = adapters()
     relocation = _Relocation(using, dry_run=dry_run, delete_old=delete_old)
     job_ids = _all_jobs(using) if asked is None else iter([asked])
