@@ -27,6 +27,7 @@ class LazyCommand(TyperCommand):
         if app is None:
             app = plain_app()
             app.command(self.name)(getattr(module, str(self.name)))
+        app.rich_markup_mode = None
         return typer.main.get_command(app)
 
     def make_context(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as its base
@@ -35,7 +36,14 @@ class LazyCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    """A group that lists each command with its whole summary, in several lines if need be."""
+    """A group whose help is quick, and lists each command with its whole summary."""
+
+    def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 - as its base
+        option = super().get_help_option(ctx)
+        if option is not None and option.default is None:
+            # Typer imports pydantic to find that None is no flag.
+            option.default = False
+        return option
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as its base
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
@@ -62,10 +70,8 @@ def lazy_group(commands: Mapping[str, tuple[str, str]]) -> type[TyperGroup]:
 
 def plain_app(**options: Any) -> typer.Typer:  # noqa: ANN401 - as Typer takes them
     """Return an app whose help needs no Rich, which takes longer to import than Typer."""
-    return typer.Typer(
-        **{"add_completion": False, "rich_markup_mode": None, **options},
-        pretty_exceptions_enable=False,
-    )
+    defaults: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
+    return typer.Typer(**{**defaults, **options}, pretty_exceptions_enable=False)
 
 
 def group_app(help_line: str, **options: Any) -> typer.Typer:  # noqa: ANN401 - as Typer takes them

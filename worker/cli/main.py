@@ -55,13 +55,15 @@ def _run_safely() -> int:
         return _CLOSED_PIPE if error.is_closed_pipe else _fail(error)
     except PipelineError as error:
         return _fail(error)
+    except UnicodeEncodeError as error:
+        return _fail(f"{error.object!r} is not text in this locale: use UTF-8")
     else:
         return status
     finally:
         release_output()
 
 
-def _fail(error: Exception) -> int:
+def _fail(error: object) -> int:
     line = " ".join(str(error).split())  # libpq's messages have several
     sys.stderr.write(f"artifacts: {line}\n")
     return 1

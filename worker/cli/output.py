@@ -1,12 +1,11 @@
 """How the commands answer: tables for people, `--json` for programs, errors in one line."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from domain.objects import ObjectAddress
 from domain.transfers import Transfer
@@ -44,12 +43,13 @@ def __getattr__(name: str) -> "Console":
 
 def say(line: str = "") -> None:
     """Print a line to standard output."""
-    typer.echo(line)
+    # Not by typer.echo, which goes round a stream whose encoding is ASCII, and its guard.
+    sys.stdout.write(f"{line}\n")
 
 
 def note(line: str) -> None:
     """Print a line to standard error, beside the answer."""
-    typer.echo(line, err=True)
+    sys.stderr.write(f"{line}\n")
 
 
 def transfer_row(transfer: Transfer) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def show_rows(
 
 def print_json(value: object) -> None:
     """Print it indented; moments, ages and sizes as `machine` has them."""
-    typer.echo(json.dumps(value, default=machine, indent=2))
+    say(json.dumps(value, default=machine, indent=2))
 
 
 def machine(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds

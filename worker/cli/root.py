@@ -1,23 +1,27 @@
 """The root of the commands, and how wrong usage is answered."""
 
-from collections.abc import Mapping
-from importlib.metadata import version
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from worker.cli.lazy import group_app, lazy_group
+from worker.cli.output import note
 
 _ABORTED = 130
 
 
-def make_app(commands: Mapping[str, tuple[str, str]]) -> typer.Typer:
+def make_app(
+    commands: Mapping[str, tuple[str, str]], *, add_completion: bool = True
+) -> typer.Typer:
     """Return the root with these commands, of which none is imported yet."""
     app = group_app(
         "Queued, resumable transfers of a job's artifacts into its one S3 directory.",
         name="artifacts",
         cls=lazy_group(commands),
-        add_completion=True,
+        add_completion=add_completion,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
@@ -26,13 +30,20 @@ def make_app(commands: Mapping[str, tuple[str, str]]) -> typer.Typer:
 
 def run(commands: Mapping[str, tuple[str, str]]) -> int:
     """Run what the arguments name, and return its exit status."""
+    app = make_app(commands, add_completion=_is_about_the_root(sys.argv[1:]))
     try:
-        status: Any = make_app(commands)(prog_name="artifacts", standalone_mode=False)
+        status: Any = app(prog_name="artifacts", standalone_mode=False)
     except typer.TyperException as error:
         return _refuse(error)
     except typer.Abort:
         return _ABORTED
     return status if isinstance(status, int) else 0
+
+
+def _is_about_the_root(arguments: Sequence[str]) -> bool:
+    # Typer imports pydantic to find that the options of the completion are not given.
+    is_completing = "_ARTIFACTS_COMPLETE" in os.environ
+    return is_completing or not arguments or arguments[0].startswith("-")
 
 
 def _refuse(error: typer.TyperException) -> int:
@@ -42,13 +53,15 @@ def _refuse(error: typer.TyperException) -> int:
         error.show()  # type: ignore[attr-defined]
         return error.exit_code
     line = " ".join(error.format_message().split())
-    typer.echo(f"{context.command_path}: {line}", err=True)
-    typer.echo(f"Try '{context.command_path} --help' for help.", err=True)
+    note(f"{context.command_path}: {line}")
+    note(f"Try '{context.command_path} --help' for help.")
     return error.exit_code
 
 
 def _show_version(is_wanted: bool) -> None:  # noqa: FBT001 - Typer calls it
     if is_wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - it takes long to import
+
         typer.echo(f"artifacts {version('artifact-pipeline')}")
         raise typer.Exit
 
