@@ -55,6 +55,9 @@ def _run_safely() -> int:
         return _CLOSED_PIPE if error.is_closed_pipe else _fail(error)
     except PipelineError as error:
         return _fail(error)
+    except OSError as error:
+        # Typer goes round the guard of a stream whose encoding is ASCII.
+        return _fail(OutputError(error) if error.filename is None else error)
     except UnicodeEncodeError as error:
         return _fail(f"{error.object!r} is not text in this locale: use UTF-8")
     else:
