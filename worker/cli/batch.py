@@ -70,6 +70,7 @@ def preview(  # noqa: PLR0913 - an argument for each option
     expires_in: Annotated[
         float, typer.Option("--expires-hours", min=0.01, max=168, help="Of the snapshot.")
     ] = 24,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Freeze what fits as a snapshot, and show what it would be. Nothing is asked for yet.
@@ -97,7 +98,7 @@ def preview(  # noqa: PLR0913 - an argument for each option
         expires_in=timedelta(hours=expires_in),
         listed=None if from_file is None else listed_in(from_file),
     )
-    show_preview(shown, rate or None, as_json=as_json)
+    show_preview(shown, rate or None, as_json=as_json, wide=wide)
     if not shown.members:
         raise typer.Exit(1)
 

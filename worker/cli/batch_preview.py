@@ -8,8 +8,12 @@ from typing import Any
 from domain.batches import BatchMode, Preview, PreviewGroup
 from worker.cli.output import Count, Size, duration, print_json, say, show_rows
 
+_GROUP_COLUMNS = ("kind", "direction", "last_state", "members", "known_size", "stored", "requests")
 
-def show_preview(preview: Preview, rate: float | None, *, as_json: bool) -> None:
+
+def show_preview(
+    preview: Preview, rate: float | None, *, as_json: bool, wide: bool = False
+) -> None:
     """Args: `rate` in members per second."""
     if as_json:
         print_json(_json(preview, rate))
@@ -23,9 +27,11 @@ def show_preview(preview: Preview, rate: float | None, *, as_json: bool) -> None
         f"snapshot {batch.id}: {preview.members:,} members, to be started until "
         f"{batch.expires_at:%Y-%m-%d %H:%M:%SZ}\n"
     )
-    show_rows([_group_row(group) for group in preview.groups], as_json=False, empty="")
+    groups = [_group_row(group) for group in preview.groups]
+    show_rows(groups, as_json=False, empty="", brief=_GROUP_COLUMNS, wide=wide)
     say()
-    show_rows([_example_row(example) for example in preview.examples], as_json=False, empty="")
+    examples = [_example_row(example) for example in preview.examples]
+    show_rows(examples, as_json=False, empty="", wide=wide)
     say()
     _show_left_out(preview)
     _show_cost(preview, rate)
