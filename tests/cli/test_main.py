@@ -161,7 +161,7 @@ def test_the_shell_completes(
         ("jobs lst", "No such command 'lst'. Did you mean 'list'?", "artifacts jobs"),
         ("jobs list --limt 3", "No such option: --limt", "artifacts jobs list"),
         ("jobs info", "the job's id is missing: give JOB_ID, such as 12", "artifacts jobs info"),
-        ("jobs info twelve", "for '[JOB_ID]': Input should be", "artifacts jobs info"),
+        ("jobs info twelve", "for 'JOB_ID': Input should be", "artifacts jobs info"),
         ("jobs info 12 --job-id 13", "JOB_ID is 12 and --job-id is 13", "artifacts jobs info"),
         ("batch start 1", "Missing option '--reason'", "artifacts batch start"),
         (

@@ -148,6 +148,7 @@ def test_numbers_are_aligned_to_the_right(artifacts: Command) -> None:
         ("short", 10, "short"),
         ("jobs/12/2025/10/23/211500/run_4_results.zip", 30, "jobs/12/…/run_4_results.zip"),
         ("jobs/12/2025/10/23/211500/run_4_results.zip", 19, "jobs/12/2…sults.zip"),
+        ("jobs/12/2025/10/23/211500/", 20, "jobs/12/…/211500/"),
         ("there is no log of run 4", 13, "there … run 4"),
         ("two\nlines", 20, "two lines"),
         ("文件文件文件文件", 9, "文件…文件"),

@@ -9,7 +9,7 @@ from domain.jobs import MAX_ID
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 JobArgument = Annotated[
-    int | None, typer.Argument(metavar="[JOB_ID]", min=1, max=MAX_ID, help="The job's id.")
+    int | None, typer.Argument(metavar="JOB_ID", min=1, max=MAX_ID, help="The job's id.")
 ]
 JobIdOption = Annotated[
     int | None, typer.Option("--job-id", min=1, max=MAX_ID, help="The same, as an option.")

@@ -43,7 +43,7 @@ KindOption = Annotated[
 ]
 JobsArgument = Annotated[
     list[int] | None,
-    typer.Argument(metavar="[JOB_ID]...", min=1, max=MAX_ID, help="Only these jobs."),
+    typer.Argument(metavar="JOB_ID", min=1, max=MAX_ID, help="Only these jobs."),
 ]
 JobOption = Annotated[
     list[int] | None,

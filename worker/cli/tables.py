@@ -135,7 +135,7 @@ def cut_middle(text: str, width: int, mark: str = "…") -> str:
     if cell_len(line) <= width:
         return line
     room = width - cell_len(mark)
-    last = line[line.rfind("/") :]
+    last = line[line.rfind("/", 0, -1) :]
     if "/" in line and cell_len(last) < room:
         head = _head(line, room - cell_len(last))
         return f"{head[: head.rfind('/') + 1] or head}{mark}{last}"
