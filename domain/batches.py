@@ -33,6 +33,8 @@ class BatchMode(StrEnum):
     ALL = "all"
 
 
+MAX_IN_FLIGHT = 2_000
+"""By default; more than workers do in a few sweeps of the dispatch, less than fills a queue."""
 ENDED_BADLY = (TransferState.QUARANTINED, TransferState.CANCELLED)
 
 

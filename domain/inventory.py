@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.artifacts import Artifact
+from domain.errors import ReasonCode
 from domain.found import FoundArtifact, FoundBy
 from domain.locate import LocateArtifacts
 from domain.ports import ITransferRepository
@@ -24,9 +25,16 @@ class ArtifactState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedArtifact:
+    """An artifact of a job.
+
+    Attributes:
+        reason: why its last transfer waits or was given up, while the artifact is nowhere.
+    """
+
     artifact: Artifact
     state: ArtifactState
     found: FoundArtifact | None = None
+    reason: ReasonCode | None = None
 
 
 _BRINGS_IT = (Direction.UPLOAD, Direction.CONFIRM)
@@ -70,4 +78,6 @@ def _listed(
     if is_recorded:
         return ListedArtifact(artifact=artifact, state=ArtifactState.MISSING)
     asked = _NOT_THERE_YET.get(latest.state) if latest else None
-    return ListedArtifact(artifact=artifact, state=asked) if asked else None
+    if latest is None or asked is None:
+        return None
+    return ListedArtifact(artifact=artifact, state=asked, reason=latest.reason_code)

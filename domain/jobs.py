@@ -2,15 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import Field
 
 MAX_ID = 2**31 - 1
 """The platform's ids are 32-bit integers."""
-
-JobId = Annotated[int, Field(strict=True, gt=0, le=MAX_ID)]
-RunId = Annotated[int, Field(strict=True, gt=0, le=MAX_ID)]
 
 
 def as_utc_second(moment: datetime) -> datetime:

@@ -1,14 +1,17 @@
 """What a message may carry: ids, and nothing but ids."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.errors import InvalidRequestError
-from domain.jobs import JobId, RunId
+from domain.jobs import MAX_ID
 
 _LONGEST_NAME = 40
+
+JobId = Annotated[int, Field(strict=True, gt=0, le=MAX_ID)]
+RunId = Annotated[int, Field(strict=True, gt=0, le=MAX_ID)]
 
 
 class NoArguments(BaseModel):

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from domain.artifacts import Artifact
 from domain.batches import (
+    MAX_IN_FLIGHT,
     Batch,
     BatchFilter,
     BatchMode,
@@ -25,8 +26,6 @@ from worker.sql.batches import SqlBatches
 logger = logging.getLogger(__name__)
 
 _A_DAY = timedelta(days=1)
-MAX_IN_FLIGHT = 2_000
-"""By default; more than workers do in a few sweeps of the dispatch, less than fills a queue."""
 
 
 class Batches:
@@ -67,6 +66,9 @@ class Batches:
             requested_by: who asks.
             expires_in: how long the snapshot can be started.
             listed: the members are among these.
+
+        Returns:
+            what was frozen; a preview without members has left no batch behind.
         """
         batch_id = self._snapshots.freeze(
             which,
@@ -75,7 +77,10 @@ class Batches:
             listed=listed,
             has_source=self._has_source,
         )
-        return self._snapshots.preview(batch_id)
+        preview = self._snapshots.preview(batch_id)
+        if not preview.members:
+            self._snapshots.delete(batch_id)
+        return preview
 
     def start(  # noqa: PLR0913 - all that is decided at the start
         self,

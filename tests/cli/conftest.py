@@ -28,6 +28,7 @@ _CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in set(os.environ) - set(bare_environment()):
         monkeypatch.delenv(name)
+    monkeypatch.delenv("COLUMNS", raising=False)  # a table in a pipe is cut where it is set
 
 
 @pytest.fixture(autouse=True)

@@ -158,12 +158,19 @@ class TestStatus:
         assert (answer.status, answer.json["state"]) == (0, "done")
 
     @pytest.mark.usefixtures("history")
+    def test_a_snapshot_is_not_watched_for_it_does_not_end(self, artifacts: Command) -> None:
+        preview(artifacts)
+        answer = artifacts("batch", "status", "1", "--watch")
+        assert answer.status == 1
+        assert answer.error.startswith("artifacts: batch 1 was not started, so it does not end: ")
+
+    @pytest.mark.usefixtures("history")
     def test_the_list_says_who_when_and_why(self, artifacts: Command) -> None:
         started(artifacts)
         preview(artifacts, "--user-id", "7")
         newest, oldest = artifacts("batch", "list", "--json").json
         assert (newest["state"], oldest["state"]) == ("previewed", "running")
-        assert (oldest["reason"], newest["filter"]) == ("a test", '{"user_ids":[7]}')
+        assert (oldest["reason"], newest["filter"]) == ("a test", {"user_ids": [7]})
         assert "a test" in artifacts("batch", "list").out
 
     @pytest.mark.usefixtures("history")
@@ -186,8 +193,8 @@ class TestReport:
         answer = artifacts("batch", "report", str(batch_id))
         header, done, failed, *rest = answer.out.splitlines()
         assert header.startswith("job_id,run_id,kind,direction,user_id,outcome,attempts")
-        assert done == "1,,job_config,upload,7,done,1,100,,2025-10-23 21:15:00Z"
-        assert failed == "2,,job_config,upload,7,failed,8,,source_missing,2025-10-23 21:15:00Z"
+        assert done == "1,,job_config,upload,7,done,1,100,,2025-10-23T21:15:00Z"
+        assert failed == "2,,job_config,upload,7,failed,8,,source_missing,2025-10-23T21:15:00Z"
         assert rest[-1].startswith("5,50,run_logs,upload,7,active")
 
     def test_or_an_object_in_a_file(
@@ -207,4 +214,4 @@ class TestReport:
     ) -> None:
         answer = artifacts("batch", "report", str(batch_id), "--output", "/proc/nowhere/report")
         assert answer.status == 1
-        assert answer.error.startswith("artifacts: the report could not be written: ")
+        assert answer.error.startswith("artifacts: /proc/nowhere/report: could not be written: ")

@@ -1,6 +1,7 @@
 """`artifacts batch preview`: what it shows, and which options it takes."""
 
 import io
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,13 @@ class TestPreview:
         assert answer.status == 0
         for line in (
             "snapshot 1: 4 members, to be started until ",
-            "upload     job_config  quarantined  4        0       0 bytes     4–4",  # noqa: RUF001
-            "job 1        -       job_config  upload     7",
+            "upload     job_config  quarantined        4       0     0 bytes  4–4",  # noqa: RUF001
+            "job 1        -       job_config  upload           7",
             "left out: 1 already running",
             "S3 requests: 4 if all is unchanged, up to 4",
             "at 2/s it takes 2s",
             "members by mode: --mode failed 4, --mode missing 4, --mode all 4",
-            'nothing is changed yet: artifacts batch start 1 --reason "…"',
+            'nothing is changed yet: artifacts batch start 1 --reason "…" --rate 2/s',
         ):
             assert line in answer.out
 
@@ -58,6 +59,41 @@ class TestPreview:
         del history
         answer = artifacts("batch", "preview", "--user-id", "99")
         assert (answer.status, answer.out) == (1, "nothing fits\n")
+
+    def test_what_nobody_can_start_is_not_kept(self, artifacts: Command, history: History) -> None:
+        # When
+        told = artifacts("batch", "preview", "--user-id", "99", "--json").json
+        # Then
+        assert (told["snapshot"], told["members"]) == (None, 0)
+        assert history.batches.newest(5) == []
+
+    @pytest.mark.parametrize(
+        ("state", "stored", "mode"),
+        [
+            (TransferState.QUARANTINED, 100, "failed"),
+            (TransferState.DONE, None, "missing"),
+            (TransferState.DONE, 100, "all"),
+        ],
+    )
+    def test_the_command_that_it_recommends_starts_it(
+        self,
+        artifacts: Command,
+        history: History,
+        state: TransferState,
+        stored: int | None,
+        mode: str,
+    ) -> None:
+        # Given one member, which only some modes take
+        history.job(5)
+        history.transfer(config_of(5), state, stored=stored)
+        # When somebody does as the preview says
+        preview = artifacts("batch", "preview", "--job-id", "5", "--rate", "0.5/s")
+        recommended = shlex.split(preview.out.rpartition("nothing is changed yet: artifacts ")[2])
+        answer = artifacts(*recommended, "--json")
+        # Then
+        assert (answer.status, answer.err) == (0, "")
+        started = answer.json
+        assert (started["mode"], started["members"], started["rate"]) == (mode, 1, 0.5)
 
     @pytest.mark.usefixtures("history")
     @pytest.mark.parametrize(
@@ -92,24 +128,26 @@ class TestPreview:
     def test_a_wrong_line_is_named_and_nothing_kept(
         self, artifacts: Command, line: str, tmp_path: Path
     ) -> None:
-        (tmp_path / "list.csv").write_text(f"1\n{line}\n")
-        answer = artifacts("batch", "preview", "--from-file", str(tmp_path / "list.csv"))
+        path = tmp_path / "list.csv"
+        path.write_text(f"1\n{line}\n")
+        answer = artifacts("batch", "preview", "--from-file", str(path))
         assert answer.status == 1
-        assert answer.error == "artifacts: list.csv, line 2: use job_id[,run_id[,kind]]"
+        assert answer.error == f"artifacts: {path}, line 2: use job_id[,run_id[,kind]]"
         assert artifacts("batch", "list", "--json").json == []
 
     @pytest.mark.usefixtures("history")
     @pytest.mark.parametrize(
         ("content", "said"),
-        [(None, "list.csv: No such file or directory"), (b"\xff\xfe1", "list.csv is no text")],
+        [(None, ": No such file or directory"), (b"\xff\xfe1", " is no text")],
     )
     def test_a_file_that_cannot_be_read(
         self, artifacts: Command, content: bytes | None, said: str, tmp_path: Path
     ) -> None:
+        path = tmp_path / "list.csv"
         if content is not None:
-            (tmp_path / "list.csv").write_bytes(content)
-        answer = artifacts("batch", "preview", "--from-file", str(tmp_path / "list.csv"))
-        assert (answer.status, answer.error) == (1, f"artifacts: {said}")
+            path.write_bytes(content)
+        answer = artifacts("batch", "preview", "--from-file", str(path))
+        assert (answer.status, answer.error) == (1, f"artifacts: {path}{said}")
 
 
 class TestFilter:
@@ -144,13 +182,13 @@ class TestFilter:
     def test_each_option_is_a_criterion(
         self, artifacts: Command, history: History, options: str, criteria: dict[str, Any]
     ) -> None:
-        artifacts("batch", "preview", *options.split())
+        del history
+        told = artifacts("batch", "preview", "--json", *options.split()).json
         for name in ("job_ids", "run_ids"):
             if name in criteria:
                 pairs = criteria[name]
                 criteria[name] = tuple(IdRange(first=a, last=b) for a, b in pairs)
-        (snapshot,) = history.batches.newest(5)
-        assert snapshot.filter == BatchFilter(**criteria)
+        assert BatchFilter.model_validate(told["filter"]) == BatchFilter(**criteria)
 
     @pytest.mark.usefixtures("history")
     @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_the_list_has_the_newest_jobs_first_each_with_its_prefix(artifacts: Comm
         "job_id": 12,
         "user_id": 1,
         "status": "PROCESSING",
-        "created_at": "2025-10-23 21:15:00Z",
+        "created_at": "2025-10-23T21:15:00Z",
         "prefix": PREFIX,
     }
 
@@ -75,7 +75,7 @@ def test_info_tells_the_job_its_runs_and_what_is_stored(artifacts: Command) -> N
             "key": f"{PREFIX}job_config",
             "size": 5_000_000_000,
             "sha256": "ab" * 32,
-            "stored_at": "2025-10-23 21:15:01Z",
+            "stored_at": "2025-10-23T21:15:01Z",
             "links_left_out": 2,
         }
     ]

@@ -90,10 +90,17 @@ class TestStart:
             history.start(snapshot)
 
     def test_not_without_members(self, history: History) -> None:
+        history.job(5)
+        history.transfer(config_of(5), TransferState.DONE, stored=100)
+        snapshot = history.preview().batch.id
+        with pytest.raises(InvalidRequestError, match="has no member for the mode failed"):
+            history.start(snapshot, mode=BatchMode.FAILED)
+
+    def test_a_preview_without_members_is_not_kept(self, history: History) -> None:
         history.failed_configs(1)
-        snapshot = history.preview(user_ids=[99]).batch.id
-        with pytest.raises(InvalidRequestError, match="has no member for the mode all"):
-            history.start(snapshot)
+        preview = history.preview(user_ids=[99])
+        assert preview.members == 0
+        assert history.batches.newest(5) == []
 
     def test_not_what_is_no_snapshot(self, history: History) -> None:
         with pytest.raises(NotFoundError):

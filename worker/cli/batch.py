@@ -2,19 +2,13 @@
 
 import getpass
 import socket
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from celery import Celery
 
-from domain.artifacts import Artifact
-from domain.batches import Batch, BatchMode
-from domain.errors import ConfigurationError
-from tasks.app import producer_app
-from worker.batches import MAX_IN_FLIGHT, Batches
+from domain.batches import MAX_IN_FLIGHT, Batch, BatchMode
 from worker.cli.batch_options import (
     CreatedAfterOption,
     CreatedBeforeOption,
@@ -36,16 +30,14 @@ from worker.cli.batch_options import (
 from worker.cli.batch_preview import show_preview
 from worker.cli.batch_report import ReportFormat, write_report
 from worker.cli.batch_status import progress_row, show_progress, watch
-from worker.cli.options import JsonOption
-from worker.cli.output import out, print_json, show_rows
-from worker.settings import BatchSettings, BrokerSettings, WorkspaceSettings, load
-from worker.sql.batch_snapshots import Parts
-from worker.sql.engine import make_engine
-from worker.workspace import Workspace
+from worker.cli.lazy import group_app
+from worker.cli.operator import batches
+from worker.cli.options import JsonOption, WideOption
+from worker.cli.output import print_json, say, show_rows
 
-app = typer.Typer(
-    help="Many transfers together: preview, start, watch, pause, report.", no_args_is_help=True
-)
+app = group_app("Many transfers together: preview, start, watch, pause, report.")
+
+_COLUMNS = ("batch", "state", "members", "reason", "requested_at", "mode", "by")
 
 BatchArgument = Annotated[int, typer.Argument(min=1, metavar="BATCH", help="Its id.")]
 RateOption = Annotated[
@@ -78,6 +70,7 @@ def preview(  # noqa: PLR0913 - an argument for each option
     expires_in: Annotated[
         float, typer.Option("--expires-hours", min=0.01, max=168, help="Of the snapshot.")
     ] = 24,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Freeze what fits as a snapshot, and show what it would be. Nothing is asked for yet.
@@ -99,13 +92,13 @@ def preview(  # noqa: PLR0913 - an argument for each option
         failed_after=failed_after,
         failed_before=failed_before,
     )
-    shown = _batches().preview(
+    shown = batches().preview(
         which,
         requested_by=_user(),
         expires_in=timedelta(hours=expires_in),
         listed=None if from_file is None else listed_in(from_file),
     )
-    show_preview(shown, rate or None, as_json=as_json)
+    show_preview(shown, rate or None, as_json=as_json, wide=wide)
     if not shown.members:
         raise typer.Exit(1)
 
@@ -125,7 +118,7 @@ def start(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """Have the members of a snapshot transferred, just those. The workers' dispatch does it."""
-    started = _batches().start(
+    started = batches().start(
         batch_id,
         requested_by=_user(),
         reason=reason,
@@ -145,31 +138,33 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """How far it is."""
-    batches = _batches()
-    progress = watch(batches, batch_id) if watching else batches.progress(batch_id)
+    using = batches()
+    progress = watch(using, batch_id) if watching else using.progress(batch_id)
     show_progress(progress, as_json=as_json)
 
 
 @app.command("list")
 def list_batches(
+    *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
-    as_json: JsonOption = False,  # noqa: FBT002 - a flag of the command line
+    wide: WideOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """The newest batches and snapshots: who, when, why."""
-    rows = [_row(batch) for batch in _batches().newest(limit)]
-    show_rows(rows, as_json=as_json, empty="there are no batches")
+    rows = [progress_row(batch) for batch in batches().newest(limit)]
+    show_rows(rows, as_json=as_json, empty="there are no batches", brief=_COLUMNS, wide=wide)
 
 
 @app.command("pause")
 def pause(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
     """Let no more members begin; what is under way is finished."""
-    _show(_batches().pause(batch_id), f"batch {batch_id} is paused", as_json=as_json)
+    _show(batches().pause(batch_id), f"batch {batch_id} is paused", as_json=as_json)
 
 
 @app.command("resume")
 def resume(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
     """Go on with a paused batch."""
-    _show(_batches().resume(batch_id), f"batch {batch_id} is running", as_json=as_json)
+    _show(batches().resume(batch_id), f"batch {batch_id} is running", as_json=as_json)
 
 
 @app.command("change")
@@ -182,17 +177,17 @@ def change(
     """Another pace, from the next dispatch on."""
     if rate is None and max_in_flight is None:
         raise typer.BadParameter("give --rate or --max-in-flight")
-    changed = _batches().change(batch_id, rate=rate, max_in_flight=max_in_flight)
+    changed = batches().change(batch_id, rate=rate, max_in_flight=max_in_flight)
     _show(changed, f"batch {batch_id} has another pace", as_json=as_json)
 
 
 @app.command("cancel")
 def cancel(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
     """End it: what has not begun never will, what is under way stops."""
-    batches = _batches()
-    cancelled = batches.cancel(batch_id)
+    using = batches()
+    cancelled = using.cancel(batch_id)
     line = f"batch {batch_id} is cancelled; {cancelled:,} were under way"
-    _show(batches.get(batch_id), line, as_json=as_json)
+    _show(using.get(batch_id), line, as_json=as_json)
 
 
 @app.command("report")
@@ -206,43 +201,15 @@ def report(
     ] = None,
 ) -> None:
     """Every member, with what became of it and why."""
-    write_report(_batches().members(batch_id), output_format, output)
-
-
-def _has_source() -> Callable[[Artifact], bool] | None:
-    try:
-        return Workspace(load(WorkspaceSettings).workspace).has
-    except ConfigurationError:
-        return None  # this machine has no part of it; the workers look
-
-
-def _app() -> Celery | None:
-    try:
-        return producer_app(load(BrokerSettings).broker_url)
-    except ConfigurationError:
-        return None  # the next sweep notices what is changed
+    write_report(batches().members(batch_id), output_format, output)
 
 
 def _user() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _batches() -> Batches:
-    settings = load(BatchSettings)
-    return Batches(
-        make_engine(settings.database_url),
-        _app(),
-        parts=Parts(settings.multipart_threshold, settings.part_size),
-        has_source=_has_source(),
-    )
-
-
 def _show(batch: Batch, line: str, *, as_json: bool) -> None:
     if as_json:
-        print_json(_row(batch))
+        print_json(progress_row(batch))
     else:
-        out.print(line, highlight=False)
-
-
-def _row(batch: Batch) -> dict[str, Any]:
-    return progress_row(batch)
+        say(line)

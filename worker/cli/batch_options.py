@@ -128,13 +128,16 @@ def listed_in(path: Path) -> Iterator[Listed]:
         InvalidRequestError: names the first line that is wrong.
     """
     if str(path) == "-":
-        yield from _lines(sys.stdin, "the standard input")
+        try:
+            yield from _lines(sys.stdin, "the standard input")
+        except OSError as error:
+            raise InvalidRequestError(f"the standard input: {error.strerror}") from None
         return
     try:
         with path.open(encoding="utf-8") as file:
-            yield from _lines(file, path.name)
+            yield from _lines(file, str(path))
     except OSError as error:
-        raise InvalidRequestError(f"{path.name}: {error.strerror}") from None
+        raise InvalidRequestError(f"{path}: {error.strerror}") from None
 
 
 def _lines(file: TextIO, name: str) -> Iterator[Listed]:

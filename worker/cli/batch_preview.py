@@ -6,47 +6,63 @@ from datetime import timedelta
 from typing import Any
 
 from domain.batches import BatchMode, Preview, PreviewGroup
-from worker.cli.output import duration, out, print_json, show_rows, size_of
+from worker.cli.output import Count, Size, duration, print_json, say, show_rows
+
+_GROUP_COLUMNS = ("kind", "direction", "last_state", "members", "known_size", "stored", "requests")
 
 
-def show_preview(preview: Preview, rate: float | None, *, as_json: bool) -> None:
+def show_preview(
+    preview: Preview, rate: float | None, *, as_json: bool, wide: bool = False
+) -> None:
     """Args: `rate` in members per second."""
     if as_json:
         print_json(_json(preview, rate))
         return
     if not preview.members:
-        out.print("nothing fits", highlight=False)
+        say("nothing fits")
         _show_left_out(preview)
         return
     batch = preview.batch
-    out.print(
+    say(
         f"snapshot {batch.id}: {preview.members:,} members, to be started until "
-        f"{batch.expires_at:%Y-%m-%d %H:%M:%SZ}\n",
-        highlight=False,
+        f"{batch.expires_at:%Y-%m-%d %H:%M:%SZ}\n"
     )
-    show_rows([_group_row(group) for group in preview.groups], as_json=False, empty="")
-    out.print()
-    show_rows([_example_row(example) for example in preview.examples], as_json=False, empty="")
-    out.print()
+    groups = [_group_row(group) for group in preview.groups]
+    show_rows(groups, as_json=False, empty="", brief=_GROUP_COLUMNS, wide=wide)
+    say()
+    examples = [_example_row(example) for example in preview.examples]
+    show_rows(examples, as_json=False, empty="", wide=wide)
+    say()
     _show_left_out(preview)
     _show_cost(preview, rate)
     modes = ", ".join(f"--mode {mode} {preview.of_mode(mode):,}" for mode in BatchMode)
-    out.print(f"members by mode: {modes}", highlight=False)
-    out.print(f'nothing is changed yet: artifacts batch start {batch.id} --reason "…"')
+    say(f"members by mode: {modes}")
+    say(f"nothing is changed yet: {start_command(preview, rate)}")
+
+
+def start_command(preview: Preview, rate: float | None) -> str:
+    """Return the command that starts the snapshot, in the first mode that has members."""
+    mode = next(mode for mode in BatchMode if preview.of_mode(mode))
+    by_default = mode is BatchMode.FAILED
+    return (
+        f'artifacts batch start {preview.batch.id} --reason "…"'
+        f"{'' if by_default else f' --mode {mode}'}"
+        f"{'' if rate is None else f' --rate {rate:g}/s'}"
+    )
 
 
 def _show_left_out(preview: Preview) -> None:
     for why, count in preview.left_out.items():
-        out.print(f"left out: {count:,} {why}", highlight=False)
+        say(f"left out: {count:,} {why}")
     if unmatched := preview.batch.filter.unmatched:
-        out.print(f"left out: {unmatched:,} of the lines, which fit nothing", highlight=False)
+        say(f"left out: {unmatched:,} of the lines, which fit nothing")
 
 
 def _show_cost(preview: Preview, rate: float | None) -> None:
     least, most = _requests(preview)
-    out.print(f"S3 requests: {least:,} if all is unchanged, up to {most:,}", highlight=False)
+    say(f"S3 requests: {least:,} if all is unchanged, up to {most:,}")
     if rate is not None:
-        out.print(f"at {rate:g}/s it takes {duration(_takes(preview, rate))}", highlight=False)
+        say(f"at {rate:g}/s it takes {duration(_takes(preview, rate))}")
 
 
 def _requests(preview: Preview) -> tuple[int, int]:
@@ -65,9 +81,9 @@ def _group_row(group: PreviewGroup) -> dict[str, Any]:
         "direction": group.direction,
         "kind": group.kind,
         "last_state": group.state,
-        "members": f"{group.members:,}",
-        "stored": f"{group.stored:,}",
-        "known_size": size_of(group.known_bytes, exact=False),
+        "members": Count(group.members),
+        "stored": Count(group.stored),
+        "known_size": Size(group.known_bytes),
         "requests": f"{group.requests_at_least:,}–{group.requests_at_most:,}",  # noqa: RUF001 - a range
     }
 
@@ -85,7 +101,7 @@ def _example_row(example: Any) -> dict[str, Any]:  # noqa: ANN401 - a member
 def _json(preview: Preview, rate: float | None) -> dict[str, Any]:
     least, most = _requests(preview)
     return {
-        "snapshot": preview.batch.id,
+        "snapshot": preview.batch.id if preview.members else None,
         "expires_at": preview.batch.expires_at,
         "filter": preview.batch.filter.model_dump(mode="json", exclude_defaults=True),
         "members": preview.members,

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from domain.batches import Member
 from domain.errors import InvalidRequestError
-from worker.cli.output import plain
+from worker.cli.output import machine
 
 
 class ReportFormat(StrEnum):
@@ -32,7 +32,7 @@ def write_report(members: Iterable[Member], as_: ReportFormat, output: Path | No
             write = _write_csv if as_ is ReportFormat.CSV else _write_json
             write(members, file)
     except OSError as error:
-        raise InvalidRequestError(f"the report could not be written: {error.strerror}") from None
+        raise InvalidRequestError(f"{output}: could not be written: {error.strerror}") from None
 
 
 def _write_csv(members: Iterable[Member], file: TextIO) -> None:
@@ -41,8 +41,8 @@ def _write_csv(members: Iterable[Member], file: TextIO) -> None:
     writer.writerow(names)
     for member in members:
         values = [getattr(member, name) for name in names]
-        writer.writerow(["" if value is None else plain(value) for value in values])
+        writer.writerow(["" if value is None else machine(value) for value in values])
 
 
 def _write_json(members: Iterable[Member], file: TextIO) -> None:
-    file.writelines(json.dumps(asdict(member), default=plain) + "\n" for member in members)
+    file.writelines(json.dumps(asdict(member), default=machine) + "\n" for member in members)

@@ -3,13 +3,16 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Any
 
 from domain.batches import Batch, BatchProgress, BatchState, Outcome
-from worker.batches import Batches
-from worker.cli.output import duration, err, out, plain, print_json, size_of
+from domain.errors import InvalidRequestError
+from worker.cli.output import Size, duration, plain, print_json, say, size_of
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from worker.batches import Batches
 
 _POLL_SECONDS = 1.0
 _ENDED = (BatchState.DONE, BatchState.CANCELLED)
@@ -19,21 +22,39 @@ _SHOWN: Sequence[Outcome] = (
 )
 
 
-def watch(batches: Batches, batch_id: int) -> BatchProgress:
-    """The progress once it has ended, behind a bar where a person looks."""
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        *(TextColumn("{task.fields[told]}"), TimeRemainingColumn()),
-    )
-    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+def watch(batches: "Batches", batch_id: int) -> BatchProgress:
+    """Return the progress once it has ended, behind a bar where a person looks.
+
+    Raises:
+        InvalidRequestError: it is a snapshot, which does not end before somebody starts it.
+    """
+    progress = batches.progress(batch_id)
+    with _bar() as bar:
         task = bar.add_task(f"batch {batch_id}", total=None, told="")
-        while True:
-            progress = batches.progress(batch_id)
+        while progress.batch.state not in _ENDED:
+            if progress.batch.state is BatchState.PREVIEWED:
+                raise InvalidRequestError(
+                    f"batch {batch_id} was not started, so it does not end: "
+                    f'artifacts batch start {batch_id} --reason "why"'
+                )
             total = progress.batch.members
             bar.update(task, completed=progress.ended, total=total, told=_told(progress))
-            if progress.batch.state in _ENDED:
-                return progress
             time.sleep(_POLL_SECONDS)
+            progress = batches.progress(batch_id)
+    return progress
+
+
+def _bar() -> "Progress":
+    from rich import progress  # noqa: PLC0415 - Rich takes long to import
+
+    from worker.cli.output import err  # noqa: PLC0415 - its console as well
+
+    columns = (
+        *(progress.TextColumn("{task.description}"), progress.BarColumn()),
+        *(progress.MofNCompleteColumn(), progress.TextColumn("{task.fields[told]}")),
+        progress.TimeRemainingColumn(),
+    )
+    return progress.Progress(*columns, console=err, disable=not err.is_terminal)
 
 
 def show_progress(progress: BatchProgress, *, as_json: bool) -> None:
@@ -41,7 +62,7 @@ def show_progress(progress: BatchProgress, *, as_json: bool) -> None:
     row = {
         **progress_row(progress.batch),
         **outcomes,
-        "bytes": size_of(progress.bytes_moved, exact=as_json),
+        "bytes": Size(progress.bytes_moved),
         "per_second": _per_second(progress),
         "left": _left(progress, exact=as_json),
     }
@@ -51,7 +72,7 @@ def show_progress(progress: BatchProgress, *, as_json: bool) -> None:
     for name, value in row.items():
         if value is not None:
             line = f"{name.replace('_', ' '):<15}  {plain(value)}"
-            out.print(line, markup=False, highlight=False)
+            say(line)
 
 
 def progress_row(batch: Batch) -> dict[str, Any]:
@@ -68,7 +89,7 @@ def progress_row(batch: Batch) -> dict[str, Any]:
         "requested_at": batch.requested_at,
         "started_at": batch.started_at,
         "finished_at": batch.finished_at,
-        "filter": batch.filter.model_dump_json(exclude_defaults=True),
+        "filter": batch.filter,
     }
 
 

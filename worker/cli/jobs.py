@@ -9,117 +9,139 @@ from domain.errors import NotFoundError, RunOfAnotherJobError
 from domain.jobs import Job
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
-from worker.cli import results, uploads
+from worker.cli.lazy import group_app, lazy_group
+from worker.cli.operator import database
 from worker.cli.options import (
     DryRunOption,
+    JobArgument,
     JobIdOption,
     JsonOption,
     KindOption,
     RunIdOption,
+    WideOption,
     refuse_run_of_job_kind,
+    the_job,
 )
-from worker.cli.output import out, print_json, show_rows, transfer_row
-from worker.cli.upload import all_done, request_all, wait_for
-from worker.settings import DatabaseSettings, load
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.engine import make_engine
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.transfers import SqlTransfers
+from worker.cli.output import Size, print_json, say, show_rows, transfer_row
 
-app = typer.Typer(help="Jobs and their artifacts.", no_args_is_help=True)
+GROUPS = {
+    "results": ("worker.cli.results", "A run's results."),
+    "uploads": ("worker.cli.uploads", "A job's artifacts in the bucket."),
+}
+_JOB_COLUMNS = ("job_id", "prefix", "status", "created_at", "user_id")
+_STORED_COLUMNS = ("kind", "run_id", "size", "key", "stored_at")
+_TRANSFER_COLUMNS = ("id", "kind", "state", "run_id", "reason", "error", "requested_at")
 
-app.add_typer(results.app, name="results")
-app.add_typer(uploads.app, name="uploads")
+app = group_app("Jobs and their artifacts.", cls=lazy_group(GROUPS))
 
 
 @app.command("list")
 def list_jobs(
+    *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
-    as_json: JsonOption = False,  # noqa: FBT002 - a flag of the command line
+    wide: WideOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """The newest jobs, each with its one directory."""
-    jobs = SqlJobs(make_engine(load(DatabaseSettings).database_url)).newest(limit)
-    rows = [_job_row(job) for job in jobs]
-    show_rows(rows, as_json=as_json, empty="there are no jobs")
+    rows = [_job_row(job) for job in database().jobs.newest(limit)]
+    show_rows(rows, as_json=as_json, empty="there are no jobs", brief=_JOB_COLUMNS, wide=wide)
 
 
 @app.command("info")
-def info(job_id: JobIdOption, as_json: JsonOption = False) -> None:  # noqa: FBT002
+def info(
+    job: JobArgument = None,
+    *,
+    job_id: JobIdOption = None,
+    wide: WideOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """A job, its runs, and what is stored of it."""
-    engine = make_engine(load(DatabaseSettings).database_url)
-    job = SqlJobs(engine).get(job_id)
-    runs = [{"run_id": run.id, "status": run.status} for run in SqlRuns(engine).of_job(job_id)]
-    stored = [_stored_row(artifact) for artifact in SqlArtifacts(engine).of_job(job_id)]
+    asked, sql = the_job(job, job_id), database()
+    row = _job_row(sql.jobs.get(asked))
+    runs = [{"run_id": run.id, "status": run.status} for run in sql.runs.of_job(asked)]
+    stored = [_stored_row(artifact) for artifact in sql.artifacts.of_job(asked)]
     if as_json:
-        print_json({**_job_row(job), "runs": runs, "artifacts": stored})
+        print_json({**row, "runs": runs, "artifacts": stored})
         return
-    show_rows([_job_row(job)], as_json=False, empty="")
-    out.print()
-    show_rows(runs, as_json=False, empty="it has no runs")
-    out.print()
-    show_rows(stored, as_json=False, empty="nothing is stored yet")
+    show_rows([row], as_json=False, empty="", brief=_JOB_COLUMNS, wide=wide)
+    say()
+    show_rows(runs, as_json=False, empty="it has no runs", wide=wide)
+    say()
+    empty = "nothing is stored yet"
+    show_rows(stored, as_json=False, empty=empty, brief=_STORED_COLUMNS, wide=wide)
 
 
 @app.command("status")
-def status(job_id: JobIdOption, as_json: JsonOption = False) -> None:  # noqa: FBT002
+def status(
+    job: JobArgument = None,
+    *,
+    job_id: JobIdOption = None,
+    wide: WideOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """The job's transfers, oldest first."""
-    engine = make_engine(load(DatabaseSettings).database_url)
-    transfers = SqlTransfers(engine).of_job(job_id)
+    asked, sql = the_job(job, job_id), database()
+    transfers = sql.transfers.of_job(asked)
     if not transfers:
-        SqlJobs(engine).get(job_id)  # a job that does not exist is an error, not an empty list
-    _show_transfers(transfers, as_json=as_json)
+        sql.jobs.get(asked)  # a job that does not exist is an error, not an empty list
+    _show_transfers(transfers, as_json=as_json, wide=wide)
 
 
 @app.command("upload")
-def upload(
-    job_id: JobIdOption,
+def upload(  # noqa: PLR0913 - an argument for each option
+    job: JobArgument = None,
+    *,
+    job_id: JobIdOption = None,
     run_id: RunIdOption = None,
     kind: KindOption = None,
-    *,
     wait: Annotated[bool, typer.Option("--wait", help="Until all have ended.")] = False,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask for uploads: of the job and all its runs, of one run, or of one kind.
 
     With --wait the exit status is 1 unless every transfer is done.
     """
-    engine = make_engine(load(DatabaseSettings).database_url)
-    SqlJobs(engine).get(job_id)
-    runs = [run.id for run in SqlRuns(engine).of_job(job_id)]
+    from worker.cli.upload import all_done, request_all, wait_for  # noqa: PLC0415 - for the help
+
+    asked, sql = the_job(job, job_id), database()
+    sql.jobs.get(asked)
+    runs = [run.id for run in sql.runs.of_job(asked)]
     if run_id is not None and run_id not in runs:
-        job_of_run = SqlRuns(engine).get(run_id).job_id
-        raise RunOfAnotherJobError(f"run {run_id} is a run of job {job_of_run}, not of {job_id}")
-    artifacts = _artifacts(job_id, runs, run_id, kind)
+        job_of_run = sql.runs.get(run_id).job_id
+        raise RunOfAnotherJobError(f"run {run_id} is a run of job {job_of_run}, not of {asked}")
+    artifacts = _artifacts(asked, runs, run_id, kind)
     if not artifacts:
-        raise NotFoundError(f"job {job_id} has no runs")
-    transfers = request_all(engine, artifacts)
+        raise NotFoundError(f"job {asked} has no runs")
+    transfers = request_all(sql.engine, artifacts)
     if wait:
-        transfers = wait_for(SqlTransfers(engine), transfers)
-    _show_transfers(transfers, as_json=as_json)
+        transfers = wait_for(sql.transfers, transfers)
+    _show_transfers(transfers, as_json=as_json, wide=wide)
     if wait and not all_done(transfers):
         raise typer.Exit(1)
 
 
 @app.command("cancel")
-def cancel(
-    job_id: JobIdOption,
+def cancel(  # noqa: PLR0913 - an argument for each option
+    job: JobArgument = None,
+    *,
+    job_id: JobIdOption = None,
     run_id: RunIdOption = None,
     kind: KindOption = None,
-    *,
     dry_run: DryRunOption = False,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """End the job's active transfers, or only those of a run or of a kind.
 
     One that is under way stops between two parts, and its parts are removed.
     """
-    engine = make_engine(load(DatabaseSettings).database_url)
+    asked, sql = the_job(job, job_id), database()
     refuse_run_of_job_kind(run_id, kind)
-    transfers = SqlTransfers(engine)
-    chosen = (transfers.active if dry_run else transfers.cancel)(job_id, run_id, kind)
+    chosen = (sql.transfers.active if dry_run else sql.transfers.cancel)(asked, run_id, kind)
     if not chosen:
-        SqlJobs(engine).get(job_id)  # transfers may outlive their job, which may be a typing error
-    _show_transfers(chosen, as_json=as_json, empty="nothing is active")
+        sql.jobs.get(asked)  # transfers may outlive their job, which may be a typing error
+    _show_transfers(chosen, as_json=as_json, wide=wide, empty="nothing is active")
 
 
 def _artifacts(
@@ -134,10 +156,14 @@ def _artifacts(
 
 
 def _show_transfers(
-    transfers: list[Transfer], *, as_json: bool, empty: str = "nothing was asked for yet"
+    transfers: list[Transfer],
+    *,
+    as_json: bool,
+    wide: bool,
+    empty: str = "nothing was asked for yet",
 ) -> None:
     rows = [transfer_row(transfer) for transfer in transfers]
-    show_rows(rows, as_json=as_json, empty=empty)
+    show_rows(rows, as_json=as_json, empty=empty, brief=_TRANSFER_COLUMNS, wide=wide)
 
 
 def _job_row(job: Job) -> dict[str, Any]:
@@ -155,7 +181,7 @@ def _stored_row(stored: StoredArtifact) -> dict[str, Any]:
         "kind": stored.artifact.kind,
         "run_id": stored.artifact.run_id,
         "key": stored.object.key,
-        "size": stored.object.size,
+        "size": Size(stored.object.size),
         "sha256": stored.object.sha256,
         "stored_at": stored.stored_at,
         "links_left_out": stored.links_left_out,

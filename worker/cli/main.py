@@ -1,51 +1,72 @@
 """The command line's root: `artifacts`."""
 
+import signal
 import sys
-from importlib import import_module
 
-import typer
+# Only this here: Ctrl-C while the rest is imported must not end in a traceback.
+COMMANDS = {
+    "batch": ("worker.cli.batch", "Many transfers together: preview, start, watch, pause, report."),
+    "db": ("worker.cli.db", "The database."),
+    "health": ("worker.cli.health", "Whether this process is well."),
+    "jobs": ("worker.cli.jobs", "Jobs and their artifacts."),
+    "quarantine": ("worker.cli.quarantine", "What will not be tried again by itself."),
+    "demo": (
+        "worker.cli.demo",
+        "The story of an upload three days late, on an embedded broker, database, S3 and worker.",
+    ),
+    "dev": (
+        "worker.cli.dev",
+        "The whole pipeline here, until Ctrl-C: broker, S3, database, workers, beat and Flower.",
+    ),
+    "doctor": ("worker.cli.doctor", "What is wrong with this deployment, and how to mend it."),
+}
+"""Module and help line of each: a group has an `app`, a command a function of its name.
 
-from domain.errors import PipelineError
+The line is the group's `help`, or the summary of the function's docstring; a test compares them.
+"""
 
-_GROUPS = ("batch", "db", "health", "jobs", "quarantine")
-_COMMANDS = ("demo", "dev", "doctor")
-
-
-def make_app(asked: str = "") -> typer.Typer:
-    """The root, with all that there is below it.
-
-    Args:
-        asked: the one that is asked for. It is then the only one that is imported: `health live`,
-            which containers run every few seconds, would spend a second on the others.
-    """
-    app = typer.Typer(
-        name="artifacts",
-        help="Queued, resumable transfers of a job's artifacts into its one S3 directory.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        callback=_root,
-    )
-    every = (*_GROUPS, *_COMMANDS)
-    for name in (asked,) if asked in every else every:
-        module = import_module(f"worker.cli.{name}")
-        if name in _GROUPS:
-            app.add_typer(module.app, name=name)
-        else:
-            app.command(name)(getattr(module, name))
-    return app
-
-
-def _root() -> None:
-    """Keep the root a group: Typer merges the only command into it."""
+_INTERRUPTED = 128 + signal.SIGINT
+_CLOSED_PIPE = 128 + signal.SIGPIPE
 
 
 def main() -> None:
-    """Run the command; an error of the pipeline is one line and exit status 1."""
+    """Run the command and exit with its status; every failure is one line."""
     try:
-        # The root has no options: what is asked for comes first, and anything else is for help.
-        make_app(*sys.argv[1:2])()
+        status = _run_safely()
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    if status == _INTERRUPTED:
+        # A second Ctrl-C must not wait for threads that are still ending.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(status)
+
+
+def _run_safely() -> int:
+    from domain.errors import PipelineError  # noqa: PLC0415 - see above
+    from worker.cli.streams import OutputError, prepare_streams, release_output  # noqa: PLC0415
+
+    prepare_streams()
+    try:
+        from worker.cli.root import run  # noqa: PLC0415
+
+        status = run(COMMANDS)
+        sys.stdout.flush()
+    except OutputError as error:
+        return _CLOSED_PIPE if error.is_closed_pipe else _fail(error)
     except PipelineError as error:
-        line = " ".join(str(error).split())  # libpq's messages have several
-        typer.echo(f"artifacts: {line}", err=True)
-        sys.exit(1)
+        return _fail(error)
+    except OSError as error:
+        # Typer goes round the guard of a stream whose encoding is ASCII.
+        return _fail(OutputError(error) if error.filename is None else error)
+    except UnicodeEncodeError as error:
+        return _fail(f"{error.object!r} is not text in this locale: use UTF-8")
+    else:
+        return status
+    finally:
+        release_output()
+
+
+def _fail(error: object) -> int:
+    line = " ".join(str(error).split())  # libpq's messages have several
+    sys.stderr.write(f"artifacts: {line}\n")
+    return 1

@@ -1,4 +1,4 @@
-"""Options that several commands take."""
+"""Options and arguments that several commands take."""
 
 from typing import Annotated
 
@@ -8,15 +8,38 @@ from domain.artifacts import ArtifactKind
 from domain.jobs import MAX_ID
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
-JobIdOption = Annotated[int, typer.Option("--job-id", min=1, max=MAX_ID, help="The job's id.")]
+JobArgument = Annotated[
+    int | None, typer.Argument(metavar="JOB_ID", min=1, max=MAX_ID, help="The job's id.")
+]
+JobIdOption = Annotated[
+    int | None, typer.Option("--job-id", min=1, max=MAX_ID, help="The same, as an option.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 KindOption = Annotated[ArtifactKind | None, typer.Option("--kind", help="Only this kind.")]
 RunIdOption = Annotated[
     int | None, typer.Option("--run-id", min=1, max=MAX_ID, help="One of its runs.")
 ]
+WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, and cut nothing.")]
+
+
+def the_job(argument: int | None, option: int | None) -> int:
+    """Return the job's id, which is given as an argument or by `--job-id`."""
+    chosen = optional_job(argument, option)
+    if chosen is None:
+        raise typer.BadParameter("the job's id is missing: give JOB_ID, such as 12")
+    return chosen
+
+
+def optional_job(argument: int | None, option: int | None) -> int | None:
+    """Return the job's id, or None if it is not given at all."""
+    if argument is not None and option is not None and argument != option:
+        raise typer.BadParameter(
+            f"JOB_ID is {argument} and --job-id is {option}: give only one of them"
+        )
+    return option if argument is None else argument
 
 
 def refuse_run_of_job_kind(run_id: int | None, kind: ArtifactKind | None) -> None:
-    """A run has no artifact of a kind that belongs to its job."""
+    """Raise BadParameter: a run has no artifact of a kind that belongs to its job."""
     if kind is not None and run_id is not None and not kind.belongs_to_run:
         raise typer.BadParameter(f"{kind} belongs to the job: leave --run-id out")

@@ -1,29 +1,59 @@
 """How the commands answer: tables for people, `--json` for programs, errors in one line."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
-
-import typer
-from rich.console import Console
-from rich.filesize import decimal
-from rich.table import Column, Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from domain.objects import ObjectAddress
 from domain.transfers import Transfer
 
-# A file or a pipe has no edge, and what reads it needs the whole of every cell.
-_NO_EDGE = 10_000
+if TYPE_CHECKING:
+    from rich.console import Console
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True)
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+class Count(int):
+    """A number of things: with its thousands apart for people, plain for programs."""
+
+    def __str__(self) -> str:
+        return f"{int(self):,}"
+
+
+class Size(int):
+    """A number of bytes: rounded for people, exact for programs."""
+
+    def __str__(self) -> str:
+        return str(size_of(int(self)))
+
+
+def __getattr__(name: str) -> "Console":
+    """Make Rich's consoles `out` and `err` when they are asked for: the import takes long."""
+    if name not in {"out", "err"}:
+        raise AttributeError(name)
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    console = Console(soft_wrap=True) if name == "out" else Console(stderr=True)
+    globals()[name] = console
+    return console
+
+
+def say(line: str = "") -> None:
+    """Print a line to standard output."""
+    # Not by typer.echo, which goes round a stream whose encoding is ASCII, and its guard.
+    sys.stdout.write(f"{line}\n")
+
+
+def note(line: str) -> None:
+    """Print a line to standard error, beside the answer."""
+    sys.stderr.write(f"{line}\n")
 
 
 def transfer_row(transfer: Transfer) -> dict[str, Any]:
-    """What the commands tell of a transfer."""
+    """Return what the commands show of a transfer."""
     return {
         "id": transfer.id,
         "kind": transfer.artifact.kind,
@@ -39,62 +69,89 @@ def transfer_row(transfer: Transfer) -> dict[str, Any]:
 
 
 def where(address: ObjectAddress) -> str:
-    """An object's address as people write it, which no signature is ever a part of."""
+    """Return an object's address as people write it, which never has a signature."""
     return f"s3://{address.bucket}/{address.key}"
 
 
-def size_of(size: int, *, exact: bool) -> int | str:
-    """Bytes for a program, rounded for people."""
+def size_of(size: int, *, exact: bool = False) -> Any:  # noqa: ANN401 - an integer or a text
+    """Return the bytes as they are, or rounded for people."""
+    from rich.filesize import decimal  # noqa: PLC0415 - Rich takes long to import
+
     return size if exact else decimal(size)
 
 
 def age(passed: timedelta) -> str:
-    """In the largest unit that is full."""
+    """Return the time in its largest unit that is full."""
     seconds = max(0, int(passed.total_seconds()))
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+    for unit, length in _UNITS:
         if seconds >= length:
             return f"{seconds // length}{unit}"
-    return f"{seconds}s"
-
-
-def show_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str) -> None:
-    """Print the rows, which all have the same columns."""
-    if as_json:
-        print_json(rows)
-    elif not rows:
-        out.print(empty)
-    else:
-        _print_table(rows)
-
-
-def _print_table(rows: Sequence[Mapping[str, object]]) -> None:
-    columns = [Column(name.replace("_", " "), overflow="fold") for name in rows[0]]
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        # As Text, for in a string Rich would take what stands in brackets for markup.
-        table.add_row(*(Text("-" if v is None else plain(v)) for v in row.values()))
-    console = out if out.is_terminal else Console(width=_NO_EDGE)
-    console.print(table)
-
-
-def print_json(value: object) -> None:
-    typer.echo(json.dumps(value, default=plain, indent=2))
+    return "0s"
 
 
 def duration(time: timedelta) -> str:
-    """In its two largest units."""
+    """Return the time in its two largest units."""
     seconds = max(0, int(time.total_seconds()))
-    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
     parts = []
-    for unit, length in units:
+    for unit, length in _UNITS:
         count, seconds = divmod(seconds, length)
         parts.append((count, unit))
     first = next((i for i, (count, _) in enumerate(parts) if count), len(parts) - 1)
     return " ".join(f"{count}{unit}" for count, unit in parts[first : first + 2])
 
 
-def plain(value: Any) -> str:  # noqa: ANN401 - whatever a row holds
-    """A value as text; moments in UTC."""
+def show_rows(
+    rows: Sequence[Mapping[str, object]],
+    *,
+    as_json: bool,
+    empty: str,
+    brief: Sequence[str] = (),
+    wide: bool = False,
+) -> None:
+    """Print the rows, which all have the same columns.
+
+    Args:
+        rows: in their order.
+        as_json: all of each row, for programs.
+        empty: what to say if there are none.
+        brief: the columns for a terminal, the most important first; by default all in their order.
+        wide: all columns, and nothing is cut.
+    """
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        say(empty)
+    else:
+        from worker.cli.tables import print_table  # noqa: PLC0415 - Rich takes long to import
+
+        print_table(rows, brief=brief, wide=wide)
+
+
+def print_json(value: object) -> None:
+    """Print it indented; moments, ages and sizes as `machine` has them."""
+    say(json.dumps(value, default=machine, indent=2))
+
+
+def machine(value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
+    """Return what JSON lacks: moments as ISO 8601 in UTC, ages as seconds, models as objects."""
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")
+        moment = value.astimezone(UTC).replace(tzinfo=None)
+        return moment.isoformat(timespec="seconds") + "Z"
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", exclude_defaults=True)
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def plain(value: Any) -> str:  # noqa: ANN401 - whatever a row holds
+    """Return a value as text for people; moments in UTC."""
+    if isinstance(value, datetime):
+        return machine(value).replace("T", " ")  # type: ignore[no-any-return]
+    if isinstance(value, timedelta):
+        return age(value)
+    if isinstance(value, list):
+        return ", ".join(plain(each) for each in value) or "-"
+    if hasattr(value, "model_dump_json"):
+        return str(value.model_dump_json(exclude_defaults=True))
     return str(value.value if isinstance(value, Enum) else value)

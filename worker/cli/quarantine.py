@@ -12,13 +12,14 @@ from domain.errors import ReasonCode
 from domain.jobs import MAX_ID
 from domain.quarantine import QuarantineFilter
 from domain.transfers import Transfer
-from worker.cli.options import DryRunOption, JsonOption
-from worker.cli.output import err, out, print_json, show_rows, transfer_row
-from worker.settings import DatabaseSettings, load
-from worker.sql.engine import make_engine
-from worker.sql.quarantine import SqlQuarantine
+from worker.cli.lazy import group_app
+from worker.cli.operator import database
+from worker.cli.options import DryRunOption, JsonOption, WideOption
+from worker.cli.output import note, print_json, say, show_rows, transfer_row
 
-app = typer.Typer(help="What will not be tried again by itself.", no_args_is_help=True)
+app = group_app("What will not be tried again by itself.")
+
+_COLUMNS = ("id", "job_id", "kind", "reason", "run_id", "finished_at", "error")
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=36_500)
@@ -40,9 +41,13 @@ KindOption = Annotated[
     list[ArtifactKind] | None,
     typer.Option("--kind", metavar="KIND", help="Only this, as `list` shows it; repeatable."),
 ]
+JobsArgument = Annotated[
+    list[int] | None,
+    typer.Argument(metavar="JOB_ID", min=1, max=MAX_ID, help="Only these jobs."),
+]
 JobOption = Annotated[
     list[int] | None,
-    typer.Option("--job-id", min=1, max=MAX_ID, help="Only this job; repeatable."),
+    typer.Option("--job-id", min=1, max=MAX_ID, help="The same, as an option; repeatable."),
 ]
 OlderOption = Annotated[
     timedelta | None,
@@ -57,32 +62,36 @@ AllOption = Annotated[bool, typer.Option("--all", help="All of them: no filter i
 
 @app.command("list")
 def list_quarantined(  # noqa: PLR0913 - an argument for each option
+    jobs: JobsArgument = None,
+    *,
     reason: ReasonOption = None,
     kind: KindOption = None,
     job_id: JobOption = None,
     older_than: OlderOption = None,
     newer_than: NewerOption = None,
-    *,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 100,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """What was given up, and why, newest first."""
-    which = _filter(reason, kind, job_id, older_than, newer_than)
-    quarantine = _quarantine()
+    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    quarantine = database().quarantine
     transfers = quarantine.list(which, limit)
-    show_rows([_row(t) for t in transfers], as_json=as_json, empty="nothing is in quarantine")
+    rows, empty = [_row(t) for t in transfers], "nothing is in quarantine"
+    show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
     if len(transfers) == limit and (more := quarantine.count(which) - limit) > 0:
-        err.print(f"and {more} more: --limit shows them", highlight=False)
+        note(f"and {more} more: --limit shows them")
 
 
 @app.command("retry")
 def retry(  # noqa: PLR0913 - an argument for each option
+    jobs: JobsArgument = None,
+    *,
     reason: ReasonOption = None,
     kind: KindOption = None,
     job_id: JobOption = None,
     older_than: OlderOption = None,
     newer_than: NewerOption = None,
-    *,
     every: AllOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -91,65 +100,77 @@ def retry(  # noqa: PLR0913 - an argument for each option
 
     Those whose artifact was asked for again meanwhile are left as they are.
     """
-    which = _chosen(_filter(reason, kind, job_id, older_than, newer_than), every=every)
-    quarantine = _quarantine()
+    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    _refuse_unclear(which, every=every)
+    quarantine = database().quarantine
     summary = quarantine.preview(which) if dry_run else quarantine.retry(which)
     if as_json:
         print_json({**asdict(summary), "dry_run": dry_run})
         return
     will = "would be tried again" if dry_run else "are tried again"
-    out.print(f"{summary.retried} {will}", highlight=False)
+    say(f"{summary.retried} {will}")
     if summary.superseded:
-        out.print(f"{summary.superseded} left: asked for again meanwhile", highlight=False)
+        say(f"{summary.superseded} left: asked for again meanwhile")
 
 
 @app.command("discard")
 def discard(  # noqa: PLR0913 - an argument for each option
+    jobs: JobsArgument = None,
+    *,
     reason: ReasonOption = None,
     kind: KindOption = None,
     job_id: JobOption = None,
     older_than: OlderOption = None,
     newer_than: NewerOption = None,
-    *,
     every: AllOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Cancel them for good; what they had sent in parts is removed by the next reconcile."""
-    which = _chosen(_filter(reason, kind, job_id, older_than, newer_than), every=every)
-    quarantine = _quarantine()
+    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    _refuse_unclear(which, every=every)
+    quarantine = database().quarantine
     count = quarantine.count(which) if dry_run else quarantine.discard(which)
     if as_json:
         print_json({"discarded": count, "dry_run": dry_run})
         return
-    out.print(f"{count} {'would be' if dry_run else 'are'} discarded", highlight=False)
+    say(f"{count} {'would be' if dry_run else 'are'} discarded")
 
 
-def _quarantine() -> SqlQuarantine:
-    return SqlQuarantine(make_engine(load(DatabaseSettings).database_url))
+def _job_ids(arguments: list[int] | None, options: list[int] | None) -> set[int]:
+    given, as_options = set(arguments or ()), set(options or ())
+    if given and as_options and given != as_options:
+        raise typer.BadParameter(
+            f"JOB_ID is {_listed(given)} and --job-id is {_listed(as_options)}: "
+            "give only one of them"
+        )
+    return given or as_options
+
+
+def _listed(ids: set[int]) -> str:
+    return ", ".join(map(str, sorted(ids)))
 
 
 def _filter(
     reason: list[ReasonCode] | None,
     kind: list[ArtifactKind] | None,
-    job_id: list[int] | None,
+    job_ids: set[int],
     older_than: timedelta | None,
     newer_than: timedelta | None,
 ) -> QuarantineFilter:
     return QuarantineFilter(
         reasons=frozenset(reason or ()),
         kinds=frozenset(kind or ()),
-        job_ids=frozenset(job_id or ()),
+        job_ids=frozenset(job_ids),
         older_than=older_than,
         newer_than=newer_than,
     )
 
 
-def _chosen(which: QuarantineFilter, *, every: bool) -> QuarantineFilter:
-    """The filter, once it is clear that it says what is meant: a forgotten one means everything."""
+def _refuse_unclear(which: QuarantineFilter, *, every: bool) -> None:
+    """Raise BadParameter: a forgotten filter would mean everything."""
     if which.is_empty is not every:
         raise typer.BadParameter("give a filter such as --reason, or --all for all of them")
-    return which
 
 
 def _row(transfer: Transfer) -> dict[str, Any]:

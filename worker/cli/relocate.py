@@ -2,41 +2,49 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from domain.artifacts import Artifact
 from domain.errors import PipelineError
 from domain.found import FoundArtifact
-from domain.jobs import MAX_ID
 from domain.objects import BucketObject
 from domain.old_copies import DeleteOldCopies
 from domain.relocate import RelocateArtifacts
 from domain.transfers import TransferState, TransferSummary
-from worker.adapters import Adapters
 from worker.cli.operator import adapters
-from worker.cli.options import DryRunOption, JsonOption
-from worker.cli.output import err, show_rows, size_of, where
+from worker.cli.options import (
+    DryRunOption,
+    JobArgument,
+    JobIdOption,
+    JsonOption,
+    WideOption,
+    optional_job,
+)
+from worker.cli.output import Size, show_rows, where
+
+if TYPE_CHECKING:
+    from worker.adapters import Adapters
 
 _PAGE = 500
 
-JobOption = Annotated[
-    int | None, typer.Option("--job-id", min=1, max=MAX_ID, help="The artifacts of this job.")
-]
+_COLUMNS = ("job_id", "kind", "outcome", "run_id", "error", "from", "size")
+
 AllOption = Annotated[bool, typer.Option("--all", help="Those of every job.")]
 DeleteOldOption = Annotated[
     bool, typer.Option("--delete-old", help="Then delete the copies elsewhere that are the same.")
 ]
 
 
-def relocate(
-    job_id: JobOption = None,
+def relocate(  # noqa: PLR0913 - an argument for each option
+    job: JobArgument = None,
     *,
+    job_id: JobIdOption = None,
     every: AllOption = False,
     dry_run: DryRunOption = False,
     delete_old: DeleteOldOption = False,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Copy what an old rule put elsewhere to the job's one directory, verify it and record it.
@@ -44,14 +52,16 @@ def relocate(
     What is elsewhere stays, and URLs of it go on working, unless --delete-old is given. What was
     interrupted goes on when it is asked for again. The exit status is 1 if anything failed.
     """
-    if (job_id is None) is not every:
+    asked = optional_job(job, job_id)
+    if (asked is None) is not every:
         raise typer.BadParameter("give --job-id, or --all for every job")
     using = adapters()
     relocation = _Relocation(using, dry_run=dry_run, delete_old=delete_old)
-    job_ids = _all_jobs(using) if job_id is None else iter([job_id])
+    job_ids = _all_jobs(using) if asked is None else iter([asked])
     done = [each for one in _watched(job_ids) for each in relocation.of_job(one)]
-    rows = [each.row(as_json=as_json) for each in done]
-    show_rows(rows, as_json=as_json, empty="all of it is where it belongs")
+    empty = "all of it is where it belongs"
+    rows = [each.row() for each in done]
+    show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
     if any(each.has_failed for each in done):
         raise typer.Exit(1)
 
@@ -67,12 +77,12 @@ class _Done:
     def has_failed(self) -> bool:
         return self.outcome == "failed"
 
-    def row(self, *, as_json: bool) -> dict[str, Any]:
+    def row(self) -> dict[str, Any]:
         return {
             "job_id": self.artifact.job_id,
             "kind": self.artifact.kind,
             "run_id": self.artifact.run_id,
-            "size": size_of(self.object.size, exact=as_json),
+            "size": Size(self.object.size),
             "from": where(self.object.address),
             "outcome": self.outcome,
             "error": self.error,
@@ -80,7 +90,7 @@ class _Done:
 
 
 class _Relocation:
-    def __init__(self, using: Adapters, *, dry_run: bool, delete_old: bool) -> None:
+    def __init__(self, using: "Adapters", *, dry_run: bool, delete_old: bool) -> None:
         self._relocate = RelocateArtifacts(
             attempts=using.attempts,
             locate=using.locate,
@@ -125,7 +135,7 @@ def _done(found: FoundArtifact, outcome: str, error: str | None = None) -> _Done
     return _Done(artifact=found.artifact, object=found.object, outcome=outcome, error=error)
 
 
-def _all_jobs(using: Adapters) -> Iterator[int]:
+def _all_jobs(using: "Adapters") -> Iterator[int]:
     last = 0
     while page := using.jobs.ids_after(last, _PAGE):
         yield from page
@@ -134,6 +144,16 @@ def _all_jobs(using: Adapters) -> Iterator[int]:
 
 def _watched(job_ids: Iterable[int]) -> Iterator[int]:
     """The same, behind a count where a person looks."""
+    from rich.progress import (  # noqa: PLC0415 - the help needs no Rich
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    from worker.cli.output import err  # noqa: PLC0415 - nor does it need a console
+
     columns = (SpinnerColumn(), TextColumn("jobs"), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
         task = progress.add_task("jobs", total=None)

@@ -7,11 +7,14 @@ import typer
 
 from domain.jobs import MAX_ID
 from domain.use_cases import upload_results
+from worker.cli.lazy import group_app
 from worker.cli.operator import adapters
-from worker.cli.options import JobIdOption, JsonOption
-from worker.cli.output import show_rows, size_of
+from worker.cli.options import JobArgument, JobIdOption, JsonOption, WideOption, the_job
+from worker.cli.output import Size, show_rows
 
-app = typer.Typer(help="A run's results.", no_args_is_help=True)
+_COLUMNS = ("kind", "run_id", "size", "key", "links_left_out")
+
+app = group_app("A run's results.")
 
 RunIdArgument = Annotated[int, typer.Option("--run-id", min=1, max=MAX_ID, help="Whose results.")]
 ResultsDirOption = Annotated[
@@ -20,26 +23,24 @@ ResultsDirOption = Annotated[
 ]
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `upload` a command of its own: Typer merges a group's only command into the group."""
-
-
 @app.command("upload")
-def upload(
-    job_id: JobIdOption,
+def upload(  # noqa: PLR0913 - an argument for each option
+    job: JobArgument = None,
+    *,
+    job_id: JobIdOption = None,
     run_id: RunIdArgument,
     results_dir: ResultsDirOption,
-    as_json: JsonOption = False,  # noqa: FBT002 - a flag of the command line
+    wide: WideOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Zip the RUN* directories and store them now, without a worker, under the job's prefix."""
-    using = adapters()
+    asked, using = the_job(job, job_id), adapters()
     stored = upload_results(
         using.jobs,
         using.runs,
         using.results,
         using.artifacts,
-        job_id=job_id,
+        job_id=asked,
         run_id=run_id,
         results_dir=results_dir,
     )
@@ -47,8 +48,8 @@ def upload(
         "kind": stored.artifact.kind,
         "run_id": stored.artifact.run_id,
         "key": stored.object.key,
-        "size": size_of(stored.object.size, exact=as_json),
+        "size": Size(stored.object.size),
         "sha256": stored.object.sha256,
         "links_left_out": stored.links_left_out,
     }
-    show_rows([row], as_json=as_json, empty="")
+    show_rows([row], as_json=as_json, empty="", brief=_COLUMNS, wide=wide)

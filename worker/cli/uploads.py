@@ -2,73 +2,99 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import ArtifactMissingError, InvalidRequestError
 from domain.inventory import ArtifactState, ListedArtifact, list_artifacts
-from worker.cli import archive, relocate
-from worker.cli.downloads import Downloads, Outcome
+from worker.cli.lazy import group_app, lazy_group
 from worker.cli.operator import adapters
 from worker.cli.options import (
+    JobArgument,
     JobIdOption,
     JsonOption,
     KindOption,
     RunIdOption,
+    WideOption,
     refuse_run_of_job_kind,
+    the_job,
 )
-from worker.cli.output import age, show_rows, size_of, where
-from worker.settings import WorkspaceSettings, load
+from worker.cli.output import Size, show_rows, where
 
-app = typer.Typer(help="A job's artifacts in the bucket.", no_args_is_help=True)
-app.command("archive")(archive.archive)
-app.command("relocate")(relocate.relocate)
+if TYPE_CHECKING:
+    from worker.cli.downloads import Outcome
+
+COMMANDS = {
+    "archive": (
+        "worker.cli.archive",
+        "Move the job's artifacts to an archive tier; what is in one already is left.",
+    ),
+    "relocate": (
+        "worker.cli.relocate",
+        "Copy what an old rule put elsewhere to the job's one directory, verify it and record it.",
+    ),
+}
+app = group_app("A job's artifacts in the bucket.", cls=lazy_group(COMMANDS))
 
 OutputDirOption = Annotated[
     Path | None,
     typer.Option("--output-dir", file_okay=False, help="By default the workspace."),
 ]
+_LISTED_COLUMNS = ("kind", "state", "run_id", "reason", "size", "location", "age")
+_OUTCOME_COLUMNS = ("kind", "outcome", "run_id", "error", "size", "path")
 _SHOULD_BE_THERE = (ArtifactState.STORED, ArtifactState.UNRECORDED, ArtifactState.MISSING)
 
 
 @app.command("list")
-def list_uploads(job_id: JobIdOption, as_json: JsonOption = False) -> None:  # noqa: FBT002
+def list_uploads(
+    job: JobArgument = None,
+    *,
+    job_id: JobIdOption = None,
+    wide: WideOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Every artifact of the job with its state, and where it is."""
-    using = adapters()
-    listed = list_artifacts(using.locate, using.transfers, job_id)
-    rows = [_listed_row(each, as_json=as_json) for each in listed]
-    show_rows(rows, as_json=as_json, empty="there is nothing of this job")
+    asked, using = the_job(job, job_id), adapters()
+    rows = [_listed_row(each) for each in list_artifacts(using.locate, using.transfers, asked)]
+    empty = "there is nothing of this job"
+    show_rows(rows, as_json=as_json, empty=empty, brief=_LISTED_COLUMNS, wide=wide)
 
 
 @app.command("download")
 def download(  # noqa: PLR0913 - an argument for each option
-    job_id: JobIdOption,
+    job: JobArgument = None,
+    *,
+    job_id: JobIdOption = None,
     run_id: RunIdOption = None,
     kind: KindOption = None,
     output_dir: OutputDirOption = None,
-    *,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace other files.")] = False,
     extract: Annotated[bool, typer.Option("--extract", help="Unpack zips as well.")] = False,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch what there is of the job, or only of a run or of a kind.
 
     Files that are there already are kept. The exit status is 1 if anything could not be had.
     """
+    from worker.cli.downloads import Downloads  # noqa: PLC0415 - the help needs no Rich
+    from worker.settings import WorkspaceSettings, load  # noqa: PLC0415 - nor the settings
+
+    asked = the_job(job, job_id)
     refuse_run_of_job_kind(run_id, kind)
     using = adapters()
     output = output_dir or load(WorkspaceSettings).workspace
-    listed = list_artifacts(using.locate, using.transfers, job_id)
+    listed = list_artifacts(using.locate, using.transfers, asked)
     wanted = [each for each in listed if _is_wanted(each, run_id, kind)]
     if not wanted:
-        raise ArtifactMissingError(f"job {job_id}: nothing of that is in the bucket")
+        raise ArtifactMissingError(f"job {asked}: nothing of that is in the bucket")
     _make(output)
     downloads = Downloads(fetch=using.fetch, output=output, replace=force, extract=extract)
     outcomes = downloads(wanted)
-    rows = [_outcome_row(each, as_json=as_json) for each in outcomes]
-    show_rows(rows, as_json=as_json, empty="")
+    rows = [_outcome_row(each) for each in outcomes]
+    show_rows(rows, as_json=as_json, empty="", brief=_OUTCOME_COLUMNS, wide=wide)
     if any(each.error for each in outcomes):
         raise typer.Exit(1)
 
@@ -88,23 +114,24 @@ def _is_wanted(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | 
     )
 
 
-def _listed_row(listed: ListedArtifact, *, as_json: bool) -> dict[str, Any]:
+def _listed_row(listed: ListedArtifact) -> dict[str, Any]:
     found = listed.found
     there = None if found is None else found.object
     return {
         **_artifact(listed.artifact),
         "state": listed.state,
+        "reason": listed.reason,
         "scheme": found and found.scheme,
         "found_by": found and found.found_by,
-        "size": None if there is None else size_of(there.size, exact=as_json),
-        "age": None if there is None else age(datetime.now(UTC) - there.modified_at),
+        "size": None if there is None else Size(there.size),
+        "age": None if there is None else datetime.now(UTC) - there.modified_at,
         "modified_at": there and there.modified_at,
         "storage_class": there and there.storage_class,
         "location": there and where(there.address),
     }
 
 
-def _outcome_row(outcome: Outcome, *, as_json: bool) -> dict[str, Any]:
+def _outcome_row(outcome: "Outcome") -> dict[str, Any]:
     downloaded = outcome.downloaded
     found = downloaded and downloaded.found
     return {
@@ -112,9 +139,9 @@ def _outcome_row(outcome: Outcome, *, as_json: bool) -> dict[str, Any]:
         "outcome": outcome.word,
         "scheme": found and found.scheme,
         "found_by": found and found.found_by,
-        "size": None if downloaded is None else size_of(downloaded.size, exact=as_json),
+        "size": None if downloaded is None else Size(downloaded.size),
         "path": outcome.path,
-        "kept": list(outcome.kept) if as_json else len(outcome.kept) or None,
+        "kept": list(outcome.kept),
         "error": outcome.error,
     }
 

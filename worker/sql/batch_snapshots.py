@@ -115,6 +115,10 @@ class SqlBatchSnapshots:
                 examples=_examples(connection, batch_id),
             )
 
+    def delete(self, batch_id: int) -> None:
+        """Remove a snapshot that nobody can start."""
+        _delete(self._engine, batch_id)
+
     def _groups(self, connection: Connection, batch_id: int) -> list[PreviewGroup]:
         size, is_upload = MemberRow.size, MemberRow.direction == Direction.UPLOAD
         part_size, threshold = self._parts.part_size, self._parts.multipart_threshold

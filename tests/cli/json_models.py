@@ -1,0 +1,228 @@
+"""What each command's `--json` has, and of which type."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.artifacts import ArtifactKind, Scheme
+from domain.batches import BatchMode, BatchState
+from domain.errors import ReasonCode
+from domain.found import FoundBy
+from domain.inventory import ArtifactState
+from domain.transfers import Direction, TransferState
+
+Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+Seconds = Annotated[float, Field(ge=0)]
+Bytes = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Shape(BaseModel):
+    """All keys are there, and no others; as JSON, so that "1" is no number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class JobShape(Shape):
+    job_id: int
+    user_id: int | None
+    status: str | None
+    created_at: Moment
+    prefix: str
+
+
+class RunShape(Shape):
+    run_id: int
+    status: str | None
+
+
+class StoredShape(Shape):
+    kind: ArtifactKind
+    run_id: int | None
+    key: str
+    size: Bytes
+    sha256: str | None
+    stored_at: Moment
+    links_left_out: Count
+
+
+class JobInfoShape(JobShape):
+    runs: list[RunShape]
+    artifacts: list[StoredShape]
+
+
+class UnplacedTransferShape(Shape):
+    id: int
+    kind: ArtifactKind
+    run_id: int | None
+    direction: Direction
+    attempts: Count
+    requested_at: Moment
+    finished_at: Moment | None
+    reason: ReasonCode | None
+    error: str | None
+
+
+class TransferShape(UnplacedTransferShape):
+    state: TransferState
+
+
+class QuarantinedShape(UnplacedTransferShape):
+    job_id: int
+
+
+class RetriedShape(Shape):
+    retried: Count
+    superseded: Count
+    dry_run: bool
+
+
+class DiscardedShape(Shape):
+    discarded: Count
+    dry_run: bool
+
+
+class ResultsShape(Shape):
+    kind: ArtifactKind
+    run_id: int
+    key: str
+    size: Bytes
+    sha256: str | None
+    links_left_out: Count
+
+
+class ListedShape(Shape):
+    kind: ArtifactKind
+    run_id: int | None
+    state: ArtifactState
+    reason: ReasonCode | None
+    scheme: Scheme | None
+    found_by: FoundBy | None
+    size: Bytes | None
+    age: Seconds | None
+    modified_at: Moment | None
+    storage_class: str | None
+    location: str | None
+
+
+class DownloadedShape(Shape):
+    kind: ArtifactKind
+    run_id: int | None
+    outcome: str
+    scheme: Scheme | None
+    found_by: FoundBy | None
+    size: Bytes | None
+    path: str | None
+    kept: list[str]
+    error: str | None
+
+
+class ArchivedShape(Shape):
+    kind: ArtifactKind
+    run_id: int | None
+    outcome: str
+    size: Bytes
+    storage_class: str | None
+    location: str
+    error: str | None
+
+
+class RelocatedShape(Shape):
+    job_id: int
+    kind: ArtifactKind
+    run_id: int | None
+    size: Bytes
+    from_: Annotated[str, Field(alias="from")]
+    outcome: str
+    error: str | None
+
+
+class BatchShape(Shape):
+    batch: int
+    state: BatchState
+    by: str
+    reason: str | None
+    mode: BatchMode | None
+    members: Count | None
+    rate: float | None
+    max_in_flight: int | None
+    requested_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    filter: dict[str, Any]
+
+
+class ProgressShape(BatchShape):
+    done: Count
+    unchanged: Count
+    failed: Count
+    cancelled: Count
+    already_running: Count
+    active: Count
+    pending: Count
+    bytes: Bytes
+    per_second: float | None
+    left: Seconds | None
+
+
+class GroupShape(Shape):
+    direction: Direction
+    kind: ArtifactKind
+    state: TransferState
+    members: Count
+    stored: Count
+    known_bytes: Bytes
+    requests_at_least: Count
+    requests_at_most: Count
+
+
+class MemberShape(Shape):
+    job_id: int
+    run_id: int | None
+    kind: ArtifactKind
+    direction: Direction
+    user_id: int
+    outcome: str
+    attempts: Count
+    bytes_moved: Bytes | None
+    reason: ReasonCode | None
+    finished_at: Moment | None
+
+
+class PreviewShape(Shape):
+    snapshot: int | None
+    expires_at: Moment
+    filter: dict[str, Any]
+    members: Count
+    modes: dict[BatchMode, Count]
+    groups: list[GroupShape]
+    left_out: dict[str, Count]
+    examples: list[MemberShape]
+    requests_at_least: Count
+    requests_at_most: Count
+    seconds: Seconds | None
+
+
+SHAPES: dict[str, Any] = {
+    "batch cancel": BatchShape,
+    "batch change": BatchShape,
+    "batch list": list[BatchShape],
+    "batch pause": BatchShape,
+    "batch preview": PreviewShape,
+    "batch resume": BatchShape,
+    "batch start": BatchShape,
+    "batch status": ProgressShape,
+    "jobs cancel": list[TransferShape],
+    "jobs info": JobInfoShape,
+    "jobs list": list[JobShape],
+    "jobs results upload": list[ResultsShape],
+    "jobs status": list[TransferShape],
+    "jobs upload": list[TransferShape],
+    "jobs uploads archive": list[ArchivedShape],
+    "jobs uploads download": list[DownloadedShape],
+    "jobs uploads list": list[ListedShape],
+    "jobs uploads relocate": list[RelocatedShape],
+    "quarantine discard": DiscardedShape,
+    "quarantine list": list[QuarantinedShape],
+    "quarantine retry": RetriedShape,
+}

@@ -1,0 +1,117 @@
+"""Each command line that the documents, the commands and their errors print is a valid one."""
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.cli.tree import commands, parse
+from worker.cli.main import COMMANDS
+
+PROGRAM = Path(__file__).parents[2]
+DOCUMENTS = [PROGRAM / "README.md", *sorted((PROGRAM / "docs").glob("*.md"))]
+SOURCES = sorted(path for name in ("domain", "worker") for path in (PROGRAM / name).rglob("*.py"))
+_NAMES = "|".join(COMMANDS)
+# A line of a block, perhaps behind a prompt, or what stands between backticks.
+_LINE = re.compile(
+    rf"^ +(?:\$ )?(?:[a-z ]*exec [\w -]*?)?artifacts ((?:{_NAMES})\b.*)$", re.MULTILINE
+)
+_INLINE = re.compile(rf"`artifacts ((?:{_NAMES})\b[^`]*)`")
+_PRINTED = re.compile(rf"artifacts ((?:{_NAMES})\b[^`\n;]*)")
+# What stands for something else, and what it may stand for.
+_EXAMPLES = {"ID": "1", "N": "1"}
+
+
+def in_document(path: Path) -> Iterator[str]:
+    text = path.read_text()
+    yield from (match[1] for match in _LINE.finditer(text))
+    yield from (match[1] for match in _INLINE.finditer(text))
+
+
+def in_source(path: Path) -> Iterator[str]:
+    """Those in its texts, but not in its docstrings, which the commands do not print."""
+    tree = ast.parse(path.read_text())
+    docstrings = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    inner = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(_part(part) for part in node.values)
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docstrings | inner
+        ):
+            text = node.value
+        else:
+            continue
+        yield from (match[1].strip() for match in _PRINTED.finditer(text))
+
+
+def _part(part: ast.expr) -> str:
+    return str(part.value) if isinstance(part, ast.Constant) else "1"
+
+
+def words_of(line: str) -> list[str]:
+    """The words of the line, whose comment is cut and whose placeholders are filled in."""
+    words = [_EXAMPLES.get(word, word) for word in shlex.split(line, comments=True)]
+    if "--reason" in words and words[-1] == "…" and words[0] == "quarantine":
+        words[-1] = "source_missing"
+    return words
+
+
+def is_group(words: list[str]) -> bool:
+    """Whether the text only names a group, such as `artifacts jobs uploads …`."""
+    named = " ".join(words).removesuffix(" …")
+    return any(path.startswith(f"{named} ") for path, _ in commands())
+
+
+def printed() -> list[tuple[str, str]]:
+    found = [(path, line) for path in DOCUMENTS for line in in_document(path)]
+    found += [(path, line) for path in SOURCES for line in in_source(path)]
+    return sorted({(str(path.relative_to(PROGRAM)), line) for path, line in found})
+
+
+@pytest.mark.parametrize(("path", "line"), printed())
+def test_a_command_that_is_printed_is_accepted(path: str, line: str) -> None:
+    del path
+    words = words_of(line)
+    if not is_group(words):
+        parse(words)
+
+
+def test_the_documents_and_the_sources_were_read() -> None:
+    paths = {path for path, _ in printed()}
+    assert {"README.md", "docs/batches.md", "docs/operations.md"} <= paths
+    assert {"worker/cli/batch_preview.py", "worker/cli/demo.py", "worker/cli/dev.py"} <= paths
+    assert {"worker/diagnosis/database.py", "worker/sql/engine.py"} <= paths
+
+
+@pytest.mark.parametrize(
+    "line", ["jobs info --job 12", "jobs nope", "batch start 1", "quarantine retry --reason no"]
+)
+def test_a_wrong_one_would_be_found(line: str) -> None:
+    with pytest.raises(typer.TyperException):
+        parse(words_of(line))
+
+
+def test_every_command_is_documented() -> None:
+    documented = {
+        path
+        for path, _ in commands()
+        for document in DOCUMENTS
+        if re.search(rf"\b{path.replace(' ', ' +')}\b", document.read_text())
+    }
+    assert {path for path, _ in commands()} - documented == set()
