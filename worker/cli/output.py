@@ -48,15 +48,6 @@ def size_of(size: int, *, exact: bool) -> int | str:
     return size if exact else decimal(size)
 
 
-def age(passed: timedelta) -> str:
-    """In the largest unit that is full."""
-    seconds = max(0, int(passed.total_seconds()))
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= length:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
-
-
 def show_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str) -> None:
     """Print the rows, which all have the same columns."""
     if as_json:
