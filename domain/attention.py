@@ -138,9 +138,7 @@ def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) ->
 
 def _of_consumed_queue(status: PipelineStatus, queue: str) -> Iterator[Problem]:
     database = status.database
-    is_idle = not (
-        database.of_queue(queue, Phase.RUNNING) or database.done(_LONGEST, queue)[0]
-    )
+    is_idle = not (database.of_queue(queue, Phase.RUNNING) or database.done(_LONGEST, queue)[0])
     due = [each for each in database.of_queue(queue, Phase.DUE) if each.late]
     # A batch keeps up to thousands of transfers waiting on purpose.
     if due and (is_idle or queue != status.batch_queue):

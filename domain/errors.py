@@ -63,6 +63,14 @@ class BrokerUnavailableError(PipelineError):
     """The broker does not answer."""
 
 
+class StandstillError(PipelineError):
+    """Requests are outstanding, and no worker does them."""
+
+
+class NotDoneError(PipelineError):
+    """The time to wait is over, and not everything is done."""
+
+
 class InvalidRequestError(PipelineError):
     """The arguments do not name an artifact."""
 

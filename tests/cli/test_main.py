@@ -9,7 +9,18 @@ import pytest
 from tests.cli.commands import Command, bare_environment
 from worker.cli.main import make_app
 
-ALL = {"batch", "db", "demo", "dev", "doctor", "health", "jobs", "quarantine"}
+ALL = {
+    "batch",
+    "db",
+    "demo",
+    "dev",
+    "doctor",
+    "health",
+    "jobs",
+    "quarantine",
+    "status",
+    "transfers",
+}
 HEAVY = {"alembic", "boto3", "botocore", "celery", "kombu", "psycopg", "redis", "sqlalchemy"}
 
 

@@ -7,8 +7,8 @@ import typer
 
 from domain.errors import PipelineError
 
-_GROUPS = ("batch", "db", "health", "jobs", "quarantine")
-_COMMANDS = ("demo", "dev", "doctor")
+_GROUPS = ("batch", "db", "health", "jobs", "quarantine", "transfers")
+_COMMANDS = ("demo", "dev", "doctor", "status")
 
 
 def make_app(asked: str = "") -> typer.Typer:

@@ -68,6 +68,11 @@ def _print_table(rows: Sequence[Mapping[str, object]]) -> None:
     console.print(table)
 
 
+def iso(at: datetime | None) -> str | None:
+    """Return the time in ISO 8601 with its zone, for programs."""
+    return None if at is None else at.isoformat()
+
+
 def print_json(value: object) -> None:
     typer.echo(json.dumps(value, default=plain, indent=2))
 

@@ -1,6 +1,5 @@
 """`artifacts quarantine`: what was given up, and what is to become of it."""
 
-import re
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from domain.errors import ReasonCode
 from domain.jobs import MAX_ID
 from domain.quarantine import QuarantineFilter
 from domain.transfers import Transfer
-from worker.cli.options import DryRunOption, JsonOption
+from worker.cli.options import DryRunOption, JsonOption, ReasonOption, parse_age
 from worker.cli.output import err, out, print_json, show_rows, transfer_row
 from worker.settings import DatabaseSettings, load
 from worker.sql.engine import make_engine
@@ -20,22 +19,6 @@ from worker.sql.quarantine import SqlQuarantine
 
 app = typer.Typer(help="What will not be tried again by itself.", no_args_is_help=True)
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_LONGEST = timedelta(days=36_500)
-
-
-def _age(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,9})([smhd])", text)
-    age = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else _LONGEST * 2
-    if age > _LONGEST:
-        raise typer.BadParameter(f"{text}: use a number with s, m, h or d, such as 90m or 7d")
-    return age
-
-
-ReasonOption = Annotated[
-    list[ReasonCode] | None,
-    typer.Option("--reason", metavar="REASON", help="Only this, as `list` shows it; repeatable."),
-]
 KindOption = Annotated[
     list[ArtifactKind] | None,
     typer.Option("--kind", metavar="KIND", help="Only this, as `list` shows it; repeatable."),
@@ -46,11 +29,13 @@ JobOption = Annotated[
 ]
 OlderOption = Annotated[
     timedelta | None,
-    typer.Option("--older-than", parser=_age, metavar="AGE", help="Given up so long ago: 90m, 7d."),
+    typer.Option(
+        "--older-than", parser=parse_age, metavar="AGE", help="Given up so long ago: 90m, 7d."
+    ),
 ]
 NewerOption = Annotated[
     timedelta | None,
-    typer.Option("--newer-than", parser=_age, metavar="AGE", help="Given up since: 90m, 7d."),
+    typer.Option("--newer-than", parser=parse_age, metavar="AGE", help="Given up since: 90m, 7d."),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All of them: no filter is given.")]
 

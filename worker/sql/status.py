@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Row,
     and_,
     case,
     func,
@@ -116,7 +114,7 @@ def _transfers(connection: Connection, now: datetime) -> Iterator[TransferGroup]
     )
     for row in connection.execute(statement):
         yield TransferGroup(
-            queue=_queue(row),
+            queue=_queue(row.kind, of_batch=row.of_batch),
             kind=ArtifactKind(row.kind),
             phase=Phase(row.phase),
             reason=reason_of(row.reason),
@@ -161,26 +159,21 @@ def _is_retry(now: datetime) -> ColumnElement[bool]:
 def _throughput(connection: Connection, now: datetime) -> Iterator[Throughput]:
     within = [TransferRow.finished_at > now - window for window in WINDOWS]
     moved = func.sum(TransferRow.bytes_sent)
-    columns = [
-        column
-        for n, is_within in enumerate(within)
-        for column in (
-            func.count().filter(is_within).label(f"transfers_{n}"),
-            func.coalesce(moved.filter(is_within), 0).label(f"bytes_{n}"),
-        )
-    ]
+    counts = [func.count().filter(is_within) for is_within in within]
+    sums = [func.coalesce(moved.filter(is_within), 0) for is_within in within]
     statement = (
-        select(TransferRow.kind, _IS_OF_BATCH, *columns)
+        select(TransferRow.kind, _IS_OF_BATCH, *counts, *sums)
         .where(IS_DONE, within[-1])
         .group_by(TransferRow.kind, "of_batch")
     )
-    for row in connection.execute(statement):
-        for n, window in enumerate(WINDOWS):
+    for kind, of_batch, *figures in connection.execute(statement):
+        done, moved_bytes = figures[: len(WINDOWS)], figures[len(WINDOWS) :]
+        for window, transfers, size in zip(WINDOWS, done, moved_bytes, strict=True):
             yield Throughput(
-                queue=_queue(row),
+                queue=_queue(kind, of_batch=of_batch),
                 window=window,
-                transfers=row._mapping[f"transfers_{n}"],
-                bytes_moved=int(row._mapping[f"bytes_{n}"]),
+                transfers=transfers,
+                bytes_moved=int(size),
             )
 
 
@@ -235,5 +228,5 @@ def _batches(connection: Connection) -> Iterator[ActiveBatch]:
         )
 
 
-def _queue(row: Row[Any]) -> str:
-    return BATCHES if row.of_batch else queue_of(ArtifactKind(row.kind))
+def _queue(kind: str, *, of_batch: bool) -> str:
+    return BATCHES if of_batch else queue_of(ArtifactKind(kind))
