@@ -36,8 +36,10 @@ from worker.cli.batch_options import (
 from worker.cli.batch_preview import show_preview
 from worker.cli.batch_report import ReportFormat, write_report
 from worker.cli.batch_status import progress_row, show_progress, watch
-from worker.cli.options import JsonOption
+from worker.cli.listeners import ListenerCheck
+from worker.cli.options import JsonOption, TimeoutOption, refuse_timeout_alone
 from worker.cli.output import out, print_json, show_rows
+from worker.diagnosis.broker import impatient_app
 from worker.settings import BatchSettings, BrokerSettings, WorkspaceSettings, load
 from worker.sql.batch_snapshots import Parts
 from worker.sql.engine import make_engine
@@ -142,12 +144,20 @@ def status(
     batch_id: BatchArgument,
     *,
     watching: Annotated[bool, typer.Option("--watch", help="Until it has ended.")] = False,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How far it is."""
+    """How far it is. After --timeout the exit status is 1, and the batch stays as it is."""
+    refuse_timeout_alone(timeout, "--watch", waits=watching)
     batches = _batches()
-    progress = watch(batches, batch_id) if watching else batches.progress(batch_id)
+    late = None
+    if watching:
+        progress, late = watch(batches, batch_id, ListenerCheck(_impatient_app()), timeout)
+    else:
+        progress = batches.progress(batch_id)
     show_progress(progress, as_json=as_json)
+    if late:
+        raise late
 
 
 @app.command("list")
@@ -221,6 +231,13 @@ def _app() -> Celery | None:
         return producer_app(load(BrokerSettings).broker_url)
     except ConfigurationError:
         return None  # the next sweep notices what is changed
+
+
+def _impatient_app() -> Celery | None:
+    try:
+        return impatient_app(load(BrokerSettings).broker_url)
+    except ConfigurationError:
+        return None  # nothing is told about the workers
 
 
 def _user() -> str:

@@ -8,10 +8,15 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from domain.batches import Batch, BatchProgress, BatchState, Outcome
+from domain.errors import NotDoneError
+from tasks.contract import BATCHES, UPKEEP
 from worker.batches import Batches
+from worker.cli.listeners import ListenerCheck
 from worker.cli.output import duration, err, out, plain, print_json, size_of
 
 _POLL_SECONDS = 1.0
+# Members are released by the dispatch, which runs in the second of these.
+_QUEUES = (BATCHES, UPKEEP)
 _ENDED = (BatchState.DONE, BatchState.CANCELLED)
 _SHOWN: Sequence[Outcome] = (
     *(Outcome.DONE, Outcome.UNCHANGED, Outcome.FAILED, Outcome.CANCELLED),
@@ -19,12 +24,22 @@ _SHOWN: Sequence[Outcome] = (
 )
 
 
-def watch(batches: Batches, batch_id: int) -> BatchProgress:
-    """The progress once it has ended, behind a bar where a person looks."""
+def watch(
+    batches: Batches,
+    batch_id: int,
+    listeners: ListenerCheck,
+    timeout: float | None = None,
+) -> tuple[BatchProgress, NotDoneError | None]:
+    """Wait until the batch has ended, behind a progress bar on a terminal.
+
+    Returns:
+        The progress now, and an error if the batch has not ended within `timeout` seconds.
+    """
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         *(TextColumn("{task.fields[told]}"), TimeRemainingColumn()),
     )
+    started, said = time.monotonic(), ""
     with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
         task = bar.add_task(f"batch {batch_id}", total=None, told="")
         while True:
@@ -32,8 +47,34 @@ def watch(batches: Batches, batch_id: int) -> BatchProgress:
             total = progress.batch.members
             bar.update(task, completed=progress.ended, total=total, told=_told(progress))
             if progress.batch.state in _ENDED:
-                return progress
+                return progress, None
+            if timeout is not None and time.monotonic() - started >= timeout:
+                return progress, _not_done(progress, listeners, timeout)
+            notice = _notice(progress, listeners)
+            if notice and notice != said:
+                err.print(notice, markup=False, highlight=False, soft_wrap=True)
+            said = notice
             time.sleep(_POLL_SECONDS)
+
+
+def _notice(progress: BatchProgress, listeners: ListenerCheck) -> str:
+    """Return the reason why the batch does not proceed, if one is known."""
+    batch = progress.batch
+    if batch.state is not BatchState.RUNNING:
+        command = "resume" if batch.state is BatchState.PAUSED else "start"
+        return f"batch {batch.id} is {batch.state}: artifacts batch {command} {batch.id}"
+    return listeners.notice(_QUEUES)
+
+
+def _not_done(progress: BatchProgress, listeners: ListenerCheck, timeout: float) -> NotDoneError:
+    batch = progress.batch
+    if batch.state is BatchState.RUNNING:
+        listeners.check(_QUEUES)
+    parts = (
+        f"batch {batch.id} has not ended after {timeout:g} s: {_told(progress)}",
+        _notice(progress, listeners),
+    )
+    return NotDoneError("; ".join(filter(None, parts)))
 
 
 def show_progress(progress: BatchProgress, *, as_json: bool) -> None:

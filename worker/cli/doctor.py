@@ -7,6 +7,7 @@ from rich.text import Text
 
 from worker.cli.options import JsonOption
 from worker.cli.output import out, print_json
+from worker.diagnosis.backlog import examine_backlog
 from worker.diagnosis.broker import examine_broker, impatient_app
 from worker.diagnosis.bucket import examine_bucket
 from worker.diagnosis.database import examine_database
@@ -41,6 +42,9 @@ def _examine(settings: WorkerSettings) -> Iterator[Finding]:
     yield from examine_database(make_engine(settings.database_url))
     yield from examine_bucket(client, settings.bucket)
     yield from examine_workspace(settings.workspace)
+    yield from examine_backlog(
+        make_engine(settings.database_url), impatient_app(settings.broker_url)
+    )
 
 
 def _show(finding: Finding) -> None:

@@ -10,17 +10,22 @@ from domain.jobs import Job
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
 from worker.cli import results, uploads
+from worker.cli.listeners import ListenerCheck
 from worker.cli.options import (
     DryRunOption,
     JobIdOption,
     JsonOption,
     KindOption,
     RunIdOption,
+    TimeoutOption,
     refuse_run_of_job_kind,
+    refuse_timeout_alone,
 )
 from worker.cli.output import out, print_json, show_rows, transfer_row
-from worker.cli.upload import all_done, request_all, wait_for
-from worker.settings import DatabaseSettings, load
+from worker.cli.upload import all_done, request_all
+from worker.cli.waiting import wait_for
+from worker.diagnosis.broker import impatient_app
+from worker.settings import BrokerSettings, DatabaseSettings, load
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
 from worker.sql.platform import SqlJobs, SqlRuns
@@ -71,18 +76,21 @@ def status(job_id: JobIdOption, as_json: JsonOption = False) -> None:  # noqa: F
 
 
 @app.command("upload")
-def upload(
+def upload(  # noqa: PLR0913 - an argument for each option
     job_id: JobIdOption,
     run_id: RunIdOption = None,
     kind: KindOption = None,
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Until all have ended.")] = False,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask for uploads: of the job and all its runs, of one run, or of one kind.
 
-    With --wait the exit status is 1 unless every transfer is done.
+    With --wait the exit status is 1 unless every transfer is done. After --timeout the requests
+    stay, and workers still do them.
     """
+    refuse_timeout_alone(timeout, "--wait", waits=wait)
     engine = make_engine(load(DatabaseSettings).database_url)
     SqlJobs(engine).get(job_id)
     runs = [run.id for run in SqlRuns(engine).of_job(job_id)]
@@ -93,9 +101,13 @@ def upload(
     if not artifacts:
         raise NotFoundError(f"job {job_id} has no runs")
     transfers = request_all(engine, artifacts)
+    late = None
     if wait:
-        transfers = wait_for(SqlTransfers(engine), transfers)
+        listeners = ListenerCheck(impatient_app(load(BrokerSettings).broker_url))
+        transfers, late = wait_for(SqlTransfers(engine), transfers, listeners, timeout)
     _show_transfers(transfers, as_json=as_json)
+    if late:
+        raise late
     if wait and not all_done(transfers):
         raise typer.Exit(1)
 

@@ -24,6 +24,10 @@ ReasonOption = Annotated[
 RunIdOption = Annotated[
     int | None, typer.Option("--run-id", min=1, max=MAX_ID, help="One of its runs.")
 ]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", min=0, metavar="SECONDS", help="Wait no longer than this."),
+]
 
 
 def parse_age(text: str) -> timedelta:
@@ -39,3 +43,9 @@ def refuse_run_of_job_kind(run_id: int | None, kind: ArtifactKind | None) -> Non
     """A run has no artifact of a kind that belongs to its job."""
     if kind is not None and run_id is not None and not kind.belongs_to_run:
         raise typer.BadParameter(f"{kind} belongs to the job: leave --run-id out")
+
+
+def refuse_timeout_alone(timeout: float | None, option: str, *, waits: bool) -> None:
+    """Refuse a time-out without anything that it limits."""
+    if timeout is not None and not waits:
+        raise typer.BadParameter(f"--timeout {timeout:g}: give {option} too")

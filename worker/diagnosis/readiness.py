@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from worker.diagnosis.backlog import reach_backlog
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.diagnosis.bucket import reach_bucket
 from worker.diagnosis.database import reach_database
@@ -24,9 +25,15 @@ def _bucket() -> None:
     reach_bucket(client, settings.bucket)
 
 
+def _backlog() -> None:
+    app = impatient_app(load(BrokerSettings).broker_url)
+    reach_backlog(make_engine(load(DatabaseSettings).database_url), app)
+
+
 REACH: Mapping[str, Callable[[], None]] = {
     "broker": _broker,
     "database": _database,
     "bucket": _bucket,
+    "backlog": _backlog,
 }
-"""Each raises a PipelineError that says why it does not answer."""
+"""Each raises a PipelineError that says why it does not answer, or stands still."""

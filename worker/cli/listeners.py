@@ -1,0 +1,54 @@
+"""Telling someone who waits that no worker listens."""
+
+import time
+from collections.abc import Callable, Collection
+
+from celery import Celery
+
+from domain.errors import BrokerUnavailableError
+from worker.diagnosis.consumers import read_broker
+
+# A worker that listens has usually taken the message by then.
+_FIRST_SECONDS = 3.0
+_NEXT_SECONDS = 15.0
+
+
+class ListenerCheck:
+    """Asks from time to time whether workers listen to the queues of waiting work.
+
+    Args:
+        app: whose broker is asked; None if no broker is known.
+        clock: in seconds.
+    """
+
+    def __init__(self, app: Celery | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._clock = clock
+        self._due_at = clock() + _FIRST_SECONDS
+        self._notice = ""
+
+    def notice(self, queues: Collection[str]) -> str:
+        """Return what keeps workers from the queues, by the last check; empty if nothing does."""
+        if not queues:
+            self._notice = ""
+        elif self._clock() >= self._due_at:
+            self.check(queues)
+        return self._notice
+
+    def check(self, queues: Collection[str]) -> str:
+        """Like `notice`, but ask now."""
+        self._notice = self._ask(queues) if queues else ""
+        self._due_at = self._clock() + _NEXT_SECONDS
+        return self._notice
+
+    def _ask(self, queues: Collection[str]) -> str:
+        if self._app is None:
+            return ""
+        try:
+            broker = read_broker(self._app, queues)
+        except BrokerUnavailableError:
+            return "the broker does not answer"
+        missing = ",".join(queue for queue in sorted(queues) if not broker.listening_to(queue))
+        if not missing:
+            return ""
+        return f"no worker listens to {missing}: celery -A worker.app worker --queues {missing}"
