@@ -10,6 +10,8 @@ import pytest
 from botocore.stub import Stubber
 from sqlalchemy import Engine, text
 
+from tasks.app import make_app
+from tasks.last_dispatch import note_dispatch
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, Shelf
 from worker.diagnosis.bucket import examine_bucket
@@ -29,7 +31,7 @@ EXPIRE = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}}
 @pytest.fixture
 def healthy(queues: Valkey, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """A deployment in which nothing is to be found."""
-    assert queues.is_running
+    note_dispatch(datetime.now(UTC), make_app(queues.url))
     monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(tmp_path))
     set_lifecycle(shelf, ABORT)
     shelf.record(CONFIG, b"something to read")
@@ -68,6 +70,7 @@ def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
         *("database", "database clock", "database version"),
         *("bucket", "S3 clock", "bucket reading", "bucket encryption", "bucket lifecycle"),
         "workspace",
+        *("dispatch", "workers", "backlog", "S3 breaker", "quarantine"),
     ]
     assert healthy.bucket in answer.out
 

@@ -1,11 +1,12 @@
 """The backlog: whether requests are worked off, and by which workers."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from celery import Celery
 from sqlalchemy import Engine
 
-from domain.attention import ProblemCode, find_problems, standstill
+from domain.attention import Problem, ProblemCode, find_problems, standstill
 from domain.durations import age
 from domain.errors import (
     BrokerUnavailableError,
@@ -21,8 +22,16 @@ from worker.settings import AttemptSettings, load
 from worker.sql.status import SqlStatus
 
 _WAITING = (Phase.DUE, Phase.EXPIRED)
-# Each of these is looked at by a check of its own.
-_ELSEWHERE = {ProblemCode.BROKER_AWAY}
+_CHECKS = {
+    ProblemCode.NO_DISPATCH: "dispatch",
+    ProblemCode.NO_WORKER: "workers",
+    ProblemCode.STUCK: "backlog",
+    ProblemCode.BEHIND: "backlog",
+    ProblemCode.LEASE_EXPIRED: "backlog",
+    ProblemCode.S3_BREAKER_OPEN: "S3 breaker",
+    ProblemCode.QUARANTINED: "quarantine",
+}
+"""The check that reports each problem; the broker has a check of its own."""
 
 
 def read_status(engine: Engine, app: Celery) -> PipelineStatus:
@@ -50,14 +59,12 @@ def examine_backlog(engine: Engine, app: Celery) -> Iterator[Finding]:
         return
     if status.broker is None:
         return
-    problems = [each for each in find_problems(status) if each.code not in _ELSEWHERE]
-    for problem in problems:
-        make = error if problem.is_error else warning
-        check = problem.code.replace("_", " ")
-        yield make(check, problem.what, why=problem.why, mend=problem.fix)
-    if not problems:
-        yield ok("backlog", _backlog(status.database))
-        yield ok("workers", _workers(status.broker))
+    problems = find_problems(status)
+    for check, is_well in _well(status.database, status.broker).items():
+        of_check = [each for each in problems if _CHECKS[each.code] == check]
+        yield from map(partial(_finding, check), of_check)
+        if not of_check:
+            yield ok(check, is_well)
 
 
 def reach_backlog(engine: Engine, app: Celery) -> None:
@@ -80,12 +87,29 @@ def _read_broker(app: Celery, database: DatabaseStatus) -> BrokerStatus | None:
         return None
 
 
+def _finding(check: str, problem: Problem) -> Finding:
+    make = error if problem.is_error else warning
+    return make(check, problem.what, why=problem.why, mend=problem.fix)
+
+
+def _well(database: DatabaseStatus, broker: BrokerStatus) -> dict[str, str]:
+    """Return the text of each check that has no problem."""
+    dispatched_at = broker.dispatched_at or database.now
+    quarantined = sum(each.quarantined for each in database.failures)
+    return {
+        "dispatch": f"the last one ended {age(database.now - dispatched_at)} ago",
+        "workers": _workers(broker),
+        "backlog": _backlog(database),
+        "S3 breaker": "it is closed",
+        "quarantine": f"{quarantined:,} transfers, none of them from the last hour",
+    }
+
+
 def _backlog(database: DatabaseStatus) -> str:
     due = count(database.transfers, *_WAITING)
     since = first(database.transfers, *_WAITING)
     oldest = "" if since is None else f", the first for {age(database.now - since)}"
-    quarantined = sum(each.quarantined for each in database.failures)
-    return f"{due:,} transfers are due{oldest}; {quarantined:,} are in quarantine"
+    return f"{due:,} transfers are due{oldest}"
 
 
 def _workers(broker: BrokerStatus) -> str:
