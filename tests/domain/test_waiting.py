@@ -26,7 +26,7 @@ def transfer(state: TransferState, job_id: int = 12, **changes: Any) -> Transfer
     )
 
 
-FAILED = {"next_attempt_at": LATER, "reason_code": ReasonCode.S3_UNAVAILABLE}
+FAILED: dict[str, Any] = {"next_attempt_at": LATER, "reason_code": ReasonCode.S3_UNAVAILABLE}
 
 
 @pytest.mark.parametrize(

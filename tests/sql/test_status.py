@@ -64,7 +64,7 @@ def test_each_active_transfer_is_in_one_phase(
     [group] = read(rows.engine).transfers
     # Then
     assert (group.phase, group.transfers, group.late) == (phase, 1, late)
-    moment = values.get("lease_expires_at", values.get("next_attempt_at"))
+    moment: timedelta = values.get("lease_expires_at") or values["next_attempt_at"]
     assert group.since == rows.now - moment
     assert group.reason == (values["reason_code"] if phase is Phase.RETRY else None)
 

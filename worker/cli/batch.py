@@ -36,10 +36,9 @@ from worker.cli.batch_options import (
 from worker.cli.batch_preview import show_preview
 from worker.cli.batch_report import ReportFormat, write_report
 from worker.cli.batch_status import progress_row, show_progress, watch
-from worker.cli.listeners import ListenerCheck
-from worker.cli.options import JsonOption, TimeoutOption, refuse_timeout_alone
+from worker.cli.options import JsonOption
 from worker.cli.output import out, print_json, show_rows
-from worker.diagnosis.broker import impatient_app
+from worker.cli.waiting import TimeoutOption, refuse_timeout_alone
 from worker.settings import BatchSettings, BrokerSettings, WorkspaceSettings, load
 from worker.sql.batch_snapshots import Parts
 from worker.sql.engine import make_engine
@@ -152,7 +151,7 @@ def status(
     batches = _batches()
     late = None
     if watching:
-        progress, late = watch(batches, batch_id, ListenerCheck(_impatient_app()), timeout)
+        progress, late = watch(batches, batch_id, timeout)
     else:
         progress = batches.progress(batch_id)
     show_progress(progress, as_json=as_json)
@@ -231,13 +230,6 @@ def _app() -> Celery | None:
         return producer_app(load(BrokerSettings).broker_url)
     except ConfigurationError:
         return None  # the next sweep notices what is changed
-
-
-def _impatient_app() -> Celery | None:
-    try:
-        return impatient_app(load(BrokerSettings).broker_url)
-    except ConfigurationError:
-        return None  # nothing is told about the workers
 
 
 def _user() -> str:

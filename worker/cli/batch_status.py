@@ -25,10 +25,7 @@ _SHOWN: Sequence[Outcome] = (
 
 
 def watch(
-    batches: Batches,
-    batch_id: int,
-    listeners: ListenerCheck,
-    timeout: float | None = None,
+    batches: Batches, batch_id: int, timeout: float | None = None
 ) -> tuple[BatchProgress, NotDoneError | None]:
     """Wait until the batch has ended, behind a progress bar on a terminal.
 
@@ -39,7 +36,7 @@ def watch(
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         *(TextColumn("{task.fields[told]}"), TimeRemainingColumn()),
     )
-    started, said = time.monotonic(), ""
+    started, listeners, said = time.monotonic(), ListenerCheck(), ""
     with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
         task = bar.add_task(f"batch {batch_id}", total=None, told="")
         while True:

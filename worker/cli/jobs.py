@@ -10,22 +10,18 @@ from domain.jobs import Job
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
 from worker.cli import results, uploads
-from worker.cli.listeners import ListenerCheck
 from worker.cli.options import (
     DryRunOption,
     JobIdOption,
     JsonOption,
     KindOption,
     RunIdOption,
-    TimeoutOption,
     refuse_run_of_job_kind,
-    refuse_timeout_alone,
 )
 from worker.cli.output import out, print_json, show_rows, transfer_row
 from worker.cli.upload import all_done, request_all
-from worker.cli.waiting import wait_for
-from worker.diagnosis.broker import impatient_app
-from worker.settings import BrokerSettings, DatabaseSettings, load
+from worker.cli.waiting import TimeoutOption, refuse_timeout_alone, wait_for
+from worker.settings import DatabaseSettings, load
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
 from worker.sql.platform import SqlJobs, SqlRuns
@@ -103,8 +99,7 @@ def upload(  # noqa: PLR0913 - an argument for each option
     transfers = request_all(engine, artifacts)
     late = None
     if wait:
-        listeners = ListenerCheck(impatient_app(load(BrokerSettings).broker_url))
-        transfers, late = wait_for(SqlTransfers(engine), transfers, listeners, timeout)
+        transfers, late = wait_for(SqlTransfers(engine), transfers, timeout)
     _show_transfers(transfers, as_json=as_json)
     if late:
         raise late

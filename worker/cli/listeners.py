@@ -5,8 +5,10 @@ from collections.abc import Callable, Collection
 
 from celery import Celery
 
-from domain.errors import BrokerUnavailableError
+from domain.errors import BrokerUnavailableError, ConfigurationError
+from worker.diagnosis.broker import impatient_app
 from worker.diagnosis.consumers import read_broker
+from worker.settings import BrokerSettings, load
 
 # A worker that listens has usually taken the message by then.
 _FIRST_SECONDS = 3.0
@@ -16,13 +18,14 @@ _NEXT_SECONDS = 15.0
 class ListenerCheck:
     """Asks from time to time whether workers listen to the queues of waiting work.
 
+    Where no broker is configured it knows nothing, and says nothing.
+
     Args:
-        app: whose broker is asked; None if no broker is known.
         clock: in seconds.
     """
 
-    def __init__(self, app: Celery | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._app = app
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = _app()
         self._clock = clock
         self._due_at = clock() + _FIRST_SECONDS
         self._notice = ""
@@ -52,3 +55,10 @@ class ListenerCheck:
         if not missing:
             return ""
         return f"no worker listens to {missing}: celery -A worker.app worker --queues {missing}"
+
+
+def _app() -> Celery | None:
+    try:
+        return impatient_app(load(BrokerSettings).broker_url)
+    except ConfigurationError:
+        return None

@@ -48,6 +48,15 @@ def size_of(size: int, *, exact: bool) -> int | str:
     return size if exact else decimal(size)
 
 
+def age(passed: timedelta) -> str:
+    """In the largest unit that is full."""
+    seconds = max(0, int(passed.total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
 def show_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str) -> None:
     """Print the rows, which all have the same columns."""
     if as_json:
@@ -66,11 +75,6 @@ def _print_table(rows: Sequence[Mapping[str, object]]) -> None:
         table.add_row(*(Text("-" if v is None else plain(v)) for v in row.values()))
     console = out if out.is_terminal else Console(width=_NO_EDGE)
     console.print(table)
-
-
-def iso(at: datetime | None) -> str | None:
-    """Return the time in ISO 8601 with its zone, for programs."""
-    return None if at is None else at.isoformat()
 
 
 def print_json(value: object) -> None:

@@ -1,5 +1,6 @@
 """`artifacts quarantine`: what was given up, and what is to become of it."""
 
+import re
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from domain.errors import ReasonCode
 from domain.jobs import MAX_ID
 from domain.quarantine import QuarantineFilter
 from domain.transfers import Transfer
-from worker.cli.options import DryRunOption, JsonOption, ReasonOption, parse_age
+from worker.cli.options import DryRunOption, JsonOption
 from worker.cli.output import err, out, print_json, show_rows, transfer_row
 from worker.settings import DatabaseSettings, load
 from worker.sql.engine import make_engine
@@ -19,6 +20,23 @@ from worker.sql.quarantine import SqlQuarantine
 
 app = typer.Typer(help="What will not be tried again by itself.", no_args_is_help=True)
 
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=36_500)
+
+
+def parse_age(text: str) -> timedelta:
+    """Read an age such as `90m`."""
+    match = re.fullmatch(r"(\d{1,9})([smhd])", text)
+    age = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else _LONGEST * 2
+    if age > _LONGEST:
+        raise typer.BadParameter(f"{text}: use a number with s, m, h or d, such as 90m or 7d")
+    return age
+
+
+ReasonOption = Annotated[
+    list[ReasonCode] | None,
+    typer.Option("--reason", metavar="REASON", help="Only this, as `list` shows it; repeatable."),
+]
 KindOption = Annotated[
     list[ArtifactKind] | None,
     typer.Option("--kind", metavar="KIND", help="Only this, as `list` shows it; repeatable."),

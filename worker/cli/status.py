@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -14,16 +15,14 @@ from rich.text import Text
 from domain.attention import Problem, find_problems
 from domain.errors import PipelineError
 from domain.pipeline_status import PipelineStatus
+from worker.cli.engines import opened_database
 from worker.cli.options import JsonOption
 from worker.cli.output import out
 from worker.cli.status_json import status_json
 from worker.cli.status_view import status_view
 from worker.diagnosis.backlog import read_status
 from worker.diagnosis.broker import impatient_app
-from worker.settings import BrokerSettings, DatabaseSettings, load
-from worker.sql.engine import make_engine
-
-Show = Callable[[PipelineStatus, list[Problem]], None]
+from worker.settings import BrokerSettings, load
 
 
 def status(
@@ -40,28 +39,28 @@ def status(
 
     The exit status is 1 if something does. With --watch, JSON is one line for each look.
     """
-    read = _reader()
-    if watching:
-        raise typer.Exit(_watch(read, every, as_json=as_json))
+    with opened_database() as engine:
+        read = partial(read_status, engine, impatient_app(load(BrokerSettings).broker_url))
+        code = _watch(read, every, as_json=as_json) if watching else _once(read, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def _once(read: Callable[[], PipelineStatus], *, as_json: bool) -> int:
     snapshot = read()
     problems = find_problems(snapshot)
     if as_json:
         typer.echo(json.dumps(status_json(snapshot, problems), indent=2))
     else:
         out.print(status_view(snapshot, problems))
-    raise typer.Exit(1 if problems else 0)
-
-
-def _reader() -> Callable[[], PipelineStatus]:
-    engine = make_engine(load(DatabaseSettings).database_url)
-    app = impatient_app(load(BrokerSettings).broker_url)
-    return lambda: read_status(engine, app)
+    return 1 if problems else 0
 
 
 def _watch(read: Callable[[], PipelineStatus], every: float, *, as_json: bool) -> int:
     """Show it until Ctrl-C; return the exit status by the last look."""
     needs_a_hand = True
-    live = Live(console=out, screen=True, auto_refresh=False) if _is_live(as_json) else None
+    is_live = out.is_terminal and not as_json
+    # What does not fit is cut off while it is live, and is all there at the end.
+    live = Live(console=out, auto_refresh=False, vertical_overflow="crop") if is_live else None
     try:
         with live or nullcontext():
             for shown in _looks(read, every):
@@ -107,10 +106,6 @@ def _looks(read: Callable[[], PipelineStatus], every: float) -> Iterator[_Look]:
     while True:
         yield _Look(read)
         time.sleep(every)
-
-
-def _is_live(as_json: bool) -> bool:  # noqa: FBT001 - a predicate of one flag
-    return out.is_terminal and not as_json
 
 
 def _show(look: _Look, live: Live | None, *, as_json: bool) -> None:

@@ -19,7 +19,6 @@ from domain.pipeline_status import (
     count,
     first,
 )
-from worker.cli.output import iso
 
 _WAITING = (Phase.DUE, Phase.EXPIRED)
 
@@ -50,7 +49,7 @@ def status_json(status: PipelineStatus, problems: Iterable[Problem]) -> dict[str
         ],
         "workers": None if broker is None else [asdict(worker) for worker in broker.workers],
         "batches": [
-            {**asdict(each), "started_at": iso(each.started_at)} for each in database.batches
+            {**asdict(each), "started_at": _iso(each.started_at)} for each in database.batches
         ],
         "s3": [
             {
@@ -79,7 +78,7 @@ def _groups(database: DatabaseStatus, groups: list[TransferGroup]) -> dict[str, 
     return {
         **{phase.value: count(groups, phase) for phase in Phase},
         "late": sum(each.late for each in groups),
-        "oldest_due_at": iso(since),
+        "oldest_due_at": _iso(since),
         "oldest_due_seconds": _seconds(database, since),
     }
 
@@ -90,7 +89,7 @@ def _retry(database: DatabaseStatus, group: TransferGroup) -> dict[str, Any]:
         "kind": group.kind,
         "reason": group.reason,
         "transfers": group.transfers,
-        "next_at": iso(group.since),
+        "next_at": _iso(group.since),
         "next_in_seconds": (group.since - database.now).total_seconds(),
     }
 
@@ -105,8 +104,12 @@ def _throughput(database: DatabaseStatus, n: int) -> dict[str, Any]:
 
 
 def _moment(database: DatabaseStatus, at: datetime | None) -> dict[str, Any]:
-    return {"last_at": iso(at), "age_seconds": _seconds(database, at)}
+    return {"last_at": _iso(at), "age_seconds": _seconds(database, at)}
 
 
 def _seconds(database: DatabaseStatus, at: datetime | None) -> float | None:
     return None if at is None else max(0.0, (database.now - at).total_seconds())
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

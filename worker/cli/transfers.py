@@ -13,10 +13,10 @@ from domain.transfers import Direction, Transfer, TransferState
 from tasks import contract
 from tasks.contract import queue_of_transfer
 from worker.cli.batch_options import JobsOption, KindsOption, RunsOption
-from worker.cli.options import JsonOption, ReasonOption, parse_age
-from worker.cli.output import err, iso, show_rows
-from worker.settings import DatabaseSettings, load
-from worker.sql.engine import make_engine
+from worker.cli.engines import opened_database
+from worker.cli.options import JsonOption
+from worker.cli.output import err, show_rows
+from worker.cli.quarantine import ReasonOption, parse_age
 from worker.sql.transfer_lists import list_transfers
 
 app = typer.Typer(help="Transfers across jobs.", no_args_is_help=True)
@@ -83,9 +83,9 @@ def list_all(  # noqa: PLR0913 - an argument for each option
         older_than=older_than,
         newer_than=newer_than,
     )
-    engine = make_engine(load(DatabaseSettings).database_url)
-    # One more than is shown tells whether more exist.
-    found = list_transfers(engine, filters, limit=limit + 1, before=before)
+    with opened_database() as engine:
+        # One more than is shown tells whether more exist.
+        found = list_transfers(engine, filters, limit=limit + 1, before=before)
     shown = found[:limit]
     row = _json_row if as_json else _table_row
     show_rows([row(each) for each in shown], as_json=as_json, empty="no transfer fits")
@@ -112,10 +112,10 @@ def _json_row(transfer: Transfer) -> dict[str, Any]:
         "queue": queue_of_transfer(transfer),
         "batch_id": transfer.batch_id,
         "attempts": transfer.attempts,
-        "requested_at": iso(transfer.requested_at),
-        "next_attempt_at": iso(transfer.next_attempt_at),
-        "lease_expires_at": iso(transfer.lease_expires_at),
-        "finished_at": iso(transfer.finished_at),
+        "requested_at": transfer.requested_at,
+        "next_attempt_at": transfer.next_attempt_at,
+        "lease_expires_at": transfer.lease_expires_at,
+        "finished_at": transfer.finished_at,
         "bytes": transfer.bytes_sent,
         "reason": transfer.reason_code,
         "error": transfer.last_error,

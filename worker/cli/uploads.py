@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.durations import age
 from domain.errors import ArtifactMissingError, InvalidRequestError
 from domain.inventory import ArtifactState, ListedArtifact, list_artifacts
 from worker.cli import archive, relocate
@@ -20,7 +19,7 @@ from worker.cli.options import (
     RunIdOption,
     refuse_run_of_job_kind,
 )
-from worker.cli.output import show_rows, size_of, where
+from worker.cli.output import age, show_rows, size_of, where
 from worker.settings import WorkspaceSettings, load
 
 app = typer.Typer(help="A job's artifacts in the bucket.", no_args_is_help=True)

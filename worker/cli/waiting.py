@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
+import typer
 from rich.console import Group
 from rich.live import Live
 from rich.text import Text
@@ -18,16 +19,26 @@ from worker.cli.listeners import ListenerCheck
 from worker.cli.output import err
 from worker.sql.transfers import SqlTransfers
 
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", min=0, metavar="SECONDS", help="Wait no longer than this."),
+]
+
 _POLL_SECONDS = 0.2
 # A file or a pipe gets lines only when waiting takes longer than usual.
 _SILENT_SECONDS = 5.0
 _ROWS = 10
 
 
+def refuse_timeout_alone(timeout: float | None, option: str, *, waits: bool) -> None:
+    """Raise BadParameter for a time-out without the option that it limits."""
+    if timeout is not None and not waits:
+        raise typer.BadParameter(f"--timeout {timeout:g} limits {option}: give that too")
+
+
 def wait_for(
     repository: SqlTransfers,
     transfers: Sequence[Transfer],
-    listeners: ListenerCheck,
     timeout: float | None = None,
 ) -> tuple[list[Transfer], NotDoneError | None]:
     """Wait until all have ended, or until the time is over.
@@ -35,14 +46,13 @@ def wait_for(
     Args:
         repository: is asked for their state.
         transfers: the ones to wait for.
-        listeners: asked about the queues of those that no worker takes.
         timeout: seconds; None is no limit.
 
     Returns:
         The transfers as they are now, and an error if some of them have not ended in time.
     """
     ids = [transfer.id for transfer in transfers]
-    started = time.monotonic()
+    started, listeners = time.monotonic(), ListenerCheck()
     with _Display() as display:
         while True:
             current = repository.get_many(ids)
