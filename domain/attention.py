@@ -20,7 +20,6 @@ from domain.pipeline_status import (
 # A dispatch ends every few seconds; a longer pause than this is no accident.
 DISPATCH_LATE_AFTER = timedelta(minutes=1)
 _LONGEST = WINDOWS[-1]
-_WORKER = "celery -A worker.app worker --without-gossip --without-mingle --queues {queue}"
 _BEAT = "celery -A worker.control beat"
 
 
@@ -53,6 +52,12 @@ class Problem:
     why: str
     fix: str
     queue: str | None = None
+
+
+def worker_command(*queues: str) -> str:
+    """Return the command that starts a worker for the queues."""
+    options = f"--without-gossip --without-mingle --queues {','.join(queues)}"
+    return f"celery -A worker.app worker {options}"
 
 
 def find_problems(status: PipelineStatus) -> list[Problem]:
@@ -98,7 +103,7 @@ def _no_dispatch(status: PipelineStatus, broker: BrokerStatus) -> Problem:
         is_error=True,
         what=f"{since}: {who}",
         why="retries, lost messages and the work of dead workers are not sent again",
-        fix=_BEAT if has_worker else _WORKER.format(queue=status.upkeep_queue),
+        fix=_BEAT if has_worker else worker_command(status.upkeep_queue),
         queue=status.upkeep_queue,
     )
 
@@ -118,7 +123,7 @@ def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) ->
     groups = status.database.of_queue(queue, Phase.DUE, Phase.EXPIRED)
     since = first(groups, Phase.DUE, Phase.EXPIRED)
     messages = broker.messages.get(queue, 0)
-    # Beat fills this queue by itself, and then no dispatch ends, which is reported.
+    # Beat alone fills this queue; the missing dispatch is reported instead.
     if queue == status.upkeep_queue or not (messages or groups):
         return
     if since is None:
@@ -131,7 +136,7 @@ def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) ->
         is_error=True,
         what=f"{queue}: no worker listens, {waiting}",
         why="nothing of this queue is transferred",
-        fix=_WORKER.format(queue=queue),
+        fix=worker_command(queue),
         queue=queue,
     )
 
@@ -170,7 +175,7 @@ def _late(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
         is_error=False,
         what=what,
         why="its workers are slower than the requests; start another one",
-        fix=_WORKER.format(queue=queue),
+        fix=worker_command(queue),
         queue=queue,
     )
 

@@ -63,7 +63,7 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
-    """Quarantined transfers with one reason; `recent` are those of RECENT_FAILURES."""
+    """Quarantined transfers with one reason; `recent` counts the ones of RECENT_FAILURES."""
 
     reason: ReasonCode
     quarantined: int

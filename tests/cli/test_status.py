@@ -194,6 +194,25 @@ class TestWatch:
             looks = [json.loads(line) for line in watched.out.splitlines()]
         assert [looks[0]["needs_a_hand"], looks[-1]["needs_a_hand"]] == [True, False]
 
+    def test_on_a_terminal_the_last_look_stays(
+        self, rows: Rows, queues: Valkey, tmp_path: Path
+    ) -> None:
+        # Given
+        rows.add(TransferState.REQUESTED, times=1_234)
+        environment = {
+            "ARTIFACTS_DATABASE_URL": rows.engine.url.render_as_string(hide_password=False),
+            "ARTIFACTS_BROKER_URL": queues.url,
+            "TTY_COMPATIBLE": "1",
+            "COLUMNS": "80",
+        }
+        with CommandProcess(tmp_path, "status", "--watch", **environment) as watched:
+            watched.wait_for("1,234 transfers due")
+            # When
+            watched.send(signal.SIGINT)
+            # Then
+            assert (watched.ended(), watched.err) == (1, "")
+            assert "by the database's clock" in watched.out
+
     @pytest.mark.usefixtures("queues")
     def test_it_outlasts_a_database_that_is_away(
         self, artifacts: Command, rows: Rows, monkeypatch: pytest.MonkeyPatch

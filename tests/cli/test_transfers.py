@@ -24,7 +24,11 @@ def rows(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
     rows.add(TransferState.RUNNING, requested_at=HOUR, kind="run_logs", run_id=4)
     waiting: dict[str, Any] = {"requested_at": HOUR, "reason_code": "s3_unavailable"}
     rows.add(TransferState.WAITING, **waiting, direction=Direction.DOWNLOAD)
-    failed: dict[str, Any] = {"finished_at": HOUR, "reason_code": "source_missing", "last_error": "[red]no"}
+    failed: dict[str, Any] = {
+        "finished_at": HOUR,
+        "reason_code": "source_missing",
+        "last_error": "[red]no",
+    }
     rows.add(TransferState.QUARANTINED, requested_at=HOUR, **failed)
     rows.add(TransferState.CANCELLED, requested_at=HOUR, kind="run_config", run_id=5)
     return rows

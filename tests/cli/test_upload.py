@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -6,6 +7,7 @@ from sqlalchemy import Engine
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import S3UnavailableError
 from domain.transfers import Claim, Direction, TransferState
+from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Answer, Command, End, done, quarantined, working
 from worker.embedded.servers import Valkey
 from worker.sql.transfers import SqlTransfers
@@ -209,7 +211,7 @@ class TestTimeout:
             "run_results of job 12 run 4 (waiting for a worker), "
             "run_logs of job 12 run 4 (waiting for a worker); "
             "no worker listens to configs,results: "
-            "celery -A worker.app worker --queues configs,results; the requests stay"
+            "celery -A worker.app worker --without-gossip --without-mingle --queues configs,results; the requests stay"
         )
         assert [row["state"] for row in answer.json] == ["requested"] * 3
         # And the requests stay
@@ -233,10 +235,10 @@ class TestTimeout:
             *("--wait", "--timeout", "0"),
         )
         # Then no worker is missed, as none could take it yet
-        assert (answer.status, answer.error) == (
-            1,
+        assert answer.status == 1
+        assert answer.error == (
             "artifacts: not done after 0 s: job_config of job 13 (retry in 2h: s3_unavailable);"
-            " the requests stay",
+            " the requests stay"
         )
 
     @pytest.mark.usefixtures("database")
@@ -298,8 +300,29 @@ def test_someone_who_waits_is_told_of_a_queue_without_a_worker_and_of_each_chang
     assert (answer.status, answer.err.splitlines()) == (
         1,
         [
-            "no worker listens to configs: celery -A worker.app worker --queues configs",
+            "no worker listens to configs: celery -A worker.app worker --without-gossip --without-mingle --queues configs",
             "job_config of job 13: waiting for a worker",
             "job_config of job 13: running",
         ],
     )
+
+
+def test_on_a_terminal_the_states_are_shown_while_someone_waits(
+    transfers: SqlTransfers, database: Engine, queues: Valkey, tmp_path: Path
+) -> None:
+    # Given
+    environment = {
+        "ARTIFACTS_DATABASE_URL": str(database.url),
+        "ARTIFACTS_BROKER_URL": queues.url,
+        "TTY_COMPATIBLE": "1",
+        "COLUMNS": "100",
+    }
+    arguments = ("jobs", "upload", "--job-id", "14", "--wait")
+    with CommandProcess(tmp_path, *arguments, **environment) as waiting:
+        waiting.wait_for("0/2 ended")
+        waiting.wait_for("job_input of job 14: waiting for a worker")
+        waiting.wait_for("no worker listens to configs,results")
+        # When
+        with working(transfers, 14, lambda _: done):
+            # Then
+            assert waiting.ended() == 0

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 
 from celery import Celery
 
+from domain.attention import worker_command
 from domain.errors import BrokerUnavailableError, ConfigurationError
 from worker.diagnosis.broker import impatient_app
 from worker.diagnosis.consumers import read_broker
@@ -51,10 +52,10 @@ class ListenerCheck:
             broker = read_broker(self._app, queues)
         except BrokerUnavailableError:
             return "the broker does not answer"
-        missing = ",".join(queue for queue in sorted(queues) if not broker.listening_to(queue))
+        missing = [queue for queue in sorted(queues) if not broker.listening_to(queue)]
         if not missing:
             return ""
-        return f"no worker listens to {missing}: celery -A worker.app worker --queues {missing}"
+        return f"no worker listens to {','.join(missing)}: {worker_command(*missing)}"
 
 
 def _app() -> Celery | None:

@@ -72,7 +72,7 @@ def _watch(read: Callable[[], PipelineStatus], every: float, *, as_json: bool) -
 
 
 class _Look:
-    """One look: a snapshot with its problems, or the reason why there is none."""
+    """One look: a snapshot with its problems, or the reason why it failed."""
 
     def __init__(self, read: Callable[[], PipelineStatus]) -> None:
         self.snapshot: PipelineStatus | None = None

@@ -23,6 +23,7 @@ from worker.cli.output import size_of
 
 _NONE = "-"
 _INDENT = " " * 9
+_WORKERS_SHOWN = 20
 
 
 def status_view(status: PipelineStatus, problems: Sequence[Problem]) -> RenderableType:
@@ -141,8 +142,10 @@ def _workers(broker: BrokerStatus | None) -> Iterator[Table]:
     if broker is None or not broker.workers:
         return
     table = Table("worker", "queues", box=None, pad_edge=False)
-    for worker in broker.workers:
+    for worker in broker.workers[:_WORKERS_SHOWN]:
         table.add_row(Text(worker.name), Text(", ".join(worker.queues)))
+    if (more := len(broker.workers) - _WORKERS_SHOWN) > 0:
+        table.add_row(f"and {more} more")
     yield table
 
 

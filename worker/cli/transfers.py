@@ -32,7 +32,7 @@ class TransferQueue(StrEnum):
 
 @app.callback()
 def _group() -> None:
-    """Keep `list` a command of its own: Typer merges a group's only command into the group."""
+    """Keep `list` a separate command: Typer merges a group's only command into the group."""
 
 
 @app.command("list")

@@ -31,7 +31,7 @@ _CHECKS = {
     ProblemCode.S3_BREAKER_OPEN: "S3 breaker",
     ProblemCode.QUARANTINED: "quarantine",
 }
-"""The check that reports each problem; the broker has a check of its own."""
+"""The check that reports each problem; `examine_broker` reports a broker that is away."""
 
 
 def read_status(engine: Engine, app: Celery) -> PipelineStatus:
