@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.attention import worker_command
 from domain.transfers import TransferState
 from tests.cli.commands import Command
 from tests.sql.batch_steps import MISSING, History, logs_of
@@ -168,7 +169,7 @@ class TestStatus:
         assert (answer.status, answer.json["state"]) == (1, "running")
         assert answer.error == (
             f"artifacts: batch {batch_id} has not ended after 0 s: 4 pending, 0 bytes; no worker"
-            " listens to batches,upkeep: celery -A worker.app worker --without-gossip --without-mingle --queues batches,upkeep"
+            f" listens to batches,upkeep: {worker_command('batches', 'upkeep')}"
         )
 
     @pytest.mark.usefixtures("history")

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from domain.artifacts import Artifact, ArtifactKind
+from domain.attention import worker_command
 from domain.errors import S3UnavailableError
 from domain.transfers import Claim, Direction, TransferState
 from tests.cli.command_process import CommandProcess
@@ -210,8 +211,8 @@ class TestTimeout:
             "artifacts: not done after 0.5 s: run_config of job 12 run 4 (waiting for a worker), "
             "run_results of job 12 run 4 (waiting for a worker), "
             "run_logs of job 12 run 4 (waiting for a worker); "
-            "no worker listens to configs,results: "
-            "celery -A worker.app worker --without-gossip --without-mingle --queues configs,results; the requests stay"
+            f"no worker listens to configs,results: {worker_command('configs', 'results')};"
+            " the requests stay"
         )
         assert [row["state"] for row in answer.json] == ["requested"] * 3
         # And the requests stay
@@ -300,7 +301,7 @@ def test_someone_who_waits_is_told_of_a_queue_without_a_worker_and_of_each_chang
     assert (answer.status, answer.err.splitlines()) == (
         1,
         [
-            "no worker listens to configs: celery -A worker.app worker --without-gossip --without-mingle --queues configs",
+            f"no worker listens to configs: {worker_command('configs')}",
             "job_config of job 13: waiting for a worker",
             "job_config of job 13: running",
         ],
