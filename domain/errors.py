@@ -68,6 +68,14 @@ class BrokerRefusedError(BrokerUnavailableError, ConfigurationError):
     """The broker refuses this user, password or database."""
 
 
+class StandstillError(PipelineError):
+    """Requests are outstanding, and no worker does them."""
+
+
+class NotDoneError(PipelineError):
+    """The time to wait is over, and not everything is done."""
+
+
 class InvalidRequestError(PipelineError):
     """The arguments do not name an artifact."""
 

@@ -1,6 +1,6 @@
 """Publishing the messages of transfers that SQL knows of."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -116,7 +116,7 @@ def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        known = _moment(channel.client.get(_REMEMBERS_SINCE))
+        known = moment_of(channel.client.get(_REMEMBERS_SINCE))
         if known is not None and known <= clock() + _SKEW:
             return known
         # First the key, then the clock, then the moment if the key is still there: it must not
@@ -127,11 +127,17 @@ def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
         return begins
 
 
+def queue_depths(channel: Any, queues: Iterable[str]) -> dict[str, int]:  # noqa: ANN401
+    """Return how many messages each queue holds."""
+    return {queue: _depth(channel, queue) for queue in queues}
+
+
 def _headers(transfer: Transfer) -> dict[str, int]:
     return {BATCH_HEADER: transfer.batch_id} if transfer.batch_id else {}
 
 
-def _moment(text: bytes | None) -> datetime | None:
+def moment_of(text: bytes | None) -> datetime | None:
+    """Return the moment that a key of the broker holds, or None if it holds no moment."""
     try:
         moment = datetime.fromisoformat((text or b"").decode())
     except ValueError:

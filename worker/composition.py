@@ -21,6 +21,7 @@ from domain.relocate import RelocateArtifacts
 from domain.transfers import Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
 from tasks.enqueue import publish, remembers_since, room
+from tasks.last_dispatch import note_dispatch
 from worker.adapters import Adapters
 from worker.settings import WorkerSettings
 from worker.sql.batch_releases import SqlBatchReleases
@@ -131,7 +132,9 @@ class Composition:
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
             republish_after=timedelta(seconds=settings.dispatch_republish_seconds),
         )
-        return dispatch()
+        published = dispatch()
+        self._note_dispatch()
+        return published
 
     def advance_batches(self) -> int:
         limit = self._settings.dispatch_queue_limit
@@ -173,6 +176,13 @@ class Composition:
 
     def _new_adapters(self) -> Adapters:
         return Adapters(self._settings, owner=f"{self._worker}:{os.getpid()}")
+
+    def _note_dispatch(self) -> None:
+        try:
+            note_dispatch(self.adapters.transfers.now(), self._app)
+        except BrokerUnavailableError as error:
+            # The sweep itself is done; a broker that is full must not stop the batches.
+            logger.warning("the end of the dispatch was not recorded: %s", error)
 
     def _publish(self, transfers: Sequence[Transfer]) -> None:
         try:

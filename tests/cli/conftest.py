@@ -98,6 +98,13 @@ def queues(broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
 
 
 @pytest.fixture
+def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait only a moment for the answers of workers, where no worker is."""
+    for name in ("_ANSWER_SECONDS", "_LATE_ANSWER_SECONDS"):
+        monkeypatch.setattr(f"worker.diagnosis.consumers.{name}", 0.05)
+
+
+@pytest.fixture
 def shelf(
     database: Engine,
     ministack: Ministack,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.attention import worker_command
 from domain.transfers import TransferState
 from tests.cli.commands import Command
 from tests.sql.batch_steps import MISSING, History, logs_of
@@ -156,6 +157,35 @@ class TestStatus:
         history.release(batch_id)
         answer = artifacts("batch", "status", str(batch_id), "--watch", "--json")
         assert (answer.status, answer.json["state"]) == (0, "done")
+
+    @pytest.mark.usefixtures("history", "queues", "no_workers")
+    def test_a_watch_ends_after_its_time_and_says_what_is_missing(self, artifacts: Command) -> None:
+        # Given a batch that no worker runs
+        batch_id = started(artifacts)
+        # When
+        watch = ("batch", "status", str(batch_id), "--watch", "--timeout", "0")
+        answer = artifacts(*watch, "--json")
+        # Then
+        assert (answer.status, answer.json["state"]) == (1, "running")
+        assert answer.error == (
+            f"artifacts: batch {batch_id} has not ended after 0 s: 4 pending, 0 bytes; no worker"
+            f" listens to batches,upkeep: {worker_command('batches', 'upkeep')}"
+        )
+
+    @pytest.mark.usefixtures("history")
+    def test_a_watch_of_a_paused_batch_says_how_it_is_resumed(self, artifacts: Command) -> None:
+        batch_id = started(artifacts)
+        artifacts("batch", "pause", str(batch_id))
+        answer = artifacts("batch", "status", str(batch_id), "--watch", "--timeout", "0")
+        assert answer.status == 1
+        assert answer.error.endswith(
+            f"batch {batch_id} is paused: artifacts batch resume {batch_id}"
+        )
+
+    @pytest.mark.usefixtures("history")
+    def test_a_time_out_needs_a_watch(self, artifacts: Command) -> None:
+        answer = artifacts("batch", "status", str(started(artifacts)), "--timeout", "5")
+        assert "--timeout 5 limits --watch" in answer.refusal
 
     @pytest.mark.usefixtures("history")
     def test_a_snapshot_is_not_watched_for_it_does_not_end(self, artifacts: Command) -> None:

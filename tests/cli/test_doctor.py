@@ -10,12 +10,17 @@ import pytest
 from botocore.stub import Stubber
 from sqlalchemy import Connection, Engine, make_url, text
 
+from domain.transfers import TransferState
+from tasks.app import make_app
+from tasks.last_dispatch import note_dispatch
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, Shelf
 from tests.databases import role
+from tests.sql.status_steps import Rows
 from worker.diagnosis.bucket import examine_bucket
 from worker.diagnosis.findings import Finding, Severity, clock
 from worker.embedded.servers import Valkey, free_port
+from worker.sql.endpoints import SqlEndpointFailures
 from worker.sql.engine import make_engine
 from worker.sql.migrate import VERSION_TABLE
 
@@ -29,9 +34,15 @@ EXPIRE = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}}
 
 
 @pytest.fixture
-def healthy(queues: Valkey, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def healthy(
+    queues: Valkey,
+    shelf: Shelf,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    no_workers: None,  # noqa: ARG001 - a fixture
+) -> Shelf:
     """A deployment in which nothing is to be found."""
-    assert queues.is_running
+    note_dispatch(datetime.now(UTC), make_app(queues.url))
     monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(tmp_path))
     set_lifecycle(shelf, ABORT)
     shelf.record(CONFIG, b"something to read")
@@ -70,6 +81,7 @@ def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
         *("database", "database clock", "database version", "database grants"),
         *("bucket", "S3 clock", "bucket reading", "bucket encryption", "bucket lifecycle"),
         "workspace",
+        *("dispatch", "workers", "backlog", "S3 breaker", "quarantine"),
     ]
     assert healthy.bucket in answer.out
 
@@ -348,3 +360,48 @@ def test_wrong_settings_are_one_line(artifacts: Command, database: Engine) -> No
 def test_a_clock_that_is_elsewhere_is_noticed(ahead: int, severity: Severity) -> None:
     finding = clock("a clock", datetime.now(UTC) + timedelta(seconds=ahead))
     assert finding.severity is severity
+
+
+class TestBacklog:
+    @pytest.fixture
+    def rows(self, healthy: Shelf) -> Rows:
+        return Rows(healthy.engine)
+
+    def test_requests_that_nothing_does(
+        self, artifacts: Command, queues: Valkey, rows: Rows
+    ) -> None:
+        # Given 13,002 requests for twenty minutes, and neither a worker nor beat
+        with queues.client() as client:
+            client.flushall()
+        rows.outstanding()
+        # When
+        answer = artifacts("doctor", "--json")
+        # Then
+        assert answer.status == Severity.ERROR
+        problems = [each for each in answer.json if each["severity"] == "error"]
+        assert [each["check"] for each in problems] == ["dispatch", "workers", "workers"]
+        assert "6,501 transfers due for 20m" in problems[1]["what"]
+        assert problems[1]["mend"].endswith("--queues configs")
+        assert problems[2]["mend"].endswith("--queues results")
+
+    def test_a_dispatch_of_long_ago(self, artifacts: Command, queues: Valkey, rows: Rows) -> None:
+        note_dispatch(rows.now - timedelta(minutes=20), make_app(queues.url))
+        answer = artifacts("doctor", "--json")
+        assert list(found(answer)) == ["error dispatch"]
+        assert "no dispatch for 20m" in answer.out
+
+    def test_failures_of_the_last_hour(self, artifacts: Command, rows: Rows) -> None:
+        hour = timedelta(hours=1)
+        rows.add(TransferState.QUARANTINED, finished_at=2 * hour, reason_code="source_missing")
+        assert found(artifacts("doctor", "--json")) == {}
+        rows.add(TransferState.QUARANTINED, finished_at=hour / 2, reason_code="access_denied")
+        answer = artifacts("doctor", "--json")
+        assert found(answer) == {
+            "warning quarantine": "artifacts quarantine list --reason access_denied --newer-than 1h"
+        }
+
+    def test_an_open_breaker(self, artifacts: Command, rows: Rows) -> None:
+        failing = SqlEndpointFailures(rows.engine, timedelta(hours=1))
+        for _ in range(5):
+            failing.count("s3.example.com")
+        assert list(found(artifacts("doctor", "--json"))) == ["warning S3 breaker"]

@@ -5,9 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from tests.cli.commands import Command
 from tests.cli.shelf import Shelf
+from tests.sql.status_steps import Rows
 from worker.embedded.servers import Valkey, free_port
 
 AWAY = {
@@ -59,11 +61,15 @@ class TestLive:
         )
 
 
+@pytest.mark.usefixtures("no_workers")
 class TestReady:
     def test_where_all_answer(self, artifacts: Command, queues: Valkey, shelf: Shelf) -> None:
         answer = artifacts("health", "ready")
         assert (answer.status, answer.err) == (0, "")
-        assert answer.out.splitlines() == ["broker answers", "database answers", "bucket answers"]
+        assert answer.out.splitlines() == [
+            *("broker answers", "database answers", "bucket answers"),
+            "backlog is worked off",
+        ]
         assert queues.is_running
         assert shelf
 
@@ -92,3 +98,52 @@ class TestReady:
         answer = artifacts("health", "ready", "--only", "broker")
         assert (answer.status, answer.out) == (0, "broker answers\n")
         assert queues.is_running
+
+
+@pytest.mark.usefixtures("no_workers")
+class TestBacklog:
+    @pytest.fixture
+    def rows(self, database: Engine) -> Rows:
+        return Rows(database)
+
+    def test_requests_that_nothing_does_are_no_readiness(
+        self, artifacts: Command, queues: Valkey, rows: Rows
+    ) -> None:
+        # Given 13,002 requests for twenty minutes, and neither a worker nor beat
+        rows.outstanding()
+        # When
+        answer = artifacts("health", "ready", "--only", "backlog")
+        # Then
+        assert (answer.status, answer.out) == (1, "")
+        assert answer.error.startswith("artifacts: backlog: no dispatch yet: no worker listens to")
+        assert "configs: no worker listens, 6,501 transfers due for 20m (fix: celery" in answer.err
+        assert queues.is_running
+
+    def test_a_worker_s_own_readiness_leaves_the_backlog_out(
+        self, artifacts: Command, queues: Valkey, rows: Rows
+    ) -> None:
+        # Given
+        rows.outstanding()
+        # When a worker's check names the parts that it needs
+        answer = artifacts("health", "ready", "--only", "broker", "--only", "database")
+        # Then
+        assert (answer.status, answer.out) == (0, "broker answers\ndatabase answers\n")
+        assert queues.is_running
+
+    @pytest.mark.usefixtures("rows")
+    def test_a_deployment_without_requests_is_ready_before_beat_is(
+        self, artifacts: Command, queues: Valkey
+    ) -> None:
+        answer = artifacts("health", "ready", "--only", "backlog")
+        assert (answer.status, answer.out) == (0, "backlog is worked off\n")
+        assert queues.is_running
+
+    def test_with_the_broker_away_outstanding_requests_are_not_done(
+        self, artifacts: Command, rows: Rows, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARTIFACTS_BROKER_URL", f"redis://:hunter2@127.0.0.1:{free_port()}/0")
+        rows.outstanding()
+        answer = artifacts("health", "ready", "--only", "backlog")
+        assert answer.status == 1
+        assert "the broker does not answer" in answer.error
+        assert "hunter2" not in answer.err

@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from celery import Celery
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.transfers import Direction
 from tasks.app import producer_app
+from tasks.enqueue import broker_channel
+from tasks.last_dispatch import last_dispatch
 from tests.integration.deployment import Deployment
+from worker.composition import Composition
 from worker.embedded.stack import EmbeddedStack
+from worker.settings import WorkerSettings, load
 from worker.sql.requests import request_upload
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
@@ -22,6 +27,12 @@ AT_ONCE = {"ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "0"}
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with EmbeddedStack(tmp_path_factory.mktemp("dispatch")) as stack:
         yield Deployment(stack)
+
+
+def noted(app: Celery) -> datetime | None:
+    """When the last dispatch ended, as the broker has it."""
+    with broker_channel(app) as channel:
+        return last_dispatch(channel)
 
 
 def test_a_request_made_while_the_broker_was_away_is_sent_by_the_dispatch(
@@ -62,6 +73,43 @@ def test_a_broker_that_forgets_everything_loses_nothing(deployed: Deployment) ->
     # Then every artifact is stored all the same
     for artifact in artifacts:
         deployed.stored(artifact)
+
+
+def test_each_dispatch_leaves_its_time_in_the_broker(deployed: Deployment) -> None:
+    # Given a deployment without any dispatch
+    app = producer_app(deployed.stack.broker.url)
+    assert noted(app) is None
+
+    # When beat and a worker run
+    deployed.stack.start_worker("--concurrency", "1", "--beat")
+    deployed.wait_until(lambda: noted(app) is not None)
+    first = noted(app)
+
+    # Then each sweep replaces the time of the one before, by the database's clock
+    deployed.wait_until(lambda: noted(app) != first)
+    last = noted(app)
+    assert first is not None
+    assert last is not None
+    assert first < last <= deployed.transfers.now()
+
+
+def test_a_dispatch_is_done_though_the_broker_cannot_keep_its_time(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a broker that has a time since when it remembers, and no room for another key
+    for name, value in deployed.stack.settings().items():
+        monkeypatch.setenv(name, value)
+    app = producer_app(deployed.stack.broker.url)
+    composition = Composition(load(WorkerSettings), app)
+    assert composition.dispatch() == 0
+    with deployed.stack.broker.client() as broker:
+        before = noted(app)
+        broker.config_set("maxmemory", "1")
+    # When
+    published = composition.dispatch()
+    # Then
+    assert (published, noted(app)) == (0, before)
+    composition.adapters.engine.dispose()
 
 
 def test_a_killed_workers_transfer_is_taken_over(deployed: Deployment) -> None:

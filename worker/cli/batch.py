@@ -32,7 +32,7 @@ from worker.cli.batch_report import ReportFormat, write_report
 from worker.cli.batch_status import progress_row, show_progress, watch
 from worker.cli.lazy import group_app
 from worker.cli.operator import batches
-from worker.cli.options import JsonOption, WideOption
+from worker.cli.options import JsonOption, TimeoutOption, WideOption, refuse_timeout_alone
 from worker.cli.output import print_json, say, show_rows
 
 app = group_app("Many transfers together: preview, start, watch, pause, report.")
@@ -135,12 +135,19 @@ def status(
     batch_id: BatchArgument,
     *,
     watching: Annotated[bool, typer.Option("--watch", help="Until it has ended.")] = False,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How far it is."""
-    using = batches()
-    progress = watch(using, batch_id) if watching else using.progress(batch_id)
+    """How far it is. After --timeout the exit status is 1, and the batch stays as it is."""
+    refuse_timeout_alone(timeout, "--watch", waits=watching)
+    using, late = batches(), None
+    if watching:
+        progress, late = watch(using, batch_id, timeout)
+    else:
+        progress = using.progress(batch_id)
     show_progress(progress, as_json=as_json)
+    if late:
+        raise late
 
 
 @app.command("list")

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from domain.batches import BatchMode, Preview, PreviewGroup
-from worker.cli.output import Count, Size, duration, print_json, say, show_rows
+from domain.durations import duration
+from worker.cli.output import Count, Size, print_json, say, show_rows
 
 _GROUP_COLUMNS = ("kind", "direction", "last_state", "members", "known_size", "stored", "requests")
 

@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from domain.batches import Batch, BatchProgress, BatchState, Outcome
-from domain.errors import InvalidRequestError
-from worker.cli.output import Size, duration, plain, print_json, say, size_of
+from domain.durations import duration
+from domain.errors import InvalidRequestError, NotDoneError
+from worker.cli.output import Size, note, plain, print_json, say, size_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from worker.batches import Batches
+    from worker.cli.listeners import ListenerCheck
 
 _POLL_SECONDS = 1.0
 _ENDED = (BatchState.DONE, BatchState.CANCELLED)
@@ -22,13 +24,21 @@ _SHOWN: Sequence[Outcome] = (
 )
 
 
-def watch(batches: "Batches", batch_id: int) -> BatchProgress:
-    """Return the progress once it has ended, behind a bar where a person looks.
+def watch(
+    batches: "Batches", batch_id: int, timeout: float | None = None
+) -> tuple[BatchProgress, NotDoneError | None]:
+    """Wait until the batch has ended, behind a progress bar on a terminal.
+
+    Returns:
+        The progress now, and an error if the batch has not ended within `timeout` seconds.
 
     Raises:
         InvalidRequestError: it is a snapshot, which does not end before somebody starts it.
     """
+    from worker.cli.listeners import ListenerCheck  # noqa: PLC0415 - for the help
+
     progress = batches.progress(batch_id)
+    started, listeners, said = time.monotonic(), ListenerCheck(), ""
     with _bar() as bar:
         task = bar.add_task(f"batch {batch_id}", total=None, told="")
         while progress.batch.state not in _ENDED:
@@ -39,9 +49,15 @@ def watch(batches: "Batches", batch_id: int) -> BatchProgress:
                 )
             total = progress.batch.members
             bar.update(task, completed=progress.ended, total=total, told=_told(progress))
+            if timeout is not None and time.monotonic() - started >= timeout:
+                return progress, _not_done(progress, listeners, timeout)
+            notice = _notice(progress, listeners)
+            if notice and notice != said:
+                note(notice)
+            said = notice
             time.sleep(_POLL_SECONDS)
             progress = batches.progress(batch_id)
-    return progress
+    return progress, None
 
 
 def _bar() -> "Progress":
@@ -55,6 +71,32 @@ def _bar() -> "Progress":
         progress.TimeRemainingColumn(),
     )
     return progress.Progress(*columns, console=err, disable=not err.is_terminal)
+
+
+def _queues() -> tuple[str, str]:
+    """Return the queue of the members, and that of the dispatch, which releases them."""
+    from tasks.contract import BATCHES, UPKEEP  # noqa: PLC0415 - for the help
+
+    return BATCHES, UPKEEP
+
+
+def _notice(progress: BatchProgress, listeners: "ListenerCheck") -> str:
+    """Return the reason why the batch does not proceed, if one is known."""
+    batch = progress.batch
+    if batch.state is BatchState.PAUSED:
+        return f"batch {batch.id} is paused: artifacts batch resume {batch.id}"
+    return listeners.notice(_queues())
+
+
+def _not_done(progress: BatchProgress, listeners: "ListenerCheck", timeout: float) -> NotDoneError:
+    batch = progress.batch
+    if batch.state is BatchState.RUNNING:
+        listeners.check(_queues())
+    parts = (
+        f"batch {batch.id} has not ended after {timeout:g} s: {_told(progress)}",
+        _notice(progress, listeners),
+    )
+    return NotDoneError("; ".join(filter(None, parts)))
 
 
 def show_progress(progress: BatchProgress, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from domain.errors import PipelineError
 from domain.redaction import redact
 from worker.cli.options import JsonOption
 from worker.cli.output import out, print_json
+from worker.diagnosis.backlog import examine_backlog
 from worker.diagnosis.broker import examine_broker, impatient_app
 from worker.diagnosis.bucket import examine_bucket
 from worker.diagnosis.database import examine_database, opened
@@ -44,6 +45,7 @@ def _parts(settings: WorkerSettings) -> Mapping[str, Examination]:
         "database": lambda: _database(settings),
         "bucket": lambda: _bucket(settings),
         "workspace": lambda: examine_workspace(settings.workspace),
+        "backlog": lambda: _backlog(settings),
     }
 
 
@@ -55,6 +57,11 @@ def _database(settings: WorkerSettings) -> Iterator[Finding]:
 def _bucket(settings: WorkerSettings) -> Iterator[Finding]:
     client = make_client(settings.s3_endpoint_url, threads=1, bucket=settings.bucket)
     yield from examine_bucket(client, settings.bucket)
+
+
+def _backlog(settings: WorkerSettings) -> Iterator[Finding]:
+    with opened(settings.database_url) as engine:
+        yield from examine_backlog(engine, impatient_app(settings.broker_url))
 
 
 def _examine(parts: Mapping[str, Examination]) -> Iterator[Finding]:

@@ -20,6 +20,12 @@ class Part(StrEnum):
     BROKER = "broker"
     DATABASE = "database"
     BUCKET = "bucket"
+    BACKLOG = "backlog"
+    """Outstanding requests are done by workers: of the deployment, and not of one worker."""
+
+    @property
+    def is_well(self) -> str:
+        return "backlog is worked off" if self is Part.BACKLOG else f"{self} answers"
 
 
 @app.command("live")
@@ -50,7 +56,11 @@ def ready(
         list[Part] | None, typer.Option("--only", help="By default all; repeatable.")
     ] = None,
 ) -> None:
-    """Whether broker, database and bucket answer."""
+    """Whether broker, database and bucket answer, and workers do what is outstanding.
+
+    The last part, `backlog`, is about the whole deployment. The health check of a single worker
+    must leave it out, else a backlog restarts workers that are well: name the other parts.
+    """
     # Only here: `live` is run every few seconds, and needs no Celery, no SQL and no S3.
     from worker.diagnosis.readiness import REACH  # noqa: PLC0415
 
@@ -59,4 +69,4 @@ def ready(
             REACH[part]()
         except PipelineError as error:
             raise NotWellError(f"{part}: {error or type(error).__name__}") from error
-        typer.echo(f"{part} answers")
+        typer.echo(part.is_well)

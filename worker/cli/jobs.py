@@ -18,8 +18,10 @@ from worker.cli.options import (
     JsonOption,
     KindOption,
     RunIdOption,
+    TimeoutOption,
     WideOption,
     refuse_run_of_job_kind,
+    refuse_timeout_alone,
     the_job,
 )
 from worker.cli.output import Size, print_json, say, show_rows, transfer_row
@@ -95,15 +97,18 @@ def upload(  # noqa: PLR0913 - an argument for each option
     run_id: RunIdOption = None,
     kind: KindOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Until all have ended.")] = False,
+    timeout: TimeoutOption = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask for uploads: of the job and all its runs, of one run, or of one kind.
 
-    With --wait the exit status is 1 unless every transfer is done.
+    With --wait the exit status is 1 unless every transfer is done. After --timeout the requests
+    stay, and workers still do them.
     """
-    from worker.cli.upload import all_done, request_all, wait_for  # noqa: PLC0415 - for the help
+    from worker.cli.upload import all_done, request_all  # noqa: PLC0415 - for the help
 
+    refuse_timeout_alone(timeout, "--wait", waits=wait)
     asked, sql = the_job(job, job_id), database()
     sql.jobs.get(asked)
     runs = [run.id for run in sql.runs.of_job(asked)]
@@ -113,10 +118,14 @@ def upload(  # noqa: PLR0913 - an argument for each option
     artifacts = _artifacts(asked, runs, run_id, kind)
     if not artifacts:
         raise NotFoundError(f"job {asked} has no runs")
-    transfers = request_all(sql.engine, artifacts)
+    transfers, late = request_all(sql.engine, artifacts), None
     if wait:
-        transfers = wait_for(sql.transfers, transfers)
+        from worker.cli.waiting import wait_for  # noqa: PLC0415 - for the help
+
+        transfers, late = wait_for(sql.transfers, transfers, timeout)
     _show_transfers(transfers, as_json=as_json, wide=wide)
+    if late:
+        raise late
     if wait and not all_done(transfers):
         raise typer.Exit(1)
 

@@ -10,6 +10,11 @@ COMMANDS = {
     "health": ("worker.cli.health", "Whether this process is well."),
     "jobs": ("worker.cli.jobs", "Jobs and their artifacts."),
     "quarantine": ("worker.cli.quarantine", "What will not be tried again by itself."),
+    "transfers": ("worker.cli.transfers", "Transfers across jobs."),
+    "status": (
+        "worker.cli.status",
+        "Show the backlog, the workers, the failures, and everything that needs an operator.",
+    ),
     "demo": (
         "worker.cli.demo",
         "The story of an upload three days late, on an embedded broker, database, S3 and worker.",

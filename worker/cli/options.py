@@ -19,6 +19,10 @@ KindOption = Annotated[ArtifactKind | None, typer.Option("--kind", help="Only th
 RunIdOption = Annotated[
     int | None, typer.Option("--run-id", min=1, max=MAX_ID, help="One of its runs.")
 ]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", min=0, metavar="SECONDS", help="Wait no longer than this."),
+]
 WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, and cut nothing.")]
 
 
@@ -43,3 +47,9 @@ def refuse_run_of_job_kind(run_id: int | None, kind: ArtifactKind | None) -> Non
     """Raise BadParameter: a run has no artifact of a kind that belongs to its job."""
     if kind is not None and run_id is not None and not kind.belongs_to_run:
         raise typer.BadParameter(f"{kind} belongs to the job: leave --run-id out")
+
+
+def refuse_timeout_alone(timeout: float | None, option: str, *, waits: bool) -> None:
+    """Raise BadParameter for a time-out without the option that it limits."""
+    if timeout is not None and not waits:
+        raise typer.BadParameter(f"--timeout {timeout:g} limits {option}: give that too")

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from domain.durations import age
 from domain.objects import ObjectAddress
 from domain.transfers import Transfer
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 class Count(int):
@@ -78,26 +77,6 @@ def size_of(size: int, *, exact: bool = False) -> Any:  # noqa: ANN401 - an inte
     from rich.filesize import decimal  # noqa: PLC0415 - Rich takes long to import
 
     return size if exact else decimal(size)
-
-
-def age(passed: timedelta) -> str:
-    """Return the time in its largest unit that is full."""
-    seconds = max(0, int(passed.total_seconds()))
-    for unit, length in _UNITS:
-        if seconds >= length:
-            return f"{seconds // length}{unit}"
-    return "0s"
-
-
-def duration(time: timedelta) -> str:
-    """Return the time in its two largest units."""
-    seconds = max(0, int(time.total_seconds()))
-    parts = []
-    for unit, length in _UNITS:
-        count, seconds = divmod(seconds, length)
-        parts.append((count, unit))
-    first = next((i for i, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(f"{count}{unit}" for count, unit in parts[first : first + 2])
 
 
 def show_rows(

@@ -25,7 +25,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=36_500)
 
 
-def _age(text: str) -> timedelta:
+def parse_age(text: str) -> timedelta:
+    """Read an age such as `90m`."""
     match = re.fullmatch(r"(\d{1,9})([smhd])", text)
     age = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else _LONGEST * 2
     if age > _LONGEST:
@@ -51,11 +52,13 @@ JobOption = Annotated[
 ]
 OlderOption = Annotated[
     timedelta | None,
-    typer.Option("--older-than", parser=_age, metavar="AGE", help="Given up so long ago: 90m, 7d."),
+    typer.Option(
+        "--older-than", parser=parse_age, metavar="AGE", help="Given up so long ago: 90m, 7d."
+    ),
 ]
 NewerOption = Annotated[
     timedelta | None,
-    typer.Option("--newer-than", parser=_age, metavar="AGE", help="Given up since: 90m, 7d."),
+    typer.Option("--newer-than", parser=parse_age, metavar="AGE", help="Given up since: 90m, 7d."),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All of them: no filter is given.")]
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from botocore.exceptions import ClientError
 
 from domain.errors import AccessDeniedError, BucketMissingError, RefusedByS3Error
+from worker.diagnosis.backlog import reach_backlog
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.diagnosis.bucket import reach_bucket
 from worker.diagnosis.database import opened, reach_database
@@ -58,12 +59,23 @@ def _workspace() -> None:
     reach_workspace(load(WorkspaceSettings).workspace)
 
 
-REACH: Mapping[str, Callable[[], None]] = {
+def _backlog() -> None:
+    app = impatient_app(load(BrokerSettings).broker_url)
+    with opened(load(DatabaseSettings).database_url) as engine:
+        reach_backlog(engine, app)
+
+
+_PARTS: Mapping[str, Callable[[], None]] = {
     "broker": _broker,
     "database": _database,
     "bucket": _bucket,
 }
-"""Each raises a PipelineError that says why it does not answer."""
 
-START: Mapping[str, Callable[[], None]] = {"workspace": _workspace, **REACH}
-"""All that a worker must have before it takes a message, the quickest to answer first."""
+REACH: Mapping[str, Callable[[], None]] = {**_PARTS, "backlog": _backlog}
+"""Each raises a PipelineError that says why it does not answer, or stands still."""
+
+START: Mapping[str, Callable[[], None]] = {"workspace": _workspace, **_PARTS}
+"""All that a worker must have before it takes a message, the quickest to answer first.
+
+The backlog is not among them: it waits for workers to start.
+"""

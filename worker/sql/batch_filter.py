@@ -96,9 +96,9 @@ def _of_artifact(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[boo
     if which.kinds:
         yield TransferRow.kind.in_(which.kinds)
     if which.job_ids:
-        yield _is_in(TransferRow.job_id, which.job_ids)
+        yield is_in(TransferRow.job_id, which.job_ids)
     if which.run_ids:
-        yield _is_in(TransferRow.run_id, which.run_ids)
+        yield is_in(TransferRow.run_id, which.run_ids)
     if which.user_ids:
         yield JobRow.user_id.in_(which.user_ids)
     if which.created_after is not None:
@@ -124,7 +124,8 @@ def _of_last(which: BatchFilter, last: Subquery) -> Iterator[ColumnElement[bool]
         yield last.c.finished_at < which.failed_before
 
 
-def _is_in(column: InstrumentedAttribute[Any], ranges: Sequence[IdRange]) -> ColumnElement[bool]:
+def is_in(column: InstrumentedAttribute[Any], ranges: Sequence[IdRange]) -> ColumnElement[bool]:
+    """Return the condition that the column is in one of the ranges."""
     single = [each.first for each in ranges if each.first == each.last]
     between = [column.between(each.first, each.last) for each in ranges if each.first != each.last]
     return or_(column.in_(single), *between)

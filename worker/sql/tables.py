@@ -206,7 +206,8 @@ class EndpointRow(PipelineBase):
 # NULL differs from NULL in a unique index, so the artifacts of a job take part as run 0.
 ARTIFACT_RUN = func.coalesce(ArtifactRow.run_id, literal_column("0"))
 TRANSFER_RUN = func.coalesce(TransferRow.run_id, literal_column("0"))
-_ACTIVE = TransferRow.state.in_([literal_column(f"'{state}'") for state in ACTIVE_STATES])
+# Written out, since a partial index serves only a condition that is the same as its own.
+IS_ACTIVE = TransferRow.state.in_([literal_column(f"'{state}'") for state in ACTIVE_STATES])
 
 Index("artifacts_identity", ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind, unique=True)
 # With the artifact, for a producer may give the tasks of one job the same id.
@@ -226,21 +227,21 @@ Index(
     TransferRow.kind,
     TransferRow.direction,
     unique=True,
-    postgresql_where=_ACTIVE,
-    sqlite_where=_ACTIVE,
+    postgresql_where=IS_ACTIVE,
+    sqlite_where=IS_ACTIVE,
 )
 Index(
     "transfers_due",
     TransferRow.next_attempt_at,
-    postgresql_where=_ACTIVE,
-    sqlite_where=_ACTIVE,
+    postgresql_where=IS_ACTIVE,
+    sqlite_where=IS_ACTIVE,
 )
-_ACTIVE_OF_BATCH = and_(TransferRow.batch_id.is_not(None), _ACTIVE)
+IS_ACTIVE_OF_BATCH = and_(TransferRow.batch_id.is_not(None), IS_ACTIVE)
 Index(
     "transfers_active_of_batch",
     TransferRow.batch_id,
-    postgresql_where=_ACTIVE_OF_BATCH,
-    sqlite_where=_ACTIVE_OF_BATCH,
+    postgresql_where=IS_ACTIVE_OF_BATCH,
+    sqlite_where=IS_ACTIVE_OF_BATCH,
 )
 Index("transfers_of_job", TransferRow.job_id, TransferRow.id)
 _HAS_UPLOAD = TransferRow.upload_id.is_not(None)
@@ -250,10 +251,17 @@ Index(
     postgresql_where=_HAS_UPLOAD,
     sqlite_where=_HAS_UPLOAD,
 )
-_IS_QUARANTINED = TransferRow.state == literal_column(f"'{TransferState.QUARANTINED}'")
+IS_QUARANTINED = TransferRow.state == literal_column(f"'{TransferState.QUARANTINED}'")
 Index(
     "transfers_quarantined",
     TransferRow.finished_at,
-    postgresql_where=_IS_QUARANTINED,
-    sqlite_where=_IS_QUARANTINED,
+    postgresql_where=IS_QUARANTINED,
+    sqlite_where=IS_QUARANTINED,
+)
+IS_DONE = TransferRow.state == literal_column(f"'{TransferState.DONE}'")
+Index(
+    "transfers_done",
+    TransferRow.finished_at,
+    postgresql_where=IS_DONE,
+    sqlite_where=IS_DONE,
 )

@@ -1,0 +1,226 @@
+"""The rule which parts of the pipeline need an operator, and the command that helps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from domain.durations import age
+from domain.pipeline_status import (
+    EXPIRED_LATE_AFTER,
+    LATE_AFTER,
+    WINDOWS,
+    BrokerStatus,
+    Phase,
+    PipelineStatus,
+    count,
+    first,
+)
+
+# A dispatch ends every few seconds; a longer pause than this is no accident.
+DISPATCH_LATE_AFTER = timedelta(minutes=1)
+_LONGEST = WINDOWS[-1]
+_BEAT = "celery -A worker.control beat"
+
+
+class ProblemCode(StrEnum):
+    """Stable names of the problems, for programs."""
+
+    BROKER_AWAY = "broker_away"
+    NO_DISPATCH = "no_dispatch"
+    NO_WORKER = "no_worker"
+    STUCK = "stuck"
+    BEHIND = "behind"
+    LEASE_EXPIRED = "lease_expired"
+    S3_BREAKER_OPEN = "s3_breaker_open"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that needs an operator.
+
+    Attributes:
+        is_error: work stands still; otherwise it is slow, or some of it has failed.
+        queue: the queue that has the problem, if it is one queue's.
+        fix: the command that helps, or shows more.
+    """
+
+    code: ProblemCode
+    is_error: bool
+    what: str
+    why: str
+    fix: str
+    queue: str | None = None
+
+
+def worker_command(*queues: str) -> str:
+    """Return the command that starts a worker for the queues."""
+    options = f"--without-gossip --without-mingle --queues {','.join(queues)}"
+    return f"celery -A worker.app worker {options}"
+
+
+def find_problems(status: PipelineStatus) -> list[Problem]:
+    """Return all problems, those that stop work first."""
+    found = [*_of_broker(status), *_of_queues(status), *_of_s3(status), *_of_quarantine(status)]
+    return sorted(found, key=lambda problem: not problem.is_error)
+
+
+def standstill(status: PipelineStatus) -> list[Problem]:
+    """Return the errors that keep outstanding work from being done; none if no work waits."""
+    if status.database.is_idle:
+        return []
+    return [problem for problem in find_problems(status) if problem.is_error]
+
+
+def _of_broker(status: PipelineStatus) -> Iterator[Problem]:
+    broker = status.broker
+    if broker is None:
+        yield Problem(
+            code=ProblemCode.BROKER_AWAY,
+            is_error=True,
+            what="the broker does not answer",
+            why="no message reaches a worker; the requests stay in SQL",
+            fix="artifacts doctor",
+        )
+        return
+    if not _dispatches(status, broker):
+        yield _no_dispatch(status, broker)
+
+
+def _dispatches(status: PipelineStatus, broker: BrokerStatus) -> bool:
+    at = broker.dispatched_at
+    return at is not None and status.database.now - at <= DISPATCH_LATE_AFTER
+
+
+def _no_dispatch(status: PipelineStatus, broker: BrokerStatus) -> Problem:
+    at = broker.dispatched_at
+    since = "no dispatch yet" if at is None else f"no dispatch for {age(status.database.now - at)}"
+    has_worker = broker.listening_to(status.upkeep_queue)
+    who = "is beat running?" if has_worker else f"no worker listens to {status.upkeep_queue}"
+    return Problem(
+        code=ProblemCode.NO_DISPATCH,
+        is_error=True,
+        what=f"{since}: {who}",
+        why="retries, lost messages and the work of dead workers are not sent again",
+        fix=_BEAT if has_worker else worker_command(status.upkeep_queue),
+        queue=status.upkeep_queue,
+    )
+
+
+def _of_queues(status: PipelineStatus) -> Iterator[Problem]:
+    broker = status.broker
+    if broker is None:
+        return
+    for queue in status.queues:
+        if broker.listening_to(queue):
+            yield from _of_consumed_queue(status, queue)
+        else:
+            yield from _without_worker(status, broker, queue)
+
+
+def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) -> Iterator[Problem]:
+    groups = status.database.of_queue(queue, Phase.DUE, Phase.EXPIRED)
+    since = first(groups, Phase.DUE, Phase.EXPIRED)
+    messages = broker.messages.get(queue, 0)
+    # Beat alone fills this queue; the missing dispatch is reported instead.
+    if queue == status.upkeep_queue or not (messages or groups):
+        return
+    if since is None:
+        waiting = f"{_plural(messages, 'message')} in the broker"
+    else:
+        waiting = f"{_plural(count(groups, Phase.DUE, Phase.EXPIRED), 'transfer')} due for"
+        waiting = f"{waiting} {age(status.database.now - since)}"
+    yield Problem(
+        code=ProblemCode.NO_WORKER,
+        is_error=True,
+        what=f"{queue}: no worker listens, {waiting}",
+        why="nothing of this queue is transferred",
+        fix=worker_command(queue),
+        queue=queue,
+    )
+
+
+def _of_consumed_queue(status: PipelineStatus, queue: str) -> Iterator[Problem]:
+    database = status.database
+    is_idle = not (database.of_queue(queue, Phase.RUNNING) or database.done(_LONGEST, queue)[0])
+    due = [each for each in database.of_queue(queue, Phase.DUE) if each.late]
+    # A batch keeps up to thousands of transfers waiting on purpose.
+    if due and (is_idle or queue != status.batch_queue):
+        yield _late(status, queue, is_idle=is_idle)
+    expired = [each for each in database.of_queue(queue, Phase.EXPIRED) if each.late]
+    if expired:
+        yield _expired(status, queue, is_idle=is_idle)
+
+
+def _late(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
+    groups = status.database.of_queue(queue, Phase.DUE)
+    since = first(groups, Phase.DUE) or status.database.now
+    late = sum(each.late for each in groups)
+    what = (
+        f"{queue}: {_plural(late, 'transfer')} due for more than {age(LATE_AFTER)},"
+        f" the first for {age(status.database.now - since)}"
+    )
+    if is_idle:
+        return Problem(
+            code=ProblemCode.STUCK,
+            is_error=True,
+            what=f"{what}; none done in {age(_LONGEST)}",
+            why="its workers answer, but take nothing; restart them after a look at what they do",
+            fix="celery -A worker.control inspect active",
+            queue=queue,
+        )
+    return Problem(
+        code=ProblemCode.BEHIND,
+        is_error=False,
+        what=what,
+        why="its workers are slower than the requests; start another one",
+        fix=worker_command(queue),
+        queue=queue,
+    )
+
+
+def _expired(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
+    groups = status.database.of_queue(queue, Phase.EXPIRED)
+    since = first(groups, Phase.EXPIRED) or status.database.now
+    late = sum(each.late for each in groups)
+    return Problem(
+        code=ProblemCode.LEASE_EXPIRED,
+        is_error=is_idle,
+        what=f"{queue}: {_plural(late, 'lease')} expired more than {age(EXPIRED_LATE_AFTER)} ago,"
+        f" the first {age(status.database.now - since)} ago, not taken over",
+        why="a worker died, and no other one continues its transfers",
+        fix=f"artifacts transfers list --state running --queue {queue}",
+        queue=queue,
+    )
+
+
+def _of_s3(status: PipelineStatus) -> Iterator[Problem]:
+    for each in status.database.endpoints:
+        if each.is_open:
+            ago = age(status.database.now - each.failed_at)
+            yield Problem(
+                code=ProblemCode.S3_BREAKER_OPEN,
+                is_error=False,
+                what=f"S3 breaker open: {each.endpoint} failed {each.failures} times,"
+                f" last {ago} ago",
+                why="workers pause their requests to S3, and retry by themselves",
+                fix="artifacts health ready --only bucket",
+            )
+
+
+def _of_quarantine(status: PipelineStatus) -> Iterator[Problem]:
+    for each in status.database.failures:
+        if each.recent:
+            yield Problem(
+                code=ProblemCode.QUARANTINED,
+                is_error=False,
+                what=f"{_plural(each.recent, 'transfer')} quarantined in the last hour:"
+                f" {each.reason}",
+                why="they are not retried until an operator asks for it",
+                fix=f"artifacts quarantine list --reason {each.reason} --newer-than 1h",
+            )
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

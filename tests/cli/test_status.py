@@ -1,0 +1,277 @@
+"""`artifacts status`: on both databases, and on a real broker."""
+
+import json
+import signal
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from sqlalchemy import Engine
+
+from domain.transfers import TransferState
+from tasks.app import make_app
+from tasks.contract import CONFIGS
+from tasks.last_dispatch import note_dispatch
+from tests.cli.command_process import CommandProcess
+from tests.cli.commands import Answer, Command
+from tests.integration.deployment import Deployment
+from tests.sql.status_steps import OUTSTANDING, Rows
+from worker.embedded.servers import Valkey, free_port
+from worker.embedded.stack import EmbeddedStack
+
+HALF = OUTSTANDING // 2
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def rows(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Rows:
+    """The transfers that the command sees."""
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", database_url)
+    return Rows(engine)
+
+
+def dispatched(queues: Valkey, at: datetime) -> None:
+    note_dispatch(at, make_app(queues.url))
+
+
+def codes(answer: Answer) -> list[str]:
+    return [problem["code"] for problem in answer.json["problems"]]
+
+
+def of_queue(answer: Answer, name: str) -> dict[str, Any]:
+    [found] = [queue for queue in answer.json["queues"] if queue["queue"] == name]
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.usefixtures("no_workers")
+class TestOutstanding:
+    """13,002 requests for twenty minutes, and neither a worker nor beat."""
+
+    @pytest.fixture(autouse=True)
+    def _outstanding(self, rows: Rows) -> None:
+        rows.outstanding()
+
+    def test_it_says_what_is_wrong_and_which_command_helps(
+        self, artifacts: Command, queues: Valkey
+    ) -> None:
+        # Given
+        with queues.client() as client:
+            client.lpush(CONFIGS, "message", "message")
+        # When
+        answer = artifacts("status")
+        # Then
+        assert (answer.status, answer.err) == (1, "")
+        assert f"configs: no worker listens, {HALF:,} transfers due for 20m" in answer.out
+        assert "no dispatch yet: no worker listens to upkeep" in answer.out
+        assert "fix: celery -A worker.app worker" in answer.out
+        [line] = [line for line in answer.out.splitlines() if line.startswith("configs ")]
+        assert line.split() == ["configs", f"{HALF:,}", "20m", "0", "0", "0", "0", "2", "0"]
+
+    @pytest.mark.usefixtures("queues")
+    def test_its_tables_fit_into_80_columns(self, artifacts: Command) -> None:
+        lines = artifacts("status").out.splitlines()
+        tables = lines[lines.index("") :]
+        assert max(map(cell_len, tables)) <= 80
+
+    @pytest.mark.usefixtures("queues")
+    def test_a_program_gets_the_same(self, artifacts: Command) -> None:
+        # When
+        answer = artifacts("status", "--json")
+        # Then
+        assert answer.status == 1
+        assert codes(answer) == ["no_dispatch", "no_worker", "no_worker"]
+        configs = of_queue(answer, "configs")
+        assert (configs["due"], configs["late"], configs["workers"]) == (HALF, HALF, 0)
+        assert 1200 <= configs["oldest_due_seconds"] < 1300
+        assert datetime.fromisoformat(configs["oldest_due_at"]).tzinfo
+        kinds = {kind["kind"]: kind["due"] for kind in answer.json["kinds"]}
+        assert (kinds["job_config"], kinds["job_input"], kinds["run_logs"]) == (HALF, HALF, 0)
+
+    def test_a_broker_that_is_away_hides_nothing_of_sql(
+        self, artifacts: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given
+        monkeypatch.setenv("ARTIFACTS_BROKER_URL", f"redis://:hunter2@127.0.0.1:{free_port()}/0")
+        # When
+        answer = artifacts("status", "--json")
+        table = artifacts("status")
+        # Then
+        assert (answer.status, codes(answer)) == (1, ["broker_away"])
+        assert (of_queue(answer, "configs")["due"], answer.json["workers"]) == (HALF, None)
+        assert answer.json["broker"] == {"answers": False}
+        assert "the broker does not answer" in table.out
+        assert f"{HALF:,}" in table.out
+        assert "hunter2" not in table.out + answer.out + answer.err
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_where_nothing_needs_a_hand_the_exit_status_is_0(
+    artifacts: Command, queues: Valkey, rows: Rows
+) -> None:
+    # Given
+    dispatched(queues, rows.now)
+    rows.add(TransferState.DONE, finished_at=MINUTE / 2, bytes_sent=1_000)
+    # When
+    answer = artifacts("status", "--json")
+    table = artifacts("status")
+    # Then
+    assert (answer.status, answer.json["needs_a_hand"], codes(answer)) == (0, False, [])
+    assert answer.json["throughput"][0] == {"window_seconds": 60.0, "transfers": 1, "bytes": 1000}
+    assert answer.json["dispatch"]["last_at"] == rows.now.isoformat()
+    assert table.status == 0
+    assert table.out.startswith("nothing needs a hand\n")
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_what_waits_and_what_has_failed_is_shown_by_its_reason(
+    artifacts: Command, queues: Valkey, rows: Rows
+) -> None:
+    # Given
+    dispatched(queues, rows.now)
+    waiting = {"next_attempt_at": -5 * MINUTE, "reason_code": "s3_unavailable"}
+    rows.add(TransferState.WAITING, times=2, **waiting)
+    rows.add(TransferState.QUARANTINED, finished_at=MINUTE, reason_code="access_denied")
+    # When
+    answer = artifacts("status", "--json")
+    table = artifacts("status").out
+    # Then
+    assert (answer.status, codes(answer)) == (1, ["quarantined"])
+    [retry] = answer.json["retries"]
+    assert (retry["reason"], retry["transfers"], retry["queue"]) == ("s3_unavailable", 2, CONFIGS)
+    assert 200 < retry["next_in_seconds"] <= 300
+    [failure] = answer.json["failures"]
+    assert (failure["reason"], failure["quarantined"], failure["last_hour"]) == (
+        *("access_denied", 1, 1),
+    )
+    assert "artifacts quarantine list --reason access_denied --newer-than 1h" in table
+    assert "s3_unavailable" in table
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_a_database_that_was_never_upgraded_is_one_line(
+    artifacts: Command, queues: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
+    answer = artifacts("status")
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.error == "artifacts: tables are missing: run `artifacts db upgrade`"
+    assert queues.is_running
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_it_changes_nothing(artifacts: Command, queues: Valkey, rows: Rows) -> None:
+    rows.outstanding()
+    with queues.client() as client:
+        client.lpush(CONFIGS, "message")
+        artifacts("status")
+        assert client.lrange(CONFIGS, 0, -1) == [b"message"]
+    assert len(rows.ids()) == OUTSTANDING
+
+
+class TestWatch:
+    def test_it_goes_on_until_it_is_interrupted(
+        self, rows: Rows, queues: Valkey, tmp_path: Path
+    ) -> None:
+        # Given
+        rows.add(TransferState.DONE, finished_at=MINUTE / 2)
+        environment = {
+            "ARTIFACTS_DATABASE_URL": rows.engine.url.render_as_string(hide_password=False),
+            "ARTIFACTS_BROKER_URL": queues.url,
+        }
+        command = ("status", "--watch", "--json", "--every", "0.1")
+        with CommandProcess(tmp_path, *command, **environment) as watched:
+            watched.wait_for('"no_dispatch"')
+            # When
+            dispatched(queues, rows.now)
+            watched.wait_for('"needs_a_hand": false')
+            watched.send(signal.SIGINT)
+            # Then its exit status is of the last look
+            assert (watched.ended(), watched.err) == (0, "")
+            looks = [json.loads(line) for line in watched.out.splitlines()]
+        assert [looks[0]["needs_a_hand"], looks[-1]["needs_a_hand"]] == [True, False]
+
+    def test_on_a_terminal_the_last_look_stays(
+        self, rows: Rows, queues: Valkey, tmp_path: Path
+    ) -> None:
+        # Given
+        rows.add(TransferState.REQUESTED, times=1_234)
+        environment = {
+            "ARTIFACTS_DATABASE_URL": rows.engine.url.render_as_string(hide_password=False),
+            "ARTIFACTS_BROKER_URL": queues.url,
+            "TTY_COMPATIBLE": "1",
+            "COLUMNS": "80",
+        }
+        with CommandProcess(tmp_path, "status", "--watch", **environment) as watched:
+            watched.wait_for("1,234 transfers due")
+            # When
+            watched.send(signal.SIGINT)
+            # Then
+            assert (watched.ended(), watched.err) == (1, "")
+            assert "by the database's clock" in watched.out
+
+    @pytest.mark.usefixtures("queues")
+    def test_it_outlasts_a_database_that_is_away(
+        self, artifacts: Command, rows: Rows, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a database that goes away, and a second look at it
+        away = f"postgresql+psycopg://me:hunter2@127.0.0.1:{free_port()}/platform"
+        monkeypatch.setenv("ARTIFACTS_DATABASE_URL", away)
+        pauses = iter([None, KeyboardInterrupt])
+
+        def pause(_seconds: float) -> None:
+            if raised := next(pauses):
+                raise raised
+
+        monkeypatch.setattr("worker.cli.status.time.sleep", pause)
+        # When
+        answer = artifacts("status", "--watch")
+        # Then
+        assert answer.status == 1
+        assert answer.out.count("error    ") == 2
+        assert "hunter2" not in answer.out
+        assert rows
+
+
+@pytest.fixture
+def deployment(
+    request: pytest.FixtureRequest, database_url: str, tmp_path: Path
+) -> Iterator[Deployment]:
+    """Real servers; what a test starts in them ends with them."""
+    # SQLite's file is in the way of the stack's own directory names.
+    with EmbeddedStack(tmp_path / request.node.name[:8], database_url) as stack:
+        yield Deployment(stack)
+
+
+def test_real_workers_are_shown_with_their_queues(
+    artifacts: Command, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a worker for each of two classes of queues, and beat within one of them
+    stack = deployment.stack
+    for name, value in stack.settings().items():
+        monkeypatch.setenv(name, value)
+    rows = Rows(stack.engine)
+    rows.add(TransferState.REQUESTED, kind="run_logs", run_id=4)
+    stack.start_worker("--concurrency", "1", "--queues", "configs,celery")
+    stack.start_worker("--concurrency", "1", "--queues", "upkeep", "--beat")
+
+    # When both listen, and the first dispatch has ended
+    answers: list[Answer] = []
+
+    def is_up() -> bool:
+        answers.append(artifacts("status", "--json"))
+        return len(answers[-1].json["workers"]) == 2 and codes(answers[-1]) == ["no_worker"]
+
+    deployment.wait_until(is_up)
+
+    # Then only the queue without a worker needs a hand
+    last = answers[-1]
+    [first, second] = last.json["workers"]
+    assert first["name"].startswith("worker1@")
+    assert (sorted(first["queues"]), second["queues"]) == (["celery", "configs"], ["upkeep"])
+    assert [problem["queue"] for problem in last.json["problems"]] == ["results"]
+    assert [queue["workers"] for queue in last.json["queues"]] == [1, 0, 1, 0, 1]
+    assert 0 <= last.json["dispatch"]["age_seconds"] < 60

@@ -1,0 +1,117 @@
+"""`artifacts transfers`: transfers across jobs."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from domain.batches import IdRange
+from domain.transfer_filter import TransferFilter
+from domain.transfers import Direction, Transfer, TransferState
+from tasks import contract
+from tasks.contract import queue_of_transfer
+from worker.cli.batch_options import JobsOption, KindsOption, RunsOption
+from worker.cli.lazy import group_app
+from worker.cli.operator import database
+from worker.cli.options import JsonOption, WideOption
+from worker.cli.output import note, show_rows
+from worker.cli.quarantine import ReasonOption, parse_age
+
+app = group_app("Transfers across jobs.")
+
+_COLUMNS = ("id", "job_id", "kind", "state", "run_id", "reason", "age", "direction", "attempts")
+
+
+class TransferQueue(StrEnum):
+    """Queues that have messages of transfers."""
+
+    CONFIGS = contract.CONFIGS
+    RESULTS = contract.RESULTS
+    BATCHES = contract.BATCHES
+
+
+@app.command("list")
+def list_all(  # noqa: PLR0913 - an argument for each option
+    *,
+    state: Annotated[
+        list[TransferState] | None,
+        typer.Option("--state", metavar="STATE", help="Such as running; repeatable."),
+    ] = None,
+    kind: KindsOption = None,
+    direction: Annotated[
+        list[Direction] | None,
+        typer.Option("--direction", metavar="DIRECTION", help="Such as upload; repeatable."),
+    ] = None,
+    reason: ReasonOption = None,
+    job_id: JobsOption = None,
+    run_id: RunsOption = None,
+    queue: Annotated[
+        TransferQueue | None, typer.Option("--queue", help="The queue of their messages.")
+    ] = None,
+    older_than: Annotated[
+        timedelta | None,
+        typer.Option(
+            "--older-than", parser=parse_age, metavar="AGE", help="Requested so long ago: 90m, 7d."
+        ),
+    ] = None,
+    newer_than: Annotated[
+        timedelta | None,
+        typer.Option(
+            "--newer-than", parser=parse_age, metavar="AGE", help="Requested since: 90m, 7d."
+        ),
+    ] = None,
+    before: Annotated[
+        int | None, typer.Option("--before", min=1, metavar="ID", help="Only smaller ids.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 100,
+    wide: WideOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Transfers of all jobs that fit every filter given, newest first."""
+    from worker.sql.transfer_lists import list_transfers  # noqa: PLC0415 - for the help
+
+    filters = TransferFilter(
+        states=frozenset(state or ()),
+        kinds=frozenset(kind or ()),
+        directions=frozenset(direction or ()),
+        reasons=frozenset(reason or ()),
+        job_ids=_flat(job_id),
+        run_ids=_flat(run_id),
+        queue=queue,
+        older_than=older_than,
+        newer_than=newer_than,
+    )
+    # One more than is shown tells whether more exist.
+    found = list_transfers(database().engine, filters, limit=limit + 1, before=before)
+    shown = found[:limit]
+    rows = [_row(each) for each in shown]
+    show_rows(rows, as_json=as_json, empty="no transfer fits", brief=_COLUMNS, wide=wide)
+    if len(found) > limit:
+        note(f"more exist: --before {shown[-1].id}")
+
+
+def _flat(ranges: list[tuple[IdRange, ...]] | None) -> tuple[IdRange, ...]:
+    return tuple(each for part in ranges or () for each in part)
+
+
+def _row(transfer: Transfer) -> dict[str, Any]:
+    return {
+        "id": transfer.id,
+        "job_id": transfer.artifact.job_id,
+        "run_id": transfer.artifact.run_id,
+        "kind": transfer.artifact.kind,
+        "direction": transfer.direction,
+        "state": transfer.state,
+        "queue": queue_of_transfer(transfer),
+        "batch_id": transfer.batch_id,
+        "attempts": transfer.attempts,
+        "age": datetime.now(UTC) - transfer.requested_at,
+        "requested_at": transfer.requested_at,
+        "next_attempt_at": transfer.next_attempt_at,
+        "lease_expires_at": transfer.lease_expires_at,
+        "finished_at": transfer.finished_at,
+        "bytes": transfer.bytes_sent,
+        "reason": transfer.reason_code,
+        "error": transfer.last_error,
+    }

@@ -1,0 +1,117 @@
+"""The backlog: whether requests are worked off, and by which workers."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from celery import Celery
+from sqlalchemy import Engine
+
+from domain.attention import Problem, ProblemCode, find_problems, standstill
+from domain.durations import age
+from domain.errors import (
+    BrokerUnavailableError,
+    ConfigurationError,
+    SqlUnavailableError,
+    StandstillError,
+)
+from domain.pipeline_status import BrokerStatus, DatabaseStatus, Phase, PipelineStatus, count, first
+from tasks.contract import BATCHES, UPKEEP
+from worker.diagnosis.consumers import queue_names, read_broker
+from worker.diagnosis.findings import Finding, error, ok, warning
+from worker.settings import AttemptSettings, load
+from worker.sql.status import SqlStatus
+
+_WAITING = (Phase.DUE, Phase.EXPIRED)
+_CHECKS = {
+    ProblemCode.NO_DISPATCH: "dispatch",
+    ProblemCode.NO_WORKER: "workers",
+    ProblemCode.STUCK: "backlog",
+    ProblemCode.BEHIND: "backlog",
+    ProblemCode.LEASE_EXPIRED: "backlog",
+    ProblemCode.S3_BREAKER_OPEN: "S3 breaker",
+    ProblemCode.QUARANTINED: "quarantine",
+}
+"""The check that reports each problem; `examine_broker` reports a broker that is away."""
+
+
+def read_status(engine: Engine, app: Celery) -> PipelineStatus:
+    """Read the whole status; a broker that does not answer leaves its part out.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+        ConfigurationError: the tables are missing, or a setting is wrong.
+    """
+    database = SqlStatus(engine, load(AttemptSettings).breaker_failures).read()
+    return PipelineStatus(
+        database=database,
+        broker=_read_broker(app, database),
+        queues=queue_names(app),
+        upkeep_queue=UPKEEP,
+        batch_queue=BATCHES,
+    )
+
+
+def examine_backlog(engine: Engine, app: Celery) -> Iterator[Finding]:
+    """Examine who works off what; a server that does not answer is reported by its own check."""
+    try:
+        status = read_status(engine, app)
+    except (SqlUnavailableError, ConfigurationError):
+        return
+    if status.broker is None:
+        return
+    problems = find_problems(status)
+    for check, is_well in _well(status.database, status.broker).items():
+        of_check = [each for each in problems if _CHECKS[each.code] == check]
+        yield from map(partial(_finding, check), of_check)
+        if not of_check:
+            yield ok(check, is_well)
+
+
+def reach_backlog(engine: Engine, app: Celery) -> None:
+    """Check that outstanding work is done.
+
+    Raises:
+        StandstillError: work is outstanding, and stands still.
+        SqlUnavailableError: the database does not answer.
+    """
+    stops = standstill(read_status(engine, app))
+    if stops:
+        raise StandstillError("; ".join(f"{each.what} (fix: {each.fix})" for each in stops))
+
+
+def _read_broker(app: Celery, database: DatabaseStatus) -> BrokerStatus | None:
+    needed = {each.queue for each in database.transfers if each.phase in _WAITING}
+    try:
+        return read_broker(app, needed)
+    except BrokerUnavailableError:
+        return None
+
+
+def _finding(check: str, problem: Problem) -> Finding:
+    make = error if problem.is_error else warning
+    return make(check, problem.what, why=problem.why, mend=problem.fix)
+
+
+def _well(database: DatabaseStatus, broker: BrokerStatus) -> dict[str, str]:
+    """Return the text of each check that has no problem."""
+    dispatched_at = broker.dispatched_at or database.now
+    quarantined = sum(each.quarantined for each in database.failures)
+    return {
+        "dispatch": f"the last one ended {age(database.now - dispatched_at)} ago",
+        "workers": _workers(broker),
+        "backlog": _backlog(database),
+        "S3 breaker": "it is closed",
+        "quarantine": f"{quarantined:,} transfers, none of them from the last hour",
+    }
+
+
+def _backlog(database: DatabaseStatus) -> str:
+    due = count(database.transfers, *_WAITING)
+    since = first(database.transfers, *_WAITING)
+    oldest = "" if since is None else f", the first for {age(database.now - since)}"
+    return f"{due:,} transfers are due{oldest}"
+
+
+def _workers(broker: BrokerStatus) -> str:
+    queues = sorted({queue for worker in broker.workers for queue in worker.queues})
+    return f"{len(broker.workers)} answer, for the queues: {', '.join(queues) or 'none'}"

@@ -1,0 +1,56 @@
+"""The queues in the broker, and the workers that listen to them."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from celery import Celery
+
+from domain.pipeline_status import BrokerStatus, WorkerQueues
+from tasks.enqueue import broker_channel, queue_depths
+from tasks.last_dispatch import last_dispatch
+
+_ANSWER_SECONDS = 1.0
+# A worker on a busy machine answers late, and must not count as missing.
+_LATE_ANSWER_SECONDS = 3.0
+
+
+def queue_names(app: Celery) -> list[str]:
+    """Return the queues of the pipeline, in the order of their configuration."""
+    return [queue.name for queue in app.conf.task_queues]
+
+
+def read_broker(app: Celery, needed: Collection[str] = ()) -> BrokerStatus:
+    """Ask the broker for its queues, and the workers for the queues that they listen to.
+
+    Args:
+        app: of the broker.
+        needed: queues with work. If no worker seems to listen to one of them, or to a queue with
+            messages, the workers get more time to answer.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    with broker_channel(app) as channel:
+        messages = queue_depths(channel, queue_names(app))
+        dispatched_at = last_dispatch(channel)
+        has_work = {*needed, *(queue for queue, depth in messages.items() if depth)}
+        connection = channel.connection.client
+        workers = _workers(app, connection, _ANSWER_SECONDS)
+        if has_work - {queue for worker in workers for queue in worker.queues}:
+            workers = _workers(app, connection, _LATE_ANSWER_SECONDS)
+    return BrokerStatus(messages=messages, workers=workers, dispatched_at=dispatched_at)
+
+
+def _workers(app: Celery, connection: Any, seconds: float) -> list[WorkerQueues]:  # noqa: ANN401
+    answers: Any = app.control.broadcast(
+        "active_queues", reply=True, timeout=seconds, connection=connection
+    )
+    found = [worker for answer in answers or () for worker in _listening(answer)]
+    return sorted(found, key=lambda worker: worker.name)
+
+
+def _listening(answer: Any) -> Iterator[WorkerQueues]:  # noqa: ANN401 - from a worker
+    for name, queues in answer.items():
+        # An error of the worker is an object instead of a list.
+        if isinstance(queues, list):
+            yield WorkerQueues(name=name, queues=[queue["name"] for queue in queues])

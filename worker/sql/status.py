@@ -1,0 +1,232 @@
+"""The part of the pipeline's status that SQL has, in a few aggregates."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
+
+from domain.artifacts import ArtifactKind
+from domain.batches import BatchState
+from domain.errors import ReasonCode
+from domain.pipeline_status import (
+    EXPIRED_LATE_AFTER,
+    LATE_AFTER,
+    RECENT_FAILURES,
+    WINDOWS,
+    ActiveBatch,
+    DatabaseStatus,
+    EndpointFailures,
+    FailureGroup,
+    Phase,
+    Throughput,
+    TransferGroup,
+)
+from domain.transfers import TransferState
+from tasks.contract import BATCHES, queue_of
+from worker.sql.batches import GOING
+from worker.sql.clock import read_clock
+from worker.sql.engine import autocommit
+from worker.sql.rows import reason_of
+from worker.sql.tables import (
+    IS_ACTIVE,
+    IS_ACTIVE_OF_BATCH,
+    IS_DONE,
+    IS_QUARANTINED,
+    BatchRow,
+    EndpointRow,
+    MemberRow,
+    TransferRow,
+)
+
+# An older failure tells nothing: a success, or a day without transfers, may have followed.
+_FAILING_FOR = timedelta(minutes=5)
+_BATCHES_SHOWN = 20
+
+_IS_OF_BATCH = TransferRow.batch_id.is_not(None).label("of_batch")
+
+
+class SqlStatus:
+    """Args: `breaker_failures` are the failures at which the workers' circuit breaker opens."""
+
+    def __init__(self, engine: Engine, breaker_failures: int) -> None:
+        self._engine = engine
+        self._breaker_failures = breaker_failures
+
+    def read(self) -> DatabaseStatus:
+        """Read the status; each statement is served by an index.
+
+        Raises:
+            SqlUnavailableError: the database does not answer.
+        """
+        with autocommit(self._engine) as connection:
+            now = read_clock(connection)
+            return DatabaseStatus(
+                now=now,
+                transfers=list(_transfers(connection, now)),
+                throughput=list(_throughput(connection, now)),
+                failures=list(_failures(connection, now)),
+                endpoints=list(self._endpoints(connection, now)),
+                batches=list(_batches(connection)),
+            )
+
+    def _endpoints(self, connection: Connection, now: datetime) -> Iterator[EndpointFailures]:
+        for row in connection.execute(select(EndpointRow.__table__)):
+            is_open = row.failures >= self._breaker_failures
+            yield EndpointFailures(
+                endpoint=row.endpoint,
+                failures=row.failures,
+                failed_at=row.failed_at,
+                is_open=is_open and now - row.failed_at <= _FAILING_FOR,
+            )
+
+
+def _transfers(connection: Connection, now: datetime) -> Iterator[TransferGroup]:
+    phase = _phase(now).label("phase")
+    is_expired = _is_expired(now)
+    reason = case((_is_retry(now), TransferRow.reason_code)).label("reason")
+    since = case(
+        (TransferRow.state == TransferState.RUNNING, TransferRow.lease_expires_at),
+        else_=TransferRow.next_attempt_at,
+    )
+    late = or_(
+        and_(is_expired, TransferRow.lease_expires_at < now - EXPIRED_LATE_AFTER),
+        and_(_is_due(now), TransferRow.next_attempt_at < now - LATE_AFTER),
+    )
+    statement = (
+        select(
+            *(TransferRow.kind, _IS_OF_BATCH, phase, reason),
+            func.count().label("transfers"),
+            func.count().filter(late).label("late"),
+            func.min(since).label("since"),
+        )
+        .where(IS_ACTIVE)
+        .group_by(TransferRow.kind, "of_batch", "phase", "reason")
+    )
+    for row in connection.execute(statement):
+        yield TransferGroup(
+            queue=_queue(row.kind, of_batch=row.of_batch),
+            kind=ArtifactKind(row.kind),
+            phase=Phase(row.phase),
+            reason=reason_of(row.reason),
+            transfers=row.transfers,
+            late=row.late,
+            since=row.since,
+        )
+
+
+def _phase(now: datetime) -> ColumnElement[str]:
+    return case(
+        (_is_expired(now), literal(Phase.EXPIRED.value)),
+        (TransferRow.state == TransferState.RUNNING, literal(Phase.RUNNING.value)),
+        (_is_due(now), literal(Phase.DUE.value)),
+        (_is_retry(now), literal(Phase.RETRY.value)),
+        else_=literal(Phase.SCHEDULED.value),
+    )
+
+
+def _is_expired(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        TransferRow.state == TransferState.RUNNING,
+        TransferRow.lease_expires_at <= now,
+    )
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        TransferRow.state != TransferState.RUNNING,
+        TransferRow.next_attempt_at <= now,
+    )
+
+
+def _is_retry(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        TransferRow.state == TransferState.WAITING,
+        TransferRow.next_attempt_at > now,
+        TransferRow.reason_code != ReasonCode.UPLOAD_AWAITED,
+    )
+
+
+def _throughput(connection: Connection, now: datetime) -> Iterator[Throughput]:
+    within = [TransferRow.finished_at > now - window for window in WINDOWS]
+    moved = func.sum(TransferRow.bytes_sent)
+    counts = [func.count().filter(is_within) for is_within in within]
+    sums = [func.coalesce(moved.filter(is_within), 0) for is_within in within]
+    statement = (
+        select(TransferRow.kind, _IS_OF_BATCH, *counts, *sums)
+        .where(IS_DONE, within[-1])
+        .group_by(TransferRow.kind, "of_batch")
+    )
+    for kind, of_batch, *figures in connection.execute(statement):
+        done, moved_bytes = figures[: len(WINDOWS)], figures[len(WINDOWS) :]
+        for window, transfers, size in zip(WINDOWS, done, moved_bytes, strict=True):
+            yield Throughput(
+                queue=_queue(kind, of_batch=of_batch),
+                window=window,
+                transfers=transfers,
+                bytes_moved=int(size),
+            )
+
+
+def _failures(connection: Connection, now: datetime) -> Iterator[FailureGroup]:
+    is_recent = TransferRow.finished_at > now - RECENT_FAILURES
+    statement = (
+        select(
+            TransferRow.reason_code,
+            func.count().label("quarantined"),
+            func.count().filter(is_recent).label("recent"),
+            func.max(TransferRow.finished_at).label("last_at"),
+        )
+        .where(IS_QUARANTINED)
+        .group_by(TransferRow.reason_code)
+        .order_by(func.count().desc(), TransferRow.reason_code)
+    )
+    for row in connection.execute(statement):
+        yield FailureGroup(
+            reason=reason_of(row.reason_code) or ReasonCode.UNEXPECTED,
+            quarantined=row.quarantined,
+            recent=row.recent,
+            last_at=row.last_at,
+        )
+
+
+def _batches(connection: Connection) -> Iterator[ActiveBatch]:
+    last = (
+        select(func.max(MemberRow.position))
+        .where(MemberRow.batch_id == BatchRow.id)
+        .scalar_subquery()
+    )
+    in_flight = (
+        select(func.count())
+        .select_from(TransferRow)
+        .where(IS_ACTIVE_OF_BATCH, TransferRow.batch_id == BatchRow.id)
+        .scalar_subquery()
+    )
+    statement = (
+        select(BatchRow.__table__, last.label("last"), in_flight.label("in_flight"))
+        .where(BatchRow.state.in_(GOING))
+        .order_by(BatchRow.id.desc())
+        .limit(_BATCHES_SHOWN)
+    )
+    for row in connection.execute(statement):
+        yield ActiveBatch(
+            id=row.id,
+            state=BatchState(row.state),
+            members=row.members or 0,
+            released=min(1.0, row.released_to / row.last) if row.last else 1.0,
+            in_flight=row.in_flight,
+            started_at=row.started_at or row.requested_at,
+        )
+
+
+def _queue(kind: str, *, of_batch: bool) -> str:
+    return BATCHES if of_batch else queue_of(ArtifactKind(kind))

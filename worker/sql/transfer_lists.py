@@ -1,0 +1,78 @@
+"""Lists of transfers across jobs, newest first."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import ColumnElement, Engine, and_, select
+
+from domain.artifacts import ArtifactKind
+from domain.transfer_filter import TransferFilter
+from domain.transfers import ACTIVE_STATES, Transfer, TransferState
+from tasks.contract import BATCHES, queue_of
+from worker.sql.batch_filter import is_in
+from worker.sql.clock import utc_now
+from worker.sql.engine import autocommit
+from worker.sql.rows import as_transfer
+from worker.sql.tables import IS_ACTIVE, IS_DONE, IS_QUARANTINED, TransferRow
+
+_TABLE = TransferRow.__table__
+
+
+def list_transfers(
+    engine: Engine, filters: TransferFilter, *, limit: int, before: int | None = None
+) -> list[Transfer]:
+    """Read one page of the list.
+
+    Args:
+        engine: of the database.
+        filters: all of them must fit.
+        limit: of the page.
+        before: the last id of the page before.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+    """
+    conditions = [*_conditions(filters)]
+    if before is not None:
+        conditions.append(TransferRow.id < before)
+    page = select(_TABLE).where(*conditions).order_by(TransferRow.id.desc()).limit(limit)
+    with autocommit(engine) as connection:
+        return [as_transfer(row) for row in connection.execute(page)]
+
+
+def _conditions(filters: TransferFilter) -> Iterator[ColumnElement[bool]]:
+    if filters.states:
+        yield from _in_states(filters.states)
+    if filters.kinds:
+        yield TransferRow.kind.in_(filters.kinds)
+    if filters.directions:
+        yield TransferRow.direction.in_(filters.directions)
+    if filters.reasons:
+        yield TransferRow.reason_code.in_(filters.reasons)
+    if filters.job_ids:
+        yield is_in(TransferRow.job_id, filters.job_ids)
+    if filters.run_ids:
+        yield is_in(TransferRow.run_id, filters.run_ids)
+    if filters.queue is not None:
+        yield _of_queue(filters.queue)
+    if filters.older_than is not None:
+        yield TransferRow.requested_at <= utc_now(-filters.older_than)
+    if filters.newer_than is not None:
+        yield TransferRow.requested_at >= utc_now(-filters.newer_than)
+
+
+def _in_states(states: frozenset[TransferState]) -> Iterator[ColumnElement[bool]]:
+    # Said twice: without the condition of a partial index, the database cannot use the index.
+    if states <= set(ACTIVE_STATES):
+        yield IS_ACTIVE
+    elif states == {TransferState.QUARANTINED}:
+        yield IS_QUARANTINED
+    elif states == {TransferState.DONE}:
+        yield IS_DONE
+    yield TransferRow.state.in_(states)
+
+
+def _of_queue(queue: str) -> ColumnElement[bool]:
+    if queue == BATCHES:
+        return TransferRow.batch_id.is_not(None)
+    kinds = [kind for kind in ArtifactKind if queue_of(kind) == queue]
+    return and_(TransferRow.batch_id.is_(None), TransferRow.kind.in_(kinds))
