@@ -48,7 +48,7 @@ with EmbeddedStack(Path(sys.argv[1])) as stack:
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """A temporary directory that PostgreSQL may enter as a user of its own."""
+    """A temporary directory that PostgreSQL may enter as another user."""
     with temporary_directory("artifacts-left-") as directory:
         directory.chmod(0o755)
         yield directory

@@ -95,7 +95,7 @@ def start(
     command: Sequence[str | os.PathLike[str]],
     *,
     ends_by: signal.Signals = signal.SIGKILL,
-    **options: Any,  # noqa: ANN401 - those of Popen
+    **options: Any,  # noqa: ANN401 - as Popen takes them
 ) -> "subprocess.Popen[Any]":
     """Start a command in a new session; its group is killed when this process ends.
 

@@ -26,7 +26,7 @@ class ServerFailedError(PipelineError):
 
 
 class ManagedProcess:
-    """A process in a session of its own, so that a terminal's Ctrl-C reaches only us.
+    """A process in its own session, so that a terminal's Ctrl-C reaches only us.
 
     It ends with this process, also if this one is killed: see `lifeline`.
 
