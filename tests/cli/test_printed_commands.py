@@ -66,7 +66,8 @@ def _part(part: ast.expr) -> str:
 
 def words_of(line: str) -> list[str]:
     """The words of the line, whose comment is cut and whose placeholders are filled in."""
-    words = [_EXAMPLES.get(word, word) for word in shlex.split(line, comments=True)]
+    command = re.split(r" \\?\| ", line)[0]  # in a table of Markdown, a pipe is escaped
+    words = [_EXAMPLES.get(word, word) for word in shlex.split(command, comments=True)]
     if "--reason" in words and words[-1] == "…" and words[0] == "quarantine":
         words[-1] = "source_missing"
     return words

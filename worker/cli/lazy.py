@@ -11,7 +11,7 @@ _UNCUT = 10_000
 
 
 class LazyCommand(TyperCommand):
-    """A command or a group of another module, of which the help line is known in advance.
+    """A command or a group of another module, whose help line is known in advance.
 
     The module has an `app`, or else a function with the command's name.
     """

@@ -16,7 +16,7 @@ _ABORTED = 130
 def make_app(
     commands: Mapping[str, tuple[str, str]], *, add_completion: bool = True
 ) -> typer.Typer:
-    """Return the root with these commands, of which none is imported yet."""
+    """Return the root with these commands, without importing any of them."""
     app = group_app(
         "Queued, resumable transfers of a job's artifacts into its one S3 directory.",
         name="artifacts",

@@ -28,7 +28,7 @@ _ASCII = str.maketrans(
 
 
 class OutputError(PipelineError):
-    """Standard output takes no more."""
+    """Standard output cannot be written."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"the output could not be written: {error.strerror}")
@@ -36,7 +36,7 @@ class OutputError(PipelineError):
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output, whose failures differ in type from those of other files."""
+    """Standard output, whose failures have a type of their own."""
 
     def write(self, text: str) -> int:
         try:
@@ -52,7 +52,7 @@ class _Output(io.TextIOWrapper):
 
 
 class _Errors(io.TextIOWrapper):
-    """Standard error: if it fails, no place is left to say so, and the command goes on."""
+    """Standard error: if it fails, nothing can be reported, so the command continues."""
 
     def write(self, text: str) -> int:
         try:
@@ -70,7 +70,7 @@ class _Errors(io.TextIOWrapper):
 def prepare_streams() -> None:
     """Make the three streams of this process safe to use.
 
-    A stream that a test or a caller put in place is left as it is.
+    A stream that a test or a caller has replaced is left alone.
     """
     codecs.register_error(_HANDLER, _degrade)
     if sys.stdin is None:
