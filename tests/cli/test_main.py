@@ -12,6 +12,8 @@ from worker.cli import jobs, uploads
 from worker.cli.lazy import LazyCommand
 from worker.cli.main import COMMANDS
 
+pytestmark = pytest.mark.processes
+
 HEAVY = {"alembic", "boto3", "botocore", "celery", "kombu", "psycopg", "redis", "sqlalchemy"}
 
 
@@ -31,7 +33,6 @@ def imported_by(*arguments: str, **settings: str) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-@pytest.mark.processes
 def test_a_look_at_a_file_imports_no_library_of_a_server(tmp_path: Path) -> None:
     # Given
     file = tmp_path / "alive"

@@ -19,6 +19,7 @@ from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Answer, Command
 from tests.integration.deployment import Deployment
 from tests.sql.status_steps import OUTSTANDING, Rows
+from worker.cli.output import machine
 from worker.embedded.servers import Valkey, free_port
 from worker.embedded.stack import EmbeddedStack
 
@@ -121,7 +122,7 @@ def test_where_nothing_needs_a_hand_the_exit_status_is_0(
     # Then
     assert (answer.status, answer.json["needs_a_hand"], codes(answer)) == (0, False, [])
     assert answer.json["throughput"][0] == {"window_seconds": 60.0, "transfers": 1, "bytes": 1000}
-    assert answer.json["dispatch"]["last_at"] == rows.now.isoformat()
+    assert answer.json["dispatch"]["last_at"] == machine(rows.now)
     assert table.status == 0
     assert table.out.startswith("nothing needs a hand\n")
 
@@ -172,6 +173,7 @@ def test_it_changes_nothing(artifacts: Command, queues: Valkey, rows: Rows) -> N
     assert len(rows.ids()) == OUTSTANDING
 
 
+@pytest.mark.processes
 class TestWatch:
     def test_it_goes_on_until_it_is_interrupted(
         self, rows: Rows, queues: Valkey, tmp_path: Path
@@ -226,7 +228,7 @@ class TestWatch:
             if raised := next(pauses):
                 raise raised
 
-        monkeypatch.setattr("worker.cli.status.time.sleep", pause)
+        monkeypatch.setattr("worker.cli.status_looks.time.sleep", pause)
         # When
         answer = artifacts("status", "--watch")
         # Then
@@ -246,6 +248,7 @@ def deployment(
         yield Deployment(stack)
 
 
+@pytest.mark.processes
 def test_real_workers_are_shown_with_their_queues(
     artifacts: Command, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ def test_a_program_gets_all_of_a_transfer(artifacts: Command, rows: Rows) -> Non
     assert datetime.fromisoformat(row.pop("finished_at")).tzinfo
     assert datetime.fromisoformat(row.pop("requested_at")).tzinfo
     assert datetime.fromisoformat(row.pop("next_attempt_at")).tzinfo
+    assert row.pop("age") >= HOUR.total_seconds()
     assert row == {
         "id": rows.ids()[4],
         "job_id": 5,
@@ -105,8 +106,14 @@ def test_a_program_gets_all_of_a_transfer(artifacts: Command, rows: Rows) -> Non
     }
 
 
-def test_people_get_a_table(artifacts: Command, rows: Rows) -> None:
+def test_people_get_a_table(
+    artifacts: Command, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    monkeypatch.setenv("COLUMNS", "100")
+    # When
     lines = artifacts("transfers", "list", "--state", "waiting").out.splitlines()
+    # Then
     assert len(lines) == 2
     assert lines[1].split() == [
         *(str(rows.ids()[3]), "4", "-", "job_config", "download"),

@@ -17,3 +17,7 @@ class Database:
         self.quarantine = SqlQuarantine(self.engine)
         self.runs = SqlRuns(self.engine)
         self.transfers = SqlTransfers(self.engine)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.engine.dispose()

@@ -1,11 +1,12 @@
 """`artifacts doctor`."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 import typer
 from rich.text import Text
 
-from domain.errors import PipelineError
+from domain.errors import ConfigurationError, PipelineError
 from domain.redaction import redact
 from worker.cli.options import JsonOption
 from worker.cli.output import out, print_json
@@ -60,7 +61,8 @@ def _bucket(settings: WorkerSettings) -> Iterator[Finding]:
 
 
 def _backlog(settings: WorkerSettings) -> Iterator[Finding]:
-    with opened(settings.database_url) as engine:
+    # The examinations of broker and database report a wrong URL.
+    with suppress(ConfigurationError), opened(settings.database_url) as engine:
         yield from examine_backlog(engine, impatient_app(settings.broker_url))
 
 
