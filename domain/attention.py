@@ -20,7 +20,7 @@ from domain.pipeline_status import (
 # A dispatch ends every few seconds; a longer pause than this is no accident.
 DISPATCH_LATE_AFTER = timedelta(minutes=1)
 _LONGEST = WINDOWS[-1]
-_BEAT = "celery -A worker.control beat"
+_BEAT = "celery -A worker.control beat --loglevel INFO"
 
 
 class ProblemCode(StrEnum):
@@ -56,7 +56,7 @@ class Problem:
 
 def worker_command(*queues: str) -> str:
     """Return the command that starts a worker for the queues."""
-    options = f"--without-gossip --without-mingle --queues {','.join(queues)}"
+    options = f"--loglevel INFO --without-gossip --without-mingle --queues {','.join(queues)}"
     return f"celery -A worker.app worker {options}"
 
 

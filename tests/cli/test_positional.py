@@ -6,14 +6,14 @@ from tests.cli.commands import Answer, Command
 from tests.cli.tree import commands
 from worker.sql.transfers import SqlTransfers
 
-_BATCH = {"batch preview"}  # there it is one filter of many, and takes ranges
+_FILTERS = {"batch preview", "transfers list"}  # one filter of many, which takes ranges
 
 
 def of_a_job() -> list[str]:
     return [
         path
         for path, command in commands()
-        if path not in _BATCH and any("--job-id" in each.opts for each in command.params)
+        if path not in _FILTERS and any("--job-id" in each.opts for each in command.params)
     ]
 
 

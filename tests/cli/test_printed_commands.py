@@ -24,6 +24,7 @@ _INLINE = re.compile(rf"`artifacts ((?:{_NAMES})\b[^`]*)`")
 _PRINTED = re.compile(rf"artifacts ((?:{_NAMES})\b[^`\n;]*)")
 # What stands for something else, and what it may stand for.
 _EXAMPLES = {"ID": "1", "N": "1"}
+_VALUES = {"queue": "configs", "reason": "source_missing"}
 
 
 def in_document(path: Path) -> Iterator[str]:
@@ -61,7 +62,12 @@ def in_source(path: Path) -> Iterator[str]:
 
 
 def _part(part: ast.expr) -> str:
-    return str(part.value) if isinstance(part, ast.Constant) else "1"
+    """The text, or an example of the value that is filled in."""
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    assert isinstance(part, ast.FormattedValue)
+    name = ast.unparse(part.value).rpartition(".")[2]
+    return _VALUES.get(name, "1")
 
 
 def words_of(line: str) -> list[str]:
@@ -97,7 +103,7 @@ def test_the_documents_and_the_sources_were_read() -> None:
     paths = {path for path, _ in printed()}
     assert {"README.md", "docs/batches.md", "docs/operations.md"} <= paths
     assert {"worker/cli/batch_preview.py", "worker/cli/demo.py", "worker/cli/dev.py"} <= paths
-    assert {"worker/diagnosis/database.py", "worker/sql/engine.py"} <= paths
+    assert {"worker/diagnosis/database.py", "worker/sql/errors.py"} <= paths
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from tests.cli.commands import bare_environment
 from tests.sql.batch_steps import History
 from worker.cli.streams import _ASCII
 
+pytestmark = pytest.mark.processes
+
 COMMAND = str(Path(sys.executable).with_name("artifacts"))
 PROGRAM = Path(__file__).parents[2]
 PRINTING = [

@@ -122,7 +122,7 @@ class TestSigned:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)
         client = make_client(None, threads=1, session=boto3.Session(region_name="us-east-1"))
-        with pytest.raises(AccessDeniedError, match=r"^no AWS credentials$"):
+        with pytest.raises(AccessDeniedError, match=r"^no AWS credentials: set AWS_PROFILE, or "):
             presigner(client).put(ADDRESS, AES256)
 
 

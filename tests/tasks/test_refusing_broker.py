@@ -8,6 +8,8 @@ from domain.errors import BrokerRefusedError, BrokerUnavailableError, Configurat
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.embedded.servers import Valkey, free_port
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:

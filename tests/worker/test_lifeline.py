@@ -17,6 +17,8 @@ from tests.image import ROOT
 from worker.embedded import lifeline
 from worker.embedded.lifeline import temporary_directory
 
+pytestmark = pytest.mark.processes
+
 _PATIENCE_SECONDS = 60
 PRELUDE = """
 import os, signal, subprocess, sys, time

@@ -9,6 +9,8 @@ import pytest
 from worker.dev.supervision import Supervisor
 from worker.embedded.process import ManagedProcess, ServerFailedError
 
+pytestmark = pytest.mark.processes
+
 
 class Clock:
     def __init__(self) -> None:
