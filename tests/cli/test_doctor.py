@@ -130,7 +130,7 @@ class TestBroker:
     def test_a_message_that_would_come_again_while_its_task_runs(
         self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("worker.cli.doctor.impatient_app", _redelivering)
+        monkeypatch.setattr("worker.diagnosis.examination.impatient_app", _redelivering)
         answer = artifacts("doctor", "--json")
         assert list(found(answer)) == ["error visibility timeout"]
         assert healthy
@@ -253,7 +253,7 @@ class TestBucket:
         def fail(*_: object) -> Iterator[Finding]:
             raise RuntimeError("https://user:hunter2@host/")
 
-        monkeypatch.setattr("worker.cli.doctor.examine_bucket", fail)
+        monkeypatch.setattr("worker.diagnosis.examination.examine_bucket", fail)
         answer = artifacts("doctor", "--json")
         assert list(found(answer)) == ["error bucket"]
         assert "hunter2" not in answer.out + answer.err

@@ -57,6 +57,10 @@ def test_the_help_of_all_shows_all(artifacts: Command) -> None:
     [
         "--help",
         "db upgrade --help",
+        "demo --help",
+        "dev --help",
+        "doctor --help",
+        "health live --help",
         "jobs --help",
         "jobs list --help",
         "jobs upload --help",
@@ -66,6 +70,7 @@ def test_the_help_of_all_shows_all(artifacts: Command) -> None:
         "jobs uploads relocate --help",
         "jobs uploads archive --help",
         "quarantine retry --help",
+        "status --help",
     ],
 )
 def test_help_imports_nothing_to_work_with(arguments: str) -> None:

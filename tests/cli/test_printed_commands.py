@@ -102,7 +102,11 @@ def test_a_command_that_is_printed_is_accepted(path: str, line: str) -> None:
 def test_the_documents_and_the_sources_were_read() -> None:
     paths = {path for path, _ in printed()}
     assert {"README.md", "docs/batches.md", "docs/operations.md"} <= paths
-    assert {"worker/cli/batch_preview.py", "worker/cli/demo.py", "worker/cli/dev.py"} <= paths
+    assert {
+        "worker/cli/batch_preview.py",
+        "worker/cli/demo_run.py",
+        "worker/cli/dev_run.py",
+    } <= paths
     assert {"worker/diagnosis/database.py", "worker/sql/errors.py"} <= paths
 
 

@@ -106,7 +106,9 @@ def test_messages_without_a_worker_are_found_though_sql_has_none() -> None:
 def test_a_dispatch_that_is_late_is_beat_s(dispatched: float | None, expected: list[str]) -> None:
     problems = find_problems(status(broker(ALL, dispatched=dispatched)))
     assert codes(problems) == expected
-    assert all(problem.fix == "celery -A worker.control beat --loglevel INFO" for problem in problems)
+    assert all(
+        problem.fix == "celery -A worker.control beat --loglevel INFO" for problem in problems
+    )
 
 
 def test_beat_alone_is_no_standstill_while_nothing_is_outstanding() -> None:

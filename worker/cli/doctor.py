@@ -1,27 +1,17 @@
 """`artifacts doctor`."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import typer
-from rich.text import Text
 
-from domain.errors import ConfigurationError, PipelineError
-from domain.redaction import redact
 from worker.cli.options import JsonOption
-from worker.cli.output import out, print_json
-from worker.diagnosis.backlog import examine_backlog
-from worker.diagnosis.broker import examine_broker, impatient_app
-from worker.diagnosis.bucket import examine_bucket
-from worker.diagnosis.database import examine_database, opened
-from worker.diagnosis.findings import Finding, Severity, error
-from worker.diagnosis.workspace import examine_workspace
-from worker.s3.client import make_client
-from worker.settings import WorkerSettings, load
+from worker.cli.output import print_json
 
-Examination = Callable[[], Iterator[Finding]]
+if TYPE_CHECKING:
+    from worker.diagnosis.findings import Finding
 
-_COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.ERROR: "bold red"}
+_COLOURS = ("green", "yellow", "bold red")
+"""By severity."""
 
 
 def doctor(*, as_json: JsonOption = False) -> None:
@@ -30,8 +20,10 @@ def doctor(*, as_json: JsonOption = False) -> None:
     Run it where a worker runs, with its settings. The exit status is 1 if there are warnings, and
     2 if there are errors.
     """
+    from worker.diagnosis.examination import examine_deployment  # noqa: PLC0415 - for the help
+
     findings = []
-    for finding in _examine(_parts(load(WorkerSettings))):
+    for finding in examine_deployment():
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -40,49 +32,11 @@ def doctor(*, as_json: JsonOption = False) -> None:
     raise typer.Exit(max(finding.severity for finding in findings))
 
 
-def _parts(settings: WorkerSettings) -> Mapping[str, Examination]:
-    return {
-        "broker": lambda: examine_broker(impatient_app(settings.broker_url)),
-        "database": lambda: _database(settings),
-        "bucket": lambda: _bucket(settings),
-        "workspace": lambda: examine_workspace(settings.workspace),
-        "backlog": lambda: _backlog(settings),
-    }
+def _show(finding: "Finding") -> None:
+    from rich.text import Text  # noqa: PLC0415 - Rich takes long to import
 
+    from worker.cli.output import out  # noqa: PLC0415 - its console as well
 
-def _database(settings: WorkerSettings) -> Iterator[Finding]:
-    with opened(settings.database_url) as engine:
-        yield from examine_database(engine)
-
-
-def _bucket(settings: WorkerSettings) -> Iterator[Finding]:
-    client = make_client(settings.s3_endpoint_url, threads=1, bucket=settings.bucket)
-    yield from examine_bucket(client, settings.bucket)
-
-
-def _backlog(settings: WorkerSettings) -> Iterator[Finding]:
-    # The examinations of broker and database report a wrong URL.
-    with suppress(ConfigurationError), opened(settings.database_url) as engine:
-        yield from examine_backlog(engine, impatient_app(settings.broker_url))
-
-
-def _examine(parts: Mapping[str, Examination]) -> Iterator[Finding]:
-    """Examine each part, also after one that cannot be examined."""
-    for name, examine in parts.items():
-        try:
-            yield from examine()
-        except PipelineError as wrong:
-            yield _unexamined(name, " ".join(str(wrong).split()), "do what it says")
-        except Exception as unknown:  # noqa: BLE001 - the other parts may be what is wrong
-            what = redact(f"{type(unknown).__name__}: {unknown}")
-            yield _unexamined(name, what, "look at the settings of this part, and at its log")
-
-
-def _unexamined(name: str, what: str, mend: str) -> Finding:
-    return error(name, what, why="it cannot be used, nor examined any further", mend=mend)
-
-
-def _show(finding: Finding) -> None:
     severity = finding.severity.name.lower()
     out.print(
         Text(f"{severity:8}", style=_COLOURS[finding.severity]),
@@ -93,7 +47,7 @@ def _show(finding: Finding) -> None:
             out.print(Text(f"{'':9}{word}: {text}"), soft_wrap=True)
 
 
-def _as_json(finding: Finding) -> dict[str, str]:
+def _as_json(finding: "Finding") -> dict[str, str]:
     return {
         "check": finding.check,
         "severity": finding.severity.name.lower(),

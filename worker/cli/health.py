@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from domain.errors import PipelineError
-from worker.settings import LivenessSettings, load
+from worker.cli.lazy import group_app
 
-app = typer.Typer(help="Whether this process is well.", no_args_is_help=True)
+app = group_app("Whether this process is well.")
 
 
 class NotWellError(PipelineError):
@@ -38,6 +38,8 @@ def live(
     Or, beside beat, whether that has sent something. A process that waits at its start for broker,
     database or S3 is alive too, and the answer says what it waits for.
     """
+    from worker.settings import LivenessSettings, load  # noqa: PLC0415 - for the help
+
     path = load(LivenessSettings).liveness_file
     try:
         age = time.time() - path.stat().st_mtime
