@@ -10,9 +10,10 @@ locked = sed -n '/^$(1)==/,/[^\\]$$/p' requirements.lock
 # uv does not read pip's settings, so pass it a mirror that they name.
 mirror = $$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)
 UV     = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$(mirror)}}" $(BIN)/uv
-# Install exactly one lock file, then this project with the lock's setuptools.
+# Install exactly one lock file, then this project with the lock's setuptools. Compile the packages
+# here: where PYTHONDONTWRITEBYTECODE is set, every process would compile them again.
 define install
-$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $(1)
+$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(1)
 $(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements.lock --editable .
 @touch $@
 endef
@@ -47,7 +48,7 @@ test: $(VENV)/.installed ## every test, on real servers, with coverage
 
 .PHONY: test-fast
 test-fast: $(VENV)/.installed ## the tests that start no process, in a minute
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not processes" $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not processes" $(ARGS)
 
 OTHER_PYTHONS := 3.12 3.13 3.14
 

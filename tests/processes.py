@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,11 @@ def _takes_a_server(item: pytest.Item) -> bool:
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     named = any(isinstance(v, str) and _NAMED.search(v) for v in parameters.values())
     return named or bool(_SERVERS.intersection(getattr(item, "fixturenames", ())))
+
+
+def is_left_out(directory: Path, expression: str) -> bool:
+    """Tell whether no test of the directory is selected: to import them takes long."""
+    return expression == "not processes" and directory.name in _DIRECTORIES
 
 
 def watch() -> None:
