@@ -3,6 +3,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
+# Else each of the many processes of the tests compiles the sources again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 
 # The lock is the only list of versions: uv itself comes from it, by its hashes.
