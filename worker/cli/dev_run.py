@@ -1,0 +1,100 @@
+"""`artifacts dev`: everything started, followed and stopped."""
+
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from worker.cli.output import err, out
+from worker.cli.signals import unwind_on_signals
+from worker.demo.story import seed
+from worker.dev.logs import Logs
+from worker.dev.stack import DevStack, Flower, held
+from worker.dev.supervision import Supervisor
+from worker.embedded.lifeline import temporary_directory
+from worker.embedded.process import ManagedProcess
+from worker.embedded.servers import require_servers
+from worker.embedded.stack import BUCKET, Ports
+from worker.workspace import Workspace
+
+_POLL_SECONDS = 0.1
+
+
+def run_dev(
+    data: Path | None,
+    *,
+    broker_port: int | None,
+    s3_port: int | None,
+    flower_port: int | None,
+    concurrency: int,
+) -> None:
+    """Run everything until a signal; without `data` its directory is removed at the end."""
+    unwind_on_signals()
+    require_servers("artifacts dev", "ministack", "flower")
+    with (
+        _directory(data) as directory,
+        held(directory),
+        DevStack(directory, Ports(broker=broker_port, s3=s3_port)) as stack,
+    ):
+        seed(stack.engine, Workspace(stack.workspace))
+        started = [*stack.start_workers(concurrency), stack.start_beat()]
+        flower = stack.start_flower(flower_port)
+        processes = [stack.broker, stack.s3, *started, flower.process]
+        _tell(stack, flower)
+        try:
+            _follow(stack, processes)
+        except KeyboardInterrupt:
+            err.print("stopping")
+        finally:
+            # All at once: one after the other they would take their time one after the other.
+            for process in (*started, flower.process):
+                process.terminate()
+
+
+@contextmanager
+def _directory(data: Path | None) -> Iterator[Path]:
+    if data is not None:
+        yield data.absolute()
+        return
+    with temporary_directory() as directory:
+        yield directory
+
+
+def _tell(stack: DevStack, flower: Flower) -> None:
+    """Where everything is, and what to type in another terminal."""
+    environment = stack.directory / "environment"
+    exports = (f"export {name}={shlex.quote(value)}" for name, value in stack.settings().items())
+    environment.touch(mode=0o600)
+    environment.write_text("\n".join(exports) + "\n")
+    for name, value in (
+        ("broker", stack.broker.url),
+        ("S3", f"{stack.s3.url}/{BUCKET}"),
+        ("database", stack.database_url),
+        ("workspace", str(stack.workspace)),
+        ("Flower", flower.url),
+    ):
+        _line(f"{name:10}{value}")
+    _line("\nCtrl-C ends it. In another terminal:\n")
+    _line(f"  . {shlex.quote(str(environment))}")
+    _line("  artifacts jobs upload --job-id 12 --wait\n")
+
+
+def _line(text: str) -> None:
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _follow(stack: DevStack, processes: Sequence[ManagedProcess]) -> None:
+    """Show what they log, and restart those that end.
+
+    Raises:
+        ServerFailedError: one of them ends again and again; the rest is of no use without it.
+    """
+    logs = Logs(processes)
+    supervisor = Supervisor(processes, stack.restarted)
+    while True:
+        for text in logs.new():
+            out.print(text, soft_wrap=True)
+        for line in supervisor.restart_ended():
+            err.print(line, highlight=False, markup=False, soft_wrap=True)
+        time.sleep(_POLL_SECONDS)
