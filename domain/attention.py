@@ -19,6 +19,8 @@ from domain.pipeline_status import (
 
 # A dispatch ends every few seconds; a longer pause than this is no accident.
 DISPATCH_LATE_AFTER = timedelta(minutes=1)
+# Long enough for the restart of a queue's only worker.
+STANDSTILL_AFTER = timedelta(minutes=1)
 _LONGEST = WINDOWS[-1]
 _BEAT = "celery -A worker.control beat --loglevel INFO"
 
@@ -67,10 +69,20 @@ def find_problems(status: PipelineStatus) -> list[Problem]:
 
 
 def standstill(status: PipelineStatus) -> list[Problem]:
-    """Return the errors that keep outstanding work from being done; none if no work waits."""
-    if status.database.is_idle:
+    """Return the errors that keep outstanding work from being done.
+
+    None while all of it has become due just now: the restart of a worker is no standstill. A broker
+    that knows of no dispatch proves nothing at first, as after a FLUSHALL.
+    """
+    since = first(status.database.transfers, Phase.DUE, Phase.EXPIRED)
+    waited = timedelta() if since is None else status.database.now - since
+    if waited < STANDSTILL_AFTER:
         return []
-    return [problem for problem in find_problems(status) if problem.is_error]
+    errors = [problem for problem in find_problems(status) if problem.is_error]
+    never = status.broker is not None and status.broker.dispatched_at is None
+    if never and waited < LATE_AFTER:
+        return [problem for problem in errors if problem.code is not ProblemCode.NO_DISPATCH]
+    return errors
 
 
 def _of_broker(status: PipelineStatus) -> Iterator[Problem]:
@@ -126,6 +138,9 @@ def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) ->
     # Beat alone fills this queue; the missing dispatch is reported instead.
     if queue == status.upkeep_queue or not (messages or groups):
         return
+    # A worker that has no child processes does not answer while it transfers.
+    if status.database.of_queue(queue, Phase.RUNNING):
+        return
     if since is None:
         waiting = f"{_plural(messages, 'message')} in the broker"
     else:
@@ -133,7 +148,7 @@ def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) ->
         waiting = f"{waiting} {age(status.database.now - since)}"
     yield Problem(
         code=ProblemCode.NO_WORKER,
-        is_error=True,
+        is_error=since is None or status.database.now - since >= STANDSTILL_AFTER,
         what=f"{queue}: no worker listens, {waiting}",
         why="nothing of this queue is transferred",
         fix=worker_command(queue),

@@ -15,14 +15,21 @@ _NAMED = re.compile("moto|ministack|postgres")
 _DIRECTORIES = {"faults", "flower", "integration"}
 """Below `tests`: every test in them is of processes."""
 _STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
+_TESTS = Path(__file__).parent
 _allowed = True
 
 
 def mark(items: list[pytest.Item]) -> None:
     """Mark the tests that start a process by where they stand and what they take."""
     for item in items:
-        if _DIRECTORIES.intersection(item.path.parts) or _takes_a_server(item):
+        if _is_of_processes(item.path) or _takes_a_server(item):
             item.add_marker("processes")
+
+
+def _is_of_processes(path: Path) -> bool:
+    return (
+        path.relative_to(_TESTS).parts[0] in _DIRECTORIES if path.is_relative_to(_TESTS) else False
+    )
 
 
 def _takes_a_server(item: pytest.Item) -> bool:
@@ -33,7 +40,9 @@ def _takes_a_server(item: pytest.Item) -> bool:
 
 def is_left_out(directory: Path, expression: str) -> bool:
     """Tell whether no test of the directory is selected: to import them takes long."""
-    return expression == "not processes" and directory.name in _DIRECTORIES
+    return (
+        expression == "not processes" and directory.parent == _TESTS and _is_of_processes(directory)
+    )
 
 
 def watch() -> None:

@@ -1,6 +1,7 @@
 """The settings, read from the environment and checked when they are read."""
 
 from datetime import timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -19,7 +20,6 @@ _CERT_REQS = {
     *("required", "optional", "none"),
     *("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE"),
 }
-_BROKER_OPTIONS = {"virtual_host", "credential_provider"}
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
@@ -29,13 +29,16 @@ def _database_url(value: str) -> str:
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
     try:
-        driver = make_url(value).drivername
+        url = make_url(value)
     except (ArgumentError, ValueError):
         # A ValueError would quote what stands in the port's place: the password, where the host
         # was forgotten.
         raise ValueError("not a database URL") from None
-    if driver not in _DRIVERS:
+    if url.drivername not in _DRIVERS:
         raise ValueError("use sqlite or postgresql+psycopg")
+    if "@" in (url.host or ""):
+        # The end of the password would count as the host's name, which errors quote.
+        raise ValueError("write an @ in the password as %40")
     return value
 
 
@@ -56,7 +59,7 @@ def _check_broker_options(url: str) -> None:
     # kombu hands them on to the client, which ends with a traceback if it does not know one. None
     # is quoted: where a password has a question mark in it, the rest of it stands here.
     options = parse_qs(_split(url).query, keep_blank_values=True)
-    known = {*_TLS_FILES, "ssl_cert_reqs", "ssl_check_hostname", *_BROKER_OPTIONS}
+    known = _broker_options()
     if not options.keys() <= known:
         raise ValueError(f"options after the ? are {', '.join(sorted(known))}")
     if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
@@ -64,6 +67,15 @@ def _check_broker_options(url: str) -> None:
     for name in options.keys() & _TLS_FILES:
         if not Path(options[name][0]).exists():
             raise ValueError(f"{name}: no such file")
+
+
+def _broker_options() -> set[str]:
+    """Return the options that kombu takes from a URL: its own, and those of the client's TLS."""
+    from kombu import Connection  # noqa: PLC0415 - `health live` needs neither
+    from redis.connection import SSLConnection  # noqa: PLC0415
+
+    tls = {name for name in signature(SSLConnection).parameters if name.startswith("ssl_")}
+    return {*tls, *signature(Connection).parameters} - {"kwargs"}
 
 
 def _endpoint_url(value: str) -> str:

@@ -63,6 +63,18 @@ def test_a_retry_shows_first_what_it_would_do(artifacts: Command, given_up: SqlT
     assert state(given_up, LOGS) is TransferState.QUARANTINED
 
 
+@pytest.mark.usefixtures("given_up")
+@pytest.mark.parametrize("command", ["retry", "discard"])
+def test_an_id_that_is_no_job_with_something_in_quarantine_is_named(
+    artifacts: Command, command: str
+) -> None:
+    # When the id of a transfer is given, which the list shows too
+    answer = artifacts("quarantine", command, "12", "99")
+    # Then
+    assert answer.status == 1
+    assert answer.error.startswith("artifacts: job 99 has nothing in quarantine")
+
+
 def test_a_retry_tries_what_fits_again(artifacts: Command, given_up: SqlTransfers) -> None:
     answer = artifacts("quarantine", "retry", "--kind", "run_logs", "--newer-than", "1h")
     assert (answer.status, answer.out) == (0, "1 are tried again\n")

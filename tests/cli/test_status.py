@@ -173,6 +173,29 @@ def test_it_changes_nothing(artifacts: Command, queues: Valkey, rows: Rows) -> N
     assert len(rows.ids()) == OUTSTANDING
 
 
+@pytest.mark.usefixtures("no_workers")
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_its_tables_fit_the_terminal(
+    artifacts: Command, queues: Valkey, rows: Rows, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    # Given numbers of six digits, by and large
+    dispatched(queues, rows.now)
+    rows.add(TransferState.REQUESTED, times=1_234, next_attempt_at=200 * 24 * 60 * MINUTE)
+    monkeypatch.setenv("COLUMNS", str(width))
+    # When
+    blocks = artifacts("status").out.split("\n\n")
+    # Then
+    _problems, by_queue, by_kind, *_ = [block.splitlines() for block in blocks]
+    for table in (by_queue, by_kind):
+        assert max(len(line.rstrip()) for line in table) <= width
+        assert "1,234" in table[1]
+        assert "…" not in "".join(table)
+    header = by_queue[0].split()
+    assert header[:3] == ["queue", "due", "oldest"]
+    assert header[-1] == "workers"
+    assert ("later" in header) is (width >= 80)
+
+
 @pytest.mark.processes
 class TestWatch:
     def test_it_goes_on_until_it_is_interrupted(

@@ -95,6 +95,33 @@ def test_the_case_of_a_backlog_without_worker_or_beat() -> None:
     assert codes(standstill(outstanding)) == ["no_dispatch", "no_worker"]
 
 
+def test_the_restart_of_a_queues_only_worker_is_no_standstill() -> None:
+    # Given
+    others = WorkerQueues(name="others@host", queues=("results", "upkeep", "batches", "celery"))
+    restarted = [
+        status(broker(others), transfers=[group(Phase.DUE, minutes)]) for minutes in (0.9, 1.1)
+    ]
+    # When
+    [[warned], [failed]] = map(find_problems, restarted)
+    # Then
+    assert (warned.code, warned.is_error) == (ProblemCode.NO_WORKER, False)
+    assert (failed.code, failed.is_error) == (ProblemCode.NO_WORKER, True)
+    assert list(map(codes, map(standstill, restarted))) == [[], ["no_worker"]]
+
+
+def test_a_worker_that_does_not_answer_while_it_transfers_is_not_missed() -> None:
+    busy = [group(Phase.DUE, 2), group(Phase.RUNNING, -0.5)]
+    assert found(broker(dispatched=0.05), transfers=busy) == []
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(4, []), (6, ["no_dispatch"])])
+def test_a_broker_that_knows_of_no_dispatch_proves_nothing_at_first(
+    minutes: float, expected: list[str]
+) -> None:
+    due = status(broker(ALL, dispatched=None), transfers=[group(Phase.DUE, minutes)])
+    assert codes(standstill(due)) == expected
+
+
 def test_messages_without_a_worker_are_found_though_sql_has_none() -> None:
     [problem] = find_problems(status(broker(WorkerQueues(name="w", queues=["upkeep"]), celery=1)))
     assert problem.what == "celery: no worker listens, 1 message in the broker"

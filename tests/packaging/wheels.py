@@ -1,5 +1,6 @@
 """Wheels for the tests of an installation: the locked ones, and newer ones that are made up."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -51,17 +52,26 @@ def locked_wheels(lock: Path) -> Path:
     content = lock.read_bytes() + OLD_PIP.encode()
     parent = ROOT / ".venv/wheels"
     directory = parent / hashlib.sha256(content).hexdigest()[:16]
-    if not directory.is_dir():
-        shutil.rmtree(parent, ignore_errors=True)  # of a lock of before
-        parent.mkdir(parents=True)
-        # Renamed at the end: a download that was interrupted is not taken for a whole one.
-        unfinished = Path(mkdtemp(dir=parent))
-        old_pip = unfinished / "old-pip.txt"
-        old_pip.write_text(OLD_PIP)
-        _download(lock, unfinished)
-        _download(old_pip, unfinished)
-        unfinished.rename(directory)
+    parent.mkdir(parents=True, exist_ok=True)
+    # Several test processes need them at once; the first one downloads them for all.
+    with (parent / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not directory.is_dir():
+            _fill(directory, lock)
     return directory
+
+
+def _fill(directory: Path, lock: Path) -> None:
+    for old in directory.parent.iterdir():  # of an earlier lock, or not finished
+        if old.is_dir():
+            shutil.rmtree(old)
+    # Renamed at the end: a download that was interrupted is not taken for a whole one.
+    unfinished = Path(mkdtemp(dir=directory.parent))
+    old_pip = unfinished / "old-pip.txt"
+    old_pip.write_text(OLD_PIP)
+    _download(lock, unfinished)
+    _download(old_pip, unfinished)
+    unfinished.rename(directory)
 
 
 def _download(requirements: Path, directory: Path) -> None:

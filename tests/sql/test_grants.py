@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 
 from tests.databases import grant_needed, role
+from worker.diagnosis.database import examine_database, reach_database
+from worker.diagnosis.findings import Severity
 from worker.sql.engine import make_engine
 from worker.sql.grants import Grant, grant_statements, missing_grants, needed_grants
 
@@ -56,6 +58,22 @@ def test_each_that_is_taken_away_is_missed_alone(limited: Limited) -> None:
         # Then
         assert missing_grants(limited.engine) == [grant]
         limited.execute(given)
+
+
+def test_a_worker_does_without_what_only_a_command_needs(limited: Limited) -> None:
+    # Given
+    grant_needed(limited.owner, limited.name)
+    [temporary] = [each for each in needed_grants(limited.engine) if not each.is_for_workers]
+    given = grant_statements([temporary], limited.name)[0]
+    limited.execute(given.replace("GRANT", "REVOKE", 1).replace(" TO ", " FROM "))
+    # When
+    reach_database(limited.engine)
+    # Then
+    assert missing_grants(limited.engine) == [temporary]
+    [finding] = [
+        each for each in examine_database(limited.engine) if each.check == "database grants"
+    ]
+    assert (finding.severity, finding.mend) == (Severity.WARNING, given)
 
 
 def test_a_role_that_may_only_read_lacks_all_that_is_written(limited: Limited) -> None:

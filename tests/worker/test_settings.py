@@ -46,6 +46,8 @@ def test_all_that_is_missing_is_named_in_one_line(monkeypatch: pytest.MonkeyPatc
         ("DATABASE_URL", "postgresql://u:hunter2"),
         ("DATABASE_URL", "postgresql+hunter2://u@h/db"),
         ("DATABASE_URL", "postgresql+psycopg2://u:hunter2@h/db"),
+        # The end of the password would count as the host, which errors quote.
+        ("DATABASE_URL", "postgresql+psycopg://u:p@hunter2@h/db"),
         ("BROKER_URL", ""),
         ("BROKER_URL", "hunter2"),
         ("BROKER_URL", "amqp://u:hunter2@h//"),
@@ -233,3 +235,19 @@ def test_settings_do_not_change() -> None:
     # When / Then
     with pytest.raises(ValidationError, match="frozen"):
         settings.bucket = "another"  # type: ignore[misc] # which is the point
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h/0?connect_timeout=3",
+        "redis://h/0?heartbeat=30&virtual_host=1",
+        "rediss://h/0?ssl_ciphers=HIGH&ssl_min_version=771&ssl_check_hostname=false",
+        "rediss://h/0?ssl_cert_reqs=required",
+    ],
+)
+def test_options_that_the_broker_client_knows_are_accepted(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
+    assert load(BrokerSettings).broker_url == url

@@ -3,12 +3,12 @@
 import re
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain.artifacts import ArtifactKind
-from domain.errors import ReasonCode
+from domain.errors import NotFoundError, ReasonCode
 from domain.jobs import MAX_ID
 from domain.quarantine import QuarantineFilter
 from domain.transfers import Transfer
@@ -16,6 +16,9 @@ from worker.cli.lazy import group_app
 from worker.cli.operator import database
 from worker.cli.options import DryRunOption, JsonOption, WideOption
 from worker.cli.output import note, print_json, say, show_rows, transfer_row
+
+if TYPE_CHECKING:
+    from worker.sql.quarantine import SqlQuarantine
 
 app = group_app("What will not be tried again by itself.")
 
@@ -106,6 +109,7 @@ def retry(  # noqa: PLR0913 - an argument for each option
     which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
     _refuse_unclear(which, every=every)
     quarantine = database().quarantine
+    _refuse_other_ids(jobs, quarantine)
     summary = quarantine.preview(which) if dry_run else quarantine.retry(which)
     if as_json:
         print_json({**asdict(summary), "dry_run": dry_run})
@@ -133,11 +137,22 @@ def discard(  # noqa: PLR0913 - an argument for each option
     which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
     _refuse_unclear(which, every=every)
     quarantine = database().quarantine
+    _refuse_other_ids(jobs, quarantine)
     count = quarantine.count(which) if dry_run else quarantine.discard(which)
     if as_json:
         print_json({"discarded": count, "dry_run": dry_run})
         return
     say(f"{count} {'would be' if dry_run else 'are'} discarded")
+
+
+def _refuse_other_ids(jobs: list[int] | None, quarantine: "SqlQuarantine") -> None:
+    """Name a job that has nothing in quarantine: the id may be a transfer's, which `list` shows."""
+    for job_id in jobs or ():
+        if not quarantine.count(QuarantineFilter(job_ids=frozenset({job_id}))):
+            raise NotFoundError(
+                f"job {job_id} has nothing in quarantine. JOB_ID is what `artifacts quarantine"
+                " list` shows as job id"
+            )
 
 
 def _job_ids(arguments: list[int] | None, options: list[int] | None) -> set[int]:

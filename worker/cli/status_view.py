@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from domain.artifacts import ArtifactKind
@@ -20,7 +19,11 @@ from domain.pipeline_status import (
     first,
 )
 from worker.cli.output import size_of
+from worker.cli.tables import TextTable
 
+_PHASES = ("due", "oldest", "retry", "running", "expired", "later")
+_BRIEF = ("due", "oldest", "running", "retry", "expired")
+"""The most important of them, for a narrow terminal."""
 _NONE = "-"
 _INDENT = " " * 9
 _WORKERS_SHOWN = 20
@@ -62,10 +65,8 @@ def _problem(problem: Problem) -> Iterator[Text]:
     yield Text.assemble(f"{_INDENT}fix: ", (problem.fix, "bold"))
 
 
-def _queues(status: PipelineStatus) -> Table:
-    table = _table(
-        "queue", "due", "oldest", "retry", "running", "expired", "later", "msgs", "workers"
-    )
+def _queues(status: PipelineStatus) -> TextTable:
+    table = TextTable("queue", *_PHASES, "msgs", "workers", brief=("queue", "workers", *_BRIEF))
     broker = status.broker
     for queue in status.queues:
         groups = status.database.of_queue(queue, *Phase)
@@ -79,8 +80,8 @@ def _queues(status: PipelineStatus) -> Table:
     return table
 
 
-def _kinds(database: DatabaseStatus) -> Table:
-    table = _table("kind", "due", "oldest", "retry", "running", "expired", "later")
+def _kinds(database: DatabaseStatus) -> TextTable:
+    table = TextTable("kind", *_PHASES, brief=("kind", *_BRIEF))
     for kind in ArtifactKind:
         table.add_row(kind, *_cells(database, database.of_kind(kind)))
     return table
@@ -96,19 +97,19 @@ def _cells(database: DatabaseStatus, groups: list[TransferGroup]) -> list[str]:
     ]
 
 
-def _throughput(database: DatabaseStatus) -> Table:
-    table = _table("done in the last", *(age(window) for window in WINDOWS))
+def _throughput(database: DatabaseStatus) -> TextTable:
+    table = TextTable("done in the last", *(age(window) for window in WINDOWS))
     done = [database.done(window) for window in WINDOWS]
     table.add_row("transfers", *(_number(transfers) for transfers, _ in done))
     table.add_row("bytes", *(str(size_of(moved, exact=False)) for _, moved in done))
     return table
 
 
-def _retries(database: DatabaseStatus) -> Iterator[Table]:
+def _retries(database: DatabaseStatus) -> Iterator[TextTable]:
     groups = [each for each in database.transfers if each.reason]
     if not groups:
         return
-    table = _table("waiting for a retry", "transfers", "next in")
+    table = TextTable("waiting for a retry", "transfers", "next in")
     for reason in sorted({str(each.reason) for each in groups}):
         of_reason = [each for each in groups if each.reason == reason]
         soonest = min(each.since for each in of_reason)
@@ -117,20 +118,20 @@ def _retries(database: DatabaseStatus) -> Iterator[Table]:
     yield table
 
 
-def _failures(database: DatabaseStatus) -> Iterator[Table]:
+def _failures(database: DatabaseStatus) -> Iterator[TextTable]:
     if not database.failures:
         return
-    table = _table("quarantined", "transfers", "last hour", "newest")
+    table = TextTable("quarantined", "transfers", "last hour", "newest")
     for each in database.failures:
         newest = f"{age(database.now - each.last_at)} ago"
         table.add_row(each.reason, _number(each.quarantined), _number(each.recent), newest)
     yield table
 
 
-def _batches(database: DatabaseStatus) -> Iterator[Table]:
+def _batches(database: DatabaseStatus) -> Iterator[TextTable]:
     if not database.batches:
         return
-    table = _table("batch", "state", "members", "released", "in flight", "started")
+    table = TextTable("batch", "state", "members", "released", "in flight", "started")
     for each in database.batches:
         started = f"{age(database.now - each.started_at)} ago"
         cells = (_number(each.members), f"{each.released:.0%}", _number(each.in_flight), started)
@@ -138,14 +139,14 @@ def _batches(database: DatabaseStatus) -> Iterator[Table]:
     yield table
 
 
-def _workers(broker: BrokerStatus | None) -> Iterator[Table]:
+def _workers(broker: BrokerStatus | None) -> Iterator[TextTable]:
     if broker is None or not broker.workers:
         return
-    table = Table("worker", "queues", box=None, pad_edge=False)
+    table = TextTable("worker", "queues", elastic=("worker", "queues"))
     for worker in broker.workers[:_WORKERS_SHOWN]:
-        table.add_row(Text(worker.name), Text(", ".join(worker.queues)))
+        table.add_row(worker.name, ", ".join(worker.queues))
     if (more := len(broker.workers) - _WORKERS_SHOWN) > 0:
-        table.add_row(f"and {more} more")
+        table.add_row(f"and {more} more", "")
     yield table
 
 
@@ -165,14 +166,6 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
     if not database.endpoints:
         yield "S3        no failures"
     yield f"at        {database.now:%Y-%m-%d %H:%M:%SZ} by the database's clock"
-
-
-def _table(name: str, *numbers: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(name)
-    for number in numbers:
-        table.add_column(number, justify="right")
-    return table
 
 
 def _number(number: int) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -63,8 +63,52 @@ def print_table(rows: Sequence[Mapping[str, object]], *, brief: Sequence[str], w
         for name in rows[0]
         if name in shown
     ]
-    mark = "…" if console.encoding.startswith("utf") else "..."
-    console.print(_table(_fitting(columns, console.width), console.width, mark))
+    console.print(_Fitted(columns))
+
+
+class TextTable:
+    """A table of texts for a view of several: it shows the columns that fit where it is printed.
+
+    Args:
+        names: of the columns; all but the first are numbers, aligned to the right.
+        brief: the most important columns first; by default they are in their order.
+        elastic: columns of text, which may be cut in the middle.
+    """
+
+    def __init__(self, *names: str, brief: Sequence[str] = (), elastic: Sequence[str] = ()) -> None:
+        self._names = names
+        self._rank = (*brief, *(name for name in names if name not in brief)).index
+        self._elastic = elastic
+        self._rows: list[tuple[str, ...]] = []
+
+    def add_row(self, *cells: str) -> None:
+        self._rows.append(cells)
+
+    def __rich__(self) -> "_Fitted":
+        return _Fitted([self._column(position) for position in range(len(self._names))])
+
+    def _column(self, position: int) -> _Column:
+        name = self._names[position]
+        is_elastic = name in self._elastic
+        return _Column(
+            name,
+            tuple(row[position] for row in self._rows),
+            self._rank(name),
+            is_number=position > 0 and not is_elastic,
+            is_elastic=is_elastic,
+        )
+
+
+class _Fitted:
+    """Columns, of which those are shown that fit the width at which they are rendered."""
+
+    def __init__(self, columns: Sequence[_Column]) -> None:
+        self._columns = columns
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        mark = "…" if console.encoding.startswith("utf") else "..."
+        width = options.max_width
+        yield _table(_fitting(self._columns, width), width, mark)
 
 
 def _column(name: str, values: Sequence[object], rank: int) -> _Column:

@@ -7,10 +7,10 @@ from sqlalchemy import Engine, inspect
 
 from domain.errors import MisconfiguredError, SqlUnavailableError
 from domain.redaction import redact
-from worker.diagnosis.findings import Finding, clock, error, ok
+from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit, make_engine, translated_errors
-from worker.sql.grants import current_role, grant_statements, missing_grants
+from worker.sql.grants import Grant, current_role, grant_statements, missing_grants
 from worker.sql.migrate import VERSION_TABLE, newest_version, version_of
 
 _UPGRADE = "artifacts db upgrade"
@@ -36,7 +36,7 @@ def reach_database(engine: Engine) -> None:
         SqlUnavailableError: it does not answer.
         MisconfiguredError: it was not upgraded, or grants are missing.
     """
-    missing = _statements(engine)
+    missing = _statements(engine, [g for g in missing_grants(engine) if g.is_for_workers])
     if missing:
         raise MisconfiguredError(f"database: grants are missing. Run: {'; '.join(missing)}")
     version, newest = _version(engine), newest_version()
@@ -60,8 +60,8 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         return
     yield ok("database", f"{engine.dialect.name} answers")
     yield clock("database clock", now)
-    missing = _statements(engine)
-    if not any(VERSION_TABLE in statement for statement in missing):
+    missing = missing_grants(engine)
+    if not any(VERSION_TABLE in grant.on for grant in missing):
         yield _migrated(_version(engine))
     yield _granted(engine, missing)
 
@@ -91,19 +91,20 @@ def _migrated(version: str) -> Finding:
     )
 
 
-def _statements(engine: Engine) -> list[str]:
+def _statements(engine: Engine, missing: list[Grant]) -> list[str]:
     """Return the statements that give this role what it lacks."""
-    missing = missing_grants(engine)
     return grant_statements(missing, current_role(engine)) if missing else []
 
 
-def _granted(engine: Engine, missing: list[str]) -> Finding:
+def _granted(engine: Engine, missing: list[Grant]) -> Finding:
     if not missing:
         return ok("database grants", "this role may do all that is needed")
-    on = [statement.partition(" ON ")[2].rpartition(" TO ")[0] for statement in missing]
-    return error(
-        "database grants",
-        f"{current_role(engine)} lacks grants on {', '.join(on)}",
-        why="workers cannot take or record transfers, and fail with the first one",
-        mend="; ".join(missing),
+    what = (
+        f"{current_role(engine)} lacks grants on {', '.join(dict.fromkeys(g.on for g in missing))}"
     )
+    mend = "; ".join(_statements(engine, missing))
+    if any(grant.is_for_workers for grant in missing):
+        why = "workers cannot take or record transfers, and do not start"
+        return error("database grants", what, why=why, mend=mend)
+    why = "only `artifacts batch preview --from-file` needs it"
+    return warning("database grants", what, why=why, mend=mend)

@@ -74,6 +74,11 @@ class Grant:
     on: str
     column: str = ""
 
+    @property
+    def is_for_workers(self) -> bool:
+        """Whether workers need it; only `batch preview --from-file` makes a temporary table."""
+        return self.privilege != "TEMPORARY"
+
 
 def missing_grants(engine: Engine) -> list[Grant]:
     """Return what this role lacks; nothing on SQLite, which has no roles.
