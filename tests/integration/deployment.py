@@ -4,11 +4,13 @@ import itertools
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from celery import Celery
+from mypy_boto3_s3 import S3Client
 from mypy_boto3_s3.type_defs import ObjectTypeDef
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -120,12 +122,17 @@ class Deployment:
     def body(self, key: str) -> bytes:
         return self.stack.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
+    @cached_property
+    def _client(self) -> S3Client:
+        # Made once: a client for each look takes longer than an upload sends parts.
+        return self.stack.client()
+
     def parts(self, artifact: Artifact) -> int:
         """How many parts of its multipart upload have arrived."""
         latest = self.transfers.latest(artifact, Direction.UPLOAD)
         if latest is None or latest.upload_id is None:
             return 0
-        client = self.stack.client()
+        client = self._client
         uploads = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
         keys = [upload["Key"] for upload in uploads if upload["UploadId"] == latest.upload_id]
         found = [

@@ -17,7 +17,6 @@ from tests.integration.events import listening
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
 from worker.embedded.process import ManagedProcess
 from worker.embedded.stack import EmbeddedStack
-from worker.sql.migrate import upgrade
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 
@@ -178,25 +177,25 @@ def test_a_message_says_nothing_about_its_time_limit(attacked: Attacked) -> None
     assert "time limit" not in attacked.log()
 
 
-def test_a_bare_message_outlives_a_database_that_is_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a message of which SQL does not know yet, and a database that answers nobody
-    monkeypatch.setattr("worker.embedded.stack.upgrade", lambda _engine: None)
+def test_a_bare_message_outlives_a_database_that_is_away(tmp_path: Path) -> None:
+    # Given a message of which SQL does not know yet, and a database that answers nobody since the
+    # worker has started
     with EmbeddedStack(tmp_path) as stack:
         deployment = Deployment(stack)
-        database = tmp_path / "artifacts.db"
-        database.mkdir()
+        deployment.job(CREATED_AT, job_id=12)
         worker = stack.start_worker("--concurrency", "1")
+        deployment.wait_until(lambda: " ready." in worker.log.read_text())
+        database, away = tmp_path / "artifacts.db", tmp_path / "away.db"
+        stack.engine.dispose()
+        database.rename(away)
+        database.mkdir()
         deployment.write(Artifact(ArtifactKind.JOB_CONFIG, 12))
         deployment.send(Artifact(ArtifactKind.JOB_CONFIG, 12))
         deployment.wait_until(lambda: "sql_unavailable" in worker.log.read_text())
 
         # When the database is there
         database.rmdir()
-        monkeypatch.undo()
-        upgrade(stack.engine)
-        deployment.job(CREATED_AT, job_id=12)
+        away.rename(database)
 
         # Then the message comes back, and the artifact is stored
         deployment.stored(Artifact(ArtifactKind.JOB_CONFIG, 12))

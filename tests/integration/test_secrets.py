@@ -17,6 +17,7 @@ from domain.errors import ReasonCode
 from domain.transfers import Direction, TransferState
 from tasks.app import producer_app
 from tests.databases import Databases
+from tests.faults.proxy import TcpProxy
 from tests.integration.deployment import Deployment
 from tests.integration.events import EventLog, listening
 from tests.integration.platform import Client, Platform
@@ -38,6 +39,7 @@ from worker.sql.tables import JobRow
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 BODY = f'{{"token": "{CONTENT}"}}'.encode()
+FLEETING = "a-bucket-that-goes-away"
 SIGNED = f"X-Amz-Credential=a&X-Amz-Signature={SIGNATURE}"
 
 
@@ -106,16 +108,23 @@ class Run:
 
     def failures(self) -> None:
         """A bucket that is not there, an S3 and a database that do not answer."""
-        nowhere = f"http://127.0.0.1:{free_port()}"
+        client = self.stack.client()
+        client.create_bucket(Bucket=FLEETING)
         artifact = self._source()
-        with self._worker(ARTIFACTS_BUCKET="nobodys-bucket"):
+        with self._worker(ARTIFACTS_BUCKET=FLEETING):
+            client.delete_bucket(Bucket=FLEETING)
             self.deployed.send(artifact)
             failed = self.deployed.ended(artifact)
         assert failed.reason_code is ReasonCode.BUCKET_MISSING
         artifact = self._source()
-        with self._worker(ARTIFACTS_S3_ENDPOINT_URL=nowhere):
+        with (
+            TcpProxy(("127.0.0.1", self.stack.s3.port)) as proxy,
+            self._worker(ARTIFACTS_S3_ENDPOINT_URL=f"http://127.0.0.1:{proxy.port}"),
+        ):
+            proxy.refuse()
             self.deployed.send(artifact)
             self.deployed.wait_until(lambda: self._waits(artifact))
+        nowhere = f"http://127.0.0.1:{free_port()}"
         database = f"postgresql+psycopg://user:{DATABASE}@127.0.0.1:{free_port()}/platform"
         for settings in (
             {"ARTIFACTS_DATABASE_URL": database},
@@ -168,8 +177,9 @@ class Run:
 
     @contextmanager
     def _worker(self, **settings: str) -> Iterator[None]:
-        """With other settings, for as long as it is needed."""
+        """With other settings, once it has looked at what it needs, for as long as it is needed."""
         worker = self.stack.start_worker("--concurrency", "1", environment=settings)
+        worker.wait_until(lambda: " ready." in worker.log.read_text(), 60)
         yield
         worker.stop()
 

@@ -106,5 +106,5 @@ def _granted(engine: Engine, missing: list[Grant]) -> Finding:
     if any(grant.is_for_workers for grant in missing):
         why = "workers cannot take or record transfers, and do not start"
         return error("database grants", what, why=why, mend=mend)
-    why = "only `artifacts batch preview --from-file` needs it"
+    why = "only a batch from a file needs it, not a worker"
     return warning("database grants", what, why=why, mend=mend)
