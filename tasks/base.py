@@ -77,6 +77,9 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
     # Seconds until Celery's own retry after a killed child. Sooner, the dead child's lease would
     # turn it away; much later, the dispatch has long done it.
     default_retry_delay = 60
+    # As an argument of `retry`, None means this value: Celery has 3, and the fourth failure to
+    # reach SQL would lose a message that SQL does not know of yet.
+    max_retries = None
     arguments: ClassVar[type[NoArguments]] = NoArguments
 
     @property
@@ -159,9 +162,7 @@ class TransferTask(PipelineTask):
             raise _shown(error) from None
 
     def _again(self, error: TransferError) -> Retry:
-        return self.retry(
-            exc=_shown(error), countdown=_RETRY_SECONDS, max_retries=None, throw=False
-        )
+        return self.retry(exc=_shown(error), countdown=_RETRY_SECONDS, throw=False)
 
 
 class JobTransferTask(TransferTask):

@@ -191,7 +191,7 @@ def test_a_bare_message_outlives_a_database_that_is_away(tmp_path: Path) -> None
         database.mkdir()
         deployment.write(Artifact(ArtifactKind.JOB_CONFIG, 12))
         deployment.send(Artifact(ArtifactKind.JOB_CONFIG, 12))
-        deployment.wait_until(lambda: "sql_unavailable" in worker.log.read_text())
+        deployment.wait_until(lambda: "retry: Retry in" in worker.log.read_text())
 
         # When the database is there
         database.rmdir()
