@@ -53,10 +53,10 @@ test: $(VENV)/.installed ## every test, on real servers, with coverage
 test-fast: $(VENV)/.installed ## the tests that start no process, in a minute
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not processes" $(ARGS)
 
-OTHER_PYTHONS := 3.12 3.13 3.14
+OTHER_PYTHONS := 3.12
 
 .PHONY: test-pythons
-test-pythons: $(VENV)/.installed ## the fast tests on every other Python that is installed here
+test-pythons: $(VENV)/.installed ## the fast tests on the other Python that is supported, if it is installed here
 	@PATH="$$(echo $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin | tr ' ' ':'):$$PATH"; \
 	for version in $(OTHER_PYTHONS); do \
 	  python=$$($(BIN)/uv python find --no-python-downloads --no-project --system $$version 2>/dev/null) \

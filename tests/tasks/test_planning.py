@@ -155,9 +155,10 @@ class TestUnknown:
         # Given nothing of it in SQL, from where the dispatch could send it again
         answers.failure = error
         # When, however often it came back before
-        with message(app, name, "somebody's") as task, pytest.raises(Retry) as raised:
+        with message(app, name, "somebody's") as task:
             task.request.retries = 50
-            task(job_id=12)
+            with pytest.raises(Retry) as raised:
+                task(job_id=12)
         # Then the message itself waits, under the same id, and says why
         with broker.client() as client:
             (waiting,) = client.lrange(UPKEEP, 0, -1)
