@@ -168,13 +168,18 @@ def _of_consumed_queue(status: PipelineStatus, queue: str) -> Iterator[Problem]:
         yield _expired(status, queue, is_idle=is_idle)
 
 
+def _overdue(status: PipelineStatus, queue: str, phase: Phase) -> tuple[int, timedelta]:
+    """Return how many transfers are in the phase for too long, and how long the first one is."""
+    groups = status.database.of_queue(queue, phase)
+    since = first(groups, phase) or status.database.now
+    return sum(each.late for each in groups), status.database.now - since
+
+
 def _late(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
-    groups = status.database.of_queue(queue, Phase.DUE)
-    since = first(groups, Phase.DUE) or status.database.now
-    late = sum(each.late for each in groups)
+    late, longest = _overdue(status, queue, Phase.DUE)
     what = (
         f"{queue}: {_plural(late, 'transfer')} due for more than {age(LATE_AFTER)},"
-        f" the first for {age(status.database.now - since)}"
+        f" the first for {age(longest)}"
     )
     if is_idle:
         return Problem(
@@ -196,14 +201,12 @@ def _late(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
 
 
 def _expired(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
-    groups = status.database.of_queue(queue, Phase.EXPIRED)
-    since = first(groups, Phase.EXPIRED) or status.database.now
-    late = sum(each.late for each in groups)
+    late, longest = _overdue(status, queue, Phase.EXPIRED)
     return Problem(
         code=ProblemCode.LEASE_EXPIRED,
         is_error=is_idle,
         what=f"{queue}: {_plural(late, 'lease')} expired more than {age(EXPIRED_LATE_AFTER)} ago,"
-        f" the first {age(status.database.now - since)} ago, not taken over",
+        f" the first {age(longest)} ago, not taken over",
         why="a worker died, and no other one continues its transfers",
         fix=f"artifacts transfers list --state running --queue {queue}",
         queue=queue,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 from sqlalchemy import Engine
 
 from domain.transfers import TransferState
@@ -182,6 +183,8 @@ def test_its_tables_fit_the_terminal(
     dispatched(queues, rows.now)
     rows.add(TransferState.REQUESTED, times=1_234, next_attempt_at=200 * 24 * 60 * MINUTE)
     monkeypatch.setenv("COLUMNS", str(width))
+    # The console of an earlier test has that test's width.
+    monkeypatch.setattr("worker.cli.status_looks.out", Console(soft_wrap=True))
     # When
     blocks = artifacts("status").out.split("\n\n")
     # Then
