@@ -1,5 +1,7 @@
 """Real servers for the tests, each started once. One that cannot start fails the run."""
 
+import functools
+import os
 import shutil
 import subprocess
 from collections.abc import Generator, Iterator
@@ -8,6 +10,7 @@ from shutil import copy
 from uuid import uuid4
 
 import boto3
+import botocore.session
 import pytest
 from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
@@ -25,6 +28,17 @@ from worker.sql.migrate import upgrade
 
 def pytest_configure() -> None:
     processes.watch()
+    _leave_out_the_users_settings()
+    # Each session parses botocore's descriptions of AWS again, which took a third of the tests'
+    # time. One session gives them to many clients, so that sessions can share them as well.
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+
+def _leave_out_the_users_settings() -> None:
+    """The tests, and the processes that they start, see none of this machine's own settings."""
+    for name in list(os.environ):
+        if name.startswith(("ARTIFACTS_", "AWS_")) and name != "ARTIFACTS_PICTURES":
+            del os.environ[name]
 
 
 # First: the selection by mark comes after it.

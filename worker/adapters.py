@@ -132,6 +132,12 @@ class Adapters(BucketAdapters):
         if inherited is not None:
             inherited.dispose(close=False)
 
+    def close(self) -> None:
+        """Close the connections to the database."""
+        opened = self.__dict__.get("engine")
+        if opened is not None:
+            opened.dispose()
+
     @cached_property
     def engine(self) -> Engine:
         return make_engine(self._settings.database_url)

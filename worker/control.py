@@ -14,7 +14,7 @@ from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.liveness import Liveness
 from worker.logs import log_upkeep_as_debug
 from worker.settings import ControlSettings, load
-from worker.startup import check_beat_on_start
+from worker.startup import check_beat_on_start, end_or_wait
 
 try:
     _settings = load(ControlSettings)
@@ -25,9 +25,16 @@ log_upkeep_as_debug()
 app = make_app(_settings.broker_url)
 app.set_default()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
-check_beat_on_start(
-    {"broker": lambda: reach_broker(impatient_app(_settings.broker_url))}, _liveness
-)
+_parts = {"broker": lambda: reach_broker(impatient_app(_settings.broker_url))}
+check_beat_on_start(_parts, _liveness)
+
+
+def check_flower_on_start() -> None:
+    """Wait for the broker; end this process if its URL is wrong, which Flower would try for ever.
+
+    Flower sends no signal when it starts: its settings call this.
+    """
+    end_or_wait(_parts)
 
 
 @after_task_publish.connect

@@ -9,6 +9,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from worker.control import check_flower_on_start
+
 if TYPE_CHECKING:
     from celery.events.state import Task
 
@@ -51,3 +53,5 @@ def format_task(task: "Task") -> "Task":
 
 # Workers answer within it (milliseconds), or are shown without their details this time.
 inspect_timeout = 2_000.0
+
+check_flower_on_start()

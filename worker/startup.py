@@ -39,7 +39,7 @@ def check_worker_on_start(parts: Mapping[str, Reach], liveness: Liveness | None 
     """
 
     def check(instance: Any, **_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
-        _check(parts, liveness, logfile=instance.logfile)
+        end_or_wait(parts, liveness, logfile=instance.logfile)
 
     celeryd_after_setup.connect(check, weak=False)
 
@@ -48,14 +48,21 @@ def check_beat_on_start(parts: Mapping[str, Reach], liveness: Liveness | None = 
     """Have beat look at the parts before it sends anything."""
 
     def check(**_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
-        _check(parts, liveness)
+        end_or_wait(parts, liveness)
 
     beat_init.connect(check, weak=False)
 
 
-def _check(
-    parts: Mapping[str, Reach], liveness: Liveness | None, *, logfile: str | None = None
+def end_or_wait(
+    parts: Mapping[str, Reach], liveness: Liveness | None = None, *, logfile: str | None = None
 ) -> None:
+    """Return once every part could be reached; end this process if a setting is wrong.
+
+    Args:
+        parts: what to look at, by name.
+        liveness: is told of each look.
+        logfile: of this process, if it has one: the reason is logged as well.
+    """
     try:
         with _ended_by_signals():
             wait_until_reached(parts, liveness)
@@ -101,7 +108,7 @@ def _away(parts: Mapping[str, Reach], liveness: Liveness | None = None) -> dict[
         try:
             reach()
         except (ConfigurationError, PermanentError) as wrong:
-            raise WrongError(f"{name}: {' '.join(str(wrong).split())}") from wrong
+            raise WrongError(f"{name}: {redact(' '.join(str(wrong).split()))}") from wrong
         except PipelineError as passing:
             away[name] = redact(str(passing))
     return away

@@ -1,3 +1,4 @@
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from domain.errors import S3UnavailableError
 from domain.transfers import Claim, Direction, TransferState
 from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Answer, Command, End, done, quarantined, working
+from worker.cli.listeners import THREAD
 from worker.embedded.servers import Valkey
 from worker.sql.transfers import SqlTransfers
 
@@ -278,11 +280,14 @@ def test_someone_who_waits_is_told_of_a_queue_without_a_worker_and_of_each_chang
     # Given someone who has waited for longer than usual
     monkeypatch.setattr("worker.cli.listeners._FIRST_SECONDS", 0)
     monkeypatch.setattr("worker.cli.waiting._SILENT_SECONDS", 0)
-    looks = iter([None, "claimed", "given up"])
+    looks = iter(["answered", "claimed", "given up"])
 
     def look_again(_seconds: float) -> None:
         step = next(looks)
-        if step == "claimed":
+        if step == "answered":
+            [asking] = [each for each in threading.enumerate() if each.name == THREAD]
+            asking.join()
+        elif step == "claimed":
             [each] = transfers.of_job(13)
             lease = timedelta(minutes=1)
             held.append(
@@ -302,8 +307,8 @@ def test_someone_who_waits_is_told_of_a_queue_without_a_worker_and_of_each_chang
     assert (answer.status, answer.err.splitlines()) == (
         1,
         [
-            f"no worker listens to configs: {worker_command('configs')}",
             "job_config of job 13: waiting for a worker",
+            f"no worker listens to configs: {worker_command('configs')}",
             "job_config of job 13: running",
         ],
     )

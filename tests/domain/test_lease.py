@@ -4,6 +4,8 @@ import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,6 +38,12 @@ class Renewals(InMemoryTransfers):
 class NoRenewals(InMemoryTransfers):
     def renew(self, claim: Claim) -> None:
         raise SqlUnavailableError(f"{claim.owner}: postgresql://user:secret@db/platform is away")
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the lease is, it is renewed without a wait."""
+    monkeypatch.setattr("domain.lease._LONGEST_INTERVAL_SECONDS", 0.01)
 
 
 def claimed(transfers: InMemoryTransfers, lease: timedelta = LEASE) -> Claim:
@@ -77,20 +85,37 @@ def test_a_risen_fence_stops_the_work_at_its_next_checkpoint() -> None:
             keeper.checkpoint()
 
 
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("failure", [SqlUnavailableError(), RuntimeError("unknown")], ids=repr)
 def test_a_renewal_that_fails_once_is_tried_again(failure: Exception) -> None:
     transfers = Renewals(failure)
-    with LeaseKeeper(transfers, claimed(transfers, timedelta(seconds=3))) as keeper:
+    with LeaseKeeper(transfers, claimed(transfers, timedelta(hours=1))) as keeper:
         assert transfers.succeeded.acquire(timeout=PATIENCE)
         keeper.checkpoint()
 
 
-def test_each_renewal_gives_the_next_ones_a_full_lease_of_time() -> None:
-    # Given renewals that go well for longer than one lease, before one fails
-    transfers = Renewals(None, None, None, None, SqlUnavailableError())
-    with LeaseKeeper(transfers, claimed(transfers, timedelta(seconds=1.5))) as keeper:
+@pytest.mark.usefixtures("often")
+def test_each_renewal_gives_the_next_ones_a_full_lease_of_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a clock that advances by a third of the lease at each renewal
+    lease = timedelta(hours=1)
+    clock = count(0, lease.total_seconds() / 3)
+    now = [next(clock)]
+    monkeypatch.setattr("domain.lease.time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    class OnThatClock(Renewals):
+        def renew(self, claim: Claim) -> None:
+            now[0] = next(clock)
+            super().renew(claim)
+
+    # And renewals that go well for longer than one lease, before one fails
+    transfers = OnThatClock(None, None, None, None, SqlUnavailableError())
+    with LeaseKeeper(transfers, claimed(transfers, lease)) as keeper:
         for _ in range(5):
+            # When
             assert transfers.succeeded.acquire(timeout=PATIENCE)
+        # Then
         keeper.checkpoint()
 
 

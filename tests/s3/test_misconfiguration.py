@@ -168,6 +168,7 @@ def test_a_regional_client_names_the_profile_too(aws: pytest.MonkeyPatch) -> Non
 def test_credentials_that_cannot_be_fetched_now_are_no_wrong_setting(
     aws: pytest.MonkeyPatch,
 ) -> None:
+    aws.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
     aws.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{free_port()}/")
     with pytest.raises(S3UnavailableError, match="CredentialRetrievalError"):
         reach()

@@ -21,6 +21,7 @@ CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 @pytest.fixture
 def composition(good: dict[str, str]) -> Composition:
     app = Celery("tests", broker=good["ARTIFACTS_BROKER_URL"], set_as_current=False)
+    app.conf.broker_transport_options = {"max_retries": 0}
     return Composition(load(WorkerSettings), app)
 
 

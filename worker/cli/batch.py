@@ -208,7 +208,9 @@ def report(
     ] = None,
 ) -> None:
     """Every member, with what became of it and why."""
-    write_report(batches().members(batch_id), output_format, output)
+    using = batches()
+    using.get(batch_id)  # before a file is emptied for it, or a heading printed
+    write_report(using.members(batch_id), output_format, output)
 
 
 def _user() -> str:

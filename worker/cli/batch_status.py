@@ -38,7 +38,7 @@ def watch(
     from worker.cli.listeners import ListenerCheck  # noqa: PLC0415 - for the help
 
     progress = batches.progress(batch_id)
-    started, listeners, said = time.monotonic(), ListenerCheck(), ""
+    started, listeners, said = time.monotonic(), ListenerCheck(timeout), ""
     with _bar() as bar:
         task = bar.add_task(f"batch {batch_id}", total=None, told="")
         while progress.batch.state not in _ENDED:
@@ -49,13 +49,14 @@ def watch(
                 )
             total = progress.batch.members
             bar.update(task, completed=progress.ended, total=total, told=_told(progress))
-            if timeout is not None and time.monotonic() - started >= timeout:
+            waited = time.monotonic() - started
+            if timeout is not None and waited >= timeout:
                 return progress, _not_done(progress, listeners, timeout)
             notice = _notice(progress, listeners)
             if notice and notice != said:
                 note(notice)
             said = notice
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS if timeout is None else min(_POLL_SECONDS, timeout - waited))
             progress = batches.progress(batch_id)
     return progress, None
 
@@ -91,7 +92,7 @@ def _notice(progress: BatchProgress, listeners: "ListenerCheck") -> str:
 def _not_done(progress: BatchProgress, listeners: "ListenerCheck", timeout: float) -> NotDoneError:
     batch = progress.batch
     if batch.state is BatchState.RUNNING:
-        listeners.check(_queues())
+        listeners.last_notice(_queues())
     parts = (
         f"batch {batch.id} has not ended after {timeout:g} s: {_told(progress)}",
         _notice(progress, listeners),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
+from threading import Thread
 
 from celery import Celery
 
@@ -14,38 +15,60 @@ from worker.settings import BrokerSettings, load
 # A worker that listens has usually taken the message by then.
 _FIRST_SECONDS = 3.0
 _NEXT_SECONDS = 15.0
+# Where a worker is missing, the others get this long to answer.
+_ANSWER_SECONDS = 5.0
+
+THREAD = "listeners"
+"""Name of the thread that asks."""
 
 
 class ListenerCheck:
     """Asks from time to time whether workers listen to the queues of waiting work.
 
-    Where no broker is configured it knows nothing, and says nothing.
+    It asks in the background: an answer takes seconds, and whoever waits looks more often. Where no
+    broker is configured it knows nothing, and says nothing.
 
     Args:
+        timeout: of the wait, in seconds; the first answer should be there before it is over.
         clock: in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, timeout: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._app = _app()
         self._clock = clock
-        self._due_at = clock() + _FIRST_SECONDS
-        self._notice = ""
+        before = _FIRST_SECONDS if timeout is None else max(0.0, timeout - _ANSWER_SECONDS)
+        self._due_at = clock() + min(_FIRST_SECONDS, before)
+        self._asking: Thread | None = None
+        self._answer: str | None = None
 
     def notice(self, queues: Collection[str]) -> str:
-        """Return what keeps workers from the queues, by the last check; empty if nothing does."""
+        """Return what keeps workers from the queues, by the last answer; empty if nothing does."""
         if not queues:
-            self._notice = ""
+            self._answer = None
         elif self._clock() >= self._due_at:
-            self.check(queues)
-        return self._notice
+            self._start(queues)
+        return self._answer or ""
 
-    def check(self, queues: Collection[str]) -> str:
-        """Like `notice`, but ask now."""
-        self._notice = self._ask(queues) if queues else ""
-        self._due_at = self._clock() + _NEXT_SECONDS
-        return self._notice
+    def last_notice(self, queues: Collection[str]) -> str:
+        """Like `notice`, but wait for the answer if there was none yet."""
+        if queues and self._answer is None:
+            self._start(queues).join(_ANSWER_SECONDS)
+        return self._answer or ""
 
-    def _ask(self, queues: Collection[str]) -> str:
+    def _start(self, queues: Collection[str]) -> Thread:
+        if self._asking is None or not self._asking.is_alive():
+            self._due_at = self._clock() + _NEXT_SECONDS
+            # A daemon: a command that has ended does not wait for an answer.
+            self._asking = Thread(target=self._ask, args=(queues,), name=THREAD, daemon=True)
+            self._asking.start()
+        return self._asking
+
+    def _ask(self, queues: Collection[str]) -> None:
+        self._answer = self._missing(queues)
+
+    def _missing(self, queues: Collection[str]) -> str:
         if self._app is None:
             return ""
         try:

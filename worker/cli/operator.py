@@ -5,6 +5,7 @@
 
 import os
 import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,20 +19,37 @@ if TYPE_CHECKING:
     from worker.cli.database import Database
 
 
+_OPEN = ExitStack()
+
+
+def close_all() -> None:
+    """Close the connections of what the command was given."""
+    _OPEN.close()
+
+
 def adapters() -> "Adapters":
-    """Return what moves something in the bucket from this process. Raises: ConfigurationError."""
+    """Return what moves something in the bucket, until the command ends.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+    """
     from worker.adapters import Adapters
     from worker.settings import OperatorSettings, load
 
-    return Adapters(load(OperatorSettings), owner=f"command:{socket.gethostname()}:{os.getpid()}")
+    owner = f"command:{socket.gethostname()}:{os.getpid()}"
+    opened = Adapters(load(OperatorSettings), owner)
+    _OPEN.callback(opened.close)
+    return opened
 
 
 def database() -> "Database":
-    """Return what SQL has. Raises: ConfigurationError."""
+    """Return what SQL has, until the command ends. Raises: ConfigurationError."""
     from worker.cli.database import Database
     from worker.settings import DatabaseSettings, load
 
-    return Database(load(DatabaseSettings).database_url)
+    opened = Database(load(DatabaseSettings).database_url)
+    _OPEN.callback(opened.close)
+    return opened
 
 
 def batches() -> "Batches":

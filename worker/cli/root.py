@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli.lazy import group_app, lazy_group
+from worker.cli.operator import close_all
 from worker.cli.output import note
 
 _ABORTED = 130
@@ -37,6 +38,8 @@ def run(commands: Mapping[str, tuple[str, str]]) -> int:
         return _refuse(error)
     except typer.Abort:
         return _ABORTED
+    finally:
+        close_all()
     return status if isinstance(status, int) else 0
 
 

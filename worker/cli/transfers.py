@@ -1,6 +1,5 @@
 """`artifacts transfers`: transfers across jobs."""
 
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -83,9 +82,8 @@ def list_all(  # noqa: PLR0913 - an argument for each option
         older_than=older_than,
         newer_than=newer_than,
     )
-    with closing(database()) as sql:
-        # One more than is shown tells whether more exist.
-        found = list_transfers(sql.engine, filters, limit=limit + 1, before=before)
+    # One more than is shown tells whether more exist.
+    found = list_transfers(database().engine, filters, limit=limit + 1, before=before)
     shown = found[:limit]
     rows = [_row(each) for each in shown]
     show_rows(rows, as_json=as_json, empty="no transfer fits", brief=_COLUMNS, wide=wide)

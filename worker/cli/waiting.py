@@ -40,7 +40,7 @@ def wait_for(
         The transfers as they are now, and an error if some of them have not ended in time.
     """
     ids = [transfer.id for transfer in transfers]
-    started, listeners = time.monotonic(), ListenerCheck()
+    started, listeners = time.monotonic(), ListenerCheck(timeout)
     with _Display() as display:
         while True:
             current = repository.get_many(ids)
@@ -62,7 +62,7 @@ def _unclaimed_queues(active: Sequence[Transfer], now: datetime) -> set[str]:
 def _not_done(
     active: Sequence[Transfer], now: datetime, listeners: ListenerCheck, timeout: float
 ) -> NotDoneError:
-    notice = listeners.check(_unclaimed_queues(active, now))
+    notice = listeners.last_notice(_unclaimed_queues(active, now))
     parts = (f"not done after {timeout:g} s: {summary_of(active, now)}", notice)
     return NotDoneError("; ".join([*filter(None, parts), "the requests stay"]))
 

@@ -58,9 +58,8 @@ def _examine(parts: Mapping[str, Examination]) -> Iterator[Finding]:
         try:
             yield from examine()
         except PipelineError as wrong:
-            yield _unexamined(
-                name, " ".join(str(wrong).split()), "correct that, and run `artifacts doctor` again"
-            )
+            what = redact(" ".join(str(wrong).split()))
+            yield _unexamined(name, what, "correct that, and run `artifacts doctor` again")
         except Exception as unknown:  # noqa: BLE001 - the other parts may be what is wrong
             what = redact(f"{type(unknown).__name__}: {unknown}")
             yield _unexamined(name, what, "look at the settings of this part, and at its log")

@@ -43,12 +43,14 @@ _READ: Sequence[InstrumentedAttribute[Any]] = (
 
 
 _Question = tuple["Grant", ColumnElement[bool]]
+# Not by current_schemas(), which leaves out those that this role may not use.
 _FOUND = """
-WITH path AS (
-    SELECT name, position
-      FROM unnest(string_to_array(replace(replace(
-               current_setting('search_path'), '"$user"', current_user), ' ', ''), ','))
-           WITH ORDINALITY AS path(name, position)
+WITH listed AS (
+    SELECT coalesce(replace(found[1], '""', '"'), lower(found[2])) AS name, position
+      FROM regexp_matches(current_setting('search_path'), '"((?:[^"]|"")*)"|([^\\s,]+)', 'g')
+           WITH ORDINALITY AS matches(found, position)
+), path AS (
+    SELECT CASE name WHEN '$user' THEN current_user ELSE name END AS name, position FROM listed
 )
 SELECT DISTINCT ON (relname) relname AS name, pg_class.oid, nspname AS schema,
        pg_namespace.oid AS schema_oid
