@@ -26,6 +26,9 @@ from worker.sql.engine import make_engine
 from worker.sql.migrate import upgrade
 
 
+_OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
+
+
 def pytest_configure() -> None:
     processes.watch()
     _leave_out_the_users_settings()
@@ -37,7 +40,7 @@ def pytest_configure() -> None:
 def _leave_out_the_users_settings() -> None:
     """The tests, and the processes that they start, see none of this machine's own settings."""
     for name in list(os.environ):
-        if name.startswith(("ARTIFACTS_", "AWS_")) and name != "ARTIFACTS_PICTURES":
+        if name.startswith(("ARTIFACTS_", "AWS_")) and name not in _OF_THE_TESTS:
             del os.environ[name]
 
 
