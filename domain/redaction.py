@@ -18,6 +18,7 @@ _KEY = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\beyJ[\w-]+\.[\w.-]+|(?i:\bbearer\s+\S+)"
     r"|(?<![\w/+])(?=[a-z0-9/+]{0,39}[A-Z])[A-Za-z0-9/+]{40}(?![\w/+])"
 )
+_USER = re.compile(r"(?<=://)[^\s/@]*@")
 _PATH = re.compile(
     r"(['\"])(?:~|\.{1,2})?/[^'\"]+\1|(?<![\w/.~])(?:~|\.{1,2})?/(?:[^\s'\":,]|[:,](?=\S))+"
 )
@@ -35,3 +36,8 @@ def redact(text: str) -> str:
     line = _KEY.sub("<redacted>", line)
     line = _PATH.sub("<path>", line)
     return line[:_LIMIT]
+
+
+def hide_credentials(text: str) -> str:
+    """Return one line without the users of URLs and AWS's keys, for errors that must name paths."""
+    return _KEY.sub("<redacted>", _USER.sub("", " ".join(text.split())))

@@ -25,7 +25,6 @@ from worker.s3.client import make_client
 from worker.sql.engine import make_engine
 from worker.sql.migrate import upgrade
 
-
 _OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
 
 

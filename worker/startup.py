@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from celery.signals import beat_init, celeryd_after_setup
 
 from domain.errors import ConfigurationError, PermanentError, PipelineError
-from domain.redaction import redact
+from domain.redaction import hide_credentials, redact
 from worker.liveness import Liveness
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def _away(parts: Mapping[str, Reach], liveness: Liveness | None = None) -> dict[
         try:
             reach()
         except (ConfigurationError, PermanentError) as wrong:
-            raise WrongError(f"{name}: {redact(' '.join(str(wrong).split()))}") from wrong
+            raise WrongError(f"{name}: {hide_credentials(str(wrong))}") from wrong
         except PipelineError as passing:
             away[name] = redact(str(passing))
     return away

@@ -82,7 +82,7 @@ class TestStart:
             ((), 2, "Missing option '--reason'"),
             (("--reason", " "), 1, "a batch needs a reason"),
             ((*START, "--mode", "some"), 2, "'some' is not one of"),
-            ((*START, "--max-in-flight", "0"), 2, "greater than or equal to 1"),
+            ((*START, "--max-in-flight", "0"), 2, "0 is less than 1, the smallest that is allowed"),
             ((*START, "--rate", "1/m"), 2, "such as 50/s"),
         ],
     )
@@ -98,7 +98,19 @@ class TestStart:
     def test_an_unknown_one_is_one_line(self, artifacts: Command, command: str) -> None:
         options = START if command == "start" else ()
         answer = artifacts("batch", command, "99", *options)
-        assert (answer.status, answer.error) == (1, "artifacts: there is no batch 99")
+        assert (answer.status, answer.out) == (1, "")
+        assert answer.error == "artifacts: there is no batch 99"
+
+    @pytest.mark.usefixtures("history")
+    def test_an_unknown_one_empties_no_file(self, artifacts: Command, tmp_path: Path) -> None:
+        # Given
+        earlier = tmp_path / "report.csv"
+        earlier.write_text("of another batch")
+        # When
+        answer = artifacts("batch", "report", "99", "--output", str(earlier))
+        # Then
+        assert answer.status == 1
+        assert earlier.read_text() == "of another batch"
 
 
 class TestGoing:

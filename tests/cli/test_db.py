@@ -50,16 +50,29 @@ def test_an_upgraded_database_has_no_jobs(artifacts: Command, empty: str) -> Non
 
 
 @every_reading_command
+def test_a_file_whose_name_is_mistyped_is_not_made(
+    artifacts: Command, empty: str, command: tuple[str, ...]
+) -> None:
+    # When
+    answer = artifacts(*command)
+    # Then
+    path = Path(empty.removeprefix("sqlite:///"))
+    assert answer.status == 1
+    assert answer.error.startswith(f"artifacts: {VARIABLE}: {path}: no such file. ")
+    assert not path.exists()
+
+
+@every_reading_command
 def test_a_database_that_was_not_migrated_says_how_to_migrate_it(
     artifacts: Command, empty: str, command: tuple[str, ...]
 ) -> None:
     # Given
-    assert empty
+    Path(empty.removeprefix("sqlite:///")).touch()
     # When
     answer = artifacts(*command)
     # Then
     assert (answer.status, answer.out) == (1, "")
-    assert "`artifacts db upgrade`" in answer.error
+    assert "tables are missing: run `artifacts db upgrade`" in answer.error
 
 
 @pytest.mark.parametrize("command", [("db", "upgrade"), *READING], ids=lambda c: c[1])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy import Connection, make_url, text
 
 from domain.transfers import TransferState
 from tasks.app import make_app
@@ -346,11 +346,23 @@ def test_a_workspace_that_is_full(
     assert healthy
 
 
-def test_wrong_settings_are_one_line(artifacts: Command, database: Engine) -> None:
-    answer = artifacts("doctor")
-    assert answer.status == 1
-    assert answer.error.startswith("artifacts: ARTIFACTS_")
-    assert database
+def test_wrong_settings_are_named_and_the_other_parts_examined(
+    artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_BUCKET", "x")
+    monkeypatch.delenv("ARTIFACTS_WORKSPACE")
+    # When
+    answer = artifacts("doctor", "--json")
+    # Then
+    assert answer.status == Severity.ERROR
+    assert list(found(answer)) == ["error settings"]
+    assert "ARTIFACTS_BUCKET: " in answer.json[0]["what"]
+    assert "ARTIFACTS_WORKSPACE: Field required" in answer.json[0]["what"]
+    examined = {each["check"] for each in answer.json}
+    assert {"broker", "database", "backlog"} <= examined
+    assert not {"bucket", "workspace"} & examined
+    assert healthy
 
 
 @pytest.mark.parametrize(

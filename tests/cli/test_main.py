@@ -168,7 +168,7 @@ def test_the_shell_completes(
         ("jobs lst", "No such command 'lst'. Did you mean 'list'?", "artifacts jobs"),
         ("jobs list --limt 3", "No such option: --limt", "artifacts jobs list"),
         ("jobs info", "the job's id is missing: give JOB_ID, such as 12", "artifacts jobs info"),
-        ("jobs info twelve", "for 'JOB_ID': Input should be", "artifacts jobs info"),
+        ("jobs info twelve", "for 'JOB_ID': 'twelve' is no whole number", "artifacts jobs info"),
         ("jobs info 12 --job-id 13", "JOB_ID is 12 and --job-id is 13", "artifacts jobs info"),
         ("batch start 1", "Missing option '--reason'", "artifacts batch start"),
         (
@@ -176,6 +176,12 @@ def test_the_shell_completes(
             "JOB_ID is 12 and --job-id is 13",
             "artifacts quarantine retry",
         ),
+        ("jobs info 0", "'JOB_ID': 0 is less than 1, the smallest", "artifacts jobs info"),
+        ("jobs list --limit 1.5", "'--limit': '1.5' is no whole number", "artifacts jobs list"),
+        ("jobs list --limit 2000", "2000 is more than 1000, the largest", "artifacts jobs list"),
+        ("jobs upload 1 --wait --timeout x", "'x' is no number", "artifacts jobs upload"),
+        ("jobs upload 1 --wait --timeout nan", "'--timeout': ", "artifacts jobs upload"),
+        ("transfers list --state x", "'--state': 'x' is not one of", "artifacts transfers list"),
     ],
 )
 def test_wrong_usage_is_a_line_and_a_hint(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.redaction import redact
+from domain.redaction import hide_credentials, redact
 
 MARK = "Zq7"
 """No plain word has it, so what still has it has not been redacted."""
@@ -143,3 +143,9 @@ def test_a_long_text_is_redacted_in_little_time(piece: str) -> None:
     started = time.monotonic()
     redact(piece * 50_000)
     assert time.monotonic() - started < 10
+
+
+def test_credentials_are_hidden_and_paths_are_not() -> None:
+    line = "AWS_CA_BUNDLE=/etc/ca.pem: redis://:hunter2@host:6379/0\nis AKIAIOSFODNN7EXAMPLE"
+    shown = "AWS_CA_BUNDLE=/etc/ca.pem: redis://host:6379/0 is <redacted>"
+    assert hide_credentials(line) == shown

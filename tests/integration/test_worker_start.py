@@ -18,6 +18,7 @@ from domain.transfers import TransferState
 from tests.databases import Databases, role
 from tests.faults.proxy import TcpProxy
 from tests.integration.deployment import Deployment
+from worker.dev.stack import FLOWER_CONFIG
 from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import free_port
 from worker.embedded.stack import EmbeddedStack
@@ -121,8 +122,8 @@ class TestWrong:
             (line,) = errors(worker)
         assert "GRANT SELECT, INSERT, UPDATE ON public.transfers TO role_" in line
 
-    @pytest.mark.parametrize("app", ["worker", "beat"])
-    def test_a_broker_that_refuses_the_password_ends_both(
+    @pytest.mark.parametrize("app", ["worker", "beat", "flower"])
+    def test_a_broker_that_refuses_the_password_ends_it(
         self, deployed: Deployment, tmp_path: Path, app: str
     ) -> None:
         # Given
@@ -133,10 +134,13 @@ class TestWrong:
             if app == "worker":
                 process = deployed.stack.start_worker(*ONE, environment=environment)
             else:
+                options = {
+                    "beat": ("--schedule", str(tmp_path / "schedule")),
+                    "flower": (f"--conf={FLOWER_CONFIG}", f"--port={free_port()}"),
+                }
                 process = deployed.stack.start_celery(
-                    *("wrong-beat", "worker.control", "beat"),
-                    *("--schedule", str(tmp_path / "schedule")),
-                    environment=environment,
+                    *(f"wrong-{app}", "worker.control", app, *options[app]),
+                    environment={**environment, "FLOWER_BASIC_AUTH": "me:secret"},
                 )
             # Then
             with ended_afterwards(process):

@@ -104,6 +104,23 @@ def test_the_owner_lacks_nothing(limited: Limited) -> None:
     assert missing_grants(limited.owner) == []
 
 
+def test_tables_of_a_schema_whose_name_must_be_quoted_are_found(limited: Limited) -> None:
+    # Given the tables in a schema that the search path of the role names after two others
+    limited.execute('ALTER SCHEMA public RENAME TO "The, ""Platform"""')
+    path = '''"$user", NoSuch, "The, ""Platform"""'''
+    limited.execute(f"ALTER ROLE {limited.name} SET search_path = {path}")
+    limited.engine.dispose()
+    # When
+    missing = missing_grants(limited.engine)
+    # Then
+    named = '"The, ""Platform""".transfers'
+    assert Grant("SELECT", named) in missing
+    statement = grant_statements([Grant("SELECT", named)], limited.name)[0]
+    limited.execute(f'GRANT USAGE ON SCHEMA "The, ""Platform""" TO {limited.name}')
+    limited.execute(statement)
+    assert Grant("SELECT", named) not in missing_grants(limited.engine)
+
+
 def test_sqlite_has_no_roles(sqlite_url: str) -> None:
     engine = make_engine(sqlite_url)
     assert missing_grants(engine) == []

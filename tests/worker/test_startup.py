@@ -108,3 +108,13 @@ def test_a_password_in_an_error_is_not_logged(
     with caplog.at_level(logging.WARNING):
         wait_until_reached({"database": server}, pause=pause)
     assert "hunter2" not in caplog.text
+
+
+def test_what_is_wrong_is_told_without_a_password() -> None:
+    # Given
+    wrong = MisconfiguredError("postgresql://user:hunter2@db/platform is no database")
+    # When
+    with pytest.raises(WrongError) as ended:
+        wait_until_reached({"database": Server(wrong)})
+    # Then
+    assert "hunter2" not in str(ended.value)

@@ -12,5 +12,5 @@ def upgrade_command() -> None:
     """Create or update the pipeline's tables; the platform's are left as they are."""
     from worker.sql.migrate import upgrade  # noqa: PLC0415 - the help needs no Alembic
 
-    upgrade(database().engine)
+    upgrade(database(makes_file=True).engine)
     say("the database is up to date")

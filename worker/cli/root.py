@@ -55,10 +55,35 @@ def _refuse(error: typer.TyperException) -> int:
     if context is None or type(error).__name__ == "NoArgsIsHelpError":
         error.show()  # type: ignore[attr-defined]
         return error.exit_code
+    if isinstance(error, typer.BadParameter):
+        error.message = _plain(error)
     line = " ".join(error.format_message().split())
     note(f"{context.command_path}: {line}")
     note(f"Try '{context.command_path} --help' for help.")
     return error.exit_code
+
+
+_PLAIN = {
+    "int_parsing": "{input!r} is no whole number",
+    "int_parsing_size": "{input!r} is too large a number",
+    "int_from_float": "{input!r} is no whole number",
+    "float_parsing": "{input!r} is no number",
+    "finite_number": "{input!r} is no finite number",
+    "greater_than_equal": "{input} is less than {ge}, the smallest that is allowed",
+    "less_than_equal": "{input} is more than {le}, the largest that is allowed",
+    "value_error": "{error}",
+}
+"""By pydantic's type of error."""
+
+
+def _plain(error: typer.BadParameter) -> str:
+    """Return what is wrong with a value, in words that quote it; Typer's are pydantic's."""
+    errors = getattr(error.__cause__, "errors", None)
+    if errors is None:
+        return str(error.message)
+    first = errors()[0]
+    text: str = _PLAIN.get(first["type"], "{input!r}: " + first["msg"])
+    return text.format_map({"input": first["input"], **first.get("ctx", {})})
 
 
 def _show_version(is_wanted: bool) -> None:  # noqa: FBT001 - Typer calls it

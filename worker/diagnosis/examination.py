@@ -1,10 +1,13 @@
 """Every part of a deployment, examined one after the other."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
+
+from pydantic_settings import BaseSettings
 
 from domain.errors import ConfigurationError, PipelineError
-from domain.redaction import redact
+from domain.redaction import hide_credentials, redact
 from worker.diagnosis.backlog import examine_backlog
 from worker.diagnosis.broker import examine_broker, impatient_app
 from worker.diagnosis.bucket import examine_bucket
@@ -12,57 +15,83 @@ from worker.diagnosis.database import examine_database, opened
 from worker.diagnosis.findings import Finding, error
 from worker.diagnosis.workspace import examine_workspace
 from worker.s3.client import make_client
-from worker.settings import WorkerSettings, load
+from worker.settings import (
+    BrokerSettings,
+    BucketSettings,
+    DatabaseSettings,
+    WorkerSettings,
+    WorkspaceSettings,
+    load,
+)
 
-Examination = Callable[[], Iterator[Finding]]
+
+class _BacklogSettings(DatabaseSettings, BrokerSettings):
+    """What the backlog is read from."""
 
 
 def examine_deployment() -> Iterator[Finding]:
-    """Examine every part by the settings of a worker.
-
-    Raises:
-        ConfigurationError: a setting is missing or wrong.
-    """
-    return _examine(_parts(load(WorkerSettings)))
-
-
-def _parts(settings: WorkerSettings) -> Mapping[str, Examination]:
-    return {
-        "broker": lambda: examine_broker(impatient_app(settings.broker_url)),
-        "database": lambda: _database(settings),
-        "bucket": lambda: _bucket(settings),
-        "workspace": lambda: examine_workspace(settings.workspace),
-        "backlog": lambda: _backlog(settings),
-    }
+    """Examine the settings of a worker, and every part whose own settings are good."""
+    yield from _settings()
+    for name, settings, examine in _PARTS:
+        with suppress(ConfigurationError):  # reported with the settings
+            yield from _examined(name, partial(examine, load(settings)))
 
 
-def _database(settings: WorkerSettings) -> Iterator[Finding]:
+def _settings() -> Iterator[Finding]:
+    try:
+        load(WorkerSettings)
+    except ConfigurationError as wrong:
+        yield error(
+            "settings",
+            str(wrong),
+            why="no worker starts, and what these settings name is not examined",
+            mend="correct them, and run `artifacts doctor` again",
+        )
+
+
+def _broker(settings: BrokerSettings) -> Iterator[Finding]:
+    yield from examine_broker(impatient_app(settings.broker_url))
+
+
+def _database(settings: DatabaseSettings) -> Iterator[Finding]:
     with opened(settings.database_url) as engine:
         yield from examine_database(engine)
 
 
-def _bucket(settings: WorkerSettings) -> Iterator[Finding]:
+def _bucket(settings: BucketSettings) -> Iterator[Finding]:
     client = make_client(settings.s3_endpoint_url, threads=1, bucket=settings.bucket)
     yield from examine_bucket(client, settings.bucket)
 
 
-def _backlog(settings: WorkerSettings) -> Iterator[Finding]:
+def _workspace(settings: WorkspaceSettings) -> Iterator[Finding]:
+    yield from examine_workspace(settings.workspace)
+
+
+def _backlog(settings: _BacklogSettings) -> Iterator[Finding]:
     # The examinations of broker and database report a wrong URL.
     with suppress(ConfigurationError), opened(settings.database_url) as engine:
         yield from examine_backlog(engine, impatient_app(settings.broker_url))
 
 
-def _examine(parts: Mapping[str, Examination]) -> Iterator[Finding]:
-    """Examine each part, also after one that cannot be examined."""
-    for name, examine in parts.items():
-        try:
-            yield from examine()
-        except PipelineError as wrong:
-            what = redact(" ".join(str(wrong).split()))
-            yield _unexamined(name, what, "correct that, and run `artifacts doctor` again")
-        except Exception as unknown:  # noqa: BLE001 - the other parts may be what is wrong
-            what = redact(f"{type(unknown).__name__}: {unknown}")
-            yield _unexamined(name, what, "look at the settings of this part, and at its log")
+_PARTS: Sequence[tuple[str, type[BaseSettings], Callable[..., Iterator[Finding]]]] = (
+    ("broker", BrokerSettings, _broker),
+    ("database", DatabaseSettings, _database),
+    ("bucket", BucketSettings, _bucket),
+    ("workspace", WorkspaceSettings, _workspace),
+    ("backlog", _BacklogSettings, _backlog),
+)
+
+
+def _examined(name: str, examine: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Examine a part; that it cannot be examined is a finding, and no error."""
+    try:
+        yield from examine()
+    except PipelineError as wrong:
+        what = hide_credentials(str(wrong))
+        yield _unexamined(name, what, "correct that, and run `artifacts doctor` again")
+    except Exception as unknown:  # noqa: BLE001 - the other parts may be what is wrong
+        what = redact(f"{type(unknown).__name__}: {unknown}")
+        yield _unexamined(name, what, "look at the settings of this part, and at its log")
 
 
 def _unexamined(name: str, what: str, mend: str) -> Finding:
