@@ -46,8 +46,8 @@ demo: $(DEMO) ## the whole story on embedded servers (ARGS="--json", "--keep", â
 	@$(BIN)/artifacts demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.installed ## every test, on real servers, with coverage
-	$(BIN)/pytest --numprocesses 4 --dist loadfile --cov --cov-report=term $(ARGS)
+test: $(VENV)/.installed ## every test, on real servers (ARGS="--cov" with coverage, â€¦)
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(VENV)/.installed ## the tests that start no process, in a minute

@@ -14,16 +14,24 @@ _NAMED = re.compile("moto|ministack|postgres")
 """What a parameter is called that stands for a server."""
 _DIRECTORIES = {"faults", "flower", "integration"}
 """Below `tests`: every test in them is of processes."""
+_LONG = ("faults", "packaging", "compose", "flower", "integration", "docs", "cli")
+"""Below `tests`: begun first, or one of them would still run when all else has ended."""
 _STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
 _TESTS = Path(__file__).parent
 _allowed = True
 
 
 def mark(items: list[pytest.Item]) -> None:
-    """Mark the tests that start a process by where they stand and what they take."""
+    """Mark the tests that start a process by where they stand and what they take; sort them."""
     for item in items:
         if _is_of_processes(item.path) or _takes_a_server(item):
             item.add_marker("processes")
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    directory = item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
+    return _LONG.index(directory) if directory in _LONG else len(_LONG)
 
 
 def _is_of_processes(path: Path) -> bool:

@@ -90,7 +90,7 @@ class Deployment:
 
     def ended(self, artifact: Artifact, direction: Direction = Direction.UPLOAD) -> Transfer:
         """The artifact's latest transfer, once it has ended."""
-        self.wait_until(lambda: self._has_ended(artifact, direction))
+        self.wait_until(lambda: self._has_ended(artifact, direction), pause_seconds=0.05)
         latest = self.latest(artifact, direction)
         self._ended[artifact] = latest.id
         return latest
@@ -108,11 +108,11 @@ class Deployment:
         assert found is not None
         return found
 
-    def wait_until(self, condition: Callable[[], bool]) -> None:
+    def wait_until(self, condition: Callable[[], bool], pause_seconds: float = 0.02) -> None:
         deadline = time.monotonic() + self.patience_seconds
         while not condition():
             assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.02)
+            time.sleep(pause_seconds)
 
     def listing(self, prefix: str) -> list[ObjectTypeDef]:
         """What one LIST finds."""
