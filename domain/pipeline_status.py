@@ -124,11 +124,6 @@ class DatabaseStatus:
         ]
         return sum(each.transfers for each in groups), sum(each.bytes_moved for each in groups)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no transfer waits for a worker."""
-        return not any(each.phase in (Phase.DUE, Phase.EXPIRED) for each in self.transfers)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerQueues:

@@ -33,7 +33,7 @@ def read(engine: Engine) -> DatabaseStatus:
 def test_an_empty_database_has_nothing_to_show(engine: Engine) -> None:
     status = read(engine)
     assert (status.transfers, status.throughput, status.failures) == ([], [], [])
-    assert (status.endpoints, status.batches, status.is_idle) == ([], [], True)
+    assert (status.endpoints, status.batches) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,6 @@ def test_the_backlog_is_told_by_queue_and_kind(rows: Rows) -> None:
         ("results", ArtifactKind.JOB_INPUT): (half, half),
         ("batches", ArtifactKind.JOB_INPUT): (1, 1),
     }
-    assert not status.is_idle
 
 
 def test_the_throughput_is_of_the_last_minutes(rows: Rows) -> None:
