@@ -53,10 +53,10 @@ test: $(VENV)/.installed ## every test, on real servers (ARGS="--cov" with cover
 test-fast: $(VENV)/.installed ## the tests that start no process, in a minute
 	$(BIN)/pytest --numprocesses 3 --dist worksteal -m "not processes" $(ARGS)
 
-OTHER_PYTHONS := 3.12
+OTHER_PYTHONS := 3.12 3.13
 
 .PHONY: test-pythons
-test-pythons: $(VENV)/.installed ## the fast tests on the other Python that is supported, if it is installed here
+test-pythons: $(VENV)/.installed ## the fast tests on the other Pythons that are supported, where they are installed
 	@PATH="$$(echo $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin | tr ' ' ':'):$$PATH"; \
 	for version in $(OTHER_PYTHONS); do \
 	  python=$$($(BIN)/uv python find --no-python-downloads --no-project --system $$version 2>/dev/null) \

@@ -199,7 +199,7 @@ class TestFilter:
             ("--job-id 1,,2", "1,,2: use ids and ranges"),
             ("--job-id 99999999999", "use ids and ranges"),
             ("--run-id x", "x: use ids and ranges"),
-            ("--user-id 0", "greater than or equal to 1"),
+            ("--user-id 0", "0 is less than 1, the smallest"),
             ("--kind nope", "'nope' is not one of"),
             ("--direction confirm", "only uploads and downloads run in batches"),
             ("--direction up", "'up' is not one of"),
@@ -210,7 +210,7 @@ class TestFilter:
             ("--failed-before 2026-13-01", "use a moment such as"),
             ("--rate fast", "fast: use a number of members per second, such as 50/s"),
             ("--rate -1", "use a number of members per second"),
-            ("--expires-hours 0", "greater than or equal to 0.01"),
+            ("--expires-hours 0", "0 is less than 0.01, the smallest"),
         ],
     )
     def test_a_value_that_is_none_is_named(

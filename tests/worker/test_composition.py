@@ -1,8 +1,11 @@
 """Which connections a process makes, and when."""
 
+import sqlite3
+from collections.abc import Iterator
+
 import pytest
 from celery import Celery
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import (
@@ -28,10 +31,20 @@ def composition(good: dict[str, str]) -> Composition:
 @pytest.fixture
 def on_sqlite(
     monkeypatch: pytest.MonkeyPatch, good: dict[str, str], sqlite_url: str
-) -> Composition:
+) -> Iterator[Composition]:
+    opened: list[sqlite3.Connection] = []
+
+    def note(connection: sqlite3.Connection, _record: object) -> None:
+        opened.append(connection)
+
     monkeypatch.setenv("ARTIFACTS_DATABASE_URL", sqlite_url)
     app = Celery("tests", broker=good["ARTIFACTS_BROKER_URL"], set_as_current=False)
-    return Composition(load(WorkerSettings), app)
+    event.listen(Engine, "connect", note)
+    yield Composition(load(WorkerSettings), app)
+    event.remove(Engine, "connect", note)
+    # A child forgets its parent's connections without closing them.
+    for connection in opened:
+        connection.close()
 
 
 def test_nothing_connects_before_it_is_used(composition: Composition) -> None:
@@ -63,7 +76,6 @@ def test_a_forked_process_makes_connections_of_its_own(on_sqlite: Composition) -
     child = _connections(on_sqlite)
     assert all(mine is not inherited for mine, inherited in zip(child, parent, strict=True))
     assert on_sqlite.give_back() == 0
-    on_sqlite.adapters.engine.dispose()
 
 
 def test_a_forked_process_leaves_the_parents_connections_open(on_sqlite: Composition) -> None:
@@ -78,8 +90,6 @@ def test_a_forked_process_leaves_the_parents_connections_open(on_sqlite: Composi
     assert driver is not None
     assert driver.execute("SELECT 1").fetchone() == (1,)
     assert used.execute(text("SELECT 1")).scalar_one() == 1
-    used.close()
-    driver.close()
 
 
 def test_the_store_has_what_the_settings_say(
@@ -108,7 +118,6 @@ def test_an_attempt_without_an_s3_client_is_recorded(
     assert (latest.state, latest.attempts) == (TransferState.WAITING, 1)
     assert latest.reason_code is ReasonCode.MISCONFIGURED
     assert str(latest.last_error).startswith("AWS_PROFILE=prod-x: ")
-    on_sqlite.adapters.engine.dispose()
 
 
 def _connections(composition: Composition) -> list[object]:
