@@ -10,6 +10,7 @@ from tasks.app import make_app
 from tasks.base import attach_services
 from worker.composition import Composition
 from worker.diagnosis.readiness import START
+from worker.forking import share_memory_with_children
 from worker.intake import take_in_messages_only
 from worker.liveness import Liveness, note_while_busy
 from worker.logs import leave_bodies_out, log_upkeep_as_debug
@@ -34,6 +35,7 @@ _composition = Composition(_settings, app)
 attach_services(app, _composition)
 give_back_on_shutdown(app, _composition)
 check_worker_on_start(START, _liveness)
+share_memory_with_children()
 if _liveness:
     note_while_busy(app, _liveness)
 
