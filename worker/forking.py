@@ -16,7 +16,7 @@ def share_memory_with_children() -> None:
     worker_before_create_process.connect(_freeze, weak=False)
 
 
-def _freeze(**_signal: Any) -> None:
+def _freeze(**_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
     # Only once: what is garbage at a later fork would stay for ever.
     worker_before_create_process.disconnect(_freeze)
     gc.freeze()
