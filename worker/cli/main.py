@@ -1,5 +1,7 @@
 """The command line's root: `artifacts`."""
 
+import atexit
+import gc
 import signal
 import sys
 
@@ -36,6 +38,8 @@ _CLOSED_PIPE = 128 + signal.SIGPIPE
 
 def main() -> None:
     """Run the command and exit with its status; every failure is one line."""
+    # What is left ends with the process: to search it for garbage takes a third of a command's time.
+    atexit.register(gc.freeze)
     try:
         status = _run_safely()
     except KeyboardInterrupt:
