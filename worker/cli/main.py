@@ -38,7 +38,7 @@ _CLOSED_PIPE = 128 + signal.SIGPIPE
 
 def main() -> None:
     """Run the command and exit with its status; every failure is one line."""
-    # What is left ends with the process: to search it for garbage takes a third of a command's time.
+    # To search what is left for garbage takes a third of a command's time.
     atexit.register(gc.freeze)
     try:
         status = _run_safely()
