@@ -23,8 +23,8 @@ _PATH = re.compile(
 )
 
 
-def redact(text: str) -> str:
-    """One line of at most 300 characters without URLs, paths or anything named as a secret."""
+def redact(text: str, *, limit: int = _LIMIT) -> str:
+    """Return one line of at most `limit` characters without URLs, paths and named secrets."""
     # PostgreSQL refuses NUL, and no encoding takes the surrogates of an undecodable file name.
     printable = "".join(
         c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
@@ -34,4 +34,4 @@ def redact(text: str) -> str:
     line = _SECRET.sub(r"\1<redacted>", line)
     line = _KEY.sub("<redacted>", line)
     line = _PATH.sub("<path>", line)
-    return line[:_LIMIT]
+    return line[:limit]

@@ -25,6 +25,8 @@ Reach = Callable[[], None]
 _FIRST_PAUSE_SECONDS = 1.0
 # Well below the age at which `health live` calls the process dead.
 _LONGEST_PAUSE_SECONDS = 10.0
+# The statements for grants on each table take more room than an error in SQL has.
+_LONGEST_REASON = 5_000
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -108,7 +110,8 @@ def _away(parts: Mapping[str, Reach], liveness: Liveness | None = None) -> dict[
         try:
             reach()
         except (ConfigurationError, PermanentError) as wrong:
-            raise WrongError(f"{name}: {redact(' '.join(str(wrong).split()))}") from wrong
+            reason = redact(str(wrong), limit=_LONGEST_REASON)
+            raise WrongError(f"{name}: {reason}") from wrong
         except PipelineError as passing:
             away[name] = redact(str(passing))
     return away

@@ -12,7 +12,9 @@ from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit, make_engine, translated_errors
 from worker.sql.grants import Grant, current_role, grant_statements, missing_grants
 from worker.sql.migrate import VERSION_TABLE, newest_version, version_of
+from worker.sql.platform_schema import missing_columns
 
+_MIGRATE_PLATFORM = "run the platform's own migrations: `alembic upgrade head`"
 _UPGRADE = "artifacts db upgrade"
 _NONE = "none"
 
@@ -28,13 +30,13 @@ def opened(url: str) -> Iterator[Engine]:
 
 
 def reach_database(engine: Engine) -> None:
-    """Find out whether it answers, was upgraded, and lets this role do what it must.
+    """Find out whether it answers, was upgraded, has the platform's columns, and grants enough.
 
     A newer version than this one's is none of a worker's business: migrations only add.
 
     Raises:
         SqlUnavailableError: it does not answer.
-        MisconfiguredError: it was not upgraded, or grants are missing.
+        MisconfiguredError: it was not upgraded, or grants or columns are missing.
     """
     missing = _statements(engine, [g for g in missing_grants(engine) if g.is_for_workers])
     if missing:
@@ -44,6 +46,9 @@ def reach_database(engine: Engine) -> None:
         raise MisconfiguredError(
             f"database: its version is {version}, and {newest} is needed: run `{_UPGRADE}`"
         )
+    lacking = missing_columns(engine)
+    if lacking:
+        raise MisconfiguredError(f"database: no {', no '.join(lacking)}: {_MIGRATE_PLATFORM}")
 
 
 def examine_database(engine: Engine) -> Iterator[Finding]:
@@ -60,6 +65,7 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         return
     yield ok("database", f"{engine.dialect.name} answers")
     yield clock("database clock", now)
+    yield _complete(missing_columns(engine))
     missing = missing_grants(engine)
     if not any(VERSION_TABLE in grant.on for grant in missing):
         yield _migrated(_version(engine))
@@ -70,6 +76,17 @@ def _version(engine: Engine) -> str:
     with translated_errors():
         is_upgraded = inspect(engine).has_table(VERSION_TABLE)
     return version_of(engine) if is_upgraded else _NONE
+
+
+def _complete(lacking: list[str]) -> Finding:
+    if not lacking:
+        return ok("platform columns", "the platform's tables have all that is read or written")
+    return error(
+        "platform columns",
+        f"no {', no '.join(lacking)}",
+        why="workers read or write it, and do not start without it",
+        mend=_MIGRATE_PLATFORM,
+    )
 
 
 def _migrated(version: str) -> Finding:

@@ -19,6 +19,7 @@ from domain.errors import ConfigurationError, MisconfiguredError, SqlUnavailable
 from domain.redaction import redact
 
 _UNDEFINED_TABLE = "42P01"
+_UNDEFINED_COLUMN = "42703"
 _INSUFFICIENT_PRIVILEGE = "42501"
 # libpq has no code for an error of a connection, and so these are known by their texts. Another
 # text, or one in another language, counts as an outage.
@@ -31,6 +32,8 @@ _WRONG_URL = re.compile(
     r"|definition of service|certificate file .* does not exist"
     r"|does not support SSL, but SSL was required|channel binding required"
 )
+# SQLite has one code for every statement that it refuses.
+_NO_COLUMN = re.compile(r"^no such column: |^table \w+ has no column named ")
 _WRONG_FILE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
@@ -88,6 +91,10 @@ def _misconfiguration(error: DBAPIError) -> str | None:
     state = getattr(error.orig, "sqlstate", None)
     if "no such table" in message or state == _UNDEFINED_TABLE:
         return "tables are missing: run `artifacts db upgrade`"
+    if state == _UNDEFINED_COLUMN or _NO_COLUMN.match(message):
+        # What follows the first line is the statement.
+        said = str(error.orig).partition("\n")[0]
+        return f"database: {said}. `artifacts doctor` names the migrations that are missing"
     if state == _INSUFFICIENT_PRIVILEGE:
         return f"database: {message}. `artifacts doctor` shows the grants that are missing"
     if isinstance(error.orig, sqlite3.Error):
