@@ -1,6 +1,6 @@
 """A platform at an older revision: each column that it lacks is named, and what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -58,7 +58,7 @@ def test_each_column_that_is_missing_is_named_alone(fresh: Engine) -> None:
 @ON_BOTH
 def test_the_columns_are_those_that_the_statements_name(fresh: Engine) -> None:
     # Given
-    readers = {
+    readers: dict[str, Callable[[], object]] = {
         "jobs": lambda: SqlJobs(fresh).newest(1),
         "runs": lambda: SqlRuns(fresh).of_job(12),
     }

@@ -47,7 +47,7 @@ def database() -> "Database":
     from worker.cli.database import Database
     from worker.settings import DatabaseSettings, load
 
-    opened = Database(load(DatabaseSettings).database_url)
+    opened = Database(load(DatabaseSettings))
     _OPEN.callback(opened.close)
     return opened
 

@@ -7,9 +7,11 @@ from sqlalchemy import Engine, inspect
 
 from domain.errors import MisconfiguredError, SqlUnavailableError
 from domain.redaction import redact
+from worker.database import database_engine
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
+from worker.settings import DatabaseSettings
 from worker.sql.clock import read_clock
-from worker.sql.engine import autocommit, make_engine, translated_errors
+from worker.sql.engine import autocommit, translated_errors
 from worker.sql.grants import Grant, current_role, grant_statements, missing_grants
 from worker.sql.migrate import VERSION_TABLE, newest_version, version_of
 from worker.sql.platform_schema import missing_columns
@@ -20,9 +22,9 @@ _NONE = "none"
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Engine]:
+def opened(settings: DatabaseSettings) -> Iterator[Engine]:
     """An engine that leaves no connection behind. Raises: ConfigurationError."""
-    engine = make_engine(url)
+    engine = database_engine(settings)
     try:
         yield engine
     finally:

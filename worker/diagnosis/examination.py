@@ -37,7 +37,7 @@ def _parts(settings: WorkerSettings) -> Mapping[str, Examination]:
 
 
 def _database(settings: WorkerSettings) -> Iterator[Finding]:
-    with opened(settings.database_url) as engine:
+    with opened(settings) as engine:
         yield from examine_database(engine)
 
 
@@ -48,7 +48,7 @@ def _bucket(settings: WorkerSettings) -> Iterator[Finding]:
 
 def _backlog(settings: WorkerSettings) -> Iterator[Finding]:
     # The examinations of broker and database report a wrong URL.
-    with suppress(ConfigurationError), opened(settings.database_url) as engine:
+    with suppress(ConfigurationError), opened(settings) as engine:
         yield from examine_backlog(engine, impatient_app(settings.broker_url))
 
 
