@@ -12,7 +12,7 @@ _SERVERS = {"databases", "image", "ministack", "moto", "sources", "valkey"}
 """Fixtures that start a process."""
 _NAMED = re.compile("moto|ministack|postgres")
 """What a parameter is called that stands for a server."""
-_DIRECTORIES = {"faults", "flower", "integration"}
+_DIRECTORIES = {"faults", "flower", "iam", "integration"}
 """Below `tests`: every test in them is of processes."""
 _STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
 _TESTS = Path(__file__).parent

@@ -18,7 +18,7 @@ def database_engine(settings: DatabaseSettings | None = None) -> Engine:
     """Return an engine for the database of the settings; it connects when it is first used.
 
     Args:
-        settings: by default those of the environment.
+        settings: read from the environment if they are left out.
 
     Raises:
         ConfigurationError: a setting is missing or wrong.
@@ -33,7 +33,8 @@ def database_engine(settings: DatabaseSettings | None = None) -> Engine:
 def use_iam_tokens(engine: Engine) -> None:
     """Have this engine log in to RDS by a fresh IAM token at each new connection.
 
-    A password in its URL is not used. It may also be an engine of your own.
+    A password in its URL is not used. The engine may be your own; of an `AsyncEngine`, pass its
+    `sync_engine`.
 
     Raises:
         ConfigurationError: its URL does not fit, such as one without TLS.

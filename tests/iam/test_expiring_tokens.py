@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from domain.errors import MisconfiguredError, SqlUnavailableError
+from domain.errors import MisconfiguredError
 from tests.faults.postgres import RestartablePostgres
-from tests.iam.tls_front import TlsFront
+from tests.faults.proxy import TcpProxy
+from tests.iam.tls_front import HOST, TlsFront
 from tests.iam.tokens import USER, ExpiringTokens
 from worker.adapters import Adapters
 from worker.cli.database import Database
@@ -18,8 +19,6 @@ from worker.diagnosis.readiness import REACH
 from worker.settings import DatabaseSettings, OperatorSettings, load
 from worker.sql.engine import autocommit, make_engine
 from worker.sql.platform import SqlJobs
-
-pytestmark = pytest.mark.processes
 
 
 @pytest.fixture(autouse=True)
@@ -131,15 +130,39 @@ def test_every_engine_of_the_settings_logs_in_by_tokens(
     assert tokens.given
 
 
-def test_the_connection_is_encrypted_and_the_certificate_checked(
-    front: TlsFront, tokens: ExpiringTokens, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("replaced", "by", "said"),
+    [
+        ("{certificate}", "system", "certificate verify failed"),
+        (f"@{HOST}", "@localhost", "does not match host name"),
+        ("{certificate}", "/nobodys.pem", "does not exist"),
+    ],
+    ids=["issuer", "host", "file"],
+)
+def test_a_server_with_a_wrong_certificate_is_wrong_and_not_away(
+    front: TlsFront, monkeypatch: pytest.MonkeyPatch, replaced: str, by: str, said: str
 ) -> None:
-    # Given a client that trusts other certificates than this server's
-    other = front.url(USER, "platform").replace(str(front.certificate), "system")
-    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", other)
+    # Given
+    url = front.url(USER, "platform")
+    wrong = url.replace(replaced.format(certificate=front.certificate), by)
+    assert wrong != url
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", wrong)
     engine = database_engine()
     # When / Then
-    with pytest.raises(SqlUnavailableError, match="certificate verify failed"):
+    with pytest.raises(MisconfiguredError, match=said):
         ask(engine)
-    assert tokens.given == ["token 1"]
     engine.dispose()
+
+
+def test_a_server_that_has_no_tls_gets_no_token(
+    postgres: RestartablePostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the same server without TLS before it
+    with TcpProxy(postgres.socket) as proxy:
+        url = f"postgresql+psycopg://{USER}@{HOST}:{proxy.port}/platform?sslmode=require"
+        monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
+        engine = database_engine()
+        # When / Then
+        with pytest.raises(MisconfiguredError, match="does not support SSL"):
+            ask(engine)
+        engine.dispose()

@@ -22,8 +22,6 @@ from worker.database import RdsTokens
 from worker.embedded.stack import EmbeddedStack
 from worker.sql.errors import SqlMisconfiguredError
 
-pytestmark = pytest.mark.processes
-
 PASSWORD = "of the role, which no client knows"
 KEYS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "my-secret"}
 REGION = {"AWS_DEFAULT_REGION": "eu-central-1"}

@@ -163,6 +163,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
     given = {name.removeprefix("ARTIFACTS_").lower() for name in good}
     assert settings.workspace == Path(good["ARTIFACTS_WORKSPACE"])
     assert settings.model_dump(exclude=given) == {
+        "database_iam": False,
         "sse": "AES256",
         "liveness_file": None,
         "kms_key_id": None,

@@ -31,6 +31,7 @@ _WRONG_URL = re.compile(
     r"|invalid value for parameter|unrecognized configuration parameter"
     r"|definition of service|certificate file .* does not exist"
     r"|does not support SSL, but SSL was required|channel binding required"
+    r"|certificate verify failed|server certificate for .* does not match host name"
 )
 # SQLite has one code for every statement that it refuses.
 _NO_COLUMN = re.compile(r"^no such column: |^table \w+ has no column named ")
