@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from domain.errors import ConfigurationError, MisconfiguredError, SqlUnavailableError
 from domain.redaction import redact
+from worker.sql.tables import PipelineBase, PlatformBase
 
 _UNDEFINED_TABLE = "42P01"
 _UNDEFINED_COLUMN = "42703"
@@ -33,8 +34,14 @@ _WRONG_URL = re.compile(
     r"|does not support SSL, but SSL was required|channel binding required"
     r"|certificate verify failed|server certificate for .* does not match host name"
 )
-# SQLite has one code for every statement that it refuses.
-_NO_COLUMN = re.compile(r"^no such column: |^table \w+ has no column named ")
+_NO_COLUMN = re.compile(r"^(?:no such |table \w+ has no )?column:? (?:named )?\"?(?:\w+\.)?(\w+)")
+# A statement that names another column is a bug, and stays one.
+_COLUMNS = {
+    column.name
+    for base in (PlatformBase, PipelineBase)
+    for table in base.metadata.tables.values()
+    for column in table.columns
+}
 _WRONG_FILE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
@@ -92,7 +99,7 @@ def _misconfiguration(error: DBAPIError) -> str | None:
     state = getattr(error.orig, "sqlstate", None)
     if "no such table" in message or state == _UNDEFINED_TABLE:
         return "tables are missing: run `artifacts db upgrade`"
-    if state == _UNDEFINED_COLUMN or _NO_COLUMN.match(message):
+    if _names_a_missing_column(message, state):
         # What follows the first line is the statement.
         said = str(error.orig).partition("\n")[0]
         return f"database: {said}. `artifacts doctor` names the migrations that are missing"
@@ -104,3 +111,9 @@ def _misconfiguration(error: DBAPIError) -> str | None:
     else:
         is_wrong = state is None and bool(_WRONG_URL.search(message))
     return f"ARTIFACTS_DATABASE_URL: {message}. Correct it, or the database" if is_wrong else None
+
+
+def _names_a_missing_column(message: str, state: str | None) -> bool:
+    """Return whether one of the mapped columns is missing; SQLite has no code for it."""
+    found = _NO_COLUMN.match(message) if state in {_UNDEFINED_COLUMN, None} else None
+    return found is not None and found[1] in _COLUMNS
