@@ -105,7 +105,7 @@ def _backlog(made: Deployment, rows: int) -> Iterator[Backlog]:
     _administer(made, f"CREATE DATABASE {name}")
     engine = make_engine(made.stack.database_url.replace("/platform?", f"/{name}?"))
     try:
-        upgrade(engine)
+        upgrade(engine, with_platform_tables=True)
         yield Backlog(made, engine, rows)
     finally:
         engine.dispose()

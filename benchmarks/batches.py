@@ -133,7 +133,7 @@ def platform(transfers: int) -> Iterator[Platform]:
     ):
         postgres.create("platform")
         engine = make_engine(postgres.url("platform"))
-        upgrade(engine)
+        upgrade(engine, with_platform_tables=True)
         made = Platform(engine, broker)
         made.fill(transfers)
         yield made

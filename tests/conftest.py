@@ -90,7 +90,7 @@ def postgres_url(databases: Databases) -> str:
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "artifacts.db"
     engine = make_engine(f"sqlite:///{path}")
-    upgrade(engine)
+    upgrade(engine, with_platform_tables=True)
     engine.dispose()
     return path
 

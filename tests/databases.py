@@ -47,7 +47,7 @@ class Databases:
         self._named = named
         self._execute("postgres", f"CREATE DATABASE {_MIGRATED}")
         engine = make_engine(named.format(name=_MIGRATED))
-        upgrade(engine)
+        upgrade(engine, with_platform_tables=True)
         engine.dispose()
         self._execute("postgres", f"CREATE DATABASE {_SHARED} TEMPLATE {_MIGRATED}")
         self._execute(_SHARED, _REFUSE_DDL)

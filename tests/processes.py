@@ -12,7 +12,7 @@ _SERVERS = {"databases", "image", "ministack", "moto", "sources", "valkey"}
 """Fixtures that start a process."""
 _NAMED = re.compile("moto|ministack|postgres")
 """What a parameter is called that stands for a server."""
-_DIRECTORIES = {"faults", "flower", "integration"}
+_DIRECTORIES = {"faults", "flower", "iam", "integration"}
 """Below `tests`: every test in them is of processes."""
 _LONG = ("faults", "packaging", "compose", "flower", "integration", "docs", "cli")
 """Below `tests`: begun first, or one of them would still run when all else has ended."""

@@ -16,6 +16,7 @@ from domain.locate import LocateArtifacts
 from domain.objects import ObjectAddress
 from domain.placement import Placement
 from domain.retry import Backoff
+from worker.database import database_engine
 from worker.s3.client import make_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.reading import S3ObjectReader
@@ -25,7 +26,6 @@ from worker.s3.upload_locations import S3UploadLocationRepository
 from worker.settings import BucketSettings, OperatorSettings
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.endpoints import SqlEndpointFailures
-from worker.sql.engine import make_engine
 from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.transfers import SqlTransfers
 
@@ -140,7 +140,7 @@ class Adapters(BucketAdapters):
 
     @cached_property
     def engine(self) -> Engine:
-        return make_engine(self._settings.database_url)
+        return database_engine(self._settings)
 
     @cached_property
     def transfers(self) -> SqlTransfers:

@@ -116,6 +116,21 @@ class _Settings(BaseSettings):
 
 class DatabaseSettings(_Settings):
     database_url: Annotated[str, AfterValidator(_database_url)]
+    # Log in to RDS by a fresh IAM token at each new connection, instead of a password.
+    database_iam: bool = False
+
+    @model_validator(mode="after")
+    def _a_token_needs_tls(self) -> Self:
+        if self.database_iam:
+            from sqlalchemy.engine import make_url  # noqa: PLC0415 - as in _database_url
+
+            from worker.sql.token_login import check_token_url  # noqa: PLC0415 - the same
+
+            try:
+                check_token_url(make_url(self.database_url))
+            except ValueError as wrong:
+                raise ValueError(f"ARTIFACTS_DATABASE_URL: {wrong}") from None
+        return self
 
 
 class BrokerSettings(_Settings):

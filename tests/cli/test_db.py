@@ -28,8 +28,8 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_an_upgrade_makes_the_tables_and_a_second_one_changes_nothing(
     artifacts: Command, empty: str
 ) -> None:
-    # When
-    answers = [artifacts("db", "upgrade") for _ in range(2)]
+    # When: once they are there, the option is of no matter
+    answers = [artifacts("db", "upgrade", "--with-platform-tables"), artifacts("db", "upgrade")]
     # Then
     assert [(a.status, a.err) for a in answers] == [(0, ""), (0, "")]
     assert answers[0].out == "the database is up to date\n"
@@ -38,10 +38,24 @@ def test_an_upgrade_makes_the_tables_and_a_second_one_changes_nothing(
     engine.dispose()
 
 
+def test_an_upgrade_leaves_the_platforms_tables_to_the_platform(
+    artifacts: Command, empty: str
+) -> None:
+    # When
+    answer = artifacts("db", "upgrade")
+    # Then
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.error.startswith("artifacts: database: no table jobs and no table runs. ")
+    assert "`artifacts db upgrade --with-platform-tables`" in answer.error
+    engine = make_engine(empty)
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
 def test_an_upgraded_database_has_no_jobs(artifacts: Command, empty: str) -> None:
     # Given
     assert empty
-    artifacts("db", "upgrade")
+    artifacts("db", "upgrade", "--with-platform-tables")
     # When
     told, listed = artifacts("jobs", "list"), artifacts("jobs", "list", "--json")
     # Then

@@ -78,7 +78,7 @@ def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
     assert all(line.startswith("ok ") for line in lines)
     assert [line[9:].split(":")[0] for line in lines] == [
         *("visibility timeout", "broker", "broker eviction", "broker persistence", "broker clock"),
-        *("database", "database clock", "database version", "database grants"),
+        *("database", "database clock", "platform columns", "database version", "database grants"),
         *("bucket", "S3 clock", "bucket reading", "bucket encryption", "bucket lifecycle"),
         "workspace",
         *("dispatch", "workers", "backlog", "S3 breaker", "quarantine"),
@@ -150,9 +150,24 @@ class TestDatabase:
     ) -> None:
         monkeypatch.setenv("ARTIFACTS_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
         answer = artifacts("doctor", "--json")
+        # Then the platform's own migrations come first
         assert answer.status == Severity.ERROR
-        assert found(answer) == {"error database version": "artifacts db upgrade"}
+        assert found(answer) == {
+            "error platform columns": "run the platform's own migrations: `alembic upgrade head`",
+            "error database version": "artifacts db upgrade",
+        }
+        assert "no table jobs, no table runs" in answer.out
         assert healthy
+
+    def test_one_whose_platform_is_at_an_older_revision(
+        self, artifacts: Command, healthy: Shelf
+    ) -> None:
+        with healthy.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE runs DROP COLUMN config_url"))
+        answer = artifacts("doctor", "--json")
+        assert answer.status == Severity.ERROR
+        assert list(found(answer)) == ["error platform columns"]
+        assert "no column runs.config_url" in answer.out
 
     @pytest.mark.parametrize(
         ("version", "mend"),

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.cli.commands import Command
 from tests.cli.shelf import Shelf
@@ -93,6 +93,22 @@ class TestReady:
         assert "hunter2" not in answer.err
         assert queues.is_running
         assert shelf
+
+    def test_a_column_that_the_platform_lacks_is_named(
+        self, artifacts: Command, queues: Valkey, shelf: Shelf
+    ) -> None:
+        # Given
+        with shelf.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE runs DROP COLUMN config_url"))
+        # When
+        answer = artifacts("health", "ready")
+        # Then
+        assert answer.status == 1
+        assert answer.error == (
+            "artifacts: database: database: no column runs.config_url: "
+            "run the platform's own migrations: `alembic upgrade head`"
+        )
+        assert queues.is_running
 
     def test_a_part_alone_needs_no_other_setting(self, artifacts: Command, queues: Valkey) -> None:
         answer = artifacts("health", "ready", "--only", "broker")

@@ -128,7 +128,7 @@ class Fleet:
         self.postgres.create(_DATABASE)
         engine = make_engine(self.postgres.url(_DATABASE))
         self._stack.callback(engine.dispose)
-        upgrade(engine)
+        upgrade(engine, with_platform_tables=True)
         return engine
 
     def _worker(self, number: int) -> ManagedProcess:

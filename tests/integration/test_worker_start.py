@@ -22,6 +22,7 @@ from worker.dev.stack import FLOWER_CONFIG
 from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import free_port
 from worker.embedded.stack import EmbeddedStack
+from worker.sql.engine import make_engine
 
 ONE = ("--concurrency", "1")
 
@@ -121,6 +122,26 @@ class TestWrong:
                 assert status(worker) == 1
             (line,) = errors(worker)
         assert "GRANT SELECT, INSERT, UPDATE ON public.transfers TO role_" in line
+
+    def test_a_worker_beside_an_older_platform_ends_with_the_column_that_is_missing(
+        self, deployed: Deployment, sqlite_url: str
+    ) -> None:
+        # Given
+        engine = make_engine(sqlite_url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE runs DROP COLUMN config_url")
+        engine.dispose()
+        # When
+        environment = {"ARTIFACTS_DATABASE_URL": sqlite_url}
+        worker = deployed.stack.start_worker(*ONE, environment=environment)
+        # Then
+        with ended_afterwards(worker):
+            assert status(worker) == 1
+        (line,) = errors(worker)
+        assert line == (
+            "artifacts: database: no column runs.config_url: "
+            "run the platform's own migrations: `alembic upgrade head`"
+        )
 
     @pytest.mark.parametrize("app", ["worker", "beat", "flower"])
     def test_a_broker_that_refuses_the_password_ends_it(

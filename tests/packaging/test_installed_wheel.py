@@ -164,7 +164,7 @@ def test_the_migrations_of_the_wheel_are_all_there(
     url = f"sqlite:///{tmp_path / 'new.db'}"
     # When
     run(
-        *("artifacts", "db", "upgrade"),
+        *("artifacts", "db", "upgrade", "--with-platform-tables"),
         environment={**environment, "ARTIFACTS_DATABASE_URL": url},
         directory=elsewhere,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, inspect, select, text
 
 from tests.sql.platform_ddl import make_platform
@@ -18,8 +19,9 @@ from tests.sql.steps import (
     run_at_once,
     stored_artifact,
 )
-from worker.sql.engine import make_engine
-from worker.sql.migrate import VERSION_TABLE, upgrade
+from worker.sql import migrate
+from worker.sql.engine import make_engine, transaction
+from worker.sql.migrate import VERSION_TABLE, PlatformTablesMissingError, upgrade
 from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.tables import PipelineBase, PlatformBase, RunRow
 from worker.sql.transfers import SqlTransfers
@@ -86,14 +88,68 @@ def _indexes(engine: Engine, table: str) -> list[str]:
     return [" ".join(definition.split()) for definition in found if definition]
 
 
-def test_an_empty_database_gets_all_tables(empty: Engine) -> None:
-    upgrade(empty)
+def test_an_empty_database_gets_all_tables_when_they_are_asked_for(empty: Engine) -> None:
+    upgrade(empty, with_platform_tables=True)
     assert tables(empty) == OWN | {"jobs", "runs"}
+
+
+@pytest.mark.parametrize("there", [set(), {"users", "jobs"}], ids=["nothing", "half a platform"])
+def test_without_the_platforms_tables_nothing_is_made(empty: Engine, there: set[str]) -> None:
+    # Given
+    if there:
+        make_platform(empty, tables=there)
+    missing = sorted({"jobs", "runs"} - there)
+    # When
+    with pytest.raises(PlatformTablesMissingError, match="--with-platform-tables") as refused:
+        upgrade(empty)
+    # Then
+    assert tables(empty) == there
+    assert " and ".join(f"no table {name}" for name in missing) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("version", ["0001", "0004"])
+def test_a_database_that_was_upgraded_before_needs_no_platform_tables(
+    empty: Engine, version: str
+) -> None:
+    # Given one that an earlier version has upgraded, and whose platform tables are gone since
+    config = migrate._config()
+    with transaction(empty) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+        for name in ("runs", "jobs"):
+            connection.execute(text(f"DROP TABLE {name}"))
+    # When
+    upgrade(empty)
+    # Then
+    assert tables(empty) == OWN
+
+
+def test_a_platform_in_another_schema_of_the_search_path_is_found(
+    empty_postgres_url: str,
+) -> None:
+    # Given
+    owner = make_engine(empty_postgres_url)
+    make_platform(owner)
+    with owner.begin() as connection:
+        connection.execute(text("CREATE SCHEMA pipeline"))
+        database = connection.scalar(text("SELECT current_database()"))
+        path = f"ALTER DATABASE {database} SET search_path = pipeline, public"
+        connection.execute(text(path))
+    owner.dispose()
+    # When
+    engine = make_engine(empty_postgres_url)
+    upgrade(engine)
+    # Then
+    look = inspect(engine)
+    assert set(look.get_table_names("pipeline")) == OWN
+    assert set(look.get_table_names("public")) == PLATFORM
+    engine.dispose()
 
 
 def test_the_tables_work(empty: Engine) -> None:
     # Given
-    upgrade(empty)
+    upgrade(empty, with_platform_tables=True)
     insert_job_with_run(empty)
     transfers = SqlTransfers(empty)
     # When
@@ -136,7 +192,7 @@ def test_a_second_upgrade_changes_nothing(empty: Engine, *, platform: bool) -> N
     # Given
     if platform:
         make_platform(empty)
-    upgrade(empty)
+    upgrade(empty, with_platform_tables=not platform)
     before = definitions(empty, tables(empty))
     statements = Statements(empty)
     # When
@@ -157,7 +213,7 @@ def test_the_one_of_the_platforms_tables_that_is_missing_is_made(empty: Engine, 
             connection.execute(text("CREATE TABLE runs (id INTEGER PRIMARY KEY, job_id INTEGER)"))
     before = definitions(empty, {there})[there]
     # When
-    upgrade(empty)
+    upgrade(empty, with_platform_tables=True)
     # Then
     assert tables(empty) >= OWN | {"jobs", "runs"}
     assert definitions(empty, {there})[there] == before
@@ -168,7 +224,7 @@ def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
     # When
     run_at_once(
         "from worker.sql.engine import make_engine; from worker.sql.migrate import upgrade",
-        "upgrade(make_engine(sys.argv[1]))",
+        "upgrade(make_engine(sys.argv[1]), with_platform_tables=True)",
         empty_url,
     )
     # Then
@@ -184,7 +240,7 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(empty: Engine) -> None:
         connection.execute(text("CREATE TABLE transfers (id INTEGER)"))
     # When
     with pytest.raises(Exception, match="transfers"):
-        upgrade(empty)
+        upgrade(empty, with_platform_tables=True)
     # Then
     assert tables(empty) == {"transfers"}
 
@@ -194,7 +250,7 @@ def test_the_migrations_make_what_the_mappings_say(
     empty: Engine, base: type[PipelineBase | PlatformBase]
 ) -> None:
     # Given
-    upgrade(empty)
+    upgrade(empty, with_platform_tables=True)
     names = set(base.metadata.tables)
     migrated = _shape(empty, names)
     # When

@@ -5,7 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from domain.errors import ConfigurationError
+from worker.database import use_iam_tokens
 from worker.settings import BrokerSettings, DatabaseSettings, WorkerSettings, load
+from worker.sql.engine import make_engine
 
 MIB = 2**20
 REQUIRED = [f"ARTIFACTS_{name}" for name in ("DATABASE_URL", "BROKER_URL", "BUCKET", "WORKSPACE")]
@@ -161,6 +163,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
     given = {name.removeprefix("ARTIFACTS_").lower() for name in good}
     assert settings.workspace == Path(good["ARTIFACTS_WORKSPACE"])
     assert settings.model_dump(exclude=given) == {
+        "database_iam": False,
         "sse": "AES256",
         "liveness_file": None,
         "kms_key_id": None,
@@ -227,6 +230,56 @@ def test_both_databases_are_good(monkeypatch: pytest.MonkeyPatch, url: str) -> N
     monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
     # When / Then
     assert load(DatabaseSettings).database_url == url
+
+
+RDS = "postgresql+psycopg://me@db.example:5432/platform"
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
+def test_tokens_go_by_tls(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_DATABASE_IAM", "true")
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", f"{RDS}?sslmode={mode}")
+    # When / Then
+    assert load(DatabaseSettings).database_iam
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (RDS, "a token must be sent by TLS: set sslmode to require or verify-ca or verify-full"),
+        (f"{RDS}?sslmode=prefer", "a token must be sent by TLS: "),
+        (f"{RDS}?sslmode=disable", "a token must be sent by TLS: "),
+        (f"{RDS}?sslmode=require&sslmode=disable", "a token must be sent by TLS: "),
+        ("sqlite:////var/lib/a.db", "tokens are for PostgreSQL: use postgresql+psycopg://"),
+        ("postgresql://db.example/platform?sslmode=require", "a token is for a host and a user"),
+        ("postgresql://me@/platform?sslmode=require", "a token is for a host and a user"),
+        (f"{RDS}?sslmode=require&host=/run", "host is among the options: "),
+        (f"{RDS}?sslmode=require&password=hunter2", "password is among the options: "),
+    ],
+)
+def test_a_database_that_a_token_does_not_fit_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_DATABASE_IAM", "true")
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
+    # When
+    with pytest.raises(ConfigurationError) as refused:
+        load(DatabaseSettings)
+    # Then
+    assert str(refused.value).startswith(f"ARTIFACTS_DATABASE_URL: {said}")
+    assert "hunter2" not in str(refused.value)
+    engine = make_engine(url)
+    with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_DATABASE_URL: "):
+        use_iam_tokens(engine)
+
+
+def test_whether_tokens_are_used_is_true_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTIFACTS_DATABASE_IAM", "perhaps")
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", RDS)
+    with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_DATABASE_IAM: "):
+        load(DatabaseSettings)
 
 
 def test_settings_do_not_change() -> None:

@@ -1,7 +1,8 @@
 """What the commands read and change in SQL."""
 
+from worker.database import database_engine
+from worker.settings import DatabaseSettings
 from worker.sql.artifacts import SqlArtifacts
-from worker.sql.engine import make_engine
 from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.quarantine import SqlQuarantine
 from worker.sql.transfers import SqlTransfers
@@ -10,8 +11,8 @@ from worker.sql.transfers import SqlTransfers
 class Database:
     """The repositories on one engine."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = make_engine(url)
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self.engine = database_engine(settings)
         self.artifacts = SqlArtifacts(self.engine)
         self.jobs = SqlJobs(self.engine)
         self.quarantine = SqlQuarantine(self.engine)

@@ -1,5 +1,9 @@
 """`artifacts db`: the database."""
 
+from typing import Annotated
+
+import typer
+
 from worker.cli.lazy import group_app
 from worker.cli.operator import database
 from worker.cli.output import say
@@ -8,9 +12,20 @@ app = group_app("The database.")
 
 
 @app.command("upgrade")
-def upgrade_command() -> None:
+def upgrade_command(
+    *,
+    with_platform_tables: Annotated[
+        bool,
+        typer.Option(
+            "--with-platform-tables",
+            help="Create missing tables jobs and runs, for a demo or tests. "
+            "The platform's own migrations fail afterwards.",
+        ),
+    ] = False,
+) -> None:
     """Create or update the pipeline's tables; the platform's are left as they are."""
     from worker.sql.migrate import upgrade  # noqa: PLC0415 - the help needs no Alembic
 
-    upgrade(database(makes_file=True).engine)
+    sql = database(makes_file=True)
+    upgrade(sql.engine, with_platform_tables=with_platform_tables)
     say("the database is up to date")

@@ -56,10 +56,10 @@ def database(*, makes_file: bool = False) -> "Database":
     from worker.cli.database import Database
     from worker.settings import DatabaseSettings, load
 
-    url = load(DatabaseSettings).database_url
+    settings = load(DatabaseSettings)
     if not makes_file:
-        _require_file(url)
-    opened = Database(url)
+        _require_file(settings.database_url)
+    opened = Database(settings)
     _OPEN.callback(opened.close)
     return opened
 

@@ -29,7 +29,7 @@ def show_status(every: float | None, *, as_json: bool) -> int:
         every: seconds between two looks, until Ctrl-C; by default it is one look.
         as_json: for programs; with `every` a line for each look.
     """
-    with opened(load(DatabaseSettings).database_url) as engine:
+    with opened(load(DatabaseSettings)) as engine:
         read = partial(read_status, engine, impatient_app(load(BrokerSettings).broker_url))
         if every is None:
             return _once(read, as_json=as_json)

@@ -7,20 +7,24 @@ from sqlalchemy import Engine, inspect
 
 from domain.errors import MisconfiguredError, SqlUnavailableError
 from domain.redaction import redact
+from worker.database import database_engine
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
+from worker.settings import DatabaseSettings
 from worker.sql.clock import read_clock
-from worker.sql.engine import autocommit, make_engine, translated_errors
+from worker.sql.engine import autocommit, translated_errors
 from worker.sql.grants import Grant, current_role, grant_statements, missing_grants
 from worker.sql.migrate import VERSION_TABLE, newest_version, version_of
+from worker.sql.platform_schema import missing_columns
 
+_MIGRATE_PLATFORM = "run the platform's own migrations: `alembic upgrade head`"
 _UPGRADE = "artifacts db upgrade"
 _NONE = "none"
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Engine]:
+def opened(settings: DatabaseSettings) -> Iterator[Engine]:
     """An engine that leaves no connection behind. Raises: ConfigurationError."""
-    engine = make_engine(url)
+    engine = database_engine(settings)
     try:
         yield engine
     finally:
@@ -28,13 +32,13 @@ def opened(url: str) -> Iterator[Engine]:
 
 
 def reach_database(engine: Engine) -> None:
-    """Find out whether it answers, was upgraded, and lets this role do what it must.
+    """Find out whether it answers, was upgraded, has the platform's columns, and grants enough.
 
     A newer version than this one's is none of a worker's business: migrations only add.
 
     Raises:
         SqlUnavailableError: it does not answer.
-        MisconfiguredError: it was not upgraded, or grants are missing.
+        MisconfiguredError: it was not upgraded, or grants or columns are missing.
     """
     missing = _statements(engine, [g for g in missing_grants(engine) if g.is_for_workers])
     if missing:
@@ -44,6 +48,9 @@ def reach_database(engine: Engine) -> None:
         raise MisconfiguredError(
             f"database: its version is {version}, and {newest} is needed: run `{_UPGRADE}`"
         )
+    lacking = missing_columns(engine)
+    if lacking:
+        raise MisconfiguredError(f"database: no {', no '.join(lacking)}: {_MIGRATE_PLATFORM}")
 
 
 def examine_database(engine: Engine) -> Iterator[Finding]:
@@ -60,6 +67,7 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         return
     yield ok("database", f"{engine.dialect.name} answers")
     yield clock("database clock", now)
+    yield _complete(missing_columns(engine))
     missing = missing_grants(engine)
     if not any(VERSION_TABLE in grant.on for grant in missing):
         yield _migrated(_version(engine))
@@ -70,6 +78,17 @@ def _version(engine: Engine) -> str:
     with translated_errors():
         is_upgraded = inspect(engine).has_table(VERSION_TABLE)
     return version_of(engine) if is_upgraded else _NONE
+
+
+def _complete(lacking: list[str]) -> Finding:
+    if not lacking:
+        return ok("platform columns", "the platform's tables have all that is read or written")
+    return error(
+        "platform columns",
+        f"no {', no '.join(lacking)}",
+        why="workers read or write it, and do not start without it",
+        mend=_MIGRATE_PLATFORM,
+    )
 
 
 def _migrated(version: str) -> Finding:

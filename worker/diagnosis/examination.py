@@ -54,7 +54,7 @@ def _broker(settings: BrokerSettings) -> Iterator[Finding]:
 
 
 def _database(settings: DatabaseSettings) -> Iterator[Finding]:
-    with opened(settings.database_url) as engine:
+    with opened(settings) as engine:
         yield from examine_database(engine)
 
 
@@ -69,7 +69,7 @@ def _workspace(settings: WorkspaceSettings) -> Iterator[Finding]:
 
 def _backlog(settings: _BacklogSettings) -> Iterator[Finding]:
     # The examinations of broker and database report a wrong URL.
-    with suppress(ConfigurationError), opened(settings.database_url) as engine:
+    with suppress(ConfigurationError), opened(settings) as engine:
         yield from examine_backlog(engine, impatient_app(settings.broker_url))
 
 

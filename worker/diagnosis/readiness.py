@@ -30,7 +30,7 @@ def _broker() -> None:
 
 
 def _database() -> None:
-    with opened(load(DatabaseSettings).database_url) as engine:
+    with opened(load(DatabaseSettings)) as engine:
         reach_database(engine)
 
 
@@ -61,7 +61,7 @@ def _workspace() -> None:
 
 def _backlog() -> None:
     app = impatient_app(load(BrokerSettings).broker_url)
-    with opened(load(DatabaseSettings).database_url) as engine:
+    with opened(load(DatabaseSettings)) as engine:
         reach_backlog(engine, app)
 
 

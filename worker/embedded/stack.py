@@ -72,7 +72,7 @@ class EmbeddedStack:
             self._start(self.broker)
             self._start(self.s3)
             self._exit.callback(self.engine.dispose)
-            upgrade(self.engine)
+            upgrade(self.engine, with_platform_tables=True)
             self._make_bucket()
         except BaseException:
             # On an error half-way, what is up already is stopped again.

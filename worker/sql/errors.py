@@ -17,8 +17,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from domain.errors import ConfigurationError, MisconfiguredError, SqlUnavailableError
 from domain.redaction import redact
+from worker.sql.tables import PipelineBase, PlatformBase
 
 _UNDEFINED_TABLE = "42P01"
+_UNDEFINED_COLUMN = "42703"
 _INSUFFICIENT_PRIVILEGE = "42501"
 # libpq has no code for an error of a connection, and so these are known by their texts. Another
 # text, or one in another language, counts as an outage.
@@ -30,7 +32,16 @@ _WRONG_URL = re.compile(
     r"|invalid value for parameter|unrecognized configuration parameter"
     r"|definition of service|certificate file .* does not exist"
     r"|does not support SSL, but SSL was required|channel binding required"
+    r"|certificate verify failed|server certificate for .* does not match host name"
 )
+_NO_COLUMN = re.compile(r"^(?:no such |table \w+ has no )?column:? (?:named )?\"?(?:\w+\.)?(\w+)")
+# A statement that names another column is a bug, and stays one.
+_COLUMNS = {
+    column.name
+    for base in (PlatformBase, PipelineBase)
+    for table in base.metadata.tables.values()
+    for column in table.columns
+}
 _WRONG_FILE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
@@ -88,6 +99,10 @@ def _misconfiguration(error: DBAPIError) -> str | None:
     state = getattr(error.orig, "sqlstate", None)
     if "no such table" in message or state == _UNDEFINED_TABLE:
         return "tables are missing: run `artifacts db upgrade`"
+    if _names_a_missing_column(message, state):
+        # What follows the first line is the statement.
+        said = str(error.orig).partition("\n")[0]
+        return f"database: {said}. `artifacts doctor` names the migrations that are missing"
     if state == _INSUFFICIENT_PRIVILEGE:
         return f"database: {message}. `artifacts doctor` shows the grants that are missing"
     if isinstance(error.orig, sqlite3.Error):
@@ -96,3 +111,9 @@ def _misconfiguration(error: DBAPIError) -> str | None:
     else:
         is_wrong = state is None and bool(_WRONG_URL.search(message))
     return f"ARTIFACTS_DATABASE_URL: {message}. Correct it, or the database" if is_wrong else None
+
+
+def _names_a_missing_column(message: str, state: str | None) -> bool:
+    """Return whether one of the mapped columns is missing; SQLite has no code for it."""
+    found = _NO_COLUMN.match(message) if state in {_UNDEFINED_COLUMN, None} else None
+    return found is not None and found[1] in _COLUMNS

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from worker.sql.engine import autocommit
@@ -40,7 +40,8 @@ _READ: Sequence[InstrumentedAttribute[Any]] = (
     *(JobRow.config_location, JobRow.input_location),
     *(RunRow.id, RunRow.job_id, RunRow.status, RunRow.config_url, RunRow.results_url),
 )
-
+PLATFORM_COLUMNS = tuple(dict.fromkeys((*_READ, *WRITTEN)))
+"""The columns of the platform's tables that are read or written."""
 
 _Question = tuple["Grant", ColumnElement[bool]]
 # Not by current_schemas(), which leaves out those that this role may not use.
@@ -59,6 +60,10 @@ SELECT DISTINCT ON (relname) relname AS name, pg_class.oid, nspname AS schema,
   JOIN path ON path.name = nspname
  WHERE relkind IN ('r', 'p', 'v') AND relname = ANY(%s)
  ORDER BY relname, position
+"""
+_COLUMNS = """
+SELECT attrelid, attname FROM pg_attribute
+ WHERE attrelid = ANY(%s) AND attnum > 0 AND NOT attisdropped
 """
 # Not the sequence of an identity column, which needs no privilege.
 _SEQUENCES = """
@@ -120,6 +125,23 @@ def grant_statements(grants: Iterable[Grant], role: str) -> list[str]:
     ]
 
 
+def find_tables(connection: Connection, names: Iterable[str]) -> Sequence[Row[Any]]:
+    """Return the tables that the pipeline's statements find by the search path. Of PostgreSQL.
+
+    Each has its `name`, `oid`, `schema` and `schema_oid`.
+    """
+    return connection.exec_driver_sql(_FOUND, (sorted(names),)).all()
+
+
+def existing_columns(
+    connection: Connection, tables: Iterable[Row[Any]]
+) -> frozenset[tuple[int, str]]:
+    """Return the columns of those tables, each with the table's `oid`."""
+    oids = [table.oid for table in tables]
+    rows = connection.exec_driver_sql(_COLUMNS, (oids,))
+    return frozenset((row.attrelid, row.attname) for row in rows)
+
+
 def _privilege(named: tuple[str, list[str]]) -> str:
     privilege, columns = named
     return f"{privilege} ({', '.join(columns)})" if any(columns) else privilege
@@ -132,8 +154,8 @@ def _questions(connection: Connection) -> Iterator[_Question]:
     # A file with artifacts is read into a temporary table.
     temporary = func.has_database_privilege(database, "TEMPORARY")
     yield Grant("TEMPORARY", f"DATABASE {quote(database)}"), temporary
-    names = sorted({*TABLES, JobRow.__tablename__, RunRow.__tablename__})
-    tables = connection.exec_driver_sql(_FOUND, (names,)).all()
+    tables = find_tables(connection, {*TABLES, JobRow.__tablename__, RunRow.__tablename__})
+    existing = existing_columns(connection, tables)
     # By their ids: a name in a schema that may not be used is refused.
     for schema, oid in sorted({(table.schema, table.schema_oid) for table in tables}):
         yield Grant("USAGE", f"SCHEMA {quote(schema)}"), func.has_schema_privilege(oid, "USAGE")
@@ -142,6 +164,8 @@ def _questions(connection: Connection) -> Iterator[_Question]:
         for privilege in TABLES.get(table.name, ()):
             yield Grant(privilege, on), func.has_table_privilege(table.oid, privilege)
         for privilege, column in _columns(table.name):
+            if (table.oid, column) not in existing:
+                continue  # PostgreSQL refuses the question
             held = func.has_column_privilege(table.oid, column, privilege)
             yield Grant(privilege, on, column), held
     own = [table.oid for table in tables if table.name in TABLES]

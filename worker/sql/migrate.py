@@ -2,10 +2,13 @@
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
+from domain.errors import ConfigurationError
 from worker.sql.engine import autocommit, transaction
+from worker.sql.tables import PlatformBase
 
 VERSION_TABLE = "artifacts_alembic_version"
 """Not `alembic_version`: the platform keeps its own in the same database."""
@@ -13,10 +16,25 @@ VERSION_TABLE = "artifacts_alembic_version"
 _LOCK = 0x617274  # any number that nobody else locks: "art"
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest version; at once done where it is there already."""
+class PlatformTablesMissingError(ConfigurationError):
+    """The platform's own migrations have not made its tables yet."""
+
+
+def upgrade(engine: Engine, *, with_platform_tables: bool = False) -> None:
+    """Bring the database to the newest version; at once done where it is there already.
+
+    Args:
+        engine: of the platform's database.
+        with_platform_tables: make the platform's tables as well if they are missing, for a demo or
+            for tests. The platform's own `upgrade head` fails afterwards.
+
+    Raises:
+        PlatformTablesMissingError: they are missing, and were not asked for; nothing was made.
+    """
     with transaction(engine) as connection:
         _lock(connection)
+        if not with_platform_tables:
+            _require_platform_tables(connection)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -32,6 +50,21 @@ def version_of(engine: Engine) -> str:
     with autocommit(engine) as connection:
         found = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
     return str(found)
+
+
+def _require_platform_tables(connection: Connection) -> None:
+    options = {"version_table": VERSION_TABLE}
+    if MigrationContext.configure(connection, opts=options).get_current_revision():
+        return  # the revision that makes them has run already
+    # Found by the search path, as the pipeline's statements find them.
+    look = inspect(connection)
+    missing = [name for name in PlatformBase.metadata.tables if not look.has_table(name)]
+    if missing:
+        raise PlatformTablesMissingError(
+            f"database: no table {' and no table '.join(missing)}. Run the platform's own"
+            " migrations first: its `upgrade head` fails if the tables are there already."
+            " For a demo or tests alone, `artifacts db upgrade --with-platform-tables` makes them"
+        )
 
 
 def _config() -> Config:

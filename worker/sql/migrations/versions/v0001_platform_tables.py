@@ -22,10 +22,11 @@ POD_PHASE = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED", "UNKNOWN")
 
 
 def upgrade() -> None:
-    existing = sa.inspect(op.get_bind()).get_table_names()
-    if "jobs" not in existing:
+    # By the search path: a platform may keep its tables in another schema than the first.
+    look = sa.inspect(op.get_bind())
+    if not look.has_table("jobs"):
         _create_jobs()
-    if "runs" not in existing:
+    if not look.has_table("runs"):
         _create_runs()
 
 

@@ -1,0 +1,53 @@
+"""A PostgreSQL whose role logs in by a password, as by a token on RDS, and only by TLS."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.databases import grant_needed
+from tests.faults.postgres import RestartablePostgres
+from tests.iam.tls_front import TlsFront
+from tests.iam.tokens import USER, ExpiringTokens, set_password
+from worker.sql.engine import make_engine
+from worker.sql.migrate import upgrade
+
+DATABASE = "platform"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[RestartablePostgres]:
+    """With the pipeline's tables, and a role with the needed grants."""
+    with RestartablePostgres() as server:
+        server.create(DATABASE)
+        with server.connect() as connection:
+            connection.execute(f"CREATE ROLE {USER} LOGIN".encode())
+        owner = make_engine(server.url(DATABASE))
+        upgrade(owner, with_platform_tables=True)
+        grant_needed(owner, USER)
+        owner.dispose()
+        rules = server.data / "pg_hba.conf"
+        rules.write_text(f"local all {USER} password\nlocal all all trust\n")
+        server.restart("fast")
+        yield server
+
+
+@pytest.fixture
+def owner(postgres: RestartablePostgres) -> Iterator[Engine]:
+    engine = make_engine(postgres.url(DATABASE))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def front(
+    postgres: RestartablePostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TlsFront]:
+    with TlsFront(postgres.socket, tmp_path_factory.mktemp("tls")) as front:
+        yield front
+
+
+@pytest.fixture
+def tokens(postgres: RestartablePostgres) -> ExpiringTokens:
+    set_password(postgres, "nothing that was given")
+    return ExpiringTokens(postgres)
