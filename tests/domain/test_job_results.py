@@ -30,9 +30,9 @@ def test_each_run_that_has_results_has_a_url(world: ProducingWorld, tmp_path: Pa
         results_dir=plant_results(tmp_path),
     )
     old = "jobs/12/2025/11/02/093000/run_5_results.zip"
-    elsewhere = replace(world.put(old, b"zip"), bucket="attic", key="run 6.zip")
+    elsewhere = replace(world.put(old, b"zip"), bucket="attic", key="run-6.zip")
     world.reader.elsewhere[elsewhere] = b"zip"
-    url = "https://attic.s3.invalid/run%206.zip"
+    url = "https://attic.s3.invalid/run-6.zip"
     world.runs.rows[6] = replace(world.runs.rows[6], results_url=url)
     # When
     urls = get_job_results(world.locate, world.results, job_id=12)
@@ -41,7 +41,7 @@ def test_each_run_that_has_results_has_a_url(world: ProducingWorld, tmp_path: Pa
     assert paths == {
         4: f"/{DIRECTORY}/run_4_results.zip",
         5: f"/{old}",
-        6: "/run%206.zip",
+        6: "/run-6.zip",
     }
     assert all("X-Amz-Signature" in location.url for location in urls.values())
     # And each is the one that the run itself is answered with
