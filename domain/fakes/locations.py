@@ -2,8 +2,8 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -30,24 +30,25 @@ from domain.prefix import JobS3Prefix
 
 _HOST = ".s3.invalid"
 _SMALL = 16 * 2**20
-_ENCRYPTION = {"x-amz-server-side-encryption": "AES256"}
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(slots=True)
 class InMemoryUploadLocations:
-    """Attributes: `now` is the clock that ages go by."""
+    """Attributes: `now` is the clock that ages go by; a client must send the `signed_headers`."""
 
     reader: InMemoryReader
     copier: InMemoryCopier
     expires_in: timedelta = timedelta(hours=1)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    signed_headers: Mapping[str, str] = field(default_factory=dict)
 
     def get_upload_location(self, job_upload: JobUpload, s3_prefix: JobS3Prefix) -> UploadLocation:
         if job_upload.kind is ArtifactKind.RUN_RESULTS:
             raise InvalidRequestError("results are uploaded by S3ResultsRepository")
         key = s3_prefix.key(job_upload.artifact)
-        return _signed(ObjectAddress(self.reader.bucket, key), self.expires_in, _ENCRYPTION)
+        address = ObjectAddress(self.reader.bucket, key)
+        return _signed(address, self.expires_in, self.signed_headers)
 
     def read_content(self, location: UploadLocation) -> bytes:
         address = _address_of(location.url)
@@ -105,7 +106,7 @@ class InMemoryResults:
 
     store: InMemoryStore
     bucket: str = "bucket"
-    expires_in: timedelta = timedelta(hours=1)
+    expires_in: timedelta = timedelta(days=1)
 
     def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
         artifact = Artifact(ArtifactKind.RUN_RESULTS, s3_prefix.job_id, run_id)
@@ -138,7 +139,7 @@ class _Unguarded:
 
 
 def _signed(
-    address: ObjectAddress, expires_in: timedelta, headers: dict[str, str]
+    address: ObjectAddress, expires_in: timedelta, headers: Mapping[str, str]
 ) -> UploadLocation:
     names = ";".join(["host", *headers])
     query = (

@@ -146,7 +146,7 @@ class TestDownloadUrl:
         location = adapter.results.get_download_url(kind(url))
         assert location.sanitized == adapter.url
         query = parse_qs(urlsplit(location.url).query)
-        assert (len(query["X-Amz-Signature"][0]), query["X-Amz-Expires"]) == (64, ["3600"])
+        assert (len(query["X-Amz-Signature"][0]), query["X-Amz-Expires"]) == (64, ["86400"])
         assert dict(location.headers) == {}
 
     @pytest.mark.parametrize("url", ["", "/mnt/share/results.zip", "https://example.org/b/k"])

@@ -165,6 +165,8 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "liveness_file": None,
         "kms_key_id": None,
         "url_expires": 3600,
+        "download_url_expires": 24 * 3600,
+        "url_signs_encryption": False,
         "max_attempts": 10,
         "backoff_base_seconds": 2,
         "backoff_cap_seconds": 600,

@@ -33,13 +33,16 @@ _AES256 = Encryption()
 
 
 class S3ResultsRepository:
-    """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes."""
+    """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes.
+
+    The URLs are for downloads, so by default they expire after a day instead of an hour.
+    """
 
     def __init__(  # noqa: PLR0913 - as the platform calls it, and what it may choose
         self,
         bucket_name: str,
         region_name: str | None = None,
-        expiration_seconds: int = 3600,
+        expiration_seconds: int = 24 * 3600,
         s3_client: "S3Client | None" = None,
         *,
         encryption: Encryption = _AES256,
