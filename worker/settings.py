@@ -207,6 +207,12 @@ class WorkspaceSettings(_Settings):
     workspace: Annotated[Path, AfterValidator(_workspace)]
 
 
+class DownloadSettings(_Settings):
+    """What a download without `--output-dir` goes by."""
+
+    workspace: Annotated[Path, AfterValidator(_workspace)] | None = None
+
+
 class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings):
     """Everything that a worker needs."""
 
