@@ -93,6 +93,8 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
 ) -> StoredArtifact:
     """Store the RUN* directories below `results_dir` now, without a worker, and record them.
 
+    It may itself be one of them, named RUN…
+
     Raises:
         UnknownJobError, UnknownRunError: there is no such job or run.
         RunOfAnotherJobError: the run is another job's.

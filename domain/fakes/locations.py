@@ -163,15 +163,23 @@ def _zipped(artifact: Artifact, results_dir: Path) -> bytes:
         raise SourceMissingError(f"{artifact}: not in the workspace")
     if not results_dir.is_dir():
         raise SourceInvalidError(f"{artifact}: not a directory")
-    runs = [path for path in results_dir.glob("RUN*") if path.is_dir()]
-    if not runs:
+    top = _top(results_dir)
+    names = [""] if top.name else [path.name for path in results_dir.glob("RUN*") if path.is_dir()]
+    if not names:
         raise SourceMissingError(f"{artifact}: no RUN directory")
-    files = sorted(path for run in runs for path in run.rglob("*") if path.is_file())
-    if not files:
+    found = sorted(path for name in names for path in (results_dir / name).rglob("*"))
+    if not any(path.is_file() for path in found):
         raise SourceEmptyError(f"{artifact}: no file in any RUN directory")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for path in files:
-            name = path.relative_to(results_dir).as_posix()
+        for path in filter(Path.is_file, found):
+            name = (top / path.relative_to(results_dir)).as_posix()
             archive.writestr(zipfile.ZipInfo(name, _EARLIEST), path.read_bytes())
     return content.getvalue()
+
+
+def _top(results_dir: Path) -> Path:
+    """Return where its files are in the zip: under its name, if it is one of the RUN* itself."""
+    named = next((n for n in (results_dir.name, results_dir.resolve().name) if n[:3] == "RUN"), "")
+    holds_only_runs = [path.name[:3] == "RUN" and path.is_dir() for path in results_dir.iterdir()]
+    return Path() if holds_only_runs and all(holds_only_runs) else Path(named)
