@@ -218,22 +218,6 @@ class TestUsed:
         stored = s3_client.get_object(Bucket=bucket, Key=KEY)
         assert (stored["Body"].read(), stored["ServerSideEncryption"]) == (b"{}", "AES256")
 
-    @pytest.mark.parametrize(
-        "headers",
-        [{}, {"content-type": "application/json"}, {"Expect": "100-continue"}],
-        ids=["none", "type", "expect"],
-    )
-    def test_without_signed_headers_the_url_is_enough(
-        self,
-        signer: Presigner,
-        address: ObjectAddress,
-        headers: dict[str, str],
-        s3_client: S3Client,
-    ) -> None:
-        upload = signer.put(address)
-        assert send("PUT", upload.url, headers)[0] == 200
-        assert s3_client.get_object(Bucket=address.bucket, Key=KEY)["Body"].read() == b"{}"
-
     def test_without_signed_headers_a_changed_one_is_refused_too(
         self, signer: Presigner, address: ObjectAddress, s3_client: S3Client
     ) -> None:
