@@ -19,6 +19,7 @@ from domain.ports import (
 from domain.transfers import Direction, Transfer
 from domain.use_cases import (
     archive_uploads,
+    get_job_results,
     get_job_uploads,
     get_run_results,
     submit_job,
@@ -90,6 +91,10 @@ class JobController:
     def get_run_results(self, job_id: int, run_id: int) -> UploadLocation:
         """A URL to download the run's results with. Raises: ArtifactMissingError."""
         return get_run_results(self.locate, self.results_repository, job_id=job_id, run_id=run_id)
+
+    def get_job_results(self, job_id: int) -> dict[int, UploadLocation]:
+        """Return the results' download URLs of all runs of the job that have results."""
+        return get_job_results(self.locate, self.results_repository, job_id=job_id)
 
     def get_job_uploads(self, job_id: int) -> list[FoundArtifact]:
         """All that there is of the job in the bucket."""

@@ -72,6 +72,8 @@ class IResultsRepository(Protocol):
     def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
         """Store the RUN* directories, zipped while they are sent, under `run_results_key`.
 
+        `results_dir` holds them, or is itself one of them: its entries are then under its name.
+
         Raises:
             SourceMissingError, SourceEmptyError, SourceInvalidError: there are no such results.
             ObjectReplacedError: others kept being stored meanwhile.

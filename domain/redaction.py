@@ -6,12 +6,20 @@ _LIMIT = 300
 # Every repetition before a keyword is bounded or begins at a token, so that a long text is not
 # searched in quadratic time.
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://\S+|(?<!\S)[^\s?]+\?\S*=\S*", re.IGNORECASE)
-_SECRET = re.compile(
+_SENSITIVE = (
     # The name of an AWS profile or region is no secret, and what an error is about.
-    r"(?i)\b([\w-]{0,40}?(?:x-amz-|(?<![a-z])aws(?!_(?:profile|default_region)\b)"
+    r"(?:x-amz-|(?<![a-z])aws(?!_(?:profile|default_region)\b)"
     r"|signature|credential|authorization|token|secret"
-    r"|passw|pwd|access[_-]?key|api[_-]?key)[\w-]*['\"]?\s*[=:]\s*)"
+    r"|passw|pwd|access[_-]?key|api[_-]?key)"
+)
+_SECRET = re.compile(
+    rf"(?i)\b([\w-]{{0,40}}?{_SENSITIVE}[\w-]*['\"]?\s*[=:]\s*)"
     r"(?:'[^']*'|\"[^\"]*\"|(?:bearer|basic)\s+\S+|\S+)"
+)
+# S3 answers in XML, which a proxy or a log may have escaped. The end may be cut off.
+_SECRET_ELEMENT = re.compile(
+    rf"(?i)((?:<|&lt;)[\w:.-]{{0,40}}?{_SENSITIVE}[\w.-]{{0,40}}(?:\s(?:(?!&gt;)[^<>])*)?(?:>|&gt;))"
+    r"(?:<!\[CDATA\[.*?(?:\]\]>|$)|(?!&lt;)[^<])*(?:(?:<|&lt;)/[\w:.-]+(?:>|&gt;))?"
 )
 # The ids and secrets of AWS keys, and bearer tokens, betray themselves without a name.
 _KEY = re.compile(
@@ -31,6 +39,8 @@ def redact(text: str) -> str:
         c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
     )
     line = " ".join(printable.split())
+    # First: a secret with a question mark in it looks like a URL.
+    line = _SECRET_ELEMENT.sub(r"\1<redacted>", line)
     line = _URL.sub("<url>", line)
     line = _SECRET.sub(r"\1<redacted>", line)
     line = _KEY.sub("<redacted>", line)

@@ -93,6 +93,8 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
 ) -> StoredArtifact:
     """Store the RUN* directories below `results_dir` now, without a worker, and record them.
 
+    It may itself be one of them, named RUN…
+
     Raises:
         UnknownJobError, UnknownRunError: there is no such job or run.
         RunOfAnotherJobError: the run is another job's.
@@ -129,8 +131,26 @@ def get_run_results(
     found = next(locate.candidates(artifact), None)
     if found is None:
         raise ArtifactMissingError(f"{artifact}: not in the bucket")
-    address = found.object.address
-    return results_repository.get_download_url(f"s3://{address.bucket}/{address.key}")
+    return _download_url(results_repository, found)
+
+
+def get_job_results(
+    locate: LocateArtifacts, results_repository: IResultsRepository, *, job_id: int
+) -> dict[int, UploadLocation]:
+    """Return a URL to download the results with for each run of the job that has some, by run id.
+
+    It costs one LIST, however many runs there are. Runs without results are left out.
+
+    Raises:
+        UnknownJobError: there is no such job.
+    """
+    found = locate.of_job(job_id)
+    runs = {run.id for run in locate.placement.runs.of_job(job_id)}
+    return {
+        each.artifact.run_id: _download_url(results_repository, each)
+        for each in found
+        if each.artifact.kind is ArtifactKind.RUN_RESULTS and each.artifact.run_id in runs
+    }
 
 
 def get_job_uploads(locate: LocateArtifacts, *, job_id: int) -> list[FoundArtifact]:
@@ -152,6 +172,11 @@ def archive_uploads(
         if known is not None and found.found_by is FoundBy.ROW:
             artifact_repository.replace(replace(known, object=archived), known)
     return summary
+
+
+def _download_url(results_repository: IResultsRepository, found: FoundArtifact) -> UploadLocation:
+    address = found.object.address
+    return results_repository.get_download_url(f"s3://{address.bucket}/{address.key}")
 
 
 def _submit_of_job(

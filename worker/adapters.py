@@ -87,6 +87,7 @@ class BucketAdapters:
             expiration_seconds=self._bucket_settings.url_expires,
             s3_client=self.client,
             encryption=self.encryption,
+            signs_encryption=self._bucket_settings.url_signs_encryption,
             copier=self.copier,
         )
 
@@ -95,7 +96,7 @@ class BucketAdapters:
         settings = self._bucket_settings
         return S3ResultsRepository(
             settings.bucket,
-            expiration_seconds=settings.url_expires,
+            expiration_seconds=settings.download_url_expires,
             s3_client=self.client,
             encryption=self.encryption,
             multipart_threshold=settings.multipart_threshold,

@@ -155,8 +155,12 @@ class BucketSettings(PartSettings):
     transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
     # S3 answers within it or is taken for dead (seconds); a CompleteMultipartUpload is the slowest.
     s3_timeout_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
-    # How long a client may begin to use a presigned URL (seconds); S3 allows a week.
+    # How long a client may begin to use an upload URL, or a download URL (seconds); S3 allows a
+    # week.
     url_expires: Annotated[int, Field(ge=1, le=_WEEK)] = 3600
+    download_url_expires: Annotated[int, Field(ge=1, le=_WEEK)] = 24 * 3600
+    # An upload URL that signs the encryption makes the client send it: a plain PUT is then refused.
+    url_signs_encryption: bool = False
 
     @model_validator(mode="after")
     def _kms_needs_a_key(self) -> Self:
@@ -216,6 +220,12 @@ class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
 
 class WorkspaceSettings(_Settings):
     workspace: Annotated[Path, AfterValidator(_workspace)]
+
+
+class DownloadSettings(_Settings):
+    """What a download without `--output-dir` goes by."""
+
+    workspace: Annotated[Path, AfterValidator(_workspace)] | None = None
 
 
 class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings):

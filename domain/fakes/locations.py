@@ -2,8 +2,8 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -30,24 +30,25 @@ from domain.prefix import JobS3Prefix
 
 _HOST = ".s3.invalid"
 _SMALL = 16 * 2**20
-_ENCRYPTION = {"x-amz-server-side-encryption": "AES256"}
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(slots=True)
 class InMemoryUploadLocations:
-    """Attributes: `now` is the clock that ages go by."""
+    """Attributes: `now` is the clock that ages go by; a client must send the `signed_headers`."""
 
     reader: InMemoryReader
     copier: InMemoryCopier
     expires_in: timedelta = timedelta(hours=1)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    signed_headers: Mapping[str, str] = field(default_factory=dict)
 
     def get_upload_location(self, job_upload: JobUpload, s3_prefix: JobS3Prefix) -> UploadLocation:
         if job_upload.kind is ArtifactKind.RUN_RESULTS:
             raise InvalidRequestError("results are uploaded by S3ResultsRepository")
         key = s3_prefix.key(job_upload.artifact)
-        return _signed(ObjectAddress(self.reader.bucket, key), self.expires_in, _ENCRYPTION)
+        address = ObjectAddress(self.reader.bucket, key)
+        return _signed(address, self.expires_in, self.signed_headers)
 
     def read_content(self, location: UploadLocation) -> bytes:
         address = _address_of(location.url)
@@ -105,7 +106,7 @@ class InMemoryResults:
 
     store: InMemoryStore
     bucket: str = "bucket"
-    expires_in: timedelta = timedelta(hours=1)
+    expires_in: timedelta = timedelta(days=1)
 
     def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
         artifact = Artifact(ArtifactKind.RUN_RESULTS, s3_prefix.job_id, run_id)
@@ -138,7 +139,7 @@ class _Unguarded:
 
 
 def _signed(
-    address: ObjectAddress, expires_in: timedelta, headers: dict[str, str]
+    address: ObjectAddress, expires_in: timedelta, headers: Mapping[str, str]
 ) -> UploadLocation:
     names = ";".join(["host", *headers])
     query = (
@@ -162,15 +163,23 @@ def _zipped(artifact: Artifact, results_dir: Path) -> bytes:
         raise SourceMissingError(f"{artifact}: not in the workspace")
     if not results_dir.is_dir():
         raise SourceInvalidError(f"{artifact}: not a directory")
-    runs = [path for path in results_dir.glob("RUN*") if path.is_dir()]
-    if not runs:
+    top = _top(results_dir)
+    names = [""] if top.name else [path.name for path in results_dir.glob("RUN*") if path.is_dir()]
+    if not names:
         raise SourceMissingError(f"{artifact}: no RUN directory")
-    files = sorted(path for run in runs for path in run.rglob("*") if path.is_file())
-    if not files:
+    found = sorted(path for name in names for path in (results_dir / name).rglob("*"))
+    if not any(path.is_file() for path in found):
         raise SourceEmptyError(f"{artifact}: no file in any RUN directory")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for path in files:
-            name = path.relative_to(results_dir).as_posix()
+        for path in filter(Path.is_file, found):
+            name = (top / path.relative_to(results_dir)).as_posix()
             archive.writestr(zipfile.ZipInfo(name, _EARLIEST), path.read_bytes())
     return content.getvalue()
+
+
+def _top(results_dir: Path) -> Path:
+    """Return where its files are in the zip: under its name, if it is one of the RUN* itself."""
+    named = next((n for n in (results_dir.name, results_dir.resolve().name) if n[:3] == "RUN"), "")
+    holds_only_runs = [path.name[:3] == "RUN" and path.is_dir() for path in results_dir.iterdir()]
+    return Path() if holds_only_runs and all(holds_only_runs) else Path(named)

@@ -1,5 +1,7 @@
 """`artifacts doctor`: each fault is found, explained, and comes with what mends it."""
 
+import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,7 @@ ABORT = {
     "Filter": {"Prefix": "jobs/"},
     "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 14},
 }
+KMS_KEY = "11111111-2222-3333-4444-555555555555"
 EXPIRE = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}}
 
 
@@ -320,6 +323,32 @@ class TestBucket:
             findings = {each.check: each for each in examine_bucket(client, healthy.bucket)}
         assert findings["bucket encryption"].severity is Severity.WARNING
         assert "put-bucket-encryption" in findings["bucket encryption"].mend
+
+    def test_one_that_encrypts_clients_uploads_by_another_key(
+        self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a bucket that encrypts by S3's own keys, and workers that ask for one of KMS
+        monkeypatch.setenv("ARTIFACTS_SSE", "aws:kms")
+        monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", KMS_KEY)
+        # When
+        mend = found(artifacts("doctor", "--json"))["warning bucket encryption"]
+        # Then it says how the default becomes that key, and it does
+        command, _, setting = mend.partition(", or set ")
+        assert setting == "ARTIFACTS_URL_SIGNS_ENCRYPTION=true"
+        *_, rules = shlex.split(command)
+        healthy.client.put_bucket_encryption(
+            Bucket=healthy.bucket, ServerSideEncryptionConfiguration=json.loads(rules)
+        )
+        assert found(artifacts("doctor", "--json")) == {}
+
+    def test_where_urls_sign_the_encryption_its_default_does_not_matter(
+        self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARTIFACTS_SSE", "aws:kms")
+        monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", KMS_KEY)
+        monkeypatch.setenv("ARTIFACTS_URL_SIGNS_ENCRYPTION", "true")
+        assert found(artifacts("doctor", "--json")) == {}
+        assert healthy
 
 
 @contextmanager

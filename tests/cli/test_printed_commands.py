@@ -91,6 +91,13 @@ def printed() -> list[tuple[str, str]]:
     return sorted({(str(path.relative_to(PROGRAM)), line) for path, line in found})
 
 
+@pytest.fixture(autouse=True)
+def _results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current directory has the results that the documents upload."""
+    (tmp_path / "output" / "RUN4").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize(("path", "line"), printed())
 def test_a_command_that_is_printed_is_accepted(path: str, line: str) -> None:
     del path

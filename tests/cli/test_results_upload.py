@@ -46,6 +46,14 @@ def test_they_are_stored_and_recorded_without_a_worker(
         assert session.get_one(RunRow, 4).results_url == f"{shelf.url}/{shelf.bucket}/{stored.key}"
 
 
+def test_one_run_directory_is_taken_like_the_directory_that_holds_it(
+    upload: Command, shelf: Shelf, results: Path
+) -> None:
+    answer = upload(results / "RUN2")
+    assert (answer.status, answer.err) == (0, "")
+    assert unzipped(shelf.body(key_of(RESULTS))) == {"RUN2/out.csv": b"2"}
+
+
 def test_people_get_a_table(artifacts: Command, shelf: Shelf, results: Path) -> None:
     del shelf
     answer = artifacts(
@@ -76,6 +84,7 @@ def test_a_run_that_is_none_of_the_jobs_is_one_line(  # noqa: PLR0913, PLR0917 -
     [
         ({"notes.txt": b"mine"}, "run_results of job 12 run 4: no RUN directory"),
         ({"RUN1": None}, "run_results of job 12 run 4: no file in any RUN directory"),
+        ({"notes/RUN1": b"mine"}, "run_results of job 12 run 4: no RUN directory"),
     ],
 )
 def test_results_that_are_none_are_one_line(

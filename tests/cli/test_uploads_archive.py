@@ -48,7 +48,7 @@ def test_what_may_be_read_is_downloaded_all_the_same(
         *("--output-dir", str(output)),
     )
     assert answer.status == 0
-    assert (output / "job_12" / "job_config.json").read_bytes() == b"config"
+    assert (output / "job_config.json").read_bytes() == b"config"
 
 
 def test_a_dry_run_changes_nothing(artifacts: Command, shelf: Shelf) -> None:

@@ -1,5 +1,7 @@
 """`artifacts jobs uploads download`."""
 
+import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, NAMES, RESULTS, RUN_CONFIG, Shelf, zip_of
+from tests.workspace.trees import link
 
 RESULT_FILES = {"RUN1/out.csv": b"1", "RUN2/out.csv": b"2"}
 ALL = (CONFIG, INPUT, RUN_CONFIG, RESULTS, LOGS)
@@ -54,7 +57,7 @@ class TestFetched:
         answer = download()
         assert (answer.status, answer.err) == (0, "")
         assert set(outcomes(answer).values()) == {"downloaded"}
-        assert set(files(output)) == {f"job_12/{NAMES[artifact]}" for artifact in ALL}
+        assert set(files(output)) == {NAMES[artifact] for artifact in ALL}
         assert {row["path"] for row in answer.json} == {
             str(output / name) for name in files(output)
         }
@@ -89,8 +92,8 @@ class TestFetched:
         assert set(outcomes(download()).values()) == {"there already"}
 
     def test_other_files_stay(self, download: Command, output: Path) -> None:
-        (output / "job_12").mkdir(parents=True)
-        mine = output / "job_12" / "job_config.json"
+        output.mkdir()
+        mine = output / "job_config.json"
         mine.write_bytes(b"mine")
         answer = download()
         assert (answer.status, outcomes(answer)["job_config"]) == (0, "kept, though it differs")
@@ -98,10 +101,70 @@ class TestFetched:
 
     @pytest.mark.parametrize("option", ["-f", "--force"])
     def test_or_give_way_when_told_to(self, download: Command, output: Path, option: str) -> None:
-        (output / "job_12").mkdir(parents=True)
-        (output / "job_12" / "job_config.json").write_bytes(b"mine")
+        output.mkdir()
+        (output / "job_config.json").write_bytes(b"mine")
         assert outcomes(download(option))["job_config"] == "downloaded"
-        assert files(output)["job_12/job_config.json"] == b"config"
+        assert files(output)["job_config.json"] == b"config"
+
+
+@pytest.mark.usefixtures("shelf")
+class TestDirectory:
+    """Without `--output-dir`."""
+
+    @pytest.fixture
+    def here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """The current directory."""
+        (here := tmp_path / "here").mkdir()
+        monkeypatch.chdir(here)
+        return here
+
+    @pytest.fixture
+    def download(self, artifacts: Command) -> Command:
+        return partial(artifacts, "jobs", "uploads", "download", "--job-id", "12", "--json")
+
+    def test_it_is_the_jobs_in_the_workspace(
+        self, download: Command, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (workspace := tmp_path / "workspace").mkdir()
+        monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(workspace))
+        answer = download("--extract")
+        assert (answer.status, answer.err) == (0, "")
+        in_job = {f"job_12/{NAMES[artifact]}" for artifact in ALL}
+        unpacked = {f"job_12/OUT/run_4/{name}" for name in RESULT_FILES}
+        assert set(files(workspace)) == in_job | unpacked | {"job_12/job_input/deep/input.csv"}
+        assert files(here) == {}
+
+    def test_without_a_workspace_it_is_the_jobs_in_the_current_directory(
+        self, download: Command, here: Path
+    ) -> None:
+        answer = download()
+        assert answer.status == 0
+        assert set(files(here)) == {f"job_12/{NAMES[artifact]}" for artifact in ALL}
+        assert {row["path"] for row in answer.json} == set(files(here))
+        # And it says so, beside the answer
+        assert answer.error == (
+            "downloading into ./job_12 (neither --output-dir nor ARTIFACTS_WORKSPACE is set)"
+        )
+
+    @pytest.mark.parametrize("place", [".", "new/deeper", "../here", "link"])
+    def test_one_that_is_named_is_taken_as_it_is(
+        self, download: Command, here: Path, tmp_path: Path, place: str
+    ) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        link(here / "link", tmp_path / "elsewhere")
+        answer = download("--output-dir", place)
+        assert (answer.status, answer.err) == (0, "")
+        assert set(files(here / place)) == {NAMES[artifact] for artifact in ALL}
+
+    def test_the_platforms_runner_finds_its_files(self, download: Command, here: Path) -> None:
+        # Given a runner that fetches a job, and starts the simulation in that directory
+        assert download("--output-dir", "work").status == 0
+        # When, Then
+        work = here / "work"
+        assert (work / "job_config.json").read_bytes() == b"config"
+        assert (work / "run_4_config.json").read_bytes() == b"run config"
+        with zipfile.ZipFile(work / "job_input.zip") as archive:
+            assert archive.namelist() == ["deep/input.csv"]
 
 
 class TestUnpacked:
@@ -110,18 +173,18 @@ class TestUnpacked:
         answer = download("--extract")
         assert answer.status == 0
         got = files(output)
-        assert got["job_12/job_input/deep/input.csv"] == b"input"
-        assert got["job_12/OUT/run_4/RUN1/out.csv"] == b"1"
-        assert _row(answer, "run_results")["path"] == str(output / "job_12/OUT/run_4")
+        assert got["job_input/deep/input.csv"] == b"input"
+        assert got["OUT/run_4/RUN1/out.csv"] == b"1"
+        assert _row(answer, "run_results")["path"] == str(output / "OUT/run_4")
 
     @pytest.mark.usefixtures("shelf")
     def test_what_is_there_under_a_name_stays_and_is_said(
         self, download: Command, output: Path
     ) -> None:
-        (output / "job_12/OUT/run_4/RUN2").mkdir(parents=True)
+        (output / "OUT/run_4/RUN2").mkdir(parents=True)
         answer = download("--extract")
         assert _row(answer, "run_results")["kept"] == ["RUN2"]
-        assert "job_12/OUT/run_4/RUN2/out.csv" not in files(output)
+        assert "OUT/run_4/RUN2/out.csv" not in files(output)
 
     def test_a_zip_that_would_do_harm_is_kept_as_it_is(
         self, download: Command, shelf: Shelf, output: Path
@@ -130,7 +193,7 @@ class TestUnpacked:
         answer = download("--extract")
         assert answer.status == 1
         row = _row(answer, "job_input")
-        assert (row["outcome"], row["path"]) == ("failed", str(output / "job_12/job_input.zip"))
+        assert (row["outcome"], row["path"]) == ("failed", str(output / "job_input.zip"))
         assert "outside" not in "".join(files(output.parent))
         assert outcomes(answer)["run_results"] == "downloaded"
 
@@ -180,10 +243,14 @@ class TestFailed:
         assert answer.status == 2
         assert "is a file" in answer.err
 
-    def test_neither_an_output_directory_nor_a_workspace(self, artifacts: Command) -> None:
+    @pytest.mark.parametrize("workspace", ["", "/nowhere"])
+    def test_a_workspace_that_is_not_there_is_one_line(
+        self, artifacts: Command, monkeypatch: pytest.MonkeyPatch, workspace: str
+    ) -> None:
+        monkeypatch.setenv("ARTIFACTS_WORKSPACE", workspace)
         answer = artifacts("jobs", "uploads", "download", "--job-id", "12")
         assert answer.status == 1
-        assert "ARTIFACTS_WORKSPACE" in answer.error
+        assert answer.error == "artifacts: ARTIFACTS_WORKSPACE: no such directory"
 
 
 @pytest.fixture(autouse=True)

@@ -46,11 +46,11 @@ def test_the_next_run_goes_on_where_ctrl_c_ended_it(
     # Then it ends as such commands do, without a file and without a traceback
     assert command.returncode == 130
     assert "Traceback" not in said
-    assert not (tmp_path / "job_12" / "job_input.zip").exists()
+    assert not (tmp_path / "job_input.zip").exists()
 
     # And the next run fetches the rest
     with FaultyS3(ministack.port) as s3:
         monkeypatch.setenv("ARTIFACTS_S3_ENDPOINT_URL", s3.url)
         assert artifacts(*download).status == 0
-    assert (tmp_path / "job_12" / "job_input.zip").read_bytes() == CONTENT
+    assert (tmp_path / "job_input.zip").read_bytes() == CONTENT
     assert s3.counts["GetObject"] in {2, 3}

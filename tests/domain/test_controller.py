@@ -63,6 +63,7 @@ class TestUploads:
         assert [each for each, _ in summary.archived] == [found]
         location = controller.get_run_results(12, 4)
         assert location.sanitized.endswith("run_4_results.zip")
+        assert controller.get_job_results(12) == {4: location}
 
 
 class TestTransfers:
@@ -92,6 +93,7 @@ class TestTransfers:
 OF_JOB: list[Callable[[JobController], object]] = [
     lambda controller: controller.submit_job_config(99),
     lambda controller: controller.submit_job(99),
+    lambda controller: controller.get_job_results(99),
     lambda controller: controller.get_job_uploads(99),
     lambda controller: controller.request_upload(ArtifactKind.JOB_CONFIG, 99),
     lambda controller: controller.request_download(ArtifactKind.JOB_CONFIG, 99),

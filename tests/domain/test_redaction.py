@@ -68,6 +68,32 @@ def test_no_value_that_is_named_as_a_secret_survives(
     assert "<redacted>" in redacted
 
 
+elements = st.sampled_from(
+    [
+        "<{name}>{secret}</{name}>",
+        "<aws:{name}>{secret}</aws:{name}>",
+        '<{name} type="string">{secret}</{name}>',
+        "<{name}> {secret} {secret} </{name}>",
+        "<{name}>\n{secret}\n</{name}>",
+        "<{name}><![CDATA[{secret}]]></{name}>",
+        "<{name}><![CDATA[<{secret}>]]></{name}>",
+        "&lt;{name}&gt;{secret}&lt;/{name}&gt;",
+        "<Error><{name}>{secret}</{name}><Code>x</Code></Error>",
+        "<{name}>{secret}",
+    ]
+)
+
+
+@given(before=words, name=secret_names, element=elements, secret=opaque, after=words)
+def test_no_element_that_is_named_as_a_secret_survives(
+    before: str, name: str, element: str, secret: str, after: str
+) -> None:
+    text = element.format(name=name, secret=secret)
+    redacted = redact(f"{before} {text} {after}")
+    assert MARK not in redacted
+    assert "<redacted>" in redacted
+
+
 @given(
     before=words, opening=st.sampled_from(["", "(", "=", "~", "..", "/"]), path=paths, after=words
 )
@@ -106,6 +132,10 @@ def test_whatever_comes_out_is_one_short_line_that_every_database_takes(text: st
         ("Credential=ABC/20251023/eu-west-1/s3/aws4_request", "Credential=<redacted>"),
         ("AWSAccessKeyId=x&Signature=abc%3D&Expires=1", "AWSAccessKeyId=<redacted>"),
         ("b.s3.amazonaws.com/k?X-Amz-Signature=abc", "<url>"),
+        (
+            "<SecretAccessKey>short</SecretAccessKey><AWSAccessKeyId>me</AWSAccessKeyId> is off",
+            "<SecretAccessKey><redacted><AWSAccessKeyId><redacted> is off",
+        ),
         ("postgresql://user:secret@db/platform is away", "<url> is away"),
         ("cannot read /work/job_12/x.zip: denied", "cannot read <path>: denied"),
         ("open '/work/it is/here, or not.csv'", "open <path>"),
@@ -128,6 +158,7 @@ def test_what_is_left_of_a_text(text: str, kept: str) -> None:
         "task d2f0c1f4-1111-4222-8333-abcdefabcdef",
         "sha256 " + "ab12" * 16,
         "why? x=1",
+        "<Code>SignatureDoesNotMatch<Message>1 < 2 and token > 1",
         "1 / 2",
     ],
 )
@@ -136,7 +167,23 @@ def test_what_is_no_secret_survives(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "a.", "a-", "/", "'/", "?=", "token", "eyJa.", "A/", "'/a "]
+    "piece",
+    [
+        "a",
+        "a.",
+        "a-",
+        "/",
+        "'/",
+        "?=",
+        "token",
+        "eyJa.",
+        "A/",
+        "'/a ",
+        "<token",
+        "<token>",
+        "<token ",
+        "<token>&lt;",
+    ],
 )
 def test_a_long_text_is_redacted_in_little_time(piece: str) -> None:
     # An S3 error may carry a whole page; quadratic time would take minutes here

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from celery import Celery
 from sqlalchemy import Engine
@@ -12,8 +12,6 @@ from sqlalchemy.orm import Session
 from domain.controller import JobController
 from domain.locations import UploadLocation
 from worker.producers import Producer
-
-_ENCRYPTION = "x-amz-server-side-encryption"
 
 
 class Platform:
@@ -31,12 +29,10 @@ class Platform:
 
 
 class Client:
-    """Knows a URL, and that its bucket wants encryption where the URL says that it is signed."""
+    """Knows a URL, and nothing else."""
 
     def put(self, url: str, body: bytes) -> int:
-        signed = parse_qs(urlsplit(url).query)["X-Amz-SignedHeaders"][0].split(";")
-        headers = {_ENCRYPTION: "AES256"} if _ENCRYPTION in signed else {}
-        return self.send("PUT", url, body, headers)[0]
+        return self.send("PUT", url, body)[0]
 
     def get(self, location: UploadLocation) -> bytes:
         status, body = self.send("GET", location.url)

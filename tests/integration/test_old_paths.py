@@ -21,7 +21,7 @@ from tests.integration.platform import Client
 from worker.embedded.stack import BUCKET
 from worker.s3.results import S3ResultsRepository
 from worker.sql.tables import JobRow
-from worker.workspace import Workspace
+from worker.workspace import DownloadDirectory, Workspace
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 Command = Callable[..., Answer]
@@ -78,9 +78,9 @@ class OldJob:
         self.client.put_object(Bucket=BUCKET, Key=key, Body=content)
 
 
-def files_below(directory: Path, job: OldJob) -> dict[Artifact, bytes]:
-    paths = {artifact: Workspace(directory).target(artifact).place for artifact in job.contents}
-    return {artifact: (directory / place).read_bytes() for artifact, place in paths.items()}
+def files_in(directory: DownloadDirectory, job: OldJob) -> dict[Artifact, bytes]:
+    paths = {artifact: directory.target(artifact).place for artifact in job.contents}
+    return {artifact: (directory.root / place).read_bytes() for artifact, place in paths.items()}
 
 
 def test_an_old_jobs_scattered_artifacts_are_all_downloaded(
@@ -97,7 +97,7 @@ def test_an_old_jobs_scattered_artifacts_are_all_downloaded(
 
     # Then all of it is there, the newest of each, and it says where it was found
     assert (answer.status, answer.err) == (0, "")
-    assert files_below(tmp_path, job) == job.contents
+    assert files_in(DownloadDirectory(tmp_path), job) == job.contents
     found = {row["kind"]: (row["found_by"], row["scheme"]) for row in answer.json}
     assert found == {
         "job_config": ("location", "legacy"),
@@ -118,7 +118,8 @@ def test_an_old_job_is_downloaded_by_a_task(deployment: Deployment) -> None:
     # Then each artifact becomes a transfer, and a file in the workspace
     for artifact in job.contents:
         deployment.wait_until(partial(is_done, deployment, artifact))
-    assert files_below(deployment.stack.workspace, job) == job.contents
+    in_workspace = Workspace(deployment.stack.workspace).downloads(job.job_id)
+    assert files_in(in_workspace, job) == job.contents
 
 
 def test_a_relocated_job_is_found_by_one_list(deployment: Deployment, artifacts: Command) -> None:
@@ -208,14 +209,13 @@ def test_the_download_command_still_works(
     )
     first, second = artifacts(*download), artifacts(*download)
 
-    # Then the files are there, as they are in the workspace, and were fetched once
+    # Then the files are there, as the results are in the workspace, and were fetched once
     assert (first.status, second.status) == (0, 0)
     assert [row["outcome"] for row in first.json] == ["downloaded", "downloaded"]
     assert [row["outcome"] for row in second.json] == ["there already", "there already"]
-    job = tmp_path / f"job_{job_id}"
-    assert (job / "job_config.json").read_bytes() == b"1,2,3\n"
-    assert (job / f"OUT/run_{run_id}/RUN2/out.csv").read_bytes() == b"1,2,3\n"
-    assert first.json[1]["path"] == str(job / f"OUT/run_{run_id}")
+    assert (tmp_path / "job_config.json").read_bytes() == b"1,2,3\n"
+    assert (tmp_path / f"OUT/run_{run_id}/RUN2/out.csv").read_bytes() == b"1,2,3\n"
+    assert first.json[1]["path"] == str(tmp_path / f"OUT/run_{run_id}")
 
 
 def test_what_is_listed(deployment: Deployment, artifacts: Command) -> None:

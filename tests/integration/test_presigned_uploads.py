@@ -1,6 +1,7 @@
 """Uploads by a client that knows only a URL, confirmed by a real worker."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
@@ -23,7 +24,13 @@ RUN_CREATED_AT = datetime(2025, 10, 23, 21, 16, 30, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def platform(deployment: Deployment) -> Iterator[Platform]:
-    with patch.dict("os.environ", deployment.stack.settings()):
+    with platform_of(deployment) as platform:
+        yield platform
+
+
+@contextmanager
+def platform_of(deployment: Deployment, **settings: str) -> Iterator[Platform]:
+    with patch.dict("os.environ", {**deployment.stack.settings(), **settings}):
         app = producer_app(deployment.stack.broker.url)
         yield Platform(deployment.stack.engine, Producer(load(ProducerSettings), app), app)
         app.close()
@@ -135,6 +142,53 @@ def test_late_results_of_an_old_job_land_in_the_creation_time_directory(
     assert row["results_url"].endswith(stored.object.key)
 
 
+def test_the_results_of_all_runs_are_had_by_one_call(
+    deployment: Deployment, platform: Platform, client: Client
+) -> None:
+    # Given a job with results of two runs, and a run without any
+    job_id = deployment.job(CREATED_AT)
+    first, second, _ = [deployment.run(job_id, RUN_CREATED_AT) for _ in range(3)]
+    for run_id in (first, second):
+        results = deployment.write(Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id))
+        with platform.controller() as controller:
+            controller.upload_results(job_id, run_id, results)
+
+    # When their URLs are asked for
+    with platform.controller() as controller:
+        urls = controller.get_job_results(job_id)
+        upload = controller.submit_job_config(job_id)
+
+    # Then each gives the results of its run
+    directory = f"jobs/{job_id}/2025/10/23/211500"
+    assert {run_id: client.get(url) for run_id, url in urls.items()} == {
+        run_id: deployment.body(f"{directory}/run_{run_id}_results.zip")
+        for run_id in (first, second)
+    }
+    # And is good for a day, where a URL to upload with is good for an hour
+    assert ["X-Amz-Expires=86400" in each.url for each in urls.values()] == [True, True]
+    assert "X-Amz-Expires=3600&" in upload.url
+
+
+def test_a_url_that_signs_the_encryption_is_used_with_its_headers(
+    deployment: Deployment, client: Client
+) -> None:
+    # Given a platform whose bucket takes only what a client asks to be encrypted
+    artifact = Artifact(ArtifactKind.JOB_CONFIG, deployment.job(CREATED_AT))
+    with platform_of(deployment, ARTIFACTS_URL_SIGNS_ENCRYPTION="true") as platform:
+        with platform.controller() as controller:
+            location = controller.submit_job_config(artifact.job_id)
+
+        # When a client uses the URL without the headers, and with them
+        refused = client.put(location.url, b"{}")
+        taken, _ = client.send("PUT", location.url, b"{}", dict(location.headers))
+        with platform.controller() as controller:
+            controller.confirm_upload(artifact.job_id)
+
+    # Then what it has put with them is confirmed
+    assert (refused, taken) == (403, 200)
+    assert deployment.body(key_of(deployment, artifact)) == b"{}"
+
+
 def test_an_upload_that_nobody_confirms_is_found_by_the_reconcile(
     deployment: Deployment, platform: Platform, client: Client
 ) -> None:
@@ -200,7 +254,7 @@ def test_a_client_with_an_expired_url_is_refused(
         url = controller.submit_job_config(job_id).url
 
     # When a client uses it
-    status, body = client.send("PUT", url, b"{}", {"x-amz-server-side-encryption": "AES256"})
+    status, body = client.send("PUT", url, b"{}")
 
     # Then S3 refuses it, and nothing is stored
     assert status == 403

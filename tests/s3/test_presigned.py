@@ -82,6 +82,11 @@ class TestSigned:
         # S3 would not heed it in the query.
         assert not any(name.lower().startswith(SSE) for name in query(location))
 
+    def test_an_upload_without_encryption_needs_no_headers(self) -> None:
+        location = presigner().put(ADDRESS)
+        assert query(location)["X-Amz-SignedHeaders"] == "host"
+        assert dict(location.headers) == {}
+
     def test_a_download_needs_no_headers(self) -> None:
         location = presigner().get(ADDRESS)
         assert query(location)["X-Amz-SignedHeaders"] == "host"
@@ -212,6 +217,15 @@ class TestUsed:
         assert send("PUT", upload.url, upload.headers)[0] == 200
         stored = s3_client.get_object(Bucket=bucket, Key=KEY)
         assert (stored["Body"].read(), stored["ServerSideEncryption"]) == (b"{}", "AES256")
+
+    def test_without_signed_headers_a_changed_one_is_refused_too(
+        self, signer: Presigner, address: ObjectAddress, s3_client: S3Client
+    ) -> None:
+        upload = signer.put(address)
+        other = upload.url.replace("run_4_results.zip", "run_5_results.zip")
+        assert_refused(send("PUT", other, {}), "SignatureDoesNotMatch")
+        assert_refused(send("DELETE", upload.url, {}), "SignatureDoesNotMatch")
+        assert_empty(s3_client, upload)
 
     def test_what_is_there_is_got(
         self, signer: Presigner, address: ObjectAddress, s3_client: S3Client

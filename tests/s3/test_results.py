@@ -103,6 +103,65 @@ class TestUploaded:
         assert unzipped(adapter.body()) == FILES
 
     @pytest.mark.parametrize(
+        ("start", "place"),
+        [
+            (".", "results/RUN4"),
+            (".", "results/RUN4/"),
+            (".", "{}/results/RUN4"),
+            (".", "link"),
+            (".", "RUN4"),
+            ("results", "RUN4"),
+            ("results/RUN4", "."),
+            ("results/RUN4/deep", ".."),
+        ],
+    )
+    def test_one_run_directory_is_taken_like_the_directory_that_holds_it(
+        self,
+        adapter: Adapter,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        start: str,
+        place: str,
+    ) -> None:
+        # Given the results of one RUN, beside another
+        run = {"RUN4/out.csv": b"1", "RUN4/deep/RUN/er.txt": b"2", "RUN4/empty": None}
+        plant(tmp_path / "alone", run)
+        plant(tmp_path / "results", {**run, "RUN5/out.csv": b"another"})
+        link(tmp_path / "link", tmp_path / "results/RUN4")
+        link(tmp_path / "RUN4", tmp_path / "results/RUN4")
+        monkeypatch.chdir(tmp_path / start)
+        # When it alone is uploaded
+        sent = upload(adapter.results, Path(place.format(tmp_path)))
+        # Then its entries are under its name
+        stored = unzipped(adapter.body())
+        assert {name: body for name, body in stored.items() if not name.endswith("/")} == {
+            name: body for name, body in run.items() if body is not None
+        }
+        # And the bytes are those of a directory that holds just that
+        assert upload(adapter.results, tmp_path / "alone").object.sha256 == sent.object.sha256
+
+    def test_a_link_gives_a_run_its_name(self, adapter: Adapter, tmp_path: Path) -> None:
+        plant(tmp_path / "scratch", {"out.csv": b"1"})
+        link(tmp_path / "RUN4", tmp_path / "scratch")
+        upload(adapter.results, tmp_path / "RUN4")
+        assert unzipped(adapter.body()) == {"RUN4/out.csv": b"1"}
+
+    def test_one_that_holds_nothing_but_runs_is_no_run_itself(
+        self, adapter: Adapter, tmp_path: Path
+    ) -> None:
+        plant(tmp_path / "RUNS", FILES)
+        upload(adapter.results, tmp_path / "RUNS")
+        assert unzipped(adapter.body()) == FILES
+
+    @pytest.mark.parametrize("other", ["notes.txt", "logs/notes.txt"])
+    def test_nothing_in_a_run_is_left_out_for_a_run_in_it(
+        self, adapter: Adapter, tmp_path: Path, other: str
+    ) -> None:
+        plant(tmp_path / "RUN4", {"RUN_files/a": b"1", other: b"2"})
+        upload(adapter.results, tmp_path / "RUN4")
+        assert unzipped(adapter.body()) == {"RUN4/RUN_files/a": b"1", f"RUN4/{other}": b"2"}
+
+    @pytest.mark.parametrize(
         ("files", "error"),
         [
             ({}, SourceMissingError),
@@ -118,6 +177,28 @@ class TestUploaded:
         plant(tmp_path, files)
         with pytest.raises(error) as raised:
             upload(adapter.results, tmp_path / "results")
+        assert str(tmp_path) not in str(raised.value)
+
+    @pytest.mark.parametrize(
+        ("files", "error"),
+        [
+            ({"RUN4": None}, SourceEmptyError),
+            ({"RUN4/deep": None}, SourceEmptyError),
+            ({"RUN4": b"a file"}, SourceInvalidError),
+            ({}, SourceMissingError),
+        ],
+        ids=["empty", "no file", "no directory but a file", "missing"],
+    )
+    def test_a_run_without_results(
+        self,
+        adapter: Adapter,
+        tmp_path: Path,
+        files: dict[str, bytes | None],
+        error: type[Exception],
+    ) -> None:
+        plant(tmp_path, files)
+        with pytest.raises(error) as raised:
+            upload(adapter.results, tmp_path / "RUN4")
         assert str(tmp_path) not in str(raised.value)
 
     def test_an_id_that_is_none(self, adapter: Adapter, directory: Path) -> None:
@@ -146,7 +227,7 @@ class TestDownloadUrl:
         location = adapter.results.get_download_url(kind(url))
         assert location.sanitized == adapter.url
         query = parse_qs(urlsplit(location.url).query)
-        assert (len(query["X-Amz-Signature"][0]), query["X-Amz-Expires"]) == (64, ["3600"])
+        assert (len(query["X-Amz-Signature"][0]), query["X-Amz-Expires"]) == (64, ["86400"])
         assert dict(location.headers) == {}
 
     @pytest.mark.parametrize("url", ["", "/mnt/share/results.zip", "https://example.org/b/k"])

@@ -1,8 +1,10 @@
 """The contract of upload URLs over each adapter, and what holds on every S3 server."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import cast
 
 import pytest
@@ -44,6 +46,10 @@ from worker.s3.upload_locations import S3UploadLocationRepository
 
 @pytest.fixture
 def fake() -> Adapter:
+    return _in_memory()
+
+
+def _in_memory(signed_headers: Mapping[str, str] = MappingProxyType({})) -> Adapter:
     store = InMemoryStore()
     reader = InMemoryReader(store)
     copier = InMemoryCopier(reader)
@@ -55,7 +61,7 @@ def fake() -> Adapter:
             reader.elsewhere[address] = body
 
     return Adapter(
-        InMemoryUploadLocations(reader, copier, EXPIRES_IN, lambda: NOW),
+        InMemoryUploadLocations(reader, copier, EXPIRES_IN, lambda: NOW, signed_headers),
         reader,
         put,
         delete=lambda address: copier.delete([address]),
@@ -82,7 +88,12 @@ def adapter(request: pytest.FixtureRequest) -> Adapter:
 
 
 class TestUploadUrl(UploadUrlContract):
-    pass
+    @pytest.fixture(params=["fake", "s3"])
+    def signing_adapter(self, request: pytest.FixtureRequest) -> Adapter:
+        """Whose URLs sign the encryption."""
+        if request.param == "fake":
+            return _in_memory({"x-amz-server-side-encryption": "AES256"})
+        return _on_s3(request.getfixturevalue("ministack").url, signs_encryption=True)
 
 
 class TestReadContent(ReadContentContract):
@@ -173,12 +184,16 @@ def copier_of(fake: Adapter) -> InMemoryCopier:
     return cast("InMemoryUploadLocations", fake.locations).copier
 
 
-def _on_s3(url: str) -> Adapter:
+def _on_s3(url: str, *, signs_encryption: bool = False) -> Adapter:
     client = client_at(url)
     bucket = create_bucket(client)
     seconds = int(EXPIRES_IN.total_seconds())
     repository = S3UploadLocationRepository(
-        bucket, expiration_seconds=seconds, s3_client=client, now=lambda: NOW
+        bucket,
+        expiration_seconds=seconds,
+        s3_client=client,
+        signs_encryption=signs_encryption,
+        now=lambda: NOW,
     )
     return _adapter_of(client, bucket, repository)
 

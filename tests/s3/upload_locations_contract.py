@@ -83,13 +83,23 @@ class UploadUrlContract:
         assert location.sanitized == adapter.url(adapter.address(key))
 
     @each_upload
-    def test_it_is_signed_together_with_the_encryption(
+    def test_it_is_signed_and_a_client_needs_nothing_else(
         self, adapter: Adapter, upload: JobUpload, key: str
     ) -> None:
         location = adapter.locations.get_upload_location(upload, PREFIX)
         query = parse_qs(urlsplit(location.url).query)
         assert urlsplit(location.url).path.endswith(key)
         assert len(query["X-Amz-Signature"][0]) == 64
+        assert query["X-Amz-SignedHeaders"] == ["host"]
+        assert dict(location.headers) == {}
+
+    @each_upload
+    def test_it_may_be_signed_together_with_the_encryption(
+        self, signing_adapter: Adapter, upload: JobUpload, key: str
+    ) -> None:
+        location = signing_adapter.locations.get_upload_location(upload, PREFIX)
+        query = parse_qs(urlsplit(location.url).query)
+        assert urlsplit(location.url).path.endswith(key)
         assert query["X-Amz-SignedHeaders"] == ["host;x-amz-server-side-encryption"]
         assert dict(location.headers) == {"x-amz-server-side-encryption": "AES256"}
 

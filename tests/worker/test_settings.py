@@ -147,6 +147,20 @@ def test_kms_with_its_key_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.sse, settings.kms_key_id) == ("aws:kms", "key-1")
 
 
+@pytest.mark.parametrize("name", ["URL_EXPIRES", "DOWNLOAD_URL_EXPIRES"])
+def test_each_sort_of_url_has_its_own_expiry(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    # Given
+    default = load(WorkerSettings).model_dump()
+    monkeypatch.setenv(f"ARTIFACTS_{name}", "60")
+    # When / Then
+    assert load(WorkerSettings).model_dump() == {**default, name.lower(): 60}
+    # Given one that S3 does not allow
+    monkeypatch.setenv(f"ARTIFACTS_{name}", str(7 * 24 * 3600 + 1))
+    # When / Then
+    with pytest.raises(ConfigurationError, match=f"^ARTIFACTS_{name}: "):
+        load(WorkerSettings)
+
+
 def test_an_empty_kms_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given
     monkeypatch.setenv("ARTIFACTS_SSE", "aws:kms")
@@ -168,6 +182,8 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "liveness_file": None,
         "kms_key_id": None,
         "url_expires": 3600,
+        "download_url_expires": 24 * 3600,
+        "url_signs_encryption": False,
         "max_attempts": 10,
         "backoff_base_seconds": 2,
         "backoff_cap_seconds": 600,

@@ -21,7 +21,7 @@ from domain.download import Downloaded, FetchArtifact
 from domain.errors import PipelineError, TargetExistsError
 from domain.inventory import ListedArtifact
 from worker.cli.output import err
-from worker.workspace import Workspace
+from worker.workspace import DownloadDirectory
 
 _ARCHIVES = (ArtifactKind.RUN_RESULTS, ArtifactKind.JOB_INPUT)
 
@@ -57,10 +57,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloads:
-    """Attributes: `replace` lets other files that are there give way."""
+    """Attributes: `replace` lets other files in the directory give way."""
 
     fetch: FetchArtifact
-    output: Path
+    directory: DownloadDirectory
     replace: bool
     extract: bool
 
@@ -102,12 +102,12 @@ class Downloads:
     def _one(
         self, artifact: Artifact, checkpoint: Callable[[], None], progress: Callable[[int], None]
     ) -> Outcome:
-        workspace = Workspace(self.output)
-        path = self.output / workspace.target(artifact).place
+        target = self.directory.target(artifact)
+        path = target.root / target.place
         try:
             downloaded = self.fetch(
                 artifact,
-                workspace.target(artifact),
+                target,
                 replace=self.replace,
                 checkpoint=checkpoint,
                 progress=progress,
@@ -116,16 +116,16 @@ class Downloads:
             return Outcome(artifact=artifact, path=path)
         outcome = Outcome(artifact=artifact, downloaded=downloaded, path=path)
         is_to_unpack = self.extract and artifact.kind in _ARCHIVES
-        return self._unpacked(outcome, workspace) if is_to_unpack else outcome
+        return self._unpacked(outcome) if is_to_unpack else outcome
 
-    def _unpacked(self, outcome: Outcome, workspace: Workspace) -> Outcome:
-        extraction = workspace.extraction(outcome.artifact)
+    def _unpacked(self, outcome: Outcome) -> Outcome:
+        extraction = self.directory.extraction(outcome.artifact)
         try:
             extracted = extraction(replace=self.replace)
         except PipelineError as error:
             # The zip itself is there.
             return replace(outcome, error=error)
-        return replace(outcome, path=self.output / extraction.into, kept=extracted.kept)
+        return replace(outcome, path=extraction.root / extraction.into, kept=extracted.kept)
 
 
 def _side_by_side(

@@ -19,7 +19,9 @@ app = group_app("A run's results.")
 RunIdArgument = Annotated[int, typer.Option("--run-id", min=1, max=MAX_ID, help="Whose results.")]
 ResultsDirOption = Annotated[
     Path,
-    typer.Option("--results-dir", exists=True, file_okay=False, help="It holds RUN* directories."),
+    typer.Option(
+        "--results-dir", exists=True, file_okay=False, help="It holds RUN* directories, or is one."
+    ),
 ]
 
 

@@ -21,10 +21,11 @@ from worker.cli.options import (
     refuse_run_of_job_kind,
     the_job,
 )
-from worker.cli.output import Size, show_rows, where
+from worker.cli.output import Size, note, show_rows, where
 
 if TYPE_CHECKING:
     from worker.cli.downloads import Outcome
+    from worker.workspace import DownloadDirectory
 
 COMMANDS = {
     "archive": (
@@ -40,7 +41,11 @@ app = group_app("A job's artifacts in the bucket.", cls=lazy_group(COMMANDS))
 
 OutputDirOption = Annotated[
     Path | None,
-    typer.Option("--output-dir", file_okay=False, help="By default the workspace."),
+    typer.Option(
+        "--output-dir",
+        file_okay=False,
+        help="The directory for the files. By default job_ID in the workspace; without one, here.",
+    ),
 ]
 _LISTED_COLUMNS = ("kind", "state", "run_id", "reason", "size", "location", "age")
 _OUTCOME_COLUMNS = ("kind", "outcome", "run_id", "error", "size", "path")
@@ -80,23 +85,36 @@ def download(  # noqa: PLR0913 - an argument for each option
     Files that are there already are kept. The exit status is 1 if anything could not be had.
     """
     from worker.cli.downloads import Downloads  # noqa: PLC0415 - the help needs no Rich
-    from worker.settings import WorkspaceSettings, load  # noqa: PLC0415 - nor the settings
 
     asked = the_job(job, job_id)
     refuse_run_of_job_kind(run_id, kind)
     using = adapters()
-    output = output_dir or load(WorkspaceSettings).workspace
     listed = list_artifacts(using.locate, using.transfers, asked)
     wanted = [each for each in listed if _is_wanted(each, run_id, kind)]
     if not wanted:
         raise ArtifactMissingError(f"job {asked}: nothing of that is in the bucket")
-    _make(output)
-    downloads = Downloads(fetch=using.fetch, output=output, replace=force, extract=extract)
+    directory = _directory(output_dir, asked)
+    downloads = Downloads(fetch=using.fetch, directory=directory, replace=force, extract=extract)
     outcomes = downloads(wanted)
     rows = [_outcome_row(each) for each in outcomes]
     show_rows(rows, as_json=as_json, empty="", brief=_OUTCOME_COLUMNS, wide=wide)
     if any(each.error for each in outcomes):
         raise typer.Exit(1)
+
+
+def _directory(output_dir: Path | None, job_id: int) -> "DownloadDirectory":
+    from worker.settings import DownloadSettings, load  # noqa: PLC0415 - the help needs none
+    from worker.workspace import DownloadDirectory, Workspace  # noqa: PLC0415 - nor these
+    from worker.workspace.places import job_directory  # noqa: PLC0415 - nor this
+
+    if output_dir is not None:
+        _make(output_dir)
+        return DownloadDirectory(output_dir)
+    workspace = load(DownloadSettings).workspace
+    if workspace is None:
+        reason = "neither --output-dir nor ARTIFACTS_WORKSPACE is set"
+        note(f"downloading into ./{job_directory(job_id)} ({reason})")
+    return Workspace(workspace or Path()).downloads(job_id)
 
 
 def _make(output: Path) -> None:

@@ -1,5 +1,7 @@
 """The bucket."""
 
+import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -9,16 +11,19 @@ from botocore.exceptions import ClientError
 from domain.errors import TransferError
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.s3.errors import code_of, translated_errors
+from worker.s3.store import Encryption
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _PREFIX = "jobs/"
+_MANAGED_KEY = "alias/aws/s3"
+"""The key that S3 takes where a bucket names none."""
 _NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"
 _NO_LIFECYCLE = "NoSuchLifecycleConfiguration"
 _ENCRYPT = (
     "aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration"
-    ' \'{{"Rules": [{{"ApplyServerSideEncryptionByDefault": {{"SSEAlgorithm": "AES256"}}}}]}}\''
+    " {rules}"
 )
 _ABORT = (
     "aws s3api put-bucket-lifecycle-configuration --bucket {bucket} --lifecycle-configuration"
@@ -36,7 +41,14 @@ def reach_bucket(client: "S3Client", bucket: str) -> None:
     _list(client, bucket)
 
 
-def examine_bucket(client: "S3Client", bucket: str) -> Iterator[Finding]:
+def examine_bucket(
+    client: "S3Client", bucket: str, default: Encryption | None = None
+) -> Iterator[Finding]:
+    """Examine the bucket.
+
+    The default is the encryption that the bucket must give to clients' uploads, because their URLs
+    sign none; None where they sign it.
+    """
     try:
         listed = _list(client, bucket)
     except TransferError as refused:
@@ -53,7 +65,7 @@ def examine_bucket(client: "S3Client", bucket: str) -> Iterator[Finding]:
         "S3 clock", parsedate_to_datetime(listed["ResponseMetadata"]["HTTPHeaders"]["date"])
     )
     yield from _readable(client, bucket, listed)
-    yield _encryption(client, bucket)
+    yield _encryption(client, bucket, default)
     yield _lifecycle(client, bucket)
 
 
@@ -79,18 +91,64 @@ def _readable(client: "S3Client", bucket: str, listed: Mapping[str, Any]) -> Ite
             yield ok("bucket reading", "objects can be read")
 
 
-def _encryption(client: "S3Client", bucket: str) -> Finding:
+def _encryption(client: "S3Client", bucket: str, default: Encryption | None) -> Finding:
     found = _ask(client.get_bucket_encryption, bucket)
-    if isinstance(found, ClientError) and code_of(found) == _NO_ENCRYPTION:
+    is_refused = isinstance(found, ClientError)
+    if is_refused and code_of(found) != _NO_ENCRYPTION:
+        return _not_told("bucket encryption", found, "s3:GetEncryptionConfiguration")
+    rule = None if is_refused else _default_rule(found)
+    if rule is None:
         return warning(
             "bucket encryption",
             "it has no default encryption",
             why="workers ask for it with every object; what others put there is not encrypted",
-            mend=_ENCRYPT.format(bucket=bucket),
+            mend=_encrypt(bucket, default or Encryption()),
         )
-    if isinstance(found, ClientError):
-        return _not_told("bucket encryption", found, "s3:GetEncryptionConfiguration")
+    if default is not None and not _is_as_wanted(rule, default):
+        return warning(
+            "bucket encryption",
+            f"by default it encrypts by {_described(rule)}, not by {_described(_rule_of(default))}",
+            why="upload URLs sign no encryption, so what clients put gets the default, and not what"
+            " ARTIFACTS_SSE says",
+            mend=f"{_encrypt(bucket, default)}, or set ARTIFACTS_URL_SIGNS_ENCRYPTION=true",
+        )
     return ok("bucket encryption", "it encrypts by default")
+
+
+def _default_rule(found: Mapping[str, Any]) -> Mapping[str, str] | None:
+    rules = found.get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
+    return next(filter(None, (r.get("ApplyServerSideEncryptionByDefault") for r in rules)), None)
+
+
+def _rule_of(encryption: Encryption) -> dict[str, str]:
+    key = {} if encryption.kms_key_id is None else {"KMSMasterKeyID": encryption.kms_key_id}
+    return {"SSEAlgorithm": encryption.algorithm, **key}
+
+
+def _is_as_wanted(rule: Mapping[str, str], wanted: Encryption) -> bool:
+    if wanted.kms_key_id is None:
+        return True  # S3's own keys are the least that a default asks for
+    is_same_algorithm = rule["SSEAlgorithm"] == wanted.algorithm
+    key = rule.get("KMSMasterKeyID", _MANAGED_KEY)
+    return is_same_algorithm and _may_be_same_key(key, wanted.kms_key_id)
+
+
+def _may_be_same_key(one: str, other: str) -> bool:
+    if (_MANAGED_KEY in one) != (_MANAGED_KEY in other):
+        return False
+    # Only KMS knows which key has an alias. Without one, an ARN ends with the key's id.
+    if "alias/" in one or "alias/" in other:
+        return True
+    return one.rpartition("/")[2] == other.rpartition("/")[2]
+
+
+def _described(rule: Mapping[str, str]) -> str:
+    return " ".join([rule["SSEAlgorithm"], *filter(None, [rule.get("KMSMasterKeyID")])])
+
+
+def _encrypt(bucket: str, default: Encryption) -> str:
+    rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": _rule_of(default)}]}
+    return _ENCRYPT.format(bucket=bucket, rules=shlex.quote(json.dumps(rules)))
 
 
 def _lifecycle(client: "S3Client", bucket: str) -> Finding:

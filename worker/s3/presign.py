@@ -47,9 +47,13 @@ class Presigner:
     def expires_in(self) -> timedelta:
         return timedelta(seconds=self.expiration_seconds)
 
-    def put(self, address: ObjectAddress, encryption: Encryption) -> UploadLocation:
-        """The encryption is signed in as headers: S3 does not heed it in the query."""
-        arguments = encryption.arguments()
+    def put(self, address: ObjectAddress, encryption: Encryption | None = None) -> UploadLocation:
+        """Return a URL to put the object to, and the headers that the client must send.
+
+        The encryption is signed as headers, because S3 ignores it in the query. Without it, a
+        client needs the URL alone, and the bucket's default encrypts what it puts.
+        """
+        arguments = {} if encryption is None else encryption.arguments()
         headers = {_HEADERS[name]: value for name, value in arguments.items()}
         return UploadLocation(self._sign("put_object", address, arguments), headers)
 

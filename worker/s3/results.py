@@ -1,15 +1,13 @@
 """Results without a worker: `IResultsRepository` over boto3."""
 
 import logging
-import os
-import stat
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.addresses import parse_address
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
-from domain.errors import ObjectReplacedError, SourceInvalidError, TransferError
+from domain.errors import ObjectReplacedError, TransferError
 from domain.locations import UploadLocation
 from domain.platform_ports import SentResults
 from domain.ports import Source
@@ -18,9 +16,7 @@ from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.presign import Presigner
 from worker.s3.store import Encryption, S3ObjectStore
 from worker.s3.upload_locations import Uninterrupted
-from worker.workspace.enclosure import Enclosure
-from worker.workspace.failures import looking_for
-from worker.workspace.zip_stream import ZippedDirectory
+from worker.workspace.results_directory import zipped_results
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,13 +29,16 @@ _AES256 = Encryption()
 
 
 class S3ResultsRepository:
-    """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes."""
+    """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes.
+
+    The URLs are for downloads, so by default they expire after a day instead of an hour.
+    """
 
     def __init__(  # noqa: PLR0913 - as the platform calls it, and what it may choose
         self,
         bucket_name: str,
         region_name: str | None = None,
-        expiration_seconds: int = 3600,
+        expiration_seconds: int = 24 * 3600,
         s3_client: "S3Client | None" = None,
         *,
         encryption: Encryption = _AES256,
@@ -62,7 +61,7 @@ class S3ResultsRepository:
     def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
         artifact = Artifact(ArtifactKind.RUN_RESULTS, s3_prefix.job_id, run_id)
         key = s3_prefix.run_results_key(run_id)
-        source = _zipped(artifact, results_dir)
+        source = zipped_results(artifact, results_dir)
         stored = self._put(artifact, key, source)
         return SentResults(
             object=stored,
@@ -103,13 +102,3 @@ class S3ResultsRepository:
         except TransferError as error:
             # Why the upload failed is what must be heard of; the next reconcile aborts it.
             logger.warning("the parts of an upload are still there: %s", error)
-
-
-def _zipped(artifact: Artifact, results_dir: Path) -> ZippedDirectory:
-    # A link to it is as good, and whoever calls says which directory it is.
-    real = Path(os.path.realpath(results_dir))
-    with looking_for(artifact):
-        seen = real.lstat()
-    if not stat.S_ISDIR(seen.st_mode):
-        raise SourceInvalidError(f"{artifact}: not a directory")
-    return ZippedDirectory(artifact, Enclosure(real.parent, real.name))

@@ -34,7 +34,9 @@ class S3UploadLocationRepository:
         region_name: of the bucket; by default of boto3's own chain.
         expiration_seconds: of the URLs, at most a week.
         s3_client: by default one for AWS.
-        encryption: that is signed in, and that a copy gets.
+        encryption: of copies, and of uploads if it is signed.
+        signs_encryption: whether a client must send the encryption as headers. By default it needs
+            nothing but the URL, and the bucket's default encrypts what it puts.
         copier: by default one in this bucket.
         now: the clock that ages go by.
 
@@ -50,6 +52,7 @@ class S3UploadLocationRepository:
         s3_client: "S3Client | None" = None,
         *,
         encryption: Encryption = _AES256,
+        signs_encryption: bool = False,
         copier: IObjectCopier | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -57,7 +60,7 @@ class S3UploadLocationRepository:
         self._bucket = bucket_name
         self._client = client
         self._presigner = Presigner(client, expiration_seconds)
-        self._encryption = encryption
+        self._signed_encryption = encryption if signs_encryption else None
         self._reader = S3ObjectReader(client=client, bucket=bucket_name)
         self._copier = copier or S3ObjectCopier(
             client=client,
@@ -76,7 +79,7 @@ class S3UploadLocationRepository:
         if job_upload.kind is ArtifactKind.RUN_RESULTS:
             raise InvalidRequestError("results are uploaded by S3ResultsRepository")
         key = s3_prefix.key(job_upload.artifact)
-        return self._presigner.put(ObjectAddress(self._bucket, key), self._encryption)
+        return self._presigner.put(ObjectAddress(self._bucket, key), self._signed_encryption)
 
     def read_content(self, location: UploadLocation) -> bytes:
         address = parse_address(location.url, endpoint_host(self._client))

@@ -63,8 +63,15 @@ class _Found:
 _TOP = _Directory("", ".")
 
 
-def scan(artifact: Artifact, enclosure: Enclosure) -> Listing:
+def is_run(name: str) -> bool:
+    """Return whether a directory of this name is one of a run's RUN* directories."""
+    return name.startswith("RUN")
+
+
+def scan(artifact: Artifact, enclosure: Enclosure, run: str = "") -> Listing:
     """Look at every file under the enclosure's RUN* directories.
+
+    Or, if `run` is given, at every file of the enclosure, which is the RUN* directory of this name.
 
     Raises:
         SourceMissingError: there is no RUN* directory.
@@ -74,7 +81,7 @@ def scan(artifact: Artifact, enclosure: Enclosure) -> Listing:
         SourceUnreadableError: the worker may not read a directory.
     """
     with reading(artifact):
-        scanner = _Scanner(artifact, enclosure)
+        scanner = _Scanner(artifact, enclosure, run)
         scanner.walk()
     if not scanner.entries:
         raise SourceMissingError(f"{artifact}: no RUN directory")
@@ -84,11 +91,12 @@ def scan(artifact: Artifact, enclosure: Enclosure) -> Listing:
 
 
 class _Scanner:
-    def __init__(self, artifact: Artifact, enclosure: Enclosure) -> None:
+    def __init__(self, artifact: Artifact, enclosure: Enclosure, run: str) -> None:
         self.entries: list[Entry] = []
         self.left_out = 0
         self._artifact = artifact
         self._enclosure = enclosure
+        self._prefix = f"{run}/" if run else ""
         self._through_links = 0
         # Not recursive: a tree may be deeper than Python's stack.
         self._to_do = [_TOP]
@@ -97,13 +105,17 @@ class _Scanner:
         while self._to_do:
             directory = self._to_do.pop()
             taken = [self._take(directory, found) for found in self._list(directory)]
-            if directory is not _TOP and not any(taken):
-                self._add(Entry(f"{directory.name}/", directory.real))
+            if self._is_in_run(directory) and not any(taken):
+                name = "" if directory is _TOP else f"{directory.name}/"
+                self._add(name, directory.real)
+
+    def _is_in_run(self, directory: _Directory | None) -> bool:
+        return bool(self._prefix) or directory is not _TOP
 
     def _list(self, directory: _Directory) -> Iterator[_Found]:
         with self._enclosure.opened(directory.real) as descriptor, os.scandir(descriptor) as found:
             for each in found:
-                if directory is not _TOP or each.name.startswith("RUN"):
+                if self._is_in_run(directory) or is_run(each.name):
                     yield _Found(each.name, each.stat(follow_symlinks=False))
 
     def _take(self, parent: _Directory, found: _Found) -> bool:
@@ -140,15 +152,16 @@ class _Scanner:
         if stat.S_ISDIR(seen.st_mode):
             self._to_do.append(place)
             return True
-        if place.parent is _TOP:
+        if not self._is_in_run(place.parent):
             return False  # a file named RUN… is no part of the results
         if stat.S_ISREG(seen.st_mode):
-            self._add(Entry(place.name, place.real, Stamp.of(seen)))
+            self._add(place.name, place.real, Stamp.of(seen))
             return True
         self.left_out += 1
         return False
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, name: str, real: str, stamp: Stamp | None = None) -> None:
+        entry = Entry(f"{self._prefix}{name}", real, stamp)
         self._check(entry.name)
         self.entries.append(entry)
 

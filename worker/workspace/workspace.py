@@ -2,27 +2,18 @@
 
 import os
 import stat
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import SourceInvalidError, SourceMissingError, WorkspaceUnavailableError
 from domain.ports import Source
+from worker.workspace.downloads import DownloadDirectory
 from worker.workspace.enclosure import Enclosure
-from worker.workspace.extract import Extraction
 from worker.workspace.failures import looking_for
 from worker.workspace.files import FileSource
+from worker.workspace.places import job_directory, source_place
 from worker.workspace.target import Target
 from worker.workspace.zip_stream import ZippedDirectory
-
-_PLACES = {
-    ArtifactKind.JOB_CONFIG: "job_config.json",
-    ArtifactKind.JOB_INPUT: "job_input.zip",
-    ArtifactKind.RUN_CONFIG: "run_{run_id}_config.json",
-    ArtifactKind.RUN_RESULTS: "OUT/run_{run_id}",
-    ArtifactKind.RUN_LOGS: "run_{run_id}_logs.log",
-}
-_DOWNLOADED_RESULTS = "run_{run_id}_results.zip"
-"""Not unpacked: the directory of the results may be a run's that goes on."""
 
 
 class Workspace:
@@ -38,7 +29,7 @@ class Workspace:
 
     def path(self, artifact: Artifact) -> Path:
         """The artifact's file; for results, the directory that holds their RUN* directories."""
-        return self._root / _job_directory(artifact) / _place(artifact)
+        return self._root / job_directory(artifact.job_id) / source_place(artifact)
 
     def has(self, artifact: Artifact) -> bool:
         """Whether there is something in the artifact's place; what it is, nobody looks at."""
@@ -68,25 +59,15 @@ class Workspace:
 
         Nothing is looked at or made yet.
         """
-        is_results = artifact.kind is ArtifactKind.RUN_RESULTS
-        name = _DOWNLOADED_RESULTS if is_results else _PLACES[artifact.kind]
-        place = f"{_job_directory(artifact)}/{name.format(run_id=artifact.run_id)}"
-        return Target(artifact, self._root, place)
+        return self.downloads(artifact.job_id).target(artifact)
 
-    def extraction(self, artifact: Artifact) -> Extraction:
-        """How the zip is unpacked that a download brings.
-
-        Results go to where they would be uploaded from, an input to a directory of its own.
-        """
-        archive = PurePosixPath(self.target(artifact).place)
-        is_results = artifact.kind is ArtifactKind.RUN_RESULTS
-        results = PurePosixPath(_job_directory(artifact), _place(artifact))
-        into = results if is_results else archive.with_suffix("")
-        return Extraction(artifact=artifact, root=self._root, archive=archive, into=into)
+    def downloads(self, job_id: int) -> DownloadDirectory:
+        """Return where the job's artifacts are downloaded to: beside what is uploaded of it."""
+        return DownloadDirectory(self._root, job_directory(job_id))
 
     def _source(self, artifact: Artifact) -> Source:
-        job = Enclosure(Path(os.path.realpath(self._root)), _job_directory(artifact))
-        real = job.real(_place(artifact))
+        job = Enclosure(Path(os.path.realpath(self._root)), job_directory(artifact.job_id))
+        real = job.real(source_place(artifact))
         if real is None:
             raise SourceInvalidError(f"{artifact}: outside its job's directory")
         if artifact.kind is ArtifactKind.RUN_RESULTS:
@@ -100,14 +81,6 @@ def _is_empty(directory: Path) -> bool:
             return next(entries, None) is None
     except FileNotFoundError:
         return True
-
-
-def _job_directory(artifact: Artifact) -> str:
-    return f"job_{artifact.job_id}"
-
-
-def _place(artifact: Artifact) -> str:
-    return _PLACES[artifact.kind].format(run_id=artifact.run_id)
 
 
 def _results(artifact: Artifact, job: Enclosure, real: str) -> ZippedDirectory:

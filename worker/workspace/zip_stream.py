@@ -11,7 +11,7 @@ from domain.artifacts import Artifact
 from worker.workspace.enclosure import Enclosure
 from worker.workspace.failures import changed
 from worker.workspace.files import CHUNK, read
-from worker.workspace.scan import Entry, scan
+from worker.workspace.scan import Entry, Listing, scan
 
 _LEVEL = 1
 """On the results measured it compresses some six times as fast as level 6 (118 against 19 MiB/s)
@@ -33,14 +33,18 @@ _END = 56 + 20 + 22
 class ZippedDirectory:
     """The RUN* directories of an enclosure as a zip, with what they held when this was made.
 
+    Args:
+        run: the name of the RUN* directory that the enclosure itself is, if it holds none.
+
     Raises:
         SourceMissingError, SourceEmptyError, SourceInvalidError, SourceUnreadableError: as `scan`.
     """
 
-    def __init__(self, artifact: Artifact, enclosure: Enclosure) -> None:
+    def __init__(self, artifact: Artifact, enclosure: Enclosure, run: str = "") -> None:
         self._artifact = artifact
         self._enclosure = enclosure
-        self._listing = scan(artifact, enclosure)
+        self._run = run
+        self._listing = self._scan()
 
     @property
     def exact_size(self) -> None:
@@ -60,9 +64,12 @@ class ZippedDirectory:
             for entry in self._listing.entries:
                 yield from self._zipped(entry, archive, sink)
         # Each file was checked as it was read; this finds those added, or changed since.
-        if scan(self._artifact, self._enclosure).entries != self._listing.entries:
+        if self._scan().entries != self._listing.entries:
             raise changed(self._artifact)
         yield from sink.take(1)
+
+    def _scan(self) -> Listing:
+        return scan(self._artifact, self._enclosure, self._run)
 
     def _zipped(self, entry: Entry, archive: zipfile.ZipFile, sink: "_Sink") -> Iterator[bytes]:
         info = _info(entry)

@@ -1,0 +1,43 @@
+"""The directory that a job's artifacts are downloaded to."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from domain.artifacts import Artifact, ArtifactKind
+from worker.workspace.extract import Extraction
+from worker.workspace.places import download_place, source_place
+from worker.workspace.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadDirectory:
+    """The directory of one job's downloads.
+
+    Attributes:
+        root: may be a link. Below it, users' programs write, so no link is followed there.
+        below: the job's directory relative to the root; by default the root itself.
+
+    Example:
+        >>> DownloadDirectory(Path("here")).target(Artifact(ArtifactKind.RUN_CONFIG, 12, 4)).place
+        'run_4_config.json'
+    """
+
+    root: Path
+    below: str = "."
+
+    def target(self, artifact: Artifact) -> Target:
+        """Return the artifact's file, without making or looking at anything."""
+        return Target(artifact, self.root, str(self._place(download_place(artifact))))
+
+    def extraction(self, artifact: Artifact) -> Extraction:
+        """Return how the downloaded zip is unpacked.
+
+        Results go to where they would be uploaded from, an input to a directory of its own.
+        """
+        archive = self._place(download_place(artifact))
+        is_results = artifact.kind is ArtifactKind.RUN_RESULTS
+        into = self._place(source_place(artifact)) if is_results else archive.with_suffix("")
+        return Extraction(artifact=artifact, root=self.root, archive=archive, into=into)
+
+    def _place(self, name: str) -> PurePosixPath:
+        return PurePosixPath(self.below, name)

@@ -1,0 +1,38 @@
+"""A directory of results that a user names: it holds RUN* directories, or is one of them."""
+
+import os
+import stat
+from pathlib import Path
+
+from domain.artifacts import Artifact
+from domain.errors import SourceInvalidError
+from worker.workspace.enclosure import Enclosure
+from worker.workspace.failures import looking_for
+from worker.workspace.scan import is_run
+from worker.workspace.zip_stream import ZippedDirectory
+
+
+def zipped_results(artifact: Artifact, results_dir: Path) -> ZippedDirectory:
+    """Return the results as a zip, with the RUN* directories at its top.
+
+    Raises:
+        SourceMissingError, SourceEmptyError, SourceInvalidError, SourceUnreadableError: there are
+            no such results.
+    """
+    # A link to it is as good: the user decides which directory it is.
+    real = Path(os.path.realpath(results_dir))
+    with looking_for(artifact):
+        seen = real.lstat()
+    if not stat.S_ISDIR(seen.st_mode):
+        raise SourceInvalidError(f"{artifact}: not a directory")
+    run = next(filter(is_run, (results_dir.name, real.name)), "")
+    if run:
+        with looking_for(artifact):
+            run = "" if _holds_only_runs(real) else run
+    return ZippedDirectory(artifact, Enclosure(real.parent, real.name), run)
+
+
+def _holds_only_runs(directory: Path) -> bool:
+    with os.scandir(directory) as entries:
+        kinds = [is_run(entry.name) and entry.is_dir() for entry in entries]
+    return bool(kinds) and all(kinds)
