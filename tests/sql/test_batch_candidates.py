@@ -1,5 +1,6 @@
 """Snapshots of artifacts that were never requested, from the platform's jobs and runs."""
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -220,14 +221,21 @@ def test_ten_thousand_old_jobs_are_one_statement(history: History, engine: Engin
         connection.execute(insert(JobRow), jobs)
         connection.execute(insert(RunRow), runs)
     # When
-    statements = Statements(engine)
-    shown = history.preview(
-        never_requested=True, kinds=[ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_RESULTS]
+    statements, kinds = Statements(engine), [ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_RESULTS]
+    history.preview(
+        never_requested=True, kinds=kinds, user_ids=[1], run_ids=[IdRange(first=1, last=9)]
     )
-    # Then one INSERT makes the batch, and one all of its members
+    few = len(statements.seen)
+    tracemalloc.start()
+    shown = history.preview(never_requested=True, kinds=kinds)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Then one INSERT makes the batch and one all of its members, as for a few
     assert shown.members == 20_000
-    assert statements.seen.count("INSERT") == 2
-    assert len(statements.seen) < 10
+    assert statements.seen.count("INSERT") == 2 * 2
+    assert len(statements.seen) == 2 * few
+    # And no member came to this process
+    assert peak < 2 * 2**20
 
 
 def of_the_job(job: dict[str, Any]) -> dict[str, Any]:
