@@ -36,6 +36,8 @@ class BatchMode(StrEnum):
 MAX_IN_FLIGHT = 2_000
 """By default; more than workers do in a few sweeps of the dispatch, less than fills a queue."""
 ENDED_BADLY = (TransferState.QUARANTINED, TransferState.CANCELLED)
+OF_LAST_TRANSFER = ("states", "reasons", "failed_after", "failed_before")
+"""The criteria of a filter that are about the last transfer."""
 
 
 class LeftOut(StrEnum):
@@ -83,6 +85,10 @@ def _transfers_workspace(direction: Direction) -> Direction:
 class BatchFilter(BaseModel):
     """Those artifacts, by their last transfer, that fit every criterion given.
 
+    With `never_requested` they are those of the platform's jobs and runs that have no transfer in
+    that direction, by default uploads. A line of a file that names a kind is taken in both cases,
+    unless a criterion is about the last transfer.
+
     Attributes:
         user_ids: whose job it is.
         tags: the job has all of them; `key=value` where the platform keeps them by name.
@@ -90,6 +96,8 @@ class BatchFilter(BaseModel):
         failed_after, failed_before: when the last transfer was given up.
         listed: how many lines of a file name them, which may be none; None where no file was given.
         unmatched: how many of those lines fit nothing.
+        never_requested: only artifacts without a transfer; those that are stored are left out.
+        include_stored: with `never_requested`, uploads of what is stored too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -108,6 +116,22 @@ class BatchFilter(BaseModel):
     failed_before: AwareDatetime | None = None
     listed: int | None = None
     unmatched: int = 0
+    never_requested: bool = False
+    include_stored: bool = False
+
+    @property
+    def of_last_transfer(self) -> list[str]:
+        """The criteria given that only an artifact with a last transfer can fit."""
+        return [name for name in OF_LAST_TRANSFER if getattr(self, name)]
+
+    @model_validator(mode="after")
+    def _can_fit(self) -> Self:
+        if self.never_requested and self.of_last_transfer:
+            misfits = ", ".join(self.of_last_transfer)
+            raise ValueError(f"{misfits}: what was never requested has no last transfer")
+        if self.include_stored and not self.never_requested:
+            raise ValueError("include_stored is only for never_requested")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +177,7 @@ class PreviewGroup:
     """Members of one direction, kind and last state.
 
     Attributes:
-        state: of the last transfer.
+        state: of the last transfer; None for artifacts that were never requested.
         stored: of how many the artifact was stored.
         known_bytes: of those whose size is known.
         requests_at_least: S3 requests, if all that is stored is unchanged.
@@ -162,7 +186,7 @@ class PreviewGroup:
 
     direction: Direction
     kind: ArtifactKind
-    state: TransferState
+    state: TransferState | None
     members: int
     stored: int
     known_bytes: int

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.archiving import DEFAULT_TIER, archive_job_uploads, archive_uploads
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.found import FoundArtifact
 from domain.locate import LocateArtifacts
@@ -18,7 +19,6 @@ from domain.ports import (
 )
 from domain.transfers import Direction, Transfer
 from domain.use_cases import (
-    archive_uploads,
     get_job_results,
     get_job_uploads,
     get_run_results,
@@ -100,10 +100,28 @@ class JobController:
         """All that there is of the job in the bucket."""
         return get_job_uploads(self.locate, job_id=job_id)
 
-    def archive_uploads(
-        self, uploads: Sequence[FoundArtifact], storage_class: str
+    def archive_job_uploads(
+        self,
+        job_id: int,
+        days_since_create: float | None = None,
+        hours_since_create: float | None = None,
+        dry_run: bool = False,  # noqa: FBT001, FBT002 - as the platform calls it
     ) -> ArchiveSummary:
-        """Move them to an archive tier."""
+        """Move the job's configs and inputs to an archive tier; given both, the hours count."""
+        return archive_job_uploads(
+            self.locate,
+            self.upload_location_repository,
+            self.artifact_repository,
+            job_id=job_id,
+            days_since_create=days_since_create,
+            hours_since_create=hours_since_create,
+            dry_run=dry_run,
+        )
+
+    def archive_uploads(
+        self, uploads: Sequence[FoundArtifact], storage_class: str = DEFAULT_TIER
+    ) -> ArchiveSummary:
+        """Move these to an archive tier, of whatever kind they are."""
         return archive_uploads(
             self.upload_location_repository,
             self.artifact_repository,

@@ -26,3 +26,7 @@ class FoundArtifact:
     object: BucketObject
     found_by: FoundBy
     scheme: Scheme
+
+    def is_archived(self, storage_class: str) -> bool:
+        """Return whether there is nothing to do to have it in that class, or in any archive."""
+        return self.object.is_archived or self.object.storage_class == storage_class

@@ -1,7 +1,7 @@
 """The use case that finds artifacts, wherever an old or a new rule put them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.artifacts import Artifact, Scheme, StoredArtifact
 from domain.errors import ArtifactMissingError, InvalidRequestError
@@ -51,10 +51,11 @@ class LocateArtifacts:
             UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
         """
         for found in self.candidates(artifact):
-            if found.found_by is not FoundBy.ROW or _is_same(
-                found.object, self.reader.find(found.object.address)
-            ):
+            if found.found_by is not FoundBy.ROW:
                 return found
+            known = _confirmed(found.object, self.reader.find(found.object.address))
+            if known is not None:
+                return replace(found, object=known)
         raise ArtifactMissingError(f"{artifact}: not in the bucket")
 
     def of_job(self, job_id: int) -> list[FoundArtifact]:
@@ -80,7 +81,7 @@ class LocateArtifacts:
             row = rows.get(artifact)
             recorded = None if row is None else self._recorded(row)
             there = recorded and listing.look_at(recorded.address)
-            known = recorded if recorded and _is_same(recorded, there) else None
+            known = _confirmed(recorded, there)
             location = kept.get(artifact)
             return next(search.candidates(artifact, known, lambda: self._address(location)), None)
 
@@ -188,5 +189,11 @@ def _name(address: ObjectAddress) -> str:
     return address.key.rpartition("/")[2]
 
 
-def _is_same(one: BucketObject, other: BucketObject | None) -> bool:
-    return other is not None and (one.etag, one.size) == (other.etag, other.size)
+def _confirmed(recorded: BucketObject | None, there: BucketObject | None) -> BucketObject | None:
+    """Return the recorded object if it is the one that is there, with its storage class now."""
+    if recorded is None or there is None:
+        return None
+    if (recorded.etag, recorded.size) != (there.etag, there.size):
+        return None
+    # A lifecycle rule changes the class of an object, and nothing else of it.
+    return replace(recorded, storage_class=there.storage_class)

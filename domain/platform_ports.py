@@ -16,11 +16,21 @@ from domain.prefix import JobS3Prefix
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveSummary:
-    """Attributes: those that are in an archive tier `already` are left as they are."""
+    """What became of the uploads that were to be archived.
+
+    Attributes:
+        archived: with the object that each is now.
+        already: those that are in an archive tier, and are left as they are.
+        failed: with the reason.
+        planned: those that would be archived, of a dry run.
+        other_kinds: those that only a wider choice of kinds archives.
+    """
 
     archived: list[tuple[FoundArtifact, StoredObject]] = field(default_factory=list)
     already: list[FoundArtifact] = field(default_factory=list)
     failed: list[tuple[FoundArtifact, TransferError]] = field(default_factory=list)
+    planned: list[FoundArtifact] = field(default_factory=list)
+    other_kinds: list[FoundArtifact] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +70,7 @@ class IUploadLocationRepository(Protocol):
         days_since_create: float | None = None,
         hours_since_create: float | None = None,
     ) -> list[FoundArtifact]:
-        """Those that were put there at least so long ago, days and hours together."""
+        """Return those that were put there at least so long ago; given both, the hours count."""
 
     def archive_uploads(
         self, uploads: Sequence[FoundArtifact], storage_class: str

@@ -1,19 +1,19 @@
 """What the platform asks for by name: each fetches the job and goes by its creation time."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from domain.archiving import archive_uploads as archive_uploads  # noqa: PLC0414 - also found here
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import ArtifactMissingError
-from domain.found import FoundArtifact, FoundBy
+from domain.found import FoundArtifact
 from domain.job_uploads import JobUpload, UploadContext, UploadType
 from domain.locate import LocateArtifacts
 from domain.locations import UploadLocation
 from domain.placement import Placement
-from domain.platform_ports import ArchiveSummary, IResultsRepository, IUploadLocationRepository
+from domain.platform_ports import IResultsRepository, IUploadLocationRepository
 from domain.ports import (
     IArtifactRepository,
     IJobRepository,
@@ -156,22 +156,6 @@ def get_job_results(
 def get_job_uploads(locate: LocateArtifacts, *, job_id: int) -> list[FoundArtifact]:
     """All that there is of the job in the bucket, for one LIST. Raises: UnknownJobError."""
     return locate.of_job(job_id)
-
-
-def archive_uploads(
-    upload_location_repository: IUploadLocationRepository,
-    artifact_repository: IArtifactRepository,
-    uploads: Sequence[FoundArtifact],
-    *,
-    storage_class: str,
-) -> ArchiveSummary:
-    """Move them to an archive tier, and record of those that are recorded that they are there."""
-    summary = upload_location_repository.archive_uploads(uploads, storage_class)
-    for found, archived in summary.archived:
-        known = artifact_repository.find(found.artifact)
-        if known is not None and found.found_by is FoundBy.ROW:
-            artifact_repository.replace(replace(known, object=archived), known)
-    return summary
 
 
 def _download_url(results_repository: IResultsRepository, found: FoundArtifact) -> UploadLocation:

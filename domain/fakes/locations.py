@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from domain.addresses import parse_address
+from domain.archiving import age_of
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
 from domain.errors import (
     ArtifactMissingError,
@@ -66,9 +67,9 @@ class InMemoryUploadLocations:
         days_since_create: float | None = None,
         hours_since_create: float | None = None,
     ) -> list[FoundArtifact]:
-        if not days_since_create and not hours_since_create:
+        age = age_of(days_since_create, hours_since_create)
+        if not age:
             return list(uploads)
-        age = timedelta(days=days_since_create or 0, hours=hours_since_create or 0)
         return [upload for upload in uploads if self.now() - upload.object.modified_at >= age]
 
     def archive_uploads(
@@ -76,7 +77,7 @@ class InMemoryUploadLocations:
     ) -> ArchiveSummary:
         summary = ArchiveSummary()
         for upload in uploads:
-            if upload.object.is_archived or upload.object.storage_class == storage_class:
+            if upload.is_archived(storage_class):
                 summary.already.append(upload)
                 continue
             try:

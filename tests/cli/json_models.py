@@ -168,7 +168,7 @@ class ProgressShape(BatchShape):
 class GroupShape(Shape):
     direction: Direction
     kind: ArtifactKind
-    state: TransferState
+    state: TransferState | None
     members: Count
     stored: Count
     known_bytes: Bytes

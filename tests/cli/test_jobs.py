@@ -46,6 +46,33 @@ def test_the_list_is_as_long_as_its_limit(artifacts: Command) -> None:
 
 
 @pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("options", "jobs"),
+    [
+        ("--offset 1", [13, 12]),
+        ("--offset 1 --limit 1", [13]),
+        ("--offset 3", []),
+        ("--user-id 1", [14, 13, 12]),
+        ("--user-id 1 --offset 2", [12]),
+        ("--user-id 2", []),
+    ],
+)
+def test_the_list_goes_on_and_is_of_a_user(
+    artifacts: Command, options: str, jobs: list[int]
+) -> None:
+    answer = artifacts("jobs", "list", *options.split(), "--json")
+    assert [job["job_id"] for job in answer.json] == jobs
+    if not jobs:
+        assert artifacts("jobs", "list", *options.split()).out == "no job fits\n"
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("options", ["--offset -1", "--offset x", "--user-id 0"])
+def test_a_page_or_user_that_cannot_be_is_wrong_use(artifacts: Command, options: str) -> None:
+    assert options.split(maxsplit=1)[0] in artifacts("jobs", "list", *options.split()).refusal
+
+
+@pytest.mark.usefixtures("database")
 def test_the_list_is_a_table_for_people(artifacts: Command) -> None:
     # When
     answer = artifacts("jobs", "list")

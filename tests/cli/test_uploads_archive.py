@@ -1,11 +1,15 @@
 """`artifacts jobs uploads archive`."""
 
+from dataclasses import replace
+
 import pytest
 
+from domain.artifacts import Artifact
 from tests.cli.commands import Answer, Command
-from tests.cli.shelf import CONFIG, LOGS, RESULTS, Shelf
+from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, RUN_CONFIG, Shelf
 
-ARCHIVE = ("jobs", "uploads", "archive", "--job-id", "12")
+OF_12 = ("jobs", "uploads", "archive", "--job-id", "12")
+ARCHIVE = (*OF_12, "--all-kinds")
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +105,109 @@ def test_an_age_below_nothing_is_wrong_use(artifacts: Command) -> None:
 def test_a_job_with_nothing_says_so(artifacts: Command) -> None:
     answer = artifacts("jobs", "uploads", "archive", "--job-id", "14")
     assert (answer.status, answer.out) == (0, "there is nothing to archive\n")
+
+
+class TestKinds:
+    @pytest.fixture(autouse=True)
+    def _of_each_kind(self, shelf: Shelf) -> None:
+        shelf.put(INPUT, b"input")
+        shelf.put(RUN_CONFIG, b"run config")
+
+    def test_by_default_configs_and_inputs(self, artifacts: Command, shelf: Shelf) -> None:
+        answer = artifacts(*OF_12)
+        assert (answer.status, answer.err) == (0, "")
+        archived = [kind for kind in (CONFIG, INPUT, RUN_CONFIG) if is_archived(shelf, kind)]
+        assert archived == [CONFIG, INPUT, RUN_CONFIG]
+        assert shelf.storage_class(RESULTS) == "STANDARD"
+        # The logs are in an archive already.
+        assert answer.out.endswith("left: 1 of run_results; --all-kinds archives them too\n")
+
+    def test_nothing_is_said_of_others_that_were_not_wanted(self, artifacts: Command) -> None:
+        assert "left:" not in artifacts(*OF_12, "--kind", "job_config").out
+        assert "left:" not in artifacts(*ARCHIVE).out
+
+    @pytest.mark.parametrize(
+        ("options", "kinds"),
+        [
+            ("--kind run_results", {"run_results"}),
+            ("--kind run_results --kind job_input", {"run_results", "job_input"}),
+            ("--run-id 4", {"run_config"}),
+            ("--run-id 4 --all-kinds", {"run_config", "run_results"}),
+            ("--run-id 4 --kind run_results", {"run_results"}),
+            ("--run-id 5 --kind run_results", set()),
+            ("--all-kinds", {"job_config", "job_input", "run_config", "run_results", "run_logs"}),
+        ],
+    )
+    def test_only_what_was_chosen(self, artifacts: Command, options: str, kinds: set[str]) -> None:
+        dry = artifacts(*OF_12, *options.split(), "--dry-run", "--json").json
+        done = artifacts(*OF_12, *options.split(), "--json").json
+        assert {row["kind"] for row in dry} == {row["kind"] for row in done} == kinds
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ("--kind job_config --all-kinds", "--kind and --all-kinds exclude each other"),
+            ("--kind run_config --kind job_input --run-id 4", "job_input belongs to the job"),
+            ("--kind nope", "'nope' is not one of"),
+            ("--run-id 0", "--run-id"),
+        ],
+    )
+    def test_a_wrong_choice_is_named(self, artifacts: Command, options: str, said: str) -> None:
+        assert said in artifacts(*OF_12, *options.split()).refusal
+
+    @pytest.mark.parametrize(
+        ("run_id", "said"),
+        [("7", "run 7 is not a run of job 12"), ("99", "there is no run 99")],
+    )
+    def test_a_run_of_nothing_is_one_line(self, artifacts: Command, run_id: str, said: str) -> None:
+        answer = artifacts(*OF_12, "--run-id", run_id)
+        assert (answer.status, answer.error) == (1, f"artifacts: {said}")
+
+
+def test_given_days_and_hours_the_hours_count(artifacts: Command, shelf: Shelf) -> None:
+    # The platform's rule: added, the age would be more than ten days.
+    answer = artifacts(*OF_12, "--days-since-create", "10", "--hours-since-create", "0")
+    assert answer.status == 0
+    assert is_archived(shelf, CONFIG)
+
+
+class TestByTheBucketsOwnRules:
+    @pytest.fixture(autouse=True)
+    def _archived_by_a_rule(self, shelf: Shelf) -> None:
+        """As a lifecycle rule leaves it, or the platform's own archive: the ETag is the same."""
+        key = shelf.stored(CONFIG).object.key
+        shelf.client.copy_object(
+            Bucket=shelf.bucket,
+            Key=key,
+            CopySource={"Bucket": shelf.bucket, "Key": key},
+            StorageClass="GLACIER",
+            MetadataDirective="COPY",
+        )
+        assert shelf.stored(CONFIG).object.storage_class == "STANDARD"
+
+    def test_the_list_shows_the_class_that_it_has_now(self, artifacts: Command) -> None:
+        rows = artifacts("jobs", "uploads", "list", "12", "--json").json
+        assert [
+            (row["state"], row["found_by"], row["storage_class"])
+            for row in rows
+            if row["kind"] == "job_config"
+        ] == [("stored", "row", "GLACIER")]
+
+    def test_it_is_archived_already_and_its_row_says_so(
+        self, artifacts: Command, shelf: Shelf
+    ) -> None:
+        before = shelf.stored(CONFIG)
+        answer = artifacts(*OF_12, "--storage-class", "DEEP_ARCHIVE", "--json")
+        assert shown(answer) == {"job_config": ("archived already", "GLACIER")}
+        after = shelf.stored(CONFIG)
+        assert after.object == replace(before.object, storage_class="GLACIER")
+        assert after.stored_at == before.stored_at
+
+    def test_a_dry_run_leaves_its_row(self, artifacts: Command, shelf: Shelf) -> None:
+        answer = artifacts(*OF_12, "--dry-run", "--json")
+        assert shown(answer) == {"job_config": ("archived already", "GLACIER")}
+        assert shelf.stored(CONFIG).object.storage_class == "STANDARD"
+
+
+def is_archived(shelf: Shelf, artifact: Artifact) -> bool:
+    return shelf.storage_class(artifact) == "GLACIER"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
@@ -52,6 +53,13 @@ class Deployed:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def answer(self, *arguments: str) -> str:
+        """What the command prints, once it has succeeded."""
+        command = self.command(*arguments)
+        printed, _ = command.communicate(timeout=60)
+        assert command.returncode == 0
+        return str(printed)
 
     def is_done(self, batch_id: int) -> bool:
         return self.batches.get(batch_id).state is BatchState.DONE
@@ -139,6 +147,38 @@ def test_unchanged_artifacts_are_recognised_unless_they_are_forced(tmp_path: Pat
         assert deployed.history.outcomes(forced.id) == {Outcome.DONE: len(jobs)}
         assert deployed.batches.progress(forced.id).bytes_moved == len(jobs) * len(b"{}")
         assert s3.counts["PutObject"] == len(jobs)
+
+
+def test_old_jobs_are_uploaded_without_a_request_of_each(deployed: Deployed) -> None:
+    # Given jobs from before the pipeline, with files in the workspace, and one without
+    old, created_at = range(1, 31), datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
+    for job_id in (*old, 99):
+        deployed.history.job(job_id, [job_id + 1000], created_at=created_at)
+    uploads = [
+        *(config_of(job_id) for job_id in old),
+        *(Artifact(ArtifactKind.RUN_RESULTS, job_id, job_id + 1000) for job_id in old),
+    ]
+    for artifact in uploads:
+        deployed.deployment.write(artifact)
+
+    # When an operator previews what was never requested, and starts it
+    options = ("--never-requested", "--kind", "job_config", "--kind", "run_results")
+    preview = json.loads(deployed.answer("batch", "preview", *options, "--json"))
+    assert (preview["members"], preview["left_out"]) == (len(uploads), {"no source": 2})
+    batch_id = preview["snapshot"]
+    deployed.answer("batch", "start", str(batch_id), "--reason", "backfill", "--mode", "missing")
+    deployed.stack.start_worker(*WORKER)
+    deployed.deployment.wait_until(partial(deployed.is_done, batch_id))
+
+    # Then every member is under its job's creation time, and nothing is left to request
+    assert deployed.history.outcomes(batch_id) == {Outcome.DONE: len(uploads)}
+    for artifact in uploads:
+        stored = deployed.deployment.artifacts.find(artifact)
+        assert stored is not None
+        assert stored.object.key.startswith(f"jobs/{artifact.job_id}/2024/02/29/235959/")
+    kinds = [ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_RESULTS]
+    left = deployed.history.preview(never_requested=True, kinds=kinds)
+    assert {member.job_id for member in left.examples} == {99}
 
 
 def test_downloads_run_in_batches_as_well(deployed: Deployed) -> None:

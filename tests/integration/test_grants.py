@@ -144,6 +144,17 @@ def test_failures_batches_and_upkeep(limited: Limited, tmp_path: Path) -> None:
     limited.command("batch", "start", str(preview["snapshot"]), "--reason", "a test")
     limited.done(Artifact(ArtifactKind.JOB_CONFIG, 1), Direction.UPLOAD)
 
+    # And what was never requested, with every filter that applies to it
+    limited.deployed.write(Artifact(ArtifactKind.JOB_INPUT, 2))
+    with Session(limited.stack.engine) as session, session.begin():
+        session.get_one(JobRow, 2).tags = ["old"]
+    filters = ("--tag", "old", "--job-id", "2", "--user-id", "7", "--created-before", "2030-01-01")
+    preview = limited.command("batch", "preview", "--never-requested", *filters)
+    assert preview["members"] == 1
+    start = ("batch", "start", str(preview["snapshot"]), "--mode", "missing")
+    limited.command(*start, "--reason", "a test")
+    limited.done(Artifact(ArtifactKind.JOB_INPUT, 2), Direction.UPLOAD)
+
     # And by hand
     limited.command("quarantine", "retry", "--job-id", "2")
     limited.done(Artifact(ArtifactKind.JOB_CONFIG, 2), Direction.UPLOAD)

@@ -33,12 +33,15 @@ ROWS = """
 UPDATE jobs SET tags = '["a"]', config_location =
     'https://artifacts.s3.amazonaws.com/jobs/12/2025/10/24/080000/job_config.json?X-Amz-Signature=0'
     WHERE id = 12;
-INSERT INTO jobs (id, user_id, status, created_at, job_metadata)
-    VALUES (13, 7, 'PROCESSING', '2025-10-23 21:15:00.250000', '{"b": [1.5, null]}');
-INSERT INTO runs (id, job_id, user_id, status, created_at, request)
-    VALUES (5, 13, 7, 'RUNNING', '2025-10-23 21:16:00.000000', '{"c": 1}');
-INSERT INTO runs (id, job_id, user_id, status, created_at)
-    VALUES (6, 13, 7, 'QUEUED', '2025-10-23 21:17:00.000000')
+INSERT INTO jobs (id, user_id, tags, status, created_at, updated_at, job_metadata)
+    VALUES (13, 7, '{"team": "blue"}', 'PROCESSING', '2025-10-23 21:15:00.250000',
+            '2025-10-23 21:15:00.250000', '{"b": [1.5, null]}');
+INSERT INTO runs (id, job_id, user_id, created_at, updated_at, request, pod_phase, status,
+                  user_deleted, epx_client_version)
+    VALUES (5, 13, 7, '2025-10-23 21:16:00.000000', '2025-10-23 21:16:00.000000', '{"c": 1}',
+            'RUNNING', 'RUNNING', 0, '1.2.2'),
+           (6, 13, 7, '2025-10-23 21:17:00.000000', '2025-10-23 21:17:00.000000', '{}',
+            'PENDING', 'QUEUED', 0, '1.2.2')
 """
 _POSTGRES_SCHEMA = (
     """SELECT table_name, column_name, ordinal_position, data_type, udt_name, is_nullable,

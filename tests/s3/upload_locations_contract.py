@@ -186,9 +186,11 @@ class AgeContract:
             ({"days_since_create": 0}, [0, 35, 36, 37, 72]),
             ({"hours_since_create": 36}, [36, 37, 72]),
             ({"days_since_create": 1.5}, [36, 37, 72]),
-            ({"days_since_create": 1, "hours_since_create": 12}, [36, 37, 72]),
+            # Given both, the hours count, as on the platform.
+            ({"days_since_create": 3, "hours_since_create": 36}, [36, 37, 72]),
+            ({"days_since_create": 1, "hours_since_create": 72}, [72]),
+            ({"days_since_create": 3, "hours_since_create": 0}, [0, 35, 36, 37, 72]),
             ({"days_since_create": 3}, [72]),
-            ({"days_since_create": 3, "hours_since_create": 1}, []),
         ],
     )
     def test_those_that_are_so_old(

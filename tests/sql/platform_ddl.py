@@ -1,54 +1,72 @@
-"""A database as the platform's own migrations make it."""
+"""A database as the platform's own migrations make it.
+
+`jobs`, `runs`, the three types and the indexes are those of its revisions 001 and 002: its models
+say that `runs.job_id` refers to `jobs.id`, its migrations make no such constraint. Two things are
+not of its migrations: `users` stands for the tables that the pipeline does not know, and the rows.
+"""
 
 from sqlalchemy import Engine, text
 
 _POSTGRESQL = """
 CREATE TYPE jobstatusenum AS ENUM
     ('CREATED', 'SUBMITTED', 'PROCESSING', 'COMPLETED', 'FAILED', 'CANCELLED');
+CREATE TYPE podphaseenum AS ENUM ('PENDING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'UNKNOWN');
 CREATE TYPE runstatusenum AS ENUM
     ('QUEUED', 'NOT_STARTED', 'RUNNING', 'ERROR', 'DONE', 'SUBMITTED', 'RUNNING_LEGACY',
      'FAILED', 'CANCELLED');
-CREATE TYPE podphaseenum AS ENUM ('PENDING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'UNKNOWN', 'ODD');
-CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
 CREATE TABLE users (id SERIAL PRIMARY KEY, email VARCHAR UNIQUE);
 CREATE TABLE jobs (
-    id SERIAL PRIMARY KEY,
-    user_id INTEGER NOT NULL REFERENCES users (id),
-    tags JSON,
+    id SERIAL NOT NULL,
+    user_id INTEGER NOT NULL,
+    tags JSON NOT NULL,
     status jobstatusenum NOT NULL,
-    created_at TIMESTAMP WITHOUT TIME ZONE NOT NULL DEFAULT now(),
-    updated_at TIMESTAMP WITHOUT TIME ZONE,
+    created_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
     input_location VARCHAR,
     config_location VARCHAR,
-    job_metadata JSON
+    job_metadata JSON NOT NULL,
+    PRIMARY KEY (id)
 );
+CREATE INDEX ix_jobs_created_at ON jobs (created_at);
+CREATE INDEX ix_jobs_status ON jobs (status);
 CREATE INDEX ix_jobs_user_id ON jobs (user_id);
 CREATE TABLE runs (
-    id SERIAL PRIMARY KEY,
-    job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    user_id INTEGER NOT NULL REFERENCES users (id),
+    id SERIAL NOT NULL,
+    job_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
     created_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
-    updated_at TIMESTAMP WITHOUT TIME ZONE,
-    request JSON,
-    pod_phase podphaseenum,
+    updated_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+    request JSON NOT NULL,
+    pod_phase podphaseenum NOT NULL,
     container_status VARCHAR,
     status runstatusenum NOT NULL,
-    user_deleted INTEGER NOT NULL DEFAULT 0,
-    epx_client_version VARCHAR,
+    user_deleted INTEGER NOT NULL,
+    epx_client_version VARCHAR NOT NULL,
     config_url VARCHAR,
     results_url VARCHAR,
-    results_uploaded_at TIMESTAMP WITHOUT TIME ZONE
+    results_uploaded_at TIMESTAMP WITHOUT TIME ZONE,
+    PRIMARY KEY (id)
 );
+CREATE INDEX ix_runs_created_at ON runs (created_at);
 CREATE INDEX ix_runs_job_id ON runs (job_id);
+CREATE INDEX ix_runs_status ON runs (status);
+CREATE INDEX ix_runs_user_id ON runs (user_id);
 """
 
 _ROWS = """
 INSERT INTO alembic_version VALUES ('f00dfeedbeef');
 INSERT INTO users (id, email) VALUES (7, 'a@b.c');
-INSERT INTO jobs (id, user_id, status, created_at)
-    VALUES (12, 7, 'CREATED', '2025-10-23 21:15:00.000000');
-INSERT INTO runs (id, job_id, user_id, status, created_at)
-    VALUES (4, 12, 7, 'RUNNING', '2025-10-23 21:16:00.000000');
+INSERT INTO jobs (id, user_id, tags, status, created_at, updated_at, job_metadata)
+    VALUES (12, 7, '[]', 'CREATED', '2025-10-23 21:15:00.000000', '2025-10-23 21:15:00.000000',
+            '{}');
+INSERT INTO runs (id, job_id, user_id, created_at, updated_at, request, pod_phase, status,
+                  user_deleted, epx_client_version)
+    VALUES (4, 12, 7, '2025-10-23 21:16:00.000000', '2025-10-23 21:16:00.000000', '{}', 'RUNNING',
+            'RUNNING', 0, '1.2.2');
 """
 
 
@@ -71,7 +89,6 @@ def _sqlite() -> str:
         "runstatusenum": "VARCHAR(14)",
         "podphaseenum": "VARCHAR(9)",
         "TIMESTAMP WITHOUT TIME ZONE": "DATETIME",
-        "DEFAULT now()": "DEFAULT CURRENT_TIMESTAMP",
     }.items():
         ddl = ddl.replace(native, plain)
     return ddl

@@ -86,10 +86,12 @@ class TestFilter:
             ([Listed(2, 20)], [2], 0),
             ([Listed(2, 21), Listed(9)], [], 2),
             (
+                # A line that names a kind is a member even if nobody has requested it before.
                 [Listed(2, 20, ArtifactKind.RUN_LOGS), Listed(1, None, ArtifactKind.JOB_INPUT)],
-                [2],
-                1,
+                [1, 2],
+                0,
             ),
+            ([Listed(9, None, ArtifactKind.JOB_INPUT)], [], 1),
             ([], [], 0),
         ],
     )

@@ -53,6 +53,16 @@ def test_the_newest_jobs_come_first(engine: Engine) -> None:
     assert [job.id for job in SqlJobs(engine).newest(10)] == [11, 7, 3]
 
 
+def test_the_newest_jobs_page_by_page_and_of_one_user(engine: Engine) -> None:
+    insert(engine, *[job_row(number, user_id=number % 2 + 1) for number in (3, 11, 7, 8)])
+    jobs = SqlJobs(engine)
+    assert [job.id for job in jobs.newest(2, offset=1)] == [8, 7]
+    assert [job.id for job in jobs.newest(2, offset=4)] == []
+    assert [job.id for job in jobs.newest(10, user_id=2)] == [11, 7, 3]
+    assert [job.id for job in jobs.newest(10, user_id=2, offset=1)] == [7, 3]
+    assert jobs.newest(10, user_id=9) == []
+
+
 def test_the_runs_of_a_job_come_in_order_and_without_others(engine: Engine) -> None:
     insert(engine, job_row(12), job_row(13), run_row(9), run_row(2), run_row(5, 13))
     assert [run.id for run in SqlRuns(engine).of_job(12)] == [2, 9]

@@ -1,4 +1,4 @@
-"""`artifacts jobs uploads archive`: what a job has in the bucket to where it costs less."""
+"""`artifacts jobs uploads archive`: move a job's artifacts to where they cost less."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,21 +6,24 @@ from typing import Annotated, Any
 
 import typer
 
-from domain.artifacts import StoredObject
+from domain.archiving import ARCHIVED_KINDS, DEFAULT_TIER, archive_job_uploads
+from domain.artifacts import ArtifactKind, StoredObject
 from domain.found import FoundArtifact
 from domain.objects import ARCHIVE_TIERS
 from domain.platform_ports import ArchiveSummary
-from domain.use_cases import archive_uploads, get_job_uploads
 from worker.cli.operator import adapters
 from worker.cli.options import (
     DryRunOption,
     JobArgument,
     JobIdOption,
     JsonOption,
+    KindsOption,
+    RunIdOption,
     WideOption,
+    refuse_run_of_job_kind,
     the_job,
 )
-from worker.cli.output import Size, show_rows, where
+from worker.cli.output import Size, say, show_rows, where
 
 StorageClassOption = Annotated[
     str, typer.Option("--storage-class", help=f"One of {', '.join(ARCHIVE_TIERS)}.")
@@ -29,7 +32,14 @@ DaysOption = Annotated[
     float | None, typer.Option("--days-since-create", min=0, help="Only what is so old.")
 ]
 HoursOption = Annotated[
-    float | None, typer.Option("--hours-since-create", min=0, help="Added to the days.")
+    float | None,
+    typer.Option(
+        "--hours-since-create", min=0, help="The same in hours; the days do not count then."
+    ),
+]
+
+AllKindsOption = Annotated[
+    bool, typer.Option("--all-kinds", help="Results and logs too, not only configs and inputs.")
 ]
 
 _COLUMNS = ("kind", "outcome", "run_id", "size", "error", "location", "storage_class")
@@ -40,44 +50,58 @@ def archive(  # noqa: PLR0913 - an argument for each option
     job: JobArgument = None,
     *,
     job_id: JobIdOption = None,
-    storage_class: StorageClassOption = "GLACIER",
+    run_id: RunIdOption = None,
+    kind: KindsOption = None,
+    all_kinds: AllKindsOption = False,
+    storage_class: StorageClassOption = DEFAULT_TIER,
     days_since_create: DaysOption = None,
     hours_since_create: HoursOption = None,
     dry_run: DryRunOption = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move the job's artifacts to an archive tier; what is in one already is left.
+    """Move the job's configs and inputs, or other kinds, to an archive tier.
 
-    One failure does not stop the rest; the exit status is 1 then.
+    What is in one already is left. One failure does not stop the rest; the exit status is 1 then.
     """
     if storage_class not in ARCHIVE_TIERS:
         raise typer.BadParameter(f"{storage_class}: use one of {', '.join(ARCHIVE_TIERS)}")
+    kinds = _kinds(kind, run_id, all_kinds=all_kinds)
     asked, using = the_job(job, job_id), adapters()
-    uploads = using.upload_locations.filter_by_age(
-        get_job_uploads(using.locate, job_id=asked),
+    summary = archive_job_uploads(
+        using.locate,
+        using.upload_locations,
+        using.artifacts,
+        job_id=asked,
+        run_id=run_id,
+        kinds=kinds,
         days_since_create=days_since_create,
         hours_since_create=hours_since_create,
-    )
-    if dry_run:
-        rows = [_row(found, _planned(found)) for found in uploads]
-        show_rows(rows, as_json=as_json, empty=_NOTHING, brief=_COLUMNS, wide=wide)
-        return
-    summary = archive_uploads(
-        using.upload_locations, using.artifacts, uploads, storage_class=storage_class
+        storage_class=storage_class,
+        dry_run=dry_run,
     )
     show_rows(_rows(summary), as_json=as_json, empty=_NOTHING, brief=_COLUMNS, wide=wide)
+    if summary.other_kinds and not kind and not as_json:
+        left = sorted({found.artifact.kind for found in summary.other_kinds})
+        say(f"left: {len(summary.other_kinds)} of {', '.join(left)}; --all-kinds archives them too")
     if summary.failed:
         raise typer.Exit(1)
 
 
-def _planned(found: FoundArtifact) -> str:
-    return "archived already" if found.object.is_archived else "would be archived"
+def _kinds(
+    kinds: Sequence[ArtifactKind] | None, run_id: int | None, *, all_kinds: bool
+) -> Sequence[ArtifactKind]:
+    if kinds and all_kinds:
+        raise typer.BadParameter("--kind and --all-kinds exclude each other: give one of them")
+    for kind in kinds or ():
+        refuse_run_of_job_kind(run_id, kind)
+    return list(ArtifactKind) if all_kinds else kinds or ARCHIVED_KINDS
 
 
 def _rows(summary: ArchiveSummary) -> Sequence[dict[str, Any]]:
     return [
         *(_row(_moved(found, archived), "archived") for found, archived in summary.archived),
+        *(_row(found, "would be archived") for found in summary.planned),
         *(_row(found, "archived already") for found in summary.already),
         *(_row(found, "failed", str(error)) for found, error in summary.failed),
     ]

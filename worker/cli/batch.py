@@ -16,8 +16,10 @@ from worker.cli.batch_options import (
     FailedAfterOption,
     FailedBeforeOption,
     FileOption,
+    IncludeStoredOption,
     JobsOption,
     KindsOption,
+    NeverRequestedOption,
     ReasonsOption,
     RunsOption,
     StatesOption,
@@ -66,6 +68,8 @@ def preview(  # noqa: PLR0913 - an argument for each option
     failed_after: FailedAfterOption = None,
     failed_before: FailedBeforeOption = None,
     from_file: FileOption = None,
+    never_requested: NeverRequestedOption = False,
+    include_stored: IncludeStoredOption = False,
     rate: RateOption = None,
     expires_in: Annotated[
         float, typer.Option("--expires-hours", min=0.01, max=168, help="Of the snapshot.")
@@ -75,8 +79,8 @@ def preview(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Freeze what fits as a snapshot, and show what it would be. Nothing is asked for yet.
 
-    Without a filter it is everything. What is being transferred is left out, and so are uploads
-    of which the workspace has nothing, where ARTIFACTS_WORKSPACE is set.
+    Without a filter it is everything that was ever requested. What is being transferred is left
+    out, and so are uploads of which the workspace has nothing, where ARTIFACTS_WORKSPACE is set.
     """
     which = filter_of(
         job_ids=job_id,
@@ -91,6 +95,8 @@ def preview(  # noqa: PLR0913 - an argument for each option
         created_before=created_before,
         failed_after=failed_after,
         failed_before=failed_before,
+        never_requested=never_requested,
+        include_stored=include_stored,
     )
     shown = batches().preview(
         which,

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.batches import BatchFilter, IdRange, Listed
+from domain.batches import OF_LAST_TRANSFER, BatchFilter, IdRange, Listed
 from domain.errors import InvalidRequestError, ReasonCode
 from domain.transfers import Direction, TransferState
 
@@ -105,6 +105,23 @@ FileOption = Annotated[
         help="Lines of job_id[,run_id[,kind]]; - is the standard input.",
     ),
 ]
+NeverRequestedOption = Annotated[
+    bool,
+    typer.Option(
+        "--never-requested",
+        help="Artifacts of the platform's jobs and runs that were never requested, nor stored.",
+    ),
+]
+IncludeStoredOption = Annotated[
+    bool,
+    typer.Option("--include-stored", help="With --never-requested: also what is stored."),
+]
+_OF_LAST_TRANSFER = {
+    "states": "--state",
+    "reasons": "--reason-code",
+    "failed_after": "--failed-after",
+    "failed_before": "--failed-before",
+}
 
 
 def filter_of(**criteria: Any) -> BatchFilter:  # noqa: ANN401 - as Typer hands them over
@@ -113,12 +130,25 @@ def filter_of(**criteria: Any) -> BatchFilter:  # noqa: ANN401 - as Typer hands 
     for name in ("job_ids", "run_ids"):
         if name in given:
             given[name] = [each for ranges in given[name] for each in ranges]
+    _refuse_what_cannot_apply(given)
     try:
         return BatchFilter(**given)
     except ValidationError as error:
         first = error.errors()[0]
         where = str(first["loc"][0])
         raise typer.BadParameter(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _refuse_what_cannot_apply(given: Mapping[str, Any]) -> None:
+    if "never_requested" in given:
+        misfits = [_OF_LAST_TRANSFER[name] for name in OF_LAST_TRANSFER if name in given]
+        if misfits:
+            raise typer.BadParameter(
+                f"{', '.join(misfits)} and --never-requested: artifacts that were never requested"
+                " have no last transfer; give only one of them"
+            )
+    elif "include_stored" in given:
+        raise typer.BadParameter("--include-stored belongs to --never-requested: give both")
 
 
 def listed_in(path: Path) -> Iterator[Listed]:

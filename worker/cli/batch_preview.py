@@ -56,7 +56,15 @@ def _show_left_out(preview: Preview) -> None:
     for why, count in preview.left_out.items():
         say(f"left out: {count:,} {why}")
     if unmatched := preview.batch.filter.unmatched:
-        say(f"left out: {unmatched:,} of the lines, which fit nothing")
+        say(f"left out: {unmatched:,} of the lines, which fit nothing{_hint(preview)}")
+
+
+def _hint(preview: Preview) -> str:
+    which = preview.batch.filter
+    if which.never_requested or which.of_last_transfer:
+        return ""
+    # A line without a kind means only what was requested of its job or run.
+    return "; --never-requested finds what was never requested"
 
 
 def _show_cost(preview: Preview, rate: float | None) -> None:
@@ -81,7 +89,7 @@ def _group_row(group: PreviewGroup) -> dict[str, Any]:
     return {
         "direction": group.direction,
         "kind": group.kind,
-        "last_state": group.state,
+        "last_state": group.state or "never requested",
         "members": Count(group.members),
         "stored": Count(group.stored),
         "known_size": Size(group.known_bytes),

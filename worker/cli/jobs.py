@@ -6,7 +6,7 @@ import typer
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import NotFoundError, RunOfAnotherJobError
-from domain.jobs import Job
+from domain.jobs import MAX_ID, Job
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
 from worker.cli.lazy import group_app, lazy_group
@@ -41,12 +41,20 @@ app = group_app("Jobs and their artifacts.", cls=lazy_group(GROUPS))
 def list_jobs(
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    offset: Annotated[
+        int, typer.Option(min=0, max=MAX_ID, help="How many of the newest to pass over.")
+    ] = 0,
+    user_id: Annotated[
+        int | None, typer.Option("--user-id", min=1, max=MAX_ID, help="Only this user's jobs.")
+    ] = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """The newest jobs, each with its one directory."""
-    rows = [_job_row(job) for job in database().jobs.newest(limit)]
-    show_rows(rows, as_json=as_json, empty="there are no jobs", brief=_JOB_COLUMNS, wide=wide)
+    jobs = database().jobs.newest(limit, offset=offset, user_id=user_id)
+    rows = [_job_row(job) for job in jobs]
+    empty = "no job fits" if offset or user_id else "there are no jobs"
+    show_rows(rows, as_json=as_json, empty=empty, brief=_JOB_COLUMNS, wide=wide)
 
 
 @app.command("info")

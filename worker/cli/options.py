@@ -16,6 +16,10 @@ JobIdOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 KindOption = Annotated[ArtifactKind | None, typer.Option("--kind", help="Only this kind.")]
+KindsOption = Annotated[
+    list[ArtifactKind] | None,
+    typer.Option("--kind", metavar="KIND", help="Only this kind; repeatable."),
+]
 RunIdOption = Annotated[
     int | None, typer.Option("--run-id", min=1, max=MAX_ID, help="One of its runs.")
 ]

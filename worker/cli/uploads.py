@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "archive": (
         "worker.cli.archive",
-        "Move the job's artifacts to an archive tier; what is in one already is left.",
+        "Move the job's configs and inputs, or other kinds, to an archive tier.",
     ),
     "relocate": (
         "worker.cli.relocate",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from domain.addresses import parse_address
+from domain.archiving import age_of
 from domain.artifacts import ArtifactKind, StoredObject
 from domain.errors import ArtifactMissingError, InvalidRequestError, TransferError
 from domain.found import FoundArtifact
@@ -97,7 +98,7 @@ class S3UploadLocationRepository:
         days_since_create: float | None = None,
         hours_since_create: float | None = None,
     ) -> list[FoundArtifact]:
-        age = timedelta(days=days_since_create or 0, hours=hours_since_create or 0)
+        age = age_of(days_since_create, hours_since_create)
         if not age:
             return list(uploads)
         since = self._now() - age
@@ -108,7 +109,7 @@ class S3UploadLocationRepository:
     ) -> ArchiveSummary:
         summary = ArchiveSummary()
         for upload in uploads:
-            if upload.object.is_archived or upload.object.storage_class == storage_class:
+            if upload.is_archived(storage_class):
                 summary.already.append(upload)
                 continue
             try:

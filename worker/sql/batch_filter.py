@@ -1,74 +1,19 @@
 """Which artifacts a batch is about: the filter as SQL."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column as TableColumn
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
-    MetaData,
-    Select,
-    String,
-    Table,
-    and_,
-    column,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Select, and_, column, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import Subquery
 
-from domain.batches import BatchFilter, IdRange, Listed
+from domain.batches import BatchFilter, IdRange
 from domain.transfers import Direction, TransferState
-from worker.sql.tables import TRANSFER_RUN, JobRow, MemberRow, TransferRow
+from worker.sql.batch_lists import Identity, is_listed
+from worker.sql.tables import TRANSFER_RUN, JobRow, TransferRow
 
-_PAGE = 1000
 _MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
-
-_LISTED = Table(
-    "listed_artifacts",
-    MetaData(),
-    TableColumn("job_id", Integer),
-    TableColumn("run_id", Integer),
-    TableColumn("kind", String(16)),
-    prefixes=["TEMPORARY"],
-)
-
-
-def keep_listed(connection: Connection, listed: Iterable[Listed]) -> int:
-    """Have what a file names where `last_transfers` finds it, in this transaction; how many."""
-    # The transaction that it was made in may have been given up, and its connection not.
-    _LISTED.drop(connection, checkfirst=True)
-    _LISTED.create(connection)
-    count = 0
-    for page in _pages(listed):
-        rows = [{"job_id": each.job_id, "run_id": each.run_id, "kind": each.kind} for each in page]
-        connection.execute(_LISTED.insert(), rows)
-        count += len(page)
-    return count
-
-
-def count_unmatched(connection: Connection, batch_id: int) -> int:
-    """Of what is listed, what has brought the batch no member."""
-    members = select(MemberRow.position).where(
-        MemberRow.batch_id == batch_id,
-        MemberRow.job_id == _LISTED.c.job_id,
-        or_(_LISTED.c.run_id.is_(None), MemberRow.run_id == _LISTED.c.run_id),
-        or_(_LISTED.c.kind.is_(None), MemberRow.kind == _LISTED.c.kind),
-    )
-    unmatched = select(func.count()).select_from(_LISTED).where(~exists(members))
-    return connection.execute(unmatched).scalar_one()
-
-
-def forget_listed(connection: Connection) -> None:
-    _LISTED.drop(connection)
 
 
 def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
@@ -90,6 +35,18 @@ def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
     return last.subquery("last")
 
 
+def of_job(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on the job's row, except its id."""
+    if which.user_ids:
+        yield JobRow.user_id.in_(which.user_ids)
+    if which.created_after is not None:
+        yield JobRow.created_at >= which.created_after
+    if which.created_before is not None:
+        yield JobRow.created_at < which.created_before
+    for tag in which.tags:
+        yield _has_tag(tag, dialect)
+
+
 def _of_artifact(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
     """What is the same for all transfers of an artifact, and so may be asked before the last."""
     yield TransferRow.direction.in_(which.directions or _MOVES)
@@ -99,16 +56,9 @@ def _of_artifact(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[boo
         yield is_in(TransferRow.job_id, which.job_ids)
     if which.run_ids:
         yield is_in(TransferRow.run_id, which.run_ids)
-    if which.user_ids:
-        yield JobRow.user_id.in_(which.user_ids)
-    if which.created_after is not None:
-        yield JobRow.created_at >= which.created_after
-    if which.created_before is not None:
-        yield JobRow.created_at < which.created_before
-    for tag in which.tags:
-        yield _has_tag(tag, dialect)
+    yield from of_job(which, dialect)
     if which.listed is not None:
-        yield _is_listed()
+        yield is_listed(Identity(TransferRow.job_id, TransferRow.run_id, TransferRow.kind))
 
 
 def _of_last(which: BatchFilter, last: Subquery) -> Iterator[ColumnElement[bool]]:
@@ -143,20 +93,3 @@ def _has_tag(tag: str, dialect: str) -> ColumnElement[bool]:
     by_name = and_(func.json_type(JobRow.tags) == "object", each.c.key == name)
     named = and_(by_name, each.c.value == value) if is_named else literal(False)  # noqa: FBT003
     return exists(select(column("value")).select_from(each).where(or_(in_list, named)))
-
-
-def _is_listed() -> ColumnElement[bool]:
-    listed = _LISTED.c
-    return exists(
-        select(listed.job_id).where(
-            listed.job_id == TransferRow.job_id,
-            or_(listed.run_id.is_(None), listed.run_id == TransferRow.run_id),
-            or_(listed.kind.is_(None), listed.kind == TransferRow.kind),
-        )
-    )
-
-
-def _pages(listed: Iterable[Listed]) -> Iterator[list[Listed]]:
-    iterator = iter(listed)
-    while page := list(islice(iterator, _PAGE)):
-        yield page

@@ -33,12 +33,8 @@ from domain.batches import (
 )
 from domain.errors import NotFoundError, ReasonCode
 from domain.transfers import ACTIVE_STATES, Direction, TransferState
-from worker.sql.batch_filter import (
-    count_unmatched,
-    forget_listed,
-    keep_listed,
-    last_transfers,
-)
+from worker.sql.batch_candidates import NEVER_REQUESTED, candidates
+from worker.sql.batch_lists import count_unmatched, forget_listed, keep_listed
 from worker.sql.batch_rows import as_batch, as_member
 from worker.sql.clock import utc_now
 from worker.sql.engine import autocommit, transaction
@@ -196,7 +192,7 @@ def _keep_filter(connection: Connection, batch_id: int, which: BatchFilter, unma
 
 
 def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: ANN401 - an INSERT
-    last = last_transfers(which, dialect).c
+    last = candidates(which, dialect).c
     run = func.coalesce(last.run_id, 0)
     in_order = (last.job_id, run, last.kind, last.direction)
     turn = func.row_number().over(partition_by=last.user_id, order_by=in_order).label("turn")
@@ -204,22 +200,22 @@ def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: 
         ArtifactRow.job_id == last.job_id, run == ARTIFACT_RUN, ArtifactRow.kind == last.kind
     )
     size = ArtifactRow.size
-    candidates = (
+    ordered = (
         select(
             *(last.job_id, last.run_id, last.kind, last.direction, last.user_id),
             *(last.state, last.reason_code, size, _left_out_for(last, size).label("left_out")),
             turn,
         )
         .outerjoin(ArtifactRow, stored)
-        .subquery("candidates")
+        .subquery("ordered")
         .c
     )
     # One of each user in turn: whoever has a million does not come first with all of them.
-    position = func.row_number().over(order_by=(candidates.turn, candidates.user_id))
+    position = func.row_number().over(order_by=(ordered.turn, ordered.user_id))
     frozen = select(
-        *(literal(batch_id), position, candidates.job_id, candidates.run_id, candidates.kind),
-        *(candidates.direction, candidates.user_id, candidates.state, candidates.reason_code),
-        *(candidates.size, candidates.left_out),
+        *(literal(batch_id), position, ordered.job_id, ordered.run_id, ordered.kind),
+        *(ordered.direction, ordered.user_id, ordered.state, ordered.reason_code),
+        *(ordered.size, ordered.left_out),
     )
     return insert(MemberRow).from_select(_COLUMNS, frozen)
 
@@ -291,7 +287,7 @@ def _as_group(row: Any) -> PreviewGroup:  # noqa: ANN401 - a row
     return PreviewGroup(
         direction=Direction(row.direction),
         kind=ArtifactKind(row.kind),
-        state=TransferState(row.state),
+        state=None if row.state == NEVER_REQUESTED else TransferState(row.state),
         members=row.members,
         stored=row.stored,
         known_bytes=int(row.known_bytes),

@@ -45,8 +45,10 @@ class SqlJobs:
             raise UnknownJobError(f"there is no job {job_id}")
         return found[0]
 
-    def newest(self, limit: int) -> Sequence[Job]:
-        return self._read(_JOBS.order_by(JobRow.id.desc()).limit(limit))
+    def newest(self, limit: int, *, offset: int = 0, user_id: int | None = None) -> Sequence[Job]:
+        """Return the newest jobs after the first `offset` of them, or only those of a user."""
+        newest = _JOBS.order_by(JobRow.id.desc()).limit(limit).offset(offset)
+        return self._read(newest if user_id is None else newest.where(JobRow.user_id == user_id))
 
     def ids_after(self, job_id: int, limit: int) -> Sequence[int]:
         """The next ids in their order; 0 begins."""

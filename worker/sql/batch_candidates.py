@@ -1,0 +1,113 @@
+"""What a batch may freeze: last transfers, and artifacts that were never requested."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    cast,
+    exists,
+    false,
+    literal,
+    null,
+    select,
+    union_all,
+)
+from sqlalchemy.sql.selectable import Subquery
+
+from domain.artifacts import ArtifactKind
+from domain.batches import BatchFilter
+from domain.transfers import Direction
+from worker.sql.batch_filter import is_in, last_transfers, of_job
+from worker.sql.batch_lists import Identity, is_listed
+from worker.sql.tables import ArtifactRow, JobRow, RunRow, TransferRow
+
+NEVER_REQUESTED = "never requested"
+"""The state of a member without a last transfer, in `batch_members`."""
+_REQUESTS = {
+    # A client that got an upload URL was asked for the artifact too.
+    Direction.UPLOAD: (Direction.UPLOAD, Direction.CONFIRM),
+    Direction.DOWNLOAD: (Direction.DOWNLOAD,),
+}
+_COLUMNS = ("job_id", "run_id", "kind", "direction", "state", "reason_code", "user_id")
+
+
+def candidates(which: BatchFilter, dialect: str) -> Subquery:
+    """Return what fits the filter: an artifact and a direction in each row, with the job's user."""
+    parts: list[Select[Any]] = []
+    if not which.never_requested:
+        last = last_transfers(which, dialect).c
+        parts.append(select(*(last[name] for name in _COLUMNS)))
+    if which.never_requested or _may_name_new_artifacts(which):
+        parts.extend(_never_requested(which, dialect))
+    return union_all(*parts).subquery("last")
+
+
+def _may_name_new_artifacts(which: BatchFilter) -> bool:
+    return which.listed is not None and not which.of_last_transfer
+
+
+def _never_requested(which: BatchFilter, dialect: str) -> Iterator[Select[Any]]:
+    """Yield a SELECT from the platform's tables for each direction and kind."""
+    for direction in which.directions or (Direction.UPLOAD,):
+        for kind in which.kinds or ArtifactKind:
+            of_run = kind.belongs_to_run
+            artifact = Identity(JobRow.id, RunRow.id if of_run else _null(Integer), kind.value)
+            every = select(
+                artifact.job_id.label("job_id"),
+                artifact.run_id.label("run_id"),
+                literal(kind.value).label("kind"),
+                literal(direction.value).label("direction"),
+                literal(NEVER_REQUESTED).label("state"),
+                _null(String).label("reason_code"),
+                JobRow.user_id,
+            ).select_from(JobRow)
+            all_of_kind = every.join(RunRow, RunRow.job_id == JobRow.id) if of_run else every
+            yield all_of_kind.where(
+                *of_job(which, dialect),
+                *_of_artifact(which, kind, artifact),
+                ~exists(_transfers(artifact, direction)),
+                *_not_stored(which, direction, artifact),
+            )
+
+
+def _of_artifact(
+    which: BatchFilter, kind: ArtifactKind, artifact: Identity
+) -> Iterator[ColumnElement[bool]]:
+    if which.job_ids:
+        yield is_in(JobRow.id, which.job_ids)
+    if which.run_ids:
+        yield is_in(RunRow.id, which.run_ids) if kind.belongs_to_run else false()
+    if which.listed is not None:
+        # A line of a job or run alone means what was requested of it, which is less than all.
+        yield is_listed(artifact, by_kind=not which.never_requested)
+
+
+def _transfers(artifact: Identity, direction: Direction) -> Select[Any]:
+    return select(TransferRow.id).where(
+        *_is_of(TransferRow, artifact), TransferRow.direction.in_(_REQUESTS[direction])
+    )
+
+
+def _not_stored(
+    which: BatchFilter, direction: Direction, artifact: Identity
+) -> Iterator[ColumnElement[bool]]:
+    """Leave out uploads of what is stored, unless the user or a line of the file asks for it."""
+    is_asked = which.include_stored or not which.never_requested
+    if direction is Direction.UPLOAD and not is_asked:
+        yield ~exists(select(ArtifactRow.id).where(*_is_of(ArtifactRow, artifact)))
+
+
+def _is_of(table: Any, artifact: Identity) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - a table
+    yield table.job_id == artifact.job_id
+    yield table.kind == artifact.kind
+    is_of_job = not ArtifactKind(artifact.kind).belongs_to_run
+    yield table.run_id.is_(None) if is_of_job else table.run_id == artifact.run_id
+
+
+def _null(type_: Any) -> ColumnElement[Any]:  # noqa: ANN401 - a type
+    # PostgreSQL takes a NULL without a type for text, which UNION does not mix with numbers.
+    return cast(null(), type_)
