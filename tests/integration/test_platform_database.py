@@ -154,9 +154,10 @@ def test_the_worker_changes_what_tells_of_artifacts_and_nothing_else(
     after = Snapshot.of(engine)
     assert after.schema == before.schema
     assert after.changed_since(before) == {
-        ("jobs", 12): {"config_location"},
-        ("runs", 5): {"status", "results_url", "results_uploaded_at"},
-        ("runs", 6): {"config_url"},
+        ("jobs", 12): {"config_location", "updated_at"},
+        ("jobs", 13): {"config_location", "input_location", "updated_at"},
+        ("runs", 5): {"config_url", "status", "results_url", "results_uploaded_at", "updated_at"},
+        ("runs", 6): {"config_url", "updated_at"},
     }
     assert after.rows["runs", 5]["status"] == "DONE"
     moved = after.rows["jobs", 12]["config_location"]
