@@ -192,8 +192,8 @@ class _Listing:
 
     Attributes:
         all: the objects, oldest first.
-        objects: those of this job.
-        newest_named: the newest of this job, by file name.
+        objects: the job's own, by their addresses.
+        newest_named: the newest of the job's own, by file name.
     """
 
     reader: IObjectReader

@@ -9,12 +9,15 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from domain.errors import ArtifactMissingError
+from domain.transfers import TransferState
+from domain.upload import UploadArtifact
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, Shelf, key_of, zip_of
 from worker.adapters import Adapters
 from worker.producers import Producer
 from worker.settings import OperatorSettings, ProducerSettings, load
 from worker.sql.tables import JobRow, RunRow
+from worker.workspace import Workspace
 
 CREATED_AT = datetime(2026, 2, 1, 8, 30, 0, 250_000, tzinfo=UTC)
 DIRECTORY = "jobs/12/2026/02/01/083000/"
@@ -121,6 +124,31 @@ def test_an_upload_replaces_the_row_and_leaves_the_object(
     assert (answer.status, [row["kind"] for row in answer.json]) == (0, ["run_results"])
     downloaded = Path(answer.json[0]["path"]).read_bytes()
     assert downloaded == shelf.body(key) != shelf.body(key_of(RESULTS))
+
+
+def test_a_worker_stores_the_new_jobs_config_under_its_own_time(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    # Given the same bytes as the old job's
+    workspace = tmp_path / "workspace"
+    (workspace / "job_12").mkdir(parents=True)
+    (workspace / "job_12" / "job_config.json").write_bytes(b"old config")
+    using = Adapters(load(OperatorSettings), "tests")
+    upload = UploadArtifact(
+        attempts=using.attempts,
+        placement=using.placement,
+        artifacts=using.artifacts,
+        workspace=Workspace(workspace),
+        store=using.store,
+    )
+    # When
+    assert upload(CONFIG, "asked").state is TransferState.DONE
+    # Then row and platform have the new one
+    key = f"{DIRECTORY}job_config.json"
+    assert shelf.stored(CONFIG).object.key == key
+    assert (using.jobs.get(12).config_location or "").endswith(f"/{key}")
+    assert {key, key_of(CONFIG)} <= shelf.keys()
+    using.close()
 
 
 def test_a_job_that_has_nothing_finds_nothing_at_any_place(shelf: Shelf) -> None:
