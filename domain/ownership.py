@@ -9,7 +9,7 @@ from domain.prefix import JobS3Prefix, directory_time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
-    """Tells a job's own keys from those of other jobs with its id.
+    """Tells the keys of a job from keys of other jobs with its id.
 
     SQLite uses ids again, and so does a restored database, or a second one on the same bucket. The
     key alone decides, without any clock: a job's directory is named after its creation time, and
