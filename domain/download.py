@@ -116,9 +116,16 @@ class DownloadArtifacts:
 
     def request(self, job_id: int) -> int:
         """Ask for all that there is of the job; how many that are. Raises: UnknownJobError."""
+        contents = self.fetch.locate.contents(job_id)
+        wanted = [each.artifact for each in contents.found]
+        unknown = [artifact for artifact in wanted if contents.is_of_unknown_run(artifact)]
+        for artifact in unknown:
+            # Its transfer could only be quarantined, and would never be mended.
+            logger.warning("%s: not requested, for the job has no such run", artifact)
         requested = [
-            self.attempts.transfers.request(found.artifact, Direction.DOWNLOAD, str(uuid4()))
-            for found in self.fetch.locate.of_job(job_id)
+            self.attempts.transfers.request(artifact, Direction.DOWNLOAD, str(uuid4()))
+            for artifact in wanted
+            if artifact not in unknown
         ]
         self.publish(requested)
         return len(requested)

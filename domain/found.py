@@ -30,3 +30,24 @@ class FoundArtifact:
     def is_archived(self, storage_class: str) -> bool:
         """Return whether there is nothing to do to have it in that class, or in any archive."""
         return self.object.is_archived or self.object.storage_class == storage_class
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobContents:
+    """What there is under a job's id.
+
+    Attributes:
+        found: the job's artifacts that are in the bucket.
+        recorded: the job's artifacts that a row says are stored.
+        foreign: artifacts of other jobs that have, or had, this id.
+        run_ids: of the job's runs.
+    """
+
+    found: list[FoundArtifact]
+    recorded: frozenset[Artifact]
+    foreign: list[FoundArtifact]
+    run_ids: frozenset[int]
+
+    def is_of_unknown_run(self, artifact: Artifact) -> bool:
+        """Return whether the job has no such run, as when it was deleted."""
+        return artifact.run_id is not None and artifact.run_id not in self.run_ids

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from domain.artifacts import Artifact
 from domain.errors import ReasonCode
-from domain.found import FoundArtifact, FoundBy
+from domain.found import FoundArtifact, FoundBy, JobContents
 from domain.locate import LocateArtifacts
 from domain.ports import ITransferRepository
 from domain.transfers import Direction, Transfer, TransferState
@@ -21,6 +21,8 @@ class ArtifactState(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
     QUARANTINED = "quarantined"
+    FOREIGN = "foreign"
+    """It is in the bucket, and belongs to another job that has, or had, this id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,8 @@ class ListedArtifact:
     """An artifact of a job.
 
     Attributes:
-        reason: why its last transfer waits or was given up, while the artifact is nowhere.
+        reason: why its last transfer waits or was given up, while the artifact is nowhere; or
+            `unknown_run` for what is in the bucket of a run that the job does not have.
     """
 
     artifact: Artifact
@@ -49,33 +52,49 @@ _NOT_THERE_YET = {
 def list_artifacts(
     locate: LocateArtifacts, transfers: ITransferRepository, job_id: int
 ) -> list[ListedArtifact]:
-    """Every artifact of the job, for one LIST. Raises: UnknownJobError."""
-    found = {each.artifact: each for each in locate.of_job(job_id)}
-    recorded = {stored.artifact for stored in locate.artifacts.of_job(job_id)}
+    """Return every artifact under the job's id, foreign ones last, for one LIST.
+
+    Raises:
+        UnknownJobError: there is no such job.
+    """
+    contents = locate.contents(job_id)
+    found = {each.artifact: each for each in contents.found}
     latest = {
         transfer.artifact: transfer
         for transfer in transfers.of_job(job_id)
         if transfer.direction in _BRINGS_IT
     }
+    artifacts = sorted(
+        {*found, *contents.recorded, *latest},
+        key=lambda artifact: (artifact.run_id or 0, artifact.kind),
+    )
     listed = [
-        _listed(artifact, found.get(artifact), artifact in recorded, latest.get(artifact))
-        for artifact in {*found, *recorded, *latest}
+        _in_bucket(found[artifact], contents)
+        if artifact in found
+        else _not_in_bucket(artifact, contents, latest.get(artifact))
+        for artifact in artifacts
     ]
-    there = [each for each in listed if each is not None]
-    return sorted(there, key=lambda each: (each.artifact.run_id or 0, each.artifact.kind))
+    foreign = [
+        ListedArtifact(artifact=each.artifact, state=ArtifactState.FOREIGN, found=each)
+        for each in contents.foreign
+    ]
+    return [*filter(None, listed), *foreign]
 
 
-def _listed(
-    artifact: Artifact,
-    found: FoundArtifact | None,
-    is_recorded: bool,  # noqa: FBT001 - what SQL says of it
-    latest: Transfer | None,
+def _in_bucket(found: FoundArtifact, contents: JobContents) -> ListedArtifact:
+    is_stored = found.found_by is FoundBy.ROW
+    return ListedArtifact(
+        artifact=found.artifact,
+        state=ArtifactState.STORED if is_stored else ArtifactState.UNRECORDED,
+        found=found,
+        reason=ReasonCode.UNKNOWN_RUN if contents.is_of_unknown_run(found.artifact) else None,
+    )
+
+
+def _not_in_bucket(
+    artifact: Artifact, contents: JobContents, latest: Transfer | None
 ) -> ListedArtifact | None:
-    if found is not None:
-        is_stored = found.found_by is FoundBy.ROW
-        state = ArtifactState.STORED if is_stored else ArtifactState.UNRECORDED
-        return ListedArtifact(artifact=artifact, state=state, found=found)
-    if is_recorded:
+    if artifact in contents.recorded:
         return ListedArtifact(artifact=artifact, state=ArtifactState.MISSING)
     asked = _NOT_THERE_YET.get(latest.state) if latest else None
     if latest is None or asked is None:

@@ -1,12 +1,14 @@
 """The use case that finds artifacts, wherever an old or a new rule put them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from domain.artifacts import Artifact, Scheme, StoredArtifact
 from domain.errors import ArtifactMissingError, InvalidRequestError
-from domain.found import FoundArtifact, FoundBy
+from domain.found import FoundArtifact, FoundBy, JobContents
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
+from domain.ownership import Ownership
 from domain.placement import Placement, kept_locations
 from domain.ports import IArtifactRepository
 from domain.prefix import JobS3Prefix, artifact_named, file_name, job_directory
@@ -33,14 +35,20 @@ class LocateArtifacts:
         Raises:
             UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
         """
-        search = _Search(
+        job_id = artifact.job_id
+        ownership = Ownership(
             prefix=self.placement.prefix(artifact),
+            rows=cache(lambda: self.artifacts.of_job(job_id)),
+        )
+        search = _Search(
+            ownership=ownership,
             bucket=self.reader.bucket,
             look_at=self.reader.find,
-            newest=self._newest,
+            newest=lambda wanted: self._listing(ownership).newest(wanted),
         )
         stored = self.artifacts.find(artifact)
-        recorded = None if stored is None else self._recorded(stored)
+        is_own = stored is not None and ownership.owns_row(stored)
+        recorded = self._recorded(stored) if stored and is_own else None
         return search.candidates(artifact, recorded, lambda: self._location(artifact))
 
     def find(self, artifact: Artifact) -> FoundArtifact:
@@ -59,7 +67,11 @@ class LocateArtifacts:
         raise ArtifactMissingError(f"{artifact}: not in the bucket")
 
     def of_job(self, job_id: int) -> list[FoundArtifact]:
-        """All that there is of a job, for one LIST.
+        """All that there is of a job, for one LIST. Costs and errors: as `contents`."""
+        return self.contents(job_id).found
+
+    def contents(self, job_id: int) -> JobContents:
+        """Look at all that is under a job's id, for one LIST.
 
         A location that the platform keeps costs a HEAD where it leads out of the job's directory.
 
@@ -67,11 +79,26 @@ class LocateArtifacts:
             UnknownJobError: there is no such job.
         """
         job = self.placement.jobs.get(job_id)
-        listing = self._listing(job_id)
-        rows = {row.artifact: row for row in self.artifacts.of_job(job_id)}
-        kept = kept_locations(job, self.placement.runs.of_job(job_id))
+        rows = self.artifacts.of_job(job_id)
+        ownership = Ownership(prefix=JobS3Prefix.from_job(job), rows=lambda: rows)
+        own = {row.artifact: row for row in rows if ownership.owns_row(row)}
+        runs = self.placement.runs.of_job(job_id)
+        listing = self._listing(ownership)
+        return JobContents(
+            found=self._found(listing, own, kept_locations(job, runs)),
+            recorded=frozenset(own),
+            foreign=listing.foreign({row.object.key: row for row in rows}),
+            run_ids=frozenset(run.id for run in runs),
+        )
+
+    def _found(
+        self,
+        listing: "_Listing",
+        rows: Mapping[Artifact, StoredArtifact],
+        kept: Mapping[Artifact, str],
+    ) -> list[FoundArtifact]:
         search = _Search(
-            prefix=JobS3Prefix.from_job(job),
+            ownership=listing.ownership,
             bucket=self.reader.bucket,
             look_at=listing.look_at,
             newest=listing.newest,
@@ -85,23 +112,21 @@ class LocateArtifacts:
             location = kept.get(artifact)
             return next(search.candidates(artifact, known, lambda: self._address(location)), None)
 
-        artifacts = {*rows, *kept, *listing.artifacts()}
-        in_order = sorted(artifacts, key=lambda artifact: (artifact.run_id or 0, artifact.kind))
-        return [found for found in map(find, in_order) if found is not None]
+        found = map(find, _in_order({*rows, *kept, *listing.artifacts()}))
+        return [each for each in found if each is not None]
 
-    def _listing(self, job_id: int) -> "_Listing":
-        directory = job_directory(job_id)
+    def _listing(self, ownership: Ownership) -> "_Listing":
+        directory = job_directory(ownership.prefix.job_id)
         oldest_first = sorted(self.reader.list(directory), key=lambda there: there.modified_at)
+        own = [there for there in oldest_first if ownership.owns(there.address.key)]
         return _Listing(
             reader=self.reader,
-            job_id=job_id,
+            ownership=ownership,
             directory=directory,
-            objects={there.address: there for there in oldest_first},
-            newest_named={_name(there.address): there for there in oldest_first},
+            all=oldest_first,
+            objects={there.address: there for there in own},
+            newest_named={_name(there.address): there for there in own},
         )
-
-    def _newest(self, artifact: Artifact) -> BucketObject | None:
-        return self._listing(artifact.job_id).newest(artifact)
 
     def _location(self, artifact: Artifact) -> ObjectAddress | None:
         return self._address(self.placement.location(artifact))
@@ -126,7 +151,7 @@ class LocateArtifacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Search:
-    prefix: JobS3Prefix
+    ownership: Ownership
     bucket: str
     look_at: Callable[[ObjectAddress], BucketObject | None]
     newest: Callable[[Artifact], BucketObject | None]
@@ -137,7 +162,7 @@ class _Search:
         recorded: BucketObject | None,
         location: Callable[[], ObjectAddress | None],
     ) -> Iterator[FoundArtifact]:
-        own = ObjectAddress(self.bucket, self.prefix.key(artifact))
+        own = ObjectAddress(self.bucket, self.ownership.prefix.key(artifact))
         for found_by, there in self._steps(artifact, recorded, own, location):
             if there is not None:
                 yield FoundArtifact(
@@ -157,17 +182,25 @@ class _Search:
         yield FoundBy.ROW, recorded
         yield FoundBy.KEY, self.look_at(own)
         elsewhere = location()
-        yield FoundBy.LOCATION, None if elsewhere is None else self.look_at(elsewhere)
+        is_own = elsewhere is not None and self.ownership.owns(elsewhere.key)
+        yield FoundBy.LOCATION, self.look_at(elsewhere) if elsewhere and is_own else None
         yield FoundBy.LISTING, self.newest(artifact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listing:
-    """What one LIST has found of a job."""
+    """What one LIST has found under a job's id.
+
+    Attributes:
+        all: the objects, oldest first.
+        objects: the job's own, by their addresses.
+        newest_named: the newest of the job's own, by file name.
+    """
 
     reader: IObjectReader
-    job_id: int
+    ownership: Ownership
     directory: str
+    all: Sequence[BucketObject]
     objects: dict[ObjectAddress, BucketObject]
     newest_named: dict[str, BucketObject]
 
@@ -176,13 +209,37 @@ class _Listing:
         return self.objects.get(address) if is_listed else self.reader.find(address)
 
     def artifacts(self) -> Iterable[Artifact]:
-        for name in self.newest_named:
-            artifact = artifact_named(self.job_id, name)
-            if artifact is not None:
-                yield artifact
+        job_id = self.ownership.prefix.job_id
+        named = (artifact_named(job_id, name) for name in self.newest_named)
+        return [artifact for artifact in named if artifact is not None]
+
+    def foreign(self, rows: Mapping[str, StoredArtifact]) -> list[FoundArtifact]:
+        """Return the artifacts of other jobs with this id. Args: the rows by their keys."""
+        others = (there for there in self.all if there.address not in self.objects)
+        found = (self._foreign(there, rows.get(there.address.key)) for there in others)
+        return sorted(filter(None, found), key=lambda each: _order(each.artifact))
+
+    def _foreign(self, there: BucketObject, row: StoredArtifact | None) -> FoundArtifact | None:
+        artifact = artifact_named(self.ownership.prefix.job_id, _name(there.address))
+        if artifact is None:
+            return None
+        return FoundArtifact(
+            artifact=artifact,
+            object=there,
+            found_by=FoundBy.LISTING if row is None else FoundBy.ROW,
+            scheme=Scheme.LEGACY if row is None else row.scheme,
+        )
 
     def newest(self, artifact: Artifact) -> BucketObject | None:
         return self.newest_named.get(file_name(artifact))
+
+
+def _in_order(artifacts: Iterable[Artifact]) -> list[Artifact]:
+    return sorted(artifacts, key=_order)
+
+
+def _order(artifact: Artifact) -> tuple[int, str]:
+    return artifact.run_id or 0, artifact.kind
 
 
 def _name(address: ObjectAddress) -> str:

@@ -9,6 +9,7 @@ from domain.errors import ObjectReplacedError, PermanentError
 from domain.found import FoundArtifact
 from domain.locate import LocateArtifacts
 from domain.objects import BucketObject, IObjectCopier, ObjectAddress
+from domain.ownership import Ownership
 from domain.prefix import JobS3Prefix, artifact_named, job_directory
 
 
@@ -40,9 +41,14 @@ class DeleteOldCopies:
             TransientError: S3 is away; what is left is found by the next call.
         """
         prefix = JobS3Prefix.from_job(self.locate.placement.jobs.get(job_id))
-        recorded = {stored.artifact: stored for stored in self.locate.artifacts.of_job(job_id)}
+        rows = self.locate.artifacts.of_job(job_id)
+        ownership = Ownership(prefix=prefix, rows=lambda: rows)
+        recorded = {stored.artifact: stored for stored in rows}
         copies = [
             self._judged(copy, recorded.get(copy.artifact), self._own(prefix, copy.artifact))
+            if ownership.owns(copy.object.address.key)
+            # Another job needs it, even where its bytes are the same.
+            else replace(copy, kept_for="foreign")
             for copy in self._copies(job_id, elsewhere)
             if copy.object.address != self._own(prefix, copy.artifact)
         ]

@@ -40,7 +40,7 @@ class IArtifactRepository(Protocol):
     def record(
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
     ) -> None:
-        """Write the artifact and, for results, the run's row in one transaction.
+        """Write the artifact and the platform's row of it in one transaction.
 
         Raises:
             ObjectReplacedError: another was recorded since `known` was read.

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from domain.artifacts import Artifact, ArtifactKind
@@ -20,6 +20,7 @@ _FILE_NAMES = {
     ArtifactKind.RUN_LOGS: "run_{run_id}_logs.log",
 }
 _OF_RUN = re.compile(r"run_([1-9][0-9]{0,9})_(?:config\.json|results\.zip|logs\.log)")
+_DIRECTORY = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})([0-9]{2})([0-9]{2})/")
 
 
 def file_name(artifact: Artifact) -> str:
@@ -44,6 +45,16 @@ def artifact_named(job_id: int, name: str) -> Artifact | None:
 def job_directory(job_id: int) -> str:
     """What a LIST takes to find all of a job, under whichever moment it was put."""
     return f"{ROOT}{job_id}/"
+
+
+def directory_time(job_id: int, key: str) -> datetime | None:
+    """Return the time that the key's directory is named after; None if it is no directory of it."""
+    root = job_directory(job_id)
+    match = _DIRECTORY.match(key, len(root)) if key.startswith(root) else None
+    try:
+        return datetime(*map(int, match.groups()), tzinfo=UTC) if match else None  # type: ignore[misc,arg-type]  # six numbers
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,10 @@ class UploadArtifact:
         """
         try:
             stored = self.artifacts.find(artifact)
-            if stored is not None and not self.store.holds(stored.object):
+            if stored is None or self.store.holds(stored.object):
+                return
+            # A row that another job with this id has left behind is none of this one's concern.
+            if stored.object.key == self.placement.key(artifact):
                 logger.error("%s: was replaced by a late write, and is asked for again", artifact)
                 self.attempts.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
         except TransferError as error:

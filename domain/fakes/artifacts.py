@@ -29,8 +29,8 @@ class InMemoryArtifacts:
         self.tell_platform(stored, location)
 
     def tell_platform(self, stored: StoredArtifact, location: UploadLocation) -> None:
-        """Results alone are told of."""
-        if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
+        """Keep the location where the platform has a column for the kind."""
+        if stored.artifact.kind is not ArtifactKind.RUN_LOGS:
             self.locations[stored.artifact] = location.sanitized
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact | None) -> bool:

@@ -158,8 +158,7 @@ class InMemoryTransfers:
             if not self._artifacts.replace(stored, known):
                 raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
             self._end(claim, stored.object.bytes_sent)
-            if claim.artifact.kind is not ArtifactKind.RUN_LOGS:
-                self._artifacts.locations[claim.artifact] = location.sanitized
+            self._artifacts.tell_platform(stored, location)
 
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         with self._lock:

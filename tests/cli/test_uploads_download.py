@@ -217,6 +217,26 @@ class TestFailed:
         assert answer.status == 1
         assert _row(answer, "run_logs")["error"].endswith("in an archive tier: restore it first")
 
+    def test_a_run_that_sql_does_not_have_fails_nothing(
+        self, download: Command, shelf: Shelf, output: Path
+    ) -> None:
+        # Given objects of a run that was deleted, and of one that is another job's now
+        for run_id in (7, 99):
+            key = f"jobs/12/2025/10/23/211500/run_{run_id}_config.json"
+            shelf.client.put_object(Bucket=shelf.bucket, Key=key, Body=b"{}")
+        # When
+        answer = download()
+        # Then they are reported, and the rest counts
+        assert (answer.status, answer.err) == (0, "")
+        of_run = {row["run_id"]: row for row in answer.json if row["kind"] == "run_config"}
+        assert of_run[4]["outcome"] == "downloaded"
+        assert (of_run[7]["outcome"], of_run[99]["outcome"]) == ("unknown_run", "unknown_run")
+        assert of_run[7]["error"] == "run 7 is not a run of job 12"
+        assert of_run[99]["error"] == "there is no run 99"
+        assert len(files(output)) == len(ALL)
+        # And asking for just that run is an error
+        assert download("--run-id", "99").status == 1
+
     def test_there_is_nothing_of_that(self, download: Command) -> None:
         answer = download("--run-id", "5", "--kind", "run_config")
         assert answer.status == 1

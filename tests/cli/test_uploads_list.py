@@ -44,6 +44,15 @@ def test_each_is_shown_with_its_state_and_where_it_is(
     }
 
 
+def test_a_run_that_sql_does_not_have_is_said_to_be_unknown(
+    artifacts: Command, shelf: Shelf
+) -> None:
+    key = "jobs/12/2025/10/23/211500/run_99_logs.log"
+    shelf.client.put_object(Bucket=shelf.bucket, Key=key, Body=b"logs")
+    (row,) = artifacts(*LIST, "--json").json
+    assert (row["run_id"], row["state"], row["reason"]) == (99, "unrecorded", "unknown_run")
+
+
 def test_people_get_a_table(artifacts: Command, shelf: Shelf) -> None:
     shelf.record(CONFIG, b"x" * 2500)
     answer = artifacts(*LIST)

@@ -24,12 +24,13 @@ class ArtifactRepositoryContract:
         artifacts.record(stored, LOCATION, None)
         assert artifacts.find(artifact) == stored
 
-    def test_the_platform_is_told_of_results_alone(
+    def test_the_platform_is_told_of_all_that_it_has_a_column_for(
         self, artifacts: IArtifactRepository, location: Callable[[Artifact], str | None]
     ) -> None:
-        for artifact in (CONFIG, RESULTS):
+        for artifact in (CONFIG, RESULTS, LOGS[3]):
             artifacts.record(stored_artifact(artifact), LOCATION, None)
-        assert (location(CONFIG), location(RESULTS)) == (None, LOCATION.sanitized)
+        told = [location(artifact) for artifact in (CONFIG, RESULTS, LOGS[3])]
+        assert told == [LOCATION.sanitized, LOCATION.sanitized, None]
 
     @pytest.mark.parametrize("known", [None, anew(stored_artifact(CONFIG))], ids=["none", "other"])
     def test_what_was_recorded_since_is_kept(

@@ -134,15 +134,23 @@ class WriteContract:
         transfers.record(claimed(transfers, request_id="b"), second, LOCATION)
         assert artifacts.find(RESULTS) == second
 
-    def test_recording_results_tells_the_platform_where_they_are(
-        self, transfers: ITransferRepository, location: Callable[[Artifact], str | None]
+    @pytest.mark.parametrize("kind", [k for k in ArtifactKind if k is not ArtifactKind.RUN_LOGS])
+    def test_recording_tells_the_platform_where_the_artifact_is(
+        self,
+        transfers: ITransferRepository,
+        location: Callable[[Artifact], str | None],
+        kind: ArtifactKind,
     ) -> None:
-        for artifact in (CONFIG, LOGS[3]):
-            transfers.record(claimed(transfers, artifact), stored_artifact(artifact), LOCATION)
-        assert location(RESULTS) is None
-        transfers.record(claimed(transfers), stored_artifact(RESULTS), LOCATION)
-        assert location(RESULTS) == LOCATION.sanitized
-        assert location(Artifact(ArtifactKind.RUN_RESULTS, 12, 5)) is None
+        # Given another kind that is recorded, which the platform has no column for
+        transfers.record(claimed(transfers, LOGS[3]), stored_artifact(LOGS[3]), LOCATION)
+        artifact = Artifact(kind, 12, 4 if kind.belongs_to_run else None)
+        assert location(artifact) is None
+        # When
+        transfers.record(claimed(transfers, artifact), stored_artifact(artifact), LOCATION)
+        # Then, and its sibling is left alone
+        assert location(artifact) == LOCATION.sanitized
+        sibling = 5 if kind.belongs_to_run else None
+        assert sibling is None or location(Artifact(kind, 12, sibling)) is None
 
     @every_write
     def test_a_late_worker_with_an_old_fence_writes_nothing(

@@ -100,6 +100,21 @@ class TestByATask:
         assert [transfer.artifact for transfer in world.published] == [CONFIG, RESULTS]
         assert {transfer.direction for transfer in world.published} == {Direction.DOWNLOAD}
 
+    def test_what_is_of_a_run_that_sql_does_not_have_is_not_asked_for(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        # Given objects of a run that was deleted, and of one that is another job's
+        for run_id in (99, 7):
+            world.put(f"jobs/12/2025/10/23/211500/run_{run_id}_logs.log", b"logs")
+        # When
+        assert world.download.request(12) == 1
+        # Then the rest is asked for, and the log names what is not
+        assert [transfer.artifact for transfer in world.published] == [CONFIG]
+        assert [record.getMessage() for record in caplog.records] == [
+            f"run_logs of job 12 run {run_id}: not requested, for the job has no such run"
+            for run_id in (7, 99)
+        ]
+
 
 class TestFromTheFirstPlaceThatHasIt:
     def test_what_the_row_says_is_gone(self, world: World) -> None:

@@ -157,13 +157,22 @@ def test_the_worker_changes_what_tells_of_artifacts_and_nothing_else(
     after = Snapshot.of(engine)
     assert after.schema == before.schema
     assert after.changed_since(before) == {
-        ("jobs", 12): {"config_location"},
-        ("runs", 5): {"status", "results_url", "results_uploaded_at"},
-        ("runs", 6): {"config_url"},
+        ("jobs", 12): {"config_location", "updated_at"},
+        ("jobs", 13): {"config_location", "input_location", "updated_at"},
+        ("runs", 5): {"config_url", "status", "results_url", "results_uploaded_at", "updated_at"},
+        ("runs", 6): {"config_url", "updated_at"},
     }
     assert after.rows["runs", 5]["status"] == "DONE"
-    moved = after.rows["jobs", 12]["config_location"]
-    assert moved.endswith("/jobs/12/2025/10/23/211500/job_config.json")
+    # And the platform's columns have permanent URLs of the one directory
+    for at, column, key in (
+        (("jobs", 12), "config_location", "jobs/12/2025/10/23/211500/job_config.json"),
+        (("jobs", 13), "config_location", "jobs/13/2025/10/23/211500/job_config.json"),
+        (("jobs", 13), "input_location", "jobs/13/2025/10/23/211500/job_input.zip"),
+        (("runs", 5), "config_url", "jobs/13/2025/10/23/211500/run_5_config.json"),
+        (("runs", 5), "results_url", "jobs/13/2025/10/23/211500/run_5_results.zip"),
+        (("runs", 6), "config_url", "jobs/13/2025/10/23/211500/run_6_config.json"),
+    ):
+        assert after.rows[at][column].endswith(f"/{key}")
 
 
 def upload_each_kind(deployment: Deployment, job_id: int, run_id: int) -> None:

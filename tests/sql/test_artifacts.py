@@ -111,15 +111,20 @@ def test_results_that_are_stored_mark_their_run(engine: Engine) -> None:
     # When
     transfers.record(claimed(transfers), stored_artifact(RESULTS), SIGNED)
     # Then the run says so, its URL is unsigned, and nothing else of it has changed
-    assert row_of_the_run(engine) == before | {
+    after = row_of_the_run(engine)
+    assert after == before | {
         "status": "DONE",
         "results_url": URL,
         "results_uploaded_at": CREATED_AT + HOUR,
+        "updated_at": after["updated_at"],
     }
+    assert after["updated_at"] is not None
 
 
-@pytest.mark.parametrize("kind", [k for k in ArtifactKind if k is not ArtifactKind.RUN_RESULTS])
-def test_other_kinds_leave_the_run_alone(engine: Engine, kind: ArtifactKind) -> None:
+@pytest.mark.parametrize(
+    "kind", [ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT, ArtifactKind.RUN_LOGS]
+)
+def test_kinds_without_a_column_leave_the_run_alone(engine: Engine, kind: ArtifactKind) -> None:
     # Given
     insert_job_with_run(engine)
     before = row_of_the_run(engine)
@@ -192,7 +197,11 @@ def test_the_claim_of_a_requested_transfer_is_one_update(engine: Engine) -> None
     assert statements.seen == ["UPDATE"]
 
 
-@pytest.mark.parametrize(("artifact", "count"), [(CONFIG, 2), (RESULTS, 3)], ids=["job", "results"])
+@pytest.mark.parametrize(
+    ("artifact", "count"),
+    [(CONFIG, 3), (Artifact(ArtifactKind.RUN_LOGS, 12, 4), 2), (RESULTS, 3)],
+    ids=["job", "logs", "results"],
+)
 def test_a_record_is_one_statement_for_each_row(
     engine: Engine, artifact: Artifact, count: int
 ) -> None:

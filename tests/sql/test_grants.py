@@ -88,7 +88,7 @@ def test_a_role_that_may_only_read_lacks_all_that_is_written(limited: Limited) -
     }
     assert {grant.column for grant in missing if grant.column} == {
         *("config_location", "input_location"),
-        *("config_url", "results_url", "results_uploaded_at", "status"),
+        *("config_url", "results_url", "results_uploaded_at", "status", "updated_at"),
     }
 
 

@@ -1,12 +1,16 @@
 """The platform's jobs and runs, as the platform writes them."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
+from domain.artifacts import ArtifactKind
 from domain.errors import UnknownJobError, UnknownRunError
 from domain.jobs import MAX_ID, Job, Run
+from domain.locations import UploadLocation
 from tests.sql.steps import (
     CREATED_AT,
     Statements,
@@ -115,3 +119,52 @@ def test_a_status_that_the_pipeline_does_not_know_is_readable(fresh_postgres_url
     assert SqlRuns(engine).get(4).status == "PREEMPTED"
     assert [run.status for run in SqlRuns(engine).of_job(12)] == ["PREEMPTED"]
     engine.dispose()
+
+
+@pytest.fixture
+def zoned(fresh_postgres_url: str) -> Iterator[Engine]:
+    """Of a platform that keeps its times with a zone, on a server that is not in UTC."""
+    owner = make_engine(fresh_postgres_url)
+    with owner.begin() as connection:
+        database = connection.scalar(text("SELECT current_database()"))
+        connection.execute(text(f"ALTER DATABASE {database} SET timezone = 'America/New_York'"))
+        for column in ("jobs.created_at", "jobs.updated_at", "runs.updated_at"):
+            table, name = column.split(".")
+            connection.execute(text(f"ALTER TABLE {table} ALTER {name} TYPE timestamptz"))
+    owner.dispose()
+    engine = make_engine(fresh_postgres_url)
+    yield engine
+    engine.dispose()
+
+
+def test_a_time_with_a_zone_is_read_as_the_moment_it_is(zoned: Engine) -> None:
+    # Given a job that was inserted with its zone
+    with zoned.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO jobs (id, user_id, status, created_at)"
+                " VALUES (12, 7, 'CREATED', '2025-10-23 17:15:00.75-04')"
+            )
+        )
+    # When a session reads it whose zone is another, as a producer's may be
+    with Session(zoned) as session:
+        session.execute(text("SET timezone = 'Asia/Kolkata'"))
+        read = SqlJobs(session).get(12).created_at
+    # Then
+    assert read == SqlJobs(zoned).get(12).created_at == CREATED_AT
+
+
+def test_a_time_is_written_as_the_moment_it_is(zoned: Engine) -> None:
+    # Given
+    insert_job_with_run(zoned)
+    location = UploadLocation("https://bucket.s3.invalid/key")
+    clock = text("SELECT clock_timestamp()")
+    # When
+    with zoned.connect() as connection:
+        before = connection.scalar(clock)
+        SqlRuns(zoned).keep_location(4, ArtifactKind.RUN_CONFIG, location)
+        after = connection.scalar(clock)
+        written = connection.scalar(text("SELECT updated_at FROM runs"))
+    # Then it is not off by the hours of a zone
+    assert before < written < after
+    assert SqlJobs(zoned).get(12).created_at == CREATED_AT

@@ -18,7 +18,13 @@ from rich.progress import (
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.download import Downloaded, FetchArtifact
-from domain.errors import PipelineError, TargetExistsError
+from domain.errors import (
+    PipelineError,
+    ReasonCode,
+    RunOfAnotherJobError,
+    TargetExistsError,
+    UnknownRunError,
+)
 from domain.inventory import ListedArtifact
 from worker.cli.output import err
 from worker.workspace import DownloadDirectory
@@ -47,7 +53,14 @@ class Outcome:
     error: PipelineError | None = None
 
     @property
+    def is_of_unknown_run(self) -> bool:
+        """Return whether the job has no such run, as when it was deleted in SQL alone."""
+        return isinstance(self.error, (UnknownRunError, RunOfAnotherJobError))
+
+    @property
     def word(self) -> str:
+        if self.is_of_unknown_run:
+            return ReasonCode.UNKNOWN_RUN
         if self.error is not None:
             return "failed"
         if self.downloaded is None:
@@ -126,6 +139,15 @@ class Downloads:
             # The zip itself is there.
             return replace(outcome, error=error)
         return replace(outcome, path=extraction.root / extraction.into, kept=extracted.kept)
+
+
+def any_failed(outcomes: Sequence[Outcome]) -> bool:
+    """Return whether something could not be had; runs that SQL does not have are left out.
+
+    They count where nothing else was wanted: then there is nothing that was had either.
+    """
+    counted = [outcome for outcome in outcomes if not outcome.is_of_unknown_run] or outcomes
+    return any(outcome.error for outcome in counted)
 
 
 def _side_by_side(

@@ -7,6 +7,7 @@ import typer
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import NotFoundError, RunOfAnotherJobError
 from domain.jobs import MAX_ID, Job
+from domain.ownership import Ownership
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
 from worker.cli.lazy import group_app, lazy_group
@@ -67,9 +68,12 @@ def info(
 ) -> None:
     """A job, its runs, and what is stored of it."""
     asked, sql = the_job(job, job_id), database()
-    row = _job_row(sql.jobs.get(asked))
+    found = sql.jobs.get(asked)
+    row = _job_row(found)
     runs = [{"run_id": run.id, "status": run.status} for run in sql.runs.of_job(asked)]
-    stored = [_stored_row(artifact) for artifact in sql.artifacts.of_job(asked)]
+    recorded = sql.artifacts.of_job(asked)
+    ownership = Ownership(prefix=JobS3Prefix.from_job(found), rows=lambda: recorded)
+    stored = [_stored_row(each) for each in recorded if ownership.owns_row(each)]
     if as_json:
         print_json({**row, "runs": runs, "artifacts": stored})
         return

@@ -82,9 +82,10 @@ def download(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Fetch what there is of the job, or only of a run or of a kind.
 
-    Files that are there already are kept. The exit status is 1 if anything could not be had.
+    Files that are there already are kept. The exit status is 1 if anything could not be had;
+    objects of a run that the job does not have are reported as unknown_run, and do not count.
     """
-    from worker.cli.downloads import Downloads  # noqa: PLC0415 - the help needs no Rich
+    from worker.cli.downloads import Downloads, any_failed  # noqa: PLC0415 - the help needs no Rich
 
     asked = the_job(job, job_id)
     refuse_run_of_job_kind(run_id, kind)
@@ -98,7 +99,7 @@ def download(  # noqa: PLR0913 - an argument for each option
     outcomes = downloads(wanted)
     rows = [_outcome_row(each) for each in outcomes]
     show_rows(rows, as_json=as_json, empty="", brief=_OUTCOME_COLUMNS, wide=wide)
-    if any(each.error for each in outcomes):
+    if any_failed(outcomes):
         raise typer.Exit(1)
 
 

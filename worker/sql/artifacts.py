@@ -8,7 +8,7 @@ from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, Sto
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from worker.sql.engine import Bind, autocommit, insert_into, transaction
-from worker.sql.platform import mark_run_done
+from worker.sql.platform import tell_platform
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
@@ -40,7 +40,7 @@ class SqlArtifacts:
         with transaction(self._bind) as connection:
             if not replace_artifact(connection, stored, known):
                 raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
-            _tell_platform(connection, stored, location)
+            tell_platform(connection, stored, location)
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
         with transaction(self._bind) as connection:
@@ -50,16 +50,9 @@ class SqlArtifacts:
 def record_artifact(
     connection: Connection, stored: StoredArtifact, location: UploadLocation
 ) -> None:
-    """Write the artifact and, for results, the run's row, in the caller's transaction."""
+    """Write the artifact and the platform's row of it, in the caller's transaction."""
     write_artifact(connection, stored)
-    _tell_platform(connection, stored, location)
-
-
-def _tell_platform(
-    connection: Connection, stored: StoredArtifact, location: UploadLocation
-) -> None:
-    if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
-        mark_run_done(connection, stored, location)
+    tell_platform(connection, stored, location)
 
 
 def replace_artifact(

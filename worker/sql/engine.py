@@ -35,6 +35,9 @@ _SESSION = {
     "tcp_keepalives_idle": 10,
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": 4,
+    # What is written is naive UTC. In a column with a time zone it would be taken for a time in
+    # the server's own zone, and be hours off.
+    "timezone": "UTC",
 }
 
 

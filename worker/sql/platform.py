@@ -1,6 +1,6 @@
-"""The platform's jobs and runs, of which only what tells of artifacts is ever written."""
+"""The platform's jobs and runs; only the columns in `WRITTEN` are ever written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, String, cast, select, update
@@ -9,6 +9,7 @@ from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import InvalidRequestError, UnknownJobError, UnknownRunError
 from domain.jobs import Job, Run
 from domain.locations import UploadLocation
+from worker.sql.clock import utc_now
 from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.tables import JobRow, RunRow
 
@@ -31,8 +32,12 @@ _COLUMNS = {
     ArtifactKind.RUN_RESULTS: RunRow.results_url,
 }
 
-WRITTEN = (*_COLUMNS.values(), RunRow.results_uploaded_at, RunRow.status)
-"""The columns that are changed by `keep_location` and `mark_run_done`."""
+WRITTEN = (
+    *_COLUMNS.values(),
+    *(JobRow.updated_at, RunRow.updated_at),
+    *(RunRow.results_uploaded_at, RunRow.status),
+)
+"""The columns that `keep_location` and `tell_platform` change."""
 
 
 class SqlJobs:
@@ -88,33 +93,38 @@ class SqlRuns:
 
 
 def keep_location(connection: Connection, artifact: Artifact, location: UploadLocation) -> None:
-    """Write it, without its signature, to the job's or run's row.
+    """Write the location, without its signature, to the job's or run's row.
 
     Raises:
-        InvalidRequestError: the platform keeps none for this kind.
+        InvalidRequestError: the platform has no column for this kind.
     """
     column = _COLUMNS.get(artifact.kind)
     if column is None:
         raise InvalidRequestError(f"the platform keeps no location of {artifact.kind}")
-    row = JobRow.id == artifact.job_id if artifact.run_id is None else RunRow.id == artifact.run_id
-    table = JobRow if artifact.run_id is None else RunRow
-    connection.execute(update(table).where(row).values({column: location.sanitized}))
+    _write_row(connection, artifact, {column: location.sanitized})
 
 
 def move_location(connection: Connection, artifact: Artifact, location: UploadLocation) -> None:
-    """Like `keep_location`, and nothing where the platform keeps none."""
+    """Call `keep_location` where the platform has a column for this kind."""
     if artifact.kind in _COLUMNS:
         keep_location(connection, artifact, location)
 
 
-def mark_run_done(connection: Connection, stored: StoredArtifact, location: UploadLocation) -> None:
-    """Write that the run's results are stored, and where."""
-    connection.execute(
-        update(RunRow)
-        .where(RunRow.id == stored.artifact.run_id)
-        .values(
-            results_url=location.sanitized,
-            results_uploaded_at=stored.stored_at,
-            status="DONE",
-        )
+def tell_platform(connection: Connection, stored: StoredArtifact, location: UploadLocation) -> None:
+    """Write where the artifact was stored to its row, and that a run with results is done."""
+    column = _COLUMNS.get(stored.artifact.kind)
+    if column is None:
+        return
+    values: dict[Any, Any] = {column: location.sanitized}
+    if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
+        values |= {RunRow.results_uploaded_at: stored.stored_at, RunRow.status: "DONE"}
+    _write_row(connection, stored.artifact, values)
+
+
+def _write_row(connection: Connection, artifact: Artifact, values: Mapping[Any, Any]) -> None:
+    table, row_id = (
+        (JobRow, artifact.job_id) if artifact.run_id is None else (RunRow, artifact.run_id)
     )
+    # The platform's own writes move `updated_at` too; its clients look there for changes.
+    changed = {**values, table.updated_at: utc_now()}
+    connection.execute(update(table).where(table.id == row_id).values(changed))

@@ -28,7 +28,10 @@ from domain.transfers import ACTIVE_STATES, MAX_REQUEST_ID, TransferState
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in Python, naive UTC in the column, as the platform keeps its times."""
+    """Aware UTC in Python, naive UTC in the column, as the platform keeps its times.
+
+    A column `timestamp with time zone` is read as well, whatever the session's zone.
+    """
 
     impl = DateTime
     cache_ok = True
@@ -38,7 +41,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None) if value and value.tzinfo else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return value and value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        # A column with a zone is answered in the session's, whose hours are not those of UTC.
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class PlatformBase(DeclarativeBase):
