@@ -88,7 +88,7 @@ def adapter(request: pytest.FixtureRequest) -> Adapter:
 
 
 class TestUploadUrl(UploadUrlContract):
-    @pytest.fixture(params=["fake", "s3"])
+    @pytest.fixture(params=["fake", "ministack"])
     def signing_adapter(self, request: pytest.FixtureRequest) -> Adapter:
         """Whose URLs sign the encryption."""
         if request.param == "fake":
@@ -152,7 +152,7 @@ class TestRequests:
 class TestFailures:
     """What the servers of the tests never do, of each repository over a copier in memory."""
 
-    @pytest.fixture(params=["fake", "s3"])
+    @pytest.fixture(params=["fake", "ministack"])
     def adapter(self, request: pytest.FixtureRequest, fake: Adapter) -> Adapter:
         copier = copier_of(fake)
         s3 = S3UploadLocationRepository("bucket", s3_client=client_at(None), copier=copier)
