@@ -2,34 +2,17 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.artifacts import Artifact, ArtifactKind, OpenUpload, StoredArtifact, StoredObject
 from domain.errors import TransferError
-from domain.jobs import Job, Run
+from domain.job_ports import IJobRepository as IJobRepository  # noqa: PLC0414 - re-exported
+from domain.job_ports import IRunRepository as IRunRepository  # noqa: PLC0414 - re-exported
 from domain.locations import UploadLocation
 from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer
 
 
-class IJobRepository(Protocol):
-    def get(self, job_id: int) -> Job:
-        """The job, or UnknownJobError."""
-
-    def keep_location(self, job_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
-        """Write where the job's config or input is, without a signature, to the job's row."""
-
-
-class IRunRepository(Protocol):
-    def get(self, run_id: int) -> Run:
-        """The run, or UnknownRunError."""
-
-    def of_job(self, job_id: int) -> Sequence[Run]:
-        """The job's runs, by their ids."""
-
-    def keep_location(self, run_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
-        """Write where the run's config is, without a signature, to the run's row."""
-
-
+@runtime_checkable
 class IArtifactRepository(Protocol):
     def find(self, artifact: Artifact) -> StoredArtifact | None:
         """What is recorded of the artifact, if it is stored."""
@@ -50,6 +33,7 @@ class IArtifactRepository(Protocol):
         """Write what became of it unless another was recorded since `known`; whether it was."""
 
 
+@runtime_checkable
 class ITransferRepository(Protocol):
     """The truth about transfers. Each call is a transaction of its own.
 
@@ -186,6 +170,7 @@ class ITransferRepository(Protocol):
         """
 
 
+@runtime_checkable
 class ITransferRequests(Protocol):
     """Asking for transfers in somebody's transaction; their messages leave after its commit."""
 
@@ -196,6 +181,7 @@ class ITransferRequests(Protocol):
         """Have what a client has uploaded looked for now; what is expected of the job or run."""
 
 
+@runtime_checkable
 class IEndpointFailures(Protocol):
     """How often S3 endpoints have failed since they were last known to work."""
 
@@ -206,6 +192,7 @@ class IEndpointFailures(Protocol):
         """It works."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """The bytes of an artifact in the workspace."""
 
@@ -229,11 +216,13 @@ class Source(Protocol):
         """
 
 
+@runtime_checkable
 class IWorkspace(Protocol):
     def source(self, artifact: Artifact) -> Source:
         """The artifact's source, or SourceMissingError, SourceEmptyError, SourceInvalidError."""
 
 
+@runtime_checkable
 class UploadProgress(Protocol):
     """How an upload and the holder of its lease speak to each other."""
 
@@ -248,6 +237,7 @@ class UploadProgress(Protocol):
         """Called between parts; LeaseLostError where the upload must stop."""
 
 
+@runtime_checkable
 class IObjectStore(Protocol):
     @property
     def endpoint(self) -> str:
