@@ -21,7 +21,6 @@ from worker.sql.clock import utc_now
 from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.tables import JobRow, RunRow
 
-
 # Cast, for the platform may add a member to its enums before the pipeline knows of it.
 _JOBS = select(
     JobRow.id,
