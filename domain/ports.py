@@ -9,6 +9,7 @@ from domain.errors import TransferError
 from domain.job_ports import IJobRepository as IJobRepository  # noqa: PLC0414 - re-exported
 from domain.job_ports import IRunRepository as IRunRepository  # noqa: PLC0414 - re-exported
 from domain.locations import UploadLocation
+from domain.requester import Requester
 from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer
 
 
@@ -44,7 +45,13 @@ class ITransferRepository(Protocol):
     def now(self) -> datetime:
         """The clock of all times that transfers have."""
 
-    def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
+    def request(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        requested_by: str | None = None,
+    ) -> Transfer:
         """A new transfer, or the one that is active for this artifact and direction."""
 
     def claim(
@@ -65,7 +72,13 @@ class ITransferRepository(Protocol):
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
         """The transfer that was requested under this id, if there is one."""
 
-    def expect(self, artifact: Artifact, request_id: str, due_in: timedelta) -> Transfer:
+    def expect(
+        self,
+        artifact: Artifact,
+        request_id: str,
+        due_in: timedelta,
+        requested_by: str | None = None,
+    ) -> Transfer:
         """Request a confirmation that is due by itself only then; or put the active one off."""
 
     def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
@@ -174,8 +187,10 @@ class ITransferRepository(Protocol):
 class ITransferRequests(Protocol):
     """Asking for transfers in somebody's transaction; their messages leave after its commit."""
 
-    def request(self, artifact: Artifact, direction: Direction) -> Transfer:
-        """A new transfer, or the one that is active."""
+    def request(
+        self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
+    ) -> Transfer:
+        """A new transfer, or the one that is active, which keeps the name of its requester."""
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
         """Have what a client has uploaded looked for now; what is expected of the job or run."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import ArtifactMissingError
@@ -26,6 +25,7 @@ from domain.platform_objects import (
 from domain.platform_ports import ArchiveSummary, IResultsRepository, IUploadLocationRepository
 from domain.ports import IArtifactRepository, ITransferRepository
 from domain.prefix import JobS3Prefix
+from domain.requester import Requester, new_request_id, requester_name
 
 
 def submit_job_config(
@@ -34,6 +34,7 @@ def submit_job_config(
     transfer_repository: ITransferRepository | None = None,
     *,
     job_id: int,
+    requested_by: Requester | None = None,
 ) -> UploadLocation:
     """Return a URL for the job's config; without its signature it is kept as `config_location`.
 
@@ -47,7 +48,7 @@ def submit_job_config(
     upload = JobUpload(UploadContext.JOB, UploadType.CONFIG, job_id)
     location = _location_of(job, upload, upload_location_repository)
     keep_job_location(job_repository, job, upload.kind, location)
-    _expect(transfer_repository, upload.artifact, upload_location_repository)
+    _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
     return location
 
 
@@ -57,6 +58,7 @@ def submit_job(
     transfer_repository: ITransferRepository | None = None,
     *,
     job_id: int,
+    requested_by: Requester | None = None,
 ) -> UploadLocation:
     """Return a URL for the job's input, kept as `input_location`; the job becomes SUBMITTED.
 
@@ -71,7 +73,7 @@ def submit_job(
     upload = JobUpload(UploadContext.JOB, UploadType.INPUT, job_id)
     location = _location_of(job, upload, upload_location_repository)
     submit(job_repository, job, location)
-    _expect(transfer_repository, upload.artifact, upload_location_repository)
+    _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
     return location
 
 
@@ -83,6 +85,7 @@ def submit_run_config(  # noqa: PLR0913 - what it works with, and of which run
     *,
     job_id: int,
     run_id: int,
+    requested_by: Requester | None = None,
 ) -> UploadLocation:
     """Return a URL for the run's config, kept as its `config_url`; as `submit_job_config`.
 
@@ -96,7 +99,7 @@ def submit_run_config(  # noqa: PLR0913 - what it works with, and of which run
     job, run = find_run_of(job_repository, run_repository, job_id, run_id)
     location = _location_of(job, upload, upload_location_repository)
     keep_run_location(run_repository, run, upload.kind, location)
-    _expect(transfer_repository, upload.artifact, upload_location_repository)
+    _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
     return location
 
 
@@ -185,7 +188,9 @@ def _expect(
     transfers: ITransferRepository | None,
     artifact: Artifact,
     locations: IUploadLocationRepository,
+    requested_by: Requester | None,
 ) -> None:
     # Due when the URL has expired: earlier, it takes somebody to ask, or the reconcile.
     if transfers is not None:
-        transfers.expect(artifact, str(uuid4()), locations.expires_in)
+        name = requester_name(requested_by)
+        transfers.expect(artifact, new_request_id(name), locations.expires_in, name)

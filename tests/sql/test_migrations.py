@@ -175,7 +175,7 @@ def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
     assert tables(empty) == OWN | {"jobs", "runs"}
     with empty.connect() as connection:
         versions = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}")).all()  # noqa: S608
-    assert versions == ["0005"]
+    assert versions == ["0006"]
 
 
 def test_an_upgrade_that_fails_leaves_nothing_behind(empty: Engine) -> None:
