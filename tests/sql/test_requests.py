@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from domain.artifacts import ArtifactKind
 from domain.errors import InvalidRequestError, ProducerNotConfiguredError
 from domain.transfers import Transfer, TransferState
+from tests.contract.transfer_steps import loss
 from tests.sql.producer import (
     Message,
     ask,
@@ -287,7 +288,9 @@ class TestWithoutAMessage:
         session.commit()
         # Then the commit sends nothing, and the next dispatch does, without a grace
         assert sent() == []
-        assert swept(engine, broker) == [message_of(transfer)]
+        # Given a dispatch that leaves a fresh request to its producer for an hour
+        waits = loss(unclaimed_after=HOUR)
+        assert swept(engine, broker, waits) == [message_of(transfer)]
 
     def test_no_app_is_needed(self, engine: Engine, no_producer_app: None) -> None:  # noqa: ARG002
         with Session(engine) as session, session.begin():
