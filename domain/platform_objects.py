@@ -76,7 +76,7 @@ Runs = IRunRepository | PlatformRunRepository
 
 
 def find_job(jobs: Jobs, job_id: int) -> Job:
-    """Return the job from either kind of repository; the platform's object is used as it is.
+    """Return the job from either kind of repository, as an object of that repository.
 
     Raises:
         UnknownJobError: there is no such job.

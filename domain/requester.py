@@ -41,7 +41,7 @@ def new_request_id(requested_by: str | None) -> str:
     """Return an id that no other request has.
 
     A user's id stands in it, so that Flower, which shows task ids, finds what the user asked for
-    by `user-42-`. A name stays in SQL: names are nobody's business in a message.
+    by `user-42-`. A name stays in SQL, because messages carry only ids.
     """
     is_id = requested_by is not None and _USER_ID.fullmatch(requested_by)
     return f"user-{requested_by}-{uuid4()}" if is_id else str(uuid4())

@@ -48,7 +48,7 @@ class Transfer:
             there already.
         last_error: one line, redacted.
         is_forced: bytes that are stored unchanged are sent all the same.
-        requested_by: the user's id or a name, if whoever asked gave one.
+        requested_by: the user's id or a name, or None if the request had none.
     """
 
     id: int
