@@ -173,10 +173,9 @@ class ITransferRepository(Protocol):
     ) -> int:
         """Publish at most `limit` transfers that wait for a message and mark them as enqueued.
 
-        Only those whose queue has room.
-
-        Due are, once their `next_attempt_at` has come, those unclaimed whose message counts as
-        lost; and at once those whose lease has run out. Should `publish` raise, none is marked.
+        Only those whose queue has room. Due are, once their `next_attempt_at` has come, those
+        unclaimed whose message counts as lost; and at once those whose lease has run out. If
+        `publish` raises, none is marked.
 
         Returns:
             How many were published.

@@ -12,6 +12,7 @@ from tests.image import build
 from tests.packaging.conftest import ROOT
 from tests.packaging.wheels import foreign_settings_left_out, locked_wheels
 from worker.embedded.servers import Valkey
+from worker.sql.engine import make_engine
 
 pytestmark = pytest.mark.processes
 
@@ -83,3 +84,11 @@ def test_a_producer_runs_on_2_0(
     with broker.client() as client:
         queues: Any = {name: client.llen(name) for name in ("configs", "results")}
     assert queues == {"configs": 2, "results": 3}
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_a_url_without_a_driver_means_psycopg_3(scheme: str) -> None:
+    """SQLAlchemy 2.0 would look for psycopg2, which nobody installs."""
+    engine = make_engine(f"{scheme}://user:secret@host/name")
+    assert engine.url.drivername == "postgresql+psycopg"
+    assert (engine.driver, engine.url.password) == ("psycopg", "secret")

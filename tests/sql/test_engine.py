@@ -294,11 +294,3 @@ def _terminate(engine: Engine, backend: object) -> None:
         terminated = text("SELECT pg_terminate_backend(:pid, 10000)")
         assert connection.scalar(terminated, {"pid": backend})
     other.dispose()
-
-
-@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
-def test_a_url_without_a_driver_means_psycopg_3(scheme: str) -> None:
-    """SQLAlchemy 2.0 would look for psycopg2, which nobody installs."""
-    engine = make_engine(f"{scheme}://user:secret@host/name")
-    assert engine.url.drivername == "postgresql+psycopg"
-    assert (engine.driver, engine.url.password) == ("psycopg", "secret")
