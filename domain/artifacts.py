@@ -33,7 +33,8 @@ _CONTENT_TYPES = {
 }
 
 
-def _is_id(value: object) -> bool:
+def is_id(value: object) -> bool:
+    """Return whether it is an id as the platform has them."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID
 
 
@@ -50,9 +51,9 @@ class Artifact:
     run_id: int | None = None
 
     def __post_init__(self) -> None:
-        if not _is_id(self.job_id):
+        if not is_id(self.job_id):
             raise InvalidRequestError(f"job_id must be from 1 to {MAX_ID}, not {self.job_id!r}")
-        if self.kind.belongs_to_run and not _is_id(self.run_id):
+        if self.kind.belongs_to_run and not is_id(self.run_id):
             raise InvalidRequestError(
                 f"{self.kind} needs a run_id from 1 to {MAX_ID}, not {self.run_id!r}"
             )

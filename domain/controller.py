@@ -17,6 +17,7 @@ from domain.ports import (
     ITransferRepository,
     ITransferRequests,
 )
+from domain.requester import Requester
 from domain.transfers import Direction, Transfer
 from domain.use_cases import (
     get_job_results,
@@ -31,7 +32,11 @@ from domain.use_cases import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobController:
-    """Each method raises UnknownJobError, UnknownRunError or RunOfAnotherJobError for wrong ids."""
+    """Each method raises UnknownJobError, UnknownRunError or RunOfAnotherJobError for wrong ids.
+
+    Attributes:
+        requested_by: the id or name of the user for whom everything is requested.
+    """
 
     job_repository: IJobRepository
     run_repository: IRunRepository
@@ -41,6 +46,7 @@ class JobController:
     upload_location_repository: IUploadLocationRepository
     results_repository: IResultsRepository
     locate: LocateArtifacts
+    requested_by: Requester | None = None
 
     def submit_job_config(self, job_id: int) -> UploadLocation:
         """A URL that a client puts the job's config to."""
@@ -49,15 +55,21 @@ class JobController:
             self.upload_location_repository,
             self.transfer_repository,
             job_id=job_id,
+            requested_by=self.requested_by,
         )
 
     def submit_job(self, job_id: int) -> UploadLocation:
-        """A URL that a client puts the job's input to."""
+        """Return a URL that a client puts the job's input to; the job becomes SUBMITTED.
+
+        Raises:
+            JobStatusError: the job is not CREATED, as at a second call.
+        """
         return submit_job(
             self.job_repository,
             self.upload_location_repository,
             self.transfer_repository,
             job_id=job_id,
+            requested_by=self.requested_by,
         )
 
     def submit_run_config(self, job_id: int, run_id: int) -> UploadLocation:
@@ -69,6 +81,7 @@ class JobController:
             self.transfer_repository,
             job_id=job_id,
             run_id=run_id,
+            requested_by=self.requested_by,
         )
 
     def confirm_upload(self, job_id: int, run_id: int | None = None) -> list[Transfer]:
@@ -130,16 +143,26 @@ class JobController:
         )
 
     def request_upload(
-        self, kind: ArtifactKind, job_id: int, run_id: int | None = None
+        self,
+        kind: ArtifactKind,
+        job_id: int,
+        run_id: int | None = None,
+        *,
+        requested_by: Requester | None = None,
     ) -> Transfer:
         """Ask for an upload from the workspace."""
-        return self._request(Artifact(kind, job_id, run_id), Direction.UPLOAD)
+        return self._request(Artifact(kind, job_id, run_id), Direction.UPLOAD, requested_by)
 
     def request_download(
-        self, kind: ArtifactKind, job_id: int, run_id: int | None = None
+        self,
+        kind: ArtifactKind,
+        job_id: int,
+        run_id: int | None = None,
+        *,
+        requested_by: Requester | None = None,
     ) -> Transfer:
         """Ask for a download into the workspace."""
-        return self._request(Artifact(kind, job_id, run_id), Direction.DOWNLOAD)
+        return self._request(Artifact(kind, job_id, run_id), Direction.DOWNLOAD, requested_by)
 
     def cancel(
         self, job_id: int, run_id: int | None = None, kind: ArtifactKind | None = None
@@ -153,7 +176,10 @@ class JobController:
         self.job_repository.get(job_id)
         return self.transfer_repository.of_job(job_id)
 
-    def _request(self, artifact: Artifact, direction: Direction) -> Transfer:
+    def _request(
+        self, artifact: Artifact, direction: Direction, requested_by: Requester | None
+    ) -> Transfer:
         # A request of nothing is refused here, where somebody can hear of it.
         self.locate.placement.prefix(artifact)
-        return self.transfer_requests.request(artifact, direction)
+        by = self.requested_by if requested_by is None else requested_by
+        return self.transfer_requests.request(artifact, direction, by)

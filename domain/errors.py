@@ -2,7 +2,8 @@
 
 The class says what happens next: a `TransientError` is tried again later, a `PermanentError` is
 quarantined at once. An adapter translates what its library raises into one of these and lets
-through what it does not know. The docstring is the default message.
+through what it does not know. The docstring is the default message. Errors of bad input are
+`ValueError`s too, which is what the platform's callers catch.
 """
 
 from datetime import timedelta
@@ -76,8 +77,12 @@ class NotDoneError(PipelineError):
     """The time to wait is over, and not everything is done."""
 
 
-class InvalidRequestError(PipelineError):
+class InvalidRequestError(PipelineError, ValueError):
     """The arguments do not name an artifact."""
+
+
+class JobStatusError(InvalidRequestError):
+    """The job's status does not allow this."""
 
 
 class NotFoundError(PipelineError):
@@ -106,19 +111,19 @@ class PermanentError(TransferError):
     """No later attempt can succeed until somebody changes something."""
 
 
-class UnknownJobError(PermanentError, NotFoundError):
+class UnknownJobError(PermanentError, NotFoundError, ValueError):
     """There is no such job."""
 
     reason = ReasonCode.UNKNOWN_JOB
 
 
-class UnknownRunError(PermanentError, NotFoundError):
+class UnknownRunError(PermanentError, NotFoundError, ValueError):
     """There is no such run."""
 
     reason = ReasonCode.UNKNOWN_RUN
 
 
-class RunOfAnotherJobError(PermanentError):
+class RunOfAnotherJobError(PermanentError, ValueError):
     """The run belongs to another job."""
 
     reason = ReasonCode.RUN_OF_ANOTHER_JOB

@@ -6,6 +6,10 @@ from datetime import UTC, datetime
 MAX_ID = 2**31 - 1
 """The platform's ids are 32-bit integers."""
 
+CREATED = "CREATED"
+SUBMITTED = "SUBMITTED"
+"""Names of the job's status before and after `submit_job`."""
+
 
 def as_utc_second(moment: datetime) -> datetime:
     """The same moment in UTC with its sub-seconds dropped; a naive time is UTC already."""

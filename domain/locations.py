@@ -15,7 +15,8 @@ class UploadLocation:
     """
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    # Not hashed: a mapping has no hash, and two locations that are equal have the same URL.
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     def __repr__(self) -> str:
         # Whoever has the signature can use it; what is logged by mistake must not tell it.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.artifacts import StoredObject
 from domain.ports import UploadProgress
@@ -44,6 +44,7 @@ class BucketObject:
         return self.storage_class in ARCHIVE_TIERS
 
 
+@runtime_checkable
 class Verifier(Protocol):
     """Compares bytes that were read with what S3 says of the object they come from."""
 
@@ -58,6 +59,7 @@ class Verifier(Protocol):
         """Once all bytes were taken; ChecksumMismatchError if they are not the object's."""
 
 
+@runtime_checkable
 class IObjectReader(Protocol):
     @property
     def bucket(self) -> str:
@@ -82,6 +84,7 @@ class IObjectReader(Protocol):
         """For all bytes of the object; the strongest check that what S3 says of it allows."""
 
 
+@runtime_checkable
 class IObjectCopier(Protocol):
     def copy(  # noqa: PLR0913 - what it is, where it goes, what it replaces
         self,

@@ -99,6 +99,14 @@ class ActiveBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequesterGroup:
+    """How many active transfers one user has requested."""
+
+    requested_by: str
+    transfers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseStatus:
     """The part of the snapshot from SQL; `now` is the database's clock."""
 
@@ -108,6 +116,7 @@ class DatabaseStatus:
     failures: Sequence[FailureGroup] = ()
     endpoints: Sequence[EndpointFailures] = ()
     batches: Sequence[ActiveBatch] = ()
+    requesters: Sequence[RequesterGroup] = ()
 
     def of_queue(self, queue: str, *phases: Phase) -> list[TransferGroup]:
         return [each for each in self.transfers if each.queue == queue and each.phase in phases]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.artifacts import StoredObject
 from domain.errors import TransferError
@@ -42,6 +42,7 @@ class SentResults:
     links_left_out: int
 
 
+@runtime_checkable
 class IUploadLocationRepository(Protocol):
     @property
     def expires_in(self) -> timedelta:
@@ -78,6 +79,7 @@ class IUploadLocationRepository(Protocol):
         """Move each to the storage class; one that fails does not stop the others."""
 
 
+@runtime_checkable
 class IResultsRepository(Protocol):
     def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
         """Store the RUN* directories, zipped while they are sent, under `run_results_key`.

@@ -2,34 +2,18 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.artifacts import Artifact, ArtifactKind, OpenUpload, StoredArtifact, StoredObject
 from domain.errors import TransferError
-from domain.jobs import Job, Run
+from domain.job_ports import IJobRepository as IJobRepository  # noqa: PLC0414 - re-exported
+from domain.job_ports import IRunRepository as IRunRepository  # noqa: PLC0414 - re-exported
 from domain.locations import UploadLocation
+from domain.requester import Requester
 from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer
 
 
-class IJobRepository(Protocol):
-    def get(self, job_id: int) -> Job:
-        """The job, or UnknownJobError."""
-
-    def keep_location(self, job_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
-        """Write where the job's config or input is, without a signature, to the job's row."""
-
-
-class IRunRepository(Protocol):
-    def get(self, run_id: int) -> Run:
-        """The run, or UnknownRunError."""
-
-    def of_job(self, job_id: int) -> Sequence[Run]:
-        """The job's runs, by their ids."""
-
-    def keep_location(self, run_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
-        """Write where the run's config is, without a signature, to the run's row."""
-
-
+@runtime_checkable
 class IArtifactRepository(Protocol):
     def find(self, artifact: Artifact) -> StoredArtifact | None:
         """What is recorded of the artifact, if it is stored."""
@@ -50,6 +34,7 @@ class IArtifactRepository(Protocol):
         """Write what became of it unless another was recorded since `known`; whether it was."""
 
 
+@runtime_checkable
 class ITransferRepository(Protocol):
     """The truth about transfers. Each call is a transaction of its own.
 
@@ -60,7 +45,13 @@ class ITransferRepository(Protocol):
     def now(self) -> datetime:
         """The clock of all times that transfers have."""
 
-    def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
+    def request(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        requested_by: str | None = None,
+    ) -> Transfer:
         """A new transfer, or the one that is active for this artifact and direction."""
 
     def claim(
@@ -81,7 +72,13 @@ class ITransferRepository(Protocol):
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
         """The transfer that was requested under this id, if there is one."""
 
-    def expect(self, artifact: Artifact, request_id: str, due_in: timedelta) -> Transfer:
+    def expect(
+        self,
+        artifact: Artifact,
+        request_id: str,
+        due_in: timedelta,
+        requested_by: str | None = None,
+    ) -> Transfer:
         """Request a confirmation that is due by itself only then; or put the active one off."""
 
     def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
@@ -176,26 +173,29 @@ class ITransferRepository(Protocol):
     ) -> int:
         """Publish at most `limit` transfers that wait for a message and mark them as enqueued.
 
-        Only those whose queue has room.
-
-        Due are, once their `next_attempt_at` has come, those unclaimed whose message counts as
-        lost; and at once those whose lease has run out. Should `publish` raise, none is marked.
+        Only those whose queue has room. Due are, once their `next_attempt_at` has come, those
+        unclaimed whose message counts as lost; and at once those whose lease has run out. If
+        `publish` raises, none is marked.
 
         Returns:
             How many were published.
         """
 
 
+@runtime_checkable
 class ITransferRequests(Protocol):
     """Asking for transfers in somebody's transaction; their messages leave after its commit."""
 
-    def request(self, artifact: Artifact, direction: Direction) -> Transfer:
-        """A new transfer, or the one that is active."""
+    def request(
+        self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
+    ) -> Transfer:
+        """A new transfer, or the one that is active, which keeps the name of its requester."""
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
         """Have what a client has uploaded looked for now; what is expected of the job or run."""
 
 
+@runtime_checkable
 class IEndpointFailures(Protocol):
     """How often S3 endpoints have failed since they were last known to work."""
 
@@ -206,6 +206,7 @@ class IEndpointFailures(Protocol):
         """It works."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """The bytes of an artifact in the workspace."""
 
@@ -229,11 +230,13 @@ class Source(Protocol):
         """
 
 
+@runtime_checkable
 class IWorkspace(Protocol):
     def source(self, artifact: Artifact) -> Source:
         """The artifact's source, or SourceMissingError, SourceEmptyError, SourceInvalidError."""
 
 
+@runtime_checkable
 class UploadProgress(Protocol):
     """How an upload and the holder of its lease speak to each other."""
 
@@ -248,6 +251,7 @@ class UploadProgress(Protocol):
         """Called between parts; LeaseLostError where the upload must stop."""
 
 
+@runtime_checkable
 class IObjectStore(Protocol):
     @property
     def endpoint(self) -> str:

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import Self, overload
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import Artifact, ArtifactKind, is_id
 from domain.errors import InvalidRequestError
 from domain.jobs import MAX_ID, Job, as_utc_second
 
@@ -57,9 +57,17 @@ def directory_time(job_id: int, key: str) -> datetime | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class JobS3Prefix:
     """The one S3 directory of a job, named after the moment the job was created.
+
+    Args:
+        job_id: of the job.
+        created_at: when the job was created; a naive time is UTC.
+        timestamp: another name of `created_at`, which the platform uses.
+
+    Raises:
+        InvalidRequestError: the id is out of range, or the moment is missing or given twice.
 
     Example:
         >>> JobS3Prefix(12, datetime(2025, 10, 23, 21, 15)).run_results_key(4)
@@ -69,12 +77,34 @@ class JobS3Prefix:
     job_id: int
     created_at: datetime
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "created_at", as_utc_second(self.created_at))
+    @overload
+    def __init__(self, job_id: int, created_at: datetime) -> None: ...
+
+    @overload
+    def __init__(self, job_id: int, *, timestamp: datetime) -> None: ...
+
+    def __init__(
+        self, job_id: int, created_at: datetime | None = None, *, timestamp: datetime | None = None
+    ) -> None:
+        if not is_id(job_id):
+            raise InvalidRequestError(f"job_id must be from 1 to {MAX_ID}, not {job_id!r}")
+        moments = [moment for moment in (created_at, timestamp) if moment is not None]
+        if len(moments) != 1:
+            raise InvalidRequestError(
+                f"JobS3Prefix of job {job_id}: give created_at or timestamp, the moment at which "
+                f"the job was created; got {len(moments)} of them"
+            )
+        object.__setattr__(self, "job_id", job_id)
+        object.__setattr__(self, "created_at", as_utc_second(moments[0]))
 
     @classmethod
     def from_job(cls, job: Job) -> Self:
         return cls(job.id, job.created_at)
+
+    @property
+    def timestamp(self) -> datetime:
+        """`created_at` by the platform's name."""
+        return self.created_at
 
     @property
     def base_prefix(self) -> str:

@@ -17,6 +17,7 @@ class TransferFilter:
         queue: of their messages.
         older_than: requested at least so long ago.
         newer_than: requested at most so long ago.
+        requested_by: the user's id or name, exactly.
     """
 
     states: frozenset[TransferState] = frozenset()
@@ -28,3 +29,4 @@ class TransferFilter:
     queue: str | None = None
     older_than: timedelta | None = None
     newer_than: timedelta | None = None
+    requested_by: str | None = None

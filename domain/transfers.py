@@ -24,7 +24,7 @@ class TransferState(StrEnum):
     REQUESTED = "requested"
     RUNNING = "running"
     WAITING = "waiting"
-    """An attempt failed; the next one is due at `next_attempt_at`."""
+    """It is due at `next_attempt_at`: an attempt failed, or the dispatch is to send the message."""
     DONE = "done"
     CANCELLED = "cancelled"
     QUARANTINED = "quarantined"
@@ -48,6 +48,7 @@ class Transfer:
             there already.
         last_error: one line, redacted.
         is_forced: bytes that are stored unchanged are sent all the same.
+        requested_by: the user's id or a name, or None if the request had none.
     """
 
     id: int
@@ -69,6 +70,7 @@ class Transfer:
     upload_id: str | None = None
     batch_id: int | None = None
     is_forced: bool = False
+    requested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

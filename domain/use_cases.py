@@ -3,86 +3,109 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 from domain.archiving import archive_uploads as archive_uploads  # noqa: PLC0414 - also found here
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import ArtifactMissingError
 from domain.found import FoundArtifact
 from domain.job_uploads import JobUpload, UploadContext, UploadType
+from domain.jobs import Job
 from domain.locate import LocateArtifacts
 from domain.locations import UploadLocation
-from domain.placement import Placement
-from domain.platform_ports import IResultsRepository, IUploadLocationRepository
-from domain.ports import (
-    IArtifactRepository,
-    IJobRepository,
-    IRunRepository,
-    ITransferRepository,
+from domain.platform_objects import (
+    Jobs,
+    Runs,
+    find_job,
+    find_run_of,
+    keep_job_location,
+    keep_run_location,
+    refuse_submitted,
+    submit,
 )
+from domain.platform_ports import IResultsRepository, IUploadLocationRepository
+from domain.ports import IArtifactRepository, ITransferRepository
 from domain.prefix import JobS3Prefix
+from domain.requester import Requester, new_request_id, requester_name
 
 
 def submit_job_config(
-    job_repository: IJobRepository,
+    job_repository: Jobs,
     upload_location_repository: IUploadLocationRepository,
-    transfer_repository: ITransferRepository,
+    transfer_repository: ITransferRepository | None = None,
     *,
     job_id: int,
+    requested_by: Requester | None = None,
 ) -> UploadLocation:
-    """A URL for the job's config; without its signature it is kept as `config_location`.
+    """Return a URL for the job's config; without its signature it is kept as `config_location`.
 
-    That the client uploads is expected from now on, and confirmed even if nobody asks for it.
+    With a `transfer_repository` the upload is expected from now on, and confirmed even if no
+    client asks for it.
 
     Raises:
         UnknownJobError: there is no such job.
     """
-    return _submit_of_job(
-        UploadType.CONFIG, job_repository, upload_location_repository, transfer_repository, job_id
-    )
+    job = find_job(job_repository, job_id)
+    upload = JobUpload(UploadContext.JOB, UploadType.CONFIG, job_id)
+    location = _location_of(job, upload, upload_location_repository)
+    keep_job_location(job_repository, job, upload.kind, location)
+    _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
+    return location
 
 
 def submit_job(
-    job_repository: IJobRepository,
+    job_repository: Jobs,
     upload_location_repository: IUploadLocationRepository,
-    transfer_repository: ITransferRepository,
+    transfer_repository: ITransferRepository | None = None,
     *,
     job_id: int,
+    requested_by: Requester | None = None,
 ) -> UploadLocation:
-    """A URL for the job's input; as `submit_job_config`, and kept as `input_location`."""
-    return _submit_of_job(
-        UploadType.INPUT, job_repository, upload_location_repository, transfer_repository, job_id
-    )
+    """Return a URL for the job's input, kept as `input_location`; the job becomes SUBMITTED.
+
+    The rest is as in `submit_job_config`.
+
+    Raises:
+        UnknownJobError: there is no such job.
+        JobStatusError: the job is not CREATED, as at a second call.
+    """
+    job = find_job(job_repository, job_id)
+    refuse_submitted(job)
+    upload = JobUpload(UploadContext.JOB, UploadType.INPUT, job_id)
+    location = _location_of(job, upload, upload_location_repository)
+    submit(job_repository, job, location)
+    _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
+    return location
 
 
 def submit_run_config(  # noqa: PLR0913 - what it works with, and of which run
-    job_repository: IJobRepository,
-    run_repository: IRunRepository,
+    job_repository: Jobs,
+    run_repository: Runs,
     upload_location_repository: IUploadLocationRepository,
-    transfer_repository: ITransferRepository,
+    transfer_repository: ITransferRepository | None = None,
     *,
     job_id: int,
     run_id: int,
+    requested_by: Requester | None = None,
 ) -> UploadLocation:
-    """A URL for the run's config; as `submit_job_config`, and kept as the run's `config_url`.
+    """Return a URL for the run's config, kept as its `config_url`; as `submit_job_config`.
 
-    Under the job's creation time, whenever the run was created.
+    The key is under the job's creation time, whenever the run was created.
 
     Raises:
         UnknownJobError, UnknownRunError: there is no such job or run.
         RunOfAnotherJobError: the run is another job's.
     """
     upload = JobUpload(UploadContext.RUN, UploadType.CONFIG, job_id, run_id)
-    prefix = Placement(jobs=job_repository, runs=run_repository).prefix(upload.artifact)
-    location = upload_location_repository.get_upload_location(upload, prefix)
-    run_repository.keep_location(run_id, upload.kind, location)
-    _expect(transfer_repository, upload.artifact, upload_location_repository)
+    job, run = find_run_of(job_repository, run_repository, job_id, run_id)
+    location = _location_of(job, upload, upload_location_repository)
+    keep_run_location(run_repository, run, upload.kind, location)
+    _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
     return location
 
 
 def upload_results(  # noqa: PLR0913 - what it works with, and what of
-    job_repository: IJobRepository,
-    run_repository: IRunRepository,
+    job_repository: Jobs,
+    run_repository: Runs,
     results_repository: IResultsRepository,
     artifact_repository: IArtifactRepository,
     *,
@@ -102,7 +125,8 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
         ObjectReplacedError: others were stored meanwhile.
     """
     artifact = Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
-    prefix = Placement(jobs=job_repository, runs=run_repository).prefix(artifact)
+    job, _ = find_run_of(job_repository, run_repository, job_id, run_id)
+    prefix = JobS3Prefix.from_job(job)
     known = artifact_repository.find(artifact)
     sent = results_repository.upload_results(run_id, results_dir, prefix)
     stored = StoredArtifact(
@@ -163,24 +187,19 @@ def _download_url(results_repository: IResultsRepository, found: FoundArtifact) 
     return results_repository.get_download_url(f"s3://{address.bucket}/{address.key}")
 
 
-def _submit_of_job(
-    upload_type: UploadType,
-    job_repository: IJobRepository,
-    upload_location_repository: IUploadLocationRepository,
-    transfer_repository: ITransferRepository,
-    job_id: int,
+def _location_of(
+    job: Job, upload: JobUpload, locations: IUploadLocationRepository
 ) -> UploadLocation:
-    job = job_repository.get(job_id)
-    upload = JobUpload(UploadContext.JOB, upload_type, job.id)
-    prefix = JobS3Prefix.from_job(job)
-    location = upload_location_repository.get_upload_location(upload, prefix)
-    job_repository.keep_location(job.id, upload.kind, location)
-    _expect(transfer_repository, upload.artifact, upload_location_repository)
-    return location
+    return locations.get_upload_location(upload, s3_prefix=JobS3Prefix.from_job(job))
 
 
 def _expect(
-    transfers: ITransferRepository, artifact: Artifact, locations: IUploadLocationRepository
+    transfers: ITransferRepository | None,
+    artifact: Artifact,
+    locations: IUploadLocationRepository,
+    requested_by: Requester | None,
 ) -> None:
     # Due when the URL has expired: earlier, it takes somebody to ask, or the reconcile.
-    transfers.expect(artifact, str(uuid4()), locations.expires_in)
+    if transfers is not None:
+        name = requester_name(requested_by)
+        transfers.expect(artifact, new_request_id(name), locations.expires_in, name)

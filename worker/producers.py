@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from domain.controller import JobController
 from domain.locate import LocateArtifacts
 from domain.placement import Placement
+from domain.requester import Requester, requester_name
 from tasks.app import producer_app
 from worker.adapters import BucketAdapters
 from worker.settings import ProducerSettings
@@ -21,21 +22,36 @@ class Producer:
     Args:
         settings: of the environment, as `worker.settings.load(ProducerSettings)` reads them.
         app: the platform's own, with a broker; by default `producer_app` makes one.
+        publish: False leaves every message to the dispatch, so that no commit waits for the
+            broker.
     """
 
-    def __init__(self, settings: ProducerSettings, app: Celery | None = None) -> None:
+    def __init__(
+        self, settings: ProducerSettings, app: Celery | None = None, *, publish: bool = True
+    ) -> None:
         self._app = app or producer_app(settings.broker_url)
         self._bucket = BucketAdapters(settings)
+        self._publish = publish
 
-    def controller(self, session: Session) -> JobController:
-        """The use cases in this session: what they write commits with it, or not at all."""
+    def controller(self, session: Session, requested_by: Requester | None = None) -> JobController:
+        """Return the use cases in this session: what they write commits with it, or not at all.
+
+        Args:
+            session: the platform's own.
+            requested_by: the id or name of the user for whom everything is requested.
+
+        Raises:
+            InvalidRequestError: `requested_by` names no user.
+        """
+        requester_name(requested_by)
         jobs, runs, artifacts = SqlJobs(session), SqlRuns(session), SqlArtifacts(session)
         return JobController(
             job_repository=jobs,
             run_repository=runs,
             artifact_repository=artifacts,
             transfer_repository=SqlTransfers(session),
-            transfer_requests=SessionRequests(session, self._app),
+            transfer_requests=SessionRequests(session, self._app, publish=self._publish),
+            requested_by=requested_by,
             upload_location_repository=self._bucket.upload_locations,
             results_repository=self._bucket.results,
             locate=LocateArtifacts(

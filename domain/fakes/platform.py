@@ -5,20 +5,23 @@ from dataclasses import replace
 
 from domain.artifacts import ArtifactKind
 from domain.errors import InvalidRequestError, UnknownJobError, UnknownRunError
-from domain.jobs import Job, Run
+from domain.jobs import CREATED, SUBMITTED, Job, Run
 from domain.locations import UploadLocation
-
-_FIELDS = {
-    ArtifactKind.JOB_CONFIG: "config_location",
-    ArtifactKind.JOB_INPUT: "input_location",
-    ArtifactKind.RUN_CONFIG: "config_url",
-    ArtifactKind.RUN_RESULTS: "results_url",
-}
+from domain.platform_objects import (
+    JOB_FIELDS,
+    LOCATION_FIELDS,
+    RUN_FIELDS,
+    not_created,
+    saved_values,
+)
 
 
 class InMemoryJobs:
     def __init__(self, *jobs: Job) -> None:
         self.rows = {job.id: job for job in jobs}
+
+    def find_by_id(self, job_id: int) -> Job | None:
+        return self.rows.get(job_id)
 
     def get(self, job_id: int) -> Job:
         if job_id not in self.rows:
@@ -29,10 +32,23 @@ class InMemoryJobs:
         changes = {_field(kind): location.sanitized}
         self.rows[job_id] = replace(self.get(job_id), **changes)  # type: ignore[arg-type] # by name
 
+    def save(self, job: Job) -> None:
+        known = self.get(job.id)
+        self.rows[job.id] = replace(known, **saved_values(job, JOB_FIELDS))
+
+    def submit(self, job_id: int, location: UploadLocation) -> None:
+        job = self.get(job_id)
+        if job.status != CREATED:
+            raise not_created(job_id, job.status)
+        self.rows[job_id] = replace(job, status=SUBMITTED, input_location=location.sanitized)
+
 
 class InMemoryRuns:
     def __init__(self, *runs: Run) -> None:
         self.rows = {run.id: run for run in runs}
+
+    def find_by_id(self, run_id: int) -> Run | None:
+        return self.rows.get(run_id)
 
     def get(self, run_id: int) -> Run:
         if run_id not in self.rows:
@@ -47,8 +63,12 @@ class InMemoryRuns:
         changes = {_field(kind): location.sanitized}
         self.rows[run_id] = replace(self.get(run_id), **changes)  # type: ignore[arg-type] # by name
 
+    def save(self, run: Run) -> None:
+        known = self.get(run.id)
+        self.rows[run.id] = replace(known, **saved_values(run, RUN_FIELDS))
+
 
 def _field(kind: ArtifactKind) -> str:
-    if kind not in _FIELDS:
+    if kind not in LOCATION_FIELDS:
         raise InvalidRequestError(f"the platform keeps no location of {kind}")
-    return _FIELDS[kind]
+    return LOCATION_FIELDS[kind]

@@ -42,13 +42,21 @@ class InMemoryTransfers:
     def now(self) -> datetime:
         return self._clock()
 
-    def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
+    def request(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        requested_by: str | None = None,
+    ) -> Transfer:
         with self._lock:
             of_artifact = self._of(artifact, direction)
             same = [transfer for transfer in of_artifact if transfer.request_id == request_id]
             active = [transfer for transfer in of_artifact if transfer.state.is_active]
             known = same or active
-            return known[0] if known else self._insert(artifact, direction, request_id)
+            if known:
+                return known[0]
+            return self._insert(artifact, direction, request_id, requested_by)
 
     def claim(
         self,
@@ -84,9 +92,15 @@ class InMemoryTransfers:
             ]
             return known[0] if known else None
 
-    def expect(self, artifact: Artifact, request_id: str, due_in: timedelta) -> Transfer:
+    def expect(
+        self,
+        artifact: Artifact,
+        request_id: str,
+        due_in: timedelta,
+        requested_by: str | None = None,
+    ) -> Transfer:
         with self._lock:
-            transfer = self.request(artifact, Direction.CONFIRM, request_id)
+            transfer = self.request(artifact, Direction.CONFIRM, request_id, requested_by)
             now = self._clock()
             return self._keep(transfer, requested_at=now, next_attempt_at=now + due_in)
 
@@ -271,7 +285,9 @@ class InMemoryTransfers:
             if (transfer.artifact, transfer.direction) == (artifact, direction)
         ]
 
-    def _insert(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
+    def _insert(
+        self, artifact: Artifact, direction: Direction, request_id: str, requested_by: str | None
+    ) -> Transfer:
         now = self._clock()
         transfer = Transfer(
             id=len(self.rows) + 1,
@@ -281,6 +297,7 @@ class InMemoryTransfers:
             state=TransferState.REQUESTED,
             requested_at=now,
             next_attempt_at=now,
+            requested_by=requested_by,
         )
         self.rows[transfer.id] = transfer
         return transfer

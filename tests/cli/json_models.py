@@ -61,6 +61,7 @@ class UnplacedTransferShape(Shape):
     finished_at: Moment | None
     reason: ReasonCode | None
     error: str | None
+    requested_by: str | None
 
 
 class TransferShape(UnplacedTransferShape):

@@ -137,7 +137,7 @@ def test_the_status_tells_how_each_transfer_ended(artifacts: Command) -> None:
     done, given_up = answer.json
     assert list(done) == [
         *("id", "kind", "run_id", "direction", "state", "attempts"),
-        *("requested_at", "finished_at", "reason", "error"),
+        *("requested_at", "finished_at", "reason", "error", "requested_by"),
     ]
     assert (done["kind"], done["run_id"], done["state"]) == ("job_config", None, "done")
     assert (done["attempts"], done["reason"], done["error"]) == (1, None, None)

@@ -20,7 +20,7 @@ def rows(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ARTIFACTS_DATABASE_URL", database_url)
     rows = Rows(engine)
     rows.add(TransferState.DONE, requested_at=10 * HOUR, finished_at=HOUR, bytes_sent=3)
-    rows.add(TransferState.REQUESTED, requested_at=3 * HOUR, kind="job_input")
+    rows.add(TransferState.REQUESTED, requested_at=3 * HOUR, kind="job_input", requested_by="alice")
     rows.add(TransferState.RUNNING, requested_at=HOUR, kind="run_logs", run_id=4)
     waiting: dict[str, Any] = {"requested_at": HOUR, "reason_code": "s3_unavailable"}
     rows.add(TransferState.WAITING, **waiting, direction=Direction.DOWNLOAD)
@@ -58,6 +58,8 @@ def jobs(answer: Answer) -> list[int]:
         ("--queue results", [3, 2]),
         ("--queue configs --state done", [1]),
         ("--queue batches", []),
+        ("--requested-by alice", [2]),
+        ("--requested-by ali", []),
         ("--state running --kind job_config", []),
     ],
 )
@@ -103,7 +105,18 @@ def test_a_program_gets_all_of_a_transfer(artifacts: Command, rows: Rows) -> Non
         "bytes": None,
         "reason": "source_missing",
         "error": "[red]no",
+        "requested_by": None,
     }
+
+
+def test_who_asked_is_shown(artifacts: Command, rows: Rows) -> None:
+    # When
+    [row] = artifacts("transfers", "list", "--requested-by", "alice", "--json").json
+    header, line = artifacts("transfers", "list", "--job-id", "2", "--wide").out.splitlines()
+    # Then
+    assert (row["job_id"], row["requested_by"]) == (2, "alice")
+    assert (header.split()[-2:], line.split()[-1]) == (["requested", "by"], "alice")
+    assert rows
 
 
 def test_people_get_a_table(
@@ -117,7 +130,7 @@ def test_people_get_a_table(
     assert len(lines) == 2
     assert lines[1].split() == [
         *(str(rows.ids()[3]), "4", "-", "job_config", "download"),
-        *("waiting", "0", "1h", "s3_unavailable"),
+        *("waiting", "0", "1h", "s3_unavailable", "-"),
     ]
 
 

@@ -38,6 +38,13 @@ class RequestContract:
         assert is_utc(transfer.requested_at)
         assert is_utc(transfer.next_attempt_at)
 
+    def test_who_asked_first_is_recorded(self, transfers: ITransferRepository) -> None:
+        assert transfers.request(RESULTS, UPLOAD, "a", "42").requested_by == "42"
+        assert transfers.request(RESULTS, UPLOAD, "b", "alice").requested_by == "42"
+        assert transfers.request(CONFIG, UPLOAD, "c").requested_by is None
+        assert transfers.expect(RESULTS, "d", HOUR, "alice").requested_by == "alice"
+        assert [each.requested_by for each in transfers.of_job(12)] == ["42", None, "alice"]
+
     @pytest.mark.parametrize("artifact", [RESULTS, CONFIG], ids=str)
     def test_asking_again_while_one_is_active_returns_that_one(
         self, transfers: ITransferRepository, artifact: Artifact

@@ -8,6 +8,7 @@ from pathlib import Path
 from domain.artifacts import Artifact
 from domain.controller import JobController
 from domain.fakes import InMemoryResults, InMemoryUploadLocations
+from domain.requester import Requester, requester_name
 from domain.transfers import Direction, Transfer
 from tests.domain.world import World
 
@@ -21,8 +22,12 @@ class Requests:
     world: World
     numbers: "count[int]" = field(default_factory=count)
 
-    def request(self, artifact: Artifact, direction: Direction) -> Transfer:
-        return self.world.transfers.request(artifact, direction, f"asked-{next(self.numbers)}")
+    def request(
+        self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
+    ) -> Transfer:
+        name = requester_name(requested_by)
+        request_id = f"asked-{next(self.numbers)}"
+        return self.world.transfers.request(artifact, direction, request_id, name)
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
         return self.world.transfers.hasten(Direction.CONFIRM, job_id, run_id)
@@ -42,6 +47,9 @@ class ProducingWorld(World):
 
     @property
     def controller(self) -> JobController:
+        return self.controller_for(None)
+
+    def controller_for(self, requested_by: Requester | None) -> JobController:
         return JobController(
             job_repository=self.jobs,
             run_repository=self.runs,
@@ -51,6 +59,7 @@ class ProducingWorld(World):
             upload_location_repository=self.locations,
             results_repository=self.results,
             locate=self.locate,
+            requested_by=requested_by,
         )
 
 

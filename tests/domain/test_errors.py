@@ -4,12 +4,17 @@ from collections.abc import Iterator
 import pytest
 
 from domain.errors import (
+    InvalidRequestError,
+    JobStatusError,
     PermanentError,
     PipelineError,
     ReasonCode,
+    RunOfAnotherJobError,
     TransferError,
     TransientError,
     UnexpectedError,
+    UnknownJobError,
+    UnknownRunError,
 )
 
 
@@ -66,3 +71,11 @@ def test_an_error_without_message_or_docstring_has_an_empty_message() -> None:
         pass
 
     assert str(SilentError()) == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InvalidRequestError, JobStatusError, UnknownJobError, UnknownRunError, RunOfAnotherJobError],
+)
+def test_bad_input_is_a_value_error_too(error: type[PipelineError]) -> None:
+    assert issubclass(error, ValueError)

@@ -36,3 +36,9 @@ def test_whatever_is_added_to_a_url_is_taken_off_again(user: str, rest: str) -> 
 def test_what_is_logged_by_mistake_has_no_signature() -> None:
     location = UploadLocation(f"{PLAIN}?X-Amz-Signature=abc", {"x-amz-server-side-encryption": "x"})
     assert f"{location} {location!r}" == f"UploadLocation('{PLAIN}') UploadLocation('{PLAIN}')"
+
+
+def test_locations_are_hashable_with_their_headers() -> None:
+    signed = UploadLocation(PLAIN, {"x-amz-server-side-encryption": "AES256"})
+    assert {UploadLocation(PLAIN), UploadLocation(PLAIN), signed} == {UploadLocation(PLAIN), signed}
+    assert signed != UploadLocation(PLAIN)

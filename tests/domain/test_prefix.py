@@ -1,7 +1,10 @@
 """One job, one directory, named after the moment of its creation."""
 
+import pickle
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -162,3 +165,27 @@ class TestMoments:
         job = Job(12, berlin)
         assert job.created_at == CREATED_AT
         assert JobS3Prefix.from_job(job) == JobS3Prefix(12, berlin)
+
+
+class TestThePlatformsNames:
+    def test_a_timestamp_is_the_creation_time(self) -> None:
+        moment = datetime(2025, 10, 23, 21, 15, 0, 999_999, tzinfo=UTC)
+        prefix = JobS3Prefix(job_id=12, timestamp=moment)
+        assert prefix == JobS3Prefix(12, moment) == JobS3Prefix(job_id=12, created_at=moment)
+        assert prefix.timestamp == prefix.created_at == moment.replace(microsecond=0)
+
+    @pytest.mark.parametrize("moments", [{}, {"created_at": CREATED_AT, "timestamp": CREATED_AT}])
+    def test_the_moment_is_given_once(self, moments: dict[str, datetime]) -> None:
+        with pytest.raises(ValueError, match="of job 12: give created_at or timestamp"):
+            JobS3Prefix(12, **moments)
+
+    @pytest.mark.parametrize("job_id", [0, -1, None, "12", True, 2**31])
+    def test_no_directory_of_a_wrong_id(self, job_id: Any) -> None:
+        with pytest.raises(ValueError, match="job_id must be from 1 to 2147483647"):
+            JobS3Prefix(job_id, CREATED_AT)
+
+    def test_it_can_be_copied_and_sent(self) -> None:
+        prefix = JobS3Prefix(12, CREATED_AT)
+        assert pickle.loads(pickle.dumps(prefix)) == prefix  # noqa: S301 - made in this line
+        assert replace(prefix, job_id=13).job_id == 13
+        assert hash(prefix) == hash(JobS3Prefix(12, CREATED_AT))

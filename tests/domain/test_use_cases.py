@@ -11,6 +11,7 @@ import pytest
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import (
     ArtifactMissingError,
+    JobStatusError,
     ObjectReplacedError,
     PermanentError,
     RunOfAnotherJobError,
@@ -107,16 +108,6 @@ class TestSubmitted:
         assert expected.state is TransferState.REQUESTED
         assert expected.next_attempt_at == world.clock() + EXPIRES_IN
 
-    def test_asked_for_again_it_is_expected_once_and_longer(
-        self, world: ProducingWorld, of: Submission
-    ) -> None:
-        of.submit(world)
-        world.clock.advance(EXPIRES_IN / 2)
-        of.submit(world)
-        assert len(world.transfers.of_job(12)) == 1
-        expected = world.latest(of.artifact, Direction.CONFIRM)
-        assert expected.next_attempt_at == world.clock() + EXPIRES_IN
-
     def test_what_the_client_puts_there_is_confirmed(
         self, world: ProducingWorld, of: Submission
     ) -> None:
@@ -131,6 +122,31 @@ class TestSubmitted:
         stored = world.artifacts.find(of.artifact)
         assert stored is not None
         assert stored.object.size == len(b"uploaded")
+
+
+@pytest.mark.parametrize(
+    ("submit", "artifact"), [(config_url, CONFIG), (run_config_url, RUN_CONFIG)]
+)
+def test_asked_for_again_a_config_is_expected_once_and_longer(
+    world: ProducingWorld, submit: Callable[[ProducingWorld], UploadLocation], artifact: Artifact
+) -> None:
+    submit(world)
+    world.clock.advance(EXPIRES_IN / 2)
+    submit(world)
+    assert len(world.transfers.of_job(12)) == 1
+    expected = world.latest(artifact, Direction.CONFIRM)
+    assert expected.next_attempt_at == world.clock() + EXPIRES_IN
+
+
+def test_a_jobs_input_is_asked_for_once(world: ProducingWorld) -> None:
+    """As the platform has it: a submitted job cannot be submitted again."""
+    input_url(world)
+    before = dict(world.transfers.rows)
+    world.clock.advance(EXPIRES_IN / 2)
+    with pytest.raises(JobStatusError, match="Job 12 must be in CREATED status"):
+        input_url(world)
+    assert world.transfers.rows == before
+    assert world.jobs.get(12).status == "SUBMITTED"
 
 
 each_refusal = pytest.mark.parametrize(

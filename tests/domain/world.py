@@ -31,7 +31,7 @@ from domain.retry import Backoff
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
 
-JOB = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
+JOB = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC), status="CREATED")
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 CONFIG_KEY = "jobs/12/2025/10/23/211500/job_config.json"

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.jobs import MAX_ID
+from domain.requester import new_request_id
 from domain.transfers import Direction
 from tasks.contract import ids_of, queue_of, task_name
 from tests.sql.steps import job_row, run_row
@@ -24,7 +25,7 @@ from worker.embedded.servers import accepts
 from worker.embedded.stack import Ports
 from worker.workspace import Workspace
 
-DONE = "4f2c0000-0000-4000-8000-00000000d07e"
+DONE = new_request_id("42")
 FAILED = "4f2c0000-0000-4000-8000-0000000fa11e"
 WAITING = "4f2c0000-0000-4000-8000-000000003a17"
 LARGEST = "4f2c0000-0000-4000-8000-0000000001a2"

@@ -65,6 +65,7 @@ class TestApi:
             ("kwargs:job_id=99", {FAILED}),
             ("kwargs:job_id=12 state:SUCCESS", {DONE, OF_A_BATCH}),
             ("batch-7-", {OF_A_BATCH}),
+            ("user-42-", {DONE}),
             ("state:RETRY", {WAITING}),
         ],
     )

@@ -50,7 +50,8 @@ def locked_wheels(lock: Path) -> Path:
     They stay beside the environment, as a download takes longer than all that is done with them.
     """
     content = lock.read_bytes() + OLD_PIP.encode()
-    parent = ROOT / ".venv/wheels"
+    # A directory for each lock: filling one removes what an earlier content of it has left.
+    parent = ROOT / ".venv" / f"wheels-{lock.stem}"
     directory = parent / hashlib.sha256(content).hexdigest()[:16]
     parent.mkdir(parents=True, exist_ok=True)
     # Several test processes need them at once; the first one downloads them for all.

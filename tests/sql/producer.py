@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from domain.artifacts import ArtifactKind
-from domain.transfers import Transfer
+from domain.transfers import MessageLoss, Transfer
 from tasks.app import producer_app
 from tasks.contract import CONFIGS, RESULTS, queue_of, task_name
 from tasks.enqueue import publish
@@ -61,14 +61,14 @@ def ask(session: Session, run_id: int = 4) -> Transfer:
     return request_upload(session, ArtifactKind.RUN_RESULTS, 12, run_id)
 
 
-def swept(engine: Engine, broker: Valkey) -> list[Message]:
+def swept(engine: Engine, broker: Valkey, by: MessageLoss | None = None) -> list[Message]:
     """What the dispatch sends to a broker that is there."""
     with producing_to(broker.url) as app:
         SqlTransfers(engine).publish_due(
             lambda transfers: publish(transfers, app),
             limit=100,
             room=ROOM,
-            loss=loss(),
+            loss=by or loss(),
         )
     return sent_to(broker)
 

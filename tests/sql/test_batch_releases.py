@@ -12,7 +12,7 @@ from domain.batches import BatchState, Outcome
 from domain.errors import BrokerUnavailableError
 from domain.transfers import Direction, Transfer, TransferState
 from tests.contract.transfer_steps import published
-from tests.sql.batch_steps import History, config_of, ids
+from tests.sql.batch_steps import WHO, History, config_of, ids
 from tests.sql.steps import Statements
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.transfers import SqlTransfers
@@ -48,6 +48,15 @@ class TestPages:
             f"batch-{batch.id}-2",
         ]
         assert first.enqueued_at is None
+
+    def test_its_transfers_are_asked_for_by_whoever_started_it(self, history: History) -> None:
+        # Given
+        history.failed_configs(1, 2)
+        batch = history.started()
+        # When
+        released = history.release(batch.id)
+        # Then
+        assert [each.requested_by for each in released] == [batch.requested_by, WHO]
 
     def test_it_is_done_once_all_have_ended(self, history: History) -> None:
         history.failed_configs(1, 2)

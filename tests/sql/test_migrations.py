@@ -231,7 +231,42 @@ def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
     assert tables(empty) == OWN | {"jobs", "runs"}
     with empty.connect() as connection:
         versions = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}")).all()  # noqa: S608
-    assert versions == ["0005"]
+    assert versions == ["0006"]
+
+
+@pytest.mark.parametrize("version", ["0002", "0003", "0004", "0005"])
+def test_what_older_workers_write_is_still_accepted(empty: Engine, version: str) -> None:
+    # Given the tables as workers of that version know them
+    make_platform(empty)
+    with empty.begin() as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    known = {column["name"] for column in inspect(empty).get_columns("transfers")} - {"id"}
+    # When
+    upgrade(empty)
+    # Then a row with their columns alone is a transfer
+    unset = dict.fromkeys(known - {"is_forced"})
+    row = {**unset, **_OLD_TRANSFER}
+    names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+    insertion = f"INSERT INTO transfers ({names}) VALUES ({values})"  # noqa: S608 - names of ours
+    with empty.begin() as connection:
+        connection.execute(text(insertion), row)
+    (transfer,) = SqlTransfers(empty).of_job(12)
+    assert (transfer.artifact, transfer.requested_by) == (CONFIG, None)
+
+
+_OLD_TRANSFER = {
+    "request_id": "a",
+    "job_id": 12,
+    "kind": "job_config",
+    "direction": "upload",
+    "state": "requested",
+    "attempts": 0,
+    "fence": 0,
+    "requested_at": "2025-10-23 21:15:00.000000",
+    "next_attempt_at": "2025-10-23 21:15:00.000000",
+}
 
 
 def test_an_upgrade_that_fails_leaves_nothing_behind(empty: Engine) -> None:

@@ -1,14 +1,17 @@
 """The platform's jobs and runs, as the platform writes them."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from domain.artifacts import ArtifactKind
-from domain.errors import UnknownJobError, UnknownRunError
+from domain.errors import JobStatusError, UnknownJobError, UnknownRunError
+from domain.job_ports import IJobRepository, IRunRepository
 from domain.jobs import MAX_ID, Job, Run
 from domain.locations import UploadLocation
 from tests.sql.steps import (
@@ -21,6 +24,7 @@ from tests.sql.steps import (
 )
 from worker.sql.engine import make_engine
 from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.tables import JobRow
 
 
 def test_a_job_is_read(engine: Engine) -> None:
@@ -168,3 +172,89 @@ def test_a_time_is_written_as_the_moment_it_is(zoned: Engine) -> None:
     # Then it is not off by the hours of a zone
     assert before < written < after
     assert SqlJobs(zoned).get(12).created_at == CREATED_AT
+
+
+INPUT_URL = UploadLocation("https://bucket.s3.invalid/jobs/12/job_input.zip?X-Amz-Signature=5")
+
+
+class TestSubmitted:
+    def test_a_created_job_becomes_submitted(self, engine: Engine) -> None:
+        # Given
+        insert(engine, job_row(config_location="https://bucket.s3.invalid/config"))
+        # When
+        SqlJobs(engine).submit(12, INPUT_URL)
+        # Then
+        job = SqlJobs(engine).get(12)
+        assert (job.status, job.input_location) == ("SUBMITTED", INPUT_URL.sanitized)
+        assert job.config_location == "https://bucket.s3.invalid/config"
+        assert _updated_at(engine) is not None
+
+    @pytest.mark.parametrize("status", ["SUBMITTED", "PROCESSING", "COMPLETED", "FAILED"])
+    def test_any_other_job_is_refused_and_left(self, engine: Engine, status: str) -> None:
+        insert(engine, job_row(status=status))
+        with pytest.raises(JobStatusError, match=f"current status: {status.lower()}"):
+            SqlJobs(engine).submit(12, INPUT_URL)
+        assert SqlJobs(engine).get(12) == Job(12, CREATED_AT, user_id=7, status=status)
+        assert _updated_at(engine) is None
+
+    def test_an_unknown_job_is_refused(self, engine: Engine) -> None:
+        with pytest.raises(UnknownJobError):
+            SqlJobs(engine).submit(12, INPUT_URL)
+
+    def test_of_two_requests_at_once_one_is_refused(self, engine: Engine) -> None:
+        # Given
+        insert(engine, job_row())
+        # When
+        with ThreadPoolExecutor(2) as pool:
+            tries = [pool.submit(SqlJobs(engine).submit, 12, INPUT_URL) for _ in range(2)]
+        # Then
+        (refused,) = [each.exception() for each in tries if each.exception()]
+        assert isinstance(refused, JobStatusError)
+
+    def test_a_rollback_takes_it_back(self, engine: Engine) -> None:
+        insert(engine, job_row())
+        with Session(engine) as session:
+            SqlJobs(session).submit(12, INPUT_URL)
+            assert SqlJobs(session).get(12).status == "SUBMITTED"
+            session.rollback()
+        assert SqlJobs(engine).get(12).status == "CREATED"
+
+
+class TestSaved:
+    def test_a_job_by_the_platforms_names(self, engine: Engine) -> None:
+        # Given
+        insert(engine, job_row(input_location="https://bucket.s3.invalid/input"))
+        jobs = SqlJobs(engine)
+        job = jobs.find_by_id(12)
+        assert job is not None
+        # When
+        jobs.save(replace(job, status="PROCESSING", config_location=INPUT_URL.url))
+        # Then
+        saved = replace(job, status="PROCESSING", config_location=INPUT_URL.sanitized)
+        assert jobs.get(12) == saved
+        assert jobs.find_by_id(99) is None
+        with pytest.raises(UnknownJobError):
+            jobs.save(replace(job, id=99))
+
+    def test_a_run_by_the_platforms_names(self, engine: Engine) -> None:
+        # Given
+        insert_job_with_run(engine)
+        runs = SqlRuns(engine)
+        run = runs.find_by_id(4)
+        assert run is not None
+        # When
+        runs.save(replace(run, status="FAILED", config_url=INPUT_URL.url))
+        # Then
+        assert runs.get(4) == replace(run, status="FAILED", config_url=INPUT_URL.sanitized)
+        assert runs.find_by_id(99) is None
+        with pytest.raises(UnknownRunError):
+            runs.save(replace(run, id=99))
+
+    def test_the_repositories_are_of_the_protocols(self, engine: Engine) -> None:
+        assert isinstance(SqlJobs(engine), IJobRepository)
+        assert isinstance(SqlRuns(engine), IRunRepository)
+
+
+def _updated_at(engine: Engine) -> datetime | None:
+    with Session(engine) as session:
+        return session.scalar(select(JobRow.updated_at).where(JobRow.id == 12))

@@ -145,6 +145,18 @@ def test_active_batches_are_shown_with_their_progress(rows: Rows) -> None:
     assert (second.id, second.state, second.released) == (paused, BatchState.PAUSED, 0.0)
 
 
+def test_active_transfers_are_counted_by_their_requester(rows: Rows) -> None:
+    # Given
+    rows.add(TransferState.REQUESTED, times=2, requested_by="42")
+    rows.add(TransferState.WAITING, requested_by="42")
+    rows.add(TransferState.RUNNING, requested_by="alice", lease_expires_at=-MINUTE)
+    rows.add(TransferState.REQUESTED)
+    rows.add(TransferState.DONE, requested_by="bob", finished_at=MINUTE)
+    # When / Then
+    requesters = read(rows.engine).requesters
+    assert [(each.requested_by, each.transfers) for each in requesters] == [("42", 3), ("alice", 1)]
+
+
 def test_it_takes_a_few_statements_however_much_there_is(rows: Rows) -> None:
     # Given
     rows.outstanding()
@@ -152,7 +164,7 @@ def test_it_takes_a_few_statements_however_much_there_is(rows: Rows) -> None:
     # When
     read(rows.engine)
     # Then
-    assert statements.seen == ["SELECT"] * 6
+    assert statements.seen == ["SELECT"] * 7
 
 
 @pytest.mark.parametrize("index", ["transfers_due", "transfers_done", "transfers_quarantined"])

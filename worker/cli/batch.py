@@ -1,7 +1,5 @@
 """`artifacts batch`: many transfers asked for together, after a look at what they would be."""
 
-import getpass
-import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +31,7 @@ from worker.cli.batch_preview import show_preview
 from worker.cli.batch_report import ReportFormat, write_report
 from worker.cli.batch_status import progress_row, show_progress, watch
 from worker.cli.lazy import group_app
-from worker.cli.operator import batches
+from worker.cli.operator import batches, this_user
 from worker.cli.options import JsonOption, TimeoutOption, WideOption, refuse_timeout_alone
 from worker.cli.output import print_json, say, show_rows
 
@@ -100,7 +98,7 @@ def preview(  # noqa: PLR0913 - an argument for each option
     )
     shown = batches().preview(
         which,
-        requested_by=_user(),
+        requested_by=this_user(),
         expires_in=timedelta(hours=expires_in),
         listed=None if from_file is None else listed_in(from_file),
     )
@@ -126,7 +124,7 @@ def start(  # noqa: PLR0913 - an argument for each option
     """Have the members of a snapshot transferred, just those. The workers' dispatch does it."""
     started = batches().start(
         batch_id,
-        requested_by=_user(),
+        requested_by=this_user(),
         reason=reason,
         mode=mode,
         rate=rate or None,
@@ -217,10 +215,6 @@ def report(
     using = batches()
     using.get(batch_id)  # before a file is emptied for it, or a heading printed
     write_report(using.members(batch_id), output_format, output)
-
-
-def _user() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def _show(batch: Batch, line: str, *, as_json: bool) -> None:

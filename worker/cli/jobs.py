@@ -11,7 +11,7 @@ from domain.ownership import Ownership
 from domain.prefix import JobS3Prefix
 from domain.transfers import Transfer
 from worker.cli.lazy import group_app, lazy_group
-from worker.cli.operator import database
+from worker.cli.operator import database, this_user
 from worker.cli.options import (
     DryRunOption,
     JobArgument,
@@ -33,7 +33,9 @@ GROUPS = {
 }
 _JOB_COLUMNS = ("job_id", "prefix", "status", "created_at", "user_id")
 _STORED_COLUMNS = ("kind", "run_id", "size", "key", "stored_at")
-_TRANSFER_COLUMNS = ("id", "kind", "state", "run_id", "reason", "error", "requested_at")
+_TRANSFER_COLUMNS = (
+    *("id", "kind", "state", "run_id", "reason", "error", "requested_at", "requested_by"),
+)
 
 app = group_app("Jobs and their artifacts.", cls=lazy_group(GROUPS))
 
@@ -130,7 +132,7 @@ def upload(  # noqa: PLR0913 - an argument for each option
     artifacts = _artifacts(asked, runs, run_id, kind)
     if not artifacts:
         raise NotFoundError(f"job {asked} has no runs")
-    transfers, late = request_all(sql.engine, artifacts), None
+    transfers, late = request_all(sql.engine, artifacts, this_user()), None
     if wait:
         from worker.cli.waiting import wait_for  # noqa: PLC0415 - for the help
 

@@ -27,6 +27,18 @@ def close_all() -> None:
     _OPEN.close()
 
 
+def this_user() -> str:
+    """Return who runs the command, as transfers and batches keep it."""
+    import getpass
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # As in a container that runs under a number without a name.
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
 def adapters() -> "Adapters":
     """Return what moves something in the bucket, until the command ends.
 

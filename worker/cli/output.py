@@ -64,6 +64,7 @@ def transfer_row(transfer: Transfer) -> dict[str, Any]:
         "finished_at": transfer.finished_at,
         "reason": transfer.reason_code,
         "error": transfer.last_error,
+        "requested_by": transfer.requested_by,
     }
 
 

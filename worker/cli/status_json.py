@@ -49,6 +49,7 @@ def status_json(status: PipelineStatus, problems: Iterable[Problem]) -> dict[str
         ],
         "workers": None if broker is None else [asdict(worker) for worker in broker.workers],
         "batches": [asdict(each) for each in database.batches],
+        "requesters": [asdict(each) for each in database.requesters],
         "s3": [
             {
                 "endpoint": each.endpoint,

@@ -39,6 +39,7 @@ def status_view(status: PipelineStatus, problems: Sequence[Problem]) -> Renderab
         *_retries(database),
         *_failures(database),
         *_batches(database),
+        *_requesters(database),
         *_workers(status.broker),
         Text("\n".join(_lines(status))),
     ]
@@ -136,6 +137,15 @@ def _batches(database: DatabaseStatus) -> Iterator[TextTable]:
         started = f"{age(database.now - each.started_at)} ago"
         cells = (_number(each.members), f"{each.released:.0%}", _number(each.in_flight), started)
         table.add_row(str(each.id), each.state, *cells)
+    yield table
+
+
+def _requesters(database: DatabaseStatus) -> Iterator[TextTable]:
+    if not database.requesters:
+        return
+    table = TextTable("requested by", "transfers")
+    for each in database.requesters:
+        table.add_row(each.requested_by, _number(each.transfers))
     yield table
 
 

@@ -20,7 +20,10 @@ from worker.cli.quarantine import ReasonOption, parse_age
 
 app = group_app("Transfers across jobs.")
 
-_COLUMNS = ("id", "job_id", "kind", "state", "run_id", "reason", "age", "direction", "attempts")
+_COLUMNS = (
+    *("id", "job_id", "kind", "state", "run_id", "reason", "age", "direction", "attempts"),
+    "requested_by",
+)
 
 
 class TransferQueue(StrEnum):
@@ -61,6 +64,10 @@ def list_all(  # noqa: PLR0913 - an argument for each option
             "--newer-than", parser=parse_age, metavar="AGE", help="Requested since: 90m, 7d."
         ),
     ] = None,
+    requested_by: Annotated[
+        str | None,
+        typer.Option("--requested-by", metavar="USER", help="Requested by this user's id or name."),
+    ] = None,
     before: Annotated[
         int | None, typer.Option("--before", min=1, metavar="ID", help="Only smaller ids.")
     ] = None,
@@ -81,6 +88,7 @@ def list_all(  # noqa: PLR0913 - an argument for each option
         queue=queue,
         older_than=older_than,
         newer_than=newer_than,
+        requested_by=requested_by,
     )
     # One more than is shown tells whether more exist.
     found = list_transfers(database().engine, filters, limit=limit + 1, before=before)
@@ -114,4 +122,5 @@ def _row(transfer: Transfer) -> dict[str, Any]:
         "bytes": transfer.bytes_sent,
         "reason": transfer.reason_code,
         "error": transfer.last_error,
+        "requested_by": transfer.requested_by,
     }

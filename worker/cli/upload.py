@@ -13,12 +13,19 @@ from worker.sql.engine import translated_errors
 from worker.sql.requests import request_upload
 
 
-def request_all(engine: Engine, artifacts: Sequence[Artifact]) -> list[Transfer]:
+def request_all(engine: Engine, artifacts: Sequence[Artifact], requested_by: str) -> list[Transfer]:
     """Ask for all in one transaction; the messages leave together after it."""
     app = producer_app(load(BrokerSettings).broker_url)
     with translated_errors(), Session(engine) as session, session.begin():
         return [
-            request_upload(session, artifact.kind, artifact.job_id, artifact.run_id, app=app)
+            request_upload(
+                session,
+                artifact.kind,
+                artifact.job_id,
+                artifact.run_id,
+                app=app,
+                requested_by=requested_by,
+            )
             for artifact in artifacts
         ]
 

@@ -20,7 +20,7 @@ from worker.sql.tables import BatchRow, MemberRow, TransferRow
 _SAVED_UP = timedelta(seconds=10)
 _COLUMNS = (
     *("request_id", "job_id", "run_id", "kind", "direction", "state", "attempts", "fence"),
-    *("requested_at", "next_attempt_at", "batch_id", "is_forced"),
+    *("requested_at", "next_attempt_at", "batch_id", "is_forced", "requested_by"),
 )
 
 
@@ -113,6 +113,7 @@ class _Release:
             *(request_id(batch.id), MemberRow.job_id, MemberRow.run_id, MemberRow.kind),
             *(MemberRow.direction, literal(TransferState.REQUESTED.value), literal(0), literal(0)),
             *(utc_now(), utc_now(), literal(batch.id), literal(batch.is_forced)),
+            literal(batch.requested_by),
         ).where(
             *is_member(batch.id, BatchMode(batch.mode)),
             MemberRow.position.between(positions[0], positions[-1]),

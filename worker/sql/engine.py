@@ -8,7 +8,7 @@ from select import POLLIN, poll
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError, SAWarning
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -60,7 +60,7 @@ def _make_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_immediate)
         return engine
     engine = create_engine(
-        url,
+        _with_driver(url),
         pool_size=2,
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
@@ -74,6 +74,13 @@ def _make_engine(url: str) -> Engine:
     )
     event.listen(engine, "checkout", _refuse_ended)
     return engine
+
+
+def _with_driver(url: str) -> URL:
+    """Name psycopg 3 where the URL names no driver: SQLAlchemy 2.0 would look for psycopg2."""
+    parsed = make_url(url)
+    is_bare = parsed.drivername == "postgresql"
+    return parsed.set(drivername="postgresql+psycopg") if is_bare else parsed
 
 
 def _refuse_ended(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401

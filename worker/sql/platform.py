@@ -7,8 +7,16 @@ from sqlalchemy import Connection, Select, String, cast, select, update
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import InvalidRequestError, UnknownJobError, UnknownRunError
-from domain.jobs import Job, Run
+from domain.jobs import CREATED, SUBMITTED, Job, Run
 from domain.locations import UploadLocation
+from domain.platform_objects import (
+    JOB_FIELDS,
+    RUN_FIELDS,
+    find_job,
+    find_run,
+    not_created,
+    saved_values,
+)
 from worker.sql.clock import utc_now
 from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.tables import JobRow, RunRow
@@ -37,18 +45,39 @@ WRITTEN = (
     *(JobRow.updated_at, RunRow.updated_at),
     *(RunRow.results_uploaded_at, RunRow.status),
 )
-"""The columns that `keep_location` and `tell_platform` change."""
+"""The columns that workers change, by `keep_location` and `tell_platform`.
+
+A producer's session also writes the job's status; its role is the platform's.
+"""
 
 
 class SqlJobs:
     def __init__(self, bind: Bind) -> None:
         self._bind = bind
 
-    def get(self, job_id: int) -> Job:
+    def find_by_id(self, job_id: int) -> Job | None:
         found = self._read(_JOBS.where(JobRow.id == job_id))
-        if not found:
-            raise UnknownJobError(f"there is no job {job_id}")
-        return found[0]
+        return found[0] if found else None
+
+    def get(self, job_id: int) -> Job:
+        return find_job(self, job_id)
+
+    def save(self, job: Job) -> None:
+        values = saved_values(job, JOB_FIELDS)
+        mine = update(JobRow).where(JobRow.id == job.id)
+        with transaction(self._bind) as connection:
+            if not connection.execute(mine.values(updated_at=utc_now(), **values)).rowcount:
+                raise UnknownJobError(f"there is no job {job.id}")
+
+    def submit(self, job_id: int, location: UploadLocation) -> None:
+        # The status is a condition of the statement: of two requests at once, one is refused.
+        created = update(JobRow).where(JobRow.id == job_id, JobRow.status == CREATED)
+        submitted = created.values(
+            status=SUBMITTED, input_location=location.sanitized, updated_at=utc_now()
+        )
+        with transaction(self._bind) as connection:
+            if not connection.execute(submitted).rowcount:
+                raise not_created(job_id, self.get(job_id).status)
 
     def newest(self, limit: int, *, offset: int = 0, user_id: int | None = None) -> Sequence[Job]:
         """Return the newest jobs after the first `offset` of them, or only those of a user."""
@@ -65,7 +94,7 @@ class SqlJobs:
         with transaction(self._bind) as connection:
             keep_location(connection, Artifact(kind, job_id), location)
 
-    def _read(self, statement: Select[*tuple[Any, ...]]) -> list[Job]:
+    def _read(self, statement: "Select[*tuple[Any, ...]]") -> list[Job]:
         with autocommit(self._bind) as connection:
             return [Job(*row) for row in connection.execute(statement)]
 
@@ -74,11 +103,19 @@ class SqlRuns:
     def __init__(self, bind: Bind) -> None:
         self._bind = bind
 
-    def get(self, run_id: int) -> Run:
+    def find_by_id(self, run_id: int) -> Run | None:
         found = self._read(_RUNS.where(RunRow.id == run_id))
-        if not found:
-            raise UnknownRunError(f"there is no run {run_id}")
-        return found[0]
+        return found[0] if found else None
+
+    def get(self, run_id: int) -> Run:
+        return find_run(self, run_id)
+
+    def save(self, run: Run) -> None:
+        values = saved_values(run, RUN_FIELDS)
+        mine = update(RunRow).where(RunRow.id == run.id)
+        with transaction(self._bind) as connection:
+            if not connection.execute(mine.values(updated_at=utc_now(), **values)).rowcount:
+                raise UnknownRunError(f"there is no run {run.id}")
 
     def of_job(self, job_id: int) -> Sequence[Run]:
         return self._read(_RUNS.where(RunRow.job_id == job_id).order_by(RunRow.id))
@@ -87,7 +124,7 @@ class SqlRuns:
         with transaction(self._bind) as connection:
             keep_location(connection, Artifact(kind, self.get(run_id).job_id, run_id), location)
 
-    def _read(self, statement: Select[*tuple[Any, ...]]) -> list[Run]:
+    def _read(self, statement: "Select[*tuple[Any, ...]]") -> list[Run]:
         with autocommit(self._bind) as connection:
             return [Run(*row) for row in connection.execute(statement)]
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import uuid4
 
 from celery import Celery
 from sqlalchemy import Connection, event
@@ -11,9 +10,10 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import PipelineError
-from domain.transfers import Direction, Transfer
+from domain.requester import Requester, new_request_id, requester_name
+from domain.transfers import Direction, Transfer, TransferState
 from tasks.app import ensure_configured, pipeline_app
-from tasks.enqueue import publish
+from tasks.enqueue import publish as publish_all
 from worker.sql.engine import translated_errors
 from worker.sql.transfers import SqlTransfers
 from worker.sql.writes import request_transfer
@@ -56,13 +56,15 @@ class _Unsent:
         return [request for request in taken if request.is_committed_by(ended)]
 
 
-def request_upload(
+def request_upload(  # noqa: PLR0913 - what, for whom, and how its message leaves
     session: Session,
     kind: ArtifactKind,
     job_id: int,
     run_id: int | None = None,
     *,
     app: Celery | None = None,
+    requested_by: Requester | None = None,
+    publish: bool = True,
 ) -> Transfer:
     """Ask for an upload in the session's transaction; its message leaves after the commit.
 
@@ -75,38 +77,38 @@ def request_upload(
         job_id: whose it is; the job may be inserted in the same transaction.
         run_id: for the kinds that belong to a run, and for no other.
         app: with a broker; by default what `producer_app` made, else Celery's current one.
+        requested_by: the id or name of the user who asks.
+        publish: False leaves the message to the next dispatch, a few seconds later, so that the
+            commit never waits for the broker; no app is needed then.
 
     Raises:
-        InvalidRequestError: the ids name no artifact.
+        InvalidRequestError: the ids name no artifact, or `requested_by` no user.
         ProducerNotConfiguredError: no Celery app with a broker was made in this process.
     """
-    return request_in(session, Artifact(kind, job_id, run_id), Direction.UPLOAD, app)
+    requests = SessionRequests(session, app, requested_by, publish)
+    return requests.request(Artifact(kind, job_id, run_id), Direction.UPLOAD)
 
 
-def request_download(
+def request_download(  # noqa: PLR0913 - as request_upload
     session: Session,
     kind: ArtifactKind,
     job_id: int,
     run_id: int | None = None,
     *,
     app: Celery | None = None,
+    requested_by: Requester | None = None,
+    publish: bool = True,
 ) -> Transfer:
     """Ask for a download into the workspace. Arguments and errors: as `request_upload`."""
-    return request_in(session, Artifact(kind, job_id, run_id), Direction.DOWNLOAD, app)
+    requests = SessionRequests(session, app, requested_by, publish)
+    return requests.request(Artifact(kind, job_id, run_id), Direction.DOWNLOAD)
 
 
 def request_in(
     session: Session, artifact: Artifact, direction: Direction, app: Celery | None = None
 ) -> Transfer:
     """As `request_upload`, for a transfer of whichever direction."""
-    app = app or pipeline_app()
-    # Now, and not after the commit, where nobody could hear of it.
-    ensure_configured(app)
-    with translated_errors():
-        connection = session.connection()
-        transfer = request_transfer(connection, artifact, direction, str(uuid4()))
-    _send_after_commit(session, connection, [transfer], app)
-    return transfer
+    return SessionRequests(session, app).request(artifact, direction)
 
 
 @dataclass(frozen=True)
@@ -115,16 +117,39 @@ class SessionRequests:
 
     session: Session
     app: Celery | None = None
+    requested_by: Requester | None = None
+    publish: bool = True
 
-    def request(self, artifact: Artifact, direction: Direction) -> Transfer:
-        return request_in(self.session, artifact, direction, self.app)
+    def request(
+        self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
+    ) -> Transfer:
+        name = requester_name(self.requested_by if requested_by is None else requested_by)
+        app = self._app()
+        state = TransferState.WAITING if app is None else TransferState.REQUESTED
+        with translated_errors():
+            connection = self.session.connection()
+            transfer = request_transfer(
+                connection, artifact, direction, new_request_id(name), name, state=state
+            )
+        if app is not None:
+            _send_after_commit(self.session, connection, [transfer], app)
+        return transfer
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
-        app = self.app or pipeline_app()
-        ensure_configured(app)
+        app = self._app()
         expected = SqlTransfers(self.session).hasten(Direction.CONFIRM, job_id, run_id)
-        _send_after_commit(self.session, self.session.connection(), expected, app)
+        if app is not None:
+            _send_after_commit(self.session, self.session.connection(), expected, app)
         return expected
+
+    def _app(self) -> Celery | None:
+        """Return the app that publishes after the commit, or None if the dispatch is to."""
+        if not self.publish:
+            return None
+        app = self.app or pipeline_app()
+        # Now, and not after the commit, where nobody could hear of it.
+        ensure_configured(app)
+        return app
 
 
 def _send_after_commit(
@@ -165,7 +190,7 @@ def _send(requests: Sequence[_Request]) -> None:
     for app in {request.app for request in requests}:
         transfers = [request.transfer for request in requests if request.app is app]
         try:
-            publish(transfers, app)
+            publish_all(transfers, app)
         except Exception as error:  # noqa: BLE001 - it would look as if the commit had failed
             # The commit has succeeded, and so has the request; it only takes longer. The message
             # of a foreign error may quote the broker's URL.

@@ -28,6 +28,7 @@ from domain.pipeline_status import (
     EndpointFailures,
     FailureGroup,
     Phase,
+    RequesterGroup,
     Throughput,
     TransferGroup,
 )
@@ -51,6 +52,7 @@ from worker.sql.tables import (
 # An older failure tells nothing: a success, or a day without transfers, may have followed.
 _FAILING_FOR = timedelta(minutes=5)
 _BATCHES_SHOWN = 20
+_REQUESTERS_SHOWN = 10
 
 _IS_OF_BATCH = TransferRow.batch_id.is_not(None).label("of_batch")
 
@@ -77,6 +79,7 @@ class SqlStatus:
                 failures=list(_failures(connection, now)),
                 endpoints=list(self._endpoints(connection, now)),
                 batches=list(_batches(connection)),
+                requesters=list(_requesters(connection)),
             )
 
     def _endpoints(self, connection: Connection, now: datetime) -> Iterator[EndpointFailures]:
@@ -226,6 +229,19 @@ def _batches(connection: Connection) -> Iterator[ActiveBatch]:
             in_flight=row.in_flight,
             started_at=row.started_at or row.requested_at,
         )
+
+
+def _requesters(connection: Connection) -> Iterator[RequesterGroup]:
+    transfers = func.count().label("transfers")
+    statement = (
+        select(TransferRow.requested_by, transfers)
+        .where(IS_ACTIVE, TransferRow.requested_by.is_not(None))
+        .group_by(TransferRow.requested_by)
+        .order_by(transfers.desc(), TransferRow.requested_by)
+        .limit(_REQUESTERS_SHOWN)
+    )
+    for requested_by, number in connection.execute(statement):
+        yield RequesterGroup(requested_by=str(requested_by), transfers=number)
 
 
 def _queue(kind: str, *, of_batch: bool) -> str:

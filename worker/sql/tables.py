@@ -24,6 +24,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from domain.requester import MAX_REQUESTER
 from domain.transfers import ACTIVE_STATES, MAX_REQUEST_ID, TransferState
 
 
@@ -116,7 +117,7 @@ class BatchRow(PipelineBase):
     __tablename__ = "batches"
 
     id: Mapped[int] = mapped_column(_BigId, primary_key=True)
-    requested_by: Mapped[str] = mapped_column(String(255))
+    requested_by: Mapped[str] = mapped_column(String(MAX_REQUESTER))
     reason: Mapped[str] = mapped_column(Text)
     filter: Mapped[Any] = mapped_column(JSON)
     rate: Mapped[float | None] = mapped_column(Float)
@@ -197,6 +198,7 @@ class TransferRow(PipelineBase):
     upload_id: Mapped[str | None] = mapped_column(Text)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), index=True)
     is_forced: Mapped[bool] = mapped_column(server_default=false())
+    requested_by: Mapped[str | None] = mapped_column(String(MAX_REQUESTER))
 
 
 class EndpointRow(PipelineBase):

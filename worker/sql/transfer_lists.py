@@ -52,10 +52,16 @@ def _conditions(filters: TransferFilter) -> Iterator[ColumnElement[bool]]:
         yield is_in(TransferRow.job_id, filters.job_ids)
     if filters.run_ids:
         yield is_in(TransferRow.run_id, filters.run_ids)
+    yield from _scalar_conditions(filters)
+
+
+def _scalar_conditions(filters: TransferFilter) -> Iterator[ColumnElement[bool]]:
     if filters.queue is not None:
         yield _of_queue(filters.queue)
     if filters.older_than is not None:
         yield TransferRow.requested_at <= utc_now(-filters.older_than)
+    if filters.requested_by is not None:
+        yield TransferRow.requested_by == filters.requested_by
     if filters.newer_than is not None:
         yield TransferRow.requested_at >= utc_now(-filters.newer_than)
 

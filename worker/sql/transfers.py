@@ -38,9 +38,15 @@ class SqlTransfers:
         with autocommit(self._bind) as connection:
             return read_clock(connection)
 
-    def request(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer:
+    def request(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        requested_by: str | None = None,
+    ) -> Transfer:
         with transaction(self._bind) as connection:
-            return request_transfer(connection, artifact, direction, request_id)
+            return request_transfer(connection, artifact, direction, request_id, requested_by)
 
     def claim(
         self,
@@ -74,9 +80,16 @@ class SqlTransfers:
         )
         return found[0] if found else None
 
-    def expect(self, artifact: Artifact, request_id: str, due_in: timedelta) -> Transfer:
+    def expect(
+        self,
+        artifact: Artifact,
+        request_id: str,
+        due_in: timedelta,
+        requested_by: str | None = None,
+    ) -> Transfer:
+        confirm = Direction.CONFIRM
         with transaction(self._bind) as connection:
-            transfer = request_transfer(connection, artifact, Direction.CONFIRM, request_id)
+            transfer = request_transfer(connection, artifact, confirm, request_id, requested_by)
             again = update(TransferRow).where(TransferRow.id == transfer.id)
             put_off = again.values(requested_at=utc_now(), next_attempt_at=utc_now(due_in))
             return as_transfer(connection.execute(put_off.returning(_TABLE)).one())

@@ -27,16 +27,33 @@ _TABLE = TransferRow.__table__
 _REQUEST_TRIES = 3
 
 
-def request_transfer(
-    connection: Connection, artifact: Artifact, direction: Direction, request_id: str
+def request_transfer(  # noqa: PLR0913 - the columns of a request
+    connection: Connection,
+    artifact: Artifact,
+    direction: Direction,
+    request_id: str,
+    requested_by: str | None = None,
+    *,
+    state: TransferState = TransferState.REQUESTED,
 ) -> Transfer:
-    """Insert the request in the caller's transaction, or find the one that is active."""
+    """Insert the request in the caller's transaction, or find the one that is active.
+
+    Args:
+        connection: of the transaction.
+        artifact: which one.
+        direction: where it goes.
+        request_id: of its message.
+        requested_by: the user's id or a name.
+        state: REQUESTED if the caller sends the message; WAITING leaves it to the next dispatch.
+    """
     asked = {
         "request_id": request_id,
         "job_id": artifact.job_id,
         "run_id": artifact.run_id,
         "kind": artifact.kind,
         "direction": direction,
+        "requested_by": requested_by,
+        "state": state,
     }
     # The active transfer that the insert met may end before the select looks for it.
     for _ in range(_REQUEST_TRIES):
@@ -52,7 +69,6 @@ def _inserted(dialect: str) -> Any:  # noqa: ANN401 - of either dialect
     return (
         insert_into(dialect, TransferRow)
         .values(
-            state=TransferState.REQUESTED,
             attempts=0,
             fence=0,
             requested_at=utc_now(),

@@ -1,0 +1,94 @@
+"""Producers share the platform's environment, whose SQLAlchemy may be 2.0."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.image import build
+from tests.packaging.conftest import ROOT
+from tests.packaging.wheels import foreign_settings_left_out, locked_wheels
+from worker.embedded.servers import Valkey
+from worker.sql.engine import make_engine
+
+pytestmark = pytest.mark.processes
+
+OLD = ROOT / "tests/packaging/sqlalchemy-2.0.txt"
+SCRIPT = ROOT / "tests/packaging/producer_script.py"
+UV = str(ROOT / ".venv/bin/uv")
+DIRECTORY = "https://artifacts.s3.eu-west-1.amazonaws.com/jobs/12/2025/10/23/211500"
+
+
+@pytest.fixture(scope="module")
+def installed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment as the image has it."""
+    return build(sources, tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="module")
+def with_2_0(installed: Path) -> Path:
+    """The same with the SQLAlchemy that the platform has locked."""
+    python = f"{installed}/bin/python"
+    found = ["--offline", "--no-index", "--find-links", str(locked_wheels(OLD))]
+    command = [UV, "pip", "install", "--quiet", "--python", python, "--no-deps", *found]
+    _run(*command, "--require-hashes", "--requirement", str(OLD))
+    return installed
+
+
+@pytest.fixture
+def environment(broker: Valkey, tmp_path: Path) -> dict[str, str]:
+    return {
+        "ARTIFACTS_DATABASE_URL": f"sqlite:///{tmp_path / 'platform.db'}",
+        "ARTIFACTS_BROKER_URL": broker.url,
+        "ARTIFACTS_BUCKET": "artifacts",
+        "AWS_ACCESS_KEY_ID": "tests",
+        "AWS_SECRET_ACCESS_KEY": "tests-secret",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+
+
+def _run(*command: str, environment: dict[str, str] | None = None) -> str:
+    ended = subprocess.run(
+        command,
+        env={**foreign_settings_left_out(), **(environment or {})},
+        cwd=os.sep,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_the_declared_ranges_allow_2_0(with_2_0: Path) -> None:
+    _run(UV, "pip", "check", "--python", f"{with_2_0}/bin/python")
+
+
+def test_a_producer_runs_on_2_0(
+    with_2_0: Path, broker: Valkey, environment: dict[str, str]
+) -> None:
+    # When
+    said = _run(f"{with_2_0}/bin/python", str(SCRIPT), environment=environment)
+    # Then
+    seen: dict[str, Any] = json.loads(said)
+    assert seen["sqlalchemy"] == "2.0.44"
+    assert seen["is_recorded"] is True
+    names = ["job_config.json", "run_4_config.json", "job_input.zip"]
+    assert seen["urls"] == [f"{DIRECTORY}/{name}" for name in names]
+    assert "current status: submitted" in seen["second"]
+    assert len(seen["status"]) == 5
+    # And its messages have left: an upload, a download, two confirmations, a task
+    with broker.client() as client:
+        queues: Any = {name: client.llen(name) for name in ("configs", "results")}
+    assert queues == {"configs": 2, "results": 3}
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_a_url_without_a_driver_means_psycopg_3(scheme: str) -> None:
+    """SQLAlchemy 2.0 would look for psycopg2, which nobody installs."""
+    engine = make_engine(f"{scheme}://user:secret@host/name")
+    assert engine.url.drivername == "postgresql+psycopg"
+    assert (engine.driver, engine.url.password) == ("psycopg", "secret")
