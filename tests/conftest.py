@@ -1,5 +1,6 @@
 """Real servers for the tests, each started once. One that cannot start fails the run."""
 
+import fcntl
 import functools
 import os
 import shutil
@@ -18,7 +19,7 @@ from sqlalchemy import Engine
 from tests import processes
 from tests.databases import Databases
 from tests.faults.postgres import RestartablePostgres
-from tests.image import ROOT, build
+from tests.image import ROOT, build, environment_of
 from tests.servers import Moto
 from worker.embedded.servers import Ministack, Valkey
 from worker.s3.client import make_client
@@ -175,7 +176,16 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def image(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The environment that the Dockerfile makes of these sources and the runtime lock."""
-    return build(sources, tmp_path_factory.mktemp("image"))
+    own = tmp_path_factory.getbasetemp()
+    # The processes of a test run share it: to build it takes long.
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "image"
+    with root.with_suffix(".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not (root / "built").exists():
+            shutil.rmtree(root, ignore_errors=True)
+            build(sources, root)
+            (root / "built").touch()
+    return environment_of(root)
 
 
 def client_of(url: str) -> S3Client:

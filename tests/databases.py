@@ -9,7 +9,8 @@ from sqlalchemy import Engine, make_url
 
 from worker.sql.engine import make_engine
 from worker.sql.grants import grant_statements, needed_grants
-from worker.sql.migrate import VERSION_TABLE, upgrade
+from worker.sql.migrate import upgrade
+from worker.sql.version import VERSION_TABLE
 
 _MIGRATED = "migrated"
 _SHARED = "shared"

@@ -29,6 +29,11 @@ def stages(text: str) -> list[list[Instruction]]:
     return found
 
 
+def environment_of(root: Path) -> Path:
+    """Return what the image has as /opt/venv."""
+    return root / "opt/venv"
+
+
 def build(sources: Path, root: Path) -> Path:
     """Do as the first stage says, below `root`.
 
@@ -50,7 +55,7 @@ def build(sources: Path, root: Path) -> Path:
             _run(argument.replace("/opt/", f"{root}/opt/"), directory)
         else:
             assert name == "FROM", name
-    return root / "opt/venv"
+    return environment_of(root)
 
 
 def _copy(sources: Path, argument: str, directory: Path) -> None:

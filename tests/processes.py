@@ -14,8 +14,14 @@ _NAMED = re.compile("moto|ministack|postgres")
 """What a parameter is called that stands for a server."""
 _DIRECTORIES = {"faults", "flower", "iam", "integration"}
 """Below `tests`: every test in them is of processes."""
-_LONG = ("faults", "packaging", "compose", "flower", "integration", "docs", "cli")
-"""Below `tests`: begun first, or one of them would still run when all else has ended."""
+_LONG = (
+    *("faults", "packaging/test_later_releases.py", "compose", "flower", "integration"),
+    *("packaging", "iam", "docs", "cli"),
+)
+"""Below `tests`: begun first, or one of them would still run when all else has ended.
+
+Of those that need all wheels one is first, which downloads them, and the others are not beside it.
+"""
 _STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
 _TESTS = Path(__file__).parent
 _allowed = True
@@ -30,8 +36,9 @@ def mark(items: list[pytest.Item]) -> None:
 
 
 def _rank(item: pytest.Item) -> int:
-    directory = item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
-    return _LONG.index(directory) if directory in _LONG else len(_LONG)
+    path = item.path.relative_to(_TESTS) if item.path.is_relative_to(_TESTS) else Path()
+    ranks = [n for n, first in enumerate(_LONG) if path.is_relative_to(first)]
+    return min(ranks, default=len(_LONG))
 
 
 def _is_of_processes(path: Path) -> bool:

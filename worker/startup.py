@@ -108,8 +108,7 @@ def _away(parts: Mapping[str, Reach], liveness: Liveness | None = None) -> dict[
         try:
             reach()
         except (ConfigurationError, PermanentError) as wrong:
-            why = hide_credentials(str(wrong)).removeprefix(f"{name}: ")
-            raise WrongError(f"{name}: {why}") from wrong
+            raise WrongError(f"{name}: {hide_credentials(str(wrong))}") from wrong
         except PipelineError as passing:
             away[name] = redact(str(passing))
     return away

@@ -24,7 +24,7 @@ from worker.diagnosis.findings import Finding, Severity, clock
 from worker.embedded.servers import Valkey, free_port
 from worker.sql.endpoints import SqlEndpointFailures
 from worker.sql.engine import make_engine
-from worker.sql.migrate import VERSION_TABLE
+from worker.sql.version import VERSION_TABLE
 
 ABORT = {
     "ID": "abandoned-uploads",

@@ -105,7 +105,7 @@ class TestReady:
         # Then
         assert answer.status == 1
         assert answer.error == (
-            "artifacts: database: database: no column runs.config_url: "
+            "artifacts: database: no column runs.config_url: "
             "run the platform's own migrations: `alembic upgrade head`"
         )
         assert queues.is_running

@@ -140,6 +140,7 @@ def test_failures_batches_and_upkeep(limited: Limited, tmp_path: Path) -> None:
     for job_id in (1, 2):
         limited.deployed.write(Artifact(ArtifactKind.JOB_CONFIG, job_id))
     (tmp_path / "listed").write_text("1\n")
+    limited.deployed.await_another(Artifact(ArtifactKind.JOB_CONFIG, 1))
     preview = limited.command("batch", "preview", "--from-file", str(tmp_path / "listed"))
     limited.command("batch", "start", str(preview["snapshot"]), "--reason", "a test")
     limited.done(Artifact(ArtifactKind.JOB_CONFIG, 1), Direction.UPLOAD)

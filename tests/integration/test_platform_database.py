@@ -15,7 +15,6 @@ from domain.artifacts import Artifact, ArtifactKind, Scheme
 from domain.transfers import Direction, TransferState
 from tasks.app import producer_app
 from tests.cli.commands import bare_environment
-from tests.databases import Databases
 from tests.integration.deployment import Deployment
 from tests.integration.platform import Client, Platform
 from tests.sql.platform_ddl import make_platform
@@ -59,20 +58,10 @@ _POSTGRES_TYPES = """SELECT typname, enumlabel, enumsortorder FROM pg_enum
 _SQLITE_SCHEMA = ("SELECT tbl_name, type, name, sql FROM sqlite_master ORDER BY 1, 2, 3",)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> Iterator[str]:
-    """Of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'platform.db'}"
-    else:
-        with databases.fresh("template0") as made:
-            yield made
-
-
 @pytest.fixture
-def engine(url: str) -> Iterator[Engine]:
+def engine(empty_url: str) -> Iterator[Engine]:
     """Of the platform's database."""
-    engine = make_engine(url)
+    engine = make_engine(empty_url)
     make_platform(engine)
     with engine.begin() as connection:
         for statement in ROWS.split(";"):
@@ -126,24 +115,24 @@ def upgrade(url: str) -> None:
     )
 
 
-def test_db_upgrade_adds_only_the_pipelines_tables(engine: Engine, url: str) -> None:
+def test_db_upgrade_adds_only_the_pipelines_tables(engine: Engine, empty_url: str) -> None:
     before = Snapshot.of(engine)
     assert before.schema
 
-    upgrade(url)
-    upgrade(url)
+    upgrade(empty_url)
+    upgrade(empty_url)
 
     assert set(inspect(engine).get_table_names()) == PLATFORMS | PIPELINES
     assert Snapshot.of(engine) == before
 
 
 def test_the_worker_changes_what_tells_of_artifacts_and_nothing_else(
-    engine: Engine, url: str, tmp_path: Path
+    engine: Engine, empty_url: str, tmp_path: Path
 ) -> None:
     # Given the platform's database, and a worker on it
-    upgrade(url)
+    upgrade(empty_url)
     before = Snapshot.of(engine)
-    with EmbeddedStack(tmp_path, url) as stack:
+    with EmbeddedStack(tmp_path, empty_url) as stack:
         deployment = Deployment(stack)
         stack.start_worker("--concurrency", "2")
 

@@ -82,7 +82,7 @@ class TestWrong:
             ),
             (
                 {"ARTIFACTS_DATABASE_URL": "sqlite:////{directory}/empty.db"},
-                "database: database: its version is none, and ",
+                "database: its version is none, and ",
             ),
             # Even while another part is away.
             (

@@ -27,7 +27,7 @@ CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 def main() -> None:
     """Do what producers do."""
     engine = make_engine(os.environ["ARTIFACTS_DATABASE_URL"])
-    upgrade(engine)
+    upgrade(engine, with_platform_tables=True)
     producer = Producer(load(ProducerSettings))
     seen: dict[str, Any] = {"sqlalchemy": sqlalchemy.__version__}
     with Session(engine) as session, session.begin():

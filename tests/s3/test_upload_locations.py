@@ -152,7 +152,7 @@ class TestRequests:
 class TestFailures:
     """What the servers of the tests never do, of each repository over a copier in memory."""
 
-    @pytest.fixture(params=["fake", "ministack"])
+    @pytest.fixture(params=["fake", "s3"])
     def adapter(self, request: pytest.FixtureRequest, fake: Adapter) -> Adapter:
         copier = copier_of(fake)
         s3 = S3UploadLocationRepository("bucket", s3_client=client_at(None), copier=copier)

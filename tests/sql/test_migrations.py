@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select, text
 
 from tests.sql.platform_ddl import make_platform
@@ -21,10 +22,11 @@ from tests.sql.steps import (
 )
 from worker.sql import migrate
 from worker.sql.engine import make_engine, transaction
-from worker.sql.migrate import VERSION_TABLE, PlatformTablesMissingError, upgrade
+from worker.sql.migrate import PlatformTablesMissingError, upgrade
 from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.tables import PipelineBase, PlatformBase, RunRow
 from worker.sql.transfers import SqlTransfers
+from worker.sql.version import VERSION_TABLE, newest_version
 
 OWN = {"artifacts", "transfers", "batches", "batch_members", "s3_endpoints", VERSION_TABLE}
 PLATFORM = {"alembic_version", "users", "jobs", "runs"}
@@ -313,3 +315,8 @@ def _shape(engine: Engine, names: set[str]) -> dict[str, object]:
         )
         for name in names
     }
+
+
+def test_the_newest_version_is_the_head_of_the_migrations() -> None:
+    scripts = ScriptDirectory(Path(migrate.__file__).parent / "migrations")
+    assert [newest_version()] == scripts.get_heads()

@@ -79,7 +79,7 @@ def test_a_table_that_is_missing_is_named_once(fresh: Engine) -> None:
     execute(fresh, "DROP TABLE runs")
     # When / Then
     assert missing_columns(fresh) == ["table runs"]
-    with pytest.raises(MisconfiguredError, match="database: no table runs: run the platform's own"):
+    with pytest.raises(MisconfiguredError, match="no table runs: run the platform's own"):
         reach_database(fresh)
 
 

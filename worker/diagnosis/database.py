@@ -13,8 +13,8 @@ from worker.settings import DatabaseSettings
 from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit, translated_errors
 from worker.sql.grants import Grant, current_role, grant_statements, missing_grants
-from worker.sql.migrate import VERSION_TABLE, newest_version, version_of
 from worker.sql.platform_schema import missing_columns
+from worker.sql.version import VERSION_TABLE, newest_version, version_of
 
 _MIGRATE_PLATFORM = "run the platform's own migrations: `alembic upgrade head`"
 _UPGRADE = "artifacts db upgrade"
@@ -42,15 +42,15 @@ def reach_database(engine: Engine) -> None:
     """
     missing = _statements(engine, [g for g in missing_grants(engine) if g.is_for_workers])
     if missing:
-        raise MisconfiguredError(f"database: grants are missing. Run: {'; '.join(missing)}")
+        raise MisconfiguredError(f"grants are missing. Run: {'; '.join(missing)}")
     version, newest = _version(engine), newest_version()
     if version == _NONE or version < newest:
         raise MisconfiguredError(
-            f"database: its version is {version}, and {newest} is needed: run `{_UPGRADE}`"
+            f"its version is {version}, and {newest} is needed: run `{_UPGRADE}`"
         )
     lacking = missing_columns(engine)
     if lacking:
-        raise MisconfiguredError(f"database: no {', no '.join(lacking)}: {_MIGRATE_PLATFORM}")
+        raise MisconfiguredError(f"no {', no '.join(lacking)}: {_MIGRATE_PLATFORM}")
 
 
 def examine_database(engine: Engine) -> Iterator[Finding]:

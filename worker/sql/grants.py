@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from worker.sql.engine import autocommit
-from worker.sql.migrate import VERSION_TABLE
 from worker.sql.platform import WRITTEN
 from worker.sql.tables import (
     ArtifactRow,
@@ -19,6 +18,7 @@ from worker.sql.tables import (
     RunRow,
     TransferRow,
 )
+from worker.sql.version import VERSION_TABLE
 
 _KEPT = ("SELECT", "INSERT", "UPDATE")
 _REMOVED = (*_KEPT, "DELETE")

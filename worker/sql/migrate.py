@@ -3,15 +3,12 @@
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from domain.errors import ConfigurationError
-from worker.sql.engine import autocommit, transaction
+from worker.sql.engine import transaction
 from worker.sql.tables import PlatformBase
-
-VERSION_TABLE = "artifacts_alembic_version"
-"""Not `alembic_version`: the platform keeps its own in the same database."""
+from worker.sql.version import VERSION_TABLE
 
 _LOCK = 0x617274  # any number that nobody else locks: "art"
 
@@ -38,18 +35,6 @@ def upgrade(engine: Engine, *, with_platform_tables: bool = False) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-
-
-def newest_version() -> str:
-    """The version that `upgrade` brings a database to."""
-    return ScriptDirectory.from_config(_config()).get_heads()[0]
-
-
-def version_of(engine: Engine) -> str:
-    """Raises: ConfigurationError: it has none, for it was never upgraded."""
-    with autocommit(engine) as connection:
-        found = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
-    return str(found)
 
 
 def _require_platform_tables(connection: Connection) -> None:
