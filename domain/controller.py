@@ -182,4 +182,6 @@ class JobController:
         # A request of nothing is refused here, where somebody can hear of it.
         self.locate.placement.prefix(artifact)
         by = self.requested_by if requested_by is None else requested_by
+        if by is None:
+            return self.transfer_requests.request(artifact, direction)
         return self.transfer_requests.request(artifact, direction, by)

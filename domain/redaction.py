@@ -18,7 +18,7 @@ _SECRET = re.compile(
 )
 # S3 answers in XML, which a proxy or a log may have escaped. The end may be cut off.
 _SECRET_ELEMENT = re.compile(
-    rf"(?i)((?:<|&lt;)[\w:.-]{{0,40}}?{_SENSITIVE}[\w.-]{{0,40}}(?:\s(?:(?!&gt;)[^<>])*)?(?:>|&gt;))"
+    rf"(?i)((?:<|&lt;)[\w:.-]{{0,40}}?{_SENSITIVE}[\w.-]{{0,40}}(?:\s(?:(?!&gt;)[^<>]){{0,200}})?(?:>|&gt;))"
     r"(?:<!\[CDATA\[.*?(?:\]\]>|$)|(?!&lt;)[^<])*(?:(?:<|&lt;)/[\w:.-]+(?:>|&gt;))?"
 )
 # The ids and secrets of AWS keys, and bearer tokens, betray themselves without a name.

@@ -72,8 +72,9 @@ def submit_job(
     refuse_submitted(job)
     upload = JobUpload(UploadContext.JOB, UploadType.INPUT, job_id)
     location = _location_of(job, upload, upload_location_repository)
-    submit(job_repository, job, location)
+    # Before the job is SUBMITTED: if this fails outside a transaction, another call may succeed.
     _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
+    submit(job_repository, job, location)
     return location
 
 

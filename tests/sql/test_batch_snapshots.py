@@ -102,6 +102,15 @@ class TestFilter:
         assert (shown.members, shown.batch.filter.unmatched) == (len(jobs), unmatched)
         assert sorted(ids(shown.examples)) == jobs
 
+    def test_a_line_that_fits_a_download_is_no_upload_as_well(self, history: History) -> None:
+        # Given an artifact that was only ever downloaded
+        history.job(9)
+        history.transfer(config_of(9), direction=Direction.DOWNLOAD)
+        # When
+        shown = history.preview(listed=[Listed(9, kind=ArtifactKind.JOB_CONFIG)])
+        # Then
+        assert [each.direction for each in shown.examples] == [Direction.DOWNLOAD]
+
     def test_the_lists_of_two_previews_are_their_own(self, history: History) -> None:
         first, second = history.preview(listed=[Listed(1)]), history.preview(listed=[Listed(3)])
         assert (ids(first.examples), ids(second.examples)) == ([1], [3])

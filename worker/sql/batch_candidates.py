@@ -69,7 +69,7 @@ def _never_requested(which: BatchFilter, dialect: str) -> Iterator[Select[Any]]:
             yield all_of_kind.where(
                 *of_job(which, dialect),
                 *_of_artifact(which, kind, artifact),
-                ~exists(_transfers(artifact, direction)),
+                ~exists(_transfers(which, artifact, direction)),
                 *_not_stored(which, direction, artifact),
             )
 
@@ -86,10 +86,13 @@ def _of_artifact(
         yield is_listed(artifact, by_kind=not which.never_requested)
 
 
-def _transfers(artifact: Identity, direction: Direction) -> Select[Any]:
-    return select(TransferRow.id).where(
-        *_is_of(TransferRow, artifact), TransferRow.direction.in_(_REQUESTS[direction])
-    )
+def _transfers(which: BatchFilter, artifact: Identity, direction: Direction) -> Select[Any]:
+    """Select those by which the artifact was requested before."""
+    of_artifact = select(TransferRow.id).where(*_is_of(TransferRow, artifact))
+    if not which.never_requested and not which.directions:
+        # A line of a file that fits a download does not mean an upload as well.
+        return of_artifact
+    return of_artifact.where(TransferRow.direction.in_(_REQUESTS[direction]))
 
 
 def _not_stored(

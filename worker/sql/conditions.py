@@ -63,6 +63,20 @@ def is_abandoned() -> ColumnElement[bool]:
     )
 
 
+def is_well_formed() -> ColumnElement[bool]:
+    """One of an artifact and a direction: other programs may insert rows that are not."""
+    of_run = [kind.value for kind in ArtifactKind if kind.belongs_to_run]
+    of_job = [kind.value for kind in ArtifactKind if not kind.belongs_to_run]
+    return and_(
+        TransferRow.direction.in_([direction.value for direction in Direction]),
+        TransferRow.job_id > 0,
+        or_(
+            and_(TransferRow.kind.in_(of_run), TransferRow.run_id > 0),
+            and_(TransferRow.kind.in_(of_job), TransferRow.run_id.is_(None)),
+        ),
+    )
+
+
 def has_room(room: Room) -> ColumnElement[bool]:
     """Its queue takes more messages."""
     of_batch = TransferRow.batch_id.is_not(None)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ReasonCode
+from domain.errors import InvalidRequestError, ReasonCode
 from domain.transfers import Claim, Direction, Transfer, TransferState
 
 
@@ -27,6 +27,16 @@ def as_claim(row: Row[Any], lease: timedelta) -> Claim:
 
 
 def as_transfer(row: Row[Any]) -> Transfer:
+    """Return the row's transfer. Raises: InvalidRequestError: another program wrote it wrongly."""
+    try:
+        return _as_transfer(row)
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"row {row.id} of transfers is none: {error}. Correct it, or delete it"
+        ) from error
+
+
+def _as_transfer(row: Row[Any]) -> Transfer:
     fields = row._asdict()
     artifact = Artifact(
         ArtifactKind(fields.pop("kind")), fields.pop("job_id"), fields.pop("run_id")

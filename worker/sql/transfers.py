@@ -12,7 +12,15 @@ from domain.locations import UploadLocation
 from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer, TransferState
 from worker.sql.artifacts import record_artifact, replace_artifact
 from worker.sql.clock import read_clock, utc_now
-from worker.sql.conditions import has_room, is_active, is_active_of, is_due, is_put_off, of_artifact
+from worker.sql.conditions import (
+    has_room,
+    is_active,
+    is_active_of,
+    is_due,
+    is_put_off,
+    is_well_formed,
+    of_artifact,
+)
 from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.platform import move_location
 from worker.sql.rows import as_claim, as_transfer
@@ -224,7 +232,7 @@ class SqlTransfers:
     ) -> int:
         page = (
             select(_TABLE)
-            .where(has_room(room), is_due(loss))
+            .where(has_room(room), is_due(loss), is_well_formed())
             .order_by(TransferRow.id)
             .limit(limit)
             # Where the database has it, another beat's dispatch takes the next page meanwhile.
