@@ -71,6 +71,11 @@ class Artifact:
         return f"{self.kind} of job {self.job_id}{run}"
 
 
+def listing_order(artifact: Artifact) -> tuple[int, str]:
+    """Return the key by which a job's artifacts are sorted: its own first, then by run."""
+    return artifact.run_id or 0, artifact.kind
+
+
 class Scheme(StrEnum):
     """Which rule an artifact's key was built by."""
 

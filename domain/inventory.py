@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.artifacts import Artifact
+from domain.artifacts import Artifact, listing_order
 from domain.errors import ReasonCode
 from domain.found import FoundArtifact, FoundBy, JobContents
 from domain.locate import LocateArtifacts
@@ -64,10 +64,7 @@ def list_artifacts(
         for transfer in transfers.of_job(job_id)
         if transfer.direction in _BRINGS_IT
     }
-    artifacts = sorted(
-        {*found, *contents.recorded, *latest},
-        key=lambda artifact: (artifact.run_id or 0, artifact.kind),
-    )
+    artifacts = sorted({*found, *contents.recorded, *latest}, key=listing_order)
     listed = [
         _in_bucket(found[artifact], contents)
         if artifact in found

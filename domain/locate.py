@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from domain.artifacts import Artifact, Scheme, StoredArtifact
+from domain.artifacts import Artifact, Scheme, StoredArtifact, listing_order
 from domain.errors import ArtifactMissingError, InvalidRequestError
 from domain.found import FoundArtifact, FoundBy, JobContents
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
@@ -112,7 +112,7 @@ class LocateArtifacts:
             location = kept.get(artifact)
             return next(search.candidates(artifact, known, lambda: self._address(location)), None)
 
-        found = map(find, _in_order({*rows, *kept, *listing.artifacts()}))
+        found = map(find, sorted({*rows, *kept, *listing.artifacts()}, key=listing_order))
         return [each for each in found if each is not None]
 
     def _listing(self, ownership: Ownership) -> "_Listing":
@@ -217,7 +217,7 @@ class _Listing:
         """Return the artifacts of other jobs with this id. Args: the rows by their keys."""
         others = (there for there in self.all if there.address not in self.objects)
         found = (self._foreign(there, rows.get(there.address.key)) for there in others)
-        return sorted(filter(None, found), key=lambda each: _order(each.artifact))
+        return sorted(filter(None, found), key=lambda each: listing_order(each.artifact))
 
     def _foreign(self, there: BucketObject, row: StoredArtifact | None) -> FoundArtifact | None:
         artifact = artifact_named(self.ownership.prefix.job_id, _name(there.address))
@@ -232,14 +232,6 @@ class _Listing:
 
     def newest(self, artifact: Artifact) -> BucketObject | None:
         return self.newest_named.get(file_name(artifact))
-
-
-def _in_order(artifacts: Iterable[Artifact]) -> list[Artifact]:
-    return sorted(artifacts, key=_order)
-
-
-def _order(artifact: Artifact) -> tuple[int, str]:
-    return artifact.run_id or 0, artifact.kind
 
 
 def _name(address: ObjectAddress) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import RunOfAnotherJobError
 from domain.jobs import Job, Run
+from domain.platform_objects import LOCATION_FIELDS, find_run_of
 from domain.ports import IJobRepository, IRunRepository
 from domain.prefix import JobS3Prefix
 
@@ -34,34 +34,24 @@ class Placement:
         return kept_location(artifact.kind, *self._rows(artifact.job_id, artifact.run_id))
 
     def _rows(self, job_id: int, run_id: int | None) -> tuple[Job, Run | None]:
-        job = self.jobs.get(job_id)
         if run_id is None:
-            return job, None
-        run = self.runs.get(run_id)
-        if run.job_id != job.id:
-            raise RunOfAnotherJobError(f"run {run.id} is not a run of job {job.id}")
-        return job, run
+            return self.jobs.get(job_id), None
+        return find_run_of(self.jobs, self.runs, job_id, run_id)
 
 
 def kept_location(kind: ArtifactKind, job: Job, run: Run | None) -> str | None:
     """What the job's or the run's row says of it."""
-    kept = {
-        ArtifactKind.JOB_CONFIG: job.config_location,
-        ArtifactKind.JOB_INPUT: job.input_location,
-    }
-    if run is not None:
-        kept |= {
-            ArtifactKind.RUN_CONFIG: run.config_url,
-            ArtifactKind.RUN_RESULTS: run.results_url,
-        }
-    return kept.get(kind)
+    field = LOCATION_FIELDS.get(kind)
+    row = run if kind.belongs_to_run else job
+    return None if field is None or row is None else getattr(row, field)
 
 
 def kept_locations(job: Job, runs: Sequence[Run]) -> dict[Artifact, str]:
     """All that the platform's rows say of a job and its runs."""
-    of_job = [Artifact(kind, job.id) for kind in ArtifactKind if not kind.belongs_to_run]
+    of_run = [kind for kind in LOCATION_FIELDS if kind.belongs_to_run]
+    of_job = [Artifact(kind, job.id) for kind in LOCATION_FIELDS if not kind.belongs_to_run]
     kept = {artifact: kept_location(artifact.kind, job, None) for artifact in of_job}
     for run in runs:
-        for kind in (ArtifactKind.RUN_CONFIG, ArtifactKind.RUN_RESULTS):
+        for kind in of_run:
             kept[Artifact(kind, job.id, run.id)] = kept_location(kind, job, run)
     return {artifact: url for artifact, url in kept.items() if url}

@@ -29,6 +29,9 @@ LOCATION_FIELDS = {
 }
 """The attribute of a job or run that holds an artifact's location, in the platform's names."""
 
+JOB_FIELDS = tuple(name for kind, name in LOCATION_FIELDS.items() if not kind.belongs_to_run)
+RUN_FIELDS = tuple(name for kind, name in LOCATION_FIELDS.items() if kind.belongs_to_run)
+
 
 class PlatformJob(Protocol):
     """A job as the platform has it; its status is an enum, and it may have `update_status`."""
@@ -43,10 +46,6 @@ class PlatformRun(Protocol):
 
     id: Any
     job_id: int
-
-
-JOB_FIELDS = ("config_location", "input_location")
-RUN_FIELDS = ("config_url", "results_url")
 
 
 @runtime_checkable
@@ -143,12 +142,11 @@ def refuse_submitted(job: Job | PlatformJob) -> None:
 
 
 def submit(jobs: Jobs, job: Job | PlatformJob, location: UploadLocation) -> None:
-    """Write the status SUBMITTED and where the input will be.
+    """Write the status SUBMITTED and where the input will be, of a job that is CREATED.
 
     Raises:
-        JobStatusError: the job is not CREATED, or another request was faster.
+        JobStatusError: another request was faster.
     """
-    refuse_submitted(job)
     if isinstance(job, Job):
         jobs.submit(job.id, location)  # type: ignore[union-attr]  # its own object
         return

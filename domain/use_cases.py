@@ -169,12 +169,12 @@ def get_job_results(
     Raises:
         UnknownJobError: there is no such job.
     """
-    found = locate.of_job(job_id)
-    runs = {run.id for run in locate.placement.runs.of_job(job_id)}
+    contents = locate.contents(job_id)
     return {
         each.artifact.run_id: _download_url(results_repository, each)
-        for each in found
-        if each.artifact.kind is ArtifactKind.RUN_RESULTS and each.artifact.run_id in runs
+        for each in contents.found
+        if each.artifact.kind is ArtifactKind.RUN_RESULTS
+        and each.artifact.run_id in contents.run_ids
     }
 
 

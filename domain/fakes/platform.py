@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from domain.artifacts import ArtifactKind
-from domain.errors import InvalidRequestError, UnknownJobError, UnknownRunError
-from domain.jobs import CREATED, SUBMITTED, Job, Run
+from domain.errors import InvalidRequestError
+from domain.jobs import SUBMITTED, Job, Run
 from domain.locations import UploadLocation
 from domain.platform_objects import (
     JOB_FIELDS,
     LOCATION_FIELDS,
     RUN_FIELDS,
-    not_created,
+    find_job,
+    find_run,
+    refuse_submitted,
     saved_values,
 )
 
@@ -24,9 +26,7 @@ class InMemoryJobs:
         return self.rows.get(job_id)
 
     def get(self, job_id: int) -> Job:
-        if job_id not in self.rows:
-            raise UnknownJobError(f"there is no job {job_id}")
-        return self.rows[job_id]
+        return find_job(self, job_id)
 
     def keep_location(self, job_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
         changes = {_field(kind): location.sanitized}
@@ -38,8 +38,7 @@ class InMemoryJobs:
 
     def submit(self, job_id: int, location: UploadLocation) -> None:
         job = self.get(job_id)
-        if job.status != CREATED:
-            raise not_created(job_id, job.status)
+        refuse_submitted(job)
         self.rows[job_id] = replace(job, status=SUBMITTED, input_location=location.sanitized)
 
 
@@ -51,9 +50,7 @@ class InMemoryRuns:
         return self.rows.get(run_id)
 
     def get(self, run_id: int) -> Run:
-        if run_id not in self.rows:
-            raise UnknownRunError(f"there is no run {run_id}")
-        return self.rows[run_id]
+        return find_run(self, run_id)
 
     def of_job(self, job_id: int) -> Sequence[Run]:
         of_job = [run for run in self.rows.values() if run.job_id == job_id]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, cast, select, update
+from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, select, update
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import InvalidRequestError, UnknownJobError, UnknownRunError
@@ -64,19 +64,16 @@ class SqlJobs:
 
     def save(self, job: Job) -> None:
         values = saved_values(job, JOB_FIELDS)
-        mine = update(JobRow).where(JobRow.id == job.id)
         with transaction(self._bind) as connection:
-            if not connection.execute(mine.values(updated_at=utc_now(), **values)).rowcount:
+            if not _change(connection, JobRow, JobRow.id == job.id, values):
                 raise UnknownJobError(f"there is no job {job.id}")
 
     def submit(self, job_id: int, location: UploadLocation) -> None:
         # The status is a condition of the statement: of two requests at once, one is refused.
-        created = update(JobRow).where(JobRow.id == job_id, JobRow.status == CREATED)
-        submitted = created.values(
-            status=SUBMITTED, input_location=location.sanitized, updated_at=utc_now()
-        )
+        is_created = and_(JobRow.id == job_id, JobRow.status == CREATED)
+        values = {"status": SUBMITTED, "input_location": location.sanitized}
         with transaction(self._bind) as connection:
-            if not connection.execute(submitted).rowcount:
+            if not _change(connection, JobRow, is_created, values):
                 raise not_created(job_id, self.get(job_id).status)
 
     def newest(self, limit: int, *, offset: int = 0, user_id: int | None = None) -> Sequence[Job]:
@@ -112,9 +109,8 @@ class SqlRuns:
 
     def save(self, run: Run) -> None:
         values = saved_values(run, RUN_FIELDS)
-        mine = update(RunRow).where(RunRow.id == run.id)
         with transaction(self._bind) as connection:
-            if not connection.execute(mine.values(updated_at=utc_now(), **values)).rowcount:
+            if not _change(connection, RunRow, RunRow.id == run.id, values):
                 raise UnknownRunError(f"there is no run {run.id}")
 
     def of_job(self, job_id: int) -> Sequence[Run]:
@@ -159,9 +155,19 @@ def tell_platform(connection: Connection, stored: StoredArtifact, location: Uplo
 
 
 def _write_row(connection: Connection, artifact: Artifact, values: Mapping[Any, Any]) -> None:
-    table, row_id = (
-        (JobRow, artifact.job_id) if artifact.run_id is None else (RunRow, artifact.run_id)
-    )
+    if artifact.run_id is None:
+        _change(connection, JobRow, JobRow.id == artifact.job_id, values)
+    else:
+        _change(connection, RunRow, RunRow.id == artifact.run_id, values)
+
+
+def _change(
+    connection: Connection,
+    table: type[JobRow | RunRow],
+    which: ColumnElement[bool],
+    values: Mapping[Any, Any],
+) -> int:
+    """Write the values to the rows that fit, and return their number."""
     # The platform's own writes move `updated_at` too; its clients look there for changes.
     changed = {**values, table.updated_at: utc_now()}
-    connection.execute(update(table).where(table.id == row_id).values(changed))
+    return connection.execute(update(table).where(which).values(changed)).rowcount

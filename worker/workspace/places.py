@@ -1,16 +1,7 @@
 """The names of a job's files and directories on the disk."""
 
 from domain.artifacts import Artifact, ArtifactKind
-
-_SOURCES = {
-    ArtifactKind.JOB_CONFIG: "job_config.json",
-    ArtifactKind.JOB_INPUT: "job_input.zip",
-    ArtifactKind.RUN_CONFIG: "run_{run_id}_config.json",
-    ArtifactKind.RUN_RESULTS: "OUT/run_{run_id}",
-    ArtifactKind.RUN_LOGS: "run_{run_id}_logs.log",
-}
-# Results stay a zip: a run may still write to their directory.
-_DOWNLOADS = {**_SOURCES, ArtifactKind.RUN_RESULTS: "run_{run_id}_results.zip"}
+from domain.prefix import file_name
 
 
 def job_directory(job_id: int) -> str:
@@ -20,9 +11,12 @@ def job_directory(job_id: int) -> str:
 
 def source_place(artifact: Artifact) -> str:
     """Return where an upload reads the artifact, relative to the job's directory."""
-    return _SOURCES[artifact.kind].format(run_id=artifact.run_id)
+    # A run writes its results to a directory.
+    is_results = artifact.kind is ArtifactKind.RUN_RESULTS
+    return f"OUT/run_{artifact.run_id}" if is_results else file_name(artifact)
 
 
 def download_place(artifact: Artifact) -> str:
     """Return where a download writes the artifact, relative to the job's directory."""
-    return _DOWNLOADS[artifact.kind].format(run_id=artifact.run_id)
+    # Results stay a zip: a run may still write to their directory.
+    return file_name(artifact)
