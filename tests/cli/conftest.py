@@ -12,8 +12,11 @@ from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from tasks.app import make_app
+from tasks.last_dispatch import note_dispatch
 from tests.cli.commands import Answer, Command, bare_environment
-from tests.cli.shelf import Shelf
+from tests.cli.doctor_steps import ABORT, set_lifecycle
+from tests.cli.shelf import CONFIG, Shelf
 from tests.sql.batch_steps import History
 from worker.cli.main import main
 from worker.embedded.servers import Ministack, Valkey
@@ -123,6 +126,22 @@ def shelf(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return Shelf(engine=database, client=s3_client, bucket=bucket, url=ministack.url)
+
+
+@pytest.fixture
+def healthy(
+    queues: Valkey,
+    shelf: Shelf,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    no_workers: None,  # noqa: ARG001 - a fixture
+) -> Shelf:
+    """A deployment in which nothing is to be found."""
+    note_dispatch(datetime.now(UTC), make_app(queues.url))
+    monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(tmp_path))
+    set_lifecycle(shelf, ABORT)
+    shelf.record(CONFIG, b"something to read")
+    return shelf
 
 
 @pytest.fixture

@@ -23,18 +23,6 @@ def deployment(
             yield from _deployed(directory, url)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
-) -> Iterator[str]:
-    """A database without any table, of each kind in turn."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'platform.db'}"
-    else:
-        with databases.fresh("template0") as url:
-            yield url
-
-
 def _deployed(directory: Path, url: str | None) -> Iterator[Deployment]:
     with EmbeddedStack(directory, url) as stack:
         stack.start_worker("--concurrency", "2")

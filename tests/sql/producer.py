@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -55,6 +55,10 @@ def message_of(transfer: Transfer) -> Message:
         artifact.job_id,
         artifact.run_id,
     )
+
+
+Sent = Callable[[], list[Message]]
+"""Takes what was sent to the broker."""
 
 
 def ask(session: Session, run_id: int = 4) -> Transfer:

@@ -171,24 +171,16 @@ class Platform:
         return text.partition("def upgrade():")[2].partition("def downgrade")[0].strip()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'platform.db'}"
-    made: str = request.getfixturevalue("empty_postgres_url")
-    return made
-
-
 @pytest.fixture
-def engine(url: str) -> Iterator[Engine]:
-    engine = make_engine(url)
+def engine(empty_url: str) -> Iterator[Engine]:
+    engine = make_engine(empty_url)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def platform(tmp_path: Path, url: str) -> Platform:
-    return Platform(tmp_path, url)
+def platform(tmp_path: Path, empty_url: str) -> Platform:
+    return Platform(tmp_path, empty_url)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Requests in the producer's own transaction: sent after its commit, and only then."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from domain.artifacts import ArtifactKind
 from domain.transfers import TransferState
 from tests.sql.producer import (
-    Message,
+    Sent,
     ask,
     black_hole,
     count_rows,
@@ -29,26 +29,6 @@ from worker.sql.transfers import SqlTransfers
 
 class OnPurposeError(Exception):
     """Ends a transaction."""
-
-
-@pytest.fixture
-def app(broker: Valkey) -> Iterator[Celery]:
-    with producing_to(broker.url) as app:
-        yield app
-
-
-@pytest.fixture
-def session(engine: Engine, app: Celery) -> Iterator[Session]:  # noqa: ARG001 - the default app
-    with Session(engine) as session:
-        yield session
-
-
-@pytest.fixture
-def sent(broker: Valkey) -> Callable[[], list[Message]]:
-    return lambda: sent_to(broker)
-
-
-Sent = Callable[[], list[Message]]
 
 
 def fail_a_flush(session: Session) -> None:

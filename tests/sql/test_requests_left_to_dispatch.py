@@ -1,9 +1,8 @@
 """Requests whose messages the dispatch sends, and who made them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -12,37 +11,17 @@ from domain.errors import InvalidRequestError, ProducerNotConfiguredError
 from domain.transfers import Transfer
 from tests.contract.transfer_steps import loss
 from tests.sql.producer import (
-    Message,
+    Sent,
     black_hole,
     count_rows,
     message_of,
     producing_to,
-    sent_to,
     swept,
 )
 from tests.sql.steps import CONFIG, HOUR
 from worker.embedded.servers import Valkey
 from worker.sql.requests import SessionRequests, request_download, request_upload
 from worker.sql.transfers import SqlTransfers
-
-Sent = Callable[[], list[Message]]
-
-
-@pytest.fixture
-def app(broker: Valkey) -> Iterator[Celery]:
-    with producing_to(broker.url) as app:
-        yield app
-
-
-@pytest.fixture
-def session(engine: Engine, app: Celery) -> Iterator[Session]:  # noqa: ARG001 - the default app
-    with Session(engine) as session:
-        yield session
-
-
-@pytest.fixture
-def sent(broker: Valkey) -> Sent:
-    return lambda: sent_to(broker)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Repositories in a producer's own session: what they write commits with it, or not at all."""
 
-from collections.abc import Iterator
-
 import pytest
 from celery import Celery
 from sqlalchemy import Engine
@@ -11,7 +9,7 @@ from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import InvalidRequestError, UnknownJobError
 from domain.locations import UploadLocation
 from domain.transfers import Direction, TransferState
-from tests.sql.producer import producing_to, sent_to
+from tests.sql.producer import sent_to
 from tests.sql.steps import CONFIG, HOUR, RESULTS, insert, job_row, run_row
 from worker.embedded.servers import Valkey
 from worker.sql.platform import SqlJobs, SqlRuns
@@ -21,12 +19,6 @@ from worker.sql.transfers import SqlTransfers
 SIGNED = UploadLocation("https://user@bucket.s3.invalid/key?X-Amz-Signature=abc")
 RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)
 RUN_LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)
-
-
-@pytest.fixture
-def app(broker: Valkey) -> Iterator[Celery]:
-    with producing_to(broker.url) as app:
-        yield app
 
 
 def test_a_job_that_is_not_committed_yet_is_seen(engine: Engine) -> None:
