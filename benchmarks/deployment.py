@@ -18,7 +18,7 @@ from tasks.app import producer_app
 from tests.faults.postgres import RestartablePostgres
 from worker.embedded.lifeline import temporary_directory
 from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import HttpServer, free_port
+from worker.embedded.servers import HttpServer, free_port, kept_port
 from worker.embedded.stack import EmbeddedStack, Ports
 from worker.workspace import Workspace
 
@@ -34,7 +34,7 @@ class Rclone(HttpServer):
 
     def __init__(self, directory: Path, key_id: str, key: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = kept_port(self)
         rclone = shutil.which("rclone", path=str(Path(sys.executable).parent))
         assert rclone, "rclone is missing: make install"
         keys = ("--auth-key", f"{key_id},{key}")

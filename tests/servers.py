@@ -4,14 +4,14 @@ import os
 import sys
 from pathlib import Path
 
-from worker.embedded.servers import HttpServer, free_port
+from worker.embedded.servers import HttpServer, kept_port
 
 
 class Moto(HttpServer):
     """moto as a server: a second opinion on S3. It accepts wrong checksums and signatures."""
 
     def __init__(self, directory: Path) -> None:
-        self.port = free_port()
+        self.port = kept_port(self)
         super().__init__(
             "moto",
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
@@ -24,7 +24,7 @@ class ChromeDriver(HttpServer):
     """Starts a Chromium for each session, in its own process group."""
 
     def __init__(self, directory: Path, program: str) -> None:
-        self.port = free_port()
+        self.port = kept_port(self)
         super().__init__(
             "chromedriver",
             [program, f"--port={self.port}"],

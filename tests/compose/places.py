@@ -8,7 +8,7 @@ from typing import Any
 from tests.compose.compose_file import mounted
 from tests.faults.postgres import binaries
 from tests.image import DOCKERFILE, ROOT, stages
-from worker.embedded.servers import free_port, valkey_binary
+from worker.embedded.servers import kept_port, valkey_binary
 
 _LISTENS = {"broker": "6379", "database": "5432", "s3": "4566", "flower": "5555"}
 _SYSTEM = "/usr/bin:/bin"
@@ -26,7 +26,7 @@ class Places:
         self.directory = directory
         self.workspace = directory / "workspace"
         self.workspace.mkdir()
-        self.ports = {name: free_port() for name in _LISTENS}
+        self.ports = {name: kept_port(self) for name in _LISTENS}
         self._binaries = {
             "broker": valkey_binary().parent,
             "database": binaries(),

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from domain.errors import ConfigurationError
 from worker.embedded import servers
 from worker.embedded.process import ManagedProcess, ServerFailedError
-from worker.embedded.servers import Ministack, Valkey
+from worker.embedded.servers import Ministack, Valkey, free_port
 from worker.embedded.stack import EmbeddedStack
 
 pytestmark = pytest.mark.processes
@@ -305,3 +306,27 @@ def test_the_s3_server_listens_on_this_machine_alone(ministack: Ministack) -> No
     ]
     # Then
     assert set(listening) == {"127.0.0.1"}
+
+
+def test_nobody_gets_a_servers_port_before_it_listens(tmp_path: Path) -> None:
+    # Given a server that is about to start, or is killed and starts again
+    server = Ministack(tmp_path)
+    # When / Then
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", server.port))
+
+
+def test_a_server_listens_on_the_port_that_was_kept_for_it(tmp_path: Path) -> None:
+    # Given
+    server = Valkey(tmp_path, port=free_port())
+    # When
+    with server, server.client() as client:
+        # Then
+        assert client.ping()
+    port = server._port
+    del server
+    # And it gives the port back
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()

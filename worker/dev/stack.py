@@ -13,7 +13,7 @@ from domain.errors import ConfigurationError
 from tasks.contract import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
 from worker.embedded.os_errors import explained
 from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import free_port, require_free
+from worker.embedded.servers import free_port, kept_port
 from worker.embedded.stack import EmbeddedStack, Ports
 
 # As in production: what may be large never stands before what is small.
@@ -77,7 +77,7 @@ class DevStack(EmbeddedStack):
 
     def start_flower(self, port: int | None) -> Flower:
         """Raises: ConfigurationError: the port is taken."""
-        port = free_port() if port is None else require_free(port)
+        port = kept_port(self, port)
         credentials = f"{_USER}:{secrets.token_urlsafe(9)}"
         process = self.start_celery(
             *("flower", "worker.control", "flower", f"--conf={FLOWER_CONFIG}"),

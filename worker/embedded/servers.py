@@ -6,6 +6,7 @@ import socket
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from weakref import finalize
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -27,19 +28,29 @@ def free_port() -> int:
         return port
 
 
-def require_free(port: int) -> int:
-    """Raises: ConfigurationError: somebody listens there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise ConfigurationError(f"port {port} is taken") from None
+def kept_port(owner: object, wanted: int | None = None) -> int:
+    """Return a port of the loopback address that the system gives to nobody else.
+
+    A server takes a second to listen. Until then another process could get a port that is only
+    free, and whoever waits for the server would take the other one for it. So the port is bound
+    here, by a socket that never listens; the server binds it too, by SO_REUSEADDR.
+
+    Args:
+        owner: the port is kept as long as this object exists.
+        wanted: the port; a free one by default.
+
+    Raises:
+        ConfigurationError: the port is taken.
+    """
+    holder = socket.socket()
+    finalize(owner, holder.close)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        holder.bind(("127.0.0.1", wanted or 0))
+    except OSError:
+        raise ConfigurationError(f"port {wanted} is taken") from None
+    port: int = holder.getsockname()[1]
     return port
-
-
-def _port(wanted: int | None) -> int:
-    return free_port() if wanted is None else require_free(wanted)
 
 
 def accepts(port: int) -> bool:
@@ -65,7 +76,7 @@ class Valkey(ManagedProcess):
         # A deep directory leaves no room for a socket's name; then it is a port of the loopback.
         is_socket = port is None and len(os.fsencode(socket_path)) <= _SOCKET_PATH
         self._socket = socket_path if is_socket else None
-        self._port = 0 if is_socket else _port(port)
+        self._port = 0 if is_socket else kept_port(self, port)
         options = {
             "dir": directory,
             "bind": "127.0.0.1",
@@ -144,7 +155,7 @@ class Ministack(HttpServer):
     ) -> None:
         _require("ministack")
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = _port(port)
+        self.port = kept_port(self, port)
         env = {
             **os.environ,
             "BIND_HOST": "127.0.0.1",  # its default is every address of the machine
