@@ -16,11 +16,12 @@ import pytest
 from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
 
-from tests import processes
+from tests import preloaded, processes
 from tests.databases import Databases
 from tests.faults.postgres import RestartablePostgres
 from tests.image import ROOT, build, environment_of
 from tests.servers import Moto
+from worker.embedded import lifeline
 from worker.embedded.servers import Ministack, Valkey
 from worker.s3.client import make_client
 from worker.sql.engine import make_engine
@@ -31,6 +32,7 @@ _OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
 
 def pytest_configure() -> None:
     processes.watch()
+    lifeline.start = preloaded.start
     _leave_out_the_users_settings()
     # Each session parses botocore's descriptions of AWS again, which took a third of the tests'
     # time. One session gives them to many clients, so that sessions can share them as well.

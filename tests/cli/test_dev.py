@@ -43,8 +43,11 @@ def upload_all(artifacts: Command, **environment: str) -> Answer:
     return artifacts("jobs", "upload", "--job-id", "12", "--wait", "--json", **environment)
 
 
-def test_everything_runs_until_ctrl_c(tmp_path: Path, artifacts_process: Command) -> None:
-    with running(tmp_path) as dev:
+def test_everything_runs_until_ctrl_c_and_is_there_again(
+    tmp_path: Path, artifacts_process: Command
+) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    with running(tmp_path / "one", *data) as dev:
         # When somebody does as it says
         uploaded = upload_all(artifacts_process, **settings(dev))
         # Then the workers do it, each class its own, and Flower shows them
@@ -64,24 +67,18 @@ def test_everything_runs_until_ctrl_c(tmp_path: Path, artifacts_process: Command
     assert dev.processes() == []
     assert list(dev.temporary.iterdir()) == []
 
-
-def test_what_is_kept_is_there_again(tmp_path: Path, artifacts_process: Command) -> None:
-    # Given
-    data = tmp_path / "data"
-    with running(tmp_path / "one", "--data", str(data)) as dev:
-        upload_all(artifacts_process, **settings(dev))
-        dev.send(signal.SIGTERM)
-        assert dev.ended() == 143
-        assert dev.processes() == []
-    # When
-    with running(tmp_path / "two", "--data", str(data)) as dev:
+    # When it runs again with the same data
+    with running(tmp_path / "two", *data) as dev:
         listed = artifacts_process(
             *("jobs", "uploads", "list", "--job-id", "12", "--json"), **settings(dev)
         )
-    # Then
-    assert {(row["kind"], row["state"]) for row in listed.json} == {
-        (kind, "stored") for kind in KINDS
-    }
+        # Then all is stored, and a SIGTERM ends it as well
+        assert {(row["kind"], row["state"]) for row in listed.json} == {
+            (kind, "stored") for kind in KINDS
+        }
+        dev.send(signal.SIGTERM)
+        assert dev.ended() == 143
+        assert dev.processes() == []
 
 
 def leader(dev: CommandProcess, word: str) -> psutil.Process | None:

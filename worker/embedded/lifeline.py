@@ -133,6 +133,11 @@ def run(command: Sequence[str | os.PathLike[str]], **options: Any) -> bytes:  # 
     return written or b""
 
 
+def adopt(pid: int, ends_by: signal.Signals = signal.SIGKILL) -> None:
+    """End a group that was not started here with this process, as `start` does."""
+    _watcher.note("group", str(pid), str(int(ends_by)))
+
+
 def forget(pid: int) -> None:
     """Do not signal this group any more: it has ended, and its number can be reused."""
     _watcher.note("forget", str(pid))

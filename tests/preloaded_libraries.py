@@ -1,0 +1,14 @@
+"""What a forked Celery process finds loaded: all that it imports before it reads a setting."""
+
+import gc
+import importlib
+
+for _name in (
+    *("celery.apps.beat", "celery.bin.celery", "celery.concurrency.prefork"),
+    *("celery.worker.components", "sqlalchemy.dialects.postgresql.psycopg"),
+    *("sqlalchemy.dialects.sqlite", "worker.composition", "worker.startup"),
+):
+    importlib.import_module(_name)
+
+# A search for garbage in a fork would copy the pages that it shares.
+gc.freeze()
