@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -30,6 +31,8 @@ UPLOADS = 200
 _WARM_UP = 10
 """Uploads until connections stand and statements are prepared."""
 _PEER = "naive"
+# A dispatch sends again what no worker has claimed for a while, as on a machine that is busy.
+_SENDS_ONCE = {"ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "3600"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,7 @@ def count_ours(made: Deployment) -> Costs:
             work=lambda job_id: composition.upload(_config(job_id), requested[job_id]),
             queue="configs",
             broker_database=0,
-            start_worker=made.start_worker,
+            start_worker=partial(made.start_worker, _SENDS_ONCE),
             stored=lambda first, last: recorded(made, first, last),
         )
         return _count(made, ours, composition.adapters.engine, composition.adapters.client)
