@@ -26,11 +26,12 @@ from domain.found import FoundArtifact
 from domain.job_uploads import JobUpload, PlatformUpload
 from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
-from domain.platform_ports import ArchiveSummary, SentResults
+from domain.platform_ports import ArchiveSummary, SentResults, url_of
 from domain.prefix import JobS3Prefix, PlatformPrefix
 
 _HOST = ".s3.invalid"
 _SMALL = 16 * 2**20
+_LONGEST = timedelta(days=7)
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
@@ -128,9 +129,21 @@ class InMemoryResults:
         )
         return SentResults(object=stored, location=self.store.location(key), links_left_out=0)
 
-    def get_download_url(self, location: str | UploadLocation) -> UploadLocation:
-        url = location if isinstance(location, str) else location.url
-        return _signed(_address_of(url), self.expires_in, {})
+    def get_download_url(
+        self,
+        location: str | UploadLocation | None = None,
+        *,
+        results_url: str | None = None,
+        expiration_seconds: int | None = None,
+    ) -> UploadLocation:
+        expires_in = self.expires_in
+        if expiration_seconds is not None:
+            expires_in = timedelta(seconds=expiration_seconds)
+        if not timedelta() < expires_in <= _LONGEST:
+            raise InvalidRequestError(
+                f"expiration_seconds must be from 1, not {expiration_seconds}"
+            )
+        return _signed(_address_of(url_of(location, results_url)), expires_in, {})
 
 
 class _Unguarded:

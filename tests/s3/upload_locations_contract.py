@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ from domain.locations import UploadLocation
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.platform_ports import IUploadLocationRepository
 from domain.prefix import JobS3Prefix
+from tests.domain.platform_classes import PlatformJobUpload, PlatformPrefix
 from tests.s3.steps import MIB
 
 NOW = datetime(2025, 11, 23, 12, 0, tzinfo=UTC)
@@ -80,6 +82,18 @@ class UploadUrlContract:
         self, adapter: Adapter, upload: JobUpload, key: str
     ) -> None:
         location = adapter.locations.get_upload_location(upload, PREFIX)
+        assert location.sanitized == adapter.url(adapter.address(key))
+
+    @each_upload
+    def test_an_upload_and_a_prefix_of_the_platforms_classes(
+        self, adapter: Adapter, upload: JobUpload, key: str
+    ) -> None:
+        words = (upload.context, upload.upload_type, upload.job_id)
+        prefix: Any = PlatformPrefix(PREFIX.job_id, PREFIX.created_at)
+        location = adapter.locations.get_upload_location(
+            PlatformJobUpload(*words, run_id=upload.run_id),  # type: ignore[arg-type]
+            s3_prefix=prefix,
+        )
         assert location.sanitized == adapter.url(adapter.address(key))
 
     @each_upload

@@ -9,7 +9,7 @@ from domain.addresses import parse_address
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
 from domain.errors import ObjectReplacedError, TransferError
 from domain.locations import UploadLocation
-from domain.platform_ports import SentResults
+from domain.platform_ports import SentResults, url_of
 from domain.ports import Source
 from domain.prefix import JobS3Prefix, PlatformPrefix
 from worker.s3.client import endpoint_host, make_regional_client
@@ -72,9 +72,15 @@ class S3ResultsRepository:
             links_left_out=source.links_left_out,
         )
 
-    def get_download_url(self, location: str | UploadLocation) -> UploadLocation:
-        url = location if isinstance(location, str) else location.url
-        return self._presigner.get(parse_address(url, endpoint_host(self._client)))
+    def get_download_url(
+        self,
+        location: str | UploadLocation | None = None,
+        *,
+        results_url: str | None = None,
+        expiration_seconds: int | None = None,
+    ) -> UploadLocation:
+        address = parse_address(url_of(location, results_url), endpoint_host(self._client))
+        return self._presigner.get(address, expiration_seconds)
 
     def _put(self, artifact: Artifact, key: str, source: Source) -> StoredObject:
         progress = Uninterrupted()
