@@ -203,7 +203,7 @@ class AgeContract:
             # Given both, the hours count, as on the platform.
             ({"days_since_create": 3, "hours_since_create": 36}, [36, 37, 72]),
             ({"days_since_create": 1, "hours_since_create": 72}, [72]),
-            ({"days_since_create": 3, "hours_since_create": 0}, [0, 35, 36, 37, 72]),
+            ({"hours_since_create": 0}, [0, 35, 36, 37, 72]),
             ({"days_since_create": 3}, [72]),
         ],
     )
@@ -213,6 +213,10 @@ class AgeContract:
         hours = {uploaded(timedelta(hours=hours)): hours for hours in (0, 35, 36, 37, 72)}
         old = adapter.locations.filter_by_age(list(hours), **wanted)
         assert [hours[each] for each in old] == ages
+
+    def test_zero_hours_beside_days_are_refused(self, adapter: Adapter) -> None:
+        with pytest.raises(InvalidRequestError, match="hours_since_create is 0 and days_since"):
+            adapter.locations.filter_by_age([], days_since_create=3, hours_since_create=0)
 
     def test_a_moment_less_is_not_old_enough(self, adapter: Adapter) -> None:
         almost = uploaded(timedelta(days=1) - timedelta(microseconds=1))
