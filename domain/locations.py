@@ -12,7 +12,7 @@ class UploadLocation:
     """A URL of an object, which may carry a signature.
 
     Attributes:
-        headers: what whoever uses a signed URL must send along, for they are signed as well.
+        headers: the client must send them; they are signed.
     """
 
     url: str
@@ -20,7 +20,7 @@ class UploadLocation:
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     def __repr__(self) -> str:
-        # Whoever has the signature can use it; what is logged by mistake must not tell it.
+        # A logged signature can be used by any reader of the log.
         return f"UploadLocation({self.sanitized!r})"
 
     @property

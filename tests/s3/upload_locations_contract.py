@@ -89,11 +89,9 @@ class UploadUrlContract:
         self, adapter: Adapter, upload: JobUpload, key: str
     ) -> None:
         words = (upload.context, upload.upload_type, upload.job_id)
+        theirs: Any = PlatformJobUpload(*words, run_id=upload.run_id)
         prefix: Any = PlatformPrefix(PREFIX.job_id, PREFIX.created_at)
-        location = adapter.locations.get_upload_location(
-            PlatformJobUpload(*words, run_id=upload.run_id),  # type: ignore[arg-type]
-            s3_prefix=prefix,
-        )
+        location = adapter.locations.get_upload_location(theirs, s3_prefix=prefix)
         assert location.sanitized == adapter.url(adapter.address(key))
 
     @each_upload
