@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from domain.artifacts import ArtifactKind, StoredArtifact
+from domain.errors import InvalidRequestError
 from domain.found import FoundArtifact, FoundBy
 from domain.locate import LocateArtifacts
 from domain.platform_ports import ArchiveSummary, IUploadLocationRepository
@@ -62,13 +63,15 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
         run_id: only artifacts of this run.
         kinds: only these; by default configs and inputs.
         days_since_create: only what is so old.
-        hours_since_create: only what is so old; the days do not count then.
+        hours_since_create: only what is so old; the days do not count then. Zero beside days
+            is refused.
         storage_class: where they go.
         dry_run: change nothing, and tell what would be archived.
 
     Raises:
         UnknownJobError, UnknownRunError: there is no such job or run.
         RunOfAnotherJobError: the run is another job's.
+        InvalidRequestError: zero hours stand beside days.
     """
     locate.placement.check(job_id, run_id)
     old = upload_location_repository.filter_by_age(
@@ -91,7 +94,16 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
 
 
 def age_of(days: float | None, hours: float | None) -> timedelta:
-    """Return the age that the options ask for; where both are given, the hours count."""
+    """Return the age that the options ask for; where both are given, the hours count.
+
+    Raises:
+        InvalidRequestError: zero hours stand beside days, and would take everything.
+    """
+    if days and hours == 0:
+        raise InvalidRequestError(
+            f"hours_since_create is 0 and days_since_create is {days:g}: the hours count, so "
+            "everything would be archived; leave one of them out"
+        )
     return timedelta(days=days or 0) if hours is None else timedelta(hours=hours)
 
 

@@ -1,7 +1,8 @@
 """What a client may upload of a job or of a run, in the platform's words."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
+from typing import Any, Protocol, Self
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import InvalidRequestError
@@ -19,9 +20,35 @@ class UploadType(StrEnum):
     LOGS = "logs"
 
 
+class PlatformUpload(Protocol):
+    """An upload of another class, such as the platform's `JobUpload`."""
+
+    @property
+    def context(self) -> str:
+        """Return `job` or `run`; `job_config` and the like name the kind at once."""
+
+    @property
+    def upload_type(self) -> str:
+        """Return `config`, `input`, `results` or `logs`."""
+
+    @property
+    def job_id(self) -> int:
+        """Return the job's id."""
+
+    @property
+    def run_id(self) -> int | None:
+        """Return the run's id, or None for an upload of the job itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobUpload:
     """One upload of a job or of one of its runs.
+
+    Attributes:
+        context: an `UploadContext`, or its text.
+        upload_type: an `UploadType`, or its text.
+        job_id: of the job.
+        run_id: of the run, if it is an upload of one.
 
     Raises:
         InvalidRequestError: there is no such upload, as of a run's input, or an id is wrong.
@@ -31,21 +58,61 @@ class JobUpload:
         'run_config'
     """
 
-    context: UploadContext
-    upload_type: UploadType
+    context: str
+    upload_type: str
     job_id: int
     run_id: int | None = None
 
     def __post_init__(self) -> None:
         _ = self.artifact
 
+    @classmethod
+    def of(cls, upload: PlatformUpload) -> Self:
+        """Return the same upload as an object of this class.
+
+        Raises:
+            InvalidRequestError: it is no upload, or one that does not exist.
+        """
+        if isinstance(upload, cls):
+            return upload
+        kind = _kind_named(_text(upload, "context"), _text(upload, "upload_type"))
+        context, upload_type = kind.split("_")
+        return cls(
+            context,
+            upload_type,
+            getattr(upload, "job_id", None),  # type: ignore[arg-type]  # checked with the artifact
+            getattr(upload, "run_id", None),
+        )
+
     @property
     def kind(self) -> ArtifactKind:
-        name = f"{self.context}_{self.upload_type}"
-        if name not in set(ArtifactKind):
-            raise InvalidRequestError(f"a {self.context} has no {self.upload_type}")
-        return ArtifactKind(name)
+        return _kind_named(self.context, self.upload_type)
 
     @property
     def artifact(self) -> Artifact:
         return Artifact(self.kind, self.job_id, self.run_id)
+
+    def is_job_upload(self) -> bool:
+        """Return whether it belongs to the job itself."""
+        return not self.kind.belongs_to_run
+
+    def is_run_upload(self) -> bool:
+        """Return whether it belongs to a run."""
+        return self.kind.belongs_to_run
+
+
+def _kind_named(context: str, upload_type: str | None) -> ArtifactKind:
+    name = context if context in set(ArtifactKind) else f"{context}_{upload_type}"
+    if name not in set(ArtifactKind):
+        raise InvalidRequestError(f"a {context} has no {upload_type}")
+    return ArtifactKind(name)
+
+
+def _text(upload: Any, name: str) -> Any:  # noqa: ANN401 - of any class
+    value = getattr(upload, name, None)
+    if value is None and name == "context":
+        raise InvalidRequestError(
+            f"job_upload: {upload!r} is no upload; give an object with context, upload_type, "
+            "job_id and run_id"
+        )
+    return value.value if isinstance(value, Enum) else value

@@ -86,7 +86,7 @@ def find_job(jobs: Jobs, job_id: int) -> Job:
     return job
 
 
-def find_run(runs: Runs, run_id: int) -> Run:
+def find_run(runs: Runs, run_id: int | None) -> Run:
     """Return the run from either kind of repository.
 
     Raises:
@@ -98,7 +98,7 @@ def find_run(runs: Runs, run_id: int) -> Run:
     return run
 
 
-def find_run_of(jobs: Jobs, runs: Runs, job_id: int, run_id: int) -> tuple[Job, Run]:
+def find_run_of(jobs: Jobs, runs: Runs, job_id: int, run_id: int | None) -> tuple[Job, Run]:
     """Return the job and its run.
 
     Raises:
@@ -116,7 +116,7 @@ def keep_job_location(
 ) -> None:
     """Write the location, without its signature, to the job's row."""
     if isinstance(job, Job):
-        jobs.keep_location(job.id, kind, location)  # type: ignore[union-attr]  # its own object
+        jobs.keep_location(job.id, kind, _own(location))  # type: ignore[union-attr]  # its object
     else:
         _save(jobs, job, kind, location)
 
@@ -126,7 +126,7 @@ def keep_run_location(
 ) -> None:
     """Write the location, without its signature, to the run's row."""
     if isinstance(run, Run):
-        runs.keep_location(run.id, kind, location)  # type: ignore[union-attr]  # its own object
+        runs.keep_location(run.id, kind, _own(location))  # type: ignore[union-attr]  # its object
     else:
         _save(runs, run, kind, location)
 
@@ -148,7 +148,7 @@ def submit(jobs: Jobs, job: Job | PlatformJob, location: UploadLocation) -> None
         JobStatusError: another request was faster.
     """
     if isinstance(job, Job):
-        jobs.submit(job.id, location)  # type: ignore[union-attr]  # its own object
+        jobs.submit(job.id, _own(location))  # type: ignore[union-attr]  # its own object
         return
     _update_status(job)
     _save(jobs, job, ArtifactKind.JOB_INPUT, location)
@@ -180,9 +180,9 @@ def saved_values(found: Any, fields: Sequence[str]) -> dict[str, Any]:  # noqa: 
     return kept if status is None else {"status": status, **kept}
 
 
-def _finder(repository: Any) -> Callable[[int], Any]:  # noqa: ANN401 - of either kind
+def _finder(repository: Any) -> Callable[[int | None], Any]:  # noqa: ANN401 - of either kind
     # A repository that was written for the pipeline alone may have no `find_by_id`.
-    find: Callable[[int], Any] = getattr(repository, "find_by_id", None) or repository.get
+    find: Callable[[int | None], Any] = getattr(repository, "find_by_id", None) or repository.get
     return find
 
 
@@ -200,6 +200,10 @@ def _save(
     kind: ArtifactKind,
     location: UploadLocation,
 ) -> None:
-    # The location may be of the platform's class as well.
-    setattr(found, LOCATION_FIELDS[kind], UploadLocation(location.url).sanitized)
+    setattr(found, LOCATION_FIELDS[kind], _own(location).sanitized)
     repository.save(found)
+
+
+def _own(location: UploadLocation) -> UploadLocation:
+    # The platform's repository returns one of its own class, which has no `sanitized`.
+    return location if isinstance(location, UploadLocation) else UploadLocation(location.url)

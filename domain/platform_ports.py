@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from domain.artifacts import StoredObject
-from domain.errors import TransferError
+from domain.errors import InvalidRequestError, TransferError
 from domain.found import FoundArtifact
 from domain.job_uploads import JobUpload
 from domain.locations import UploadLocation
@@ -91,9 +91,35 @@ class IResultsRepository(Protocol):
             ObjectReplacedError: others kept being stored meanwhile.
         """
 
-    def get_download_url(self, location: str | UploadLocation) -> UploadLocation:
-        """A URL that a client may get the object with, from a URL of any form.
+    def get_download_url(
+        self,
+        location: str | UploadLocation | None = None,
+        *,
+        results_url: str | None = None,
+        expiration_seconds: int | None = None,
+    ) -> UploadLocation:
+        """Return a URL that a client may get the object with, from a URL of any form.
+
+        Args:
+            location: of the object.
+            results_url: another name of `location`, which the platform uses.
+            expiration_seconds: of the URL; by default that of the repository.
 
         Raises:
-            InvalidRequestError: it names no object.
+            InvalidRequestError: it names no object, or S3 allows no such expiry.
         """
+
+
+def url_of(location: str | UploadLocation | None, results_url: str | None) -> str:
+    """Return the URL that `get_download_url` is called with, by either name.
+
+    Raises:
+        InvalidRequestError: it is missing or given twice.
+    """
+    given = [each for each in (location, results_url) if each is not None]
+    if len(given) != 1:
+        raise InvalidRequestError(
+            f"get_download_url: give location or results_url; got {len(given)} of them"
+        )
+    (one,) = given
+    return one if isinstance(one, str) else one.url

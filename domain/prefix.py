@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self, overload
+from typing import Protocol, Self, overload
 
 from domain.artifacts import Artifact, ArtifactKind, is_id
 from domain.errors import InvalidRequestError
@@ -57,6 +57,18 @@ def directory_time(job_id: int, key: str) -> datetime | None:
         return None
 
 
+class PlatformPrefix(Protocol):
+    """A prefix of another class, such as the platform's `JobS3Prefix`."""
+
+    @property
+    def job_id(self) -> int:
+        """Return the job's id."""
+
+    @property
+    def timestamp(self) -> datetime:
+        """Return the time at which the job was created."""
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class JobS3Prefix:
     """The one S3 directory of a job, named after the moment the job was created.
@@ -100,6 +112,22 @@ class JobS3Prefix:
     @classmethod
     def from_job(cls, job: Job) -> Self:
         return cls(job.id, job.created_at)
+
+    @classmethod
+    def of(cls, prefix: "PlatformPrefix") -> Self:
+        """Return the same directory as an object of this class.
+
+        Raises:
+            InvalidRequestError: it is no prefix, or its id is out of range.
+        """
+        if isinstance(prefix, cls):
+            return prefix
+        moment = getattr(prefix, "timestamp", None)
+        if not isinstance(moment, datetime):
+            raise InvalidRequestError(
+                f"s3_prefix: {prefix!r} is no JobS3Prefix; make one by JobS3Prefix.from_job(job)"
+            )
+        return cls(prefix.job_id, moment)
 
     @property
     def timestamp(self) -> datetime:

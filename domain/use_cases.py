@@ -8,7 +8,6 @@ from domain.archiving import archive_uploads as archive_uploads  # noqa: PLC0414
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import ArtifactMissingError
 from domain.found import FoundArtifact
-from domain.job_uploads import JobUpload, UploadContext, UploadType
 from domain.jobs import Job
 from domain.locate import LocateArtifacts
 from domain.locations import UploadLocation
@@ -26,38 +25,49 @@ from domain.platform_ports import IResultsRepository, IUploadLocationRepository
 from domain.ports import IArtifactRepository, ITransferRepository
 from domain.prefix import JobS3Prefix
 from domain.requester import Requester, new_request_id, requester_name
+from domain.submissions import Asked, Submission, submission
 
 
-def submit_job_config(
+def submit_job_config(  # noqa: PLR0913 - what it works with, and what of
     job_repository: Jobs,
     upload_location_repository: IUploadLocationRepository,
-    transfer_repository: ITransferRepository | None = None,
+    job_upload: Asked = None,
     *,
-    job_id: int,
+    transfer_repository: ITransferRepository | None = None,
+    job_id: int | None = None,
     requested_by: Requester | None = None,
 ) -> UploadLocation:
     """Return a URL for the job's config; without its signature it is kept as `config_location`.
 
-    With a `transfer_repository` the upload is expected from now on, and confirmed even if no
-    client asks for it.
+    Args:
+        job_repository: has the job; the pipeline's or the platform's own.
+        upload_location_repository: makes the URL; the pipeline's or the platform's own.
+        job_upload: which upload, as the platform calls it; or give `job_id`. A
+            `transfer_repository` is taken in this place too.
+        transfer_repository: here the upload is expected from now on, and confirmed even if no
+            client asks for it.
+        job_id: of the job.
+        requested_by: for whom it is requested.
 
     Raises:
         UnknownJobError: there is no such job.
+        InvalidRequestError: the job is not named, or the upload is of another kind.
     """
-    job = find_job(job_repository, job_id)
-    upload = JobUpload(UploadContext.JOB, UploadType.CONFIG, job_id)
-    location = _location_of(job, upload, upload_location_repository)
-    keep_job_location(job_repository, job, upload.kind, location)
-    _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
+    asked = submission(ArtifactKind.JOB_CONFIG, job_upload, transfer_repository, job_id=job_id)
+    job = find_job(job_repository, asked.artifact.job_id)
+    location = _location_of(job, asked, upload_location_repository)
+    keep_job_location(job_repository, job, asked.artifact.kind, location)
+    _expect(asked, upload_location_repository, requested_by)
     return location
 
 
-def submit_job(
+def submit_job(  # noqa: PLR0913 - as above
     job_repository: Jobs,
     upload_location_repository: IUploadLocationRepository,
-    transfer_repository: ITransferRepository | None = None,
+    job_upload: Asked = None,
     *,
-    job_id: int,
+    transfer_repository: ITransferRepository | None = None,
+    job_id: int | None = None,
     requested_by: Requester | None = None,
 ) -> UploadLocation:
     """Return a URL for the job's input, kept as `input_location`; the job becomes SUBMITTED.
@@ -67,25 +77,27 @@ def submit_job(
     Raises:
         UnknownJobError: there is no such job.
         JobStatusError: the job is not CREATED, as at a second call.
+        InvalidRequestError: the job is not named, or the upload is of another kind.
     """
-    job = find_job(job_repository, job_id)
+    asked = submission(ArtifactKind.JOB_INPUT, job_upload, transfer_repository, job_id=job_id)
+    job = find_job(job_repository, asked.artifact.job_id)
     refuse_submitted(job)
-    upload = JobUpload(UploadContext.JOB, UploadType.INPUT, job_id)
-    location = _location_of(job, upload, upload_location_repository)
+    location = _location_of(job, asked, upload_location_repository)
     # Before the job is SUBMITTED: if this fails outside a transaction, another call may succeed.
-    _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
+    _expect(asked, upload_location_repository, requested_by)
     submit(job_repository, job, location)
     return location
 
 
-def submit_run_config(  # noqa: PLR0913 - what it works with, and of which run
+def submit_run_config(  # noqa: PLR0913 - as above, and of which run
     job_repository: Jobs,
     run_repository: Runs,
     upload_location_repository: IUploadLocationRepository,
-    transfer_repository: ITransferRepository | None = None,
+    job_upload: Asked = None,
     *,
-    job_id: int,
-    run_id: int,
+    transfer_repository: ITransferRepository | None = None,
+    job_id: int | None = None,
+    run_id: int | None = None,
     requested_by: Requester | None = None,
 ) -> UploadLocation:
     """Return a URL for the run's config, kept as its `config_url`; as `submit_job_config`.
@@ -95,12 +107,16 @@ def submit_run_config(  # noqa: PLR0913 - what it works with, and of which run
     Raises:
         UnknownJobError, UnknownRunError: there is no such job or run.
         RunOfAnotherJobError: the run is another job's.
+        InvalidRequestError: the run is not named, or the upload is of another kind.
     """
-    upload = JobUpload(UploadContext.RUN, UploadType.CONFIG, job_id, run_id)
-    job, run = find_run_of(job_repository, run_repository, job_id, run_id)
-    location = _location_of(job, upload, upload_location_repository)
-    keep_run_location(run_repository, run, upload.kind, location)
-    _expect(transfer_repository, upload.artifact, upload_location_repository, requested_by)
+    asked = submission(
+        ArtifactKind.RUN_CONFIG, job_upload, transfer_repository, job_id=job_id, run_id=run_id
+    )
+    artifact = asked.artifact
+    job, run = find_run_of(job_repository, run_repository, artifact.job_id, artifact.run_id)
+    location = _location_of(job, asked, upload_location_repository)
+    keep_run_location(run_repository, run, artifact.kind, location)
+    _expect(asked, upload_location_repository, requested_by)
     return location
 
 
@@ -189,18 +205,15 @@ def _download_url(results_repository: IResultsRepository, found: FoundArtifact) 
 
 
 def _location_of(
-    job: Job, upload: JobUpload, locations: IUploadLocationRepository
+    job: Job, asked: Submission, locations: IUploadLocationRepository
 ) -> UploadLocation:
-    return locations.get_upload_location(upload, s3_prefix=JobS3Prefix.from_job(job))
+    return locations.get_upload_location(asked.upload, s3_prefix=JobS3Prefix.from_job(job))
 
 
 def _expect(
-    transfers: ITransferRepository | None,
-    artifact: Artifact,
-    locations: IUploadLocationRepository,
-    requested_by: Requester | None,
+    asked: Submission, locations: IUploadLocationRepository, requested_by: Requester | None
 ) -> None:
     # Due when the URL has expired: earlier, it takes somebody to ask, or the reconcile.
-    if transfers is not None:
+    if asked.transfers is not None:
         name = requester_name(requested_by)
-        transfers.expect(artifact, new_request_id(name), locations.expires_in, name)
+        asked.transfers.expect(asked.artifact, new_request_id(name), locations.expires_in, name)

@@ -23,14 +23,15 @@ from domain.fakes.copier import InMemoryCopier
 from domain.fakes.objects import InMemoryReader
 from domain.fakes.storage import InMemorySource, InMemoryStore
 from domain.found import FoundArtifact
-from domain.job_uploads import JobUpload
+from domain.job_uploads import JobUpload, PlatformUpload
 from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
-from domain.platform_ports import ArchiveSummary, SentResults
-from domain.prefix import JobS3Prefix
+from domain.platform_ports import ArchiveSummary, SentResults, url_of
+from domain.prefix import JobS3Prefix, PlatformPrefix
 
 _HOST = ".s3.invalid"
 _SMALL = 16 * 2**20
+_LONGEST = timedelta(days=7)
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
@@ -44,10 +45,13 @@ class InMemoryUploadLocations:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     signed_headers: Mapping[str, str] = field(default_factory=dict)
 
-    def get_upload_location(self, job_upload: JobUpload, s3_prefix: JobS3Prefix) -> UploadLocation:
-        if job_upload.kind is ArtifactKind.RUN_RESULTS:
+    def get_upload_location(
+        self, job_upload: PlatformUpload, s3_prefix: PlatformPrefix
+    ) -> UploadLocation:
+        artifact = JobUpload.of(job_upload).artifact
+        if artifact.kind is ArtifactKind.RUN_RESULTS:
             raise InvalidRequestError("results are uploaded by S3ResultsRepository")
-        key = s3_prefix.key(job_upload.artifact)
+        key = JobS3Prefix.of(s3_prefix).key(artifact)
         address = ObjectAddress(self.reader.bucket, key)
         return _signed(address, self.expires_in, self.signed_headers)
 
@@ -109,9 +113,12 @@ class InMemoryResults:
     bucket: str = "bucket"
     expires_in: timedelta = timedelta(days=1)
 
-    def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
-        artifact = Artifact(ArtifactKind.RUN_RESULTS, s3_prefix.job_id, run_id)
-        key = s3_prefix.run_results_key(run_id)
+    def upload_results(
+        self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix
+    ) -> SentResults:
+        prefix = JobS3Prefix.of(s3_prefix)
+        artifact = Artifact(ArtifactKind.RUN_RESULTS, prefix.job_id, run_id)
+        key = prefix.run_results_key(run_id)
         stored = self.store.put(
             key,
             InMemorySource(_zipped(artifact, results_dir), None),
@@ -122,9 +129,21 @@ class InMemoryResults:
         )
         return SentResults(object=stored, location=self.store.location(key), links_left_out=0)
 
-    def get_download_url(self, location: str | UploadLocation) -> UploadLocation:
-        url = location if isinstance(location, str) else location.url
-        return _signed(_address_of(url), self.expires_in, {})
+    def get_download_url(
+        self,
+        location: str | UploadLocation | None = None,
+        *,
+        results_url: str | None = None,
+        expiration_seconds: int | None = None,
+    ) -> UploadLocation:
+        expires_in = self.expires_in
+        if expiration_seconds is not None:
+            expires_in = timedelta(seconds=expiration_seconds)
+        if not timedelta() < expires_in <= _LONGEST:
+            raise InvalidRequestError(
+                f"expiration_seconds must be from 1, not {expiration_seconds}"
+            )
+        return _signed(_address_of(url_of(location, results_url)), expires_in, {})
 
 
 class _Unguarded:

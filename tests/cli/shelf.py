@@ -5,12 +5,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.prefix import file_name
 from tests.s3.steps import Progress, source_of, store_of
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.tables import JobRow
@@ -30,6 +32,9 @@ NAMES = {
     OF_13: "run_7_logs.log",
 }
 """Of the files, in the bucket and after a download."""
+RESULT_FILES = {"RUN1/out.csv": b"1", "RUN2/out.csv": b"2"}
+ALL = (CONFIG, INPUT, RUN_CONFIG, RESULTS, LOGS)
+"""What `stock` puts there."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class Shelf:
 
 
 def key_of(artifact: Artifact) -> str:
-    return f"jobs/{artifact.job_id}/2025/10/23/211500/{NAMES[artifact]}"
+    return f"jobs/{artifact.job_id}/2025/10/23/211500/{file_name(artifact)}"
 
 
 def zip_of(files: Mapping[str, bytes]) -> bytes:
@@ -99,3 +104,17 @@ def zip_of(files: Mapping[str, bytes]) -> bytes:
         for name, body in files.items():
             archive.writestr(name, body)
     return content.getvalue()
+
+
+def stock(shelf: Shelf) -> None:
+    """Put everything of job 12 there, recorded or not, under its key or an old one."""
+    shelf.record(CONFIG, b"config")
+    shelf.put(INPUT, zip_of({"deep/input.csv": b"input"}))
+    shelf.put(RUN_CONFIG, b"run config")
+    shelf.record(RESULTS, zip_of(RESULT_FILES))
+    shelf.put_old(LOGS, b"logs")
+
+
+def files(output: Path) -> dict[str, bytes]:
+    found = (path for path in output.rglob("*") if path.is_file())
+    return {path.relative_to(output).as_posix(): path.read_bytes() for path in found}

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.commands import Command, bare_environment
 from worker.cli import jobs, uploads
 from worker.cli.lazy import LazyCommand
-from worker.cli.main import COMMANDS
+from worker.cli.main import COMMANDS, main
 
 pytestmark = pytest.mark.processes
 
@@ -128,6 +128,18 @@ def test_help_has_a_short_option_everywhere(artifacts: Command, arguments: str) 
     words = arguments.split()
     assert artifacts(*words, "-h") == artifacts(*words, "--help")
     assert artifacts(*words, "-h").out.startswith("Usage: artifacts")
+
+
+@pytest.mark.parametrize("program", ["/venv/pytest/__main__.py", "-c", "/venv/bin/artifacts3"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_one_name_whatever_file_starts_it(
+    name: str, program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As under `python -m pytest`, where Click would find another name for the program
+    monkeypatch.setattr(sys, "argv", [program, name, "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert f"Usage: artifacts {name} " in capsys.readouterr().out
 
 
 def test_the_version_is_the_distributions(artifacts: Command) -> None:

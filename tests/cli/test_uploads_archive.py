@@ -166,8 +166,20 @@ class TestKinds:
 
 def test_given_days_and_hours_the_hours_count(artifacts: Command, shelf: Shelf) -> None:
     # The platform's rule: added, the age would be more than ten days.
-    answer = artifacts(*OF_12, "--days-since-create", "10", "--hours-since-create", "0")
+    answer = artifacts(*OF_12, "--days-since-create", "10", "--hours-since-create", "0.000001")
     assert answer.status == 0
+    assert is_archived(shelf, CONFIG)
+
+
+def test_zero_hours_beside_days_archive_nothing(artifacts: Command, shelf: Shelf) -> None:
+    # By the same rule this would take everything, however many days were asked for.
+    answer = artifacts(*OF_12, "--days-since-create", "10", "--hours-since-create", "0")
+    assert "hours_since_create is 0 and days_since_create is 10" in answer.refusal
+    assert shelf.storage_class(CONFIG) == "STANDARD"
+
+
+def test_zero_hours_alone_archive_everything(artifacts: Command, shelf: Shelf) -> None:
+    assert artifacts(*OF_12, "--hours-since-create", "0").status == 0
     assert is_archived(shelf, CONFIG)
 
 

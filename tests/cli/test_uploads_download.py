@@ -1,28 +1,19 @@
 """`artifacts jobs uploads download`."""
 
-import zipfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain.artifacts import Artifact, ArtifactKind
 from tests.cli.commands import Answer, Command
-from tests.cli.shelf import CONFIG, INPUT, LOGS, NAMES, RESULTS, RUN_CONFIG, Shelf, zip_of
-from tests.workspace.trees import link
-
-RESULT_FILES = {"RUN1/out.csv": b"1", "RUN2/out.csv": b"2"}
-ALL = (CONFIG, INPUT, RUN_CONFIG, RESULTS, LOGS)
+from tests.cli.shelf import ALL, INPUT, LOGS, NAMES, RESULTS, Shelf, files, stock, zip_of
 
 
 @pytest.fixture
 def shelf(shelf: Shelf) -> Shelf:
     """With everything of job 12."""
-    shelf.record(CONFIG, b"config")
-    shelf.put(INPUT, zip_of({"deep/input.csv": b"input"}))
-    shelf.put(RUN_CONFIG, b"run config")
-    shelf.record(RESULTS, zip_of(RESULT_FILES))
-    shelf.put_old(LOGS, b"logs")
+    stock(shelf)
     return shelf
 
 
@@ -33,9 +24,9 @@ def output(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def download(artifacts: Command, output: Path) -> Command:
-    def run(*options: str) -> Answer:
+    def run(*options: str, job_id: int = 12) -> Answer:
         return artifacts(
-            *("jobs", "uploads", "download", "--job-id", "12"),
+            *("jobs", "uploads", "download", "--job-id", str(job_id)),
             *("--output-dir", str(output), "--json", *options),
         )
 
@@ -44,11 +35,6 @@ def download(artifacts: Command, output: Path) -> Command:
 
 def outcomes(answer: Answer) -> dict[str, str]:
     return {row["kind"]: row["outcome"] for row in answer.json}
-
-
-def files(output: Path) -> dict[str, bytes]:
-    found = (path for path in output.rglob("*") if path.is_file())
-    return {path.relative_to(output).as_posix(): path.read_bytes() for path in found}
 
 
 @pytest.mark.usefixtures("shelf")
@@ -91,13 +77,44 @@ class TestFetched:
         download()
         assert set(outcomes(download()).values()) == {"there already"}
 
-    def test_other_files_stay(self, download: Command, output: Path) -> None:
+    def test_other_files_stay_and_are_an_error(self, download: Command, output: Path) -> None:
+        # Given
         output.mkdir()
         mine = output / "job_config.json"
         mine.write_bytes(b"mine")
+        # When
         answer = download()
-        assert (answer.status, outcomes(answer)["job_config"]) == (0, "kept, though it differs")
+        # Then it names the file and the remedy, and the rest is there
+        assert answer.status == 1
+        assert outcomes(answer)["job_config"] == "kept, though it differs"
+        assert answer.error == (
+            f"artifacts: not downloaded: {mine} (kept; it is not job_config of job 12); "
+            "give another --output-dir, or --force to replace"
+        )
         assert mine.read_bytes() == b"mine"
+        assert len(files(output)) == len(ALL)
+
+    def test_two_jobs_in_one_directory_are_an_error(
+        self, download: Command, shelf: Shelf, output: Path
+    ) -> None:
+        # Given job 12 in a directory
+        shelf.put(Artifact(ArtifactKind.JOB_CONFIG, 13), b"config of 13")
+        shelf.put(Artifact(ArtifactKind.JOB_INPUT, 13), b"input of 13")
+        assert download().status == 0
+        before = files(output)
+        # When job 13 is downloaded there
+        answer = download(job_id=13)
+        # Then one line names what is missing of job 13
+        assert answer.status == 1
+        config, job_input = (output / name for name in ("job_config.json", "job_input.zip"))
+        assert answer.error == (
+            f"artifacts: not downloaded: {config} (kept; it is not job_config of job 13), "
+            f"{job_input} (kept; it is not job_input of job 13); "
+            "give another --output-dir, or --force to replace"
+        )
+        assert files(output) == before
+        # And job 12 is still good
+        assert download().status == 0
 
     @pytest.mark.parametrize("option", ["-f", "--force"])
     def test_or_give_way_when_told_to(self, download: Command, output: Path, option: str) -> None:
@@ -105,66 +122,6 @@ class TestFetched:
         (output / "job_config.json").write_bytes(b"mine")
         assert outcomes(download(option))["job_config"] == "downloaded"
         assert files(output)["job_config.json"] == b"config"
-
-
-@pytest.mark.usefixtures("shelf")
-class TestDirectory:
-    """Without `--output-dir`."""
-
-    @pytest.fixture
-    def here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """The current directory."""
-        (here := tmp_path / "here").mkdir()
-        monkeypatch.chdir(here)
-        return here
-
-    @pytest.fixture
-    def download(self, artifacts: Command) -> Command:
-        return partial(artifacts, "jobs", "uploads", "download", "--job-id", "12", "--json")
-
-    def test_it_is_the_jobs_in_the_workspace(
-        self, download: Command, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (workspace := tmp_path / "workspace").mkdir()
-        monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(workspace))
-        answer = download("--extract")
-        assert (answer.status, answer.err) == (0, "")
-        in_job = {f"job_12/{NAMES[artifact]}" for artifact in ALL}
-        unpacked = {f"job_12/OUT/run_4/{name}" for name in RESULT_FILES}
-        assert set(files(workspace)) == in_job | unpacked | {"job_12/job_input/deep/input.csv"}
-        assert files(here) == {}
-
-    def test_without_a_workspace_it_is_the_jobs_in_the_current_directory(
-        self, download: Command, here: Path
-    ) -> None:
-        answer = download()
-        assert answer.status == 0
-        assert set(files(here)) == {f"job_12/{NAMES[artifact]}" for artifact in ALL}
-        assert {row["path"] for row in answer.json} == set(files(here))
-        # And it says so, beside the answer
-        assert answer.error == (
-            "downloading into ./job_12 (neither --output-dir nor ARTIFACTS_WORKSPACE is set)"
-        )
-
-    @pytest.mark.parametrize("place", [".", "new/deeper", "../here", "link"])
-    def test_one_that_is_named_is_taken_as_it_is(
-        self, download: Command, here: Path, tmp_path: Path, place: str
-    ) -> None:
-        (tmp_path / "elsewhere").mkdir()
-        link(here / "link", tmp_path / "elsewhere")
-        answer = download("--output-dir", place)
-        assert (answer.status, answer.err) == (0, "")
-        assert set(files(here / place)) == {NAMES[artifact] for artifact in ALL}
-
-    def test_the_platforms_runner_finds_its_files(self, download: Command, here: Path) -> None:
-        # Given a runner that fetches a job, and starts the simulation in that directory
-        assert download("--output-dir", "work").status == 0
-        # When, Then
-        work = here / "work"
-        assert (work / "job_config.json").read_bytes() == b"config"
-        assert (work / "run_4_config.json").read_bytes() == b"run config"
-        with zipfile.ZipFile(work / "job_input.zip") as archive:
-            assert archive.namelist() == ["deep/input.csv"]
 
 
 class TestUnpacked:

@@ -1,14 +1,22 @@
 """The platform's columns and enums, as the documents list them, are those that the code uses."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
 from domain.artifacts import ArtifactKind
 from domain.transfers import ACTIVE_STATES, Direction, TransferState
+from domain.use_cases import submit_job, submit_job_config, submit_run_config
+from tests.domain.producing import ProducingWorld
+from tests.domain.world import JOB
 from worker.sql import grants
-from worker.sql.platform import WRITTEN
+from worker.sql.engine import make_engine
+from worker.sql.platform import WRITTEN, SqlJobs, SqlRuns
 from worker.sql.tables import JOB_STATUS, RUN_STATUS, JobRow, RunRow
 
 CONCEPTS = (Path(__file__).parents[2] / "docs/concepts.md").read_text()
@@ -30,9 +38,48 @@ def test_the_columns_that_workers_write_are_listed() -> None:
     assert listed == names(WRITTEN)
 
 
-def test_the_columns_of_submit_job_are_listed() -> None:
-    listed = {name for name, (_, written) in COLUMNS.items() if "by `submit_job`" in written}
-    assert listed == names([JobRow.status, JobRow.updated_at])
+@pytest.mark.parametrize(
+    ("use_case", "call"),
+    [
+        ("submit_job", lambda jobs, _, locations: submit_job(jobs, locations, job_id=12)),
+        (
+            "submit_job_config",
+            lambda jobs, _, locations: submit_job_config(jobs, locations, job_id=12),
+        ),
+        (
+            "submit_run_config",
+            lambda jobs, runs, locations: submit_run_config(
+                jobs, runs, locations, job_id=12, run_id=4
+            ),
+        ),
+    ],
+)
+def test_the_columns_that_producers_write_are_listed(
+    sqlite_url: str, use_case: str, call: Callable[..., object]
+) -> None:
+    # Given
+    engine = make_engine(sqlite_url)
+    with Session(engine) as session, session.begin():
+        session.add(JobRow(id=12, user_id=1, status="CREATED", created_at=JOB.created_at))
+        session.flush()
+        session.add(RunRow(id=4, job_id=12, user_id=1, status="QUEUED", created_at=JOB.created_at))
+    before = rows(engine)
+    # When
+    call(SqlJobs(engine), SqlRuns(engine), ProducingWorld().locations)
+    # Then
+    written = {name for name, value in rows(engine).items() if value != before[name]}
+    engine.dispose()
+    assert {name for name, (_, by) in COLUMNS.items() if f"by `{use_case}`" in by} == written
+
+
+def rows(engine: Engine) -> dict[str, object]:
+    """Return every column of the one job and of the one run."""
+    found: dict[str, object] = {}
+    with engine.connect() as connection:
+        for of in (JobRow, RunRow):
+            row = connection.execute(select(of.__table__)).one()
+            found |= {f"{of.__tablename__}.{name}": row._mapping[name] for name in row._fields}
+    return found
 
 
 def test_every_listed_column_is_one() -> None:

@@ -86,7 +86,7 @@ class TestOfAJob:
         # Given both, the hours count
         left = world.controller.archive_job_uploads(12, days_since_create=0, hours_since_create=1e6)
         assert archived(left) == []
-        summary = world.controller.archive_job_uploads(12, 10_000, 0)
+        summary = world.controller.archive_job_uploads(12, 10_000, 0.5)
         assert archived(summary) == [CONFIG, INPUT, RUN_CONFIG]
 
     def test_ids_of_nothing_are_refused(self, world: ProducingWorld) -> None:
@@ -141,3 +141,9 @@ def test_uploads_that_are_named_are_archived_whatever_they_are(world: ProducingW
     uploads = [each for each in world.locate.of_job(12) if each.artifact == RESULTS]
     summary = archive_uploads(world.locations, world.artifacts, uploads)
     assert archived(summary) == [RESULTS]
+
+
+def test_zero_hours_beside_days_archive_nothing() -> None:
+    world = ProducingWorld()
+    with pytest.raises(ValueError, match="everything would be archived; leave one of them out"):
+        world.controller.archive_job_uploads(12, days_since_create=30, hours_since_create=0)

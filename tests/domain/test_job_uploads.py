@@ -40,3 +40,9 @@ def test_what_it_is_an_upload_of(upload: tuple[Any, ...], artifact: Artifact) ->
 def test_what_there_is_not(upload: tuple[Any, ...], said: str) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         JobUpload(*upload)
+
+
+def test_whose_upload_it_is_by_the_platforms_names() -> None:
+    of_job, of_run = JobUpload("job", "config", 12), JobUpload("run", "config", 12, run_id=4)
+    assert (of_job.is_job_upload(), of_job.is_run_upload()) == (True, False)
+    assert (of_run.is_job_upload(), of_run.is_run_upload()) == (False, True)

@@ -42,3 +42,26 @@ def test_locations_are_hashable_with_their_headers() -> None:
     signed = UploadLocation(PLAIN, {"x-amz-server-side-encryption": "AES256"})
     assert {UploadLocation(PLAIN), UploadLocation(PLAIN), signed} == {UploadLocation(PLAIN), signed}
     assert signed != UploadLocation(PLAIN)
+
+
+class TestThePlatformsNames:
+    def test_of_the_form_without_a_signature(self) -> None:
+        location = UploadLocation(f"{PLAIN}?X-Amz-Signature=abc")
+        assert location.get_sanitized_url() == location.sanitized == PLAIN
+        assert location.to_sanitized_dict() == {"url": PLAIN}
+
+    def test_a_client_is_given_the_signed_url(self) -> None:
+        signed = f"{PLAIN}?X-Amz-Signature=abc"
+        assert UploadLocation(signed).to_dict() == {"url": signed}
+
+    @pytest.mark.parametrize(
+        ("url", "name"),
+        [
+            (f"{PLAIN}?X-Amz-Signature=a/b.c", "run_4_results.zip"),
+            ("s3://bucket/jobs/12/job_config.json", "job_config.json"),
+            ("https://bucket.s3.invalid/jobs/12/", None),
+            ("https://bucket.s3.invalid", None),
+        ],
+    )
+    def test_of_the_files_name(self, url: str, name: str | None) -> None:
+        assert UploadLocation(url).extract_filename() == name

@@ -1,9 +1,7 @@
 """The platform's own objects and call shapes, by its own classes and not by ours."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Any
 from unittest.mock import Mock
 
@@ -17,67 +15,17 @@ from domain.platform_ports import IResultsRepository, IUploadLocationRepository
 from domain.ports import IJobRepository, IRunRepository, ITransferRepository
 from domain.prefix import JobS3Prefix
 from domain.use_cases import submit_job, submit_job_config, submit_run_config
+from tests.domain.platform_classes import (
+    JobStatus,
+    PlatformJob,
+    PlatformLocations,
+    PlatformRows,
+    PlatformRun,
+)
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import JOB
 
 DIRECTORY = "https://bucket.s3.invalid/jobs/12/2025/10/23/211500"
-
-
-class JobStatus(Enum):
-    CREATED = "created"
-    SUBMITTED = "submitted"
-    PROCESSING = "processing"
-
-
-@dataclass
-class PlatformJob:
-    """A job as the platform's models have it."""
-
-    id: int | None
-    created_at: datetime
-    status: JobStatus = JobStatus.CREATED
-    config_location: str | None = None
-    input_location: str | None = None
-    changes: list[JobStatus] = field(default_factory=list)
-
-    def update_status(self, status: JobStatus) -> None:
-        self.status = status
-        self.changes.append(status)
-
-
-@dataclass
-class PlatformRun:
-    id: int
-    job_id: int
-    created_at: datetime
-    config_url: str | None = None
-
-
-class PlatformRows:
-    """A repository as the platform has them: `find_by_id` and `save`, and nothing else."""
-
-    def __init__(self, *rows: Any) -> None:
-        self._rows = {row.id: row for row in rows}
-        self.saved: list[Any] = []
-
-    def find_by_id(self, row_id: int) -> Any:
-        return self._rows.get(row_id)
-
-    def save(self, row: Any) -> Any:
-        self.saved.append(row)
-        return row
-
-
-class PlatformLocations:
-    """A repository of upload locations that knows no expiry."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[Any, JobS3Prefix]] = []
-
-    def get_upload_location(self, job_upload: Any, s3_prefix: JobS3Prefix) -> UploadLocation:
-        self.asked.append((job_upload, s3_prefix))
-        key = s3_prefix.key(job_upload.artifact)
-        return UploadLocation(f"https://bucket.s3.invalid/{key}?X-Amz-Signature=5")
 
 
 @pytest.fixture

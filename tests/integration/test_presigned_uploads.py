@@ -49,7 +49,7 @@ def key_of(deployment: Deployment, artifact: Artifact) -> str:
     return stored.object.key
 
 
-def test_job_config_upload_uses_job_created_at(
+def test_scenario_job_config_upload_uses_job_created_at_by_url(
     deployment: Deployment, platform: Platform, client: Client
 ) -> None:
     # Given job 12, created at 21:15:00
@@ -68,7 +68,7 @@ def test_job_config_upload_uses_job_created_at(
     assert deployment.body(key) == b'{"days": 180}'
 
 
-def test_run_config_upload_uses_job_created_at(
+def test_scenario_run_config_upload_uses_job_created_at_by_url(
     deployment: Deployment, platform: Platform, client: Client
 ) -> None:
     # Given a run that was created a minute and a half after its job
@@ -91,7 +91,7 @@ def test_run_config_upload_uses_job_created_at(
     assert "?" not in location.sanitized
 
 
-def test_all_artifacts_share_same_directory(
+def test_scenario_all_artifacts_share_same_directory_by_url(
     deployment: Deployment, platform: Platform, client: Client
 ) -> None:
     # Given a job and a run
@@ -120,7 +120,7 @@ def test_all_artifacts_share_same_directory(
     assert len(deployment.listing(f"jobs/{job_id}/")) == len(expected)
 
 
-def test_late_results_of_an_old_job_land_in_the_creation_time_directory(
+def test_late_upload_lands_in_the_creation_time_directory_by_url(
     deployment: Deployment, platform: Platform, client: Client
 ) -> None:
     # Given a job of two years ago, whose run ended just now

@@ -15,7 +15,7 @@ CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 RUN_CREATED_AT = datetime(2025, 10, 23, 21, 16, 30, tzinfo=UTC)
 
 
-def test_job_config_upload_uses_job_created_at(deployment: Deployment) -> None:
+def test_scenario_job_config_upload_uses_job_created_at_by_worker(deployment: Deployment) -> None:
     # Given job 12, created at 21:15:00
     job_id = deployment.job(CREATED_AT, job_id=12)
     artifact = Artifact(ArtifactKind.JOB_CONFIG, job_id)
@@ -30,7 +30,7 @@ def test_job_config_upload_uses_job_created_at(deployment: Deployment) -> None:
     assert deployment.body(stored.object.key) == b'{"days": 180}'
 
 
-def test_run_config_upload_uses_job_created_at(deployment: Deployment) -> None:
+def test_scenario_run_config_upload_uses_job_created_at_by_worker(deployment: Deployment) -> None:
     # Given a run that was created a minute and a half after its job
     job_id = deployment.job(CREATED_AT)
     run_id = deployment.run(job_id, RUN_CREATED_AT)
@@ -45,7 +45,7 @@ def test_run_config_upload_uses_job_created_at(deployment: Deployment) -> None:
     assert key == f"jobs/{job_id}/2025/10/23/211500/run_{run_id}_config.json"
 
 
-def test_all_artifacts_share_same_directory(deployment: Deployment) -> None:
+def test_scenario_all_artifacts_share_same_directory_by_worker(deployment: Deployment) -> None:
     # Given a job and a run with every kind of artifact
     job_id = deployment.job(CREATED_AT)
     run_id = deployment.run(job_id, RUN_CREATED_AT)
@@ -66,6 +66,23 @@ def test_all_artifacts_share_same_directory(deployment: Deployment) -> None:
     assert {item["Key"] for item in listed} == keys
     assert len(keys) == len(ArtifactKind)
     assert len(deployment.listing(f"jobs/{job_id}/")) == len(ArtifactKind)
+
+
+def test_late_upload_lands_in_the_creation_time_directory_by_worker(
+    deployment: Deployment,
+) -> None:
+    # Given a job of two years ago, whose run ended just now
+    job_id = deployment.job(datetime(2023, 1, 2, 3, 4, 5, tzinfo=UTC))
+    run_id = deployment.run(job_id, datetime.now(UTC))
+    artifact = Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
+    deployment.write(artifact)
+
+    # When its results are uploaded
+    deployment.send(artifact)
+
+    # Then they are in the directory of two years ago
+    key = deployment.stored(artifact).object.key
+    assert key == f"jobs/{job_id}/2023/01/02/030405/run_{run_id}_results.zip"
 
 
 def test_results_arrive_zipped_and_mark_the_run_done(deployment: Deployment) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,6 +19,7 @@ from domain.fakes import InMemoryResults, InMemoryStore
 from domain.locations import UploadLocation
 from domain.platform_ports import IResultsRepository
 from tests.conftest import create_bucket
+from tests.domain.platform_classes import PlatformPrefix
 from tests.s3.results_steps import FILES, PREFIX, body_of, upload
 from tests.s3.steps import (
     KEY,
@@ -201,6 +203,11 @@ class TestUploaded:
             upload(adapter.results, tmp_path / "RUN4")
         assert str(tmp_path) not in str(raised.value)
 
+    def test_a_prefix_of_the_platforms_class(self, adapter: Adapter, directory: Path) -> None:
+        prefix: Any = PlatformPrefix(PREFIX.job_id, PREFIX.created_at)
+        sent = adapter.results.upload_results(run_id=4, results_dir=directory, s3_prefix=prefix)
+        assert (sent.object.key, unzipped(adapter.body())) == (KEY, FILES)
+
     def test_an_id_that_is_none(self, adapter: Adapter, directory: Path) -> None:
         with pytest.raises(InvalidRequestError, match="run_results needs a run_id"):
             adapter.results.upload_results(0, directory, PREFIX)
@@ -229,6 +236,22 @@ class TestDownloadUrl:
         query = parse_qs(urlsplit(location.url).query)
         assert (len(query["X-Amz-Signature"][0]), query["X-Amz-Expires"]) == (64, ["86400"])
         assert dict(location.headers) == {}
+
+    def test_as_the_platform_calls_it(self, adapter: Adapter) -> None:
+        location = adapter.results.get_download_url(results_url=adapter.url, expiration_seconds=60)
+        assert location.get_sanitized_url() == adapter.url
+        assert parse_qs(urlsplit(location.url).query)["X-Amz-Expires"] == ["60"]
+
+    @pytest.mark.parametrize("seconds", [0, -1, 7 * 24 * 3600 + 1])
+    def test_an_expiry_that_s3_does_not_allow(self, adapter: Adapter, seconds: int) -> None:
+        with pytest.raises(InvalidRequestError, match="expiration_seconds must be from 1"):
+            adapter.results.get_download_url(adapter.url, expiration_seconds=seconds)
+
+    @pytest.mark.parametrize("names", [(), ("location", "results_url")])
+    def test_a_url_is_given_once(self, adapter: Adapter, names: tuple[str, ...]) -> None:
+        arguments: dict[str, Any] = dict.fromkeys(names, adapter.url)
+        with pytest.raises(InvalidRequestError, match="give location or results_url; got"):
+            adapter.results.get_download_url(**arguments)
 
     @pytest.mark.parametrize("url", ["", "/mnt/share/results.zip", "https://example.org/b/k"])
     def test_what_names_no_object(self, adapter: Adapter, url: str) -> None:

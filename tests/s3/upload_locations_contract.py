@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ from domain.locations import UploadLocation
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.platform_ports import IUploadLocationRepository
 from domain.prefix import JobS3Prefix
+from tests.domain.platform_classes import PlatformJobUpload, PlatformPrefix
 from tests.s3.steps import MIB
 
 NOW = datetime(2025, 11, 23, 12, 0, tzinfo=UTC)
@@ -80,6 +82,16 @@ class UploadUrlContract:
         self, adapter: Adapter, upload: JobUpload, key: str
     ) -> None:
         location = adapter.locations.get_upload_location(upload, PREFIX)
+        assert location.sanitized == adapter.url(adapter.address(key))
+
+    @each_upload
+    def test_an_upload_and_a_prefix_of_the_platforms_classes(
+        self, adapter: Adapter, upload: JobUpload, key: str
+    ) -> None:
+        words = (upload.context, upload.upload_type, upload.job_id)
+        theirs: Any = PlatformJobUpload(*words, run_id=upload.run_id)
+        prefix: Any = PlatformPrefix(PREFIX.job_id, PREFIX.created_at)
+        location = adapter.locations.get_upload_location(theirs, s3_prefix=prefix)
         assert location.sanitized == adapter.url(adapter.address(key))
 
     @each_upload
@@ -189,7 +201,7 @@ class AgeContract:
             # Given both, the hours count, as on the platform.
             ({"days_since_create": 3, "hours_since_create": 36}, [36, 37, 72]),
             ({"days_since_create": 1, "hours_since_create": 72}, [72]),
-            ({"days_since_create": 3, "hours_since_create": 0}, [0, 35, 36, 37, 72]),
+            ({"hours_since_create": 0}, [0, 35, 36, 37, 72]),
             ({"days_since_create": 3}, [72]),
         ],
     )
@@ -199,6 +211,10 @@ class AgeContract:
         hours = {uploaded(timedelta(hours=hours)): hours for hours in (0, 35, 36, 37, 72)}
         old = adapter.locations.filter_by_age(list(hours), **wanted)
         assert [hours[each] for each in old] == ages
+
+    def test_zero_hours_beside_days_are_refused(self, adapter: Adapter) -> None:
+        with pytest.raises(InvalidRequestError, match="hours_since_create is 0 and days_since"):
+            adapter.locations.filter_by_age([], days_since_create=3, hours_since_create=0)
 
     def test_a_moment_less_is_not_old_enough(self, adapter: Adapter) -> None:
         almost = uploaded(timedelta(days=1) - timedelta(microseconds=1))

@@ -1,77 +1,35 @@
-"""Unpacking archives, harmless and harmful."""
+"""Unpacking archives that do no harm, and what is around them."""
 
 import fcntl
 import os
-import random
 import stat
-import struct
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import TargetBusyError, TargetExistsError, UnsafeArchiveError
-from worker.workspace.archive_rules import ExtractLimits
+from domain.errors import TargetBusyError, TargetExistsError
+from tests.workspace.extract_steps import (
+    ARCHIVE,
+    INTO,
+    RESULTS,
+    extract,
+    files,
+    names,
+    pack,
+    tree,
+)
 from worker.workspace.enclosure import Enclosure
-from worker.workspace.extract import Extracted, Extraction
+from worker.workspace.extract import Extracted
 from worker.workspace.zip_stream import ZippedDirectory
-
-RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
-ARCHIVE = PurePosixPath("job_12/run_4_results.zip")
-INTO = PurePosixPath("job_12/OUT/run_4")
-Make = Callable[[zipfile.ZipFile], None]
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "job_12").mkdir()
     return tmp_path
-
-
-def pack(root: Path, make: Make) -> Path:
-    path = root / ARCHIVE
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        make(archive)
-    return path
-
-
-def files(**contents: str) -> Make:
-    def make(archive: zipfile.ZipFile) -> None:
-        for name, content in contents.items():
-            archive.writestr(name.replace("__", "/"), content)
-
-    return make
-
-
-def extract(root: Path, *, replace: bool = False, **limits: int) -> Extracted:
-    extraction = Extraction(
-        artifact=RESULTS,
-        root=root,
-        archive=ARCHIVE,
-        into=INTO,
-        limits=ExtractLimits(**limits),
-    )
-    return extraction(replace=replace)
-
-
-def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
-
-
-def tree(root: Path) -> dict[str, str]:
-    """Every file below the place, and none that is hidden left out."""
-    into = root / INTO
-    return {
-        path.relative_to(into).as_posix(): path.read_text()
-        for path in into.rglob("*")
-        if path.is_file()
-    }
 
 
 class TestHarmless:
@@ -131,153 +89,6 @@ class TestHarmless:
         assert extract(root) == Extracted(files=0, bytes=0)
 
 
-def named(name: str) -> Make:
-    return lambda archive: archive.writestr(zipfile.ZipInfo(name), "x")
-
-
-def special(mode: int) -> Make:
-    def make(archive: zipfile.ZipFile) -> None:
-        info = zipfile.ZipInfo("RUN1/link")
-        info.create_system = 3
-        info.external_attr = mode << 16
-        archive.writestr(info, "/etc/passwd")
-
-    return make
-
-
-def twice(first: str, second: str) -> Make:
-    def make(archive: zipfile.ZipFile) -> None:
-        for name in (first, second):
-            # Not by writestr, which warns of what is tested here.
-            archive.NameToInfo.pop(name, None)
-            archive.writestr(zipfile.ZipInfo(name), "x")
-
-    return make
-
-
-HARMFUL = {
-    "absolute": (named("/etc/passwd"), "absolute"),
-    "a drive": (named("C:evil"), "absolute"),
-    "upwards": (named("RUN1/../../../evil"), "leads elsewhere"),
-    "upwards at the end": (named("RUN1/.."), "leads elsewhere"),
-    "a dot": (named("./RUN1/a"), "leads elsewhere"),
-    "two slashes": (named("RUN1//a"), "leads elsewhere"),
-    "a backslash": (named("RUN1\\..\\evil"), "absolute, or of another system"),
-    "a control character": (named("RUN1/\x1b[2J"), "its name is none"),
-    "a long name": (named("RUN1/" + "a" * 256), "too long"),
-    "a long path": (named("/".join(["RUN1"] + ["a" * 200] * 25)), "too long"),
-    "a deep path": (named("/".join(["d"] * 65)), "too deep"),
-    "a reserved name": (named(".extracting/a"), "reserved"),
-    "a link": (special(stat.S_IFLNK | 0o777), "a link or a special file"),
-    "a device": (special(stat.S_IFCHR | 0o666), "a link or a special file"),
-    "a FIFO": (special(stat.S_IFIFO | 0o666), "a link or a special file"),
-    "a directory that is named as a file": (special(stat.S_IFDIR | 0o755), "a link or a special"),
-    "a name twice": (twice("RUN1/a", "RUN1/a"), "another one has its name"),
-    "a file as a directory": (twice("RUN1/a", "RUN1/a/b"), "another one has its name"),
-    "a directory as a file": (twice("RUN1/a/", "RUN1/a"), "another one has its name"),
-}
-
-
-def after_a_harmless_one(make: Make) -> Make:
-    def make_both(archive: zipfile.ZipFile) -> None:
-        archive.writestr("RUN1/before", "x")
-        make(archive)
-
-    return make_both
-
-
-class TestHarmful:
-    @pytest.mark.parametrize(("make", "said"), HARMFUL.values(), ids=HARMFUL.keys())
-    def test_it_is_refused_and_nothing_appears(self, root: Path, make: Make, said: str) -> None:
-        pack(root, after_a_harmless_one(make))
-        with pytest.raises(UnsafeArchiveError, match=rf"run_results .* entry [23]: .*{said}"):
-            extract(root)
-        assert not (root / INTO).exists()
-
-    def test_a_nul_in_a_name(self, root: Path) -> None:
-        path = pack(root, named("RUN1/axb"))
-        path.write_bytes(path.read_bytes().replace(b"axb", b"a\0b"))
-        with pytest.raises(UnsafeArchiveError):
-            extract(root)
-
-    def test_an_encrypted_entry(self, root: Path) -> None:
-        path = pack(root, files(RUN1__a="x"))
-        content = bytearray(path.read_bytes())
-        for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
-            content[content.index(signature) + flags] |= 1
-        path.write_bytes(content)
-        with pytest.raises(UnsafeArchiveError, match="entry 1: it is encrypted"):
-            extract(root)
-
-    @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-    def test_another_method(self, root: Path, method: int) -> None:
-        pack(root, lambda archive: archive.writestr("RUN1/a", "x", compress_type=method))
-        with pytest.raises(UnsafeArchiveError, match="unknown method"):
-            extract(root)
-
-    @pytest.mark.parametrize("kept", [0, 10, -1, -30])
-    def test_one_that_is_cut_off(self, root: Path, kept: int) -> None:
-        path = pack(root, files(RUN1__a="x" * 100))
-        path.write_bytes(path.read_bytes()[:kept])
-        with pytest.raises(UnsafeArchiveError):
-            extract(root)
-
-    def test_bytes_that_are_not_those_that_were_packed(self, root: Path) -> None:
-        path = pack(root, lambda archive: archive.writestr("RUN1/a", "abc", zipfile.ZIP_STORED))
-        path.write_bytes(path.read_bytes().replace(b"abc", b"abd"))
-        with pytest.raises(UnsafeArchiveError, match="broken"):
-            extract(root)
-        assert tree(root) == {}
-        assert names(root / INTO) == []
-
-
-class TestBombs:
-    def test_many_entries(self, root: Path) -> None:
-        pack(root, files(a="", b="", c=""))
-        with pytest.raises(UnsafeArchiveError, match="3 entries, at most 2"):
-            extract(root, entries=2)
-
-    def test_a_long_list_of_entries_is_not_even_read(
-        self, root: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        pack(root, files(a="", b="", c=""))
-        monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("it is read"))
-        with pytest.raises(UnsafeArchiveError, match="list of entries is too large"):
-            extract(root, directory_bytes=100)
-
-    def test_many_bytes(self, root: Path) -> None:
-        pack(root, files(a="x" * 60, b="x" * 60))
-        with pytest.raises(UnsafeArchiveError, match="more than 100 bytes"):
-            extract(root, total_bytes=100)
-
-    def test_few_bytes_that_become_many(self, root: Path) -> None:
-        pack(root, files(RUN1__a="\0" * 100_000))
-        with pytest.raises(UnsafeArchiveError, match="entry 1: it grows too much"):
-            extract(root, ratio=100, ratio_from=1000)
-        assert extract(root, ratio=100).bytes == 100_000
-
-    @pytest.mark.parametrize("claimed", [10, 200_000])
-    def test_a_size_that_is_a_lie(self, root: Path, claimed: int) -> None:
-        path = pack(root, files(RUN1__a="\0" * 100_000))
-        path.write_bytes(path.read_bytes().replace(*_sizes(100_000, claimed)))
-        with pytest.raises(UnsafeArchiveError):
-            extract(root)
-        assert tree(root) == {}
-
-    def test_entries_that_share_their_bytes(self, root: Path) -> None:
-        path = pack(root, files(RUN1__a="x" * 100, RUN1__b="x" * 100))
-        content = bytearray(path.read_bytes())
-        second = content.rindex(b"PK\1\2")
-        content[second + 42 : second + 46] = struct.pack("<I", 0)
-        path.write_bytes(content)
-        with pytest.raises(UnsafeArchiveError, match="overlap"):
-            extract(root)
-
-
-def _sizes(size: int, claimed: int) -> tuple[bytes, bytes]:
-    return struct.pack("<I", size), struct.pack("<I", claimed)
-
-
 class TestSurroundings:
     def test_a_link_on_the_way_is_not_followed(self, root: Path) -> None:
         pack(root, files(RUN1__a="x"))
@@ -308,27 +119,3 @@ def locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-@given(seed=st.integers(0, 2**32), flips=st.integers(1, 20))
-def test_whatever_the_bytes_are_nothing_is_written_outside(seed: int, flips: int) -> None:
-    # Given an archive, of which some bytes are others
-    chance = random.Random(seed)  # noqa: S311 - the same again
-    with TemporaryDirectory() as directory:
-        root = Path(directory)
-        (root / "job_12").mkdir()
-        path = pack(root, files(RUN1__a="x" * 50, RUN1__b__c="y" * 50, RUN2__a=""))
-        content = bytearray(path.read_bytes())
-        for _ in range(flips):
-            content[chance.randrange(len(content))] = chance.randrange(256)
-        path.write_bytes(content)
-        with suppress(UnsafeArchiveError):
-            extract(root)
-        # Then all that there is lies where it should
-        outside = [
-            found
-            for found in root.rglob("*")
-            if found.is_file() and found != path and not found.is_relative_to(root / INTO)
-        ]
-        assert outside == []
-        assert not (root / INTO / ".extracting").exists()

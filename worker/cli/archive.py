@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from domain.archiving import ARCHIVED_KINDS, DEFAULT_TIER, archive_job_uploads
+from domain.archiving import ARCHIVED_KINDS, DEFAULT_TIER, age_of, archive_job_uploads
 from domain.artifacts import ArtifactKind, StoredObject
+from domain.errors import InvalidRequestError
 from domain.found import FoundArtifact
 from domain.objects import ARCHIVE_TIERS
 from domain.platform_ports import ArchiveSummary
@@ -34,7 +35,9 @@ DaysOption = Annotated[
 HoursOption = Annotated[
     float | None,
     typer.Option(
-        "--hours-since-create", min=0, help="The same in hours; the days do not count then."
+        "--hours-since-create",
+        min=0,
+        help="The same in hours; the days do not count then. 0 beside days is refused.",
     ),
 ]
 
@@ -67,6 +70,7 @@ def archive(  # noqa: PLR0913 - an argument for each option
     if storage_class not in ARCHIVE_TIERS:
         raise typer.BadParameter(f"{storage_class}: use one of {', '.join(ARCHIVE_TIERS)}")
     kinds = _kinds(kind, run_id, all_kinds=all_kinds)
+    _check_age(days_since_create, hours_since_create)
     asked, using = the_job(job, job_id), adapters()
     summary = archive_job_uploads(
         using.locate,
@@ -86,6 +90,13 @@ def archive(  # noqa: PLR0913 - an argument for each option
         say(f"left: {len(summary.other_kinds)} of {', '.join(left)}; --all-kinds archives them too")
     if summary.failed:
         raise typer.Exit(1)
+
+
+def _check_age(days: float | None, hours: float | None) -> None:
+    try:
+        age_of(days, hours)
+    except InvalidRequestError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _kinds(

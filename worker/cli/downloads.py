@@ -53,6 +53,11 @@ class Outcome:
     error: PipelineError | None = None
 
     @property
+    def is_in_the_way(self) -> bool:
+        """Return whether a file with other content was kept in its place."""
+        return self.error is None and self.downloaded is None
+
+    @property
     def is_of_unknown_run(self) -> bool:
         """Return whether the job has no such run, as when it was deleted in SQL alone."""
         return isinstance(self.error, (UnknownRunError, RunOfAnotherJobError))
@@ -66,6 +71,9 @@ class Outcome:
         if self.downloaded is None:
             return "kept, though it differs"
         return "downloaded" if self.downloaded.bytes_fetched else "there already"
+
+    def __str__(self) -> str:
+        return f"{self.path} (kept; it is not {self.artifact})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +156,12 @@ def any_failed(outcomes: Sequence[Outcome]) -> bool:
     """
     counted = [outcome for outcome in outcomes if not outcome.is_of_unknown_run] or outcomes
     return any(outcome.error for outcome in counted)
+
+
+def conflict(outcomes: Sequence[Outcome]) -> str:
+    """Return a line about the files that were kept in the way of others, or an empty one."""
+    kept = ", ".join(str(outcome) for outcome in outcomes if outcome.is_in_the_way)
+    return kept and f"not downloaded: {kept}; give another --output-dir, or --force to replace"
 
 
 def _side_by_side(

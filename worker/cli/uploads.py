@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ArtifactMissingError, InvalidRequestError
+from domain.errors import ArtifactMissingError, InvalidRequestError, TargetExistsError
 from domain.inventory import ArtifactState, ListedArtifact, list_artifacts
 from worker.cli.lazy import group_app, lazy_group
 from worker.cli.operator import adapters
@@ -82,10 +82,15 @@ def download(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Fetch what there is of the job, or only of a run or of a kind.
 
-    Files that are there already are kept. The exit status is 1 if anything could not be had;
-    objects of a run that the job does not have are reported as unknown_run, and do not count.
+    A file with other content is kept, unless --force replaces it. The exit status is 1 if one was
+    kept so, or anything could not be had; objects of a run that the job does not have are reported
+    as unknown_run, and do not count.
     """
-    from worker.cli.downloads import Downloads, any_failed  # noqa: PLC0415 - the help needs no Rich
+    from worker.cli.downloads import (  # noqa: PLC0415 - the help needs no Rich
+        Downloads,
+        any_failed,
+        conflict,
+    )
 
     asked = the_job(job, job_id)
     refuse_run_of_job_kind(run_id, kind)
@@ -99,6 +104,8 @@ def download(  # noqa: PLR0913 - an argument for each option
     outcomes = downloads(wanted)
     rows = [_outcome_row(each) for each in outcomes]
     show_rows(rows, as_json=as_json, empty="", brief=_OUTCOME_COLUMNS, wide=wide)
+    if line := conflict(outcomes):
+        raise TargetExistsError(line)
     if any_failed(outcomes):
         raise typer.Exit(1)
 

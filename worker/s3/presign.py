@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from domain.errors import ConfigurationError
+from domain.errors import ConfigurationError, InvalidRequestError
 from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
 from worker.s3.errors import translated_errors
@@ -37,11 +37,8 @@ class Presigner:
         # A client that was given to us may have boto3's default, SigV2 in some regions.
         hooks: Any = self.client.meta.events  # whose stubs know of no handler that answers
         hooks.register_first("choose-signer.s3", _sign_by_sigv4)
-        if not 0 < self.expiration_seconds <= _LONGEST_SECONDS:
-            raise ConfigurationError(
-                f"expiration_seconds must be from 1 to {_LONGEST_SECONDS}, "
-                f"not {self.expiration_seconds}"
-            )
+        if not _is_allowed(self.expiration_seconds):
+            raise ConfigurationError(_refusal(self.expiration_seconds))
 
     @property
     def expires_in(self) -> timedelta:
@@ -57,16 +54,38 @@ class Presigner:
         headers = {_HEADERS[name]: value for name, value in arguments.items()}
         return UploadLocation(self._sign("put_object", address, arguments), headers)
 
-    def get(self, address: ObjectAddress) -> UploadLocation:
-        return UploadLocation(self._sign("get_object", address, {}))
+    def get(self, address: ObjectAddress, expiration_seconds: int | None = None) -> UploadLocation:
+        """Return a URL to get the object with, by default with the expiry of all.
 
-    def _sign(self, method: str, address: ObjectAddress, arguments: dict[str, str]) -> str:
+        Raises:
+            InvalidRequestError: S3 allows no such expiry.
+        """
+        seconds = self.expiration_seconds if expiration_seconds is None else expiration_seconds
+        if not _is_allowed(seconds):
+            raise InvalidRequestError(_refusal(seconds))
+        return UploadLocation(self._sign("get_object", address, {}, seconds))
+
+    def _sign(
+        self,
+        method: str,
+        address: ObjectAddress,
+        arguments: dict[str, str],
+        expiration_seconds: int | None = None,
+    ) -> str:
         with translated_errors():
             return self.client.generate_presigned_url(
                 method,
                 Params={"Bucket": address.bucket, "Key": address.key, **arguments},
-                ExpiresIn=self.expiration_seconds,
+                ExpiresIn=expiration_seconds or self.expiration_seconds,
             )
+
+
+def _is_allowed(expiration_seconds: int) -> bool:
+    return 0 < expiration_seconds <= _LONGEST_SECONDS
+
+
+def _refusal(expiration_seconds: int) -> str:
+    return f"expiration_seconds must be from 1 to {_LONGEST_SECONDS}, not {expiration_seconds}"
 
 
 def _sign_by_sigv4(signature_version: object, **_event: object) -> str | None:

@@ -9,9 +9,9 @@ from domain.addresses import parse_address
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
 from domain.errors import ObjectReplacedError, TransferError
 from domain.locations import UploadLocation
-from domain.platform_ports import SentResults
+from domain.platform_ports import SentResults, url_of
 from domain.ports import Source
-from domain.prefix import JobS3Prefix
+from domain.prefix import JobS3Prefix, PlatformPrefix
 from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.presign import Presigner
 from worker.s3.store import Encryption, S3ObjectStore
@@ -58,9 +58,12 @@ class S3ResultsRepository:
             threads=threads,
         )
 
-    def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
-        artifact = Artifact(ArtifactKind.RUN_RESULTS, s3_prefix.job_id, run_id)
-        key = s3_prefix.run_results_key(run_id)
+    def upload_results(
+        self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix
+    ) -> SentResults:
+        prefix = JobS3Prefix.of(s3_prefix)
+        artifact = Artifact(ArtifactKind.RUN_RESULTS, prefix.job_id, run_id)
+        key = prefix.run_results_key(run_id)
         source = zipped_results(artifact, results_dir)
         stored = self._put(artifact, key, source)
         return SentResults(
@@ -69,9 +72,15 @@ class S3ResultsRepository:
             links_left_out=source.links_left_out,
         )
 
-    def get_download_url(self, location: str | UploadLocation) -> UploadLocation:
-        url = location if isinstance(location, str) else location.url
-        return self._presigner.get(parse_address(url, endpoint_host(self._client)))
+    def get_download_url(
+        self,
+        location: str | UploadLocation | None = None,
+        *,
+        results_url: str | None = None,
+        expiration_seconds: int | None = None,
+    ) -> UploadLocation:
+        address = parse_address(url_of(location, results_url), endpoint_host(self._client))
+        return self._presigner.get(address, expiration_seconds)
 
     def _put(self, artifact: Artifact, key: str, source: Source) -> StoredObject:
         progress = Uninterrupted()

@@ -9,11 +9,11 @@ from domain.archiving import age_of
 from domain.artifacts import ArtifactKind, StoredObject
 from domain.errors import ArtifactMissingError, InvalidRequestError, TransferError
 from domain.found import FoundArtifact
-from domain.job_uploads import JobUpload
+from domain.job_uploads import JobUpload, PlatformUpload
 from domain.locations import UploadLocation
 from domain.objects import IObjectCopier, ObjectAddress
 from domain.platform_ports import ArchiveSummary
-from domain.prefix import JobS3Prefix
+from domain.prefix import JobS3Prefix, PlatformPrefix
 from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.presign import Presigner
@@ -76,10 +76,13 @@ class S3UploadLocationRepository:
     def expires_in(self) -> timedelta:
         return self._presigner.expires_in
 
-    def get_upload_location(self, job_upload: JobUpload, s3_prefix: JobS3Prefix) -> UploadLocation:
-        if job_upload.kind is ArtifactKind.RUN_RESULTS:
+    def get_upload_location(
+        self, job_upload: PlatformUpload, s3_prefix: PlatformPrefix
+    ) -> UploadLocation:
+        artifact = JobUpload.of(job_upload).artifact
+        if artifact.kind is ArtifactKind.RUN_RESULTS:
             raise InvalidRequestError("results are uploaded by S3ResultsRepository")
-        key = s3_prefix.key(job_upload.artifact)
+        key = JobS3Prefix.of(s3_prefix).key(artifact)
         return self._presigner.put(ObjectAddress(self._bucket, key), self._signed_encryption)
 
     def read_content(self, location: UploadLocation) -> bytes:

@@ -1,0 +1,103 @@
+"""The URLs of the broker and the database, and the tokens that go with them."""
+
+import pytest
+
+from domain.errors import ConfigurationError
+from worker.database import use_iam_tokens
+from worker.settings import BrokerSettings, DatabaseSettings, load
+from worker.sql.engine import make_engine
+
+pytestmark = pytest.mark.usefixtures("good")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://:p%2Fw@h:6379/1",
+        "rediss://h:6380/0?ssl_cert_reqs=required",
+        "redis+socket:///run/valkey.sock?virtual_host=1",
+        "redis://a:6379/0;redis://b:6379/0",
+    ],
+)
+def test_every_way_to_a_redis_is_good(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
+    # When / Then
+    assert load(BrokerSettings).broker_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h/0?connect_timeout=3",
+        "redis://h/0?heartbeat=30&virtual_host=1",
+        "rediss://h/0?ssl_ciphers=HIGH&ssl_min_version=771&ssl_check_hostname=false",
+        "rediss://h/0?ssl_cert_reqs=required",
+    ],
+)
+def test_options_that_the_broker_client_knows_are_accepted(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
+    assert load(BrokerSettings).broker_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////var/lib/a.db", "postgresql://u:p@h/db", "postgresql+psycopg://u@h:5432/db"]
+)
+def test_both_databases_are_good(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
+    # When / Then
+    assert load(DatabaseSettings).database_url == url
+
+
+RDS = "postgresql+psycopg://me@db.example:5432/platform"
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
+def test_tokens_go_by_tls(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_DATABASE_IAM", "true")
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", f"{RDS}?sslmode={mode}")
+    # When / Then
+    assert load(DatabaseSettings).database_iam
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (RDS, "a token must be sent by TLS: set sslmode to require or verify-ca or verify-full"),
+        (f"{RDS}?sslmode=prefer", "a token must be sent by TLS: "),
+        (f"{RDS}?sslmode=disable", "a token must be sent by TLS: "),
+        (f"{RDS}?sslmode=require&sslmode=disable", "a token must be sent by TLS: "),
+        ("sqlite:////var/lib/a.db", "tokens are for PostgreSQL: use postgresql+psycopg://"),
+        ("postgresql://db.example/platform?sslmode=require", "a token is for a host and a user"),
+        ("postgresql://me@/platform?sslmode=require", "a token is for a host and a user"),
+        (f"{RDS}?sslmode=require&host=/run", "host is among the options: "),
+        (f"{RDS}?sslmode=require&password=hunter2", "password is among the options: "),
+    ],
+)
+def test_a_database_that_a_token_does_not_fit_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_DATABASE_IAM", "true")
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
+    # When
+    with pytest.raises(ConfigurationError) as refused:
+        load(DatabaseSettings)
+    # Then
+    assert str(refused.value).startswith(f"ARTIFACTS_DATABASE_URL: {said}")
+    assert "hunter2" not in str(refused.value)
+    engine = make_engine(url)
+    with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_DATABASE_URL: "):
+        use_iam_tokens(engine)
+
+
+def test_whether_tokens_are_used_is_true_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTIFACTS_DATABASE_IAM", "perhaps")
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", RDS)
+    with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_DATABASE_IAM: "):
+        load(DatabaseSettings)
