@@ -21,6 +21,7 @@ class TestDatabase:
     def test_one_that_was_never_upgraded(
         self, artifacts: Command, healthy: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        (tmp_path / "empty.db").touch()
         monkeypatch.setenv("ARTIFACTS_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
         answer = artifacts("doctor", "--json")
         # Then the platform's own migrations come first

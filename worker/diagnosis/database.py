@@ -57,6 +57,8 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
     try:
         with autocommit(engine) as connection:
             now = read_clock(connection)
+    except MisconfiguredError:
+        raise  # the message says what to correct
     except SqlUnavailableError as unavailable:
         yield error(
             "database",
