@@ -1,6 +1,6 @@
 """The database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, inspect
@@ -14,11 +14,13 @@ from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit, translated_errors
 from worker.sql.grants import Grant, current_role, grant_statements, missing_grants
 from worker.sql.platform_schema import missing_columns
+from worker.sql.transfer_lists import malformed_ids
 from worker.sql.version import VERSION_TABLE, newest_version, version_of
 
 _MIGRATE_PLATFORM = "run the platform's own migrations: `alembic upgrade head`"
 _UPGRADE = "artifacts db upgrade"
 _NONE = "none"
+_SHOWN_ROWS = 5
 
 
 @contextmanager
@@ -72,7 +74,10 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
     yield _complete(missing_columns(engine))
     missing = missing_grants(engine)
     if not any(VERSION_TABLE in grant.on for grant in missing):
-        yield _migrated(_version(engine))
+        version = _version(engine)
+        yield _migrated(version)
+        if version != _NONE:
+            yield _well_formed(malformed_ids(engine, _SHOWN_ROWS + 1))
     yield _granted(engine, missing)
 
 
@@ -109,6 +114,20 @@ def _migrated(version: str) -> Finding:
         f"{version}, and {newest} is needed",
         why="workers do not find their tables or columns",
         mend=_UPGRADE,
+    )
+
+
+def _well_formed(ids: Sequence[int]) -> Finding:
+    if not ids:
+        return ok("malformed transfers", "every row of transfers names an artifact")
+    shown = ", ".join(map(str, ids[:_SHOWN_ROWS]))
+    more = ", …" if len(ids) > _SHOWN_ROWS else ""
+    return error(
+        "malformed transfers",
+        f"rows {shown}{more} of transfers name no artifact: wrong kind, run_id, job_id or direction",
+        why="another program has written them; they are never sent, and commands that meet one fail",
+        mend="correct them and set state to 'waiting', or delete them:"
+        f" DELETE FROM transfers WHERE id IN ({shown})",
     )
 
 
