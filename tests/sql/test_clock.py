@@ -120,6 +120,7 @@ class TestProducersSession:
         self, request: pytest.FixtureRequest, fresh_postgres_url: str
     ) -> Iterator[Engine]:
         engine = create_engine(fresh_postgres_url)
+        event.listen(engine, "connect", _go_to_new_york)
         with engine.begin() as connection:
             for table, column in product(
                 ("jobs", "runs"), ("created_at", "updated_at", "results_uploaded_at")
@@ -127,8 +128,9 @@ class TestProducersSession:
                 if (table, column) != ("jobs", "results_uploaded_at"):
                     change = f"ALTER COLUMN {column} TYPE {request.param} USING {column}"
                     connection.execute(text(f"ALTER TABLE {table} {change}"))
-        event.listen(engine, "connect", _go_to_new_york)
-        insert_job_with_run(make_engine(fresh_postgres_url))
+        own = make_engine(fresh_postgres_url)
+        insert_job_with_run(own)
+        own.dispose()
         yield engine
         engine.dispose()
 

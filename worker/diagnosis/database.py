@@ -12,8 +12,15 @@ from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.settings import DatabaseSettings
 from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit, translated_errors
-from worker.sql.grants import Grant, current_role, grant_statements, missing_grants
-from worker.sql.platform_schema import missing_columns
+from worker.sql.grants import (
+    Grant,
+    current_role,
+    find_schema,
+    grant_statements,
+    missing_grants,
+    missing_of,
+)
+from worker.sql.platform_schema import missing_columns, missing_columns_of
 from worker.sql.transfer_lists import malformed_ids
 from worker.sql.version import VERSION_TABLE, newest_version, version_of
 
@@ -42,7 +49,8 @@ def reach_database(engine: Engine) -> None:
         SqlUnavailableError: it does not answer.
         MisconfiguredError: it was not upgraded, or grants or columns are missing.
     """
-    missing = _statements(engine, [g for g in missing_grants(engine) if g.is_for_workers])
+    lacking, lacking_grants = _lacking(engine)
+    missing = _statements(engine, [grant for grant in lacking_grants if grant.is_for_workers])
     if missing:
         raise MisconfiguredError(f"grants are missing. Run: {'; '.join(missing)}")
     version, newest = _version(engine), newest_version()
@@ -50,9 +58,17 @@ def reach_database(engine: Engine) -> None:
         raise MisconfiguredError(
             f"its version is {version}, and {newest} is needed: run `{_UPGRADE}`"
         )
-    lacking = missing_columns(engine)
     if lacking:
         raise MisconfiguredError(f"no {', no '.join(lacking)}: {_MIGRATE_PLATFORM}")
+
+
+def _lacking(engine: Engine) -> tuple[list[str], list[Grant]]:
+    """Return the missing columns and grants, for which the tables are looked up once."""
+    with autocommit(engine) as connection:
+        if engine.dialect.name != "postgresql":
+            return missing_columns_of(connection, None), []
+        schema = find_schema(connection)
+        return missing_columns_of(connection, schema), missing_of(connection, schema)
 
 
 def examine_database(engine: Engine) -> Iterator[Finding]:
