@@ -138,12 +138,12 @@ def _well_formed(ids: Sequence[int]) -> Finding:
         return ok("malformed transfers", "every row of transfers names an artifact")
     shown = ", ".join(map(str, ids[:_SHOWN_ROWS]))
     more = ", …" if len(ids) > _SHOWN_ROWS else ""
+    deletion = f"delete them: DELETE FROM transfers WHERE id IN ({shown})"  # noqa: S608 - is shown
     return error(
         "malformed transfers",
         f"rows {shown}{more} of transfers name no artifact: wrong kind, run_id, job_id or direction",
-        why="another program has written them; they are never sent, and commands that meet one fail",
-        mend="correct them and set state to 'waiting', or delete them:"
-        f" DELETE FROM transfers WHERE id IN ({shown})",
+        why="another program wrote them; they are never sent, and commands that meet one fail",
+        mend=f"correct them and set state to 'waiting', or {deletion}",
     )
 
 

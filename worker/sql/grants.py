@@ -175,8 +175,8 @@ def _questions(connection: Connection, schema: Schema) -> Iterator[_Question]:
     yield Grant("TEMPORARY", f"DATABASE {quote(database)}"), temporary
     tables, existing = schema.tables, schema.columns
     # By their ids: a name in a schema that may not be used is refused.
-    for schema, oid in sorted({(table.schema, table.schema_oid) for table in tables}):
-        yield Grant("USAGE", f"SCHEMA {quote(schema)}"), func.has_schema_privilege(oid, "USAGE")
+    for name, oid in sorted({(table.schema, table.schema_oid) for table in tables}):
+        yield Grant("USAGE", f"SCHEMA {quote(name)}"), func.has_schema_privilege(oid, "USAGE")
     for table in tables:
         on = f"{quote(table.schema)}.{quote(table.name)}"
         for privilege in TABLES.get(table.name, ()):
