@@ -124,7 +124,7 @@ class TestDatabase:
         assert answer.status == Severity.ERROR
         (fix,) = found(answer).values()
         assert fix.endswith("DELETE FROM transfers WHERE id IN (101, 102, 103, 104, 105)")
-        assert "rows 101, 102, 103, 104, 105, … of transfers name no artifact" in str(answer.json)
+        assert "transfers 101, 102, 103, 104, 105, …: kind, run_id, job_id or" in str(answer.json)
 
     def test_a_url_that_is_wrong(
         self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch

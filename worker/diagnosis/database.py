@@ -141,7 +141,7 @@ def _well_formed(ids: Sequence[int]) -> Finding:
     deletion = f"delete them: DELETE FROM transfers WHERE id IN ({shown})"  # noqa: S608 - is shown
     return error(
         "malformed transfers",
-        f"rows {shown}{more} of transfers name no artifact: wrong kind, run_id, job_id or direction",
+        f"transfers {shown}{more}: kind, run_id, job_id or direction is wrong",
         why="another program wrote them; they are never sent, and commands that meet one fail",
         mend=f"correct them and set state to 'waiting', or {deletion}",
     )
