@@ -158,12 +158,12 @@ class SqlTransfers:
 
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
         def work(connection: Connection) -> None:
-            # The platform's row first, as a producer changes its job and then asks for a transfer:
-            # in the other order the two could wait for each other.
-            tell_platform(connection, stored, location)
-            # Then the fence, which turns a late worker away and so undoes the change.
-            write(connection, claim, **_done(stored.object.bytes_sent))
+            # The transfer last, as a producer changes its job and then asks for a transfer, and
+            # the artifact first, as `SqlArtifacts.record`: in another order two transactions could
+            # wait for each other. The fence turns a late worker away, which undoes its changes.
             write_artifact(connection, stored)
+            tell_platform(connection, stored, location)
+            write(connection, claim, **_done(stored.object.bytes_sent))
 
         in_transaction(self._bind, work)
 
@@ -175,10 +175,11 @@ class SqlTransfers:
         known: StoredArtifact | None,
     ) -> None:
         def work(connection: Connection) -> None:
-            # In the order of `record`.
+            # In the order of `record`; a lost lease counts before a replaced object.
+            is_replaced = replace_artifact(connection, stored, known)
             move_location(connection, claim.artifact, location)
             write(connection, claim, **_done(stored.object.bytes_sent))
-            if not replace_artifact(connection, stored, known):
+            if not is_replaced:
                 raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
 
         in_transaction(self._bind, work)
