@@ -1,30 +1,37 @@
 """The engine that the settings describe."""
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, event
 
 from domain.errors import ConfigurationError, PermanentError, SqlUnavailableError, TransientError
 from worker.settings import DatabaseSettings, load
 from worker.sql.engine import make_engine
 from worker.sql.errors import SqlMisconfiguredError
-from worker.sql.token_login import check_token_url, log_in_by_token
+from worker.sql.token_login import check_token_engine, log_in_by_token
 
 _PORT = 5432
 
 
-def database_engine(settings: DatabaseSettings | None = None) -> Engine:
+def database_engine(
+    settings: DatabaseSettings | None = None, *, makes_file: bool = False
+) -> Engine:
     """Return an engine for the database of the settings; it connects when it is first used.
 
     Args:
         settings: read from the environment if they are left out.
+        makes_file: create a missing SQLite file; by default connecting to one is refused.
 
     Raises:
         ConfigurationError: a setting is missing or wrong.
     """
     settings = settings or load(DatabaseSettings)
     engine = make_engine(settings.database_url)
+    if engine.dialect.name == "sqlite" and not makes_file:
+        event.listen(engine, "do_connect", _require_file)
     if settings.database_iam:
         use_iam_tokens(engine)
     return engine
@@ -37,13 +44,39 @@ def use_iam_tokens(engine: Engine) -> None:
     `sync_engine`.
 
     Raises:
-        ConfigurationError: its URL does not fit, such as one without TLS.
+        ConfigurationError: its URL or `connect_args` do not fit, such as those without TLS.
     """
     try:
-        check_token_url(engine.url)
+        check_token_engine(engine)
     except ValueError as wrong:
         raise ConfigurationError(f"ARTIFACTS_DATABASE_URL: {wrong}") from wrong
     log_in_by_token(engine, RdsTokens(engine.url))
+
+
+def _require_file(
+    _dialect: object, _record: object, arguments: list[str], _options: dict[str, Any]
+) -> None:
+    """Refuse to connect to a missing file: SQLite would create it, and a typo would go unnoticed.
+
+    Raises:
+        SqlMisconfiguredError: the file is missing.
+    """
+    path = _file_of(*arguments)
+    if path is not None and not path.exists():
+        raise SqlMisconfiguredError(
+            f"ARTIFACTS_DATABASE_URL: {path}: no such file. Correct it, or have"
+            " `artifacts db upgrade` make it"
+        )
+
+
+def _file_of(name: str) -> Path | None:
+    """Return the file that SQLite opens by this name, or None for a database in memory."""
+    if not name.startswith("file:"):
+        return None if name == ":memory:" else Path(name)
+    # See https://www.sqlite.org/uri.html
+    uri = urlsplit(name)
+    path = unquote(uri.path)
+    return None if path == ":memory:" or "mode=memory" in uri.query.split("&") else Path(path)
 
 
 class RdsTokens:

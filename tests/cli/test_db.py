@@ -4,7 +4,11 @@ import pytest
 from sqlalchemy import inspect
 
 from tests.cli.commands import Command
+from worker.database import database_engine
+from worker.settings import DatabaseSettings
 from worker.sql.engine import make_engine
+from worker.sql.errors import SqlMisconfiguredError
+from worker.sql.platform import SqlJobs
 
 VARIABLE = "ARTIFACTS_DATABASE_URL"
 TABLES = {"jobs", "runs", "artifacts", "transfers", "batches"}
@@ -74,6 +78,54 @@ def test_a_file_whose_name_is_mistyped_is_not_made(
     assert answer.status == 1
     assert answer.error.startswith(f"artifacts: {VARIABLE}: {path}: no such file. ")
     assert not path.exists()
+
+
+OTHERS = [("status",), ("doctor",), ("health", "ready", "--only", "database")]
+
+
+@pytest.mark.usefixtures("queues")
+@pytest.mark.parametrize("command", OTHERS, ids=lambda c: c[0])
+@pytest.mark.parametrize("options", ["", "?uri=true", "?uri=true&mode=rwc"])
+def test_nor_by_a_command_that_looks_at_the_deployment(
+    artifacts: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    options: str,
+) -> None:
+    # Given
+    path = tmp_path / "mis typed.db"
+    name = f"file:{tmp_path}/mis%2520typed.db" if options else str(path)
+    monkeypatch.setenv(VARIABLE, f"sqlite:///{name}{options}")
+    # When
+    answer = artifacts(*command)
+    # Then
+    said = " ".join((answer.out + answer.err).split())
+    assert answer.status != 0
+    assert "mis typed.db: no such file. Correct it, or have `artifacts db upgrade` make it" in said
+    assert "Traceback" not in said
+    assert not path.exists()
+
+
+def test_an_engine_does_not_make_a_file_that_vanished(sqlite_url: str) -> None:
+    # Given
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    engine = database_engine(DatabaseSettings(database_url=sqlite_url))
+    assert SqlJobs(engine).newest(1) == []
+    engine.dispose()
+    # When
+    path.unlink()
+    # Then
+    with pytest.raises(SqlMisconfiguredError, match="no such file"):
+        SqlJobs(engine).newest(1)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///file::memory:?uri=true"])
+def test_a_database_in_memory_needs_no_file(url: str) -> None:
+    engine = database_engine(DatabaseSettings(database_url=url))
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
 
 
 @every_reading_command

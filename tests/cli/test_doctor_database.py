@@ -21,6 +21,7 @@ class TestDatabase:
     def test_one_that_was_never_upgraded(
         self, artifacts: Command, healthy: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        (tmp_path / "empty.db").touch()
         monkeypatch.setenv("ARTIFACTS_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
         answer = artifacts("doctor", "--json")
         # Then the platform's own migrations come first
@@ -100,6 +101,30 @@ class TestDatabase:
             monkeypatch.setenv("ARTIFACTS_DATABASE_URL", url)
             assert list(found(artifacts("doctor", "--json"))) == ["error database grants"]
         assert healthy
+
+    def test_malformed_transfers_of_another_program(
+        self, artifacts: Command, healthy: Shelf
+    ) -> None:
+        # Given rows that are older than the constraints
+        with healthy.engine.begin() as connection:
+            connection.execute(text("DROP TRIGGER transfers_run_fits_kind_inserted"))
+            for number in range(1, 8):
+                connection.execute(
+                    text(
+                        "INSERT INTO transfers (id, request_id, job_id, kind, direction, state,"
+                        " attempts, fence, requested_at, next_attempt_at) VALUES (:id, :id, 12,"
+                        " 'run_logs', 'upload', 'cancelled', 0, 0, '2025-10-23 21:15:00.000000',"
+                        " '2025-10-23 21:15:00.000000')"
+                    ),
+                    {"id": 100 + number},
+                )
+        # When
+        answer = artifacts("doctor", "--json")
+        # Then
+        assert answer.status == Severity.ERROR
+        (fix,) = found(answer).values()
+        assert fix.endswith("DELETE FROM transfers WHERE id IN (101, 102, 103, 104, 105)")
+        assert "transfers 101, 102, 103, 104, 105, …: kind, run_id, job_id or" in str(answer.json)
 
     def test_a_url_that_is_wrong(
         self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch

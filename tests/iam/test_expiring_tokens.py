@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
-from domain.errors import MisconfiguredError
+from domain.errors import ConfigurationError, MisconfiguredError
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.iam.tls_front import HOST, TlsFront
 from tests.iam.tokens import USER, ExpiringTokens
 from worker.adapters import Adapters
 from worker.cli.database import Database
-from worker.database import RdsTokens, database_engine
+from worker.database import RdsTokens, database_engine, use_iam_tokens
 from worker.diagnosis.database import opened
 from worker.diagnosis.readiness import REACH
 from worker.settings import DatabaseSettings, OperatorSettings, load
@@ -94,6 +94,41 @@ def test_a_password_in_the_url_is_not_used(
     assert ask(engine) == USER
     assert tokens.given == ["token 1"]
     engine.dispose()
+
+
+def test_an_engine_of_ones_own_may_have_its_tls_in_connect_args(
+    front: TlsFront, tokens: ExpiringTokens
+) -> None:
+    # Given
+    url = make_url(front.url(USER, "platform"))
+    engine = create_engine(url.set(query={}), connect_args=dict(url.query))
+    # When
+    use_iam_tokens(engine)
+    # Then no connection was made for the check
+    assert tokens.given == []
+    assert ask(engine) == USER
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "a token must be sent by TLS"),
+        ({"sslmode": "prefer"}, "a token must be sent by TLS"),
+        ({"sslmode": "require", "host": "elsewhere"}, "connect_args has another host"),
+        ({"sslmode": "require", "service": "mine"}, "connect_args has another service"),
+    ],
+)
+def test_connect_args_that_a_token_does_not_fit_are_refused(
+    front: TlsFront, tokens: ExpiringTokens, arguments: dict[str, str], said: str
+) -> None:
+    # Given
+    url = make_url(front.url(USER, "platform")).set(query={})
+    engine = create_engine(url, connect_args=arguments)
+    # When / Then
+    with pytest.raises(ConfigurationError, match=f"^ARTIFACTS_DATABASE_URL: {said}"):
+        use_iam_tokens(engine)
+    assert tokens.given == []
 
 
 def _by_adapters() -> None:

@@ -78,7 +78,7 @@ class TestWrong:
             ),
             (
                 {"ARTIFACTS_DATABASE_URL": "sqlite:////nobodys/artifacts.db"},
-                "database: ARTIFACTS_DATABASE_URL: unable to open database file. ",
+                "database: ARTIFACTS_DATABASE_URL: /nobodys/artifacts.db: no such file. ",
             ),
             (
                 {"ARTIFACTS_DATABASE_URL": "sqlite:////{directory}/empty.db"},
@@ -103,6 +103,7 @@ class TestWrong:
         deployed.send(artifact)
         directory = str(deployed.stack.directory).lstrip("/")
         environment = {name: value.format(directory=directory) for name, value in settings.items()}
+        (deployed.stack.directory / "empty.db").touch()
         # When
         worker = deployed.stack.start_worker(*ONE, environment=environment)
         # Then

@@ -3,20 +3,23 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import JobStatusError
+from domain.errors import ConfigurationError, JobStatusError
 from domain.transfers import Direction
 from tasks.uploads import upload_run_logs
 from worker.producers import Producer
 from worker.settings import ProducerSettings, load
 from worker.sql.engine import make_engine
 from worker.sql.migrate import upgrade
+from worker.sql.platform import SqlJobs
 from worker.sql.requests import request_download, request_upload
 from worker.sql.tables import JobRow, RunRow
 from worker.sql.transfers import SqlTransfers
@@ -26,10 +29,12 @@ CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 
 def main() -> None:
     """Do what producers do."""
-    engine = make_engine(os.environ["ARTIFACTS_DATABASE_URL"])
+    engine = _engine(os.environ["ARTIFACTS_DATABASE_URL"])
+    unready = _refused(lambda: SqlJobs(engine).newest(1), ConfigurationError)
     upgrade(engine, with_platform_tables=True)
     producer = Producer(load(ProducerSettings))
-    seen: dict[str, Any] = {"sqlalchemy": sqlalchemy.__version__}
+    seen: dict[str, Any] = {"sqlalchemy": sqlalchemy.__version__, "driver": engine.driver}
+    seen["unready"] = unready
     with Session(engine) as session, session.begin():
         session.add(JobRow(id=12, user_id=7, status="CREATED", created_at=CREATED_AT))
         session.flush()
@@ -43,7 +48,8 @@ def main() -> None:
         urls.append(controller.submit_job(12))
         controller.confirm_upload(12)
     with Session(engine) as session, session.begin():
-        seen["second"] = _refused(producer.controller(session))
+        controller = producer.controller(session)
+        seen["second"] = _refused(lambda: controller.submit_job(12), JobStatusError)
         seen["status"] = [str(each.artifact) for each in producer.controller(session).status(12)]
     upload_run_logs.delay(job_id=12, run_id=4)
     latest = SqlTransfers(engine).latest(Artifact(ArtifactKind.RUN_RESULTS, 12, 4), UPLOAD)
@@ -55,10 +61,15 @@ def main() -> None:
 UPLOAD = Direction.UPLOAD
 
 
-def _refused(controller: Any) -> str:
+def _engine(url: str) -> Engine:
+    """Return the pipeline's engine, or the platform's own where it has another driver."""
+    return create_engine(url) if "psycopg2" in url else make_engine(url)
+
+
+def _refused(call: Callable[[], object], expected: type[Exception]) -> str:
     try:
-        controller.submit_job(12)
-    except JobStatusError as error:
+        call()
+    except expected as error:
         return str(error)
     return "accepted"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from tests.image import build
 from tests.packaging.conftest import ROOT
@@ -30,7 +31,7 @@ def installed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def with_2_0(installed: Path) -> Path:
-    """The same with the SQLAlchemy that the platform has locked."""
+    """The same with the SQLAlchemy that the platform has locked, and with psycopg2."""
     python = f"{installed}/bin/python"
     found = ["--offline", "--no-index", "--find-links", str(locked_wheels(OLD))]
     command = [UV, "pip", "install", "--quiet", "--python", python, "--no-deps", *found]
@@ -67,14 +68,25 @@ def test_the_declared_ranges_allow_2_0(with_2_0: Path) -> None:
     _run(UV, "pip", "check", "--python", f"{with_2_0}/bin/python")
 
 
+@pytest.mark.parametrize("driver", ["pysqlite", "psycopg2", "psycopg"])
 def test_a_producer_runs_on_2_0(
-    with_2_0: Path, broker: Valkey, environment: dict[str, str]
+    with_2_0: Path,
+    broker: Valkey,
+    environment: dict[str, str],
+    driver: str,
+    request: pytest.FixtureRequest,
 ) -> None:
+    # Given
+    if driver != "pysqlite":
+        url = make_url(request.getfixturevalue("empty_postgres_url"))
+        named = url.set(drivername=f"postgresql+{driver}")
+        environment["ARTIFACTS_DATABASE_URL"] = named.render_as_string(hide_password=False)
     # When
     said = _run(f"{with_2_0}/bin/python", str(SCRIPT), environment=environment)
     # Then
     seen: dict[str, Any] = json.loads(said)
-    assert seen["sqlalchemy"] == "2.0.44"
+    assert (seen["sqlalchemy"], seen["driver"]) == ("2.0.44", driver)
+    assert "tables are missing: run `artifacts db upgrade`" in seen["unready"]
     assert seen["is_recorded"] is True
     names = ["job_config.json", "run_4_config.json", "job_input.zip"]
     assert seen["urls"] == [f"{DIRECTORY}/{name}" for name in names]
@@ -88,7 +100,7 @@ def test_a_producer_runs_on_2_0(
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
 def test_a_url_without_a_driver_means_psycopg_3(scheme: str) -> None:
-    """SQLAlchemy 2.0 would look for psycopg2, which nobody installs."""
+    """SQLAlchemy 2.0 would look for psycopg2, which the pipeline does not install."""
     engine = make_engine(f"{scheme}://user:secret@host/name")
     assert engine.url.drivername == "postgresql+psycopg"
     assert (engine.driver, engine.url.password) == ("psycopg", "secret")

@@ -213,7 +213,7 @@ def test_a_record_is_one_statement_for_each_row(
     # When
     transfers.record(claim, stored_artifact(artifact), SIGNED)
     # Then
-    assert statements.seen == ["UPDATE", "INSERT", "UPDATE"][:count]
+    assert statements.seen == ["INSERT", "UPDATE", "UPDATE"][:count]
 
 
 def test_times_are_kept_to_the_microsecond(engine: Engine) -> None:

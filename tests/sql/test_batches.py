@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
-from domain.batches import BatchMode, BatchState, Outcome
+from domain.batches import BatchFilter, BatchMode, BatchState, Outcome
 from domain.errors import InvalidRequestError, NotFoundError, ReasonCode
 from domain.transfers import TransferState
 from tests.sql.batch_steps import History, config_of, ids
+from worker.sql.tables import BatchRow
 
 DAY = timedelta(days=1)
 
@@ -101,6 +102,21 @@ class TestStart:
         preview = history.preview(user_ids=[99])
         assert preview.members == 0
         assert history.batches.newest(5) == []
+
+    def test_one_whose_filter_a_newer_version_has_written(self, history: History) -> None:
+        # Given
+        history.failed_configs(1)
+        snapshot = history.preview().batch.id
+        newer = {"colour": "red", "user_ids": [1], "reasons": ["source_missing", "too_blue"]}
+        with history.engine.begin() as connection:
+            connection.execute(update(BatchRow).values(filter=newer))
+        # When
+        batch = history.start(snapshot)
+        # Then
+        assert batch.state is BatchState.RUNNING
+        reasons = (ReasonCode.SOURCE_MISSING, ReasonCode.UNEXPECTED)
+        assert batch.filter == BatchFilter(user_ids=(1,), reasons=reasons)
+        assert history.batches.newest(5) == [batch]
 
     def test_not_what_is_no_snapshot(self, history: History) -> None:
         with pytest.raises(NotFoundError):

@@ -1,13 +1,24 @@
 """The database's clock, in the form in which times are stored."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, create_engine, event, insert, select, text
+from sqlalchemy.orm import Session
 
+from domain.artifacts import ArtifactKind
+from tests.contract.transfer_steps import published
+from tests.sql.steps import CREATED_AT, LOCATION, RESULTS, insert_job_with_run, stored_artifact
+from worker.sql.artifacts import SqlArtifacts
 from worker.sql.clock import utc_now
 from worker.sql.engine import make_engine, transaction
-from worker.sql.tables import BatchRow
+from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.requests import request_upload
+from worker.sql.tables import BatchRow, JobRow, RunRow
+from worker.sql.transfers import SqlTransfers
 
 OFFSETS = [
     timedelta(0),
@@ -99,3 +110,75 @@ def test_now_is_that_of_the_statement_and_not_of_the_transaction(postgres_url: s
     assert second is not None
     assert second > first
     engine.dispose()
+
+
+class TestProducersSession:
+    """On an engine of its own, whose sessions have another time zone than UTC."""
+
+    @pytest.fixture(params=["timestamp", "timestamp with time zone"])
+    def producers(
+        self, request: pytest.FixtureRequest, fresh_postgres_url: str
+    ) -> Iterator[Engine]:
+        engine = create_engine(fresh_postgres_url)
+        event.listen(engine, "connect", _go_to_new_york)
+        with engine.begin() as connection:
+            for table, column in product(
+                ("jobs", "runs"), ("created_at", "updated_at", "results_uploaded_at")
+            ):
+                if (table, column) != ("jobs", "results_uploaded_at"):
+                    change = f"ALTER COLUMN {column} TYPE {request.param} USING {column}"
+                    connection.execute(text(f"ALTER TABLE {table} {change}"))
+        own = make_engine(fresh_postgres_url)
+        insert_job_with_run(own)
+        own.dispose()
+        yield engine
+        engine.dispose()
+
+    def test_what_it_changes_has_the_time_in_utc(self, producers: Engine) -> None:
+        with Session(producers) as session, session.begin():
+            assert session.scalar(text("SHOW timezone")) == "America/New_York"
+            SqlJobs(session).keep_location(12, ArtifactKind.JOB_CONFIG, LOCATION)
+            SqlJobs(session).submit(12, LOCATION)
+            SqlRuns(session).save(SqlRuns(session).get(4))
+            written = [session.scalar(select(each.updated_at)) for each in (JobRow, RunRow)]
+        for moment in (*written, *_read_in_utc(producers, JobRow.updated_at, RunRow.updated_at)):
+            assert moment is not None
+            assert abs(moment - datetime.now(UTC)) < A_WHILE
+
+    def test_when_results_were_uploaded_is_in_utc_too(self, producers: Engine) -> None:
+        # Given
+        stored = stored_artifact(RESULTS)
+        # When
+        with Session(producers) as session, session.begin():
+            SqlArtifacts(session).record(stored, LOCATION, None)
+            written = session.scalar(select(RunRow.results_uploaded_at))
+        # Then
+        (read,) = _read_in_utc(producers, RunRow.results_uploaded_at)
+        assert written == read == stored.stored_at
+
+    def test_a_request_of_it_is_due_at_once(self, producers: Engine) -> None:
+        with Session(producers) as session, session.begin():
+            transfer = request_upload(session, ArtifactKind.JOB_CONFIG, 12, publish=False)
+            assert abs(transfer.requested_at - datetime.now(UTC)) < A_WHILE
+        engine = make_engine(producers.url.render_as_string(hide_password=False))
+        (due,) = published(SqlTransfers(engine))
+        assert due.requested_at == transfer.requested_at
+        engine.dispose()
+
+    def test_its_job_was_created_when_it_was(self, producers: Engine) -> None:
+        with Session(producers) as session:
+            assert SqlJobs(session).get(12).created_at == CREATED_AT
+
+
+def _go_to_new_york(connection: Any, _record: object) -> None:
+    connection.execute("SET TIME ZONE 'America/New_York'")
+    connection.commit()
+
+
+def _read_in_utc(engine: Engine, *columns: Any) -> list[Any]:
+    """As a worker reads it."""
+    workers = make_engine(engine.url.render_as_string(hide_password=False))
+    with workers.connect() as connection:
+        read = [connection.scalar(select(column)) for column in columns]
+    workers.dispose()
+    return read

@@ -1,24 +1,56 @@
-"""Rows of `transfers` that another program has written wrongly."""
+"""Rows of `transfers` that another program writes wrongly, or has written before it was refused."""
+
+from collections.abc import Iterator
+from itertools import product
 
 import pytest
-from sqlalchemy import Engine, insert
+from alembic import command
+from sqlalchemy import Engine, delete, insert, inspect, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import InvalidRequestError
-from domain.transfers import Direction
+from domain.transfers import Direction, TransferState
 from tests.contract.transfer_steps import published
+from worker.sql import migrate
 from worker.sql.clock import utc_now
+from worker.sql.engine import make_engine, transaction
+from worker.sql.migrate import upgrade
 from worker.sql.tables import TransferRow
+from worker.sql.transfer_lists import malformed_ids
 from worker.sql.transfers import SqlTransfers
 
 GOOD = {"job_id": 12, "run_id": 4, "kind": "run_results", "direction": "upload"}
 WRONG: dict[str, dict[str, object]] = {
     "without its run": {"run_id": None},
     "with a run too many": {"kind": "job_input"},
+    "of run 0": {"run_id": 0},
     "of another direction": {"direction": "uplod"},
     "of another kind": {"kind": "run_result"},
     "of no job": {"job_id": 0},
 }
+CONSTRAINTS = {
+    "of another direction": "transfers_known_direction",
+    "of no job": "transfers_of_a_job",
+}
+every_wrong_one = pytest.mark.parametrize("name", WRONG)
+
+
+@pytest.fixture
+def older(empty_url: str) -> Iterator[Engine]:
+    """A database of the version before the constraints."""
+    engine = make_engine(empty_url)
+    move(engine, "0006")
+    yield engine
+    engine.dispose()
+
+
+def move(engine: Engine, version: str) -> None:
+    config = migrate._config()
+    is_up = not inspect(engine).has_table("transfers")
+    with transaction(engine) as connection:
+        config.attributes["connection"] = connection
+        (command.upgrade if is_up else command.downgrade)(config, version)
 
 
 def insert_row(engine: Engine, request_id: str, **values: object) -> None:
@@ -31,24 +63,98 @@ def insert_row(engine: Engine, request_id: str, **values: object) -> None:
         )
 
 
-@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-def test_one_does_not_keep_the_others_from_being_sent(
-    engine: Engine, wrong: dict[str, object]
-) -> None:
-    # Given
-    insert_row(engine, "wrong", **wrong)
-    insert_row(engine, "good", job_id=13)
-    # When
-    sent = published(SqlTransfers(engine))
-    # Then
-    assert [each.request_id for each in sent] == ["good"]
+class TestRefused:
+    @every_wrong_one
+    def test_a_wrong_one_is_not_inserted(self, engine: Engine, name: str) -> None:
+        constraint = CONSTRAINTS.get(name, "transfers_run_fits_kind")
+        with pytest.raises(IntegrityError, match=constraint):
+            insert_row(engine, "wrong", **WRONG[name])
+        assert SqlTransfers(engine).of_job(12) == []
+
+    @every_wrong_one
+    def test_a_good_one_is_not_changed_to_it(self, engine: Engine, name: str) -> None:
+        insert_row(engine, "good")
+        with (
+            pytest.raises(IntegrityError, match=CONSTRAINTS.get(name, "transfers_run_fits_kind")),
+            engine.begin() as connection,
+        ):
+            connection.execute(update(TransferRow).values(WRONG[name]))
+
+    @pytest.mark.parametrize(("kind", "direction"), [*product(ArtifactKind, Direction)])
+    def test_every_kind_and_direction_is_accepted(
+        self, engine: Engine, kind: ArtifactKind, direction: Direction
+    ) -> None:
+        run_id = 4 if kind.belongs_to_run else None
+        insert_row(engine, "good", kind=kind, direction=direction, run_id=run_id)
+        (read,) = SqlTransfers(engine).of_job(12)
+        assert (read.artifact, read.direction) == (Artifact(kind, 12, run_id), direction)
+        assert malformed_ids(engine, 5) == []
 
 
-@pytest.mark.parametrize("name", ["without its run", "of another direction", "of another kind"])
-def test_one_is_named_where_it_is_read(engine: Engine, name: str) -> None:
-    insert_row(engine, "wrong", **WRONG[name])
-    with pytest.raises(InvalidRequestError, match=r"^row 1 of transfers is none: .*\. Correct it"):
-        SqlTransfers(engine).of_job(12)
+class TestOlder:
+    """Beside an older schema, and after its upgrade."""
+
+    @every_wrong_one
+    def test_one_does_not_keep_the_others_from_being_sent(self, older: Engine, name: str) -> None:
+        # Given
+        insert_row(older, "wrong", **WRONG[name])
+        insert_row(older, "good", job_id=13)
+        # When
+        sent = published(SqlTransfers(older))
+        # Then
+        assert [each.request_id for each in sent] == ["good"]
+        assert malformed_ids(older, 5) == [1]
+
+    @pytest.mark.parametrize("name", ["without its run", "of another direction", "of another kind"])
+    def test_one_is_named_where_it_is_read(self, older: Engine, name: str) -> None:
+        insert_row(older, "wrong", **WRONG[name])
+        said = r"^row 1 of transfers is none: .*\. Correct it"
+        with pytest.raises(InvalidRequestError, match=said):
+            SqlTransfers(older).of_job(12)
+
+    @every_wrong_one
+    def test_an_upgrade_keeps_it_and_ends_it(self, older: Engine, name: str) -> None:
+        # Given
+        insert_row(older, "wrong", **WRONG[name])
+        insert_row(older, "done", **{**WRONG[name], "state": "done"})
+        insert_row(older, "good", job_id=13)
+        # When
+        upgrade(older, with_platform_tables=True)
+        # Then
+        with older.connect() as connection:
+            rows = select(TransferRow.request_id, TransferRow.state, TransferRow.last_error)
+            states = [tuple(row) for row in connection.execute(rows.order_by(TransferRow.id))]
+        assert states == [
+            ("wrong", "cancelled", "malformed row; its state was waiting"),
+            ("done", "done", None),
+            ("good", "waiting", None),
+        ]
+        assert malformed_ids(older, 5) == [1, 2]
+        # And commands that change the job's transfers do not meet a constraint
+        SqlTransfers(older).cancel(12, None, None)
+
+    @every_wrong_one
+    def test_one_can_be_corrected_or_deleted_after_the_upgrade(
+        self, older: Engine, name: str
+    ) -> None:
+        # Given
+        insert_row(older, "wrong", **WRONG[name])
+        upgrade(older, with_platform_tables=True)
+        # When
+        with older.begin() as connection:
+            connection.execute(update(TransferRow).values(**GOOD, state=TransferState.WAITING))
+        # Then
+        (sent,) = published(SqlTransfers(older))
+        assert sent.artifact == Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
+        with older.begin() as connection:
+            assert connection.execute(delete(TransferRow)).rowcount == 1
+
+    def test_a_downgrade_takes_the_constraints_away(self, older: Engine) -> None:
+        upgrade(older, with_platform_tables=True)
+        move(older, "0006")
+        insert_row(older, "wrong", run_id=None)
+        with older.connect() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM transfers")) == 1
 
 
 def test_a_good_one_is_read(engine: Engine) -> None:

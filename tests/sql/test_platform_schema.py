@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from domain.errors import MisconfiguredError
 from tests.databases import role
@@ -18,6 +18,19 @@ from worker.sql.platform_schema import missing_columns
 
 NAMES = [f"{column.class_.__tablename__}.{column.key}" for column in PLATFORM_COLUMNS]
 ON_BOTH = pytest.mark.parametrize("fresh", ["sqlite_url", "fresh_postgres_url"], indirect=True)
+
+
+def test_a_worker_looks_the_tables_up_once(fresh_postgres_url: str) -> None:
+    # Given
+    engine = make_engine(fresh_postgres_url)
+    seen: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *said: seen.append(said[2]))
+    # When
+    reach_database(engine)
+    # Then
+    lookups = ("WITH listed AS", "SELECT attrelid, attname FROM pg_attribute")
+    assert [sum(lookup in each for each in seen) for lookup in lookups] == [1, 1]
+    engine.dispose()
 
 
 @pytest.fixture

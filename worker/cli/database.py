@@ -9,10 +9,15 @@ from worker.sql.transfers import SqlTransfers
 
 
 class Database:
-    """The repositories on one engine."""
+    """The repositories on one engine.
 
-    def __init__(self, settings: DatabaseSettings) -> None:
-        self.engine = database_engine(settings)
+    Args:
+        settings: of the database.
+        makes_file: create a missing SQLite file; by default it is an error.
+    """
+
+    def __init__(self, settings: DatabaseSettings, *, makes_file: bool = False) -> None:
+        self.engine = database_engine(settings, makes_file=makes_file)
         self.artifacts = SqlArtifacts(self.engine)
         self.jobs = SqlJobs(self.engine)
         self.quarantine = SqlQuarantine(self.engine)

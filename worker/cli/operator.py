@@ -49,9 +49,7 @@ def adapters() -> "Adapters":
     from worker.settings import OperatorSettings, load
 
     owner = f"command:{socket.gethostname()}:{os.getpid()}"
-    settings = load(OperatorSettings)
-    _require_file(settings.database_url)
-    opened = Adapters(settings, owner)
+    opened = Adapters(load(OperatorSettings), owner)
     _OPEN.callback(opened.close)
     return opened
 
@@ -60,7 +58,7 @@ def database(*, makes_file: bool = False) -> "Database":
     """Return what SQL has, until the command ends.
 
     Args:
-        makes_file: whether an SQLite file may be made, which is otherwise required.
+        makes_file: create a missing SQLite file; by default it is an error.
 
     Raises:
         ConfigurationError: a setting is missing or wrong.
@@ -68,10 +66,7 @@ def database(*, makes_file: bool = False) -> "Database":
     from worker.cli.database import Database
     from worker.settings import DatabaseSettings, load
 
-    settings = load(DatabaseSettings)
-    if not makes_file:
-        _require_file(settings.database_url)
-    opened = Database(settings)
+    opened = Database(load(DatabaseSettings), makes_file=makes_file)
     _OPEN.callback(opened.close)
     return opened
 
@@ -89,23 +84,6 @@ def batches() -> "Batches":
         parts=Parts(settings.multipart_threshold, settings.part_size),
         has_source=_has_source(),
     )
-
-
-def _require_file(url: str) -> None:
-    # SQLite would make an empty database where the name is mistyped.
-    from pathlib import Path
-
-    from sqlalchemy.engine import make_url
-
-    from domain.errors import ConfigurationError
-
-    path = make_url(url).database or ":memory:"
-    is_file = url.startswith("sqlite") and not path.startswith((":memory:", "file:"))
-    if is_file and not Path(path).exists():
-        raise ConfigurationError(
-            f"ARTIFACTS_DATABASE_URL: {path}: no such file. Correct it, or have"
-            " `artifacts db upgrade` make it"
-        )
 
 
 def _broker() -> "Celery | None":

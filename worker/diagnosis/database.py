@@ -1,6 +1,6 @@
 """The database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, inspect
@@ -12,13 +12,22 @@ from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.settings import DatabaseSettings
 from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit, translated_errors
-from worker.sql.grants import Grant, current_role, grant_statements, missing_grants
-from worker.sql.platform_schema import missing_columns
+from worker.sql.grants import (
+    Grant,
+    current_role,
+    find_schema,
+    grant_statements,
+    missing_grants,
+    missing_of,
+)
+from worker.sql.platform_schema import missing_columns, missing_columns_of
+from worker.sql.transfer_lists import malformed_ids
 from worker.sql.version import VERSION_TABLE, newest_version, version_of
 
 _MIGRATE_PLATFORM = "run the platform's own migrations: `alembic upgrade head`"
 _UPGRADE = "artifacts db upgrade"
 _NONE = "none"
+_SHOWN_ROWS = 5
 
 
 @contextmanager
@@ -40,7 +49,8 @@ def reach_database(engine: Engine) -> None:
         SqlUnavailableError: it does not answer.
         MisconfiguredError: it was not upgraded, or grants or columns are missing.
     """
-    missing = _statements(engine, [g for g in missing_grants(engine) if g.is_for_workers])
+    lacking, lacking_grants = _lacking(engine)
+    missing = _statements(engine, [grant for grant in lacking_grants if grant.is_for_workers])
     if missing:
         raise MisconfiguredError(f"grants are missing. Run: {'; '.join(missing)}")
     version, newest = _version(engine), newest_version()
@@ -48,15 +58,25 @@ def reach_database(engine: Engine) -> None:
         raise MisconfiguredError(
             f"its version is {version}, and {newest} is needed: run `{_UPGRADE}`"
         )
-    lacking = missing_columns(engine)
     if lacking:
         raise MisconfiguredError(f"no {', no '.join(lacking)}: {_MIGRATE_PLATFORM}")
+
+
+def _lacking(engine: Engine) -> tuple[list[str], list[Grant]]:
+    """Return the missing columns and grants, for which the tables are looked up once."""
+    with autocommit(engine) as connection:
+        if engine.dialect.name != "postgresql":
+            return missing_columns_of(connection, None), []
+        schema = find_schema(connection)
+        return missing_columns_of(connection, schema), missing_of(connection, schema)
 
 
 def examine_database(engine: Engine) -> Iterator[Finding]:
     try:
         with autocommit(engine) as connection:
             now = read_clock(connection)
+    except MisconfiguredError:
+        raise  # the message says what to correct
     except SqlUnavailableError as unavailable:
         yield error(
             "database",
@@ -70,7 +90,10 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
     yield _complete(missing_columns(engine))
     missing = missing_grants(engine)
     if not any(VERSION_TABLE in grant.on for grant in missing):
-        yield _migrated(_version(engine))
+        version = _version(engine)
+        yield _migrated(version)
+        if version != _NONE:
+            yield _well_formed(malformed_ids(engine, _SHOWN_ROWS + 1))
     yield _granted(engine, missing)
 
 
@@ -107,6 +130,20 @@ def _migrated(version: str) -> Finding:
         f"{version}, and {newest} is needed",
         why="workers do not find their tables or columns",
         mend=_UPGRADE,
+    )
+
+
+def _well_formed(ids: Sequence[int]) -> Finding:
+    if not ids:
+        return ok("malformed transfers", "every row of transfers names an artifact")
+    shown = ", ".join(map(str, ids[:_SHOWN_ROWS]))
+    more = ", …" if len(ids) > _SHOWN_ROWS else ""
+    deletion = f"delete them: DELETE FROM transfers WHERE id IN ({shown})"  # noqa: S608 - is shown
+    return error(
+        "malformed transfers",
+        f"transfers {shown}{more}: kind, run_id, job_id or direction is wrong",
+        why="another program wrote them; they are never sent, and commands that meet one fail",
+        mend=f"correct them and set state to 'waiting', or {deletion}",
     )
 
 

@@ -47,14 +47,6 @@ class SqlArtifacts:
             return replace_artifact(connection, stored, known)
 
 
-def record_artifact(
-    connection: Connection, stored: StoredArtifact, location: UploadLocation
-) -> None:
-    """Write the artifact and the platform's row of it, in the caller's transaction."""
-    write_artifact(connection, stored)
-    tell_platform(connection, stored, location)
-
-
 def replace_artifact(
     connection: Connection, stored: StoredArtifact, known: StoredArtifact | None
 ) -> bool:

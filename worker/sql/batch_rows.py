@@ -1,5 +1,6 @@
 """Rows of `batches` and `batch_members` as the domain's objects."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row
@@ -7,6 +8,7 @@ from sqlalchemy import Row
 from domain.artifacts import ArtifactKind
 from domain.batches import Batch, BatchFilter, BatchMode, BatchState, Member
 from domain.transfers import Direction
+from worker.sql.rows import reason_of
 
 
 def as_batch(row: Row[Any]) -> Batch:
@@ -15,7 +17,7 @@ def as_batch(row: Row[Any]) -> Batch:
         state=BatchState(row.state),
         requested_by=row.requested_by,
         reason=row.reason,
-        filter=BatchFilter.model_validate(row.filter),
+        filter=as_filter(row.filter),
         mode=BatchMode(row.mode) if row.mode else None,
         rate=row.rate,
         max_in_flight=row.max_in_flight,
@@ -26,6 +28,17 @@ def as_batch(row: Row[Any]) -> Batch:
         started_at=row.started_at,
         finished_at=row.finished_at,
     )
+
+
+def as_filter(stored: Mapping[str, Any]) -> BatchFilter:
+    """Return the filter, without criteria and reasons that only a newer version knows.
+
+    While a new version is rolled out, its batches meet commands and workers of this one. Their
+    members are frozen, so the filter is only shown.
+    """
+    known = {name: value for name, value in stored.items() if name in BatchFilter.model_fields}
+    reasons = [reason_of(code) for code in known.get("reasons", ())]
+    return BatchFilter.model_validate({**known, "reasons": list(dict.fromkeys(reasons))})
 
 
 def as_member(row: Row[Any]) -> Member:

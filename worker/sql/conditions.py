@@ -64,14 +64,22 @@ def is_abandoned() -> ColumnElement[bool]:
 
 
 def is_well_formed() -> ColumnElement[bool]:
-    """One of an artifact and a direction: other programs may insert rows that are not."""
+    """Name an artifact and a direction, as the constraints on `transfers` demand.
+
+    It is never NULL, so that its negation finds the malformed rows. They may be older than the
+    constraints.
+    """
     of_run = [kind.value for kind in ArtifactKind if kind.belongs_to_run]
     of_job = [kind.value for kind in ArtifactKind if not kind.belongs_to_run]
     return and_(
         TransferRow.direction.in_([direction.value for direction in Direction]),
         TransferRow.job_id > 0,
         or_(
-            and_(TransferRow.kind.in_(of_run), TransferRow.run_id > 0),
+            and_(
+                TransferRow.kind.in_(of_run),
+                TransferRow.run_id.is_not(None),
+                TransferRow.run_id > 0,
+            ),
             and_(TransferRow.kind.in_(of_job), TransferRow.run_id.is_(None)),
         ),
     )

@@ -2,23 +2,30 @@
 
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from select import POLLIN, poll
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError, SAWarning
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from domain.errors import SqlUnavailableError
+from worker.sql.errors import is_deadlock, translated_url_errors
 from worker.sql.errors import translated_errors as translated_errors  # noqa: PLC0414 - re-exported
-from worker.sql.errors import translated_url_errors
 
 Bind = Engine | Session
 """Of a repository: an engine, for a transaction with each call, or somebody's session."""
 
+_Result = TypeVar("_Result")
+
+SESSION_IS_UTC = "artifacts_session_is_utc"
+"""The execution option of an engine whose sessions have UTC as their time zone."""
+
+_DEADLOCK_TRIES = 3
 _SQLITE_BUSY_MS = 30_000
 _SQLITE_POLL_SECONDS = 0.01
 _CONNECT_SECONDS = 5
@@ -62,6 +69,7 @@ def _make_engine(url: str) -> Engine:
     engine = create_engine(
         _with_driver(url),
         pool_size=2,
+        execution_options={SESSION_IS_UTC: True},
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
             "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
@@ -140,6 +148,21 @@ def transaction(bind: Bind) -> Iterator[Connection]:
             return
         with bind.begin() as connection:
             yield connection
+
+
+def in_transaction(bind: Bind, work: Callable[[Connection], _Result]) -> _Result:
+    """Do the work in a transaction, and again if a deadlock ended it.
+
+    A session's transaction is not repeated: only its owner knows what else was in it.
+    """
+    for tries_left in reversed(range(_DEADLOCK_TRIES)):
+        try:
+            with transaction(bind) as connection:
+                return work(connection)
+        except SqlUnavailableError as error:
+            if isinstance(bind, Session) or not tries_left or not is_deadlock(error):
+                raise
+    raise AssertionError  # the last try has returned or raised
 
 
 @contextmanager

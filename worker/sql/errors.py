@@ -22,6 +22,7 @@ from worker.sql.tables import PipelineBase, PlatformBase
 _UNDEFINED_TABLE = "42P01"
 _UNDEFINED_COLUMN = "42703"
 _INSUFFICIENT_PRIVILEGE = "42501"
+_DEADLOCK = "40P01"
 # libpq has no code for an error of a connection, and so these are known by their texts. Another
 # text, or one in another language, counts as an outage.
 _WRONG_URL = re.compile(
@@ -93,10 +94,22 @@ def translated_url_errors() -> Iterator[None]:
         ) from error
 
 
+def is_deadlock(error: SqlUnavailableError) -> bool:
+    """Return whether PostgreSQL ended the transaction because another one waited for it."""
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and _sqlstate(cause) == _DEADLOCK
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    """Return PostgreSQL's code for the error, which psycopg2 calls `pgcode`."""
+    code: str | None = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    return code
+
+
 def _misconfiguration(error: DBAPIError) -> str | None:
     """Return what is wrong with the settings or the database, if that is the error's cause."""
     message = " ".join(str(error.orig).split())
-    state = getattr(error.orig, "sqlstate", None)
+    state = _sqlstate(error)
     if "no such table" in message or state == _UNDEFINED_TABLE:
         return "tables are missing: run `artifacts db upgrade`"
     if _names_a_missing_column(message, state):

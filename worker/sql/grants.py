@@ -96,15 +96,34 @@ def missing_grants(engine: Engine) -> list[Grant]:
     if engine.dialect.name != "postgresql":
         return []
     with autocommit(engine) as connection:
-        questions = list(_questions(connection))
-        answers = connection.execute(select(*(held for _, held in questions))).one()
+        return missing_of(connection, find_schema(connection))
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The tables that the pipeline uses, as they are in a PostgreSQL database."""
+
+    tables: Sequence[Row[Any]]
+    columns: frozenset[tuple[int, str]]
+
+
+def find_schema(connection: Connection) -> Schema:
+    """Look up the tables and their columns, in two statements."""
+    tables = find_tables(connection, {*TABLES, JobRow.__tablename__, RunRow.__tablename__})
+    return Schema(tables, existing_columns(connection, tables))
+
+
+def missing_of(connection: Connection, schema: Schema) -> list[Grant]:
+    """Return what this role of PostgreSQL lacks on those tables."""
+    questions = list(_questions(connection, schema))
+    answers = connection.execute(select(*(held for _, held in questions))).one()
     return [grant for (grant, _), held in zip(questions, answers, strict=True) if not held]
 
 
 def needed_grants(engine: Engine) -> list[Grant]:
     """Return all that is needed in this PostgreSQL database, held or not."""
     with autocommit(engine) as connection:
-        return [grant for grant, _ in _questions(connection)]
+        return [grant for grant, _ in _questions(connection, find_schema(connection))]
 
 
 def current_role(engine: Engine) -> str:
@@ -147,18 +166,17 @@ def _privilege(named: tuple[str, list[str]]) -> str:
     return f"{privilege} ({', '.join(columns)})" if any(columns) else privilege
 
 
-def _questions(connection: Connection) -> Iterator[_Question]:
+def _questions(connection: Connection, schema: Schema) -> Iterator[_Question]:
     """Return each grant with an expression that says whether this role has it."""
     quote = connection.dialect.identifier_preparer.quote
     database = str(connection.scalar(select(func.current_database())))
     # A file with artifacts is read into a temporary table.
     temporary = func.has_database_privilege(database, "TEMPORARY")
     yield Grant("TEMPORARY", f"DATABASE {quote(database)}"), temporary
-    tables = find_tables(connection, {*TABLES, JobRow.__tablename__, RunRow.__tablename__})
-    existing = existing_columns(connection, tables)
+    tables, existing = schema.tables, schema.columns
     # By their ids: a name in a schema that may not be used is refused.
-    for schema, oid in sorted({(table.schema, table.schema_oid) for table in tables}):
-        yield Grant("USAGE", f"SCHEMA {quote(schema)}"), func.has_schema_privilege(oid, "USAGE")
+    for name, oid in sorted({(table.schema, table.schema_oid) for table in tables}):
+        yield Grant("USAGE", f"SCHEMA {quote(name)}"), func.has_schema_privilege(oid, "USAGE")
     for table in tables:
         on = f"{quote(table.schema)}.{quote(table.name)}"
         for privilege in TABLES.get(table.name, ()):

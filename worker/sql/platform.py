@@ -17,7 +17,7 @@ from domain.platform_objects import (
     not_created,
     saved_values,
 )
-from worker.sql.clock import utc_now
+from worker.sql.clock import platform_time
 from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.tables import JobRow, RunRow
 
@@ -150,7 +150,8 @@ def tell_platform(connection: Connection, stored: StoredArtifact, location: Uplo
         return
     values: dict[Any, Any] = {column: location.sanitized}
     if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
-        values |= {RunRow.results_uploaded_at: stored.stored_at, RunRow.status: "DONE"}
+        uploaded_at = platform_time(connection, stored.stored_at)
+        values |= {RunRow.results_uploaded_at: uploaded_at, RunRow.status: "DONE"}
     _write_row(connection, stored.artifact, values)
 
 
@@ -169,5 +170,5 @@ def _change(
 ) -> int:
     """Write the values to the rows that fit, and return their number."""
     # The platform's own writes move `updated_at` too; its clients look there for changes.
-    changed = {**values, table.updated_at: utc_now()}
+    changed = {**values, table.updated_at: platform_time(connection)}
     return connection.execute(update(table).where(which).values(changed)).rowcount

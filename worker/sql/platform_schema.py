@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Engine, text
 
 from worker.sql.engine import autocommit
-from worker.sql.grants import PLATFORM_COLUMNS, existing_columns, find_tables
+from worker.sql.grants import PLATFORM_COLUMNS, Schema, find_schema
 from worker.sql.tables import PlatformBase
 
 _TABLES = tuple(PlatformBase.metadata.tables)
@@ -19,7 +19,12 @@ def missing_columns(engine: Engine) -> list[str]:
     """
     with autocommit(engine) as connection:
         is_postgres = engine.dialect.name == "postgresql"
-        existing = dict(_postgres(connection) if is_postgres else _sqlite(connection))
+        return missing_columns_of(connection, find_schema(connection) if is_postgres else None)
+
+
+def missing_columns_of(connection: Connection, schema: Schema | None) -> list[str]:
+    """Return them as `missing_columns` does, from the schema of PostgreSQL; None for SQLite."""
+    existing = dict(_sqlite(connection) if schema is None else _postgres(schema))
     absent = [f"table {table}" for table in _TABLES if not existing.get(table)]
     needed = [(column.class_.__tablename__, column.key) for column in PLATFORM_COLUMNS]
     return absent + [
@@ -29,11 +34,9 @@ def missing_columns(engine: Engine) -> list[str]:
     ]
 
 
-def _postgres(connection: Connection) -> Iterator[tuple[str, set[str]]]:
-    tables = find_tables(connection, _TABLES)
-    columns = existing_columns(connection, tables)
-    for table in tables:
-        yield table.name, {column for oid, column in columns if oid == table.oid}
+def _postgres(schema: Schema) -> Iterator[tuple[str, set[str]]]:
+    for table in schema.tables:
+        yield table.name, {column for oid, column in schema.columns if oid == table.oid}
 
 
 def _sqlite(connection: Connection) -> Iterator[tuple[str, set[str]]]:

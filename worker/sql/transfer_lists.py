@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, Engine, and_, select
+from sqlalchemy import ColumnElement, Engine, and_, not_, select
 
 from domain.artifacts import ArtifactKind
 from domain.transfer_filter import TransferFilter
@@ -10,6 +10,7 @@ from domain.transfers import ACTIVE_STATES, Transfer, TransferState
 from tasks.contract import BATCHES, queue_of
 from worker.sql.batch_filter import is_in
 from worker.sql.clock import utc_now
+from worker.sql.conditions import is_well_formed
 from worker.sql.engine import autocommit
 from worker.sql.rows import as_transfer
 from worker.sql.tables import IS_ACTIVE, IS_DONE, IS_QUARANTINED, TransferRow
@@ -37,6 +38,17 @@ def list_transfers(
     page = select(_TABLE).where(*conditions).order_by(TransferRow.id.desc()).limit(limit)
     with autocommit(engine) as connection:
         return [as_transfer(row) for row in connection.execute(page)]
+
+
+def malformed_ids(engine: Engine, limit: int) -> list[int]:
+    """Return the first ids of rows that name no artifact or direction.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+    """
+    ids = select(TransferRow.id).where(not_(is_well_formed())).order_by(TransferRow.id)
+    with autocommit(engine) as connection:
+        return list(connection.scalars(ids.limit(limit)))
 
 
 def _conditions(filters: TransferFilter) -> Iterator[ColumnElement[bool]]:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import ObjectReplacedError, TransferError
 from domain.locations import UploadLocation
 from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer, TransferState
-from worker.sql.artifacts import record_artifact, replace_artifact
+from worker.sql.artifacts import replace_artifact, write_artifact
 from worker.sql.clock import read_clock, utc_now
 from worker.sql.conditions import (
     has_room,
@@ -21,8 +21,8 @@ from worker.sql.conditions import (
     is_well_formed,
     of_artifact,
 )
-from worker.sql.engine import Bind, autocommit, transaction
-from worker.sql.platform import move_location
+from worker.sql.engine import Bind, autocommit, in_transaction, transaction
+from worker.sql.platform import move_location, tell_platform
 from worker.sql.rows import as_claim, as_transfer
 from worker.sql.tables import TransferRow
 from worker.sql.writes import (
@@ -157,10 +157,15 @@ class SqlTransfers:
             write(connection, claim, upload_id=upload_id)
 
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
-        with transaction(self._bind) as connection:
-            # First, for it holds the fence: it locks the row and turns a late worker away.
+        def work(connection: Connection) -> None:
+            # The transfer last, as a producer changes its job and then asks for a transfer, and
+            # the artifact first, as `SqlArtifacts.record`: in another order two transactions could
+            # wait for each other. The fence turns a late worker away, which undoes its changes.
+            write_artifact(connection, stored)
+            tell_platform(connection, stored, location)
             write(connection, claim, **_done(stored.object.bytes_sent))
-            record_artifact(connection, stored, location)
+
+        in_transaction(self._bind, work)
 
     def adopt(
         self,
@@ -169,11 +174,15 @@ class SqlTransfers:
         location: UploadLocation,
         known: StoredArtifact | None,
     ) -> None:
-        with transaction(self._bind) as connection:
-            write(connection, claim, **_done(stored.object.bytes_sent))
-            if not replace_artifact(connection, stored, known):
-                raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
+        def work(connection: Connection) -> None:
+            # In the order of `record`; a lost lease counts before a replaced object.
+            is_replaced = replace_artifact(connection, stored, known)
             move_location(connection, claim.artifact, location)
+            write(connection, claim, **_done(stored.object.bytes_sent))
+            if not is_replaced:
+                raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
+
+        in_transaction(self._bind, work)
 
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         with autocommit(self._bind) as connection:
