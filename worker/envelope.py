@@ -18,10 +18,12 @@ from pydantic import (
 from domain.errors import PipelineError
 from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID
+from tasks.contract import BATCH_HEADER, RECORDED_HEADER
 
 LONGEST = 64 * 1024
 """Bytes; ours have about 1 KB."""
 
+_OURS = (BATCH_HEADER, RECORDED_HEADER)
 _CELERYS_OWN = "celery."
 _HIGHEST_PRIORITY = 9
 
@@ -127,6 +129,8 @@ class _Headers(_Part):
 
     # Ours: the batch that asked for it.
     artifacts_batch: _Count | None = None
+    # Ours: its request is in SQL.
+    artifacts_recorded: _Count | None = None
 
     # The worker's own limits hold. Our producers send these along, from the same settings.
     timelimit: Annotated[list[float | None] | None, Field(max_length=2), _LeftOut]
@@ -151,9 +155,8 @@ class _Headers(_Part):
 
     def passed_on(self) -> dict[str, Any]:
         headers = self.model_dump()
-        if self.artifacts_batch is None:
-            del headers["artifacts_batch"]
-        return headers
+        absent = [name for name in _OURS if headers[name] is None]
+        return {name: value for name, value in headers.items() if name not in absent}
 
 
 class _DeliveryInfo(_Part):
