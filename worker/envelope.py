@@ -4,7 +4,6 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
-from uuid import uuid4
 
 from pydantic import (
     AfterValidator,
@@ -32,13 +31,15 @@ class RefusedError(PipelineError):
     """An element of a queue that is no message; says which part, never what was in it."""
 
 
-def made_anew(element: bytes, queue: str, horizon: timedelta) -> bytes:
+def made_anew(element: bytes, queue: str, horizon: timedelta, tag: str) -> bytes:
     """The message that the element of a Redis list stands for, of nothing but checked parts.
 
     Args:
         element: as it was in the list, put there by whoever reaches the broker.
         queue: the list.
         horizon: how far ahead its eta may be.
+        tag: the delivery tag that it gets: two messages of one tag count as one against the
+            prefetch limit.
 
     Raises:
         RefusedError: it is not what a Celery producer would send.
@@ -49,7 +50,7 @@ def made_anew(element: bytes, queue: str, horizon: timedelta) -> bytes:
         envelope = _Envelope.model_validate_json(element, context=horizon)
     except ValidationError as error:
         raise RefusedError(_named(error)) from None
-    return json.dumps(envelope.message(queue)).encode("ascii")
+    return json.dumps(envelope.message(queue, tag)).encode("ascii")
 
 
 def _named(error: ValidationError) -> str:
@@ -181,13 +182,12 @@ class _Envelope(_Part):
     content_type: Annotated[Literal["application/json"], Field(alias="content-type")]
     content_encoding: Annotated[Literal["utf-8"], Field(alias="content-encoding")]
 
-    def message(self, queue: str) -> dict[str, Any]:
+    def message(self, queue: str, tag: str) -> dict[str, Any]:
         return {
             "headers": {"lang": "py", **self.headers.passed_on()},
             "properties": {
                 "correlation_id": self.headers.id,
-                # A fresh one: two messages of one tag count as one against the prefetch limit.
-                "delivery_tag": str(uuid4()),
+                "delivery_tag": tag,
                 # A retry, and what a dead worker leaves, goes where this says.
                 "delivery_info": {"exchange": "", "routing_key": queue},
                 "priority": min(self.properties.priority or 0, _HIGHEST_PRIORITY),

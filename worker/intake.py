@@ -12,6 +12,7 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.objects import cached_property
 
 from worker.envelope import RefusedError, made_anew
+from worker.redelivery import RedeliveringChannel
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +34,13 @@ def take_in_messages_only(looked: Callable[[], None] = _nothing) -> None:
     redis.Transport.Channel = Channel
 
 
-class Channel(redis.Channel):
-    """Redis as a channel, with a look at each element that BRPOP takes out of a list.
+class Channel(RedeliveringChannel):
+    """Redis as a channel, with a look at each element that is taken out of a list.
 
     kombu and Celery unpack an element without looking, in the loop of the worker's main process.
     Whatever they raise ends the worker; a KeyError they take for a lost connection. An element
     that is dropped here was never a message: it is in neither `unacked` nor anybody's count, and
-    the loop goes on as if BRPOP had found nothing.
+    the loop goes on as if nothing had been found.
     """
 
     looked: Callable[[], None] = staticmethod(_nothing)
@@ -60,16 +61,20 @@ class Channel(redis.Channel):
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         answer = parse_response(connection, command, **options)
-        if command == "BRPOP":
-            self.looked()
-        if command != "BRPOP" or not answer:
+        if command != "BRPOP":
             return answer
+        self.looked()
+        answer = self.taken(answer)
+        if answer is None:
+            return None
         key, element = answer
         queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
+        horizon = timedelta(seconds=self.visibility_timeout)
         try:
-            return key, made_anew(element, queue, timedelta(seconds=self.visibility_timeout))
+            return key, made_anew(element, queue, horizon, self.tag)
         except RefusedError as error:
             logger.warning("refused what lay in the queue %s, for its %s", queue, error)
+            self.forget_taken(self.tag)
             # The next queue's turn, as after a message: rubbish in one must not starve the others.
             self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs
             raise Empty from None
