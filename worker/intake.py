@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from queue import Empty
 from typing import Any
@@ -11,7 +10,7 @@ from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.objects import cached_property
 
-from worker.envelope import RefusedError, made_anew
+from tasks.envelope import RefusedError, made_anew
 from worker.redelivery import RedeliveringChannel
 
 logger = logging.getLogger(__name__)
@@ -69,9 +68,8 @@ class Channel(RedeliveringChannel):
             return None
         key, element = answer
         queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
-        horizon = timedelta(seconds=self.visibility_timeout)
         try:
-            return key, made_anew(element, queue, horizon, self.tag)
+            return key, made_anew(element, queue, self.tag)
         except RefusedError as error:
             logger.warning("refused what lay in the queue %s, for its %s", queue, error)
             self.forget_taken(self.tag)

@@ -135,7 +135,7 @@ def returning_broker() -> Iterator[Figure]:
 def bare_messages() -> Iterator[Figure]:
     """Bare messages while a worker is killed every two seconds."""
     with _deployed() as deployed:
-        outcome = send_under_kills(deployed, messages=_BARE, per_second=10, workers=3, kill_every=2)
+        outcome = send_under_kills(deployed, messages=_BARE, per_second=5, workers=3, kill_every=2)
         what = f"{outcome.sent:,} bare messages, {outcome.kills} kills"
         yield Figure(f"{what}: lost", outcome.lost, 0, "messages")
         yield Figure(f"{what}: the latest", outcome.latest.total_seconds(), 90, "s")
