@@ -133,6 +133,8 @@ class Composition:
             transfers=self.adapters.transfers,
             publish=partial(publish, app=self._app),
             room=partial(room, settings.dispatch_queue_limit, self._app),
+            # Fewer than one message.
+            empty=partial(room, 1, self._app),
             remembers_since=partial(remembers_since, app=self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),

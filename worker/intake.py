@@ -10,6 +10,7 @@ from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.objects import cached_property
 
+from tasks.dead_letters import keep_dead_letter
 from tasks.envelope import RefusedError, made_anew
 from worker.redelivery import RedeliveringChannel
 
@@ -52,6 +53,11 @@ class Channel(RedeliveringChannel):
         client.parse_response = partial(self._parse, client.parse_response)
         return client
 
+    def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
+        """Note a message that is refused."""
+        with self.conn_or_acquire() as client:
+            keep_dead_letter(client, queue, element, reason)
+
     def _parse(
         self,
         parse_response: Callable[..., Any],
@@ -72,6 +78,7 @@ class Channel(RedeliveringChannel):
             return key, made_anew(element, queue, self.tag)
         except RefusedError as error:
             logger.warning("refused what lay in the queue %s, for its %s", queue, error)
+            self.keep_dead_letter(queue, element, f"wrong {error}")
             self.forget_taken(self.tag)
             # The next queue's turn, as after a message: rubbish in one must not starve the others.
             self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs

@@ -12,6 +12,8 @@ import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from tasks.contract import CONFIGS
+from tasks.dead_letters import dead_letters
+from tasks.enqueue import broker_channel
 from tests.integration.deployment import Deployment
 from tests.integration.events import listening
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
@@ -117,6 +119,24 @@ def test_what_cannot_be_read_is_refused_without_being_quoted(attacked: Attacked)
     assert "refused what lay in the queue configs, for its JSON" in log
     assert "hunter2" not in log
     assert "X-Amz-Signature" not in log
+
+
+def test_what_is_refused_is_kept(attacked: Attacked) -> None:
+    # Given rubbish, a task that nobody knows, and ids as text
+    attacked.push(b"rubbish")
+    unknown = attacked.plant('[[], {"job_id": 12}, {}]', task="artifacts.upload_job_confg")
+    wrong = attacked.plant('[[], {"job_id": "12"}, {}]')
+    # When the worker has looked at them
+    attacked.still_works()
+    # Then each is noted, with what could be read of it
+    with broker_channel(attacked.foreign) as channel:
+        kept = dead_letters(channel, 3)
+    found = {letter.request_id: letter for letter in kept}
+    assert found[None].reason == "wrong JSON"
+    assert (found[unknown].reason, found[unknown].job_id) == ("an unknown task", 12)
+    assert found[unknown].task == "artifacts.upload_job_confg"
+    assert found[wrong].reason.startswith("job_id: ")
+    assert {letter.queue for letter in kept} == {CONFIGS}
 
 
 def test_a_task_id_that_no_column_holds_is_refused(attacked: Attacked) -> None:
