@@ -73,6 +73,14 @@ def check_headers(headers: dict[str, Any]) -> None:
         raise RefusedError(_named(error, "headers")) from None
 
 
+def check_priority(priority: object) -> None:
+    """Raises: RefusedError: a worker would refuse a message of this priority."""
+    try:
+        _Priority.model_validate({"priority": priority})
+    except ValidationError:
+        raise RefusedError("priority") from None
+
+
 def is_compression(name: object) -> bool:
     """Whether a worker unpacks what is packed by this method of kombu's."""
     return name in _ZLIB
@@ -228,11 +236,14 @@ class _DeliveryInfo(_Part):
     routing_key: str | None = None
 
 
-class _Properties(_Part):
+class _Priority(_Part):
+    priority: Annotated[int, BeforeValidator(_digits), BeforeValidator(_none_as_zero)] = 0
+
+
+class _Properties(_Priority):
     delivery_tag: Annotated[str, Field(min_length=1)]
     delivery_info: _DeliveryInfo
     body_encoding: Literal["base64"] | None = None
-    priority: Annotated[int, BeforeValidator(_digits), BeforeValidator(_none_as_zero)] = 0
     correlation_id: str | None = None
     reply_to: str | None = None
 
