@@ -7,12 +7,11 @@ import json
 import logging
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from domain.redaction import redact
@@ -24,6 +23,12 @@ logger = logging.getLogger(__name__)
 MOST = 1_000
 """The newest are kept."""
 _KEY = "artifacts.dead_letters"
+# By the broker's clock, and in one round trip: somebody may send many.
+# KEYS: the list. ARGV: the fields without the time, how many are kept.
+_KEEP = """
+redis.call('LPUSH', KEYS[1], redis.call('TIME')[1] .. ' ' .. ARGV[1])
+redis.call('LTRIM', KEYS[1], 0, ARGV[2] - 1)
+"""
 _IDS = ("job_id", "run_id")
 _LARGEST_ID = 2**63
 
@@ -53,22 +58,16 @@ class DeadLetter:
 
 def keep_dead_letter(client: Any, queue: str, element: bytes, reason: str) -> None:  # noqa: ANN401
     """Note a message that is refused. A broker that takes no note does not stop the worker."""
+    fields = {
+        "id": uuid4().hex[:12],
+        "queue": redact(queue),
+        "reason": redact(reason),
+        "size": len(element),
+        **_readable(element),
+    }
     try:
-        seconds, _microseconds = client.time()
-        letter = DeadLetter(
-            id=uuid4().hex[:12],
-            at=datetime.fromtimestamp(seconds, UTC),
-            queue=redact(queue),
-            reason=redact(reason),
-            size=len(element),
-            **_readable(element),
-        )
-        fields = {**asdict(letter), "at": letter.at.isoformat()}
-        with client.pipeline() as pipeline:
-            pipeline.lpush(_KEY, json.dumps(fields))
-            pipeline.ltrim(_KEY, 0, MOST - 1)
-            pipeline.execute()
-    except (RedisError, KombuError, OSError) as error:
+        client.eval(_KEEP, 1, _KEY, json.dumps(fields), MOST)
+    except (RedisError, OSError) as error:
         logger.warning("a refused message could not be noted: %s", type(error).__name__)
 
 
@@ -91,9 +90,10 @@ def discard_dead_letters(channel: Any, ids: set[str] | None) -> int:  # noqa: AN
 def _read(channel: Any, limit: int) -> Iterator[tuple[bytes, DeadLetter]]:  # noqa: ANN401
     for raw in channel.client.lrange(_KEY, 0, limit - 1):
         try:
-            fields = json.loads(raw)
-            letter = DeadLetter(**{**fields, "at": datetime.fromisoformat(fields["at"])})
-        except (ValueError, TypeError, KeyError):
+            seconds, _blank, fields = raw.partition(b" ")
+            at = datetime.fromtimestamp(int(seconds), UTC)
+            letter = DeadLetter(at=at, **json.loads(fields))
+        except (ValueError, TypeError):
             continue  # of another version
         yield raw, letter
 
