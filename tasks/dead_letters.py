@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID
-from tasks.envelope import LONGEST
+from tasks.message_body import LONGEST
 
 logger = logging.getLogger(__name__)
 

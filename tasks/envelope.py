@@ -21,27 +21,19 @@ from pydantic import (
     ValidationError,
 )
 
-from domain.errors import PipelineError
 from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID
 from tasks.contract import BATCH_HEADER, RECORDED_HEADER
+from tasks.message_body import LONGEST, RefusedError, checked, inflated, parsed
 from tasks.trace_headers import trace_headers
 
-LONGEST = 64 * 1024
-"""Bytes; ours have about 1 KB."""
 HORIZON = timedelta(days=7)
 """How far ahead an eta may be: while SQL is away, a worker keeps the message until then."""
 
 _OURS = (BATCH_HEADER, RECORDED_HEADER)
 _CELERYS_OWN = "celery."
 _HIGHEST_PRIORITY = 9
-_MOST_BRACKETS = 500
-_LINKS = ("callbacks", "errbacks", "chain", "chord")
 _NAMESPACE = UUID("7a3c3f0e-3d0b-5b1e-9f43-2f3a51d9c0a7")
-
-
-class RefusedError(PipelineError):
-    """An element of a queue that is no message; says which part, never what was in it."""
 
 
 def made_anew(element: bytes, queue: str, tag: str) -> bytes:
@@ -79,11 +71,6 @@ def check_priority(priority: object) -> None:
         _Priority.model_validate({"priority": priority})
     except ValidationError:
         raise RefusedError("priority") from None
-
-
-def is_compression(name: object) -> bool:
-    """Whether a worker unpacks what is packed by this method of kombu's."""
-    return name in _ZLIB
 
 
 def _message(envelope: "_Envelope", queue: str, tag: str) -> dict[str, Any]:
@@ -248,7 +235,6 @@ class _Properties(_Priority):
     reply_to: str | None = None
 
 
-_ZLIB = ("application/x-gzip", "gzip", "zlib")
 _JSON = Literal["application/json", "application/json;charset=utf-8"]
 
 
@@ -268,15 +254,15 @@ class _Envelope(_Part):
         Raises:
             RefusedError: the body is of another shape.
         """
-        body = _parsed(self._text())
+        body = parsed(self._text())
         headers = self.headers or {}
         if "task" in headers:
-            return headers, _checked(body)
+            return headers, checked(body)
         if not isinstance(body, dict) or "task" not in body:
             raise RefusedError("body" if body is None else "headers.task" if headers else "headers")
         # The first protocol has all of it in the body.
         arguments = [body.pop("args", None) or [], body.pop("kwargs", None) or {}, {}]
-        return {**headers, **body}, _checked(arguments)
+        return {**headers, **body}, checked(arguments)
 
     def _text(self) -> bytes:
         raw = self.body.encode(errors="replace")
@@ -284,43 +270,6 @@ class _Envelope(_Part):
             if self.properties.body_encoding:
                 raw = base64.b64decode(raw, validate=True)
             compression = (self.headers or {}).get("compression")
-            return raw if compression is None else _inflated(raw, compression)
+            return raw if compression is None else inflated(raw, compression)
         except (binascii.Error, zlib.error):
             raise RefusedError("body") from None
-
-
-def _parsed(text: bytes) -> Any:  # noqa: ANN401 - of JSON
-    # kombu makes objects of other types from JSON with this key. What is nested deeply would end
-    # the worker with a RecursionError when Celery reads it.
-    if b"__type__" in text or text.count(b"[") + text.count(b"{") > _MOST_BRACKETS:
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _inflated(raw: bytes, compression: object) -> bytes:
-    """Few bytes can become many: no more are made than a message may have."""
-    if not is_compression(compression):
-        raise RefusedError("headers.compression")
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # zlib's header or gzip's
-    text = inflater.decompress(raw, LONGEST)
-    if inflater.unconsumed_tail:
-        raise RefusedError("size")
-    if not inflater.eof:
-        raise RefusedError("body")
-    return text
-
-
-def _checked(body: Any) -> list[Any]:  # noqa: ANN401 - of JSON
-    """Return [args, kwargs, embed], without the links that embed may have."""
-    match body:
-        case [list() as args, dict() as kwargs, embed] if _is_harmless(embed):
-            return [args, kwargs, {}]
-    raise RefusedError("body")
-
-
-def _is_harmless(embed: object) -> bool:
-    """Any further key would take the place of what Celery knows of the request, its id included."""
-    return embed is None or (isinstance(embed, dict) and embed.keys() <= set(_LINKS))

@@ -15,7 +15,8 @@ from tasks.arguments import (
     bind,
 )
 from tasks.contract import CONFIRM, DISPATCH, DOWNLOAD_JOB, RECONCILE, RELOCATE, task_name
-from tasks.envelope import RefusedError, check_headers, check_priority, is_compression
+from tasks.envelope import check_headers, check_priority
+from tasks.message_body import RefusedError, is_compression
 
 _OURS = "artifacts."
 _ARGUMENTS: Mapping[str, type[NoArguments]] = {

@@ -11,7 +11,8 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.objects import cached_property
 
 from tasks.dead_letters import keep_dead_letter
-from tasks.envelope import RefusedError, made_anew
+from tasks.envelope import made_anew
+from tasks.message_body import RefusedError
 from worker.redelivery import RedeliveringChannel
 
 logger = logging.getLogger(__name__)

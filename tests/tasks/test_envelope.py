@@ -15,7 +15,8 @@ from celery import Celery
 from domain.artifacts import Artifact, ArtifactKind
 from domain.transfers import MAX_REQUEST_ID
 from tasks.app import producer_app
-from tasks.envelope import HORIZON, LONGEST, RefusedError, check_headers, made_anew
+from tasks.envelope import HORIZON, check_headers, made_anew
+from tasks.message_body import LONGEST, RefusedError
 from tasks.uploads import upload_job_config
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
 from worker.embedded.servers import Valkey
