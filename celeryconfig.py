@@ -67,14 +67,18 @@ worker_soft_shutdown_timeout = 60.0
 # that the broker delivers once more.
 worker_cancel_long_running_tasks_on_connection_loss = False
 
-# Longer than any task may run, plus the shutdown: earlier, Redis would deliver a task again while
-# it still runs.
+# What a dead worker held comes back sooner, by `channel_seconds` below: this is for messages that a
+# worker of an earlier version took. Longer than any task may run, plus the shutdown: earlier, Redis
+# would deliver a task again while it still runs.
 visibility_timeout = task_time_limit + _HOUR
 broker_transport_options = {
     "visibility_timeout": visibility_timeout,
     # Look for what dead workers left every 10 seconds; the default looks at every tenth turn only.
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
+    # A worker renews a key in the broker as often, and is dead when the key has expired (seconds):
+    # longer than `socket_timeout`, during which a slow broker may stop its main loop.
+    "channel_seconds": 45,
     # Without these four, a publish on a dead connection hangs for ever (seconds).
     "socket_timeout": 30,
     "socket_connect_timeout": 5,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.ports import ITransferRepository
-from domain.transfers import MessageLoss, Room, Transfer
+from domain.transfers import NO_QUEUES, MessageLoss, Room, Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,7 @@ class DispatchDueTransfers:
     Attributes:
         room: asked before each page; a queue that nobody empties must not grow with
             every sweep until the broker is full.
+        empty: the queues without a message, as after `celery purge`.
         remembers_since: since when the broker has lost nothing, asked with the clock. What
             was sent before is sent again: so a broker that forgot everything, as by FLUSHALL,
             delays what it held by one sweep.
@@ -23,6 +24,7 @@ class DispatchDueTransfers:
     transfers: ITransferRepository
     publish: Callable[[Sequence[Transfer]], None]
     room: Callable[[], Room]
+    empty: Callable[[], Room] = lambda: NO_QUEUES
     remembers_since: Callable[[Callable[[], datetime]], datetime]
     page_size: int
     unclaimed_after: timedelta
@@ -35,6 +37,8 @@ class DispatchDueTransfers:
             remembers_since=self.remembers_since(self.transfers.now),
             unclaimed_after=self.unclaimed_after,
             republish_after=self.republish_after,
+            # Asked once: the first page would hide that the rest of a queue was purged as well.
+            empty=self.empty(),
         )
         while room := self.room():
             published = self.transfers.publish_due(

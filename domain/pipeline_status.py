@@ -150,11 +150,13 @@ class BrokerStatus:
         messages: waiting in each queue.
         workers: those that answered.
         dispatched_at: when the last dispatch ended; None if the broker knows of none.
+        refused: messages that workers refused, and that nobody has discarded.
     """
 
     messages: Mapping[str, int] = field(default_factory=dict)
     workers: Sequence[WorkerQueues] = ()
     dispatched_at: datetime | None = None
+    refused: int = 0
 
     def listening_to(self, queue: str) -> int:
         """Return how many workers listen to the queue."""

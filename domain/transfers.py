@@ -106,27 +106,12 @@ class TransferSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageLoss:
-    """When an unclaimed transfer's message is taken for lost, so that it is sent again.
-
-    Attributes:
-        remembers_since: the broker has forgotten what was sent before.
-        unclaimed_after: what the dispatch has never sent is left to its producer for so long.
-        republish_after: what the dispatch has sent may wait in the queue for so long.
-    """
-
-    remembers_since: datetime
-    unclaimed_after: timedelta
-    republish_after: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Which queues take more messages.
+    """Which queues take more messages, or are empty.
 
     Attributes:
-        kinds: those whose queue has room.
-        batches: whether that of the batches has.
+        kinds: those whose queue is one of them.
+        batches: whether that of the batches is.
     """
 
     kinds: frozenset[ArtifactKind]
@@ -134,3 +119,28 @@ class Room:
 
     def __bool__(self) -> bool:
         return self.batches or bool(self.kinds)
+
+    def has(self, transfer: Transfer) -> bool:
+        """Whether the transfer's queue is one of these."""
+        return self.batches if transfer.batch_id else transfer.artifact.kind in self.kinds
+
+
+NO_QUEUES = Room(kinds=frozenset(), batches=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageLoss:
+    """When an unclaimed transfer's message is taken for lost, so that it is sent again.
+
+    Attributes:
+        remembers_since: the broker has forgotten what was sent before.
+        unclaimed_after: what the dispatch has never sent is left to its producer for so long.
+        republish_after: what the dispatch has sent may wait in the queue for so long.
+        empty: queues without a message: what was sent to them and is unclaimed after
+            `unclaimed_after` is not there any more, as after `celery purge`.
+    """
+
+    remembers_since: datetime
+    unclaimed_after: timedelta
+    republish_after: timedelta
+    empty: Room = NO_QUEUES

@@ -4,20 +4,39 @@ import os
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from celery import Celery
 from celery.app import app_or_default
+from celery.result import AsyncResult
 
 from domain.errors import ConfigurationError, ProducerNotConfiguredError
+from tasks.sendable import check_sendable
 
 BROKER_VARIABLE = "ARTIFACTS_BROKER_URL"
 
 _producer: Celery | None = None
 
 
+class _App(Celery):
+    """An app that sends nothing that its workers would refuse."""
+
+    def send_task(
+        self,
+        name: str,
+        args: Any = None,  # noqa: ANN401 - Celery's signature
+        kwargs: Any = None,  # noqa: ANN401
+        *further: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
+    ) -> AsyncResult[Any]:
+        """Raises: InvalidRequestError: the arguments or an option are wrong."""
+        check_sendable(name, args, kwargs, options)
+        return super().send_task(name, args, kwargs, *further, **options)
+
+
 def make_app(broker_url: str) -> Celery:
     """An app with everything that celeryconfig.py says; it is not made Celery's current one."""
-    app = Celery("artifacts", set_as_current=False)
+    app = _App("artifacts", set_as_current=False)
     app.config_from_object(_settings())
     app.conf.update(broker_url=broker_url)
     return app

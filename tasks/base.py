@@ -26,6 +26,7 @@ from tasks.app import ensure_configured, pipeline_app
 from tasks.arguments import JobArguments, NoArguments, RunArguments, bind
 from tasks.contract import BATCH_HEADER
 from tasks.enqueue import ask_if_drained
+from tasks.sendable import check_options
 
 
 class Services(Protocol):
@@ -98,7 +99,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         """Publish, once the arguments and the configuration are found good.
 
         Raises:
-            InvalidRequestError: the arguments name no artifact.
+            InvalidRequestError: the arguments name no artifact, or a worker would refuse an option.
             ProducerNotConfiguredError: there is no broker to send to.
         """
         app = pipeline_app(self.app)
@@ -107,6 +108,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
             return app.tasks[self.name].apply_async(args, kwargs, **options)
         ensure_configured(app)
         ids = bind(self.arguments, args or (), kwargs or {})
+        check_options(self.name, options)
         return super().apply_async((), ids, **options)
 
 

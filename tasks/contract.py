@@ -13,6 +13,8 @@ UNROUTED = "celery"
 
 BATCH_HEADER = "artifacts_batch"
 """Of a message: the id of the batch that it belongs to."""
+RECORDED_HEADER = "artifacts_recorded"
+"""Of a message: 1 if its request was in SQL before it was sent."""
 
 DISPATCH = "artifacts.dispatch"
 RECONCILE = "artifacts.reconcile"

@@ -19,6 +19,7 @@ from tasks.contract import (
     BATCH_HEADER,
     BATCHES,
     DISPATCH,
+    RECORDED_HEADER,
     UPKEEP,
     ids_of,
     queue_of,
@@ -133,7 +134,8 @@ def queue_depths(channel: Any, queues: Iterable[str]) -> dict[str, int]:  # noqa
 
 
 def _headers(transfer: Transfer) -> dict[str, int]:
-    return {BATCH_HEADER: transfer.batch_id} if transfer.batch_id else {}
+    batch = {BATCH_HEADER: transfer.batch_id} if transfer.batch_id else {}
+    return {RECORDED_HEADER: 1, **batch}
 
 
 def moment_of(text: bytes | None) -> datetime | None:

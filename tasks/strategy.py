@@ -1,10 +1,13 @@
 """How a worker takes a message in."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from celery.exceptions import InvalidTaskError
 from celery.worker.strategy import default
+
+from tasks.receipt import bare_request, receipt_of
 
 _EMBEDDED = {"callbacks", "errbacks", "chain", "chord"}
 _LARGEST_SHOWN = 2**63
@@ -19,14 +22,37 @@ def refusing_malformed(task: Any, app: Any, consumer: Any, **options: Any) -> Ca
     handler = default(task, app, consumer, **options)
     names = list(task.arguments.model_fields)
 
-    def handle(message: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def handle(message: Any, payload: Any, ack: Any, *rest: Any) -> None:  # noqa: ANN401
         body = message.payload
         if not _is_well_formed(body):
             raise InvalidTaskError("a body of another shape")
         message.headers.update(_shown(body, names))
-        return handler(message, *args, **kwargs)
+        go_on = partial(handler, message, payload, ack, *rest)
+        if not _is_recorded_first(app, message, ack, go_on):
+            go_on()
 
     return handle
+
+
+def _is_recorded_first(app: Any, message: Any, ack: Any, go_on: Callable[[], Any]) -> bool:  # noqa: ANN401
+    """Have a bare message's request recorded in SQL, and go on with it afterwards.
+
+    A message that is lost from then on is sent again by the dispatch.
+    """
+    args, kwargs, _embed = message.payload
+    receipt = receipt_of(app)
+    request = bare_request(message.headers, args, kwargs) if receipt else None
+    if receipt is None or request is None:
+        return False
+
+    def then(is_recorded: bool) -> None:  # noqa: FBT001 - of a callback
+        if is_recorded and request.is_left_to_dispatch:
+            # Until its eta it would take the place of another one in this worker's memory.
+            ack()
+        else:
+            go_on()
+
+    return receipt.record(request, then)
 
 
 def _is_well_formed(body: object) -> bool:

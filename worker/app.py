@@ -14,6 +14,8 @@ from worker.forking import share_memory_with_children
 from worker.intake import take_in_messages_only
 from worker.liveness import Liveness, note_while_busy
 from worker.logs import leave_bodies_out, log_upkeep_as_debug
+from worker.receipt import record_on_receipt
+from worker.refusals import keep_refusals
 from worker.settings import WorkerSettings, load
 from worker.shutdown import give_back_on_shutdown
 from worker.startup import check_worker_on_start
@@ -34,6 +36,8 @@ app.set_default()
 _composition = Composition(_settings, app)
 attach_services(app, _composition)
 give_back_on_shutdown(app, _composition)
+keep_refusals()
+record_on_receipt(app, _composition.record)
 check_worker_on_start(START, _liveness)
 share_memory_with_children()
 if _liveness:

@@ -22,10 +22,12 @@ from domain.transfers import Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
 from tasks.enqueue import publish, remembers_since, room
 from tasks.last_dispatch import note_dispatch
+from tasks.receipt import BareRequest
 from worker.adapters import Adapters
 from worker.settings import WorkerSettings
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.batch_snapshots import delete_expired
+from worker.sql.receipt import record_requests
 from worker.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,10 @@ class Composition:
 
     def request_downloads(self, job_id: int) -> int:
         return self.download.request(job_id)
+
+    def record(self, requests: Sequence[BareRequest]) -> None:
+        """Insert the requests of bare messages. Raises: SqlUnavailableError."""
+        record_requests(self.adapters.engine, requests)
 
     def give_back(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""
@@ -127,6 +133,8 @@ class Composition:
             transfers=self.adapters.transfers,
             publish=partial(publish, app=self._app),
             room=partial(room, settings.dispatch_queue_limit, self._app),
+            # Fewer than one message.
+            empty=partial(room, 1, self._app),
             remembers_since=partial(remembers_since, app=self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from queue import Empty
 from typing import Any
@@ -11,7 +10,10 @@ from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.objects import cached_property
 
-from worker.envelope import RefusedError, made_anew
+from tasks.dead_letters import keep_dead_letter
+from tasks.envelope import made_anew
+from tasks.message_body import RefusedError
+from worker.redelivery import RedeliveringChannel
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +35,13 @@ def take_in_messages_only(looked: Callable[[], None] = _nothing) -> None:
     redis.Transport.Channel = Channel
 
 
-class Channel(redis.Channel):
-    """Redis as a channel, with a look at each element that BRPOP takes out of a list.
+class Channel(RedeliveringChannel):
+    """Redis as a channel, with a look at each element that is taken out of a list.
 
     kombu and Celery unpack an element without looking, in the loop of the worker's main process.
     Whatever they raise ends the worker; a KeyError they take for a lost connection. An element
     that is dropped here was never a message: it is in neither `unacked` nor anybody's count, and
-    the loop goes on as if BRPOP had found nothing.
+    the loop goes on as if nothing had been found.
     """
 
     looked: Callable[[], None] = staticmethod(_nothing)
@@ -52,6 +54,11 @@ class Channel(redis.Channel):
         client.parse_response = partial(self._parse, client.parse_response)
         return client
 
+    def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
+        """Note a message that is refused."""
+        with self.conn_or_acquire() as client:
+            keep_dead_letter(client, queue, element, reason)
+
     def _parse(
         self,
         parse_response: Callable[..., Any],
@@ -60,16 +67,20 @@ class Channel(redis.Channel):
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         answer = parse_response(connection, command, **options)
-        if command == "BRPOP":
-            self.looked()
-        if command != "BRPOP" or not answer:
+        if command != "BRPOP":
             return answer
+        self.looked()
+        answer = self.taken(answer)
+        if answer is None:
+            return None
         key, element = answer
         queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
         try:
-            return key, made_anew(element, queue, timedelta(seconds=self.visibility_timeout))
+            return key, made_anew(element, queue, self.tag)
         except RefusedError as error:
             logger.warning("refused what lay in the queue %s, for its %s", queue, error)
+            self.keep_dead_letter(queue, element, f"wrong {error}")
+            self.forget_taken(self.tag)
             # The next queue's turn, as after a message: rubbish in one must not starve the others.
             self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs
             raise Empty from None

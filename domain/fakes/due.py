@@ -31,9 +31,12 @@ def is_due(transfer: Transfer, now: datetime, loss: MessageLoss) -> bool:
     if is_unclaimed(transfer, now):
         left_alone = (
             transfer.state is TransferState.WAITING
+            or transfer.fence > 0
             or transfer.requested_at <= now - loss.unclaimed_after
         )
-        return is_forgotten or sent_long_ago or (sent is None and left_alone)
+        is_purged = sent is not None and sent <= now - loss.unclaimed_after
+        is_lost = is_forgotten or sent_long_ago or (is_purged and loss.empty.has(transfer))
+        return is_lost or (sent is None and left_alone)
     expires = transfer.lease_expires_at
     sent_before_the_loss = sent is None or (expires is not None and sent <= expires)
     return is_abandoned(transfer, now) and (sent_before_the_loss or is_forgotten or sent_long_ago)

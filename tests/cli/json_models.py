@@ -83,6 +83,22 @@ class DiscardedShape(Shape):
     dry_run: bool
 
 
+class RefusedShape(Shape):
+    id: str
+    at: Moment
+    queue: str
+    reason: str
+    size: Bytes
+    task: str | None
+    request_id: str | None
+    job_id: int | None
+    run_id: int | None
+
+
+class DeletedShape(Shape):
+    discarded: Count
+
+
 class ResultsShape(Shape):
     kind: ArtifactKind
     run_id: int
@@ -223,6 +239,9 @@ SHAPES: dict[str, Any] = {
     "jobs uploads download": list[DownloadedShape],
     "jobs uploads list": list[ListedShape],
     "jobs uploads relocate": list[RelocatedShape],
+    "messages discard": DeletedShape,
+    "messages list": list[RefusedShape],
+    "messages show": RefusedShape,
     "quarantine discard": DiscardedShape,
     "quarantine list": list[QuarantinedShape],
     "quarantine retry": RetriedShape,

@@ -7,6 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from domain.transfers import Direction
+from tasks.dead_letters import keep_dead_letter
 from tests.cli.commands import Answer, Command, finish, quarantined
 from tests.cli.json_models import SHAPES
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RUN_CONFIG, Shelf
@@ -65,6 +66,15 @@ def test_requests_and_their_end(artifacts: Command, database: object, queues: Va
     del database, queues
     checked("jobs upload", artifacts("jobs", "upload", "12", "--json"))
     checked("jobs cancel", artifacts("jobs", "cancel", "12", "--json"))
+
+
+def test_refused_messages(artifacts: Command, queues: Valkey) -> None:
+    with queues.client() as client:
+        keep_dead_letter(client, "configs", b"rubbish", "wrong JSON")
+    listed = artifacts("messages", "list", "--json")
+    checked("messages list", listed)
+    checked("messages show", artifacts("messages", "show", listed.json[0]["id"], "--json"))
+    checked("messages discard", artifacts("messages", "discard", "--all", "--json"))
 
 
 def test_what_is_in_the_bucket(

@@ -13,7 +13,7 @@ from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObjec
 from domain.errors import S3UnavailableError, SourceMissingError
 from domain.locations import UploadLocation
 from domain.ports import ITransferRepository
-from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer
+from domain.transfers import NO_QUEUES, Claim, Direction, MessageLoss, Room, Transfer
 
 UPLOAD = Direction.UPLOAD
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
@@ -100,13 +100,14 @@ ROOM = Room(kinds=frozenset(ArtifactKind), batches=True)
 """In every queue."""
 
 
-def published(
+def published(  # noqa: PLR0913 - what a sweep is told
     transfers: ITransferRepository,
     *,
     limit: int = 100,
     unclaimed_after: timedelta = AT_ONCE,
     republish_after: timedelta = HOUR,
     remembers_since: datetime = LONG_AGO,
+    empty: Room = NO_QUEUES,
 ) -> list[Transfer]:
     """What a sweep publishes."""
     pages: list[Sequence[Transfer]] = []
@@ -114,7 +115,7 @@ def published(
         pages.append,
         limit=limit,
         room=ROOM,
-        loss=loss(unclaimed_after, republish_after, remembers_since),
+        loss=loss(unclaimed_after, republish_after, remembers_since, empty),
     )
     sent = [transfer for page in pages for transfer in page]
     assert count == len(sent)
@@ -125,11 +126,13 @@ def loss(
     unclaimed_after: timedelta = AT_ONCE,
     republish_after: timedelta = HOUR,
     remembers_since: datetime = LONG_AGO,
+    empty: Room = NO_QUEUES,
 ) -> MessageLoss:
     return MessageLoss(
         remembers_since=remembers_since,
         unclaimed_after=unclaimed_after,
         republish_after=republish_after,
+        empty=empty,
     )
 
 

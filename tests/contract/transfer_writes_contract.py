@@ -14,7 +14,7 @@ from domain.errors import (
     SourceMissingError,
 )
 from domain.ports import IArtifactRepository, ITransferRepository
-from domain.transfers import Transfer, TransferState
+from domain.transfers import Room, Transfer, TransferState
 from tests.contract.transfer_steps import (
     AT_ONCE,
     CONFIG,
@@ -223,6 +223,19 @@ class DispatchContract:
         published(transfers)
         marked = latest(transfers)
         assert published(transfers, unclaimed_after=HOUR, republish_after=AT_ONCE) == [marked]
+
+    def test_what_was_purged_is_published_again(self, transfers: ITransferRepository) -> None:
+        # Given two that were sent, and a worker that has claimed one of them
+        for artifact in (CONFIG, RESULTS):
+            transfers.request(artifact, UPLOAD, "a")
+        published(transfers)
+        claimed(transfers, CONFIG)
+        # When the queue of the other is empty, it is not there any more
+        kinds = frozenset({ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_RESULTS})
+        empty = Room(kinds=kinds, batches=False)
+        assert published(transfers, unclaimed_after=HOUR, empty=empty) == []
+        assert published(transfers, empty=Room(kinds=frozenset(), batches=True)) == []
+        assert [each.artifact for each in published(transfers, empty=empty)] == [RESULTS]
 
     def test_a_publish_that_fails_leaves_all_unmarked(self, transfers: ITransferRepository) -> None:
         requested = [transfers.request(artifact, UPLOAD, "a") for artifact in LOGS]

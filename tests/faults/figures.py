@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.transfers import TransferState
+from tests.faults.bare import send_under_kills
 from tests.faults.postgres import RestartablePostgres
 from tests.integration.deployment import Deployment
 from tests.sql.producer import producing_to
@@ -33,6 +34,7 @@ _REPORT = Path("faults-figures.json")
 _OUTSTANDING = 5_000
 _AWAY_SECONDS = 30
 _DISPATCH_SECONDS = 5
+_BARE = 1_000
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Figure:
 
 def main() -> int:
     figures = []
-    for measure in (resumption, flush, returning_broker):
+    for measure in (resumption, flush, returning_broker, bare_messages):
         for figure in measure():
             print(figure, flush=True)
             figures.append(figure)
@@ -128,6 +130,15 @@ def returning_broker() -> Iterator[Figure]:
             60,
             "s",
         )
+
+
+def bare_messages() -> Iterator[Figure]:
+    """Bare messages while a worker is killed every two seconds."""
+    with _deployed() as deployed:
+        outcome = send_under_kills(deployed, messages=_BARE, per_second=5, workers=3, kill_every=2)
+        what = f"{outcome.sent:,} bare messages, {outcome.kills} kills"
+        yield Figure(f"{what}: lost", outcome.lost, 0, "messages")
+        yield Figure(f"{what}: the latest", outcome.latest.total_seconds(), 90, "s")
 
 
 @contextmanager

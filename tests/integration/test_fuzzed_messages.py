@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import Table, func, select
 
 from domain.artifacts import Artifact, ArtifactKind
 from tasks.contract import CONFIGS
+from tasks.dead_letters import MOST
 from tests.integration.deployment import Deployment
 from tests.integration.fuzzing import Fuzzer, envelope
 from worker.embedded.stack import EmbeddedStack
@@ -59,6 +61,10 @@ def test_hostile_messages_neither_end_a_worker_nor_run_anything(
     assert [found["Key"] for found in deployment.listing("")] == [key]
     wait_until_all_are_gone(deployment)
 
+    # And what was refused is noted, up to the limit
+    with deployment.stack.broker.client() as broker:
+        assert broker.llen("artifacts.dead_letters") == min(COUNT, MOST)
+
     # And its log tells of no restart, and repeats nothing of what was in them
     log = worker.log.read_text(errors="replace")
     assert log.count(" ready.") == 1
@@ -87,10 +93,14 @@ def wait_until_all_are_gone(deployment: Deployment) -> None:
     """Nothing is left in a list, and nothing waits for an acknowledgement."""
     deadline = time.monotonic() + SECONDS
     with deployment.stack.broker.client() as broker:
-        while left := [key for key in broker.scan_iter() if broker.type(key) in {b"list", b"hash"}]:
+        while left := [key for key in broker.scan_iter() if _is_left(broker, key)]:
             assert time.monotonic() < deadline, left
             time.sleep(0.05)
         assert not broker.exists("unacked", "unacked_index")
+
+
+def _is_left(broker: Any, key: bytes) -> bool:
+    return key != b"artifacts.dead_letters" and broker.type(key) in {b"list", b"hash"}
 
 
 def count(deployment: Deployment, row: type[TransferRow | ArtifactRow]) -> int:

@@ -12,6 +12,8 @@ import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from tasks.contract import CONFIGS
+from tasks.dead_letters import dead_letters
+from tasks.enqueue import broker_channel
 from tests.integration.deployment import Deployment
 from tests.integration.events import listening
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
@@ -68,17 +70,35 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     "body",
     [
         *("[1]", "[]", "{}", "null", "12", '"text"', "[[], {}]", "[1, 2, 3]", "[[], [], {}]"),
-        # Further tasks to run, and another id than the one that was looked at.
-        *('[[], {}, {"callbacks": [{"task": "x"}]}]', '[[], {}, {"chain": [{"task": "x"}]}]'),
-        *('[[], {}, {"chord": {"task": "x"}}]', '[[], {}, {"errbacks": [{"task": "x"}]}]'),
+        # Another id than the one that was looked at.
         '[[], {}, {"id": [1]}]',
     ],
 )
 def test_a_body_of_another_shape_does_not_stop_the_worker(attacked: Attacked, body: str) -> None:
-    refused = attacked.log().count("refused a malformed message")
+    refused = attacked.log().count("for its body")
     attacked.plant(body)
     attacked.still_works()
-    assert attacked.log().count("refused a malformed message") == refused + 1
+    assert attacked.log().count("for its body") == refused + 1
+
+
+@pytest.mark.parametrize("name", ["callbacks", "errbacks", "chain", "chord"])
+def test_links_are_ignored(attacked: Attacked, name: str) -> None:
+    # Given another artifact that a message asks for afterwards, whether it succeeds or fails
+    linked = Artifact(ArtifactKind.JOB_CONFIG, attacked.job(CREATED_AT))
+    attacked.write(linked)
+    link = {"task": KNOWN, "args": [], "kwargs": {"job_id": linked.job_id}, "options": {}}
+    embed = {name: link if name == "chord" else [link]}
+    artifact = Artifact(ArtifactKind.JOB_CONFIG, attacked.job(CREATED_AT))
+    attacked.write(artifact)
+
+    # When both come
+    attacked.plant(json.dumps([[], {"job_id": artifact.job_id}, embed]))
+    attacked.plant(json.dumps([[], {"job_id": 0}, embed]))
+
+    # Then the upload is done, and nothing else
+    attacked.stored(artifact)
+    attacked.still_works()
+    assert attacked.count_transfers(linked.job_id) == 0
 
 
 def test_what_cannot_be_read_is_refused_without_being_quoted(attacked: Attacked) -> None:
@@ -94,11 +114,29 @@ def test_what_cannot_be_read_is_refused_without_being_quoted(attacked: Attacked)
 
     # Then its log says that it refused them, and repeats nothing of what was in them
     log = attacked.log()
-    assert "refused a message that cannot be decoded" in log
+    assert "refused what lay in the queue configs, for its body" in log
     assert "refused a message for an unknown task" in log
     assert "refused what lay in the queue configs, for its JSON" in log
     assert "hunter2" not in log
     assert "X-Amz-Signature" not in log
+
+
+def test_what_is_refused_is_kept(attacked: Attacked) -> None:
+    # Given rubbish, a task that nobody knows, and ids as text
+    attacked.push(b"rubbish")
+    unknown = attacked.plant('[[], {"job_id": 12}, {}]', task="artifacts.upload_job_confg")
+    wrong = attacked.plant('[[], {"job_id": "12"}, {}]')
+    # When the worker has looked at them
+    attacked.still_works()
+    # Then each is noted, with what could be read of it
+    with broker_channel(attacked.foreign) as channel:
+        kept = dead_letters(channel, 3)
+    found = {letter.request_id: letter for letter in kept}
+    assert found[None].reason == "wrong JSON"
+    assert (found[unknown].reason, found[unknown].job_id) == ("an unknown task", 12)
+    assert found[unknown].task == "artifacts.upload_job_confg"
+    assert found[wrong].reason.startswith("job_id: ")
+    assert {letter.queue for letter in kept} == {CONFIGS}
 
 
 def test_a_task_id_that_no_column_holds_is_refused(attacked: Attacked) -> None:

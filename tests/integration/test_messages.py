@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -197,6 +197,23 @@ def test_a_bare_message_without_a_queue_arrives_as_well(deployed: Deployment) ->
 
     # Then the worker records the request itself, and the artifact is stored
     assert deployed.stored(artifact).object.size == len(b"content")
+
+
+def test_a_message_that_is_due_in_hours_is_left_to_the_dispatch(deployed: Deployment) -> None:
+    # Given a bare message with an eta of tomorrow
+    artifact = Artifact(ArtifactKind.JOB_CONFIG, deployed.job(CREATED_AT))
+    eta = datetime.now(UTC) + timedelta(hours=20)
+    deployed.foreign.send_task(
+        "artifacts.upload_job_config", kwargs={"job_id": artifact.job_id}, eta=eta, priority=-1
+    )
+
+    # When a worker receives it
+    deployed.wait_until(lambda: deployed.transfers.latest(artifact, Direction.UPLOAD) is not None)
+
+    # Then SQL knows when it is due, and the worker does not keep it
+    assert deployed.latest(artifact).next_attempt_at == eta
+    with deployed.stack.broker.client() as broker:
+        deployed.wait_until(lambda: not broker.exists("unacked"))
 
 
 def test_every_kind_has_a_task_and_a_queue() -> None:

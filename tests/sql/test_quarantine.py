@@ -113,7 +113,8 @@ class TestRetry:
         assert (transfer.reason_code, transfer.last_error, transfer.finished_at) == (None,) * 3
         # What it had sent is kept, to go on from there
         assert transfer.upload_id == f"upload of {CONFIG}"
-        assert len(published(three)) == 3
+        # And no producer is waited for, however fresh the request is
+        assert len(published(three, unclaimed_after=HOUR)) == 3
         assert quarantine.count(ALL) == 0
 
     def test_the_preview_changes_nothing_and_says_the_same(

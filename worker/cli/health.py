@@ -72,3 +72,13 @@ def ready(
         except PipelineError as error:
             raise NotWellError(f"{part}: {error or type(error).__name__}") from error
         typer.echo(part.is_well)
+        if part is Part.BROKER:
+            _count_refused()
+
+
+def _count_refused() -> None:
+    """Refused messages are their sender's fault: no reason to restart a worker."""
+    from worker.diagnosis.readiness import refused_messages  # noqa: PLC0415 - see above
+
+    if count := refused_messages():
+        typer.echo(f"{count} messages were refused: artifacts messages list")

@@ -169,6 +169,8 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
             yield "workers   none answers"
         at = broker.dispatched_at
         yield f"dispatch  {'none yet' if at is None else f'{age(database.now - at)} ago'}"
+        if broker.refused:
+            yield f"refused   {_number(broker.refused)} messages: artifacts messages list"
     for each in database.endpoints:
         state = "breaker open" if each.is_open else "breaker closed"
         ago = age(database.now - each.failed_at)

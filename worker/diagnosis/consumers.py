@@ -6,6 +6,7 @@ from typing import Any
 from celery import Celery
 
 from domain.pipeline_status import BrokerStatus, WorkerQueues
+from tasks.dead_letters import count_dead_letters
 from tasks.enqueue import broker_channel, queue_depths
 from tasks.last_dispatch import last_dispatch
 
@@ -33,12 +34,15 @@ def read_broker(app: Celery, needed: Collection[str] = ()) -> BrokerStatus:
     with broker_channel(app) as channel:
         messages = queue_depths(channel, queue_names(app))
         dispatched_at = last_dispatch(channel)
+        refused = count_dead_letters(channel)
         has_work = {*needed, *(queue for queue, depth in messages.items() if depth)}
         connection = channel.connection.client
         workers = _workers(app, connection, _ANSWER_SECONDS)
         if has_work - {queue for worker in workers for queue in worker.queues}:
             workers = _workers(app, connection, _LATE_ANSWER_SECONDS)
-    return BrokerStatus(messages=messages, workers=workers, dispatched_at=dispatched_at)
+    return BrokerStatus(
+        messages=messages, workers=workers, dispatched_at=dispatched_at, refused=refused
+    )
 
 
 def _workers(app: Celery, connection: Any, seconds: float) -> list[WorkerQueues]:  # noqa: ANN401

@@ -6,6 +6,8 @@ from contextlib import closing
 from botocore.exceptions import ClientError
 
 from domain.errors import AccessDeniedError, BucketMissingError, RefusedByS3Error
+from tasks.dead_letters import count_dead_letters
+from tasks.enqueue import broker_channel
 from worker.diagnosis.backlog import reach_backlog
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.diagnosis.bucket import reach_bucket
@@ -27,6 +29,12 @@ _REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByS3Error)
 
 def _broker() -> None:
     reach_broker(impatient_app(load(BrokerSettings).broker_url))
+
+
+def refused_messages() -> int:
+    """Return how many dead letters are kept. Raises: BrokerUnavailableError."""
+    with broker_channel(impatient_app(load(BrokerSettings).broker_url)) as channel:
+        return count_dead_letters(channel)
 
 
 def _database() -> None:

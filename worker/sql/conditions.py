@@ -99,13 +99,22 @@ def is_due(loss: MessageLoss) -> ColumnElement[bool]:
         TransferRow.enqueued_at < loss.remembers_since,
         and_(never_sent, TransferRow.requested_at < loss.remembers_since),
     )
-    # A fresh request is left to its producer, which publishes it after the commit.
+    # A fresh request is left to its producer, which publishes it after the commit. One that was
+    # claimed before was published: it is here again since an operator retried it.
     left_alone = or_(
         TransferRow.state == TransferState.WAITING,
+        TransferRow.fence > 0,
         TransferRow.requested_at <= utc_now(-loss.unclaimed_after),
+    )
+    # Its queue is empty, as after `celery purge`, and no worker has claimed it.
+    is_purged = and_(
+        TransferRow.enqueued_at <= utc_now(-loss.unclaimed_after), has_room(loss.empty)
     )
     sent_before_the_loss = TransferRow.enqueued_at <= TransferRow.lease_expires_at
     return or_(
-        and_(is_unclaimed(), or_(is_forgotten, and_(never_sent, left_alone), sent_long_ago)),
+        and_(
+            is_unclaimed(),
+            or_(is_forgotten, and_(never_sent, left_alone), sent_long_ago, is_purged),
+        ),
         and_(is_abandoned(), or_(is_forgotten, never_sent, sent_before_the_loss, sent_long_ago)),
     )

@@ -1,0 +1,135 @@
+"""Dead letters: a note of each message that workers refused, kept in the broker.
+
+There, because a message is refused when the broker has just handed it out, and SQL may be away.
+"""
+
+import json
+import logging
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+
+from domain.redaction import redact
+from domain.transfers import MAX_REQUEST_ID
+from tasks.message_body import LONGEST
+
+logger = logging.getLogger(__name__)
+
+MOST = 1_000
+"""The newest are kept."""
+_KEY = "artifacts.dead_letters"
+# By the broker's clock, and in one round trip: somebody may send many.
+# KEYS: the list. ARGV: the fields without the time, how many are kept.
+_KEEP = """
+redis.call('LPUSH', KEYS[1], redis.call('TIME')[1] .. ' ' .. ARGV[1])
+redis.call('LTRIM', KEYS[1], 0, ARGV[2] - 1)
+"""
+_IDS = ("job_id", "run_id")
+_LARGEST_ID = 2**63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """What is known of a refused message; never its body.
+
+    Attributes:
+        at: by the broker's clock.
+        reason: the part of the message that was wrong, or why.
+        size: of the message, in bytes.
+        task: its name, if it can be read.
+        request_id: the task's id, if it can be read and shown.
+    """
+
+    id: str
+    at: datetime
+    queue: str
+    reason: str
+    size: int
+    task: str | None = None
+    request_id: str | None = None
+    job_id: int | None = None
+    run_id: int | None = None
+
+
+def keep_dead_letter(client: Any, queue: str, element: bytes, reason: str) -> None:  # noqa: ANN401
+    """Note a message that is refused. A broker that takes no note does not stop the worker."""
+    fields = {
+        "id": uuid4().hex[:12],
+        "queue": redact(queue),
+        "reason": redact(reason),
+        "size": len(element),
+        **_readable(element),
+    }
+    try:
+        client.eval(_KEEP, 1, _KEY, json.dumps(fields), MOST)
+    except (RedisError, OSError) as error:
+        logger.warning("a refused message could not be noted: %s", type(error).__name__)
+
+
+def count_dead_letters(channel: Any) -> int:  # noqa: ANN401 - a kombu channel
+    """Return how many are kept."""
+    return int(channel.client.llen(_KEY))
+
+
+def dead_letters(channel: Any, limit: int = MOST) -> list[DeadLetter]:  # noqa: ANN401
+    """Return the newest ones, the newest first."""
+    return [letter for _raw, letter in _read(channel, limit)]
+
+
+def discard_dead_letters(channel: Any, ids: set[str] | None) -> int:  # noqa: ANN401
+    """Delete these, or all if `ids` is None; return how many there were."""
+    found = [raw for raw, letter in _read(channel, MOST) if ids is None or letter.id in ids]
+    return sum(int(channel.client.lrem(_KEY, 1, raw)) for raw in found)
+
+
+def _read(channel: Any, limit: int) -> Iterator[tuple[bytes, DeadLetter]]:  # noqa: ANN401
+    for raw in channel.client.lrange(_KEY, 0, limit - 1):
+        try:
+            seconds, _blank, fields = raw.partition(b" ")
+            at = datetime.fromtimestamp(int(seconds), UTC)
+            letter = DeadLetter(at=at, **json.loads(fields))
+        except (ValueError, TypeError):
+            continue  # of another version
+        yield raw, letter
+
+
+def _readable(element: bytes) -> dict[str, Any]:
+    """Return what can be read of the message, and shown: the names and ids, if they are such."""
+    try:
+        message = json.loads(element) if len(element) <= LONGEST else None
+    except (ValueError, RecursionError):
+        return {}
+    headers = _part(message, "headers")
+    fields = {"task": _shown(headers.get("task")), "request_id": _shown(headers.get("id"))}
+    return {**fields, **_ids(message)}
+
+
+def _ids(message: Any) -> dict[str, int]:  # noqa: ANN401 - of JSON
+    try:
+        body = json.loads(b64decode(_part(message, "").get("body", ""), validate=True))
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    kwargs = body[1] if isinstance(body, list) and len(body) > 1 else _part(body, "kwargs")
+    if not isinstance(kwargs, dict):
+        return {}
+    return {name: kwargs[name] for name in _IDS if _is_id(kwargs.get(name))}
+
+
+def _part(value: Any, name: str) -> dict[str, Any]:  # noqa: ANN401 - of JSON
+    """Return the part of an object, or the object itself; nothing if it is none."""
+    found = value.get(name) if name and isinstance(value, dict) else value
+    return found if isinstance(found, dict) else {}
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and 0 < value < _LARGEST_ID
+
+
+def _shown(value: object) -> str | None:
+    is_shown = isinstance(value, str) and len(value) <= MAX_REQUEST_ID and redact(value) == value
+    return str(value) if is_shown else None

@@ -1,0 +1,149 @@
+"""The thread that records bare messages."""
+
+import os
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import Any
+
+import pytest
+from celery.exceptions import InvalidTaskError
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import SqlUnavailableError
+from domain.transfers import Direction
+from tasks.contract import RECORDED_HEADER
+from tasks.receipt import BareRequest, bare_request
+from worker.receipt import Recorder
+
+HEADERS = {"task": "artifacts.upload_job_config", "id": "an id"}
+REQUEST = BareRequest(
+    request_id="an id",
+    artifact=Artifact(ArtifactKind.JOB_CONFIG, 12),
+    direction=Direction.UPLOAD,
+)
+
+
+class Loop:
+    """A consumer with a hub, whose callbacks run at once."""
+
+    def __init__(self) -> None:
+        self.hub = self
+        self.called = Event()
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        callback()
+        self.called.set()
+
+
+def answer_of(write: Callable[[Sequence[BareRequest]], None]) -> list[bool]:
+    """What the main loop hears after the write."""
+    answers: list[bool] = []
+    loop = Loop()
+    recorder = Recorder(write)
+    recorder.listens(loop)
+    assert recorder.record(REQUEST, answers.append)
+    assert loop.called.wait(10)
+    return answers
+
+
+def test_a_request_is_written_and_answered() -> None:
+    written: list[BareRequest] = []
+    assert answer_of(written.extend) == [True]
+    assert written == [REQUEST]
+
+
+@pytest.mark.parametrize("error", [SqlUnavailableError("away"), RuntimeError("a bug")])
+def test_a_write_that_fails_is_answered_as_well(error: Exception) -> None:
+    def write(_requests: Sequence[BareRequest]) -> None:
+        raise error
+
+    assert answer_of(write) == [False]
+
+
+def test_without_a_loop_nothing_is_recorded() -> None:
+    recorder = Recorder(lambda _requests: pytest.fail("written"))
+    assert not recorder.record(REQUEST, lambda _is_recorded: None)
+
+
+def test_a_message_of_a_closed_channel_is_dropped() -> None:
+    # Given a write that takes long
+    begun, may_end, answers = Event(), Event(), list[bool]()
+
+    def write(_requests: Sequence[BareRequest]) -> None:
+        begun.set()
+        may_end.wait(10)
+
+    loop = Loop()
+    recorder = Recorder(write)
+    recorder.listens(loop)
+    recorder.record(REQUEST, answers.append)
+    assert begun.wait(10)
+
+    # When its consumer restarts meanwhile
+    recorder.listens(Loop())
+    may_end.set()
+
+    # Then the old message goes no further: the broker delivers it again
+    assert loop.called.wait(10)
+    assert answers == []
+
+
+def test_a_malformed_message_does_not_end_the_loop() -> None:
+    loop = Loop()
+    recorder = Recorder(lambda _requests: None)
+    recorder.listens(loop)
+
+    def then(_is_recorded: bool) -> None:  # noqa: FBT001
+        raise InvalidTaskError("wrong")
+
+    recorder.record(REQUEST, then)
+    assert loop.called.wait(10)
+
+
+@pytest.mark.processes
+def test_a_fork_waits_for_a_write() -> None:
+    # Given a write that is under way
+    begun, written = Event(), Event()
+
+    def write(_requests: Sequence[BareRequest]) -> None:
+        begun.set()
+        written.set()
+
+    loop = Loop()
+    recorder = Recorder(write)
+    recorder.listens(loop)
+    recorder.record(REQUEST, lambda _is_recorded: None)
+    assert begun.wait(10)
+
+    # When a child is forked
+    child = os.fork()
+    if child == 0:
+        # Then it records nothing, and none of its locks is held
+        is_free = recorder._writing.acquire(blocking=False)
+        os._exit(0 if is_free and not recorder.record(REQUEST, print) else 1)
+    _pid, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    # And the parent goes on
+    loop.called.clear()
+    recorder.record(REQUEST, lambda _is_recorded: None)
+    assert loop.called.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("headers", "args", "kwargs"),
+    [
+        (HEADERS | {RECORDED_HEADER: 1}, [], {"job_id": 12}),
+        (HEADERS | {"task": "artifacts.dispatch"}, [], {}),
+        (HEADERS | {"task": "artifacts.relocate_job"}, [], {"job_id": 12}),
+        (HEADERS | {"expires": "2020-01-01T00:00:00+00:00"}, [], {"job_id": 12}),
+        (HEADERS, [], {"job_id": "12"}),
+        (HEADERS, [12, 4], {}),
+    ],
+)
+def test_what_makes_no_request(headers: dict[str, Any], args: list[Any], kwargs: Any) -> None:
+    assert bare_request(headers, args, kwargs) is None
+
+
+@pytest.mark.parametrize(("args", "kwargs"), [([12], {}), ([], {"job_id": 12})])
+def test_what_makes_a_request(args: list[Any], kwargs: dict[str, Any]) -> None:
+    assert bare_request(HEADERS, args, kwargs) == REQUEST

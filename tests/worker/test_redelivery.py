@@ -1,0 +1,216 @@
+"""What becomes of messages whose channel dies. It shows as well that kombu still works this way."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from kombu import Connection, Consumer, Queue
+from kombu.transport import redis
+
+from tests.integration.fuzzing import envelope
+from worker.embedded.servers import Valkey
+from worker.intake import Channel, take_in_messages_only
+from worker.redelivery import TAKEN
+
+BODY = b'[[], {"job_id": 12}, {}]'
+OPTIONS = {"visibility_timeout": 3600, "unacked_restore_interval": 0.01}
+Open = Callable[[], Any]
+
+
+@pytest.fixture(autouse=True)
+def _intake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis.Transport, "Channel", redis.Channel)  # put back afterwards
+    take_in_messages_only()
+
+
+@pytest.fixture
+def opened(broker: Valkey) -> Iterator[Open]:
+    """Opens channels, each on a connection of its own, as those of several workers are."""
+    with ExitStack() as stack:
+
+        def open_channel() -> Any:
+            connection = Connection(broker.url, transport_options=OPTIONS)
+            stack.callback(connection.close)
+            channel = connection.default_channel
+            assert isinstance(channel, Channel)
+            channel.do_restore = False  # as one that dies
+            return channel
+
+        yield open_channel
+
+
+def put(broker: Valkey, request_id: str, queue: str = "configs") -> None:
+    with broker.client() as client:
+        client.lpush(queue, json.dumps(envelope(BODY, request_id)))
+
+
+def take(channel: Any, queue: str = "configs") -> Any:
+    """The next message, which is not acknowledged."""
+    found: list[Any] = []
+    consumer = Consumer(channel, [Queue(queue)])
+    consumer.register_callback(lambda _body, message: found.append(message))
+    consumer.consume()
+    while not found:
+        channel.connection.client.drain_events(timeout=10)
+    return found[0]
+
+
+def die(broker: Valkey, channel: Any) -> None:
+    """As if it had not renewed its key for long enough."""
+    with broker.client() as client:
+        client.delete(f"artifacts.channel.{channel.id}")
+
+
+def restore(channel: Any) -> None:
+    """As kombu does it every few seconds."""
+    channel.client.delete("artifacts.restoring")
+    channel.connection.cycle.on_poll_init(channel.connection.cycle.poller)
+
+
+def queued(broker: Valkey, queue: str = "configs") -> list[str]:
+    with broker.client() as client:
+        elements: Any = client.lrange(queue, 0, -1)
+    return [json.loads(element)["headers"]["id"] for element in elements]
+
+
+def is_empty(broker: Valkey) -> bool:
+    with broker.client() as client:
+        return not client.exists(TAKEN, "unacked", "unacked_index")
+
+
+def test_an_acknowledged_message_leaves_nothing(broker: Valkey, opened: Open) -> None:
+    put(broker, "an id")
+    take(opened()).ack()
+    assert is_empty(broker)
+    assert queued(broker) == []
+
+
+@pytest.mark.parametrize("queue", ["configs", "configs\x06\x166"], ids=["plain", "of a priority"])
+def test_messages_of_a_dead_channel_go_back(broker: Valkey, opened: Open, queue: str) -> None:
+    # Given a message that a channel holds
+    message = envelope(BODY, "an id")
+    message["properties"]["priority"] = 0 if queue == "configs" else 6
+    with broker.client() as client:
+        client.lpush(queue, json.dumps(message))
+    dead, living = opened(), opened()
+    take(dead)
+    assert queued(broker, queue) == []
+
+    # When it dies
+    die(broker, dead)
+    restore(living)
+
+    # Then the message is in its queue, and held by nobody
+    assert queued(broker, queue) == ["an id"]
+    assert is_empty(broker)
+
+    # And an acknowledgement that comes late takes nothing away
+    again = take(living)
+    dead.basic_ack(next(iter(dead.qos._delivered)))
+    die(broker, living)
+    restore(opened())
+    assert again.headers["id"] == "an id"
+    assert queued(broker, queue) == ["an id"]
+
+
+def test_messages_of_a_living_channel_stay(broker: Valkey, opened: Open) -> None:
+    put(broker, "an id")
+    living = opened()
+    take(living)
+    restore(opened())
+    assert queued(broker) == []
+    with broker.client() as client:
+        assert client.hlen("unacked") == 1
+
+
+def test_a_channel_renews_its_key(broker: Valkey, opened: Open) -> None:
+    # Given a channel whose key is about to expire
+    put(broker, "an id")
+    living = opened()
+    take(living)
+    key = f"artifacts.channel.{living.id}"
+    with broker.client() as client:
+        client.expire(key, timedelta(seconds=1))
+        # When kombu's timer runs
+        restore(living)
+        # Then it has its whole time again
+        assert client.ttl(key) > 30
+    assert queued(broker) == []
+
+
+@pytest.mark.parametrize("element", [json.dumps(envelope(BODY, "an id")).encode(), b"\x00:1:\xff"])
+def test_an_element_is_never_nowhere(broker: Valkey, opened: Open, element: bytes) -> None:
+    # Given a channel that asks for a message, and dies before it reads the answer
+    with broker.client() as client:
+        client.lpush("configs\x06\x163", element)
+    dead = opened()
+    Consumer(dead, [Queue("configs")], callbacks=[lambda _body, _message: None]).consume()
+    dead.connection.cycle.on_poll_start()
+    while not is_taken(broker):
+        pass
+    assert is_gone(broker, "configs\x06\x163")
+
+    # When others look for what the dead have left
+    die(broker, dead)
+    restore(opened())
+
+    # Then it is in its queue again, just as it was
+    with broker.client() as client:
+        assert client.lrange("configs\x06\x163", 0, -1) == [element]
+    assert is_empty(broker)
+
+
+def is_taken(broker: Valkey) -> bool:
+    with broker.client() as client:
+        return bool(client.exists(TAKEN))
+
+
+def is_gone(broker: Valkey, queue: str) -> bool:
+    with broker.client() as client:
+        return not client.exists(queue)
+
+
+def test_tags_of_earlier_versions_are_left_alone(broker: Valkey, opened: Open) -> None:
+    # Given a message that a worker of an earlier version holds
+    raw = json.dumps([envelope(BODY, "an id"), "", "configs"])
+    with broker.client() as client:
+        client.hset("unacked", "0b6b1c1e-plain-uuid", raw)
+        client.zadd("unacked_index", {"0b6b1c1e-plain-uuid": 2**40})
+        # When a new one looks for dead channels
+        restore(opened())
+        # Then the visibility time-out is still what counts
+        assert client.hlen("unacked") == 1
+    assert queued(broker) == []
+
+
+def test_of_several_workers_one_looks_at_a_time(broker: Valkey, opened: Open) -> None:
+    put(broker, "an id")
+    dead = opened()
+    take(dead)
+    die(broker, dead)
+    with broker.client() as client:
+        client.set("artifacts.restoring", "another", px=60_000)
+        opened().restore_dead()
+        assert client.hlen("unacked") == 1
+
+
+@pytest.mark.parametrize("skew_minutes", [-20, 20])
+def test_no_clock_of_a_worker_matters(
+    broker: Valkey, opened: Open, monkeypatch: pytest.MonkeyPatch, skew_minutes: int
+) -> None:
+    # Given a message that a living channel holds
+    put(broker, "an id")
+    living, other = opened(), opened()
+    take(living)
+
+    # When a worker looks whose clock is wrong
+    now = time.time()
+    monkeypatch.setattr(redis, "time", lambda: now + 60 * skew_minutes)
+    restore(other)
+
+    # Then it leaves the message alone
+    assert queued(broker) == []

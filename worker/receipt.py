@@ -1,0 +1,133 @@
+"""Recording bare messages in SQL as soon as a worker's main process has received them.
+
+They may wait long for a child. A thread writes to SQL, because a database that hangs must not stop
+the main loop: it acknowledges messages and tells the broker that this worker lives.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any
+
+from celery import Celery
+from celery.bootsteps import StartStopStep
+from celery.exceptions import InvalidTaskError
+from kombu.exceptions import ContentDisallowed
+
+from domain.errors import PipelineError
+from tasks.receipt import BareRequest, attach_receipt
+
+logger = logging.getLogger(__name__)
+
+_LARGEST_BATCH = 500
+# A fork waits so long for a write to end: a child must not inherit a lock that the thread holds.
+_FORK_WAITS_SECONDS = 1.0
+
+Then = Callable[[bool], None]
+Write = Callable[[Sequence[BareRequest]], None]
+
+
+class Recorder:
+    """Hands requests to one thread, and answers back to the main loop."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._inbox: SimpleQueue[tuple[BareRequest, Then, Any]] = SimpleQueue()
+        self._consumer: Any = None
+        self._thread: Thread | None = None
+        self._writing = Lock()
+        self._is_locked_for_fork = False
+        os.register_at_fork(
+            before=self._before_fork,
+            after_in_parent=self._after_fork_in_parent,
+            after_in_child=self._after_fork_in_child,
+        )
+
+    def listens(self, consumer: Any) -> None:  # noqa: ANN401 - Celery's
+        """Answer to this consumer's loop from now on, or to none.
+
+        What an earlier one waits for is dropped: its channel is closed, and the broker delivers
+        its messages again.
+        """
+        self._consumer = consumer
+
+    def record(self, request: BareRequest, then: Then) -> bool:
+        consumer = self._consumer
+        if consumer is None or consumer.hub is None:
+            return False
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="receipt", daemon=True)
+            self._thread.start()
+        self._inbox.put((request, then, consumer))
+        return True
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next_batch()
+            with self._writing:
+                is_recorded = self._is_written([request for request, _then, _consumer in batch])
+            for _request, then, consumer in batch:
+                consumer.hub.call_soon(partial(self._answer, consumer, then, is_recorded))
+
+    def _next_batch(self) -> list[tuple[BareRequest, Then, Any]]:
+        batch = [self._inbox.get()]
+        while len(batch) < _LARGEST_BATCH:
+            try:
+                batch.append(self._inbox.get_nowait())
+            except Empty:
+                break
+        return batch
+
+    def _is_written(self, requests: Sequence[BareRequest]) -> bool:
+        try:
+            self._write(requests)
+        except PipelineError as error:
+            # Each task tries it again; until then the broker keeps the messages.
+            logger.warning("%d bare messages are not recorded yet: %s", len(requests), error)
+            return False
+        except Exception:
+            # The thread must live: without it no bare message would go on.
+            logger.exception("%d bare messages could not be recorded", len(requests))
+            return False
+        return True
+
+    def _answer(self, consumer: Any, then: Then, is_recorded: bool) -> None:  # noqa: ANN401, FBT001
+        if consumer is not self._consumer:
+            return
+        try:
+            then(is_recorded)
+        except (InvalidTaskError, ContentDisallowed) as error:
+            # Celery catches them while it receives a message; here they would end the worker.
+            logger.warning("refused a malformed message: %s", type(error).__name__)
+
+    def _before_fork(self) -> None:
+        self._is_locked_for_fork = self._writing.acquire(timeout=_FORK_WAITS_SECONDS)
+
+    def _after_fork_in_parent(self) -> None:
+        if self._is_locked_for_fork:
+            self._writing.release()
+
+    def _after_fork_in_child(self) -> None:
+        # A child executes tasks, and receives none.
+        self._consumer = self._thread = None
+        self._writing = Lock()
+
+
+def record_on_receipt(app: Celery, write: Write) -> None:
+    """Have the workers of this app record bare messages when they receive them."""
+    recorder = Recorder(write)
+    attach_receipt(app, recorder)
+
+    class RecordOnReceipt(StartStopStep):
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def start(self, parent: Any) -> None:  # noqa: ANN401
+            recorder.listens(parent)
+
+        def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
+            recorder.listens(None)
+
+    app.steps["consumer"].add(RecordOnReceipt)

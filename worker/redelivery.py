@@ -1,0 +1,162 @@
+"""Redelivery of what a dead worker had: all that this needs of kombu's private parts is here.
+
+Each channel has an id, and a key in the broker that expires unless the channel renews it. The id
+is part of the delivery tags that the channel gives, so that any worker can put back what a channel
+without that key holds. The broker's clock alone decides.
+"""
+
+import logging
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+from kombu.transport import redis
+from kombu.utils.encoding import bytes_to_str
+
+logger = logging.getLogger(__name__)
+
+TAKEN = "artifacts.taken"
+"""A hash in the broker, by delivery tag: elements of queues that a worker has just taken."""
+_ALIVE = "artifacts.channel."
+_RESTORING = "artifacts.restoring"
+_SEPARATOR = ":"
+
+# BRPOP gives an element to a client that may die before it has noted it anywhere. This takes it and
+# notes it in one step. First the RPOP: a broker whose memory is full allows a script all that
+# follows a command that frees some.
+# KEYS: the channel's, TAKEN, the queues. ARGV: seconds, the tag.
+_TAKE = """
+for i = 3, #KEYS do
+    local element = redis.call('RPOP', KEYS[i])
+    if element then
+        redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
+        redis.call('HSET', KEYS[2], ARGV[2], #KEYS[i] .. ':' .. KEYS[i] .. element)
+        return {KEYS[i], element}
+    end
+end
+return false
+"""
+# KEYS: TAKEN. ARGV: the tag.
+_PUT_BACK = """
+local entry = redis.call('HGET', KEYS[1], ARGV[1])
+if not entry then
+    return 0
+end
+local colon = string.find(entry, ':', 1, true)
+local last = colon + tonumber(string.sub(entry, 1, colon - 1))
+redis.call('RPUSH', string.sub(entry, colon + 1, last), string.sub(entry, last + 1))
+return redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+
+
+class QoS(redis.QoS):
+    """kombu's record of unacknowledged messages, by the channel that holds them."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401 - kombu's
+        super().append(message, delivery_tag)
+        self._redelivering.forget_taken(delivery_tag)
+
+    def restore_visible(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
+        """Called by kombu every `unacked_restore_interval` seconds, however busy the worker is."""
+        self._redelivering.renew()
+        self._redelivering.restore_dead()
+        super().restore_visible(*args, **kwargs)
+
+    @property
+    def _redelivering(self) -> Any:  # noqa: ANN401 - RedeliveringChannel, defined below
+        return self.channel
+
+
+class RedeliveringChannel(redis.Channel):
+    """A channel whose messages go back into their queues soon after its process has died.
+
+    Attributes:
+        channel_seconds: after so long without a renewal a channel counts as dead. Longer than
+            `socket_timeout`, for which a slow broker may stop a worker's main loop.
+        idle_seconds: between two looks at queues that were empty. The broker waits, not the worker,
+            whose loop goes on.
+    """
+
+    QoS = QoS
+    channel_seconds: float = 45
+    idle_seconds: float = 0.1
+    from_transport_options = (
+        *redis.Channel.from_transport_options,
+        "channel_seconds",
+        "idle_seconds",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
+        self.id = uuid4().hex
+        self.tag = ""
+        self._is_waiting = self._was_empty = False
+        super().__init__(*args, **kwargs)
+
+    def renew(self) -> None:
+        """Say that this channel lives."""
+        with self.conn_or_acquire() as client:
+            client.set(_ALIVE + self.id, "1", px=self._milliseconds)
+
+    def forget_taken(self, tag: str) -> None:
+        """The message is among the unacknowledged ones now, or was no message."""
+        with self.conn_or_acquire() as client:
+            client.hdel(TAKEN, tag)
+
+    def restore_dead(self) -> None:
+        """Put back into its queue what channels hold that do not live any more."""
+        with self.conn_or_acquire() as client:
+            # Of many workers one looks at a time.
+            pause = int(900 * self.unacked_restore_interval)  # type: ignore[attr-defined]
+            if not client.set(_RESTORING, self.id, nx=True, px=pause):
+                return
+            noted = _dead(client, client.zrange(self.unacked_index_key, 0, -1))
+            for tag in noted:
+                self.qos.restore_by_tag(tag, client)  # type: ignore[attr-defined]
+            taken = _dead(client, client.hkeys(TAKEN))
+            for tag in taken:
+                client.eval(_PUT_BACK, 1, TAKEN, tag)
+        if noted or taken:
+            logger.warning("%d messages of dead workers are delivered again", len({*noted, *taken}))
+
+    @property
+    def _milliseconds(self) -> int:
+        return int(1000 * self.channel_seconds)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:  # noqa: ARG002 - kombu's
+        """Ask for the next message, or wait for a moment if there was none."""
+        queues = self._queue_cycle.consume(len(self.active_queues))  # type: ignore[attr-defined]
+        if not queues:
+            return
+        connection = self._in_poll = self.client.connection
+        self._brpop_sent_at = monotonic()
+        self._is_waiting = self._was_empty
+        if self._is_waiting:
+            # Of a key that never exists: the time-out is what is asked for.
+            connection.send_command("BRPOP", f"{_ALIVE}{self.id}.idle", self.idle_seconds)
+            return
+        self.tag = f"{self.id}{_SEPARATOR}{uuid4().hex}"
+        keys = [_ALIVE + self.id, TAKEN]
+        for step in self.priority_steps:
+            keys += [self._q_for_pri(queue, step) for queue in queues]  # type: ignore[attr-defined]
+        seconds = self._milliseconds // 1000 + 1
+        connection.send_command("EVAL", _TAKE, len(keys), *keys, seconds, self.tag)
+
+    def taken(self, answer: Any) -> Any:  # noqa: ANN401 - of redis-py
+        """Return the answer of `_brpop_start` as BRPOP would give it: the queue and the element."""
+        was_waiting, self._is_waiting = self._is_waiting, False
+        self._was_empty = not answer and not was_waiting
+        return None if was_waiting or not answer else tuple(answer)
+
+
+def _dead(client: Any, tags: list[bytes]) -> list[str]:  # noqa: ANN401 - of redis-py
+    """Return the tags whose channel does not live.
+
+    Tags of earlier versions name no channel: they are left to the visibility time-out.
+    """
+    channels = {tag: tag.partition(_SEPARATOR)[0] for tag in map(bytes_to_str, tags)}
+    named = [tag for tag in channels if _SEPARATOR in tag]
+    if not named:
+        return []
+    known = sorted({channels[tag] for tag in named})
+    living = dict(zip(known, client.mget([_ALIVE + channel for channel in known]), strict=True))
+    return [tag for tag in named if living[channels[tag]] is None]

@@ -1,0 +1,60 @@
+"""Recording the requests of bare messages, many at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Engine, case, literal
+
+from domain.transfers import TransferState
+from tasks.receipt import BareRequest
+from worker.sql.clock import utc_now
+from worker.sql.engine import insert_into, transaction
+from worker.sql.tables import TransferRow, UtcDateTime
+
+
+def record_requests(engine: Engine, requests: Sequence[BareRequest]) -> None:
+    """Insert the requests that SQL does not know of yet, in one transaction.
+
+    A request that was recorded before, and one whose artifact has an active transfer already,
+    change nothing: the task finds that transfer.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+    """
+    try:
+        _insert(engine, requests)
+    finally:
+        if engine.dialect.name == "sqlite":
+            # SQLite forbids an open connection at a fork: a child would believe that it holds the
+            # locks of its parent.
+            engine.dispose()
+
+
+def _insert(engine: Engine, requests: Sequence[BareRequest]) -> None:
+    with transaction(engine) as connection:
+        insert = insert_into(connection.dialect.name, TransferRow)
+        rows = [_row(request) for request in requests]
+        connection.execute(insert.values(rows).on_conflict_do_nothing())
+
+
+def _row(request: BareRequest) -> dict[str, Any]:
+    return {
+        "request_id": request.request_id,
+        "job_id": request.artifact.job_id,
+        "run_id": request.artifact.run_id,
+        "kind": request.artifact.kind,
+        "direction": request.direction,
+        "state": TransferState.REQUESTED,
+        "attempts": 0,
+        "fence": 0,
+        "requested_at": utc_now(),
+        "next_attempt_at": _due_at(request),
+    }
+
+
+def _due_at(request: BareRequest) -> Any:  # noqa: ANN401 - a SQL expression
+    now = utc_now()
+    if request.due_at is None:
+        return now
+    due_at = literal(request.due_at, UtcDateTime)
+    return case((due_at > now, due_at), else_=now)
