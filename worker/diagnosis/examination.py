@@ -13,7 +13,7 @@ from worker.diagnosis.broker import examine_broker, impatient_app
 from worker.diagnosis.bucket import examine_bucket
 from worker.diagnosis.database import examine_database, opened
 from worker.diagnosis.findings import Finding, error
-from worker.diagnosis.workspace import examine_workspace
+from worker.diagnosis.workspace import examine_identity, examine_workspace
 from worker.s3.client import make_client
 from worker.s3.store import Encryption
 from worker.settings import (
@@ -24,6 +24,7 @@ from worker.settings import (
     WorkspaceSettings,
     load,
 )
+from worker.sql.workspaces import SqlWorkspaces
 
 
 class _BacklogSettings(DatabaseSettings, BrokerSettings):
@@ -68,6 +69,9 @@ def _bucket(settings: BucketSettings) -> Iterator[Finding]:
 
 def _workspace(settings: WorkspaceSettings) -> Iterator[Finding]:
     yield from examine_workspace(settings.workspace)
+    # The examination of the settings reports a wrong URL.
+    with suppress(ConfigurationError), opened(load(DatabaseSettings)) as engine:
+        yield from examine_identity(settings.workspace, SqlWorkspaces(engine))
 
 
 def _backlog(settings: _BacklogSettings) -> Iterator[Finding]:

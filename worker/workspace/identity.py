@@ -148,7 +148,7 @@ class WorkspaceCheck:
         if found.verdict is Verdict.NOT_INITIALIZED and not self.is_worker:
             return  # an operator's command, beside workers that have not begun
         if not found.verdict.is_usable:
-            raise WorkspaceUnavailableError(f"workspace: {found.wrong}")
+            raise WorkspaceUnavailableError(found.wrong)
 
     def _is_known(self, root: int) -> bool:
         # None: the database has no table, and every tree will do.
