@@ -22,7 +22,7 @@ def test_at_first_none_is_known(workspaces: SqlWorkspaces) -> None:
 def test_the_first_one_is_added_and_no_second_one_by_itself(workspaces: SqlWorkspaces) -> None:
     workspaces.add_first("a")
     workspaces.add_first("b")
-    assert workspaces.known() == {"a"}
+    assert workspaces.known() == frozenset({"a"})
 
 
 def test_of_two_first_ones_at_once_one_is_added(workspaces: SqlWorkspaces) -> None:
@@ -36,7 +36,7 @@ def test_several_may_be_known(workspaces: SqlWorkspaces) -> None:
     for _ in range(2):
         for each in ("a", "b"):
             workspaces.add(each)
-    assert workspaces.known() == {"a", "b"}
+    assert workspaces.known() == frozenset({"a", "b"})
 
 
 @pytest.mark.parametrize("new", ["b", "c"])
@@ -44,7 +44,7 @@ def test_one_replaces_all_others(workspaces: SqlWorkspaces, new: str) -> None:
     for each in ("a", "b"):
         workspaces.add(each)
     workspaces.replace_all(new)
-    assert workspaces.known() == {new}
+    assert workspaces.known() == frozenset({new})
 
 
 def test_an_older_database_has_no_such_table(empty_url: str) -> None:

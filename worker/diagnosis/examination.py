@@ -13,7 +13,7 @@ from worker.diagnosis.broker import examine_broker, impatient_app
 from worker.diagnosis.bucket import examine_bucket
 from worker.diagnosis.database import examine_database, opened
 from worker.diagnosis.findings import Finding, error
-from worker.diagnosis.workspace import examine_identity, examine_workspace
+from worker.diagnosis.workspace import examine_workspace
 from worker.s3.client import make_client
 from worker.s3.store import Encryption
 from worker.settings import (
@@ -29,6 +29,10 @@ from worker.sql.workspaces import SqlWorkspaces
 
 class _BacklogSettings(DatabaseSettings, BrokerSettings):
     """What the backlog is read from."""
+
+
+class _WorkspaceSettings(WorkspaceSettings, DatabaseSettings):
+    """What the workspace is known by."""
 
 
 def examine_deployment() -> Iterator[Finding]:
@@ -67,11 +71,9 @@ def _bucket(settings: BucketSettings) -> Iterator[Finding]:
     yield from examine_bucket(client, settings.bucket, default)
 
 
-def _workspace(settings: WorkspaceSettings) -> Iterator[Finding]:
-    yield from examine_workspace(settings.workspace)
-    # The examination of the settings reports a wrong URL.
-    with suppress(ConfigurationError), opened(load(DatabaseSettings)) as engine:
-        yield from examine_identity(settings.workspace, SqlWorkspaces(engine))
+def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:
+    with opened(settings) as engine:
+        yield from examine_workspace(settings.workspace, SqlWorkspaces(engine))
 
 
 def _backlog(settings: _BacklogSettings) -> Iterator[Finding]:
@@ -84,7 +86,7 @@ _PARTS: Sequence[tuple[str, type[BaseSettings], Callable[..., Iterator[Finding]]
     ("broker", BrokerSettings, _broker),
     ("database", DatabaseSettings, _database),
     ("bucket", BucketSettings, _bucket),
-    ("workspace", WorkspaceSettings, _workspace),
+    ("workspace", _WorkspaceSettings, _workspace),
     ("backlog", _BacklogSettings, _backlog),
 )
 

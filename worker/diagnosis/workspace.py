@@ -8,7 +8,7 @@ from pathlib import Path
 
 from domain.errors import MisconfiguredError, SqlUnavailableError, WorkspaceUnavailableError
 from worker.diagnosis.findings import Finding, error, ok, warning
-from worker.workspace.identity import IWorkspaces, Verdict, WorkspaceCheck
+from worker.workspace.identity import IWorkspaces, WorkspaceCheck
 
 logger = logging.getLogger(__name__)
 
@@ -62,33 +62,23 @@ def await_workspace(check: WorkspaceCheck) -> None:
         logger.warning("uploads and downloads wait: %s", error)
 
 
-def examine_identity(directory: Path, workspaces: IWorkspaces) -> Iterator[Finding]:
-    """Examine whether the directory is the workspace; the database has its own examination."""
+def examine_workspace(directory: Path, workspaces: IWorkspaces) -> Iterator[Finding]:
+    """Examine identity first: the mount point of an absent share needs a mount, and no chown."""
     try:
         look = WorkspaceCheck(directory, workspaces).look()
+        wrong, marked = look.wrong, look.marked
     except SqlUnavailableError:
-        return
+        wrong, marked = "", None  # the examination of the database reports it
     except WorkspaceUnavailableError as away:
-        yield _not_the_workspace(f"{directory}: {away}")
+        wrong, marked = str(away), None
+    if wrong:
+        yield error(
+            "workspace",
+            f"{directory}: {wrong}",
+            why="nothing is read from it or written to it; uploads and downloads wait",
+            mend="mount it, or artifacts workspace init",
+        )
         return
-    if look.wrong:
-        yield _not_the_workspace(f"{directory}: {look.wrong}")
-    elif look.verdict is Verdict.NEW:
-        yield ok("workspace marker", "none yet: the next worker that starts makes it")
-    elif look.verdict is Verdict.OK:
-        yield ok("workspace marker", f"it is the workspace {look.marked}")
-
-
-def _not_the_workspace(what: str) -> Finding:
-    return error(
-        "workspace marker",
-        what,
-        why="nothing is read from it or written to it; uploads and downloads wait",
-        mend="mount it, or artifacts workspace init",
-    )
-
-
-def examine_workspace(directory: Path) -> Iterator[Finding]:
     try:
         with tempfile.TemporaryFile(dir=directory):
             pass
@@ -100,7 +90,7 @@ def examine_workspace(directory: Path) -> Iterator[Finding]:
             mend=f"chown {os.geteuid()} {directory}",
         )
         return
-    yield ok("workspace", f"{directory} is writable")
+    yield ok("workspace", f"{directory} is writable; {_named(marked)}")
     state = os.statvfs(directory)
     free = state.f_bavail * state.f_frsize
     if free < _LEAST_FREE:
@@ -110,3 +100,7 @@ def examine_workspace(directory: Path) -> Iterator[Finding]:
             why="a download of more will fail",
             mend=f"make room: du --max-depth 1 {directory} | sort -n",
         )
+
+
+def _named(marked: str | None) -> str:
+    return f"its id is {marked}" if marked else "it has no marker yet: a worker makes it"
