@@ -116,7 +116,8 @@ def test_a_share_that_is_not_mounted(artifacts: Command, healthy: Shelf, tmp_pat
     answer = artifacts("doctor", "--json")
     # Then
     assert answer.status == Severity.ERROR
-    (workspace,) = found(answer).values()
+    assert list(found(answer)) == ["error workspace"]
+    (workspace,) = (each for each in answer.json if each["check"] == "workspace")
     assert f"{tmp_path}: it has no marker {MARKER}; expected the workspace " in workspace["what"]
     assert "mount it" in workspace["mend"]
     assert healthy
@@ -201,8 +202,8 @@ class TestBacklog:
         failing = SqlEndpointFailures(rows.engine, timedelta(hours=1), WorkspaceFailureRow)
         failing.count("workspace of host-3")
         answer = artifacts("doctor", "--json")
-        (breaker,) = found(answer).values()
-        assert breaker["check"] == "workspace breaker"
+        assert list(found(answer)) == ["warning workspace breaker"]
+        (breaker,) = (each for each in answer.json if each["check"] == "workspace breaker")
         assert "workspace of host-3, failed" in breaker["what"]
 
     def test_an_open_breaker(self, artifacts: Command, rows: Rows) -> None:
