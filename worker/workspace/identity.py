@@ -134,7 +134,7 @@ class WorkspaceCheck:
             return look_at(descriptor, self.workspaces.known())
 
     def opened(self, root: int) -> None:
-        """Look at the opened root, which stays the same whatever is mounted there meanwhile.
+        """Look at the opened root, which stays the same whatever is mounted there later.
 
         Raises:
             WorkspaceUnavailableError: it is not a workspace that is known.
