@@ -3,12 +3,14 @@
 import logging
 import time
 import traceback
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn, Protocol
 
 from domain.artifacts import Artifact
 from domain.breaker import Breaker
+from domain.circuits import Circuit, s3_circuit
 from domain.errors import (
     AttemptsExhaustedError,
     ChecksumMismatchError,
@@ -17,8 +19,6 @@ from domain.errors import (
     PermanentError,
     PoisonedError,
     ReasonCode,
-    S3BreakerOpenError,
-    S3UnavailableError,
     TransferCancelledError,
     TransferError,
     UnexpectedError,
@@ -64,7 +64,14 @@ class Impossible:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """Attributes: `owner` is named in the lease; the last of `max_attempts` ends in quarantine."""
+    """How transfers are tried.
+
+    Attributes:
+        breaker: of S3.
+        owner: is named in the lease.
+        max_attempts: the last of them ends in quarantine.
+        circuits: what else transfers wait for; the first one that knows an error takes it.
+    """
 
     transfers: ITransferRepository
     breaker: Breaker
@@ -72,6 +79,7 @@ class Attempts:
     lease: timedelta
     max_attempts: int
     backoff: Backoff = field(default_factory=Backoff)
+    circuits: Sequence[Circuit] = ()
 
     def __call__(
         self, artifact: Artifact, direction: Direction, request_id: str, work: Work
@@ -109,8 +117,8 @@ class Attempts:
         return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
 
     def _attempt(self, claim: Claim, keeper: LeaseKeeper, work: Work) -> int:
+        self._check(claim)
         try:
-            self._check(claim)
             size = work.do(claim, keeper)
         except LeaseLostError:
             raise
@@ -120,24 +128,30 @@ class Attempts:
             _log_unexpected(claim.artifact, error)
             message = redact(f"{type(error).__name__}: {error}")
             self._fail(claim, UnexpectedError(message), error)
-        self.breaker.succeeded()
+        for circuit in self._needed(claim):
+            circuit.breaker.succeeded()
         return size
 
     def _check(self, claim: Claim) -> None:
         # A takeover counts an attempt too, so a transfer that kills its worker ends here.
         if claim.attempt > self.max_attempts:
-            raise PoisonedError(f"attempt {self.max_attempts}, the last, lost its worker")
-        if self.breaker.open_for:
-            raise S3BreakerOpenError
+            self._fail(
+                claim, PoisonedError(f"attempt {self.max_attempts}, the last, lost its worker")
+            )
+        for circuit in self._needed(claim):
+            if circuit.breaker.open_for:
+                self._wait_for(circuit, claim, circuit.refusal())
+
+    def _needed(self, claim: Claim) -> Iterator[Circuit]:
+        for circuit in (s3_circuit(self.breaker), *self.circuits):
+            if claim.direction in circuit.directions:
+                yield circuit
 
     def _fail(self, claim: Claim, error: TransferError, cause: Exception | None = None) -> NoReturn:
         if isinstance(error, UploadAwaitedError):
             self.transfers.postpone(claim, error, error.delay)
             raise error
-        if isinstance(error, S3UnavailableError) and self._is_s3_down(error):
-            self.transfers.postpone(claim, error, self.breaker.delay())
-            logger.warning("%s: waits for S3, %s", claim.artifact, error.reason)
-            raise error from cause
+        self._wait_if_down(claim, error, cause)
         final = self._final(claim, error)
         if final is None:
             self.transfers.wait(claim, error, self.backoff.delay(claim.attempt))
@@ -147,11 +161,23 @@ class Attempts:
         logger.error("%s: quarantined, %s", claim.artifact, final.reason)
         raise final from (cause if final is error else error)
 
-    def _is_s3_down(self, error: S3UnavailableError) -> bool:
-        if isinstance(error, S3BreakerOpenError):
-            return True  # though it may have closed since
-        self.breaker.failed()
-        return bool(self.breaker.open_for)
+    def _wait_if_down(self, claim: Claim, error: TransferError, cause: Exception | None) -> None:
+        """Postpone the transfer if the error comes from something that is down."""
+        for circuit in self._needed(claim):
+            found = circuit.found(error)
+            if found is None:
+                continue
+            circuit.breaker.failed()
+            if circuit.breaker.open_for:
+                self._wait_for(circuit, claim, found, cause or (None if found is error else error))
+            return
+
+    def _wait_for(
+        self, circuit: Circuit, claim: Claim, error: TransferError, cause: Exception | None = None
+    ) -> NoReturn:
+        self.transfers.postpone(claim, error, circuit.breaker.delay())
+        logger.warning("%s: waits for %s, %s", claim.artifact, circuit.name, error.reason)
+        raise error from cause
 
     def _final(self, claim: Claim, error: TransferError) -> PermanentError | None:
         """What the transfer is given up with, unless there is another attempt."""

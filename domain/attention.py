@@ -35,6 +35,7 @@ class ProblemCode(StrEnum):
     BEHIND = "behind"
     LEASE_EXPIRED = "lease_expired"
     S3_BREAKER_OPEN = "s3_breaker_open"
+    WORKSPACE_BREAKER_OPEN = "workspace_breaker_open"
     QUARANTINED = "quarantined"
 
 
@@ -64,7 +65,10 @@ def worker_command(*queues: str) -> str:
 
 def find_problems(status: PipelineStatus) -> list[Problem]:
     """Return all problems, those that stop work first."""
-    found = [*_of_broker(status), *_of_queues(status), *_of_s3(status), *_of_quarantine(status)]
+    found = [
+        *(*_of_broker(status), *_of_queues(status), *_of_s3(status)),
+        *(*_of_workspaces(status), *_of_quarantine(status)),
+    ]
     return sorted(found, key=lambda problem: not problem.is_error)
 
 
@@ -224,6 +228,20 @@ def _of_s3(status: PipelineStatus) -> Iterator[Problem]:
                 f" last {ago} ago",
                 why="workers pause their requests to S3, and retry by themselves",
                 fix="artifacts health ready --only bucket",
+            )
+
+
+def _of_workspaces(status: PipelineStatus) -> Iterator[Problem]:
+    for each in status.database.workspaces:
+        if each.is_open:
+            ago = age(status.database.now - each.failed_at)
+            yield Problem(
+                code=ProblemCode.WORKSPACE_BREAKER_OPEN,
+                is_error=False,
+                what=f"workspace breaker open: {each.endpoint}, failed {ago} ago",
+                why="transfers wait for it there without spending attempts, and continue by"
+                " themselves; is the share mounted, and is there space?",
+                fix="artifacts workspace show",
             )
 
 

@@ -1,4 +1,4 @@
-"""Leaving an S3 that is down alone, so that no transfer spends its attempts on it."""
+"""A circuit breaker: what is down is left alone, and costs no transfer its attempts."""
 
 import logging
 import random
@@ -13,17 +13,18 @@ from domain.ports import IEndpointFailures
 logger = logging.getLogger(__name__)
 
 _NOT_OPEN = timedelta(0)
-# How often a process that has not failed itself says that S3 works, seconds.
+# How often a process that has not failed itself clears the count of failures, in seconds.
 _WORD_EVERY = 60
 
 
 class Breaker:
     """Opens when an endpoint failed several times running, in whichever workers.
 
-    The failures are counted in SQL, for all workers together; that it is open each process learns
-    by its own first failure, and then asks nobody. While S3 answers it costs a statement a minute.
-    Once `cool_off` is over, the next transfers try again: the first success closes it, the first
-    failure opens it for as long once more.
+    An endpoint is an S3, or the workspace of a host. The failures are counted in SQL, for all
+    workers together; that it is open each process learns by its own first failure, and then asks
+    nobody. While the endpoint works it costs a statement a minute. Once `cool_off` is over, the
+    next transfers try again: the first success closes it, the first failure opens it for as long
+    once more.
 
     Args:
         failures: the count that all workers share.
@@ -63,13 +64,21 @@ class Breaker:
     def failed(self) -> None:
         with self._lock:
             self._word_due_at = self._clock()
-            if self._failures.count(self._endpoint) < self._threshold:
+            if self._counted() < self._threshold:
                 return
             self._open_until = self._clock() + self._cool_off.total_seconds()
         logger.warning("%s is left alone for %s", self._endpoint, self._cool_off)
 
+    def _counted(self) -> int:
+        try:
+            return self._failures.count(self._endpoint)
+        except PipelineError as error:
+            # The failure of the attempt itself must still be recorded.
+            logger.warning("the failure of %s is not counted: %s", self._endpoint, error)
+            return 1
+
     def succeeded(self) -> None:
-        """S3 works: those who counted failures hear of it at once, or within a minute."""
+        """The endpoint works: those who counted failures hear of it at once, or within a minute."""
         if self._clock() < self._word_due_at:
             return
         with self._lock:

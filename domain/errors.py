@@ -23,6 +23,7 @@ class ReasonCode(StrEnum):
     SOURCE_CHANGED = "source_changed"
     SOURCE_UNREADABLE = "source_unreadable"
     WORKSPACE_UNAVAILABLE = "workspace_unavailable"
+    WORKSPACE_NOT_WRITABLE = "workspace_not_writable"
     ACCESS_DENIED = "access_denied"
     BUCKET_MISSING = "bucket_missing"
     REFUSED_BY_S3 = "refused_by_s3"
@@ -163,6 +164,12 @@ class WorkspaceUnavailableError(TransientError):
     """The workspace is not there, as when a share is not mounted."""
 
     reason = ReasonCode.WORKSPACE_UNAVAILABLE
+
+
+class WorkspaceNotWritableError(WorkspaceUnavailableError):
+    """The workspace takes no writes: it is full, over its quota, or read-only."""
+
+    reason = ReasonCode.WORKSPACE_NOT_WRITABLE
 
 
 class AccessDeniedError(PermanentError):

@@ -73,7 +73,10 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFailures:
-    """Consecutive failures of an S3 endpoint; `is_open` if its circuit breaker is open."""
+    """Consecutive failures of an S3 endpoint, or of the workspace of a host.
+
+    Attributes: `is_open` if its circuit breaker is open.
+    """
 
     endpoint: str
     failures: int
@@ -115,6 +118,7 @@ class DatabaseStatus:
     throughput: Sequence[Throughput] = ()
     failures: Sequence[FailureGroup] = ()
     endpoints: Sequence[EndpointFailures] = ()
+    workspaces: Sequence[EndpointFailures] = ()
     batches: Sequence[ActiveBatch] = ()
     requesters: Sequence[RequesterGroup] = ()
 

@@ -4,14 +4,15 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 
 from celery import Celery
 
 from domain.advance import AdvanceBatches
 from domain.artifacts import Artifact
-from domain.attempts import Impossible
+from domain.attempts import Attempts, Impossible
 from domain.confirm import ConfirmUploads
 from domain.dispatch import DispatchDueTransfers
 from domain.download import DownloadArtifacts
@@ -28,7 +29,7 @@ from worker.settings import WorkerSettings
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.batch_snapshots import delete_expired
 from worker.sql.receipt import record_requests
-from worker.workspace import Workspace
+from worker.workspace_adapters import WorkspaceAdapters
 
 logger = logging.getLogger(__name__)
 
@@ -85,23 +86,24 @@ class Composition:
         """Make connections of its own, without closing what is the parent's."""
         self.adapters.forget_parent()
         self.adapters = self._new_adapters()
+        self.__dict__.pop("_files", None)  # it has the parent's engine
 
     @property
     def upload(self) -> UploadArtifact:
         return UploadArtifact(
-            attempts=self.adapters.attempts,
+            attempts=self._attempts,
             placement=self.adapters.placement,
             artifacts=self.adapters.artifacts,
-            workspace=self._workspace,
+            workspace=self._files.workspace,
             store=self.adapters.store,
         )
 
     @property
     def download(self) -> DownloadArtifacts:
         return DownloadArtifacts(
-            attempts=self.adapters.attempts,
+            attempts=self._attempts,
             fetch=self.adapters.fetch,
-            target_of=self._workspace.target,
+            target_of=self._files.workspace.target,
             publish=self._publish,
         )
 
@@ -179,8 +181,13 @@ class Composition:
                 return self.relocate
 
     @property
-    def _workspace(self) -> Workspace:
-        return Workspace(self._settings.workspace)
+    def _attempts(self) -> Attempts:
+        """Of what reads or writes files."""
+        return replace(self.adapters.attempts, circuits=self._files.circuits)
+
+    @cached_property
+    def _files(self) -> WorkspaceAdapters:
+        return WorkspaceAdapters(self._settings, self.adapters.engine)
 
     def _new_adapters(self) -> Adapters:
         return Adapters(self._settings, owner=f"{self._worker}:{os.getpid()}")

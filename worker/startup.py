@@ -16,6 +16,7 @@ from celery.signals import beat_init, celeryd_after_setup
 
 from domain.errors import ConfigurationError, PermanentError, PipelineError
 from domain.redaction import hide_credentials, redact
+from tasks.contract import UPKEEP
 from worker.liveness import Liveness
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,9 @@ _FIRST_PAUSE_SECONDS = 1.0
 # Well below the age at which `health live` calls the process dead.
 _LONGEST_PAUSE_SECONDS = 10.0
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
+
+SHARE = "shared workspace"
+"""The part that only a worker needs whose queues have transfers."""
 
 
 class WrongError(ConfigurationError):
@@ -39,9 +43,15 @@ def check_worker_on_start(parts: Mapping[str, Reach], liveness: Liveness | None 
     """
 
     def check(instance: Any, **_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
-        end_or_wait(parts, liveness, logfile=instance.logfile)
+        end_or_wait(_needed(parts, instance.app), liveness, logfile=instance.logfile)
 
     celeryd_after_setup.connect(check, weak=False)
+
+
+def _needed(parts: Mapping[str, Reach], app: Any) -> Mapping[str, Reach]:  # noqa: ANN401 - Celery's
+    # The dispatch must go on while a share is away, and on a host that has none.
+    is_upkeep = set(app.amqp.queues.consume_from) == {UPKEEP}
+    return {name: reach for name, reach in parts.items() if not (is_upkeep and name == SHARE)}
 
 
 def check_beat_on_start(parts: Mapping[str, Reach], liveness: Liveness | None = None) -> None:

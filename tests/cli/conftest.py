@@ -23,6 +23,8 @@ from worker.embedded.servers import Ministack, Valkey
 from worker.sql.engine import make_engine
 from worker.sql.tables import JobRow, RunRow
 from worker.sql.transfers import SqlTransfers
+from worker.sql.workspaces import SqlWorkspaces
+from worker.workspace.initialization import initialize
 
 _CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 
@@ -139,6 +141,7 @@ def healthy(
     """A deployment in which nothing is to be found."""
     note_dispatch(datetime.now(UTC), make_app(queues.url))
     monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(tmp_path))
+    initialize(tmp_path, SqlWorkspaces(shelf.engine))
     set_lifecycle(shelf, ABORT)
     shelf.record(CONFIG, b"something to read")
     return shelf

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from tests.sql.status_steps import Rows
 from worker.diagnosis.findings import Severity, clock
 from worker.embedded.servers import Valkey, free_port
 from worker.sql.endpoints import SqlEndpointFailures
+from worker.sql.tables import WorkspaceFailureRow
+from worker.workspace.marker import MARKER
 
 
 def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
@@ -32,7 +35,7 @@ def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
         *("database", "database clock", "platform columns", "database version", "database grants"),
         *("bucket", "S3 clock", "bucket reading", "bucket encryption", "bucket lifecycle"),
         "workspace",
-        *("dispatch", "workers", "backlog", "S3 breaker", "quarantine"),
+        *("dispatch", "workers", "backlog", "S3 breaker", "workspace breaker", "quarantine"),
     ]
     assert healthy.bucket in answer.out
 
@@ -102,6 +105,21 @@ def test_a_workspace_that_cannot_be_written(
     answer = artifacts("doctor", "--json")
     assert answer.status == Severity.ERROR
     assert list(found(answer)) == ["error workspace"]
+    assert healthy
+
+
+def test_a_share_that_is_not_mounted(artifacts: Command, healthy: Shelf, tmp_path: Path) -> None:
+    # Given
+    (tmp_path / MARKER).rename(tmp_path / "away")
+    (tmp_path / "lost+found").mkdir()
+    # When
+    answer = artifacts("doctor", "--json")
+    # Then
+    assert answer.status == Severity.ERROR
+    assert list(found(answer)) == ["error workspace"]
+    (workspace,) = (each for each in answer.json if each["check"] == "workspace")
+    assert f"{tmp_path}: it has no marker {MARKER}; expected the workspace " in workspace["what"]
+    assert "mount it" in workspace["mend"]
     assert healthy
 
 
@@ -179,6 +197,14 @@ class TestBacklog:
         assert found(answer) == {
             "warning quarantine": "artifacts quarantine list --reason access_denied --newer-than 1h"
         }
+
+    def test_an_open_breaker_of_a_workspace(self, artifacts: Command, rows: Rows) -> None:
+        failing = SqlEndpointFailures(rows.engine, timedelta(hours=1), WorkspaceFailureRow)
+        failing.count("workspace of host-3")
+        answer = artifacts("doctor", "--json")
+        assert list(found(answer)) == ["warning workspace breaker"]
+        (breaker,) = (each for each in answer.json if each["check"] == "workspace breaker")
+        assert "workspace of host-3, failed" in breaker["what"]
 
     def test_an_open_breaker(self, artifacts: Command, rows: Rows) -> None:
         failing = SqlEndpointFailures(rows.engine, timedelta(hours=1))

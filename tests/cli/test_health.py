@@ -11,6 +11,7 @@ from tests.cli.commands import Command
 from tests.cli.shelf import Shelf
 from tests.sql.status_steps import Rows
 from worker.embedded.servers import Valkey, free_port
+from worker.workspace.marker import MARKER
 
 AWAY = {
     "broker": ("ARTIFACTS_BROKER_URL", "redis://:hunter2@127.0.0.1:{port}/0"),
@@ -72,6 +73,35 @@ class TestReady:
         ]
         assert queues.is_running
         assert shelf
+
+    def test_a_workspace_is_ready_where_its_marker_is_known(
+        self, artifacts: Command, healthy: Shelf, tmp_path: Path
+    ) -> None:
+        # Given
+        answer = artifacts("health", "ready")
+        assert (answer.status, answer.err) == (0, "")
+        assert "workspace is there" in answer.out.splitlines()
+        # When the share is unmounted
+        (tmp_path / MARKER).unlink()
+        answer = artifacts("health", "ready", "--only", "workspace")
+        # Then
+        assert answer.status == 1
+        assert answer.error.startswith(
+            f"artifacts: workspace: ARTIFACTS_WORKSPACE={tmp_path}: it has no marker {MARKER}; "
+            "expected the workspace "
+        )
+        assert "artifacts workspace init --adopt" in answer.error
+        assert healthy
+
+    def test_the_workspace_alone_needs_its_setting(
+        self, artifacts: Command, database: Engine
+    ) -> None:
+        answer = artifacts("health", "ready", "--only", "workspace")
+        assert (answer.status, answer.error) == (
+            1,
+            "artifacts: workspace: ARTIFACTS_WORKSPACE: Field required",
+        )
+        assert database
 
     @pytest.mark.parametrize("part", AWAY)
     def test_the_one_that_is_away_is_named(

@@ -25,7 +25,7 @@ GIVEN = {
 }
 """A made-up .env with what must be given."""
 WORKERS = ["batches", "configs", "results", "upkeep"]
-ONE_SHOTS = ["bucket", "migrate"]
+ONE_SHOTS = ["bucket", "migrate", "workspace"]
 
 
 class MissingVariableError(Exception):

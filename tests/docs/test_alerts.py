@@ -11,11 +11,14 @@ from sqlalchemy import ColumnElement, Engine, func, insert, text
 
 from domain.transfers import Direction, TransferState
 from worker.sql.engine import make_engine
-from worker.sql.tables import BatchRow, EndpointRow, TransferRow
+from worker.sql.tables import BatchRow, EndpointRow, TransferRow, WorkspaceFailureRow
 
 OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
 (QUERY,) = re.findall(r"^```sql\n(.*?)^```", OPERATIONS.read_text(), re.DOTALL | re.MULTILINE)
-ALERTS = {"not taken", "not taken over", "given up", "S3 fails", "batch stands still"}
+ALERTS = {
+    *("not taken", "not taken over", "given up"),
+    *("S3 fails", "workspace fails", "batch stands still"),
+}
 
 
 def ago(minutes: float) -> ColumnElement[Any]:
@@ -57,6 +60,9 @@ AMISS: dict[str, list[tuple[Any, dict[str, Any]]]] = {
     ],
     "given up": [(TransferRow, transfer(TransferState.QUARANTINED, finished_at=ago(59)))],
     "S3 fails": [(EndpointRow, {"endpoint": "s3", "failures": 5, "failed_at": ago(1)})],
+    "workspace fails": [
+        (WorkspaceFailureRow, {"endpoint": "workspace of a", "failures": 1, "failed_at": ago(1)})
+    ],
     "batch stands still": [
         (BatchRow, batch("running", ago(31))),
         (
@@ -72,6 +78,7 @@ WELL: list[list[tuple[Any, dict[str, Any]]]] = [
     [(TransferRow, transfer(TransferState.QUARANTINED, finished_at=ago(61)))],
     [(TransferRow, transfer(TransferState.DONE, finished_at=ago(1)))],
     [(EndpointRow, {"endpoint": "s3", "failures": 5, "failed_at": ago(6)})],
+    [(WorkspaceFailureRow, {"endpoint": "workspace of a", "failures": 1, "failed_at": ago(6)})],
     [(BatchRow, batch("running", ago(29)))],
     [(BatchRow, batch("paused", ago(31)))],
     [

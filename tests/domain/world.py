@@ -1,11 +1,13 @@
 """A platform, a workspace and a bucket in memory, and the use case over them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.attempts import Attempts
 from domain.breaker import Breaker
+from domain.circuits import Circuit
 from domain.confirm import ConfirmUploads
 from domain.download import DownloadArtifacts, FetchArtifact
 from domain.errors import InvalidRequestError
@@ -75,6 +77,7 @@ class World:
     published: list[Transfer] = field(default_factory=list)
     max_attempts: int = 3
     lease: timedelta = LEASE
+    circuits: Sequence[Circuit] = ()
 
     def __post_init__(self) -> None:
         self.transfers = InMemoryTransfers(self.artifacts, self.clock)
@@ -101,6 +104,7 @@ class World:
             lease=self.lease,
             max_attempts=self.max_attempts,
             backoff=SureBackoff(),
+            circuits=self.circuits,
         )
 
     @property

@@ -109,6 +109,7 @@ class Chaos:
             "S3 cut": fleet.s3_proxy.cut,
             "S3 half open": lambda: self._for_a_while(fleet.s3_proxy.half_open),
             "S3 throttled": lambda: self._for_a_while(lambda: fleet.s3_proxy.throttle(2**20)),
+            "share unmounted": lambda: self._for_a_while(fleet.unmount),
             "messages delivered twice": self._duplicate,
         }
 
@@ -120,6 +121,7 @@ class Chaos:
         self._ended.wait(self._rng.uniform(1, 3))
         for proxy in (self._fleet.broker_proxy, self._fleet.sql_proxy, self._fleet.s3_proxy):
             proxy.heal()
+        self._fleet.mount()
 
     def _duplicate(self) -> None:
         """Some messages again, of transfers that wait, run or are done alike."""

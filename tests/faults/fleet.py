@@ -23,6 +23,8 @@ from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import Ministack, Valkey
 from worker.sql.engine import make_engine
 from worker.sql.migrate import upgrade
+from worker.sql.workspaces import SqlWorkspaces
+from worker.workspace.initialization import initialize
 
 BUCKET = "artifacts"
 _ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +51,7 @@ class Fleet:
     def __init__(self, directory: Path, stack: ExitStack, workers: int) -> None:
         self.workspace = directory / "workspace"
         self.workspace.mkdir()
+        self._away = directory / "away"
         self._directory = directory
         self._stack = stack
         self.broker = stack.enter_context(Valkey(directory / "broker"))
@@ -59,6 +62,7 @@ class Fleet:
         self.sql_proxy = stack.enter_context(TcpProxy(self.postgres.socket))
         self.s3_proxy = stack.enter_context(TcpProxy(("127.0.0.1", self.faulty_s3.port)))
         self.engine = self._migrated()
+        initialize(self.workspace, SqlWorkspaces(self.engine))
         self.client.create_bucket(Bucket=BUCKET)
         self.beats = [self._beat(number) for number in range(2)]
         self.workers = [self._worker(number) for number in range(workers)]
@@ -116,7 +120,18 @@ class Fleet:
         with self.broker.client() as client:
             client.flushall()
 
+    def unmount(self) -> None:
+        """As a share that goes away and leaves its mount point."""
+        self.workspace.rename(self._away)
+        self.workspace.mkdir()
+
+    def mount(self) -> None:
+        if self._away.exists():
+            self.workspace.rmdir()  # fails if something was written into it
+            self._away.rename(self.workspace)
+
     def heal(self) -> None:
+        self.mount()
         self.faulty_s3.heal()
         for proxy in (self.broker_proxy, self.sql_proxy, self.s3_proxy):
             proxy.heal()

@@ -44,7 +44,9 @@ def producer(broker: Valkey) -> Celery:
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with EmbeddedStack(tmp_path_factory.mktemp("messages")) as stack:
-        stack.start_worker("--concurrency", "1")
+        # The next test must not find the breaker open after the one whose workspace is away.
+        brief = {"ARTIFACTS_BREAKER_SECONDS": "0.01"}
+        stack.start_worker("--concurrency", "1", environment=brief)
         yield Deployment(stack)
 
 

@@ -24,8 +24,9 @@ from worker.settings import ProducerSettings, load
 from worker.sql.engine import make_engine
 
 PLATFORMS = {"alembic_version", "jobs", "runs", "users"}
-PIPELINES = {"artifacts", "transfers", "batches", "batch_members", "s3_endpoints"} | {
-    "artifacts_alembic_version"
+PIPELINES = {
+    *("artifacts", "transfers", "batches", "batch_members", "s3_endpoints"),
+    *("workspaces", "workspace_failures", "artifacts_alembic_version"),
 }
 OLD_KEY = "jobs/12/2025/10/24/080000/job_config.json"
 ROWS = """

@@ -7,14 +7,20 @@ from sqlalchemy.orm import Session
 from tests.contract.transfer_steps import HOUR, at_once
 from worker.sql.clock import utc_now
 from worker.sql.endpoints import SqlEndpointFailures
-from worker.sql.tables import EndpointRow
+from worker.sql.tables import EndpointRow, WorkspaceFailureRow
 
 HERE, ELSEWHERE = "https://s3.here.invalid", "https://s3.elsewhere.invalid"
 
 
+@pytest.fixture(params=[EndpointRow, WorkspaceFailureRow])
+def table(request: pytest.FixtureRequest) -> type[EndpointRow | WorkspaceFailureRow]:
+    found: type[EndpointRow | WorkspaceFailureRow] = request.param
+    return found
+
+
 @pytest.fixture
-def failures(engine: Engine) -> SqlEndpointFailures:
-    return SqlEndpointFailures(engine, HOUR / 2)
+def failures(engine: Engine, table: type[EndpointRow | WorkspaceFailureRow]) -> SqlEndpointFailures:
+    return SqlEndpointFailures(engine, HOUR / 2, table)
 
 
 def test_each_endpoint_has_a_count_of_its_own(failures: SqlEndpointFailures) -> None:
@@ -33,8 +39,12 @@ def test_no_failure_is_lost_between_workers(failures: SqlEndpointFailures) -> No
     assert sorted(at_once(lambda _: failures.count(HERE), 10)) == list(range(1, 11))
 
 
-def test_failures_of_long_ago_are_forgotten(failures: SqlEndpointFailures, engine: Engine) -> None:
+def test_failures_of_long_ago_are_forgotten(
+    failures: SqlEndpointFailures,
+    engine: Engine,
+    table: type[EndpointRow | WorkspaceFailureRow],
+) -> None:
     failures.count(HERE)
     with Session(engine) as session, session.begin():
-        session.execute(update(EndpointRow).values(failed_at=utc_now(-HOUR)))
+        session.execute(update(table).values(failed_at=utc_now(-HOUR)))
     assert failures.count(HERE) == 1

@@ -111,15 +111,15 @@ def test_a_new_file_that_stays_locked_is_an_error_in_the_end(
         pass
 
 
-@pytest.mark.parametrize("run_id", [None, 4])
+@pytest.mark.parametrize(("kind", "run_id"), [("job_config", None), ("run_config", 4)])
 @pytest.mark.parametrize("first", [state for state in TransferState if state.is_active])
 @pytest.mark.parametrize("second", [state for state in TransferState if state.is_active])
 def test_the_database_itself_refuses_a_second_active_transfer(
-    engine: Engine, run_id: int | None, first: TransferState, second: TransferState
+    engine: Engine, kind: str, run_id: int | None, first: TransferState, second: TransferState
 ) -> None:
-    insert_transfer(engine, run_id=run_id, state=first)
-    with pytest.raises(IntegrityError):
-        insert_transfer(engine, run_id=run_id, state=second, request_id="b")
+    insert_transfer(engine, kind=kind, run_id=run_id, state=first)
+    with pytest.raises(IntegrityError, match=r"(?i)unique"):
+        insert_transfer(engine, kind=kind, run_id=run_id, state=second, request_id="b")
 
 
 @pytest.mark.parametrize("ended", [state for state in TransferState if not state.is_active])

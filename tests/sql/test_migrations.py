@@ -28,7 +28,10 @@ from worker.sql.tables import PipelineBase, PlatformBase, RunRow
 from worker.sql.transfers import SqlTransfers
 from worker.sql.version import VERSION_TABLE, newest_version
 
-OWN = {"artifacts", "transfers", "batches", "batch_members", "s3_endpoints", VERSION_TABLE}
+OWN = {
+    *("artifacts", "transfers", "batches", "batch_members", "s3_endpoints"),
+    *("workspaces", "workspace_failures", VERSION_TABLE),
+}
 PLATFORM = {"alembic_version", "users", "jobs", "runs"}
 _ENUMS = (
     "SELECT typname, enumlabel FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid"
@@ -228,7 +231,7 @@ def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
     assert versions == [newest_version()]
 
 
-@pytest.mark.parametrize("version", ["0002", "0003", "0004", "0005", "0006"])
+@pytest.mark.parametrize("version", ["0002", "0003", "0004", "0005", "0006", "0007", "0008"])
 def test_what_older_workers_write_is_still_accepted(empty: Engine, version: str) -> None:
     # Given the tables as workers of that version know them
     make_platform(empty)

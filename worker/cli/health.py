@@ -20,12 +20,16 @@ class Part(StrEnum):
     BROKER = "broker"
     DATABASE = "database"
     BUCKET = "bucket"
+    WORKSPACE = "workspace"
     BACKLOG = "backlog"
     """Outstanding requests are done by workers: of the deployment, and not of one worker."""
 
     @property
     def is_well(self) -> str:
-        return "backlog is worked off" if self is Part.BACKLOG else f"{self} answers"
+        return _WELL.get(self, f"{self} answers")
+
+
+_WELL = {Part.BACKLOG: "backlog is worked off", Part.WORKSPACE: "workspace is there"}
 
 
 @app.command("live")
@@ -60,13 +64,17 @@ def ready(
 ) -> None:
     """Whether broker, database and bucket answer, and workers do what is outstanding.
 
+    Where ARTIFACTS_WORKSPACE is set, its marker must be that of a workspace of the database.
+
     The last part, `backlog`, is about the whole deployment. The health check of a single worker
     must leave it out, else a backlog restarts workers that are well: name the other parts.
     """
     # Only here: `live` is run every few seconds, and needs no Celery, no SQL and no S3.
-    from worker.diagnosis.readiness import REACH  # noqa: PLC0415
+    from worker.diagnosis.readiness import REACH, has_workspace  # noqa: PLC0415
 
     for part in only or Part:
+        if part is Part.WORKSPACE and not only and not has_workspace():
+            continue
         try:
             REACH[part]()
         except PipelineError as error:

@@ -27,6 +27,7 @@ COMMANDS = {
         "The whole pipeline here, until Ctrl-C: broker, S3, database, workers, beat and Flower.",
     ),
     "doctor": ("worker.cli.doctor", "What is wrong with this deployment, and how to mend it."),
+    "workspace": ("worker.cli.workspace", "The directory tree that producers and workers share."),
 }
 """Module and help line of each: a group has an `app`, a command a function of its name.
 

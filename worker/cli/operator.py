@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from celery import Celery
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from worker.adapters import Adapters
     from worker.batches import Batches
     from worker.cli.database import Database
+    from worker.workspace import Workspace
 
 
 _OPEN = ExitStack()
@@ -100,9 +102,36 @@ def _broker() -> "Celery | None":
 def _has_source() -> "Callable[[Artifact], bool] | None":
     from domain.errors import ConfigurationError
     from worker.settings import WorkspaceSettings, load
-    from worker.workspace import Workspace
 
     try:
-        return Workspace(load(WorkspaceSettings).workspace).has
+        directory = load(WorkspaceSettings).workspace
     except ConfigurationError:
         return None  # this machine has no part of it; the workers look
+    found: list[Workspace] = []
+
+    def has(artifact: "Artifact") -> bool:
+        # Checked once, and only where it is asked: else an absent share looks like missing files.
+        if not found:
+            found.append(workspace(directory))
+        return found[0].has(artifact)
+
+    return has
+
+
+def workspace(directory: "Path") -> "Workspace":
+    """Return the workspace.
+
+    Raises:
+        WorkspaceUnavailableError: the directory is not a workspace that the database knows.
+    """
+    from domain.errors import WorkspaceUnavailableError
+    from worker.sql.workspaces import SqlWorkspaces
+    from worker.workspace import Workspace
+    from worker.workspace.identity import WorkspaceCheck
+
+    check = WorkspaceCheck(directory, SqlWorkspaces(database().engine))
+    try:
+        check()
+    except WorkspaceUnavailableError as error:
+        raise WorkspaceUnavailableError(f"ARTIFACTS_WORKSPACE={directory}: {error}") from error
+    return Workspace(directory, check)

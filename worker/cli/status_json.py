@@ -13,6 +13,7 @@ from domain.attention import Problem
 from domain.pipeline_status import (
     WINDOWS,
     DatabaseStatus,
+    EndpointFailures,
     Phase,
     PipelineStatus,
     TransferGroup,
@@ -51,15 +52,17 @@ def status_json(status: PipelineStatus, problems: Iterable[Problem]) -> dict[str
         "workers": None if broker is None else [asdict(worker) for worker in broker.workers],
         "batches": [asdict(each) for each in database.batches],
         "requesters": [asdict(each) for each in database.requesters],
-        "s3": [
-            {
-                "endpoint": each.endpoint,
-                "failures": each.failures,
-                "is_open": each.is_open,
-                **_moment(database, each.failed_at),
-            }
-            for each in database.endpoints
-        ],
+        "s3": [_failing(database, each) for each in database.endpoints],
+        "workspaces": [_failing(database, each) for each in database.workspaces],
+    }
+
+
+def _failing(database: DatabaseStatus, each: EndpointFailures) -> dict[str, Any]:
+    return {
+        "endpoint": each.endpoint,
+        "failures": each.failures,
+        "is_open": each.is_open,
+        **_moment(database, each.failed_at),
     }
 
 

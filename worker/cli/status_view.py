@@ -177,6 +177,10 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
         yield f"S3        {each.endpoint}: {state}, {each.failures} failures, last {ago} ago"
     if not database.endpoints:
         yield "S3        no failures"
+    for each in database.workspaces:
+        state = "breaker open" if each.is_open else "breaker closed"
+        ago = age(database.now - each.failed_at)
+        yield f"{each.endpoint}: {state}, last failure {ago} ago"
     yield f"at        {database.now:%Y-%m-%d %H:%M:%SZ} by the database's clock"
 
 

@@ -10,7 +10,7 @@ from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import ArtifactMissingError, InvalidRequestError, TargetExistsError
 from domain.inventory import ArtifactState, ListedArtifact, list_artifacts
 from worker.cli.lazy import group_app, lazy_group
-from worker.cli.operator import adapters
+from worker.cli.operator import adapters, workspace
 from worker.cli.options import (
     JobArgument,
     JobIdOption,
@@ -118,11 +118,12 @@ def _directory(output_dir: Path | None, job_id: int) -> "DownloadDirectory":
     if output_dir is not None:
         _make(output_dir)
         return DownloadDirectory(output_dir)
-    workspace = load(DownloadSettings).workspace
-    if workspace is None:
+    directory = load(DownloadSettings).workspace
+    if directory is None:
         reason = "neither --output-dir nor ARTIFACTS_WORKSPACE is set"
         note(f"downloading into ./{job_directory(job_id)} ({reason})")
-    return Workspace(workspace or Path()).downloads(job_id)
+        return Workspace(Path()).downloads(job_id)
+    return workspace(directory).downloads(job_id)
 
 
 def _make(output: Path) -> None:

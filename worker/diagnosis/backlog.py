@@ -29,6 +29,7 @@ _CHECKS = {
     ProblemCode.BEHIND: "backlog",
     ProblemCode.LEASE_EXPIRED: "backlog",
     ProblemCode.S3_BREAKER_OPEN: "S3 breaker",
+    ProblemCode.WORKSPACE_BREAKER_OPEN: "workspace breaker",
     ProblemCode.QUARANTINED: "quarantine",
 }
 """The check that reports each problem; `examine_broker` reports a broker that is away."""
@@ -101,6 +102,7 @@ def _well(database: DatabaseStatus, broker: BrokerStatus) -> dict[str, str]:
         "workers": _workers(broker),
         "backlog": _backlog(database),
         "S3 breaker": "it is closed",
+        "workspace breaker": "it is closed",
         "quarantine": f"{quarantined:,} transfers, none of them from the last hour",
     }
 

@@ -24,10 +24,15 @@ from worker.settings import (
     WorkspaceSettings,
     load,
 )
+from worker.sql.workspaces import SqlWorkspaces
 
 
 class _BacklogSettings(DatabaseSettings, BrokerSettings):
     """What the backlog is read from."""
+
+
+class _WorkspaceSettings(WorkspaceSettings, DatabaseSettings):
+    """What the workspace is known by."""
 
 
 def examine_deployment() -> Iterator[Finding]:
@@ -66,8 +71,9 @@ def _bucket(settings: BucketSettings) -> Iterator[Finding]:
     yield from examine_bucket(client, settings.bucket, default)
 
 
-def _workspace(settings: WorkspaceSettings) -> Iterator[Finding]:
-    yield from examine_workspace(settings.workspace)
+def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:
+    with opened(settings) as engine:
+        yield from examine_workspace(settings.workspace, SqlWorkspaces(engine))
 
 
 def _backlog(settings: _BacklogSettings) -> Iterator[Finding]:
@@ -80,7 +86,7 @@ _PARTS: Sequence[tuple[str, type[BaseSettings], Callable[..., Iterator[Finding]]
     ("broker", BrokerSettings, _broker),
     ("database", DatabaseSettings, _database),
     ("bucket", BucketSettings, _bucket),
-    ("workspace", WorkspaceSettings, _workspace),
+    ("workspace", _WorkspaceSettings, _workspace),
     ("backlog", _BacklogSettings, _backlog),
 )
 

@@ -12,15 +12,20 @@ from worker.diagnosis.backlog import reach_backlog
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.diagnosis.bucket import reach_bucket
 from worker.diagnosis.database import opened, reach_database
-from worker.diagnosis.workspace import reach_workspace
+from worker.diagnosis.workspace import await_workspace, reach_directory, reach_workspace
 from worker.s3.client import make_client
 from worker.settings import (
     BrokerSettings,
     BucketSettings,
     DatabaseSettings,
+    DownloadSettings,
+    WorkerSettings,
     WorkspaceSettings,
     load,
 )
+from worker.sql.workspaces import SqlWorkspaces
+from worker.startup import SHARE
+from worker.workspace_adapters import workspace_check
 
 # A server that takes longer is away; it is asked three times.
 _S3_TIMEOUT_SECONDS = 5.0
@@ -63,8 +68,22 @@ def _bucket() -> None:
             ) from refused
 
 
+def _directory() -> None:
+    reach_directory(load(WorkspaceSettings).workspace)
+
+
 def _workspace() -> None:
-    reach_workspace(load(WorkspaceSettings).workspace)
+    directory = load(WorkspaceSettings).workspace
+    reach_directory(directory)
+    with opened(load(DatabaseSettings)) as engine:
+        reach_workspace(directory, SqlWorkspaces(engine))
+
+
+def _share() -> None:
+    """Wait for the share, if the database knows a workspace; mark a tree that is in use."""
+    settings = load(WorkerSettings)
+    with opened(settings) as engine:
+        await_workspace(workspace_check(settings, engine))
 
 
 def _backlog() -> None:
@@ -79,11 +98,20 @@ _PARTS: Mapping[str, Callable[[], None]] = {
     "bucket": _bucket,
 }
 
-REACH: Mapping[str, Callable[[], None]] = {**_PARTS, "backlog": _backlog}
+REACH: Mapping[str, Callable[[], None]] = {
+    **_PARTS,
+    "workspace": _workspace,
+    "backlog": _backlog,
+}
 """Each raises a PipelineError that says why it does not answer, or stands still."""
 
-START: Mapping[str, Callable[[], None]] = {"workspace": _workspace, **_PARTS}
+START: Mapping[str, Callable[[], None]] = {"workspace": _directory, **_PARTS, SHARE: _share}
 """All that a worker must have before it takes a message, the quickest to answer first.
 
 The backlog is not among them: it waits for workers to start.
 """
+
+
+def has_workspace() -> bool:
+    """Return whether this environment names a workspace, as a producer's does not."""
+    return load(DownloadSettings).workspace is not None

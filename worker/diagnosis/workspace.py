@@ -1,17 +1,21 @@
 """The workspace."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from domain.errors import MisconfiguredError, WorkspaceUnavailableError
+from domain.errors import MisconfiguredError, SqlUnavailableError, WorkspaceUnavailableError
 from worker.diagnosis.findings import Finding, error, ok, warning
+from worker.workspace.identity import IWorkspaces, WorkspaceCheck
+
+logger = logging.getLogger(__name__)
 
 _LEAST_FREE = 1 << 30
 
 
-def reach_workspace(directory: Path) -> None:
+def reach_directory(directory: Path) -> None:
     """Find out whether it can be read; only downloads write to it.
 
     Raises:
@@ -30,7 +34,51 @@ def reach_workspace(directory: Path) -> None:
         raise WorkspaceUnavailableError(f"{directory}: {error.strerror}") from error
 
 
-def examine_workspace(directory: Path) -> Iterator[Finding]:
+def reach_workspace(directory: Path, workspaces: IWorkspaces) -> None:
+    """Find out whether the directory is a workspace of this database, and change nothing.
+
+    Raises:
+        WorkspaceUnavailableError: it is not.
+    """
+    look = WorkspaceCheck(directory, workspaces).look()
+    if look.wrong:
+        raise WorkspaceUnavailableError(f"ARTIFACTS_WORKSPACE={directory}: {look.wrong}")
+
+
+def await_workspace(check: WorkspaceCheck) -> None:
+    """Have a worker wait for its share; a tree that is in use already is marked.
+
+    While the database knows no workspace, nothing is waited for: a producer may make the first
+    directory of a job at any time, and transfers without files are done all the same.
+
+    Raises:
+        WorkspaceUnavailableError: the database knows a workspace, and this is another directory.
+    """
+    try:
+        check()
+    except WorkspaceUnavailableError as error:
+        if check.workspaces.known():
+            raise
+        logger.warning("uploads and downloads wait: %s", error)
+
+
+def examine_workspace(directory: Path, workspaces: IWorkspaces) -> Iterator[Finding]:
+    """Examine identity first: the mount point of an absent share needs a mount, and no chown."""
+    try:
+        look = WorkspaceCheck(directory, workspaces).look()
+        wrong, marked = look.wrong, look.marked
+    except SqlUnavailableError:
+        wrong, marked = "", None  # the examination of the database reports it
+    except WorkspaceUnavailableError as away:
+        wrong, marked = str(away), None
+    if wrong:
+        yield error(
+            "workspace",
+            f"{directory}: {wrong}",
+            why="nothing is read from it or written to it; uploads and downloads wait",
+            mend="mount it, or artifacts workspace init",
+        )
+        return
     try:
         with tempfile.TemporaryFile(dir=directory):
             pass
@@ -42,7 +90,7 @@ def examine_workspace(directory: Path) -> Iterator[Finding]:
             mend=f"chown {os.geteuid()} {directory}",
         )
         return
-    yield ok("workspace", f"{directory} is writable")
+    yield ok("workspace", f"{directory} is writable; {_named(marked)}")
     state = os.statvfs(directory)
     free = state.f_bavail * state.f_frsize
     if free < _LEAST_FREE:
@@ -52,3 +100,7 @@ def examine_workspace(directory: Path) -> Iterator[Finding]:
             why="a download of more will fail",
             mend=f"make room: du --max-depth 1 {directory} | sort -n",
         )
+
+
+def _named(marked: str | None) -> str:
+    return f"its id is {marked}" if marked else "it has no marker yet: a worker makes it"

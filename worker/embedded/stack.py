@@ -18,6 +18,8 @@ from worker.embedded.servers import HttpServer, Ministack, Valkey
 from worker.s3.client import make_client
 from worker.sql.engine import make_engine
 from worker.sql.migrate import upgrade
+from worker.sql.workspaces import SqlWorkspaces
+from worker.workspace.initialization import Others, initialize
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -73,6 +75,7 @@ class EmbeddedStack:
             self._start(self.s3)
             self._exit.callback(self.engine.dispose)
             upgrade(self.engine, with_platform_tables=True)
+            initialize(self.workspace, SqlWorkspaces(self.engine), Others.REPLACE)
             self._make_bucket()
         except BaseException:
             # On an error half-way, what is up already is stopped again.

@@ -1,4 +1,4 @@
-"""How often S3 endpoints have failed: the `s3_endpoints` table."""
+"""How often S3 endpoints, or the workspaces of hosts, have failed."""
 
 from datetime import timedelta
 
@@ -6,30 +6,43 @@ from sqlalchemy import Engine, case, delete
 
 from worker.sql.clock import utc_now
 from worker.sql.engine import insert_into, transaction
-from worker.sql.tables import EndpointRow
+from worker.sql.tables import EndpointRow, WorkspaceFailureRow
 
 
 class SqlEndpointFailures:
-    """Args: a count that is older than `forgotten_after` begins anew."""
+    """Counts failures in one of the two tables.
 
-    def __init__(self, engine: Engine, forgotten_after: timedelta) -> None:
+    Args:
+        engine: of the database.
+        forgotten_after: a count that is older begins again.
+        table: where they are counted.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        forgotten_after: timedelta,
+        table: type[EndpointRow | WorkspaceFailureRow] = EndpointRow,
+    ) -> None:
         self._engine = engine
         self._forgotten_after = forgotten_after
+        self._table = table
 
     def count(self, endpoint: str) -> int:
-        is_old = EndpointRow.failed_at < utc_now(-self._forgotten_after)
-        failures = case((is_old, 1), else_=EndpointRow.failures + 1)
+        table = self._table
+        is_old = table.failed_at < utc_now(-self._forgotten_after)
+        failures = case((is_old, 1), else_=table.failures + 1)
         with transaction(self._engine) as connection:
-            insert = insert_into(connection.dialect.name, EndpointRow).values(
+            insert = insert_into(connection.dialect.name, table).values(
                 endpoint=endpoint, failures=1, failed_at=utc_now()
             )
             counted = insert.on_conflict_do_update(
-                index_elements=[EndpointRow.endpoint],
+                index_elements=[table.endpoint],
                 set_={"failures": failures, "failed_at": utc_now()},
             )
-            count: int = connection.scalar(counted.returning(EndpointRow.failures))
+            count: int = connection.scalar(counted.returning(table.failures))
         return count
 
     def forget(self, endpoint: str) -> None:
         with transaction(self._engine) as connection:
-            connection.execute(delete(EndpointRow).where(EndpointRow.endpoint == endpoint))
+            connection.execute(delete(self._table).where(self._table.endpoint == endpoint))

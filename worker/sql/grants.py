@@ -17,6 +17,8 @@ from worker.sql.tables import (
     MemberRow,
     RunRow,
     TransferRow,
+    WorkspaceFailureRow,
+    WorkspaceRow,
 )
 from worker.sql.version import VERSION_TABLE
 
@@ -31,6 +33,9 @@ TABLES: Mapping[str, Sequence[str]] = {
     BatchRow.__tablename__: _REMOVED,
     MemberRow.__tablename__: _REMOVED,
     EndpointRow.__tablename__: _REMOVED,
+    WorkspaceFailureRow.__tablename__: _REMOVED,
+    # Workers add the first one; `artifacts workspace init` removes those that it replaces.
+    WorkspaceRow.__tablename__: ("SELECT", "INSERT", "DELETE"),
 }
 """Privileges on the pipeline's own tables."""
 

@@ -47,6 +47,7 @@ from worker.sql.tables import (
     EndpointRow,
     MemberRow,
     TransferRow,
+    WorkspaceFailureRow,
 )
 
 # An older failure tells nothing: a success, or a day without transfers, may have followed.
@@ -77,20 +78,27 @@ class SqlStatus:
                 transfers=list(_transfers(connection, now)),
                 throughput=list(_throughput(connection, now)),
                 failures=list(_failures(connection, now)),
-                endpoints=list(self._endpoints(connection, now)),
+                endpoints=list(_failing(connection, now, EndpointRow, self._breaker_failures)),
+                workspaces=list(_failing(connection, now, WorkspaceFailureRow, 1)),
                 batches=list(_batches(connection)),
                 requesters=list(_requesters(connection)),
             )
 
-    def _endpoints(self, connection: Connection, now: datetime) -> Iterator[EndpointFailures]:
-        for row in connection.execute(select(EndpointRow.__table__)):
-            is_open = row.failures >= self._breaker_failures
-            yield EndpointFailures(
-                endpoint=row.endpoint,
-                failures=row.failures,
-                failed_at=row.failed_at,
-                is_open=is_open and now - row.failed_at <= _FAILING_FOR,
-            )
+
+def _failing(
+    connection: Connection,
+    now: datetime,
+    table: type[EndpointRow | WorkspaceFailureRow],
+    threshold: int,
+) -> Iterator[EndpointFailures]:
+    for row in connection.execute(select(table.__table__)):
+        is_open = row.failures >= threshold
+        yield EndpointFailures(
+            endpoint=row.endpoint,
+            failures=row.failures,
+            failed_at=row.failed_at,
+            is_open=is_open and now - row.failed_at <= _FAILING_FOR,
+        )
 
 
 def _transfers(connection: Connection, now: datetime) -> Iterator[TransferGroup]:

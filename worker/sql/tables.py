@@ -201,14 +201,34 @@ class TransferRow(PipelineBase):
     requested_by: Mapped[str | None] = mapped_column(String(MAX_REQUESTER))
 
 
-class EndpointRow(PipelineBase):
-    """S3 endpoints that failed just now; one that works has no row."""
-
-    __tablename__ = "s3_endpoints"
+class _Failures:
+    """What failed just now; what works has no row."""
 
     endpoint: Mapped[str] = mapped_column(String(255), primary_key=True)
     failures: Mapped[int]
     failed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class EndpointRow(_Failures, PipelineBase):
+    """S3 endpoints."""
+
+    __tablename__ = "s3_endpoints"
+
+
+class WorkspaceFailureRow(_Failures, PipelineBase):
+    """The workspace as a host has it, by the host's name."""
+
+    __tablename__ = "workspace_failures"
+
+
+class WorkspaceRow(PipelineBase):
+    """A workspace that may be read and written, by the id in its marker."""
+
+    __tablename__ = "workspaces"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    added_by: Mapped[str | None] = mapped_column(String(MAX_REQUESTER))
 
 
 # NULL differs from NULL in a unique index, so the artifacts of a job take part as run 0.

@@ -1,27 +1,36 @@
 """Reaching a directory below a root that users' programs write into as well."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from worker.workspace.partial_file import look
+
+RootCheck = Callable[[int], None]
+"""Raises an error for an opened root that is not the workspace."""
 
 _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINK = _ROOT | os.O_NOFOLLOW
 
 
 @contextmanager
-def reached(root: Path, directory: PurePosixPath, *, make: bool) -> Iterator[int | None]:
+def reached(
+    root: Path, directory: PurePosixPath, *, make: bool, check: RootCheck | None = None
+) -> Iterator[int | None]:
     """A descriptor of the directory, reached without following a link; None if it is missing.
 
     Args:
         root: which may be a link itself.
         directory: relative to the root.
         make: what is missing.
+        check: of the root, by the descriptor that all else is reached from: so what is mounted or
+            unmounted afterwards makes no difference.
     """
     descriptor = os.open(root, _ROOT)
     try:
+        if check is not None:
+            check(descriptor)
         for part in directory.parts:
             if make:
                 _make(part, descriptor)

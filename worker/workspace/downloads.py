@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from domain.artifacts import Artifact, ArtifactKind
+from worker.workspace.directories import RootCheck
 from worker.workspace.extract import Extraction
 from worker.workspace.places import download_place, source_place
 from worker.workspace.target import Target
@@ -16,6 +17,7 @@ class DownloadDirectory:
     Attributes:
         root: may be a link. Below it, users' programs write, so no link is followed there.
         below: the job's directory relative to the root; by default the root itself.
+        check: of the root, where it is a workspace.
 
     Example:
         >>> DownloadDirectory(Path("here")).target(Artifact(ArtifactKind.RUN_CONFIG, 12, 4)).place
@@ -24,10 +26,11 @@ class DownloadDirectory:
 
     root: Path
     below: str = "."
+    check: RootCheck | None = None
 
     def target(self, artifact: Artifact) -> Target:
         """Return the artifact's file, without making or looking at anything."""
-        return Target(artifact, self.root, str(self._place(download_place(artifact))))
+        return Target(artifact, self.root, str(self._place(download_place(artifact))), self.check)
 
     def extraction(self, artifact: Artifact) -> Extraction:
         """Return how the downloaded zip is unpacked.
@@ -37,7 +40,9 @@ class DownloadDirectory:
         archive = self._place(download_place(artifact))
         is_results = artifact.kind is ArtifactKind.RUN_RESULTS
         into = self._place(source_place(artifact)) if is_results else archive.with_suffix("")
-        return Extraction(artifact=artifact, root=self.root, archive=archive, into=into)
+        return Extraction(
+            artifact=artifact, root=self.root, archive=archive, into=into, check=self.check
+        )
 
     def _place(self, name: str) -> PurePosixPath:
         return PurePosixPath(self.below, name)

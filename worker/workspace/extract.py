@@ -6,7 +6,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -21,7 +21,7 @@ from worker.workspace.archive_rules import (
     check_directory,
     checked,
 )
-from worker.workspace.directories import reached
+from worker.workspace.directories import RootCheck, reached
 from worker.workspace.files import CHUNK
 from worker.workspace.partial_file import look, writing
 
@@ -47,6 +47,7 @@ class Extraction:
     Attributes:
         archive: relative to the root.
         into: the directory for what is in it, relative to the root; made if it is missing.
+        check: of the root, before anything is read or made below it.
     """
 
     artifact: Artifact
@@ -54,6 +55,7 @@ class Extraction:
     archive: PurePosixPath
     into: PurePosixPath
     limits: ExtractLimits = _DEFAULT
+    check: RootCheck | None = None
 
     def __call__(self, *, replace: bool) -> Extracted:
         """Unpack all of it, or nothing.
@@ -69,7 +71,7 @@ class Extraction:
         with writing(self.artifact), ExitStack() as opened:
             archive = opened.enter_context(self._opened())
             entries = self._entries(archive)
-            into = opened.enter_context(reached(self.root, self.into, make=True))
+            into = opened.enter_context(self._reached(self.into))
             assert into is not None  # noqa: S101 - it was made
             fcntl.flock(into, fcntl.LOCK_EX | fcntl.LOCK_NB)
             opened.callback(_clear, into)
@@ -82,13 +84,16 @@ class Extraction:
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
         with ExitStack() as opened:
-            above = opened.enter_context(reached(self.root, self.archive.parent, make=True))
+            above = opened.enter_context(self._reached(self.archive.parent))
             file = os.open(self.archive.name, os.O_RDONLY | _NO_LINK, dir_fd=above)
             stream = opened.enter_context(os.fdopen(file, "rb"))
             with self._translated():
                 check_directory(stream, self.limits)
                 archive = opened.enter_context(zipfile.ZipFile(stream))
             yield archive
+
+    def _reached(self, directory: PurePosixPath) -> AbstractContextManager[int | None]:
+        return reached(self.root, directory, make=True, check=self.check)
 
     def _entries(self, archive: zipfile.ZipFile) -> list[Entry]:
         with self._translated():

@@ -10,10 +10,17 @@ from domain.errors import (
     SourceMissingError,
     SourceUnreadableError,
     TransferError,
+    WorkspaceUnavailableError,
 )
 
 LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 """As a link does whose target is not there, or goes round in a circle, or cannot be there."""
+
+AWAY = {
+    *(errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT),
+    *(errno.EHOSTDOWN, errno.EHOSTUNREACH),
+}
+"""As a network share that is away, or whose server was replaced."""
 
 _GONE = LEADS_NOWHERE | {errno.ENXIO}
 _DENIED = {errno.EACCES, errno.EPERM}
@@ -47,4 +54,6 @@ def _translated(gone: TransferError, artifact: Artifact) -> Iterator[None]:
             raise gone from None
         if error.errno in _DENIED:
             raise SourceUnreadableError(f"{artifact}: the worker may not read it") from None
+        if error.errno in AWAY:
+            raise WorkspaceUnavailableError(f"{artifact}: {error.strerror}") from None
         raise

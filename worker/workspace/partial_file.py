@@ -14,8 +14,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from domain.artifacts import Artifact
-from domain.errors import TargetBusyError, TargetExistsError, WorkspaceUnavailableError
+from domain.errors import (
+    TargetBusyError,
+    TargetExistsError,
+    WorkspaceNotWritableError,
+    WorkspaceUnavailableError,
+)
 from domain.objects import BucketObject
+from worker.workspace.failures import AWAY
 from worker.workspace.files import CHUNK
 
 _IDENTITY_BYTES = hashlib.sha256().digest_size
@@ -23,8 +29,8 @@ _DONE = b"\1"
 
 _IN_THE_WAY = {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_NOT_THERE = {errno.ENOENT, errno.EIO, errno.ESTALE, errno.ENOLCK}
+_DENIED = {errno.EACCES, errno.EPERM}
+_NOT_THERE = {errno.ENOENT, errno.EIO, errno.ENOLCK} | AWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,8 @@ def writing(artifact: Artifact) -> Iterator[None]:
     Raises:
         TargetExistsError: what is in the place is no file, or a link is on the way.
         TargetBusyError: somebody else has it locked.
-        WorkspaceUnavailableError: no room, no permission, or no workspace.
+        WorkspaceNotWritableError: no room, or read-only.
+        WorkspaceUnavailableError: no permission, or no workspace.
     """
     try:
         yield
@@ -145,7 +152,9 @@ def writing(artifact: Artifact) -> Iterator[None]:
         if error.errno in _IN_THE_WAY:
             raise in_the_way(artifact) from None
         if error.errno in _FULL:
-            raise WorkspaceUnavailableError(f"{artifact}: no space left to write it") from None
+            raise WorkspaceNotWritableError(f"{artifact}: no space left to write it") from None
+        if error.errno == errno.EROFS:
+            raise WorkspaceNotWritableError(f"{artifact}: the workspace is read-only") from None
         if error.errno in _DENIED:
             raise WorkspaceUnavailableError(f"{artifact}: the worker may not write it") from None
         if error.errno in _NOT_THERE:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from domain.artifacts import Artifact
 from domain.errors import InvalidRequestError, TargetBusyError
 from domain.objects import BucketObject
-from worker.workspace.directories import reached
+from worker.workspace.directories import RootCheck, reached
 from worker.workspace.enclosure import is_regular
 from worker.workspace.files import CHUNK
 from worker.workspace.partial_file import Layout, PartialFile, in_the_way, is_named, look, writing
@@ -33,6 +33,7 @@ class Target:
 
     Attributes:
         place: relative to the root; directories on the way are made if they are missing.
+        check: of the root, before anything is read or made below it.
 
     Raises:
         InvalidRequestError: the place is not below the root.
@@ -41,6 +42,7 @@ class Target:
     artifact: Artifact
     root: Path
     place: str
+    check: RootCheck | None = None
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.place)
@@ -95,7 +97,8 @@ class Target:
         return f".{self._name}.part"
 
     def _reached(self, *, make: bool) -> AbstractContextManager[int | None]:
-        return reached(self.root, PurePosixPath(self.place).parent, make=make)
+        parent = PurePosixPath(self.place).parent
+        return reached(self.root, parent, make=make, check=self.check)
 
     def _locked(self, directory: int, layout: Layout) -> int:
         """A descriptor of the partial file, which nobody else gets while it is open."""

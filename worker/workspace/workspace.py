@@ -11,6 +11,7 @@ from worker.workspace.downloads import DownloadDirectory
 from worker.workspace.enclosure import Enclosure
 from worker.workspace.failures import looking_for
 from worker.workspace.files import FileSource
+from worker.workspace.identity import WorkspaceCheck
 from worker.workspace.places import job_directory, source_place
 from worker.workspace.target import Target
 from worker.workspace.zip_stream import ZippedDirectory
@@ -19,13 +20,18 @@ from worker.workspace.zip_stream import ZippedDirectory
 class Workspace:
     """Where an artifact's bytes are before an upload and after a download.
 
+    Args:
+        root: the directory.
+        check: refuses a directory that is not the workspace. Without it, any will do.
+
     Example:
         >>> Workspace(Path("/srv")).path(Artifact(ArtifactKind.RUN_RESULTS, 12, 4)).as_posix()
         '/srv/job_12/OUT/run_4'
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, check: WorkspaceCheck | None = None) -> None:
         self._root = root
+        self._check = check
 
     def path(self, artifact: Artifact) -> Path:
         """The artifact's file; for results, the directory that holds their RUN* directories."""
@@ -45,6 +51,8 @@ class Workspace:
             SourceUnreadableError: the worker may not read it.
             WorkspaceUnavailableError: the workspace itself is not there.
         """
+        if self._check is not None:
+            self._check()
         try:
             return self._source(artifact)
         except SourceMissingError:
@@ -63,7 +71,8 @@ class Workspace:
 
     def downloads(self, job_id: int) -> DownloadDirectory:
         """Return where the job's artifacts are downloaded to: beside what is uploaded of it."""
-        return DownloadDirectory(self._root, job_directory(job_id))
+        check = self._check.opened if self._check else None
+        return DownloadDirectory(self._root, job_directory(job_id), check)
 
     def _source(self, artifact: Artifact) -> Source:
         job = Enclosure(Path(os.path.realpath(self._root)), job_directory(artifact.job_id))

@@ -1,0 +1,78 @@
+"""`artifacts workspace`: the directory tree that producers and workers share."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from worker.cli.lazy import group_app
+from worker.cli.operator import database, this_user
+from worker.cli.options import JsonOption
+from worker.cli.output import print_json, say
+
+app = group_app("The directory tree that producers and workers share.")
+
+
+@app.command("init")
+def init(
+    *,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="It is the workspace now; those known before are forgotten."),
+    ] = False,
+    add: Annotated[
+        bool,
+        typer.Option("--add", help="It is one more workspace, as of a host without the share."),
+    ] = False,
+) -> None:
+    """Mark ARTIFACTS_WORKSPACE as the workspace, so that workers read and write nothing else.
+
+    Run it once, where the share is mounted and can be written. Run again, it changes nothing.
+    """
+    from worker.settings import WorkspaceSettings, load  # noqa: PLC0415 - for the help
+    from worker.sql.workspaces import SqlWorkspaces  # noqa: PLC0415 - the same
+    from worker.workspace.initialization import Others, initialize  # noqa: PLC0415 - the same
+
+    if adopt and add:
+        raise typer.BadParameter("--adopt forgets other workspaces, --add keeps them: give one")
+    directory = load(WorkspaceSettings).workspace
+    others = Others.REPLACE if adopt else Others.KEEP if add else Others.REFUSE
+    workspaces = SqlWorkspaces(database().engine, this_user())
+    say(f"{directory} is the workspace {initialize(directory, workspaces, others)}")
+
+
+@app.command("show")
+def show(*, as_json: JsonOption = False) -> None:
+    """Show path, id and verdict; the exit status is 1 if workers would not use it."""
+    from worker.settings import WorkspaceSettings, load  # noqa: PLC0415 - for the help
+
+    found = _found(load(WorkspaceSettings).workspace)
+    if as_json:
+        print_json(found)
+    else:
+        for name in ("path", "id", "known", "verdict", "wrong"):
+            if found[name]:
+                value = found[name]
+                say(f"{name:9}{', '.join(value) if isinstance(value, list) else value}")
+    raise typer.Exit(0 if found["is_usable"] else 1)
+
+
+def _found(directory: Path) -> dict[str, Any]:
+    from domain.errors import WorkspaceUnavailableError  # noqa: PLC0415 - for the help
+    from worker.sql.workspaces import SqlWorkspaces  # noqa: PLC0415 - the same
+    from worker.workspace.identity import look_at, opened_root  # noqa: PLC0415 - the same
+
+    known = SqlWorkspaces(database().engine).known()
+    found: dict[str, Any] = {"path": str(directory), "id": None, "known": sorted(known or ())}
+    try:
+        with opened_root(directory) as root:
+            look = look_at(root, known)
+    except WorkspaceUnavailableError as away:
+        return {**found, "verdict": "away", "is_usable": False, "wrong": str(away)}
+    return {
+        **found,
+        "id": look.marked,
+        "verdict": look.verdict,
+        "is_usable": look.verdict.is_usable,
+        "wrong": look.wrong,
+    }
