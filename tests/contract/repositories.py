@@ -1,0 +1,57 @@
+"""The repositories of each adapter, on a platform with job 12 and its runs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from domain.artifacts import Artifact
+from domain.fakes import InMemoryArtifacts, InMemoryTransfers
+from domain.placement import Placement
+from domain.ports import IArtifactRepository, ITransferRepository
+from worker.sql.artifacts import SqlArtifacts
+from worker.sql.engine import make_engine
+from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.tables import JobRow, RunRow
+from worker.sql.transfers import SqlTransfers
+
+
+@dataclass(frozen=True)
+class Repositories:
+    transfers: ITransferRepository
+    artifacts: IArtifactRepository
+    location: Callable[[Artifact], str | None]
+    """What the platform's row says of it."""
+
+
+def in_memory() -> Repositories:
+    artifacts = InMemoryArtifacts()
+    transfers = InMemoryTransfers(artifacts)
+    return Repositories(transfers, artifacts, artifacts.locations.get)
+
+
+def on_sql(url: str) -> Iterator[Repositories]:
+    engine = make_engine(url)
+    _create_platform_rows(engine)
+    yield Repositories(SqlTransfers(engine), SqlArtifacts(engine), _location(engine))
+    engine.dispose()
+
+
+def _create_platform_rows(engine: Engine) -> None:
+    moment = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+    with Session(engine) as session, session.begin():
+        session.add(JobRow(id=12, user_id=1, status="CREATED", created_at=moment))
+        session.flush()
+        for run_id in range(1, 6):
+            session.add(
+                RunRow(id=run_id, job_id=12, user_id=1, status="RUNNING", created_at=moment)
+            )
+
+
+def _location(engine: Engine) -> Callable[[Artifact], str | None]:
+    def read(artifact: Artifact) -> str | None:
+        return Placement(jobs=SqlJobs(engine), runs=SqlRuns(engine)).location(artifact)
+
+    return read
