@@ -132,6 +132,12 @@ class ITransferRepository(Protocol):
             ObjectReplacedError: something else was recorded since.
         """
 
+    def doubt(self, claim: Claim) -> None:
+        """Note that a write under this claim may have been carried out, void or not.
+
+        The transfer is verified once it has ended (`domain.verification`).
+        """
+
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         """End the transfer; what is stored stays as it was."""
 

@@ -1,5 +1,6 @@
 """The upload over a transfer repository, with a bucket whose answers can be lost."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from domain.ports import Source, UploadProgress
 from domain.retry import Backoff
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
+from domain.verification import Outcome, VerifyWrites
 from tests.contract.repositories import Repositories
 from tests.contract.transfer_steps import HOUR, RUN_OUT, published
 
@@ -162,12 +164,25 @@ class Pipeline:
     def run_upkeep(self) -> None:
         """Run what beat asks for, and the messages that it sends, until nothing is due."""
         for _ in range(_ROUNDS):
+            outcomes = self.verify()
             due = published(self.transfers, republish_after=NOW)
-            if not due:
+            if not due and not outcomes:
                 return
             for transfer in due:
                 self.upload(transfer.request_id)
         raise AssertionError(f"still due: {due}")
+
+    def verify(self) -> Counter[Outcome]:
+        verify = VerifyWrites(
+            verifications=self.repositories.verifications,
+            transfers=self.transfers,
+            artifacts=self.artifacts,
+            placement=self.placement,
+            reader=self.reader,
+            location=self.store.location,
+            settles_after=dict.fromkeys(Direction, NOW),
+        )
+        return verify()
 
     def agrees(self) -> bool:
         """Whether SQL records what the bucket holds, and nothing is active."""

@@ -8,20 +8,23 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact
-from domain.fakes import InMemoryArtifacts, InMemoryTransfers
+from domain.fakes import InMemoryArtifacts, InMemoryTransfers, InMemoryVerifications
 from domain.placement import Placement
 from domain.ports import IArtifactRepository, ITransferRepository
+from domain.verification import IVerifications
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
 from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.tables import JobRow, RunRow
 from worker.sql.transfers import SqlTransfers
+from worker.sql.verifications import SqlVerifications
 
 
 @dataclass(frozen=True)
 class Repositories:
     transfers: ITransferRepository
     artifacts: IArtifactRepository
+    verifications: IVerifications
     location: Callable[[Artifact], str | None]
     """What the platform's row says of it."""
 
@@ -29,13 +32,16 @@ class Repositories:
 def in_memory() -> Repositories:
     artifacts = InMemoryArtifacts()
     transfers = InMemoryTransfers(artifacts)
-    return Repositories(transfers, artifacts, artifacts.locations.get)
+    verifications = InMemoryVerifications(transfers, artifacts)
+    return Repositories(transfers, artifacts, verifications, artifacts.locations.get)
 
 
 def on_sql(url: str) -> Iterator[Repositories]:
     engine = make_engine(url)
     _create_platform_rows(engine)
-    yield Repositories(SqlTransfers(engine), SqlArtifacts(engine), _location(engine))
+    yield Repositories(
+        SqlTransfers(engine), SqlArtifacts(engine), SqlVerifications(engine), _location(engine)
+    )
     engine.dispose()
 
 
