@@ -175,6 +175,10 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
         yield f"S3        {each.endpoint}: {state}, {each.failures} failures, last {ago} ago"
     if not database.endpoints:
         yield "S3        no failures"
+    if database.unverified is not None:
+        ago = age(database.now - database.unverified.since)
+        number = database.unverified.transfers
+        yield f"verify    {number:,} ended after a write of unknown outcome, the first {ago} ago"
     yield f"at        {database.now:%Y-%m-%d %H:%M:%SZ} by the database's clock"
 
 

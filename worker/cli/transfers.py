@@ -123,4 +123,5 @@ def _row(transfer: Transfer) -> dict[str, Any]:
         "reason": transfer.reason_code,
         "error": transfer.last_error,
         "requested_by": transfer.requested_by,
+        "unverified_since": transfer.unverified_since,
     }

@@ -276,14 +276,14 @@ Index(
     postgresql_where=IS_DONE,
     sqlite_where=IS_DONE,
 )
-# As `Transfer.unverified_since`.
+# As `Transfer.unverified_since`. In brackets, since text is joined to other conditions as it is.
 IS_UNVERIFIED = text(
-    "state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"
+    "(state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"
     " AND (verified_to IS NULL OR verified_to < finished_at)"
     " OR state = 'cancelled' AND direction = 'confirm'"
     " AND (verified_to IS NULL OR verified_to < finished_at)"
     " OR state IN ('done', 'cancelled', 'quarantined') AND doubted_at IS NOT NULL"
-    " AND (verified_to IS NULL OR verified_to < doubted_at)"
+    " AND (verified_to IS NULL OR verified_to < doubted_at))"
 )
 Index(
     "transfers_unverified",

@@ -13,12 +13,12 @@ branch_labels = None
 depends_on = None
 
 IS_UNVERIFIED = sa.text(
-    "state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"
+    "(state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"
     " AND (verified_to IS NULL OR verified_to < finished_at)"
     " OR state = 'cancelled' AND direction = 'confirm'"
     " AND (verified_to IS NULL OR verified_to < finished_at)"
     " OR state IN ('done', 'cancelled', 'quarantined') AND doubted_at IS NOT NULL"
-    " AND (verified_to IS NULL OR verified_to < doubted_at)"
+    " AND (verified_to IS NULL OR verified_to < doubted_at))"
 )
 
 
