@@ -133,10 +133,7 @@ class ITransferRepository(Protocol):
         """
 
     def doubt(self, claim: Claim) -> None:
-        """Note that a write under this claim may have been carried out, void or not.
-
-        The transfer is verified once it has ended (`domain.verification`).
-        """
+        """Have the transfer verified once it has ended: this claim may have written too late."""
 
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         """End the transfer; what is stored stays as it was."""

@@ -249,8 +249,8 @@ def _requesters(connection: Connection) -> Iterator[RequesterGroup]:
 
 def _unverified(connection: Connection) -> UnverifiedGroup | None:
     ended = func.min(TransferRow.finished_at)
-    found = connection.execute(select(func.count(), ended).where(IS_UNVERIFIED)).one()
-    return UnverifiedGroup(transfers=found[0], since=found[1]) if found[0] else None
+    transfers, since = connection.execute(select(func.count(), ended).where(IS_UNVERIFIED)).one()
+    return None if since is None else UnverifiedGroup(transfers=transfers, since=since)
 
 
 def _queue(kind: str, *, of_batch: bool) -> str:
