@@ -63,22 +63,24 @@ class IVerifications(Protocol):
 
     def record_found(
         self,
-        transfer: Transfer,
         stored: StoredArtifact,
         location: UploadLocation,
         known: StoredArtifact | None,
-        until: datetime,
+        last: Transfer | None,
     ) -> None:
-        """Record what was found, and call `verified`, in one transaction.
+        """Record what was found, with its location.
 
         Raises:
-            ObjectReplacedError: something else was recorded since `known` was read.
+            ObjectReplacedError: something else was recorded since `known` was read, or the last
+                upload is not `last` as it was.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyWrites:
     """Compares what SQL records with what the bucket holds.
+
+    Only a look at which they agree verifies a transfer.
 
     Where they differ, the last upload decides. If it is done, its bytes are asked for again. If
     somebody ended it, or it was given up, what is in the bucket is recorded.
@@ -136,33 +138,37 @@ class VerifyWrites:
     def _compare(self, transfer: Transfer, until: datetime) -> Outcome:
         artifact = transfer.artifact
         key = self.placement.key(artifact)
+        last = self.transfers.latest(artifact, Direction.UPLOAD)
         known = self.artifacts.find(artifact)
         found = self.reader.find(ObjectAddress(self.reader.bucket, key))
         if _agree(known, key, found):
             self.verifications.verified(transfer, until)
             return Outcome.VERIFIED
-        last = self.transfers.latest(artifact, Direction.UPLOAD)
         if known is not None and last is not None and last.state is TransferState.DONE:
             logger.error("%s: was replaced by a late write, and is asked for again", artifact)
-            return self._request(transfer, Direction.UPLOAD, until)
+            # It stays unverified: the repair may be cancelled, or the request be answered by an
+            # active transfer that has looked before this did.
+            self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
+            return Outcome.REQUESTED
         if found is None or not found.size:
             logger.error("%s: is recorded, and the bucket does not have it", artifact)
             self.verifications.verified(transfer, until)
             return Outcome.VERIFIED
-        return self._adopt(transfer, found, known, until)
+        return self._adopt(transfer, found, known, last)
 
     def _adopt(
         self,
         transfer: Transfer,
         found: BucketObject,
         known: StoredArtifact | None,
-        until: datetime,
+        last: Transfer | None,
     ) -> Outcome:
         if found.sha256 is None:
             return self._have_read(transfer)
         stored = _as_stored(transfer.artifact, found, found.sha256)
         location = self.location(found.address.key)
-        self.verifications.record_found(transfer, stored, location, known, until)
+        # It stays unverified: the record may have become another and the first again meanwhile.
+        self.verifications.record_found(stored, location, known, last)
         logger.warning("%s: recorded as it was found", transfer.artifact)
         return Outcome.RECORDED
 
@@ -173,14 +179,6 @@ class VerifyWrites:
             return Outcome.LEFT  # until an operator has looked at that one
         self.transfers.request(transfer.artifact, Direction.CONFIRM, str(uuid4()))
         # It stays unverified: the confirmation may be cancelled.
-        return Outcome.REQUESTED
-
-    def _request(self, transfer: Transfer, direction: Direction, until: datetime) -> Outcome:
-        request_id = str(uuid4())
-        requested = self.transfers.request(transfer.artifact, direction, request_id)
-        if requested.request_id != request_id:
-            return Outcome.LEFT  # that one may have looked before this did
-        self.verifications.verified(transfer, until)
         return Outcome.REQUESTED
 
 

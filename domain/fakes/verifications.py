@@ -42,16 +42,21 @@ class InMemoryVerifications:
 
     def record_found(
         self,
-        transfer: Transfer,
         stored: StoredArtifact,
         location: UploadLocation,
         known: StoredArtifact | None,
-        until: datetime,
+        last: Transfer | None,
     ) -> None:
+        now = self._transfers.latest(stored.artifact, Direction.UPLOAD)
+        if _version(now) != _version(last):
+            raise ObjectReplacedError(f"{stored.artifact}: another upload was requested since")
         if not self._artifacts.replace(stored, known):
             raise ObjectReplacedError(f"{stored.artifact}: another object was recorded since")
         self._artifacts.tell_platform(stored, location)
-        self.verified(transfer, until)
+
+
+def _version(transfer: Transfer | None) -> object:
+    return None if transfer is None else (transfer.id, transfer.state, transfer.fence)
 
 
 def _has_settled(row: Transfer, until: datetime) -> bool:

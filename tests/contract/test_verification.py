@@ -102,6 +102,20 @@ def test_a_source_that_is_gone_does_not_keep_them_apart(pipeline: Pipeline) -> N
     assert pipeline.agrees()
 
 
+def test_a_repair_that_is_cancelled(pipeline: Pipeline) -> None:
+    # Given a late write over a recorded object, and a repair that was requested
+    pipeline.upload("first")
+    pipeline.transfers.doubt(pipeline.holder())
+    pipeline.store.objects[CONFIG_KEY] = b"late"
+    assert pipeline.verify() == {Outcome.REQUESTED: 1}
+    # When the repair is cancelled before a worker claims it
+    pipeline.transfers.cancel(12, None, None)
+    pipeline.run_upkeep()
+    # Then SQL records what is there
+    assert pipeline.store.objects == {CONFIG_KEY: b"late"}
+    assert pipeline.agrees()
+
+
 def test_an_object_in_parts_is_read_by_a_confirmation(pipeline: Pipeline) -> None:
     # Given an object of which S3 does not tell the SHA-256
     pipeline.reader.without_sha256 = {ObjectAddress(pipeline.reader.bucket, CONFIG_KEY)}

@@ -17,12 +17,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from domain.artifacts import StoredArtifact
+from domain.artifacts import Artifact, StoredArtifact
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from domain.transfers import ACTIVE_STATES, Direction, Transfer
 from worker.sql.artifacts import replace_artifact
-from worker.sql.conditions import is_well_formed
+from worker.sql.conditions import is_well_formed, of_artifact
 from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.platform import move_location
 from worker.sql.rows import as_transfer
@@ -55,28 +55,33 @@ class SqlVerifications:
             return [as_transfer(row) for row in connection.execute(due)]
 
     def verified(self, transfer: Transfer, until: datetime) -> None:
+        this = update(TransferRow).where(TransferRow.id == transfer.id)
         with autocommit(self._bind) as connection:
-            _verified(connection, transfer, until)
+            connection.execute(this.values(verified_to=until))
 
     def record_found(
         self,
-        transfer: Transfer,
         stored: StoredArtifact,
         location: UploadLocation,
         known: StoredArtifact | None,
-        until: datetime,
+        last: Transfer | None,
     ) -> None:
         with transaction(self._bind) as connection:
+            if not _is_last(connection, stored.artifact, last):
+                raise ObjectReplacedError(f"{stored.artifact}: another upload was requested since")
             if not replace_artifact(connection, stored, known):
                 raise ObjectReplacedError(f"{stored.artifact}: another object was recorded since")
             # The location alone: a transfer that somebody ended does not make a run DONE.
             move_location(connection, stored.artifact, location)
-            _verified(connection, transfer, until)
 
 
-def _verified(connection: Connection, transfer: Transfer, until: datetime) -> None:
-    this = update(TransferRow).where(TransferRow.id == transfer.id)
-    connection.execute(this.values(verified_to=until))
+def _is_last(connection: Connection, artifact: Artifact, last: Transfer | None) -> bool:
+    """Whether the artifact's last upload is this one still, as it was."""
+    columns = (TransferRow.id, TransferRow.state, TransferRow.fence)
+    of_uploads = select(*columns).where(of_artifact(artifact, Direction.UPLOAD))
+    row = connection.execute(of_uploads.order_by(TransferRow.id.desc()).limit(1)).first()
+    known = None if last is None else (last.id, last.state, last.fence)
+    return known == (None if row is None else tuple(row))
 
 
 def _has_settled(until: datetime) -> ColumnElement[bool]:
