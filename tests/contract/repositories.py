@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact
@@ -15,7 +15,7 @@ from domain.verification import IVerifications
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
 from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.tables import JobRow, RunRow
+from worker.sql.tables import ArtifactRow, JobRow, RunRow, TransferRow
 from worker.sql.transfers import SqlTransfers
 from worker.sql.verifications import SqlVerifications
 
@@ -27,20 +27,31 @@ class Repositories:
     verifications: IVerifications
     location: Callable[[Artifact], str | None]
     """What the platform's row says of it."""
+    clear: Callable[[], None]
+    """Forget all transfers and artifacts."""
 
 
 def in_memory() -> Repositories:
     artifacts = InMemoryArtifacts()
     transfers = InMemoryTransfers(artifacts)
     verifications = InMemoryVerifications(transfers, artifacts)
-    return Repositories(transfers, artifacts, verifications, artifacts.locations.get)
+
+    def clear() -> None:
+        transfers.rows.clear()
+        artifacts.rows.clear()
+
+    return Repositories(transfers, artifacts, verifications, artifacts.locations.get, clear)
 
 
 def on_sql(url: str) -> Iterator[Repositories]:
     engine = make_engine(url)
     _create_platform_rows(engine)
     yield Repositories(
-        SqlTransfers(engine), SqlArtifacts(engine), SqlVerifications(engine), _location(engine)
+        SqlTransfers(engine),
+        SqlArtifacts(engine),
+        SqlVerifications(engine),
+        _location(engine),
+        lambda: _clear(engine),
     )
     engine.dispose()
 
@@ -61,3 +72,9 @@ def _location(engine: Engine) -> Callable[[Artifact], str | None]:
         return Placement(jobs=SqlJobs(engine), runs=SqlRuns(engine)).location(artifact)
 
     return read
+
+
+def _clear(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(delete(TransferRow))
+        connection.execute(delete(ArtifactRow))
