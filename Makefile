@@ -84,6 +84,11 @@ check: $(VENV)/.installed ## lint, format, types, direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m spec --bounded
+
+.PHONY: spec
+spec: $(VENV)/.installed ## every state of the protocol's specification, in some minutes
+	$(BIN)/python -m spec
 
 .PHONY: bench
 bench: $(VENV)/.installed ## ours beside others, to report.json and docs/performance.md (ARGS="small large" for some)

@@ -19,6 +19,7 @@ from domain.errors import (
     PermanentError,
     PoisonedError,
     ReasonCode,
+    SqlUnavailableError,
     TransferCancelledError,
     TransferError,
     UnexpectedError,
@@ -28,7 +29,13 @@ from domain.lease import LeaseKeeper
 from domain.ports import ITransferRepository
 from domain.redaction import redact
 from domain.retry import Backoff
-from domain.transfers import Claim, Direction, TransferState, TransferSummary
+from domain.transfers import (
+    WRITING_DIRECTIONS,
+    Claim,
+    Direction,
+    TransferState,
+    TransferSummary,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -102,15 +109,27 @@ class Attempts:
                 size = self._attempt(claim, keeper, work)
         except TransferCancelledError:
             logger.info("%s: %s cancelled", artifact, direction)
+            self._doubt(claim)
             work.stopped(claim, keeper, cancelled=True)
             return TransferSummary(state=TransferState.CANCELLED)
         except LeaseLostError:
             logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
+            self._doubt(claim)
             work.stopped(claim, keeper, cancelled=False)
             return self._nothing_to_do(artifact, direction)
         seconds = round(time.monotonic() - started, 3)
         logger.info("%s: %s done, %d bytes in %.3f s", artifact, direction, size, seconds)
         return TransferSummary(state=TransferState.DONE, size=size, seconds=seconds)
+
+    def _doubt(self, claim: Claim) -> None:
+        """Have the transfer verified once it has ended: this attempt may have written too late."""
+        if claim.direction not in WRITING_DIRECTIONS:
+            return
+        try:
+            self.transfers.doubt(claim)
+        except SqlUnavailableError as error:
+            # A takeover and a cancellation leave their own note.
+            logger.warning("%s: a late write was not noted: %s", claim.artifact, error)
 
     def _nothing_to_do(self, artifact: Artifact, direction: Direction) -> TransferSummary:
         latest = self.transfers.latest(artifact, direction)

@@ -110,6 +110,14 @@ class RequesterGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnverifiedGroup:
+    """Transfers that ended after a write of unknown outcome; `since` is of the first of them."""
+
+    transfers: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseStatus:
     """The part of the snapshot from SQL; `now` is the database's clock."""
 
@@ -121,6 +129,7 @@ class DatabaseStatus:
     workspaces: Sequence[EndpointFailures] = ()
     batches: Sequence[ActiveBatch] = ()
     requesters: Sequence[RequesterGroup] = ()
+    unverified: UnverifiedGroup | None = None
 
     def of_queue(self, queue: str, *phases: Phase) -> list[TransferGroup]:
         return [each for each in self.transfers if each.queue == queue and each.phase in phases]

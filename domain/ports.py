@@ -132,6 +132,9 @@ class ITransferRepository(Protocol):
             ObjectReplacedError: something else was recorded since.
         """
 
+    def doubt(self, claim: Claim) -> None:
+        """Have the transfer verified once it has ended: this claim may have written too late."""
+
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         """End the transfer; what is stored stays as it was."""
 

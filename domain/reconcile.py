@@ -1,7 +1,7 @@
 """The use case that finds what nobody asked about: uploads by URL, and uploads left half-way."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -11,6 +11,7 @@ from domain.errors import S3UnavailableError, TransferError
 from domain.ports import IObjectStore, ITransferRepository
 from domain.prefix import ROOT
 from domain.transfers import Direction, Transfer, TransferState
+from domain.verification import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -24,12 +25,20 @@ class ReconcileSummary:
     Attributes:
         expected: uploads that nobody has confirmed, and that are looked for now.
         expired: members of snapshots that nobody has started in time.
+        verified: transfers after whose end SQL and S3 agree.
+        recorded: those after which SQL did not record the object that is there, and now does.
+        requested: those for which another transfer was requested that makes them agree.
+        left: those that the next run looks at again.
     """
 
     aborted: int = 0
     failed: int = 0
     expected: int = 0
     expired: int = 0
+    verified: int = 0
+    recorded: int = 0
+    requested: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +46,20 @@ class Reconcile:
     transfers: ITransferRepository
     abort_abandoned: "AbortAbandonedUploads"
     delete_expired: Callable[[], int]
+    verify_writes: Callable[[], Mapping[Outcome, int]]
 
     def __call__(self) -> ReconcileSummary:
-        """Have unconfirmed uploads looked for, abandoned ones aborted, expired snapshots removed.
+        """Verify writes of unknown outcome, look for unconfirmed uploads, remove what is abandoned.
 
         Raises:
             S3UnavailableError: S3 is away; the next run goes on.
         """
         expected = self.transfers.hasten_untried(Direction.CONFIRM)
         expired = self.delete_expired()
-        return replace(self.abort_abandoned(), expected=expected, expired=expired)
+        # Before the uploads, whose listing may be refused.
+        outcomes = {outcome.value: number for outcome, number in self.verify_writes().items()}
+        aborted = self.abort_abandoned()
+        return replace(aborted, expected=expected, expired=expired, **outcomes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

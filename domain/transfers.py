@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ReasonCode
+from domain.errors import (
+    ChecksumMismatchError,
+    ReasonCode,
+    S3BreakerOpenError,
+    S3ConflictError,
+    S3UnavailableError,
+    TransferError,
+    UnexpectedError,
+)
 
 MAX_REQUEST_ID = 255
 """Characters."""
@@ -34,6 +42,23 @@ class TransferState(StrEnum):
         return self in ACTIVE_STATES
 
 
+WRITING_DIRECTIONS = (Direction.UPLOAD, Direction.RELOCATE)
+"""Their attempts write to the bucket."""
+
+_UNKNOWN_OUTCOMES = (
+    S3UnavailableError,
+    S3ConflictError,
+    ChecksumMismatchError,
+    UnexpectedError,
+)
+
+
+def may_have_written(error: TransferError) -> bool:
+    """Return whether S3 may have carried out the write that failed with this error."""
+    was_sent = not isinstance(error, S3BreakerOpenError)
+    return was_sent and isinstance(error, _UNKNOWN_OUTCOMES)
+
+
 ACTIVE_STATES = (TransferState.REQUESTED, TransferState.RUNNING, TransferState.WAITING)
 
 
@@ -49,6 +74,8 @@ class Transfer:
         last_error: one line, redacted.
         is_forced: bytes that are stored unchanged are sent all the same.
         requested_by: the user's id or a name, or None if the request had none.
+        doubted_at: when an attempt ended whose write S3 may have carried out, or may yet.
+        verified_to: the writes of attempts that ended until then are verified.
     """
 
     id: int
@@ -71,6 +98,29 @@ class Transfer:
     batch_id: int | None = None
     is_forced: bool = False
     requested_by: str | None = None
+    doubted_at: datetime | None = None
+    verified_to: datetime | None = None
+
+    @property
+    def unverified_since(self) -> datetime | None:
+        """When the last write ended whose outcome is not known yet; None if there is none."""
+        if self.state.is_active:
+            return None
+        ended = self.finished_at if self._ended_unrecorded else None
+        moments = [moment for moment in (ended, self.doubted_at) if moment is not None]
+        last = max(moments, default=None)
+        if last is None or (self.verified_to is not None and self.verified_to >= last):
+            return None
+        return last
+
+    @property
+    def _ended_unrecorded(self) -> bool:
+        # A client can use its upload URL after its confirmation was cancelled.
+        if self.direction is Direction.CONFIRM:
+            return self.state is TransferState.CANCELLED
+        # Not by the attempts, which a shutdown and an S3 that is away do not count.
+        was_claimed = self.direction in WRITING_DIRECTIONS and self.fence > 0
+        return was_claimed and self.state is not TransferState.DONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

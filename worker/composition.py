@@ -21,6 +21,7 @@ from domain.reconcile import AbortAbandonedUploads, Reconcile, ReconcileSummary
 from domain.relocate import RelocateArtifacts
 from domain.transfers import Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
+from domain.verification import VerifyWrites
 from tasks.enqueue import publish, remembers_since, room
 from tasks.last_dispatch import note_dispatch
 from tasks.receipt import BareRequest
@@ -29,6 +30,7 @@ from worker.settings import WorkerSettings
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.batch_snapshots import delete_expired
 from worker.sql.receipt import record_requests
+from worker.sql.verifications import SqlVerifications
 from worker.workspace_adapters import WorkspaceAdapters
 
 logger = logging.getLogger(__name__)
@@ -116,7 +118,7 @@ class Composition:
             reader=self.adapters.reader,
             location=self.adapters.store.location,
             publish=self._publish,
-            expires_after=timedelta(seconds=self._settings.url_expires) + _LONGEST_PUT,
+            expires_after=self._urls_end_after,
         )
 
     @property
@@ -166,8 +168,31 @@ class Composition:
             transfers=self.adapters.transfers,
             abort_abandoned=abort_abandoned,
             delete_expired=partial(delete_expired, self.adapters.engine),
+            verify_writes=self._verify_writes,
         )
         return reconcile()
+
+    @property
+    def _verify_writes(self) -> VerifyWrites:
+        # A server may carry out a request shortly after its client has given it up.
+        settled = timedelta(seconds=2 * self._settings.s3_timeout_seconds)
+        return VerifyWrites(
+            verifications=SqlVerifications(self.adapters.engine),
+            transfers=self.adapters.transfers,
+            artifacts=self.adapters.artifacts,
+            placement=self.adapters.placement,
+            reader=self.adapters.reader,
+            location=self.adapters.store.location,
+            settles_after={
+                Direction.UPLOAD: settled,
+                Direction.RELOCATE: settled,
+                Direction.CONFIRM: self._urls_end_after,
+            },
+        )
+
+    @property
+    def _urls_end_after(self) -> timedelta:
+        return timedelta(seconds=self._settings.url_expires) + _LONGEST_PUT
 
     def _use_case(self, direction: Direction) -> Callable[[Artifact, str], TransferSummary]:
         match direction:

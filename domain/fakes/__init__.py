@@ -12,6 +12,7 @@ from domain.fakes.storage import (
     InMemoryWorkspace,
 )
 from domain.fakes.transfers import InMemoryTransfers
+from domain.fakes.verifications import InMemoryVerifications
 
 __all__ = [
     "InMemoryArtifacts",
@@ -26,5 +27,6 @@ __all__ = [
     "InMemoryTarget",
     "InMemoryTransfers",
     "InMemoryUploadLocations",
+    "InMemoryVerifications",
     "InMemoryWorkspace",
 ]

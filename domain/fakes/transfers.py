@@ -16,7 +16,15 @@ from domain.fakes.artifacts import InMemoryArtifacts
 from domain.fakes.due import is_abandoned, is_due, is_put_off, is_unclaimed
 from domain.locations import UploadLocation
 from domain.redaction import redact
-from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer, TransferState
+from domain.transfers import (
+    Claim,
+    Direction,
+    MessageLoss,
+    Room,
+    Transfer,
+    TransferState,
+    may_have_written,
+)
 
 _NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_expires_at": None}
 
@@ -70,7 +78,8 @@ class InMemoryTransfers:
         with self._lock:
             transfer = self.request(artifact, direction, request_id)
             now = self._clock()
-            if not (is_unclaimed(transfer, now) or is_abandoned(transfer, now)):
+            is_takeover = is_abandoned(transfer, now)
+            if not (is_unclaimed(transfer, now) or is_takeover):
                 return None
             claimed = self._keep(
                 transfer,
@@ -79,6 +88,7 @@ class InMemoryTransfers:
                 fence=transfer.fence + 1,
                 lease_owner=owner,
                 lease_expires_at=now + lease,
+                doubted_at=now if is_takeover else transfer.doubted_at,
             )
             return _claim(claimed, owner, lease)
 
@@ -174,6 +184,10 @@ class InMemoryTransfers:
             self._end(claim, stored.object.bytes_sent)
             self._artifacts.tell_platform(stored, location)
 
+    def doubt(self, claim: Claim) -> None:
+        with self._lock:
+            self._keep(self.rows[claim.transfer_id], doubted_at=self._clock())
+
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         with self._lock:
             self._end(claim, bytes_fetched)
@@ -186,6 +200,7 @@ class InMemoryTransfers:
                 next_attempt_at=self._clock() + delay,
                 enqueued_at=None,
                 **_failed(error),
+                **self._doubted_by(error),
             )
 
     def postpone(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
@@ -239,6 +254,7 @@ class InMemoryTransfers:
                     fence=transfer.fence + 1,
                     next_attempt_at=self._clock(),
                     enqueued_at=None,
+                    doubted_at=self._clock(),
                     **_NO_LEASE,
                 )
             return len(held)
@@ -265,6 +281,9 @@ class InMemoryTransfers:
                 sent_at = max(now, loss.remembers_since)
                 self._keep(self.rows[transfer.id], enqueued_at=sent_at)
             return len(due)
+
+    def _doubted_by(self, error: TransferError) -> dict[str, object]:
+        return {"doubted_at": self._clock()} if may_have_written(error) else {}
 
     def _end(self, claim: Claim, bytes_moved: int) -> None:
         self._keep(

@@ -106,6 +106,7 @@ def test_a_program_gets_all_of_a_transfer(artifacts: Command, rows: Rows) -> Non
         "reason": "source_missing",
         "error": "[red]no",
         "requested_by": None,
+        "unverified_since": None,
     }
 
 

@@ -167,7 +167,9 @@ def test_it_takes_a_few_statements_however_much_there_is(rows: Rows) -> None:
     assert statements.seen == ["SELECT"] * 8
 
 
-@pytest.mark.parametrize("index", ["transfers_due", "transfers_done", "transfers_quarantined"])
+@pytest.mark.parametrize(
+    "index", ["transfers_due", "transfers_done", "transfers_quarantined", "transfers_unverified"]
+)
 def test_no_statement_reads_what_has_ended_long_ago(rows: Rows, index: str) -> None:
     # Given many transfers that have ended, and few that matter
     rows.add(TransferState.DONE, times=4_000, finished_at=2 * HOUR)

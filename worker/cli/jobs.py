@@ -25,7 +25,7 @@ from worker.cli.options import (
     refuse_timeout_alone,
     the_job,
 )
-from worker.cli.output import Size, print_json, say, show_rows, transfer_row
+from worker.cli.output import Size, note, print_json, say, show_rows, transfer_row
 
 GROUPS = {
     "results": ("worker.cli.results", "A run's results."),
@@ -165,6 +165,9 @@ def cancel(  # noqa: PLR0913 - an argument for each option
     if not chosen:
         sql.jobs.get(asked)  # transfers may outlive their job, which may be a typing error
     _show_transfers(chosen, as_json=as_json, wide=wide, empty="nothing is active")
+    unverified = sum(transfer.unverified_since is not None for transfer in chosen)
+    if unverified:
+        note(f"{unverified} may have written to S3: the next reconcile verifies what is there")
 
 
 def _artifacts(

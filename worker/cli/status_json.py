@@ -52,6 +52,7 @@ def status_json(status: PipelineStatus, problems: Iterable[Problem]) -> dict[str
         "workers": None if broker is None else [asdict(worker) for worker in broker.workers],
         "batches": [asdict(each) for each in database.batches],
         "requesters": [asdict(each) for each in database.requesters],
+        "unverified": 0 if database.unverified is None else database.unverified.transfers,
         "s3": [_failing(database, each) for each in database.endpoints],
         "workspaces": [_failing(database, each) for each in database.workspaces],
     }

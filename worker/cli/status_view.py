@@ -181,6 +181,10 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
         state = "breaker open" if each.is_open else "breaker closed"
         ago = age(database.now - each.failed_at)
         yield f"{each.endpoint}: {state}, last failure {ago} ago"
+    if database.unverified is not None:
+        ago = age(database.now - database.unverified.since)
+        number = database.unverified.transfers
+        yield f"verify    {number:,} ended after a write of unknown outcome, the first {ago} ago"
     yield f"at        {database.now:%Y-%m-%d %H:%M:%SZ} by the database's clock"
 
 

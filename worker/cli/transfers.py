@@ -122,5 +122,6 @@ def _row(transfer: Transfer) -> dict[str, Any]:
         "bytes": transfer.bytes_sent,
         "reason": transfer.reason_code,
         "error": transfer.last_error,
+        "unverified_since": transfer.unverified_since,
         "requested_by": transfer.requested_by,
     }

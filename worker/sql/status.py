@@ -31,6 +31,7 @@ from domain.pipeline_status import (
     RequesterGroup,
     Throughput,
     TransferGroup,
+    UnverifiedGroup,
 )
 from domain.transfers import TransferState
 from tasks.contract import BATCHES, queue_of
@@ -43,6 +44,7 @@ from worker.sql.tables import (
     IS_ACTIVE_OF_BATCH,
     IS_DONE,
     IS_QUARANTINED,
+    IS_UNVERIFIED,
     BatchRow,
     EndpointRow,
     MemberRow,
@@ -82,6 +84,7 @@ class SqlStatus:
                 workspaces=list(_failing(connection, now, WorkspaceFailureRow, 1)),
                 batches=list(_batches(connection)),
                 requesters=list(_requesters(connection)),
+                unverified=_unverified(connection),
             )
 
 
@@ -250,6 +253,12 @@ def _requesters(connection: Connection) -> Iterator[RequesterGroup]:
     )
     for requested_by, number in connection.execute(statement):
         yield RequesterGroup(requested_by=str(requested_by), transfers=number)
+
+
+def _unverified(connection: Connection) -> UnverifiedGroup | None:
+    ended = func.min(TransferRow.finished_at)
+    transfers, since = connection.execute(select(func.count(), ended).where(IS_UNVERIFIED)).one()
+    return None if since is None else UnverifiedGroup(transfers=transfers, since=since)
 
 
 def _queue(kind: str, *, of_batch: bool) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    text,
 )
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -199,6 +200,8 @@ class TransferRow(PipelineBase):
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), index=True)
     is_forced: Mapped[bool] = mapped_column(server_default=false())
     requested_by: Mapped[str | None] = mapped_column(String(MAX_REQUESTER))
+    doubted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    verified_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class _Failures:
@@ -292,4 +295,19 @@ Index(
     TransferRow.finished_at,
     postgresql_where=IS_DONE,
     sqlite_where=IS_DONE,
+)
+# As `Transfer.unverified_since`. In brackets, since text is joined to other conditions as it is.
+IS_UNVERIFIED = text(
+    "(state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"
+    " AND (verified_to IS NULL OR verified_to < finished_at)"
+    " OR state = 'cancelled' AND direction = 'confirm'"
+    " AND (verified_to IS NULL OR verified_to < finished_at)"
+    " OR state IN ('done', 'cancelled', 'quarantined') AND doubted_at IS NOT NULL"
+    " AND (verified_to IS NULL OR verified_to < doubted_at))"
+)
+Index(
+    "transfers_unverified",
+    TransferRow.id,
+    postgresql_where=IS_UNVERIFIED,
+    sqlite_where=IS_UNVERIFIED,
 )

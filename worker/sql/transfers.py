@@ -184,6 +184,11 @@ class SqlTransfers:
 
         in_transaction(self._bind, work)
 
+    def doubt(self, claim: Claim) -> None:
+        doubted = update(TransferRow).where(TransferRow.id == claim.transfer_id)
+        with autocommit(self._bind) as connection:
+            connection.execute(doubted.values(doubted_at=utc_now()))
+
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         with autocommit(self._bind) as connection:
             write(connection, claim, **_done(bytes_fetched))
@@ -226,6 +231,7 @@ class SqlTransfers:
                 attempts=TransferRow.attempts - 1,
                 # Risen, for a child that still lives must not write any more.
                 fence=TransferRow.fence + 1,
+                doubted_at=utc_now(),
                 **waiting(timedelta(0)),
                 **NO_LEASE,
             )

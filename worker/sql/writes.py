@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, or_, select, update
 
 from domain.artifacts import Artifact
 from domain.errors import (
@@ -14,7 +14,14 @@ from domain.errors import (
     TransferError,
 )
 from domain.redaction import redact
-from domain.transfers import ACTIVE_STATES, Claim, Direction, Transfer, TransferState
+from domain.transfers import (
+    ACTIVE_STATES,
+    Claim,
+    Direction,
+    Transfer,
+    TransferState,
+    may_have_written,
+)
 from worker.sql.clock import utc_now
 from worker.sql.conditions import is_abandoned, is_unclaimed, of_artifact
 from worker.sql.engine import insert_into
@@ -103,6 +110,11 @@ def claim_row(
             fence=TransferRow.fence + 1,
             lease_owner=owner,
             lease_expires_at=utc_now(lease),
+            # A takeover: the holder before may have a write on its way.
+            doubted_at=case(
+                (TransferRow.state == TransferState.RUNNING, utc_now()),
+                else_=TransferRow.doubted_at,
+            ),
         )
         .returning(_TABLE)
     ).one_or_none()
@@ -129,4 +141,6 @@ def waiting(delay: timedelta) -> dict[str, Any]:
 
 
 def failed(error: TransferError) -> dict[str, Any]:
-    return {"reason_code": error.reason, "last_error": redact(str(error)), **NO_LEASE}
+    doubted = {"doubted_at": utc_now()} if may_have_written(error) else {}
+    said = {"reason_code": error.reason, "last_error": redact(str(error))}
+    return {**said, **doubted, **NO_LEASE}

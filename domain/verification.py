@@ -1,0 +1,202 @@
+"""The use case that makes SQL and S3 agree after a write whose outcome is unknown.
+
+A transfer can end while one of its writes may have been carried out, or may yet be: cancelled or
+given up after an answer was lost, or overtaken. Its row says so until this has looked.
+"""
+
+import base64
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+from uuid import uuid4
+
+from domain.artifacts import Artifact, StoredArtifact, StoredObject
+from domain.errors import (
+    NotFoundError,
+    RunOfAnotherJobError,
+    S3UnavailableError,
+    TransferError,
+)
+from domain.locations import UploadLocation
+from domain.objects import BucketObject, IObjectReader, ObjectAddress
+from domain.placement import Placement
+from domain.ports import IArtifactRepository, ITransferRepository
+from domain.transfers import Direction, Transfer, TransferState
+
+logger = logging.getLogger(__name__)
+
+_PAGE = 100
+
+
+class Outcome(StrEnum):
+    """What became of a verification."""
+
+    VERIFIED = "verified"
+    """SQL and S3 agree."""
+    RECORDED = "recorded"
+    """SQL now records the object that is there."""
+    REQUESTED = "requested"
+    """A transfer was requested that makes them agree."""
+    LEFT = "left"
+    """The next reconcile looks again."""
+
+
+@runtime_checkable
+class IVerifications(Protocol):
+    """Transfers that ended after a write whose outcome is unknown."""
+
+    def unverified(
+        self, direction: Direction, until: datetime, *, after: int, limit: int
+    ) -> Sequence[Transfer]:
+        """The ones that ended, and were doubted last, until then; with a greater id than `after`.
+
+        None whose artifact has an active transfer that can change what is stored: it may be about
+        to record what it has found before.
+        """
+
+    def verified(self, transfer: Transfer, until: datetime) -> None:
+        """Note that the writes that ended until then are verified; later doubts remain."""
+
+    def record_found(
+        self,
+        stored: StoredArtifact,
+        location: UploadLocation,
+        known: StoredArtifact | None,
+        last: Transfer | None,
+    ) -> None:
+        """Record what was found, with its location.
+
+        Raises:
+            ObjectReplacedError: something else was recorded since `known` was read, or the last
+                upload is not `last` as it was.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyWrites:
+    """Compares what SQL records with what the bucket holds.
+
+    Only a look at which they agree verifies a transfer.
+
+    Where they differ, the last upload decides. If it is done, its bytes are asked for again. If
+    somebody ended it, or it was given up, what is in the bucket is recorded.
+
+    Attributes:
+        settles_after: how long a write of each direction can still be on its way after its end.
+        limit: at most so many looks for each direction; the next run goes on.
+    """
+
+    verifications: IVerifications
+    transfers: ITransferRepository
+    artifacts: IArtifactRepository
+    placement: Placement
+    reader: IObjectReader
+    location: Callable[[str], UploadLocation]
+    settles_after: Mapping[Direction, timedelta]
+    limit: int = 1000
+
+    def __call__(self) -> Counter[Outcome]:
+        """Return how many verifications ended in which way.
+
+        Raises:
+            S3UnavailableError: S3 is away; the next run goes on.
+        """
+        outcomes: Counter[Outcome] = Counter()
+        for direction, delay in self.settles_after.items():
+            # Read before the looks: a doubt that is noted meanwhile needs another look.
+            until = self.transfers.now() - delay
+            for transfer in self._due(direction, until):
+                outcomes[self._verify(transfer, until)] += 1
+        return outcomes
+
+    def _due(self, direction: Direction, until: datetime) -> Iterator[Transfer]:
+        last = 0
+        for _ in range(0, self.limit, _PAGE):
+            page = self.verifications.unverified(direction, until, after=last, limit=_PAGE)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            last = page[-1].id
+
+    def _verify(self, transfer: Transfer, until: datetime) -> Outcome:
+        try:
+            return self._compare(transfer, until)
+        except S3UnavailableError:
+            raise
+        except (NotFoundError, RunOfAnotherJobError) as error:
+            logger.warning("%s: cannot be verified any more: %s", transfer.artifact, error)
+            self.verifications.verified(transfer, until)
+            return Outcome.VERIFIED
+        except TransferError as error:
+            logger.warning("%s: not verified yet: %s", transfer.artifact, error)
+            return Outcome.LEFT
+
+    def _compare(self, transfer: Transfer, until: datetime) -> Outcome:
+        artifact = transfer.artifact
+        key = self.placement.key(artifact)
+        last = self.transfers.latest(artifact, Direction.UPLOAD)
+        known = self.artifacts.find(artifact)
+        found = self.reader.find(ObjectAddress(self.reader.bucket, key))
+        if _agree(known, key, found):
+            self.verifications.verified(transfer, until)
+            return Outcome.VERIFIED
+        if known is not None and last is not None and last.state is TransferState.DONE:
+            logger.error("%s: was replaced by a late write, and is asked for again", artifact)
+            # It stays unverified: the repair may be cancelled, or the request be answered by an
+            # active transfer that has looked before this did.
+            self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
+            return Outcome.REQUESTED
+        if found is None or not found.size:
+            logger.error("%s: is recorded, and the bucket does not have it", artifact)
+            self.verifications.verified(transfer, until)
+            return Outcome.VERIFIED
+        return self._adopt(transfer, found, known, last)
+
+    def _adopt(
+        self,
+        transfer: Transfer,
+        found: BucketObject,
+        known: StoredArtifact | None,
+        last: Transfer | None,
+    ) -> Outcome:
+        if found.sha256 is None:
+            return self._have_read(transfer)
+        stored = _as_stored(transfer.artifact, found, found.sha256)
+        location = self.location(found.address.key)
+        # It stays unverified: the record may have become another and the first again meanwhile.
+        self.verifications.record_found(stored, location, known, last)
+        logger.warning("%s: recorded as it was found", transfer.artifact)
+        return Outcome.RECORDED
+
+    def _have_read(self, transfer: Transfer) -> Outcome:
+        """Have a worker read the object: S3 has no SHA-256 of one that was sent in parts."""
+        last = self.transfers.latest(transfer.artifact, Direction.CONFIRM)
+        if last is not None and last.id > transfer.id and last.state is TransferState.QUARANTINED:
+            return Outcome.LEFT  # until an operator has looked at that one
+        self.transfers.request(transfer.artifact, Direction.CONFIRM, str(uuid4()))
+        # It stays unverified: the confirmation may be cancelled.
+        return Outcome.REQUESTED
+
+
+def _agree(known: StoredArtifact | None, key: str, found: BucketObject | None) -> bool:
+    recorded = known.object if known is not None and known.object.key == key else None
+    if recorded is None or found is None:
+        return recorded is None and (found is None or not found.size)
+    return (recorded.size, recorded.etag) == (found.size, found.etag)
+
+
+def _as_stored(artifact: Artifact, found: BucketObject, sha256: str) -> StoredArtifact:
+    stored = StoredObject(
+        key=found.address.key,
+        size=found.size,
+        sha256=sha256,
+        s3_checksum=base64.b64encode(bytes.fromhex(sha256)).decode(),
+        etag=found.etag,
+        version_id=found.version_id,
+        storage_class=found.storage_class,
+    )
+    return StoredArtifact(artifact=artifact, object=stored, stored_at=found.modified_at)

@@ -1,0 +1,192 @@
+"""The upload over a transfer repository, with a bucket whose answers can be lost."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from domain.artifacts import Artifact, ArtifactKind, StoredObject
+from domain.attempts import Attempts
+from domain.breaker import Breaker
+from domain.errors import S3UnavailableError, TransferError
+from domain.fakes import (
+    InMemoryEndpointFailures,
+    InMemoryJobs,
+    InMemoryReader,
+    InMemoryRuns,
+    InMemoryStore,
+    InMemoryWorkspace,
+)
+from domain.jobs import Job, Run
+from domain.placement import Placement
+from domain.ports import Source, UploadProgress
+from domain.retry import Backoff
+from domain.transfers import Claim, Direction, Transfer, TransferSummary
+from domain.upload import UploadArtifact
+from domain.verification import Outcome, VerifyWrites
+from tests.contract.repositories import Repositories
+from tests.contract.transfer_steps import HOUR, RUN_OUT, published
+
+JOB = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC), status="CREATED")
+CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
+CONFIG_KEY = "jobs/12/2025/10/23/211500/job_config.json"
+NOW = timedelta(0)
+_ROUNDS = 20
+
+
+@dataclass(slots=True)
+class UnreliableStore(InMemoryStore):
+    """A bucket that carries out its next writes, and whose answers to them are lost.
+
+    Attributes:
+        lost_answers: how many writes to come have no answer.
+        before_write: called once, when the next write has left its worker.
+    """
+
+    lost_answers: int = 0
+    before_write: Callable[[], object] | None = None
+
+    def put(  # noqa: PLR0913 - as the port has it
+        self,
+        key: str,
+        source: Source,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        replaces: str | None,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        before, self.before_write = self.before_write, None
+        if before is not None:
+            before()
+        stored = InMemoryStore.put(
+            self,
+            key,
+            source,
+            content_type=content_type,
+            metadata=metadata,
+            replaces=replaces,
+            progress=progress,
+        )
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise S3UnavailableError("the answer was lost")
+        return stored
+
+
+class AtOnce(Backoff):
+    """Without a delay."""
+
+    def delay(self, attempt: int) -> timedelta:  # noqa: ARG002 - Backoff's
+        return NOW
+
+
+@dataclass
+class Pipeline:
+    """Real use cases over a repository; only S3 and the workspace are in memory."""
+
+    repositories: Repositories
+    store: UnreliableStore = field(default_factory=UnreliableStore)
+    workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
+    max_attempts: int = 3
+
+    def __post_init__(self) -> None:
+        self.transfers = self.repositories.transfers
+        self.artifacts = self.repositories.artifacts
+        self.reader = InMemoryReader(self.store)
+        self.placement = Placement(jobs=InMemoryJobs(JOB), runs=InMemoryRuns(Run(4, 12)))
+
+    def write_file(self, content: bytes) -> None:
+        self.workspace.contents[CONFIG] = content
+
+    def upload(self, request_id: str) -> TransferSummary | TransferError:
+        """Deliver the message; what an attempt fails with is returned."""
+        upload = UploadArtifact(
+            attempts=self.attempts,
+            placement=self.placement,
+            artifacts=self.artifacts,
+            workspace=self.workspace,
+            store=self.store,
+        )
+        try:
+            return upload(CONFIG, request_id)
+        except TransferError as error:
+            return error
+
+    @property
+    def attempts(self) -> Attempts:
+        return Attempts(
+            transfers=self.transfers,
+            breaker=Breaker(
+                InMemoryEndpointFailures(),
+                self.store.endpoint,
+                threshold=1000,
+                cool_off=HOUR,
+            ),
+            owner="worker-1",
+            lease=HOUR,
+            max_attempts=self.max_attempts,
+            backoff=AtOnce(),
+        )
+
+    def expire_lease(self) -> None:
+        """Let the lease of the running transfer run out."""
+        self.transfers.renew(self.holder(lease=RUN_OUT))
+
+    def holder(self, lease: timedelta = HOUR) -> Claim:
+        transfer = self.latest()
+        return Claim(
+            transfer_id=transfer.id,
+            artifact=transfer.artifact,
+            direction=transfer.direction,
+            owner=transfer.lease_owner or "",
+            fence=transfer.fence,
+            attempt=transfer.attempts,
+            requested_at=transfer.requested_at,
+            lease=lease,
+        )
+
+    def take_over(self) -> Claim:
+        """Let another worker claim the running transfer."""
+        self.expire_lease()
+        transfer = self.latest()
+        claim = self.transfers.claim(
+            CONFIG, Direction.UPLOAD, transfer.request_id, owner="worker-2", lease=HOUR
+        )
+        assert claim is not None
+        return claim
+
+    def latest(self) -> Transfer:
+        transfer = self.transfers.latest(CONFIG, Direction.UPLOAD)
+        assert transfer is not None
+        return transfer
+
+    def run_upkeep(self) -> None:
+        """Run what beat asks for, and the messages that it sends, until nothing is due."""
+        for _ in range(_ROUNDS):
+            outcomes = self.verify()
+            due = published(self.transfers, republish_after=NOW)
+            if not due and not outcomes:
+                return
+            for transfer in due:
+                self.upload(transfer.request_id)
+        raise AssertionError(f"still due: {due}")
+
+    def verify(self) -> Counter[Outcome]:
+        verify = VerifyWrites(
+            verifications=self.repositories.verifications,
+            transfers=self.transfers,
+            artifacts=self.artifacts,
+            placement=self.placement,
+            reader=self.reader,
+            location=self.store.location,
+            settles_after=dict.fromkeys(Direction, NOW),
+        )
+        return verify()
+
+    def agrees(self) -> bool:
+        """Whether SQL records what the bucket holds, and nothing is active."""
+        stored = self.artifacts.find(CONFIG)
+        has_object = CONFIG_KEY in self.store.objects
+        is_recorded = stored is not None and self.store.holds(stored.object)
+        return not self.latest().state.is_active and has_object == is_recorded

@@ -1,0 +1,80 @@
+"""The repositories of each adapter, on a platform with job 12 and its runs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, delete
+from sqlalchemy.orm import Session
+
+from domain.artifacts import Artifact
+from domain.fakes import InMemoryArtifacts, InMemoryTransfers, InMemoryVerifications
+from domain.placement import Placement
+from domain.ports import IArtifactRepository, ITransferRepository
+from domain.verification import IVerifications
+from worker.sql.artifacts import SqlArtifacts
+from worker.sql.engine import make_engine
+from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.tables import ArtifactRow, JobRow, RunRow, TransferRow
+from worker.sql.transfers import SqlTransfers
+from worker.sql.verifications import SqlVerifications
+
+
+@dataclass(frozen=True)
+class Repositories:
+    transfers: ITransferRepository
+    artifacts: IArtifactRepository
+    verifications: IVerifications
+    location: Callable[[Artifact], str | None]
+    """What the platform's row says of it."""
+    clear: Callable[[], None]
+    """Forget all transfers and artifacts."""
+
+
+def in_memory() -> Repositories:
+    artifacts = InMemoryArtifacts()
+    transfers = InMemoryTransfers(artifacts)
+    verifications = InMemoryVerifications(transfers, artifacts)
+
+    def clear() -> None:
+        transfers.rows.clear()
+        artifacts.rows.clear()
+
+    return Repositories(transfers, artifacts, verifications, artifacts.locations.get, clear)
+
+
+def on_sql(url: str) -> Iterator[Repositories]:
+    engine = make_engine(url)
+    _create_platform_rows(engine)
+    yield Repositories(
+        SqlTransfers(engine),
+        SqlArtifacts(engine),
+        SqlVerifications(engine),
+        _location(engine),
+        lambda: _clear(engine),
+    )
+    engine.dispose()
+
+
+def _create_platform_rows(engine: Engine) -> None:
+    moment = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+    with Session(engine) as session, session.begin():
+        session.add(JobRow(id=12, user_id=1, status="CREATED", created_at=moment))
+        session.flush()
+        for run_id in range(1, 6):
+            session.add(
+                RunRow(id=run_id, job_id=12, user_id=1, status="RUNNING", created_at=moment)
+            )
+
+
+def _location(engine: Engine) -> Callable[[Artifact], str | None]:
+    def read(artifact: Artifact) -> str | None:
+        return Placement(jobs=SqlJobs(engine), runs=SqlRuns(engine)).location(artifact)
+
+    return read
+
+
+def _clear(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(delete(TransferRow))
+        connection.execute(delete(ArtifactRow))
