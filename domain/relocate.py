@@ -59,15 +59,17 @@ class RelocateArtifacts:
                 yield found, error
 
     def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
-        known = self.locate.artifacts.find(claim.artifact)
-        found = self.locate.find(claim.artifact)
+        artifact = claim.artifact
+        # The key first: if the job's id is used again, what follows must not be recorded for it.
+        key = self.locate.placement.key(artifact)
+        known = self.locate.artifacts.find(artifact)
+        found = self.locate.find(artifact)
         if found.scheme is Scheme.PREFIX:
             self.attempts.transfers.finish(claim, 0)
             return found.object.size
-        artifact = claim.artifact
         copied = self.copier.copy(
             found.object,
-            self.locate.placement.key(artifact),
+            key,
             content_type=artifact.kind.content_type,
             metadata=artifact.metadata,
             replaces=None,

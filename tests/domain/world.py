@@ -67,7 +67,7 @@ class World:
         default_factory=lambda: InMemoryJobs(JOB, Job(13, JOB.created_at + timedelta(days=1)))
     )
     runs: InMemoryRuns = field(default_factory=lambda: InMemoryRuns(Run(4, 12), Run(7, 13)))
-    artifacts: InMemoryArtifacts = field(default_factory=InMemoryArtifacts)
+    artifacts: InMemoryArtifacts = field(init=False)
     workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
     store: InMemoryStore = field(default_factory=InMemoryStore)
     failures: InMemoryEndpointFailures = field(default_factory=InMemoryEndpointFailures)
@@ -77,6 +77,7 @@ class World:
     lease: timedelta = LEASE
 
     def __post_init__(self) -> None:
+        self.artifacts = InMemoryArtifacts(self.jobs)
         self.transfers = InMemoryTransfers(self.artifacts, self.clock)
         self.breaker = self.new_breaker()
         self.reader = InMemoryReader(self.store)

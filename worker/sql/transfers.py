@@ -173,7 +173,7 @@ class SqlTransfers:
             write(connection, claim, **_done(stored.object.bytes_sent))
             if not replace_artifact(connection, stored, known):
                 raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
-            move_location(connection, claim.artifact, location)
+            move_location(connection, stored, location)
 
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         with autocommit(self._bind) as connection:
