@@ -6,6 +6,9 @@ from enum import StrEnum
 from domain.artifacts import Artifact, Scheme
 from domain.objects import BucketObject
 
+ORIGIN = "relocated-from"
+"""The metadata of a relocated copy that has the key of the old one, if a row named that."""
+
 
 class FoundBy(StrEnum):
     """Where an artifact is looked for, in this order."""
@@ -26,6 +29,19 @@ class FoundArtifact:
     object: BucketObject
     found_by: FoundBy
     scheme: Scheme
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether a row, of the pipeline or of the platform, says that it is there."""
+        return self.found_by in (FoundBy.ROW, FoundBy.LOCATION)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a copy in the same place says of it in S3.
+
+        In a path of the old rule it is nothing, for it would be taken for another job's upload.
+        """
+        return self.artifact.metadata if self.scheme is Scheme.PREFIX else {}
 
     def is_archived(self, storage_class: str) -> bool:
         """Return whether there is nothing to do to have it in that class, or in any archive."""

@@ -47,6 +47,13 @@ def job_directory(job_id: int) -> str:
     return f"{ROOT}{job_id}/"
 
 
+def time_directory(job_id: int, key: str) -> str:
+    """Return the directory of a key that has a `directory_time`, with its closing slash."""
+    root = job_directory(job_id)
+    match = _DIRECTORY.match(key, len(root))
+    return key[: match.end()] if match else root
+
+
 def directory_time(job_id: int, key: str) -> datetime | None:
     """Return the time that the key's directory is named after; None if it is no directory of it."""
     root = job_directory(job_id)

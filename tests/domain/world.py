@@ -152,8 +152,9 @@ class World:
         )
 
     def put(self, key: str, content: bytes, modified_at: datetime | None = None) -> ObjectAddress:
-        """Somebody puts an object, now by default."""
+        """Somebody puts an object without metadata, now by default."""
         address = ObjectAddress(self.reader.bucket, key)
+        self.store.metadata.pop(key, None)
         self.store.objects[key] = content
         self.reader.modified_at[address] = modified_at or self.clock()
         return address
