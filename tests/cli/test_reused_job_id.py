@@ -13,6 +13,7 @@ from domain.transfers import TransferState
 from domain.upload import UploadArtifact
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, Shelf, key_of, zip_of
+from tests.s3.steps import Progress, source_of, store_of
 from worker.adapters import Adapters
 from worker.producers import Producer
 from worker.settings import OperatorSettings, ProducerSettings, load
@@ -159,3 +160,32 @@ def test_a_job_that_has_nothing_finds_nothing_at_any_place(shelf: Shelf) -> None
     for artifact in (CONFIG, INPUT, RESULTS, LOGS):
         assert list(using.locate.candidates(artifact)) == []
     using.close()
+
+
+def test_what_a_second_database_on_the_bucket_has_stored_is_foreign(
+    uploads: Command, shelf: Shelf, tmp_path: Path
+) -> None:
+    # Given a later job 12 of another database: one upload of its worker, and one of its client
+    other = "jobs/12/2026/11/01/093000/"
+    store = store_of(shelf.client, shelf.bucket)
+    store.put(
+        f"{other}run_4_results.zip",
+        source_of(b"theirs"),
+        content_type=RESULTS.kind.content_type,
+        metadata=RESULTS.metadata,
+        replaces=None,
+        progress=Progress(),
+    )
+    shelf.client.put_object(Bucket=shelf.bucket, Key=f"{other}job_config.json", Body=b"theirs")
+    before = shelf.keys()
+    # When / Then
+    listed = [row for row in uploads("list").json if f"/{other}" in row["location"]]
+    assert {(row["kind"], row["state"]) for row in listed} == {
+        ("job_config", "foreign"),
+        ("run_results", "foreign"),
+    }
+    assert uploads("download", "--output-dir", str(tmp_path / "out")).status == 1
+    assert uploads("archive", "--all-kinds").json == []
+    moved = uploads("relocate", "--delete-old", "--only-database")
+    assert {(row["outcome"], row["error"]) for row in moved.json} == {("kept", "foreign")}
+    assert shelf.keys() == before
