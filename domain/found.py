@@ -1,6 +1,7 @@
 """Artifacts as they are found in the bucket, wherever an old or a new rule put them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from domain.artifacts import Artifact, Scheme
@@ -56,13 +57,17 @@ class JobContents:
         found: the job's artifacts that are in the bucket.
         recorded: the job's artifacts that a row says are stored.
         foreign: artifacts of other jobs that have, or had, this id.
+        foreign_rows: the artifacts whose rows are such a job's.
         run_ids: of the job's runs.
+        created_at: when the job was created.
     """
 
     found: list[FoundArtifact]
     recorded: frozenset[Artifact]
     foreign: list[FoundArtifact]
+    foreign_rows: frozenset[Artifact]
     run_ids: frozenset[int]
+    created_at: datetime
 
     def is_of_unknown_run(self, artifact: Artifact) -> bool:
         """Return whether the job has no such run, as when it was deleted."""

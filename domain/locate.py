@@ -91,7 +91,9 @@ class LocateArtifacts:
             found=self._found(listing, own, kept_locations(job, runs)),
             recorded=frozenset(own),
             foreign=listing.foreign({row.object.key: row for row in rows}),
+            foreign_rows=frozenset(row.artifact for row in rows) - frozenset(own),
             run_ids=frozenset(run.id for run in runs),
+            created_at=job.created_at,
         )
 
     def objects(self, job: Job, runs: Sequence[Run], rows: Sequence[StoredArtifact]) -> JobObjects:

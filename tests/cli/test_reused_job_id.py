@@ -1,15 +1,15 @@
 """The commands, where a job was deleted and SQLite has given its id to another."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
 from domain.errors import ArtifactMissingError
-from domain.transfers import TransferState
+from domain.transfers import Direction, TransferState
 from domain.upload import UploadArtifact
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, Shelf, key_of, zip_of
@@ -17,7 +17,8 @@ from tests.s3.steps import Progress, source_of, store_of
 from worker.adapters import Adapters
 from worker.producers import Producer
 from worker.settings import OperatorSettings, ProducerSettings, load
-from worker.sql.tables import JobRow, RunRow
+from worker.sql.tables import JobRow, RunRow, TransferRow
+from worker.sql.transfers import SqlTransfers
 from worker.workspace import Workspace
 
 CREATED_AT = datetime(2026, 2, 1, 8, 30, 0, 250_000, tzinfo=UTC)
@@ -189,3 +190,29 @@ def test_what_a_second_database_on_the_bucket_has_stored_is_foreign(
     moved = uploads("relocate", "--delete-old", "--only-database")
     assert {(row["outcome"], row["error"]) for row in moved.json} == {("kept", "foreign")}
     assert shelf.keys() == before
+
+
+def test_the_old_jobs_transfers_are_left_out_of_the_status(
+    artifacts: Command, uploads: Command, shelf: Shelf
+) -> None:
+    # Given transfers of the old job, of which one was given up for the id was used again
+    transfers = SqlTransfers(shelf.engine)
+    old = [transfers.request(each, Direction.UPLOAD, "old") for each in (CONFIG, INPUT)]
+    with Session(shelf.engine) as session, session.begin():
+        ended = update(TransferRow).where(TransferRow.id.in_([each.id for each in old]))
+        session.execute(ended.values(state="quarantined", reason_code="job_replaced"))
+        earlier = CREATED_AT - timedelta(days=1)
+        first = update(TransferRow).where(TransferRow.id == old[0].id)
+        session.execute(first.values(reason_code="source_missing", requested_at=earlier))
+    # And one of the new job
+    asked = transfers.request(INPUT, Direction.UPLOAD, "new")
+    # When / Then
+    status = artifacts("jobs", "status", "12", "--json")
+    assert [row["id"] for row in status.json] == [asked.id]
+    assert "of an earlier job with this id: 2 (--all shows them)" in status.err
+    every = artifacts("jobs", "status", "12", "--all", "--json")
+    assert [row["id"] for row in every.json] == [*(each.id for each in old), asked.id]
+    assert "earlier job" not in every.err
+    # And they are no failed artifacts of the new job
+    assert set(rows(uploads("list"), "quarantined")) == set()
+    assert set(rows(uploads("list"), "requested")) == {"job_input"}

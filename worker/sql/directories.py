@@ -1,8 +1,9 @@
 """The directory of a job as an SQL expression: what `JobS3Prefix.directory` is in Python."""
 
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, func, literal, or_
+from sqlalchemy import ColumnElement, Integer, String, cast, func, literal, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -13,29 +14,33 @@ from worker.sql.tables import ArtifactRow, JobRow
 
 
 class time_path(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
-    """A time as the path of a directory, such as 2025/10/23/211500, without its sub-seconds.
+    """A time plus an offset as the path of a directory, such as 2025/10/23/211500.
 
-    The column may be with or without a time zone, whatever the zone of the session.
+    Its sub-seconds are dropped. The column may be with or without a time zone, whatever the zone of
+    the session.
     """
 
     type = String()
     inherit_cache = True
 
+    def __init__(self, time: Any, offset: timedelta = timedelta(0)) -> None:  # noqa: ANN401 - a column
+        super().__init__(time, literal(int(offset.total_seconds()), Integer))
+
 
 @compiles(time_path, "postgresql")
 def _postgresql(element: time_path, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
-    time = compiler.process(element.clauses, **kwargs)
+    time, seconds = (compiler.process(each, **kwargs) for each in element.clauses)
     # The epoch of a time without a zone takes it for UTC, and of one with a zone converts it.
-    utc = f"to_timestamp(floor(extract(epoch FROM {time}))) AT TIME ZONE 'UTC'"
+    utc = f"to_timestamp(floor(extract(epoch FROM {time})) + {seconds}) AT TIME ZONE 'UTC'"
     return f"to_char({utc}, 'YYYY/MM/DD/HH24MISS')"
 
 
 @compiles(time_path, "sqlite")
 def _sqlite(element: time_path, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
-    time = compiler.process(element.clauses, **kwargs)
-    # By text, for strftime() rounds the last half millisecond of a second up to the next one.
-    day, hour = f"replace(substr({time}, 1, 10), '-', '/')", f"substr({time}, 12, 8)"
-    return f"({day} || '/' || replace({hour}, ':', ''))"
+    time, seconds = (compiler.process(each, **kwargs) for each in element.clauses)
+    # Without the sub-seconds, for strftime() would round the last of them up to the next second.
+    whole = f"substr({time}, 1, 19)"
+    return f"strftime('%Y/%m/%d/%H%M%S', {whole}, {seconds} || ' seconds')"
 
 
 def job_directory() -> ColumnElement[str]:
