@@ -39,13 +39,13 @@ class JobObjects:
 
     @cached_property
     def listed(self) -> Sequence[BucketObject]:
-        """All of them, oldest first, whosever they are."""
+        """Return all objects under the job's id, oldest first."""
         objects = self.reader.list(job_directory(self.prefix.job_id))
         return sorted(objects, key=lambda there: there.modified_at)
 
     @property
     def own(self) -> list[BucketObject]:
-        """The job's, oldest first."""
+        """Return the job's own objects, oldest first."""
         return [there for there in self.listed if self.owns(there.address)]
 
     def newest(self, name: str) -> BucketObject | None:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
+from domain.batches import Listed
 from domain.errors import ReasonCode
 from domain.transfers import Direction, TransferState
 from tests.sql.batch_steps import History, config_of
@@ -113,3 +114,13 @@ class TestNeverRequested:
         use_the_id_again(history)
         assert never_requested(history) == 1
         history.engine.dispose()
+
+
+def test_a_line_of_a_file_is_one_member(history: History) -> None:
+    # Given an artifact that only the earlier job requested
+    history.transfer(config_of(1))
+    use_the_id_again(history)
+    # When / Then
+    listed = Listed(job_id=1, run_id=None, kind=ArtifactKind.JOB_CONFIG)
+    for directions in ([], [Direction.UPLOAD]):
+        assert history.preview(listed=iter([listed]), directions=directions).members == 1

@@ -100,11 +100,13 @@ def _of_artifact(
 
 
 def _transfers(which: BatchFilter, artifact: Identity, direction: Direction) -> Select[Any]:
-    """Select those by which the artifact of this job was requested before."""
-    of_job_now = _is_of_job(artifact)
-    of_artifact = select(TransferRow.id).where(*_is_of(TransferRow, artifact), of_job_now)
-    if not which.never_requested and not which.directions:
-        # A line of a file that fits a download does not mean an upload as well.
+    """Select those by which the artifact was requested before."""
+    of_artifact = select(TransferRow.id).where(*_is_of(TransferRow, artifact))
+    if which.never_requested:
+        of_artifact = of_artifact.where(_is_of_job(artifact))
+    elif not which.directions:
+        # A line of a file that fits a download does not mean an upload as well. Here an earlier
+        # job's transfers count: the artifact is a member by the last of them already.
         return of_artifact
     return of_artifact.where(TransferRow.direction.in_(_REQUESTS[direction]))
 
