@@ -50,7 +50,8 @@ SELECT 'before-' || n || kind, n, CASE WHEN kind LIKE 'run_%' THEN n END, kind, 
 FROM generate_series(1, :jobs) n, unnest(ARRAY[:kinds]) kind;
 INSERT INTO artifacts (job_id, run_id, kind, key, scheme, size, sha256, s3_checksum, etag,
                        storage_class, links_left_out, stored_at)
-SELECT job_id, run_id, kind, request_id, 'prefix', 4096, repeat('0', 64), 'c', 'e', 'STANDARD', 0,
+SELECT job_id, run_id, kind, 'jobs/' || job_id || '/2025/10/23/211500/' || kind, 'prefix', 4096,
+       repeat('0', 64), 'c', 'e', 'STANDARD', 0,
        now()
 FROM transfers WHERE state = 'done';
 ANALYZE;

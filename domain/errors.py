@@ -17,6 +17,7 @@ class ReasonCode(StrEnum):
     UNKNOWN_JOB = "unknown_job"
     UNKNOWN_RUN = "unknown_run"
     RUN_OF_ANOTHER_JOB = "run_of_another_job"
+    JOB_REPLACED = "job_replaced"
     SOURCE_MISSING = "source_missing"
     SOURCE_EMPTY = "source_empty"
     SOURCE_INVALID = "source_invalid"
@@ -128,6 +129,12 @@ class RunOfAnotherJobError(PermanentError, ValueError):
     """The run belongs to another job."""
 
     reason = ReasonCode.RUN_OF_ANOTHER_JOB
+
+
+class JobReplacedError(PermanentError):
+    """The job was deleted and its id used again while this ran: ask again for the new job."""
+
+    reason = ReasonCode.JOB_REPLACED
 
 
 class SourceMissingError(PermanentError):

@@ -1,10 +1,14 @@
 """Artifacts as they are found in the bucket, wherever an old or a new rule put them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from domain.artifacts import Artifact, Scheme
 from domain.objects import BucketObject
+
+ORIGIN = "relocated-from"
+"""The metadata of a relocated copy that has the key of the old one, if a row named that."""
 
 
 class FoundBy(StrEnum):
@@ -27,6 +31,19 @@ class FoundArtifact:
     found_by: FoundBy
     scheme: Scheme
 
+    @property
+    def is_named(self) -> bool:
+        """Return whether a row, of the pipeline or of the platform, says that it is there."""
+        return self.found_by in (FoundBy.ROW, FoundBy.LOCATION)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a copy in the same place says of it in S3.
+
+        In a path of the old rule it is nothing, for it would be taken for another job's upload.
+        """
+        return self.artifact.metadata if self.scheme is Scheme.PREFIX else {}
+
     def is_archived(self, storage_class: str) -> bool:
         """Return whether there is nothing to do to have it in that class, or in any archive."""
         return self.object.is_archived or self.object.storage_class == storage_class
@@ -40,13 +57,17 @@ class JobContents:
         found: the job's artifacts that are in the bucket.
         recorded: the job's artifacts that a row says are stored.
         foreign: artifacts of other jobs that have, or had, this id.
+        foreign_rows: the artifacts whose rows are such a job's.
         run_ids: of the job's runs.
+        created_at: when the job was created.
     """
 
     found: list[FoundArtifact]
     recorded: frozenset[Artifact]
     foreign: list[FoundArtifact]
+    foreign_rows: frozenset[Artifact]
     run_ids: frozenset[int]
+    created_at: datetime
 
     def is_of_unknown_run(self, artifact: Artifact) -> bool:
         """Return whether the job has no such run, as when it was deleted."""

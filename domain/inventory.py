@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.artifacts import Artifact, listing_order
+from domain.earlier_transfers import is_of_job
 from domain.errors import ReasonCode
 from domain.found import FoundArtifact, FoundBy, JobContents
 from domain.locate import LocateArtifacts
@@ -63,6 +64,7 @@ def list_artifacts(
         transfer.artifact: transfer
         for transfer in transfers.of_job(job_id)
         if transfer.direction in _BRINGS_IT
+        and is_of_job(transfer, contents.created_at, contents.foreign_rows)
     }
     artifacts = sorted({*found, *contents.recorded, *latest}, key=listing_order)
     listed = [

@@ -7,8 +7,9 @@ from functools import cache
 from domain.artifacts import Artifact, Scheme, StoredArtifact, listing_order
 from domain.errors import ArtifactMissingError, InvalidRequestError
 from domain.found import FoundArtifact, FoundBy, JobContents
+from domain.job_objects import JobObjects, file_name_of
+from domain.jobs import Job, Run
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
-from domain.ownership import Ownership
 from domain.placement import Placement, kept_locations
 from domain.ports import IArtifactRepository
 from domain.prefix import JobS3Prefix, artifact_named, file_name, job_directory
@@ -36,18 +37,19 @@ class LocateArtifacts:
             UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
         """
         job_id = artifact.job_id
-        ownership = Ownership(
+        objects = JobObjects(
             prefix=self.placement.prefix(artifact),
             rows=cache(lambda: self.artifacts.of_job(job_id)),
+            kept=cache(lambda: [self._location(artifact)]),
+            reader=self.reader,
         )
         search = _Search(
-            ownership=ownership,
-            bucket=self.reader.bucket,
+            objects=objects,
             look_at=self.reader.find,
-            newest=lambda wanted: self._listing(ownership).newest(wanted),
+            newest=lambda wanted: objects.newest(file_name(wanted)),
         )
         stored = self.artifacts.find(artifact)
-        is_own = stored is not None and ownership.owns_row(stored)
+        is_own = stored is not None and objects.ownership.owns_row(stored)
         recorded = self._recorded(stored) if stored and is_own else None
         return search.candidates(artifact, recorded, lambda: self._location(artifact))
 
@@ -73,22 +75,34 @@ class LocateArtifacts:
     def contents(self, job_id: int) -> JobContents:
         """Look at all that is under a job's id, for one LIST.
 
-        A location that the platform keeps costs a HEAD where it leads out of the job's directory.
+        A location that the platform keeps costs a HEAD where it leads out of the job's directory,
+        and so may an unrecorded object in a directory with a later time: see `JobObjects`.
 
         Raises:
             UnknownJobError: there is no such job.
         """
         job = self.placement.jobs.get(job_id)
         rows = self.artifacts.of_job(job_id)
-        ownership = Ownership(prefix=JobS3Prefix.from_job(job), rows=lambda: rows)
-        own = {row.artifact: row for row in rows if ownership.owns_row(row)}
         runs = self.placement.runs.of_job(job_id)
-        listing = self._listing(ownership)
+        objects = self.objects(job, runs, rows)
+        own = {row.artifact: row for row in rows if objects.ownership.owns_row(row)}
+        listing = _Listing(objects)
         return JobContents(
             found=self._found(listing, own, kept_locations(job, runs)),
             recorded=frozenset(own),
             foreign=listing.foreign({row.object.key: row for row in rows}),
+            foreign_rows=frozenset(row.artifact for row in rows) - frozenset(own),
             run_ids=frozenset(run.id for run in runs),
+            created_at=job.created_at,
+        )
+
+    def objects(self, job: Job, runs: Sequence[Run], rows: Sequence[StoredArtifact]) -> JobObjects:
+        """Return what is in the bucket under the job's id. Args: what SQL has of it."""
+        return JobObjects(
+            prefix=JobS3Prefix.from_job(job),
+            rows=lambda: rows,
+            kept=cache(lambda: [*map(self._address, kept_locations(job, runs).values())]),
+            reader=self.reader,
         )
 
     def _found(
@@ -98,8 +112,7 @@ class LocateArtifacts:
         kept: Mapping[Artifact, str],
     ) -> list[FoundArtifact]:
         search = _Search(
-            ownership=listing.ownership,
-            bucket=self.reader.bucket,
+            objects=listing.objects,
             look_at=listing.look_at,
             newest=listing.newest,
         )
@@ -114,19 +127,6 @@ class LocateArtifacts:
 
         found = map(find, sorted({*rows, *kept, *listing.artifacts()}, key=listing_order))
         return [each for each in found if each is not None]
-
-    def _listing(self, ownership: Ownership) -> "_Listing":
-        directory = job_directory(ownership.prefix.job_id)
-        oldest_first = sorted(self.reader.list(directory), key=lambda there: there.modified_at)
-        own = [there for there in oldest_first if ownership.owns(there.address.key)]
-        return _Listing(
-            reader=self.reader,
-            ownership=ownership,
-            directory=directory,
-            all=oldest_first,
-            objects={there.address: there for there in own},
-            newest_named={_name(there.address): there for there in own},
-        )
 
     def _location(self, artifact: Artifact) -> ObjectAddress | None:
         return self._address(self.placement.location(artifact))
@@ -151,8 +151,7 @@ class LocateArtifacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Search:
-    ownership: Ownership
-    bucket: str
+    objects: JobObjects
     look_at: Callable[[ObjectAddress], BucketObject | None]
     newest: Callable[[Artifact], BucketObject | None]
 
@@ -162,7 +161,8 @@ class _Search:
         recorded: BucketObject | None,
         location: Callable[[], ObjectAddress | None],
     ) -> Iterator[FoundArtifact]:
-        own = ObjectAddress(self.bucket, self.ownership.prefix.key(artifact))
+        key = self.objects.prefix.key(artifact)
+        own = ObjectAddress(self.objects.reader.bucket, key)
         for found_by, there in self._steps(artifact, recorded, own, location):
             if there is not None:
                 yield FoundArtifact(
@@ -182,45 +182,38 @@ class _Search:
         yield FoundBy.ROW, recorded
         yield FoundBy.KEY, self.look_at(own)
         elsewhere = location()
-        is_own = elsewhere is not None and self.ownership.owns(elsewhere.key)
+        is_own = elsewhere is not None and self.objects.owns(elsewhere)
         yield FoundBy.LOCATION, self.look_at(elsewhere) if elsewhere and is_own else None
         yield FoundBy.LISTING, self.newest(artifact)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Listing:
-    """What one LIST has found under a job's id.
+    """What one LIST has found under a job's id."""
 
-    Attributes:
-        all: the objects, oldest first.
-        objects: the job's own, by their addresses.
-        newest_named: the newest of the job's own, by file name.
-    """
-
-    reader: IObjectReader
-    ownership: Ownership
-    directory: str
-    all: Sequence[BucketObject]
-    objects: dict[ObjectAddress, BucketObject]
-    newest_named: dict[str, BucketObject]
+    def __init__(self, objects: JobObjects) -> None:
+        self.objects = objects
+        own = objects.own
+        self._own = {there.address: there for there in own}
+        # The newest of each name.
+        self._named = {file_name_of(there.address): there for there in own}
 
     def look_at(self, address: ObjectAddress) -> BucketObject | None:
-        is_listed = address.bucket == self.reader.bucket and address.key.startswith(self.directory)
-        return self.objects.get(address) if is_listed else self.reader.find(address)
+        reader, directory = self.objects.reader, job_directory(self.objects.prefix.job_id)
+        is_listed = address.bucket == reader.bucket and address.key.startswith(directory)
+        return self._own.get(address) if is_listed else reader.find(address)
 
     def artifacts(self) -> Iterable[Artifact]:
-        job_id = self.ownership.prefix.job_id
-        named = (artifact_named(job_id, name) for name in self.newest_named)
+        named = (artifact_named(self.objects.prefix.job_id, name) for name in self._named)
         return [artifact for artifact in named if artifact is not None]
 
     def foreign(self, rows: Mapping[str, StoredArtifact]) -> list[FoundArtifact]:
         """Return the artifacts of other jobs with this id. Args: the rows by their keys."""
-        others = (there for there in self.all if there.address not in self.objects)
+        others = (there for there in self.objects.listed if there.address not in self._own)
         found = (self._foreign(there, rows.get(there.address.key)) for there in others)
         return sorted(filter(None, found), key=lambda each: listing_order(each.artifact))
 
     def _foreign(self, there: BucketObject, row: StoredArtifact | None) -> FoundArtifact | None:
-        artifact = artifact_named(self.ownership.prefix.job_id, _name(there.address))
+        artifact = artifact_named(self.objects.prefix.job_id, file_name_of(there.address))
         if artifact is None:
             return None
         return FoundArtifact(
@@ -231,11 +224,7 @@ class _Listing:
         )
 
     def newest(self, artifact: Artifact) -> BucketObject | None:
-        return self.newest_named.get(file_name(artifact))
-
-
-def _name(address: ObjectAddress) -> str:
-    return address.key.rpartition("/")[2]
+        return self._named.get(file_name(artifact))
 
 
 def _confirmed(recorded: BucketObject | None, there: BucketObject | None) -> BucketObject | None:

@@ -28,6 +28,7 @@ class BucketObject:
         modified_at: when it was put there.
         checksums: what S3 says of the bytes beside that, by algorithm and as it writes them, those
             of parts with a hyphen and their number; None where it was not asked.
+        metadata: what its uploader left with it, by lower-case names; None where it was not asked.
     """
 
     address: ObjectAddress
@@ -38,6 +39,7 @@ class BucketObject:
     version_id: str | None = None
     sha256: str | None = None
     checksums: Mapping[str, str] | None = field(default=None, compare=False)
+    metadata: Mapping[str, str] | None = field(default=None, compare=False)
 
     @property
     def is_archived(self) -> bool:

@@ -1,16 +1,16 @@
 """The use case that removes what a relocation has left behind, when it is told to."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from domain.artifacts import Artifact, StoredArtifact
 from domain.errors import ObjectReplacedError, PermanentError
-from domain.found import FoundArtifact
+from domain.found import ORIGIN, FoundArtifact
+from domain.job_objects import JobObjects, file_name_of
 from domain.locate import LocateArtifacts
 from domain.objects import BucketObject, IObjectCopier, ObjectAddress
-from domain.ownership import Ownership
-from domain.prefix import JobS3Prefix, artifact_named, job_directory
+from domain.prefix import artifact_named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +28,17 @@ class OldCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteOldCopies:
-    """Deletes only what has the very bytes that are recorded, and are there, under the prefix."""
+    """Deletes only what has the very bytes that are recorded, and are there, under the prefix.
+
+    Attributes:
+        is_only_database: whether no other database has jobs in this bucket. If another may have,
+            an object in a path with a later time is kept unless a row names it: it may be what a
+            client of a later job of that database has uploaded by a URL.
+    """
 
     locate: LocateArtifacts
     copier: IObjectCopier
+    is_only_database: bool = False
 
     def __call__(self, job_id: int, elsewhere: Sequence[FoundArtifact] = ()) -> list[OldCopy]:
         """Look at every copy below the job's directories, and at those that are known elsewhere.
@@ -40,50 +47,64 @@ class DeleteOldCopies:
             UnknownJobError: there is no such job.
             TransientError: S3 is away; what is left is found by the next call.
         """
-        prefix = JobS3Prefix.from_job(self.locate.placement.jobs.get(job_id))
+        job = self.locate.placement.jobs.get(job_id)
         rows = self.locate.artifacts.of_job(job_id)
-        ownership = Ownership(prefix=prefix, rows=lambda: rows)
+        objects = self.locate.objects(job, self.locate.placement.runs.of_job(job_id), rows)
         recorded = {stored.artifact: stored for stored in rows}
+        named = {each.object.address for each in elsewhere if each.is_named}
         copies = [
-            self._judged(copy, recorded.get(copy.artifact), self._own(prefix, copy.artifact))
-            if ownership.owns(copy.object.address.key)
-            # Another job needs it, even where its bytes are the same.
-            else replace(copy, kept_for="foreign")
-            for copy in self._copies(job_id, elsewhere)
-            if copy.object.address != self._own(prefix, copy.artifact)
+            self._judged(copy, recorded.get(copy.artifact), objects, named)
+            for copy in self._copies(objects, elsewhere)
+            if copy.object.address != self._own(objects, copy.artifact)
         ]
         same = [copy.object.address for copy in copies if copy.kept_for is None]
         refused = self.copier.delete(same) if same else {}
         return [_after(copy, refused) for copy in copies]
 
-    def _own(self, prefix: JobS3Prefix, artifact: Artifact) -> ObjectAddress:
-        return ObjectAddress(self.locate.reader.bucket, prefix.key(artifact))
+    def _own(self, objects: JobObjects, artifact: Artifact) -> ObjectAddress:
+        return ObjectAddress(self.locate.reader.bucket, objects.prefix.key(artifact))
 
-    def _copies(self, job_id: int, elsewhere: Iterable[FoundArtifact]) -> Iterator[OldCopy]:
-        reader = self.locate.reader
-        listed = {there.address: there for there in reader.list(job_directory(job_id))}
+    def _copies(self, objects: JobObjects, elsewhere: Iterable[FoundArtifact]) -> Iterator[OldCopy]:
+        listed = {there.address: there for there in objects.listed}
         for address, there in listed.items():
-            artifact = artifact_named(job_id, address.key.rpartition("/")[2])
+            artifact = artifact_named(objects.prefix.job_id, file_name_of(address))
             if artifact is not None:
                 yield OldCopy(artifact=artifact, object=there)
         for found in elsewhere:
             is_listed = found.object.address in listed
-            outside = None if is_listed else reader.find(found.object.address)
+            outside = None if is_listed else self.locate.reader.find(found.object.address)
             if outside is not None:
                 yield OldCopy(artifact=found.artifact, object=outside)
 
-    def _judged(self, copy: OldCopy, stored: StoredArtifact | None, own: ObjectAddress) -> OldCopy:
-        if stored is None or stored.object.key != own.key or not self._is_there(stored, own):
+    def _judged(
+        self,
+        copy: OldCopy,
+        stored: StoredArtifact | None,
+        objects: JobObjects,
+        named: Collection[ObjectAddress],
+    ) -> OldCopy:
+        address = copy.object.address
+        if address not in named and not objects.owns(address):
+            # Another job needs it, even where its bytes are the same.
+            return replace(copy, kept_for="foreign")
+        there = self._recorded(stored, self._own(objects, copy.artifact))
+        if stored is None or there is None:
             return replace(copy, kept_for="not relocated")
+        was_named = address in named or (there.metadata or {}).get(ORIGIN) == address.key
+        if objects.is_uncertain(address) and not (was_named or self.is_only_database):
+            return replace(copy, kept_for="uncertain")
         try:
             is_same = self._sha256(copy.object) == stored.object.sha256
         except (ObjectReplacedError, PermanentError) as error:
             return replace(copy, kept_for=error.reason.value)
         return copy if is_same else replace(copy, kept_for="differs")
 
-    def _is_there(self, stored: StoredArtifact, own: ObjectAddress) -> bool:
+    def _recorded(self, stored: StoredArtifact | None, own: ObjectAddress) -> BucketObject | None:
+        """Return the job's own object, if it is there as it is recorded."""
+        if stored is None or stored.object.key != own.key:
+            return None
         there = self.locate.reader.find(own)
-        return there is not None and there.etag == stored.object.etag
+        return there if there is not None and there.etag == stored.object.etag else None
 
     def _sha256(self, there: BucketObject) -> str:
         digest = hashlib.sha256()

@@ -13,7 +13,8 @@ class Ownership:
 
     SQLite uses ids again, and so does a restored database, or a second one on the same bucket. The
     key alone decides, without any clock: a job's directory is named after its creation time, and
-    the old rule named a path after the time of an upload, which is never earlier.
+    the old rule named a path after the time of an upload, which is never earlier. A path with a
+    later time may be either, so where no row names it `JobObjects` looks at the objects.
 
     Attributes:
         prefix: of the job.
@@ -30,11 +31,18 @@ class Ownership:
         return self.owns(stored.object.key)
 
     def owns(self, key: str) -> bool:
-        """Return whether an object is this job's, also where its key has no time to go by."""
+        """Return whether key and rows allow that an object is this job's."""
         time = directory_time(self.prefix.job_id, key)
         if time is None or time == self.prefix.created_at:
             return True
         return time > self.prefix.created_at and not self._is_of_a_later_job(key)
+
+    def is_uncertain(self, key: str) -> bool:
+        """Return whether an object that may be this job's may as well be a later job's."""
+        time = directory_time(self.prefix.job_id, key)
+        if time is None or time <= self.prefix.created_at or not self.owns(key):
+            return False
+        return all(stored.object.key != key for stored in self.rows())
 
     def _is_of_a_later_job(self, key: str) -> bool:
         # The old rule's paths look like the directory of a job that was created later. Where a row

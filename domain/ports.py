@@ -28,6 +28,7 @@ class IArtifactRepository(Protocol):
 
         Raises:
             ObjectReplacedError: another was recorded since `known` was read.
+            JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
         """
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
@@ -109,7 +110,13 @@ class ITransferRepository(Protocol):
         """Remember the multipart upload, so that another worker can go on with it."""
 
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
-        """Write artifact, platform row and the transfer's end in one transaction."""
+        """Write artifact, platform row and the transfer's end in one transaction.
+
+        Raises:
+            JobReplacedError: another job has the id of the job that it was stored for; nothing is
+                written.
+            RunOfAnotherJobError: the same of its run.
+        """
 
     def adopt(
         self,
@@ -130,6 +137,7 @@ class ITransferRepository(Protocol):
 
         Raises:
             ObjectReplacedError: something else was recorded since.
+            JobReplacedError, RunOfAnotherJobError: as `record`.
         """
 
     def doubt(self, claim: Claim) -> None:

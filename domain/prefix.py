@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, Self, overload
 
-from domain.artifacts import Artifact, ArtifactKind, is_id
+from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, is_id
 from domain.errors import InvalidRequestError
 from domain.jobs import MAX_ID, Job, as_utc_second
 
@@ -47,6 +47,13 @@ def job_directory(job_id: int) -> str:
     return f"{ROOT}{job_id}/"
 
 
+def time_directory(job_id: int, key: str) -> str:
+    """Return the directory of a key that has a `directory_time`, with its closing slash."""
+    root = job_directory(job_id)
+    match = _DIRECTORY.match(key, len(root))
+    return key[: match.end()] if match else root
+
+
 def directory_time(job_id: int, key: str) -> datetime | None:
     """Return the time that the key's directory is named after; None if it is no directory of it."""
     root = job_directory(job_id)
@@ -55,6 +62,15 @@ def directory_time(job_id: int, key: str) -> datetime | None:
         return datetime(*map(int, match.groups()), tzinfo=UTC) if match else None  # type: ignore[misc,arg-type]  # six numbers
     except ValueError:
         return None
+
+
+def directory_of(stored: StoredArtifact) -> str | None:
+    """Return the directory of the job that it was stored for; None if its key tells of no job."""
+    job_id = stored.artifact.job_id
+    time = directory_time(job_id, stored.object.key)
+    if time is None or stored.scheme is not Scheme.PREFIX:
+        return None
+    return JobS3Prefix(job_id, time).directory
 
 
 class PlatformPrefix(Protocol):

@@ -9,7 +9,7 @@ from uuid import uuid4
 from domain.artifacts import Artifact, Scheme, StoredArtifact
 from domain.attempts import Attempts
 from domain.errors import PipelineError, TransferError
-from domain.found import FoundArtifact
+from domain.found import ORIGIN, FoundArtifact
 from domain.lease import LeaseKeeper
 from domain.locate import LocateArtifacts
 from domain.objects import IObjectCopier
@@ -59,17 +59,19 @@ class RelocateArtifacts:
                 yield found, error
 
     def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
-        known = self.locate.artifacts.find(claim.artifact)
-        found = self.locate.find(claim.artifact)
+        artifact = claim.artifact
+        # The key first: if the job's id is used again, what follows must not be recorded for it.
+        key = self.locate.placement.key(artifact)
+        known = self.locate.artifacts.find(artifact)
+        found = self.locate.find(artifact)
         if found.scheme is Scheme.PREFIX:
             self.attempts.transfers.finish(claim, 0)
             return found.object.size
-        artifact = claim.artifact
         copied = self.copier.copy(
             found.object,
-            self.locate.placement.key(artifact),
+            key,
             content_type=artifact.kind.content_type,
-            metadata=artifact.metadata,
+            metadata={**artifact.metadata, **_origin(found)},
             replaces=None,
             storage_class=found.object.storage_class,
             progress=keeper,
@@ -87,3 +89,10 @@ class RelocateArtifacts:
         except PipelineError as error:
             # The next reconcile aborts it.
             logger.warning("%s: its parts are still there: %s", claim.artifact, error)
+
+
+def _origin(found: FoundArtifact) -> dict[str, str]:
+    """Return the metadata that let the old copy be deleted later, when no row names it any more."""
+    key = found.object.address.key
+    # S3 keeps only ASCII in metadata; the old rule's keys have nothing else.
+    return {ORIGIN: key} if found.is_named and key.isascii() else {}

@@ -3,16 +3,26 @@
 from collections.abc import Sequence
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import ObjectReplacedError
+from domain.errors import JobReplacedError, ObjectReplacedError
+from domain.fakes.platform import InMemoryJobs
 from domain.locations import UploadLocation
+from domain.prefix import JobS3Prefix, directory_of
 
 
 class InMemoryArtifacts:
-    """Attributes: `locations` are what the platform's jobs and runs say."""
+    """What is stored.
 
-    def __init__(self) -> None:
+    Args:
+        jobs: what is recorded must be of the job that has the id now; by default of any.
+
+    Attributes:
+        locations: what the platform's jobs and runs say.
+    """
+
+    def __init__(self, jobs: InMemoryJobs | None = None) -> None:
         self.rows: dict[Artifact, StoredArtifact] = {}
         self.locations: dict[Artifact, str] = {}
+        self._jobs = jobs
 
     def find(self, artifact: Artifact) -> StoredArtifact | None:
         return self.rows.get(artifact)
@@ -24,9 +34,17 @@ class InMemoryArtifacts:
     def record(
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
     ) -> None:
+        self.refuse_replaced(stored)
         if not self.replace(stored, known):
             raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
         self.tell_platform(stored, location)
+
+    def refuse_replaced(self, stored: StoredArtifact) -> None:
+        """Raise JobReplacedError if another job has the id of the one that it was stored for."""
+        job = self._jobs.find_by_id(stored.artifact.job_id) if self._jobs else None
+        directory = directory_of(stored)
+        if job and directory and JobS3Prefix.from_job(job).directory != directory:
+            raise JobReplacedError(f"{stored.artifact}: the job's id was used again")
 
     def tell_platform(self, stored: StoredArtifact, location: UploadLocation) -> None:
         """Keep the location where the platform has a column for the kind."""

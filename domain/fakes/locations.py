@@ -98,7 +98,7 @@ class InMemoryUploadLocations:
             there,
             there.address.key,
             content_type=artifact.kind.content_type,
-            metadata=artifact.metadata,
+            metadata=upload.metadata,
             replaces=there.etag,
             storage_class=storage_class,
             progress=_Unguarded(),

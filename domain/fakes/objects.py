@@ -81,13 +81,14 @@ class InMemoryReader:
             modified_at=self.modified_at.get(address, _LONG_AGO),
             storage_class=self.storage_classes.get(address, "STANDARD"),
             sha256=None if address in self.without_sha256 else digest,
+            metadata=self.store.metadata.get(address.key, {}) if self._is_here(address) else {},
         )
 
     def list(self, prefix: str) -> Iterator[BucketObject]:
         for key in sorted(self.store.objects):
             found = self.find(ObjectAddress(self.bucket, key))
             if found is not None and key.startswith(prefix):
-                yield replace(found, sha256=None)  # a listing never tells it
+                yield replace(found, sha256=None, metadata=None)  # a listing never tells them
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         stop = there.size if stop is None else stop
@@ -103,8 +104,11 @@ class InMemoryReader:
     def verifier(self, there: BucketObject) -> Verifier:
         return InMemoryVerifier(there.etag)
 
+    def _is_here(self, address: ObjectAddress) -> bool:
+        return address.bucket == self.bucket
+
     def _content(self, address: ObjectAddress) -> bytes | None:
-        if address.bucket == self.bucket:
+        if self._is_here(address):
             return self.store.objects.get(address.key)
         return self.elsewhere.get(address)
 

@@ -166,6 +166,8 @@ class InMemoryTransfers:
 
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
         with self._lock:
+            self._held(claim)
+            self._artifacts.refuse_replaced(stored)
             self._end(claim, stored.object.bytes_sent)
             self._artifacts.rows[stored.artifact] = stored
             self._artifacts.tell_platform(stored, location)
@@ -179,6 +181,7 @@ class InMemoryTransfers:
     ) -> None:
         with self._lock:
             self._held(claim)
+            self._artifacts.refuse_replaced(stored)
             if not self._artifacts.replace(stored, known):
                 raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
             self._end(claim, stored.object.bytes_sent)

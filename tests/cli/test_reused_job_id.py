@@ -1,22 +1,24 @@
 """The commands, where a job was deleted and SQLite has given its id to another."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
 from domain.errors import ArtifactMissingError
-from domain.transfers import TransferState
+from domain.transfers import Direction, TransferState
 from domain.upload import UploadArtifact
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, Shelf, key_of, zip_of
+from tests.s3.steps import Progress, source_of, store_of
 from worker.adapters import Adapters
 from worker.producers import Producer
 from worker.settings import OperatorSettings, ProducerSettings, load
-from worker.sql.tables import JobRow, RunRow
+from worker.sql.tables import JobRow, RunRow, TransferRow
+from worker.sql.transfers import SqlTransfers
 from worker.workspace import Workspace
 
 CREATED_AT = datetime(2026, 2, 1, 8, 30, 0, 250_000, tzinfo=UTC)
@@ -159,3 +161,58 @@ def test_a_job_that_has_nothing_finds_nothing_at_any_place(shelf: Shelf) -> None
     for artifact in (CONFIG, INPUT, RESULTS, LOGS):
         assert list(using.locate.candidates(artifact)) == []
     using.close()
+
+
+def test_what_a_second_database_on_the_bucket_has_stored_is_foreign(
+    uploads: Command, shelf: Shelf, tmp_path: Path
+) -> None:
+    # Given a later job 12 of another database: one upload of its worker, and one of its client
+    other = "jobs/12/2026/11/01/093000/"
+    store = store_of(shelf.client, shelf.bucket)
+    store.put(
+        f"{other}run_4_results.zip",
+        source_of(b"theirs"),
+        content_type=RESULTS.kind.content_type,
+        metadata=RESULTS.metadata,
+        replaces=None,
+        progress=Progress(),
+    )
+    shelf.client.put_object(Bucket=shelf.bucket, Key=f"{other}job_config.json", Body=b"theirs")
+    before = shelf.keys()
+    # When / Then
+    listed = [row for row in uploads("list").json if f"/{other}" in row["location"]]
+    assert {(row["kind"], row["state"]) for row in listed} == {
+        ("job_config", "foreign"),
+        ("run_results", "foreign"),
+    }
+    assert uploads("download", "--output-dir", str(tmp_path / "out")).status == 1
+    assert uploads("archive", "--all-kinds").json == []
+    moved = uploads("relocate", "--delete-old", "--only-database")
+    assert {(row["outcome"], row["error"]) for row in moved.json} == {("kept", "foreign")}
+    assert shelf.keys() == before
+
+
+def test_the_old_jobs_transfers_are_left_out_of_the_status(
+    artifacts: Command, uploads: Command, shelf: Shelf
+) -> None:
+    # Given transfers of the old job, of which one was given up for the id was used again
+    transfers = SqlTransfers(shelf.engine)
+    old = [transfers.request(each, Direction.UPLOAD, "old") for each in (CONFIG, INPUT)]
+    with Session(shelf.engine) as session, session.begin():
+        ended = update(TransferRow).where(TransferRow.id.in_([each.id for each in old]))
+        session.execute(ended.values(state="quarantined", reason_code="job_replaced"))
+        earlier = CREATED_AT - timedelta(days=1)
+        first = update(TransferRow).where(TransferRow.id == old[0].id)
+        session.execute(first.values(reason_code="source_missing", requested_at=earlier))
+    # And one of the new job
+    asked = transfers.request(INPUT, Direction.UPLOAD, "new")
+    # When / Then
+    status = artifacts("jobs", "status", "12", "--json")
+    assert [row["id"] for row in status.json] == [asked.id]
+    assert "of an earlier job with this id: 2 (--all shows them)" in status.err
+    every = artifacts("jobs", "status", "12", "--all", "--json")
+    assert [row["id"] for row in every.json] == [*(each.id for each in old), asked.id]
+    assert "earlier job" not in every.err
+    # And they are no failed artifacts of the new job
+    assert set(rows(uploads("list"), "quarantined")) == set()
+    assert set(rows(uploads("list"), "requested")) == {"job_input"}

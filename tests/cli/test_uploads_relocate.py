@@ -60,10 +60,35 @@ def test_those_of_every_job_page_by_page(
 
 
 def test_the_old_ones_go_when_told_to(artifacts: Command, shelf: Shelf, old_keys: set[str]) -> None:
-    answer = artifacts(*RELOCATE, "--job-id", "12", "--delete-old")
+    answer = artifacts(*RELOCATE, "--job-id", "12", "--delete-old", "--only-database")
     assert [row["outcome"] for row in answer.json] == ["copied"] * 3 + ["deleted"] * 3
     assert shelf.keys() - old_keys == {key_of(artifact) for artifact in OLD}
     assert not {key for key in shelf.keys() & old_keys if key.startswith("jobs/12/")}
+
+
+def test_an_old_one_that_no_row_names_is_kept_by_default(
+    artifacts: Command, shelf: Shelf, old_keys: set[str]
+) -> None:
+    # Given that the platform's row names the old config, and none the others
+    (config,) = [key for key in old_keys if key.endswith("job_config.json")]
+    shelf.keep_location(f"{shelf.url}/{shelf.bucket}/{config}")
+    # When they are relocated, and the old ones deleted by a later command
+    artifacts(*RELOCATE, "--job-id", "12")
+    answer = artifacts(*RELOCATE, "--job-id", "12", "--delete-old")
+    # Then what may be a later job's of another database is kept
+    assert answer.status == 0
+    assert {row["kind"]: (row["outcome"], row["error"]) for row in answer.json} == {
+        "job_config": ("deleted", None),
+        "run_results": ("kept", "uncertain"),
+        "run_logs": ("kept", "uncertain"),
+    }
+    assert old_keys - shelf.keys() == {config}
+
+
+def test_the_only_database_is_a_word_for_deleting(artifacts: Command) -> None:
+    answer = artifacts(*RELOCATE, "--job-id", "12", "--only-database")
+    assert answer.status == 2
+    assert "--only-database is of --delete-old" in answer.err
 
 
 @pytest.mark.usefixtures("old_keys")

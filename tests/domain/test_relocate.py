@@ -143,7 +143,7 @@ class TestOldCopies:
     def delete(
         self, world: World, elsewhere: Sequence[FoundArtifact] = ()
     ) -> dict[str, str | None]:
-        delete = DeleteOldCopies(locate=world.locate, copier=world.copier)
+        delete = DeleteOldCopies(locate=world.locate, copier=world.copier, is_only_database=True)
         return {copy.object.address.key: copy.kept_for for copy in delete(12, elsewhere)}
 
     def test_those_with_the_same_bytes_are_deleted(self, world: World) -> None:

@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from domain.artifacts import Artifact, ArtifactKind, Scheme
-from domain.errors import ArtifactMissingError, SourceMissingError
+from domain.errors import (
+    ArtifactMissingError,
+    JobReplacedError,
+    ReasonCode,
+    SourceMissingError,
+)
+from domain.fakes import InMemoryCopier, InMemoryStore
 from domain.found import FoundBy
 from domain.inventory import ArtifactState, list_artifacts
 from domain.jobs import Job
@@ -164,6 +170,59 @@ class TestTheNewJobsOwn:
             world.upload(CONFIG, "c")
         # Then it is not taken for a row that a late write has replaced
         assert world.latest(CONFIG).state is TransferState.QUARANTINED
+
+
+class TestATransferThatStillRuns:
+    """While the job is deleted, and another gets its id."""
+
+    @pytest.fixture
+    def world(self) -> ProducingWorld:
+        return ProducingWorld()
+
+    def test_an_upload_is_given_up_with_the_reason(
+        self, world: ProducingWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a job whose id is used again while its config is sent
+        world.workspace.contents[CONFIG] = b"old config"
+        put = InMemoryStore.put
+
+        def put_and_replace(store: InMemoryStore, *args: object, **options: object) -> object:
+            world.jobs.rows[12] = NEW
+            return put(store, *args, **options)  # type: ignore[arg-type] # as they come
+
+        monkeypatch.setattr(InMemoryStore, "put", put_and_replace)
+        # When
+        with pytest.raises(JobReplacedError):
+            world.upload(CONFIG, "a")
+        # Then the transfer says why, and nothing is recorded of the new job
+        ended = world.latest(CONFIG)
+        assert (ended.state, ended.reason_code) == (
+            TransferState.QUARANTINED,
+            ReasonCode.JOB_REPLACED,
+        )
+        assert (world.artifacts.rows, world.artifacts.locations) == ({}, {})
+        assert list(world.store.objects) == [CONFIG_KEY]
+        assert shown(world) == [FOREIGN[0]]
+
+    def test_a_relocation_copies_nothing_to_the_new_jobs_directory(
+        self, world: ProducingWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given an old copy of the job's, and that its id is used again once the copy has begun
+        world.put("jobs/12/2025/10/24/093000/job_config.json", b"old config")
+        (planned,) = world.relocate.planned(12)
+        copy = InMemoryCopier.copy
+
+        def copy_and_replace(copier: InMemoryCopier, *args: object, **options: object) -> object:
+            world.jobs.rows[12] = NEW
+            return copy(copier, *args, **options)  # type: ignore[arg-type] # as they come
+
+        monkeypatch.setattr(InMemoryCopier, "copy", copy_and_replace)
+        # When
+        ((_, outcome),) = world.relocate.here([planned])
+        # Then
+        assert isinstance(outcome, JobReplacedError)
+        assert NEW_KEY not in world.store.objects
+        assert world.artifacts.rows == {}
 
 
 class TestAnEarlierJobThatIsBack:

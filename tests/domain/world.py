@@ -69,7 +69,7 @@ class World:
         default_factory=lambda: InMemoryJobs(JOB, Job(13, JOB.created_at + timedelta(days=1)))
     )
     runs: InMemoryRuns = field(default_factory=lambda: InMemoryRuns(Run(4, 12), Run(7, 13)))
-    artifacts: InMemoryArtifacts = field(default_factory=InMemoryArtifacts)
+    artifacts: InMemoryArtifacts = field(init=False)
     workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
     store: InMemoryStore = field(default_factory=InMemoryStore)
     failures: InMemoryEndpointFailures = field(default_factory=InMemoryEndpointFailures)
@@ -80,6 +80,7 @@ class World:
     circuits: Sequence[Circuit] = ()
 
     def __post_init__(self) -> None:
+        self.artifacts = InMemoryArtifacts(self.jobs)
         self.transfers = InMemoryTransfers(self.artifacts, self.clock)
         self.breaker = self.new_breaker()
         self.reader = InMemoryReader(self.store)
@@ -155,8 +156,9 @@ class World:
         )
 
     def put(self, key: str, content: bytes, modified_at: datetime | None = None) -> ObjectAddress:
-        """Somebody puts an object, now by default."""
+        """Somebody puts an object without metadata, now by default."""
         address = ObjectAddress(self.reader.bucket, key)
+        self.store.metadata.pop(key, None)
         self.store.objects[key] = content
         self.reader.modified_at[address] = modified_at or self.clock()
         return address

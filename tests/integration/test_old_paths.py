@@ -175,7 +175,7 @@ def test_old_copies_are_deleted_only_when_it_is_told_to(
     assert artifacts(*relocate).status == 0
 
     # When it is asked for again, with the word
-    answer = artifacts(*relocate, "--delete-old")
+    answer = artifacts(*relocate, "--delete-old", "--only-database")
 
     # Then what is the same is deleted, and what differs is kept
     assert answer.status == 0

@@ -152,7 +152,7 @@ def test_an_operator_makes_no_call_that_its_policy_does_not_list(
     for command in (
         ("list", *job),
         ("download", *job, "--output-dir", str(tmp_path / "out")),
-        ("relocate", *job, "--delete-old"),
+        ("relocate", *job, "--delete-old", "--only-database"),
         ("archive", *job, "--storage-class", "GLACIER_IR"),
     ):
         _command(watched, "jobs", "uploads", *command)

@@ -161,7 +161,15 @@ class Run:
         self._done(Artifact(ArtifactKind.JOB_CONFIG, job_id), Direction.RELOCATE)
 
     def _relocated_by_command(self, job_id: int) -> None:
-        self._command("jobs", "uploads", "relocate", "--job-id", str(job_id), "--delete-old")
+        self._command(
+            "jobs",
+            "uploads",
+            "relocate",
+            "--job-id",
+            str(job_id),
+            "--delete-old",
+            "--only-database",
+        )
 
     def _command(self, *arguments: str, fails: bool = False, **settings: str) -> None:
         ended = subprocess.run(

@@ -14,11 +14,13 @@ from domain.artifacts import Artifact, ArtifactKind
 from domain.batches import Batch, BatchFilter, BatchMode, Listed, Member, Outcome, Preview
 from domain.errors import ReasonCode
 from domain.locations import UploadLocation
+from domain.prefix import JobS3Prefix
 from domain.transfers import Direction, Transfer, TransferState
 from tests.sql.steps import CREATED_AT, job_row, run_row, stored_artifact
 from worker.batches import Batches
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.batch_releases import SqlBatchReleases
+from worker.sql.platform import SqlJobs
 from worker.sql.tables import BatchRow, TransferRow
 
 WHO = "somebody@tests"
@@ -74,7 +76,8 @@ class History:
         with self.engine.begin() as connection:
             connection.execute(insert(TransferRow).values(values))
         if stored is not None:
-            row = stored_artifact(artifact, size=stored)
+            prefix = JobS3Prefix.from_job(SqlJobs(self.engine).get(artifact.job_id))
+            row = stored_artifact(artifact, size=stored, key=prefix.key(artifact))
             SqlArtifacts(self.engine).record(row, UploadLocation("https://b.s3.invalid/k"), None)
 
     def failed_configs(self, *job_ids: int, **values: Any) -> None:

@@ -77,7 +77,7 @@ def insert_job_with_run(engine: Engine) -> None:
 def stored_artifact(artifact: Artifact = RESULTS, **changes: Any) -> StoredArtifact:
     """With the object's fields by name, and `stored_at` and `links_left_out`."""
     fields: dict[str, Any] = {
-        "key": f"jobs/12/2025/10/23/211500/{artifact.kind}",
+        "key": f"jobs/{artifact.job_id}/2025/10/23/211500/{artifact.kind}",
         "size": 5_000_000_000,
         "sha256": "ab" * 32,
         "s3_checksum": "c2hhMjU2-75",

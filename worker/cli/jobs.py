@@ -1,10 +1,11 @@
 """`artifacts jobs`: look at jobs, ask for uploads, see how they went."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.earlier_transfers import is_of_job
 from domain.errors import NotFoundError, RunOfAnotherJobError
 from domain.jobs import MAX_ID, Job
 from domain.ownership import Ownership
@@ -26,6 +27,9 @@ from worker.cli.options import (
     the_job,
 )
 from worker.cli.output import Size, note, print_json, say, show_rows, transfer_row
+
+if TYPE_CHECKING:
+    from worker.cli.database import Database
 
 GROUPS = {
     "results": ("worker.cli.results", "A run's results."),
@@ -92,15 +96,22 @@ def status(
     job: JobArgument = None,
     *,
     job_id: JobIdOption = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those of an earlier job that had its id.")
+    ] = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """The job's transfers, oldest first."""
     asked, sql = the_job(job, job_id), database()
     transfers = sql.transfers.of_job(asked)
-    if not transfers:
-        sql.jobs.get(asked)  # a job that does not exist is an error, not an empty list
-    _show_transfers(transfers, as_json=as_json, wide=wide)
+    # Transfers outlive their job; without any, a job that does not exist is an error.
+    found = sql.jobs.find_by_id(asked) if transfers else sql.jobs.get(asked)
+    shown = transfers if every or found is None else _of_this_job(transfers, found, sql)
+    if len(shown) < len(transfers):
+        left_out = len(transfers) - len(shown)
+        note(f"left out of an earlier job with this id: {left_out} (--all shows them)")
+    _show_transfers(shown, as_json=as_json, wide=wide)
 
 
 @app.command("upload")
@@ -168,6 +179,13 @@ def cancel(  # noqa: PLR0913 - an argument for each option
     unverified = sum(transfer.unverified_since is not None for transfer in chosen)
     if unverified:
         note(f"{unverified} may have written to S3: the next reconcile verifies what is there")
+
+
+def _of_this_job(transfers: list[Transfer], job: Job, sql: "Database") -> list[Transfer]:
+    recorded = sql.artifacts.of_job(job.id)
+    ownership = Ownership(prefix=JobS3Prefix.from_job(job), rows=lambda: recorded)
+    foreign = {row.artifact for row in recorded if not ownership.owns_row(row)}
+    return [each for each in transfers if is_of_job(each, job.created_at, foreign)]
 
 
 def _artifacts(

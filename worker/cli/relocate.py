@@ -10,7 +10,7 @@ from domain.artifacts import Artifact
 from domain.errors import PipelineError
 from domain.found import FoundArtifact
 from domain.objects import BucketObject
-from domain.old_copies import DeleteOldCopies
+from domain.old_copies import DeleteOldCopies, OldCopy
 from domain.relocate import RelocateArtifacts
 from domain.transfers import TransferState, TransferSummary
 from worker.cli.operator import adapters
@@ -35,6 +35,13 @@ AllOption = Annotated[bool, typer.Option("--all", help="Those of every job.")]
 DeleteOldOption = Annotated[
     bool, typer.Option("--delete-old", help="Then delete the copies elsewhere that are the same.")
 ]
+OnlyDatabaseOption = Annotated[
+    bool,
+    typer.Option(
+        "--only-database",
+        help="No other database has jobs in this bucket: delete also copies that no row names.",
+    ),
+]
 
 
 def relocate(  # noqa: PLR0913 - an argument for each option
@@ -44,19 +51,27 @@ def relocate(  # noqa: PLR0913 - an argument for each option
     every: AllOption = False,
     dry_run: DryRunOption = False,
     delete_old: DeleteOldOption = False,
+    only_database: OnlyDatabaseOption = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Copy what an old rule put elsewhere to the job's one directory, verify it and record it.
 
-    What is elsewhere stays, and URLs of it go on working, unless --delete-old is given. What was
-    interrupted goes on when it is asked for again. The exit status is 1 if anything failed.
+    What is elsewhere stays, and URLs of it go on working, unless --delete-old is given. That keeps
+    as uncertain what may be a later job's of another database, unless --only-database is given
+    too. What was interrupted goes on when it is asked for again. The exit status is 1 if anything
+    failed.
     """
     asked = optional_job(job, job_id)
     if (asked is None) is not every:
         raise typer.BadParameter("give --job-id, or --all for every job")
+    if only_database and not delete_old:
+        raise typer.BadParameter("--only-database is of --delete-old")
     using = adapters()
-    relocation = _Relocation(using, dry_run=dry_run, delete_old=delete_old)
+    delete = DeleteOldCopies(
+        locate=using.locate, copier=using.copier, is_only_database=only_database
+    )
+    relocation = _Relocation(using, dry_run=dry_run, delete_old=delete if delete_old else None)
     job_ids = _all_jobs(using) if asked is None else iter([asked])
     done = [each for one in _watched(job_ids) for each in relocation.of_job(one)]
     empty = "all of it is where it belongs"
@@ -90,7 +105,9 @@ class _Done:
 
 
 class _Relocation:
-    def __init__(self, using: "Adapters", *, dry_run: bool, delete_old: bool) -> None:
+    def __init__(
+        self, using: "Adapters", *, dry_run: bool, delete_old: DeleteOldCopies | None
+    ) -> None:
         self._relocate = RelocateArtifacts(
             attempts=using.attempts,
             locate=using.locate,
@@ -98,9 +115,8 @@ class _Relocation:
             store=using.store,
             publish=lambda _transfers: None,
         )
-        self._delete_old = DeleteOldCopies(locate=using.locate, copier=using.copier)
+        self._delete_old = delete_old
         self._dry_run = dry_run
-        self._is_to_delete = delete_old
 
     def of_job(self, job_id: int) -> Iterator[_Done]:
         planned = self._relocate.planned(job_id)
@@ -109,17 +125,8 @@ class _Relocation:
             return
         for found, outcome in self._relocate.here(planned):
             yield _copied(found, outcome)
-        if self._is_to_delete:
-            yield from self._deleted(job_id, planned)
-
-    def _deleted(self, job_id: int, elsewhere: list[FoundArtifact]) -> Iterator[_Done]:
-        for copy in self._delete_old(job_id, elsewhere):
-            yield _Done(
-                artifact=copy.artifact,
-                object=copy.object,
-                outcome="deleted" if copy.kept_for is None else "kept",
-                error=copy.kept_for,
-            )
+        if self._delete_old is not None:
+            yield from map(_deleted, self._delete_old(job_id, planned))
 
 
 def _copied(found: FoundArtifact, outcome: TransferSummary | PipelineError) -> _Done:
@@ -129,6 +136,15 @@ def _copied(found: FoundArtifact, outcome: TransferSummary | PipelineError) -> _
         # Somebody else is at it, or it waits for its next attempt.
         return _done(found, outcome.state.value)
     return _done(found, "copied")
+
+
+def _deleted(copy: OldCopy) -> _Done:
+    return _Done(
+        artifact=copy.artifact,
+        object=copy.object,
+        outcome="deleted" if copy.kept_for is None else "kept",
+        error=copy.kept_for,
+    )
 
 
 def _done(found: FoundArtifact, outcome: str, error: str | None = None) -> _Done:

@@ -140,6 +140,7 @@ def _described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucke
         version_id=head.get("VersionId"),
         sha256=sha256_of(head),
         checksums=checksums_of(head),
+        metadata=head.get("Metadata", {}),
     )
 
 

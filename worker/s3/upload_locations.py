@@ -129,7 +129,7 @@ class S3UploadLocationRepository:
             there,
             there.address.key,
             content_type=artifact.kind.content_type,
-            metadata=artifact.metadata,
+            metadata=upload.metadata,
             replaces=there.etag,
             storage_class=storage_class,
             progress=Uninterrupted(),

@@ -8,7 +8,7 @@ from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, Sto
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from worker.sql.engine import Bind, autocommit, insert_into, transaction
-from worker.sql.platform import tell_platform
+from worker.sql.platform import is_not_replaced, refuse_replaced, tell_platform
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
@@ -50,28 +50,46 @@ class SqlArtifacts:
 def replace_artifact(
     connection: Connection, stored: StoredArtifact, known: StoredArtifact | None
 ) -> bool:
-    """Write the row, if it is still what was known; whether it was."""
+    """Write the row, if it is still what was known; whether it was.
+
+    Raises:
+        JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
+    """
     if known is None:
-        insert = insert_into(connection.dialect.name, ArtifactRow).values(_values(stored))
-        inserted = insert.on_conflict_do_nothing().returning(ArtifactRow.id)
-        return connection.execute(inserted).first() is not None
-    unchanged = and_(
-        _is_of(known.artifact),
-        ArtifactRow.key == known.object.key,
-        ArtifactRow.etag == known.object.etag,
-    )
-    changed = update(ArtifactRow).where(unchanged).values(_values(stored))
-    return bool(connection.execute(changed).rowcount)
+        written = _insert(connection, stored).on_conflict_do_nothing()
+    else:
+        unchanged = and_(
+            _is_of(known.artifact),
+            ArtifactRow.key == known.object.key,
+            ArtifactRow.etag == known.object.etag,
+        )
+        written = update(ArtifactRow).where(unchanged, is_not_replaced(stored))
+        written = written.values(_values(stored))
+    if connection.execute(written.returning(ArtifactRow.id)).first() is not None:
+        return True
+    refuse_replaced(connection, stored)
+    return False
 
 
 def write_artifact(connection: Connection, stored: StoredArtifact) -> None:
-    """Insert the row or replace what it says, in the caller's transaction."""
-    values = _values(stored)
-    connection.execute(
-        insert_into(connection.dialect.name, ArtifactRow)
-        .values(values)
-        .on_conflict_do_update(index_elements=_IDENTITY, set_=values)
+    """Insert the row or replace what it says, in the caller's transaction.
+
+    Raises:
+        JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
+    """
+    written = _insert(connection, stored).on_conflict_do_update(
+        index_elements=_IDENTITY, set_=_values(stored)
     )
+    if connection.execute(written.returning(ArtifactRow.id)).first() is None:
+        refuse_replaced(connection, stored)
+
+
+def _insert(connection: Connection, stored: StoredArtifact) -> Any:  # noqa: ANN401 - of either dialect
+    values = _values(stored)
+    columns = ArtifactRow.__table__.c
+    row = select(*(literal(value, columns[name].type) for name, value in values.items()))
+    insert = insert_into(connection.dialect.name, ArtifactRow)
+    return insert.from_select(list(values), row.where(is_not_replaced(stored)))
 
 
 def _is_of(artifact: Artifact) -> ColumnElement[bool]:

@@ -8,11 +8,14 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    and_,
     cast,
     exists,
     false,
+    func,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
@@ -20,9 +23,12 @@ from sqlalchemy.sql.selectable import Subquery
 
 from domain.artifacts import ArtifactKind
 from domain.batches import BatchFilter
-from domain.transfers import Direction
+from domain.earlier_transfers import CLOCK_SKEW, STORING
+from domain.errors import ReasonCode
+from domain.transfers import ACTIVE_STATES, Direction, TransferState
 from worker.sql.batch_filter import is_in, last_transfers, of_job
 from worker.sql.batch_lists import Identity, is_listed
+from worker.sql.directories import is_own, job_directory, time_path
 from worker.sql.tables import ArtifactRow, JobRow, RunRow, TransferRow
 
 NEVER_REQUESTED = "never requested"
@@ -32,11 +38,17 @@ _REQUESTS = {
     Direction.UPLOAD: (Direction.UPLOAD, Direction.CONFIRM),
     Direction.DOWNLOAD: (Direction.DOWNLOAD,),
 }
-_COLUMNS = ("job_id", "run_id", "kind", "direction", "state", "reason_code", "user_id")
+_COLUMNS = (
+    *("job_id", "run_id", "kind", "direction", "state", "reason_code"),
+    *("user_id", "directory"),
+)
 
 
 def candidates(which: BatchFilter, dialect: str) -> Subquery:
-    """Return what fits the filter: an artifact and a direction in each row, with the job's user."""
+    """Return what fits the filter: an artifact and a direction in each row.
+
+    With it come the job's user and directory.
+    """
     parts: list[Select[Any]] = []
     if not which.never_requested:
         last = last_transfers(which, dialect).c
@@ -64,6 +76,7 @@ def _never_requested(which: BatchFilter, dialect: str) -> Iterator[Select[Any]]:
                 literal(NEVER_REQUESTED).label("state"),
                 _null(String).label("reason_code"),
                 JobRow.user_id,
+                job_directory().label("directory"),
             ).select_from(JobRow)
             all_of_kind = every.join(RunRow, RunRow.job_id == JobRow.id) if of_run else every
             yield all_of_kind.where(
@@ -89,8 +102,11 @@ def _of_artifact(
 def _transfers(which: BatchFilter, artifact: Identity, direction: Direction) -> Select[Any]:
     """Select those by which the artifact was requested before."""
     of_artifact = select(TransferRow.id).where(*_is_of(TransferRow, artifact))
-    if not which.never_requested and not which.directions:
-        # A line of a file that fits a download does not mean an upload as well.
+    if which.never_requested:
+        of_artifact = of_artifact.where(_is_of_job(artifact))
+    elif not which.directions:
+        # A line of a file that fits a download does not mean an upload as well. Here an earlier
+        # job's transfers count: the artifact is a member by the last of them already.
         return of_artifact
     return of_artifact.where(TransferRow.direction.in_(_REQUESTS[direction]))
 
@@ -101,7 +117,26 @@ def _not_stored(
     """Leave out uploads of what is stored, unless the user or a line of the file asks for it."""
     is_asked = which.include_stored or not which.never_requested
     if direction is Direction.UPLOAD and not is_asked:
-        yield ~exists(select(ArtifactRow.id).where(*_is_of(ArtifactRow, artifact)))
+        is_of = _is_of(ArtifactRow, artifact)
+        yield ~exists(select(ArtifactRow.id).where(*is_of, is_own(job_directory())))
+
+
+def _is_of_job(artifact: Identity) -> ColumnElement[bool]:
+    """Return the condition that a transfer is of the job that has the id now.
+
+    It is the rule of `domain.earlier_transfers`.
+    """
+    is_of = _is_of(ArtifactRow, artifact)
+    foreign_row = exists(select(ArtifactRow.id).where(*is_of, ~is_own(job_directory())))
+    has_stored = and_(
+        TransferRow.state == TransferState.DONE, TransferRow.direction.in_(STORING), foreign_row
+    )
+    is_replaced = func.coalesce(TransferRow.reason_code, "") == ReasonCode.JOB_REPLACED
+    requested_at = time_path(TransferRow.requested_at, CLOCK_SKEW)
+    return or_(
+        TransferRow.state.in_(ACTIVE_STATES),
+        and_(~is_replaced, ~has_stored, requested_at >= time_path(JobRow.created_at)),
+    )
 
 
 def _is_of(table: Any, artifact: Identity) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - a table

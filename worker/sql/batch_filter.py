@@ -11,6 +11,7 @@ from sqlalchemy.sql.selectable import Subquery
 from domain.batches import BatchFilter, IdRange
 from domain.transfers import Direction, TransferState
 from worker.sql.batch_lists import Identity, is_listed
+from worker.sql.directories import job_directory
 from worker.sql.tables import TRANSFER_RUN, JobRow, TransferRow
 
 _MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
@@ -25,6 +26,7 @@ def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
             *(TransferRow.job_id, TransferRow.run_id, TransferRow.kind, TransferRow.direction),
             *(TransferRow.state, TransferRow.reason_code, TransferRow.finished_at),
             JobRow.user_id,
+            job_directory().label("directory"),
             age.label("age"),
         )
         .join(JobRow, JobRow.id == TransferRow.job_id)

@@ -37,6 +37,7 @@ from worker.sql.batch_candidates import NEVER_REQUESTED, candidates
 from worker.sql.batch_lists import count_unmatched, forget_listed, keep_listed
 from worker.sql.batch_rows import as_batch, as_member
 from worker.sql.clock import utc_now
+from worker.sql.directories import is_own
 from worker.sql.engine import autocommit, transaction
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow, BatchRow, MemberRow
 
@@ -197,7 +198,9 @@ def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: 
     in_order = (last.job_id, run, last.kind, last.direction)
     turn = func.row_number().over(partition_by=last.user_id, order_by=in_order).label("turn")
     stored = and_(
-        ArtifactRow.job_id == last.job_id, run == ARTIFACT_RUN, ArtifactRow.kind == last.kind
+        *(ArtifactRow.job_id == last.job_id, run == ARTIFACT_RUN, ArtifactRow.kind == last.kind),
+        # The size of what an earlier job with this id has stored says nothing of this one's.
+        is_own(last.directory),
     )
     size = ArtifactRow.size
     ordered = (

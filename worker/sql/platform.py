@@ -3,10 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    cast,
+    exists,
+    select,
+    true,
+    update,
+)
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import InvalidRequestError, UnknownJobError, UnknownRunError
+from domain.errors import (
+    InvalidRequestError,
+    JobReplacedError,
+    RunOfAnotherJobError,
+    UnknownJobError,
+    UnknownRunError,
+)
 from domain.jobs import CREATED, SUBMITTED, Job, Run
 from domain.locations import UploadLocation
 from domain.platform_objects import (
@@ -17,7 +34,9 @@ from domain.platform_objects import (
     not_created,
     saved_values,
 )
+from domain.prefix import directory_of
 from worker.sql.clock import platform_time
+from worker.sql.directories import job_directory
 from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.tables import JobRow, RunRow
 
@@ -89,7 +108,7 @@ class SqlJobs:
 
     def keep_location(self, job_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
         with transaction(self._bind) as connection:
-            keep_location(connection, Artifact(kind, job_id), location)
+            keep_location(connection, Artifact(kind, job_id), location, None)
 
     def _read(self, statement: "Select[*tuple[Any, ...]]") -> list[Job]:
         with autocommit(self._bind) as connection:
@@ -118,33 +137,48 @@ class SqlRuns:
 
     def keep_location(self, run_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
         with transaction(self._bind) as connection:
-            keep_location(connection, Artifact(kind, self.get(run_id).job_id, run_id), location)
+            artifact = Artifact(kind, self.get(run_id).job_id, run_id)
+            keep_location(connection, artifact, location, None)
 
     def _read(self, statement: "Select[*tuple[Any, ...]]") -> list[Run]:
         with autocommit(self._bind) as connection:
             return [Run(*row) for row in connection.execute(statement)]
 
 
-def keep_location(connection: Connection, artifact: Artifact, location: UploadLocation) -> None:
+def keep_location(
+    connection: Connection, artifact: Artifact, location: UploadLocation, directory: str | None
+) -> None:
     """Write the location, without its signature, to the job's or run's row.
+
+    Args:
+        connection: of the caller's transaction.
+        artifact: whose location it is.
+        location: where it is.
+        directory: of the job that it is there for; None if the caller has just read the job.
 
     Raises:
         InvalidRequestError: the platform has no column for this kind.
+        JobReplacedError, RunOfAnotherJobError: as `tell_platform`.
     """
     column = _COLUMNS.get(artifact.kind)
     if column is None:
         raise InvalidRequestError(f"the platform keeps no location of {artifact.kind}")
-    _write_row(connection, artifact, {column: location.sanitized})
+    _write_row(connection, artifact, {column: location.sanitized}, directory)
 
 
-def move_location(connection: Connection, artifact: Artifact, location: UploadLocation) -> None:
+def move_location(connection: Connection, stored: StoredArtifact, location: UploadLocation) -> None:
     """Call `keep_location` where the platform has a column for this kind."""
-    if artifact.kind in _COLUMNS:
-        keep_location(connection, artifact, location)
+    if stored.artifact.kind in _COLUMNS:
+        keep_location(connection, stored.artifact, location, directory_of(stored))
 
 
 def tell_platform(connection: Connection, stored: StoredArtifact, location: UploadLocation) -> None:
-    """Write where the artifact was stored to its row, and that a run with results is done."""
+    """Write where the artifact was stored to its row, and that a run with results is done.
+
+    Raises:
+        JobReplacedError: the job was deleted, and another has its id.
+        RunOfAnotherJobError: the run was deleted, and a run of another job has its id.
+    """
     column = _COLUMNS.get(stored.artifact.kind)
     if column is None:
         return
@@ -152,14 +186,55 @@ def tell_platform(connection: Connection, stored: StoredArtifact, location: Uplo
     if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
         uploaded_at = platform_time(connection, stored.stored_at)
         values |= {RunRow.results_uploaded_at: uploaded_at, RunRow.status: "DONE"}
-    _write_row(connection, stored.artifact, values)
+    _write_row(connection, stored.artifact, values, directory_of(stored))
 
 
-def _write_row(connection: Connection, artifact: Artifact, values: Mapping[Any, Any]) -> None:
+def is_not_replaced(stored: StoredArtifact) -> ColumnElement[bool]:
+    """Return the condition that neither the job's nor the run's id is another's by now."""
+    artifact, directory = stored.artifact, directory_of(stored)
+    is_job = JobRow.id == artifact.job_id
+    conditions: list[ColumnElement[bool]] = [true()]
+    if directory is not None:
+        conditions.append(~exists(select(JobRow.id).where(is_job, job_directory() != directory)))
+    if artifact.run_id is not None:
+        of_another = and_(RunRow.id == artifact.run_id, RunRow.job_id != artifact.job_id)
+        conditions.append(~exists(select(RunRow.id).where(of_another)))
+    return and_(*conditions)
+
+
+def refuse_replaced(connection: Connection, stored: StoredArtifact) -> None:
+    """Raise the error if the ids are another's; as `tell_platform`."""
+    _refuse_replaced(connection, stored.artifact, directory_of(stored))
+
+
+def _write_row(
+    connection: Connection, artifact: Artifact, values: Mapping[Any, Any], directory: str | None
+) -> None:
+    # The job is a condition of the statement: another may get its id at any moment before it.
+    is_job = JobRow.id == artifact.job_id
+    if directory is not None:
+        is_job = and_(is_job, job_directory() == directory)
     if artifact.run_id is None:
-        _change(connection, JobRow, JobRow.id == artifact.job_id, values)
+        changed = _change(connection, JobRow, is_job, values)
     else:
-        _change(connection, RunRow, RunRow.id == artifact.run_id, values)
+        is_run = and_(RunRow.id == artifact.run_id, RunRow.job_id == artifact.job_id)
+        has_job = exists(select(JobRow.id).where(is_job))
+        changed = _change(connection, RunRow, and_(is_run, has_job), values)
+    if not changed:
+        _refuse_replaced(connection, artifact, directory)
+
+
+def _refuse_replaced(connection: Connection, artifact: Artifact, directory: str | None) -> None:
+    """Raise the error if another job, or another job's run, has the artifact's ids."""
+    now = select(job_directory()).where(JobRow.id == artifact.job_id)
+    if directory is not None and connection.scalar(now) not in {None, directory}:
+        raise JobReplacedError(
+            f"{artifact}: the job was deleted and its id used again while this ran;"
+            f" what was stored stays under {directory}; ask again for the new job"
+        )
+    run = select(RunRow.job_id).where(RunRow.id == artifact.run_id)
+    if artifact.run_id is not None and connection.scalar(run) not in {None, artifact.job_id}:
+        raise RunOfAnotherJobError(f"{artifact}: the run now belongs to another job")
 
 
 def _change(

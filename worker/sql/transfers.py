@@ -177,7 +177,7 @@ class SqlTransfers:
         def work(connection: Connection) -> None:
             # In the order of `record`; a lost lease counts before a replaced object.
             is_replaced = replace_artifact(connection, stored, known)
-            move_location(connection, claim.artifact, location)
+            move_location(connection, stored, location)
             write(connection, claim, **_done(stored.object.bytes_sent))
             if not is_replaced:
                 raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")

@@ -72,7 +72,7 @@ class SqlVerifications:
             if not replace_artifact(connection, stored, known):
                 raise ObjectReplacedError(f"{stored.artifact}: another object was recorded since")
             # The location alone: a transfer that somebody ended does not make a run DONE.
-            move_location(connection, stored.artifact, location)
+            move_location(connection, stored, location)
 
 
 def _is_last(connection: Connection, artifact: Artifact, last: Transfer | None) -> bool:
