@@ -14,6 +14,12 @@ UNROUTED = "celery"
 BATCH_HEADER = "artifacts_batch"
 """Of a message: the id of the batch that it belongs to."""
 
+DELAY_HEADER = "artifacts_delay"
+"""Of a retry: in how many seconds. Its `eta` says so by the sender's clock."""
+
+BEAT_HEADER = "celery_beat_task"
+"""Of a message: that Celery beat sent it."""
+
 DISPATCH = "artifacts.dispatch"
 RECONCILE = "artifacts.reconcile"
 CONFIRM = "artifacts.confirm_upload"

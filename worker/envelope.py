@@ -2,8 +2,10 @@
 
 import base64
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import uuid4
 
 from pydantic import (
@@ -18,25 +20,48 @@ from pydantic import (
 from domain.errors import PipelineError
 from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID
+from tasks.contract import BATCH_HEADER, BEAT_HEADER, DELAY_HEADER, DISPATCH, RECONCILE
 
 LONGEST = 64 * 1024
 """Bytes; ours have about 1 KB."""
 
 _CELERYS_OWN = "celery."
 _HIGHEST_PRIORITY = 9
+_UPKEEP = (DISPATCH, RECONCILE)
+_OPTIONAL = (BATCH_HEADER, BEAT_HEADER)
+_LONGEST_DELAY = 3600.0
 
 
 class RefusedError(PipelineError):
     """An element of a queue that is no message; says which part, never what was in it."""
 
 
-def made_anew(element: bytes, queue: str, horizon: timedelta) -> bytes:
+def _no_skew() -> timedelta:
+    return timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    """Attributes: `skew` is how far the broker's clock is ahead of this machine's."""
+
+    horizon: timedelta
+    skew: Callable[[], timedelta]
+
+
+def made_anew(
+    element: bytes,
+    queue: str,
+    horizon: timedelta,
+    skew: Callable[[], timedelta] = _no_skew,
+) -> bytes:
     """The message that the element of a Redis list stands for, of nothing but checked parts.
 
     Args:
         element: as it was in the list, put there by whoever reaches the broker.
         queue: the list.
         horizon: how far ahead its eta may be.
+        skew: returns how far the broker's clock is ahead of this machine's. Its eta and expiry are
+            by the broker's, and are passed on by this machine's, which Celery will look at.
 
     Raises:
         RefusedError: it is not what a Celery producer would send.
@@ -44,7 +69,7 @@ def made_anew(element: bytes, queue: str, horizon: timedelta) -> bytes:
     if len(element) > LONGEST:
         raise RefusedError("size")
     try:
-        envelope = _Envelope.model_validate_json(element, context=horizon)
+        envelope = _Envelope.model_validate_json(element, context=_Clocks(horizon, skew))
     except ValidationError as error:
         raise RefusedError(_named(error)) from None
     return json.dumps(envelope.message(queue)).encode("ascii")
@@ -78,10 +103,25 @@ def _moment(text: str) -> str:
 
 def _soon(text: str, info: ValidationInfo) -> str | None:
     """Until its eta a worker keeps a message, and takes another one in its stead."""
-    ahead = datetime.fromisoformat(text) - datetime.now(UTC)
-    if info.context is None or ahead > info.context:
+    clocks = cast("_Clocks", info.context)
+    now = datetime.now(UTC)
+    if (delay := info.data.get(DELAY_HEADER)) is not None:
+        return (now + timedelta(seconds=delay)).isoformat()
+    ahead = datetime.fromisoformat(text) - now - clocks.skew()
+    if ahead > clocks.horizon:
         raise ValueError("too far ahead")
-    return text if ahead > timedelta(0) else None
+    return (now + ahead).isoformat() if ahead > timedelta(0) else None
+
+
+def _expiry(text: str, info: ValidationInfo) -> str | None:
+    """Leave it out of upkeep: what piles up is harmless, and what is thrown away is missed."""
+    if info.data.get("task") in _UPKEEP:
+        return None
+    clocks = cast("_Clocks", info.context)
+    try:
+        return (datetime.fromisoformat(text) - clocks.skew()).isoformat()
+    except OverflowError:
+        return text  # at an end of the calendar, where no skew matters
 
 
 def _nothing(value: object) -> None:
@@ -122,11 +162,15 @@ class _Headers(_Part):
     group: _Name | None = None
     group_index: _Count | None = None
     retries: _Count = 0
-    eta: Annotated[_Moment, AfterValidator(_soon)] | None = None
-    expires: _Moment | None = None
-
     # Ours: the batch that asked for it.
     artifacts_batch: _Count | None = None
+
+    # Celery's: beat asked for it.
+    celery_beat_task: bool | None = None
+    # Ours: of a retry, in seconds. Its eta is by the clock of the worker that sent it.
+    artifacts_delay: Annotated[float | None, Field(ge=0, le=_LONGEST_DELAY), _LeftOut]
+    eta: Annotated[_Moment, AfterValidator(_soon)] | None = None
+    expires: Annotated[_Moment, AfterValidator(_expiry)] | None = None
 
     # The worker's own limits hold. Our producers send these along, from the same settings.
     timelimit: Annotated[list[float | None] | None, Field(max_length=2), _LeftOut]
@@ -151,9 +195,7 @@ class _Headers(_Part):
 
     def passed_on(self) -> dict[str, Any]:
         headers = self.model_dump()
-        if self.artifacts_batch is None:
-            del headers["artifacts_batch"]
-        return headers
+        return {k: v for k, v in headers.items() if v is not None or k not in _OPTIONAL}
 
 
 class _DeliveryInfo(_Part):
