@@ -1,6 +1,8 @@
 """What is stored, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import ObjectReplacedError
@@ -10,7 +12,8 @@ from domain.locations import UploadLocation
 class InMemoryArtifacts:
     """Attributes: `locations` are what the platform's jobs and runs say."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.clock = clock
         self.rows: dict[Artifact, StoredArtifact] = {}
         self.locations: dict[Artifact, str] = {}
 
@@ -23,10 +26,15 @@ class InMemoryArtifacts:
 
     def record(
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
-    ) -> None:
+    ) -> StoredArtifact:
         if not self.replace(stored, known):
             raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
         self.tell_platform(stored, location)
+        return self.rows[stored.artifact]
+
+    def write(self, stored: StoredArtifact) -> None:
+        """Keep the row, with the time of now if it has none."""
+        self.rows[stored.artifact] = replace(stored, stored_at=stored.stored_at or self.clock())
 
     def tell_platform(self, stored: StoredArtifact, location: UploadLocation) -> None:
         """Keep the location where the platform has a column for the kind."""
@@ -37,7 +45,7 @@ class InMemoryArtifacts:
         there = self.rows.get(stored.artifact)
         if _version(there) != _version(known):
             return False
-        self.rows[stored.artifact] = stored
+        self.write(stored)
         return True
 
 

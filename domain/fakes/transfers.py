@@ -157,7 +157,7 @@ class InMemoryTransfers:
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
         with self._lock:
             self._end(claim, stored.object.bytes_sent)
-            self._artifacts.rows[stored.artifact] = stored
+            self._artifacts.write(stored)
             self._artifacts.tell_platform(stored, location)
 
     def adopt(

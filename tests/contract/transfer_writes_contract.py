@@ -122,7 +122,7 @@ class WriteContract:
         found = artifacts.find(RESULTS)
         assert found is not None
         assert is_utc(found.stored_at)
-        assert abs(found.stored_at - moment) < timedelta(seconds=1)
+        assert abs(found.recorded_at - moment) < timedelta(seconds=1)
 
     def test_recording_again_replaces_what_was_known(
         self, transfers: ITransferRepository, artifacts: IArtifactRepository

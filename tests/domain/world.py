@@ -67,9 +67,7 @@ class World:
         default_factory=lambda: InMemoryJobs(JOB, Job(13, JOB.created_at + timedelta(days=1)))
     )
     runs: InMemoryRuns = field(default_factory=lambda: InMemoryRuns(Run(4, 12), Run(7, 13)))
-    artifacts: InMemoryArtifacts = field(default_factory=InMemoryArtifacts)
     workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
-    store: InMemoryStore = field(default_factory=InMemoryStore)
     failures: InMemoryEndpointFailures = field(default_factory=InMemoryEndpointFailures)
     targets: dict[Artifact, InMemoryTarget] = field(default_factory=dict)
     published: list[Transfer] = field(default_factory=list)
@@ -77,6 +75,8 @@ class World:
     lease: timedelta = LEASE
 
     def __post_init__(self) -> None:
+        self.artifacts = InMemoryArtifacts(self.clock)
+        self.store = InMemoryStore(clock=self.clock)
         self.transfers = InMemoryTransfers(self.artifacts, self.clock)
         self.breaker = self.new_breaker()
         self.reader = InMemoryReader(self.store)
@@ -126,7 +126,6 @@ class World:
             location=self.store.location,
             publish=self.published.extend,
             expires_after=EXPIRES_AFTER,
-            now=self.clock,
         )
 
     @property
@@ -147,7 +146,6 @@ class World:
             copier=self.copier,
             store=self.store,
             publish=self.published.extend,
-            now=self.clock,
         )
 
     def put(self, key: str, content: bytes, modified_at: datetime | None = None) -> ObjectAddress:
@@ -164,7 +162,6 @@ class World:
             artifacts=self.artifacts,
             workspace=self.workspace,
             store=self.store,
-            now=self.clock,
         )
         return use_case(artifact, request_id)
 

@@ -1,5 +1,6 @@
 """What is stored: the `artifacts` table."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, literal, select, update
@@ -7,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, literal, select, up
 from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, StoredObject
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
+from worker.sql.clock import utc_now
 from worker.sql.engine import Bind, autocommit, insert_into, transaction
 from worker.sql.platform import tell_platform
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow
@@ -36,50 +38,58 @@ class SqlArtifacts:
 
     def record(
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
-    ) -> None:
+    ) -> StoredArtifact:
         with transaction(self._bind) as connection:
-            if not replace_artifact(connection, stored, known):
+            recorded = replace_artifact(connection, stored, known)
+            if recorded is None:
                 raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
-            tell_platform(connection, stored, location)
+            tell_platform(connection, recorded, location)
+        return recorded
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
         with transaction(self._bind) as connection:
-            return replace_artifact(connection, stored, known)
+            return replace_artifact(connection, stored, known) is not None
 
 
 def record_artifact(
     connection: Connection, stored: StoredArtifact, location: UploadLocation
 ) -> None:
     """Write the artifact and the platform's row of it, in the caller's transaction."""
-    write_artifact(connection, stored)
-    tell_platform(connection, stored, location)
+    tell_platform(connection, write_artifact(connection, stored), location)
 
 
 def replace_artifact(
     connection: Connection, stored: StoredArtifact, known: StoredArtifact | None
-) -> bool:
-    """Write the row, if it is still what was known; whether it was."""
+) -> StoredArtifact | None:
+    """Write the row if it is still what was known; return what was recorded then."""
     if known is None:
         insert = insert_into(connection.dialect.name, ArtifactRow).values(_values(stored))
-        inserted = insert.on_conflict_do_nothing().returning(ArtifactRow.id)
-        return connection.execute(inserted).first() is not None
+        inserted = insert.on_conflict_do_nothing().returning(ArtifactRow.stored_at)
+        return _recorded(stored, connection.execute(inserted).first())
     unchanged = and_(
         _is_of(known.artifact),
         ArtifactRow.key == known.object.key,
         ArtifactRow.etag == known.object.etag,
     )
     changed = update(ArtifactRow).where(unchanged).values(_values(stored))
-    return bool(connection.execute(changed).rowcount)
+    written = connection.execute(changed.returning(ArtifactRow.stored_at))
+    return _recorded(stored, written.first())
 
 
-def write_artifact(connection: Connection, stored: StoredArtifact) -> None:
+def write_artifact(connection: Connection, stored: StoredArtifact) -> StoredArtifact:
     """Insert the row or replace what it says, in the caller's transaction."""
     values = _values(stored)
-    connection.execute(
+    written = connection.execute(
         insert_into(connection.dialect.name, ArtifactRow)
         .values(values)
         .on_conflict_do_update(index_elements=_IDENTITY, set_=values)
+        .returning(ArtifactRow.stored_at)
     )
+    return replace(stored, stored_at=written.scalar_one())
+
+
+def _recorded(stored: StoredArtifact, row: Row[Any] | None) -> StoredArtifact | None:
+    return None if row is None else replace(stored, stored_at=row.stored_at)
 
 
 def _is_of(artifact: Artifact) -> ColumnElement[bool]:
@@ -104,7 +114,8 @@ def _values(stored: StoredArtifact) -> dict[str, Any]:
         "version_id": stored.object.version_id,
         "storage_class": stored.object.storage_class,
         "links_left_out": stored.links_left_out,
-        "stored_at": stored.stored_at,
+        # The time of the write, by the one clock that all workers share.
+        "stored_at": stored.stored_at or utc_now(),
     }
 
 

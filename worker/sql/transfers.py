@@ -171,7 +171,7 @@ class SqlTransfers:
     ) -> None:
         with transaction(self._bind) as connection:
             write(connection, claim, **_done(stored.object.bytes_sent))
-            if not replace_artifact(connection, stored, known):
+            if replace_artifact(connection, stored, known) is None:
                 raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
             move_location(connection, claim.artifact, location)
 
