@@ -27,9 +27,9 @@ LONGEST = 64 * 1024
 
 _CELERYS_OWN = "celery."
 _HIGHEST_PRIORITY = 9
+_A_DAY = 86_400.0
 _UPKEEP = (DISPATCH, RECONCILE)
 _OPTIONAL = (BATCH_HEADER, BEAT_HEADER)
-_LONGEST_DELAY = 3600.0
 
 
 class RefusedError(PipelineError):
@@ -105,9 +105,12 @@ def _soon(text: str, info: ValidationInfo) -> str | None:
     """Until its eta a worker keeps a message, and takes another one in its stead."""
     clocks = cast("_Clocks", info.context)
     now = datetime.now(UTC)
-    if (delay := info.data.get(DELAY_HEADER)) is not None:
-        return (now + timedelta(seconds=delay)).isoformat()
-    ahead = datetime.fromisoformat(text) - now - clocks.skew()
+    delay = info.data.get(DELAY_HEADER)
+    if delay is None:
+        ahead = datetime.fromisoformat(text) - now - clocks.skew()
+    else:
+        # At the horizon at most: the message would be delivered again before that.
+        ahead = min(timedelta(seconds=min(delay, _A_DAY)), clocks.horizon)
     if ahead > clocks.horizon:
         raise ValueError("too far ahead")
     return (now + ahead).isoformat() if ahead > timedelta(0) else None
@@ -168,7 +171,7 @@ class _Headers(_Part):
     # Celery's: beat asked for it.
     celery_beat_task: bool | None = None
     # Ours: of a retry, in seconds. Its eta is by the clock of the worker that sent it.
-    artifacts_delay: Annotated[float | None, Field(ge=0, le=_LONGEST_DELAY), _LeftOut]
+    artifacts_delay: Annotated[float | None, Field(ge=0, allow_inf_nan=False), _LeftOut]
     eta: Annotated[_Moment, AfterValidator(_soon)] | None = None
     expires: Annotated[_Moment, AfterValidator(_expiry)] | None = None
 
