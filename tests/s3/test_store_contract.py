@@ -1,6 +1,7 @@
 """The object store's contract over each adapter, and what holds on every S3 server."""
 
 import base64
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from typing import cast
@@ -72,6 +73,8 @@ class TestOnEveryServer:
         # Then
         assert {upload.key: upload.upload_id for upload in found} == begun
         assert all(upload.initiated_at.tzinfo for upload in found)
+        # By S3's clock, which tells whole seconds
+        assert all(timedelta(seconds=-1) <= upload.age < timedelta(minutes=1) for upload in found)
         # And one that is aborted is listed no more
         s3_store.abort(found[0].key, found[0].upload_id)
         assert len(list(s3_store.open_uploads("jobs/"))) == 4
