@@ -74,10 +74,10 @@ chromium: ## Debian's Chromium, with which the tests look at Flower's pages (as 
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium chromium-driver
 
-.PHONY: faketime
-faketime: ## Debian's libfaketime, with which the tests skew the clocks of processes (as root)
-	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 && exit; \
-	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends libfaketime
+.PHONY: compiler
+compiler: ## Debian's C compiler, with which the tests skew the clocks of processes (as root)
+	@command -v cc >/dev/null && exit; \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends gcc libc6-dev
 
 .PHONY: pictures
 pictures: $(VENV)/.installed ## the screenshots of the documentation, anew

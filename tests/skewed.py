@@ -1,31 +1,33 @@
-"""Processes whose clock is wrong, by libfaketime."""
+"""Processes whose clock is wrong: a small library is preloaded into them."""
 
+import functools
 import os
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
-_PLACES = (
-    *Path("/usr/lib").glob("*/faketime/libfaketime.so.1"),
-    *Path("/usr/lib/faketime").glob("libfaketime.so.1"),
-    *Path("/usr/local/lib/faketime").glob("libfaketime.so.1"),
-)
+_SOURCE = Path(__file__).with_name("skewed_clock.c")
 
 
 def environment(minutes: float) -> dict[str, str]:
     """Return the environment of a process whose wall clock is that much ahead.
 
-    Its monotonic clock is right, as that of a machine whose clock is wrong.
+    Its monotonic clock and its sleeps are right, as on a machine whose clock is wrong.
 
     Raises:
-        FileNotFoundError: libfaketime is not installed.
+        FileNotFoundError: there is no C compiler.
     """
-    if not _PLACES:
-        raise FileNotFoundError("LIBFAKETIME IS MISSING, so no clock was skewed: make faketime")
-    preload = " ".join(filter(None, (os.environ.get("LD_PRELOAD"), str(_PLACES[0]))))
-    return {
-        "LD_PRELOAD": preload,
-        "FAKETIME": f"{minutes * 60:+.0f}s",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-        # Else it would change the times of files too, which only the file system gives.
-        "NO_FAKE_STAT": "1",
-    }
+    preload = " ".join(filter(None, (os.environ.get("LD_PRELOAD"), str(_library()))))
+    return {"LD_PRELOAD": preload, "SKEW_SECONDS": f"{minutes * 60:.0f}"}
+
+
+@functools.cache
+def _library() -> Path:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise FileNotFoundError("A C COMPILER IS MISSING, so no clock was skewed: make compiler")
+    library = Path(tempfile.mkdtemp(prefix="artifacts-skew-")) / "skewed_clock.so"
+    command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(_SOURCE)]
+    subprocess.run(command, check=True, timeout=60)
+    return library

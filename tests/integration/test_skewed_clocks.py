@@ -94,9 +94,12 @@ class Skewed:
 @pytest.fixture
 def skewed(databases: Databases, tmp_path: Path) -> Iterator[Skewed]:
     # SQLite has no clock of its own, but that of whoever asks
-    with databases.fresh() as url, EmbeddedStack(tmp_path, url) as stack:
-        with FaultyS3(stack.s3.port) as s3:
-            yield Skewed(stack, s3)
+    with (
+        databases.fresh() as url,
+        EmbeddedStack(tmp_path, url) as stack,
+        FaultyS3(stack.s3.port) as s3,
+    ):
+        yield Skewed(stack, s3)
 
 
 def test_the_clock_of_such_a_process_is_wrong() -> None:
