@@ -1,4 +1,4 @@
-"""The scheduler of Celery beat: it goes by a clock that nobody sets, and lets no queue fill up."""
+"""The scheduler of Celery beat: it goes by the monotonic clock, and lets no queue fill up."""
 
 from datetime import UTC, datetime, timedelta
 from time import monotonic
