@@ -1,9 +1,9 @@
 """The sign of life of a process, in a file beside the one that an operator names.
 
-It is a moment of the monotonic clock, which all processes of a machine share and which cannot be set. By
-the file's own time, a clock that is set back would keep a dead process alive for as long, and one
-that is set ahead would have a healthy one killed. The clock starts again with each boot, so the
-file names the boot as well.
+It is a moment of the monotonic clock, which all processes of a machine share and which cannot be
+set. By the file's own time, a clock that is set back would keep a dead process alive for as long,
+and one that is set ahead would have a healthy one killed. The clock starts again with each boot, so
+the file names the boot as well.
 """
 
 import time
