@@ -74,6 +74,11 @@ chromium: ## Debian's Chromium, with which the tests look at Flower's pages (as 
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium chromium-driver
 
+.PHONY: compiler
+compiler: ## Debian's C compiler, with which the tests skew the clocks of processes (as root)
+	@command -v cc >/dev/null && exit; \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends gcc libc6-dev
+
 .PHONY: pictures
 pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
 	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower

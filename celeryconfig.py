@@ -98,19 +98,20 @@ worker_max_memory_per_child = 1_000_000
 # For Flower.
 worker_send_task_events = True
 
-# A lost message delays its transfer by one such period.
+# Celery's own scheduler goes by the machine's clock, and sends nothing after it was set back.
+beat_scheduler = "tasks.beat:SteadyScheduler"
+# A lost message delays its transfer by one such period. The messages have no `expires`: a worker
+# would judge it by its own clock, and one that is seconds ahead would throw all of them away. Those
+# that pile up are harmless: a run that follows another one within half a period does nothing.
 beat_schedule = {
     "dispatch": {
         "task": DISPATCH,
         "schedule": timedelta(seconds=5),
-        # One that waited behind a busy worker is worth nothing: the next one is there.
-        "options": {"expires": 10},
     },
     # What a cancelled transfer leaves in the bucket costs storage for no longer than this.
     "reconcile": {
         "task": RECONCILE,
         "schedule": timedelta(minutes=5),
-        "options": {"expires": 300},
     },
 }
 

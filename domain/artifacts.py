@@ -1,7 +1,7 @@
 """Artifacts: what they are, and what is known of one that is stored."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.errors import InvalidRequestError
@@ -107,19 +107,41 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredArtifact:
-    """A row of `artifacts`: this artifact is stored, and these are its bytes."""
+    """A row of `artifacts`: this artifact is stored, and these are its bytes.
+
+    Attributes:
+        stored_at: when it was recorded, by the database's clock. None before that: the repository
+            then takes the time of its write.
+    """
 
     artifact: Artifact
     object: StoredObject
-    stored_at: datetime
+    stored_at: datetime | None = None
     scheme: Scheme = Scheme.PREFIX
     links_left_out: int = 0
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When it was recorded. Raises: ValueError: it was not recorded yet."""
+        if self.stored_at is None:
+            raise ValueError(f"{self.artifact} was not recorded yet")
+        return self.stored_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenUpload:
-    """A multipart upload in the bucket, neither completed nor aborted; its parts cost storage."""
+    """A multipart upload in the bucket, neither completed nor aborted; its parts cost storage.
+
+    Attributes:
+        initiated_at: by S3's clock.
+        listed_at: when S3 listed it, by the same clock.
+    """
 
     key: str
     upload_id: str
     initiated_at: datetime
+    listed_at: datetime
+
+    @property
+    def age(self) -> timedelta:
+        return self.listed_at - self.initiated_at

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObject
@@ -40,7 +40,6 @@ class ConfirmUploads:
     location: Callable[[str], UploadLocation]
     publish: Callable[[Sequence[Transfer]], None]
     expires_after: timedelta
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
         """Do the transfer of this request. Raises: as `Attempts`."""
@@ -119,7 +118,7 @@ class ConfirmUploads:
             version_id=there.version_id,
             storage_class=there.storage_class,
         )
-        return StoredArtifact(artifact=artifact, object=stored, stored_at=self.now())
+        return StoredArtifact(artifact=artifact, object=stored)
 
 
 def _is_known(there: BucketObject | None, known: StoredArtifact | None) -> bool:

@@ -142,7 +142,7 @@ class LocateArtifacts:
             address=ObjectAddress(self.reader.bucket, stored.object.key),
             size=stored.object.size,
             etag=stored.object.etag,
-            modified_at=stored.stored_at,
+            modified_at=stored.recorded_at,
             storage_class=stored.object.storage_class,
             version_id=stored.object.version_id,
             sha256=stored.object.sha256,

@@ -23,8 +23,11 @@ class IArtifactRepository(Protocol):
 
     def record(
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
-    ) -> None:
+    ) -> StoredArtifact:
         """Write the artifact and the platform's row of it in one transaction.
+
+        Returns:
+            What was recorded, with its time.
 
         Raises:
             ObjectReplacedError: another was recorded since `known` was read.

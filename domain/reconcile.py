@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from domain.artifacts import OpenUpload
@@ -77,7 +77,6 @@ class AbortAbandonedUploads:
     transfers: ITransferRepository
     store: IObjectStore
     abandoned_after: timedelta
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __call__(self) -> ReconcileSummary:
         """Look at every open upload below the jobs' directories.
@@ -104,15 +103,16 @@ class AbortAbandonedUploads:
     def _abandoned(self, page: Sequence[OpenUpload]) -> Iterator[OpenUpload]:
         ids = [upload.upload_id for upload in page]
         owners = {transfer.upload_id: transfer for transfer in self.transfers.with_uploads(ids)}
-        limit = self.now() - self.abandoned_after
+        now = self.transfers.now()
         for upload in page:
-            if _is_abandoned(upload, owners.get(upload.upload_id), limit):
+            if self._is_abandoned(upload, owners.get(upload.upload_id), now):
                 yield upload
 
-
-def _is_abandoned(upload: OpenUpload, owner: Transfer | None, limit: datetime) -> bool:
-    if owner is None:
-        return upload.initiated_at <= limit
-    if owner.state is TransferState.QUARANTINED:
-        return owner.finished_at is not None and owner.finished_at <= limit
-    return not owner.state.is_active
+    def _is_abandoned(self, upload: OpenUpload, owner: Transfer | None, now: datetime) -> bool:
+        # Each age by one clock: S3's for what only S3 knows, the database's for a transfer.
+        if owner is None:
+            return upload.age >= self.abandoned_after
+        if owner.state is TransferState.QUARANTINED:
+            ended = owner.finished_at
+            return ended is not None and now - ended >= self.abandoned_after
+        return not owner.state.is_active

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from domain.artifacts import Artifact, Scheme, StoredArtifact
@@ -28,7 +27,6 @@ class RelocateArtifacts:
     copier: IObjectCopier
     store: IObjectStore
     publish: Callable[[Sequence[Transfer]], None]
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
         """Do the transfer of this request. Raises: as `Attempts`."""
@@ -76,7 +74,7 @@ class RelocateArtifacts:
             storage_class=found.object.storage_class,
             progress=keeper,
         )
-        stored = StoredArtifact(artifact=artifact, object=copied, stored_at=self.now())
+        stored = StoredArtifact(artifact=artifact, object=copied)
         self.attempts.transfers.adopt(claim, stored, self.store.location(copied.key), known)
         return copied.size
 

@@ -2,9 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
@@ -30,7 +28,6 @@ class UploadArtifact:
     artifacts: IArtifactRepository
     workspace: IWorkspace
     store: IObjectStore
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
         """Do the transfer of this request. Raises: as `Attempts`."""
@@ -79,7 +76,6 @@ class UploadArtifact:
         return StoredArtifact(
             artifact=artifact,
             object=sent,
-            stored_at=self.now(),
             links_left_out=source.links_left_out,
         )
 

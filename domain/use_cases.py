@@ -1,7 +1,7 @@
 """What the platform asks for by name: each fetches the job and goes by its creation time."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from domain.archiving import archive_uploads as archive_uploads  # noqa: PLC0414 - also found here
@@ -129,11 +129,13 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
     job_id: int,
     run_id: int,
     results_dir: Path,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] | None = None,
 ) -> StoredArtifact:
     """Store the RUN* directories below `results_dir` now, without a worker, and record them.
 
     It may itself be one of them, named RUN…
+
+    They are recorded with the time of `now`, by default of the repository's own clock.
 
     Raises:
         UnknownJobError, UnknownRunError: there is no such job or run.
@@ -149,11 +151,10 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
     stored = StoredArtifact(
         artifact=artifact,
         object=sent.object,
-        stored_at=now(),
+        stored_at=now() if now else None,
         links_left_out=sent.links_left_out,
     )
-    artifact_repository.record(stored, sent.location, known)
-    return stored
+    return artifact_repository.record(stored, sent.location, known)
 
 
 def get_run_results(

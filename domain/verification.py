@@ -199,4 +199,4 @@ def _as_stored(artifact: Artifact, found: BucketObject, sha256: str) -> StoredAr
         version_id=found.version_id,
         storage_class=found.storage_class,
     )
-    return StoredArtifact(artifact=artifact, object=stored, stored_at=found.modified_at)
+    return StoredArtifact(artifact=artifact, object=stored)

@@ -24,7 +24,7 @@ from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from tasks.app import ensure_configured, pipeline_app
 from tasks.arguments import JobArguments, NoArguments, RunArguments, bind
-from tasks.contract import BATCH_HEADER
+from tasks.contract import BATCH_HEADER, DELAY_HEADER
 from tasks.enqueue import ask_if_drained
 from tasks.sendable import check_options
 
@@ -109,7 +109,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         ensure_configured(app)
         ids = bind(self.arguments, args or (), kwargs or {})
         check_options(self.name, options)
-        return super().apply_async((), ids, **options)
+        return super().apply_async((), ids, **_with_delay(options))
 
 
 class TransferTask(PipelineTask):
@@ -175,6 +175,18 @@ class JobTransferTask(TransferTask):
 class RunTransferTask(TransferTask):
     abstract = True
     arguments = RunArguments
+
+
+def _with_delay(options: dict[str, Any]) -> dict[str, Any]:
+    """Say in how many seconds a retry is due.
+
+    Celery makes an `eta` of it, by the clock of this worker. By that of the next worker it may be
+    an hour ahead, or over at once.
+    """
+    if not options.get("retries") or options.get("countdown") is None:
+        return options
+    headers = {**(options.get("headers") or {}), DELAY_HEADER: float(options["countdown"])}
+    return {**options, "headers": headers}
 
 
 def _shown(error: TransferError) -> TransferError:

@@ -16,6 +16,12 @@ BATCH_HEADER = "artifacts_batch"
 RECORDED_HEADER = "artifacts_recorded"
 """Of a message: 1 if its request was in SQL before it was sent."""
 
+DELAY_HEADER = "artifacts_delay"
+"""Of a retry: in how many seconds. Its `eta` says so by the sender's clock."""
+
+BEAT_HEADER = "celery_beat_task"
+"""Of a message: that Celery beat sent it."""
+
 DISPATCH = "artifacts.dispatch"
 RECONCILE = "artifacts.reconcile"
 CONFIRM = "artifacts.confirm_upload"

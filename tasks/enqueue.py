@@ -28,8 +28,6 @@ from tasks.contract import (
 )
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
-# Seconds until a sweep that waited is worth nothing: the next one is there.
-_SWEEP = 10
 # What lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
 _DENIED = (AuthenticationError, NoPermissionError)
@@ -75,7 +73,7 @@ def ask_for_dispatch(app: Celery) -> None:
         BrokerUnavailableError: the broker does not answer; beat asks for it soon.
     """
     with _translated_errors(app):
-        app.send_task(DISPATCH, queue=UPKEEP, retry=False, ignore_result=True, expires=_SWEEP)
+        app.send_task(DISPATCH, queue=UPKEEP, retry=False, ignore_result=True)
 
 
 def ask_if_drained(app: Celery) -> None:
@@ -157,6 +155,18 @@ def broker_channel(app: Celery) -> Iterator[Any]:
     """
     with _translated_errors(app), app.connection_for_write() as connection:
         yield connection.default_channel
+
+
+@contextmanager
+def pooled_client(app: Celery) -> Iterator[Any]:
+    """Lend the broker's client of a pooled connection.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+        BrokerRefusedError: it refuses this user, password or database.
+    """
+    with _translated_errors(app), app.producer_or_acquire() as producer:
+        yield producer.channel.client
 
 
 @contextmanager

@@ -8,8 +8,9 @@ import binascii
 import json
 import re
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID, uuid5
 
 from pydantic import (
@@ -19,24 +20,40 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
 )
 
 from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID
-from tasks.contract import BATCH_HEADER, RECORDED_HEADER
+from tasks.contract import (
+    BATCH_HEADER,
+    BEAT_HEADER,
+    DELAY_HEADER,
+    DISPATCH,
+    RECONCILE,
+    RECORDED_HEADER,
+)
 from tasks.message_body import LONGEST, RefusedError, checked, inflated, parsed
 from tasks.trace_headers import trace_headers
 
 HORIZON = timedelta(days=7)
 """How far ahead an eta may be: while SQL is away, a worker keeps the message until then."""
 
-_OURS = (BATCH_HEADER, RECORDED_HEADER)
+_OPTIONAL = (BATCH_HEADER, BEAT_HEADER, RECORDED_HEADER)
+_UPKEEP = (DISPATCH, RECONCILE)
 _CELERYS_OWN = "celery."
 _HIGHEST_PRIORITY = 9
 _NAMESPACE = UUID("7a3c3f0e-3d0b-5b1e-9f43-2f3a51d9c0a7")
 
+Skew = Callable[[], timedelta]
+"""Returns how far the broker's clock is ahead of this machine's."""
 
-def made_anew(element: bytes, queue: str, tag: str) -> bytes:
+
+def _no_skew() -> timedelta:
+    return timedelta(0)
+
+
+def made_anew(element: bytes, queue: str, tag: str, skew: Skew = _no_skew) -> bytes:
     """The message that the element of a Redis list stands for, of nothing but checked parts.
 
     Args:
@@ -44,6 +61,8 @@ def made_anew(element: bytes, queue: str, tag: str) -> bytes:
         queue: the list.
         tag: the delivery tag that it gets: two messages of one tag count as one against the
             prefetch limit.
+        skew: of the clocks. Its eta and expiry are by the broker's, and are passed on by this
+            machine's, which Celery will look at.
 
     Raises:
         RefusedError: it is not what a Celery producer would send.
@@ -54,13 +73,13 @@ def made_anew(element: bytes, queue: str, tag: str) -> bytes:
         envelope = _Envelope.model_validate_json(element)
     except ValidationError as error:
         raise RefusedError(_named(error)) from None
-    return json.dumps(_message(envelope, queue, tag)).encode("ascii")
+    return json.dumps(_message(envelope, queue, tag, skew)).encode("ascii")
 
 
 def check_headers(headers: dict[str, Any]) -> None:
     """Raises: RefusedError: a worker would refuse a message with these headers."""
     try:
-        _Headers.model_validate(json.loads(json.dumps(headers, default=str)))
+        _Headers.model_validate(json.loads(json.dumps(headers, default=str)), context=_no_skew)
     except ValidationError as error:
         raise RefusedError(_named(error, "headers")) from None
 
@@ -73,10 +92,10 @@ def check_priority(priority: object) -> None:
         raise RefusedError("priority") from None
 
 
-def _message(envelope: "_Envelope", queue: str, tag: str) -> dict[str, Any]:
+def _message(envelope: "_Envelope", queue: str, tag: str, skew: Skew) -> dict[str, Any]:
     fields, body = envelope.unpacked()
     try:
-        headers = _Headers.model_validate(fields)
+        headers = _Headers.model_validate(fields, context=skew)
     except ValidationError as error:
         raise RefusedError(_named(error, "headers" if envelope.headers else "body")) from None
     return {
@@ -136,11 +155,28 @@ def _moment(text: str) -> str:
     return aware.isoformat()
 
 
-def _soon(text: str) -> str | None:
-    ahead = datetime.fromisoformat(text) - datetime.now(UTC)
+def _soon(text: str, info: ValidationInfo) -> str | None:
+    skew = cast("Skew", info.context)
+    now = datetime.now(UTC)
+    delay = info.data.get(DELAY_HEADER)
+    if delay is None:
+        ahead = datetime.fromisoformat(text) - now - skew()
+    else:
+        ahead = timedelta(seconds=min(delay, HORIZON.total_seconds()))
     if ahead > HORIZON:
         raise ValueError("too far ahead")
-    return text if ahead > timedelta(0) else None
+    return (now + ahead).isoformat() if ahead > timedelta(0) else None
+
+
+def _expiry(text: str, info: ValidationInfo) -> str | None:
+    """Leave it out of upkeep: what piles up is harmless, and what is thrown away is missed."""
+    if info.data.get("task") in _UPKEEP:
+        return None
+    skew = cast("Skew", info.context)
+    try:
+        return (datetime.fromisoformat(text) - skew()).isoformat()
+    except OverflowError:
+        return text  # at an end of the calendar, where no skew matters
 
 
 def _digits(value: object) -> object:
@@ -186,13 +222,17 @@ class _Headers(_Part):
     group: _Id | None = None
     group_index: _Count | None = None
     retries: Annotated[_Count, BeforeValidator(_none_as_zero)] = 0
-    eta: Annotated[_Moment, AfterValidator(_soon)] | None = None
-    expires: _Moment | None = None
 
     # Ours: the batch that asked for it.
     artifacts_batch: _Count | None = None
     # Ours: its request is in SQL.
     artifacts_recorded: _Count | None = None
+    # Celery's: beat asked for it.
+    celery_beat_task: bool | None = None
+    # Ours: of a retry, in seconds. Its eta is by the clock of the worker that sent it.
+    artifacts_delay: Annotated[float | None, Field(ge=0, allow_inf_nan=False), _LeftOut]
+    eta: Annotated[_Moment, AfterValidator(_soon)] | None = None
+    expires: Annotated[_Moment, AfterValidator(_expiry)] | None = None
 
     # The worker's own limits hold. Our producers send these along, from the same settings.
     timelimit: Annotated[list[float | None] | None, Field(max_length=2), _LeftOut]
@@ -214,7 +254,7 @@ class _Headers(_Part):
 
     def passed_on(self) -> dict[str, Any]:
         headers = self.model_dump()
-        absent = [name for name in _OURS if headers[name] is None]
+        absent = [name for name in _OPTIONAL if headers[name] is None]
         return {name: value for name, value in headers.items() if name not in absent}
 
 

@@ -29,18 +29,18 @@ class BareRequest:
 
     Attributes:
         request_id: the id of its task.
-        due_at: the message's eta, or None if it is due now.
+        delay: how long until the message's eta; zero if it is due now.
     """
 
     request_id: str
     artifact: Artifact
     direction: Direction
-    due_at: datetime | None = None
+    delay: timedelta = timedelta(0)
 
     @property
     def is_left_to_dispatch(self) -> bool:
         """Whether it is due so late that, once it is in SQL, its message is not needed."""
-        return self.due_at is not None and self.due_at > datetime.now(UTC) + _HELD_BY_WORKER
+        return self.delay > _HELD_BY_WORKER
 
 
 class Receipt(Protocol):
@@ -82,15 +82,14 @@ def bare_request(
         request_id=headers["id"],
         artifact=Artifact(kind, ids["job_id"], ids.get("run_id")),
         direction=direction,
-        due_at=_moment(headers.get("eta")),
+        delay=max(_until(headers.get("eta"), timedelta(0)), timedelta(0)),
     )
 
 
 def _has_expired(expires: str | None) -> bool:
-    moment = _moment(expires)
-    return moment is not None and moment <= datetime.now(UTC)
+    return _until(expires, timedelta.max) <= timedelta(0)
 
 
-def _moment(text: str | None) -> datetime | None:
-    """The envelope has checked it: ISO 8601, with its offset from UTC."""
-    return datetime.fromisoformat(text) if text else None
+def _until(text: str | None, default: timedelta) -> timedelta:
+    """Return how far it is ahead of this machine's clock, by which the envelope has put it."""
+    return datetime.fromisoformat(text) - datetime.now(UTC) if text else default

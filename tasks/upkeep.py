@@ -1,14 +1,18 @@
 """The tasks that Celery beat asks for."""
 
 import logging
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from celery import shared_task
 
+from domain.errors import BrokerUnavailableError
+from domain.reconcile import ReconcileSummary
 from domain.redaction import redact
 from tasks.base import PipelineTask
-from tasks.contract import DISPATCH, RECONCILE
+from tasks.contract import BEAT_HEADER, DISPATCH, RECONCILE
+from tasks.turns import take_turn
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +23,18 @@ class UpkeepTask(PipelineTask):
     abstract = True
     send_events = False
     Request = "tasks.events:FailuresOnly"
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether this run has work: of beat's messages that piled up, only the first has.
+
+        One that was asked for is for something new, which a run just before may not have seen.
+        """
+        if not self.request.get(BEAT_HEADER):
+            return True
+        with suppress(BrokerUnavailableError):
+            return take_turn(self.name, self.app)
+        return True
 
     def on_failure(self, exc: BaseException, *_: Any, **__: Any) -> None:  # noqa: ANN401
         # Celery logs an expected error as INFO, and nothing else reports that upkeep stands still.
@@ -31,6 +47,8 @@ def dispatch(self: UpkeepTask) -> dict[str, int]:
 
     Then the next members of the batches, which nothing else keeps going.
     """
+    if not self.is_needed:
+        return {"published": 0, "released": 0}
     published = self.services.dispatch()
     return {"published": published, "released": self.services.advance_batches()}
 
@@ -38,4 +56,4 @@ def dispatch(self: UpkeepTask) -> dict[str, int]:
 @shared_task(name=RECONCILE, base=UpkeepTask, bind=True)
 def reconcile(self: UpkeepTask) -> dict[str, int]:
     """Have what nobody asks about looked after: uploads by URL, abandoned parts, old snapshots."""
-    return asdict(self.services.reconcile())
+    return asdict(self.services.reconcile() if self.is_needed else ReconcileSummary())

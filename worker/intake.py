@@ -76,7 +76,7 @@ class Channel(RedeliveringChannel):
         key, element = answer
         queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
         try:
-            return key, made_anew(element, queue, self.tag)
+            return key, made_anew(element, queue, self.tag, self.clock.skew)
         except RefusedError as error:
             logger.warning("refused what lay in the queue %s, for its %s", queue, error)
             self.keep_dead_letter(queue, element, f"wrong {error}")

@@ -1,4 +1,4 @@
-"""Whether a worker still listens: it says so in a file, and a health check looks how old that is.
+"""Whether a worker still listens: it says so in a file, and a health check looks when it did.
 
 Celery's own ping does not tell: it is answered by a worker that, after its connection was lost,
 hears its remote control and takes nothing out of its queues any more.
@@ -14,13 +14,15 @@ from typing import Any
 from celery import Celery
 from celery.bootsteps import StartStopStep
 
+from worker.signs import give_sign
+
 logger = logging.getLogger(__name__)
 
 _PERIOD_SECONDS = 1.0
 
 
 class Liveness:
-    """The file's age is the time since the last sign of life.
+    """Gives signs of life, and has in the file what the process waits for.
 
     Of a worker: that it looked at its queues, or had its hands full. Of beat: that it sent.
     """
@@ -35,11 +37,12 @@ class Liveness:
         if monotonic() - self._noted < _PERIOD_SECONDS:
             return
         self._noted = monotonic()
-        self._try(self._path.touch)
+        self._try(partial(give_sign, self._path))
 
     def waits(self, why: str) -> None:
         """Keep in the file what the process waits for: it is alive, and takes nothing yet."""
         self._try(partial(self._path.write_text, why))
+        self._try(partial(give_sign, self._path))
 
     def starts(self) -> None:
         """Forget what the process waited for, or a predecessor that was killed."""

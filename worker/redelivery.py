@@ -10,8 +10,12 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import dumps
+from kombu.utils.objects import cached_property
+
+from worker.broker_clock import BrokerClock
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +54,28 @@ return redis.call('HDEL', KEYS[1], ARGV[1])
 
 
 class QoS(redis.QoS):
-    """kombu's record of unacknowledged messages, by the channel that holds them."""
+    """kombu's record of unacknowledged messages, by the channel that holds them.
+
+    It goes by the broker's clock. By kombu's own, one worker whose clock is ahead delivers again
+    what others still run.
+    """
 
     def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401 - kombu's
-        super().append(message, delivery_tag)
-        self._redelivering.forget_taken(delivery_tag)
+        delivery = message.delivery_info
+        kept = dumps([message._raw, delivery["exchange"], delivery["routing_key"]])  # noqa: SLF001 - as kombu does
+        with self.pipe_or_acquire() as pipe:
+            pipe.zadd(self.unacked_index_key, {delivery_tag: self._redelivering.clock.now()})
+            pipe.hset(self.unacked_key, delivery_tag, kept)
+            pipe.hdel(TAKEN, delivery_tag)
+            pipe.execute()
+        virtual.QoS.append(self, message, delivery_tag)
+
+    @property
+    def visibility_timeout(self) -> int:
+        """Seconds that kombu subtracts from this machine's clock, and means the broker's."""
+        skew = self._redelivering.clock.skew()
+        seconds: float = self._redelivering.visibility_timeout - skew.total_seconds()
+        return round(seconds)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
         """Called by kombu every `unacked_restore_interval` seconds, however busy the worker is."""
@@ -91,6 +112,15 @@ class RedeliveringChannel(redis.Channel):
         self.tag = ""
         self._is_waiting = self._was_empty = False
         super().__init__(*args, **kwargs)
+
+    @cached_property
+    def clock(self) -> BrokerClock:
+        return BrokerClock(self._read_clock)
+
+    def _read_clock(self) -> float:
+        with self.conn_or_acquire() as client:
+            seconds, microseconds = client.time()
+        return float(seconds + microseconds / 1e6)
 
     def renew(self) -> None:
         """Say that this channel lives."""

@@ -1,6 +1,8 @@
 """What is stored, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import JobReplacedError, ObjectReplacedError
@@ -14,12 +16,18 @@ class InMemoryArtifacts:
 
     Args:
         jobs: what is recorded must be of the job that has the id now; by default of any.
+        clock: says when it is recorded.
 
     Attributes:
         locations: what the platform's jobs and runs say.
     """
 
-    def __init__(self, jobs: InMemoryJobs | None = None) -> None:
+    def __init__(
+        self,
+        jobs: InMemoryJobs | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.clock = clock
         self.rows: dict[Artifact, StoredArtifact] = {}
         self.locations: dict[Artifact, str] = {}
         self._jobs = jobs
@@ -33,11 +41,16 @@ class InMemoryArtifacts:
 
     def record(
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
-    ) -> None:
+    ) -> StoredArtifact:
         self.refuse_replaced(stored)
         if not self.replace(stored, known):
             raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
         self.tell_platform(stored, location)
+        return self.rows[stored.artifact]
+
+    def write(self, stored: StoredArtifact) -> None:
+        """Keep the row, with the time of now if it has none."""
+        self.rows[stored.artifact] = replace(stored, stored_at=stored.stored_at or self.clock())
 
     def refuse_replaced(self, stored: StoredArtifact) -> None:
         """Raise JobReplacedError if another job has the id of the one that it was stored for."""
@@ -55,7 +68,7 @@ class InMemoryArtifacts:
         there = self.rows.get(stored.artifact)
         if _version(there) != _version(known):
             return False
-        self.rows[stored.artifact] = stored
+        self.write(stored)
         return True
 
 

@@ -3,8 +3,9 @@
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from domain.artifacts import Artifact, ArtifactKind, OpenUpload, StoredObject
 from domain.errors import ObjectReplacedError, SourceEmptyError, SourceMissingError
@@ -72,6 +73,7 @@ class InMemoryStore:
     failures: list[Exception] = field(default_factory=list)
     aborted: list[tuple[str, str]] = field(default_factory=list)
     uploads: list[OpenUpload] = field(default_factory=list)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     endpoint: str = "s3.invalid"
 
     def put(  # noqa: PLR0913 - as the port has it
@@ -111,7 +113,8 @@ class InMemoryStore:
         self.uploads = [upload for upload in self.uploads if upload.upload_id != upload_id]
 
     def open_uploads(self, prefix: str) -> Iterator[OpenUpload]:
-        return iter([upload for upload in self.uploads if upload.key.startswith(prefix)])
+        below = [upload for upload in self.uploads if upload.key.startswith(prefix)]
+        return iter([replace(upload, listed_at=self.clock()) for upload in below])
 
     def location(self, key: str) -> UploadLocation:
         return UploadLocation(f"https://bucket.s3.invalid/{key}")

@@ -169,7 +169,7 @@ class InMemoryTransfers:
             self._held(claim)
             self._artifacts.refuse_replaced(stored)
             self._end(claim, stored.object.bytes_sent)
-            self._artifacts.rows[stored.artifact] = stored
+            self._artifacts.write(stored)
             self._artifacts.tell_platform(stored, location)
 
     def adopt(

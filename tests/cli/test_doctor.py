@@ -14,7 +14,7 @@ from tests.cli.commands import Command
 from tests.cli.doctor_steps import found
 from tests.cli.shelf import Shelf
 from tests.sql.status_steps import Rows
-from worker.diagnosis.findings import Severity, clock
+from worker.diagnosis.findings import SIGNATURES, Severity, clock
 from worker.embedded.servers import Valkey, free_port
 from worker.sql.endpoints import SqlEndpointFailures
 from worker.sql.tables import WorkspaceFailureRow
@@ -153,11 +153,24 @@ def test_wrong_settings_are_named_and_the_other_parts_examined(
 
 @pytest.mark.parametrize(
     ("ahead", "severity"),
-    [(0, Severity.OK), (4, Severity.OK), (-60, Severity.WARNING), (60, Severity.WARNING)],
+    [
+        *((0, Severity.OK), (4, Severity.OK), (-60, Severity.WARNING), (60, Severity.WARNING)),
+        *((880, Severity.WARNING), (920, Severity.ERROR), (-1_200, Severity.ERROR)),
+    ],
 )
 def test_a_clock_that_is_elsewhere_is_noticed(ahead: int, severity: Severity) -> None:
     finding = clock("a clock", datetime.now(UTC) + timedelta(seconds=ahead))
     assert finding.severity is severity
+
+
+def test_a_clock_that_is_elsewhere_is_said_to_harm_signatures_and_logs() -> None:
+    theirs = datetime.now(UTC) + timedelta(minutes=20)
+    of_broker, of_s3 = clock("broker clock", theirs), clock("S3 clock", theirs, harm=SIGNATURES)
+    assert "its clock is +1200 s from this host's" in of_broker.what
+    for word in ("log", "S3 refuses", "15 minutes", "do not go by it"):
+        assert word in of_broker.why
+    for word in ("S3 refuses", "15 minutes", "URLs"):
+        assert word in of_s3.why
 
 
 class TestBacklog:

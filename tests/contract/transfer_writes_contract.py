@@ -122,7 +122,20 @@ class WriteContract:
         found = artifacts.find(RESULTS)
         assert found is not None
         assert is_utc(found.stored_at)
-        assert abs(found.stored_at - moment) < timedelta(seconds=1)
+        assert abs(found.recorded_at - moment) < timedelta(seconds=1)
+
+    def test_the_repository_s_own_clock_says_when_it_was_stored(
+        self, transfers: ITransferRepository, artifacts: IArtifactRepository
+    ) -> None:
+        # Given an artifact that names no moment
+        stored = stored_artifact(RESULTS, stored_at=None)
+        # When it is recorded
+        before = transfers.now()
+        transfers.record(claimed(transfers), stored, LOCATION)
+        # Then it has one, between two looks at the clock of all the other times
+        found = artifacts.find(RESULTS)
+        assert found is not None
+        assert before <= found.recorded_at <= transfers.now()
 
     def test_recording_again_replaces_what_was_known(
         self, transfers: ITransferRepository, artifacts: IArtifactRepository

@@ -15,13 +15,14 @@ LIMIT = timedelta(days=7)
 
 
 def open_upload(world: World, upload_id: str = "upload-1", key: str = CONFIG_KEY) -> None:
-    started = OpenUpload(key=key, upload_id=upload_id, initiated_at=world.clock())
+    now = world.clock()
+    started = OpenUpload(key=key, upload_id=upload_id, initiated_at=now, listed_at=now)
     world.store.uploads.append(started)
 
 
 def reconcile(world: World) -> ReconcileSummary:
     return AbortAbandonedUploads(
-        transfers=world.transfers, store=world.store, abandoned_after=LIMIT, now=world.clock
+        transfers=world.transfers, store=world.store, abandoned_after=LIMIT
     )()
 
 

@@ -117,7 +117,9 @@ class TestFailed:
     def test_a_cancelled_one_leaves_no_parts(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        upload = OpenUpload(key=CONFIG_KEY, upload_id="u", initiated_at=world.clock())
+        upload = OpenUpload(
+            key=CONFIG_KEY, upload_id="u", initiated_at=world.clock(), listed_at=world.clock()
+        )
         world.store.uploads = [upload]
 
         def copy(_copier: object, *_args: object, progress: LeaseKeeper, **_: object) -> None:

@@ -209,10 +209,9 @@ def results_of(
         job_id=job_id,
         run_id=run_id,
         results_dir=directory,
-        now=world.clock,
     )
     assert stored == world.artifacts.find(stored.artifact)
-    return stored.stored_at
+    return stored.recorded_at
 
 
 class TestResults:

@@ -71,7 +71,6 @@ class World:
     runs: InMemoryRuns = field(default_factory=lambda: InMemoryRuns(Run(4, 12), Run(7, 13)))
     artifacts: InMemoryArtifacts = field(init=False)
     workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
-    store: InMemoryStore = field(default_factory=InMemoryStore)
     failures: InMemoryEndpointFailures = field(default_factory=InMemoryEndpointFailures)
     targets: dict[Artifact, InMemoryTarget] = field(default_factory=dict)
     published: list[Transfer] = field(default_factory=list)
@@ -80,7 +79,8 @@ class World:
     circuits: Sequence[Circuit] = ()
 
     def __post_init__(self) -> None:
-        self.artifacts = InMemoryArtifacts(self.jobs)
+        self.artifacts = InMemoryArtifacts(self.jobs, self.clock)
+        self.store = InMemoryStore(clock=self.clock)
         self.transfers = InMemoryTransfers(self.artifacts, self.clock)
         self.breaker = self.new_breaker()
         self.reader = InMemoryReader(self.store)
@@ -131,7 +131,6 @@ class World:
             location=self.store.location,
             publish=self.published.extend,
             expires_after=EXPIRES_AFTER,
-            now=self.clock,
         )
 
     @property
@@ -152,7 +151,6 @@ class World:
             copier=self.copier,
             store=self.store,
             publish=self.published.extend,
-            now=self.clock,
         )
 
     def put(self, key: str, content: bytes, modified_at: datetime | None = None) -> ObjectAddress:
@@ -170,7 +168,6 @@ class World:
             artifacts=self.artifacts,
             workspace=self.workspace,
             store=self.store,
-            now=self.clock,
         )
         return use_case(artifact, request_id)
 

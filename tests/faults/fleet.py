@@ -19,6 +19,7 @@ from tests.conftest import client_of
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.s3_proxy import FaultyS3
+from tests.skewed import environment
 from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import Ministack, Valkey
 from worker.sql.engine import make_engine
@@ -28,6 +29,7 @@ from worker.workspace.initialization import initialize
 
 BUCKET = "artifacts"
 _ROOT = Path(__file__).resolve().parents[2]
+_SKEWS = (20, -20, 0)
 _DATABASE = "faults"
 # Short, so that what takes minutes elsewhere happens within a test.
 IMPATIENT = {
@@ -150,17 +152,24 @@ class Fleet:
         options = ("worker", "--concurrency", "2", "--hostname", f"worker{number}@%h")
         quiet = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
         soft = "worker.soft_shutdown_timeout=2"
-        return self._celery(f"worker{number}", *options, *quiet, soft)
+        return self._celery(f"worker{number}", _skew(number), *options, *quiet, soft)
 
     def _beat(self, number: int) -> ManagedProcess:
         schedule = str(self._directory / f"schedule{number}")
-        return self._celery(f"beat{number}", "beat", "--schedule", schedule)
+        # Another than that of the worker with this number
+        return self._celery(f"beat{number}", _skew(number + 1), "beat", "--schedule", schedule)
 
-    def _celery(self, name: str, *arguments: str) -> ManagedProcess:
+    def _celery(self, name: str, skew: float, *arguments: str) -> ManagedProcess:
         process = ManagedProcess(
             name,
             [sys.executable, "-m", "celery", "-A", "tests.faults.worker_app", *arguments],
-            env={**os.environ, "PYTHONPATH": str(_ROOT), **IMPATIENT, **self._addresses()},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(_ROOT),
+                **IMPATIENT,
+                **environment(skew),
+                **self._addresses(),
+            },
             log=self._directory / f"{name}.log",
         )
         self._stack.callback(process.kill)
@@ -184,6 +193,11 @@ def fleet(directory: Path, workers: int) -> Iterator[Fleet]:
     """Everything is up; the workers and beats are not started yet."""
     with ExitStack() as stack:
         yield Fleet(directory, stack, workers)
+
+
+def _skew(number: int) -> float:
+    """Return by how many minutes the clock of this process is wrong."""
+    return _SKEWS[number % len(_SKEWS)]
 
 
 def _socket_of(broker: Valkey) -> Path | tuple[str, int]:

@@ -1,6 +1,7 @@
 """The object store's contract over each adapter, and what holds on every S3 server."""
 
 import base64
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from typing import cast
@@ -72,6 +73,9 @@ class TestOnEveryServer:
         # Then
         assert {upload.key: upload.upload_id for upload in found} == begun
         assert all(upload.initiated_at.tzinfo for upload in found)
+        # By S3's clock, which tells whole seconds; moto's uploads all began in 2010
+        assert all(upload.listed_at.tzinfo for upload in found)
+        assert all(upload.age >= timedelta(seconds=-1) for upload in found)
         # And one that is aborted is listed no more
         s3_store.abort(found[0].key, found[0].upload_id)
         assert len(list(s3_store.open_uploads("jobs/"))) == 4

@@ -54,7 +54,7 @@ def producer(broker: Valkey) -> Celery:
     return producer_app(broker.url)
 
 
-@pytest.mark.parametrize("options", TAKEN, ids=str)
+@pytest.mark.parametrize("options", TAKEN, ids=" ".join)
 def test_what_is_sent_is_taken(producer: Celery, broker: Valkey, options: dict[str, Any]) -> None:
     # When a message is sent in either way
     upload_job_config.apply_async((), IDS, **options)
@@ -68,7 +68,7 @@ def test_what_is_sent_is_taken(producer: Celery, broker: Valkey, options: dict[s
         made_anew(element, "configs", "a tag")
 
 
-@pytest.mark.parametrize("options", REFUSED, ids=str)
+@pytest.mark.parametrize("options", REFUSED, ids=" ".join)
 def test_what_a_worker_would_refuse_is_not_sent(
     producer: Celery, broker: Valkey, options: dict[str, Any]
 ) -> None:

@@ -1,6 +1,5 @@
 """`artifacts health`: for whoever restarts what is not well."""
 
-import time
 from enum import StrEnum
 from typing import Annotated
 
@@ -43,16 +42,18 @@ def live(
     database or S3 is alive too, and the answer says what it waits for.
     """
     from worker.settings import LivenessSettings, load  # noqa: PLC0415 - for the help
+    from worker.signs import seconds_since_sign  # noqa: PLC0415 - as well
 
     path = load(LivenessSettings).liveness_file
     try:
-        age = time.time() - path.stat().st_mtime
+        ago = seconds_since_sign(path)
         waits_for = path.read_text()
     except OSError:
         raise NotWellError(f"no sign of life yet: {path}") from None
-    if age > within:
-        raise NotWellError(f"no sign of life for {age:.0f} s")
-    typer.echo(f"a sign of life {age:.0f} s ago{waits_for and f'; waits for {waits_for}'}")
+    if ago > within:
+        since = "since this machine was booted" if ago == float("inf") else f"for {ago:.0f} s"
+        raise NotWellError(f"no sign of life {since}")
+    typer.echo(f"a sign of life {ago:.0f} s ago{waits_for and f'; waits for {waits_for}'}")
 
 
 @app.command("ready")

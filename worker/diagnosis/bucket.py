@@ -3,13 +3,13 @@
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from domain.errors import TransferError
-from worker.diagnosis.findings import Finding, clock, error, ok, warning
+from worker.diagnosis.findings import SIGNATURES, Finding, clock, error, ok, warning
+from worker.s3.dates import date_of
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.store import Encryption
 
@@ -61,9 +61,7 @@ def examine_bucket(
         )
         return
     yield ok("bucket", f"{bucket} answers")
-    yield clock(
-        "S3 clock", parsedate_to_datetime(listed["ResponseMetadata"]["HTTPHeaders"]["date"])
-    )
+    yield clock("S3 clock", date_of(listed), harm=SIGNATURES)
     yield from _readable(client, bucket, listed)
     yield _encryption(client, bucket, default)
     yield _lifecycle(client, bucket)

@@ -5,6 +5,16 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 _SKEW = timedelta(seconds=5)
+_REFUSED_FROM = timedelta(minutes=15)
+_HARM = (
+    "the times in this host's log are off by that; if its clock is the wrong one, S3 refuses what"
+    " it signs from 15 minutes on. Transfers, leases and retries do not go by it"
+)
+SIGNATURES = (
+    "S3 refuses what this host signs from 15 minutes on; before that, the URLs that it signs expire"
+    " that much too early or too late, as do its credentials"
+)
+"""What a difference from S3's clock does."""
 
 
 class Severity(IntEnum):
@@ -38,14 +48,21 @@ def error(check: str, what: str, *, why: str, mend: str) -> Finding:
     return Finding(check=check, severity=Severity.ERROR, what=what, why=why, mend=mend)
 
 
-def clock(check: str, theirs: datetime) -> Finding:
-    """How far somebody's clock is from ours. Args: `theirs` is aware, and read just now."""
+def clock(check: str, theirs: datetime, *, harm: str = "") -> Finding:
+    """Compare a server's clock with this machine's.
+
+    Args:
+        check: names the server.
+        theirs: is aware, and was read just now.
+        harm: of this difference alone, beside what a wrong clock of this machine does.
+    """
     skew = theirs - datetime.now(UTC)
     if abs(skew) <= _SKEW:
         return ok(check, "its clock is ours")
-    return warning(
+    make = error if abs(skew) > _REFUSED_FROM else warning
+    return make(
         check,
-        f"its clock is {skew.total_seconds():+.0f} s from ours",
-        why="ages and expiries are wrong by that; from 15 minutes on, S3 refuses what is signed",
-        mend="timedatectl set-ntp true",
+        f"its clock is {skew.total_seconds():+.0f} s from this host's",
+        why=harm or _HARM,
+        mend="set the clock that is wrong: timedatectl set-ntp true",
     )

@@ -15,6 +15,7 @@ from domain.locations import UploadLocation
 from domain.ports import Source, UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, check, composite, is_same
 from worker.s3.client import endpoint_host
+from worker.s3.dates import date_of
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
 
@@ -122,11 +123,13 @@ class S3ObjectStore:
         )
         with translated_errors():
             for page in pages:
+                listed_at = date_of(page)
                 for upload in page.get("Uploads", []):
                     yield OpenUpload(
                         key=upload["Key"],
                         upload_id=upload["UploadId"],
                         initiated_at=upload["Initiated"],
+                        listed_at=listed_at,
                     )
 
     def location(self, key: str) -> UploadLocation:

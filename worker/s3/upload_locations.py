@@ -1,7 +1,8 @@
 """Upload URLs, and what was uploaded by them: `IUploadLocationRepository` over boto3."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from domain.addresses import parse_address
@@ -16,6 +17,7 @@ from domain.platform_ports import ArchiveSummary
 from domain.prefix import JobS3Prefix, PlatformPrefix
 from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.copying import S3ObjectCopier
+from worker.s3.dates import s3_now
 from worker.s3.presign import Presigner
 from worker.s3.reading import S3ObjectReader
 from worker.s3.store import Encryption
@@ -39,7 +41,7 @@ class S3UploadLocationRepository:
         signs_encryption: whether a client must send the encryption as headers. By default it needs
             nothing but the URL, and the bucket's default encrypts what it puts.
         copier: by default one in this bucket.
-        now: the clock that ages go by.
+        now: the clock that ages go by; by default S3's, which is asked once for each filter.
 
     Raises:
         ConfigurationError: S3 allows no such expiry.
@@ -55,7 +57,7 @@ class S3UploadLocationRepository:
         encryption: Encryption = _AES256,
         signs_encryption: bool = False,
         copier: IObjectCopier | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
         self._bucket = bucket_name
@@ -70,7 +72,7 @@ class S3UploadLocationRepository:
             reader=self._reader,
             threads=1,
         )
-        self._now = now
+        self._now = now or partial(s3_now, client, bucket_name)
 
     @property
     def expires_in(self) -> timedelta:
@@ -102,7 +104,7 @@ class S3UploadLocationRepository:
         hours_since_create: float | None = None,
     ) -> list[FoundArtifact]:
         age = age_of(days_since_create, hours_since_create)
-        if not age:
+        if not age or not uploads:
             return list(uploads)
         since = self._now() - age
         return [upload for upload in uploads if upload.object.modified_at <= since]

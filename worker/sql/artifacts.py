@@ -1,12 +1,15 @@
 """What is stored: the `artifacts` table."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, literal, select, update
+from sqlalchemy.types import TypeEngine
 
 from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, StoredObject
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
+from worker.sql.clock import utc_now
 from worker.sql.engine import Bind, autocommit, insert_into, transaction
 from worker.sql.platform import is_not_replaced, refuse_replaced, tell_platform
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow
@@ -36,21 +39,23 @@ class SqlArtifacts:
 
     def record(
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
-    ) -> None:
+    ) -> StoredArtifact:
         with transaction(self._bind) as connection:
-            if not replace_artifact(connection, stored, known):
+            recorded = replace_artifact(connection, stored, known)
+            if recorded is None:
                 raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
-            tell_platform(connection, stored, location)
+            tell_platform(connection, recorded, location)
+        return recorded
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
         with transaction(self._bind) as connection:
-            return replace_artifact(connection, stored, known)
+            return replace_artifact(connection, stored, known) is not None
 
 
 def replace_artifact(
     connection: Connection, stored: StoredArtifact, known: StoredArtifact | None
-) -> bool:
-    """Write the row, if it is still what was known; whether it was.
+) -> StoredArtifact | None:
+    """Write the row if it is still what was known; return what was recorded then.
 
     Raises:
         JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
@@ -65,13 +70,14 @@ def replace_artifact(
         )
         written = update(ArtifactRow).where(unchanged, is_not_replaced(stored))
         written = written.values(_values(stored))
-    if connection.execute(written.returning(ArtifactRow.id)).first() is not None:
-        return True
-    refuse_replaced(connection, stored)
-    return False
+    stored_at = connection.scalar(written.returning(ArtifactRow.stored_at))
+    if stored_at is None:
+        refuse_replaced(connection, stored)
+        return None
+    return replace(stored, stored_at=stored_at)
 
 
-def write_artifact(connection: Connection, stored: StoredArtifact) -> None:
+def write_artifact(connection: Connection, stored: StoredArtifact) -> StoredArtifact:
     """Insert the row or replace what it says, in the caller's transaction.
 
     Raises:
@@ -80,16 +86,22 @@ def write_artifact(connection: Connection, stored: StoredArtifact) -> None:
     written = _insert(connection, stored).on_conflict_do_update(
         index_elements=_IDENTITY, set_=_values(stored)
     )
-    if connection.execute(written.returning(ArtifactRow.id)).first() is None:
+    stored_at = connection.scalar(written.returning(ArtifactRow.stored_at))
+    if stored_at is None:
         refuse_replaced(connection, stored)
+    return replace(stored, stored_at=stored_at)
 
 
 def _insert(connection: Connection, stored: StoredArtifact) -> Any:  # noqa: ANN401 - of either dialect
     values = _values(stored)
     columns = ArtifactRow.__table__.c
-    row = select(*(literal(value, columns[name].type) for name, value in values.items()))
+    row = select(*(_typed(value, columns[name].type) for name, value in values.items()))
     insert = insert_into(connection.dialect.name, ArtifactRow)
     return insert.from_select(list(values), row.where(is_not_replaced(stored)))
+
+
+def _typed(value: object, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    return value if isinstance(value, ColumnElement) else literal(value, kind)
 
 
 def _is_of(artifact: Artifact) -> ColumnElement[bool]:
@@ -114,7 +126,8 @@ def _values(stored: StoredArtifact) -> dict[str, Any]:
         "version_id": stored.object.version_id,
         "storage_class": stored.object.storage_class,
         "links_left_out": stored.links_left_out,
-        "stored_at": stored.stored_at,
+        # The time of the write, by the one clock that all workers share.
+        "stored_at": stored.stored_at or utc_now(),
     }
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, case, literal
+from sqlalchemy import Engine
 
 from domain.transfers import TransferState
 from tasks.receipt import BareRequest
 from worker.sql.clock import utc_now
 from worker.sql.engine import insert_into, transaction
-from worker.sql.tables import TransferRow, UtcDateTime
+from worker.sql.tables import TransferRow
 
 
 def record_requests(engine: Engine, requests: Sequence[BareRequest]) -> None:
@@ -48,13 +48,5 @@ def _row(request: BareRequest) -> dict[str, Any]:
         "attempts": 0,
         "fence": 0,
         "requested_at": utc_now(),
-        "next_attempt_at": _due_at(request),
+        "next_attempt_at": utc_now(request.delay),
     }
-
-
-def _due_at(request: BareRequest) -> Any:  # noqa: ANN401 - a SQL expression
-    now = utc_now()
-    if request.due_at is None:
-        return now
-    due_at = literal(request.due_at, UtcDateTime)
-    return case((due_at > now, due_at), else_=now)

@@ -161,8 +161,7 @@ class SqlTransfers:
             # The transfer last, as a producer changes its job and then asks for a transfer, and
             # the artifact first, as `SqlArtifacts.record`: in another order two transactions could
             # wait for each other. The fence turns a late worker away, which undoes its changes.
-            write_artifact(connection, stored)
-            tell_platform(connection, stored, location)
+            tell_platform(connection, write_artifact(connection, stored), location)
             write(connection, claim, **_done(stored.object.bytes_sent))
 
         in_transaction(self._bind, work)
@@ -176,10 +175,10 @@ class SqlTransfers:
     ) -> None:
         def work(connection: Connection) -> None:
             # In the order of `record`; a lost lease counts before a replaced object.
-            is_replaced = replace_artifact(connection, stored, known)
+            recorded = replace_artifact(connection, stored, known)
             move_location(connection, stored, location)
             write(connection, claim, **_done(stored.object.bytes_sent))
-            if not is_replaced:
+            if recorded is None:
                 raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
 
         in_transaction(self._bind, work)

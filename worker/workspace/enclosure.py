@@ -17,16 +17,22 @@ _TO_PASS = _NO_LINK | os.O_DIRECTORY | getattr(os, "O_PATH", 0)
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Which file it was, and what tells that it has changed."""
+    """Which file it was, and what tells that it has changed.
+
+    It lives as long as one attempt, and is in no message and no row. The time of change is there
+    because a program may put back the time of modification; nobody can put back the other.
+    """
 
     device: int
     inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int
 
     @classmethod
     def of(cls, seen: os.stat_result) -> Self:
-        return cls(seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+        times = (seen.st_mtime_ns, seen.st_ctime_ns)
+        return cls(seen.st_dev, seen.st_ino, seen.st_size, *times)
 
 
 @dataclass(frozen=True, slots=True)
