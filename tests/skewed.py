@@ -1,12 +1,17 @@
 """Processes whose clock is wrong: a small library is preloaded into them."""
 
+import atexit
 import functools
 import os
 import shutil
 import subprocess
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
+from worker.embedded import lifeline
+
+_directories = ExitStack()
+atexit.register(_directories.close)
 _SOURCE = Path(__file__).with_name("skewed_clock.c")
 
 
@@ -27,7 +32,8 @@ def _library() -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise FileNotFoundError("A C COMPILER IS MISSING, so no clock was skewed: make compiler")
-    library = Path(tempfile.mkdtemp(prefix="artifacts-skew-")) / "skewed_clock.so"
+    directory = _directories.enter_context(lifeline.temporary_directory("artifacts-skew-"))
+    library = directory / "skewed_clock.so"
     command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(_SOURCE)]
     subprocess.run(command, check=True, timeout=60)
     return library

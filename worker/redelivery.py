@@ -14,6 +14,7 @@ from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
 from kombu.utils.objects import cached_property
+from redis.exceptions import ConnectionError  # noqa: A004 - the one that kombu expects
 
 from worker.broker_clock import BrokerClock
 
@@ -121,6 +122,12 @@ class RedeliveringChannel(redis.Channel):
         with self.conn_or_acquire() as client:
             seconds, microseconds = client.time()
         return float(seconds + microseconds / 1e6)
+
+    def _get_pool(self, asynchronous: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - kombu's
+        """Return a pool; of a closed connection kombu asks for one too, and ends the worker."""
+        if self.connection.client is None:
+            raise ConnectionError("the connection to the broker is closed")
+        return super()._get_pool(asynchronous)  # type: ignore[misc]  # not in the stubs
 
     def renew(self) -> None:
         """Say that this channel lives."""

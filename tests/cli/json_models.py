@@ -220,6 +220,15 @@ class PreviewShape(Shape):
     seconds: Seconds | None
 
 
+class WorkspaceShape(Shape):
+    path: str
+    id: str | None
+    known: list[str]
+    verdict: str
+    is_usable: bool
+    wrong: str
+
+
 SHAPES: dict[str, Any] = {
     "batch cancel": BatchShape,
     "batch change": BatchShape,
@@ -245,4 +254,5 @@ SHAPES: dict[str, Any] = {
     "quarantine discard": DiscardedShape,
     "quarantine list": list[QuarantinedShape],
     "quarantine retry": RetriedShape,
+    "workspace show": WorkspaceShape,
 }

@@ -71,7 +71,10 @@ class TestDatabase:
         fresh_postgres_url: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        # Given
+        # Given a database that knows the workspace
+        monkeypatch.setenv("ARTIFACTS_DATABASE_URL", fresh_postgres_url)
+        assert artifacts("workspace", "init", "--adopt").status == 0
+        # And a role that may not write
         with role(fresh_postgres_url) as url, connect(fresh_postgres_url) as owner:
             name = make_url(url).username
             owner.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}"))

@@ -36,6 +36,11 @@ def test_every_command_with_json_has_a_shape() -> None:
     assert with_json - _ELSEWHERE == set(SHAPES)
 
 
+def test_the_workspace(artifacts: Command, database: object) -> None:
+    del database
+    checked("workspace show", artifacts("workspace", "show", "--json"))
+
+
 @pytest.fixture
 def ended(transfers: SqlTransfers) -> None:
     """One stored, one given up."""

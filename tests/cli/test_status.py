@@ -157,6 +157,7 @@ def test_what_waits_and_what_has_failed_is_shown_by_its_reason(
 def test_a_database_that_was_never_upgraded_is_one_line(
     artifacts: Command, queues: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "empty.db").touch()
     monkeypatch.setenv("ARTIFACTS_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
     answer = artifacts("status")
     assert (answer.status, answer.out) == (1, "")

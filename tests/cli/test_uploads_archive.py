@@ -1,6 +1,7 @@
 """`artifacts jobs uploads archive`."""
 
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
@@ -165,8 +166,14 @@ class TestKinds:
 
 
 def test_given_days_and_hours_the_hours_count(artifacts: Command, shelf: Shelf) -> None:
-    # The platform's rule: added, the age would be more than ten days.
-    answer = artifacts(*OF_12, "--days-since-create", "10", "--hours-since-create", "0.000001")
+    # Given objects that are older than S3's clock can tell, which counts in seconds
+    ages = ("--days-since-create", "10", "--hours-since-create", "0.000001")
+    deadline = monotonic() + 10
+    while not artifacts(*OF_12, *ages, "--dry-run", "--json").json:
+        assert monotonic() < deadline
+    # When
+    answer = artifacts(*OF_12, *ages)
+    # Then by the platform's rule: added, the age would be more than ten days
     assert answer.status == 0
     assert is_archived(shelf, CONFIG)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from celery import Celery
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,7 +20,7 @@ from tests.faults.audit import findings, open_uploads
 from tests.faults.chaos import Chaos
 from tests.faults.fleet import Fleet, fleet
 from tests.faults.load import Load
-from tests.faults.producer import ask_for
+from tests.faults.producer import BareRequests, ask_for
 from tests.faults.queues import messages
 from tests.sql.producer import producing_to
 from worker.sql.quarantine import SqlQuarantine
@@ -76,13 +77,16 @@ def run(plan: Plan, directory: Path) -> Report:
         chaos = Chaos(servers, plan.load.seed, plan.pause)
         chaos.start()
         try:
-            with producing_to(f"redis://127.0.0.1:{servers.broker_proxy.port}/0") as app:
+            bare = _bare_requests(servers, chaos)
+            with producing_to(_broker_url(servers)) as app:
                 for job in jobs:
                     ask_for(servers.engine, app, job)
+                    bare.send(job)
             logger.info("%d transfers are asked for", len(wanted))
-            _wait(lambda: _active(servers) == 0 and chaos.each_was_done, plan.chaos)
+            _wait(lambda: _is_idle(servers, bare) and chaos.each_was_done, plan.chaos)
         finally:
             chaos.stop()
+        _wait(bare.are_received, plan.patience)
         retried = _bring_to_an_end(servers, plan.patience)
         attempts, most = _attempts(servers)
         return Report(
@@ -97,6 +101,20 @@ def run(plan: Plan, directory: Path) -> Report:
             quarantined_and_retried=retried,
             findings=findings(servers, wanted),
         )
+
+
+def _broker_url(servers: Fleet) -> str:
+    return f"redis://127.0.0.1:{servers.broker_proxy.port}/0"
+
+
+def _bare_requests(servers: Fleet, chaos: Chaos) -> BareRequests:
+    foreign = Celery("foreign", broker=_broker_url(servers), set_as_current=False)
+    foreign.conf.task_ignore_result = True
+    return BareRequests(servers.engine, foreign, lambda: chaos.done["broker flushed"])
+
+
+def _is_idle(servers: Fleet, bare: BareRequests) -> bool:
+    return _active(servers) == 0 and bare.are_received()
 
 
 def _bring_to_an_end(servers: Fleet, patience: float) -> int:

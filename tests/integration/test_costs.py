@@ -16,7 +16,7 @@ def test_a_small_upload_costs_no_more_than_it_must() -> None:
     assert costs.sql_of_the_producer == ["INSERT jobs", "INSERT transfers"]
     assert costs.sql_of_the_worker == [
         *("UPDATE transfers", "SELECT jobs", "SELECT artifacts"),
-        *("UPDATE transfers", "INSERT artifacts", "UPDATE jobs"),
+        *("INSERT artifacts", "UPDATE jobs", "UPDATE transfers"),
     ]
     # With a BEGIN and a COMMIT for the claim and for the record, and for the producer's request
     assert costs.round_trips_of_the_worker == 6 + 2 * 2

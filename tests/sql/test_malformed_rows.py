@@ -45,6 +45,20 @@ def older(empty_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def unchecked(older: Engine) -> Engine:
+    """A database of today that does not check what another program writes."""
+    upgrade(older, with_platform_tables=True)
+    with older.begin() as connection:
+        for name in {*CONSTRAINTS.values(), "transfers_run_fits_kind"}:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"ALTER TABLE transfers DROP CONSTRAINT {name}"))
+                continue
+            for suffix in ("inserted", "updated"):
+                connection.execute(text(f"DROP TRIGGER {name}_{suffix}"))
+    return older
+
+
 def move(engine: Engine, version: str) -> None:
     config = migrate._config()
     is_up = not inspect(engine).has_table("transfers")
@@ -91,26 +105,30 @@ class TestRefused:
         assert malformed_ids(engine, 5) == []
 
 
-class TestOlder:
-    """Beside an older schema, and after its upgrade."""
-
+class TestUnchecked:
     @every_wrong_one
-    def test_one_does_not_keep_the_others_from_being_sent(self, older: Engine, name: str) -> None:
+    def test_one_does_not_keep_the_others_from_being_sent(
+        self, unchecked: Engine, name: str
+    ) -> None:
         # Given
-        insert_row(older, "wrong", **WRONG[name])
-        insert_row(older, "good", job_id=13)
+        insert_row(unchecked, "wrong", **WRONG[name])
+        insert_row(unchecked, "good", job_id=13)
         # When
-        sent = published(SqlTransfers(older))
+        sent = published(SqlTransfers(unchecked))
         # Then
         assert [each.request_id for each in sent] == ["good"]
-        assert malformed_ids(older, 5) == [1]
+        assert malformed_ids(unchecked, 5) == [1]
 
     @pytest.mark.parametrize("name", ["without its run", "of another direction", "of another kind"])
-    def test_one_is_named_where_it_is_read(self, older: Engine, name: str) -> None:
-        insert_row(older, "wrong", **WRONG[name])
+    def test_one_is_named_where_it_is_read(self, unchecked: Engine, name: str) -> None:
+        insert_row(unchecked, "wrong", **WRONG[name])
         said = r"^row 1 of transfers is none: .*\. Correct it"
         with pytest.raises(InvalidRequestError, match=said):
-            SqlTransfers(older).of_job(12)
+            SqlTransfers(unchecked).of_job(12)
+
+
+class TestOlder:
+    """Rows of a schema before the constraints, after its upgrade."""
 
     @every_wrong_one
     def test_an_upgrade_keeps_it_and_ends_it(self, older: Engine, name: str) -> None:

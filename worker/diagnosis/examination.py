@@ -72,8 +72,11 @@ def _bucket(settings: BucketSettings) -> Iterator[Finding]:
 
 
 def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:
-    with opened(settings) as engine:
-        yield from examine_workspace(settings.workspace, SqlWorkspaces(engine))
+    try:
+        with opened(settings) as engine:
+            yield from examine_workspace(settings.workspace, SqlWorkspaces(engine))
+    except ConfigurationError:  # the examination of the database reports it
+        yield from examine_workspace(settings.workspace, None)
 
 
 def _backlog(settings: _BacklogSettings) -> Iterator[Finding]:

@@ -62,15 +62,12 @@ def await_workspace(check: WorkspaceCheck) -> None:
         logger.warning("uploads and downloads wait: %s", error)
 
 
-def examine_workspace(directory: Path, workspaces: IWorkspaces) -> Iterator[Finding]:
-    """Examine identity first: the mount point of an absent share needs a mount, and no chown."""
-    try:
-        look = WorkspaceCheck(directory, workspaces).look()
-        wrong, marked = look.wrong, look.marked
-    except SqlUnavailableError:
-        wrong, marked = "", None  # the examination of the database reports it
-    except WorkspaceUnavailableError as away:
-        wrong, marked = str(away), None
+def examine_workspace(directory: Path, workspaces: IWorkspaces | None) -> Iterator[Finding]:
+    """Examine identity first: the mount point of an absent share needs a mount, and no chown.
+
+    Without `workspaces`, as with a database that cannot be opened, any marker is right.
+    """
+    wrong, marked = _identified(directory, workspaces)
     if wrong:
         yield error(
             "workspace",
@@ -100,6 +97,19 @@ def examine_workspace(directory: Path, workspaces: IWorkspaces) -> Iterator[Find
             why="a download of more will fail",
             mend=f"make room: du --max-depth 1 {directory} | sort -n",
         )
+
+
+def _identified(directory: Path, workspaces: IWorkspaces | None) -> tuple[str, str | None]:
+    """Return what is wrong with the marker, and its id."""
+    if workspaces is None:
+        return "", None
+    try:
+        look = WorkspaceCheck(directory, workspaces).look()
+    except SqlUnavailableError:
+        return "", None  # the examination of the database reports it
+    except WorkspaceUnavailableError as away:
+        return str(away), None
+    return look.wrong, look.marked
 
 
 def _named(marked: str | None) -> str:

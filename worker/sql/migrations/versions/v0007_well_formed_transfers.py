@@ -1,7 +1,7 @@
 """Constraints on `transfers`: other programs insert rows, and a wrong one fails at once.
 
-PostgreSQL does not check the rows that are there. SQLite cannot add a constraint to a table, so
-triggers of the same names do it. Rows that are malformed already are kept, but end as cancelled:
+PostgreSQL checks the rows that are there only if none of them is malformed. SQLite cannot add a
+constraint to a table, so triggers of the same names do it. Rows that are malformed already are kept, but end as cancelled:
 a constraint would fail every later update of them. Their last error has the state they were in.
 """
 
@@ -24,12 +24,17 @@ CONSTRAINTS = {
 IDENTITY = "direction, job_id, kind, run_id"
 
 
+WELL_FORMED = " AND ".join(f"({each.format('')})" for each in CONSTRAINTS.values())
+
+
 def upgrade() -> None:
     _end_malformed_rows()
     for name, condition in CONSTRAINTS.items():
         if op.get_bind().dialect.name == "postgresql":
             checked = condition.format("")
             op.execute(f"ALTER TABLE transfers ADD CONSTRAINT {name} CHECK ({checked}) NOT VALID")
+            if not _are_malformed_rows_left():
+                op.execute(f"ALTER TABLE transfers VALIDATE CONSTRAINT {name}")
             continue
         for event, suffix in (("INSERT", "inserted"), (f"UPDATE OF {IDENTITY}", "updated")):
             op.execute(
@@ -48,14 +53,18 @@ def downgrade() -> None:
             op.execute(f"DROP TRIGGER {name}_{suffix}")
 
 
+def _are_malformed_rows_left() -> bool:
+    malformed = f"SELECT 1 FROM transfers WHERE NOT ({WELL_FORMED}) LIMIT 1"  # noqa: S608 - constants
+    return op.get_bind().exec_driver_sql(malformed).first() is not None
+
+
 def _end_malformed_rows() -> None:
-    well_formed = " AND ".join(f"({each.format('')})" for each in CONSTRAINTS.values())
     is_postgres = op.get_bind().dialect.name == "postgresql"
     now = "timezone('utc', now())" if is_postgres else "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
     ended = (
         "UPDATE transfers SET state = 'cancelled', lease_owner = NULL, lease_expires_at = NULL,"  # noqa: S608 - constants
         f" finished_at = {now}, last_error = 'malformed row; its state was ' || state"
         " WHERE state IN ('requested', 'waiting', 'running', 'quarantined')"
-        f" AND NOT ({well_formed})"
+        f" AND NOT ({WELL_FORMED})"
     )
     op.execute(ended)
