@@ -82,9 +82,11 @@ class JobObjects:
 
     def _has_metadata(self, address: ObjectAddress) -> bool:
         artifact = artifact_named(self.prefix.job_id, file_name_of(address))
-        there = artifact and self.reader.find(address)
+        there = None if artifact is None else self.reader.find(address)
         if artifact is None or there is None:
             return False
+        if there.is_archived:
+            return False  # earlier versions left metadata on old uploads that they archived
         return artifact.metadata.items() <= (there.metadata or {}).items()
 
 

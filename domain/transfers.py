@@ -106,6 +106,8 @@ class Transfer:
         """When the last write ended whose outcome is not known yet; None if there is none."""
         if self.state.is_active:
             return None
+        if self.direction is Direction.DOWNLOAD:
+            return None
         ended = self.finished_at if self._ended_unrecorded else None
         moments = [moment for moment in (ended, self.doubted_at) if moment is not None]
         last = max(moments, default=None)

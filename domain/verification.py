@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from domain.artifacts import Artifact, StoredArtifact, StoredObject
 from domain.errors import (
+    AccessDeniedError,
     NotFoundError,
     RunOfAnotherJobError,
     S3UnavailableError,
@@ -82,12 +83,14 @@ class VerifyWrites:
 
     Only a look at which they agree verifies a transfer.
 
-    Where they differ, the last upload decides. If it is done, its bytes are asked for again. If
-    somebody ended it, or it was given up, what is in the bucket is recorded.
+    Where they differ, the last upload decides. If it is done, and a worker's write took the place
+    of its object, its bytes are asked for again. What a client has put, and what an upload that was
+    ended or given up has left, is recorded. An object that is gone stays gone: no write removes it.
 
     Attributes:
         settles_after: how long a write of each direction can still be on its way after its end.
-        limit: at most so many looks for each direction; the next run goes on.
+        limit: at most so many looks for each direction, beside those that come to nothing; the
+            next run goes on.
     """
 
     verifications: IVerifications
@@ -109,13 +112,22 @@ class VerifyWrites:
         for direction, delay in self.settles_after.items():
             # Read before the looks: a doubt that is noted meanwhile needs another look.
             until = self.transfers.now() - delay
-            for transfer in self._due(direction, until):
-                outcomes[self._verify(transfer, until)] += 1
+            looks = (self._verify(transfer, until) for transfer in self._due(direction, until))
+            # What is left would else keep all others out, run after run.
+            outcomes += self._up_to_limit(looks)
+        return outcomes
+
+    def _up_to_limit(self, looks: Iterator[Outcome]) -> Counter[Outcome]:
+        outcomes: Counter[Outcome] = Counter()
+        for outcome in looks:
+            outcomes[outcome] += 1
+            if outcomes.total() - outcomes[Outcome.LEFT] >= self.limit:
+                break
         return outcomes
 
     def _due(self, direction: Direction, until: datetime) -> Iterator[Transfer]:
         last = 0
-        for _ in range(0, self.limit, _PAGE):
+        while True:
             page = self.verifications.unverified(direction, until, after=last, limit=_PAGE)
             yield from page
             if len(page) < _PAGE:
@@ -140,21 +152,30 @@ class VerifyWrites:
         key = self.placement.key(artifact)
         last = self.transfers.latest(artifact, Direction.UPLOAD)
         known = self.artifacts.find(artifact)
-        found = self.reader.find(ObjectAddress(self.reader.bucket, key))
+        found = self._look(key)
         if _agree(known, key, found):
             self.verifications.verified(transfer, until)
             return Outcome.VERIFIED
-        if known is not None and last is not None and last.state is TransferState.DONE:
+        if found is None or not found.size:
+            logger.error("%s: is recorded, and the bucket does not have it", artifact)
+            self.verifications.verified(transfer, until)
+            return Outcome.VERIFIED
+        is_recorded_here = known is not None and known.object.key == key
+        is_done = last is not None and last.state is TransferState.DONE
+        if is_recorded_here and is_done and _is_of_a_worker(artifact, found):
             logger.error("%s: was replaced by a late write, and is asked for again", artifact)
             # It stays unverified: the repair may be cancelled, or the request be answered by an
             # active transfer that has looked before this did.
             self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
             return Outcome.REQUESTED
-        if found is None or not found.size:
-            logger.error("%s: is recorded, and the bucket does not have it", artifact)
-            self.verifications.verified(transfer, until)
-            return Outcome.VERIFIED
         return self._adopt(transfer, found, known, last)
+
+    def _look(self, key: str) -> BucketObject | None:
+        found = self.reader.find(ObjectAddress(self.reader.bucket, key))
+        # A look that is refused can be told from a missing object by the listing alone.
+        if found is None and any(there.address.key == key for there in self.reader.list(key)):
+            raise AccessDeniedError(f"{key}: is there, and may not be looked at")
+        return found
 
     def _adopt(
         self,
@@ -180,6 +201,11 @@ class VerifyWrites:
         self.transfers.request(transfer.artifact, Direction.CONFIRM, str(uuid4()))
         # It stays unverified: the confirmation may be cancelled.
         return Outcome.REQUESTED
+
+
+def _is_of_a_worker(artifact: Artifact, found: BucketObject) -> bool:
+    """Return whether a worker wrote it: clients leave no metadata."""
+    return artifact.metadata.items() <= (found.metadata or {}).items()
 
 
 def _agree(known: StoredArtifact | None, key: str, found: BucketObject | None) -> bool:

@@ -93,7 +93,7 @@ def _read(channel: Any, limit: int) -> Iterator[tuple[bytes, DeadLetter]]:  # no
             seconds, _blank, fields = raw.partition(b" ")
             at = datetime.fromtimestamp(int(seconds), UTC)
             letter = DeadLetter(at=at, **json.loads(fields))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, OSError):
             continue  # of another version
         yield raw, letter
 

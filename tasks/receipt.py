@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from celery import Celery
@@ -19,8 +19,6 @@ _TRANSFERS = {
     for direction in (Direction.UPLOAD, Direction.DOWNLOAD)
     for kind in ArtifactKind
 }
-# A worker keeps a message that is due sooner; the dispatch sends the others from SQL.
-_HELD_BY_WORKER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,25 +27,18 @@ class BareRequest:
 
     Attributes:
         request_id: the id of its task.
-        delay: how long until the message's eta; zero if it is due now.
     """
 
     request_id: str
     artifact: Artifact
     direction: Direction
-    delay: timedelta = timedelta(0)
-
-    @property
-    def is_left_to_dispatch(self) -> bool:
-        """Whether it is due so late that, once it is in SQL, its message is not needed."""
-        return self.delay > _HELD_BY_WORKER
 
 
 class Receipt(Protocol):
     """Records requests in SQL while the worker's main loop goes on."""
 
-    def record(self, request: BareRequest, then: Callable[[bool], None]) -> bool:
-        """Have the request recorded; call `then` in the main loop, with whether it is in SQL.
+    def record(self, request: BareRequest, then: Callable[[], None]) -> bool:
+        """Have the request recorded; call `then` in the main loop, also if SQL is away.
 
         Return False, without calling `then`, if no loop runs.
         """
@@ -68,10 +59,13 @@ def bare_request(
 ) -> BareRequest | None:
     """Return the request of a bare message; None if it is in SQL already or makes none.
 
-    Wrong arguments make none: the task itself refuses them, with a line that names them.
+    Wrong arguments make none: the task itself refuses them, with a line that names them. Nor does
+    a message that is due later: its row would answer, and so put off, whoever asks meanwhile.
     """
     transfer = _TRANSFERS.get(headers["task"])
-    if transfer is None or headers.get(RECORDED_HEADER) or _has_expired(headers.get("expires")):
+    if transfer is None or headers.get(RECORDED_HEADER) or headers.get("eta"):
+        return None
+    if _has_expired(headers.get("expires")):
         return None
     direction, kind = transfer
     try:
@@ -82,14 +76,9 @@ def bare_request(
         request_id=headers["id"],
         artifact=Artifact(kind, ids["job_id"], ids.get("run_id")),
         direction=direction,
-        delay=max(_until(headers.get("eta"), timedelta(0)), timedelta(0)),
     )
 
 
 def _has_expired(expires: str | None) -> bool:
-    return _until(expires, timedelta.max) <= timedelta(0)
-
-
-def _until(text: str | None, default: timedelta) -> timedelta:
-    """Return how far it is ahead of this machine's clock, by which the envelope has put it."""
-    return datetime.fromisoformat(text) - datetime.now(UTC) if text else default
+    # The envelope has put it by this machine's clock.
+    return expires is not None and datetime.fromisoformat(expires) <= datetime.now(UTC)

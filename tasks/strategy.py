@@ -1,6 +1,6 @@
 """How a worker takes a message in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from typing import Any
 
@@ -28,13 +28,13 @@ def refusing_malformed(task: Any, app: Any, consumer: Any, **options: Any) -> Ca
             raise InvalidTaskError("a body of another shape")
         message.headers.update(_shown(body, names))
         go_on = partial(handler, message, payload, ack, *rest)
-        if not _is_recorded_first(app, message, ack, go_on):
+        if not _is_recorded_first(app, consumer, message, go_on):
             go_on()
 
     return handle
 
 
-def _is_recorded_first(app: Any, message: Any, ack: Any, go_on: Callable[[], Any]) -> bool:  # noqa: ANN401
+def _is_recorded_first(app: Any, consumer: Any, message: Any, go_on: Callable[[], Any]) -> bool:  # noqa: ANN401
     """Have a bare message's request recorded in SQL, and go on with it afterwards.
 
     A message that is lost from then on is sent again by the dispatch.
@@ -42,17 +42,15 @@ def _is_recorded_first(app: Any, message: Any, ack: Any, go_on: Callable[[], Any
     args, kwargs, _embed = message.payload
     receipt = receipt_of(app)
     request = bare_request(message.headers, args, kwargs) if receipt else None
-    if receipt is None or request is None:
+    # Celery discards what was revoked; a row would have it sent again and again.
+    if receipt is None or request is None or message.headers["id"] in _revoked(consumer):
         return False
+    return receipt.record(request, go_on)
 
-    def then(is_recorded: bool) -> None:  # noqa: FBT001 - of a callback
-        if is_recorded and request.is_left_to_dispatch:
-            # Until its eta it would take the place of another one in this worker's memory.
-            ack()
-        else:
-            go_on()
 
-    return receipt.record(request, then)
+def _revoked(consumer: Any) -> Container[str]:  # noqa: ANN401 - Celery's
+    revoked: Container[str] = consumer.controller.state.revoked
+    return revoked
 
 
 def _is_well_formed(body: object) -> bool:

@@ -17,6 +17,8 @@ from worker.redelivery import RedeliveringChannel
 
 logger = logging.getLogger(__name__)
 
+_REPLIES = ".reply.celery.pidbox"
+
 
 def _nothing() -> None:
     """For whom nobody waits."""
@@ -78,9 +80,18 @@ class Channel(RedeliveringChannel):
         try:
             return key, made_anew(element, queue, self.tag, self.clock.skew)
         except RefusedError as error:
-            logger.warning("refused what lay in the queue %s, for its %s", queue, error)
-            self.keep_dead_letter(queue, element, f"wrong {error}")
-            self.forget_taken(self.tag)
-            # The next queue's turn, as after a message: rubbish in one must not starve the others.
-            self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs
-            raise Empty from None
+            self._refuse(queue, element, str(error))
+        except Exception as error:
+            # It would end one worker after the other, each of which would put it back.
+            logger.exception("an element of the queue %s could not be read", queue)
+            self._refuse(queue, element, type(error).__name__)
+        # The next queue's turn, as after a message: rubbish in one must not starve the others.
+        self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs
+        raise Empty
+
+    def _refuse(self, queue: str, element: bytes, part: str) -> None:
+        # Workers' answers to each other are no messages, and nobody's loss.
+        if not queue.endswith(_REPLIES):
+            logger.warning("refused what lay in the queue %s, for its %s", queue, part)
+            self.keep_dead_letter(queue, element, f"wrong {part}")
+        self.forget_taken(self.tag)

@@ -26,7 +26,7 @@ _LARGEST_BATCH = 500
 # A fork waits so long for a write to end: a child must not inherit a lock that the thread holds.
 _FORK_WAITS_SECONDS = 1.0
 
-Then = Callable[[bool], None]
+Then = Callable[[], None]
 Write = Callable[[Sequence[BareRequest]], None]
 
 
@@ -68,9 +68,9 @@ class Recorder:
         while True:
             batch = self._next_batch()
             with self._writing:
-                is_recorded = self._is_written([request for request, _then, _consumer in batch])
+                self._record([request for request, _then, _consumer in batch])
             for _request, then, consumer in batch:
-                consumer.hub.call_soon(partial(self._answer, consumer, then, is_recorded))
+                consumer.hub.call_soon(partial(self._answer, consumer, then))
 
     def _next_batch(self) -> list[tuple[BareRequest, Then, Any]]:
         batch = [self._inbox.get()]
@@ -81,24 +81,28 @@ class Recorder:
                 break
         return batch
 
-    def _is_written(self, requests: Sequence[BareRequest]) -> bool:
+    def _record(self, requests: Sequence[BareRequest]) -> None:
         try:
             self._write(requests)
         except PipelineError as error:
             # Each task tries it again; until then the broker keeps the messages.
             logger.warning("%d bare messages are not recorded yet: %s", len(requests), error)
-            return False
         except Exception:
             # The thread must live: without it no bare message would go on.
             logger.exception("%d bare messages could not be recorded", len(requests))
-            return False
-        return True
+            self._record_each(requests)
 
-    def _answer(self, consumer: Any, then: Then, is_recorded: bool) -> None:  # noqa: ANN401, FBT001
+    def _record_each(self, requests: Sequence[BareRequest]) -> None:
+        """Record the others, if one of them was the fault."""
+        if len(requests) > 1:
+            for request in requests:
+                self._record([request])
+
+    def _answer(self, consumer: Any, then: Then) -> None:  # noqa: ANN401 - Celery's
         if consumer is not self._consumer:
             return
         try:
-            then(is_recorded)
+            then()
         except (InvalidTaskError, ContentDisallowed) as error:
             # Celery catches them while it receives a message; here they would end the worker.
             logger.warning("refused a malformed message: %s", type(error).__name__)

@@ -6,6 +6,9 @@ without that key holds. The broker's clock alone decides.
 """
 
 import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -14,7 +17,7 @@ from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
 from kombu.utils.objects import cached_property
-from redis.exceptions import ConnectionError  # noqa: A004 - the one that kombu expects
+from redis.exceptions import ConnectionError, ResponseError  # noqa: A004 - the one that kombu expects
 
 from worker.broker_clock import BrokerClock
 
@@ -41,16 +44,24 @@ for i = 3, #KEYS do
 end
 return false
 """
+# First the HDEL, for the same reason. What is no entry of ours is forgotten.
 # KEYS: TAKEN. ARGV: the tag.
 _PUT_BACK = """
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
-if not entry then
-    return 0
+redis.call('HDEL', KEYS[1], ARGV[1])
+local colon = entry and string.find(entry, ':', 1, true)
+local length = colon and tonumber(string.sub(entry, 1, colon - 1))
+if length then
+    local last = colon + length
+    redis.call('RPUSH', string.sub(entry, colon + 1, last), string.sub(entry, last + 1))
 end
-local colon = string.find(entry, ':', 1, true)
-local last = colon + tonumber(string.sub(entry, 1, colon - 1))
-redis.call('RPUSH', string.sub(entry, colon + 1, last), string.sub(entry, last + 1))
-return redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+# The same again for what is noted among the unacknowledged ones.
+# KEYS: TAKEN, the index, the hash. ARGV: the tag, its time, the message.
+_NOTE = """
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
 """
 
 
@@ -62,13 +73,12 @@ class QoS(redis.QoS):
     """
 
     def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401 - kombu's
-        delivery = message.delivery_info
-        kept = dumps([message._raw, delivery["exchange"], delivery["routing_key"]])  # noqa: SLF001 - as kombu does
-        with self.pipe_or_acquire() as pipe:
-            pipe.zadd(self.unacked_index_key, {delivery_tag: self._redelivering.clock.now()})
-            pipe.hset(self.unacked_key, delivery_tag, kept)
-            pipe.hdel(TAKEN, delivery_tag)
-            pipe.execute()
+        delivery, clock = message.delivery_info, self._redelivering.clock
+        raw = _by_the_brokers_clock(message._raw, clock.skew)  # noqa: SLF001 - as kombu does
+        kept = dumps([raw, delivery["exchange"], delivery["routing_key"]])
+        keys = (TAKEN, self.unacked_index_key, self.unacked_key)
+        with self._redelivering.conn_or_acquire() as client:
+            client.eval(_NOTE, len(keys), *keys, delivery_tag, clock.now(), kept)
         virtual.QoS.append(self, message, delivery_tag)
 
     @property
@@ -80,9 +90,13 @@ class QoS(redis.QoS):
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
         """Called by kombu every `unacked_restore_interval` seconds, however busy the worker is."""
-        self._redelivering.renew()
-        self._redelivering.restore_dead()
-        super().restore_visible(*args, **kwargs)
+        try:
+            self._redelivering.renew()
+            self._redelivering.restore_dead()
+            super().restore_visible(*args, **kwargs)
+        except (ResponseError, ValueError) as error:
+            # A broker that is full, or that holds what no worker wrote: the next time may do.
+            logger.warning("nothing was delivered again: %s", error)
 
     @property
     def _redelivering(self) -> Any:  # noqa: ANN401 - RedeliveringChannel, defined below
@@ -131,8 +145,11 @@ class RedeliveringChannel(redis.Channel):
 
     def renew(self) -> None:
         """Say that this channel lives."""
+        key = _ALIVE + self.id
         with self.conn_or_acquire() as client:
-            client.set(_ALIVE + self.id, "1", px=self._milliseconds)
+            # A full broker takes no SET.
+            if not client.pexpire(key, self._milliseconds):
+                client.set(key, "1", px=self._milliseconds)
 
     def forget_taken(self, tag: str) -> None:
         """The message is among the unacknowledged ones now, or was no message."""
@@ -149,11 +166,17 @@ class RedeliveringChannel(redis.Channel):
             noted = _dead(client, client.zrange(self.unacked_index_key, 0, -1))
             for tag in noted:
                 self.qos.restore_by_tag(tag, client)  # type: ignore[attr-defined]
-            taken = _dead(client, client.hkeys(TAKEN))
+            keys = client.hkeys(TAKEN)
+            taken = [*_dead(client, keys), *self._unanswered(keys)]
             for tag in taken:
                 client.eval(_PUT_BACK, 1, TAKEN, tag)
         if noted or taken:
             logger.warning("%d messages of dead workers are delivered again", len({*noted, *taken}))
+
+    def _unanswered(self, tags: list[bytes]) -> list[str]:
+        """Return what the broker gave this channel, over a connection that broke meanwhile."""
+        own = [tag for tag in map(bytes_to_str, tags) if tag.startswith(self.id + _SEPARATOR)]
+        return [tag for tag in own if tag != self.tag]
 
     @property
     def _milliseconds(self) -> int:
@@ -183,6 +206,16 @@ class RedeliveringChannel(redis.Channel):
         was_waiting, self._is_waiting = self._is_waiting, False
         self._was_empty = not answer and not was_waiting
         return None if was_waiting or not answer else tuple(answer)
+
+
+def _by_the_brokers_clock(raw: Mapping[str, Any], skew: Callable[[], timedelta]) -> dict[str, Any]:
+    """Return the message with its times as they came: they were put by this machine's clock."""
+    headers = dict(raw["headers"])
+    for name in ("eta", "expires"):
+        if headers.get(name):
+            with suppress(OverflowError):  # at an end of the calendar
+                headers[name] = (datetime.fromisoformat(headers[name]) + skew()).isoformat()
+    return {**raw, "headers": headers}
 
 
 def _dead(client: Any, tags: list[bytes]) -> list[str]:  # noqa: ANN401 - of redis-py

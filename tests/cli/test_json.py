@@ -36,8 +36,11 @@ def test_every_command_with_json_has_a_shape() -> None:
     assert with_json - _ELSEWHERE == set(SHAPES)
 
 
-def test_the_workspace(artifacts: Command, database: object) -> None:
+def test_the_workspace(
+    artifacts: Command, database: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     del database
+    monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(tmp_path))
     checked("workspace show", artifacts("workspace", "show", "--json"))
 
 

@@ -149,7 +149,8 @@ class TestWorkers:
         (mount,) = SERVICES[name]["volumes"]
         assert mount["source"] == GIVEN["WORKSPACE_DIRECTORY"]
         assert mount["target"] == environment(name)["ARTIFACTS_WORKSPACE"]
-        assert mount["bind"] == {"create_host_path": False}
+        # What the host mounts later appears in it.
+        assert mount["bind"] == {"create_host_path": False, "propagation": "rslave"}
 
 
 class TestSecrets:

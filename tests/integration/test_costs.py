@@ -24,11 +24,12 @@ def test_a_small_upload_costs_no_more_than_it_must() -> None:
     # And the broker one message of about a kilobyte, taken and acknowledged once
     assert costs.message_bytes < 1_100
     assert costs.redis_commands_of_the_producer == {"lpush": 1}
-    # One script looks at the five queues, takes it and notes it, so that it is never nowhere.
-    taken = {"eval": 1, "rpop": 5, "set": 1}
+    # One script looks at the five queues, takes it and notes it, so that it is never nowhere. One
+    # more moves the note to where kombu looks.
+    taken = {"eval": 2, "rpop": 5, "set": 1}
     noted, ended = {"zadd": 1, "hset": 2}, {"zrem": 1, "hdel": 2}
     seen_by_flower = {"publish": 3}
-    transactions = {"multi": 2, "exec": 2}
+    transactions = {"multi": 1, "exec": 1}
     assert costs.redis_commands_of_the_worker == (
         taken | noted | ended | seen_by_flower | transactions
     )

@@ -13,6 +13,7 @@ import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.transfers import Direction, Transfer, TransferState
+from tests.faults.proxy import TcpProxy
 from tests.integration.deployment import Deployment
 from worker.embedded.process import ManagedProcess
 from worker.embedded.stack import BUCKET, EmbeddedStack
@@ -41,14 +42,17 @@ class Large:
 @pytest.fixture
 def large(tmp_path: Path) -> Iterator[Large]:
     """A large upload of which some parts have arrived, and the worker that is at it."""
-    with EmbeddedStack(tmp_path) as stack:
+    with EmbeddedStack(tmp_path) as stack, TcpProxy(("127.0.0.1", stack.s3.port)) as s3:
+        # So slow that the upload is not done before it is interrupted.
+        s3.throttle(4 * _PART)
         deployed = Deployment(stack)
         job_id = deployed.job(datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
         artifact = Artifact(ArtifactKind.JOB_INPUT, job_id)
         content = os.urandom(_PARTS * _PART)
         deployed.write(artifact, content)
+        slow = {**IMPATIENT, "ARTIFACTS_S3_ENDPOINT_URL": f"http://127.0.0.1:{s3.port}"}
         worker = stack.start_worker(
-            "--concurrency", "1", "worker.soft_shutdown_timeout=0.1", environment=IMPATIENT
+            "--concurrency", "1", "worker.soft_shutdown_timeout=0.1", environment=slow
         )
         deployed.send(artifact)
         deployed.wait_until(lambda: deployed.parts(artifact) >= 5)

@@ -1,7 +1,5 @@
 """Bare messages, recorded when a worker receives them."""
 
-from datetime import timedelta
-
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
@@ -16,10 +14,8 @@ CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 
 
-def bare(artifact: Artifact, request_id: str, delay: timedelta = timedelta(0)) -> BareRequest:
-    return BareRequest(
-        request_id=request_id, artifact=artifact, direction=Direction.UPLOAD, delay=delay
-    )
+def bare(artifact: Artifact, request_id: str) -> BareRequest:
+    return BareRequest(request_id=request_id, artifact=artifact, direction=Direction.UPLOAD)
 
 
 def rows(engine: Engine) -> list[TransferRow]:
@@ -56,16 +52,3 @@ def test_a_request_that_is_there_stays_as_it_is(engine: Engine) -> None:
 
     # Then nothing has changed
     assert [(row.request_id, row.state) for row in rows(engine)] == before
-
-
-def test_a_request_is_due_after_the_delay_of_its_message(engine: Engine) -> None:
-    # Given a database whose clock says a time
-    before, delay = SqlTransfers(engine).now(), timedelta(hours=9)
-
-    # When a message that is due in hours is recorded
-    record_requests(engine, [bare(CONFIG, "ahead", delay)])
-
-    # Then its request waits as long by that clock
-    (ahead,) = rows(engine)
-    after = SqlTransfers(engine).now()
-    assert before + delay <= ahead.next_attempt_at <= after + delay

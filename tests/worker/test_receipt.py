@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Sequence
-from threading import Event
+from dataclasses import replace
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -35,20 +36,20 @@ class Loop:
         self.called.set()
 
 
-def answer_of(write: Callable[[Sequence[BareRequest]], None]) -> list[bool]:
-    """What the main loop hears after the write."""
-    answers: list[bool] = []
+def is_answered(write: Callable[[Sequence[BareRequest]], None]) -> bool:
+    """Whether the main loop goes on with the message after the write."""
+    went_on = Event()
     loop = Loop()
     recorder = Recorder(write)
     recorder.listens(loop)
-    assert recorder.record(REQUEST, answers.append)
+    assert recorder.record(REQUEST, went_on.set)
     assert loop.called.wait(10)
-    return answers
+    return went_on.is_set()
 
 
 def test_a_request_is_written_and_answered() -> None:
     written: list[BareRequest] = []
-    assert answer_of(written.extend) == [True]
+    assert is_answered(written.extend)
     assert written == [REQUEST]
 
 
@@ -57,17 +58,42 @@ def test_a_write_that_fails_is_answered_as_well(error: Exception) -> None:
     def write(_requests: Sequence[BareRequest]) -> None:
         raise error
 
-    assert answer_of(write) == [False]
+    assert is_answered(write)
+
+
+def test_one_that_cannot_be_written_keeps_no_other_from_it() -> None:
+    # Given a first write that takes long, so that the next requests are written together
+    begun, may_end, written = Event(), Event(), list[BareRequest]()
+    wrong, right = (replace(REQUEST, request_id=name) for name in ("wrong", "right"))
+
+    def write(requests: Sequence[BareRequest]) -> None:
+        begun.set()
+        may_end.wait(10)
+        if wrong in requests:
+            raise RuntimeError("a constraint")
+        written.extend(requests)
+
+    recorder, loop, went_on = Recorder(write), Loop(), Semaphore(0)
+    recorder.listens(loop)
+    recorder.record(REQUEST, went_on.release)
+    assert begun.wait(10)
+    # When one of them fails
+    for request in (wrong, right):
+        recorder.record(request, went_on.release)
+    may_end.set()
+    # Then the other is written, and all go on
+    assert all(went_on.acquire(timeout=10) for _ in range(3))
+    assert written == [REQUEST, right]
 
 
 def test_without_a_loop_nothing_is_recorded() -> None:
     recorder = Recorder(lambda _requests: pytest.fail("written"))
-    assert not recorder.record(REQUEST, lambda _is_recorded: None)
+    assert not recorder.record(REQUEST, lambda: None)
 
 
 def test_a_message_of_a_closed_channel_is_dropped() -> None:
     # Given a write that takes long
-    begun, may_end, answers = Event(), Event(), list[bool]()
+    begun, may_end, went_on = Event(), Event(), Event()
 
     def write(_requests: Sequence[BareRequest]) -> None:
         begun.set()
@@ -76,7 +102,7 @@ def test_a_message_of_a_closed_channel_is_dropped() -> None:
     loop = Loop()
     recorder = Recorder(write)
     recorder.listens(loop)
-    recorder.record(REQUEST, answers.append)
+    recorder.record(REQUEST, went_on.set)
     assert begun.wait(10)
 
     # When its consumer restarts meanwhile
@@ -85,7 +111,7 @@ def test_a_message_of_a_closed_channel_is_dropped() -> None:
 
     # Then the old message goes no further: the broker delivers it again
     assert loop.called.wait(10)
-    assert answers == []
+    assert not went_on.is_set()
 
 
 def test_a_malformed_message_does_not_end_the_loop() -> None:
@@ -93,7 +119,7 @@ def test_a_malformed_message_does_not_end_the_loop() -> None:
     recorder = Recorder(lambda _requests: None)
     recorder.listens(loop)
 
-    def then(_is_recorded: bool) -> None:  # noqa: FBT001
+    def then() -> None:
         raise InvalidTaskError("wrong")
 
     recorder.record(REQUEST, then)
@@ -112,7 +138,7 @@ def test_a_fork_waits_for_a_write() -> None:
     loop = Loop()
     recorder = Recorder(write)
     recorder.listens(loop)
-    recorder.record(REQUEST, lambda _is_recorded: None)
+    recorder.record(REQUEST, lambda: None)
     assert begun.wait(10)
 
     # When a child is forked
@@ -125,7 +151,7 @@ def test_a_fork_waits_for_a_write() -> None:
     assert os.waitstatus_to_exitcode(status) == 0
     # And the parent goes on
     loop.called.clear()
-    recorder.record(REQUEST, lambda _is_recorded: None)
+    recorder.record(REQUEST, lambda: None)
     assert loop.called.wait(10)
 
 
@@ -136,6 +162,7 @@ def test_a_fork_waits_for_a_write() -> None:
         (HEADERS | {"task": "artifacts.dispatch"}, [], {}),
         (HEADERS | {"task": "artifacts.relocate_job"}, [], {"job_id": 12}),
         (HEADERS | {"expires": "2020-01-01T00:00:00+00:00"}, [], {"job_id": 12}),
+        (HEADERS | {"eta": "2999-01-01T00:00:00+00:00"}, [], {"job_id": 12}),
         (HEADERS, [], {"job_id": "12"}),
         (HEADERS, [12, 4], {}),
     ],

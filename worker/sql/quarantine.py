@@ -8,6 +8,8 @@ from sqlalchemy import (
     ColumnElement,
     Engine,
     Update,
+    and_,
+    case,
     exists,
     func,
     literal_column,
@@ -19,7 +21,7 @@ from sqlalchemy.orm import aliased
 
 from domain.errors import SqlUnavailableError
 from domain.quarantine import QuarantineFilter, RetrySummary
-from domain.transfers import Transfer, TransferState
+from domain.transfers import WRITING_DIRECTIONS, Transfer, TransferState
 from worker.sql.clock import read_clock, utc_now
 from worker.sql.engine import autocommit, transaction
 from worker.sql.rows import as_transfer
@@ -66,6 +68,8 @@ class SqlQuarantine:
             "finished_at": None,
             "reason_code": None,
             "last_error": None,
+            # What the last attempt wrote is not verified yet; its state would not say so any more.
+            "doubted_at": _doubted_at(),
         }
         retried = self._change([*_conditions(which), ~_is_superseded()], again)
         superseded = self._count([*_conditions(which), _is_superseded()])
@@ -125,6 +129,12 @@ def _conditions(which: QuarantineFilter) -> list[ColumnElement[bool]]:
     if which.newer_than is not None:
         conditions.append(TransferRow.finished_at >= utc_now(-which.newer_than))
     return conditions
+
+
+def _doubted_at() -> ColumnElement[datetime | None]:
+    may_have_written = and_(TransferRow.fence > 0, TransferRow.direction.in_(WRITING_DIRECTIONS))
+    ended = func.coalesce(TransferRow.doubted_at, TransferRow.finished_at)
+    return case((may_have_written, ended), else_=TransferRow.doubted_at)
 
 
 def _is_superseded() -> ColumnElement[bool]:

@@ -48,5 +48,5 @@ def _row(request: BareRequest) -> dict[str, Any]:
         "attempts": 0,
         "fence": 0,
         "requested_at": utc_now(),
-        "next_attempt_at": utc_now(request.delay),
+        "next_attempt_at": utc_now(),
     }

@@ -54,6 +54,7 @@ from worker.sql.tables import (
 
 # An older failure tells nothing: a success, or a day without transfers, may have followed.
 _FAILING_FOR = timedelta(minutes=5)
+_FORGOTTEN_AFTER = timedelta(days=1)
 _BATCHES_SHOWN = 20
 _REQUESTERS_SHOWN = 10
 
@@ -94,7 +95,9 @@ def _failing(
     table: type[EndpointRow | WorkspaceFailureRow],
     threshold: int,
 ) -> Iterator[EndpointFailures]:
-    for row in connection.execute(select(table.__table__)):
+    # A host that is gone, such as an earlier container, never deletes its row.
+    recent = select(table.__table__).where(table.failed_at > now - _FORGOTTEN_AFTER)
+    for row in connection.execute(recent):
         is_open = row.failures >= threshold
         yield EndpointFailures(
             endpoint=row.endpoint,

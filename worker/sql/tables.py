@@ -303,6 +303,7 @@ IS_UNVERIFIED = text(
     " OR state = 'cancelled' AND direction = 'confirm'"
     " AND (verified_to IS NULL OR verified_to < finished_at)"
     " OR state IN ('done', 'cancelled', 'quarantined') AND doubted_at IS NOT NULL"
+    " AND direction IN ('upload', 'relocate', 'confirm')"
     " AND (verified_to IS NULL OR verified_to < doubted_at))"
 )
 Index(

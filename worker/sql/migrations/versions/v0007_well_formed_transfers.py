@@ -1,8 +1,9 @@
 """Constraints on `transfers`: other programs insert rows, and a wrong one fails at once.
 
 PostgreSQL checks the rows that are there only if none of them is malformed. SQLite cannot add a
-constraint to a table, so triggers of the same names do it. Rows that are malformed already are kept, but end as cancelled:
-a constraint would fail every later update of them. Their last error has the state they were in.
+constraint to a table, so triggers of the same names do it. Rows that are malformed already are
+kept, but end as cancelled: a constraint would fail every later update of them. Their last error has
+the state they were in.
 """
 
 from alembic import op
@@ -63,7 +64,7 @@ def _end_malformed_rows() -> None:
     now = "timezone('utc', now())" if is_postgres else "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
     ended = (
         "UPDATE transfers SET state = 'cancelled', lease_owner = NULL, lease_expires_at = NULL,"  # noqa: S608 - constants
-        f" finished_at = {now}, last_error = 'malformed row; its state was ' || state"
+        f" fence = 0, finished_at = {now}, last_error = 'malformed row; its state was ' || state"
         " WHERE state IN ('requested', 'waiting', 'running', 'quarantined')"
         f" AND NOT ({WELL_FORMED})"
     )
