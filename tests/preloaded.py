@@ -20,6 +20,8 @@ from typing import Any
 from worker.embedded import lifeline
 
 _LIBRARIES = ["tests.preloaded_libraries"]
+_READ_LATE = ("ARTIFACTS_", "AWS_", "FAULTS_", "PYTHONPATH", "TMPDIR")
+"""Variables that nobody reads while the libraries are loaded."""
 _OPTIONS = {"env", "user", "cwd", "stdout", "stderr", "ends_by"}
 _start = lifeline.start
 
@@ -71,7 +73,16 @@ def start(command: Sequence[str | os.PathLike[str]], **options: Any) -> Any:
 
 
 def _is_plain(options: Mapping[str, Any]) -> bool:
-    return set(options) == _OPTIONS and options["user"] is None
+    return (
+        set(options) == _OPTIONS
+        and options["user"] is None
+        and all(name.startswith(_READ_LATE) for name in _changed(options["env"]))
+    )
+
+
+def _changed(env: Mapping[str, str]) -> set[str]:
+    """Return the variables that this process has otherwise, or not at all."""
+    return {name for name, _value in env.items() ^ os.environ.items()}
 
 
 def _become(
