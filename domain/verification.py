@@ -25,7 +25,7 @@ from domain.locations import UploadLocation
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.placement import Placement
 from domain.ports import IArtifactRepository, ITransferRepository
-from domain.transfers import Direction, Transfer, TransferState
+from domain.transfers import Direction, Transfer, TransferState, is_expected_of_client
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,8 @@ class VerifyWrites:
     Only a look at which they agree verifies a transfer.
 
     Where they differ, the last upload decides. If it is done, its bytes are asked for again. If
-    somebody ended it, or it was given up, what is in the bucket is recorded.
+    somebody ended it, or it was given up, or a client was given a URL since, what is in the bucket
+    is recorded.
 
     Attributes:
         settles_after: how long a write of each direction can still be on its way after its end.
@@ -139,12 +140,14 @@ class VerifyWrites:
         artifact = transfer.artifact
         key = self.placement.key(artifact)
         last = self.transfers.latest(artifact, Direction.UPLOAD)
+        of_client = self.transfers.latest(artifact, Direction.CONFIRM)
         known = self.artifacts.find(artifact)
         found = self.reader.find(ObjectAddress(self.reader.bucket, key))
         if _agree(known, key, found):
             self.verifications.verified(transfer, until)
             return Outcome.VERIFIED
-        if known is not None and last is not None and last.state is TransferState.DONE:
+        is_done = last is not None and last.state is TransferState.DONE
+        if known is not None and is_done and not is_expected_of_client(last, of_client):
             logger.error("%s: was replaced by a late write, and is asked for again", artifact)
             # It stays unverified: the repair may be cancelled, or the request be answered by an
             # active transfer that has looked before this did.

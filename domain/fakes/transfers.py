@@ -289,8 +289,11 @@ class InMemoryTransfers:
         return {"doubted_at": self._clock()} if may_have_written(error) else {}
 
     def _end(self, claim: Claim, bytes_moved: int) -> None:
+        held = self._held(claim)
+        is_of_client = claim.direction is Direction.CONFIRM
         self._keep(
-            self._held(claim),
+            held,
+            doubted_at=self._clock() if is_of_client else held.doubted_at,
             state=TransferState.DONE,
             finished_at=self._clock(),
             **_NO_LEASE,

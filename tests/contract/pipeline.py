@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from domain.addresses import parse_address
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
 from domain.attempts import Attempts
 from domain.breaker import Breaker
+from domain.confirm import ConfirmUploads
 from domain.errors import S3UnavailableError, TransferError
 from domain.fakes import (
+    InMemoryCopier,
     InMemoryEndpointFailures,
     InMemoryJobs,
     InMemoryReader,
@@ -18,8 +21,12 @@ from domain.fakes import (
     InMemoryWorkspace,
 )
 from domain.jobs import Job, Run
+from domain.locate import LocateArtifacts
+from domain.locations import UploadLocation
+from domain.objects import BucketObject, ObjectAddress
 from domain.placement import Placement
 from domain.ports import Source, UploadProgress
+from domain.relocate import RelocateArtifacts
 from domain.retry import Backoff
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
@@ -74,6 +81,43 @@ class UnreliableStore(InMemoryStore):
         return stored
 
 
+@dataclass(slots=True)
+class UnreliableCopier(InMemoryCopier):
+    """Carries out its next copies, and loses the answers to them.
+
+    Attributes:
+        lost_answers: how many copies to come have no answer.
+    """
+
+    lost_answers: int = 0
+
+    def copy(  # noqa: PLR0913 - as the port has it
+        self,
+        there: BucketObject,
+        key: str,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        replaces: str | None,
+        storage_class: str,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        copied = InMemoryCopier.copy(
+            self,
+            there,
+            key,
+            content_type=content_type,
+            metadata=metadata,
+            replaces=replaces,
+            storage_class=storage_class,
+            progress=progress,
+        )
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise S3UnavailableError("the answer was lost")
+        return copied
+
+
 class AtOnce(Backoff):
     """Without a delay."""
 
@@ -83,17 +127,23 @@ class AtOnce(Backoff):
 
 @dataclass
 class Pipeline:
-    """Real use cases over a repository; only S3 and the workspace are in memory."""
+    """Real use cases over a repository; only S3 and the workspace are in memory.
+
+    Attributes:
+        before_record: called once, when the next confirmation is about to record what it has read.
+    """
 
     repositories: Repositories
     store: UnreliableStore = field(default_factory=UnreliableStore)
     workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
     max_attempts: int = 3
+    before_record: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         self.transfers = self.repositories.transfers
         self.artifacts = self.repositories.artifacts
         self.reader = InMemoryReader(self.store)
+        self.copier = UnreliableCopier(self.reader)
         self.placement = Placement(jobs=InMemoryJobs(JOB), runs=InMemoryRuns(Run(4, 12)))
 
     def write_file(self, content: bytes) -> None:
@@ -112,6 +162,63 @@ class Pipeline:
             return upload(CONFIG, request_id)
         except TransferError as error:
             return error
+
+    def confirm(self, request_id: str) -> TransferSummary | TransferError:
+        """Look for what a client has put; what an attempt fails with is returned."""
+        confirm = ConfirmUploads(
+            attempts=self.attempts,
+            placement=self.placement,
+            artifacts=self.artifacts,
+            reader=self.reader,
+            location=self._location,
+            publish=lambda _: None,
+            expires_after=HOUR,
+        )
+        try:
+            return confirm(CONFIG, request_id)
+        except TransferError as error:
+            return error
+
+    def _location(self, key: str) -> UploadLocation:
+        before, self.before_record = self.before_record, None
+        if before is not None:
+            before()
+        return self.store.location(key)
+
+    def relocate(self, request_id: str) -> TransferSummary | TransferError:
+        """Copy the object of an old path; what an attempt fails with is returned."""
+        locate = LocateArtifacts(
+            placement=self.placement,
+            artifacts=self.artifacts,
+            reader=self.reader,
+            address_of=parse_address,
+        )
+        relocate = RelocateArtifacts(
+            attempts=self.attempts,
+            locate=locate,
+            copier=self.copier,
+            store=self.store,
+            publish=lambda _: None,
+        )
+        try:
+            return relocate(CONFIG, request_id)
+        except TransferError as error:
+            return error
+
+    def deliver(self, transfer: Transfer) -> TransferSummary | TransferError:
+        """Deliver the message of the transfer to its task."""
+        task = {
+            Direction.UPLOAD: self.upload,
+            Direction.CONFIRM: self.confirm,
+            Direction.RELOCATE: self.relocate,
+        }
+        return task[transfer.direction](transfer.request_id)
+
+    def client_puts(self, content: bytes) -> None:
+        """Let a client use its upload URL."""
+        self.store.objects[CONFIG_KEY] = content
+        address = ObjectAddress(self.reader.bucket, CONFIG_KEY)
+        self.reader.modified_at[address] = self.transfers.now()
 
     @property
     def attempts(self) -> Attempts:
@@ -169,7 +276,7 @@ class Pipeline:
             if not due and not outcomes:
                 return
             for transfer in due:
-                self.upload(transfer.request_id)
+                self.deliver(transfer)
         raise AssertionError(f"still due: {due}")
 
     def verify(self) -> Counter[Outcome]:
