@@ -33,3 +33,8 @@ def postgresql(postgres_url: str) -> Iterator[Repositories]:
 @pytest.fixture(params=["fake", "sqlite", "postgresql"])
 def repositories(request: pytest.FixtureRequest) -> Repositories:
     return cast("Repositories", request.getfixturevalue(request.param))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def on_a_database(request: pytest.FixtureRequest) -> Repositories:
+    return cast("Repositories", request.getfixturevalue(request.param))
