@@ -18,8 +18,10 @@ def main() -> int:
         print(*(f"    {step}" for step in found.trace), sep="\n", end="\n" if found.trace else "")
         failed += found.broken is not None
     for name, model in MUTATIONS.items():
+        started = time.monotonic()
         found = explore(model)
-        print(f"without “{name}”: {found.broken or 'NOT CAUGHT'}, {len(found.trace)} steps")
+        seconds = time.monotonic() - started
+        print(f"without “{name}”: {found.broken or 'NOT CAUGHT'}, {len(found.trace)} steps, {found.states:,} states in {seconds:.1f} s")
         failed += found.broken is None
     return min(failed, 1)
 
