@@ -105,8 +105,11 @@ class State(NamedTuple):
 
     def doubted(self, *, upload: bool) -> "State":
         look = None if self.look is None else self.look._replace(doubted_since=True)
-        which = {"upload_doubted": True} if upload else {"confirm_doubted": True}
-        return self._replace(look=look)._replace(**which)
+        return self._replace(
+            look=look,
+            upload_doubted=self.upload_doubted or upload,
+            confirm_doubted=self.confirm_doubted or not upload,
+        )
 
     def put(self, content: int) -> "State":
         return self._replace(bucket=content, is_new=True, ever=self.ever | {content})

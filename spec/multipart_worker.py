@@ -1,6 +1,6 @@
 """A worker of a multipart upload."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from spec.multipart import (
     PARTS,
@@ -29,25 +29,19 @@ class _OneWorker:
         self.number, self.me = number, state.workers[number]
 
     def steps(self) -> Iterator[Step]:
-        match self.me.phase:
-            case "idle":
-                yield from self._claim()
-            case "claimed":
-                yield from self._begin()
-            case "unchanged":
-                yield "a worker aborts what was begun", self._abort()
-            case "created":
-                yield self._keep()
-            case "sending":
-                yield self._send()
-            case "sent":
-                yield from self._complete()
-            case "refused":
-                yield self._look_again()
-            case "answered":
-                yield self._record()
-            case "late":
-                yield "a late worker says so", self._noted()
+        of_phase: dict[str, Callable[[], Iterator[Step]]] = {
+            "idle": self._claim,
+            "claimed": self._begin,
+            "unchanged": self._abort,
+            "created": self._keep,
+            "sending": self._send,
+            "sent": self._complete,
+            "refused": self._look_again,
+            "answered": self._record,
+            "late": self._note,
+        }
+        if self.me.phase != "dead":
+            yield from of_phase[self.me.phase]()
         if self._can_die():
             yield "a worker dies", self._dead()
 
@@ -88,31 +82,35 @@ class _OneWorker:
         else:
             yield "a worker fails", self._failed(state)
 
-    def _abort(self) -> State:
+    def _abort(self) -> Iterator[Step]:
         answered = self.me._replace(phase="answered")
-        return self._become(self.state.aborted(self.me.upload), answered)
+        aborted = self._become(self.state.aborted(self.me.upload), answered)
+        yield "a worker aborts what was begun", aborted
 
-    def _keep(self) -> Step:
+    def _keep(self) -> Iterator[Step]:
         state, me = self.state, self.me
         if not state.holds(me):
             late = self._become(state.aborted(me.upload), me._replace(phase="late"))
-            return "an upload cannot be kept", late
-        kept = state._replace(kept=me.upload)
-        return "the upload id is kept", self._become(kept, me._replace(phase="sending"))
+            yield "an upload cannot be kept", late
+        else:
+            kept = state._replace(kept=me.upload)
+            yield "the upload id is kept", self._become(kept, me._replace(phase="sending"))
 
-    def _send(self) -> Step:
+    def _send(self) -> Iterator[Step]:
         state, me = self.state, self.me
         upload = state.upload(me.upload)
         if upload is None:
-            return "the upload is gone", self._failed(state)
+            yield "the upload is gone", self._failed(state)
+            return
         parts = list(upload.parts)
         missing = next((n for n in range(PARTS) if parts[n] != me.content), None)
         if missing is None:
-            return "all parts are there", self._become(state, me._replace(phase="sent"))
+            yield "all parts are there", self._become(state, me._replace(phase="sent"))
+            return
         parts[missing] = me.content
         sent = upload._replace(parts=tuple(parts))
         opened = tuple(sent if each is upload else each for each in state.open)
-        return f"a worker sends part {missing} of {me.content}", state._replace(open=opened)
+        yield f"a worker sends part {missing} of {me.content}", state._replace(open=opened)
 
     def _complete(self) -> Iterator[Step]:
         # A worker can be frozen between its last look at the lease and this request.
@@ -134,20 +132,22 @@ class _OneWorker:
             late = state._replace(in_flight=(*state.in_flight, completion))
             yield "no answer in time", self._failed(late)
 
-    def _look_again(self) -> Step:
+    def _look_again(self) -> Iterator[Step]:
         state, me = self.state, self.me
         if not state.holds(me):
-            return "the lease was lost", self._become(state, me._replace(phase="late"))
-        again = me._replace(phase="sending", replaces=state.bucket)
-        return "a worker looks, renews, goes on", self._become(state, again)
+            yield "the lease was lost", self._become(state, me._replace(phase="late"))
+        else:
+            again = me._replace(phase="sending", replaces=state.bucket)
+            yield "a worker looks, renews, goes on", self._become(state, again)
 
-    def _record(self) -> Step:
+    def _record(self) -> Iterator[Step]:
         state, me = self.state, self.me
         if state.holds(me) or not self.rules.checks_fence:
             late = state.late_record or not state.holds(me)
             after = state._replace(record=me.content, late_record=late).ended("done")
-            return f"a worker records {me.content}", self._become(after, Worker())
-        return "a worker is turned away", self._become(state, me._replace(phase="late"))
+            yield f"a worker records {me.content}", self._become(after, Worker())
+        else:
+            yield "a worker is turned away", self._become(state, me._replace(phase="late"))
 
     def _failed(self, state: State) -> State:
         if not state.holds(self.me):
@@ -155,12 +155,13 @@ class _OneWorker:
         last = state.attempts >= self.bounds.attempts
         return self._become(state.ended("quarantined" if last else "requested").doubted(), Worker())
 
-    def _noted(self) -> State:
+    def _note(self) -> Iterator[Step]:
         state = self._become(self.state, Worker()).doubted()
         if state.transfer == "cancelled" and self.rules.aborts_cancelled:
             state = state.aborted(self.me.upload)
         is_replaced = state.record not in {0, state.bucket}
-        return state.asked() if is_replaced and not state.is_active else state
+        repaired = state.asked() if is_replaced and not state.is_active else state
+        yield "a late worker says so", repaired
 
     def _can_die(self) -> bool:
         if self.me.phase in {"idle", "dead"} or self.state.deaths >= self.bounds.deaths:

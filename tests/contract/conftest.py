@@ -9,6 +9,7 @@ from tests.contract.repositories import Repositories, in_memory, on_sql
 pytest.register_assert_rewrite(
     "tests.contract.transfer_cancellation_contract",
     "tests.contract.transfer_contract",
+    "tests.contract.transfer_dispatch_contract",
     "tests.contract.transfer_shutdown_contract",
     "tests.contract.transfer_writes_contract",
 )

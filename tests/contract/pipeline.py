@@ -1,4 +1,4 @@
-"""The upload over a transfer repository, with a bucket whose answers can be lost."""
+"""The use cases over a transfer repository, with a bucket whose answers can be lost."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,26 +6,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from domain.addresses import parse_address
-from domain.artifacts import Artifact, ArtifactKind, StoredObject
+from domain.artifacts import Artifact, ArtifactKind
 from domain.attempts import Attempts
 from domain.breaker import Breaker
 from domain.confirm import ConfirmUploads
-from domain.errors import S3UnavailableError, TransferError
+from domain.errors import TransferError
 from domain.fakes import (
-    InMemoryCopier,
     InMemoryEndpointFailures,
     InMemoryJobs,
     InMemoryReader,
     InMemoryRuns,
-    InMemoryStore,
     InMemoryWorkspace,
 )
 from domain.jobs import Job, Run
 from domain.locate import LocateArtifacts
 from domain.locations import UploadLocation
-from domain.objects import BucketObject, ObjectAddress
+from domain.objects import ObjectAddress
 from domain.placement import Placement
-from domain.ports import Source, UploadProgress
 from domain.relocate import RelocateArtifacts
 from domain.retry import Backoff
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
@@ -33,89 +30,13 @@ from domain.upload import UploadArtifact
 from domain.verification import Outcome, VerifyWrites
 from tests.contract.repositories import Repositories
 from tests.contract.transfer_steps import HOUR, RUN_OUT, published
+from tests.contract.unreliable import UnreliableCopier, UnreliableStore
 
 JOB = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC), status="CREATED")
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 CONFIG_KEY = "jobs/12/2025/10/23/211500/job_config.json"
 NOW = timedelta(0)
 _ROUNDS = 20
-
-
-@dataclass(slots=True)
-class UnreliableStore(InMemoryStore):
-    """A bucket that carries out its next writes, and whose answers to them are lost.
-
-    Attributes:
-        lost_answers: how many writes to come have no answer.
-        before_write: called once, when the next write has left its worker.
-    """
-
-    lost_answers: int = 0
-    before_write: Callable[[], object] | None = None
-
-    def put(  # noqa: PLR0913 - as the port has it
-        self,
-        key: str,
-        source: Source,
-        *,
-        content_type: str,
-        metadata: dict[str, str],
-        replaces: str | None,
-        progress: UploadProgress,
-    ) -> StoredObject:
-        before, self.before_write = self.before_write, None
-        if before is not None:
-            before()
-        stored = InMemoryStore.put(
-            self,
-            key,
-            source,
-            content_type=content_type,
-            metadata=metadata,
-            replaces=replaces,
-            progress=progress,
-        )
-        if self.lost_answers:
-            self.lost_answers -= 1
-            raise S3UnavailableError("the answer was lost")
-        return stored
-
-
-@dataclass(slots=True)
-class UnreliableCopier(InMemoryCopier):
-    """Carries out its next copies, and loses the answers to them.
-
-    Attributes:
-        lost_answers: how many copies to come have no answer.
-    """
-
-    lost_answers: int = 0
-
-    def copy(  # noqa: PLR0913 - as the port has it
-        self,
-        there: BucketObject,
-        key: str,
-        *,
-        content_type: str,
-        metadata: dict[str, str],
-        replaces: str | None,
-        storage_class: str,
-        progress: UploadProgress,
-    ) -> StoredObject:
-        copied = InMemoryCopier.copy(
-            self,
-            there,
-            key,
-            content_type=content_type,
-            metadata=metadata,
-            replaces=replaces,
-            storage_class=storage_class,
-            progress=progress,
-        )
-        if self.lost_answers:
-            self.lost_answers -= 1
-            raise S3UnavailableError("the answer was lost")
-        return copied
 
 
 class AtOnce(Backoff):
