@@ -42,8 +42,15 @@ BOUNDED: dict[str, Model[Any]] = {
 }
 WHOLE: dict[str, Model[Any]] = {
     **BOUNDED,
-    "a small object, cancelled once": SinglePut(bounds=Bounds(deaths=0)),
-    "a small object": SinglePut(),
+    "a small object, asked for twice and killed": SinglePut(bounds=Bounds(edits=0)),
+    "a small object, to and fro": SinglePut(bounds=_TO_AND_FRO),
+    "an upload in parts, alone": _IN_PARTS_ALONE,
+    "an upload in parts, killed": Multipart(),
+    "an upload in parts, asked for twice": _IN_PARTS_TWICE,
+    "a client's upload, killed": Confirmation(bounds=ConfirmationBounds(urls=1)),
+    "a client's upload, two URLs": _TWO_URLS,
+    # The largest: with a death as well it would not end within ten minutes.
+    "a small object, asked for twice and cancelled": SinglePut(bounds=Bounds(deaths=0)),
 }
 MUTATIONS: dict[str, Model[Any]] = {
     **{
