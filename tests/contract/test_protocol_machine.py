@@ -97,9 +97,10 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.pipeline.client_puts(content)
 
     @precondition(lambda self: self.has_url)
-    @rule(puts_again=st.booleans())
-    def a_worker_confirms(self, *, puts_again: bool) -> None:
-        if puts_again:
+    @rule(content=st.sampled_from([b"three", b"four", b"five"]))
+    def a_worker_confirms(self, content: bytes) -> None:
+        self.pipeline.client_puts(content)
+        if content == b"five":
             self.pipeline.before_record = lambda: self.pipeline.client_puts(b"again")
         for asked in self.pipeline.transfers.hasten(Direction.CONFIRM, 12, None):
             self.pipeline.confirm(asked.request_id)
