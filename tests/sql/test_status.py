@@ -211,7 +211,7 @@ def history(rows: Rows) -> History:
 
 def test_a_confirmed_upload_is_not_counted_as_unverified(rows: Rows) -> None:
     # Given a confirmation whose URL may be used once more, and an upload that may have written
-    since = {"finished_at": MINUTE, "doubted_at": MINUTE}
+    since: dict[str, Any] = {"finished_at": MINUTE, "doubted_at": MINUTE}
     rows.add(TransferState.DONE, direction=Direction.CONFIRM, **since)
     rows.add(TransferState.DONE, **since)
     # When / Then
