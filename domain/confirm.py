@@ -61,9 +61,7 @@ class ConfirmUploads:
 
     def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
         known = self.artifacts.find(claim.artifact)
-        there = self._there(claim.artifact)
-        if there is None or (_is_known(there, known) and _is_from_before(there, claim)):
-            raise self._not_yet(claim)
+        there = self._awaited(claim, known)
         if not there.size:
             raise SourceEmptyError(f"{claim.artifact}: what was uploaded has no bytes")
         if _is_known(there, known):
@@ -94,12 +92,24 @@ class ConfirmUploads:
     def _there(self, artifact: Artifact) -> BucketObject | None:
         return self.reader.find(ObjectAddress(self.reader.bucket, self.placement.key(artifact)))
 
-    def _not_yet(self, claim: Claim) -> UploadAwaitedError | NeverUploadedError:
-        age = self.attempts.transfers.now() - claim.requested_at
-        if age > self.expires_after:
-            return NeverUploadedError(f"{claim.artifact}: its upload URL was not used in time")
-        delay = min(_LONGEST_WAIT, max(_SHORTEST_WAIT, age / 2))
-        return UploadAwaitedError(f"{claim.artifact}: not uploaded yet", delay=delay)
+    def _awaited(self, claim: Claim, known: StoredArtifact | None) -> BucketObject:
+        """Return what the client has stored.
+
+        Raises:
+            UploadAwaitedError: it is not there yet.
+            NeverUploadedError: it does not come any more.
+        """
+        there = self._there(claim.artifact)
+        if there is None or _is_from_before(there, claim, known):
+            age = self.attempts.transfers.now() - claim.requested_at
+            if age <= self.expires_after:
+                delay = min(_LONGEST_WAIT, max(_SHORTEST_WAIT, age / 2))
+                raise UploadAwaitedError(f"{claim.artifact}: not uploaded yet", delay=delay)
+            # Look again: the last PUT can have ended between the look and the reading of the clock.
+            there = self._there(claim.artifact)
+        if there is None or _is_from_before(there, claim, known):
+            raise NeverUploadedError(f"{claim.artifact}: its upload URL was not used in time")
+        return there
 
     def _read(self, artifact: Artifact, there: BucketObject, keeper: LeaseKeeper) -> StoredArtifact:
         # S3 has no SHA-256 of what a client put without one, so the bytes themselves must tell.
@@ -127,6 +137,6 @@ def _is_known(there: BucketObject | None, known: StoredArtifact | None) -> bool:
     return (there.address.key, there.etag) == (known.object.key, known.object.etag)
 
 
-def _is_from_before(there: BucketObject, claim: Claim) -> bool:
-    """Whether it was there when the URL was given, which may be used yet."""
-    return there.modified_at < claim.requested_at - _SKEW
+def _is_from_before(there: BucketObject, claim: Claim, known: StoredArtifact | None) -> bool:
+    """Whether it is what was recorded when the URL was given, which may be used yet."""
+    return _is_known(there, known) and there.modified_at < claim.requested_at - _SKEW

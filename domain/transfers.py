@@ -125,6 +125,20 @@ class Transfer:
         return was_claimed and self.state is not TransferState.DONE
 
 
+def is_expected_of_client(upload: Transfer | None, confirmation: Transfer | None) -> bool:
+    """Return whether a client was given an upload URL after the last upload was requested.
+
+    A repair that stored the upload's bytes once more could replace what the client has put.
+    """
+    if upload is None or confirmation is None:
+        return confirmation is not None
+    return _asked_at(confirmation) > _asked_at(upload)
+
+
+def _asked_at(transfer: Transfer) -> tuple[datetime, int]:
+    return transfer.requested_at, transfer.id
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The right to work on a transfer until the lease runs out; void once the fence has risen.

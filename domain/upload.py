@@ -12,7 +12,7 @@ from domain.errors import ObjectReplacedError, PipelineError, TransferError
 from domain.lease import LeaseKeeper
 from domain.placement import Placement
 from domain.ports import IArtifactRepository, IObjectStore, IWorkspace, Source
-from domain.transfers import Claim, Direction, TransferSummary
+from domain.transfers import Claim, Direction, TransferSummary, is_expected_of_client
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,10 @@ class UploadArtifact:
             stored = self.artifacts.find(artifact)
             if stored is None or self.store.holds(stored.object):
                 return
+            upload = self.attempts.transfers.latest(artifact, Direction.UPLOAD)
+            of_client = self.attempts.transfers.latest(artifact, Direction.CONFIRM)
+            if is_expected_of_client(upload, of_client):
+                return  # the verification records what is there
             # A row that another job with this id has left behind is none of this one's concern.
             if stored.object.key == self.placement.key(artifact):
                 logger.error("%s: was replaced by a late write, and is asked for again", artifact)

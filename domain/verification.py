@@ -26,7 +26,7 @@ from domain.locations import UploadLocation
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.placement import Placement
 from domain.ports import IArtifactRepository, ITransferRepository
-from domain.transfers import Direction, Transfer, TransferState
+from domain.transfers import Direction, Transfer, TransferState, is_expected_of_client
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +83,9 @@ class VerifyWrites:
 
     Only a look at which they agree verifies a transfer.
 
-    Where they differ, the last upload decides. If it is done, and a worker's write took the place
-    of its object, its bytes are asked for again. What a client has put, and what an upload that was
-    ended or given up has left, is recorded. An object that is gone stays gone: no write removes it.
+    Where they differ, the last upload decides. If it is done, a worker's write took the place of
+    its object, and no client was given a URL since, its bytes are asked for again. Otherwise what
+    is in the bucket is recorded. An object that is gone stays gone: no write removes it.
 
     Attributes:
         settles_after: how long a write of each direction can still be on its way after its end.
@@ -151,6 +151,7 @@ class VerifyWrites:
         artifact = transfer.artifact
         key = self.placement.key(artifact)
         last = self.transfers.latest(artifact, Direction.UPLOAD)
+        of_client = self.transfers.latest(artifact, Direction.CONFIRM)
         known = self.artifacts.find(artifact)
         found = self._look(key)
         if _agree(known, key, found):
@@ -161,8 +162,10 @@ class VerifyWrites:
             self.verifications.verified(transfer, until)
             return Outcome.VERIFIED
         is_recorded_here = known is not None and known.object.key == key
-        is_done = last is not None and last.state is TransferState.DONE
-        if is_recorded_here and is_done and _is_of_a_worker(artifact, found):
+        is_of_client = is_expected_of_client(last, of_client) or not _is_of_a_worker(
+            found, artifact
+        )
+        if is_recorded_here and _is_done(last) and not is_of_client:
             logger.error("%s: was replaced by a late write, and is asked for again", artifact)
             # It stays unverified: the repair may be cancelled, or the request be answered by an
             # active transfer that has looked before this did.
@@ -203,7 +206,11 @@ class VerifyWrites:
         return Outcome.REQUESTED
 
 
-def _is_of_a_worker(artifact: Artifact, found: BucketObject) -> bool:
+def _is_done(last: Transfer | None) -> bool:
+    return last is not None and last.state is TransferState.DONE
+
+
+def _is_of_a_worker(found: BucketObject, artifact: Artifact) -> bool:
     """Return whether a worker wrote it: clients leave no metadata."""
     return artifact.metadata.items() <= (found.metadata or {}).items()
 

@@ -4,6 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from spec.batches import Batches
+from spec.confirmation import Bounds as ConfirmationBounds
+from spec.confirmation import Confirmation
+from spec.multipart import Bounds as MultipartBounds
+from spec.multipart import Multipart
 from spec.relocation import Relocation
 from spec.search import Model
 from spec.single_put import Bounds, Rules, SinglePut
@@ -16,16 +20,37 @@ def _without(rule: str, bounds: Bounds) -> SinglePut:
     return SinglePut(rules=replace(Rules(), **{rule: False}), bounds=bounds)
 
 
+_TO_AND_FRO = Bounds(workers=1, asks=4, deaths=0, cancels=2, in_flight=0)
+_IN_PARTS = Multipart(bounds=MultipartBounds(deaths=0))
+_IN_PARTS_TWICE = Multipart(bounds=MultipartBounds(asks=2, deaths=0))
+_IN_PARTS_KILLED = Multipart(bounds=MultipartBounds(workers=1, edits=0))
+_IN_PARTS_TAKEN_OVER = Multipart(bounds=MultipartBounds(cancels=0), has_stored=True)
+_IN_PARTS_ALONE = Multipart(bounds=MultipartBounds(workers=1, asks=2, deaths=0, in_flight=0))
+_CLIENT = Confirmation(bounds=ConfirmationBounds(urls=1, deaths=0, overtaken=0))
+_TWO_URLS = Confirmation(bounds=ConfirmationBounds(deaths=0))
+_CLIENT_AND_LATE = Confirmation(bounds=ConfirmationBounds(urls=1, puts=1, deaths=0))
+
 _OTHERS: dict[str, Model[Any]] = {"a relocation": Relocation(), "a batch": Batches()}
 BOUNDED: dict[str, Model[Any]] = {
     "a small object, its last attempt": SinglePut(bounds=_LAST_ATTEMPT),
     "a small object, killed once": SinglePut(bounds=Bounds(asks=1, edits=0)),
+    "an upload in parts": _IN_PARTS,
+    "an upload in parts, taken over": _IN_PARTS_TAKEN_OVER,
+    "a client's upload": _CLIENT,
+    "a client's upload, a late worker": _CLIENT_AND_LATE,
     **_OTHERS,
 }
 WHOLE: dict[str, Model[Any]] = {
     **BOUNDED,
-    "a small object, cancelled once": SinglePut(bounds=Bounds(deaths=0)),
-    "a small object": SinglePut(),
+    "a small object, asked for twice and killed": SinglePut(bounds=Bounds(edits=0)),
+    "a small object, to and fro": SinglePut(bounds=_TO_AND_FRO),
+    "an upload in parts, alone": _IN_PARTS_ALONE,
+    "an upload in parts, killed": Multipart(),
+    "an upload in parts, asked for twice": _IN_PARTS_TWICE,
+    "a client's upload, killed": Confirmation(bounds=ConfirmationBounds(urls=1)),
+    "a client's upload, two URLs": _TWO_URLS,
+    # The largest: with a death as well it would not end within ten minutes.
+    "a small object, asked for twice and cancelled": SinglePut(bounds=Bounds(deaths=0)),
 }
 MUTATIONS: dict[str, Model[Any]] = {
     **{
@@ -44,6 +69,37 @@ MUTATIONS: dict[str, Model[Any]] = {
     },
     "verifies_quarantined": _without("verifies_quarantined", _LAST_ATTEMPT),
     "keeps_doubts_until_repaired": _without("keeps_doubts_until_repaired", _FEW),
+    "looks_again_after_recording": _without("looks_again_after_recording", _TO_AND_FRO),
+    **{
+        f"multipart.{rule}": _IN_PARTS_TWICE.without(rule)
+        for rule in (
+            "checks_fence",
+            "checks_parts",
+            "completes_conditionally",
+            "aborts_cancelled",
+            "aborts_unknown",
+            "waits_for_late_completions",
+        )
+    },
+    "multipart.verifies_cancelled": _IN_PARTS_KILLED.without("verifies_cancelled"),
+    "multipart.verifies_taken_over": _IN_PARTS_TAKEN_OVER.without("verifies_taken_over"),
+    "multipart.records_what_was_known": _IN_PARTS_ALONE.without("records_what_was_known"),
+    **{
+        f"confirmation.{rule}": _CLIENT.without(rule)
+        for rule in (
+            "checks_fence",
+            "records_what_was_known",
+            "verifies_cancelled",
+            "verifies_confirmed",
+            "waits_for_urls",
+            "looks_once_more",
+            "keeps_doubts_until_repaired",
+        )
+    },
+    **{
+        f"confirmation.{rule}": _TWO_URLS.without(rule)
+        for rule in ("spares_clients", "late_uploads_spare_clients")
+    },
     "relocation.copies_conditionally": Relocation(copies_conditionally=False),
     "relocation.records_what_was_known": Relocation(records_what_was_known=False),
     "relocation.deletes_after_record": Relocation(deletes_after_record=False),

@@ -1,21 +1,16 @@
 """The truth about transfers, in memory."""
 
-import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import (
-    LeaseLostError,
     ObjectReplacedError,
-    TransferCancelledError,
     TransferError,
 )
-from domain.fakes.artifacts import InMemoryArtifacts
 from domain.fakes.due import is_abandoned, is_due, is_put_off, is_unclaimed
+from domain.fakes.transfer_rows import NO_LEASE, TransferRows, claim_of, failed
 from domain.locations import UploadLocation
-from domain.redaction import redact
 from domain.transfers import (
     Claim,
     Direction,
@@ -23,29 +18,11 @@ from domain.transfers import (
     Room,
     Transfer,
     TransferState,
-    may_have_written,
 )
 
-_NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_expires_at": None}
 
-
-class InMemoryTransfers:
-    """The lock is what a transaction is to the adapters: each call is one.
-
-    Attributes:
-        rows: the transfers by id.
-    """
-
-    def __init__(
-        self,
-        artifacts: InMemoryArtifacts,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self.rows: dict[int, Transfer] = {}
-        self._artifacts = artifacts
-        self._clock = clock
-        # Re-entrant, for `publish` may run the task at once, which calls back.
-        self._lock = threading.RLock()
+class InMemoryTransfers(TransferRows):
+    """The lock is what a transaction is to the adapters: each call is one."""
 
     def now(self) -> datetime:
         return self._clock()
@@ -90,7 +67,7 @@ class InMemoryTransfers:
                 lease_expires_at=now + lease,
                 doubted_at=now if is_takeover else transfer.doubted_at,
             )
-            return _claim(claimed, owner, lease)
+            return claim_of(claimed, owner, lease)
 
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
         with self._lock:
@@ -202,7 +179,7 @@ class InMemoryTransfers:
                 state=TransferState.WAITING,
                 next_attempt_at=self._clock() + delay,
                 enqueued_at=None,
-                **_failed(error),
+                **failed(error),
                 **self._doubted_by(error),
             )
 
@@ -227,7 +204,7 @@ class InMemoryTransfers:
                     transfer,
                     state=TransferState.CANCELLED,
                     finished_at=self._clock(),
-                    **_NO_LEASE,
+                    **NO_LEASE,
                 )
                 for transfer in active
             ]
@@ -238,7 +215,7 @@ class InMemoryTransfers:
                 self._held(claim),
                 state=TransferState.QUARANTINED,
                 finished_at=self._clock(),
-                **_failed(error),
+                **failed(error),
             )
 
     def give_back(self, worker: str) -> int:
@@ -258,7 +235,7 @@ class InMemoryTransfers:
                     next_attempt_at=self._clock(),
                     enqueued_at=None,
                     doubted_at=self._clock(),
-                    **_NO_LEASE,
+                    **NO_LEASE,
                 )
             return len(held)
 
@@ -284,82 +261,6 @@ class InMemoryTransfers:
                 sent_at = max(now, loss.remembers_since)
                 self._keep(self.rows[transfer.id], enqueued_at=sent_at)
             return len(due)
-
-    def _doubted_by(self, error: TransferError) -> dict[str, object]:
-        return {"doubted_at": self._clock()} if may_have_written(error) else {}
-
-    def _end(self, claim: Claim, bytes_moved: int) -> None:
-        self._keep(
-            self._held(claim),
-            state=TransferState.DONE,
-            finished_at=self._clock(),
-            **_NO_LEASE,
-            reason_code=None,
-            last_error=None,
-            bytes_sent=bytes_moved,
-            upload_id=None,
-        )
-
-    def _of(self, artifact: Artifact, direction: Direction) -> list[Transfer]:
-        return [
-            transfer
-            for transfer in self.rows.values()
-            if (transfer.artifact, transfer.direction) == (artifact, direction)
-        ]
-
-    def _insert(
-        self, artifact: Artifact, direction: Direction, request_id: str, requested_by: str | None
-    ) -> Transfer:
-        now = self._clock()
-        transfer = Transfer(
-            id=len(self.rows) + 1,
-            request_id=request_id,
-            artifact=artifact,
-            direction=direction,
-            state=TransferState.REQUESTED,
-            requested_at=now,
-            next_attempt_at=now,
-            requested_by=requested_by,
-        )
-        self.rows[transfer.id] = transfer
-        return transfer
-
-    def _held(self, claim: Claim) -> Transfer:
-        transfer = self.rows.get(claim.transfer_id)
-        if transfer is not None and transfer.state is TransferState.CANCELLED:
-            raise TransferCancelledError
-        if (
-            transfer is None
-            or transfer.state is not TransferState.RUNNING
-            or transfer.fence != claim.fence
-        ):
-            raise LeaseLostError
-        return transfer
-
-    def _keep(self, transfer: Transfer, **changes: object) -> Transfer:
-        changed = replace(transfer, **changes)  # type: ignore[arg-type] # by the callers' keywords
-        self.rows[transfer.id] = changed
-        return changed
-
-
-def _failed(error: TransferError) -> dict[str, object]:
-    return {**_NO_LEASE, "reason_code": error.reason, "last_error": redact(str(error))}
-
-
-def _claim(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
-    return Claim(
-        transfer_id=transfer.id,
-        artifact=transfer.artifact,
-        direction=transfer.direction,
-        owner=owner,
-        fence=transfer.fence,
-        attempt=transfer.attempts,
-        requested_at=transfer.requested_at,
-        lease=lease,
-        upload_id=transfer.upload_id,
-        reason_code=transfer.reason_code,
-        is_forced=transfer.is_forced,
-    )
 
 
 def _has_room(transfer: Transfer, room: Room) -> bool:

@@ -1,77 +1,42 @@
-"""The upload over a transfer repository, with a bucket whose answers can be lost."""
+"""The use cases over a transfer repository, with a bucket whose answers can be lost."""
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from domain.artifacts import Artifact, ArtifactKind, StoredObject
+from domain.addresses import parse_address
+from domain.artifacts import Artifact, ArtifactKind
 from domain.attempts import Attempts
 from domain.breaker import Breaker
-from domain.errors import S3UnavailableError, TransferError
+from domain.confirm import ConfirmUploads
+from domain.errors import TransferError
 from domain.fakes import (
     InMemoryEndpointFailures,
     InMemoryJobs,
     InMemoryReader,
     InMemoryRuns,
-    InMemoryStore,
     InMemoryWorkspace,
 )
 from domain.jobs import Job, Run
+from domain.locate import LocateArtifacts
+from domain.locations import UploadLocation
+from domain.objects import ObjectAddress
 from domain.placement import Placement
-from domain.ports import Source, UploadProgress
+from domain.relocate import RelocateArtifacts
 from domain.retry import Backoff
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
 from domain.verification import Outcome, VerifyWrites
 from tests.contract.repositories import Repositories
 from tests.contract.transfer_steps import HOUR, RUN_OUT, published
+from tests.contract.unreliable import UnreliableCopier, UnreliableStore
 
 JOB = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC), status="CREATED")
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 CONFIG_KEY = "jobs/12/2025/10/23/211500/job_config.json"
 NOW = timedelta(0)
 _ROUNDS = 20
-
-
-@dataclass(slots=True)
-class UnreliableStore(InMemoryStore):
-    """A bucket that carries out its next writes, and whose answers to them are lost.
-
-    Attributes:
-        lost_answers: how many writes to come have no answer.
-        before_write: called once, when the next write has left its worker.
-    """
-
-    lost_answers: int = 0
-    before_write: Callable[[], object] | None = None
-
-    def put(  # noqa: PLR0913 - as the port has it
-        self,
-        key: str,
-        source: Source,
-        *,
-        content_type: str,
-        metadata: dict[str, str],
-        replaces: str | None,
-        progress: UploadProgress,
-    ) -> StoredObject:
-        before, self.before_write = self.before_write, None
-        if before is not None:
-            before()
-        stored = InMemoryStore.put(
-            self,
-            key,
-            source,
-            content_type=content_type,
-            metadata=metadata,
-            replaces=replaces,
-            progress=progress,
-        )
-        if self.lost_answers:
-            self.lost_answers -= 1
-            raise S3UnavailableError("the answer was lost")
-        return stored
 
 
 class AtOnce(Backoff):
@@ -83,17 +48,23 @@ class AtOnce(Backoff):
 
 @dataclass
 class Pipeline:
-    """Real use cases over a repository; only S3 and the workspace are in memory."""
+    """Real use cases over a repository; only S3 and the workspace are in memory.
+
+    Attributes:
+        before_record: called once, when the next confirmation is about to record what it has read.
+    """
 
     repositories: Repositories
     store: UnreliableStore = field(default_factory=UnreliableStore)
     workspace: InMemoryWorkspace = field(default_factory=InMemoryWorkspace)
     max_attempts: int = 3
+    before_record: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         self.transfers = self.repositories.transfers
         self.artifacts = self.repositories.artifacts
         self.reader = InMemoryReader(self.store)
+        self.copier = UnreliableCopier(self.reader)
         self.placement = Placement(jobs=InMemoryJobs(JOB), runs=InMemoryRuns(Run(4, 12)))
 
     def write_file(self, content: bytes) -> None:
@@ -112,6 +83,63 @@ class Pipeline:
             return upload(CONFIG, request_id)
         except TransferError as error:
             return error
+
+    def confirm(self, request_id: str) -> TransferSummary | TransferError:
+        """Look for what a client has put; what an attempt fails with is returned."""
+        confirm = ConfirmUploads(
+            attempts=self.attempts,
+            placement=self.placement,
+            artifacts=self.artifacts,
+            reader=self.reader,
+            location=self._location,
+            publish=lambda _: None,
+            expires_after=HOUR,
+        )
+        try:
+            return confirm(CONFIG, request_id)
+        except TransferError as error:
+            return error
+
+    def _location(self, key: str) -> UploadLocation:
+        before, self.before_record = self.before_record, None
+        if before is not None:
+            before()
+        return self.store.location(key)
+
+    def relocate(self, request_id: str) -> TransferSummary | TransferError:
+        """Copy the object of an old path; what an attempt fails with is returned."""
+        locate = LocateArtifacts(
+            placement=self.placement,
+            artifacts=self.artifacts,
+            reader=self.reader,
+            address_of=parse_address,
+        )
+        relocate = RelocateArtifacts(
+            attempts=self.attempts,
+            locate=locate,
+            copier=self.copier,
+            store=self.store,
+            publish=lambda _: None,
+        )
+        try:
+            return relocate(CONFIG, request_id)
+        except TransferError as error:
+            return error
+
+    def deliver(self, transfer: Transfer) -> TransferSummary | TransferError:
+        """Deliver the message of the transfer to its task."""
+        task = {
+            Direction.UPLOAD: self.upload,
+            Direction.CONFIRM: self.confirm,
+            Direction.RELOCATE: self.relocate,
+        }
+        return task[transfer.direction](transfer.request_id)
+
+    def client_puts(self, content: bytes) -> None:
+        """Let a client use its upload URL."""
+        self.store.objects[CONFIG_KEY] = content
+        address = ObjectAddress(self.reader.bucket, CONFIG_KEY)
+        self.reader.modified_at[address] = self.transfers.now()
 
     @property
     def attempts(self) -> Attempts:
@@ -169,7 +197,7 @@ class Pipeline:
             if not due and not outcomes:
                 return
             for transfer in due:
-                self.upload(transfer.request_id)
+                self.deliver(transfer)
         raise AssertionError(f"still due: {due}")
 
     def verify(self) -> Counter[Outcome]:

@@ -15,6 +15,7 @@ from domain.verification import IVerifications
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
 from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.quarantine import SqlQuarantine
 from worker.sql.tables import ArtifactRow, JobRow, RunRow, TransferRow
 from worker.sql.transfers import SqlTransfers
 from worker.sql.verifications import SqlVerifications
@@ -29,6 +30,8 @@ class Repositories:
     """What the platform's row says of it."""
     clear: Callable[[], None]
     """Forget all transfers and artifacts."""
+    quarantine: SqlQuarantine | None = None
+    """The operator's commands for it, which only SQL has."""
 
 
 def in_memory() -> Repositories:
@@ -52,6 +55,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlVerifications(engine),
         _location(engine),
         lambda: _clear(engine),
+        SqlQuarantine(engine),
     )
     engine.dispose()
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import (
 
 from domain.fakes import InMemoryTransfers
 from domain.transfers import Direction
-from tests.contract.pipeline import CONFIG, Pipeline
+from tests.contract.pipeline import CONFIG, NOW, Pipeline
 from tests.contract.repositories import Repositories
 
 _SETTINGS = settings(
@@ -24,7 +24,7 @@ _SETTINGS = settings(
 
 
 class ProtocolMachine(RuleBasedStateMachine):
-    """The rules of `spec/single_put.py`, on the pipeline's own code."""
+    """The rules of `spec/single_put.py` and `spec/confirmation.py`, on the pipeline's own code."""
 
     def __init__(self, repositories: Repositories) -> None:
         super().__init__()
@@ -33,6 +33,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.pipeline.write_file(b"one")
         self.pipeline.upload("first")
         self.requests = 0
+        self.has_url = False
 
     @property
     def is_active(self) -> bool:
@@ -85,10 +86,34 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.pipeline.transfers.cancel(12, None, None)
 
     @rule()
+    def a_url_is_given(self) -> None:
+        self.requests += 1
+        self.pipeline.transfers.expect(CONFIG, f"url-{self.requests}", NOW)
+        self.has_url = True
+
+    @precondition(lambda self: self.has_url)
+    @rule(content=st.sampled_from([b"three", b"four"]))
+    def the_client_puts(self, content: bytes) -> None:
+        self.pipeline.client_puts(content)
+
+    @precondition(lambda self: self.has_url)
+    @rule(content=st.sampled_from([b"three", b"four", b"five"]))
+    def a_worker_confirms(self, content: bytes) -> None:
+        self.pipeline.client_puts(content)
+        if content == b"five":
+            self.pipeline.before_record = lambda: self.pipeline.client_puts(b"again")
+        for asked in self.pipeline.transfers.hasten(Direction.CONFIRM, 12, None):
+            self.pipeline.confirm(asked.request_id)
+        self.pipeline.before_record = None
+
+    @rule()
     def reconcile_runs(self) -> None:
+        # It looks as if every URL had expired.
+        self.has_url = False
         self.pipeline.verify()
 
     def teardown(self) -> None:
+        self.pipeline.transfers.hasten(Direction.CONFIRM, 12, None)
         self.pipeline.run_upkeep()
         assert self.pipeline.agrees()
 

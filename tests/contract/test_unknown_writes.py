@@ -1,21 +1,25 @@
 """Whatever became of a write whose answer is unknown, SQL and S3 agree in the end."""
 
+from dataclasses import replace
+
 import pytest
 
-from domain.transfers import TransferState
+from domain.artifacts import Scheme
+from domain.errors import S3UnavailableError
+from domain.objects import ObjectAddress
+from domain.quarantine import QuarantineFilter
+from domain.transfers import Direction, TransferState
 from tests.contract.pipeline import CONFIG, CONFIG_KEY, Pipeline
 from tests.contract.repositories import Repositories
+from tests.contract.transfer_steps import LOCATION, stored_artifact
+
+OLD_KEY = "old/12/job_config.json"
 
 
 @pytest.fixture
 def pipeline(repositories: Repositories) -> Pipeline:
     """One that has stored b"one", whose file is b"two" since."""
-    made = Pipeline(repositories)
-    made.write_file(b"one")
-    made.upload("first")
-    assert made.agrees()
-    made.write_file(b"two")
-    return made
+    return with_one(repositories)
 
 
 def test_a_cancelled_transfer_whose_write_was_carried_out(pipeline: Pipeline) -> None:
@@ -63,3 +67,101 @@ def test_a_repair_that_its_successor_absorbs(pipeline: Pipeline) -> None:
     # Then the file is stored once more
     assert pipeline.store.objects == {CONFIG_KEY: b"one"}
     assert pipeline.agrees()
+
+
+def test_a_discarded_transfer_whose_write_was_carried_out(on_a_database: Repositories) -> None:
+    # Given a quarantined transfer whose last attempt has lost the answer to its write
+    pipeline, quarantine = with_one(on_a_database), on_a_database.quarantine
+    assert quarantine is not None
+    pipeline.max_attempts = 1
+    pipeline.store.lost_answers = 1
+    pipeline.upload("second")
+    assert pipeline.latest().state is TransferState.QUARANTINED
+    # When it is discarded before a verification has looked
+    assert quarantine.discard(QuarantineFilter(job_ids=frozenset({12}))) == 1
+    assert pipeline.latest().state is TransferState.CANCELLED
+    pipeline.run_upkeep()
+    # Then SQL records what the bucket holds
+    assert pipeline.store.objects == {CONFIG_KEY: b"two"}
+    assert pipeline.agrees()
+
+
+def test_a_transfer_that_is_discarded_after_its_verification(on_a_database: Repositories) -> None:
+    # Given a quarantined transfer that was verified
+    pipeline, quarantine = with_one(on_a_database), on_a_database.quarantine
+    assert quarantine is not None
+    pipeline.max_attempts = 1
+    pipeline.store.lost_answers = 1
+    pipeline.upload("second")
+    pipeline.run_upkeep()
+    # When it is discarded
+    assert quarantine.discard(QuarantineFilter(job_ids=frozenset({12}))) == 1
+    # Then nothing is left to verify
+    assert pipeline.verify() == {}
+    assert pipeline.agrees()
+
+
+@pytest.mark.parametrize("is_in_parts", [False, True], ids=["one PUT", "in parts"])
+def test_a_cancelled_relocation_whose_copy_was_carried_out(
+    repositories: Repositories, *, is_in_parts: bool
+) -> None:
+    # Given an artifact that is recorded under an old path, and a copy whose answer was lost
+    pipeline = with_an_old_path(repositories)
+    if is_in_parts:
+        copy = ObjectAddress(pipeline.reader.bucket, CONFIG_KEY)
+        pipeline.reader.without_sha256 = {copy}
+    pipeline.copier.lost_answers = 1
+    pipeline.relocate("move")
+    moving = pipeline.transfers.latest(CONFIG, Direction.RELOCATE)
+    assert moving is not None
+    assert moving.state is TransferState.WAITING
+    # When it is cancelled
+    pipeline.transfers.cancel(12, None, None)
+    pipeline.run_upkeep()
+    # Then SQL records the copy, and the old object is left
+    stored = pipeline.artifacts.find(CONFIG)
+    assert stored is not None
+    assert (stored.object.key, stored.scheme) == (CONFIG_KEY, Scheme.PREFIX)
+    assert pipeline.store.objects == {OLD_KEY: b"one", CONFIG_KEY: b"one"}
+    assert pipeline.store.holds(stored.object)
+    location = repositories.location(CONFIG)
+    assert location is not None
+    assert location.endswith(CONFIG_KEY)
+
+
+def test_a_cancelled_relocation_whose_copy_never_arrived(repositories: Repositories) -> None:
+    # Given
+    pipeline = with_an_old_path(repositories)
+    pipeline.copier.failures.append(S3UnavailableError())
+    pipeline.relocate("move")
+    # When
+    pipeline.transfers.cancel(12, None, None)
+    pipeline.run_upkeep()
+    # Then SQL still records the old object
+    stored = pipeline.artifacts.find(CONFIG)
+    assert stored is not None
+    assert stored.object.key == OLD_KEY
+    assert pipeline.store.objects == {OLD_KEY: b"one"}
+
+
+def with_one(repositories: Repositories) -> Pipeline:
+    """Store b"one", and change the file to b"two"."""
+    made = Pipeline(repositories)
+    made.write_file(b"one")
+    made.upload("first")
+    assert made.agrees()
+    made.write_file(b"two")
+    return made
+
+
+def with_an_old_path(repositories: Repositories) -> Pipeline:
+    """Record b"one" as an earlier rule has placed it."""
+    made = Pipeline(repositories)
+    made.store.objects[OLD_KEY] = b"one"
+    old = made.reader.find(ObjectAddress(made.reader.bucket, OLD_KEY))
+    assert old is not None
+    named = stored_artifact(CONFIG)
+    kept = replace(named.object, key=OLD_KEY, size=old.size, etag=old.etag, sha256=old.sha256 or "")
+    stored = replace(named, object=kept, scheme=Scheme.LEGACY)
+    made.artifacts.record(stored, LOCATION, None)
+    return made

@@ -6,6 +6,7 @@ from domain.artifacts import Artifact
 from domain.errors import S3UnavailableError
 from domain.ports import ITransferRepository
 from domain.transfers import Direction, TransferState
+from tests.contract.transfer_dispatch_contract import DispatchContract
 from tests.contract.transfer_steps import (
     AT_ONCE,
     CONFIG,
@@ -23,7 +24,7 @@ from tests.contract.transfer_steps import (
     latest,
     stored_artifact,
 )
-from tests.contract.transfer_writes_contract import DispatchContract, WriteContract
+from tests.contract.transfer_writes_contract import WriteContract
 
 
 class RequestContract:

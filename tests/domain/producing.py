@@ -1,7 +1,7 @@
 """The producers' use cases over the world in memory."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from domain.controller import JobController
 from domain.fakes import InMemoryResults, InMemoryUploadLocations
 from domain.requester import Requester, requester_name
 from domain.transfers import Direction, Transfer
-from tests.domain.world import World
+from domain.use_cases import upload_results
+from tests.domain.world import Clock, World
 
 EXPIRES_IN = timedelta(minutes=10)
 
@@ -63,8 +64,29 @@ class ProducingWorld(World):
         )
 
 
+def months_later() -> ProducingWorld:
+    """Return one whose requests come long after the job was created."""
+    return ProducingWorld(clock=Clock(datetime(2026, 3, 1, 8, 0, tzinfo=UTC)))
+
+
 def plant_results(directory: Path, content: bytes = b"day,ill\n1,2\n") -> Path:
     """A directory with the results of one simulation."""
     (directory / "RUN1").mkdir(parents=True, exist_ok=True)
     (directory / "RUN1" / "out.csv").write_bytes(content)
     return directory
+
+
+def results_of(
+    world: ProducingWorld, directory: Path, job_id: int = 12, run_id: int = 4
+) -> datetime:
+    stored = upload_results(
+        world.jobs,
+        world.runs,
+        world.results,
+        world.artifacts,
+        job_id=job_id,
+        run_id=run_id,
+        results_dir=directory,
+    )
+    assert stored == world.artifacts.find(stored.artifact)
+    return stored.recorded_at

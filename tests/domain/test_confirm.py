@@ -17,6 +17,7 @@ from domain.errors import (
 )
 from domain.fakes import InMemoryReader
 from domain.locations import UploadLocation
+from domain.objects import BucketObject, ObjectAddress
 from domain.transfers import Direction, Transfer, TransferState, TransferSummary
 from tests.domain.world import CONFIG, CONFIG_KEY, EXPIRES_AFTER, World
 
@@ -199,3 +200,25 @@ def test_a_cancelled_confirmation_stops(world: World) -> None:
     world.transfers.cancel(12, None, CONFIG.kind)
     assert world.confirm(CONFIG, "a").state is TransferState.CANCELLED
     assert CONFIG not in world.artifacts.rows
+
+
+def test_a_put_that_ends_just_before_its_url_is_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a look that has found nothing
+    given_url(world)
+    finds = InMemoryReader.find
+
+    def find(reader: InMemoryReader, address: ObjectAddress) -> BucketObject | None:
+        found = finds(reader, address)
+        if found is None:
+            # When the client's PUT ends, and only then the time is up
+            world.put(CONFIG_KEY, b"from a client")
+            world.clock.advance(EXPIRES_AFTER + timedelta(seconds=1))
+        return found
+
+    monkeypatch.setattr(InMemoryReader, "find", find)
+    world.transfers.hasten(CONFIRM, 12, None)
+    # Then it is recorded
+    assert world.confirm(CONFIG, "a").state is TransferState.DONE
+    assert CONFIG in world.artifacts.rows

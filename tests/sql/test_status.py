@@ -10,7 +10,7 @@ from domain.artifacts import ArtifactKind
 from domain.batches import BatchState
 from domain.errors import ReasonCode
 from domain.pipeline_status import WINDOWS, DatabaseStatus, Phase
-from domain.transfers import TransferState
+from domain.transfers import Direction, TransferState
 from tests.sql.batch_steps import History
 from tests.sql.status_steps import OUTSTANDING, Rows
 from tests.sql.steps import Statements
@@ -207,3 +207,14 @@ def history(rows: Rows) -> History:
     made = History(rows.engine)
     made.failed_configs(*range(100_001, 100_005))
     return made
+
+
+def test_a_confirmed_upload_is_not_counted_as_unverified(rows: Rows) -> None:
+    # Given a confirmation whose URL may be used once more, and an upload that may have written
+    since: dict[str, Any] = {"finished_at": MINUTE, "doubted_at": MINUTE}
+    rows.add(TransferState.DONE, direction=Direction.CONFIRM, **since)
+    rows.add(TransferState.DONE, **since)
+    # When / Then
+    unverified = read(rows.engine).unverified
+    assert unverified is not None
+    assert unverified.transfers == 1

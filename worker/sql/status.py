@@ -33,7 +33,7 @@ from domain.pipeline_status import (
     TransferGroup,
     UnverifiedGroup,
 )
-from domain.transfers import TransferState
+from domain.transfers import Direction, TransferState
 from tasks.contract import BATCHES, queue_of
 from worker.sql.batches import GOING
 from worker.sql.clock import read_clock
@@ -260,7 +260,12 @@ def _requesters(connection: Connection) -> Iterator[RequesterGroup]:
 
 def _unverified(connection: Connection) -> UnverifiedGroup | None:
     ended = func.min(TransferRow.finished_at)
-    transfers, since = connection.execute(select(func.count(), ended).where(IS_UNVERIFIED)).one()
+    # A confirmed upload only waits until its URL has expired, so it would always stand here.
+    is_confirmed = and_(
+        TransferRow.direction == Direction.CONFIRM, TransferRow.state == TransferState.DONE
+    )
+    unverified = select(func.count(), ended).where(IS_UNVERIFIED, ~is_confirmed)
+    transfers, since = connection.execute(unverified).one()
     return None if since is None else UnverifiedGroup(transfers=transfers, since=since)
 
 

@@ -162,7 +162,7 @@ class SqlTransfers:
             # the artifact first, as `SqlArtifacts.record`: in another order two transactions could
             # wait for each other. The fence turns a late worker away, which undoes its changes.
             tell_platform(connection, write_artifact(connection, stored), location)
-            write(connection, claim, **_done(stored.object.bytes_sent))
+            write(connection, claim, **_done(claim, stored.object.bytes_sent))
 
         in_transaction(self._bind, work)
 
@@ -177,7 +177,7 @@ class SqlTransfers:
             # In the order of `record`; a lost lease counts before a replaced object.
             recorded = replace_artifact(connection, stored, known)
             move_location(connection, stored, location)
-            write(connection, claim, **_done(stored.object.bytes_sent))
+            write(connection, claim, **_done(claim, stored.object.bytes_sent))
             if recorded is None:
                 raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
 
@@ -190,7 +190,7 @@ class SqlTransfers:
 
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         with autocommit(self._bind) as connection:
-            write(connection, claim, **_done(bytes_fetched))
+            write(connection, claim, **_done(claim, bytes_fetched))
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         with autocommit(self._bind) as connection:
@@ -268,8 +268,11 @@ class SqlTransfers:
         return len(transfers)
 
 
-def _done(bytes_moved: int) -> dict[str, Any]:
+def _done(claim: Claim, bytes_moved: int) -> dict[str, Any]:
+    # The client can use its upload URL once more, so what it stores then would stay unrecorded.
+    doubted = {"doubted_at": utc_now()} if claim.direction is Direction.CONFIRM else {}
     return {
+        **doubted,
         "state": TransferState.DONE,
         "finished_at": utc_now(),
         "bytes_sent": bytes_moved,

@@ -1,0 +1,112 @@
+"""The rows of transfers, in memory."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from domain.artifacts import Artifact
+from domain.errors import LeaseLostError, TransferCancelledError, TransferError
+from domain.fakes.artifacts import InMemoryArtifacts
+from domain.redaction import redact
+from domain.transfers import Claim, Direction, Transfer, TransferState, may_have_written
+
+NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_expires_at": None}
+
+
+class TransferRows:
+    """The rows, and the changes that the calls have in common.
+
+    Attributes:
+        rows: the transfers by id.
+    """
+
+    def __init__(
+        self,
+        artifacts: InMemoryArtifacts,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.rows: dict[int, Transfer] = {}
+        self._artifacts = artifacts
+        self._clock = clock
+        # Re-entrant, for `publish` may run the task at once, which calls back.
+        self._lock = threading.RLock()
+
+    def _doubted_by(self, error: TransferError) -> dict[str, object]:
+        return {"doubted_at": self._clock()} if may_have_written(error) else {}
+
+    def _end(self, claim: Claim, bytes_moved: int) -> None:
+        held = self._held(claim)
+        is_of_client = claim.direction is Direction.CONFIRM
+        self._keep(
+            held,
+            doubted_at=self._clock() if is_of_client else held.doubted_at,
+            state=TransferState.DONE,
+            finished_at=self._clock(),
+            **NO_LEASE,
+            reason_code=None,
+            last_error=None,
+            bytes_sent=bytes_moved,
+            upload_id=None,
+        )
+
+    def _of(self, artifact: Artifact, direction: Direction) -> list[Transfer]:
+        return [
+            transfer
+            for transfer in self.rows.values()
+            if (transfer.artifact, transfer.direction) == (artifact, direction)
+        ]
+
+    def _insert(
+        self, artifact: Artifact, direction: Direction, request_id: str, requested_by: str | None
+    ) -> Transfer:
+        now = self._clock()
+        transfer = Transfer(
+            id=len(self.rows) + 1,
+            request_id=request_id,
+            artifact=artifact,
+            direction=direction,
+            state=TransferState.REQUESTED,
+            requested_at=now,
+            next_attempt_at=now,
+            requested_by=requested_by,
+        )
+        self.rows[transfer.id] = transfer
+        return transfer
+
+    def _held(self, claim: Claim) -> Transfer:
+        transfer = self.rows.get(claim.transfer_id)
+        if transfer is not None and transfer.state is TransferState.CANCELLED:
+            raise TransferCancelledError
+        if (
+            transfer is None
+            or transfer.state is not TransferState.RUNNING
+            or transfer.fence != claim.fence
+        ):
+            raise LeaseLostError
+        return transfer
+
+    def _keep(self, transfer: Transfer, **changes: object) -> Transfer:
+        changed = replace(transfer, **changes)  # type: ignore[arg-type] # by the callers' keywords
+        self.rows[transfer.id] = changed
+        return changed
+
+
+def failed(error: TransferError) -> dict[str, object]:
+    return {**NO_LEASE, "reason_code": error.reason, "last_error": redact(str(error))}
+
+
+def claim_of(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
+    return Claim(
+        transfer_id=transfer.id,
+        artifact=transfer.artifact,
+        direction=transfer.direction,
+        owner=owner,
+        fence=transfer.fence,
+        attempt=transfer.attempts,
+        requested_at=transfer.requested_at,
+        lease=lease,
+        upload_id=transfer.upload_id,
+        reason_code=transfer.reason_code,
+        is_forced=transfer.is_forced,
+    )

@@ -1,0 +1,87 @@
+"""A bucket whose answers can be lost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from domain.artifacts import StoredObject
+from domain.errors import S3UnavailableError
+from domain.fakes import InMemoryCopier, InMemoryStore
+from domain.objects import BucketObject
+from domain.ports import Source, UploadProgress
+
+
+@dataclass(slots=True)
+class UnreliableStore(InMemoryStore):
+    """A bucket that carries out its next writes, and whose answers to them are lost.
+
+    Attributes:
+        lost_answers: how many writes to come have no answer.
+        before_write: called once, when the next write has left its worker.
+    """
+
+    lost_answers: int = 0
+    before_write: Callable[[], object] | None = None
+
+    def put(  # noqa: PLR0913 - as the port has it
+        self,
+        key: str,
+        source: Source,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        replaces: str | None,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        before, self.before_write = self.before_write, None
+        if before is not None:
+            before()
+        stored = InMemoryStore.put(
+            self,
+            key,
+            source,
+            content_type=content_type,
+            metadata=metadata,
+            replaces=replaces,
+            progress=progress,
+        )
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise S3UnavailableError("the answer was lost")
+        return stored
+
+
+@dataclass(slots=True)
+class UnreliableCopier(InMemoryCopier):
+    """Carries out its next copies, and loses the answers to them.
+
+    Attributes:
+        lost_answers: how many copies to come have no answer.
+    """
+
+    lost_answers: int = 0
+
+    def copy(  # noqa: PLR0913 - as the port has it
+        self,
+        there: BucketObject,
+        key: str,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        replaces: str | None,
+        storage_class: str,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        copied = InMemoryCopier.copy(
+            self,
+            there,
+            key,
+            content_type=content_type,
+            metadata=metadata,
+            replaces=replaces,
+            storage_class=storage_class,
+            progress=progress,
+        )
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise S3UnavailableError("the answer was lost")
+        return copied
