@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.objects import ObjectAddress
+from domain.fakes import InMemoryReader
+from domain.objects import BucketObject, ObjectAddress
 from domain.transfers import Direction, TransferState
 from domain.verification import Outcome
 from tests.contract.pipeline import CONFIG, CONFIG_KEY, Pipeline
@@ -173,4 +174,67 @@ def test_a_job_that_is_gone_is_not_looked_at_for_ever(pipeline: Pipeline) -> Non
     # When
     assert pipeline.verify() == {Outcome.VERIFIED: 1}
     # Then
+    assert pipeline.verify() == {}
+
+
+def test_what_a_client_has_put_is_not_replaced(pipeline: Pipeline) -> None:
+    # Given a recorded upload in doubt, and newer bytes of a client, who leaves no metadata
+    pipeline.upload("first")
+    pipeline.transfers.doubt(pipeline.holder())
+    pipeline.store.objects[CONFIG_KEY] = b"newer, of a client"
+    pipeline.store.metadata.pop(CONFIG_KEY, None)
+    # When
+    pipeline.run_upkeep()
+    # Then SQL records them
+    assert pipeline.store.objects == {CONFIG_KEY: b"newer, of a client"}
+    assert pipeline.agrees()
+
+
+def test_an_object_that_was_deleted_stays_so(pipeline: Pipeline) -> None:
+    # Given a recorded upload in doubt, whose object somebody has deleted
+    pipeline.upload("first")
+    pipeline.transfers.doubt(pipeline.holder())
+    del pipeline.store.objects[CONFIG_KEY]
+    # When / Then no write removes an object, so it is not stored again
+    assert pipeline.verify() == {Outcome.VERIFIED: 1}
+    assert pipeline.store.objects == {}
+    assert pipeline.latest().state is TransferState.DONE
+
+
+def test_a_look_that_is_refused_is_repeated(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a write that was carried out, and an S3 that tells nobody of the object
+    pipeline.store.lost_answers = 1
+    pipeline.upload("a")
+    pipeline.transfers.cancel(12, None, None)
+    there = BucketObject(
+        address=ObjectAddress(pipeline.reader.bucket, CONFIG_KEY),
+        size=3,
+        etag="",
+        modified_at=pipeline.transfers.now(),
+    )
+    with monkeypatch.context() as refused:
+        refused.setattr(InMemoryReader, "find", lambda *_: None)
+        refused.setattr(InMemoryReader, "list", lambda *_: iter([there]))
+        # When / Then
+        assert pipeline.verify() == {Outcome.LEFT: 1}
+    assert pipeline.verify() == {Outcome.RECORDED: 1}
+    assert pipeline.agrees()
+
+
+def test_a_download_is_not_verified(pipeline: Pipeline) -> None:
+    # Given a download that was taken over
+    pipeline.transfers.request(CONFIG, Direction.DOWNLOAD, "a")
+    claim = pipeline.transfers.claim(
+        CONFIG, Direction.DOWNLOAD, "a", owner="w", lease=timedelta(hours=1)
+    )
+    assert claim is not None
+    pipeline.transfers.doubt(claim)
+    # When
+    pipeline.transfers.finish(claim, 3)
+    # Then
+    latest = pipeline.transfers.latest(CONFIG, Direction.DOWNLOAD)
+    assert latest is not None
+    assert latest.unverified_since is None
     assert pipeline.verify() == {}
