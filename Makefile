@@ -84,7 +84,7 @@ pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
 	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower
 
 .PHONY: check
-check: $(VENV)/.installed ## lint, format, types, direction of imports
+check: $(VENV)/.installed ## lint, format, types, direction of imports, the specification in small (20 s)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -92,7 +92,7 @@ check: $(VENV)/.installed ## lint, format, types, direction of imports
 	$(BIN)/python -m spec --bounded
 
 .PHONY: spec
-spec: $(VENV)/.installed ## every state of the protocol's specification, in some minutes
+spec: $(VENV)/.installed ## 18 models of the protocol, 2.3 million states in 4 minutes of one core, 0.7 GB
 	$(BIN)/python -m spec
 
 .PHONY: bench

@@ -43,6 +43,10 @@ BOUNDED: dict[str, Model[Any]] = {
 WHOLE: dict[str, Model[Any]] = {
     **BOUNDED,
     "a small object, asked for twice and killed": SinglePut(bounds=Bounds(edits=0)),
+    "a small object, changed and killed": SinglePut(bounds=Bounds(asks=1, cancels=0)),
+    "a small object, changed, asked for twice and killed": SinglePut(
+        bounds=Bounds(cancels=0, in_flight=0)
+    ),
     "a small object, to and fro": SinglePut(bounds=_TO_AND_FRO),
     "an upload in parts, alone": _IN_PARTS_ALONE,
     "an upload in parts, killed": Multipart(),
