@@ -23,7 +23,7 @@ ALLOWED = {
     ("domain/fakes/artifacts.py", "datetime.now"): (1, "a fake, as the database's clock"),
     ("domain/fakes/locations.py", "datetime.now"): (1, "a fake, as S3's clock"),
     ("domain/fakes/storage.py", "datetime.now"): (1, "a fake, as S3's clock"),
-    ("domain/fakes/transfers.py", "datetime.now"): (1, "a fake, as the database's clock"),
+    ("domain/fakes/transfer_rows.py", "datetime.now"): (1, "a fake, as the database's clock"),
     ("tasks/base.py", "countdown"): (1, "of a retry; its header has the delay itself"),
     ("tasks/beat.py", "datetime.now"): (1, "an origin: only differences count, and are monotonic"),
     ("tasks/envelope.py", "datetime.now"): (1, "translates the broker's clock for Celery"),
