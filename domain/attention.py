@@ -65,10 +65,8 @@ def worker_command(*queues: str) -> str:
 
 def find_problems(status: PipelineStatus) -> list[Problem]:
     """Return all problems, those that stop work first."""
-    found = [
-        *(*_of_broker(status), *_of_queues(status), *_of_s3(status)),
-        *(*_of_workspaces(status), *_of_quarantine(status)),
-    ]
+    parts = (_of_broker, _of_queues, _of_s3, _of_workspaces, _of_quarantine)
+    found = [problem for part in parts for problem in part(status)]
     return sorted(found, key=lambda problem: not problem.is_error)
 
 

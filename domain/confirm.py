@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObject
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.attempts import Attempts
 from domain.errors import (
     InvalidRequestError,
@@ -119,15 +119,7 @@ class ConfirmUploads:
             digest.update(chunk)
             verifier.update(chunk)
         verifier.check()
-        stored = StoredObject(
-            key=there.address.key,
-            size=there.size,
-            sha256=digest.hexdigest(),
-            s3_checksum="",
-            etag=there.etag,
-            version_id=there.version_id,
-            storage_class=there.storage_class,
-        )
+        stored = there.as_stored(digest.hexdigest(), s3_checksum="")
         return StoredArtifact(artifact=artifact, object=stored)
 
 

@@ -87,7 +87,7 @@ class JobObjects:
             return False
         if there.is_archived:
             return False  # earlier versions left metadata on old uploads that they archived
-        return artifact.metadata.items() <= (there.metadata or {}).items()
+        return there.is_marked_as(artifact)
 
 
 def file_name_of(address: ObjectAddress) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from domain.artifacts import StoredObject
+from domain.artifacts import Artifact, StoredObject
 from domain.ports import UploadProgress
 
 ARCHIVE_TIERS = ("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
@@ -40,6 +40,22 @@ class BucketObject:
     sha256: str | None = None
     checksums: Mapping[str, str] | None = field(default=None, compare=False)
     metadata: Mapping[str, str] | None = field(default=None, compare=False)
+
+    def is_marked_as(self, artifact: Artifact) -> bool:
+        """Return whether the pipeline wrote it as this artifact; clients leave no metadata."""
+        return artifact.metadata.items() <= (self.metadata or {}).items()
+
+    def as_stored(self, sha256: str, s3_checksum: str) -> StoredObject:
+        """Return it as a record has it, with the checksums of its bytes."""
+        return StoredObject(
+            key=self.address.key,
+            size=self.size,
+            sha256=sha256,
+            s3_checksum=s3_checksum,
+            etag=self.etag,
+            version_id=self.version_id,
+            storage_class=self.storage_class,
+        )
 
     @property
     def is_archived(self) -> bool:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 from uuid import uuid4
 
-from domain.artifacts import Artifact, StoredArtifact, StoredObject
+from domain.artifacts import Artifact, StoredArtifact
 from domain.errors import (
     AccessDeniedError,
     NotFoundError,
@@ -162,16 +162,16 @@ class VerifyWrites:
             self.verifications.verified(transfer, until)
             return Outcome.VERIFIED
         is_recorded_here = known is not None and known.object.key == key
-        is_of_client = is_expected_of_client(last, of_client) or not _is_of_a_worker(
-            found, artifact
-        )
+        is_of_client = is_expected_of_client(last, of_client) or not found.is_marked_as(artifact)
         if is_recorded_here and _is_done(last) and not is_of_client:
             logger.error("%s: was replaced by a late write, and is asked for again", artifact)
             # It stays unverified: the repair may be cancelled, or the request be answered by an
             # active transfer that has looked before this did.
             self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
             return Outcome.REQUESTED
-        return self._adopt(transfer, found, known, last)
+        if found.sha256 is None:
+            return self._have_read(transfer, of_client)
+        return self._adopt(artifact, found, found.sha256, known, last)
 
     def _look(self, key: str) -> BucketObject | None:
         found = self.reader.find(ObjectAddress(self.reader.bucket, key))
@@ -182,24 +182,29 @@ class VerifyWrites:
 
     def _adopt(
         self,
-        transfer: Transfer,
+        artifact: Artifact,
         found: BucketObject,
+        sha256: str,
         known: StoredArtifact | None,
         last: Transfer | None,
     ) -> Outcome:
-        if found.sha256 is None:
-            return self._have_read(transfer)
-        stored = _as_stored(transfer.artifact, found, found.sha256)
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        stored = StoredArtifact(artifact=artifact, object=found.as_stored(sha256, checksum))
         location = self.location(found.address.key)
         # It stays unverified: the record may have become another and the first again meanwhile.
         self.verifications.record_found(stored, location, known, last)
-        logger.warning("%s: recorded as it was found", transfer.artifact)
+        logger.warning("%s: recorded as it was found", artifact)
         return Outcome.RECORDED
 
-    def _have_read(self, transfer: Transfer) -> Outcome:
-        """Have a worker read the object: S3 has no SHA-256 of one that was sent in parts."""
-        last = self.transfers.latest(transfer.artifact, Direction.CONFIRM)
-        if last is not None and last.id > transfer.id and last.state is TransferState.QUARANTINED:
+    def _have_read(self, transfer: Transfer, reading: Transfer | None) -> Outcome:
+        """Have a worker read the object: S3 has no SHA-256 of one that was sent in parts.
+
+        Args:
+            transfer: that is to be verified.
+            reading: the last confirmation of its artifact.
+        """
+        is_later = reading is not None and reading.id > transfer.id
+        if reading is not None and is_later and reading.state is TransferState.QUARANTINED:
             return Outcome.LEFT  # until an operator has looked at that one
         self.transfers.request(transfer.artifact, Direction.CONFIRM, str(uuid4()))
         # It stays unverified: the confirmation may be cancelled.
@@ -210,26 +215,8 @@ def _is_done(last: Transfer | None) -> bool:
     return last is not None and last.state is TransferState.DONE
 
 
-def _is_of_a_worker(found: BucketObject, artifact: Artifact) -> bool:
-    """Return whether a worker wrote it: clients leave no metadata."""
-    return artifact.metadata.items() <= (found.metadata or {}).items()
-
-
 def _agree(known: StoredArtifact | None, key: str, found: BucketObject | None) -> bool:
     recorded = known.object if known is not None and known.object.key == key else None
     if recorded is None or found is None:
         return recorded is None and (found is None or not found.size)
     return (recorded.size, recorded.etag) == (found.size, found.etag)
-
-
-def _as_stored(artifact: Artifact, found: BucketObject, sha256: str) -> StoredArtifact:
-    stored = StoredObject(
-        key=found.address.key,
-        size=found.size,
-        sha256=sha256,
-        s3_checksum=base64.b64encode(bytes.fromhex(sha256)).decode(),
-        etag=found.etag,
-        version_id=found.version_id,
-        storage_class=found.storage_class,
-    )
-    return StoredArtifact(artifact=artifact, object=stored)

@@ -1,7 +1,7 @@
 """The models, bounded and whole, and the mutations that must be caught."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from spec.batches import Batches
 from spec.confirmation import Bounds as ConfirmationBounds
@@ -10,14 +10,12 @@ from spec.multipart import Bounds as MultipartBounds
 from spec.multipart import Multipart
 from spec.relocation import Relocation
 from spec.search import Model
-from spec.single_put import Bounds, Rules, SinglePut
+from spec.single_put import Bounds, SinglePut
+
+_Ruled = TypeVar("_Ruled", SinglePut, Multipart, Confirmation)
 
 _FEW = Bounds(asks=1, deaths=0)
 _LAST_ATTEMPT = Bounds(attempts=1, deaths=0, cancels=0)
-
-
-def _without(rule: str, bounds: Bounds) -> SinglePut:
-    return SinglePut(rules=replace(Rules(), **{rule: False}), bounds=bounds)
 
 
 _TO_AND_FRO = Bounds(workers=1, asks=4, deaths=0, cancels=2, in_flight=0)
@@ -29,6 +27,11 @@ _IN_PARTS_ALONE = Multipart(bounds=MultipartBounds(workers=1, asks=2, deaths=0, 
 _CLIENT = Confirmation(bounds=ConfirmationBounds(urls=1, deaths=0, overtaken=0))
 _TWO_URLS = Confirmation(bounds=ConfirmationBounds(deaths=0))
 _CLIENT_AND_LATE = Confirmation(bounds=ConfirmationBounds(urls=1, puts=1, deaths=0))
+
+
+def _without(model: _Ruled, rule: str) -> _Ruled:
+    return replace(model, rules=replace(model.rules, **{rule: False}))
+
 
 _OTHERS: dict[str, Model[Any]] = {"a relocation": Relocation(), "a batch": Batches()}
 BOUNDED: dict[str, Model[Any]] = {
@@ -58,7 +61,7 @@ WHOLE: dict[str, Model[Any]] = {
 }
 MUTATIONS: dict[str, Model[Any]] = {
     **{
-        rule: _without(rule, Bounds())
+        rule: _without(SinglePut(), rule)
         for rule in (
             "checks_fence",
             "raises_fence",
@@ -71,11 +74,13 @@ MUTATIONS: dict[str, Model[Any]] = {
             "keeps_later_doubts",
         )
     },
-    "verifies_quarantined": _without("verifies_quarantined", _LAST_ATTEMPT),
-    "keeps_doubts_until_repaired": _without("keeps_doubts_until_repaired", _FEW),
-    "looks_again_after_recording": _without("looks_again_after_recording", _TO_AND_FRO),
+    "verifies_quarantined": _without(SinglePut(bounds=_LAST_ATTEMPT), "verifies_quarantined"),
+    "keeps_doubts_until_repaired": _without(SinglePut(bounds=_FEW), "keeps_doubts_until_repaired"),
+    "looks_again_after_recording": _without(
+        SinglePut(bounds=_TO_AND_FRO), "looks_again_after_recording"
+    ),
     **{
-        f"multipart.{rule}": _IN_PARTS_TWICE.without(rule)
+        f"multipart.{rule}": _without(_IN_PARTS_TWICE, rule)
         for rule in (
             "checks_fence",
             "checks_parts",
@@ -85,11 +90,11 @@ MUTATIONS: dict[str, Model[Any]] = {
             "waits_for_late_completions",
         )
     },
-    "multipart.verifies_cancelled": _IN_PARTS_KILLED.without("verifies_cancelled"),
-    "multipart.verifies_taken_over": _IN_PARTS_TAKEN_OVER.without("verifies_taken_over"),
-    "multipart.records_what_was_known": _IN_PARTS_ALONE.without("records_what_was_known"),
+    "multipart.verifies_cancelled": _without(_IN_PARTS_KILLED, "verifies_cancelled"),
+    "multipart.verifies_taken_over": _without(_IN_PARTS_TAKEN_OVER, "verifies_taken_over"),
+    "multipart.records_what_was_known": _without(_IN_PARTS_ALONE, "records_what_was_known"),
     **{
-        f"confirmation.{rule}": _CLIENT.without(rule)
+        f"confirmation.{rule}": _without(_CLIENT, rule)
         for rule in (
             "checks_fence",
             "records_what_was_known",
@@ -101,7 +106,7 @@ MUTATIONS: dict[str, Model[Any]] = {
         )
     },
     **{
-        f"confirmation.{rule}": _TWO_URLS.without(rule)
+        f"confirmation.{rule}": _without(_TWO_URLS, rule)
         for rule in ("spares_clients", "late_uploads_spare_clients")
     },
     "relocation.copies_conditionally": Relocation(copies_conditionally=False),

@@ -4,7 +4,7 @@ Content 1 is the file of the workspace, 2 and more are what a client puts, in th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from spec import confirming, uploading
@@ -155,9 +155,6 @@ class Bounds:
 class Confirmation:
     rules: Rules = Rules()
     bounds: Bounds = Bounds()
-
-    def without(self, rule: str) -> "Confirmation":
-        return replace(self, rules=replace(self.rules, **{rule: False}))
 
     def first(self) -> State:
         return State()

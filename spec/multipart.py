@@ -5,7 +5,7 @@ be carried out later than its sender waits for it, or never.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 PARTS = 2
@@ -159,9 +159,6 @@ class Multipart:
     rules: Rules = Rules()
     bounds: Bounds = Bounds()
     has_stored: bool = False
-
-    def without(self, rule: str) -> "Multipart":
-        return replace(self, rules=replace(self.rules, **{rule: False}))
 
     def first(self) -> State:
         first = State(workers=(Worker(),) * self.bounds.workers)

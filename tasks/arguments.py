@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from domain.artifacts import ArtifactKind
 from domain.errors import InvalidRequestError
 from domain.jobs import MAX_ID
 
@@ -28,6 +29,11 @@ class RunArguments(JobArguments):
 
 class JobOrRunArguments(JobArguments):
     run_id: RunId | None = None
+
+
+def arguments_of(kind: ArtifactKind) -> type[JobArguments]:
+    """Return the arguments of a task that transfers an artifact of this kind."""
+    return RunArguments if kind.belongs_to_run else JobArguments
 
 
 def bind(

@@ -54,6 +54,14 @@ def task_name(direction: Direction, kind: ArtifactKind) -> str:
     return _FOR_ALL_KINDS.get(direction, f"artifacts.{direction}_{kind}")
 
 
+TRANSFER_TASKS = {
+    task_name(direction, kind): (direction, kind)
+    for direction in (Direction.UPLOAD, Direction.DOWNLOAD)
+    for kind in ArtifactKind
+}
+"""The tasks of one artifact, by their names."""
+
+
 def ids_of(direction: Direction, artifact: Artifact) -> dict[str, int]:
     """The arguments of the task."""
     if artifact.run_id is None or direction is Direction.RELOCATE:

@@ -7,18 +7,13 @@ from typing import Any, Protocol
 
 from celery import Celery
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import Artifact
 from domain.errors import InvalidRequestError
 from domain.transfers import Direction
-from tasks.arguments import JobArguments, RunArguments, bind
-from tasks.contract import RECORDED_HEADER, task_name
+from tasks.arguments import arguments_of, bind
+from tasks.contract import RECORDED_HEADER, TRANSFER_TASKS
 
 _ATTRIBUTE = "artifact_receipt"
-_TRANSFERS = {
-    task_name(direction, kind): (direction, kind)
-    for direction in (Direction.UPLOAD, Direction.DOWNLOAD)
-    for kind in ArtifactKind
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +57,14 @@ def bare_request(
     Wrong arguments make none: the task itself refuses them, with a line that names them. Nor does
     a message that is due later: its row would answer, and so put off, whoever asks meanwhile.
     """
-    transfer = _TRANSFERS.get(headers["task"])
+    transfer = TRANSFER_TASKS.get(headers["task"])
     if transfer is None or headers.get(RECORDED_HEADER) or headers.get("eta"):
         return None
     if _has_expired(headers.get("expires")):
         return None
     direction, kind = transfer
     try:
-        ids = bind(RunArguments if kind.belongs_to_run else JobArguments, args, kwargs)
+        ids = bind(arguments_of(kind), args, kwargs)
     except InvalidRequestError:
         return None
     return BareRequest(

@@ -4,27 +4,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.artifacts import ArtifactKind
 from domain.errors import InvalidRequestError
-from domain.transfers import Direction
-from tasks.arguments import (
-    JobArguments,
-    JobOrRunArguments,
-    NoArguments,
-    RunArguments,
-    bind,
-)
-from tasks.contract import CONFIRM, DISPATCH, DOWNLOAD_JOB, RECONCILE, RELOCATE, task_name
+from tasks.arguments import JobArguments, JobOrRunArguments, NoArguments, arguments_of, bind
+from tasks.contract import CONFIRM, DISPATCH, DOWNLOAD_JOB, RECONCILE, RELOCATE, TRANSFER_TASKS
 from tasks.envelope import check_headers, check_priority
 from tasks.message_body import RefusedError, is_compression
 
 _OURS = "artifacts."
 _ARGUMENTS: Mapping[str, type[NoArguments]] = {
-    **{
-        task_name(direction, kind): RunArguments if kind.belongs_to_run else JobArguments
-        for direction in (Direction.UPLOAD, Direction.DOWNLOAD)
-        for kind in ArtifactKind
-    },
+    **{name: arguments_of(kind) for name, (_direction, kind) in TRANSFER_TASKS.items()},
     CONFIRM: JobOrRunArguments,
     RELOCATE: JobArguments,
     DOWNLOAD_JOB: JobArguments,

@@ -7,9 +7,9 @@ from typing import Any
 from celery.exceptions import InvalidTaskError
 from celery.worker.strategy import default
 
+from tasks.message_body import LINKS
 from tasks.receipt import bare_request, receipt_of
 
-_EMBEDDED = {"callbacks", "errbacks", "chain", "chord"}
 _LARGEST_SHOWN = 2**63
 
 
@@ -73,7 +73,7 @@ def _is_empty(embed: Mapping[str, object]) -> bool:
 
     Any further key would take the place of what Celery knows of the request, its id included.
     """
-    return embed.keys() <= _EMBEDDED and not any(embed.values())
+    return embed.keys() <= LINKS and not any(embed.values())
 
 
 def _shown(body: Any, names: list[str]) -> dict[str, str]:  # noqa: ANN401

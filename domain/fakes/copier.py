@@ -1,13 +1,12 @@
 """Copying and deleting what is in the bucket, in memory."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from domain.artifacts import StoredObject
 from domain.errors import ArchivedError, ObjectReplacedError
 from domain.fakes.objects import InMemoryReader
+from domain.fakes.storage import stored_object
 from domain.objects import BucketObject, ObjectAddress
 from domain.ports import UploadProgress
 
@@ -49,14 +48,14 @@ class InMemoryCopier:
         found = self.reader.find(address)
         is_same = store.objects.get(key) == content
         if is_same and found is not None and storage_class in {"", found.storage_class}:
-            return _stored_object(key, content, found.storage_class)
+            return stored_object(key, content, found.storage_class)
         if store.etag(key) != replaces:
             raise ObjectReplacedError
         store.objects[key] = content
         store.metadata[key] = metadata
         store.content_types[key] = content_type
         self.reader.storage_classes[address] = storage_class or "STANDARD"
-        return _stored_object(key, content, storage_class or "STANDARD")
+        return stored_object(key, content, storage_class or "STANDARD")
 
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
         for address in addresses:
@@ -75,15 +74,3 @@ class InMemoryCopier:
         if there.address.bucket == self.reader.bucket:
             return self.reader.store.objects[there.address.key]
         return self.reader.elsewhere[there.address]
-
-
-def _stored_object(key: str, content: bytes, storage_class: str) -> StoredObject:
-    digest = hashlib.sha256(content)
-    return StoredObject(
-        key=key,
-        size=len(content),
-        sha256=digest.hexdigest(),
-        s3_checksum=base64.b64encode(digest.digest()).decode(),
-        etag=digest.hexdigest()[:32],
-        storage_class=storage_class,
-    )

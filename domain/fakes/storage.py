@@ -98,7 +98,8 @@ class InMemoryStore:
         self.objects[key] = bytes(content)
         self.metadata[key] = metadata
         self.content_types[key] = content_type
-        return _stored_object(key, self.objects[key])
+        stored = stored_object(key, self.objects[key])
+        return replace(stored, bytes_sent=stored.size)
 
     def holds(self, stored: StoredObject) -> bool:
         content = self.objects.get(stored.key)
@@ -106,7 +107,7 @@ class InMemoryStore:
 
     def etag(self, key: str) -> str | None:
         content = self.objects.get(key)
-        return None if content is None else _stored_object(key, content).etag
+        return None if content is None else stored_object(key, content).etag
 
     def abort(self, key: str, upload_id: str) -> None:
         self.aborted.append((key, upload_id))
@@ -120,7 +121,8 @@ class InMemoryStore:
         return UploadLocation(f"https://bucket.s3.invalid/{key}")
 
 
-def _stored_object(key: str, content: bytes) -> StoredObject:
+def stored_object(key: str, content: bytes, storage_class: str = "STANDARD") -> StoredObject:
+    """Return what S3 would tell of an object with this content."""
     digest = hashlib.sha256(content)
     return StoredObject(
         key=key,
@@ -128,5 +130,5 @@ def _stored_object(key: str, content: bytes) -> StoredObject:
         sha256=digest.hexdigest(),
         s3_checksum=base64.b64encode(digest.digest()).decode(),
         etag=digest.hexdigest()[:32],
-        bytes_sent=len(content),
+        storage_class=storage_class,
     )

@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 
 from domain.transfers import TransferState
 from tasks.receipt import BareRequest
-from worker.sql.clock import utc_now
 from worker.sql.engine import insert_into, transaction
 from worker.sql.tables import TransferRow
+from worker.sql.writes import first_values
 
 
 def record_requests(engine: Engine, requests: Sequence[BareRequest]) -> None:
@@ -45,8 +45,5 @@ def _row(request: BareRequest) -> dict[str, Any]:
         "kind": request.artifact.kind,
         "direction": request.direction,
         "state": TransferState.REQUESTED,
-        "attempts": 0,
-        "fence": 0,
-        "requested_at": utc_now(),
-        "next_attempt_at": utc_now(),
+        **first_values(),
     }

@@ -71,16 +71,21 @@ def request_transfer(  # noqa: PLR0913 - the columns of a request
     raise SqlUnavailableError(f"{artifact}: the request could not be recorded")
 
 
+def first_values() -> dict[str, Any]:
+    """Return what every request begins with, beside what was asked for."""
+    return {
+        "attempts": 0,
+        "fence": 0,
+        "requested_at": utc_now(),
+        "next_attempt_at": utc_now(),
+    }
+
+
 @cache  # making it takes a producer as long as the server takes to carry it out
 def _inserted(dialect: str) -> Any:  # noqa: ANN401 - of either dialect
     return (
         insert_into(dialect, TransferRow)
-        .values(
-            attempts=0,
-            fence=0,
-            requested_at=utc_now(),
-            next_attempt_at=utc_now(),
-        )
+        .values(first_values())
         .on_conflict_do_nothing()
         .returning(_TABLE)
     )
