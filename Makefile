@@ -50,7 +50,7 @@ test: $(VENV)/.installed ## every test, on real servers (ARGS="--cov" with cover
 	$(BIN)/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(VENV)/.installed ## the tests that start no process, in a minute
+test-fast: $(VENV)/.installed ## the tests that start no process
 	$(BIN)/pytest --numprocesses 3 --dist worksteal -m "not processes" $(ARGS)
 
 OTHER_PYTHONS := 3.12 3.13
