@@ -20,19 +20,15 @@ from benchmarks.probes import Requests, RoundTrips, Statements
 from domain.artifacts import Artifact, ArtifactKind
 from domain.job_uploads import JobUpload, UploadContext, UploadType
 from domain.prefix import JobS3Prefix
-from tasks.enqueue import remembers_since
 from worker.composition import Composition
 from worker.embedded.process import ManagedProcess
 from worker.settings import WorkerSettings, load
 from worker.sql.requests import request_upload
-from worker.sql.transfers import SqlTransfers
 
 UPLOADS = 200
 _WARM_UP = 10
 """Uploads until connections stand and statements are prepared."""
 _PEER = "naive"
-# A dispatch sends again what no worker has claimed for a while, as on a machine that is busy.
-_SENDS_ONCE = {"ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "3600"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +85,8 @@ def count_ours(made: Deployment) -> Costs:
             work=lambda job_id: composition.upload(_config(job_id), requested[job_id]),
             queue="configs",
             broker_database=0,
-            start_worker=partial(made.start_worker, _SENDS_ONCE),
+            # What beat and heartbeats cost goes by the time, which on a busy machine is long.
+            start_worker=partial(made.start_worker, "--without-heartbeat", beat=False),
             stored=lambda first, last: recorded(made, first, last),
         )
         return _count(made, ours, composition.adapters.engine, composition.adapters.client)
@@ -171,9 +168,6 @@ def _at_the_broker(made: Deployment, contender: _Contender) -> dict[str, Any]:
     """Counted by the broker itself; what it does while idle is lost in the division."""
     with made.stack.broker.client() as broker:
         broker.flushall()
-    # Otherwise a dispatch takes what is requested before its first look for lost, and sends it
-    # again.
-    remembers_since(SqlTransfers(made.stack.engine).now, made.app)
     job_ids = made.new_ids(UPLOADS)
     before = _commands(made)
     _ask(made, contender, job_ids)

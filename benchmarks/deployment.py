@@ -74,9 +74,9 @@ class Deployment:
         }
         naive.app.conf["broker_url"] = self.environment["NAIVE_BROKER_URL"]
 
-    def start_worker(self, environment: dict[str, str] | None = None) -> ManagedProcess:
-        options = ("--concurrency", _CONCURRENCY, "--beat")
-        return self.stack.start_worker(*options, environment=environment)
+    def start_worker(self, *options: str, beat: bool = True) -> ManagedProcess:
+        with_beat = ("--beat",) if beat else ()
+        return self.stack.start_worker("--concurrency", _CONCURRENCY, *with_beat, *options)
 
     def start_naive_worker(self) -> ManagedProcess:
         worker = ("benchmarks.naive", "worker", "--hostname", "naive@%h")
