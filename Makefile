@@ -79,6 +79,11 @@ compiler: ## Debian's C compiler, with which the tests skew the clocks of proces
 	@command -v cc >/dev/null && exit; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends gcc libc6-dev
 
+.PHONY: servers
+servers: ## Debian's PgBouncer and Redis, with which the tests build deployments (as root)
+	@command -v pgbouncer >/dev/null && command -v redis-server >/dev/null && exit; \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends pgbouncer redis-server
+
 .PHONY: pictures
 pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
 	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower

@@ -1,0 +1,1 @@
+"""Deployments as people have them: poolers, replicas, TLS, access control lists, other settings."""
