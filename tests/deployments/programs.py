@@ -11,7 +11,7 @@ _PACKAGES = {"pgbouncer": "pgbouncer", "redis-server": "redis-server"}
 def program(name: str) -> str:
     """Return the path of a server program. Without it CI fails, and a laptop says what it skips."""
     path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
-    if path:
-        return path
-    missing = f"{name.upper()} IS MISSING (Debian's {_PACKAGES[name]}): make servers, as root"
-    pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    if path is None:
+        missing = f"{name.upper()} IS MISSING (Debian's {_PACKAGES[name]}): make servers, as root"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    return path
