@@ -13,5 +13,6 @@ def program(name: str) -> str:
     path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if path is None:
         missing = f"{name.upper()} IS MISSING (Debian's {_PACKAGES[name]}): make servers, as root"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+        end = pytest.fail if os.environ.get("CI") else pytest.skip
+        end(missing)
     return path
