@@ -9,15 +9,22 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from worker.control import check_flower_on_start
+from domain.errors import ConfigurationError
+from worker.flower_logins import flower_logins
 
 if TYPE_CHECKING:
     from celery.events.state import Task
 
-basic_auth = os.environ.get("FLOWER_BASIC_AUTH", "").split(",")
-# Without one, Flower shows everything to everybody.
-if not all(all(pair.partition(":")) for pair in basic_auth):
-    sys.exit("artifacts: FLOWER_BASIC_AUTH: user:password is needed, several separated by commas")
+# Flower executes this file, as no module. A tool that imports it only wants to read.
+_is_executed = "__name__" not in globals()
+
+try:
+    basic_auth = flower_logins(os.environ)
+except ConfigurationError as error:
+    basic_auth = []
+    if _is_executed:
+        # Without a password, Flower would show everything to everybody.
+        sys.exit(f"artifacts: {error}")
 
 # /metrics and /healthcheck ask for no password: nobody beyond this machine, unless it is said.
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
@@ -54,4 +61,7 @@ def format_task(task: "Task") -> "Task":
 # Workers answer within it (milliseconds), or are shown without their details this time.
 inspect_timeout = 2_000.0
 
-check_flower_on_start()
+if _is_executed:
+    from worker.control import check_flower_on_start
+
+    check_flower_on_start()
