@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import ConfigurationError
@@ -115,7 +116,11 @@ class _Settings(BaseSettings):
 
 
 class DatabaseSettings(_Settings):
-    database_url: Annotated[str, AfterValidator(_database_url)]
+    database_url: Annotated[
+        str,
+        AfterValidator(_database_url),
+        Field(examples=["postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"]),
+    ]
     # Log in to RDS by a fresh IAM token at each new connection, instead of a password.
     database_iam: bool = False
 
@@ -134,7 +139,9 @@ class DatabaseSettings(_Settings):
 
 
 class BrokerSettings(_Settings):
-    broker_url: Annotated[str, AfterValidator(_broker_url)]
+    broker_url: Annotated[
+        str, AfterValidator(_broker_url), Field(examples=["redis://:PASSWORD@HOST:6379/0"])
+    ]
 
 
 class PartSettings(_Settings):
@@ -146,7 +153,9 @@ class PartSettings(_Settings):
 
 
 class BucketSettings(PartSettings):
-    bucket: Annotated[str, Field(min_length=3, max_length=63, pattern=r"^[\w.-]+$")]
+    bucket: Annotated[
+        str, Field(min_length=3, max_length=63, pattern=r"^[\w.-]+$", examples=["my-artifacts"])
+    ]
     # For an S3 that is not AWS's.
     s3_endpoint_url: Annotated[str, AfterValidator(_endpoint_url)] | None = None
     sse: Literal["AES256", "aws:kms"] = "AES256"
@@ -176,7 +185,7 @@ class ProducerSettings(BucketSettings, BrokerSettings):
 
 
 class LivenessSettings(_Settings):
-    liveness_file: Path
+    liveness_file: Annotated[Path, Field(examples=["/run/artifacts/alive"])]
 
 
 class ControlSettings(BrokerSettings):
@@ -219,7 +228,7 @@ class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
 
 
 class WorkspaceSettings(_Settings):
-    workspace: Annotated[Path, AfterValidator(_workspace)]
+    workspace: Annotated[Path, AfterValidator(_workspace), Field(examples=["/srv/simulations"])]
 
 
 class DownloadSettings(_Settings):
@@ -260,12 +269,16 @@ def load(settings: type[S]) -> S:
     try:
         return settings()
     except ValidationError as error:
-        lines = [_line(item["loc"], item["msg"]) for item in error.errors()]
+        lines = [_line(settings, item) for item in error.errors()]
         raise ConfigurationError("; ".join(lines)) from None
 
 
-def _line(location: tuple[int | str, ...], message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    if not location:
+def _line(settings: type[BaseSettings], error: ErrorDetails) -> str:
+    text = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
         return text
-    return f"ARTIFACTS_{str(location[0]).upper()}: {text}"
+    name = str(error["loc"][0])
+    if error["type"] == "missing":
+        [example] = settings.model_fields[name].examples or [""]
+        text = f"not set (example: {example})"
+    return f"ARTIFACTS_{name.upper()}: {text}"

@@ -147,7 +147,10 @@ def test_a_missing_setting_is_named(artifacts: Command, command: tuple[str, ...]
     answer = artifacts(*command)
     # Then
     assert (answer.status, answer.out) == (1, "")
-    assert answer.error == f"artifacts: {VARIABLE}: Field required"
+    assert (
+        answer.error
+        == f"artifacts: {VARIABLE}: not set (example: postgresql+psycopg://USER:PASSWORD@HOST/DATABASE)"
+    )
 
 
 @pytest.mark.processes
@@ -156,7 +159,10 @@ def test_a_failure_is_one_line_and_status_1_for_the_shell_too(artifacts_process:
     answer = artifacts_process("db", "upgrade")
     # Then
     assert (answer.status, answer.out) == (1, "")
-    assert answer.error == f"artifacts: {VARIABLE}: Field required"
+    assert (
+        answer.error
+        == f"artifacts: {VARIABLE}: not set (example: postgresql+psycopg://USER:PASSWORD@HOST/DATABASE)"
+    )
 
 
 @pytest.mark.parametrize(

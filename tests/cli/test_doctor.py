@@ -145,7 +145,7 @@ def test_wrong_settings_are_named_and_the_other_parts_examined(
     assert answer.status == Severity.ERROR
     assert list(found(answer)) == ["error settings"]
     assert "ARTIFACTS_BUCKET: " in answer.json[0]["what"]
-    assert "ARTIFACTS_WORKSPACE: Field required" in answer.json[0]["what"]
+    assert "ARTIFACTS_WORKSPACE: not set (example: /srv/simulations)" in answer.json[0]["what"]
     examined = {each["check"] for each in answer.json}
     assert {"broker", "database", "backlog"} <= examined
     assert not {"bucket", "workspace"} & examined

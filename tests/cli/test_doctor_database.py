@@ -45,7 +45,10 @@ class TestDatabase:
 
     @pytest.mark.parametrize(
         ("version", "mend"),
-        [("0001", "artifacts db upgrade"), ("9999", "pip install --upgrade artifact-pipeline")],
+        [
+            ("0001", "artifacts db upgrade"),
+            ("9999", "install the version of artifact-pipeline that made 9999, or a newer one"),
+        ],
     )
     def test_one_of_another_version(
         self, artifacts: Command, healthy: Shelf, version: str, mend: str

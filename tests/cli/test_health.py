@@ -58,7 +58,7 @@ class TestLive:
         answer = artifacts("health", "live")
         assert (answer.status, answer.error) == (
             1,
-            "artifacts: ARTIFACTS_LIVENESS_FILE: Field required",
+            "artifacts: ARTIFACTS_LIVENESS_FILE: not set (example: /run/artifacts/alive)",
         )
 
 
@@ -99,7 +99,7 @@ class TestReady:
         answer = artifacts("health", "ready", "--only", "workspace")
         assert (answer.status, answer.error) == (
             1,
-            "artifacts: workspace: ARTIFACTS_WORKSPACE: Field required",
+            "artifacts: workspace: ARTIFACTS_WORKSPACE: not set (example: /srv/simulations)",
         )
         assert database
 

@@ -9,9 +9,9 @@ import pytest
 pytestmark = pytest.mark.processes
 
 MISSING = (
-    "ARTIFACTS_DATABASE_URL: Field required",
-    "ARTIFACTS_BUCKET: Field required",
-    "ARTIFACTS_WORKSPACE: Field required",
+    "ARTIFACTS_DATABASE_URL: not set (example: postgresql+psycopg://USER:PASSWORD@HOST/DATABASE)",
+    "ARTIFACTS_BUCKET: not set (example: my-artifacts)",
+    "ARTIFACTS_WORKSPACE: not set (example: /srv/simulations)",
 )
 # Run before the import: tells on stderr of every address that is connected to.
 WATCH = (

@@ -8,20 +8,28 @@ from domain.errors import ConfigurationError
 from worker.settings import WorkerSettings, load
 
 MIB = 2**20
-REQUIRED = [f"ARTIFACTS_{name}" for name in ("DATABASE_URL", "BROKER_URL", "BUCKET", "WORKSPACE")]
+EXAMPLES = {
+    "ARTIFACTS_DATABASE_URL": "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE",
+    "ARTIFACTS_BROKER_URL": "redis://:PASSWORD@HOST:6379/0",
+    "ARTIFACTS_BUCKET": "my-artifacts",
+    "ARTIFACTS_WORKSPACE": "/srv/simulations",
+}
+REQUIRED = list(EXAMPLES)
 
 pytestmark = pytest.mark.usefixtures("good")
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_missing_setting_is_named_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     # Given
     monkeypatch.delenv(name)
     # When
     with pytest.raises(ConfigurationError) as refused:
         load(WorkerSettings)
     # Then
-    assert str(refused.value) == f"{name}: Field required"
+    assert str(refused.value) == f"{name}: not set (example: {EXAMPLES[name]})"
 
 
 def test_all_that_is_missing_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def _migrated(version: str) -> Finding:
             "database version",
             f"{version}, and this installation knows {newest}",
             why="a newer version runs beside this one",
-            mend="pip install --upgrade artifact-pipeline",
+            mend=f"install the version of artifact-pipeline that made {version}, or a newer one",
         )
     return error(
         "database version",
