@@ -1,10 +1,12 @@
 """Celery apps with the pipeline's settings, for the worker and for producers."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import Celery
 from celery.app import app_or_default
@@ -15,10 +17,12 @@ from tasks.sendable import check_sendable
 
 BROKER_VARIABLE = "ARTIFACTS_BROKER_URL"
 
+A = TypeVar("A", bound=Celery)
+
 _producer: Celery | None = None
 
 
-class _App(Celery):
+class PipelineApp(Celery):
     """An app that sends nothing that its workers would refuse."""
 
     def send_task(
@@ -36,7 +40,11 @@ class _App(Celery):
 
 def make_app(broker_url: str) -> Celery:
     """An app with everything that celeryconfig.py says; it is not made Celery's current one."""
-    app = _App("artifacts", set_as_current=False)
+    return configured(PipelineApp("artifacts", set_as_current=False), broker_url)
+
+
+def configured(app: A, broker_url: str) -> A:
+    """Give the app everything that celeryconfig.py says."""
     app.config_from_object(_settings())
     app.conf.update(broker_url=broker_url)
     return app
@@ -70,6 +78,17 @@ def producer_app(broker_url: str | None = None, *, timeout_seconds: float = 1.0)
     app.conf.task_publish_retry = False
     _producer = app
     return app
+
+
+@contextmanager
+def producing_with(app: Celery) -> Iterator[None]:
+    """Have this process publish with the app, instead of that of `producer_app`."""
+    global _producer  # noqa: PLW0603 - as there
+    before, _producer = _producer, app
+    try:
+        yield
+    finally:
+        _producer = before
 
 
 def pipeline_app(bound: Celery | None = None) -> Celery:

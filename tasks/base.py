@@ -64,7 +64,10 @@ def attach_services(app: Celery, services: Services) -> None:
 def _services_of(app: Celery) -> Services:
     services = getattr(app, _ATTRIBUTE, None)
     if services is None:
-        raise ConfigurationError("this worker has no use cases: start it with `-A worker.app`")
+        raise ConfigurationError(
+            "this process runs no transfers. A worker is started with `-A worker.app`; in a"
+            " producer's tests use tasks.testing.recorded_tasks()"
+        )
     return cast("Services", services)
 
 

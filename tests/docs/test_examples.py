@@ -26,7 +26,7 @@ def _examples(page: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-TRANSACTION, BARE, TASK, CLIENT, STATUS = _examples("producers.md")
+TRANSACTION, BARE, TASK, CLIENT, TESTS, STATUS = _examples("producers.md")
 (BATCH,) = _examples("batches.md")
 JOB_CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
@@ -67,6 +67,10 @@ def test_the_example_of_a_client_works(deployed: Deployment) -> None:
     assert _run(CLIENT, deployed) == ""
     deployed.wait_until(lambda: deployed.artifacts.find(RUN_CONFIG) is not None)
     assert deployed.body("jobs/12/2025/10/23/211500/run_4_config.json") == b'{"mesh": 3}'
+
+
+def test_the_example_of_a_producers_own_test_works() -> None:
+    exec(TESTS)  # noqa: S102 - the document's
 
 
 def test_the_example_of_a_look_at_the_end_works(deployed: Deployment) -> None:

@@ -1,0 +1,95 @@
+"""For a producer's tests: what the pipeline was asked for, without a broker and without workers."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from celery.result import EagerResult
+
+from domain.artifacts import Artifact
+from domain.reconcile import ReconcileSummary
+from domain.transfers import Direction, TransferState, TransferSummary
+from tasks.app import PipelineApp, configured, producing_with
+from tasks.base import attach_services
+from tasks.contract import CONFIRM, DISPATCH, DOWNLOAD_JOB, RECONCILE, RELOCATE, ids_of, task_name
+from tasks.sendable import check_sendable
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A task that would have run. Attributes: its `name`, and its `ids`, such as `job_id`."""
+
+    name: str
+    ids: Mapping[str, int] = field(default_factory=dict)
+
+
+@contextmanager
+def recorded_tasks() -> Iterator[list[Asked]]:
+    """Have this process's requests and tasks only noted, in the list that it yields.
+
+    In the meantime it stands in for the app of `producer_app`. Arguments and options are checked as
+    ever. A request in a session is noted when the session commits, as its message would leave then.
+    """
+    recorder = _Recorder()
+    app = configured(_EagerApp("artifacts", set_as_current=False), "memory://")
+    app.conf.task_always_eager = True
+    attach_services(app, recorder)
+    with producing_with(app):
+        yield recorder.asked
+
+
+class _EagerApp(PipelineApp):
+    def send_task(
+        self,
+        name: str,
+        args: Any = None,  # noqa: ANN401 - Celery's signature
+        kwargs: Any = None,  # noqa: ANN401
+        *_further: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
+    ) -> EagerResult[Any]:
+        """Run it, which Celery itself does for tasks only. Raises: InvalidRequestError."""
+        check_sendable(name, args, kwargs, options)
+        self.loader.import_default_modules()
+        sent = {key: options[key] for key in ("task_id", "headers") if options.get(key)}
+        return self.tasks[name].apply(args, kwargs, throw=True, **sent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorder:
+    """The use cases of a worker, which only note what they are asked for."""
+
+    asked: list[Asked] = field(default_factory=list)
+
+    def transfer(
+        self, direction: Direction, artifact: Artifact, request_id: str
+    ) -> TransferSummary:
+        del request_id
+        self._note(task_name(direction, artifact.kind), **ids_of(direction, artifact))
+        return TransferSummary(state=TransferState.DONE)
+
+    def requested(self, direction: Direction, job_id: int, request_id: str) -> None:
+        del direction, job_id, request_id
+
+    def request_confirmations(self, job_id: int, run_id: int | None) -> int:
+        return self._note(CONFIRM, job_id=job_id, **({} if run_id is None else {"run_id": run_id}))
+
+    def request_relocations(self, job_id: int) -> int:
+        return self._note(RELOCATE, job_id=job_id)
+
+    def request_downloads(self, job_id: int) -> int:
+        return self._note(DOWNLOAD_JOB, job_id=job_id)
+
+    def dispatch(self) -> int:
+        return self._note(DISPATCH)
+
+    def advance_batches(self) -> int:
+        return 0
+
+    def reconcile(self) -> ReconcileSummary:
+        self._note(RECONCILE)
+        return ReconcileSummary()
+
+    def _note(self, name: str, **ids: int) -> int:
+        self.asked.append(Asked(name, ids))
+        return 1
