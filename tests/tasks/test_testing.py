@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from domain.artifacts import ArtifactKind
-from domain.errors import ConfigurationError, InvalidRequestError, ProducerNotConfiguredError
+from domain.errors import ConfigurationError, InvalidRequestError
 from tasks.app import pipeline_app
 from tasks.bucket import confirm_upload, relocate_job
 from tasks.contract import CONFIRM, DISPATCH, DOWNLOAD_JOB, RECONCILE, RELOCATE
@@ -117,8 +117,3 @@ def test_an_eager_task_of_another_app_says_what_to_use() -> None:
     # Then
     assert isinstance(result.result, ConfigurationError)
     assert "tasks.testing.recorded_tasks()" in str(result.result)
-
-
-def test_nothing_is_noted_without_it() -> None:
-    with pytest.raises(ProducerNotConfiguredError):
-        upload_job_config.delay(job_id=12)
