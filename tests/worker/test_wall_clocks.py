@@ -26,7 +26,7 @@ ALLOWED = {
     ("domain/fakes/transfer_rows.py", "datetime.now"): (1, "a fake, as the database's clock"),
     ("tasks/base.py", "countdown"): (1, "of a retry; its header has the delay itself"),
     ("tasks/beat.py", "datetime.now"): (1, "an origin: only differences count, and are monotonic"),
-    ("tasks/envelope.py", "datetime.now"): (1, "translates the broker's clock for Celery"),
+    ("tasks/message_headers.py", "datetime.now"): (1, "translates the broker's clock for Celery"),
     ("tasks/receipt.py", "datetime.now"): (1, "translates it back"),
     ("tasks/sendable.py", "datetime.now"): (1, "an early error; the worker asks the broker's"),
     ("worker/broker_clock.py", "time.time"): (2, "what kombu will subtract; a broker that is away"),
