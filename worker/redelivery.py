@@ -125,13 +125,14 @@ class RedeliveringChannel(redis.Channel):
 
     Attributes:
         channel_seconds: after so long without a renewal a channel counts as dead. Longer than
-            `socket_timeout`, for which a slow broker may stop a worker's main loop.
+            the interval of renewals and `socket_timeout`, for which a slow broker may stop a
+            worker's main loop.
         idle_seconds: between two looks at queues that were empty. The broker waits, not the worker,
             whose loop goes on.
     """
 
     QoS = QoS
-    channel_seconds: float = 45
+    channel_seconds: float = 40
     idle_seconds: float = 0.1
     from_transport_options = (
         *redis.Channel.from_transport_options,

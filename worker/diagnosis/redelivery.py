@@ -47,7 +47,7 @@ def _held(channel: Any) -> Finding:  # noqa: ANN401
     return warning(
         _HELD,
         f"{count} wait to be put back into their queues",
-        why="a running worker does so within ten seconds. A worker of an earlier version does so"
+        why="a running worker does so within five seconds. A worker of an earlier version does so"
         " after the visibility timeout, or never",
         mend="if none of this version runs: artifacts messages restore",
     )
