@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from kombu import Connection, Consumer, Queue
@@ -64,7 +65,7 @@ def _held(queues: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
             message = envelope(b'[[], {"job_id": 12}, {}]', request_id)
             client.lpush("configs", json.dumps(message))
         connection = Connection(queues.url)
-        channel = connection.default_channel
+        channel: Any = connection.default_channel
         channel.do_restore = False
         found: list[object] = []
         consumer = Consumer(channel, [Queue("configs")])

@@ -68,7 +68,8 @@ class Main:
         self.controller = SimpleNamespace(state=SimpleNamespace(revoked=frozenset()))
         self.called: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.call_soon = self.called.put
-        self.on_invalid_task = partial(CeleryConsumer.on_invalid_task, self)
+        consumer: Any = self
+        self.on_invalid_task = partial(CeleryConsumer.on_invalid_task, consumer)
 
     def goes_on(self) -> None:
         """Run what the recording thread has asked for."""
