@@ -29,23 +29,23 @@ def refusing_malformed(task: Any, app: Any, consumer: Any, **options: Any) -> Ca
             raise InvalidTaskError("a body of another shape")
         message.headers.update(_shown(body, names))
         go_on = partial(handler, message, payload, ack, *rest)
-        later = partial(_refused_as_usual, consumer, message, payload, go_on)
+        later = partial(_handle_recorded, consumer, message, payload, go_on)
         if not _is_recorded_first(app, consumer, message, later):
             go_on()
 
     return handle
 
 
-def _refused_as_usual(
+def _handle_recorded(
     consumer: Any,  # noqa: ANN401 - Celery's
     message: Any,  # noqa: ANN401 - kombu's
     payload: Any,  # noqa: ANN401
     go_on: Callable[[], Any],
 ) -> None:
-    """Go on with a message outside Celery's own handler, which rejects what cannot be a task.
+    """Hand a message to Celery, and reject it if Celery refuses it.
 
-    Otherwise the message would stay unacknowledged, and count against the prefetch limit, for as
-    long as the worker lives.
+    Celery does so itself only while it receives a message. Otherwise the message would stay
+    unacknowledged, and count against the prefetch limit, for as long as the worker lives.
     """
     try:
         go_on()
