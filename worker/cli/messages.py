@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tasks.dead_letters import DeadLetter
 
-app = group_app("Messages that workers refused, or that dead workers held.")
+app = group_app("Messages that workers refused or dead workers held.")
 
 _COLUMNS = ("id", "at", "queue", "reason", "task", "job_id", "run_id")
 _MOST = 1_000
