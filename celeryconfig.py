@@ -73,12 +73,13 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 visibility_timeout = task_time_limit + _HOUR
 broker_transport_options = {
     "visibility_timeout": visibility_timeout,
-    # Look for what dead workers left every 10 seconds; the default looks at every tenth turn only.
-    "unacked_restore_interval": 10,
+    # Look for what dead workers left every 5 seconds; the default looks at every tenth turn only.
+    "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     # A worker renews a key in the broker as often, and is dead when the key has expired (seconds):
-    # longer than `socket_timeout`, during which a slow broker may stop its main loop.
-    "channel_seconds": 45,
+    # longer than that interval and `socket_timeout`, for which a slow broker may stop its main loop
+    # just before a renewal. With less, what a living worker does would be delivered again.
+    "channel_seconds": 40,
     # Without these four, a publish on a dead connection hangs for ever (seconds).
     "socket_timeout": 30,
     "socket_connect_timeout": 5,

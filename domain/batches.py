@@ -234,11 +234,18 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchProgress:
-    """Attributes: `outcomes` counts members; `bytes_moved` were sent or fetched."""
+    """How far a batch is.
+
+    Attributes:
+        outcomes: how many members each has.
+        bytes_moved: sent or fetched.
+        as_of: when this was read, by the database's clock; None of a snapshot.
+    """
 
     batch: Batch
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
     bytes_moved: int = 0
+    as_of: datetime | None = None
 
     @property
     def ended(self) -> int:

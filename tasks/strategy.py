@@ -6,6 +6,7 @@ from typing import Any
 
 from celery.exceptions import InvalidTaskError
 from celery.worker.strategy import default
+from kombu.exceptions import ContentDisallowed
 
 from tasks.message_body import LINKS
 from tasks.receipt import bare_request, receipt_of
@@ -28,10 +29,28 @@ def refusing_malformed(task: Any, app: Any, consumer: Any, **options: Any) -> Ca
             raise InvalidTaskError("a body of another shape")
         message.headers.update(_shown(body, names))
         go_on = partial(handler, message, payload, ack, *rest)
-        if not _is_recorded_first(app, consumer, message, go_on):
+        later = partial(_handle_recorded, consumer, message, payload, go_on)
+        if not _is_recorded_first(app, consumer, message, later):
             go_on()
 
     return handle
+
+
+def _handle_recorded(
+    consumer: Any,  # noqa: ANN401 - Celery's
+    message: Any,  # noqa: ANN401 - kombu's
+    payload: Any,  # noqa: ANN401
+    go_on: Callable[[], Any],
+) -> None:
+    """Hand a message to Celery, and reject it if Celery refuses it.
+
+    Celery does so itself only while it receives a message. Otherwise the message would stay
+    unacknowledged, and count against the prefetch limit, for as long as the worker lives.
+    """
+    try:
+        go_on()
+    except (InvalidTaskError, ContentDisallowed) as error:
+        consumer.on_invalid_task(payload, message, error)
 
 
 def _is_recorded_first(app: Any, consumer: Any, message: Any, go_on: Callable[[], Any]) -> bool:  # noqa: ANN401

@@ -14,8 +14,6 @@ from typing import Any
 
 from celery import Celery
 from celery.bootsteps import StartStopStep
-from celery.exceptions import InvalidTaskError
-from kombu.exceptions import ContentDisallowed
 
 from domain.errors import PipelineError
 from tasks.receipt import BareRequest, attach_receipt
@@ -99,13 +97,8 @@ class Recorder:
                 self._record([request])
 
     def _answer(self, consumer: Any, then: Then) -> None:  # noqa: ANN401 - Celery's
-        if consumer is not self._consumer:
-            return
-        try:
+        if consumer is self._consumer:
             then()
-        except (InvalidTaskError, ContentDisallowed) as error:
-            # Celery catches them while it receives a message; here they would end the worker.
-            logger.warning("refused a malformed message: %s", type(error).__name__)
 
     def _before_fork(self) -> None:
         self._is_locked_for_fork = self._writing.acquire(timeout=_FORK_WAITS_SECONDS)

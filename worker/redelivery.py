@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from kombu.transport import redis, virtual
@@ -65,6 +65,23 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
 """
 
 
+class HeldByDead(NamedTuple):
+    """Delivery tags of messages whose channels are dead.
+
+    Attributes:
+        noted: of messages that a worker has read.
+        taken: of elements that a worker has taken out of a queue, and not read.
+    """
+
+    noted: list[str]
+    taken: list[str]
+
+    @property
+    def messages(self) -> int:
+        """How many messages these are."""
+        return len({*self.noted, *self.taken})
+
+
 class QoS(redis.QoS):
     """kombu's record of unacknowledged messages, by the channel that holds them.
 
@@ -108,13 +125,14 @@ class RedeliveringChannel(redis.Channel):
 
     Attributes:
         channel_seconds: after so long without a renewal a channel counts as dead. Longer than
-            `socket_timeout`, for which a slow broker may stop a worker's main loop.
+            the interval of renewals and `socket_timeout`, for which a slow broker may stop a
+            worker's main loop.
         idle_seconds: between two looks at queues that were empty. The broker waits, not the worker,
             whose loop goes on.
     """
 
     QoS = QoS
-    channel_seconds: float = 45
+    channel_seconds: float = 40
     idle_seconds: float = 0.1
     from_transport_options = (
         *redis.Channel.from_transport_options,
@@ -157,25 +175,30 @@ class RedeliveringChannel(redis.Channel):
             client.hdel(TAKEN, tag)
 
     def restore_dead(self) -> None:
-        """Put back into its queue what channels hold that do not live any more."""
+        """Put back the messages of dead channels, unless another worker has just done so."""
         with self.conn_or_acquire() as client:
             # Of many workers one looks at a time.
             pause = int(900 * self.unacked_restore_interval)  # type: ignore[attr-defined]
             if not client.set(_RESTORING, self.id, nx=True, px=pause):
                 return
-            noted = _dead(client, client.zrange(self.unacked_index_key, 0, -1))
-            for tag in noted:
-                self.qos.restore_by_tag(tag, client)  # type: ignore[attr-defined]
-            keys = client.hkeys(TAKEN)
-            taken = [*_dead(client, keys), *self._unanswered(keys)]
-            for tag in taken:
-                client.eval(_PUT_BACK, 1, TAKEN, tag)
-        if noted or taken:
-            logger.warning("%d messages of dead workers are delivered again", len({*noted, *taken}))
+            count = self.put_back_dead(client)
+        if count:
+            logger.warning("%d messages of dead workers are delivered again", count)
 
-    def _unanswered(self, tags: list[bytes]) -> list[str]:
+    def put_back_dead(self, client: Any) -> int:  # noqa: ANN401 - of redis-py
+        """Put the messages of dead channels back into their queues; return how many."""
+        held = held_by_dead(client, self.unacked_index_key)
+        for tag in held.noted:
+            self.qos.restore_by_tag(tag, client)  # type: ignore[attr-defined]
+        taken = [*held.taken, *self._unanswered(client)]
+        for tag in taken:
+            client.eval(_PUT_BACK, 1, TAKEN, tag)
+        return len({*held.noted, *taken})
+
+    def _unanswered(self, client: Any) -> list[str]:  # noqa: ANN401 - of redis-py
         """Return what the broker gave this channel, over a connection that broke meanwhile."""
-        own = [tag for tag in map(bytes_to_str, tags) if tag.startswith(self.id + _SEPARATOR)]
+        tags = map(bytes_to_str, client.hkeys(TAKEN))
+        own = [tag for tag in tags if tag.startswith(self.id + _SEPARATOR)]
         return [tag for tag in own if tag != self.tag]
 
     @property
@@ -206,6 +229,17 @@ class RedeliveringChannel(redis.Channel):
         was_waiting, self._is_waiting = self._is_waiting, False
         self._was_empty = not answer and not was_waiting
         return None if was_waiting or not answer else tuple(answer)
+
+
+def held_by_dead(client: Any, index: str) -> HeldByDead:  # noqa: ANN401 - of redis-py
+    """Return what dead channels hold.
+
+    Args:
+        client: of the broker.
+        index: the key of the index of unacknowledged messages.
+    """
+    noted = _dead(client, client.zrange(index, 0, -1))
+    return HeldByDead(noted, _dead(client, client.hkeys(TAKEN)))
 
 
 def _by_the_brokers_clock(raw: Mapping[str, Any], skew: Callable[[], timedelta]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
     lines = answer.out.splitlines()
     assert all(line.startswith("ok ") for line in lines)
     assert [line[9:].split(":")[0] for line in lines] == [
-        *("visibility timeout", "broker", "broker eviction", "broker persistence", "broker clock"),
+        *("visibility timeout", "broker", "broker eviction", "broker persistence"),
+        *("broker scripts", "messages of dead workers", "broker clock"),
         *("database", "database clock", "platform columns", "database version"),
         *("malformed transfers", "database grants"),
         *("bucket", "S3 clock", "bucket reading", "bucket encryption", "bucket lifecycle"),

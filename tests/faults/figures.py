@@ -3,14 +3,16 @@
 Exit status 1 if one is not kept.
 """
 
+import argparse
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -56,12 +58,27 @@ class Figure:
 
 def main() -> int:
     figures = []
-    for measure in (resumption, flush, returning_broker, bare_messages):
+    for measure in _measures():
         for figure in measure():
             print(figure, flush=True)
             figures.append(figure)
     _REPORT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
     return 0 if all(figure.is_kept for figure in figures) else 1
+
+
+def _measures() -> list[Callable[[], Iterator[Figure]]]:
+    """Return what the command line asks for; by default all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.figures", description=__doc__)
+    parser.add_argument("--only", choices=("resumption", "flush", "broker", "bare"))
+    parser.add_argument("--bare", type=int, default=_BARE, help="how many bare messages")
+    options = parser.parse_args()
+    measures: dict[str, Callable[[], Iterator[Figure]]] = {
+        "resumption": resumption,
+        "flush": flush,
+        "broker": returning_broker,
+        "bare": partial(bare_messages, options.bare),
+    }
+    return [measure for name, measure in measures.items() if options.only in (None, name)]
 
 
 def resumption() -> Iterator[Figure]:
@@ -132,10 +149,12 @@ def returning_broker() -> Iterator[Figure]:
         )
 
 
-def bare_messages() -> Iterator[Figure]:
+def bare_messages(messages: int) -> Iterator[Figure]:
     """Bare messages while a worker is killed every two seconds."""
     with _deployed() as deployed:
-        outcome = send_under_kills(deployed, messages=_BARE, per_second=5, workers=3, kill_every=2)
+        outcome = send_under_kills(
+            deployed, messages=messages, per_second=5, workers=3, kill_every=2
+        )
         what = f"{outcome.sent:,} bare messages, {outcome.kills} kills"
         yield Figure(f"{what}: lost", outcome.lost, 0, "messages")
         yield Figure(f"{what}: the latest", outcome.latest.total_seconds(), 90, "s")

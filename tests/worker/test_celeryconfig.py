@@ -52,6 +52,14 @@ def test_no_message_is_delivered_again_while_its_task_may_still_run() -> None:
     assert celeryconfig.task_soft_time_limit < celeryconfig.task_time_limit
 
 
+def test_no_worker_counts_as_dead_because_its_broker_is_slow() -> None:
+    # Given a broker that stops the main loop for as long as it may, just before a renewal
+    options = celeryconfig.broker_transport_options
+    longest = options["unacked_restore_interval"] + options["socket_timeout"]
+    # Then
+    assert options["channel_seconds"] > longest
+
+
 def test_the_visibility_timeout_is_the_same_wherever_it_is_read(app: Celery) -> None:
     # Then
     expected = celeryconfig.visibility_timeout

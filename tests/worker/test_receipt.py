@@ -7,7 +7,6 @@ from threading import Event, Semaphore
 from typing import Any
 
 import pytest
-from celery.exceptions import InvalidTaskError
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import SqlUnavailableError
@@ -112,18 +111,6 @@ def test_a_message_of_a_closed_channel_is_dropped() -> None:
     # Then the old message goes no further: the broker delivers it again
     assert loop.called.wait(10)
     assert not went_on.is_set()
-
-
-def test_a_malformed_message_does_not_end_the_loop() -> None:
-    loop = Loop()
-    recorder = Recorder(lambda _requests: None)
-    recorder.listens(loop)
-
-    def then() -> None:
-        raise InvalidTaskError("wrong")
-
-    recorder.record(REQUEST, then)
-    assert loop.called.wait(10)
 
 
 @pytest.mark.processes

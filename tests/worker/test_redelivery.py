@@ -164,6 +164,26 @@ def test_an_element_is_never_nowhere(broker: Valkey, opened: Open, element: byte
     assert is_empty(broker)
 
 
+def test_a_channel_that_is_closed_puts_back_what_it_was_just_given(
+    broker: Valkey, opened: Open
+) -> None:
+    # Given a channel that asks for a message, and does not read the answer
+    put(broker, "an id")
+    channel = opened()
+    channel.do_restore = True
+    Consumer(channel, [Queue("configs")], callbacks=[lambda _body, _message: None]).consume()
+    channel.connection.cycle.on_poll_start()
+    while not is_taken(broker):
+        pass
+
+    # When it is closed, as at the end of a worker
+    channel.close()
+
+    # Then the message is in its queue, and workers of any version find it there
+    assert queued(broker) == ["an id"]
+    assert is_empty(broker)
+
+
 def is_taken(broker: Valkey) -> bool:
     with broker.client() as client:
         return bool(client.exists(TAKEN))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from domain.batches import Batch, BatchProgress, BatchState, Outcome
@@ -145,14 +145,13 @@ def _told(progress: BatchProgress) -> str:
     return ", ".join([*told, str(size_of(progress.bytes_moved, exact=False))])
 
 
-def _elapsed(batch: Batch) -> float:
-    if batch.started_at is None:
-        return 0.0
-    return ((batch.finished_at or datetime.now(UTC)) - batch.started_at).total_seconds()
+def _elapsed(progress: BatchProgress) -> float:
+    began, end = progress.batch.started_at, progress.batch.finished_at or progress.as_of
+    return 0.0 if began is None or end is None else (end - began).total_seconds()
 
 
 def _per_second(progress: BatchProgress) -> float | None:
-    elapsed = _elapsed(progress.batch)
+    elapsed = _elapsed(progress)
     return round(progress.ended / elapsed, 1) if elapsed > 0 else None
 
 

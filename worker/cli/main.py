@@ -11,7 +11,7 @@ COMMANDS = {
     "db": ("worker.cli.db", "The database."),
     "health": ("worker.cli.health", "Whether this process is well."),
     "jobs": ("worker.cli.jobs", "Jobs and their artifacts."),
-    "messages": ("worker.cli.messages", "Messages that workers refused."),
+    "messages": ("worker.cli.messages", "Messages that workers refused or dead workers held."),
     "quarantine": ("worker.cli.quarantine", "What will not be tried again by itself."),
     "transfers": ("worker.cli.transfers", "Transfers across jobs."),
     "status": (

@@ -1,4 +1,4 @@
-"""`artifacts messages`: the messages that workers refused."""
+"""`artifacts messages`: messages that workers refused, or that dead workers held."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tasks.dead_letters import DeadLetter
 
-app = group_app("Messages that workers refused.")
+app = group_app("Messages that workers refused or dead workers held.")
 
 _COLUMNS = ("id", "at", "queue", "reason", "task", "job_id", "run_id")
 _MOST = 1_000
@@ -77,6 +77,24 @@ def discard(
         say(f"{count} are discarded")
     if ids and count < len(set(ids)):
         note(f"{len(set(ids)) - count} of the ids are no refused messages")
+
+
+@app.command("restore")
+def restore(*, as_json: JsonOption = False) -> None:
+    """Put back into their queues the messages that dead workers held.
+
+    Running workers do this themselves; use it where only workers of an earlier version are left.
+    """
+    from tasks.enqueue import broker_channel  # noqa: PLC0415 - for the help
+    from worker.intake import take_in_messages_only  # noqa: PLC0415
+
+    take_in_messages_only()
+    with broker_channel(_broker()) as channel, channel.conn_or_acquire() as client:
+        count = channel.put_back_dead(client)
+    if as_json:
+        print_json({"restored": count})
+    else:
+        say(f"{count} are back in their queues")
 
 
 def _read(limit: int) -> "list[DeadLetter]":

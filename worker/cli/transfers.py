@@ -1,6 +1,6 @@
 """`artifacts transfers`: transfers across jobs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -77,6 +77,7 @@ def list_all(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Transfers of all jobs that fit every filter given, newest first."""
     from worker.sql.transfer_lists import list_transfers  # noqa: PLC0415 - for the help
+    from worker.sql.transfers import SqlTransfers  # noqa: PLC0415 - as well
 
     filters = TransferFilter(
         states=frozenset(state or ()),
@@ -91,9 +92,11 @@ def list_all(  # noqa: PLR0913 - an argument for each option
         requested_by=requested_by,
     )
     # One more than is shown tells whether more exist.
-    found = list_transfers(database().engine, filters, limit=limit + 1, before=before)
+    engine = database().engine
+    found = list_transfers(engine, filters, limit=limit + 1, before=before)
+    now = SqlTransfers(engine).now()
     shown = found[:limit]
-    rows = [_row(each) for each in shown]
+    rows = [_row(each, now) for each in shown]
     show_rows(rows, as_json=as_json, empty="no transfer fits", brief=_COLUMNS, wide=wide)
     if len(found) > limit:
         note(f"more exist: --before {shown[-1].id}")
@@ -103,7 +106,7 @@ def _flat(ranges: list[tuple[IdRange, ...]] | None) -> tuple[IdRange, ...]:
     return tuple(each for part in ranges or () for each in part)
 
 
-def _row(transfer: Transfer) -> dict[str, Any]:
+def _row(transfer: Transfer, now: datetime) -> dict[str, Any]:
     return {
         "id": transfer.id,
         "job_id": transfer.artifact.job_id,
@@ -114,7 +117,7 @@ def _row(transfer: Transfer) -> dict[str, Any]:
         "queue": queue_of_transfer(transfer),
         "batch_id": transfer.batch_id,
         "attempts": transfer.attempts,
-        "age": datetime.now(UTC) - transfer.requested_at,
+        "age": now - transfer.requested_at,
         "requested_at": transfer.requested_at,
         "next_attempt_at": transfer.next_attempt_at,
         "lease_expires_at": transfer.lease_expires_at,

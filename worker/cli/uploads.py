@@ -1,6 +1,6 @@
 """`artifacts jobs uploads`: what is in the bucket of a job, and bringing it elsewhere."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,7 +62,9 @@ def list_uploads(
 ) -> None:
     """Every artifact of the job with its state, and where it is."""
     asked, using = the_job(job, job_id), adapters()
-    rows = [_listed_row(each) for each in list_artifacts(using.locate, using.transfers, asked)]
+    listed = list_artifacts(using.locate, using.transfers, asked)
+    now = using.transfers.now()
+    rows = [_listed_row(each, now) for each in listed]
     empty = "there is nothing of this job"
     show_rows(rows, as_json=as_json, empty=empty, brief=_LISTED_COLUMNS, wide=wide)
 
@@ -141,7 +143,7 @@ def _is_wanted(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | 
     )
 
 
-def _listed_row(listed: ListedArtifact) -> dict[str, Any]:
+def _listed_row(listed: ListedArtifact, now: datetime) -> dict[str, Any]:
     found = listed.found
     there = None if found is None else found.object
     return {
@@ -151,7 +153,7 @@ def _listed_row(listed: ListedArtifact) -> dict[str, Any]:
         "scheme": found and found.scheme,
         "found_by": found and found.found_by,
         "size": None if there is None else Size(there.size),
-        "age": None if there is None else datetime.now(UTC) - there.modified_at,
+        "age": None if there is None else now - there.modified_at,
         "modified_at": there and there.modified_at,
         "storage_class": there and there.storage_class,
         "location": there and where(there.address),

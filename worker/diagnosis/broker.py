@@ -11,6 +11,7 @@ from domain.redaction import redact
 from tasks.app import make_app
 from tasks.enqueue import broker_channel
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
+from worker.diagnosis.redelivery import examine_redelivery, require_scripts
 
 _TIMEOUT_SECONDS = 5.0
 
@@ -33,12 +34,25 @@ def reach_broker(app: Celery) -> None:
         channel.client.ping()
 
 
+def reach_broker_of_worker(app: Celery) -> None:
+    """Reach the broker as a worker needs it.
+
+    Raises:
+        BrokerUnavailableError: it does not answer.
+        ConfigurationError: it refuses what a worker cannot do without.
+    """
+    with broker_channel(app) as channel:
+        channel.client.ping()
+        require_scripts(channel)
+
+
 def examine_broker(app: Celery) -> Iterator[Finding]:
     yield _visibility(app)
     try:
         with broker_channel(app) as channel:
             information = channel.client.info()
             seconds, _microseconds = channel.client.time()
+            redelivery = examine_redelivery(channel)
     except BrokerUnavailableError as unavailable:
         yield error(
             "broker",
@@ -50,6 +64,7 @@ def examine_broker(app: Celery) -> Iterator[Finding]:
     yield ok("broker", f"Redis {information['redis_version']} answers")
     yield _eviction(information)
     yield _persistence(information)
+    yield from redelivery
     yield clock("broker clock", datetime.fromtimestamp(seconds, UTC))
 
 

@@ -167,6 +167,7 @@ class SqlBatches:
             turns = self._turns(batch_id, batch.mode)
             released = connection.execute(turns).scalar_one()
             rows = connection.execute(counts).all()
+            now = read_clock(connection)
         outcomes = Counter({Outcome(row.outcome): row.members for row in rows})
         transfers = outcomes.total()
         members = batch.members or 0
@@ -175,7 +176,10 @@ class SqlBatches:
         left = Outcome.CANCELLED if batch.state is BatchState.CANCELLED else Outcome.PENDING
         outcomes[left] += max(0, pending)
         return BatchProgress(
-            batch=batch, outcomes=+outcomes, bytes_moved=sum(int(row.bytes_moved) for row in rows)
+            batch=batch,
+            outcomes=+outcomes,
+            bytes_moved=sum(int(row.bytes_moved) for row in rows),
+            as_of=now,
         )
 
     def members(self, batch_id: int) -> Iterator[Member]:

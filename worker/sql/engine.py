@@ -186,6 +186,15 @@ def _connection_of(session: Session) -> Connection:
     return session.connection()
 
 
+def limit_lock_wait(connection: Connection, milliseconds: int) -> None:
+    """Limit how long each later statement of this transaction waits for another transaction.
+
+    SQLite has one writer at a time, and knows no such limit for one transaction.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+
+
 def insert_into(dialect: str, table: type[DeclarativeBase]) -> Any:  # noqa: ANN401
     """The dialect's own INSERT, which can say what happens on a conflict.
 

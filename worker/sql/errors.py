@@ -23,6 +23,7 @@ _UNDEFINED_TABLE = "42P01"
 _UNDEFINED_COLUMN = "42703"
 _INSUFFICIENT_PRIVILEGE = "42501"
 _DEADLOCK = "40P01"
+_LOCK_NOT_AVAILABLE = "55P03"
 # libpq has no code for an error of a connection, and so these are known by their texts. Another
 # text, or one in another language, counts as an outage.
 _WRONG_URL = re.compile(
@@ -96,8 +97,17 @@ def translated_url_errors() -> Iterator[None]:
 
 def is_deadlock(error: SqlUnavailableError) -> bool:
     """Return whether PostgreSQL ended the transaction because another one waited for it."""
+    return _is_caused_by(error, _DEADLOCK)
+
+
+def is_lock_timeout(error: SqlUnavailableError) -> bool:
+    """Return whether PostgreSQL ended the statement because a lock was not free in time."""
+    return _is_caused_by(error, _LOCK_NOT_AVAILABLE)
+
+
+def _is_caused_by(error: SqlUnavailableError, state: str) -> bool:
     cause = error.__cause__
-    return isinstance(cause, DBAPIError) and _sqlstate(cause) == _DEADLOCK
+    return isinstance(cause, DBAPIError) and _sqlstate(cause) == state
 
 
 def _sqlstate(error: DBAPIError) -> str | None:

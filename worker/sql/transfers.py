@@ -21,7 +21,7 @@ from worker.sql.conditions import (
     is_well_formed,
     of_artifact,
 )
-from worker.sql.engine import Bind, autocommit, in_transaction, transaction
+from worker.sql.engine import Bind, autocommit, in_transaction, limit_lock_wait, transaction
 from worker.sql.platform import move_location, tell_platform
 from worker.sql.rows import as_claim, as_transfer
 from worker.sql.tables import TransferRow
@@ -36,6 +36,7 @@ from worker.sql.writes import (
 )
 
 _TABLE = TransferRow.__table__
+_REQUEST_WAIT_MS = 1_000
 
 
 class SqlTransfers:
@@ -73,6 +74,9 @@ class SqlTransfers:
             if row is None:
                 transfer_id = connection.scalar(select(TransferRow.id).where(asked))
                 if transfer_id is None:
+                    # A producer may not have committed the same request yet: the message comes
+                    # back later, and this process goes on with others.
+                    limit_lock_wait(connection, _REQUEST_WAIT_MS)
                     transfer_id = request_transfer(connection, artifact, direction, request_id).id
                 # If it was there all the time, it may have been committed just after the look.
                 row = claim_row(connection, TransferRow.id == transfer_id, owner, lease)

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from celeryconfig import broker_transport_options
 from domain.artifacts import Artifact
 from domain.transfers import Direction, TransferState
 from tests.faults.cells.cell import Cell, children
 from worker.embedded.process import ManagedProcess
+from worker.sql.transfers import SqlTransfers
 
 _SOON = {"channel_seconds": 3, "unacked_restore_interval": 0.5}
 # For a worker's command line: what a dead worker held is delivered again soon.
@@ -57,6 +59,26 @@ def test_a_worker_goes_on_while_the_database_hangs(cell: Cell) -> None:
         assert worker.is_running
     # And the message is taken care of once the table is there
     assert cell.assert_settled(artifact).attempts == 1
+    cell.assert_idle()
+
+
+def test_a_producer_that_does_not_commit_delays_no_other_message(cell: Cell) -> None:
+    # Given a worker with one child, and a producer whose transaction has requested an artifact
+    _ready(cell)
+    blocked, other = cell.small(), cell.small()
+    with Session(cell.stack.engine) as producer:
+        SqlTransfers(producer).request(blocked, Direction.UPLOAD, str(cell.new_id()))
+
+        # When a bare message for it arrives, and then one for another artifact
+        cell.send(blocked)
+        cell.send(other)
+
+        # Then the other one is done while the transaction is open
+        assert cell.assert_settled(other).attempts == 1
+        assert not _is_known(cell, blocked)
+        # And the blocked one once the transaction has ended without a commit
+        producer.rollback()
+    assert cell.assert_settled(blocked).attempts == 1
     cell.assert_idle()
 
 
