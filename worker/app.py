@@ -30,7 +30,7 @@ leave_bodies_out()
 log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 take_in_messages_only(*([_liveness.note] if _liveness else []))
-app = make_app(_settings.broker_url)
+app = make_app(_settings.broker)
 # The process's own: its threads and children, and Celery's commands, all mean this app.
 app.set_default()
 _composition = Composition(_settings, app)

@@ -29,7 +29,7 @@ class Producer:
     def __init__(
         self, settings: ProducerSettings, app: Celery | None = None, *, publish: bool = True
     ) -> None:
-        self._app = app or producer_app(settings.broker_url)
+        self._app = app or producer_app(settings.broker)
         self._bucket = BucketAdapters(settings)
         self._publish = publish
 

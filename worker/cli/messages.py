@@ -91,7 +91,7 @@ def _broker() -> "Celery":
     from worker.diagnosis.broker import impatient_app  # noqa: PLC0415 - for the help
     from worker.settings import BrokerSettings, load  # noqa: PLC0415
 
-    return impatient_app(load(BrokerSettings).broker_url)
+    return impatient_app(load(BrokerSettings).broker)
 
 
 def _not_found(letter_id: str) -> NotFoundError:

@@ -94,7 +94,7 @@ def _broker() -> "Celery | None":
     from worker.settings import BrokerSettings, load
 
     try:
-        return producer_app(load(BrokerSettings).broker_url)
+        return producer_app(load(BrokerSettings).broker)
     except ConfigurationError:
         return None  # the next sweep notices what is changed
 

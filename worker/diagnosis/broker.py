@@ -9,15 +9,16 @@ from celery import Celery
 from domain.errors import BrokerUnavailableError
 from domain.redaction import redact
 from tasks.app import make_app
+from tasks.broker import Broker
 from tasks.enqueue import broker_channel
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
 
 _TIMEOUT_SECONDS = 5.0
 
 
-def impatient_app(broker_url: str) -> Celery:
+def impatient_app(broker: Broker | str) -> Celery:
     """One that says soon that the broker does not answer."""
-    app = make_app(broker_url)
+    app = make_app(broker)
     app.conf.broker_transport_options = {
         **app.conf.broker_transport_options,
         "socket_timeout": _TIMEOUT_SECONDS,
