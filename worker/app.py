@@ -8,6 +8,7 @@ from celery.signals import worker_process_init
 from domain.errors import ConfigurationError
 from tasks.app import make_app
 from tasks.base import attach_services
+from worker.answers import answer_for_database
 from worker.composition import Composition
 from worker.diagnosis.readiness import START
 from worker.forking import share_memory_with_children
@@ -39,6 +40,7 @@ give_back_on_shutdown(app, _composition)
 keep_refusals()
 record_on_receipt(app, _composition.record)
 check_worker_on_start(START, _liveness)
+answer_for_database(_composition.database_id)
 share_memory_with_children()
 if _liveness:
     note_while_busy(app, _liveness)

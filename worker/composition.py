@@ -29,6 +29,7 @@ from worker.adapters import Adapters
 from worker.settings import WorkerSettings
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.batch_snapshots import delete_expired
+from worker.sql.database_id import read_database_id
 from worker.sql.receipt import record_requests
 from worker.sql.verifications import SqlVerifications
 from worker.workspace_adapters import WorkspaceAdapters
@@ -79,6 +80,10 @@ class Composition:
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""
         record_requests(self.adapters.engine, requests)
+
+    def database_id(self) -> str | None:
+        """Return what tells this database from others. Raises: SqlUnavailableError."""
+        return read_database_id(self.adapters.engine)
 
     def give_back(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""
