@@ -46,6 +46,11 @@ class Broker:
         )
 
     @property
+    def has_tls(self) -> bool:
+        """Whether a connection is made by TLS."""
+        return bool(self._tls_urls)
+
+    @property
     def is_unverified(self) -> bool:
         """Whether a connection by TLS accepts any certificate."""
         return any(self._options(url)["ssl_cert_reqs"] in UNVERIFIED for url in self._tls_urls)

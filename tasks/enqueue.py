@@ -26,6 +26,7 @@ from tasks.contract import (
     task_name,
 )
 from tasks.keys import own_client, own_key
+from tasks.tls import tls_refusal
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
 # What lies farther ahead was not written by us.
@@ -178,6 +179,8 @@ def _translated_errors(app: Celery) -> Iterator[None]:
     try:
         yield
     except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:
+        if refusal := tls_refusal(error):
+            raise BrokerRefusedError(refusal) from error
         if _is_refused(error):
             said = redact(str(error)).rstrip(".")
             raise BrokerRefusedError(f"{BROKER_VARIABLE}: {said}. Correct it") from error

@@ -217,7 +217,11 @@ def test_no_clock_of_a_worker_matters(
 
 
 @pytest.mark.parametrize("is_held", [True, False], ids=["held", "just taken"])
-def test_what_a_dead_channel_had_goes_back_below_its_prefix(broker: Valkey, is_held: bool) -> None:
+def test_what_a_dead_channel_had_goes_back_below_its_prefix(
+    broker: Valkey,
+    *,
+    is_held: bool,
+) -> None:
     # Given three channels, of which the last has another prefix
     with ExitStack() as stack:
         dead, living, foreign = (_with_prefix(stack, broker, name) for name in ("a:", "a:", "b:"))

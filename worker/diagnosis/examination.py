@@ -56,7 +56,7 @@ def _settings() -> Iterator[Finding]:
 
 
 def _broker(settings: BrokerSettings) -> Iterator[Finding]:
-    yield from examine_broker(impatient_app(settings.broker))
+    yield from examine_broker(impatient_app(settings.broker), settings.broker)
 
 
 def _database(settings: DatabaseSettings) -> Iterator[Finding]:
