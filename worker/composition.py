@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -26,6 +25,7 @@ from tasks.enqueue import publish, remembers_since, room
 from tasks.last_dispatch import note_dispatch
 from tasks.receipt import BareRequest
 from worker.adapters import Adapters
+from worker.process_name import new_process_name
 from worker.settings import WorkerSettings
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.batch_snapshots import delete_expired
@@ -50,7 +50,7 @@ class Composition:
         self._settings = settings
         self._app = app
         # Of the process that made this, and so the same for all children it forks.
-        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._worker = new_process_name()
         self.adapters = self._new_adapters()
 
     def transfer(

@@ -48,10 +48,10 @@ def adapters() -> "Adapters":
         ConfigurationError: a setting is missing or wrong.
     """
     from worker.adapters import Adapters
+    from worker.process_name import new_process_name
     from worker.settings import OperatorSettings, load
 
-    owner = f"command:{socket.gethostname()}:{os.getpid()}"
-    opened = Adapters(load(OperatorSettings), owner)
+    opened = Adapters(load(OperatorSettings), f"command:{new_process_name()}")
     _OPEN.callback(opened.close)
     return opened
 
