@@ -1,6 +1,7 @@
 """Celery apps with the pipeline's settings, for the worker and for producers."""
 
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,8 @@ from tasks.sendable import check_sendable
 BROKER_VARIABLE = URL_VARIABLE
 
 _producer: Celery | None = None
+_FURTHER = list(signature(Celery.send_task).parameters)[4:]
+"""Options of `send_task` in the order in which they may be given by position."""
 
 
 class _App(Celery):
@@ -31,7 +34,8 @@ class _App(Celery):
         **options: Any,  # noqa: ANN401
     ) -> AsyncResult[Any]:
         """Raises: InvalidRequestError: the arguments or an option are wrong."""
-        check_sendable(name, args, kwargs, options)
+        given = {**dict(zip(_FURTHER, further, strict=False)), **options}
+        check_sendable(name, args, kwargs, given)
         return super().send_task(name, args, kwargs, *further, **options)
 
 

@@ -26,7 +26,7 @@ from tasks.app import ensure_configured, pipeline_app
 from tasks.arguments import JobArguments, NoArguments, RunArguments, bind
 from tasks.contract import BATCH_HEADER, DELAY_HEADER
 from tasks.enqueue import ask_if_drained
-from tasks.sendable import check_options
+from tasks.sendable import bind_arguments, check_options
 
 
 class Services(Protocol):
@@ -107,7 +107,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
             # The current app is the platform's own, and speaks to a broker of its own.
             return app.tasks[self.name].apply_async(args, kwargs, **options)
         ensure_configured(app)
-        ids = bind(self.arguments, args or (), kwargs or {})
+        ids = bind_arguments(self.arguments, args, kwargs)
         check_options(self.name, options)
         return super().apply_async((), ids, **_with_delay(options))
 

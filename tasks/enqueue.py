@@ -26,6 +26,7 @@ from tasks.contract import (
     task_name,
 )
 from tasks.keys import own_client, own_key
+from tasks.sendable import message_id
 from tasks.tls import tls_refusal
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
@@ -58,7 +59,7 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
                 # What Celery would find out itself, more slowly: for it they may be of any size.
                 argsrepr="()",
                 kwargsrepr=repr(ids),
-                task_id=transfer.request_id,
+                task_id=message_id(transfer.request_id),
                 queue=queue_of_transfer(transfer),
                 headers=_headers(transfer),
                 producer=producer,
