@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, NoReturn, Protocol, cast
 from uuid import uuid4
 
 from celery import Celery, Task
@@ -110,6 +110,12 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         ids = bind_arguments(self.arguments, args, kwargs)
         check_options(self.name, options)
         return super().apply_async((), ids, **_with_delay(options))
+
+    def chunks(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - Celery's signature
+        """Celery would send a task of its own, which no worker takes."""
+        raise InvalidRequestError("workers take no map, starmap or chunks; send each by itself")
+
+    map = starmap = chunks
 
 
 class TransferTask(PipelineTask):

@@ -50,9 +50,9 @@ CHECKED = {
 OF_SENDING = {
     *("producer", "publisher", "connection", "router", "route_name", "task_type", "result_cls"),
     *("add_to_parent", "retry", "retry_policy", "timeout", "confirm_timeout", "declare"),
-    *("delivery_mode", "event_dispatcher"),
+    *("delivery_mode", "event_dispatcher", "reply_to"),
 }
-"""Options that concern nothing but how this process sends the message."""
+"""Options that concern how this process sends the message, or a result, which SQL has instead."""
 _PROTOCOL = {
     *("lang", "task", "id", "shadow", "eta", "expires", "timelimit", "stamped_headers", "stamps"),
     *(*IN_HEADERS.values(), *LINKS, "compression"),

@@ -1,11 +1,14 @@
 """Environments of one platform that share a broker: each has its own database and workspace."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from shutil import copy
+from typing import Any
 
 import boto3
 from celery import Celery
@@ -109,3 +112,16 @@ class Environment:
     def is_done(self, artifact: Artifact) -> bool:
         latest = self.latest(artifact)
         return latest is not None and latest.state is TransferState.DONE
+
+
+def flower_length(broker: Broker, queue: str) -> int:
+    """Return how many messages Flower sees in a queue."""
+    flower: Any = import_module("flower.utils.broker")  # it has no types
+    app = make_app(broker)
+    seen = flower.Broker(
+        app.connection().as_uri(include_password=True),
+        broker_options=app.conf.broker_transport_options,
+        broker_use_ssl=app.conf.broker_use_ssl,
+    )
+    (found,) = asyncio.run(seen.queues([queue]))
+    return int(found["messages"])

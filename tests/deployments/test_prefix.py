@@ -1,17 +1,17 @@
 """Two environments on one database of one broker, each with a prefix of its own."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from flower.utils.broker import Broker as FlowerBroker
+from celery import Celery
 from redis import Redis
 
 from domain.errors import ConfigurationError
@@ -22,7 +22,7 @@ from tasks.dead_letters import count_dead_letters
 from tasks.enqueue import broker_channel, remembers_since, room
 from tasks.last_dispatch import last_dispatch, note_dispatch
 from tasks.turns import take_turn
-from tests.deployments.environments import Environment
+from tests.deployments.environments import Environment, flower_length
 from tests.integration.events import listening
 from worker.cli.listeners import ListenerCheck
 from worker.diagnosis.backlog import examine_backlog
@@ -59,7 +59,7 @@ def environments(
         for worker in workers:
             stack.enter_context(worker)
         for each, worker in zip(made, workers, strict=True):
-            worker.wait_until(lambda each=each: bool(each.app.control.ping(timeout=0.5)))
+            worker.wait_until(partial(is_there, each))
         yield made[0], made[1]
         for each in made:
             each.engine.dispose()
@@ -88,6 +88,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def is_there(environment: Environment) -> bool:
+    return bool(environment.app.control.ping(timeout=0.5))
+
+
+def has_refused(environment: Environment) -> bool:
+    return read_broker(environment.app).refused > 0
+
+
 def settings_of(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment.settings.items():
         monkeypatch.setenv(name, value)
@@ -104,7 +112,7 @@ class TestWorkers:
             each.send(artifact, f"of-{each.broker.prefix.strip(':')}")
         # Then
         for each, artifact in both:
-            wait_until(lambda each=each, artifact=artifact: each.is_done(artifact))
+            wait_until(partial(each.is_done, artifact))
             latest = each.latest(artifact)
             assert latest is not None
             assert latest.request_id == f"of-{each.broker.prefix.strip(':')}"
@@ -113,8 +121,7 @@ class TestWorkers:
         self, production: Environment, staging: Environment
     ) -> None:
         # Given a Celery app of somebody else, with kombu's own option
-        foreign = make_app("memory://")
-        foreign.conf.broker_url = staging.broker.url
+        foreign = Celery("foreign", broker=staging.broker.url, set_as_current=False)
         foreign.conf.broker_transport_options = {"global_keyprefix": staging.broker.prefix}
         artifact = staging.config(14)
         # When
@@ -156,7 +163,7 @@ class TestKeys:
         for each in (production, staging):
             with broker_channel(each.app) as channel:
                 channel.client.lpush(CONFIGS, b"rubbish")
-            wait_until(lambda each=each: read_broker(each.app).refused > 0)
+            wait_until(partial(has_refused, each))
             note_dispatch(datetime.now(UTC), each.app)
             remembers_since(lambda: datetime.now(UTC), each.app)
             take_turn(DISPATCH, each.app)
@@ -229,24 +236,15 @@ class TestQueueLengths:
         assert read_broker(production.app).messages[CONFIGS] == 0
 
     def test_flower_sees_its_own(self, lonely: Broker, production: Environment) -> None:
-        def length(broker: Broker) -> int:
-            app = make_app(broker)
-            seen = FlowerBroker(
-                app.connection().as_uri(include_password=True),
-                broker_options=app.conf.broker_transport_options,
-                broker_use_ssl=app.conf.broker_use_ssl,
-            )
-            (queue,) = asyncio.run(seen.queues([CONFIGS]))
-            return int(queue["messages"])
-
-        assert (length(lonely), length(production.broker)) == (1, 0)
+        assert flower_length(lonely, CONFIGS) == 1
+        assert flower_length(production.broker, CONFIGS) == 0
 
     def test_refused_messages_are_counted_for_their_own(
         self, lonely: Broker, production: Environment
     ) -> None:
         with broker_channel(production.app) as channel:
             channel.client.lpush(CONFIGS, b"rubbish")
-        wait_until(lambda: read_broker(production.app).refused > 0)
+        wait_until(partial(has_refused, production))
         with broker_channel(make_app(lonely)) as channel:
             assert count_dead_letters(channel) == 0
 

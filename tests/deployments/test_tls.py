@@ -1,6 +1,5 @@
 """A broker that speaks TLS, with a certificate of a private authority."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 import requests
-from flower.utils.broker import Broker as FlowerBroker
 
 from domain.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
 from tasks.app import make_app, producer_app
@@ -18,7 +16,7 @@ from tasks.broker import Broker
 from tasks.contract import CONFIGS, UPKEEP
 from tasks.enqueue import ask_for_dispatch, broker_channel
 from tasks.last_dispatch import last_dispatch
-from tests.deployments.environments import Environment
+from tests.deployments.environments import Environment, flower_length
 from tests.deployments.tls import Authority, TlsRedis
 from worker.dev.stack import FLOWER_CONFIG
 from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
@@ -89,17 +87,6 @@ def said_of(broker: Broker) -> str:
 
 def findings(broker: Broker) -> dict[str, Finding]:
     return {each.check: each for each in examine_broker(impatient_app(broker), broker)}
-
-
-def flower_sees(broker: Broker) -> int:
-    app = make_app(broker)
-    seen = FlowerBroker(
-        app.connection().as_uri(include_password=True),
-        broker_options=app.conf.broker_transport_options,
-        broker_use_ssl=app.conf.broker_use_ssl,
-    )
-    (queue,) = asyncio.run(seen.queues([UPKEEP]))
-    return int(queue["messages"])
 
 
 class TestTrust:
@@ -179,13 +166,13 @@ class TestFlower:
     def test_it_sees_the_lengths_of_queues(self, servers: Servers) -> None:
         broker = servers.broker(servers.mutual, servers.client_options)
         ask_for_dispatch(make_app(broker))
-        assert flower_sees(broker) == 1
+        assert flower_length(broker, UPKEEP) == 1
 
     def test_a_list_of_urls_is_verified_as_a_whole(self, servers: Servers) -> None:
         urls = f"{servers.plain.url()};{servers.elsewhere.url('ssl_check_hostname=false')}"
         broker = Broker(url=urls, ca_file=str(servers.authority.file))
         reach(broker)
-        assert flower_sees(broker) == 0
+        assert flower_length(broker, UPKEEP) == 0
         assert all("ssl_cert_reqs=required" in url for url in broker.celery_url.split(";"))
 
     def test_a_list_with_a_url_without_tls_is_left_as_it_is(self) -> None:

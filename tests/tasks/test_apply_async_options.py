@@ -91,6 +91,7 @@ TAKEN: list[tuple[dict[str, Any], Callable[[Message], bool]]] = [
     # Of no concern to a worker.
     ({"ignore_result": True, "add_to_parent": False}, is_as_ever),
     ({"argsrepr": "(…)", "kwargsrepr": "{…}"}, is_as_ever),
+    ({"reply_to": "a queue"}, is_as_ever),
     ({"retry": True, "retry_policy": {"max_retries": 1}}, is_as_ever),
     ({"delivery_mode": 1, "timeout": 3, "confirm_timeout": 3}, is_as_ever),
     ({"mandatory": False, "immediate": False}, is_as_ever),
@@ -105,7 +106,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"time_limit": 5}, "time_limit: workers ignore it; the workers' own limits hold"),
     ({"soft_time_limit": 5}, "soft_time_limit: workers ignore it; the workers' own limits hold"),
     ({"shadow": "another name"}, "shadow: workers ignore it; Flower shows the task's own name"),
-    ({"reply_to": "a queue"}, "reply_to: workers ignore it; see docs/producers.md"),
     ({"expiration": 5}, "expiration: workers ignore it; give expires= instead"),
     ({"mandatory": True}, "mandatory: workers ignore it; see docs/producers.md"),
     ({"immediate": True}, "immediate: workers ignore it; see docs/producers.md"),
@@ -253,8 +253,11 @@ def test_a_group_is_taken_and_other_canvases_are_refused(producer: Celery, broke
             canvas.apply_async()
     with pytest.raises(NotImplementedError, match="requires a result backend"):
         chord([first, second], second).apply_async()  # refused by Celery itself
-    with pytest.raises(InvalidRequestError):
-        upload_job_config.map([12, 13]).apply_async(app=producer)
+    for name in ("map", "starmap", "chunks"):
+        with pytest.raises(InvalidRequestError, match="send each by itself"):
+            getattr(upload_job_config, name)([12, 13])
+    with pytest.raises(InvalidRequestError, match="workers refuse Celery's own tasks"):
+        producer.send_task("celery.map", ({"task": NAME}, [12, 13]))
     with broker.client() as client:
         client.flushall()
     group(first, second, app=producer).apply_async()

@@ -251,6 +251,6 @@ def _with_prefix(stack: ExitStack, broker: Valkey, prefix: str) -> Any:
     options = {**OPTIONS, "global_keyprefix": prefix}
     connection = Connection(broker.url, transport_options=options)
     stack.callback(connection.close)
-    channel = connection.default_channel
+    channel: Any = connection.default_channel
     channel.do_restore = False
     return channel
