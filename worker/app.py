@@ -15,6 +15,7 @@ from worker.forking import share_memory_with_children
 from worker.intake import take_in_messages_only
 from worker.liveness import Liveness, note_while_busy
 from worker.logs import leave_bodies_out, log_upkeep_as_debug
+from worker.pools import refuse_other_pools
 from worker.receipt import record_on_receipt
 from worker.refusals import keep_refusals
 from worker.settings import WorkerSettings, load
@@ -39,6 +40,7 @@ attach_services(app, _composition)
 give_back_on_shutdown(app, _composition)
 keep_refusals()
 record_on_receipt(app, _composition.record)
+refuse_other_pools()
 check_worker_on_start(START, _liveness)
 answer_for_database(_composition.database_id)
 share_memory_with_children()
