@@ -165,26 +165,26 @@ def _check_queue(queue: object) -> None:
 
 
 def _check_times(given: Mapping[str, Any]) -> None:
-    due, expires = _due(given), _moment("expires", given.get("expires"))
     now = datetime.now(UTC)
+    due, expires = _due(given, now), _moment("expires", given.get("expires"), now)
     if due is not None and due > now + HORIZON:
         raise InvalidRequestError(f"due in more than {HORIZON.days} days: a worker refuses it")
     if expires is not None and expires <= max(now, due or now):
         raise InvalidRequestError("expires: passed when the message is due; it would never run")
 
 
-def _due(given: Mapping[str, Any]) -> datetime | None:
+def _due(given: Mapping[str, Any], now: datetime) -> datetime | None:
     if "countdown" in given:
-        return _moment("countdown", _seconds("countdown", given["countdown"]))
-    return _moment("eta", given.get("eta"))
+        return _moment("countdown", _seconds("countdown", given["countdown"]), now)
+    return _moment("eta", given.get("eta"), now)
 
 
-def _moment(option: str, value: Any) -> datetime | None:  # noqa: ANN401
+def _moment(option: str, value: Any, now: datetime) -> datetime | None:  # noqa: ANN401
     """Return when this is; a text or a time without a zone is in UTC, as for a worker."""
     if value is None:
         return None
     if isinstance(value, (int, float)) and option != "eta":
-        return _from_now(option, _seconds(option, value))
+        return _after(now, option, _seconds(option, value))
     try:
         text = value.isoformat() if isinstance(value, date) else value
         moment = datetime.fromisoformat(text)
@@ -193,9 +193,9 @@ def _moment(option: str, value: Any) -> datetime | None:  # noqa: ANN401
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _from_now(option: str, seconds: float) -> datetime:
+def _after(now: datetime, option: str, seconds: float) -> datetime:
     try:
-        return datetime.now(UTC) + timedelta(seconds=seconds)
+        return now + timedelta(seconds=seconds)
     except OverflowError:
         raise InvalidRequestError(f"{option}: {seconds:g} seconds are out of range") from None
 
