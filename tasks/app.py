@@ -1,9 +1,9 @@
 """Celery apps with the pipeline's settings, for the worker and for producers."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -13,13 +13,17 @@ from celery.app import app_or_default
 from celery.result import AsyncResult
 
 from domain.errors import ConfigurationError, ProducerNotConfiguredError
+from tasks.broker import URL_VARIABLE, Broker
+from tasks.keys import use_broker
 from tasks.sendable import check_sendable
 
-BROKER_VARIABLE = "ARTIFACTS_BROKER_URL"
+BROKER_VARIABLE = URL_VARIABLE
 
 A = TypeVar("A", bound=Celery)
 
 _producer: Celery | None = None
+_FURTHER = list(signature(Celery.send_task).parameters)[4:]
+"""Options of `send_task` in the order in which they may be given by position."""
 
 
 class PipelineApp(Celery):
@@ -34,40 +38,46 @@ class PipelineApp(Celery):
         **options: Any,  # noqa: ANN401
     ) -> AsyncResult[Any]:
         """Raises: InvalidRequestError: the arguments or an option are wrong."""
-        check_sendable(name, args, kwargs, options)
+        given = {**dict(zip(_FURTHER, further, strict=False)), **options}
+        check_sendable(name, args, kwargs, given)
         return super().send_task(name, args, kwargs, *further, **options)
 
 
-def make_app(broker_url: str) -> Celery:
-    """An app with everything that celeryconfig.py says; it is not made Celery's current one."""
-    return configured(PipelineApp("artifacts", set_as_current=False), broker_url)
+def make_app(broker: Broker | str) -> Celery:
+    """An app with everything that celeryconfig.py says; it is not made Celery's current one.
+
+    Args:
+        broker: or its URL, if it has neither a prefix nor a certificate authority of its own.
+    """
+    return configured(PipelineApp("artifacts", set_as_current=False), broker)
 
 
-def configured(app: A, broker_url: str) -> A:
+def configured(app: A, broker: Broker | str) -> A:
     """Give the app everything that celeryconfig.py says."""
     app.config_from_object(_settings())
-    app.conf.update(broker_url=broker_url)
+    use_broker(app, broker if isinstance(broker, Broker) else Broker(url=broker))
     return app
 
 
-def producer_app(broker_url: str | None = None, *, timeout_seconds: float = 1.0) -> Celery:
+def producer_app(broker_url: Broker | str | None = None, *, timeout_seconds: float = 1.0) -> Celery:
     """The app that this process publishes with, from every thread.
 
     A publish fails within about the time-out when the broker is away. An app that the process has
     already stays its current one: the platform's own tasks go where they went.
 
     Args:
-        broker_url: by default the environment's ARTIFACTS_BROKER_URL.
+        broker_url: by default the environment's ARTIFACTS_BROKER_URL. The prefix and the CA file
+            are the environment's, unless this is a `Broker`.
         timeout_seconds: for connecting, and for each answer.
 
     Raises:
         ProducerNotConfiguredError: neither names a broker.
     """
     global _producer  # noqa: PLW0603 - one for the process, as Celery's own default app is
-    url = broker_url or os.environ.get(BROKER_VARIABLE)
-    if not url:
+    broker = broker_url if isinstance(broker_url, Broker) else Broker.of_environment(broker_url)
+    if not broker.url:
         raise ProducerNotConfiguredError(f"no broker: set {BROKER_VARIABLE}")
-    app = make_app(url)
+    app = make_app(broker)
     app.conf.broker_transport_options = {
         **app.conf.broker_transport_options,
         "socket_timeout": timeout_seconds,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, NoReturn, Protocol, cast
 from uuid import uuid4
 
 from celery import Celery, Task
@@ -26,7 +26,7 @@ from tasks.app import ensure_configured, pipeline_app
 from tasks.arguments import JobArguments, NoArguments, RunArguments, bind
 from tasks.contract import BATCH_HEADER, DELAY_HEADER
 from tasks.enqueue import ask_if_drained
-from tasks.sendable import check_options
+from tasks.sendable import bind_arguments, check_options
 
 
 class Services(Protocol):
@@ -110,9 +110,15 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
             # The current app is the platform's own, and speaks to a broker of its own.
             return app.tasks[self.name].apply_async(args, kwargs, **options)
         ensure_configured(app)
-        ids = bind(self.arguments, args or (), kwargs or {})
+        ids = bind_arguments(self.arguments, args, kwargs)
         check_options(self.name, options)
         return super().apply_async((), ids, **_with_delay(options))
+
+    def chunks(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - Celery's signature
+        """Celery would send a task of its own, which no worker takes."""
+        raise InvalidRequestError("workers take no map, starmap or chunks; send each by itself")
+
+    map = starmap = chunks
 
 
 class TransferTask(PipelineTask):

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID
+from tasks.keys import own_client, own_key
 from tasks.message_body import LONGEST
 
 logger = logging.getLogger(__name__)
@@ -56,8 +57,22 @@ class DeadLetter:
     run_id: int | None = None
 
 
-def keep_dead_letter(client: Any, queue: str, element: bytes, reason: str) -> None:  # noqa: ANN401
-    """Note a message that is refused. A broker that takes no note does not stop the worker."""
+def keep_dead_letter(
+    client: Any,  # noqa: ANN401 - of redis-py
+    queue: str,
+    element: bytes,
+    reason: str,
+    prefix: str = "",
+) -> None:
+    """Note a message that is refused. A broker that takes no note does not stop the worker.
+
+    Args:
+        client: one that adds no prefix.
+        queue: where it was.
+        element: the message.
+        reason: why it is refused.
+        prefix: of the keys in the broker.
+    """
     fields = {
         "id": uuid4().hex[:12],
         "queue": redact(queue),
@@ -66,14 +81,14 @@ def keep_dead_letter(client: Any, queue: str, element: bytes, reason: str) -> No
         **_readable(element),
     }
     try:
-        client.eval(_KEEP, 1, _KEY, json.dumps(fields), MOST)
+        client.eval(_KEEP, 1, prefix + _KEY, json.dumps(fields), MOST)
     except (RedisError, OSError) as error:
         logger.warning("a refused message could not be noted: %s", type(error).__name__)
 
 
 def count_dead_letters(channel: Any) -> int:  # noqa: ANN401 - a kombu channel
     """Return how many are kept."""
-    return int(channel.client.llen(_KEY))
+    return int(own_client(channel).llen(own_key(channel, _KEY)))
 
 
 def dead_letters(channel: Any, limit: int = MOST) -> list[DeadLetter]:  # noqa: ANN401
@@ -84,11 +99,14 @@ def dead_letters(channel: Any, limit: int = MOST) -> list[DeadLetter]:  # noqa: 
 def discard_dead_letters(channel: Any, ids: set[str] | None) -> int:  # noqa: ANN401
     """Delete these, or all if `ids` is None; return how many there were."""
     found = [raw for raw, letter in _read(channel, MOST) if ids is None or letter.id in ids]
-    return sum(int(channel.client.lrem(_KEY, 1, raw)) for raw in found)
+    client: Any = own_client(channel)
+    key = own_key(channel, _KEY)
+    return sum(int(client.lrem(key, 1, raw)) for raw in found)
 
 
 def _read(channel: Any, limit: int) -> Iterator[tuple[bytes, DeadLetter]]:  # noqa: ANN401
-    for raw in channel.client.lrange(_KEY, 0, limit - 1):
+    kept: Any = own_client(channel).lrange(own_key(channel, _KEY), 0, limit - 1)
+    for raw in kept:
         try:
             seconds, _blank, fields = raw.partition(b" ")
             at = datetime.fromtimestamp(int(seconds), UTC)

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from amqp.exceptions import ChannelError
 from celery import Celery
 from kombu.exceptions import KombuError
 from redis.exceptions import AuthenticationError, NoPermissionError
@@ -26,6 +25,9 @@ from tasks.contract import (
     queue_of_transfer,
     task_name,
 )
+from tasks.keys import own_client, own_key
+from tasks.sendable import message_id
+from tasks.tls import tls_refusal
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
 # What lies farther ahead was not written by us.
@@ -57,7 +59,7 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
                 # What Celery would find out itself, more slowly: for it they may be of any size.
                 argsrepr="()",
                 kwargsrepr=repr(ids),
-                task_id=transfer.request_id,
+                task_id=message_id(transfer.request_id),
                 queue=queue_of_transfer(transfer),
                 headers=_headers(transfer),
                 producer=producer,
@@ -115,14 +117,16 @@ def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        known = moment_of(channel.client.get(_REMEMBERS_SINCE))
+        client, key = own_client(channel), own_key(channel, _REMEMBERS_SINCE)
+        kept: Any = client.get(key)
+        known = moment_of(kept)
         if known is not None and known <= clock() + _SKEW:
             return known
         # First the key, then the clock, then the moment if the key is still there: it must not
         # name a moment before a flush. Of several that do so at once any may win.
-        channel.client.set(_REMEMBERS_SINCE, "")
+        client.set(key, "")
         begins = clock()
-        channel.client.set(_REMEMBERS_SINCE, begins.isoformat(), xx=True)
+        client.set(key, begins.isoformat(), xx=True)
         return begins
 
 
@@ -159,14 +163,14 @@ def broker_channel(app: Celery) -> Iterator[Any]:
 
 @contextmanager
 def pooled_client(app: Celery) -> Iterator[Any]:
-    """Lend the broker's client of a pooled connection.
+    """Lend a client of a pooled connection; it adds no prefix to keys.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
         BrokerRefusedError: it refuses this user, password or database.
     """
     with _translated_errors(app), app.producer_or_acquire() as producer:
-        yield producer.channel.client
+        yield own_client(producer.channel)
 
 
 @contextmanager
@@ -176,6 +180,8 @@ def _translated_errors(app: Celery) -> Iterator[None]:
     try:
         yield
     except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:
+        if refusal := tls_refusal(error):
+            raise BrokerRefusedError(refusal) from error
         if _is_refused(error):
             said = redact(str(error)).rstrip(".")
             raise BrokerRefusedError(f"{BROKER_VARIABLE}: {said}. Correct it") from error
@@ -190,8 +196,6 @@ def _is_refused(error: BaseException) -> bool:
 
 
 def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel
-    try:
-        depth: int = channel.queue_declare(queue, passive=True).message_count
-    except ChannelError:
-        return 0  # on Redis, an empty queue is no queue
+    # Not by declaring the queue: with a prefix, kombu looks for its key without the prefix.
+    depth: int = channel._size(queue)  # noqa: SLF001 - kombu's `queue_declare` calls just this
     return depth

@@ -117,7 +117,8 @@ _JSON = Literal["application/json", "application/json;charset=utf-8"]
 
 
 class _Envelope(Part):
-    headers: dict[str, Any] | None
+    # Clients in Go leave them out where there are none.
+    headers: dict[str, Any] | None = None
     properties: _Properties
     body: Annotated[str, Field(min_length=1)]
     # Any other has kombu look for a decoder of that name: pickle's is one, bz2's another.

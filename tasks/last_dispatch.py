@@ -6,6 +6,7 @@ from typing import Any
 from celery import Celery
 
 from tasks.enqueue import broker_channel, moment_of
+from tasks.keys import own_client, own_key
 
 _KEY = "artifacts.dispatched_at"
 # Long enough to show since when beat is away; a broker that is no longer used gets rid of it.
@@ -23,9 +24,10 @@ def note_dispatch(at: datetime, app: Celery) -> None:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        channel.client.set(_KEY, at.isoformat(), ex=_KEPT)
+        own_client(channel).set(own_key(channel, _KEY), at.isoformat(), ex=_KEPT)
 
 
 def last_dispatch(channel: Any) -> datetime | None:  # noqa: ANN401 - a kombu channel
     """Return when the last dispatch ended, or None if the broker knows of none."""
-    return moment_of(channel.client.get(_KEY))
+    kept: Any = own_client(channel).get(own_key(channel, _KEY))
+    return moment_of(kept)

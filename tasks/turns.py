@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery
 
 from tasks.enqueue import pooled_client
+from tasks.keys import prefix_of
 
 _BEGAN = "artifacts.began."
 _MICROSECONDS = 1_000_000
@@ -26,7 +27,7 @@ def take_turn(task: str, app: Celery) -> bool:
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
-    key = _BEGAN + task
+    key = f"{prefix_of(app)}{_BEGAN}{task}"
     with pooled_client(app) as client:
         (seconds, microseconds), began = client.pipeline().time().get(key).execute()
         now = seconds * _MICROSECONDS + microseconds

@@ -8,12 +8,14 @@ from celery.signals import worker_process_init
 from domain.errors import ConfigurationError
 from tasks.app import make_app
 from tasks.base import attach_services
+from worker.answers import answer_for_database
 from worker.composition import Composition
 from worker.diagnosis.readiness import START
 from worker.forking import share_memory_with_children
 from worker.intake import take_in_messages_only
 from worker.liveness import Liveness, note_while_busy
 from worker.logs import leave_bodies_out, log_upkeep_as_debug
+from worker.pools import refuse_other_pools
 from worker.receipt import record_on_receipt
 from worker.refusals import keep_refusals
 from worker.settings import WorkerSettings, load
@@ -30,7 +32,7 @@ leave_bodies_out()
 log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 take_in_messages_only(*([_liveness.note] if _liveness else []))
-app = make_app(_settings.broker_url)
+app = make_app(_settings.broker)
 # The process's own: its threads and children, and Celery's commands, all mean this app.
 app.set_default()
 _composition = Composition(_settings, app)
@@ -38,7 +40,9 @@ attach_services(app, _composition)
 give_back_on_shutdown(app, _composition)
 keep_refusals()
 record_on_receipt(app, _composition.record)
+refuse_other_pools()
 check_worker_on_start(START, _liveness)
+answer_for_database(_composition.database_id)
 share_memory_with_children()
 if _liveness:
     note_while_busy(app, _liveness)

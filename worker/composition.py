@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -26,9 +25,11 @@ from tasks.enqueue import publish, remembers_since, room
 from tasks.last_dispatch import note_dispatch
 from tasks.receipt import BareRequest
 from worker.adapters import Adapters
+from worker.process_name import new_process_name
 from worker.settings import WorkerSettings
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.batch_snapshots import delete_expired
+from worker.sql.database_id import read_database_id
 from worker.sql.receipt import record_requests
 from worker.sql.verifications import SqlVerifications
 from worker.workspace_adapters import WorkspaceAdapters
@@ -49,7 +50,7 @@ class Composition:
         self._settings = settings
         self._app = app
         # Of the process that made this, and so the same for all children it forks.
-        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._worker = new_process_name()
         self.adapters = self._new_adapters()
 
     def transfer(
@@ -79,6 +80,10 @@ class Composition:
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""
         record_requests(self.adapters.engine, requests)
+
+    def database_id(self) -> str | None:
+        """Return what tells this database from others. Raises: SqlUnavailableError."""
+        return read_database_id(self.adapters.engine)
 
     def give_back(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""

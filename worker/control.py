@@ -22,10 +22,10 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 log_upkeep_as_debug()
-app = make_app(_settings.broker_url)
+app = make_app(_settings.broker)
 app.set_default()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
-_parts = {"broker": lambda: reach_broker(impatient_app(_settings.broker_url))}
+_parts = {"broker": lambda: reach_broker(impatient_app(_settings.broker))}
 check_beat_on_start(_parts, _liveness)
 
 

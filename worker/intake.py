@@ -58,8 +58,7 @@ class Channel(RedeliveringChannel):
 
     def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
         """Note a message that is refused."""
-        with self.conn_or_acquire() as client:
-            keep_dead_letter(client, queue, element, reason)
+        keep_dead_letter(self.own, queue, element, reason, self.global_keyprefix)
 
     def _parse(
         self,

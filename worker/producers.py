@@ -4,10 +4,13 @@ from celery import Celery
 from sqlalchemy.orm import Session
 
 from domain.controller import JobController
+from domain.errors import ConfigurationError
 from domain.locate import LocateArtifacts
 from domain.placement import Placement
 from domain.requester import Requester, requester_name
 from tasks.app import producer_app
+from tasks.broker import PREFIX_VARIABLE
+from tasks.keys import prefix_of
 from worker.adapters import BucketAdapters
 from worker.settings import ProducerSettings
 from worker.sql.artifacts import SqlArtifacts
@@ -24,12 +27,16 @@ class Producer:
         app: the platform's own, with a broker; by default `producer_app` makes one.
         publish: False leaves every message to the dispatch, so that no commit waits for the
             broker.
+
+    Raises:
+        ConfigurationError: the app's keys in the broker have another prefix than the workers'.
     """
 
     def __init__(
         self, settings: ProducerSettings, app: Celery | None = None, *, publish: bool = True
     ) -> None:
-        self._app = app or producer_app(settings.broker_url)
+        self._app = app or producer_app(settings.broker)
+        _check_prefix(self._app, settings.broker_prefix)
         self._bucket = BucketAdapters(settings)
         self._publish = publish
 
@@ -60,4 +67,13 @@ class Producer:
                 reader=self._bucket.reader,
                 address_of=self._bucket.address_of,
             ),
+        )
+
+
+def _check_prefix(app: Celery, prefix: str) -> None:
+    given = prefix_of(app)
+    if given != prefix:
+        raise ConfigurationError(
+            f"{PREFIX_VARIABLE}={prefix}: this Celery app has global_keyprefix={given!r}, so no"
+            " worker would see its messages. Set broker_transport_options['global_keyprefix']"
         )

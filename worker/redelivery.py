@@ -17,8 +17,10 @@ from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
 from kombu.utils.objects import cached_property
+from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError  # noqa: A004 - the one that kombu expects
 
+from tasks.keys import own_key
 from worker.broker_clock import BrokerClock
 
 logger = logging.getLogger(__name__)
@@ -93,9 +95,9 @@ class QoS(redis.QoS):
         delivery, clock = message.delivery_info, self._redelivering.clock
         raw = _by_the_brokers_clock(message._raw, clock.skew)  # noqa: SLF001 - as kombu does
         kept = dumps([raw, delivery["exchange"], delivery["routing_key"]])
-        keys = (TAKEN, self.unacked_index_key, self.unacked_key)
-        with self._redelivering.conn_or_acquire() as client:
-            client.eval(_NOTE, len(keys), *keys, delivery_tag, clock.now(), kept)
+        names = (TAKEN, self.unacked_index_key, self.unacked_key)
+        keys = [self._redelivering.key(name) for name in names]
+        self._redelivering.own.eval(_NOTE, len(keys), *keys, delivery_tag, clock.now(), kept)
         virtual.QoS.append(self, message, delivery_tag)
 
     @property
@@ -150,9 +152,17 @@ class RedeliveringChannel(redis.Channel):
     def clock(self) -> BrokerClock:
         return BrokerClock(self._read_clock)
 
+    @property
+    def own(self) -> Redis:
+        """A client for `key`: kombu's adds the prefix itself, but not in every command."""
+        return Redis(connection_pool=self.pool)
+
+    def key(self, name: str) -> str:
+        """Return what a key or queue is called in the broker."""
+        return f"{self.global_keyprefix}{name}"
+
     def _read_clock(self) -> float:
-        with self.conn_or_acquire() as client:
-            seconds, microseconds = client.time()
+        seconds, microseconds = self.own.time()
         return float(seconds + microseconds / 1e6)
 
     def _get_pool(self, asynchronous: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - kombu's
@@ -163,42 +173,39 @@ class RedeliveringChannel(redis.Channel):
 
     def renew(self) -> None:
         """Say that this channel lives."""
-        key = _ALIVE + self.id
-        with self.conn_or_acquire() as client:
-            # A full broker takes no SET.
-            if not client.pexpire(key, self._milliseconds):
-                client.set(key, "1", px=self._milliseconds)
+        key, client = self.key(_ALIVE + self.id), self.own
+        # A full broker takes no SET.
+        if not client.pexpire(key, self._milliseconds):
+            client.set(key, "1", px=self._milliseconds)
 
     def forget_taken(self, tag: str) -> None:
         """The message is among the unacknowledged ones now, or was no message."""
-        with self.conn_or_acquire() as client:
-            client.hdel(TAKEN, tag)
+        self.own.hdel(self.key(TAKEN), tag)
 
     def restore_dead(self) -> None:
         """Put back the messages of dead channels, unless another worker has just done so."""
-        with self.conn_or_acquire() as client:
-            # Of many workers one looks at a time.
-            pause = int(900 * self.unacked_restore_interval)  # type: ignore[attr-defined]
-            if not client.set(_RESTORING, self.id, nx=True, px=pause):
-                return
-            count = self.put_back_dead(client)
+        # Of many workers one looks at a time.
+        pause = int(900 * self.unacked_restore_interval)  # type: ignore[attr-defined]
+        if not self.own.set(self.key(_RESTORING), self.id, nx=True, px=pause):
+            return
+        count = self.put_back_dead()
         if count:
             logger.warning("%d messages of dead workers are delivered again", count)
 
-    def put_back_dead(self, client: Any) -> int:  # noqa: ANN401 - of redis-py
+    def put_back_dead(self) -> int:
         """Put the messages of dead channels back into their queues; return how many."""
-        held = held_by_dead(client, self.unacked_index_key)
+        held = held_by_dead(self, self.own)
         for tag in held.noted:
-            self.qos.restore_by_tag(tag, client)  # type: ignore[attr-defined]
-        taken = [*held.taken, *self._unanswered(client)]
+            self.qos.restore_by_tag(tag)  # type: ignore[attr-defined]
+        taken = [*held.taken, *self._unanswered()]
         for tag in taken:
-            client.eval(_PUT_BACK, 1, TAKEN, tag)
+            self.own.eval(_PUT_BACK, 1, self.key(TAKEN), tag)
         return len({*held.noted, *taken})
 
-    def _unanswered(self, client: Any) -> list[str]:  # noqa: ANN401 - of redis-py
+    def _unanswered(self) -> list[str]:
         """Return what the broker gave this channel, over a connection that broke meanwhile."""
-        tags = map(bytes_to_str, client.hkeys(TAKEN))
-        own = [tag for tag in tags if tag.startswith(self.id + _SEPARATOR)]
+        keys: Any = self.own.hkeys(self.key(TAKEN))
+        own = [tag for tag in map(bytes_to_str, keys) if tag.startswith(self.id + _SEPARATOR)]
         return [tag for tag in own if tag != self.tag]
 
     @property
@@ -215,12 +222,14 @@ class RedeliveringChannel(redis.Channel):
         self._is_waiting = self._was_empty
         if self._is_waiting:
             # Of a key that never exists: the time-out is what is asked for.
-            connection.send_command("BRPOP", f"{_ALIVE}{self.id}.idle", self.idle_seconds)
+            never = self.key(f"{_ALIVE}{self.id}.idle")
+            connection.send_command("BRPOP", never, self.idle_seconds)
             return
         self.tag = f"{self.id}{_SEPARATOR}{uuid4().hex}"
-        keys = [_ALIVE + self.id, TAKEN]
+        names = [_ALIVE + self.id, TAKEN]
         for step in self.priority_steps:
-            keys += [self._q_for_pri(queue, step) for queue in queues]  # type: ignore[attr-defined]
+            names += [self._q_for_pri(queue, step) for queue in queues]  # type: ignore[attr-defined]
+        keys = [self.key(name) for name in names]
         seconds = self._milliseconds // 1000 + 1
         connection.send_command("EVAL", _TAKE, len(keys), *keys, seconds, self.tag)
 
@@ -231,15 +240,31 @@ class RedeliveringChannel(redis.Channel):
         return None if was_waiting or not answer else tuple(answer)
 
 
-def held_by_dead(client: Any, index: str) -> HeldByDead:  # noqa: ANN401 - of redis-py
+def held_by_dead(channel: Any, client: Any) -> HeldByDead:  # noqa: ANN401 - see below
     """Return what dead channels hold.
 
     Args:
-        client: of the broker.
-        index: the key of the index of unacknowledged messages.
+        channel: any of kombu's for Redis.
+        client: of the broker, one that adds no prefix.
     """
-    noted = _dead(client, client.zrange(index, 0, -1))
-    return HeldByDead(noted, _dead(client, client.hkeys(TAKEN)))
+    noted = client.zrange(own_key(channel, channel.unacked_index_key), 0, -1)
+    taken = client.hkeys(own_key(channel, TAKEN))
+    return HeldByDead(_dead(channel, client, noted), _dead(channel, client, taken))
+
+
+def _dead(channel: Any, client: Any, tags: list[bytes]) -> list[str]:  # noqa: ANN401
+    """Return the tags whose channel does not live.
+
+    Tags of earlier versions name no channel: they are left to the visibility time-out.
+    """
+    channels = {tag: tag.partition(_SEPARATOR)[0] for tag in map(bytes_to_str, tags)}
+    named = [tag for tag in channels if _SEPARATOR in tag]
+    if not named:
+        return []
+    known = sorted({channels[tag] for tag in named})
+    keys = [own_key(channel, _ALIVE + each) for each in known]
+    living = dict(zip(known, client.mget(keys), strict=True))
+    return [tag for tag in named if living[channels[tag]] is None]
 
 
 def _by_the_brokers_clock(raw: Mapping[str, Any], skew: Callable[[], timedelta]) -> dict[str, Any]:
@@ -250,17 +275,3 @@ def _by_the_brokers_clock(raw: Mapping[str, Any], skew: Callable[[], timedelta])
             with suppress(OverflowError):  # at an end of the calendar
                 headers[name] = (datetime.fromisoformat(headers[name]) + skew()).isoformat()
     return {**raw, "headers": headers}
-
-
-def _dead(client: Any, tags: list[bytes]) -> list[str]:  # noqa: ANN401 - of redis-py
-    """Return the tags whose channel does not live.
-
-    Tags of earlier versions name no channel: they are left to the visibility time-out.
-    """
-    channels = {tag: tag.partition(_SEPARATOR)[0] for tag in map(bytes_to_str, tags)}
-    named = [tag for tag in channels if _SEPARATOR in tag]
-    if not named:
-        return []
-    known = sorted({channels[tag] for tag in named})
-    living = dict(zip(known, client.mget([_ALIVE + channel for channel in known]), strict=True))
-    return [tag for tag in named if living[channels[tag]] is None]

@@ -1,5 +1,6 @@
 """The settings, read from the environment and checked when they are read."""
 
+import re
 from datetime import timedelta
 from inspect import signature
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import ConfigurationError
+from tasks.broker import Broker
 
 _MIB = 2**20
 _WEEK = 7 * 24 * 3600
@@ -21,6 +23,7 @@ _CERT_REQS = {
     *("required", "optional", "none"),
     *("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE"),
 }
+_PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+:)+")
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
@@ -77,6 +80,20 @@ def _broker_options() -> set[str]:
 
     tls = {name for name in signature(SSLConnection).parameters if name.startswith("ssl_")}
     return {*tls, *signature(Connection).parameters} - {"kwargs"}
+
+
+def _broker_prefix(value: str) -> str:
+    # A prefix without an end could begin like a key of another deployment. The other characters
+    # have a meaning in the patterns of PSUBSCRIBE, in Lua or in a cluster.
+    if value and not _PREFIX.fullmatch(value):
+        raise ValueError("letters, digits, . _ - and a colon at the end. Example: staging:")
+    return value
+
+
+def _file(value: Path) -> Path:
+    if not value.is_file():
+        raise ValueError("no such file")
+    return value
 
 
 def _endpoint_url(value: str) -> str:
@@ -142,6 +159,16 @@ class BrokerSettings(_Settings):
     broker_url: Annotated[
         str, AfterValidator(_broker_url), Field(examples=["redis://:PASSWORD@HOST:6379/0"])
     ]
+    # Of every key and channel, where several deployments share one database of the broker.
+    broker_prefix: Annotated[str, AfterValidator(_broker_prefix)] = ""
+    # Authorities that sign the broker's certificate, where they are not the system's.
+    broker_ca_file: Annotated[Path, AfterValidator(_file)] | None = None
+
+    @property
+    def broker(self) -> Broker:
+        """The broker of these settings."""
+        ca_file = str(self.broker_ca_file) if self.broker_ca_file else None
+        return Broker(url=self.broker_url, prefix=self.broker_prefix, ca_file=ca_file)
 
 
 class PartSettings(_Settings):

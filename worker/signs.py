@@ -26,7 +26,8 @@ def seconds_since_sign(path: Path) -> float:
     Raises:
         OSError: there is no such file.
     """
-    by_its_time = time.time() - path.stat().st_mtime
+    # A file from the future is no sign of life: the clock was set back since.
+    by_its_time = abs(time.time() - path.stat().st_mtime)
     try:
         moment, _, boot = _beside(path).read_text().partition(" ")
         ago = monotonic() - float(moment)

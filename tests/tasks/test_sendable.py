@@ -18,7 +18,6 @@ NAME = upload_job_config.name
 IDS = {"job_id": 12}
 TAKEN: list[dict[str, Any]] = [
     {},
-    {"task_id": "token:5"},
     {"task_id": "x" * 40},
     {"priority": 5},
     {"priority": -1},
@@ -29,10 +28,13 @@ TAKEN: list[dict[str, Any]] = [
     {"expires": 60},
     {"expires": datetime.now(UTC) + timedelta(hours=1)},
     {"headers": {"traceparent": "anything", "own": 5}},
-    {"link": upload_job_config.s(13), "link_error": upload_job_config.si(13)},
-    {"shadow": "another name"},
 ]
 REFUSED: list[dict[str, Any]] = [
+    # A worker would replace it.
+    {"task_id": "token:5"},
+    # A worker would ignore them.
+    {"link": upload_job_config.s(13), "link_error": upload_job_config.si(13)},
+    {"shadow": "another name"},
     {"task_id": "a\nb"},
     {"task_id": "https://user:secret@host"},
     {"task_id": "x" * 256},

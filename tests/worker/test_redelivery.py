@@ -234,3 +234,43 @@ def test_no_clock_of_a_worker_matters(
 
     # Then it leaves the message alone
     assert queued(broker) == []
+
+
+@pytest.mark.parametrize("is_held", [True, False], ids=["held", "just taken"])
+def test_what_a_dead_channel_had_goes_back_below_its_prefix(
+    broker: Valkey,
+    *,
+    is_held: bool,
+) -> None:
+    # Given three channels, of which the last has another prefix
+    with ExitStack() as stack:
+        dead, living, foreign = (_with_prefix(stack, broker, name) for name in ("a:", "a:", "b:"))
+        put(broker, "an id", "a:configs")
+        if is_held:
+            take(dead)
+        else:
+            Consumer(dead, [Queue("configs")], callbacks=[lambda _body, _message: None]).consume()
+            dead.connection.cycle.on_poll_start()
+        while not is_gone(broker, "a:configs"):
+            pass
+        # When it dies, the one with another prefix leaves its message alone
+        with broker.client() as client:
+            client.delete(f"a:artifacts.channel.{dead.id}")
+        restore(foreign)
+        assert is_gone(broker, "a:configs")
+        # Then the other one puts it back
+        restore(living)
+        assert queued(broker, "a:configs") == ["an id"]
+        with broker.client() as client:
+            assert not client.exists("a:artifacts.taken", "a:unacked", "a:unacked_index")
+            keys: Any = client.keys("*")
+        assert all(key.startswith((b"a:", b"b:")) for key in keys)
+
+
+def _with_prefix(stack: ExitStack, broker: Valkey, prefix: str) -> Any:
+    options = {**OPTIONS, "global_keyprefix": prefix}
+    connection = Connection(broker.url, transport_options=options)
+    stack.callback(connection.close)
+    channel: Any = connection.default_channel
+    channel.do_restore = False
+    return channel

@@ -184,6 +184,8 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
     assert settings.workspace == Path(good["ARTIFACTS_WORKSPACE"])
     assert settings.model_dump(exclude=given) == {
         "database_iam": False,
+        "broker_prefix": "",
+        "broker_ca_file": None,
         "sse": "AES256",
         "liveness_file": None,
         "kms_key_id": None,

@@ -62,3 +62,11 @@ def test_a_process_of_an_earlier_release_is_judged_by_its_files_time(file: Path)
     file.touch()
     os.utime(file, (time.time() - 90, time.time() - 90))
     assert seconds_since_sign(file) == pytest.approx(90, abs=5)
+
+
+def test_a_file_of_the_future_is_no_sign_of_life(file: Path) -> None:
+    # Given a process of an earlier release that died before the clock was set back
+    file.touch()
+    os.utime(file, (time.time() + AN_HOUR - 61, time.time() + AN_HOUR - 61))
+    # Then
+    assert seconds_since_sign(file) == pytest.approx(3539, abs=5)

@@ -83,6 +83,6 @@ class ListenerCheck:
 
 def _app() -> Celery | None:
     try:
-        return impatient_app(load(BrokerSettings).broker_url)
+        return impatient_app(load(BrokerSettings).broker)
     except ConfigurationError:
         return None

@@ -89,8 +89,8 @@ def restore(*, as_json: JsonOption = False) -> None:
     from worker.intake import take_in_messages_only  # noqa: PLC0415
 
     take_in_messages_only()
-    with broker_channel(_broker()) as channel, channel.conn_or_acquire() as client:
-        count = channel.put_back_dead(client)
+    with broker_channel(_broker()) as channel:
+        count = channel.put_back_dead()
     if as_json:
         print_json({"restored": count})
     else:
@@ -109,7 +109,7 @@ def _broker() -> "Celery":
     from worker.diagnosis.broker import impatient_app  # noqa: PLC0415 - for the help
     from worker.settings import BrokerSettings, load  # noqa: PLC0415
 
-    return impatient_app(load(BrokerSettings).broker_url)
+    return impatient_app(load(BrokerSettings).broker)
 
 
 def _not_found(letter_id: str) -> NotFoundError:

@@ -48,10 +48,10 @@ def adapters() -> "Adapters":
         ConfigurationError: a setting is missing or wrong.
     """
     from worker.adapters import Adapters
+    from worker.process_name import new_process_name
     from worker.settings import OperatorSettings, load
 
-    owner = f"command:{socket.gethostname()}:{os.getpid()}"
-    opened = Adapters(load(OperatorSettings), owner)
+    opened = Adapters(load(OperatorSettings), f"command:{new_process_name()}")
     _OPEN.callback(opened.close)
     return opened
 
@@ -94,7 +94,7 @@ def _broker() -> "Celery | None":
     from worker.settings import BrokerSettings, load
 
     try:
-        return producer_app(load(BrokerSettings).broker_url)
+        return producer_app(load(BrokerSettings).broker)
     except ConfigurationError:
         return None  # the next sweep notices what is changed
 

@@ -30,7 +30,7 @@ def show_status(every: float | None, *, as_json: bool) -> int:
         as_json: for programs; with `every` a line for each look.
     """
     with opened(load(DatabaseSettings)) as engine:
-        read = partial(read_status, engine, impatient_app(load(BrokerSettings).broker_url))
+        read = partial(read_status, engine, impatient_app(load(BrokerSettings).broker))
         if every is None:
             return _once(read, as_json=as_json)
         return _watch(read, every, as_json=as_json)

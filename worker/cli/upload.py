@@ -15,7 +15,7 @@ from worker.sql.requests import request_upload
 
 def request_all(engine: Engine, artifacts: Sequence[Artifact], requested_by: str) -> list[Transfer]:
     """Ask for all in one transaction; the messages leave together after it."""
-    app = producer_app(load(BrokerSettings).broker_url)
+    app = producer_app(load(BrokerSettings).broker)
     with translated_errors(), Session(engine) as session, session.begin():
         return [
             request_upload(

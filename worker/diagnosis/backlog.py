@@ -1,6 +1,6 @@
 """The backlog: whether requests are worked off, and by which workers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from celery import Celery
@@ -16,9 +16,10 @@ from domain.errors import (
 )
 from domain.pipeline_status import BrokerStatus, DatabaseStatus, Phase, PipelineStatus, count, first
 from tasks.contract import BATCHES, UPKEEP
-from worker.diagnosis.consumers import queue_names, read_broker
+from worker.diagnosis.consumers import databases_of, queue_names, read_broker
 from worker.diagnosis.findings import Finding, error, ok, warning
 from worker.settings import AttemptSettings, load
+from worker.sql.database_id import read_database_id
 from worker.sql.status import SqlStatus
 
 _WAITING = (Phase.DUE, Phase.EXPIRED)
@@ -60,6 +61,8 @@ def examine_backlog(engine: Engine, app: Celery) -> Iterator[Finding]:
         return
     if status.broker is None:
         return
+    if status.broker.workers:
+        yield _neighbours(databases_of(app, status.broker.workers), read_database_id(engine))
     problems = find_problems(status)
     for check, is_well in _well(status.database, status.broker).items():
         of_check = [each for each in problems if _CHECKS[each.code] == check]
@@ -86,6 +89,19 @@ def _read_broker(app: Celery, database: DatabaseStatus) -> BrokerStatus | None:
         return read_broker(app, needed)
     except BrokerUnavailableError:
         return None
+
+
+def _neighbours(databases: Mapping[str, str | None], own: str | None) -> Finding:
+    foreign = sorted(name for name, theirs in databases.items() if theirs and own != theirs)
+    if own is None or not foreign:
+        return ok("workers' database", "no worker of another database listens to these queues")
+    return error(
+        "workers' database",
+        f"workers of another database listen to these queues: {', '.join(foreign)}",
+        why="they take messages of requests that only this database has, and refuse or repeat them",
+        mend="give each environment an ARTIFACTS_BROKER_PREFIX of its own, or another database of"
+        " the broker",
+    )
 
 
 def _finding(check: str, problem: Problem) -> Finding:

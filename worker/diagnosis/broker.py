@@ -6,9 +6,10 @@ from typing import Any
 
 from celery import Celery
 
-from domain.errors import BrokerUnavailableError
+from domain.errors import BrokerRefusedError, BrokerUnavailableError
 from domain.redaction import redact
 from tasks.app import make_app
+from tasks.broker import CA_VARIABLE, URL_VARIABLE, Broker
 from tasks.enqueue import broker_channel
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.diagnosis.redelivery import examine_redelivery, require_scripts
@@ -16,9 +17,9 @@ from worker.diagnosis.redelivery import examine_redelivery, require_scripts
 _TIMEOUT_SECONDS = 5.0
 
 
-def impatient_app(broker_url: str) -> Celery:
+def impatient_app(broker: Broker | str) -> Celery:
     """One that says soon that the broker does not answer."""
-    app = make_app(broker_url)
+    app = make_app(broker)
     app.conf.broker_transport_options = {
         **app.conf.broker_transport_options,
         "socket_timeout": _TIMEOUT_SECONDS,
@@ -46,13 +47,23 @@ def reach_broker_of_worker(app: Celery) -> None:
         require_scripts(channel)
 
 
-def examine_broker(app: Celery) -> Iterator[Finding]:
+def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Finding]:
     yield _visibility(app)
+    if broker is not None and broker.has_tls:
+        yield _verification(broker)
     try:
         with broker_channel(app) as channel:
             information = channel.client.info()
             seconds, _microseconds = channel.client.time()
             redelivery = examine_redelivery(channel)
+    except BrokerRefusedError as refused:
+        yield error(
+            "broker",
+            str(refused),
+            why="nothing is transferred; what is asked for in SQL waits",
+            mend="correct the setting that is named, on every worker alike",
+        )
+        return
     except BrokerUnavailableError as unavailable:
         yield error(
             "broker",
@@ -78,6 +89,17 @@ def _visibility(app: Celery) -> Finding:
         f"{timeout} s, and a task may take {longest:.0f} s",
         why="the broker delivers a task again while it still runs",
         mend="raise visibility_timeout in celeryconfig.py, on every worker alike",
+    )
+
+
+def _verification(broker: Broker) -> Finding:
+    if not broker.is_unverified:
+        return ok("broker TLS", "the broker's certificate is verified")
+    return warning(
+        "broker TLS",
+        "ssl_cert_reqs=none: any certificate is taken for the broker's",
+        why="whoever is between here and the broker reads its password and sends messages",
+        mend=f"remove ssl_cert_reqs from {URL_VARIABLE}; a private authority: {CA_VARIABLE}",
     )
 
 

@@ -9,6 +9,7 @@ from domain.pipeline_status import BrokerStatus, WorkerQueues
 from tasks.dead_letters import count_dead_letters
 from tasks.enqueue import broker_channel, queue_depths
 from tasks.last_dispatch import last_dispatch
+from worker.answers import COMMAND
 
 _ANSWER_SECONDS = 1.0
 # A worker on a busy machine answers late, and must not count as missing.
@@ -43,6 +44,30 @@ def read_broker(app: Celery, needed: Collection[str] = ()) -> BrokerStatus:
     return BrokerStatus(
         messages=messages, workers=workers, dispatched_at=dispatched_at, refused=refused
     )
+
+
+def databases_of(app: Celery, workers: Collection[WorkerQueues]) -> dict[str, str | None]:
+    """Ask the workers which databases they work for; return the ids by the workers' names.
+
+    Workers of earlier versions do not answer.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    with broker_channel(app) as channel:
+        answers: Any = app.control.broadcast(
+            COMMAND,
+            reply=True,
+            timeout=_ANSWER_SECONDS,
+            limit=len(workers),
+            connection=channel.connection.client,
+        )
+    return {
+        name: answer["database"]
+        for each in answers or ()
+        for name, answer in each.items()
+        if isinstance(answer, dict) and "database" in answer
+    }
 
 
 def _workers(app: Celery, connection: Any, seconds: float) -> list[WorkerQueues]:  # noqa: ANN401

@@ -56,7 +56,7 @@ def _settings() -> Iterator[Finding]:
 
 
 def _broker(settings: BrokerSettings) -> Iterator[Finding]:
-    yield from examine_broker(impatient_app(settings.broker_url))
+    yield from examine_broker(impatient_app(settings.broker), settings.broker)
 
 
 def _database(settings: DatabaseSettings) -> Iterator[Finding]:
@@ -82,7 +82,7 @@ def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:
 def _backlog(settings: _BacklogSettings) -> Iterator[Finding]:
     # The examinations of broker and database report a wrong URL.
     with suppress(ConfigurationError), opened(settings) as engine:
-        yield from examine_backlog(engine, impatient_app(settings.broker_url))
+        yield from examine_backlog(engine, impatient_app(settings.broker))
 
 
 _PARTS: Sequence[tuple[str, type[BaseSettings], Callable[..., Iterator[Finding]]]] = (

@@ -33,16 +33,16 @@ _REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByS3Error)
 
 
 def _broker() -> None:
-    reach_broker(impatient_app(load(BrokerSettings).broker_url))
+    reach_broker(impatient_app(load(BrokerSettings).broker))
 
 
 def _broker_of_worker() -> None:
-    reach_broker_of_worker(impatient_app(load(BrokerSettings).broker_url))
+    reach_broker_of_worker(impatient_app(load(BrokerSettings).broker))
 
 
 def refused_messages() -> int:
     """Return how many dead letters are kept. Raises: BrokerUnavailableError."""
-    with broker_channel(impatient_app(load(BrokerSettings).broker_url)) as channel:
+    with broker_channel(impatient_app(load(BrokerSettings).broker)) as channel:
         return count_dead_letters(channel)
 
 
@@ -91,7 +91,7 @@ def _share() -> None:
 
 
 def _backlog() -> None:
-    app = impatient_app(load(BrokerSettings).broker_url)
+    app = impatient_app(load(BrokerSettings).broker)
     with opened(load(DatabaseSettings)) as engine:
         reach_backlog(engine, app)
 

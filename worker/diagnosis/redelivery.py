@@ -6,6 +6,7 @@ from redis.exceptions import ResponseError
 
 from domain.errors import ConfigurationError
 from domain.redaction import redact
+from tasks.keys import own_client
 from worker.diagnosis.findings import Finding, error, ok, warning
 from worker.redelivery import held_by_dead
 
@@ -41,7 +42,7 @@ def _scripts(channel: Any) -> Finding:  # noqa: ANN401
 
 
 def _held(channel: Any) -> Finding:  # noqa: ANN401
-    count = held_by_dead(channel.client, channel.unacked_index_key).messages
+    count = held_by_dead(channel, own_client(channel)).messages
     if not count:
         return ok(_HELD, "there are none")
     return warning(

@@ -1,10 +1,10 @@
 """Engines and transactions."""
 
+import select
 import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from select import POLLIN, poll
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
@@ -99,8 +99,8 @@ def _refuse_ended(connection: Any, _record: object, _proxy: object) -> None:  # 
     """
     # Nothing is under way on it, so that what there is to read is the server's farewell, or its
     # end. `pool_pre_ping` would ask the server, which is a round trip for each transaction.
-    waiting = poll()
-    waiting.register(connection.fileno(), POLLIN)
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
     if waiting.poll(0):
         raise InvalidatePoolError
 

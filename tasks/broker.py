@@ -1,0 +1,96 @@
+"""Where the broker is, how its certificate is verified, and which keys in it are ours.
+
+It loads no Celery: a health check reads its settings every few seconds.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode
+
+URL_VARIABLE = "ARTIFACTS_BROKER_URL"
+PREFIX_VARIABLE = "ARTIFACTS_BROKER_PREFIX"
+CA_VARIABLE = "ARTIFACTS_BROKER_CA_FILE"
+
+_TLS = "rediss://"
+UNVERIFIED = frozenset({"none", "CERT_NONE"})
+"""Values of ssl_cert_reqs with which any certificate is accepted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broker:
+    """The broker of one deployment.
+
+    Attributes:
+        url: or several, separated by semicolons, for failover.
+        prefix: of every key and channel, so that several deployments can share one database.
+        ca_file: certificates of the authorities that sign the broker's; by default the system's.
+    """
+
+    url: str
+    prefix: str = ""
+    ca_file: str | None = None
+
+    @classmethod
+    def of_environment(cls, url: str | None = None) -> Self:
+        """Return what the environment names.
+
+        Args:
+            url: in place of the environment's; empty if neither names one.
+        """
+        return cls(
+            url=url or os.environ.get(URL_VARIABLE, ""),
+            prefix=os.environ.get(PREFIX_VARIABLE, ""),
+            ca_file=os.environ.get(CA_VARIABLE) or None,
+        )
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether a connection is made by TLS."""
+        return bool(self._tls_urls)
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether a connection by TLS accepts any certificate."""
+        return any(self._options(url)["ssl_cert_reqs"] in UNVERIFIED for url in self._tls_urls)
+
+    @cached_property
+    def celery_url(self) -> str:
+        """The URL with its TLS options in full.
+
+        Without them kombu accepts any certificate. They are in the URL, because one of Celery's
+        settings would hold for all URLs alike, also for those without TLS.
+        """
+        return ";".join(self._completed(url) for url in self.url.split(";"))
+
+    @cached_property
+    def tls_options(self) -> dict[str, Any] | None:
+        """The TLS options as Celery's `broker_use_ssl`, from which alone Flower knows them.
+
+        None if not every URL has TLS.
+        """
+        urls = self.celery_url.split(";")
+        if len(self._tls_urls) < len(urls):
+            return None
+        from kombu.utils.url import parse_url  # noqa: PLC0415 - see above
+
+        options: dict[str, Any] = parse_url(urls[0])["ssl"]
+        return options
+
+    @property
+    def _tls_urls(self) -> list[str]:
+        return [url for url in self.url.split(";") if url.startswith(_TLS)]
+
+    def _completed(self, url: str) -> str:
+        if not url.startswith(_TLS):
+            return url
+        return f"{url.partition('?')[0]}?{urlencode(self._options(url))}"
+
+    def _options(self, url: str) -> dict[str, str]:
+        given = dict(parse_qsl(url.partition("?")[2]))
+        options = {"ssl_cert_reqs": "required", **given}
+        is_needed = options["ssl_cert_reqs"] not in UNVERIFIED
+        if self.ca_file and is_needed and not {"ssl_ca_certs", "ssl_ca_path"} & given.keys():
+            options["ssl_ca_certs"] = self.ca_file
+        return options

@@ -1,0 +1,43 @@
+"""The keys that the pipeline itself keeps in the broker, and the prefix that all keys have."""
+
+from typing import Any
+
+from celery import Celery
+from redis import Redis
+
+from tasks.broker import Broker
+
+_OPTION = "global_keyprefix"
+"""kombu's transport option, which Flower knows too."""
+
+
+def use_broker(app: Celery, broker: Broker) -> None:
+    """Have the app connect to this broker."""
+    app.conf.update(broker_url=broker.celery_url)
+    if broker.tls_options is not None:
+        app.conf.update(broker_use_ssl=broker.tls_options)
+    if broker.prefix:
+        app.conf.broker_transport_options = {
+            **app.conf.broker_transport_options,
+            _OPTION: broker.prefix,
+        }
+
+
+def prefix_of(app: Celery) -> str:
+    """Return the prefix of the app's keys in its broker."""
+    prefix: str = (app.conf.broker_transport_options or {}).get(_OPTION, "")
+    return prefix
+
+
+def own_key(channel: Any, name: str) -> str:  # noqa: ANN401 - a kombu channel
+    """Return what a key of the pipeline's own is called in the broker."""
+    return f"{channel.global_keyprefix}{name}"
+
+
+def own_client(channel: Any) -> Redis:  # noqa: ANN401 - a kombu channel
+    """Return a client for `own_key`.
+
+    The channel's own client adds the prefix itself, but not in every command: not in EVAL, GET,
+    MGET, LRANGE or EXISTS.
+    """
+    return Redis(connection_pool=channel.client.connection_pool)

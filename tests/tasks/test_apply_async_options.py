@@ -1,0 +1,294 @@
+"""Every option of `apply_async` and `send_task`: a worker takes it, or the producer hears of it."""
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from celery import Celery, Task, chain, chord, group
+from kombu import Producer, Queue
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import InvalidRequestError
+from domain.transfers import Direction, Transfer, TransferState
+from tasks import bucket, downloads, upkeep  # noqa: F401 - the tasks are registered
+from tasks.app import producer_app
+from tasks.contract import CONFIGS, RESULTS
+from tasks.enqueue import publish
+from tasks.envelope import made_anew
+from tasks.message_body import LINKS
+from tasks.sendable import _PROTOCOL, CHECKED, IN_HEADERS, OF_SENDING
+from tasks.uploads import upload_job_config
+from worker.embedded.servers import Valkey
+
+Message = dict[str, Any]
+NAME = upload_job_config.name
+IDS = {"job_id": 12}
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+
+
+def is_due(moment: datetime) -> Callable[[Message], bool]:
+    return lambda m: abs(datetime.fromisoformat(m["headers"]["eta"]) - moment) < MINUTE
+
+
+def expires(moment: datetime) -> Callable[[Message], bool]:
+    return lambda m: abs(datetime.fromisoformat(m["headers"]["expires"]) - moment) < MINUTE
+
+
+def has(header: str, value: object) -> Callable[[Message], bool]:
+    return lambda m: m["headers"].get(header) == value
+
+
+def is_in(queue: str) -> Callable[[Message], bool]:
+    return lambda m: m["properties"]["delivery_info"]["routing_key"] == queue
+
+
+def is_as_ever(message: Message) -> bool:
+    """Nothing but the id, the times of sending and the queue tells it from one without options."""
+    headers = message["headers"]
+    return (
+        (headers["task"], headers["eta"], headers["expires"], headers["group"])
+        == (NAME, None, None, None)
+        and message["properties"]["priority"] == 0
+        and "headers" not in headers
+    )
+
+
+TAKEN: list[tuple[dict[str, Any], Callable[[Message], bool]]] = [
+    ({}, is_as_ever),
+    ({"task_id": "user-42-job-12"}, has("id", "user-42-job-12")),
+    ({"task_id": "x" * 255}, has("id", "x" * 255)),
+    ({"queue": RESULTS}, is_in(RESULTS)),
+    ({"queue": Queue(RESULTS)}, is_in(RESULTS)),
+    ({"exchange": "", "routing_key": CONFIGS}, is_in(CONFIGS)),
+    ({"countdown": 9 * 3600}, is_due(NOW + 9 * HOUR)),
+    ({"countdown": 6 * 24 * 3600}, is_due(NOW + timedelta(days=6))),
+    ({"countdown": -5}, is_as_ever),
+    ({"countdown": 0}, is_as_ever),
+    ({"eta": NOW + 9 * HOUR}, is_due(NOW + 9 * HOUR)),
+    ({"eta": (NOW + 9 * HOUR).isoformat()}, is_due(NOW + 9 * HOUR)),
+    ({"eta": (NOW + 9 * HOUR).replace(tzinfo=None)}, is_due(NOW + 9 * HOUR)),
+    ({"eta": NOW - HOUR}, is_as_ever),
+    ({"expires": 3600}, expires(NOW + HOUR)),
+    ({"expires": NOW + HOUR}, expires(NOW + HOUR)),
+    ({"expires": (NOW + HOUR).isoformat()}, expires(NOW + HOUR)),
+    ({"countdown": 60, "expires": 3600}, expires(NOW + HOUR)),
+    ({"priority": 5}, lambda m: m["properties"]["priority"] == 5),
+    ({"priority": 99}, lambda m: m["properties"]["priority"] == 9),
+    ({"compression": "gzip"}, is_as_ever),
+    ({"compression": "zlib"}, is_as_ever),
+    ({"serializer": "json"}, is_as_ever),
+    ({"headers": TRACE}, has("headers", TRACE)),
+    ({"headers": {"of-somebody": 5}}, is_as_ever),
+    ({"group_id": "a group", "group_index": 3}, has("group", "a group")),
+    ({"root_id": "a root", "parent_id": "a parent"}, has("parent_id", "a parent")),
+    ({"retries": 2}, has("retries", 2)),
+    # Of no concern to a worker.
+    ({"ignore_result": True, "add_to_parent": False}, is_as_ever),
+    ({"argsrepr": "(…)", "kwargsrepr": "{…}"}, is_as_ever),
+    ({"reply_to": "a queue"}, is_as_ever),
+    ({"retry": True, "retry_policy": {"max_retries": 1}}, is_as_ever),
+    ({"delivery_mode": 1, "timeout": 3, "confirm_timeout": 3}, is_as_ever),
+    ({"mandatory": False, "immediate": False}, is_as_ever),
+    ({"link": [], "link_error": None, "chain": None, "chord": None}, is_as_ever),
+]
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"link": upload_job_config.si(13)}, "link: workers ignore it; a message must not run other"),
+    ({"link_error": [upload_job_config.si(13)]}, "link_error: workers ignore it; a message "),
+    ({"chain": [upload_job_config.si(13)]}, "chain: workers ignore it; a message must not "),
+    ({"chord": upload_job_config.si(13)}, "chord: workers ignore it; a message must not "),
+    ({"time_limit": 5}, "time_limit: workers ignore it; the workers' own limits hold"),
+    ({"soft_time_limit": 5}, "soft_time_limit: workers ignore it; the workers' own limits hold"),
+    ({"shadow": "another name"}, "shadow: workers ignore it; Flower shows the task's own name"),
+    ({"expiration": 5}, "expiration: workers ignore it; give expires= instead"),
+    ({"mandatory": True}, "mandatory: workers ignore it; see docs/producers.md"),
+    ({"immediate": True}, "immediate: workers ignore it; see docs/producers.md"),
+    ({"stamped_headers": ["a"], "a": 1}, "stamped_headers: workers ignore it; "),
+    ({"exchange": RESULTS}, "exchange: workers ignore it; give queue= instead"),
+    ({"exchange_type": "topic"}, "exchange_type: workers ignore it; see docs/producers.md"),
+    ({"routing_key": RESULTS}, "routing_key: workers ignore it; give queue= instead"),
+    ({"no_such_option": 5}, "no_such_option: workers ignore it; see docs/producers.md"),
+    ({"content_type": "application/x-python"}, "content_type: workers ignore it; "),
+    ({"queue": ""}, "queue: '' is no name of a queue"),
+    ({"queue": 5}, "queue: 5 is no name of a queue"),
+    ({"serializer": "pickle"}, "serializer: 'pickle'; workers read only json"),
+    ({"compression": "bzip2"}, "compression: 'bzip2'; workers unpack only gzip"),
+    ({"task_id": 5}, "headers.id: a worker would refuse"),
+    ({"task_id": "x" * 256}, "headers.id: a worker would refuse"),
+    ({"task_id": "a\nb"}, "headers.id: a worker would refuse"),
+    ({"task_id": "https://host/x"}, "headers.id: a worker would refuse"),
+    ({"task_id": "token:abcdef"}, "task_id: it looks like a secret"),
+    ({"countdown": 30 * 24 * 3600}, "due in more than 7 days: a worker refuses it"),
+    ({"countdown": 1e30}, "countdown: 1e+30 seconds are out of range"),
+    ({"countdown": float("nan")}, "countdown: nan is no number of seconds"),
+    ({"countdown": "60"}, "countdown: '60' is no number of seconds"),
+    ({"eta": NOW + timedelta(days=30)}, "due in more than 7 days: a worker refuses it"),
+    ({"eta": 60}, "eta: 60 is no time"),
+    ({"eta": "tomorrow"}, "eta: 'tomorrow' is no time"),
+    ({"expires": -5}, "expires: passed when the message is due"),
+    ({"expires": 0}, "expires: passed when the message is due"),
+    ({"expires": NOW - HOUR}, "expires: passed when the message is due"),
+    ({"expires": 60, "countdown": 3600}, "expires: passed when the message is due"),
+    ({"expires": 1e30}, "expires: 1e+30 seconds are out of range"),
+    ({"expires": "soon"}, "expires: 'soon' is no time"),
+    ({"expires": [5]}, "expires: [5] is no time"),
+    ({"priority": "high"}, "priority: a worker would refuse"),
+    ({"priority": 1.5}, "priority: a worker would refuse"),
+    ({"retries": "x"}, "headers.retries: a worker would refuse"),
+    ({"group_id": "a\nb"}, "headers.group: a worker would refuse"),
+    ({"group_index": -1}, "headers.group_index: a worker would refuse"),
+    ({"root_id": 5}, "headers.root_id: a worker would refuse"),
+    ({"parent_id": "x" * 256}, "headers.parent_id: a worker would refuse"),
+    ({"argsrepr": 5}, "headers.argsrepr: a worker would refuse"),
+    ({"kwargsrepr": 5}, "headers.kwargsrepr: a worker would refuse"),
+    ({"ignore_result": "yes"}, "headers.ignore_result: a worker would refuse"),
+    ({"replaced_task_nesting": -1}, "headers.replaced_task_nesting: a worker would refuse"),
+    ({"origin": 5}, "headers.origin: a worker would refuse"),
+    ({"headers": [("a", 1)]}, "headers: a mapping is needed, got list"),
+    ({"headers": {"task": "artifacts.reconcile"}}, "headers: task cannot be given as a header"),
+    ({"headers": {"id": "x", "eta": "x"}}, "headers: eta, id cannot be given as a header"),
+    ({"headers": {"callbacks": [{}]}}, "headers: callbacks cannot be given as a header"),
+    ({"headers": {"of-somebody": "x" * 70_000}}, "headers: over 56 KB are refused"),
+]
+
+
+def names(table: Sequence[tuple[dict[str, Any], Any]]) -> list[str]:
+    """Return a name for each row, without values: times differ between the processes of a run."""
+    return [" ".join(given) or "none" for given, _ in table]
+
+
+@pytest.fixture
+def producer(broker: Valkey) -> Celery:
+    return producer_app(broker.url)
+
+
+def ways(producer: Celery, options: dict[str, Any]) -> Iterator[Callable[[], object]]:
+    yield lambda: upload_job_config.apply_async((), IDS, **options)
+    yield lambda: upload_job_config.s(**IDS).apply_async(**options)
+    yield lambda: producer.send_task(NAME, kwargs=IDS, **options)
+
+
+def taken(broker: Valkey) -> list[Message]:
+    """What a worker makes of all that is in the queues."""
+    with broker.client() as client:
+        keys = [key for key in client.scan_iter("*") if client.type(key) == b"list"]
+        found = [(key.decode(), element) for key in keys for element in client.lrange(key, 0, -1)]
+    return [json.loads(made_anew(element, key.split("\x06")[0], "a")) for key, element in found]
+
+
+@pytest.mark.parametrize(("options", "is_right"), TAKEN, ids=names(TAKEN))
+def test_a_worker_takes_it_as_it_was_meant(
+    producer: Celery,
+    broker: Valkey,
+    options: dict[str, Any],
+    is_right: Callable[[Message], bool],
+) -> None:
+    for send in ways(producer, options):
+        send()
+    messages = taken(broker)
+    assert len(messages) == 3
+    assert all(map(is_right, messages)), messages
+
+
+@pytest.mark.parametrize(("options", "said"), REFUSED, ids=names(REFUSED))
+def test_the_producer_hears_of_what_a_worker_refuses_or_ignores(
+    producer: Celery, broker: Valkey, options: dict[str, Any], said: str
+) -> None:
+    for send in ways(producer, options):
+        with pytest.raises(InvalidRequestError) as refused:
+            send()
+        assert str(refused.value).startswith(said)
+        assert "\n" not in str(refused.value)
+    assert taken(broker) == []
+
+
+def test_every_option_is_in_one_of_the_tables() -> None:
+    # Given the options of Celery, and those that it hands on to kombu
+    amqp: Any = Celery("any", set_as_current=False).amqp
+    functions: list[Any] = [Task.apply_async, Celery.send_task, Producer.publish]
+    functions += [amqp.as_task_v2, amqp.send_task_message]
+    options = {
+        name
+        for function in functions
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    }
+    arguments = {"self", "name", "args", "kwargs", "body", "now", "timezone", "create_sent_event"}
+    arguments |= {"message"}
+    # callbacks and errbacks are what Celery makes of the links
+    made_by_celery = {"callbacks", "errbacks", "content_encoding"}
+    # Then
+    shown = {name for table in (TAKEN, REFUSED) for given, _ in table for name in given}
+    assert options - arguments - made_by_celery - shown - OF_SENDING == set()
+    assert shown | OF_SENDING >= CHECKED | set(IN_HEADERS)
+
+
+def test_every_header_of_celery_s_is_an_option() -> None:
+    app = Celery("any", set_as_current=False)
+    made = app.amqp.as_task_v2("id", "name", (), {})
+    assert set(made.headers) | LINKS | {"compression"} == _PROTOCOL
+
+
+@pytest.mark.parametrize("positional", [(1e30,), (None, "tomorrow")])
+def test_options_may_be_given_by_position(producer: Celery, positional: tuple[Any, ...]) -> None:
+    with pytest.raises(InvalidRequestError):
+        producer.send_task(NAME, (), IDS, *positional)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"), [("12", None), (5, None), ({12}, None), (None, [12]), (None, {5: 12})]
+)
+def test_arguments_of_another_shape(producer: Celery, args: Any, kwargs: Any) -> None:
+    with pytest.raises(InvalidRequestError):
+        upload_job_config.apply_async(args, kwargs)
+    with pytest.raises(InvalidRequestError):
+        producer.send_task(NAME, args, kwargs)
+
+
+def test_a_group_is_taken_and_other_canvases_are_refused(producer: Celery, broker: Valkey) -> None:
+    first, second = upload_job_config.si(12), upload_job_config.si(13)
+    for canvas in (chain(first, second), first | second):
+        with pytest.raises(InvalidRequestError):
+            canvas.apply_async()
+    with pytest.raises(NotImplementedError, match="requires a result backend"):
+        chord([first, second], second).apply_async()  # refused by Celery itself
+    for name in ("map", "starmap", "chunks"):
+        with pytest.raises(InvalidRequestError, match="send each by itself"):
+            getattr(upload_job_config, name)([12, 13])
+    with pytest.raises(InvalidRequestError, match="workers refuse Celery's own tasks"):
+        producer.send_task("celery.map", ({"task": NAME}, [12, 13]))
+    with broker.client() as client:
+        client.flushall()
+    group(first, second, app=producer).apply_async()
+    messages = taken(broker)
+    assert len({message["headers"]["group"] for message in messages}) == 1
+    assert len(messages) == 2
+
+
+@pytest.mark.parametrize("request_id", ["https://host/x", "a\nb", "token:abcdef", "x" * 255])
+def test_an_odd_id_of_a_row_stops_no_dispatch(
+    producer: Celery, broker: Valkey, request_id: str
+) -> None:
+    # Given a row that another program wrote
+    odd, plain = (
+        Transfer(
+            id=number,
+            request_id=each,
+            artifact=Artifact(ArtifactKind.JOB_CONFIG, number),
+            direction=Direction.UPLOAD,
+            state=TransferState.WAITING,
+            requested_at=NOW,
+            next_attempt_at=NOW,
+        )
+        for number, each in ((12, request_id), (13, "an id"))
+    )
+    # When
+    publish([odd, plain], producer)
+    # Then a worker takes both
+    assert len(taken(broker)) == 2
