@@ -83,6 +83,10 @@ class InvalidRequestError(PipelineError, ValueError):
     """The arguments do not name an artifact."""
 
 
+class SessionTypeError(PipelineError, TypeError):
+    """What was passed as a session is none that can be used."""
+
+
 class JobStatusError(InvalidRequestError):
     """The job's status does not allow this."""
 
