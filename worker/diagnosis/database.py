@@ -21,6 +21,7 @@ from worker.sql.grants import (
     missing_of,
 )
 from worker.sql.platform_schema import missing_columns, missing_columns_of
+from worker.sql.postgres_sessions import is_pooled
 from worker.sql.transfer_lists import malformed_ids
 from worker.sql.version import VERSION_TABLE, newest_version, version_of
 
@@ -74,7 +75,7 @@ def _lacking(engine: Engine) -> tuple[list[str], list[Grant]]:
 def examine_database(engine: Engine) -> Iterator[Finding]:
     try:
         with autocommit(engine) as connection:
-            now = read_clock(connection)
+            now, pooled = read_clock(connection), is_pooled(connection)
     except MisconfiguredError:
         raise  # the message says what to correct
     except SqlUnavailableError as unavailable:
@@ -86,6 +87,8 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         )
         return
     yield ok("database", f"{engine.dialect.name} answers")
+    if pooled:
+        yield ok("database pooler", "one is in between: no statement stays prepared in the server")
     yield clock("database clock", now)
     yield _complete(missing_columns(engine))
     missing = missing_grants(engine)

@@ -23,6 +23,10 @@ _UNDEFINED_TABLE = "42P01"
 _UNDEFINED_COLUMN = "42703"
 _INSUFFICIENT_PRIVILEGE = "42501"
 _DEADLOCK = "40P01"
+_LOST_STATEMENT = {"26000", "42P05"}
+"""What prepared statements meet behind a pooler: none of that name, or another client's."""
+_WRONG_SETTING = {"22023", "42704", "55P02"}
+_POOLED_STATEMENTS = "transaction blocks not allowed in statement pooling mode"
 # libpq has no code for an error of a connection, and so these are known by their texts. Another
 # text, or one in another language, counts as an outage.
 _WRONG_URL = re.compile(
@@ -31,6 +35,7 @@ _WRONG_URL = re.compile(
     r"|is not permitted to log in|is not currently accepting connections"
     r"|invalid connection option|invalid \S+ value|invalid port number|invalid integer value"
     r"|invalid value for parameter|unrecognized configuration parameter"
+    r"|unsupported startup parameter|parameter \"[^\"]*\" cannot be (?:changed|set)"
     r"|definition of service|certificate file .* does not exist"
     r"|does not support SSL, but SSL was required|channel binding required"
     r"|certificate verify failed|server certificate for .* does not match host name"
@@ -118,11 +123,20 @@ def _misconfiguration(error: DBAPIError) -> str | None:
         return f"database: {said}. `artifacts doctor` names the migrations that are missing"
     if state == _INSUFFICIENT_PRIVILEGE:
         return f"database: {message}. `artifacts doctor` shows the grants that are missing"
+    if state in _LOST_STATEMENT:
+        return (
+            f"database: {message}. Behind a pooler no statement can be prepared: set"
+            " ARTIFACTS_DATABASE_PREPARE_THRESHOLD=0, or in an engine of yours"
+            ' connect_args={"prepare_threshold": None}'
+        )
+    if _POOLED_STATEMENTS in message:
+        return f"database: {message}. Set the pooler's pool_mode to transaction or session"
     if isinstance(error.orig, sqlite3.Error):
         code = getattr(error.orig, "sqlite_errorcode", 0) & _PRIMARY_CODE
         is_wrong = code in _WRONG_FILE
     else:
-        is_wrong = state is None and bool(_WRONG_URL.search(message))
+        has_text = state is None or state in _WRONG_SETTING
+        is_wrong = has_text and bool(_WRONG_URL.search(message))
     return f"ARTIFACTS_DATABASE_URL: {message}. Correct it, or the database" if is_wrong else None
 
 

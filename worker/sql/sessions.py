@@ -40,4 +40,3 @@ def bound(bind: object) -> Engine | Session:
 def _is_asynchronous(session: object) -> bool:
     # Its module needs greenlet, which may not be installed.
     return hasattr(session, "run_sync")
-
