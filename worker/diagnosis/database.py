@@ -20,12 +20,11 @@ from worker.sql.grants import (
     missing_grants,
     missing_of,
 )
-from worker.sql.platform_schema import missing_columns, missing_columns_of
+from worker.sql.platform_schema import Lack, find_lack, find_lack_of
 from worker.sql.postgres_sessions import is_pooled
 from worker.sql.transfer_lists import malformed_ids
 from worker.sql.version import VERSION_TABLE, newest_version, version_of
 
-_MIGRATE_PLATFORM = "run the platform's own migrations: `alembic upgrade head`"
 _UPGRADE = "artifacts db upgrade"
 _NONE = "none"
 _SHOWN_ROWS = 5
@@ -60,16 +59,16 @@ def reach_database(engine: Engine) -> None:
             f"its version is {version}, and {newest} is needed: run `{_UPGRADE}`"
         )
     if lacking:
-        raise MisconfiguredError(f"no {', no '.join(lacking)}: {_MIGRATE_PLATFORM}")
+        raise MisconfiguredError(f"{lacking}: {lacking.fix}")
 
 
-def _lacking(engine: Engine) -> tuple[list[str], list[Grant]]:
+def _lacking(engine: Engine) -> tuple[Lack | None, list[Grant]]:
     """Return the missing columns and grants, for which the tables are looked up once."""
     with autocommit(engine) as connection:
         if engine.dialect.name != "postgresql":
-            return missing_columns_of(connection, None), []
+            return find_lack_of(connection, None), []
         schema = find_schema(connection)
-        return missing_columns_of(connection, schema), missing_of(connection, schema)
+        return find_lack_of(connection, schema), missing_of(connection, schema)
 
 
 def examine_database(engine: Engine) -> Iterator[Finding]:
@@ -90,7 +89,7 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
     if pooled:
         yield ok("database pooler", "one is in between: no statement stays prepared in the server")
     yield clock("database clock", now)
-    yield _complete(missing_columns(engine))
+    yield _complete(find_lack(engine))
     missing = missing_grants(engine)
     if not any(VERSION_TABLE in grant.on for grant in missing):
         version = _version(engine)
@@ -106,14 +105,14 @@ def _version(engine: Engine) -> str:
     return version_of(engine) if is_upgraded else _NONE
 
 
-def _complete(lacking: list[str]) -> Finding:
-    if not lacking:
+def _complete(lacking: Lack | None) -> Finding:
+    if lacking is None:
         return ok("platform columns", "the platform's tables have all that is read or written")
     return error(
         "platform columns",
-        f"no {', no '.join(lacking)}",
+        str(lacking),
         why="workers read or write it, and do not start without it",
-        mend=_MIGRATE_PLATFORM,
+        mend=lacking.fix,
     )
 
 

@@ -116,7 +116,9 @@ def _misconfiguration(error: DBAPIError) -> str | None:
     message = " ".join(str(error.orig).split())
     state = _sqlstate(error)
     if "no such table" in message or state == _UNDEFINED_TABLE:
-        return "tables are missing: run `artifacts db upgrade`"
+        # Of PostgreSQL they may be outside of the search path as well.
+        advice = ", or correct the search_path: `artifacts doctor` shows it" if state else ""
+        return f"tables are missing: run `artifacts db upgrade`{advice}"
     if _names_a_missing_column(message, state):
         # What follows the first line is the statement.
         said = str(error.orig).partition("\n")[0]
