@@ -297,6 +297,16 @@ class MisconfiguredError(TransientError, ConfigurationError):
     reason = ReasonCode.MISCONFIGURED
 
 
+class SchemaError(MisconfiguredError, SqlUnavailableError):
+    """The database's tables are not those that this version needs."""
+
+    # A worker waits for it, as for an outage: a migration may be on its way.
+
+
+class NotRecordedError(SqlUnavailableError):
+    """The request could not be recorded."""
+
+
 class UnexpectedError(TransientError):
     """A failure that no adapter knows."""
 

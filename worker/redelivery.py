@@ -65,6 +65,10 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
 """
 
 
+def _always() -> bool:
+    return True
+
+
 class QoS(redis.QoS):
     """kombu's record of unacknowledged messages, by the channel that holds them.
 
@@ -116,6 +120,8 @@ class RedeliveringChannel(redis.Channel):
     QoS = QoS
     channel_seconds: float = 45
     idle_seconds: float = 0.1
+    may_take: Callable[[], bool] = staticmethod(_always)
+    """Whether messages are taken; a worker that may not goes on to ask, for nothing."""
     from_transport_options = (
         *redis.Channel.from_transport_options,
         "channel_seconds",
@@ -189,7 +195,7 @@ class RedeliveringChannel(redis.Channel):
             return
         connection = self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
-        self._is_waiting = self._was_empty
+        self._is_waiting = self._was_empty or not self.may_take()
         if self._is_waiting:
             # Of a key that never exists: the time-out is what is asked for.
             connection.send_command("BRPOP", f"{_ALIVE}{self.id}.idle", self.idle_seconds)

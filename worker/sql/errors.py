@@ -15,12 +15,25 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from domain.errors import ConfigurationError, MisconfiguredError, SqlUnavailableError
+from domain.errors import (
+    ConfigurationError,
+    MisconfiguredError,
+    SchemaError,
+    SqlUnavailableError,
+)
 from domain.redaction import redact
 from worker.sql.tables import PipelineBase, PlatformBase
 
 _UNDEFINED_TABLE = "42P01"
 _UNDEFINED_COLUMN = "42703"
+_OTHER_SCHEMA = {
+    "23502",  # a column that this version does not know must not be NULL
+    "3F000",  # no schema of the search path is there
+    "42804",  # a column is of another type
+    "42883",  # the same, where it is compared
+    "42P10",  # the unique index is missing that an ON CONFLICT names
+    "55000",  # a view takes no writes
+}
 _INSUFFICIENT_PRIVILEGE = "42501"
 _DEADLOCK = "40P01"
 _LOST_STATEMENT = {"26000", "42P05"}
@@ -63,17 +76,25 @@ class SqlMisconfiguredError(MisconfiguredError, SqlUnavailableError):
     # Like an outage, because nothing can be recorded: the message itself has to come back.
 
 
+class SqlSchemaError(SqlMisconfiguredError, SchemaError):
+    """A table, a column, an index or a type is missing or another."""
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """SQLAlchemy's errors as the domain's.
 
     Raises:
+        SqlSchemaError: a statement does not fit the tables.
         SqlMisconfiguredError: a table or a grant is missing, or the URL is wrong.
         SqlUnavailableError: the server is away, busy or going down.
     """
     try:
         yield
     except DBAPIError as error:
+        other = _other_schema(error)
+        if other is not None:
+            raise SqlSchemaError(other) from error
         wrong = _misconfiguration(error)
         if wrong is not None:
             raise SqlMisconfiguredError(wrong) from error
@@ -111,18 +132,25 @@ def _sqlstate(error: DBAPIError) -> str | None:
     return code
 
 
-def _misconfiguration(error: DBAPIError) -> str | None:
-    """Return what is wrong with the settings or the database, if that is the error's cause."""
+def _other_schema(error: DBAPIError) -> str | None:
+    """Return how the database's schema differs, if that is the error's cause."""
     message = " ".join(str(error.orig).split())
     state = _sqlstate(error)
     if "no such table" in message or state == _UNDEFINED_TABLE:
         # Of PostgreSQL they may be outside of the search path as well.
         advice = ", or correct the search_path: `artifacts doctor` shows it" if state else ""
         return f"tables are missing: run `artifacts db upgrade`{advice}"
-    if _names_a_missing_column(message, state):
+    if _names_a_missing_column(message, state) or state in _OTHER_SCHEMA:
         # What follows the first line is the statement.
         said = str(error.orig).partition("\n")[0]
         return f"database: {said}. `artifacts doctor` names the migrations that are missing"
+    return None
+
+
+def _misconfiguration(error: DBAPIError) -> str | None:
+    """Return what is wrong with the settings or the database, if that is the error's cause."""
+    message = " ".join(str(error.orig).split())
+    state = _sqlstate(error)
     if state == _INSUFFICIENT_PRIVILEGE:
         return f"database: {message}. `artifacts doctor` shows the grants that are missing"
     if state in _LOST_STATEMENT:

@@ -1,17 +1,25 @@
 """What the platform's tables lack of what the pipeline reads and writes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
 
+from domain.errors import SchemaError
 from worker.sql.engine import autocommit
 from worker.sql.grants import PLATFORM_COLUMNS, Schema, find_schema
-from worker.sql.search_path import HiddenTables, find_hidden
-from worker.sql.tables import PlatformBase
+from worker.sql.search_path import find_hidden
+from worker.sql.tables import PipelineBase, PlatformBase
 
 _MIGRATE = "run the platform's own migrations: `alembic upgrade head`"
-_TABLES = tuple(PlatformBase.metadata.tables)
+_RESTORE = "`artifacts db upgrade` had made it: restore it from a backup"
+_PLATFORM: Mapping[str, Collection[str]] = {
+    table: [each.key for each in PLATFORM_COLUMNS if each.class_.__tablename__ == table]
+    for table in PlatformBase.metadata.tables
+}
+_OWN: Mapping[str, Collection[str]] = {
+    name: table.columns.keys() for name, table in PipelineBase.metadata.tables.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +28,19 @@ class Lack:
 
     Attributes:
         what: each part, such as `column runs.config_url`, or `table runs` if all of it is missing.
-        hidden: where missing tables are, if a schema outside of the search path has them.
+        where: nothing, or which schema outside of the search path has missing tables.
+        fix: what to do.
     """
 
     what: Sequence[str]
-    hidden: HiddenTables | None
+    where: str
+    fix: str
 
     def __str__(self) -> str:
-        named = f"no {', no '.join(self.what)}"
-        return f"{named} {self.hidden.where}" if self.hidden else named
+        return f"no {', no '.join(self.what)}{self.where}"
 
-    @property
-    def fix(self) -> str:
-        return self.hidden.fix if self.hidden else _MIGRATE
+    def error(self) -> SchemaError:
+        return SchemaError(f"{self}: {self.fix}")
 
 
 def find_lack(engine: Engine) -> Lack | None:
@@ -48,16 +56,30 @@ def find_lack(engine: Engine) -> Lack | None:
 
 def find_lack_of(connection: Connection, schema: Schema | None) -> Lack | None:
     """Return it as `find_lack` does, from the schema of PostgreSQL; None for SQLite."""
-    existing = dict(_sqlite(connection) if schema is None else _postgres(schema))
-    absent = [table for table in _TABLES if not existing.get(table)]
-    needed = [(column.class_.__tablename__, column.key) for column in PLATFORM_COLUMNS]
+    return _find(connection, schema, _PLATFORM, _MIGRATE)
+
+
+def find_own_lack_of(connection: Connection, schema: Schema | None) -> Lack | None:
+    """Return what the pipeline's own tables lack, of a database of the version that is needed."""
+    return _find(connection, schema, _OWN, _RESTORE)
+
+
+def _find(
+    connection: Connection, schema: Schema | None, needed: Mapping[str, Collection[str]], fix: str
+) -> Lack | None:
+    existing = dict(_sqlite(connection, needed) if schema is None else _postgres(schema))
+    absent = [table for table in needed if not existing.get(table)]
     columns = [
         f"column {table}.{column}"
-        for table, column in needed
+        for table, names in needed.items()
+        for column in names
         if existing.get(table) and column not in existing[table]
     ]
     what = [*(f"table {table}" for table in absent), *columns]
-    return Lack(what, find_hidden(connection, absent)) if what else None
+    if not what:
+        return None
+    hidden = find_hidden(connection, absent)
+    return Lack(what, f" {hidden.where}", hidden.fix) if hidden else Lack(what, "", fix)
 
 
 def _postgres(schema: Schema) -> Iterator[tuple[str, set[str]]]:
@@ -65,7 +87,7 @@ def _postgres(schema: Schema) -> Iterator[tuple[str, set[str]]]:
         yield table.name, {column for oid, column in schema.columns if oid == table.oid}
 
 
-def _sqlite(connection: Connection) -> Iterator[tuple[str, set[str]]]:
-    for table in _TABLES:
+def _sqlite(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
+    for table in tables:
         listed = connection.scalars(text("SELECT name FROM pragma_table_info(:t)"), {"t": table})
         yield table, set(listed)
