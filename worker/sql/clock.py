@@ -8,6 +8,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from worker.sql.tables import UtcDateTime
+
 
 class utc_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
     """Now in naive UTC on the database's clock, plus an offset."""
@@ -31,6 +33,28 @@ def _sqlite(element: utc_now, compiler: SQLCompiler, **kwargs: Any) -> str:  # n
     seconds = compiler.process(element.clauses, **kwargs)
     # SQLAlchemy keeps six digits of sub-seconds as text; fewer would compare wrongly.
     return f"(strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds'))"
+
+
+class utc_of(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """A column of the platform as a time that compares with those of Python.
+
+    In SQLite times are text: of the platform's some may have an offset, or be of another form.
+    """
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(utc_of, "postgresql")
+def _same(element: utc_of, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    return compiler.process(element.clauses, **kwargs)
+
+
+@compiles(utc_of, "sqlite")
+def _in_our_form(element: utc_of, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    time = compiler.process(element.clauses, **kwargs)
+    is_ours = f"{time} GLOB '????-??-?? ??:??:??.??????'"
+    return f"CASE WHEN {is_ours} THEN {time} ELSE strftime('%Y-%m-%d %H:%M:%f000', {time}) END"
 
 
 def read_clock(connection: Connection) -> datetime:
