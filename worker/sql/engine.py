@@ -15,7 +15,7 @@ from sqlalchemy.exc import InvalidatePoolError, SAWarning
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from domain.errors import SqlUnavailableError
-from worker.sql.errors import is_deadlock, translated_url_errors
+from worker.sql.errors import is_repeatable, translated_url_errors
 from worker.sql.errors import translated_errors as translated_errors  # noqa: PLC0414 - re-exported
 from worker.sql.postgres_options import parse_options
 from worker.sql.postgres_sessions import PostgresSessions, is_pooled
@@ -162,7 +162,7 @@ def transaction(bind: Bind) -> Iterator[Connection]:
 
 
 def in_transaction(bind: Bind, work: Callable[[Connection], _Result]) -> _Result:
-    """Do the work in a transaction, and again if a deadlock ended it.
+    """Do the work in a transaction, and again if another transaction made PostgreSQL end it.
 
     A session's transaction is not repeated: only its owner knows what else was in it.
     """
@@ -171,7 +171,7 @@ def in_transaction(bind: Bind, work: Callable[[Connection], _Result]) -> _Result
             with transaction(bind) as connection:
                 return work(connection)
         except SqlUnavailableError as error:
-            if not isinstance(bind, Engine) or not tries_left or not is_deadlock(error):
+            if not isinstance(bind, Engine) or not tries_left or not is_repeatable(error):
                 raise
     raise AssertionError  # the last try has returned or raised
 

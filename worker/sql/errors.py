@@ -36,6 +36,7 @@ _OTHER_SCHEMA = {
 }
 _INSUFFICIENT_PRIVILEGE = "42501"
 _DEADLOCK = "40P01"
+_NOT_SERIALIZABLE = "40001"
 _LOST_STATEMENT = {"26000", "42P05"}
 """What prepared statements meet behind a pooler: none of that name, or another client's."""
 _WRONG_SETTING = {"22023", "42704", "55P02"}
@@ -100,7 +101,7 @@ def translated_errors() -> Iterator[None]:
             raise SqlMisconfiguredError(wrong) from error
         if isinstance(error, (ProgrammingError, IntegrityError, DataError)):
             raise
-        raise SqlUnavailableError(f"{type(error.orig).__name__}: {error.orig}") from error
+        raise SqlUnavailableError(_outage(error)) from error
     except PoolTimeoutError as error:
         raise SqlUnavailableError("no free connection") from error
 
@@ -120,16 +121,25 @@ def translated_url_errors() -> Iterator[None]:
         ) from error
 
 
-def is_deadlock(error: SqlUnavailableError) -> bool:
-    """Return whether PostgreSQL ended the transaction because another one waited for it."""
+def is_repeatable(error: SqlUnavailableError) -> bool:
+    """Return whether PostgreSQL ended the transaction because of another one at the same time."""
     cause = error.__cause__
-    return isinstance(cause, DBAPIError) and _sqlstate(cause) == _DEADLOCK
+    repeatable = {_DEADLOCK, _NOT_SERIALIZABLE}
+    return isinstance(cause, DBAPIError) and _sqlstate(cause) in repeatable
 
 
 def _sqlstate(error: DBAPIError) -> str | None:
     """Return PostgreSQL's code for the error, which psycopg2 calls `pgcode`."""
     code: str | None = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     return code
+
+
+def _outage(error: DBAPIError) -> str:
+    message = f"{type(error.orig).__name__}: {error.orig}"
+    if _sqlstate(error) == _NOT_SERIALIZABLE:
+        said = " ".join(message.split())
+        return f"{said}. Roll back, and repeat the whole transaction"
+    return message
 
 
 def _other_schema(error: DBAPIError) -> str | None:

@@ -5,6 +5,8 @@ from sqlalchemy.orm import Session, scoped_session
 
 from domain.errors import SessionTypeError
 
+_ASYNCIO = "sqlalchemy.ext.asyncio"
+
 
 def synchronous_session(session: object) -> Session:
     """Return the session itself, or the one that a `scoped_session` stands for.
@@ -19,9 +21,11 @@ def synchronous_session(session: object) -> Session:
         return synchronous_session(session())
     name = type(session).__name__
     if _is_asynchronous(session):
+        # A scoped one stands for a session, and does not have all of its methods.
+        own = "session" if hasattr(session, "run_sync") else "session()"
         raise SessionTypeError(
             f"session: {name} is asynchronous. Have it pass its own synchronous session:"
-            " await session.run_sync(lambda s: request_upload(s, …))"
+            f" await {own}.run_sync(lambda s: request_upload(s, …))"
         )
     raise SessionTypeError(
         f"session: {name} is not a Session of SQLAlchemy. Pass one, such as Session(engine)"
@@ -38,5 +42,5 @@ def bound(bind: object) -> Engine | Session:
 
 
 def _is_asynchronous(session: object) -> bool:
-    # Its module needs greenlet, which may not be installed.
-    return hasattr(session, "run_sync")
+    # By its module, which cannot be imported where greenlet is not installed.
+    return any(each.__module__.startswith(_ASYNCIO) for each in type(session).__mro__)
