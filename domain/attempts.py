@@ -16,7 +16,6 @@ from domain.errors import (
     ChecksumMismatchError,
     ChecksumMismatchTwiceError,
     LeaseLostError,
-    NotRecordedError,
     PermanentError,
     PipelineError,
     PoisonedError,
@@ -131,7 +130,8 @@ class Attempts:
         except Exception as error:
             # There may be no row yet, without which the request would be lost with its message.
             _log_unexpected(artifact, error)
-            raise NotRecordedError(redact(f"{type(error).__name__}: {error}")) from error
+            said = redact(f"{type(error).__name__}: {error}")
+            raise SqlUnavailableError(f"the request was not recorded: {said}") from error
 
     def _doubt(self, claim: Claim) -> None:
         """Have the transfer verified once it has ended: this attempt may have written too late."""

@@ -79,6 +79,10 @@ class NotDoneError(PipelineError):
     """The time to wait is over, and not everything is done."""
 
 
+class MigrationPendingError(PipelineError):
+    """The database has not what a migration brings, which a worker waits for."""
+
+
 class InvalidRequestError(PipelineError, ValueError):
     """The arguments do not name an artifact."""
 
@@ -295,16 +299,6 @@ class MisconfiguredError(TransientError, ConfigurationError):
 
     # Transient: other workers may have the right settings, and this one gets them by a restart.
     reason = ReasonCode.MISCONFIGURED
-
-
-class SchemaError(MisconfiguredError, SqlUnavailableError):
-    """The database's tables are not those that this version needs."""
-
-    # A worker waits for it, as for an outage: a migration may be on its way.
-
-
-class NotRecordedError(SqlUnavailableError):
-    """The request could not be recorded."""
 
 
 class UnexpectedError(TransientError):

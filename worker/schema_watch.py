@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from threading import Lock, Thread
 
-from domain.errors import PipelineError, SchemaError
+from domain.errors import MigrationPendingError, PipelineError
 from domain.redaction import redact
 from worker.fork_lock import ForkLock
 from worker.liveness import Liveness
@@ -22,7 +22,7 @@ class SchemaWatch:
     """Stops a worker from taking messages while the database's tables are not as needed.
 
     Args:
-        reach: raises SchemaError while they are not.
+        reach: raises MigrationPendingError while they are not.
         liveness: is told what the worker waits for.
         pause: between two looks.
     """
@@ -45,7 +45,7 @@ class SchemaWatch:
 
     def failed(self, error: BaseException) -> None:
         """Hear why something failed; wait if it was the schema."""
-        if not isinstance(error, SchemaError):
+        if not isinstance(error, MigrationPendingError):
             return
         with self._starting:
             if self._waits:

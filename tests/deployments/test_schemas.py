@@ -17,8 +17,6 @@ from sqlalchemy import Engine, text
 
 from domain.artifacts import Artifact
 from domain.errors import (
-    NotRecordedError,
-    SchemaError,
     SourceMissingError,
     SqlUnavailableError,
 )
@@ -36,6 +34,7 @@ from worker.embedded.stack import EmbeddedStack
 from worker.liveness import Liveness
 from worker.schema_watch import SchemaWatch
 from worker.sql.engine import make_engine
+from worker.sql.errors import SchemaError
 from worker.sql.receipt import record_requests
 from worker.sql.tables import PipelineBase
 from worker.sql.transfers import SqlTransfers
@@ -124,7 +123,7 @@ class TestBeforeThereIsARow:
         broken = RuntimeError("a constraint of somebody else's")
         with (
             patch.object(world.transfers, "claim", side_effect=broken),
-            pytest.raises(NotRecordedError, match="RuntimeError: a constraint"),
+            pytest.raises(SqlUnavailableError, match="not recorded: RuntimeError: a constraint"),
         ):
             world.upload()
 

@@ -176,6 +176,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
     assert settings.workspace == Path(good["ARTIFACTS_WORKSPACE"])
     assert settings.model_dump(exclude=given) == {
         "database_iam": False,
+        "database_prepare_threshold": None,
         "sse": "AES256",
         "liveness_file": None,
         "kms_key_id": None,

@@ -12,10 +12,10 @@ from domain.errors import (
     MisconfiguredError,
     PipelineError,
     S3UnavailableError,
-    SchemaError,
     SqlUnavailableError,
 )
 from worker.liveness import Liveness
+from worker.sql.errors import SchemaError
 from worker.startup import WrongError, wait_until_reached
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, inspect
 
-from domain.errors import MisconfiguredError, SchemaError, SqlUnavailableError
+from domain.errors import MisconfiguredError, SqlUnavailableError
 from domain.redaction import redact
 from worker.database import database_engine
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.settings import DatabaseSettings
 from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit, translated_errors
+from worker.sql.errors import SchemaError
 from worker.sql.grants import (
     Grant,
     current_role,

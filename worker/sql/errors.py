@@ -17,8 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from domain.errors import (
     ConfigurationError,
+    MigrationPendingError,
     MisconfiguredError,
-    SchemaError,
     SqlUnavailableError,
 )
 from domain.redaction import redact
@@ -27,7 +27,6 @@ from worker.sql.tables import PipelineBase, PlatformBase
 _UNDEFINED_TABLE = "42P01"
 _UNDEFINED_COLUMN = "42703"
 _OTHER_SCHEMA = {
-    "23502",  # a column that this version does not know must not be NULL
     "3F000",  # no schema of the search path is there
     "42804",  # a column is of another type
     "42883",  # the same, where it is compared
@@ -55,6 +54,7 @@ _WRONG_URL = re.compile(
     r"|certificate verify failed|server certificate for .* does not match host name"
 )
 _NO_COLUMN = re.compile(r"^(?:no such |table \w+ has no )?column:? (?:named )?\"?(?:\w+\.)?(\w+)")
+_NOT_NULL = re.compile(r"^null value in column \"(\w+)\"|^NOT NULL constraint failed: \w+\.(\w+)")
 # A statement that names another column is a bug, and stays one.
 _COLUMNS = {
     column.name
@@ -77,8 +77,8 @@ class SqlMisconfiguredError(MisconfiguredError, SqlUnavailableError):
     # Like an outage, because nothing can be recorded: the message itself has to come back.
 
 
-class SqlSchemaError(SqlMisconfiguredError, SchemaError):
-    """A table, a column, an index or a type is missing or another."""
+class SchemaError(SqlMisconfiguredError, MigrationPendingError):
+    """The database's tables are not those that this version needs."""
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def translated_errors() -> Iterator[None]:
     """SQLAlchemy's errors as the domain's.
 
     Raises:
-        SqlSchemaError: a statement does not fit the tables.
+        SchemaError: a statement does not fit the tables.
         SqlMisconfiguredError: a table or a grant is missing, or the URL is wrong.
         SqlUnavailableError: the server is away, busy or going down.
     """
@@ -95,7 +95,7 @@ def translated_errors() -> Iterator[None]:
     except DBAPIError as error:
         other = _other_schema(error)
         if other is not None:
-            raise SqlSchemaError(other) from error
+            raise SchemaError(other) from error
         wrong = _misconfiguration(error)
         if wrong is not None:
             raise SqlMisconfiguredError(wrong) from error
@@ -150,7 +150,8 @@ def _other_schema(error: DBAPIError) -> str | None:
         # Of PostgreSQL they may be outside of the search path as well.
         advice = ", or correct the search_path: `artifacts doctor` shows it" if state else ""
         return f"tables are missing: run `artifacts db upgrade`{advice}"
-    if _names_a_missing_column(message, state) or state in _OTHER_SCHEMA:
+    is_other = _names_a_missing_column(message, state) or _is_newer_column(message)
+    if is_other or state in _OTHER_SCHEMA:
         # What follows the first line is the statement.
         said = str(error.orig).partition("\n")[0]
         return f"database: {said}. `artifacts doctor` names the migrations that are missing"
@@ -184,3 +185,9 @@ def _names_a_missing_column(message: str, state: str | None) -> bool:
     """Return whether one of the mapped columns is missing; SQLite has no code for it."""
     found = _NO_COLUMN.match(message) if state in {_UNDEFINED_COLUMN, None} else None
     return found is not None and found[1] in _COLUMNS
+
+
+def _is_newer_column(message: str) -> bool:
+    """Return whether a column must not be NULL that this version does not know."""
+    found = _NOT_NULL.match(message)
+    return found is not None and not {found[1], found[2]} & _COLUMNS

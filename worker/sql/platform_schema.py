@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
 
-from domain.errors import SchemaError
 from worker.sql.engine import autocommit
+from worker.sql.errors import SchemaError
 from worker.sql.grants import PLATFORM_COLUMNS, Schema, find_schema
 from worker.sql.search_path import find_hidden
 from worker.sql.tables import PipelineBase, PlatformBase
