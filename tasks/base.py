@@ -137,6 +137,10 @@ class TransferTask(PipelineTask):
                 raise Retry(str(shown), exc=shown) from None
             # From None: the causes may quote what must not reach Flower.
             raise shown from None
+        except PipelineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an attempt records all errors: none has begun
+            raise self._again(self._unexpected(error)) from None
         return _answer(summary)
 
     def one_or_all(
@@ -170,10 +174,13 @@ class TransferTask(PipelineTask):
         except PipelineError:
             raise
         except Exception as error:  # noqa: BLE001 - the request would be lost with its message
-            # Without the error's text, which may quote a path or a URL.
-            name = type(error).__name__
-            logger.error("%s: nothing was requested, unexpected %s", self.name, name)  # noqa: TRY400
-            raise self._again(UnexpectedError(f"{type(error).__name__}: {error}")) from None
+            raise self._again(self._unexpected(error)) from None
+
+    def _unexpected(self, error: Exception) -> UnexpectedError:
+        # Without the error's text in the log, which may quote a path or a URL.
+        name = type(error).__name__
+        logger.error("%s: unexpected %s before anything was recorded", self.name, name)
+        return UnexpectedError(f"{name}: {error}")
 
     def _again(self, error: TransferError) -> Retry:
         return self.retry(exc=_shown(error), countdown=_RETRY_SECONDS, throw=False)

@@ -12,12 +12,12 @@ Watch = Callable[[BaseException], None]
 
 
 def attach_watch(app: Celery, watch: Watch) -> None:
-    """Have the main process of the app's workers tell `watch` why tasks fail or are retried."""
+    """Have the main process of the app's workers call `watch` with the errors of tasks."""
     setattr(app, _ATTRIBUTE, watch)
 
 
 class WatchedRequest(Request):
-    """A request whose failure is told to the watch of its app."""
+    """A request that passes its failure to the watch of its app."""
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's
         watch: Watch | None = getattr(self.app, _ATTRIBUTE, None)

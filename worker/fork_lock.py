@@ -4,8 +4,8 @@ import os
 from threading import Lock
 from types import TracebackType
 
-# A child that inherits a lock of a database driver waits for it for ever; a fork must not wait
-# longer for a database that hangs.
+# A child that inherits a held lock of a database driver hangs. A fork must not wait longer for a
+# database that hangs.
 _FORK_WAITS_SECONDS = 1.0
 
 

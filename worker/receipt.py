@@ -119,7 +119,7 @@ def record_on_receipt(app: Celery, write: Write, failed: Failed = _ignore) -> No
     Args:
         app: of the workers.
         write: records the requests.
-        failed: is told why a write failed.
+        failed: called with the error of a failed write.
     """
     recorder = Recorder(write, failed)
     attach_receipt(app, recorder)

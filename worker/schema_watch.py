@@ -23,7 +23,7 @@ class SchemaWatch:
 
     Args:
         reach: raises MigrationPendingError while they are not.
-        liveness: is told what the worker waits for.
+        liveness: shows what the worker waits for.
         pause: between two looks.
     """
 

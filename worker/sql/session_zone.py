@@ -22,7 +22,7 @@ _SET = text("SELECT set_config('timezone', :zone, :is_local)")
 
 @contextmanager
 def in_utc(connection: Connection) -> Iterator[None]:
-    """Have UTC as the session's time zone meanwhile, if a column that is used has a time zone.
+    """Set the session's time zone to UTC for this block, if a time column has a time zone.
 
     PostgreSQL takes naive UTC in a column with a time zone for a time in the session's zone.
     """
