@@ -1,11 +1,7 @@
 """The pipeline behind PgBouncer, in its default configuration and in both usable modes."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
@@ -16,17 +12,20 @@ from domain.batches import BatchState, Listed
 from domain.errors import MisconfiguredError
 from domain.transfers import Direction
 from tasks.app import producer_app
-from tests.cli.commands import bare_environment
 from tests.databases import Databases
 from tests.deployments.pgbouncer import Mode, PgBouncer
 from tests.integration.deployment import Deployment
 from tests.sql.batch_steps import History, config_of
 from tests.sql.steps import CREATED_AT
+from worker.diagnosis.database import examine_database, reach_database
+from worker.diagnosis.findings import Severity
 from worker.embedded.process import ManagedProcess
 from worker.embedded.stack import EmbeddedStack
 from worker.sql.engine import autocommit, make_engine, transaction
+from worker.sql.migrate import upgrade
 from worker.sql.requests import request_upload
 from worker.sql.transfers import SqlTransfers
+from worker.sql.version import VERSION_TABLE
 
 pytestmark = pytest.mark.processes
 
@@ -78,18 +77,6 @@ def pooled(
     deployment = Deployment(stack)
     yield Pooled(request.param, url, deployment, worker)
     worker.stop()
-
-
-def command(pooled: Pooled, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    settings = {**pooled.deployment.stack.settings(), "ARTIFACTS_DATABASE_URL": pooled.url}
-    return subprocess.run(
-        [Path(sys.executable).with_name("artifacts"), *arguments],
-        env={**bare_environment(), **settings},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def settings_of(engine: Engine, *, in_transaction: bool) -> tuple[str, ...]:
@@ -150,17 +137,25 @@ class TestDeployment:
         engine.dispose()
 
     def test_an_upgrade_goes_through_it(self, pooled: Pooled) -> None:
-        upgraded = command(pooled, "db", "upgrade")
-        assert (upgraded.returncode, upgraded.stderr) == (0, "")
+        # Given the database as version 0008 left it
+        engine = make_engine(pooled.url)
+        with transaction(engine) as connection:
+            connection.execute(text("ALTER TABLE transfers DROP doubted_at, DROP verified_to"))
+            connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0008'"))  # noqa: S608
+        # When
+        upgrade(engine)
+        # Then
+        reach_database(engine)
+        engine.dispose()
 
     def test_doctor_names_it_and_finds_the_database_well(self, pooled: Pooled) -> None:
         # When
-        answer = command(pooled, "doctor", "--json")
+        engine = make_engine(pooled.url)
+        findings = {each.check: each for each in examine_database(engine)}
+        engine.dispose()
         # Then
-        findings = {each["check"]: each for each in json.loads(answer.stdout)}
-        assert findings["database pooler"]["severity"] == "ok"
-        about = [name for name in findings if name.startswith(("database", "platform"))]
-        assert {findings[name]["severity"] for name in about} == {"ok"}
+        assert findings["database pooler"].severity is Severity.OK
+        assert [each for each in findings.values() if each.severity is not Severity.OK] == []
 
 
 @pytest.mark.parametrize("mode", ["transaction", "session"])
