@@ -202,7 +202,7 @@ def autocommit(bind: Bind) -> Iterator[Connection]:
 
 @contextmanager
 def session_connection(session: Session) -> Iterator[Connection]:
-    """The connection of somebody's session, in which times are in UTC meanwhile."""
+    """The connection of a session of the caller, whose time zone is UTC for this block."""
     connection = session.connection()
     with in_utc(connection):
         yield connection
