@@ -17,6 +17,7 @@ from domain.errors import (
     ChecksumMismatchTwiceError,
     LeaseLostError,
     PermanentError,
+    PipelineError,
     PoisonedError,
     ReasonCode,
     SqlUnavailableError,
@@ -98,9 +99,7 @@ class Attempts:
             PermanentError: the transfer is quarantined.
         """
         started = time.monotonic()
-        claim = self.transfers.claim(
-            artifact, direction, request_id, owner=self.owner, lease=self.lease
-        )
+        claim = self._claim(artifact, direction, request_id)
         if claim is None:
             return self._nothing_to_do(artifact, direction)
         try:
@@ -120,6 +119,19 @@ class Attempts:
         seconds = round(time.monotonic() - started, 3)
         logger.info("%s: %s done, %d bytes in %.3f s", artifact, direction, size, seconds)
         return TransferSummary(state=TransferState.DONE, size=size, seconds=seconds)
+
+    def _claim(self, artifact: Artifact, direction: Direction, request_id: str) -> Claim | None:
+        try:
+            return self.transfers.claim(
+                artifact, direction, request_id, owner=self.owner, lease=self.lease
+            )
+        except PipelineError:
+            raise
+        except Exception as error:
+            # There may be no row yet, without which the request would be lost with its message.
+            _log_unexpected(artifact, error)
+            said = redact(f"{type(error).__name__}: {error}")
+            raise SqlUnavailableError(f"the request was not recorded: {said}") from error
 
     def _doubt(self, claim: Claim) -> None:
         """Have the transfer verified once it has ended: this attempt may have written too late."""

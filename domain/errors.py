@@ -79,8 +79,16 @@ class NotDoneError(PipelineError):
     """The time to wait is over, and not everything is done."""
 
 
+class MigrationPendingError(PipelineError):
+    """The database has not what a migration brings, which a worker waits for."""
+
+
 class InvalidRequestError(PipelineError, ValueError):
     """The arguments do not name an artifact."""
+
+
+class SessionTypeError(PipelineError, TypeError):
+    """What was passed as a session is none that can be used."""
 
 
 class JobStatusError(InvalidRequestError):

@@ -1,5 +1,6 @@
 """What all the pipeline's tasks do alike: check ids, find the use cases, say how it ended."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar, NoReturn, Protocol, cast
@@ -18,6 +19,7 @@ from domain.errors import (
     SqlUnavailableError,
     TransferError,
     TransientError,
+    UnexpectedError,
 )
 from domain.reconcile import ReconcileSummary
 from domain.redaction import redact
@@ -52,6 +54,8 @@ class Services(Protocol):
     def reconcile(self) -> ReconcileSummary: ...
 
 
+logger = logging.getLogger(__name__)
+
 _ATTRIBUTE = "artifact_services"
 _RETRY_SECONDS = 10
 
@@ -78,6 +82,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
     # Ends that are expected and explained: one line in the log, no traceback.
     throws = (PipelineError,)
     Strategy = "tasks.strategy:refusing_malformed"
+    Request = "tasks.events:WatchedRequest"
     # Seconds until Celery's own retry after a killed child. Sooner, the dead child's lease would
     # turn it away; much later, the dispatch has long done it.
     default_retry_delay = 60
@@ -141,6 +146,10 @@ class TransferTask(PipelineTask):
                 raise Retry(str(shown), exc=shown) from None
             # From None: the causes may quote what must not reach Flower.
             raise shown from None
+        except PipelineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an attempt records all errors: none has begun
+            raise self._again(self._unexpected(error)) from None
         return _answer(summary)
 
     def one_or_all(
@@ -171,6 +180,16 @@ class TransferTask(PipelineTask):
             raise self._again(error) from None
         except TransferError as error:
             raise _shown(error) from None
+        except PipelineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the request would be lost with its message
+            raise self._again(self._unexpected(error)) from None
+
+    def _unexpected(self, error: Exception) -> UnexpectedError:
+        # Without the error's text in the log, which may quote a path or a URL.
+        name = type(error).__name__
+        logger.error("%s: unexpected %s before anything was recorded", self.name, name)
+        return UnexpectedError(f"{name}: {error}")
 
     def _again(self, error: TransferError) -> Retry:
         return self.retry(exc=_shown(error), countdown=_RETRY_SECONDS, throw=False)

@@ -1,11 +1,40 @@
-"""Task events of upkeep tasks, which would bury the events of transfers in Flower."""
+"""What a worker's main process learns of a task, and what of it becomes an event."""
 
+from collections.abc import Callable
 from typing import Any
 
+from celery import Celery
 from celery.worker.request import Request
 
+_ATTRIBUTE = "artifact_failures"
 
-class FailuresOnly(Request):
+Watch = Callable[[BaseException], None]
+
+
+def attach_watch(app: Celery, watch: Watch) -> None:
+    """Have the main process of the app's workers call `watch` with the errors of tasks."""
+    setattr(app, _ATTRIBUTE, watch)
+
+
+class WatchedRequest(Request):
+    """A request that passes its failure to the watch of its app."""
+
+    def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's
+        watch: Watch | None = getattr(self.app, _ATTRIBUTE, None)
+        if watch is not None:
+            watch(_reason(exc_info.exception))
+        return super().on_failure(exc_info, *args, **kwargs)
+
+
+def _reason(error: Any) -> BaseException:  # noqa: ANN401 - as Celery wraps it
+    """Return the error itself: billiard wraps it, and so does a retry."""
+    while isinstance(inner := getattr(error, "exc", None), BaseException):
+        error = inner
+    reason: BaseException = error
+    return reason
+
+
+class FailuresOnly(WatchedRequest):
     """A request that sends events only if its task fails.
 
     Beat asks for a dispatch every five seconds: with its successes, Flower's memory is full of them

@@ -8,16 +8,18 @@ from celery.signals import worker_process_init
 from domain.errors import ConfigurationError
 from tasks.app import make_app
 from tasks.base import attach_services
+from tasks.events import attach_watch
 from worker.answers import answer_for_database
 from worker.composition import Composition
 from worker.diagnosis.readiness import START
 from worker.forking import share_memory_with_children
-from worker.intake import take_in_messages_only
+from worker.intake import nothing, take_in_messages_only
 from worker.liveness import Liveness, note_while_busy
 from worker.logs import leave_bodies_out, log_upkeep_as_debug
 from worker.pools import refuse_other_pools
 from worker.receipt import record_on_receipt
 from worker.refusals import keep_refusals
+from worker.schema_watch import SchemaWatch
 from worker.settings import WorkerSettings, load
 from worker.shutdown import give_back_on_shutdown
 from worker.startup import check_worker_on_start
@@ -31,7 +33,8 @@ except ConfigurationError as error:
 leave_bodies_out()
 log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
-take_in_messages_only(*([_liveness.note] if _liveness else []))
+_schema = SchemaWatch(START["database"], _liveness)
+take_in_messages_only(_liveness.note if _liveness else nothing, _schema.may_take)
 app = make_app(_settings.broker)
 # The process's own: its threads and children, and Celery's commands, all mean this app.
 app.set_default()
@@ -39,7 +42,8 @@ _composition = Composition(_settings, app)
 attach_services(app, _composition)
 give_back_on_shutdown(app, _composition)
 keep_refusals()
-record_on_receipt(app, _composition.record)
+record_on_receipt(app, _composition.record, _schema.failed)
+attach_watch(app, _schema.failed)
 refuse_other_pools()
 check_worker_on_start(START, _liveness)
 answer_for_database(_composition.database_id)

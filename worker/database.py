@@ -29,7 +29,9 @@ def database_engine(
         ConfigurationError: a setting is missing or wrong.
     """
     settings = settings or load(DatabaseSettings)
-    engine = make_engine(settings.database_url)
+    engine = make_engine(
+        settings.database_url, prepare_threshold=settings.database_prepare_threshold
+    )
     if engine.dialect.name == "sqlite" and not makes_file:
         event.listen(engine, "do_connect", _require_file)
     if settings.database_iam:

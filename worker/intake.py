@@ -20,20 +20,25 @@ logger = logging.getLogger(__name__)
 _REPLIES = ".reply.celery.pidbox"
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """For whom nobody waits."""
 
 
-def take_in_messages_only(looked: Callable[[], None] = _nothing) -> None:
+def take_in_messages_only(
+    looked: Callable[[], None] = nothing,
+    may_take: Callable[[], bool] = RedeliveringChannel.may_take,
+) -> None:
     """Have kombu drop what is no message, in this process.
 
     Args:
         looked: is called whenever the broker has answered what is in the queues, if only nothing.
+        may_take: says whether messages are taken.
 
     Of the channel's class, because an app's `broker_transport` does not hold for every URL: the
     scheme `redis+socket` and a failover to a second URL decide for themselves.
     """
     Channel.looked = staticmethod(looked)
+    Channel.may_take = staticmethod(may_take)
     redis.Transport.Channel = Channel
 
 
@@ -46,7 +51,7 @@ class Channel(RedeliveringChannel):
     the loop goes on as if nothing had been found.
     """
 
-    looked: Callable[[], None] = staticmethod(_nothing)
+    looked: Callable[[], None] = staticmethod(nothing)
 
     @cached_property
     def client(self) -> Any:  # noqa: ANN401 - of redis-py

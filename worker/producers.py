@@ -16,6 +16,7 @@ from worker.settings import ProducerSettings
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.requests import SessionRequests
+from worker.sql.sessions import synchronous_session
 from worker.sql.transfers import SqlTransfers
 
 
@@ -49,8 +50,10 @@ class Producer:
 
         Raises:
             InvalidRequestError: `requested_by` names no user.
+            SessionTypeError: the session is asynchronous, or none.
         """
         requester_name(requested_by)
+        session = synchronous_session(session)
         jobs, runs, artifacts = SqlJobs(session), SqlRuns(session), SqlArtifacts(session)
         return JobController(
             job_repository=jobs,

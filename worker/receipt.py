@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Thread
 from typing import Any
 
 from celery import Celery
@@ -17,32 +17,32 @@ from celery.bootsteps import StartStopStep
 
 from domain.errors import PipelineError
 from tasks.receipt import BareRequest, attach_receipt
+from worker.fork_lock import ForkLock
 
 logger = logging.getLogger(__name__)
 
 _LARGEST_BATCH = 500
-# A fork waits so long for a write to end: a child must not inherit a lock that the thread holds.
-_FORK_WAITS_SECONDS = 1.0
 
 Then = Callable[[], None]
 Write = Callable[[Sequence[BareRequest]], None]
+Failed = Callable[[BaseException], None]
+
+
+def _ignore(_error: BaseException) -> None:
+    """Leave it to the tasks, which try it again."""
 
 
 class Recorder:
     """Hands requests to one thread, and answers back to the main loop."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, failed: Failed = _ignore) -> None:
         self._write = write
+        self._failed = failed
         self._inbox: SimpleQueue[tuple[BareRequest, Then, Any]] = SimpleQueue()
         self._consumer: Any = None
         self._thread: Thread | None = None
-        self._writing = Lock()
-        self._is_locked_for_fork = False
-        os.register_at_fork(
-            before=self._before_fork,
-            after_in_parent=self._after_fork_in_parent,
-            after_in_child=self._after_fork_in_child,
-        )
+        self._writing = ForkLock()
+        os.register_at_fork(after_in_child=self._after_fork_in_child)
 
     def listens(self, consumer: Any) -> None:  # noqa: ANN401 - Celery's
         """Answer to this consumer's loop from now on, or to none.
@@ -85,6 +85,7 @@ class Recorder:
         except PipelineError as error:
             # Each task tries it again; until then the broker keeps the messages.
             logger.warning("%d bare messages are not recorded yet: %s", len(requests), error)
+            self._failed(error)
         except Exception:
             # The thread must live: without it no bare message would go on.
             logger.exception("%d bare messages could not be recorded", len(requests))
@@ -100,22 +101,20 @@ class Recorder:
         if consumer is self._consumer:
             then()
 
-    def _before_fork(self) -> None:
-        self._is_locked_for_fork = self._writing.acquire(timeout=_FORK_WAITS_SECONDS)
-
-    def _after_fork_in_parent(self) -> None:
-        if self._is_locked_for_fork:
-            self._writing.release()
-
     def _after_fork_in_child(self) -> None:
         # A child executes tasks, and receives none.
         self._consumer = self._thread = None
-        self._writing = Lock()
 
 
-def record_on_receipt(app: Celery, write: Write) -> None:
-    """Have the workers of this app record bare messages when they receive them."""
-    recorder = Recorder(write)
+def record_on_receipt(app: Celery, write: Write, failed: Failed = _ignore) -> None:
+    """Have the workers of this app record bare messages when they receive them.
+
+    Args:
+        app: of the workers.
+        write: records the requests.
+        failed: called with the error of a failed write.
+    """
+    recorder = Recorder(write, failed)
     attach_receipt(app, recorder)
 
     class RecordOnReceipt(StartStopStep):

@@ -84,6 +84,10 @@ class HeldByDead(NamedTuple):
         return len({*self.noted, *self.taken})
 
 
+def _always() -> bool:
+    return True
+
+
 class QoS(redis.QoS):
     """kombu's record of unacknowledged messages, by the channel that holds them.
 
@@ -136,6 +140,8 @@ class RedeliveringChannel(redis.Channel):
     QoS = QoS
     channel_seconds: float = 40
     idle_seconds: float = 0.1
+    may_take: Callable[[], bool] = staticmethod(_always)
+    """Whether messages are taken; a worker that may not goes on to ask, for nothing."""
     from_transport_options = (
         *redis.Channel.from_transport_options,
         "channel_seconds",
@@ -219,7 +225,7 @@ class RedeliveringChannel(redis.Channel):
             return
         connection = self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
-        self._is_waiting = self._was_empty
+        self._is_waiting = self._was_empty or not self.may_take()
         if self._is_waiting:
             # Of a key that never exists: the time-out is what is asked for.
             never = self.key(f"{_ALIVE}{self.id}.idle")

@@ -140,6 +140,9 @@ class DatabaseSettings(_Settings):
     ]
     # Log in to RDS by a fresh IAM token at each new connection, instead of a password.
     database_iam: bool = False
+    # How often a statement is run before PostgreSQL prepares it; 0 is never. By default as psycopg
+    # has it, and never behind a pooler, whose next transaction may meet another connection.
+    database_prepare_threshold: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
     @model_validator(mode="after")
     def _a_token_needs_tls(self) -> Self:

@@ -14,7 +14,12 @@ from typing import Any, NoReturn
 
 from celery.signals import beat_init, celeryd_after_setup
 
-from domain.errors import ConfigurationError, PermanentError, PipelineError
+from domain.errors import (
+    ConfigurationError,
+    MigrationPendingError,
+    PermanentError,
+    PipelineError,
+)
 from domain.redaction import hide_credentials, redact
 from tasks.contract import UPKEEP
 from worker.liveness import Liveness
@@ -117,6 +122,9 @@ def _away(parts: Mapping[str, Reach], liveness: Liveness | None = None) -> dict[
             liveness.note()
         try:
             reach()
+        except MigrationPendingError as passing:
+            # A migration brings it, which may be started after the workers.
+            away[name] = redact(str(passing))
         except (ConfigurationError, PermanentError) as wrong:
             raise WrongError(f"{name}: {hide_credentials(str(wrong))}") from wrong
         except PipelineError as passing:

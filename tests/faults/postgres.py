@@ -101,7 +101,7 @@ class RestartablePostgres:
 
     def _prepare(self) -> ManagedProcess:
         """Make the data directory, and the process that is not started yet."""
-        user = _other_user()
+        user = unprivileged_user()
         if user is not None:
             shutil.chown(self.directory, user)
         _initdb(self.data, user)
@@ -135,7 +135,7 @@ def binaries() -> Path:
     return Path(found).resolve().parent  # initdb may not be on the PATH
 
 
-def _other_user() -> str | None:
+def unprivileged_user() -> str | None:
     """PostgreSQL refuses to run as root."""
     return pwd.getpwnam("nobody").pw_name if os.geteuid() == 0 else None
 

@@ -22,7 +22,6 @@ from worker.dev.stack import FLOWER_CONFIG
 from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import free_port
 from worker.embedded.stack import EmbeddedStack
-from worker.sql.engine import make_engine
 
 ONE = ("--concurrency", "1")
 
@@ -80,10 +79,6 @@ class TestWrong:
                 {"ARTIFACTS_DATABASE_URL": "sqlite:////nobodys/artifacts.db"},
                 "database: ARTIFACTS_DATABASE_URL: /nobodys/artifacts.db: no such file. ",
             ),
-            (
-                {"ARTIFACTS_DATABASE_URL": "sqlite:////{directory}/empty.db"},
-                "database: its version is none, and ",
-            ),
             # Even while another part is away.
             (
                 {
@@ -93,7 +88,7 @@ class TestWrong:
                 "bucket: AWS_PROFILE=prod-x: ",
             ),
         ],
-        ids=["profile", "region", "bucket", "database", "version", "beside an outage"],
+        ids=["profile", "region", "bucket", "database", "beside an outage"],
     )
     def test_a_worker_ends_with_one_line_and_takes_nothing(
         self, deployed: Deployment, settings: dict[str, str], said: str
@@ -101,11 +96,8 @@ class TestWrong:
         # Given
         artifact = a_config(deployed)
         deployed.send(artifact)
-        directory = str(deployed.stack.directory).lstrip("/")
-        environment = {name: value.format(directory=directory) for name, value in settings.items()}
-        (deployed.stack.directory / "empty.db").touch()
         # When
-        worker = deployed.stack.start_worker(*ONE, environment=environment)
+        worker = deployed.stack.start_worker(*ONE, environment=settings)
         # Then
         with ended_afterwards(worker):
             assert status(worker) == 1
@@ -123,26 +115,6 @@ class TestWrong:
                 assert status(worker) == 1
             (line,) = errors(worker)
         assert "GRANT SELECT, INSERT, UPDATE ON public.transfers TO role_" in line
-
-    def test_a_worker_beside_an_older_platform_ends_with_the_column_that_is_missing(
-        self, deployed: Deployment, sqlite_url: str
-    ) -> None:
-        # Given
-        engine = make_engine(sqlite_url)
-        with engine.begin() as connection:
-            connection.exec_driver_sql("ALTER TABLE runs DROP COLUMN config_url")
-        engine.dispose()
-        # When
-        environment = {"ARTIFACTS_DATABASE_URL": sqlite_url}
-        worker = deployed.stack.start_worker(*ONE, environment=environment)
-        # Then
-        with ended_afterwards(worker):
-            assert status(worker) == 1
-        (line,) = errors(worker)
-        assert line == (
-            "artifacts: database: no column runs.config_url: "
-            "run the platform's own migrations: `alembic upgrade head`"
-        )
 
     @pytest.mark.parametrize("app", ["worker", "beat", "flower"])
     def test_a_broker_that_refuses_the_password_ends_it(

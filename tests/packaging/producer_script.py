@@ -1,10 +1,13 @@
 """A producer's process, run by the tests in environments of its own; it prints what it has seen."""
 
+import asyncio
 import json
 import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import sqlalchemy
@@ -12,7 +15,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ConfigurationError, JobStatusError
+from domain.errors import ConfigurationError, JobStatusError, SessionTypeError
 from domain.transfers import Direction
 from tasks.uploads import upload_run_logs
 from worker.producers import Producer
@@ -55,7 +58,33 @@ def main() -> None:
     latest = SqlTransfers(engine).latest(Artifact(ArtifactKind.RUN_RESULTS, 12, 4), UPLOAD)
     seen["is_recorded"] = latest == transfer
     seen["urls"] = [location.sanitized for location in urls]
+    if engine.driver == "psycopg" and find_spec("greenlet"):
+        seen["asynchronous"] = asyncio.run(_ask_asynchronously())
     json.dump(seen, sys.stdout)
+
+
+async def _ask_asynchronously() -> list[str]:
+    from sqlalchemy.ext.asyncio import (  # noqa: PLC0415 - needs greenlet
+        AsyncSession,
+        async_scoped_session,
+        async_sessionmaker,
+        create_async_engine,
+    )
+
+    engine = create_async_engine(os.environ["ARTIFACTS_DATABASE_URL"])
+    scoped: Any = async_scoped_session(async_sessionmaker(engine), asyncio.current_task)
+    kind = ArtifactKind.RUN_CONFIG
+    async with AsyncSession(engine) as session, session.begin():
+        refused: list[Any] = [session, scoped]
+        said = [
+            _refused(partial(request_upload, each, kind, 12, 4), SessionTypeError)
+            for each in refused
+        ]
+        asked = await session.run_sync(lambda s: request_upload(s, kind, 12, 4, publish=False))
+        await scoped().run_sync(lambda s: SqlJobs(s).get(12))
+        await scoped.remove()
+    await engine.dispose()
+    return [*said, asked.state]
 
 
 UPLOAD = Direction.UPLOAD

@@ -92,6 +92,11 @@ def test_a_producer_runs_on_2_0(
     assert seen["urls"] == [f"{DIRECTORY}/{name}" for name in names]
     assert "current status: submitted" in seen["second"]
     assert len(seen["status"]) == 5
+    if driver == "psycopg":
+        session, scoped, state = seen["asynchronous"]
+        assert session.startswith("session: AsyncSession is asynchronous. ")
+        assert scoped.startswith("session: async_scoped_session is asynchronous. ")
+        assert state == "waiting"
     # And its messages have left: an upload, a download, two confirmations, a task
     with broker.client() as client:
         queues: Any = {name: client.llen(name) for name in ("configs", "results")}

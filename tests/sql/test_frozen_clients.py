@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.transfers import Claim
 from tests.sql.steps import CONFIG, UPLOAD
-from worker.sql.engine import _SESSION, make_engine
+from worker.sql.engine import make_engine
 from worker.sql.tables import TransferRow
 from worker.sql.transfers import SqlTransfers
 
@@ -46,12 +46,10 @@ def test_a_worker_that_is_frozen_right_after_a_write_holds_no_lock(
         engine.dispose()
 
 
-def test_nobody_waits_for_the_locks_of_a_client_that_is_frozen(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_waits_for_the_locks_of_a_client_that_is_frozen(postgres_url: str) -> None:
     # Given a client that has locked a row and says no more
-    monkeypatch.setitem(_SESSION, "idle_in_transaction_session_timeout", 200)
-    frozen, other = make_engine(postgres_url), make_engine(postgres_url)
+    option = "options=-cidle_in_transaction_session_timeout=200"
+    frozen, other = make_engine(f"{postgres_url}&{option}"), make_engine(postgres_url)
     claim = SqlTransfers(other).claim(
         CONFIG, UPLOAD, "a", owner="worker-1", lease=timedelta(minutes=1)
     )

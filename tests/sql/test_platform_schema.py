@@ -14,7 +14,7 @@ from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
 from worker.sql.grants import PLATFORM_COLUMNS
 from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.platform_schema import missing_columns
+from worker.sql.platform_schema import find_lack
 
 NAMES = [f"{column.class_.__tablename__}.{column.key}" for column in PLATFORM_COLUMNS]
 ON_BOTH = pytest.mark.parametrize("fresh", ["sqlite_url", "fresh_postgres_url"], indirect=True)
@@ -39,6 +39,11 @@ def fresh(request: pytest.FixtureRequest) -> Iterator[Engine]:
     engine = make_engine(request.getfixturevalue(request.param))
     yield engine
     engine.dispose()
+
+
+def missing_columns(engine: Engine) -> list[str]:
+    lack = find_lack(engine)
+    return [] if lack is None else list(lack.what)
 
 
 def execute(engine: Engine, statement: str) -> None:

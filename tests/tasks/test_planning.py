@@ -1,5 +1,6 @@
 """Tasks that stand for one transfer or for all that there are, over use cases that only answer."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from domain.transfers import Direction, TransferState, TransferSummary
 from tasks.app import producer_app
 from tasks.arguments import bind
 from tasks.base import PipelineTask, attach_services
-from tasks.contract import UPKEEP, ids_of, task_name
+from tasks.contract import CONFIGS, UPKEEP, ids_of, task_name
 from worker.embedded.servers import Valkey
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
@@ -45,7 +46,7 @@ class Answers:
     """
 
     known: dict[str, Artifact] = field(default_factory=dict)
-    failure: TransferError | None = None
+    failure: Exception | None = None
     asked: list[tuple[Any, ...]] = field(default_factory=list)
 
     def transfer(
@@ -166,6 +167,22 @@ class TestUnknown:
         assert (headers["task"], headers["id"]) == (name, "somebody's")
         assert headers["eta"] is not None
         assert str(raised.value.exc) == f"{error.reason}: away"
+
+    @pytest.mark.parametrize("name", [*PLANNING, "artifacts.upload_job_config"])
+    def test_it_comes_back_after_an_error_that_nothing_has_recorded(
+        self, app: Celery, answers: Answers, broker: Valkey, name: str
+    ) -> None:
+        # Given
+        answers.failure = RuntimeError("a bug")
+        # When
+        with message(app, name, "somebody's") as task, pytest.raises(Retry) as raised:
+            task(job_id=12)
+        # Then
+        with broker.client() as client:
+            queues: Any = [client.lrange(queue, 0, -1) for queue in (UPKEEP, CONFIGS)]
+        (waiting,) = itertools.chain.from_iterable(queues)
+        assert json.loads(waiting)["headers"]["id"] == "somebody's"
+        assert str(raised.value.exc) == "unexpected: RuntimeError: a bug"
 
     @pytest.mark.parametrize("name", PLANNING)
     @pytest.mark.parametrize("error", [UnknownJobError("there is no job 12")])

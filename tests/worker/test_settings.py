@@ -186,6 +186,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "database_iam": False,
         "broker_prefix": "",
         "broker_ca_file": None,
+        "database_prepare_threshold": None,
         "sse": "AES256",
         "liveness_file": None,
         "kms_key_id": None,

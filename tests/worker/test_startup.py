@@ -15,6 +15,7 @@ from domain.errors import (
     SqlUnavailableError,
 )
 from worker.liveness import Liveness
+from worker.sql.errors import SchemaError
 from worker.startup import WrongError, wait_until_reached
 
 
@@ -61,6 +62,24 @@ def test_what_is_away_is_asked_again_after_growing_pauses(
     assert (there.looks, away.looks) == (1, 7)
     assert len(caplog.messages) == len(pauses)
     assert caplog.messages[0] == ("not started yet, the next look is in 1 s: database: refused")
+
+
+def test_a_schema_that_is_not_as_needed_is_waited_for(
+    pauses: list[float], pause: Callable[[float], None], tmp_path: Path
+) -> None:
+    # Given a database whose migration comes later
+    seen: list[str] = []
+    older = Server(SchemaError("its version is 0001"))
+
+    def look_and_wait(seconds: float) -> None:
+        seen.append((tmp_path / "alive").read_text())
+        pause(seconds)
+
+    # When
+    wait_until_reached({"database": older}, Liveness(tmp_path / "alive"), look_and_wait)
+    # Then
+    assert pauses == [1]
+    assert seen == ["database: its version is 0001"]
 
 
 @pytest.mark.parametrize(

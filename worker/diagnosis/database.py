@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from sqlalchemy import Engine, inspect
 
@@ -12,20 +13,22 @@ from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.settings import DatabaseSettings
 from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit, translated_errors
+from worker.sql.errors import SchemaError
 from worker.sql.grants import (
     Grant,
     current_role,
     find_schema,
     grant_statements,
-    missing_grants,
     missing_of,
 )
-from worker.sql.platform_schema import missing_columns, missing_columns_of
+from worker.sql.platform_schema import Lack, find_lack_of, find_own_lack_of
+from worker.sql.postgres_sessions import is_pooled
+from worker.sql.search_path import find_hidden
 from worker.sql.transfer_lists import malformed_ids
 from worker.sql.version import VERSION_TABLE, newest_version, version_of
 
-_MIGRATE_PLATFORM = "run the platform's own migrations: `alembic upgrade head`"
 _UPGRADE = "artifacts db upgrade"
+_RUN_UPGRADE = f"run `{_UPGRADE}`"
 _NONE = "none"
 _SHOWN_ROWS = 5
 
@@ -41,40 +44,52 @@ def opened(settings: DatabaseSettings) -> Iterator[Engine]:
 
 
 def reach_database(engine: Engine) -> None:
-    """Find out whether it answers, was upgraded, has the platform's columns, and grants enough.
+    """Find out whether it answers, was upgraded, has all columns, and grants enough.
 
     A newer version than this one's is none of a worker's business: migrations only add.
 
     Raises:
+        SchemaError: it was not upgraded, or columns are missing: a migration may bring them yet.
+        MisconfiguredError: grants are missing.
         SqlUnavailableError: it does not answer.
-        MisconfiguredError: it was not upgraded, or grants or columns are missing.
     """
-    lacking, lacking_grants = _lacking(engine)
-    missing = _statements(engine, [grant for grant in lacking_grants if grant.is_for_workers])
+    found = _found(engine)
+    missing = _statements(engine, [grant for grant in found.grants if grant.is_for_workers])
     if missing:
         raise MisconfiguredError(f"grants are missing. Run: {'; '.join(missing)}")
     version, newest = _version(engine), newest_version()
     if version == _NONE or version < newest:
-        raise MisconfiguredError(
-            f"its version is {version}, and {newest} is needed: run `{_UPGRADE}`"
-        )
-    if lacking:
-        raise MisconfiguredError(f"no {', no '.join(lacking)}: {_MIGRATE_PLATFORM}")
+        where, fix = _hidden_version(engine) if version == _NONE else ("", _RUN_UPGRADE)
+        raise SchemaError(f"its version is {version}{where}, and {newest} is needed: {fix}")
+    for lack in (found.own, found.platform):
+        if lack:
+            raise lack.error()
 
 
-def _lacking(engine: Engine) -> tuple[list[str], list[Grant]]:
-    """Return the missing columns and grants, for which the tables are looked up once."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a database lacks."""
+
+    platform: Lack | None
+    own: Lack | None
+    grants: Sequence[Grant]
+
+
+def _found(engine: Engine) -> _Found:
+    """Find out what it lacks, for which the tables are looked up once."""
     with autocommit(engine) as connection:
-        if engine.dialect.name != "postgresql":
-            return missing_columns_of(connection, None), []
-        schema = find_schema(connection)
-        return missing_columns_of(connection, schema), missing_of(connection, schema)
+        schema = find_schema(connection) if engine.dialect.name == "postgresql" else None
+        return _Found(
+            find_lack_of(connection, schema),
+            find_own_lack_of(connection, schema),
+            missing_of(connection, schema) if schema else (),
+        )
 
 
 def examine_database(engine: Engine) -> Iterator[Finding]:
     try:
         with autocommit(engine) as connection:
-            now = read_clock(connection)
+            now, pooled = read_clock(connection), is_pooled(connection)
     except MisconfiguredError:
         raise  # the message says what to correct
     except SqlUnavailableError as unavailable:
@@ -86,13 +101,18 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         )
         return
     yield ok("database", f"{engine.dialect.name} answers")
+    if pooled:
+        yield ok("database pooler", "one is in between: no statement stays prepared in the server")
     yield clock("database clock", now)
-    yield _complete(missing_columns(engine))
-    missing = missing_grants(engine)
+    found = _found(engine)
+    yield _complete(found.platform)
+    missing = found.grants
     if not any(VERSION_TABLE in grant.on for grant in missing):
         version = _version(engine)
-        yield _migrated(version)
-        if version != _NONE:
+        yield _migrated(version, engine)
+        if version == newest_version() and found.own:
+            yield _incomplete(found.own)
+        elif version != _NONE:
             yield _well_formed(malformed_ids(engine, _SHOWN_ROWS + 1))
     yield _granted(engine, missing)
 
@@ -103,18 +123,34 @@ def _version(engine: Engine) -> str:
     return version_of(engine) if is_upgraded else _NONE
 
 
-def _complete(lacking: list[str]) -> Finding:
-    if not lacking:
+def _hidden_version(engine: Engine) -> tuple[str, str]:
+    """Return where the tables are if another schema has them, and what to do."""
+    with autocommit(engine) as connection:
+        hidden = find_hidden(connection, [VERSION_TABLE])
+    return (f" {hidden.where}", hidden.fix) if hidden else ("", _RUN_UPGRADE)
+
+
+def _complete(lacking: Lack | None) -> Finding:
+    if lacking is None:
         return ok("platform columns", "the platform's tables have all that is read or written")
     return error(
         "platform columns",
-        f"no {', no '.join(lacking)}",
-        why="workers read or write it, and do not start without it",
-        mend=_MIGRATE_PLATFORM,
+        str(lacking),
+        why="workers read or write it, and take nothing without it",
+        mend=lacking.fix,
     )
 
 
-def _migrated(version: str) -> Finding:
+def _incomplete(lacking: Lack) -> Finding:
+    return error(
+        "pipeline columns",
+        str(lacking),
+        why="workers read or write it, and take nothing without it",
+        mend=lacking.fix,
+    )
+
+
+def _migrated(version: str, engine: Engine) -> Finding:
     newest = newest_version()
     if version == newest:
         return ok("database version", f"{version}, the newest")
@@ -125,11 +161,12 @@ def _migrated(version: str) -> Finding:
             why="a newer version runs beside this one",
             mend=f"install the version of artifact-pipeline that made {version}, or a newer one",
         )
+    where, fix = _hidden_version(engine) if version == _NONE else ("", _UPGRADE)
     return error(
         "database version",
-        f"{version}, and {newest} is needed",
-        why="workers do not find their tables or columns",
-        mend=_UPGRADE,
+        f"{version}{where}, and {newest} is needed",
+        why="workers do not find their tables or columns, and take nothing",
+        mend=fix if where else _UPGRADE,
     )
 
 
@@ -147,12 +184,12 @@ def _well_formed(ids: Sequence[int]) -> Finding:
     )
 
 
-def _statements(engine: Engine, missing: list[Grant]) -> list[str]:
+def _statements(engine: Engine, missing: Sequence[Grant]) -> list[str]:
     """Return the statements that give this role what it lacks."""
     return grant_statements(missing, current_role(engine)) if missing else []
 
 
-def _granted(engine: Engine, missing: list[Grant]) -> Finding:
+def _granted(engine: Engine, missing: Sequence[Grant]) -> Finding:
     if not missing:
         return ok("database grants", "this role may do all that is needed")
     what = (

@@ -11,6 +11,7 @@ from sqlalchemy.sql.selectable import Subquery
 from domain.batches import BatchFilter, IdRange
 from domain.transfers import Direction, TransferState
 from worker.sql.batch_lists import Identity, is_listed
+from worker.sql.clock import utc_of
 from worker.sql.directories import job_directory
 from worker.sql.tables import TRANSFER_RUN, JobRow, TransferRow
 
@@ -42,9 +43,9 @@ def of_job(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
     if which.user_ids:
         yield JobRow.user_id.in_(which.user_ids)
     if which.created_after is not None:
-        yield JobRow.created_at >= which.created_after
+        yield utc_of(JobRow.created_at) >= which.created_after
     if which.created_before is not None:
-        yield JobRow.created_at < which.created_before
+        yield utc_of(JobRow.created_at) < which.created_before
     for tag in which.tags:
         yield _has_tag(tag, dialect)
 

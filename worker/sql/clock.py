@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, DateTime, Float, literal, literal_column, select
+from sqlalchemy import Connection, DateTime, Float, literal, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from worker.sql.engine import SESSION_IS_UTC
+from worker.sql.tables import UtcDateTime
 
 
 class utc_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
@@ -35,24 +35,28 @@ def _sqlite(element: utc_now, compiler: SQLCompiler, **kwargs: Any) -> str:  # n
     return f"(strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds'))"
 
 
+class utc_of(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """A column of the platform as a time that compares with those of Python.
+
+    In SQLite times are text: of the platform's some may have an offset, or be of another form.
+    """
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(utc_of, "postgresql")
+def _same(element: utc_of, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    return compiler.process(element.clauses, **kwargs)
+
+
+@compiles(utc_of, "sqlite")
+def _in_our_form(element: utc_of, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    time = compiler.process(element.clauses, **kwargs)
+    is_ours = f"{time} GLOB '????-??-?? ??:??:??.??????'"
+    return f"CASE WHEN {is_ours} THEN {time} ELSE strftime('%Y-%m-%d %H:%M:%f000', {time}) END"
+
+
 def read_clock(connection: Connection) -> datetime:
     """The time now, in aware UTC."""
     return connection.execute(select(utc_now())).scalar_one().replace(tzinfo=UTC)
-
-
-def platform_time(connection: Connection, moment: datetime | None = None) -> Any:  # noqa: ANN401
-    """Return the moment, by default now, to be written to a column of the platform's tables.
-
-    PostgreSQL takes naive UTC in a column with a time zone for a time in the session's zone, which
-    in a producer's session may be any. A literal with an offset is right in columns of both types.
-    """
-    is_utc = connection.get_execution_options().get(SESSION_IS_UTC, False)
-    if connection.dialect.name != "postgresql" or is_utc:
-        return utc_now() if moment is None else moment
-    moment = moment or read_clock(connection)
-    return _literal(moment.astimezone(UTC))
-
-
-def _literal(moment: datetime) -> ColumnElement[Any]:
-    # Without a type, so that PostgreSQL reads it as one of the column's type.
-    return literal_column(f"'{moment.isoformat(sep=' ')}'")

@@ -39,7 +39,10 @@ def _postgresql(element: time_path, compiler: SQLCompiler, **kwargs: Any) -> str
 def _sqlite(element: time_path, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
     time, seconds = (compiler.process(each, **kwargs) for each in element.clauses)
     # Without the sub-seconds, for strftime() would round the last of them up to the next second.
-    whole = f"substr({time}, 1, 19)"
+    # An offset at the end is part of the time; a Z means none.
+    has_offset = f"{time} GLOB '*[+-][0-9][0-9]:[0-9][0-9]'"
+    offset = f"CASE WHEN {has_offset} THEN substr({time}, -6) ELSE '' END"
+    whole = f"substr({time}, 1, 19) || {offset}"
     return f"strftime('%Y/%m/%d/%H%M%S', {whole}, {seconds} || ' seconds')"
 
 

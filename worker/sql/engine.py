@@ -1,5 +1,6 @@
 """Engines and transactions."""
 
+import os
 import select
 import sqlite3
 import warnings
@@ -14,42 +15,42 @@ from sqlalchemy.exc import InvalidatePoolError, SAWarning
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from domain.errors import SqlUnavailableError
-from worker.sql.errors import is_deadlock, translated_url_errors
+from worker.sql.errors import is_repeatable, translated_url_errors
 from worker.sql.errors import translated_errors as translated_errors  # noqa: PLC0414 - re-exported
+from worker.sql.postgres_options import parse_options
+from worker.sql.postgres_sessions import PostgresSessions, is_pooled
+from worker.sql.session_zone import in_utc
+from worker.sql.sessions import bound
 
 Bind = Engine | Session
 """Of a repository: an engine, for a transaction with each call, or somebody's session."""
 
 _Result = TypeVar("_Result")
 
-SESSION_IS_UTC = "artifacts_session_is_utc"
-"""The execution option of an engine whose sessions have UTC as their time zone."""
-
 _DEADLOCK_TRIES = 3
 _SQLITE_BUSY_MS = 30_000
 _SQLITE_POLL_SECONDS = 0.01
 _CONNECT_SECONDS = 5
-_STATEMENT_MS = 60_000
-_IDLE_MS = 60_000
 _DEAD_MS = 30_000
 
-
-_SESSION = {
-    "statement_timeout": _STATEMENT_MS,
-    # The server ends the transaction of a client that is frozen, or whose machine is gone, so that
-    # nobody waits for the locks of the dead.
-    "idle_in_transaction_session_timeout": _IDLE_MS,
-    "tcp_keepalives_idle": 10,
-    "tcp_keepalives_interval": 5,
-    "tcp_keepalives_count": 4,
-    # What is written is naive UTC. In a column with a time zone it would be taken for a time in
-    # the server's own zone, and be hours off.
-    "timezone": "UTC",
+_CONNECT_ARGUMENTS = {
+    "connect_timeout": _CONNECT_SECONDS,
+    # A server that vanished is noticed in half a minute, not in the kernel's quarter hour.
+    "tcp_user_timeout": _DEAD_MS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
 }
+"""Of libpq, for those that the URL leaves open."""
+_VARIABLES = {"connect_timeout": "PGCONNECT_TIMEOUT"}
 
 
-def make_engine(url: str) -> Engine:
-    """An engine for SQLite or PostgreSQL; it connects when it is first used.
+def make_engine(url: str, *, prepare_threshold: int | None = None) -> Engine:
+    """Return an engine for SQLite or PostgreSQL; it connects when it is first used.
+
+    Args:
+        url: of the database; its options, and those in PGOPTIONS, count before the defaults.
+        prepare_threshold: as of `PostgresSessions`.
 
     Raises:
         ConfigurationError: the URL is wrong.
@@ -57,31 +58,39 @@ def make_engine(url: str) -> Engine:
     with translated_url_errors(), warnings.catch_warnings():
         # SQLAlchemy only warns of an option that it leaves out.
         warnings.simplefilter("error", SAWarning)
-        return _make_engine(url)
+        if url.startswith("sqlite"):
+            return _sqlite_engine(url)
+        return _postgres_engine(_with_driver(url), prepare_threshold)
 
 
-def _make_engine(url: str) -> Engine:
-    if url.startswith("sqlite"):
-        engine = create_engine(url)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
-        return engine
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _postgres_engine(url: URL, prepare_threshold: int | None) -> Engine:
+    arguments: dict[str, Any] = {
+        name: value
+        for name, value in _CONNECT_ARGUMENTS.items()
+        if name not in url.query and _VARIABLES.get(name, "") not in os.environ
+    }
+    settings = parse_options(_options_of(url))
+    if settings:
+        # Made once the connection is there: a pooler refuses them before.
+        arguments["options"] = ""
     engine = create_engine(
-        _with_driver(url),
-        pool_size=2,
-        execution_options={SESSION_IS_UTC: True},
-        connect_args={
-            "connect_timeout": _CONNECT_SECONDS,
-            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
-            # A server that vanished is noticed in half a minute, not in the kernel's quarter hour.
-            "tcp_user_timeout": _DEAD_MS,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 4,
-        },
+        url, pool_size=2, isolation_level="READ COMMITTED", connect_args=arguments
     )
+    PostgresSessions(settings or {}, prepare_threshold).attach(engine)
     event.listen(engine, "checkout", _refuse_ended)
     return engine
+
+
+def _options_of(url: URL) -> str:
+    options = url.query.get("options", os.environ.get("PGOPTIONS", ""))
+    return options if isinstance(options, str) else " ".join(options)
 
 
 def _with_driver(url: str) -> URL:
@@ -142,16 +151,18 @@ def _begin_immediate(connection: Connection) -> None:
 @contextmanager
 def transaction(bind: Bind) -> Iterator[Connection]:
     """A transaction that commits at the end; a session's is left to whoever began it."""
+    bind = bound(bind)
     with translated_errors():
         if isinstance(bind, Session):
-            yield _connection_of(bind)
+            with _session_connection(bind) as connection:
+                yield connection
             return
-        with bind.begin() as connection:
+        with bind.begin() as connection, in_utc(connection):
             yield connection
 
 
 def in_transaction(bind: Bind, work: Callable[[Connection], _Result]) -> _Result:
-    """Do the work in a transaction, and again if a deadlock ended it.
+    """Do the work in a transaction, and again if another transaction made PostgreSQL end it.
 
     A session's transaction is not repeated: only its owner knows what else was in it.
     """
@@ -160,7 +171,7 @@ def in_transaction(bind: Bind, work: Callable[[Connection], _Result]) -> _Result
             with transaction(bind) as connection:
                 return work(connection)
         except SqlUnavailableError as error:
-            if isinstance(bind, Session) or not tries_left or not is_deadlock(error):
+            if not isinstance(bind, Engine) or not tries_left or not is_repeatable(error):
                 raise
     raise AssertionError  # the last try has returned or raised
 
@@ -170,20 +181,39 @@ def autocommit(bind: Bind) -> Iterator[Connection]:
     """A connection whose statements are each their own transaction.
 
     For SELECTs, and for a write that is one statement: whoever is frozen after it, between two
-    messages to the server, leaves no lock behind.
+    messages to the server, leaves no lock behind. Behind a pooler it is one transaction, for which
+    the settings of the session are made.
     """
+    bind = bound(bind)
     with translated_errors():
         if isinstance(bind, Session):
-            yield _connection_of(bind)
+            with _session_connection(bind) as connection:
+                yield connection
             return
-        with bind.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            yield connection
+        with bind.connect() as connection:
+            if is_pooled(connection):
+                with connection.begin():
+                    yield connection
+                return
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            with in_utc(connection):
+                yield connection
 
 
-def _connection_of(session: Session) -> Connection:
+@contextmanager
+def session_connection(session: Session) -> Iterator[Connection]:
+    """The connection of a session of the caller, whose time zone is UTC for this block."""
+    connection = session.connection()
+    with in_utc(connection):
+        yield connection
+
+
+@contextmanager
+def _session_connection(session: Session) -> Iterator[Connection]:
     # What the session has been told, and not yet SQL: a job, say, that is asked about next.
     session.flush()
-    return session.connection()
+    with session_connection(session) as connection:
+        yield connection
 
 
 def limit_lock_wait(connection: Connection, milliseconds: int) -> None:

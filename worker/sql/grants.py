@@ -63,7 +63,7 @@ SELECT DISTINCT ON (relname) relname AS name, pg_class.oid, nspname AS schema,
   FROM pg_class
   JOIN pg_namespace ON relnamespace = pg_namespace.oid
   JOIN path ON path.name = nspname
- WHERE relkind IN ('r', 'p', 'v') AND relname = ANY(%s)
+ WHERE relkind IN ('r', 'p', 'v', 'f') AND relname = ANY(%s)
  ORDER BY relname, position
 """
 _COLUMNS = """

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from domain.errors import ConfigurationError
 from worker.sql.engine import transaction
+from worker.sql.search_path import find_hidden
 from worker.sql.tables import PlatformBase
 from worker.sql.version import VERSION_TABLE
 
@@ -23,30 +24,34 @@ def upgrade(engine: Engine, *, with_platform_tables: bool = False) -> None:
     Args:
         engine: of the platform's database.
         with_platform_tables: make the platform's tables as well if they are missing, for a demo or
-            for tests. The platform's own `upgrade head` fails afterwards.
+            for tests. The platform's own `upgrade head` fails afterwards. They are not made beside
+            those of another schema.
 
     Raises:
         PlatformTablesMissingError: they are missing, and were not asked for; nothing was made.
     """
     with transaction(engine) as connection:
         _lock(connection)
-        if not with_platform_tables:
-            _require_platform_tables(connection)
+        _check_platform_tables(connection, are_made=with_platform_tables)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _require_platform_tables(connection: Connection) -> None:
+def _check_platform_tables(connection: Connection, *, are_made: bool) -> None:
     options = {"version_table": VERSION_TABLE}
     if MigrationContext.configure(connection, opts=options).get_current_revision():
         return  # the revision that makes them has run already
     # Found by the search path, as the pipeline's statements find them.
     look = inspect(connection)
     missing = [name for name in PlatformBase.metadata.tables if not look.has_table(name)]
-    if missing:
+    hidden = find_hidden(connection, missing)
+    named = f"database: no table {' and no table '.join(missing)}"
+    if hidden:
+        raise PlatformTablesMissingError(f"{named} {hidden.where}. {hidden.fix}")
+    if missing and not are_made:
         raise PlatformTablesMissingError(
-            f"database: no table {' and no table '.join(missing)}. Run the platform's own"
+            f"{named}. Run the platform's own"
             " migrations first: its `upgrade head` fails if the tables are there already."
             " For a demo or tests alone, `artifacts db upgrade --with-platform-tables` makes them"
         )

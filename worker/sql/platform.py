@@ -35,7 +35,7 @@ from domain.platform_objects import (
     saved_values,
 )
 from domain.prefix import directory_of
-from worker.sql.clock import platform_time
+from worker.sql.clock import utc_now
 from worker.sql.directories import job_directory
 from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.tables import JobRow, RunRow
@@ -184,7 +184,7 @@ def tell_platform(connection: Connection, stored: StoredArtifact, location: Uplo
         return
     values: dict[Any, Any] = {column: location.sanitized}
     if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
-        uploaded_at = platform_time(connection, stored.stored_at)
+        uploaded_at = stored.stored_at or utc_now()
         values |= {RunRow.results_uploaded_at: uploaded_at, RunRow.status: "DONE"}
     _write_row(connection, stored.artifact, values, directory_of(stored))
 
@@ -245,5 +245,5 @@ def _change(
 ) -> int:
     """Write the values to the rows that fit, and return their number."""
     # The platform's own writes move `updated_at` too; its clients look there for changes.
-    changed = {**values, table.updated_at: platform_time(connection)}
+    changed = {**values, table.updated_at: utc_now()}
     return connection.execute(update(table).where(which).values(changed)).rowcount

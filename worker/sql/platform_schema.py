@@ -1,37 +1,85 @@
 """What the platform's tables lack of what the pipeline reads and writes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
 
 from worker.sql.engine import autocommit
+from worker.sql.errors import SchemaError
 from worker.sql.grants import PLATFORM_COLUMNS, Schema, find_schema
-from worker.sql.tables import PlatformBase
+from worker.sql.search_path import find_hidden
+from worker.sql.tables import PipelineBase, PlatformBase
 
-_TABLES = tuple(PlatformBase.metadata.tables)
+_MIGRATE = "run the platform's own migrations: `alembic upgrade head`"
+_RESTORE = "`artifacts db upgrade` had made it: restore it from a backup"
+_PLATFORM: Mapping[str, Collection[str]] = {
+    table: [each.key for each in PLATFORM_COLUMNS if each.class_.__tablename__ == table]
+    for table in PlatformBase.metadata.tables
+}
+_OWN: Mapping[str, Collection[str]] = {
+    name: table.columns.keys() for name, table in PipelineBase.metadata.tables.items()
+}
 
 
-def missing_columns(engine: Engine) -> list[str]:
-    """Return each, such as `column runs.config_url`, or `table runs` if all of it is missing.
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What the platform's tables lack.
+
+    Attributes:
+        what: each part, such as `column runs.config_url`, or `table runs` if all of it is missing.
+        where: nothing, or which schema outside of the search path has missing tables.
+        fix: what to do.
+    """
+
+    what: Sequence[str]
+    where: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"no {', no '.join(self.what)}{self.where}"
+
+    def error(self) -> SchemaError:
+        return SchemaError(f"{self}: {self.fix}")
+
+
+def find_lack(engine: Engine) -> Lack | None:
+    """Return what is missing, or None.
 
     Raises:
         SqlUnavailableError: the database does not answer.
     """
     with autocommit(engine) as connection:
         is_postgres = engine.dialect.name == "postgresql"
-        return missing_columns_of(connection, find_schema(connection) if is_postgres else None)
+        return find_lack_of(connection, find_schema(connection) if is_postgres else None)
 
 
-def missing_columns_of(connection: Connection, schema: Schema | None) -> list[str]:
-    """Return them as `missing_columns` does, from the schema of PostgreSQL; None for SQLite."""
-    existing = dict(_sqlite(connection) if schema is None else _postgres(schema))
-    absent = [f"table {table}" for table in _TABLES if not existing.get(table)]
-    needed = [(column.class_.__tablename__, column.key) for column in PLATFORM_COLUMNS]
-    return absent + [
+def find_lack_of(connection: Connection, schema: Schema | None) -> Lack | None:
+    """Return it as `find_lack` does, from the schema of PostgreSQL; None for SQLite."""
+    return _find(connection, schema, _PLATFORM, _MIGRATE)
+
+
+def find_own_lack_of(connection: Connection, schema: Schema | None) -> Lack | None:
+    """Return what the pipeline's own tables lack, of a database of the version that is needed."""
+    return _find(connection, schema, _OWN, _RESTORE)
+
+
+def _find(
+    connection: Connection, schema: Schema | None, needed: Mapping[str, Collection[str]], fix: str
+) -> Lack | None:
+    existing = dict(_sqlite(connection, needed) if schema is None else _postgres(schema))
+    absent = [table for table in needed if not existing.get(table)]
+    columns = [
         f"column {table}.{column}"
-        for table, column in needed
+        for table, names in needed.items()
+        for column in names
         if existing.get(table) and column not in existing[table]
     ]
+    what = [*(f"table {table}" for table in absent), *columns]
+    if not what:
+        return None
+    hidden = find_hidden(connection, absent)
+    return Lack(what, f" {hidden.where}", hidden.fix) if hidden else Lack(what, "", fix)
 
 
 def _postgres(schema: Schema) -> Iterator[tuple[str, set[str]]]:
@@ -39,7 +87,7 @@ def _postgres(schema: Schema) -> Iterator[tuple[str, set[str]]]:
         yield table.name, {column for oid, column in schema.columns if oid == table.oid}
 
 
-def _sqlite(connection: Connection) -> Iterator[tuple[str, set[str]]]:
-    for table in _TABLES:
+def _sqlite(connection: Connection, tables: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
+    for table in tables:
         listed = connection.scalars(text("SELECT name FROM pragma_table_info(:t)"), {"t": table})
         yield table, set(listed)

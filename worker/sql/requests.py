@@ -14,7 +14,8 @@ from domain.requester import Requester, new_request_id, requester_name
 from domain.transfers import Direction, Transfer, TransferState
 from tasks.app import ensure_configured, pipeline_app
 from tasks.enqueue import publish as publish_all
-from worker.sql.engine import translated_errors
+from worker.sql.engine import session_connection, translated_errors
+from worker.sql.sessions import synchronous_session
 from worker.sql.transfers import SqlTransfers
 from worker.sql.writes import request_transfer
 
@@ -126,20 +127,21 @@ class SessionRequests:
         name = requester_name(self.requested_by if requested_by is None else requested_by)
         app = self._app()
         state = TransferState.WAITING if app is None else TransferState.REQUESTED
-        with translated_errors():
-            connection = self.session.connection()
+        session = synchronous_session(self.session)
+        with translated_errors(), session_connection(session) as connection:
             transfer = request_transfer(
                 connection, artifact, direction, new_request_id(name), name, state=state
             )
         if app is not None:
-            _send_after_commit(self.session, connection, [transfer], app)
+            _send_after_commit(session, connection, [transfer], app)
         return transfer
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
         app = self._app()
-        expected = SqlTransfers(self.session).hasten(Direction.CONFIRM, job_id, run_id)
+        session = synchronous_session(self.session)
+        expected = SqlTransfers(session).hasten(Direction.CONFIRM, job_id, run_id)
         if app is not None:
-            _send_after_commit(self.session, self.session.connection(), expected, app)
+            _send_after_commit(session, session.connection(), expected, app)
         return expected
 
     def _app(self) -> Celery | None:

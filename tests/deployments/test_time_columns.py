@@ -1,0 +1,283 @@
+"""Times in columns of both types, in whatever time zone the server or a producer has."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, select, text
+from sqlalchemy.orm import Session
+
+from domain.batches import BatchFilter
+from domain.transfers import Direction, TransferState
+from tests.contract.transfer_steps import published
+from tests.databases import Databases
+from tests.sql.batch_steps import WHO, History, config_of
+from tests.sql.steps import (
+    CONFIG,
+    CREATED_AT,
+    HOUR,
+    LOCATION,
+    RESULTS,
+    UPLOAD,
+    claimed,
+    insert,
+    insert_job_with_run,
+    job_row,
+    stored_artifact,
+)
+from worker.batches import Batches
+from worker.sql.artifacts import SqlArtifacts
+from worker.sql.endpoints import SqlEndpointFailures
+from worker.sql.engine import autocommit, make_engine
+from worker.sql.platform import SqlJobs, SqlRuns
+from worker.sql.requests import SessionRequests, request_upload
+from worker.sql.tables import (
+    JobRow,
+    PipelineBase,
+    PlatformBase,
+    RunRow,
+    TransferRow,
+    UtcDateTime,
+    WorkspaceFailureRow,
+)
+from worker.sql.transfers import SqlTransfers
+from worker.sql.workspaces import SqlWorkspaces
+
+ZONE = "America/New_York"
+"""Hours from UTC, so that each mistake is seen."""
+COLUMNS = [
+    column
+    for base in (PlatformBase, PipelineBase)
+    for table in base.metadata.tables.values()
+    for column in table.columns
+    if isinstance(column.type, UtcDateTime)
+]
+A_WHILE = timedelta(minutes=10)
+"""Longer than any test takes, and shorter than what any zone is from UTC."""
+
+
+def give_times_the_type(url: str, kind: str) -> None:
+    """Give every time column that type, and the database another zone than UTC."""
+    owner = create_engine(url)
+    with owner.begin() as connection:
+        for table in {column.table.name for column in COLUMNS}:
+            names = [column.name for column in COLUMNS if column.table.name == table]
+            # At once, for the conditions of indexes compare them with each other.
+            changes = [f"ALTER {n} TYPE {kind} USING {n} AT TIME ZONE 'UTC'" for n in names]
+            if kind != "timestamp":
+                connection.execute(text(f"ALTER TABLE {table} {', '.join(changes)}"))
+        database = make_url(url).database
+        connection.execute(text(f"ALTER DATABASE {database} SET timezone = '{ZONE}'"))
+    owner.dispose()
+
+
+@pytest.fixture(params=["timestamp", "timestamptz"])
+def url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    with databases.fresh() as url:
+        give_times_the_type(url, request.param)
+        yield url
+
+
+@pytest.fixture
+def ours(url: str) -> Iterator[Engine]:
+    engine = make_engine(url)
+    insert_job_with_run(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=["transactions", "autocommit"])
+def producers(request: pytest.FixtureRequest, ours: Engine) -> Iterator[Engine]:
+    """A producer's own engine, whose sessions have the database's zone."""
+    url = ours.url
+    level: Any = {"autocommit": "AUTOCOMMIT"}.get(request.param)
+    engine = create_engine(url, **({"isolation_level": level} if level else {}))
+    with engine.connect() as connection:
+        assert connection.scalar(text("SHOW timezone")) == ZONE
+    yield engine
+    with engine.connect() as connection:
+        assert connection.scalar(text("SHOW timezone")) == ZONE
+    engine.dispose()
+
+
+def moments(engine: Engine) -> dict[str, set[datetime]]:
+    """What is in each time column, as it is in UTC."""
+    with autocommit(engine) as connection:
+        found = {
+            str(column): set(connection.scalars(select(column).where(column.is_not(None))))
+            for column in COLUMNS
+        }
+    return {name: times for name, times in found.items() if times}
+
+
+def is_as_written(moment: datetime) -> bool:
+    """Whether it is now or in an hour or a day, or when the job was created, or an hour later."""
+    now = datetime.now(UTC)
+    ahead = (timedelta(0), HOUR, timedelta(days=1))
+    is_recent = any(abs(moment - now - by) < A_WHILE for by in ahead)
+    return is_recent or moment in {CREATED_AT, CREATED_AT + HOUR}
+
+
+def fill(engine: Engine) -> None:
+    """Have a time in each column, written as workers and commands do."""
+    transfers = SqlTransfers(engine)
+    first = claimed(transfers, CONFIG, "first")
+    transfers.renew(first)
+    transfers.record(first, stored_artifact(CONFIG), LOCATION)
+    transfers.record(claimed(transfers), stored_artifact(RESULTS, stored_at=None), LOCATION)
+    transfers.doubt(claimed(transfers, config_of(13), "doubted"))
+    transfers.expect(config_of(14), "expected", HOUR)
+    transfers.request(config_of(15), UPLOAD, "due")
+    published(transfers)
+    transfers.cancel(15, None, None)
+    SqlEndpointFailures(engine, HOUR).count("https://s3.invalid")
+    SqlEndpointFailures(engine, HOUR, WorkspaceFailureRow).count("a host")
+    SqlWorkspaces(engine).add("an id")
+    history = History(engine)
+    history.failed_configs(16)
+    batch = history.started(rate=10)
+    history.release(batch.id)
+    history.batches.cancel(batch.id)
+
+
+class TestWorkers:
+    def test_every_time_is_as_it_was_written(self, ours: Engine) -> None:
+        # When
+        fill(ours)
+        # Then
+        found = moments(ours)
+        wrong = {name: times for name, times in found.items() if not all(map(is_as_written, times))}
+        assert wrong == {}
+        unseen = {str(column) for column in COLUMNS} - found.keys()
+        assert unseen == {"transfers.verified_to"}
+
+    def test_the_directory_is_that_of_the_creation(self, ours: Engine) -> None:
+        # Given
+        fill(ours)
+        # When
+        (found,) = [each for each in SqlArtifacts(ours).of_job(12) if each.artifact == CONFIG]
+        # Then it is recorded as the job's own, which SQL compares by its directory
+        assert found.object.key.startswith("jobs/12/2025/10/23/211500/")
+        assert SqlJobs(ours).get(12).created_at == CREATED_AT
+        assert SqlJobs(ours).get(12).config_location == LOCATION.sanitized
+        assert SqlRuns(ours).get(4).results_url == LOCATION.sanitized
+
+    def test_a_filter_compares_moments(self, ours: Engine) -> None:
+        # Given
+        History(ours).transfer(CONFIG)
+        second = timedelta(seconds=1)
+        # When
+        members = {
+            name: Batches(ours).preview(BatchFilter(**which), requested_by=WHO).members
+            for name, which in {
+                "from then": {"created_after": CREATED_AT},
+                "later": {"created_after": CREATED_AT + second},
+                "before": {"created_before": CREATED_AT},
+                "until then": {"created_before": CREATED_AT + second},
+            }.items()
+        }
+        # Then
+        assert members == {"from then": 1, "later": 0, "before": 0, "until then": 1}
+
+    def test_what_is_due_and_what_is_not(self, ours: Engine) -> None:
+        # Given
+        transfers = SqlTransfers(ours)
+        transfers.request(CONFIG, UPLOAD, "due")
+        transfers.expect(config_of(13), "in an hour", HOUR)
+        # When / Then
+        assert [each.request_id for each in published(transfers)] == ["due"]
+
+
+class TestProducers:
+    def test_what_a_session_writes_has_the_time_in_utc(self, producers: Engine, url: str) -> None:
+        # When
+        with Session(producers) as session, session.begin():
+            transfer = request_upload(session, CONFIG.kind, 12, publish=False)
+            SqlTransfers(session).expect(config_of(13), "expected", HOUR)
+            SqlJobs(session).submit(12, LOCATION)
+            SqlRuns(session).save(SqlRuns(session).get(4))
+            stored = stored_artifact(RESULTS)
+            SqlArtifacts(session).record(stored, LOCATION, None)
+            assert SqlJobs(session).get(12).created_at == CREATED_AT
+            uploaded_at = session.scalar(select(RunRow.results_uploaded_at))
+        # Then
+        assert uploaded_at == stored.stored_at
+        assert abs(transfer.requested_at - datetime.now(UTC)) < A_WHILE
+        engine = make_engine(url)
+        assert all(map(is_as_written, set().union(*moments(engine).values())))
+        (due,) = published(SqlTransfers(engine))
+        assert due.requested_at == transfer.requested_at
+        engine.dispose()
+
+    def test_a_confirmation_makes_what_was_put_off_due(self, producers: Engine, url: str) -> None:
+        # Given
+        engine = make_engine(url)
+        SqlTransfers(engine).expect(CONFIG, "expected", HOUR)
+        # When
+        with Session(producers) as session, session.begin():
+            SessionRequests(session, publish=False).confirm(12, None)
+        # Then
+        latest = SqlTransfers(engine).latest(CONFIG, Direction.CONFIRM)
+        assert latest is not None
+        assert latest.state is TransferState.REQUESTED
+        with autocommit(engine) as connection:
+            due_at = connection.scalar(select(TransferRow.next_attempt_at))
+        assert due_at is not None
+        assert abs(due_at - datetime.now(UTC)) < A_WHILE
+        engine.dispose()
+
+    def test_an_error_leaves_the_sessions_zone(self, producers: Engine) -> None:
+        with Session(producers) as session:
+            with pytest.raises(ValueError, match="status"):
+                submit_twice(session)
+            assert session.scalar(text("SHOW timezone")) == ZONE
+
+
+def submit_twice(session: Session) -> None:
+    for _ in range(2):
+        SqlJobs(session).submit(12, LOCATION)
+
+
+FORMS = [
+    "2025-10-23 21:15:00",
+    "2025-10-23 21:15:00.250000",
+    "2025-10-23T21:15:00Z",
+    "2025-10-23T21:15:00",
+    "2025-10-23 21:15:00+00:00",
+    "2025-10-23 23:15:00.999999+02:00",
+    "2025-10-23T16:15:00-05:00",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_times_as_text_with_and_without_an_offset(sqlite_url: str, form: str) -> None:
+    # Given
+    engine = make_engine(sqlite_url)
+    insert_job_with_run(engine)
+    insert(engine, job_row(13, CREATED_AT - timedelta(minutes=1)))
+    with engine.begin() as connection:
+        written = text("UPDATE jobs SET created_at = :form WHERE id = 12")
+        connection.execute(written, {"form": form})
+    # When
+    transfers = SqlTransfers(engine)
+    transfers.record(claimed(transfers), stored_artifact(RESULTS), LOCATION)
+    transfers.record(claimed(transfers, CONFIG), stored_artifact(CONFIG), LOCATION)
+    # Then it is the job's own, and so recorded in its row
+    job = SqlJobs(engine).get(12)
+    assert (job.created_at, job.config_location) == (CREATED_AT, LOCATION.sanitized)
+    assert moments(engine)["runs.results_uploaded_at"] == {CREATED_AT + HOUR}
+    # And a filter finds it
+    which = BatchFilter(created_after=CREATED_AT, created_before=CREATED_AT + HOUR)
+    History(engine).transfer(config_of(13))
+    preview = Batches(engine).preview(which, requested_by=WHO)
+    assert preview.members == 2
+    engine.dispose()
+
+
+def test_each_time_column_of_the_platform_is_known() -> None:
+    names = {str(column) for column in COLUMNS if column.table.name in {"jobs", "runs"}}
+    assert names == {
+        *(str(column) for column in (JobRow.__table__.c.created_at, JobRow.__table__.c.updated_at)),
+        *("runs.created_at", "runs.updated_at", "runs.results_uploaded_at"),
+    }
