@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,58 +29,80 @@ NAME = upload_job_config.name
 IDS = {"job_id": 12}
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 
 
-def is_due(moment: datetime) -> Callable[[Message], bool]:
-    return lambda m: abs(datetime.fromisoformat(m["headers"]["eta"]) - moment) < MINUTE
+@dataclass(frozen=True)
+class Sent:
+    """A message as a worker takes it, and between which times it was sent."""
+
+    message: dict[str, Any]
+    earliest: datetime
+    latest: datetime
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        headers: dict[str, Any] = self.message["headers"]
+        return headers
 
 
-def expires(moment: datetime) -> Callable[[Message], bool]:
-    return lambda m: abs(datetime.fromisoformat(m["headers"]["expires"]) - moment) < MINUTE
+Check = Callable[[Sent], bool]
 
 
-def has(header: str, value: object) -> Callable[[Message], bool]:
-    return lambda m: m["headers"].get(header) == value
+def at(header: str, moment: datetime) -> Check:
+    # Celery keeps whole seconds of some times.
+    return lambda sent: abs(datetime.fromisoformat(sent.headers[header]) - moment) <= SECOND
 
 
-def is_in(queue: str) -> Callable[[Message], bool]:
-    return lambda m: m["properties"]["delivery_info"]["routing_key"] == queue
+def after(header: str, delay: timedelta) -> Check:
+    def is_right(sent: Sent) -> bool:
+        due = datetime.fromisoformat(sent.headers[header]) - delay
+        return sent.earliest - SECOND <= due <= sent.latest + SECOND
+
+    return is_right
 
 
-def is_as_ever(message: Message) -> bool:
+def has(header: str, value: object) -> Check:
+    return lambda sent: sent.headers.get(header) == value
+
+
+def is_in(queue: str) -> Check:
+    return lambda sent: sent.message["properties"]["delivery_info"]["routing_key"] == queue
+
+
+def is_as_ever(sent: Sent) -> bool:
     """Nothing but the id, the times of sending and the queue tells it from one without options."""
-    headers = message["headers"]
+    headers = sent.headers
     return (
         (headers["task"], headers["eta"], headers["expires"], headers["group"])
         == (NAME, None, None, None)
-        and message["properties"]["priority"] == 0
+        and sent.message["properties"]["priority"] == 0
         and "headers" not in headers
     )
 
 
-TAKEN: list[tuple[dict[str, Any], Callable[[Message], bool]]] = [
+TAKEN: list[tuple[dict[str, Any], Check]] = [
     ({}, is_as_ever),
     ({"task_id": "user-42-job-12"}, has("id", "user-42-job-12")),
     ({"task_id": "x" * 255}, has("id", "x" * 255)),
     ({"queue": RESULTS}, is_in(RESULTS)),
     ({"queue": Queue(RESULTS)}, is_in(RESULTS)),
     ({"exchange": "", "routing_key": CONFIGS}, is_in(CONFIGS)),
-    ({"countdown": 9 * 3600}, is_due(NOW + 9 * HOUR)),
-    ({"countdown": 6 * 24 * 3600}, is_due(NOW + timedelta(days=6))),
+    ({"countdown": 9 * 3600}, after("eta", 9 * HOUR)),
+    ({"countdown": 6 * 24 * 3600}, after("eta", timedelta(days=6))),
     ({"countdown": -5}, is_as_ever),
     ({"countdown": 0}, is_as_ever),
-    ({"eta": NOW + 9 * HOUR}, is_due(NOW + 9 * HOUR)),
-    ({"eta": (NOW + 9 * HOUR).isoformat()}, is_due(NOW + 9 * HOUR)),
-    ({"eta": (NOW + 9 * HOUR).replace(tzinfo=None)}, is_due(NOW + 9 * HOUR)),
+    ({"eta": NOW + 9 * HOUR}, at("eta", NOW + 9 * HOUR)),
+    ({"eta": (NOW + 9 * HOUR).isoformat()}, at("eta", NOW + 9 * HOUR)),
+    ({"eta": (NOW + 9 * HOUR).replace(tzinfo=None)}, at("eta", NOW + 9 * HOUR)),
     ({"eta": NOW - HOUR}, is_as_ever),
-    ({"expires": 3600}, expires(NOW + HOUR)),
-    ({"expires": NOW + HOUR}, expires(NOW + HOUR)),
-    ({"expires": (NOW + HOUR).isoformat()}, expires(NOW + HOUR)),
-    ({"countdown": 60, "expires": 3600}, expires(NOW + HOUR)),
-    ({"priority": 5}, lambda m: m["properties"]["priority"] == 5),
-    ({"priority": 99}, lambda m: m["properties"]["priority"] == 9),
+    ({"expires": 3600}, after("expires", HOUR)),
+    ({"expires": NOW + HOUR}, at("expires", NOW + HOUR)),
+    ({"expires": (NOW + HOUR).isoformat()}, at("expires", NOW + HOUR)),
+    ({"countdown": 60, "expires": 3600}, after("expires", HOUR)),
+    ({"priority": 5}, lambda m: m.message["properties"]["priority"] == 5),
+    ({"priority": 99}, lambda m: m.message["properties"]["priority"] == 9),
     ({"compression": "gzip"}, is_as_ever),
     ({"compression": "zlib"}, is_as_ever),
     ({"serializer": "json"}, is_as_ever),
@@ -187,13 +210,15 @@ def test_a_worker_takes_it_as_it_was_meant(
     producer: Celery,
     broker: Valkey,
     options: dict[str, Any],
-    is_right: Callable[[Message], bool],
+    is_right: Check,
 ) -> None:
+    earliest = datetime.now(UTC)
     for send in ways(producer, options):
         send()
-    messages = taken(broker)
-    assert len(messages) == 3
-    assert all(map(is_right, messages)), messages
+    latest = datetime.now(UTC)
+    sent = [Sent(message, earliest, latest) for message in taken(broker)]
+    assert len(sent) == 3
+    assert all(map(is_right, sent)), sent
 
 
 @pytest.mark.parametrize(("options", "said"), REFUSED, ids=names(REFUSED))
