@@ -2,6 +2,7 @@
 
 import fcntl
 import functools
+import gc
 import os
 import shutil
 import subprocess
@@ -50,6 +51,12 @@ def _leave_out_the_users_settings() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     processes.mark(items)
+
+
+def pytest_collection_finish() -> None:
+    """Leave the collected tests out of every search for garbage: it took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
