@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -13,13 +14,14 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    TextClause,
     and_,
     false,
     func,
     literal_column,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
 
 from domain.requester import MAX_REQUESTER
 from domain.transfers import ACTIVE_STATES, MAX_REQUEST_ID, TransferState
@@ -170,6 +172,17 @@ TRANSFER_RUN = func.coalesce(TransferRow.run_id, literal_column("0"))
 # Written out, since a partial index serves only a condition that is the same as its own.
 IS_ACTIVE = TransferRow.state.in_([literal_column(f"'{state}'") for state in ACTIVE_STATES])
 
+
+def _index_where(
+    condition: ColumnElement[bool] | TextClause,
+    name: str,
+    *columns: ColumnElement[Any] | QueryableAttribute[Any],
+    unique: bool = False,
+) -> None:
+    """Make a partial index, in both databases on the same condition."""
+    Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+
+
 Index("artifacts_identity", ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind, unique=True)
 # With the artifact, for a producer may give the tasks of one job the same id.
 Index(
@@ -181,51 +194,25 @@ Index(
     TransferRow.direction,
     unique=True,
 )
-Index(
+_index_where(
+    IS_ACTIVE,
     "transfers_one_active",
     TransferRow.job_id,
     TRANSFER_RUN,
     TransferRow.kind,
     TransferRow.direction,
     unique=True,
-    postgresql_where=IS_ACTIVE,
-    sqlite_where=IS_ACTIVE,
 )
-Index(
-    "transfers_due",
-    TransferRow.next_attempt_at,
-    postgresql_where=IS_ACTIVE,
-    sqlite_where=IS_ACTIVE,
-)
+_index_where(IS_ACTIVE, "transfers_due", TransferRow.next_attempt_at)
 IS_ACTIVE_OF_BATCH = and_(TransferRow.batch_id.is_not(None), IS_ACTIVE)
-Index(
-    "transfers_active_of_batch",
-    TransferRow.batch_id,
-    postgresql_where=IS_ACTIVE_OF_BATCH,
-    sqlite_where=IS_ACTIVE_OF_BATCH,
-)
+_index_where(IS_ACTIVE_OF_BATCH, "transfers_active_of_batch", TransferRow.batch_id)
 Index("transfers_of_job", TransferRow.job_id, TransferRow.id)
 _HAS_UPLOAD = TransferRow.upload_id.is_not(None)
-Index(
-    "transfers_upload",
-    TransferRow.upload_id,
-    postgresql_where=_HAS_UPLOAD,
-    sqlite_where=_HAS_UPLOAD,
-)
+_index_where(_HAS_UPLOAD, "transfers_upload", TransferRow.upload_id)
 IS_QUARANTINED = TransferRow.state == literal_column(f"'{TransferState.QUARANTINED}'")
-Index(
-    "transfers_quarantined",
-    TransferRow.finished_at,
-    postgresql_where=IS_QUARANTINED,
-    sqlite_where=IS_QUARANTINED,
-)
+_index_where(IS_QUARANTINED, "transfers_quarantined", TransferRow.finished_at)
 IS_DONE = TransferRow.state == literal_column(f"'{TransferState.DONE}'")
-Index(
-    "transfers_done",
-    TransferRow.finished_at,
-    postgresql_where=IS_DONE,
-    sqlite_where=IS_DONE,
-)
+_index_where(IS_DONE, "transfers_done", TransferRow.finished_at)
 # As `Transfer.unverified_since`. In brackets, since text is joined to other conditions as it is.
 IS_UNVERIFIED = text(
     "(state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"
@@ -236,9 +223,4 @@ IS_UNVERIFIED = text(
     " AND direction IN ('upload', 'relocate', 'confirm')"
     " AND (verified_to IS NULL OR verified_to < doubted_at))"
 )
-Index(
-    "transfers_unverified",
-    TransferRow.id,
-    postgresql_where=IS_UNVERIFIED,
-    sqlite_where=IS_UNVERIFIED,
-)
+_index_where(IS_UNVERIFIED, "transfers_unverified", TransferRow.id)
