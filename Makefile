@@ -51,7 +51,7 @@ test: $(VENV)/.installed ## every test, on real servers (ARGS="--cov" with cover
 
 .PHONY: test-fast
 test-fast: $(VENV)/.installed ## the tests that start no process
-	$(BIN)/pytest --numprocesses 3 --dist worksteal -m "not processes" $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not processes" $(ARGS)
 
 OTHER_PYTHONS := 3.12 3.13
 

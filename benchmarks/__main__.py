@@ -13,8 +13,9 @@ from benchmarks.counts import compare_counts
 from benchmarks.deployment import Deployment, deployment
 from benchmarks.figures import Figure, read_report, write_report
 from benchmarks.large import measure_large_file
+from benchmarks.picture import draw
 from benchmarks.publishing import measure_publishing
-from benchmarks.rendering import draw, write_tables
+from benchmarks.rendering import write_tables
 from benchmarks.results import measure_results
 from benchmarks.small import measure_run_configs, measure_small_uploads
 from worker.embedded import lifeline

@@ -9,8 +9,7 @@ from datetime import timedelta
 from typing import NoReturn, Protocol
 
 from domain.artifacts import Artifact
-from domain.breaker import Breaker
-from domain.circuits import Circuit, s3_circuit
+from domain.circuits import Circuit
 from domain.errors import (
     AttemptsExhaustedError,
     ChecksumMismatchError,
@@ -75,19 +74,17 @@ class Attempts:
     """How transfers are tried.
 
     Attributes:
-        breaker: of S3.
+        circuits: the resources that transfers wait for; the first that knows an error takes it.
         owner: is named in the lease.
         max_attempts: the last of them ends in quarantine.
-        circuits: what else transfers wait for; the first one that knows an error takes it.
     """
 
     transfers: ITransferRepository
-    breaker: Breaker
+    circuits: Sequence[Circuit]
     owner: str
     lease: timedelta
     max_attempts: int
     backoff: Backoff = field(default_factory=Backoff)
-    circuits: Sequence[Circuit] = ()
 
     def __call__(
         self, artifact: Artifact, direction: Direction, request_id: str, work: Work
@@ -174,7 +171,7 @@ class Attempts:
                 self._wait_for(circuit, claim, circuit.refusal())
 
     def _needed(self, claim: Claim) -> Iterator[Circuit]:
-        for circuit in (s3_circuit(self.breaker), *self.circuits):
+        for circuit in self.circuits:
             if claim.direction in circuit.directions:
                 yield circuit
 

@@ -57,6 +57,31 @@ class Problem:
     queue: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenBreaker:
+    """The problem of a circuit breaker that is open. `what` takes the failures and their age."""
+
+    code: ProblemCode
+    what: str
+    why: str
+    fix: str
+
+
+_S3 = _OpenBreaker(
+    ProblemCode.S3_BREAKER_OPEN,
+    what="S3 breaker open: {of.endpoint} failed {of.failures} times, last {ago} ago",
+    why="workers pause their requests to S3, and retry by themselves",
+    fix="artifacts health ready --only bucket",
+)
+_WORKSPACE = _OpenBreaker(
+    ProblemCode.WORKSPACE_BREAKER_OPEN,
+    what="workspace breaker open: {of.endpoint}, failed {ago} ago",
+    why="transfers wait for it there without spending attempts, and continue by themselves; is the"
+    " share mounted, and is there space?",
+    fix="artifacts workspace show",
+)
+
+
 def worker_command(*queues: str) -> str:
     """Return the command that starts a worker for the queues."""
     options = f"--loglevel INFO --without-gossip --without-mingle --queues {','.join(queues)}"
@@ -65,7 +90,7 @@ def worker_command(*queues: str) -> str:
 
 def find_problems(status: PipelineStatus) -> list[Problem]:
     """Return all problems, those that stop work first."""
-    parts = (_of_broker, _of_queues, _of_s3, _of_workspaces, _of_quarantine)
+    parts = (_of_broker, _of_queues, _of_breakers, _of_quarantine)
     found = [problem for part in parts for problem in part(status)]
     return sorted(found, key=lambda problem: not problem.is_error)
 
@@ -215,32 +240,19 @@ def _expired(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
     )
 
 
-def _of_s3(status: PipelineStatus) -> Iterator[Problem]:
-    for each in status.database.endpoints:
-        if each.is_open:
-            ago = age(status.database.now - each.failed_at)
-            yield Problem(
-                code=ProblemCode.S3_BREAKER_OPEN,
-                is_error=False,
-                what=f"S3 breaker open: {each.endpoint} failed {each.failures} times,"
-                f" last {ago} ago",
-                why="workers pause their requests to S3, and retry by themselves",
-                fix="artifacts health ready --only bucket",
-            )
-
-
-def _of_workspaces(status: PipelineStatus) -> Iterator[Problem]:
-    for each in status.database.workspaces:
-        if each.is_open:
-            ago = age(status.database.now - each.failed_at)
-            yield Problem(
-                code=ProblemCode.WORKSPACE_BREAKER_OPEN,
-                is_error=False,
-                what=f"workspace breaker open: {each.endpoint}, failed {ago} ago",
-                why="transfers wait for it there without spending attempts, and continue by"
-                " themselves; is the share mounted, and is there space?",
-                fix="artifacts workspace show",
-            )
+def _of_breakers(status: PipelineStatus) -> Iterator[Problem]:
+    database = status.database
+    for breaker, failures in ((_S3, database.endpoints), (_WORKSPACE, database.workspaces)):
+        for each in failures:
+            if each.is_open:
+                ago = age(database.now - each.failed_at)
+                yield Problem(
+                    code=breaker.code,
+                    is_error=False,
+                    what=breaker.what.format(of=each, ago=ago),
+                    why=breaker.why,
+                    fix=breaker.fix,
+                )
 
 
 def _of_quarantine(status: PipelineStatus) -> Iterator[Problem]:

@@ -7,45 +7,9 @@ through what it does not know. The docstring is the default message. Errors of b
 """
 
 from datetime import timedelta
-from enum import StrEnum
 from typing import ClassVar
 
-
-class ReasonCode(StrEnum):
-    """Why a transfer waits or was given up: kept in SQL, shown in Flower and by the commands."""
-
-    UNKNOWN_JOB = "unknown_job"
-    UNKNOWN_RUN = "unknown_run"
-    RUN_OF_ANOTHER_JOB = "run_of_another_job"
-    JOB_REPLACED = "job_replaced"
-    SOURCE_MISSING = "source_missing"
-    SOURCE_EMPTY = "source_empty"
-    SOURCE_INVALID = "source_invalid"
-    SOURCE_CHANGED = "source_changed"
-    SOURCE_UNREADABLE = "source_unreadable"
-    WORKSPACE_UNAVAILABLE = "workspace_unavailable"
-    WORKSPACE_NOT_WRITABLE = "workspace_not_writable"
-    ACCESS_DENIED = "access_denied"
-    BUCKET_MISSING = "bucket_missing"
-    REFUSED_BY_S3 = "refused_by_s3"
-    CHECKSUM_MISMATCH = "checksum_mismatch"
-    CHECKSUM_MISMATCH_TWICE = "checksum_mismatch_twice"
-    OBJECT_REPLACED = "object_replaced"
-    S3_CONFLICT = "s3_conflict"
-    ARTIFACT_MISSING = "artifact_missing"
-    ARCHIVED = "archived"
-    TARGET_EXISTS = "target_exists"
-    TARGET_BUSY = "target_busy"
-    UNSAFE_ARCHIVE = "unsafe_archive"
-    UPLOAD_AWAITED = "upload_awaited"
-    NEVER_UPLOADED = "never_uploaded"
-    S3_UNAVAILABLE = "s3_unavailable"
-    S3_BREAKER_OPEN = "s3_breaker_open"
-    SQL_UNAVAILABLE = "sql_unavailable"
-    MISCONFIGURED = "misconfigured"
-    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
-    POISONED = "poisoned"
-    UNEXPECTED = "unexpected"
+from domain.reasons import ReasonCode as ReasonCode  # noqa: PLC0414 - re-exported
 
 
 class PipelineError(Exception):

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ _LONG = (
 Of those that need all wheels one is first, which downloads them, and the others are not beside it.
 """
 _STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
+_MARKED_WHOLE = "\npytestmark = pytest.mark.processes\n"
+"""How a module says that each of its tests is of processes."""
 _TESTS = Path(__file__).parent
 _allowed = True
 
@@ -36,11 +39,17 @@ def mark(items: list[pytest.Item]) -> None:
 
 
 def _rank(item: pytest.Item) -> int:
-    path = item.path.relative_to(_TESTS) if item.path.is_relative_to(_TESTS) else Path()
-    ranks = [n for n, first in enumerate(_LONG) if path.is_relative_to(first)]
+    return _rank_of(item.path)
+
+
+@cache
+def _rank_of(path: Path) -> int:
+    below = path.relative_to(_TESTS) if path.is_relative_to(_TESTS) else Path()
+    ranks = [n for n, first in enumerate(_LONG) if below.is_relative_to(first)]
     return min(ranks, default=len(_LONG))
 
 
+@cache
 def _is_of_processes(path: Path) -> bool:
     return (
         path.relative_to(_TESTS).parts[0] in _DIRECTORIES if path.is_relative_to(_TESTS) else False
@@ -53,11 +62,13 @@ def _takes_a_server(item: pytest.Item) -> bool:
     return named or bool(_SERVERS.intersection(getattr(item, "fixturenames", ())))
 
 
-def is_left_out(directory: Path, expression: str) -> bool:
-    """Tell whether no test of the directory is selected: to import them takes long."""
-    return (
-        expression == "not processes" and directory.parent == _TESTS and _is_of_processes(directory)
-    )
+def is_left_out(path: Path, expression: str) -> bool:
+    """Return whether no test of the path is selected: importing such modules takes long."""
+    if expression != "not processes":
+        return False
+    if path.suffix == ".py":
+        return _MARKED_WHOLE in path.read_text()
+    return path.parent == _TESTS and _is_of_processes(path)
 
 
 def watch() -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from domain.addresses import parse_address
 from domain.attempts import Attempts
 from domain.breaker import Breaker
+from domain.circuits import s3_circuit
 from domain.download import FetchArtifact
 from domain.fetch import Fetch
 from domain.locate import LocateArtifacts
@@ -192,12 +193,7 @@ class Adapters(BucketAdapters):
         settings = self._settings
         return Attempts(
             transfers=self.transfers,
-            breaker=Breaker(
-                SqlEndpointFailures(self.engine, settings.failures_forgotten_after),
-                endpoint,
-                threshold=settings.breaker_failures,
-                cool_off=timedelta(seconds=settings.breaker_seconds),
-            ),
+            circuits=(s3_circuit(self._breaker(endpoint)),),
             owner=self._owner,
             lease=settings.lease,
             max_attempts=settings.max_attempts,
@@ -205,4 +201,13 @@ class Adapters(BucketAdapters):
                 timedelta(seconds=settings.backoff_base_seconds),
                 timedelta(seconds=settings.backoff_cap_seconds),
             ),
+        )
+
+    def _breaker(self, endpoint: str) -> Breaker:
+        settings = self._settings
+        return Breaker(
+            SqlEndpointFailures(self.engine, settings.failures_forgotten_after),
+            endpoint,
+            threshold=settings.breaker_failures,
+            cool_off=timedelta(seconds=settings.breaker_seconds),
         )

@@ -213,7 +213,8 @@ class Composition:
     @property
     def _attempts(self) -> Attempts:
         """Of what reads or writes files."""
-        return replace(self.adapters.attempts, circuits=self._files.circuits)
+        attempts = self.adapters.attempts
+        return replace(attempts, circuits=(*attempts.circuits, *self._files.circuits))
 
     @cached_property
     def _files(self) -> WorkspaceAdapters:

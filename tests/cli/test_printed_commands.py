@@ -4,6 +4,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ _LINE = re.compile(
 )
 _INLINE = re.compile(rf"`artifacts ((?:{_NAMES})\b[^`]*)`")
 _PRINTED = re.compile(rf"artifacts ((?:{_NAMES})\b[^`\n;]*)")
+_CONTINUED = re.compile(r"""(["'])\s+f?\1""")
 # What stands for something else, and what it may stand for.
 _EXAMPLES = {"ID": "1", "N": "1"}
 _VALUES = {"queue": "configs", "reason": "source_missing"}
@@ -35,30 +37,26 @@ def in_document(path: Path) -> Iterator[str]:
 
 def in_source(path: Path) -> Iterator[str]:
     """Those in its texts, but not in its docstrings, which the commands do not print."""
-    tree = ast.parse(path.read_text())
-    docstrings = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
-    inner = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for part in node.values
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            text = "".join(_part(part) for part in node.values)
-        elif (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and id(node) not in docstrings | inner
-        ):
-            text = node.value
-        else:
-            continue
-        yield from (match[1].strip() for match in _PRINTED.finditer(text))
+    source = path.read_text()
+    # Parsing every source takes a second, so look first; a literal may be continued on a new line.
+    if _PRINTED.search(_CONTINUED.sub("", source)):
+        for text in _texts(ast.parse(source)):
+            yield from (match[1].strip() for match in _PRINTED.finditer(text))
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    todo: list[ast.AST] = [tree]
+    while todo:
+        match node := todo.pop():
+            case ast.Expr(value=ast.Constant()):
+                pass  # a docstring
+            case ast.JoinedStr(values=parts):
+                yield "".join(_part(part) for part in parts)
+                todo += [part for part in parts if not isinstance(part, ast.Constant)]
+            case ast.Constant(value=str(text)):
+                yield text
+            case _:
+                todo += ast.iter_child_nodes(node)
 
 
 def _part(part: ast.expr) -> str:
@@ -85,6 +83,7 @@ def is_group(words: list[str]) -> bool:
     return any(path.startswith(f"{named} ") for path, _ in commands())
 
 
+@cache
 def printed() -> list[tuple[str, str]]:
     found = [(path, line) for path in DOCUMENTS for line in in_document(path)]
     found += [(path, line) for path in SOURCES for line in in_source(path)]

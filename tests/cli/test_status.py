@@ -2,10 +2,8 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -13,16 +11,13 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from domain.transfers import TransferState
-from tasks.app import make_app
 from tasks.contract import CONFIGS
-from tasks.last_dispatch import note_dispatch
 from tests.cli.command_process import CommandProcess
-from tests.cli.commands import Answer, Command
-from tests.integration.deployment import Deployment
+from tests.cli.commands import Command
+from tests.cli.status_answers import codes, dispatched, of_queue
 from tests.sql.status_steps import OUTSTANDING, Rows
 from worker.cli.output import machine
 from worker.embedded.servers import Valkey, free_port
-from worker.embedded.stack import EmbeddedStack
 
 HALF = OUTSTANDING // 2
 MINUTE = timedelta(minutes=1)
@@ -33,20 +28,6 @@ def rows(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
     """The transfers that the command sees."""
     monkeypatch.setenv("ARTIFACTS_DATABASE_URL", database_url)
     return Rows(engine)
-
-
-def dispatched(queues: Valkey, at: datetime) -> None:
-    note_dispatch(at, make_app(queues.url))
-
-
-def codes(answer: Answer) -> list[str]:
-    return [problem["code"] for problem in answer.json["problems"]]
-
-
-def of_queue(answer: Answer, name: str) -> dict[str, Any]:
-    [found] = [queue for queue in answer.json["queues"] if queue["queue"] == name]
-    assert isinstance(found, dict)
-    return found
 
 
 @pytest.mark.usefixtures("no_workers")
@@ -263,45 +244,3 @@ class TestWatch:
         assert answer.out.count("error    ") == 2
         assert "hunter2" not in answer.out
         assert rows
-
-
-@pytest.fixture
-def deployment(
-    request: pytest.FixtureRequest, database_url: str, tmp_path: Path
-) -> Iterator[Deployment]:
-    """Real servers; what a test starts in them ends with them."""
-    # SQLite's file is in the way of the stack's own directory names.
-    with EmbeddedStack(tmp_path / request.node.name[:8], database_url) as stack:
-        yield Deployment(stack)
-
-
-@pytest.mark.processes
-def test_real_workers_are_shown_with_their_queues(
-    artifacts: Command, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a worker for each of two classes of queues, and beat within one of them
-    stack = deployment.stack
-    for name, value in stack.settings().items():
-        monkeypatch.setenv(name, value)
-    rows = Rows(stack.engine)
-    rows.add(TransferState.REQUESTED, kind="run_logs", run_id=4)
-    stack.start_worker("--concurrency", "1", "--queues", "configs,celery")
-    stack.start_worker("--concurrency", "1", "--queues", "upkeep", "--beat")
-
-    # When both listen, and the first dispatch has ended
-    answers: list[Answer] = []
-
-    def is_up() -> bool:
-        answers.append(artifacts("status", "--json"))
-        return len(answers[-1].json["workers"]) == 2 and codes(answers[-1]) == ["no_worker"]
-
-    deployment.wait_until(is_up)
-
-    # Then only the queue without a worker needs a hand
-    last = answers[-1]
-    [first, second] = last.json["workers"]
-    assert first["name"].startswith("worker1@")
-    assert (sorted(first["queues"]), second["queues"]) == (["celery", "configs"], ["upkeep"])
-    assert [problem["queue"] for problem in last.json["problems"]] == ["results"]
-    assert [queue["workers"] for queue in last.json["queues"]] == [1, 0, 1, 0, 1]
-    assert 0 <= last.json["dispatch"]["age_seconds"] < 60

@@ -1,6 +1,7 @@
 """Every command there is, as the command line itself knows them."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import typer
@@ -10,13 +11,15 @@ from worker.cli.main import COMMANDS
 from worker.cli.root import make_app
 
 
+@cache
 def root() -> Any:
     return typer.main.get_command(make_app(COMMANDS, add_completion=False))
 
 
-def commands() -> Iterator[tuple[str, Any]]:
-    """Each command that is no group, by its path: `jobs uploads list`."""
-    yield from _below(root(), ())
+@cache
+def commands() -> tuple[tuple[str, Any], ...]:
+    """Return each command that is no group, by its path: `jobs uploads list`."""
+    return tuple(_below(root(), ()))
 
 
 def _below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from domain.addresses import parse_address
 from domain.artifacts import Artifact, ArtifactKind
 from domain.attempts import Attempts
 from domain.breaker import Breaker
+from domain.circuits import s3_circuit
 from domain.confirm import ConfirmUploads
 from domain.errors import TransferError
 from domain.fakes import (
@@ -145,16 +146,16 @@ class Pipeline:
     def attempts(self) -> Attempts:
         return Attempts(
             transfers=self.transfers,
-            breaker=Breaker(
-                InMemoryEndpointFailures(),
-                self.store.endpoint,
-                threshold=1000,
-                cool_off=HOUR,
-            ),
+            circuits=(s3_circuit(self._breaker()),),
             owner="worker-1",
             lease=HOUR,
             max_attempts=self.max_attempts,
             backoff=AtOnce(),
+        )
+
+    def _breaker(self) -> Breaker:
+        return Breaker(
+            InMemoryEndpointFailures(), self.store.endpoint, threshold=1000, cool_off=HOUR
         )
 
     def expire_lease(self) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from domain.artifacts import Artifact, ArtifactKind
 from domain.attempts import Attempts
 from domain.breaker import Breaker
-from domain.circuits import Circuit
+from domain.circuits import Circuit, s3_circuit
 from domain.confirm import ConfirmUploads
 from domain.download import DownloadArtifacts, FetchArtifact
 from domain.errors import InvalidRequestError
@@ -100,12 +100,11 @@ class World:
     def attempts(self) -> Attempts:
         return Attempts(
             transfers=self.transfers,
-            breaker=self.breaker,
             owner="worker-1",
             lease=self.lease,
             max_attempts=self.max_attempts,
             backoff=SureBackoff(),
-            circuits=self.circuits,
+            circuits=(s3_circuit(self.breaker), *self.circuits),
         )
 
     @property

@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select, text
 
 from tests.sql.platform_ddl import make_platform
+from tests.sql.schema_steps import definitions, shape, tables
 from tests.sql.steps import (
     CONFIG,
     CREATED_AT,
@@ -33,10 +34,6 @@ OWN = {
     *("workspaces", "workspace_failures", VERSION_TABLE),
 }
 PLATFORM = {"alembic_version", "users", "jobs", "runs"}
-_ENUMS = (
-    "SELECT typname, enumlabel FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid"
-    " ORDER BY typname, enumsortorder"
-)
 
 
 @pytest.fixture
@@ -44,45 +41,6 @@ def empty(empty_url: str) -> Iterator[Engine]:
     engine = make_engine(empty_url)
     yield engine
     engine.dispose()
-
-
-def tables(engine: Engine) -> set[str]:
-    return set(inspect(engine).get_table_names())
-
-
-def definitions(engine: Engine, names: set[str]) -> dict[str, object]:
-    """All that can be seen of those tables: columns, keys, indexes and rows."""
-    look = inspect(engine)
-    found: dict[str, object] = {
-        name: (
-            [{**column, "type": repr(column["type"])} for column in look.get_columns(name)],
-            look.get_pk_constraint(name),
-            look.get_foreign_keys(name),
-            _indexes(engine, name),
-            _rows(engine, f"SELECT * FROM {name}"),  # noqa: S608
-        )
-        for name in names
-    }
-    if engine.dialect.name == "postgresql":
-        found["enums"] = _rows(engine, _ENUMS)
-    return found
-
-
-def _rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(query))]
-
-
-def _indexes(engine: Engine, table: str) -> list[str]:
-    """As the database writes them, expressions and conditions included."""
-    query = {
-        "postgresql": "SELECT indexdef FROM pg_indexes WHERE tablename = :t ORDER BY indexname",
-        "sqlite": "SELECT sql FROM sqlite_master"
-        " WHERE tbl_name = :t AND type = 'index' ORDER BY name",
-    }[engine.dialect.name]
-    with engine.connect() as connection:
-        found = connection.scalars(text(query), {"t": table}).all()
-    return [" ".join(definition.split()) for definition in found if definition]
 
 
 def test_an_empty_database_gets_all_tables_when_they_are_asked_for(empty: Engine) -> None:
@@ -284,32 +242,12 @@ def test_the_migrations_make_what_the_mappings_say(
     # Given
     upgrade(empty, with_platform_tables=True)
     names = set(base.metadata.tables)
-    migrated = _shape(empty, names)
+    migrated = shape(empty, names)
     # When
     base.metadata.drop_all(empty)
     base.metadata.create_all(empty)
     # Then
-    assert migrated == _shape(empty, names)
-
-
-def _shape(engine: Engine, names: set[str]) -> dict[str, object]:
-    """What a mapping decides; defaults in the database are the platform's affair."""
-    look = inspect(engine)
-    return {
-        name: (
-            {
-                column["name"]: (repr(column["type"]), column["nullable"])
-                for column in look.get_columns(name)
-            },
-            look.get_pk_constraint(name)["constrained_columns"],
-            [
-                (key["constrained_columns"], key["referred_table"])
-                for key in look.get_foreign_keys(name)
-            ],
-            _indexes(engine, name),
-        )
-        for name in names
-    }
+    assert migrated == shape(empty, names)
 
 
 def test_the_newest_version_is_the_head_of_the_migrations() -> None:

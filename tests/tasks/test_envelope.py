@@ -1,6 +1,5 @@
 """What becomes of an element of a queue, before anybody unpacks it."""
 
-import base64
 import gzip
 import json
 import zlib
@@ -19,22 +18,8 @@ from tasks.envelope import HORIZON, check_headers, made_anew
 from tasks.message_body import LONGEST, RefusedError
 from tasks.uploads import upload_job_config
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
+from tests.tasks.envelope_steps import BODY, TAG, body_of, taken_in, with_headers
 from worker.embedded.servers import Valkey
-
-TAG = "a tag"
-BODY = b'[[], {"job_id": 12}, {}]'
-
-
-def taken_in(message: dict[str, Any], queue: str = "configs") -> dict[str, Any]:
-    anew = json.loads(made_anew(json.dumps(message).encode(), queue, TAG))
-    assert isinstance(anew, dict)
-    return anew
-
-
-def with_headers(**headers: object) -> dict[str, Any]:
-    message = envelope(BODY, "an id")
-    message["headers"] |= headers
-    return message
 
 
 def in_seconds(seconds: float) -> str:
@@ -252,52 +237,6 @@ def test_a_body_may_be_plain_text() -> None:
     del message["properties"]["body_encoding"]
     message["properties"]["delivery_info"]["exchange"] = None
     assert body_of(taken_in(message)) == [[], {"job_id": 12}, {}]
-
-
-TRACES = {
-    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    "tracestate": "rojo=00f067aa0ba902b7,tenant@congo=t61rcWkgMzE",
-    "baggage": "userId=alice, serverNode=DF%2028;secure;ttl=5",
-    "sentry-trace": "771a43a4192642f0b136d5159a501700-7c22b3e5e6d4e1ff-1",
-}
-
-
-@pytest.mark.parametrize("is_nested", [False, True])
-def test_a_trace_is_passed_on(*, is_nested: bool) -> None:
-    headers = taken_in(with_headers(**({"headers": TRACES} if is_nested else TRACES)))["headers"]
-    assert headers["headers"] == TRACES
-    assert {name: headers[name] for name in TRACES} == TRACES
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("traceparent", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
-        ("traceparent", f"00-{'0' * 32}-b7ad6b7169203331-01"),
-        ("traceparent", f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01"),
-        ("traceparent", "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01\n"),
-        ("tracestate", "Upper=1"),
-        ("tracestate", "a=" + "x" * 600),
-        ("baggage", 'a="quoted"'),
-        ("baggage", "a=" + "x" * 9000),
-        ("baggage", "a=b" + ";c= " * 2000 + '"'),
-        ("baggage", "a= ," * 60 + '"'),
-        ("baggage", "a" + " " * 8000 + '"'),
-        ("sentry-trace", SECRET),
-        ("sentry-trace", 5),
-    ],
-)
-def test_a_trace_of_another_grammar_is_left_out(name: str, value: object) -> None:
-    assert taken_in(with_headers(**{name: value}))["headers"] == taken_in(with_headers())["headers"]
-
-
-def test_a_long_tracestate_is_looked_at_quickly() -> None:
-    hostile = "a" * 250 + "*" * 262
-    assert "tracestate" not in taken_in(with_headers(tracestate=hostile))["headers"]
-
-
-def body_of(message: dict[str, Any]) -> Any:
-    return json.loads(base64.b64decode(message["body"]))
 
 
 def test_a_deep_body_is_refused() -> None:

@@ -90,6 +90,10 @@ def test_a_forked_process_leaves_the_parents_connections_open(on_sqlite: Composi
     assert driver is not None
     assert driver.execute("SELECT 1").fetchone() == (1,)
     assert used.execute(text("SELECT 1")).scalar_one() == 1
+    # No pool has them any more, so close them here: else they are left to the garbage collector.
+    used.detach()
+    used.close()
+    driver.close()
 
 
 def test_the_store_has_what_the_settings_say(

@@ -11,8 +11,10 @@ from worker.forking import share_memory_with_children
 
 @pytest.fixture(autouse=True)
 def _thawed() -> Iterator[None]:
-    yield
+    """Begin with nothing frozen: the test run itself freezes what it has collected."""
     gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 def test_what_is_loaded_is_left_out_of_every_search_for_garbage() -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from threading import Event, Semaphore
+from threading import Event, Lock, Semaphore
 from typing import Any
 
 import pytest
@@ -113,17 +113,34 @@ def test_a_message_of_a_closed_channel_is_dropped() -> None:
     assert not went_on.is_set()
 
 
+class AskedLock:
+    """A lock that says when a fork asks for it, which is not willing to wait for ever."""
+
+    def __init__(self) -> None:
+        self.asked = Event()
+        self._lock = Lock()
+        self.release = self._lock.release
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 - as Lock's
+        if timeout > 0:
+            self.asked.set()
+        return self._lock.acquire(blocking, timeout)
+
+
 @pytest.mark.processes
-def test_a_fork_waits_for_a_write() -> None:
-    # Given a write that is under way
-    begun, written = Event(), Event()
+def test_a_fork_waits_for_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a write that is under way until a fork waits for it
+    monkeypatch.setattr("worker.fork_lock._FORK_WAITS_SECONDS", 60)
+    lock, begun, written = AskedLock(), Event(), Event()
 
     def write(_requests: Sequence[BareRequest]) -> None:
         begun.set()
-        written.set()
+        if lock.asked.wait(10):
+            written.set()
 
     loop = Loop()
     recorder = Recorder(write)
+    monkeypatch.setattr(recorder._writing, "_lock", lock)
     recorder.listens(loop)
     recorder.record(REQUEST, lambda: None)
     assert begun.wait(10)
@@ -131,9 +148,10 @@ def test_a_fork_waits_for_a_write() -> None:
     # When a child is forked
     child = os.fork()
     if child == 0:
-        # Then it records nothing, and none of its locks is held
+        # Then the write has ended, the child records nothing, and none of its locks is held
         is_free = recorder._writing.acquire(blocking=False)
-        os._exit(0 if is_free and not recorder.record(REQUEST, print) else 1)
+        is_as_it_should = written.is_set() and is_free and not recorder.record(REQUEST, print)
+        os._exit(0 if is_as_it_should else 1)
     _pid, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     # And the parent goes on

@@ -3,25 +3,19 @@
 import errno
 import json
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from domain.errors import SourceMissingError, WorkspaceUnavailableError
-from domain.objects import BucketObject, ObjectAddress
 from tests.contract.transfer_steps import at_once
+from tests.workspace.identity_steps import download, marked
 from tests.workspace.registry import InMemoryWorkspaces
 from tests.workspace.trees import LOGS
 from worker.workspace import DownloadDirectory, Workspace
-from worker.workspace.identity import Verdict, WorkspaceCheck, opened_root
-from worker.workspace.marker import MARKER, make_marker
-from worker.workspace.target import Target
-
-OBJECT = BucketObject(
-    address=ObjectAddress("bucket", "key"), size=4, etag="etag", modified_at=datetime.now(UTC)
-)
+from worker.workspace.identity import Verdict, WorkspaceCheck
+from worker.workspace.marker import MARKER
 
 
 @pytest.fixture
@@ -49,18 +43,6 @@ def unmounted(root: Path, check: WorkspaceCheck) -> Path:
     root.rename(away)
     root.mkdir()
     return away
-
-
-def marked(root: Path) -> str:
-    with opened_root(root) as descriptor:
-        return make_marker(descriptor)
-
-
-def download(target: Target) -> None:
-    with target.partial(OBJECT, 4) as partial:
-        partial.write(0, b"data")
-        partial.mark(0)
-        partial.finish(replace=False)
 
 
 class TestMarker:

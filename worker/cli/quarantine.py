@@ -107,9 +107,7 @@ def retry(  # noqa: PLR0913 - an argument for each option
     Those whose artifact was asked for again meanwhile are left as they are.
     """
     which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
-    _refuse_unclear(which, every=every)
-    quarantine = database().quarantine
-    _refuse_other_ids(jobs, quarantine)
+    quarantine = _to_change(which, jobs, every=every)
     summary = quarantine.preview(which) if dry_run else quarantine.retry(which)
     if as_json:
         print_json({**asdict(summary), "dry_run": dry_run})
@@ -135,14 +133,20 @@ def discard(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Cancel them for good; what they had sent in parts is removed by the next reconcile."""
     which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
-    _refuse_unclear(which, every=every)
-    quarantine = database().quarantine
-    _refuse_other_ids(jobs, quarantine)
+    quarantine = _to_change(which, jobs, every=every)
     count = quarantine.count(which) if dry_run else quarantine.discard(which)
     if as_json:
         print_json({"discarded": count, "dry_run": dry_run})
         return
     say(f"{count} {'would be' if dry_run else 'are'} discarded")
+
+
+def _to_change(which: QuarantineFilter, jobs: list[int] | None, *, every: bool) -> "SqlQuarantine":
+    """Return the quarantine; refuse a filter or a job id that may be a mistake."""
+    _refuse_unclear(which, every=every)
+    quarantine = database().quarantine
+    _refuse_other_ids(jobs, quarantine)
+    return quarantine
 
 
 def _refuse_other_ids(jobs: list[int] | None, quarantine: "SqlQuarantine") -> None:

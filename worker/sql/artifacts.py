@@ -6,12 +6,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, literal, select, update
 from sqlalchemy.types import TypeEngine
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact, StoredObject
+from domain.artifacts import Artifact, Scheme, StoredArtifact, StoredObject
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from worker.sql.clock import utc_now
 from worker.sql.engine import Bind, autocommit, insert_into, transaction
 from worker.sql.platform import is_not_replaced, refuse_replaced, tell_platform
+from worker.sql.rows import artifact_of
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
@@ -133,7 +134,7 @@ def _values(stored: StoredArtifact) -> dict[str, Any]:
 
 def _stored_artifact(row: Row[Any]) -> StoredArtifact:
     return StoredArtifact(
-        artifact=Artifact(ArtifactKind(row.kind), row.job_id, row.run_id),
+        artifact=artifact_of(row),
         object=StoredObject(
             key=row.key,
             size=row.size,

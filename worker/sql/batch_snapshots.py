@@ -39,6 +39,7 @@ from worker.sql.batch_rows import as_batch, as_member
 from worker.sql.clock import utc_now
 from worker.sql.directories import is_own
 from worker.sql.engine import autocommit, transaction
+from worker.sql.rows import artifact_of
 from worker.sql.tables import ARTIFACT_RUN, ArtifactRow, BatchRow, MemberRow
 
 HasSource = Callable[[Artifact], bool]
@@ -250,11 +251,7 @@ def _leave_out(connection: Connection, batch_id: int, has_source: HasSource) -> 
     )
     last = 0
     while page := connection.execute(uploads.where(MemberRow.position > last)).all():
-        missing = [
-            row.position
-            for row in page
-            if not has_source(Artifact(ArtifactKind(row.kind), row.job_id, row.run_id))
-        ]
+        missing = [row.position for row in page if not has_source(artifact_of(row))]
         _mark(connection, batch_id, missing)
         last = page[-1].position
 

@@ -1,4 +1,4 @@
-"""Rows of `transfers` as the domain's objects."""
+"""Rows as the domain's objects."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,10 +10,15 @@ from domain.errors import InvalidRequestError, ReasonCode
 from domain.transfers import Claim, Direction, Transfer, TransferState
 
 
+def artifact_of(row: Any) -> Artifact:  # noqa: ANN401 - a row
+    """Return the artifact that a row of ours is about."""
+    return Artifact(ArtifactKind(row.kind), row.job_id, row.run_id)
+
+
 def as_claim(row: Row[Any], lease: timedelta) -> Claim:
     return Claim(
         transfer_id=row.id,
-        artifact=Artifact(ArtifactKind(row.kind), row.job_id, row.run_id),
+        artifact=artifact_of(row),
         direction=Direction(row.direction),
         owner=row.lease_owner,
         fence=row.fence,

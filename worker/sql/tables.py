@@ -1,13 +1,12 @@
-"""The platform's two tables, which are only read and marked, and the pipeline's own."""
+"""The pipeline's own tables; those of the platform can be imported from here as well."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    DateTime,
-    Enum,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -15,42 +14,24 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    TextClause,
     and_,
     false,
     func,
     literal_column,
     text,
 )
-from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
 
 from domain.requester import MAX_REQUESTER
 from domain.transfers import ACTIVE_STATES, MAX_REQUEST_ID, TransferState
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in Python, naive UTC in the column, as the platform keeps its times.
-
-    A column `timestamp with time zone` is read as well, whatever the session's zone.
-    """
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        # A naive time is UTC already; astimezone() would take it for the machine's.
-        return value.astimezone(UTC).replace(tzinfo=None) if value and value.tzinfo else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        if value is None:
-            return None
-        # A column with a zone is answered in the session's, whose hours are not those of UTC.
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-class PlatformBase(DeclarativeBase):
-    """Tables that belong to the platform; its migrations own them."""
+from worker.sql.platform_tables import JOB_STATUS as JOB_STATUS  # noqa: PLC0414 - re-exported
+from worker.sql.platform_tables import POD_PHASE as POD_PHASE  # noqa: PLC0414 - re-exported
+from worker.sql.platform_tables import RUN_STATUS as RUN_STATUS  # noqa: PLC0414 - re-exported
+from worker.sql.platform_tables import JobRow as JobRow  # noqa: PLC0414 - re-exported
+from worker.sql.platform_tables import PlatformBase as PlatformBase  # noqa: PLC0414 - re-exported
+from worker.sql.platform_tables import RunRow as RunRow  # noqa: PLC0414 - re-exported
+from worker.sql.platform_tables import UtcDateTime as UtcDateTime  # noqa: PLC0414 - re-exported
 
 
 class PipelineBase(DeclarativeBase):
@@ -59,55 +40,6 @@ class PipelineBase(DeclarativeBase):
     No foreign key leads to the platform's: the request of an unknown job must be recordable, and
     deleting a job must stay the platform's affair.
     """
-
-
-# Native types in PostgreSQL, strings in SQLite, holding member names.
-JOB_STATUS = Enum(
-    *("CREATED", "SUBMITTED", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"),
-    name="jobstatusenum",
-)
-RUN_STATUS = Enum(
-    *("QUEUED", "NOT_STARTED", "RUNNING", "ERROR", "DONE"),
-    *("SUBMITTED", "RUNNING_LEGACY", "FAILED", "CANCELLED"),
-    name="runstatusenum",
-)
-POD_PHASE = Enum(
-    *("PENDING", "RUNNING", "SUCCEEDED", "FAILED", "UNKNOWN"),
-    name="podphaseenum",
-)
-
-
-class JobRow(PlatformBase):
-    __tablename__ = "jobs"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int]
-    tags: Mapped[Any | None] = mapped_column(JSON)
-    status: Mapped[str] = mapped_column(JOB_STATUS)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    input_location: Mapped[str | None]
-    config_location: Mapped[str | None]
-    job_metadata: Mapped[Any | None] = mapped_column(JSON)
-
-
-class RunRow(PlatformBase):
-    __tablename__ = "runs"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
-    user_id: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    request: Mapped[Any | None] = mapped_column(JSON)
-    pod_phase: Mapped[str | None] = mapped_column(POD_PHASE)
-    container_status: Mapped[str | None]
-    status: Mapped[str] = mapped_column(RUN_STATUS)
-    user_deleted: Mapped[int] = mapped_column(default=0)
-    epx_client_version: Mapped[str | None]
-    config_url: Mapped[str | None]
-    results_url: Mapped[str | None]
-    results_uploaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 # SQLite counts up only a column whose type is exactly INTEGER.
@@ -240,6 +172,17 @@ TRANSFER_RUN = func.coalesce(TransferRow.run_id, literal_column("0"))
 # Written out, since a partial index serves only a condition that is the same as its own.
 IS_ACTIVE = TransferRow.state.in_([literal_column(f"'{state}'") for state in ACTIVE_STATES])
 
+
+def _index_where(
+    condition: ColumnElement[bool] | TextClause,
+    name: str,
+    *columns: ColumnElement[Any] | QueryableAttribute[Any],
+    unique: bool = False,
+) -> None:
+    """Make a partial index, in both databases on the same condition."""
+    Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+
+
 Index("artifacts_identity", ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind, unique=True)
 # With the artifact, for a producer may give the tasks of one job the same id.
 Index(
@@ -251,51 +194,25 @@ Index(
     TransferRow.direction,
     unique=True,
 )
-Index(
+_index_where(
+    IS_ACTIVE,
     "transfers_one_active",
     TransferRow.job_id,
     TRANSFER_RUN,
     TransferRow.kind,
     TransferRow.direction,
     unique=True,
-    postgresql_where=IS_ACTIVE,
-    sqlite_where=IS_ACTIVE,
 )
-Index(
-    "transfers_due",
-    TransferRow.next_attempt_at,
-    postgresql_where=IS_ACTIVE,
-    sqlite_where=IS_ACTIVE,
-)
+_index_where(IS_ACTIVE, "transfers_due", TransferRow.next_attempt_at)
 IS_ACTIVE_OF_BATCH = and_(TransferRow.batch_id.is_not(None), IS_ACTIVE)
-Index(
-    "transfers_active_of_batch",
-    TransferRow.batch_id,
-    postgresql_where=IS_ACTIVE_OF_BATCH,
-    sqlite_where=IS_ACTIVE_OF_BATCH,
-)
+_index_where(IS_ACTIVE_OF_BATCH, "transfers_active_of_batch", TransferRow.batch_id)
 Index("transfers_of_job", TransferRow.job_id, TransferRow.id)
 _HAS_UPLOAD = TransferRow.upload_id.is_not(None)
-Index(
-    "transfers_upload",
-    TransferRow.upload_id,
-    postgresql_where=_HAS_UPLOAD,
-    sqlite_where=_HAS_UPLOAD,
-)
+_index_where(_HAS_UPLOAD, "transfers_upload", TransferRow.upload_id)
 IS_QUARANTINED = TransferRow.state == literal_column(f"'{TransferState.QUARANTINED}'")
-Index(
-    "transfers_quarantined",
-    TransferRow.finished_at,
-    postgresql_where=IS_QUARANTINED,
-    sqlite_where=IS_QUARANTINED,
-)
+_index_where(IS_QUARANTINED, "transfers_quarantined", TransferRow.finished_at)
 IS_DONE = TransferRow.state == literal_column(f"'{TransferState.DONE}'")
-Index(
-    "transfers_done",
-    TransferRow.finished_at,
-    postgresql_where=IS_DONE,
-    sqlite_where=IS_DONE,
-)
+_index_where(IS_DONE, "transfers_done", TransferRow.finished_at)
 # As `Transfer.unverified_since`. In brackets, since text is joined to other conditions as it is.
 IS_UNVERIFIED = text(
     "(state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"
@@ -306,9 +223,4 @@ IS_UNVERIFIED = text(
     " AND direction IN ('upload', 'relocate', 'confirm')"
     " AND (verified_to IS NULL OR verified_to < doubted_at))"
 )
-Index(
-    "transfers_unverified",
-    TransferRow.id,
-    postgresql_where=IS_UNVERIFIED,
-    sqlite_where=IS_UNVERIFIED,
-)
+_index_where(IS_UNVERIFIED, "transfers_unverified", TransferRow.id)

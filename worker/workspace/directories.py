@@ -10,8 +10,10 @@ from worker.workspace.partial_file import look
 RootCheck = Callable[[int], None]
 """Raises an error for an opened root that is not the workspace."""
 
-_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NO_LINK = _ROOT | os.O_NOFOLLOW
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+"""How a directory is opened, also through a link."""
+REAL_DIRECTORY = DIRECTORY | os.O_NOFOLLOW
+"""How a directory is opened, but not through a link."""
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def reached(
         check: of the root, by the descriptor that all else is reached from: so what is mounted or
             unmounted afterwards makes no difference.
     """
-    descriptor = os.open(root, _ROOT)
+    descriptor = os.open(root, DIRECTORY)
     try:
         if check is not None:
             check(descriptor)
@@ -37,7 +39,7 @@ def reached(
             elif look(part, descriptor) is None:
                 yield None
                 return
-            deeper = os.open(part, _NO_LINK, dir_fd=descriptor)
+            deeper = os.open(part, REAL_DIRECTORY, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = deeper
         yield descriptor

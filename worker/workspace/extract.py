@@ -21,13 +21,12 @@ from worker.workspace.archive_rules import (
     check_directory,
     checked,
 )
-from worker.workspace.directories import RootCheck, reached
+from worker.workspace.directories import REAL_DIRECTORY, RootCheck, reached
 from worker.workspace.files import CHUNK
 from worker.workspace.partial_file import look, writing
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | _NO_LINK
 _DEFAULT = ExtractLimits()
 
 
@@ -102,7 +101,7 @@ class Extraction:
     def _unpack(self, archive: zipfile.ZipFile, entries: list[Entry], into: int) -> int:
         # Nobody else's, so that nothing is swapped for a link while it is written.
         os.mkdir(UNFINISHED, 0o700, dir_fd=into)
-        unfinished = os.open(UNFINISHED, _DIRECTORY, dir_fd=into)
+        unfinished = os.open(UNFINISHED, REAL_DIRECTORY, dir_fd=into)
         try:
             total = 0
             for entry in entries:
@@ -158,7 +157,7 @@ def _make_directories(path: PurePosixPath, unfinished: int) -> None:
 
 
 def _let_appear(into: int, *, replace: bool) -> tuple[str, ...]:
-    unfinished = os.open(UNFINISHED, _DIRECTORY, dir_fd=into)
+    unfinished = os.open(UNFINISHED, REAL_DIRECTORY, dir_fd=into)
     kept = []
     try:
         for name in sorted(os.listdir(unfinished)):  # noqa: PTH208 - of a descriptor
@@ -177,7 +176,7 @@ def _let_appear(into: int, *, replace: bool) -> tuple[str, ...]:
 def _put_away(name: str, into: int) -> None:
     with suppress(FileExistsError):
         os.mkdir(OLD, 0o700, dir_fd=into)
-    old = os.open(OLD, _DIRECTORY, dir_fd=into)
+    old = os.open(OLD, REAL_DIRECTORY, dir_fd=into)
     try:
         os.rename(name, name, src_dir_fd=into, dst_dir_fd=old)
     finally:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from domain.errors import WorkspaceUnavailableError
+from worker.workspace.directories import DIRECTORY
 from worker.workspace.marker import MARKER, holds_jobs, make_marker, read_marker
 
 logger = logging.getLogger(__name__)
 
-_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # How long a process goes by the ids that it has read: then it notices that one was replaced.
 _KNOWN_SECONDS = 60.0
 _REMEDY = "Mount the share, or run `artifacts workspace init --adopt` if it is the workspace now"
@@ -80,7 +80,7 @@ class Look:
 def opened_root(root: Path) -> Iterator[int]:
     """Open the root of a workspace. Raises: WorkspaceUnavailableError: it is not there."""
     try:
-        descriptor = os.open(root, _ROOT)
+        descriptor = os.open(root, DIRECTORY)
     except OSError as error:
         raise WorkspaceUnavailableError(f"its directory: {error.strerror}") from None
     try:

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 
 from domain.artifacts import Artifact
@@ -104,7 +105,9 @@ class _Scanner:
     def walk(self) -> None:
         while self._to_do:
             directory = self._to_do.pop()
-            taken = [self._take(directory, found) for found in self._list(directory)]
+            # What is refused ends the listing early, which must be closed then.
+            with closing(self._list(directory)) as listed:
+                taken = [self._take(directory, found) for found in listed]
             if self._is_in_run(directory) and not any(taken):
                 name = "" if directory is _TOP else f"{directory.name}/"
                 self._add(name, directory.real)
@@ -112,7 +115,7 @@ class _Scanner:
     def _is_in_run(self, directory: _Directory | None) -> bool:
         return bool(self._prefix) or directory is not _TOP
 
-    def _list(self, directory: _Directory) -> Iterator[_Found]:
+    def _list(self, directory: _Directory) -> Generator[_Found, None, None]:
         with self._enclosure.opened(directory.real) as descriptor, os.scandir(descriptor) as found:
             for each in found:
                 if self._is_in_run(directory) or is_run(each.name):

@@ -1,0 +1,25 @@
+"""Marking a workspace, and downloading into one."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from domain.objects import BucketObject, ObjectAddress
+from worker.workspace.identity import opened_root
+from worker.workspace.marker import make_marker
+from worker.workspace.target import Target
+
+OBJECT = BucketObject(
+    address=ObjectAddress("bucket", "key"), size=4, etag="etag", modified_at=datetime.now(UTC)
+)
+
+
+def marked(root: Path) -> str:
+    with opened_root(root) as descriptor:
+        return make_marker(descriptor)
+
+
+def download(target: Target) -> None:
+    with target.partial(OBJECT, 4) as partial:
+        partial.write(0, b"data")
+        partial.mark(0)
+        partial.finish(replace=False)
