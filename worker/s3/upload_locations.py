@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from domain.addresses import parse_address
-from domain.archiving import age_of
 from domain.artifacts import ArtifactKind, StoredObject
 from domain.errors import ArtifactMissingError, InvalidRequestError, TransferError
 from domain.found import FoundArtifact
 from domain.job_uploads import JobUpload, PlatformUpload
+from domain.located_uploads import LocatedUploads, is_located
 from domain.locations import UploadLocation
+from domain.minimum_age import age_of
 from domain.objects import IObjectCopier, ObjectAddress
 from domain.platform_ports import ArchiveSummary
 from domain.prefix import JobS3Prefix, PlatformPrefix
@@ -72,6 +73,12 @@ class S3UploadLocationRepository:
             reader=self._reader,
             threads=1,
         )
+        self._located = LocatedUploads(
+            reader=self._reader,
+            copier=self._copier,
+            address_of=lambda url: parse_address(url, endpoint_host(client)),
+            progress=Uninterrupted,
+        )
         self._now = now or partial(s3_now, client, bucket_name)
 
     @property
@@ -96,20 +103,58 @@ class S3UploadLocationRepository:
             raise InvalidRequestError(f"{address.key} has more than {_SMALL} bytes")
         return b"".join(self._reader.read(there))
 
+    @overload
     def filter_by_age(
         self,
         uploads: Sequence[FoundArtifact],
         *,
         days_since_create: float | None = None,
         hours_since_create: float | None = None,
-    ) -> list[FoundArtifact]:
+    ) -> list[FoundArtifact]: ...
+
+    @overload
+    def filter_by_age(
+        self, uploads: Sequence[UploadLocation], age_threshold: datetime | None
+    ) -> list[UploadLocation]: ...
+
+    def filter_by_age(
+        self,
+        uploads: Sequence[Any],
+        age_threshold: datetime | None = None,
+        *,
+        days_since_create: float | None = None,
+        hours_since_create: float | None = None,
+    ) -> list[Any]:
+        if is_located(uploads):
+            return self._located.filter_by_age(uploads, age_threshold)
         age = age_of(days_since_create, hours_since_create)
         if not age or not uploads:
             return list(uploads)
         since = self._now() - age
         return [upload for upload in uploads if upload.object.modified_at <= since]
 
+    @overload
     def archive_uploads(
+        self, uploads: Sequence[FoundArtifact], storage_class: str
+    ) -> ArchiveSummary: ...
+
+    @overload
+    def archive_uploads(
+        self, uploads: Sequence[UploadLocation], *, age_threshold: datetime | None = None
+    ) -> list[UploadLocation]: ...
+
+    def archive_uploads(
+        self,
+        uploads: Sequence[Any],
+        storage_class: str | None = None,
+        *,
+        age_threshold: datetime | None = None,
+    ) -> ArchiveSummary | list[UploadLocation]:
+        if storage_class is None:
+            return self._located.archive(uploads, age_threshold)
+        return self._archive_found(uploads, storage_class)
+
+    def _archive_found(
         self, uploads: Sequence[FoundArtifact], storage_class: str
     ) -> ArchiveSummary:
         summary = ArchiveSummary()
