@@ -25,6 +25,7 @@ from domain.fakes import (
 from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
 from tests.conftest import create_bucket
+from tests.s3.located_uploads_contract import LocatedContract
 from tests.s3.steps import Requests, client_at
 from tests.s3.upload_locations_contract import (
     CONFIG,
@@ -105,6 +106,10 @@ class TestAge(AgeContract):
 
 
 class TestArchive(ArchiveContract):
+    pass
+
+
+class TestLocated(LocatedContract):
     pass
 
 
