@@ -3,14 +3,16 @@
 import logging
 import mimetypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from domain.artifacts import StoredArtifact
 from domain.errors import ArtifactMissingError, InvalidRequestError, TransferError
 from domain.found import FoundArtifact
 from domain.locations import UploadLocation
 from domain.objects import BucketObject, IObjectCopier, IObjectReader, ObjectAddress
-from domain.ports import UploadProgress
+from domain.ports import IArtifactRepository, UploadProgress
+from domain.prefix import artifact_at
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +33,15 @@ class LocatedUploads:
     Attributes:
         address_of: reads an object's URL; InvalidRequestError where it is none.
         progress: makes that of a copy, which no lease guards.
+        artifacts: where those that are recorded get their new class. Without it their rows are
+            stale: a copy has another ETag.
     """
 
     reader: IObjectReader
     copier: IObjectCopier
     address_of: Callable[[str], ObjectAddress]
     progress: Callable[[], UploadProgress]
+    artifacts: IArtifactRepository | None = None
 
     def filter_by_age(
         self, locations: Sequence[UploadLocation], age_threshold: datetime | None
@@ -81,9 +86,11 @@ class LocatedUploads:
     def _archive(self, there: BucketObject) -> None:
         if there.address.bucket != self.reader.bucket:
             raise ArtifactMissingError(f"{there.address.key}: in another bucket, relocate it first")
+        known = self._row(there)
         if there.is_archived:
+            self._update(known, there.storage_class)
             return
-        self.copier.copy(
+        archived = self.copier.copy(
             there,
             there.address.key,
             content_type=mimetypes.guess_type(there.address.key)[0] or _ANY_TYPE,
@@ -92,3 +99,19 @@ class LocatedUploads:
             storage_class=_TIER,
             progress=self.progress(),
         )
+        if known is not None and self.artifacts is not None:
+            self.artifacts.replace(replace(known, object=archived), known)
+
+    def _update(self, known: StoredArtifact | None, storage_class: str) -> None:
+        if known is None or self.artifacts is None or known.object.storage_class == storage_class:
+            return
+        now = replace(known.object, storage_class=storage_class)
+        self.artifacts.replace(replace(known, object=now), known)
+
+    def _row(self, there: BucketObject) -> StoredArtifact | None:
+        """Return the row of the very object, if it has one."""
+        artifact = artifact_at(there.address.key)
+        known = self.artifacts.find(artifact) if self.artifacts and artifact else None
+        if known is None or known.object.key != there.address.key:
+            return None
+        return known if known.object.etag == there.etag else None

@@ -1,7 +1,7 @@
 """Use cases with the arguments and the answers that the platform's own have.
 
 Each works with the platform's repositories and with the pipeline's. They see only what the
-platform's rows say, and record nothing in `artifacts`: the platform's calls do not name it.
+platform's rows say, and insert nothing into `artifacts`: the platform's calls do not name it.
 """
 
 from collections.abc import Iterable

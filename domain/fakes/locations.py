@@ -30,6 +30,7 @@ from domain.locations import UploadLocation
 from domain.minimum_age import age_of
 from domain.objects import ObjectAddress
 from domain.platform_ports import ArchiveSummary, SentResults, url_of
+from domain.ports import IArtifactRepository
 from domain.prefix import JobS3Prefix, PlatformPrefix
 
 _HOST = ".s3.invalid"
@@ -40,18 +41,29 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(slots=True)
 class InMemoryUploadLocations:
-    """Attributes: `now` is the clock that ages go by; a client must send the `signed_headers`."""
+    """URLs of one bucket.
+
+    Attributes:
+        now: the clock that ages go by.
+        signed_headers: a client must send them.
+        artifacts: where an archive of URLs updates the rows.
+    """
 
     reader: InMemoryReader
     copier: InMemoryCopier
     expires_in: timedelta = timedelta(hours=1)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     signed_headers: Mapping[str, str] = field(default_factory=dict)
+    artifacts: IArtifactRepository | None = None
 
     @property
     def _located(self) -> LocatedUploads:
         return LocatedUploads(
-            reader=self.reader, copier=self.copier, address_of=_address_of, progress=_Unguarded
+            reader=self.reader,
+            copier=self.copier,
+            address_of=_address_of,
+            progress=_Unguarded,
+            artifacts=self.artifacts,
         )
 
     def get_upload_location(

@@ -60,7 +60,7 @@ PARAMETERS: list[tuple[Callable[..., Any], str]] = [
     (S3UploadLocationRepository.get_upload_location, "self job_upload s3_prefix"),
     (S3UploadLocationRepository, "bucket_name region_name expiration_seconds s3_client"),
     (S3ResultsRepository, "bucket_name region_name expiration_seconds s3_client"),
-    (JobController.submit_job, "self job_id"),
+    (JobController.submit_job, "self job_id context job_type run_id"),
     (JobController.archive_job_uploads, "self job_id days_since_create hours_since_create dry_run"),
 ]
 

@@ -29,7 +29,7 @@ from tests.domain.platform_classes import (
     RunStatus,
 )
 from tests.domain.producing import ProducingWorld
-from tests.domain.world import CONFIG_KEY, JOB
+from tests.domain.world import CONFIG, CONFIG_KEY, JOB
 
 BUCKET_URL = "https://bucket.s3.amazonaws.com"
 DIRECTORY = "jobs/12/2025/10/23/211500"
@@ -39,6 +39,7 @@ INPUT_URL, CONFIG_URL = f"{BUCKET_URL}/input", f"{BUCKET_URL}/config?X-Amz-Signa
 RUN_URL = f"{BUCKET_URL}/run_config"
 NOW = datetime(2025, 10, 26, 19, 20)  # noqa: DTZ001 - as the platform's clock has it
 RUNS = (4, 5)
+INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
 
 
 @dataclass
@@ -329,6 +330,37 @@ class TestArchive:
         archived = {ObjectAddress("bucket", CONFIG_KEY): "GLACIER"}
         assert world.reader.storage_classes == archived
         assert locations[0].errors == []
+
+    def test_a_recorded_ones_row_gets_the_class(self) -> None:
+        # Given a recorded one, and one that another program has archived
+        world = ProducingWorld()
+        for artifact in (CONFIG, INPUT):
+            world.workspace.contents[artifact] = b"content"
+            world.upload(artifact)
+        keys = [world.artifacts.rows[each].object.key for each in (CONFIG, INPUT)]
+        world.reader.storage_classes[ObjectAddress("bucket", keys[1])] = "DEEP_ARCHIVE"
+        # When
+        locations = [UploadLocation(f"https://bucket.s3.invalid/{key}") for key in keys]
+        archive_uploads(world.locations, locations)
+        # Then
+        classes = {
+            each: world.artifacts.rows[each].object.storage_class for each in (CONFIG, INPUT)
+        }
+        assert classes == {CONFIG: "GLACIER", INPUT: "DEEP_ARCHIVE"}
+
+    def test_another_objects_row_stays(self) -> None:
+        # Given a row of an object that a client has replaced since
+        world = ProducingWorld()
+        world.workspace.contents[CONFIG] = b"content"
+        world.upload()
+        world.put(CONFIG_KEY, b"a client's")
+        before = world.artifacts.rows[CONFIG]
+        # When
+        archive_uploads(
+            world.locations, [UploadLocation(f"https://bucket.s3.invalid/{CONFIG_KEY}")]
+        )
+        # Then
+        assert world.artifacts.rows[CONFIG] == before
 
     def test_what_fails_with_one_is_in_its_errors(self) -> None:
         world = ProducingWorld()

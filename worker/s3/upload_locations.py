@@ -1,9 +1,11 @@
 """Upload URLs, and what was uploaded by them: `IUploadLocationRepository` over boto3."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from domain.addresses import parse_address
 from domain.artifacts import ArtifactKind, StoredObject
@@ -15,6 +17,7 @@ from domain.locations import UploadLocation
 from domain.minimum_age import age_of
 from domain.objects import IObjectCopier, ObjectAddress
 from domain.platform_ports import ArchiveSummary
+from domain.ports import IArtifactRepository
 from domain.prefix import JobS3Prefix, PlatformPrefix
 from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.copying import S3ObjectCopier
@@ -80,6 +83,12 @@ class S3UploadLocationRepository:
             progress=Uninterrupted,
         )
         self._now = now or partial(s3_now, client, bucket_name)
+
+    def recording_in(self, artifacts: IArtifactRepository) -> Self:
+        """Return the same repository, whose archive of URLs also updates the rows of artifacts."""
+        recording = copy(self)
+        recording._located = replace(self._located, artifacts=artifacts)  # noqa: SLF001 - its own
+        return recording
 
     @property
     def expires_in(self) -> timedelta:
