@@ -32,7 +32,7 @@ class LocatedUploads:
 
     Attributes:
         address_of: reads an object's URL; InvalidRequestError where it is none.
-        progress: makes that of a copy, which no lease guards.
+        progress: makes the progress of a copy, which no lease guards.
         artifacts: where those that are recorded get their new class. Without it their rows are
             stale: a copy has another ETag.
     """
@@ -109,7 +109,7 @@ class LocatedUploads:
         self.artifacts.replace(replace(known, object=now), known)
 
     def _row(self, there: BucketObject) -> StoredArtifact | None:
-        """Return the row of the very object, if it has one."""
+        """Return the row that names this object, if there is one."""
         artifact = artifact_at(there.address.key)
         known = self.artifacts.find(artifact) if self.artifacts and artifact else None
         if known is None or known.object.key != there.address.key:

@@ -50,7 +50,7 @@ class RunResults:
 class ResultsPackager(Protocol):
     """The platform's service that zips results."""
 
-    def package_directory(self, results_dir: Path, /) -> Any:  # noqa: ANN401 - of its own class
+    def package_directory(self, results_dir: Path, /) -> Any:  # noqa: ANN401 - the platform's class
         """Return an object whose `zip_content` is the zip's bytes."""
 
 

@@ -20,7 +20,7 @@ from domain.prefix import JobS3Prefix
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShiftedArtifacts:
-    """Artifacts whose recorded key is exactly that of the job's creation time plus an offset.
+    """Artifacts whose recorded key is exactly the one for the creation time plus an offset.
 
     A row that was written before both times is an earlier job's, whatever its key.
 

@@ -26,6 +26,7 @@ _FINDERS = "find_by_user_id find_by_status exists delete"
 _CONTROLLER = """
     submit_job submit_job_config submit_run_config upload_results get_run_results get_job_uploads
     archive_job_uploads archive_uploads download_job_uploads register_job submit_runs get_runs
+    upload_results_from_directory get_run_results_download
 """
 CLASSES: dict[type, str] = {
     JobS3Prefix: """
