@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
+from domain import platform_calls
 from domain.artifacts import ArtifactKind, StoredArtifact
-from domain.errors import InvalidRequestError
+from domain.call_shapes import also_called_as
 from domain.found import FoundArtifact, FoundBy
 from domain.locate import LocateArtifacts
 from domain.platform_ports import ArchiveSummary, IUploadLocationRepository
@@ -16,6 +16,12 @@ ARCHIVED_KINDS = (ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT, ArtifactKind.
 DEFAULT_TIER = "GLACIER"
 
 
+def _are_locations(*args: object, **_named: object) -> bool:
+    """Return whether the second argument is the platform's: in our calls it is a repository."""
+    return len(args) > 1 and isinstance(args[1], Sequence)
+
+
+@also_called_as(platform_calls.archive_uploads, _are_locations)
 def archive_uploads(
     upload_location_repository: IUploadLocationRepository,
     artifact_repository: IArtifactRepository,
@@ -25,7 +31,8 @@ def archive_uploads(
 ) -> ArchiveSummary:
     """Move the uploads to an archive tier, and bring the rows of those recorded up to date.
 
-    An upload that a rule of the bucket has archived is left as it is; its row gets the class.
+    An upload that a rule of the bucket has archived is left as it is; its row gets the class. The
+    platform's arguments work too: see `platform_calls.archive_uploads`.
     """
     summary = upload_location_repository.archive_uploads(uploads, storage_class)
     for found, archived in summary.archived:
@@ -91,20 +98,6 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     return replace(
         summary, other_kinds=[each for each in others if not each.is_archived(storage_class)]
     )
-
-
-def age_of(days: float | None, hours: float | None) -> timedelta:
-    """Return the age that the options ask for; where both are given, the hours count.
-
-    Raises:
-        InvalidRequestError: zero hours stand beside days, and would take everything.
-    """
-    if days and hours == 0:
-        raise InvalidRequestError(
-            f"hours_since_create is 0 and days_since_create is {days:g}: the hours count, so "
-            "everything would be archived; leave one of them out"
-        )
-    return timedelta(days=days or 0) if hours is None else timedelta(hours=hours)
 
 
 def _planned(uploads: Sequence[FoundArtifact], storage_class: str) -> ArchiveSummary:

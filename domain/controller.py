@@ -6,7 +6,9 @@ from pathlib import Path
 
 from domain.archiving import DEFAULT_TIER, archive_job_uploads, archive_uploads
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.errors import InvalidRequestError
 from domain.found import FoundArtifact
+from domain.job_uploads import JobUpload
 from domain.locate import LocateArtifacts
 from domain.locations import UploadLocation
 from domain.platform_ports import ArchiveSummary, IResultsRepository, IUploadLocationRepository
@@ -58,12 +60,30 @@ class JobController:
             requested_by=self.requested_by,
         )
 
-    def submit_job(self, job_id: int) -> UploadLocation:
+    def submit_job(
+        self,
+        job_id: int,
+        context: str = "job",
+        job_type: str = "input",
+        run_id: int | None = None,
+    ) -> UploadLocation:
         """Return a URL that a client puts the job's input to; the job becomes SUBMITTED.
+
+        With another `context` or `job_type`, as on the platform, it is the URL for a config.
 
         Raises:
             JobStatusError: the job is not CREATED, as at a second call.
+            InvalidRequestError: no client uploads such an artifact.
         """
+        upload = JobUpload(context, job_type, job_id, run_id)
+        if upload.kind is ArtifactKind.JOB_CONFIG:
+            return self.submit_job_config(job_id)
+        if upload.kind is ArtifactKind.RUN_CONFIG:
+            return self.submit_run_config(job_id, upload.run_id or 0)
+        if upload.kind is not ArtifactKind.JOB_INPUT:
+            raise InvalidRequestError(
+                f"submit_job: a client does not upload {upload.kind}; use request_upload"
+            )
         return submit_job(
             self.job_repository,
             self.upload_location_repository,

@@ -1,6 +1,7 @@
 """Repositories of the platform's jobs and runs. `domain.fakes` has them in memory."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from domain.artifacts import ArtifactKind
@@ -55,6 +56,18 @@ class IRunRepository(Protocol):
 
     def of_job(self, job_id: int) -> Sequence[Run]:
         """The job's runs, by their ids."""
+
+    def find_by_job_id(self, job_id: int) -> Sequence[Run]:
+        """Return the job's runs, by their ids: `of_job` by the platform's name."""
+
+    def keep_results(self, run_id: int, location: UploadLocation, uploaded_at: datetime) -> None:
+        """Write where the run's results are, without a signature, and that the run is DONE.
+
+        A time without a zone is UTC.
+
+        Raises:
+            UnknownRunError: there is no such run.
+        """
 
     def keep_location(self, run_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
         """Write where the run's config is, without a signature, to the run's row."""

@@ -6,6 +6,8 @@ from typing import Any, Protocol, Self
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import InvalidRequestError
+from domain.locations import UploadLocation
+from domain.prefix import file_name
 
 
 class UploadContext(StrEnum):
@@ -49,6 +51,7 @@ class JobUpload:
         upload_type: an `UploadType`, or its text.
         job_id: of the job.
         run_id: of the run, if it is an upload of one.
+        location: where it is, if that is known.
 
     Raises:
         InvalidRequestError: there is no such upload, as of a run's input, or an id is wrong.
@@ -62,6 +65,7 @@ class JobUpload:
     upload_type: str
     job_id: int
     run_id: int | None = None
+    location: UploadLocation | None = None
 
     def __post_init__(self) -> None:
         _ = self.artifact
@@ -99,6 +103,31 @@ class JobUpload:
     def is_run_upload(self) -> bool:
         """Return whether it belongs to a run."""
         return self.kind.belongs_to_run
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the platform's clients are given it, with the location's signature."""
+        location = {} if self.location is None else {"location": self.location.to_dict()}
+        return {**self._ids, **location}
+
+    def to_sanitized_dict(self) -> dict[str, Any]:
+        """Return the same without the signature, to show."""
+        location = self.location
+        sanitized = {} if location is None else {"location": location.to_sanitized_dict()}
+        return {**self._ids, **sanitized}
+
+    def get_default_filename(self) -> str:
+        """Return a name for a file in a directory of several jobs, such as job_12_config.json."""
+        name = file_name(self.artifact)
+        return name if self.is_run_upload() else f"job_{self.job_id}_{name.removeprefix('job_')}"
+
+    @property
+    def _ids(self) -> dict[str, Any]:
+        return {
+            "context": str(self.context),
+            "uploadType": str(self.upload_type),
+            "jobId": self.job_id,
+            "runId": self.run_id,
+        }
 
 
 def _kind_named(context: str, upload_type: str | None) -> ArtifactKind:

@@ -9,12 +9,18 @@ MAX_ID = 2**31 - 1
 CREATED = "CREATED"
 SUBMITTED = "SUBMITTED"
 """Names of the job's status before and after `submit_job`."""
+DONE = "DONE"
+"""The name of a run's status once its results are stored."""
+
+
+def as_utc(moment: datetime) -> datetime:
+    """Return the same moment in UTC; a naive time is UTC already."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def as_utc_second(moment: datetime) -> datetime:
     """The same moment in UTC with its sub-seconds dropped; a naive time is UTC already."""
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return aware.replace(microsecond=0)
+    return as_utc(moment).replace(microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class LocateArtifacts:
         )
         stored = self.artifacts.find(artifact)
         is_own = stored is not None and objects.ownership.owns_row(stored)
-        recorded = self._recorded(stored) if stored and is_own else None
+        recorded = self.recorded(stored) if stored and is_own else None
         return search.candidates(artifact, recorded, lambda: self._location(artifact))
 
     def find(self, artifact: Artifact) -> FoundArtifact:
@@ -119,7 +119,7 @@ class LocateArtifacts:
 
         def find(artifact: Artifact) -> FoundArtifact | None:
             row = rows.get(artifact)
-            recorded = None if row is None else self._recorded(row)
+            recorded = None if row is None else self.recorded(row)
             there = recorded and listing.look_at(recorded.address)
             known = _confirmed(recorded, there)
             location = kept.get(artifact)
@@ -137,7 +137,13 @@ class LocateArtifacts:
         except InvalidRequestError:
             return None  # the platform may keep something else there, a path of its own, say
 
-    def _recorded(self, stored: StoredArtifact) -> BucketObject:
+    def as_recorded(self, stored: StoredArtifact) -> BucketObject | None:
+        """Return the object that a row names, if the bucket has it as the row says."""
+        recorded = self.recorded(stored)
+        return _confirmed(recorded, self.reader.find(recorded.address))
+
+    def recorded(self, stored: StoredArtifact) -> BucketObject:
+        """Return the object as a row has it; S3 is not asked."""
         return BucketObject(
             address=ObjectAddress(self.reader.bucket, stored.object.key),
             size=stored.object.size,

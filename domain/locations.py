@@ -13,11 +13,13 @@ class UploadLocation:
 
     Attributes:
         headers: the client must send them; they are signed.
+        errors: what failed with the object, in an answer of `archive_uploads`.
     """
 
     url: str
     # Not hashed: a mapping has no hash, and two locations that are equal have the same URL.
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    errors: list[str] = field(default_factory=list, compare=False)
 
     def __repr__(self) -> str:
         # A logged signature can be used by any reader of the log.

@@ -40,8 +40,15 @@ class DeleteOldCopies:
     copier: IObjectCopier
     is_only_database: bool = False
 
-    def __call__(self, job_id: int, elsewhere: Sequence[FoundArtifact] = ()) -> list[OldCopy]:
+    def __call__(
+        self, job_id: int, elsewhere: Sequence[FoundArtifact] = (), directory: str = ""
+    ) -> list[OldCopy]:
         """Look at every copy below the job's directories, and at those that are known elsewhere.
+
+        Args:
+            job_id: of the job.
+            elsewhere: where the artifacts were before they were relocated.
+            directory: only copies in it; by default in any.
 
         Raises:
             UnknownJobError: there is no such job.
@@ -56,6 +63,7 @@ class DeleteOldCopies:
             self._judged(copy, recorded.get(copy.artifact), objects, named)
             for copy in self._copies(objects, elsewhere)
             if copy.object.address != self._own(objects, copy.artifact)
+            and copy.object.address.key.startswith(directory)
         ]
         same = [copy.object.address for copy in copies if copy.kept_for is None]
         refused = self.copier.delete(same) if same else {}

@@ -18,7 +18,7 @@ from domain.errors import (
     UnknownRunError,
 )
 from domain.job_ports import IJobRepository, IRunRepository
-from domain.jobs import CREATED, SUBMITTED, Job, Run
+from domain.jobs import CREATED, DONE, SUBMITTED, Job, Run
 from domain.locations import UploadLocation
 
 LOCATION_FIELDS = {
@@ -111,6 +111,14 @@ def find_run_of(jobs: Jobs, runs: Runs, job_id: int, run_id: int | None) -> tupl
     return job, run
 
 
+def runs_of(runs: Runs, job_id: int) -> Sequence[Run]:
+    """Return the job's runs from either kind of repository."""
+    named: Any = runs
+    # A repository that was written for the pipeline alone may have no `find_by_job_id`.
+    found: Sequence[Run] = (getattr(named, "find_by_job_id", None) or named.of_job)(job_id)
+    return found
+
+
 def keep_job_location(
     jobs: Jobs, job: Job | PlatformJob, kind: ArtifactKind, location: UploadLocation
 ) -> None:
@@ -129,6 +137,17 @@ def keep_run_location(
         runs.keep_location(run.id, kind, _own(location))  # type: ignore[union-attr]  # its object
     else:
         _save(runs, run, kind, location)
+
+
+def keep_results(runs: Runs, run: Run | PlatformRun, url: str, uploaded_at: datetime) -> None:
+    """Write where the run's results are, and that it is DONE, to the run's row."""
+    if isinstance(run, Run):
+        runs.keep_results(run.id, UploadLocation(url), uploaded_at)  # type: ignore[union-attr]  # its object
+        return
+    theirs: Any = run
+    theirs.results_url, theirs.results_uploaded_at = url, uploaded_at
+    theirs.status = _status_like(theirs, DONE)
+    runs.save(theirs)
 
 
 def refuse_submitted(job: Job | PlatformJob) -> None:
@@ -187,11 +206,17 @@ def _finder(repository: Any) -> Callable[[int | None], Any]:  # noqa: ANN401 - o
 
 
 def _update_status(job: Any) -> None:  # noqa: ANN401 - of the platform's class
-    status = type(job.status)[SUBMITTED] if isinstance(job.status, Enum) else SUBMITTED
+    status = _status_like(job, SUBMITTED)
     if hasattr(job, "update_status"):
         job.update_status(status)  # the platform's own rules, and its `updated_at`
     else:
         job.status = status
+
+
+def _status_like(found: Any, name: str) -> Any:  # noqa: ANN401 - of the platform's class
+    """Return the status of that name, as the object has its own: a member of an enum, or text."""
+    status = getattr(found, "status", None)
+    return type(status)[name] if isinstance(status, Enum) else name
 
 
 def _save(

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, overload, runtime_checkable
 
 from domain.artifacts import StoredObject
 from domain.errors import InvalidRequestError, TransferError
@@ -64,31 +64,65 @@ class IUploadLocationRepository(Protocol):
             ArtifactMissingError: there is nothing.
         """
 
+    @overload
     def filter_by_age(
         self,
         uploads: Sequence[FoundArtifact],
         *,
         days_since_create: float | None = None,
         hours_since_create: float | None = None,
-    ) -> list[FoundArtifact]:
-        """Return those that were put there at least so long ago; given both, the hours count."""
+    ) -> list[FoundArtifact]: ...
 
+    @overload
+    def filter_by_age(
+        self, uploads: Sequence[UploadLocation], age_threshold: datetime | None
+    ) -> list[UploadLocation]: ...
+
+    def filter_by_age(self, *args: Any, **kwargs: Any) -> Any:
+        """Return those that were put there at least so long ago; given both, the hours count.
+
+        The platform names URLs and a time instead: see `LocatedUploads.filter_by_age`.
+        """
+
+    @overload
     def archive_uploads(
         self, uploads: Sequence[FoundArtifact], storage_class: str
-    ) -> ArchiveSummary:
-        """Move each to the storage class; one that fails does not stop the others."""
+    ) -> ArchiveSummary: ...
+
+    @overload
+    def archive_uploads(
+        self, uploads: Sequence[UploadLocation], *, age_threshold: datetime | None = None
+    ) -> list[UploadLocation]: ...
+
+    def archive_uploads(self, *args: Any, **kwargs: Any) -> Any:
+        """Move each to the storage class; one that fails does not stop the others.
+
+        The platform names URLs and a time instead: see `LocatedUploads.archive`.
+        """
 
 
 @runtime_checkable
 class IResultsRepository(Protocol):
-    def upload_results(self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix) -> SentResults:
+    @overload
+    def upload_results(
+        self, run_id: int, results_dir: Path, s3_prefix: JobS3Prefix
+    ) -> SentResults: ...
+
+    @overload
+    def upload_results(
+        self, job_id: int, run_id: int, zip_content: bytes, s3_prefix: JobS3Prefix
+    ) -> UploadLocation: ...
+
+    def upload_results(self, *args: Any, **kwargs: Any) -> Any:
         """Store the RUN* directories, zipped while they are sent, under `run_results_key`.
 
-        `results_dir` holds them, or is itself one of them: its entries are then under its name.
+        `results_dir` holds them, or is itself one of them: its entries are then under its name. The
+        platform passes the zip itself instead.
 
         Raises:
             SourceMissingError, SourceEmptyError, SourceInvalidError: there are no such results.
             ObjectReplacedError: others kept being stored meanwhile.
+            InvalidRequestError: the prefix is another job's.
         """
 
     def get_download_url(

@@ -20,6 +20,7 @@ _FILE_NAMES = {
     ArtifactKind.RUN_LOGS: "run_{run_id}_logs.log",
 }
 _OF_RUN = re.compile(r"run_([1-9][0-9]{0,9})_(?:config\.json|results\.zip|logs\.log)")
+_JOB = re.compile(rf"{ROOT}([1-9][0-9]{{0,9}})/")
 _DIRECTORY = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})([0-9]{2})([0-9]{2})/")
 
 
@@ -40,6 +41,13 @@ def artifact_named(job_id: int, name: str) -> Artifact | None:
         if kind.belongs_to_run == (run_id is not None)
     ]
     return next((artifact for artifact in artifacts if file_name(artifact) == name), None)
+
+
+def artifact_at(key: str) -> Artifact | None:
+    """Return the artifact that a key names, whatever the time in it; None if it names none."""
+    match = _JOB.match(key)
+    job_id = int(match[1]) if match else 0
+    return artifact_named(job_id, key.rpartition("/")[2]) if is_id(job_id) else None
 
 
 def job_directory(job_id: int) -> str:

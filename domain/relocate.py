@@ -5,14 +5,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from domain.artifacts import Artifact, Scheme, StoredArtifact
+from domain.artifacts import Artifact, Scheme, StoredArtifact, StoredObject
 from domain.attempts import Attempts
-from domain.errors import PipelineError, TransferError
-from domain.found import ORIGIN, FoundArtifact
+from domain.errors import (
+    AttemptsExhaustedError,
+    ChecksumMismatchError,
+    PipelineError,
+    TransferError,
+    TransientError,
+)
+from domain.found import ORIGIN, FoundArtifact, FoundBy
 from domain.lease import LeaseKeeper
 from domain.locate import LocateArtifacts
 from domain.objects import IObjectCopier
 from domain.ports import IObjectStore
+from domain.shifted import ShiftedArtifacts
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
 
 logger = logging.getLogger(__name__)
@@ -20,13 +27,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelocateArtifacts:
-    """Copies within S3, verifies, and records; deletes nothing."""
+    """Copies within S3, verifies, and records; deletes nothing.
+
+    Attributes:
+        shifted: where the artifacts are, if they are looked for in a directory some hours off
+            instead of the usual places. Such a relocation has one attempt: a worker, which would
+            make the next one, looks only in the usual places.
+    """
 
     attempts: Attempts
     locate: LocateArtifacts
     copier: IObjectCopier
     store: IObjectStore
     publish: Callable[[Sequence[Transfer]], None]
+    shifted: ShiftedArtifacts | None = None
 
     def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
         """Do the transfer of this request. Raises: as `Attempts`."""
@@ -43,6 +57,8 @@ class RelocateArtifacts:
 
     def planned(self, job_id: int) -> list[FoundArtifact]:
         """The job's artifacts that are elsewhere. Raises: UnknownJobError."""
+        if self.shifted is not None:
+            return self.shifted.of_job(job_id)
         found = self.locate.of_job(job_id)
         return [each for each in found if each.scheme is Scheme.LEGACY]
 
@@ -57,11 +73,23 @@ class RelocateArtifacts:
                 yield found, error
 
     def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
+        if self.shifted is None:
+            return self._do(claim, keeper, self.locate)
+        try:
+            return self._do(claim, keeper, self.shifted)
+        except TransientError as error:
+            raise AttemptsExhaustedError(
+                f"{error.reason}: {error}; give the command again"
+            ) from error
+
+    def _do(
+        self, claim: Claim, keeper: LeaseKeeper, places: LocateArtifacts | ShiftedArtifacts
+    ) -> int:
         artifact = claim.artifact
         # The key first: if the job's id is used again, what follows must not be recorded for it.
         key = self.locate.placement.key(artifact)
         known = self.locate.artifacts.find(artifact)
-        found = self.locate.find(artifact)
+        found = places.find(artifact)
         if found.scheme is Scheme.PREFIX:
             self.attempts.transfers.finish(claim, 0)
             return found.object.size
@@ -74,7 +102,7 @@ class RelocateArtifacts:
             storage_class=found.object.storage_class,
             progress=keeper,
         )
-        stored = StoredArtifact(artifact=artifact, object=copied)
+        stored = _as_copied(found, copied, known)
         self.attempts.transfers.adopt(claim, stored, self.store.location(copied.key), known)
         return copied.size
 
@@ -94,3 +122,20 @@ def _origin(found: FoundArtifact) -> dict[str, str]:
     key = found.object.address.key
     # S3 keeps only ASCII in metadata; the old rule's keys have nothing else.
     return {ORIGIN: key} if found.is_named and key.isascii() else {}
+
+
+def _as_copied(
+    found: FoundArtifact, copied: StoredObject, known: StoredArtifact | None
+) -> StoredArtifact:
+    """Return the row of the copy.
+
+    Raises:
+        ChecksumMismatchError: the row of the source has another checksum.
+    """
+    if known is None or found.found_by is not FoundBy.ROW:
+        return StoredArtifact(artifact=found.artifact, object=copied)
+    if copied.sha256 != known.object.sha256:
+        raise ChecksumMismatchError(f"{found.artifact}: the copy is not what was recorded")
+    return StoredArtifact(
+        artifact=found.artifact, object=copied, links_left_out=known.links_left_out
+    )

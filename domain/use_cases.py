@@ -4,8 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from domain import platform_calls
 from domain.archiving import archive_uploads as archive_uploads  # noqa: PLC0414 - also found here
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.call_shapes import also_called_as
 from domain.errors import ArtifactMissingError
 from domain.found import FoundArtifact
 from domain.jobs import Job
@@ -120,6 +122,7 @@ def submit_run_config(  # noqa: PLR0913 - as above, and of which run
     return location
 
 
+@also_called_as(platform_calls.upload_results)
 def upload_results(  # noqa: PLR0913 - what it works with, and what of
     job_repository: Jobs,
     run_repository: Runs,
@@ -135,7 +138,8 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
 
     It may itself be one of them, named RUN…
 
-    They are recorded with the time of `now`, by default of the repository's own clock.
+    They are recorded with the time of `now`, by default of the repository's own clock. The
+    platform's arguments work too: see `platform_calls.upload_results`.
 
     Raises:
         UnknownJobError, UnknownRunError: there is no such job or run.
@@ -157,12 +161,14 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
     return artifact_repository.record(stored, sent.location, known)
 
 
+@also_called_as(platform_calls.get_run_results)
 def get_run_results(
     locate: LocateArtifacts, results_repository: IResultsRepository, *, job_id: int, run_id: int
 ) -> UploadLocation:
     """A URL to download the run's results with, wherever they are.
 
-    Where they are recorded it costs no request to S3.
+    Where they are recorded it costs no request to S3. The platform's arguments work too: see
+    `platform_calls.get_run_results`.
 
     Raises:
         UnknownJobError, UnknownRunError: there is no such job or run.
@@ -195,8 +201,15 @@ def get_job_results(
     }
 
 
+@also_called_as(platform_calls.get_job_uploads)
 def get_job_uploads(locate: LocateArtifacts, *, job_id: int) -> list[FoundArtifact]:
-    """All that there is of the job in the bucket, for one LIST. Raises: UnknownJobError."""
+    """Return all that there is of the job in the bucket, for one LIST.
+
+    The platform's arguments work too: see `platform_calls.get_job_uploads`.
+
+    Raises:
+        UnknownJobError: there is no such job.
+    """
     return locate.of_job(job_id)
 
 

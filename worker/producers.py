@@ -62,7 +62,7 @@ class Producer:
             transfer_repository=SqlTransfers(session),
             transfer_requests=SessionRequests(session, self._app, publish=self._publish),
             requested_by=requested_by,
-            upload_location_repository=self._bucket.upload_locations,
+            upload_location_repository=self._bucket.upload_locations.recording_in(artifacts),
             results_repository=self._bucket.results,
             locate=LocateArtifacts(
                 placement=Placement(jobs=jobs, runs=runs),

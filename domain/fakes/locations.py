@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, overload
 from urllib.parse import quote, unquote, urlsplit
 
 from domain.addresses import parse_address
-from domain.archiving import age_of
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
+from domain.call_shapes import either
 from domain.errors import (
     ArtifactMissingError,
     InvalidRequestError,
@@ -24,9 +25,12 @@ from domain.fakes.objects import InMemoryReader
 from domain.fakes.storage import InMemorySource, InMemoryStore
 from domain.found import FoundArtifact
 from domain.job_uploads import JobUpload, PlatformUpload
+from domain.located_uploads import LocatedUploads, is_located
 from domain.locations import UploadLocation
+from domain.minimum_age import age_of
 from domain.objects import ObjectAddress
 from domain.platform_ports import ArchiveSummary, SentResults, url_of
+from domain.ports import IArtifactRepository
 from domain.prefix import JobS3Prefix, PlatformPrefix
 
 _HOST = ".s3.invalid"
@@ -37,13 +41,30 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(slots=True)
 class InMemoryUploadLocations:
-    """Attributes: `now` is the clock that ages go by; a client must send the `signed_headers`."""
+    """URLs of one bucket.
+
+    Attributes:
+        now: the clock that ages go by.
+        signed_headers: a client must send them.
+        artifacts: where an archive of URLs updates the rows.
+    """
 
     reader: InMemoryReader
     copier: InMemoryCopier
     expires_in: timedelta = timedelta(hours=1)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     signed_headers: Mapping[str, str] = field(default_factory=dict)
+    artifacts: IArtifactRepository | None = None
+
+    @property
+    def _located(self) -> LocatedUploads:
+        return LocatedUploads(
+            reader=self.reader,
+            copier=self.copier,
+            address_of=_address_of,
+            progress=_Unguarded,
+            artifacts=self.artifacts,
+        )
 
     def get_upload_location(
         self, job_upload: PlatformUpload, s3_prefix: PlatformPrefix
@@ -64,19 +85,57 @@ class InMemoryUploadLocations:
             raise InvalidRequestError(f"{address.key} has more than {_SMALL} bytes")
         return b"".join(self.reader.read(there))
 
+    @overload
     def filter_by_age(
         self,
         uploads: Sequence[FoundArtifact],
         *,
         days_since_create: float | None = None,
         hours_since_create: float | None = None,
-    ) -> list[FoundArtifact]:
+    ) -> list[FoundArtifact]: ...
+
+    @overload
+    def filter_by_age(
+        self, uploads: Sequence[UploadLocation], age_threshold: datetime | None
+    ) -> list[UploadLocation]: ...
+
+    def filter_by_age(
+        self,
+        uploads: Sequence[Any],
+        age_threshold: datetime | None = None,
+        *,
+        days_since_create: float | None = None,
+        hours_since_create: float | None = None,
+    ) -> list[Any]:
+        if is_located(uploads):
+            return self._located.filter_by_age(uploads, age_threshold)
         age = age_of(days_since_create, hours_since_create)
         if not age:
             return list(uploads)
         return [upload for upload in uploads if self.now() - upload.object.modified_at >= age]
 
+    @overload
     def archive_uploads(
+        self, uploads: Sequence[FoundArtifact], storage_class: str
+    ) -> ArchiveSummary: ...
+
+    @overload
+    def archive_uploads(
+        self, uploads: Sequence[UploadLocation], *, age_threshold: datetime | None = None
+    ) -> list[UploadLocation]: ...
+
+    def archive_uploads(
+        self,
+        uploads: Sequence[Any],
+        storage_class: str | None = None,
+        *,
+        age_threshold: datetime | None = None,
+    ) -> ArchiveSummary | list[UploadLocation]:
+        if storage_class is None:
+            return self._located.archive(uploads, age_threshold)
+        return self._archive_found(uploads, storage_class)
+
+    def _archive_found(
         self, uploads: Sequence[FoundArtifact], storage_class: str
     ) -> ArchiveSummary:
         summary = ArchiveSummary()
@@ -113,21 +172,44 @@ class InMemoryResults:
     bucket: str = "bucket"
     expires_in: timedelta = timedelta(days=1)
 
+    @overload
     def upload_results(
         self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix
-    ) -> SentResults:
+    ) -> SentResults: ...
+
+    @overload
+    def upload_results(
+        self, job_id: int, run_id: int, zip_content: bytes, s3_prefix: PlatformPrefix
+    ) -> UploadLocation: ...
+
+    def upload_results(self, *args: Any, **kwargs: Any) -> SentResults | UploadLocation:
+        sent: SentResults | UploadLocation = either(self._send, self._send_zip, args, kwargs)
+        return sent
+
+    def _send(self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix) -> SentResults:
         prefix = JobS3Prefix.of(s3_prefix)
         artifact = Artifact(ArtifactKind.RUN_RESULTS, prefix.job_id, run_id)
-        key = prefix.run_results_key(run_id)
-        stored = self.store.put(
+        stored = self._put(artifact, prefix, _zipped(artifact, results_dir))
+        return SentResults(
+            object=stored, location=self.store.location(stored.key), links_left_out=0
+        )
+
+    def _send_zip(
+        self, job_id: int, run_id: int, zip_content: bytes, s3_prefix: PlatformPrefix
+    ) -> UploadLocation:
+        artifact = Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
+        return self.store.location(self._put(artifact, JobS3Prefix.of(s3_prefix), zip_content).key)
+
+    def _put(self, artifact: Artifact, prefix: JobS3Prefix, content: bytes) -> StoredObject:
+        key = prefix.key(artifact)
+        return self.store.put(
             key,
-            InMemorySource(_zipped(artifact, results_dir), None),
+            InMemorySource(content, None),
             content_type=artifact.kind.content_type,
             metadata=artifact.metadata,
             replaces=self.store.etag(key),
             progress=_Unguarded(),
         )
-        return SentResults(object=stored, location=self.store.location(key), links_left_out=0)
 
     def get_download_url(
         self,

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from domain.artifacts import ArtifactKind
 from domain.errors import InvalidRequestError
-from domain.jobs import SUBMITTED, Job, Run
+from domain.jobs import DONE, SUBMITTED, Job, Run, as_utc_second
 from domain.locations import UploadLocation
 from domain.platform_objects import (
     JOB_FIELDS,
@@ -43,8 +44,11 @@ class InMemoryJobs:
 
 
 class InMemoryRuns:
+    """Attributes: `uploaded_at` has the times at which results were stored, by run id."""
+
     def __init__(self, *runs: Run) -> None:
         self.rows = {run.id: run for run in runs}
+        self.uploaded_at: dict[int, datetime] = {}
 
     def find_by_id(self, run_id: int) -> Run | None:
         return self.rows.get(run_id)
@@ -55,6 +59,14 @@ class InMemoryRuns:
     def of_job(self, job_id: int) -> Sequence[Run]:
         of_job = [run for run in self.rows.values() if run.job_id == job_id]
         return sorted(of_job, key=lambda run: run.id)
+
+    def find_by_job_id(self, job_id: int) -> Sequence[Run]:
+        return self.of_job(job_id)
+
+    def keep_results(self, run_id: int, location: UploadLocation, uploaded_at: datetime) -> None:
+        run = self.get(run_id)
+        self.rows[run_id] = replace(run, results_url=location.sanitized, status=DONE)
+        self.uploaded_at[run_id] = as_utc_second(uploaded_at)
 
     def keep_location(self, run_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
         changes = {_field(kind): location.sanitized}

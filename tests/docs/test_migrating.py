@@ -26,6 +26,7 @@ _FINDERS = "find_by_user_id find_by_status exists delete"
 _CONTROLLER = """
     submit_job submit_job_config submit_run_config upload_results get_run_results get_job_uploads
     archive_job_uploads archive_uploads download_job_uploads register_job submit_runs get_runs
+    upload_results_from_directory get_run_results_download
 """
 CLASSES: dict[type, str] = {
     JobS3Prefix: """
@@ -60,7 +61,7 @@ PARAMETERS: list[tuple[Callable[..., Any], str]] = [
     (S3UploadLocationRepository.get_upload_location, "self job_upload s3_prefix"),
     (S3UploadLocationRepository, "bucket_name region_name expiration_seconds s3_client"),
     (S3ResultsRepository, "bucket_name region_name expiration_seconds s3_client"),
-    (JobController.submit_job, "self job_id"),
+    (JobController.submit_job, "self job_id context job_type run_id"),
     (JobController.archive_job_uploads, "self job_id days_since_create hours_since_create dry_run"),
 ]
 

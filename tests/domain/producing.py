@@ -40,7 +40,9 @@ class ProducingWorld(World):
 
     @property
     def locations(self) -> InMemoryUploadLocations:
-        return InMemoryUploadLocations(self.reader, self.copier, EXPIRES_IN, self.clock)
+        return InMemoryUploadLocations(
+            self.reader, self.copier, EXPIRES_IN, self.clock, artifacts=self.artifacts
+        )
 
     @property
     def results(self) -> InMemoryResults:

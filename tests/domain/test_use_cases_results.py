@@ -9,6 +9,7 @@ import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import ArtifactMissingError, ObjectReplacedError, SourceMissingError
+from domain.fakes import InMemoryResults
 from domain.found import FoundBy
 from domain.platform_ports import SentResults
 from domain.prefix import JobS3Prefix
@@ -54,12 +55,12 @@ class TestResults:
         others: list[object] = []
 
         def overtaken(
-            results: object, run_id: int, results_dir: Path, prefix: JobS3Prefix
+            results: InMemoryResults, run_id: int, results_dir: Path, prefix: JobS3Prefix
         ) -> SentResults:
             if not others:
                 others.append(plant_results(tmp_path / "others", b"others"))
                 results_of(world, tmp_path / "others")
-            return send(results, run_id, results_dir, prefix)  # type: ignore[arg-type]  # self
+            return send(results, run_id, results_dir, prefix)
 
         monkeypatch.setattr(type(world.results), "upload_results", overtaken)
         # When / Then

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from mypy_boto3_s3 import S3Client
 
 from domain.errors import (
     InvalidRequestError,
@@ -21,10 +22,7 @@ from domain.platform_ports import IResultsRepository
 from tests.conftest import create_bucket
 from tests.domain.platform_classes import PlatformPrefix
 from tests.s3.results_steps import FILES, PREFIX, body_of, upload
-from tests.s3.steps import (
-    KEY,
-    client_at,
-)
+from tests.s3.steps import KEY, MIB, client_at
 from tests.workspace.trees import link, plant, unzipped
 from worker.s3.results import S3ResultsRepository
 
@@ -211,6 +209,38 @@ class TestUploaded:
     def test_an_id_that_is_none(self, adapter: Adapter, directory: Path) -> None:
         with pytest.raises(InvalidRequestError, match="run_results needs a run_id"):
             adapter.results.upload_results(0, directory, PREFIX)
+
+
+class TestZip:
+    """The platform's code passes the zip itself."""
+
+    def test_it_is_stored_as_it_is(self, adapter: Adapter) -> None:
+        location = adapter.results.upload_results(
+            job_id=12, run_id=4, zip_content=b"a zip", s3_prefix=PREFIX
+        )
+        assert (location.url, adapter.body()) == (adapter.url, b"a zip")
+
+    def test_by_position_and_with_its_own_prefix(self, adapter: Adapter) -> None:
+        prefix: Any = PlatformPrefix(PREFIX.job_id, PREFIX.created_at)
+        adapter.results.upload_results(12, 4, b"first", prefix)
+        # Another takes its place
+        adapter.results.upload_results(12, 4, b"second", prefix)
+        assert adapter.body() == b"second"
+
+    def test_the_prefix_of_another_job_is_refused(self, adapter: Adapter) -> None:
+        with pytest.raises(InvalidRequestError, match="no place under the prefix of 12"):
+            adapter.results.upload_results(13, 4, b"a zip", PREFIX)
+
+    def test_a_large_one_is_sent_in_parts(self, s3_client: S3Client, bucket: str) -> None:
+        # Given
+        results = S3ResultsRepository(
+            bucket, s3_client=s3_client, multipart_threshold=5 * MIB, part_size=5 * MIB
+        )
+        content = bytes(range(256)) * (6 * MIB // 256)
+        # When
+        results.upload_results(12, 4, content, PREFIX)
+        # Then
+        assert body_of(s3_client, bucket) == content
 
 
 class TestDownloadUrl:

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from domain.artifacts import StoredArtifact
 from domain.errors import (
     ConfigurationError,
     InvalidRequestError,
@@ -17,6 +18,7 @@ from domain.errors import (
     S3UnavailableError,
 )
 from domain.fakes import (
+    InMemoryArtifacts,
     InMemoryCopier,
     InMemoryReader,
     InMemoryStore,
@@ -25,12 +27,14 @@ from domain.fakes import (
 from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
 from tests.conftest import create_bucket
-from tests.s3.steps import Requests, client_at
+from tests.s3.located_uploads_contract import LocatedContract
+from tests.s3.steps import Progress, Requests, client_at, source_of, store_of
 from tests.s3.upload_locations_contract import (
     CONFIG,
     EXPIRES_IN,
     LOGS,
     NOW,
+    PREFIX,
     SMALL,
     Adapter,
     AgeContract,
@@ -106,6 +110,32 @@ class TestAge(AgeContract):
 
 class TestArchive(ArchiveContract):
     pass
+
+
+class TestLocated(LocatedContract):
+    def test_the_row_names_the_archived_object(self, s3_client: S3Client, bucket: str) -> None:
+        # Given one that a worker has recorded
+        store, artifact = store_of(s3_client, bucket), CONFIG.artifact
+        stored = store.put(
+            PREFIX.key(artifact),
+            source_of(b"{}"),
+            content_type=artifact.kind.content_type,
+            metadata=artifact.metadata,
+            replaces=None,
+            progress=Progress(),
+        )
+        artifacts = InMemoryArtifacts()
+        artifacts.write(StoredArtifact(artifact=artifact, object=stored))
+        locations = S3UploadLocationRepository(bucket, s3_client=s3_client)
+        # When
+        location = UploadLocation(store.location(stored.key).url)
+        locations.recording_in(artifacts).archive_uploads([location])
+        # Then
+        row = artifacts.rows[artifact].object
+        there = s3_client.head_object(Bucket=bucket, Key=stored.key)
+        assert location.errors == []
+        assert (row.etag, row.storage_class) == (there["ETag"], there["StorageClass"])
+        assert (row.sha256, row.storage_class) == (stored.sha256, "GLACIER")
 
 
 class TestRequests:

@@ -4,7 +4,7 @@ The platform's part is played in plain SQL, on tables as its own migrations make
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ConfigurationError, LeaseLostError
+from domain.errors import ConfigurationError, LeaseLostError, UnknownRunError
 from domain.locations import UploadLocation
 from domain.transfers import TransferState
 from tests.databases import Databases
@@ -203,3 +203,29 @@ def test_a_location_that_is_kept_for_an_upload_url_moves_the_row(engine: Engine)
     assert {at for at in after if after[at] != before[at]} == (
         CHANGED[CONFIG] | CHANGED[INPUT] | CHANGED[RUN_CONFIG]
     )
+
+
+@pytest.mark.parametrize("zone", [None, UTC])
+def test_results_that_the_platforms_call_stores(engine: Engine, zone: tzinfo | None) -> None:
+    # Given
+    uploaded_at = datetime(2025, 10, 26, 19, 20, tzinfo=zone)
+    before = platform_rows(engine)
+    # When
+    SqlRuns(engine).keep_results(4, signed(RESULTS), uploaded_at)
+    # Then the row says so, without the signature, and nothing else has changed
+    after = platform_rows(engine)
+    assert {at for at in after if after[at] != before[at]} == CHANGED[RESULTS]
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT * FROM runs WHERE id = 4")).one()
+    assert (row.results_url, row.status) == (url_of(RESULTS), "DONE")
+    assert str(row.results_uploaded_at)[:19] == "2025-10-26 19:20:00"
+
+
+def test_results_of_an_unknown_run(engine: Engine) -> None:
+    with pytest.raises(UnknownRunError):
+        SqlRuns(engine).keep_results(99, signed(RESULTS), datetime.now(UTC))
+
+
+def test_runs_by_the_platforms_name(engine: Engine) -> None:
+    runs = SqlRuns(engine)
+    assert [run.id for run in runs.find_by_job_id(12)] == [run.id for run in runs.of_job(12)] != []

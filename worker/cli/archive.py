@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from domain.archiving import ARCHIVED_KINDS, DEFAULT_TIER, age_of, archive_job_uploads
+from domain.archiving import ARCHIVED_KINDS, DEFAULT_TIER, archive_job_uploads
 from domain.artifacts import ArtifactKind, StoredObject
 from domain.errors import InvalidRequestError
 from domain.found import FoundArtifact
+from domain.minimum_age import age_of
 from domain.objects import ARCHIVE_TIERS
 from domain.platform_ports import ArchiveSummary
 from worker.cli.operator import adapters

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain.artifacts import Artifact
-from domain.errors import PipelineError
+from domain.errors import PipelineError, TransferError
 from domain.found import FoundArtifact
 from domain.objects import BucketObject
 from domain.old_copies import DeleteOldCopies, OldCopy
 from domain.relocate import RelocateArtifacts
+from domain.shifted import ShiftedArtifacts
 from domain.transfers import TransferState, TransferSummary
 from worker.cli.operator import adapters
 from worker.cli.options import (
@@ -22,12 +24,15 @@ from worker.cli.options import (
     WideOption,
     optional_job,
 )
-from worker.cli.output import Size, show_rows, where
+from worker.cli.output import Size, note, show_rows, where
 
 if TYPE_CHECKING:
     from worker.adapters import Adapters
 
 _PAGE = 500
+
+_MAX_HOURS = 26
+"""Two time zones are at most this far apart."""
 
 _COLUMNS = ("job_id", "kind", "outcome", "run_id", "error", "from", "size")
 
@@ -42,6 +47,17 @@ OnlyDatabaseOption = Annotated[
         help="No other database has jobs in this bucket: delete also copies that no row names.",
     ),
 ]
+FromShiftedOption = Annotated[
+    float | None,
+    typer.Option(
+        "--from-shifted",
+        metavar="HOURS",
+        help="Only what is recorded in a directory so many hours off, such as -4 or 5.5.",
+    ),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="With --from-shifted: do it, instead of showing it.")
+]
 
 
 def relocate(  # noqa: PLR0913 - an argument for each option
@@ -52,6 +68,8 @@ def relocate(  # noqa: PLR0913 - an argument for each option
     dry_run: DryRunOption = False,
     delete_old: DeleteOldOption = False,
     only_database: OnlyDatabaseOption = False,
+    from_shifted: FromShiftedOption = None,
+    yes: YesOption = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,24 +79,55 @@ def relocate(  # noqa: PLR0913 - an argument for each option
     as uncertain what may be a later job's of another database, unless --only-database is given
     too. What was interrupted goes on when it is asked for again. The exit status is 1 if anything
     failed.
+
+    With --from-shifted it copies what an earlier version stored some hours off, and only shows it
+    unless --yes is given.
     """
     asked = optional_job(job, job_id)
     if (asked is None) is not every:
         raise typer.BadParameter("give --job-id, or --all for every job")
     if only_database and not delete_old:
         raise typer.BadParameter("--only-database is of --delete-old")
+    offset = _offset(from_shifted, dry_run=dry_run, yes=yes)
+    is_preview = dry_run or (offset is not None and not yes)
     using = adapters()
     delete = DeleteOldCopies(
         locate=using.locate, copier=using.copier, is_only_database=only_database
     )
-    relocation = _Relocation(using, dry_run=dry_run, delete_old=delete if delete_old else None)
+    relocation = _Relocation(
+        using,
+        dry_run=is_preview,
+        delete_old=delete if delete_old else None,
+        shifted=None if offset is None else ShiftedArtifacts(locate=using.locate, offset=offset),
+    )
     job_ids = _all_jobs(using) if asked is None else iter([asked])
     done = [each for one in _watched(job_ids) for each in relocation.of_job(one)]
-    empty = "all of it is where it belongs"
+    empty = "all of it is where it belongs" if offset is None else _nothing_shifted(from_shifted)
     rows = [each.row() for each in done]
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
+    if offset is not None and is_preview and done:
+        note("nothing was changed; give --yes to copy and record it")
     if any(each.has_failed for each in done):
         raise typer.Exit(1)
+
+
+def _offset(hours: float | None, *, dry_run: bool, yes: bool) -> timedelta | None:
+    if hours is None:
+        if yes:
+            raise typer.BadParameter("--yes is of --from-shifted")
+        return None
+    if dry_run and yes:
+        raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
+    if not 0 < abs(hours) <= _MAX_HOURS or not (hours * 60).is_integer():
+        raise typer.BadParameter(
+            f"--from-shifted {hours:g}: give hours from -{_MAX_HOURS} to {_MAX_HOURS} except 0, "
+            "in whole minutes, such as -4 or 5.5"
+        )
+    return timedelta(minutes=hours * 60)
+
+
+def _nothing_shifted(hours: float | None) -> str:
+    return f"nothing is recorded {hours:+g} hours off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +155,12 @@ class _Done:
 
 class _Relocation:
     def __init__(
-        self, using: "Adapters", *, dry_run: bool, delete_old: DeleteOldCopies | None
+        self,
+        using: "Adapters",
+        *,
+        dry_run: bool,
+        delete_old: DeleteOldCopies | None,
+        shifted: ShiftedArtifacts | None,
     ) -> None:
         self._relocate = RelocateArtifacts(
             attempts=using.attempts,
@@ -114,19 +168,39 @@ class _Relocation:
             copier=using.copier,
             store=using.store,
             publish=lambda _transfers: None,
+            shifted=shifted,
         )
         self._delete_old = delete_old
         self._dry_run = dry_run
+        self._shifted = shifted
 
     def of_job(self, job_id: int) -> Iterator[_Done]:
         planned = self._relocate.planned(job_id)
         if self._dry_run:
-            yield from (_done(found, "would be copied") for found in planned)
+            yield from map(self._previewed, planned)
             return
         for found, outcome in self._relocate.here(planned):
             yield _copied(found, outcome)
         if self._delete_old is not None:
-            yield from map(_deleted, self._delete_old(job_id, planned))
+            yield from map(_deleted, self._old_copies(self._delete_old, job_id, planned))
+
+    def _previewed(self, found: FoundArtifact) -> _Done:
+        # The usual places were looked at; of a directory that is off, only the rows were.
+        try:
+            if self._shifted is not None:
+                self._shifted.find(found.artifact)
+        except TransferError as error:
+            return _done(found, "failed", str(error))
+        return _done(found, "would be copied")
+
+    def _old_copies(
+        self, delete_old: DeleteOldCopies, job_id: int, planned: list[FoundArtifact]
+    ) -> list[OldCopy]:
+        if self._shifted is None:
+            return delete_old(job_id, planned)
+        # Also those of an earlier call, whose rows name the copies by now.
+        moved = [*planned, *self._shifted.left_behind(job_id)]
+        return delete_old(job_id, moved, self._shifted.directory(job_id))
 
 
 def _copied(found: FoundArtifact, outcome: TransferSummary | PipelineError) -> _Done:

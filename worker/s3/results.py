@@ -1,12 +1,15 @@
 """Results without a worker: `IResultsRepository` over boto3."""
 
 import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from domain.addresses import parse_address
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
+from domain.call_shapes import either
 from domain.errors import ObjectReplacedError, TransferError
 from domain.locations import UploadLocation
 from domain.platform_ports import SentResults, url_of
@@ -26,6 +29,26 @@ logger = logging.getLogger(__name__)
 _MIB = 2**20
 _TRIES = 3
 _AES256 = Encryption()
+
+
+@dataclass(frozen=True, slots=True)
+class _Bytes:
+    """The source of an upload that is in memory."""
+
+    content: bytes
+    links_left_out: int = 0
+
+    @property
+    def exact_size(self) -> int:
+        return len(self.content)
+
+    @property
+    def largest_size(self) -> int:
+        return len(self.content)
+
+    def chunks(self) -> Iterator[bytes]:
+        for start in range(0, len(self.content), _MIB):
+            yield self.content[start : start + _MIB]
 
 
 class S3ResultsRepository:
@@ -58,9 +81,21 @@ class S3ResultsRepository:
             threads=threads,
         )
 
+    @overload
     def upload_results(
         self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix
-    ) -> SentResults:
+    ) -> SentResults: ...
+
+    @overload
+    def upload_results(
+        self, job_id: int, run_id: int, zip_content: bytes, s3_prefix: PlatformPrefix
+    ) -> UploadLocation: ...
+
+    def upload_results(self, *args: Any, **kwargs: Any) -> SentResults | UploadLocation:
+        sent: SentResults | UploadLocation = either(self._send, self._send_zip, args, kwargs)
+        return sent
+
+    def _send(self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix) -> SentResults:
         prefix = JobS3Prefix.of(s3_prefix)
         artifact = Artifact(ArtifactKind.RUN_RESULTS, prefix.job_id, run_id)
         key = prefix.run_results_key(run_id)
@@ -71,6 +106,14 @@ class S3ResultsRepository:
             location=self._store.location(key),
             links_left_out=source.links_left_out,
         )
+
+    def _send_zip(
+        self, job_id: int, run_id: int, zip_content: bytes, s3_prefix: PlatformPrefix
+    ) -> UploadLocation:
+        artifact = Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
+        key = JobS3Prefix.of(s3_prefix).key(artifact)
+        self._put(artifact, key, _Bytes(zip_content))
+        return self._store.location(key)
 
     def get_download_url(
         self,

@@ -1,19 +1,23 @@
 """Upload URLs, and what was uploaded by them: `IUploadLocationRepository` over boto3."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from domain.addresses import parse_address
-from domain.archiving import age_of
 from domain.artifacts import ArtifactKind, StoredObject
 from domain.errors import ArtifactMissingError, InvalidRequestError, TransferError
 from domain.found import FoundArtifact
 from domain.job_uploads import JobUpload, PlatformUpload
+from domain.located_uploads import LocatedUploads, is_located
 from domain.locations import UploadLocation
+from domain.minimum_age import age_of
 from domain.objects import IObjectCopier, ObjectAddress
 from domain.platform_ports import ArchiveSummary
+from domain.ports import IArtifactRepository
 from domain.prefix import JobS3Prefix, PlatformPrefix
 from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.copying import S3ObjectCopier
@@ -72,7 +76,19 @@ class S3UploadLocationRepository:
             reader=self._reader,
             threads=1,
         )
+        self._located = LocatedUploads(
+            reader=self._reader,
+            copier=self._copier,
+            address_of=lambda url: parse_address(url, endpoint_host(client)),
+            progress=Uninterrupted,
+        )
         self._now = now or partial(s3_now, client, bucket_name)
+
+    def recording_in(self, artifacts: IArtifactRepository) -> Self:
+        """Return the same repository, whose archive of URLs also updates the rows of artifacts."""
+        recording = copy(self)
+        recording._located = replace(self._located, artifacts=artifacts)  # noqa: SLF001 - its own
+        return recording
 
     @property
     def expires_in(self) -> timedelta:
@@ -96,20 +112,58 @@ class S3UploadLocationRepository:
             raise InvalidRequestError(f"{address.key} has more than {_SMALL} bytes")
         return b"".join(self._reader.read(there))
 
+    @overload
     def filter_by_age(
         self,
         uploads: Sequence[FoundArtifact],
         *,
         days_since_create: float | None = None,
         hours_since_create: float | None = None,
-    ) -> list[FoundArtifact]:
+    ) -> list[FoundArtifact]: ...
+
+    @overload
+    def filter_by_age(
+        self, uploads: Sequence[UploadLocation], age_threshold: datetime | None
+    ) -> list[UploadLocation]: ...
+
+    def filter_by_age(
+        self,
+        uploads: Sequence[Any],
+        age_threshold: datetime | None = None,
+        *,
+        days_since_create: float | None = None,
+        hours_since_create: float | None = None,
+    ) -> list[Any]:
+        if is_located(uploads):
+            return self._located.filter_by_age(uploads, age_threshold)
         age = age_of(days_since_create, hours_since_create)
         if not age or not uploads:
             return list(uploads)
         since = self._now() - age
         return [upload for upload in uploads if upload.object.modified_at <= since]
 
+    @overload
     def archive_uploads(
+        self, uploads: Sequence[FoundArtifact], storage_class: str
+    ) -> ArchiveSummary: ...
+
+    @overload
+    def archive_uploads(
+        self, uploads: Sequence[UploadLocation], *, age_threshold: datetime | None = None
+    ) -> list[UploadLocation]: ...
+
+    def archive_uploads(
+        self,
+        uploads: Sequence[Any],
+        storage_class: str | None = None,
+        *,
+        age_threshold: datetime | None = None,
+    ) -> ArchiveSummary | list[UploadLocation]:
+        if storage_class is None:
+            return self._located.archive(uploads, age_threshold)
+        return self._archive_found(uploads, storage_class)
+
+    def _archive_found(
         self, uploads: Sequence[FoundArtifact], storage_class: str
     ) -> ArchiveSummary:
         summary = ArchiveSummary()

@@ -1,6 +1,7 @@
 """The platform's jobs and runs; only the columns in `WRITTEN` are ever written."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from domain.errors import (
     UnknownJobError,
     UnknownRunError,
 )
-from domain.jobs import CREATED, SUBMITTED, Job, Run
+from domain.jobs import CREATED, DONE, SUBMITTED, Job, Run, as_utc
 from domain.locations import UploadLocation
 from domain.platform_objects import (
     JOB_FIELDS,
@@ -135,6 +136,15 @@ class SqlRuns:
     def of_job(self, job_id: int) -> Sequence[Run]:
         return self._read(_RUNS.where(RunRow.job_id == job_id).order_by(RunRow.id))
 
+    def find_by_job_id(self, job_id: int) -> Sequence[Run]:
+        return self.of_job(job_id)
+
+    def keep_results(self, run_id: int, location: UploadLocation, uploaded_at: datetime) -> None:
+        with transaction(self._bind) as connection:
+            values = _results(location, as_utc(uploaded_at))
+            if not _change(connection, RunRow, RunRow.id == run_id, values):
+                raise UnknownRunError(f"there is no run {run_id}")
+
     def keep_location(self, run_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
         with transaction(self._bind) as connection:
             artifact = Artifact(kind, self.get(run_id).job_id, run_id)
@@ -184,8 +194,7 @@ def tell_platform(connection: Connection, stored: StoredArtifact, location: Uplo
         return
     values: dict[Any, Any] = {column: location.sanitized}
     if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
-        uploaded_at = stored.stored_at or utc_now()
-        values |= {RunRow.results_uploaded_at: uploaded_at, RunRow.status: "DONE"}
+        values = _results(location, stored.stored_at)
     _write_row(connection, stored.artifact, values, directory_of(stored))
 
 
@@ -235,6 +244,14 @@ def _refuse_replaced(connection: Connection, artifact: Artifact, directory: str 
     run = select(RunRow.job_id).where(RunRow.id == artifact.run_id)
     if artifact.run_id is not None and connection.scalar(run) not in {None, artifact.job_id}:
         raise RunOfAnotherJobError(f"{artifact}: the run now belongs to another job")
+
+
+def _results(location: UploadLocation, uploaded_at: datetime | None) -> dict[Any, Any]:
+    return {
+        RunRow.results_url: location.sanitized,
+        RunRow.results_uploaded_at: uploaded_at or utc_now(),
+        RunRow.status: DONE,
+    }
 
 
 def _change(

@@ -1,0 +1,117 @@
+"""Archive uploads that only their URLs tell, as the platform's calls name them."""
+
+import logging
+import mimetypes
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.artifacts import StoredArtifact
+from domain.errors import ArtifactMissingError, InvalidRequestError, TransferError
+from domain.found import FoundArtifact
+from domain.locations import UploadLocation
+from domain.objects import BucketObject, IObjectCopier, IObjectReader, ObjectAddress
+from domain.ports import IArtifactRepository, UploadProgress
+from domain.prefix import artifact_at
+
+logger = logging.getLogger(__name__)
+
+_TIER = "GLACIER"
+_ANY_TYPE = "binary/octet-stream"
+"""What S3 gives to an object that is put without a type."""
+
+
+def is_located(uploads: Sequence[object]) -> bool:
+    """Return whether a call names URLs, of either class, and not artifacts that were found."""
+    return bool(uploads) and not isinstance(uploads[0], FoundArtifact)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocatedUploads:
+    """Objects of the one bucket, whatever they are called.
+
+    Attributes:
+        address_of: reads an object's URL; InvalidRequestError where it is none.
+        progress: makes the progress of a copy, which no lease guards.
+        artifacts: where those that are recorded get their new class. Without it their rows are
+            stale: a copy has another ETag.
+    """
+
+    reader: IObjectReader
+    copier: IObjectCopier
+    address_of: Callable[[str], ObjectAddress]
+    progress: Callable[[], UploadProgress]
+    artifacts: IArtifactRepository | None = None
+
+    def filter_by_age(
+        self, locations: Sequence[UploadLocation], age_threshold: datetime | None
+    ) -> list[UploadLocation]:
+        """Return those whose objects were put there before a time; None takes all.
+
+        An object that cannot be looked at is left out. A time without a zone is of this machine's.
+        """
+        if age_threshold is None:
+            return list(locations)
+        # Unlike in SQL: the platform's code makes it by `datetime.now()`.
+        before = age_threshold.astimezone()
+        return [each for each in locations if self._is_older(each, before)]
+
+    def archive(
+        self, locations: Sequence[UploadLocation], age_threshold: datetime | None
+    ) -> list[UploadLocation]:
+        """Move them to an archive tier; what fails with one is appended to its `errors`."""
+        old = self.filter_by_age(locations, age_threshold)
+        for location in old:
+            try:
+                self._archive(self._find(location))
+            except (TransferError, InvalidRequestError) as error:
+                name = UploadLocation(location.url).extract_filename() or "upload"
+                location.errors.append(f"Failed to archive {name}: {error}")
+        return old
+
+    def _is_older(self, location: UploadLocation, before: datetime) -> bool:
+        try:
+            return self._find(location).modified_at <= before
+        except (TransferError, InvalidRequestError) as error:
+            logger.warning("an upload is left out: %s", error)
+            return False
+
+    def _find(self, location: UploadLocation) -> BucketObject:
+        address = self.address_of(location.url)
+        there = self.reader.find(address)
+        if there is None:
+            raise ArtifactMissingError(f"there is no {address.key}")
+        return there
+
+    def _archive(self, there: BucketObject) -> None:
+        if there.address.bucket != self.reader.bucket:
+            raise ArtifactMissingError(f"{there.address.key}: in another bucket, relocate it first")
+        known = self._row(there)
+        if there.is_archived:
+            self._update(known, there.storage_class)
+            return
+        archived = self.copier.copy(
+            there,
+            there.address.key,
+            content_type=mimetypes.guess_type(there.address.key)[0] or _ANY_TYPE,
+            metadata=dict(there.metadata or {}),
+            replaces=there.etag,
+            storage_class=_TIER,
+            progress=self.progress(),
+        )
+        if known is not None and self.artifacts is not None:
+            self.artifacts.replace(replace(known, object=archived), known)
+
+    def _update(self, known: StoredArtifact | None, storage_class: str) -> None:
+        if known is None or self.artifacts is None or known.object.storage_class == storage_class:
+            return
+        now = replace(known.object, storage_class=storage_class)
+        self.artifacts.replace(replace(known, object=now), known)
+
+    def _row(self, there: BucketObject) -> StoredArtifact | None:
+        """Return the row that names this object, if there is one."""
+        artifact = artifact_at(there.address.key)
+        known = self.artifacts.find(artifact) if self.artifacts and artifact else None
+        if known is None or known.object.key != there.address.key:
+            return None
+        return known if known.object.etag == there.etag else None

@@ -1,0 +1,428 @@
+"""Calls of the use cases about uploads and results, as the platform's code writes them."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import InvalidRequestError, UnknownJobError
+from domain.job_uploads import JobUpload
+from domain.jobs import Run
+from domain.locations import UploadLocation
+from domain.objects import ObjectAddress
+from domain.platform_calls import RunResults
+from domain.use_cases import archive_uploads, get_job_uploads, get_run_results, upload_results
+from tests.domain.platform_classes import (
+    PlatformClock,
+    PlatformJob,
+    PlatformLocation,
+    PlatformLocations,
+    PlatformPackager,
+    PlatformResults,
+    PlatformRows,
+    PlatformRun,
+    RunStatus,
+)
+from tests.domain.producing import ProducingWorld
+from tests.domain.world import CONFIG, CONFIG_KEY, JOB
+
+BUCKET_URL = "https://bucket.s3.amazonaws.com"
+DIRECTORY = "jobs/12/2025/10/23/211500"
+OLD_RESULTS = f"{BUCKET_URL}/jobs/12/2025/10/26/090000/run_4_results.zip"
+OF_AN_EARLIER_JOB = f"{BUCKET_URL}/jobs/12/2025/10/23/090000/run_4_results.zip"
+INPUT_URL, CONFIG_URL = f"{BUCKET_URL}/input", f"{BUCKET_URL}/config?X-Amz-Signature=5"
+RUN_URL = f"{BUCKET_URL}/run_config"
+NOW = datetime(2025, 10, 26, 19, 20)  # noqa: DTZ001 - as the platform's clock has it
+RUNS = (4, 5)
+INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
+
+
+@dataclass
+class Side:
+    """The repositories of one side.
+
+    Attributes:
+        stored: what is in the bucket, by key.
+        results_of: what a run's row says of its results: URL, time, status.
+    """
+
+    jobs: Any
+    runs: Any
+    results: Any
+    stored: dict[str, bytes]
+    results_of: Callable[[int], tuple[Any, Any, Any]]
+
+
+def platform_side(results_url: str | None = None) -> Side:
+    job = PlatformJob(
+        12,
+        JOB.created_at.replace(tzinfo=None),
+        config_location=CONFIG_URL,
+        input_location=INPUT_URL,
+    )
+    rows = {run_id: PlatformRun(run_id, 12, JOB.created_at) for run_id in RUNS}
+    rows[4] = replace(rows[4], config_url=RUN_URL, results_url=results_url)
+    of_another = PlatformRun(7, 13, JOB.created_at, config_url="another job's")
+    results = PlatformResults()
+
+    def results_of(run_id: int) -> tuple[Any, Any, Any]:
+        run = rows[run_id]
+        return run.results_url, run.results_uploaded_at, run.status.name
+
+    runs = PlatformRows(*rows.values(), of_another)
+    return Side(PlatformRows(job), runs, results, results.stored, results_of)
+
+
+def our_side(results_url: str | None = None) -> Side:
+    world = ProducingWorld()
+    world.jobs.rows[12] = replace(JOB, config_location=CONFIG_URL, input_location=INPUT_URL)
+    world.runs.rows |= {
+        4: Run(4, 12, config_url=RUN_URL, results_url=results_url),
+        5: Run(5, 12),
+    }
+
+    def results_of(run_id: int) -> tuple[Any, Any, Any]:
+        run, time = world.runs.rows[run_id], world.runs.uploaded_at.get(run_id)
+        return run.results_url, time and time.replace(tzinfo=None), run.status
+
+    return Side(world.jobs, world.runs, world.results, world.store.objects, results_of)
+
+
+partially: Any = functools.partial
+"""As the platform's factories wire their use cases; mypy does not know it of two shapes."""
+each_side = pytest.mark.parametrize("side", [platform_side, our_side])
+
+
+class TestJobUploads:
+    CALLS: tuple[Callable[[Side], Any], ...] = (
+        lambda of: get_job_uploads(of.jobs, of.runs, 12),
+        lambda of: get_job_uploads(of.jobs, of.runs, job_id=12),
+        lambda of: get_job_uploads(job_repository=of.jobs, run_repository=of.runs, job_id=12),
+        lambda of: functools.partial(get_job_uploads, of.jobs, of.runs)(job_id=12),
+    )
+
+    @each_side
+    @pytest.mark.parametrize("call", CALLS)
+    def test_what_the_rows_say(self, side: Callable[[], Side], call: Callable[[Side], Any]) -> None:
+        uploads = call(side())
+        # In the platform's order, with its attributes
+        assert [(each.context, each.upload_type, each.run_id) for each in uploads] == [
+            ("job", "input", None),
+            ("job", "config", None),
+            ("run", "config", 4),
+        ]
+        assert {each.job_id for each in uploads} == {12}
+        assert [each.location.url for each in uploads] == [INPUT_URL, CONFIG_URL, RUN_URL]
+
+    @each_side
+    def test_an_unknown_job_is_a_value_error(self, side: Callable[[], Side]) -> None:
+        of = side()
+        with pytest.raises(ValueError, match="there is no job 99"):
+            get_job_uploads(of.jobs, of.runs, 99)
+
+    def test_its_dictionaries(self) -> None:
+        of = our_side()
+        _, config, run_config = get_job_uploads(of.jobs, of.runs, 12)
+        ids = {"context": "job", "uploadType": "config", "jobId": 12, "runId": None}
+        assert config.to_dict() == {**ids, "location": {"url": CONFIG_URL}}
+        sanitized = CONFIG_URL.partition("?")[0]
+        assert config.to_sanitized_dict() == {**ids, "location": {"url": sanitized}}
+        assert run_config.to_sanitized_dict()["runId"] == 4
+        assert "X-Amz-Signature" not in repr(config)
+        assert JobUpload("job", "input", 12).to_dict() == {**ids, "uploadType": "input"}
+
+    @pytest.mark.parametrize(
+        ("upload", "name"),
+        [
+            (JobUpload("job", "config", 12), "job_12_config.json"),
+            (JobUpload("job", "input", 42), "job_42_input.zip"),
+            (JobUpload("run", "config", 12, 4), "run_4_config.json"),
+            (JobUpload("run", "logs", 12, 5), "run_5_logs.log"),
+        ],
+    )
+    def test_its_file_name(self, upload: JobUpload, name: str) -> None:
+        assert upload.get_default_filename() == name
+
+
+class TestRunResults:
+    CALLS: tuple[Callable[[Side], list[RunResults]], ...] = (
+        lambda of: get_run_results(12, of.jobs, of.runs, of.results, "bucket"),
+        lambda of: get_run_results(
+            job_id=12,
+            job_repository=of.jobs,
+            run_repository=of.runs,
+            results_repository=of.results,
+            bucket_name="bucket",
+        ),
+    )
+
+    @each_side
+    @pytest.mark.parametrize("call", CALLS)
+    def test_a_url_for_each_run(
+        self, side: Callable[[], Side], call: Callable[[Side], list[RunResults]]
+    ) -> None:
+        results = call(side())
+        assert [each.run_id for each in results] == [4, 5]
+        for each in results:
+            assert f"/{DIRECTORY}/run_{each.run_id}_results.zip?" in each.url
+            assert "X-Amz-Signature" in each.url
+            assert each.to_dict() == {"run_id": each.run_id, "url": each.url}
+            assert "X-Amz-Signature" not in repr(each)
+
+    @each_side
+    def test_one_whose_row_names_an_old_path(self, side: Callable[[str], Side]) -> None:
+        of = side(OLD_RESULTS)
+        first, second = get_run_results(12, of.jobs, of.runs, of.results, "bucket")
+        assert "/jobs/12/2025/10/26/090000/run_4_results.zip?" in first.url
+        assert f"/{DIRECTORY}/run_5_results.zip?" in second.url
+
+    @each_side
+    def test_one_whose_row_names_an_earlier_jobs(self, side: Callable[[str], Side]) -> None:
+        of = side(OF_AN_EARLIER_JOB)
+        results = get_run_results(12, of.jobs, of.runs, of.results, "bucket")
+        assert f"/{DIRECTORY}/run_4_results.zip?" in results[0].url
+
+    def test_the_expiry_is_a_day_by_default(self) -> None:
+        of = platform_side()
+        get_run_results(12, of.jobs, of.runs, of.results, "bucket")
+        get_run_results(12, of.jobs, of.runs, of.results, "bucket", expiration_seconds=60)
+        assert of.results.expirations == [86400, 86400, 60, 60]
+
+    def test_a_job_without_runs(self) -> None:
+        of = platform_side()
+        assert get_run_results(12, of.jobs, PlatformRows(), of.results, "bucket") == []
+
+    @each_side
+    def test_an_unknown_job(self, side: Callable[[], Side]) -> None:
+        of = side()
+        with pytest.raises(UnknownJobError):
+            get_run_results(99, of.jobs, of.runs, of.results, "bucket")
+
+
+class TestUploadResults:
+    CALLS: tuple[Callable[[Side, Path], str], ...] = (
+        lambda of, path: upload_results(
+            of.runs, of.jobs, PlatformPackager(), of.results, PlatformClock(NOW), 12, 4, path
+        ),
+        lambda of, path: upload_results(
+            run_repository=of.runs,
+            job_repository=of.jobs,
+            results_packager=PlatformPackager(),
+            results_repository=of.results,
+            time_provider=PlatformClock(NOW),
+            job_id=12,
+            run_id=4,
+            results_dir=path,
+        ),
+        lambda of, path: partially(
+            upload_results, of.runs, of.jobs, PlatformPackager(), of.results, PlatformClock(NOW)
+        )(job_id=12, run_id=4, results_dir=path),
+    )
+
+    @each_side
+    @pytest.mark.parametrize("call", CALLS)
+    def test_they_are_stored_and_the_run_is_done(
+        self, side: Callable[[], Side], call: Callable[[Side, Path], str]
+    ) -> None:
+        of = side()
+        url = call(of, Path("output/RUN4"))
+        assert of.stored == {f"{DIRECTORY}/run_4_results.zip": b"zip of RUN4"}
+        assert url.endswith(f"/{DIRECTORY}/run_4_results.zip")
+        assert of.results_of(4) == (url, NOW, "DONE")
+
+    @pytest.mark.parametrize(
+        ("job_id", "run_id", "said"),
+        [(99, 4, "there is no job 99"), (12, 99, "no run 99"), (12, 7, "not a run of job 12")],
+    )
+    @each_side
+    def test_ids_of_nothing_are_value_errors(
+        self, side: Callable[[], Side], job_id: int, run_id: int, said: str
+    ) -> None:
+        of = side()
+        services = (PlatformPackager(), of.results, PlatformClock(NOW))
+        with pytest.raises(ValueError, match=said):
+            upload_results(of.runs, of.jobs, *services, job_id, run_id, Path("RUN4"))
+        assert of.stored == {}
+
+    def test_the_platforms_run_keeps_its_own_status_class(self) -> None:
+        of = platform_side()
+        services = (PlatformPackager(), of.results, PlatformClock(NOW))
+        upload_results(of.runs, of.jobs, *services, 12, 4, Path("RUN4"))
+        (run,) = of.runs.saved
+        assert run.status is RunStatus.DONE
+
+    def test_what_was_stored_so_is_listed(self) -> None:
+        """The list finds it by the run's row, though no row of `artifacts` names it."""
+        world = ProducingWorld()
+        services = (PlatformPackager(), world.results, PlatformClock(NOW))
+        upload_results(world.runs, world.jobs, *services, 12, 4, Path("RUN4"))
+        (found,) = get_job_uploads(world.locate, job_id=12)
+        assert found.artifact == Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
+
+    def test_a_prefix_of_another_job_is_refused(self) -> None:
+        world = ProducingWorld()
+        prefix: Any = PlatformRows  # of no prefix at all
+        with pytest.raises(InvalidRequestError):
+            world.results.upload_results(12, 4, b"zip", s3_prefix=prefix)
+
+
+class TestArchive:
+    OLD, NEW = (PlatformLocation(f"{BUCKET_URL}/{name}.json") for name in ("old", "new"))
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda repo, given: archive_uploads(repo, given, 30),
+            lambda repo, given: archive_uploads(repo, given, days_since_create=30),
+            lambda repo, given: archive_uploads(repo, given, None, 720, False),  # noqa: FBT003 - as the platform
+            # Given both, the hours count
+            lambda repo, given: archive_uploads(repo, given, 1, 720),
+            lambda repo, given: archive_uploads(
+                upload_repository=repo, upload_locations=given, days_since_create=30
+            ),
+            lambda repo, given: functools.partial(archive_uploads, repo)(
+                upload_locations=given, days_since_create=30, hours_since_create=None, dry_run=True
+            ),
+        ],
+    )
+    def test_by_the_platforms_repository(self, call: Callable[..., Any]) -> None:
+        repository = PlatformLocations()
+        assert call(repository, [self.OLD, self.NEW, self.OLD]) == [self.OLD]
+        (threshold,) = repository.thresholds
+        assert threshold is not None
+        # Without a zone, as its code compares it
+        assert threshold.tzinfo is None
+        age = datetime.now() - threshold  # noqa: DTZ005
+        assert timedelta(days=30) <= age < timedelta(days=31)
+
+    def test_without_an_age_everything_is_archived(self) -> None:
+        repository = PlatformLocations()
+        archive_uploads(repository, [self.OLD])  # type: ignore[list-item]  # the platform's class
+        assert repository.thresholds == [None]
+
+    def test_nothing_of_nothing(self) -> None:
+        repository = PlatformLocations()
+        assert archive_uploads(repository, [], 30) == []
+        assert repository.thresholds == []
+
+    def test_zero_hours_beside_days_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="leave one of them out"):
+            archive_uploads(PlatformLocations(), [UploadLocation("s3://b/k")], 30, 0)
+
+    def test_by_our_repository(self) -> None:
+        # Given two objects of different ages, and one that is not there
+        world = ProducingWorld()
+        world.put(CONFIG_KEY, b"config", datetime.now().astimezone() - timedelta(days=40))
+        world.put(f"{DIRECTORY}/job_input.zip", b"input", datetime.now().astimezone())
+        keys = (CONFIG_KEY, f"{DIRECTORY}/job_input.zip", f"{DIRECTORY}/run_4_config.json")
+        locations = [UploadLocation(f"https://bucket.s3.invalid/{key}") for key in keys]
+        # When / Then a dry run names the old one, and changes nothing
+        dry = archive_uploads(world.locations, locations, days_since_create=30, dry_run=True)
+        assert dry == locations[:1]
+        assert world.reader.storage_classes == {}
+        # When / Then
+        assert archive_uploads(world.locations, locations, days_since_create=30) == locations[:1]
+        archived = {ObjectAddress("bucket", CONFIG_KEY): "GLACIER"}
+        assert world.reader.storage_classes == archived
+        assert locations[0].errors == []
+
+    def test_a_recorded_ones_row_gets_the_class(self) -> None:
+        # Given a recorded one, and one that another program has archived
+        world = ProducingWorld()
+        for artifact in (CONFIG, INPUT):
+            world.workspace.contents[artifact] = b"content"
+            world.upload(artifact)
+        keys = [world.artifacts.rows[each].object.key for each in (CONFIG, INPUT)]
+        world.reader.storage_classes[ObjectAddress("bucket", keys[1])] = "DEEP_ARCHIVE"
+        # When
+        locations = [UploadLocation(f"https://bucket.s3.invalid/{key}") for key in keys]
+        archive_uploads(world.locations, locations)
+        # Then
+        classes = {
+            each: world.artifacts.rows[each].object.storage_class for each in (CONFIG, INPUT)
+        }
+        assert classes == {CONFIG: "GLACIER", INPUT: "DEEP_ARCHIVE"}
+
+    def test_another_objects_row_stays(self) -> None:
+        # Given a row of an object that a client has replaced since
+        world = ProducingWorld()
+        world.workspace.contents[CONFIG] = b"content"
+        world.upload()
+        world.put(CONFIG_KEY, b"a client's")
+        before = world.artifacts.rows[CONFIG]
+        # When
+        archive_uploads(
+            world.locations, [UploadLocation(f"https://bucket.s3.invalid/{CONFIG_KEY}")]
+        )
+        # Then
+        assert world.artifacts.rows[CONFIG] == before
+
+    def test_what_fails_with_one_is_in_its_errors(self) -> None:
+        world = ProducingWorld()
+        world.put(CONFIG_KEY, b"config")
+        gone, there = (
+            UploadLocation(f"https://bucket.s3.invalid/{key}?X-Amz-Signature=5")
+            for key in (f"{DIRECTORY}/job_input.zip", CONFIG_KEY)
+        )
+        # When
+        archived = archive_uploads(world.locations, [gone, there])
+        # Then it is returned too, as by the platform
+        assert archived == [gone, there]
+        assert archived[0] is gone
+        (error,) = gone.errors
+        assert error.startswith("Failed to archive job_input.zip: ")
+        assert "X-Amz-Signature" not in error
+        assert there.errors == []
+
+
+class TestOurOwnShape:
+    """It is not taken for the platform's."""
+
+    def test_of_each(self, tmp_path: Path) -> None:
+        world = ProducingWorld()
+        (tmp_path / "RUN4").mkdir()
+        (tmp_path / "RUN4/out.csv").write_bytes(b"1")
+        stored = upload_results(
+            world.jobs,
+            world.runs,
+            world.results,
+            world.artifacts,
+            job_id=12,
+            run_id=4,
+            results_dir=tmp_path,
+        )
+        assert stored.object.key == f"{DIRECTORY}/run_4_results.zip"
+        found = get_job_uploads(world.locate, job_id=12)
+        assert [each.artifact.kind for each in found] == [ArtifactKind.RUN_RESULTS]
+        assert get_run_results(world.locate, world.results, job_id=12, run_id=4).url
+        assert len(archive_uploads(world.locations, world.artifacts, found).archived) == 1
+
+    def test_arguments_that_fit_neither(self) -> None:
+        call: Any = get_job_uploads
+        with pytest.raises(TypeError, match="job_id"):
+            call(ProducingWorld().locate)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        ((12,), f"{DIRECTORY}/job_input.zip"),
+        ((12, "job", "input"), f"{DIRECTORY}/job_input.zip"),
+        ((12, "job", "config"), CONFIG_KEY),
+        ((12, "run", "config", 4), f"{DIRECTORY}/run_4_config.json"),
+    ],
+)
+def test_the_controllers_submit_job(arguments: tuple[Any, ...], key: str) -> None:
+    location = ProducingWorld().controller.submit_job(*arguments)
+    assert f"/{key}?" in location.url
+
+
+@pytest.mark.parametrize("arguments", [(12, "run", "logs", 4), (12, "job", "output")])
+def test_the_controllers_submit_job_of_nothing(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(ValueError, match=r"does not upload run_logs|a job has no output"):
+        ProducingWorld().controller.submit_job(*arguments)
