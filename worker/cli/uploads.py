@@ -47,6 +47,14 @@ OutputDirOption = Annotated[
         help="The directory for the files. By default job_ID in the workspace; without one, here.",
     ),
 ]
+NamesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--names",
+        metavar="ENCODING",
+        help="With --extract: the encoding of names that a zip has without saying it (cp850, …).",
+    ),
+]
 _LISTED_COLUMNS = ("kind", "state", "run_id", "reason", "size", "location", "age")
 _OUTCOME_COLUMNS = ("kind", "outcome", "run_id", "error", "size", "path")
 _SHOULD_BE_THERE = (ArtifactState.STORED, ArtifactState.UNRECORDED, ArtifactState.MISSING)
@@ -77,6 +85,7 @@ def download(  # noqa: PLR0913 - an argument for each option
     output_dir: OutputDirOption = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace other files.")] = False,
     extract: Annotated[bool, typer.Option("--extract", help="Unpack zips as well.")] = False,
+    names: NamesOption = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -94,13 +103,20 @@ def download(  # noqa: PLR0913 - an argument for each option
 
     asked = the_job(job, job_id)
     refuse_run_of_job_kind(run_id, kind)
+    encoding = _encoding(names, extract=extract)
     using = adapters()
     listed = list_artifacts(using.locate, using.transfers, asked)
     wanted = [each for each in listed if _is_wanted(each, run_id, kind)]
     if not wanted:
         raise ArtifactMissingError(f"job {asked}: nothing of that is in the bucket")
     directory = _directory(output_dir, asked)
-    downloads = Downloads(fetch=using.fetch, directory=directory, replace=force, extract=extract)
+    downloads = Downloads(
+        fetch=using.fetch,
+        directory=directory,
+        replace=force,
+        extract=extract,
+        encoding=encoding,
+    )
     outcomes = downloads(wanted)
     rows = [_outcome_row(each) for each in outcomes]
     show_rows(rows, as_json=as_json, empty="", brief=_OUTCOME_COLUMNS, wide=wide)
@@ -108,6 +124,19 @@ def download(  # noqa: PLR0913 - an argument for each option
         raise TargetExistsError(line)
     if any_failed(outcomes):
         raise typer.Exit(1)
+
+
+def _encoding(names: str | None, *, extract: bool) -> str | None:
+    from worker.workspace.stored_names import check_encoding  # noqa: PLC0415 - the help needs none
+
+    if names is None:
+        return None
+    if not extract:
+        raise typer.BadParameter(f"--names {names} is for --extract: give that too")
+    try:
+        return check_encoding(names)
+    except InvalidRequestError as error:
+        raise typer.BadParameter(f"--names: {error}") from None
 
 
 def _directory(output_dir: Path | None, job_id: int) -> "DownloadDirectory":

@@ -32,16 +32,25 @@ class DownloadDirectory:
         """Return the artifact's file, without making or looking at anything."""
         return Target(artifact, self.root, str(self._place(download_place(artifact))), self.check)
 
-    def extraction(self, artifact: Artifact) -> Extraction:
+    def extraction(self, artifact: Artifact, encoding: str | None = None) -> Extraction:
         """Return how the downloaded zip is unpacked.
 
         Results go to where they would be uploaded from, an input to a directory of its own.
+
+        Args:
+            artifact: whose zip.
+            encoding: of names in the zip that do not say it themselves.
         """
         archive = self._place(download_place(artifact))
         is_results = artifact.kind is ArtifactKind.RUN_RESULTS
         into = self._place(source_place(artifact)) if is_results else archive.with_suffix("")
         return Extraction(
-            artifact=artifact, root=self.root, archive=archive, into=into, check=self.check
+            artifact=artifact,
+            root=self.root,
+            archive=archive,
+            into=into,
+            check=self.check,
+            encoding=encoding,
         )
 
     def _place(self, name: str) -> PurePosixPath:

@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -24,9 +23,10 @@ from worker.workspace.archive_rules import (
 from worker.workspace.directories import RootCheck, reached
 from worker.workspace.files import CHUNK
 from worker.workspace.partial_file import look, writing
+from worker.workspace.removal import remove_tree
+from worker.workspace.unpacked_tree import UnpackedTree
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | _NO_LINK
 _DEFAULT = ExtractLimits()
 
@@ -48,6 +48,7 @@ class Extraction:
         archive: relative to the root.
         into: the directory for what is in it, relative to the root; made if it is missing.
         check: of the root, before anything is read or made below it.
+        encoding: of names in the archive that do not say it themselves.
     """
 
     artifact: Artifact
@@ -56,6 +57,7 @@ class Extraction:
     into: PurePosixPath
     limits: ExtractLimits = _DEFAULT
     check: RootCheck | None = None
+    encoding: str | None = None
 
     def __call__(self, *, replace: bool) -> Extracted:
         """Unpack all of it, or nothing.
@@ -78,7 +80,7 @@ class Extraction:
             _clear(into)  # what a killed process has left
             size = self._unpack(archive, entries, into)
             kept = _let_appear(into, replace=replace)
-        files = sum(not entry.info.is_dir() for entry in entries)
+        files = sum(not entry.is_directory for entry in entries)
         return Extracted(files=files, bytes=size, kept=kept)
 
     @contextmanager
@@ -97,28 +99,24 @@ class Extraction:
 
     def _entries(self, archive: zipfile.ZipFile) -> list[Entry]:
         with self._translated():
-            return checked(archive, self.limits)
+            return checked(archive, self.limits, self.encoding)
 
     def _unpack(self, archive: zipfile.ZipFile, entries: list[Entry], into: int) -> int:
         # Nobody else's, so that nothing is swapped for a link while it is written.
         os.mkdir(UNFINISHED, 0o700, dir_fd=into)
         unfinished = os.open(UNFINISHED, _DIRECTORY, dir_fd=into)
         try:
-            total = 0
-            for entry in entries:
-                total += self._unpack_one(archive, entry, unfinished)
-            return total
+            with UnpackedTree(unfinished) as tree:
+                return sum(self._unpack_one(archive, entry, tree) for entry in entries)
         finally:
             os.close(unfinished)
 
-    def _unpack_one(self, archive: zipfile.ZipFile, entry: Entry, unfinished: int) -> int:
-        if entry.info.is_dir():
-            _make_directories(entry.path, unfinished)
+    def _unpack_one(self, archive: zipfile.ZipFile, entry: Entry, tree: UnpackedTree) -> int:
+        if entry.is_directory:
+            tree.make_directory(entry.parts)
             return 0
-        _make_directories(entry.path.parent, unfinished)
-        file = os.open(entry.path, _NEW_FILE, 0o644, dir_fd=unfinished)
         written = 0
-        with os.fdopen(file, "wb") as target:
+        with os.fdopen(tree.create(entry.parts), "wb") as target:
             for chunk in self._chunks(archive, entry):
                 written += len(chunk)
                 target.write(chunk)
@@ -148,13 +146,6 @@ class Extraction:
 
     def _unsafe(self, what: str) -> UnsafeArchiveError:
         return UnsafeArchiveError(f"{self.artifact}: {what}")
-
-
-def _make_directories(path: PurePosixPath, unfinished: int) -> None:
-    for directory in (*reversed(path.parents[:-1]), path):
-        if directory.parts:
-            with suppress(FileExistsError):
-                os.mkdir(directory, 0o755, dir_fd=unfinished)
 
 
 def _let_appear(into: int, *, replace: bool) -> tuple[str, ...]:
@@ -187,4 +178,4 @@ def _put_away(name: str, into: int) -> None:
 def _clear(into: int) -> None:
     for name in (UNFINISHED, OLD):
         if look(name, into) is not None:
-            shutil.rmtree(name, dir_fd=into)
+            remove_tree(name, into)

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from domain.artifacts import Artifact
 from domain.errors import SourceEmptyError, SourceInvalidError, SourceMissingError
 from worker.workspace.enclosure import Enclosure, Stamp
+from worker.workspace.entry_names import problem_with, shown
 from worker.workspace.failures import LEADS_NOWHERE, reading
-
-_LONGEST_NAME = 0xFFFF
-"""Bytes; a zip has two of its own for a name's length."""
 
 _MOST_THROUGH_LINKS = 100_000
 """Thirty directories, each with two links to the next, name a thousand million files."""
@@ -76,7 +74,8 @@ def scan(artifact: Artifact, enclosure: Enclosure, run: str = "") -> Listing:
     Raises:
         SourceMissingError: there is no RUN* directory.
         SourceEmptyError: there is no file in them.
-        SourceInvalidError: a name cannot be in a zip, or the links multiply the files.
+        SourceInvalidError: a name cannot be in a zip and is in the message, or the links multiply
+            the files.
         SourceChangedError: something vanished while it was looked at.
         SourceUnreadableError: the worker may not read a directory.
     """
@@ -166,13 +165,9 @@ class _Scanner:
         self.entries.append(entry)
 
     def _check(self, name: str) -> None:
-        try:
-            length = len(name.encode())
-        except UnicodeEncodeError:
-            # From None: the cause would bring the name into the traceback.
-            raise SourceInvalidError(f"{self._artifact}: a file name is not UTF-8") from None
-        if length > _LONGEST_NAME:
-            raise SourceInvalidError(f"{self._artifact}: a path is too long for a zip")
+        problem = problem_with(name)
+        if problem is not None:
+            raise SourceInvalidError(f"{self._artifact}: {problem}: {shown(name)}; rename it")
 
     def _count_through_link(self) -> None:
         self._through_links += 1

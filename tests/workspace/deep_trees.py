@@ -1,0 +1,39 @@
+"""Trees whose paths are longer than the system takes at once."""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+
+def write(root: Path, name: str, content: bytes) -> None:
+    """Write a file below the root, and make the directories on the way."""
+    *above, leaf = name.split("/")
+    directory = os.open(root, os.O_RDONLY)
+    for part in above:
+        with suppress(FileExistsError):
+            os.mkdir(part, dir_fd=directory)
+        deeper = os.open(part, os.O_RDONLY, dir_fd=directory)
+        os.close(directory)
+        directory = deeper
+    file = os.open(leaf, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=directory)
+    os.write(file, content)
+    os.close(file)
+    os.close(directory)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Return every file below the root, by its path."""
+    found: dict[str, bytes] = {}
+    to_do = [("", os.open(root, os.O_RDONLY))]
+    while to_do:
+        prefix, directory = to_do.pop()
+        for name in os.listdir(directory):  # noqa: PTH208 - of a descriptor
+            opened = os.open(name, os.O_RDONLY, dir_fd=directory)
+            if stat.S_ISDIR(os.fstat(opened).st_mode):
+                to_do.append((f"{prefix}{name}/", opened))
+                continue
+            with os.fdopen(opened, "rb") as file:
+                found[prefix + name] = file.read()
+        os.close(directory)
+    return found
