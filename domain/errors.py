@@ -36,6 +36,7 @@ class ReasonCode(StrEnum):
     ARCHIVED = "archived"
     TARGET_EXISTS = "target_exists"
     TARGET_BUSY = "target_busy"
+    FILE_SYSTEM_LIMIT = "file_system_limit"
     UNSAFE_ARCHIVE = "unsafe_archive"
     UPLOAD_AWAITED = "upload_awaited"
     NEVER_UPLOADED = "never_uploaded"
@@ -243,6 +244,12 @@ class TargetBusyError(TransientError):
     """Another process downloads to the same place."""
 
     reason = ReasonCode.TARGET_BUSY
+
+
+class FileSystemLimitError(PermanentError):
+    """The file system of the target cannot hold a file of such a name or size."""
+
+    reason = ReasonCode.FILE_SYSTEM_LIMIT
 
 
 class UnsafeArchiveError(PermanentError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from domain.artifacts import Artifact
-from domain.errors import UnsafeArchiveError
+from domain.errors import FileSystemLimitError, UnsafeArchiveError
 from worker.workspace.archive_rules import (
     BROKEN,
     OLD,
@@ -21,14 +21,22 @@ from worker.workspace.archive_rules import (
     checked,
 )
 from worker.workspace.directories import RootCheck, reached
+from worker.workspace.entry_names import shown
 from worker.workspace.files import CHUNK
-from worker.workspace.partial_file import look, writing
+from worker.workspace.partial_file import CANNOT_HOLD, look, writing
 from worker.workspace.removal import remove_tree
 from worker.workspace.unpacked_tree import UnpackedTree
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | _NO_LINK
 _DEFAULT = ExtractLimits()
+_CANNOT_HOLD = {
+    **dict.fromkeys(CANNOT_HOLD),
+    **dict.fromkeys((errno.EINVAL, errno.ENOENT), "the name is not allowed there"),
+    **dict.fromkeys((errno.EPERM, errno.EACCES), "the name is reserved there"),
+    # Two that differ are refused before: it takes them for one, as by their case.
+    **dict.fromkeys((errno.EEXIST, errno.EISDIR), "the name is another entry's there"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +77,7 @@ class Extraction:
             UnsafeArchiveError: it is broken, or would do harm.
             TargetBusyError: another process unpacks to the same place.
             WorkspaceUnavailableError: it cannot be written.
+            FileSystemLimitError: the file system there cannot hold one of the entries.
         """
         with writing(self.artifact), ExitStack() as opened:
             archive = opened.enter_context(self._opened())
@@ -112,17 +121,30 @@ class Extraction:
             os.close(unfinished)
 
     def _unpack_one(self, archive: zipfile.ZipFile, entry: Entry, tree: UnpackedTree) -> int:
-        if entry.is_directory:
-            tree.make_directory(entry.parts)
-            return 0
         written = 0
-        with os.fdopen(tree.create(entry.parts), "wb") as target:
-            for chunk in self._chunks(archive, entry):
-                written += len(chunk)
-                target.write(chunk)
+        with self._held(entry):
+            if entry.is_directory:
+                tree.make_directory(entry.parts)
+                return 0
+            with os.fdopen(tree.create(entry.parts), "wb") as target:
+                for chunk in self._chunks(archive, entry):
+                    written += len(chunk)
+                    target.write(chunk)
         if written != entry.info.file_size:
             raise self._unsafe(f"entry {entry.number}: it has another size than it says")
         return written
+
+    @contextmanager
+    def _held(self, entry: Entry) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # The directory is ours and could be made, so what fails is this one entry.
+            if error.errno not in _CANNOT_HOLD:
+                raise
+            why = _CANNOT_HOLD[error.errno] or error.strerror
+            said = f"the target's file system cannot hold entry {entry.number}: {why}"
+            raise FileSystemLimitError(f"{self.artifact}: {said}: {shown(entry.name)}") from None
 
     def _chunks(self, archive: zipfile.ZipFile, entry: Entry) -> Iterator[bytes]:
         # `zipfile` gives no more bytes than the entry says it has, and compares its CRC.
