@@ -105,6 +105,10 @@ class BucketAdapters:
         )
 
     @property
+    def download_url_expires(self) -> timedelta:
+        return timedelta(seconds=self._bucket_settings.download_url_expires)
+
+    @property
     def address_of(self) -> Callable[[str], ObjectAddress]:
         """Reads the URLs of this S3, and of AWS's."""
         is_aws = self._bucket_settings.s3_endpoint_url is None

@@ -32,10 +32,12 @@ COMMANDS = {
         "worker.cli.archive",
         "Move the job's configs and inputs, or other kinds, to an archive tier.",
     ),
+    "cat": ("worker.cli.cat", "Write one artifact to standard output."),
     "relocate": (
         "worker.cli.relocate",
         "Copy what an old rule put elsewhere to the job's one directory, verify it and record it.",
     ),
+    "url": ("worker.cli.url", "Print a presigned URL to download one artifact with."),
 }
 app = group_app("A job's artifacts in the bucket.", cls=lazy_group(COMMANDS))
 
