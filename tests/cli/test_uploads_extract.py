@@ -58,7 +58,7 @@ def test_one_bad_name_is_one_row_and_names_itself(download: Command, shelf: Shel
     ("options", "said"),
     [
         (("--extract", "--names", "klingon"), "'klingon' is no encoding of file names"),
-        (("--names", "cp850"), "--names cp850 is for --extract: give that too"),
+        (("--names", "cp850"), "--names cp850 is for --extract or --member: give that"),
     ],
 )
 def test_names_that_are_wrong_use(download: Command, options: tuple[str, ...], said: str) -> None:

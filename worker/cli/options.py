@@ -1,5 +1,6 @@
 """Options and arguments that several commands take."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -29,6 +30,15 @@ TimeoutOption = Annotated[
     typer.Option("--timeout", min=0, metavar="SECONDS", help="Wait no longer than this."),
 ]
 WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, and cut nothing.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The artifacts of a job that a command is about; None is all of them."""
+
+    job_id: int
+    run_id: int | None = None
+    kind: ArtifactKind | None = None
 
 
 def the_job(argument: int | None, option: int | None) -> int:

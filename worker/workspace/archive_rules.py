@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import IO, Any
 
 from domain.errors import UnsafeArchiveError
-from worker.workspace.entry_names import problem_with, shown
+from worker.workspace.entry_names import LONGEST_NAME, problem_with, shown
 from worker.workspace.stored_names import path_of, stored_name
 
 UNFINISHED = ".extracting"
@@ -196,3 +196,16 @@ def _check_overlaps(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]) 
 def _end(info: zipfile.ZipInfo) -> int:
     # At the least: what else the entry's own header has makes it longer.
     return info.header_offset + _LOCAL_HEADER + info.compress_size
+
+
+def ends_of(archive: zipfile.ZipFile) -> dict[int, int]:
+    """Return where each entry's record ends at the latest, by where it begins.
+
+    Only the record itself says how long its header is.
+    """
+    infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    starts = [*(info.header_offset for info in infos), archive.start_dir]
+    return {
+        info.header_offset: min(following, _end(info) + 2 * LONGEST_NAME)
+        for info, following in zip(infos, starts[1:], strict=True)
+    }

@@ -35,10 +35,15 @@ def problem_with(name: str) -> str | None:
     return None
 
 
-def shown(name: str) -> str:
-    """Return a name as one short line, without anything that a terminal would act on."""
+def printable(name: str) -> str:
+    """Return a name without anything that a terminal would act on."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    line = "".join(c if c.isprintable() else _escaped(c) for c in text)
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def shown(name: str) -> str:
+    """Return a name for an error: in quotes, printable and short."""
+    line = printable(name)
     if len(line) > _SHOWN:
         line = f"{line[: _SHOWN // 2]}…{line[-_SHOWN // 2 :]}"
     return f"'{line}'"

@@ -1,6 +1,5 @@
 """Unpacking what somebody else has packed."""
 
-import errno
 import fcntl
 import os
 import zipfile
@@ -10,33 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from domain.artifacts import Artifact
-from domain.errors import FileSystemLimitError, UnsafeArchiveError
-from worker.workspace.archive_rules import (
-    BROKEN,
-    OLD,
-    UNFINISHED,
-    Entry,
-    ExtractLimits,
-    check_directory,
-    checked,
-)
+from worker.workspace.archive_rules import OLD, UNFINISHED, Entry, ExtractLimits
 from worker.workspace.directories import RootCheck, reached
-from worker.workspace.entry_names import shown
-from worker.workspace.files import CHUNK
-from worker.workspace.partial_file import CANNOT_HOLD, look, writing
+from worker.workspace.partial_file import look, writing
 from worker.workspace.removal import remove_tree
 from worker.workspace.unpacked_tree import UnpackedTree
+from worker.workspace.unpacking import Unpacker
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | _NO_LINK
 _DEFAULT = ExtractLimits()
-_CANNOT_HOLD = {
-    **dict.fromkeys(CANNOT_HOLD),
-    **dict.fromkeys((errno.EINVAL, errno.ENOENT), "the name is not allowed there"),
-    **dict.fromkeys((errno.EPERM, errno.EACCES), "the name is reserved there"),
-    # Two that differ are refused before: it takes them for one, as by their case.
-    **dict.fromkeys((errno.EEXIST, errno.EISDIR), "the name is another entry's there"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +63,18 @@ class Extraction:
         """
         with writing(self.artifact), ExitStack() as opened:
             archive = opened.enter_context(self._opened())
-            entries = self._entries(archive)
+            entries = self._unpacker.entries(archive)
             into = opened.enter_context(self._reached(self.into))
             assert into is not None  # noqa: S101 - it was made
-            fcntl.flock(into, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            opened.callback(_clear, into)
-            _clear(into)  # what a killed process has left
+            opened.enter_context(locked(into))
             size = self._unpack(archive, entries, into)
             kept = _let_appear(into, replace=replace)
         files = sum(not entry.is_directory for entry in entries)
         return Extracted(files=files, bytes=size, kept=kept)
+
+    @property
+    def _unpacker(self) -> Unpacker:
+        return Unpacker(artifact=self.artifact, limits=self.limits, encoding=self.encoding)
 
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
@@ -98,92 +82,52 @@ class Extraction:
             above = opened.enter_context(self._reached(self.archive.parent))
             file = os.open(self.archive.name, os.O_RDONLY | _NO_LINK, dir_fd=above)
             stream = opened.enter_context(os.fdopen(file, "rb"))
-            with self._translated():
-                check_directory(stream, self.limits)
-                archive = opened.enter_context(zipfile.ZipFile(stream))
-            yield archive
+            yield opened.enter_context(self._unpacker.open(stream))
 
     def _reached(self, directory: PurePosixPath) -> AbstractContextManager[int | None]:
         return reached(self.root, directory, make=True, check=self.check)
 
-    def _entries(self, archive: zipfile.ZipFile) -> list[Entry]:
-        with self._translated():
-            return checked(archive, self.limits, self.encoding)
-
     def _unpack(self, archive: zipfile.ZipFile, entries: list[Entry], into: int) -> int:
-        # Nobody else's, so that nothing is swapped for a link while it is written.
-        os.mkdir(UNFINISHED, 0o700, dir_fd=into)
-        unfinished = os.open(UNFINISHED, _DIRECTORY, dir_fd=into)
-        try:
-            with UnpackedTree(unfinished) as tree:
-                return sum(self._unpack_one(archive, entry, tree) for entry in entries)
-        finally:
-            os.close(unfinished)
+        with unfinished(into) as directory, UnpackedTree(directory) as tree:
+            return sum(self._unpacker.unpack(archive, entry, tree) for entry in entries)
 
-    def _unpack_one(self, archive: zipfile.ZipFile, entry: Entry, tree: UnpackedTree) -> int:
-        written = 0
-        with self._held(entry):
-            if entry.is_directory:
-                tree.make_directory(entry.parts)
-                return 0
-            with os.fdopen(tree.create(entry.parts), "wb") as target:
-                for chunk in self._chunks(archive, entry):
-                    written += len(chunk)
-                    target.write(chunk)
-        if written != entry.info.file_size:
-            raise self._unsafe(f"entry {entry.number}: it has another size than it says")
-        return written
 
-    @contextmanager
-    def _held(self, entry: Entry) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            # The directory is ours and could be made, so what fails is this one entry.
-            if error.errno not in _CANNOT_HOLD:
-                raise
-            why = _CANNOT_HOLD[error.errno] or error.strerror
-            said = f"the target's file system cannot hold entry {entry.number}: {why}"
-            raise FileSystemLimitError(f"{self.artifact}: {said}: {shown(entry.name)}") from None
+@contextmanager
+def unfinished(into: int) -> Iterator[int]:
+    """A directory for what is unpacked, which nobody else uses: no link is put into it."""
+    os.mkdir(UNFINISHED, 0o700, dir_fd=into)
+    descriptor = os.open(UNFINISHED, _DIRECTORY, dir_fd=into)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
-    def _chunks(self, archive: zipfile.ZipFile, entry: Entry) -> Iterator[bytes]:
-        # `zipfile` gives no more bytes than the entry says it has, and compares its CRC.
-        with self._translated(), archive.open(entry.info) as source:
-            while chunk := source.read(CHUNK):
-                yield chunk
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except UnsafeArchiveError as error:
-            raise self._unsafe(str(error)) from None
-        except BROKEN:
-            # From None: it may quote a name, which could be anything.
-            raise self._unsafe("the archive is broken") from None
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # as of an offset before the beginning
-                raise
-            raise self._unsafe("the archive is broken") from None
-
-    def _unsafe(self, what: str) -> UnsafeArchiveError:
-        return UnsafeArchiveError(f"{self.artifact}: {what}")
+@contextmanager
+def locked(into: int) -> Iterator[None]:
+    """Keep other processes out, and clear what a killed one has left, now and at the end."""
+    fcntl.flock(into, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        _clear(into)
+        yield
+    finally:
+        _clear(into)
 
 
 def _let_appear(into: int, *, replace: bool) -> tuple[str, ...]:
-    unfinished = os.open(UNFINISHED, _DIRECTORY, dir_fd=into)
+    unpacked = os.open(UNFINISHED, _DIRECTORY, dir_fd=into)
     kept = []
     try:
-        for name in sorted(os.listdir(unfinished)):  # noqa: PTH208 - of a descriptor
+        for name in sorted(os.listdir(unpacked)):  # noqa: PTH208 - of a descriptor
             if look(name, into) is not None:
                 if not replace:
                     kept.append(name)
                     continue
                 _put_away(name, into)
-            os.rename(name, name, src_dir_fd=unfinished, dst_dir_fd=into)
+            os.rename(name, name, src_dir_fd=unpacked, dst_dir_fd=into)
         os.fsync(into)
     finally:
-        os.close(unfinished)
+        os.close(unpacked)
     return tuple(kept)
 
 

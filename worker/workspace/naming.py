@@ -4,49 +4,66 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 
 # FAT and exFAT have no hard links, and some NFS and CIFS servers refuse them.
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 # As NFS answers to the flag, or a kernel before Linux 3.15.
 _NO_FLAG = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _RENAME_NOREPLACE = 1
+_PLACEHOLDER = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
-def rename_without_replacing(old: str, new: str, directory: int) -> None:
-    """Rename a file within a directory, given by its descriptor.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A name, and the descriptor of the directory where it is."""
+
+    name: str
+    directory: int
+
+
+def rename_without_replacing(old: Place, new: Place) -> None:
+    """Give a file another name, in the same directory or in another one.
 
     Raises:
         FileExistsError: the new name is taken.
     """
     # A link never replaces; to have looked is no guarantee.
     try:
-        os.link(old, new, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+        os.link(
+            old.name,
+            new.name,
+            src_dir_fd=old.directory,
+            dst_dir_fd=new.directory,
+            follow_symlinks=False,
+        )
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        _rename_without_link(old, new, directory)
+        _rename_without_link(old, new)
     else:
-        os.unlink(old, dir_fd=directory)
+        os.unlink(old.name, dir_fd=old.directory)
 
 
-def _rename_without_link(old: str, new: str, directory: int) -> None:
+def _rename_without_link(old: Place, new: Place) -> None:
     if _renameat2 is not None:
-        names = os.fsencode(old), os.fsencode(new)
-        if _renameat2(directory, names[0], directory, names[1], _RENAME_NOREPLACE) == 0:
+        source = old.directory, os.fsencode(old.name)
+        target = new.directory, os.fsencode(new.name)
+        if _renameat2(*source, *target, _RENAME_NOREPLACE) == 0:
             return
         number = ctypes.get_errno()
         if number not in _NO_FLAG:
             raise OSError(number, os.strerror(number))
-    _replace_placeholder(old, new, directory)
+    _replace_placeholder(old, new)
 
 
-def _replace_placeholder(old: str, new: str, directory: int) -> None:
+def _replace_placeholder(old: Place, new: Place) -> None:
     """Reserve the name by an empty file, which others may see for a moment."""
-    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, dir_fd=directory))
+    os.close(os.open(new.name, _PLACEHOLDER, dir_fd=new.directory))
     try:
-        os.rename(old, new, src_dir_fd=directory, dst_dir_fd=directory)
+        os.rename(old.name, new.name, src_dir_fd=old.directory, dst_dir_fd=new.directory)
     except BaseException:
-        os.unlink(new, dir_fd=directory)
+        os.unlink(new.name, dir_fd=new.directory)
         raise
 
 

@@ -26,7 +26,7 @@ from domain.errors import (
 from domain.objects import BucketObject
 from worker.workspace.failures import AWAY
 from worker.workspace.files import CHUNK
-from worker.workspace.naming import rename_without_replacing
+from worker.workspace.naming import Place, rename_without_replacing
 
 _IDENTITY_BYTES = hashlib.sha256().digest_size
 _DONE = b"\1"
@@ -141,7 +141,9 @@ class PartialFile:
                 dst_dir_fd=self.directory,
             )
         else:
-            rename_without_replacing(self.partial_name, self.name, self.directory)
+            rename_without_replacing(
+                Place(self.partial_name, self.directory), Place(self.name, self.directory)
+            )
 
     def _keep_for_the_next_attempt(self) -> None:
         """Put the marks back, or all bytes would be fetched again."""

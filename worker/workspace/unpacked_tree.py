@@ -1,6 +1,7 @@
 """Making directories and files below a descriptor, by paths of any length."""
 
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -37,13 +38,23 @@ class UnpackedTree:
     ) -> None:
         os.close(self._last)
 
+    def find_directory(self, parts: Parts) -> int | None:
+        """Return the descriptor of a directory, or None if it is missing."""
+        try:
+            return self._directory(parts, _open)
+        except FileNotFoundError:
+            return None
+
     def make_directory(self, parts: Parts) -> int:
         """Make what is missing on the way to a directory; return its descriptor, until the next."""
+        return self._directory(parts, _open_or_make)
+
+    def _directory(self, parts: Parts, step: Callable[[str, int], int]) -> int:
         if parts != self._parts:
             descriptor = os.dup(self._root)
             try:
                 for part in parts:
-                    deeper = _open_or_make(part, descriptor)
+                    deeper = step(part, descriptor)
                     os.close(descriptor)
                     descriptor = deeper
             except BaseException:
@@ -59,9 +70,13 @@ class UnpackedTree:
         return os.open(name, _NEW_FILE, 0o644, dir_fd=self.make_directory(tuple(above)))
 
 
+def _open(name: str, directory: int) -> int:
+    return os.open(name, _DIRECTORY, dir_fd=directory)
+
+
 def _open_or_make(name: str, directory: int) -> int:
     try:
-        return os.open(name, _DIRECTORY, dir_fd=directory)
+        return _open(name, directory)
     except FileNotFoundError:
         os.mkdir(name, 0o755, dir_fd=directory)
-        return os.open(name, _DIRECTORY, dir_fd=directory)
+        return _open(name, directory)
