@@ -102,6 +102,7 @@ class BucketAdapters:
             multipart_threshold=settings.multipart_threshold,
             part_size=settings.part_size,
             threads=settings.transfer_threads,
+            keeps_times=settings.keeps_zip_times,
         )
 
     @property

@@ -70,6 +70,12 @@ class Entry:
         return self.name.endswith("/")
 
     @property
+    def mode(self) -> int:
+        """The permissions of the unpacked file, of which only the executable bit is the zip's."""
+        is_executable = (self.info.external_attr >> 16) & stat.S_IXUSR
+        return 0o755 if self.info.create_system == _UNIX and is_executable else 0o644
+
+    @property
     def parts(self) -> tuple[str, ...]:
         return tuple(self.name.removesuffix("/").split("/"))
 

@@ -23,11 +23,13 @@ class Entry:
         name: in the zip; a directory's ends with a slash.
         real: where the content lies, relative to the results' directory; not `name` under a link.
         stamp: None for a directory, which is only listed where nothing in it is.
+        is_executable: by its owner.
     """
 
     name: str
     real: str
     stamp: Stamp | None = None
+    is_executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +156,15 @@ class _Scanner:
         if not self._is_in_run(place.parent):
             return False  # a file named RUN… is no part of the results
         if stat.S_ISREG(seen.st_mode):
-            self._add(place.name, place.real, Stamp.of(seen))
+            self._add(place.name, place.real, seen)
             return True
         self.left_out += 1
         return False
 
-    def _add(self, name: str, real: str, stamp: Stamp | None = None) -> None:
-        entry = Entry(f"{self._prefix}{name}", real, stamp)
+    def _add(self, name: str, real: str, seen: os.stat_result | None = None) -> None:
+        stamp = None if seen is None else Stamp.of(seen)
+        is_executable = seen is not None and bool(seen.st_mode & stat.S_IXUSR)
+        entry = Entry(f"{self._prefix}{name}", real, stamp, is_executable)
         self._check(entry.name)
         self.entries.append(entry)
 

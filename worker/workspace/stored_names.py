@@ -6,10 +6,9 @@ import zipfile
 import zlib
 
 from domain.errors import InvalidRequestError
+from worker.workspace.extra_fields import UNICODE_PATH, fields
 
 _UTF8 = 0x800
-_UNICODE_PATH = 0x7075
-_HEADER = struct.Struct("<HH")
 _PATH_HEADER = struct.Struct("<BI")
 # FAT, NTFS and VFAT, where a backslash cannot be part of a name.
 _DOS_HOSTS = {0, 10, 14}
@@ -69,10 +68,8 @@ def path_of(info: zipfile.ZipInfo, name: str) -> str:
 
 def _unicode_path(extra: bytes, raw: bytes) -> str | None:
     """See 4.6.9 of https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT."""
-    while len(extra) >= _HEADER.size:
-        kind, size = _HEADER.unpack_from(extra)
-        field, extra = extra[_HEADER.size : _HEADER.size + size], extra[_HEADER.size + size :]
-        if kind == _UNICODE_PATH and len(field) > _PATH_HEADER.size:
+    for kind, field in fields(extra):
+        if kind == UNICODE_PATH and len(field) > _PATH_HEADER.size:
             version, crc = _PATH_HEADER.unpack_from(field)
             # Another one: a tool that renamed the entry does not know the field.
             if version == 1 and crc == zlib.crc32(raw):

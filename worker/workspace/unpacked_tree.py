@@ -64,10 +64,10 @@ class UnpackedTree:
             self._parts, self._last = parts, descriptor
         return self._last
 
-    def create(self, parts: Parts) -> int:
+    def create(self, parts: Parts, mode: int = 0o644) -> int:
         """Return the descriptor of a new file."""
         *above, name = parts
-        return os.open(name, _NEW_FILE, 0o644, dir_fd=self.make_directory(tuple(above)))
+        return os.open(name, _NEW_FILE, mode, dir_fd=self.make_directory(tuple(above)))
 
 
 def _open(name: str, directory: int) -> int:

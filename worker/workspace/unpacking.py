@@ -4,7 +4,7 @@ import errno
 import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -18,6 +18,7 @@ from worker.workspace.archive_rules import (
     checked,
 )
 from worker.workspace.entry_names import shown
+from worker.workspace.extra_fields import mtime_ns_of
 from worker.workspace.files import CHUNK
 from worker.workspace.partial_file import CANNOT_HOLD
 from worker.workspace.unpacked_tree import UnpackedTree
@@ -67,10 +68,12 @@ class Unpacker:
             if entry.is_directory:
                 tree.make_directory(entry.parts)
                 return 0
-            with os.fdopen(tree.create(entry.parts), "wb") as target:
+            with os.fdopen(tree.create(entry.parts, entry.mode), "wb") as target:
                 for chunk in self._chunks(archive, entry):
                     written += len(chunk)
                     target.write(chunk)
+                target.flush()  # a later write would change the time again
+                _set_time(target.fileno(), entry)
         if written != entry.info.file_size:
             raise self._unsafe(f"entry {entry.number}: it has another size than it says")
         return written
@@ -110,3 +113,11 @@ class Unpacker:
 
     def _unsafe(self, what: str) -> UnsafeArchiveError:
         return UnsafeArchiveError(f"{self.artifact}: {what}")
+
+
+def _set_time(file: int, entry: Entry) -> None:
+    mtime_ns = mtime_ns_of(entry.info.extra)
+    if mtime_ns is not None:
+        # Not every file system has such times, and the bytes are what counts.
+        with suppress(OSError):
+            os.utime(file, ns=(mtime_ns, mtime_ns))
