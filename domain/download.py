@@ -28,12 +28,14 @@ class Downloaded:
     """A file that is there, whole and verified.
 
     Attributes:
-        bytes_fetched: 0 where the same bytes were there already.
+        bytes_fetched: also 0 if an attempt before had fetched all, or the object has no bytes.
+        was_there: the same bytes were in the place already.
     """
 
     found: FoundArtifact
     size: int
     bytes_fetched: int
+    was_there: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,8 @@ class FetchArtifact:
                 if target.exists and self._is_there(found, target, checkpoint):
                     # A kill as the file appeared may have left its other name.
                     target.discard()
-                    return Downloaded(found=found, size=found.object.size, bytes_fetched=0)
+                    size = found.object.size
+                    return Downloaded(found=found, size=size, bytes_fetched=0, was_there=True)
                 fetched = self.fetch(
                     found.object, target, replace=replace, checkpoint=checkpoint, progress=progress
                 )

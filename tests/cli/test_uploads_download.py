@@ -77,6 +77,11 @@ class TestFetched:
         download()
         assert set(outcomes(download()).values()) == {"there already"}
 
+    def test_one_of_no_bytes_is_downloaded(self, download: Command, shelf: Shelf) -> None:
+        shelf.put(LOGS, b"")
+        assert outcomes(download())["run_logs"] == "downloaded"
+        assert outcomes(download())["run_logs"] == "there already"
+
     def test_other_files_stay_and_are_an_error(self, download: Command, output: Path) -> None:
         # Given
         output.mkdir()

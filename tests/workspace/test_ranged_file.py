@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import S3UnavailableError
@@ -43,6 +43,7 @@ def requests() -> Requests:
     spans=st.lists(st.tuples(_PLACES, _PLACES).map(lambda span: (min(span), max(span)))),
     tail=st.sampled_from([1, 100, 5000, 20_000]),
 )
+@settings(deadline=None)
 def test_it_reads_as_a_file_does(
     steps: list[tuple[int, int]], spans: list[tuple[int, int]], tail: int
 ) -> None:

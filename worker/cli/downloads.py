@@ -70,7 +70,7 @@ class Outcome:
             return "failed"
         if self.downloaded is None:
             return "kept, though it differs"
-        return "downloaded" if self.downloaded.bytes_fetched else "there already"
+        return "there already" if self.downloaded.was_there else "downloaded"
 
     def __str__(self) -> str:
         return f"{self.path} (kept; it is not {self.artifact})"
