@@ -1,4 +1,4 @@
-"""Zips in the bucket, of which only the parts that are needed are read."""
+"""Zips in the bucket: only the parts that are needed are read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from worker.workspace.unpacking import Unpacker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredZips:
-    """Attributes: `encoding` is that of names in zips that do not say it themselves."""
+    """Attributes: `encoding` decodes names in zips that do not name their encoding."""
 
     locate: LocateArtifacts
     reads: ResumedReads

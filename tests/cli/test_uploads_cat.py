@@ -1,6 +1,9 @@
 """`artifacts jobs uploads cat` and `url`."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
@@ -12,6 +15,7 @@ from tests.faults.s3_faults import S3Fault
 from tests.faults.s3_proxy import FaultyS3
 from worker.embedded.servers import Ministack
 
+COMMAND = Path(sys.executable).with_name("artifacts")
 TEXT = "".join(f"step {n}\n" for n in range(300_000))
 OF_LOGS = ("12", "--run-id", "5", "--kind", "run_logs")
 
@@ -68,6 +72,23 @@ class TestCat:
             "artifacts: run_logs of job 12 run 5: the bytes are not those that were stored; "
             "do not use the output"
         )
+
+    @pytest.mark.processes
+    def test_it_may_be_cut_by_head(self, shelf: Shelf) -> None:
+        # Given more than a pipe holds
+        shelf.record(LOGS, TEXT.encode())
+        # When, Then
+        line = (
+            f"{COMMAND} jobs uploads cat {' '.join(OF_LOGS)} | head -n 1; echo ${{PIPESTATUS[0]}}"
+        )
+        ended = subprocess.run(
+            ["bash", "-c", line],  # noqa: S607 - bash from the PATH
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ended.stdout, ended.stderr) == ("step 0\n141\n", "")
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

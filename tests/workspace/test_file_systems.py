@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,26 @@ def test_a_file_that_has_appeared_gets_no_marks(
                 partial.finish(replace=False)
     # Then the file is whole
     assert (directory / "run_4_logs.log").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EOPNOTSUPP])
+def test_a_directory_that_cannot_be_synced_is_no_failure(
+    target: Target, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    # Given a file system, as CIFS, that syncs files alone
+    fsync = os.fsync
+
+    def only_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    # When, Then
+    with target.partial(THERE, RANGE) as partial:
+        fetch(partial, *partial.missing, content=CONTENT)
+        partial.finish(replace=False)
+    assert b"".join(target.chunks()) == CONTENT
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ class Outcome:
 class Downloads:
     """Attributes: `replace` lets other files in the directory give way.
 
-    `encoding` is that of names in zips that do not say it themselves.
+    `encoding` decodes names in zips that do not name their encoding.
     """
 
     fetch: FetchArtifact

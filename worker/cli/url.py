@@ -42,7 +42,7 @@ def url(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Print a presigned URL to download one artifact with.
 
-    Whoever has the URL can download the artifact until it expires.
+    Everyone who has the URL can download the artifact until it expires.
     """
     artifact = the_artifact(job, job_id, run_id, kind)
     if expires is not None and not timedelta(0) < expires <= _LONGEST:

@@ -71,7 +71,7 @@ class Entry:
 
     @property
     def mode(self) -> int:
-        """The permissions of the unpacked file, of which only the executable bit is the zip's."""
+        """The permissions of the unpacked file; only the executable bit comes from the zip."""
         is_executable = (self.info.external_attr >> 16) & stat.S_IXUSR
         return 0o755 if self.info.create_system == _UNIX and is_executable else 0o644
 
@@ -98,7 +98,7 @@ def checked(
     Args:
         archive: the zip.
         limits: of what is unpacked.
-        encoding: of the names that do not say it themselves.
+        encoding: of names that do not name their encoding.
 
     Raises:
         UnsafeArchiveError: one is not; names the first.

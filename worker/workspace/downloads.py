@@ -40,7 +40,7 @@ class DownloadDirectory:
 
         Args:
             artifact: whose zip.
-            encoding: of names in the zip that do not say it themselves.
+            encoding: of names in the zip that do not name their encoding.
         """
         return Extraction(
             artifact=artifact,

@@ -1,11 +1,11 @@
 """The names that a zip may have for its entries: one set of rules for packing and unpacking.
 
-A name that is legal on a POSIX file system stays as it is, also with a backslash or a newline in
-it. The file system of the target decides about the length of a single part.
+A name that is legal on a POSIX file system is kept unchanged, also with a backslash or a newline
+in it. The file system of the target decides about the length of a single part.
 """
 
 LONGEST_NAME = 0xFFFF
-"""Bytes; a zip has two of its own for a name's length."""
+"""Bytes; a zip stores the length of a name in two bytes."""
 
 MOST_DIRECTORIES = 1000
 """Within one another. Deeper trees are mistakes, and cost quadratic time."""
@@ -45,7 +45,7 @@ def shown(name: str) -> str:
     """Return a name for an error: in quotes, printable and short."""
     line = printable(name)
     if len(line) > _SHOWN:
-        line = f"{line[: _SHOWN // 2]}…{line[-_SHOWN // 2 :]}"
+        line = f"{line[: _SHOWN // 2]}...{line[-_SHOWN // 2 :]}"
     return f"'{line}'"
 
 

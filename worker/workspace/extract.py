@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from domain.artifacts import Artifact
 from worker.workspace.archive_rules import OLD, UNFINISHED, Entry, ExtractLimits
 from worker.workspace.directories import RootCheck, reached
+from worker.workspace.naming import sync_directory
 from worker.workspace.partial_file import look, writing
 from worker.workspace.removal import remove_tree
 from worker.workspace.unpacked_tree import UnpackedTree
@@ -38,7 +39,7 @@ class Extraction:
         archive: relative to the root.
         into: the directory for what is in it, relative to the root; made if it is missing.
         check: of the root, before anything is read or made below it.
-        encoding: of names in the archive that do not say it themselves.
+        encoding: of names in the archive that do not name their encoding.
     """
 
     artifact: Artifact
@@ -94,7 +95,7 @@ class Extraction:
 
 @contextmanager
 def unfinished(into: int) -> Iterator[int]:
-    """A directory for what is unpacked, which nobody else uses: no link is put into it."""
+    """Make a private directory to unpack to, so that no other user can put a link into it."""
     os.mkdir(UNFINISHED, 0o700, dir_fd=into)
     descriptor = os.open(UNFINISHED, _DIRECTORY, dir_fd=into)
     try:
@@ -125,7 +126,7 @@ def _let_appear(into: int, *, replace: bool) -> tuple[str, ...]:
                     continue
                 _put_away(name, into)
             os.rename(name, name, src_dir_fd=unpacked, dst_dir_fd=into)
-        os.fsync(into)
+        sync_directory(into)
     finally:
         os.close(unpacked)
     return tuple(kept)

@@ -1,4 +1,4 @@
-"""Giving a finished file its name without replacing another, on any file system."""
+"""Naming a finished file without replacing another, on any file system."""
 
 import ctypes
 import errno
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 # As NFS answers to the flag, or a kernel before Linux 3.15.
 _NO_FLAG = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+_NO_SYNC = {errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.ENOSYS}
 _RENAME_NOREPLACE = 1
 _PLACEHOLDER = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -43,6 +44,15 @@ def rename_without_replacing(old: Place, new: Place) -> None:
         _rename_without_link(old, new)
     else:
         os.unlink(old.name, dir_fd=old.directory)
+
+
+def sync_directory(directory: int) -> None:
+    """Write a directory's names to the disk; CIFS and some FUSE file systems cannot."""
+    try:
+        os.fsync(directory)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def _rename_without_link(old: Place, new: Place) -> None:

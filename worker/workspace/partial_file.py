@@ -26,7 +26,7 @@ from domain.errors import (
 from domain.objects import BucketObject
 from worker.workspace.failures import AWAY
 from worker.workspace.files import CHUNK
-from worker.workspace.naming import Place, rename_without_replacing
+from worker.workspace.naming import Place, rename_without_replacing, sync_directory
 
 _IDENTITY_BYTES = hashlib.sha256().digest_size
 _DONE = b"\1"
@@ -126,7 +126,7 @@ class PartialFile:
             except (OSError, PipelineError):
                 self._keep_for_the_next_attempt()
                 raise
-            os.fsync(self.directory)
+            sync_directory(self.directory)
 
     def _appear(self, *, replace: bool) -> None:
         os.ftruncate(self.file, self.layout.there.size)

@@ -18,7 +18,7 @@ Span = tuple[int, int]
 
 
 class RangedFile(io.RawIOBase):
-    """The end of the object is read first, at once; the rest as it is asked for.
+    """Read the end of the object at once, and the rest when it is asked for.
 
     Args:
         read: the bytes of the object from one offset to before another, as they come.
@@ -116,7 +116,7 @@ class _Stream:
         return wanted
 
     def close(self) -> None:
-        """End the request, whose rest nobody needs."""
+        """End the request; the rest of its answer is not needed."""
         close = getattr(self._chunks, "close", None)
         if close is not None:
             close()

@@ -38,7 +38,7 @@ class Unpacker:
     """Of one artifact's zip.
 
     Attributes:
-        encoding: of names in the zip that do not say it themselves.
+        encoding: of names in the zip that do not name their encoding.
     """
 
     artifact: Artifact
@@ -52,7 +52,7 @@ class Unpacker:
             return zipfile.ZipFile(stream)
 
     def entries(self, archive: zipfile.ZipFile) -> list[Entry]:
-        """Return the entries, all of which are harmless. Raises: UnsafeArchiveError."""
+        """Check the entries and return them. Raises: UnsafeArchiveError."""
         with self._translated():
             return checked(archive, self.limits, self.encoding)
 
