@@ -231,7 +231,7 @@ class WorkspaceShape(Shape):
 
 class UrlShape(Shape):
     url: str
-    expires_at: Moment
+    expires_in: Seconds
 
 
 SHAPES: dict[str, Any] = {

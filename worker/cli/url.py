@@ -1,6 +1,6 @@
 """`artifacts jobs uploads url`: a presigned URL of an artifact."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -49,13 +49,11 @@ def url(  # noqa: PLR0913 - an argument for each option
         raise typer.BadParameter(f"--expires {age(expires)}: S3 allows from 1s to {_LONGEST.days}d")
     using = adapters()
     there = using.locate.find(artifact).object
-    using_seconds = using.download_url_expires if expires is None else expires
-    seconds = int(using_seconds.total_seconds())
-    before = datetime.now(UTC)
+    seconds = int((expires or using.download_url_expires).total_seconds())
     signed = using.results.get_download_url(where(there.address), expiration_seconds=seconds)
     if there.storage_class in _MUST_BE_RESTORED:
         note(f"{artifact}: in {there.storage_class}, so it must be restored before the URL works")
     if as_json:
-        print_json({"url": signed.url, "expires_at": before + timedelta(seconds=seconds)})
+        print_json({"url": signed.url, "expires_in": timedelta(seconds=seconds)})
     else:
         say(signed.url)
