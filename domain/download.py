@@ -28,8 +28,8 @@ class Downloaded:
     """A file that is there, whole and verified.
 
     Attributes:
-        bytes_fetched: that came over the wire; 0 for an empty file too.
-        was_there: whether the same bytes were in place before.
+        bytes_fetched: also 0 if an attempt before had fetched all, or the object has no bytes.
+        was_there: the same bytes were in the place already.
     """
 
     found: FoundArtifact

@@ -217,6 +217,12 @@ class TargetBusyError(TransientError):
     reason = ReasonCode.TARGET_BUSY
 
 
+class FileSystemLimitError(PermanentError):
+    """The file system of the target cannot hold a file of such a name or size."""
+
+    reason = ReasonCode.FILE_SYSTEM_LIMIT
+
+
 class UnsafeArchiveError(PermanentError):
     """The archive is broken, or would do harm where it is unpacked."""
 

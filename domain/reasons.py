@@ -28,6 +28,7 @@ class ReasonCode(StrEnum):
     ARCHIVED = "archived"
     TARGET_EXISTS = "target_exists"
     TARGET_BUSY = "target_busy"
+    FILE_SYSTEM_LIMIT = "file_system_limit"
     UNSAFE_ARCHIVE = "unsafe_archive"
     UPLOAD_AWAITED = "upload_awaited"
     NEVER_UPLOADED = "never_uploaded"

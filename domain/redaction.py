@@ -27,8 +27,10 @@ _KEY = re.compile(
     r"|(?<![\w/+])(?=[a-z0-9/+]{0,39}[A-Z])[A-Za-z0-9/+]{40}(?![\w/+])"
 )
 _USER = re.compile(r"(?<=://)[^\s/@]*@")
+# A file in a run's results, by its name in their zip, is what an error is about.
 _PATH = re.compile(
-    r"(['\"])(?:~|\.{1,2})?/[^'\"]+\1|(?<![\w/.~])(?:~|\.{1,2})?/(?:[^\s'\":,]|[:,](?=\S))+"
+    r"(?P<own>'RUN[^'\"]*')"
+    r"|(['\"])(?:~|\.{1,2})?/[^'\"]+\2|(?<![\w/.~])(?:~|\.{1,2})?/(?:[^\s'\":,]|[:,](?=\S))+"
 )
 
 
@@ -44,7 +46,7 @@ def redact(text: str) -> str:
     line = _URL.sub("<url>", line)
     line = _SECRET.sub(r"\1<redacted>", line)
     line = _KEY.sub("<redacted>", line)
-    line = _PATH.sub("<path>", line)
+    line = _PATH.sub(lambda found: found["own"] or "<path>", line)
     return line[:_LIMIT]
 
 

@@ -103,7 +103,12 @@ class BucketAdapters:
             multipart_threshold=settings.multipart_threshold,
             part_size=settings.part_size,
             threads=settings.transfer_threads,
+            keeps_times=settings.keeps_zip_times,
         )
+
+    @property
+    def download_url_expires(self) -> timedelta:
+        return timedelta(seconds=self._bucket_settings.download_url_expires)
 
     @property
     def address_of(self) -> Callable[[str], ObjectAddress]:

@@ -200,6 +200,13 @@ class BucketSettings(PartSettings):
     download_url_expires: Annotated[int, Field(ge=1, le=_WEEK)] = 24 * 3600
     # An upload URL that signs the encryption makes the client send it: a plain PUT is then refused.
     url_signs_encryption: bool = False
+    # Whether zips of results have the files' times of modification; without, a re-run that writes
+    # the same files sends nothing.
+    zip_times: Literal["drop", "keep"] = "drop"
+
+    @property
+    def keeps_zip_times(self) -> bool:
+        return self.zip_times == "keep"
 
     @model_validator(mode="after")
     def _kms_needs_a_key(self) -> Self:

@@ -26,7 +26,9 @@ class WorkspaceAdapters:
         self._settings = settings
         self._engine = engine
         self.check = workspace_check(settings, engine)
-        self.workspace = Workspace(settings.workspace, self.check)
+        self.workspace = Workspace(
+            settings.workspace, self.check, keeps_times=settings.keeps_zip_times
+        )
         self.circuits: Sequence[Circuit] = self._circuits()
 
     def _circuits(self) -> Sequence[Circuit]:

@@ -229,6 +229,11 @@ class WorkspaceShape(Shape):
     wrong: str
 
 
+class UrlShape(Shape):
+    url: str
+    expires_in: Seconds
+
+
 SHAPES: dict[str, Any] = {
     "batch cancel": BatchShape,
     "batch change": BatchShape,
@@ -248,6 +253,7 @@ SHAPES: dict[str, Any] = {
     "jobs uploads download": list[DownloadedShape],
     "jobs uploads list": list[ListedShape],
     "jobs uploads relocate": list[RelocatedShape],
+    "jobs uploads url": UrlShape,
     "messages discard": DeletedShape,
     "messages list": list[RefusedShape],
     "messages show": RefusedShape,

@@ -98,9 +98,9 @@ def key_of(artifact: Artifact) -> str:
     return f"jobs/{artifact.job_id}/2025/10/23/211500/{file_name(artifact)}"
 
 
-def zip_of(files: Mapping[str, bytes]) -> bytes:
+def zip_of(files: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
+    with zipfile.ZipFile(content, "w", compression) as archive:
         for name, body in files.items():
             archive.writestr(name, body)
     return content.getvalue()

@@ -69,6 +69,8 @@ def test_the_help_of_all_shows_all(artifacts: Command) -> None:
         "jobs uploads download --help",
         "jobs uploads relocate --help",
         "jobs uploads archive --help",
+        "jobs uploads cat --help",
+        "jobs uploads url --help",
         "quarantine retry --help",
         "status --help",
     ],

@@ -7,6 +7,12 @@ from tests.cli.tree import commands
 from worker.sql.transfers import SqlTransfers
 
 _FILTERS = {"batch preview", "transfers list"}  # one filter of many, which takes ranges
+_NEEDED = {
+    "jobs results upload": ("--run-id", "4", "--results-dir", "."),
+    "jobs uploads cat": ("--kind", "job_config"),
+    "jobs uploads url": ("--kind", "job_config"),
+}
+"""What a command needs beside the job."""
 
 
 def of_a_job() -> list[str]:
@@ -43,6 +49,5 @@ def test_the_answer_is_the_same(artifacts: Command, transfers: SqlTransfers, lin
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("path", of_a_job())
 def test_two_different_ids_are_refused(artifacts: Command, path: str) -> None:
-    needed = ("--run-id", "4", "--results-dir", ".") if path == "jobs results upload" else ()
-    answer = artifacts(*path.split(), "12", "--job-id", "13", *needed)
+    answer = artifacts(*path.split(), "12", "--job-id", "13", *_NEEDED.get(path, ()))
     assert "JOB_ID is 12 and --job-id is 13: give only one of them" in answer.refusal

@@ -1,5 +1,8 @@
 """`artifacts jobs results upload`."""
 
+import io
+import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from tests.cli.commands import Answer, Command
 from tests.cli.shelf import RESULTS, Shelf, key_of
 from tests.workspace.trees import plant, unzipped
 from worker.sql.tables import RunRow
+from worker.workspace.extra_fields import mtime_ns_of
 
 FILES = {"RUN1/out.csv": b"1", "RUN2/out.csv": b"2"}
 
@@ -99,3 +103,14 @@ def test_a_directory_that_is_not_there_is_wrong_use(upload: Command, tmp_path: P
     answer = upload(tmp_path / "nowhere")
     assert answer.status == 2
     assert "does not exist" in answer.err
+
+
+def test_the_times_are_kept_if_they_are_asked_for(
+    upload: Command, shelf: Shelf, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARTIFACTS_ZIP_TIMES", "keep")
+    os.utime(results / "RUN1/out.csv", (1_700_000_000, 1_700_000_000))
+    assert upload(results).status == 0
+    with zipfile.ZipFile(io.BytesIO(shelf.body(key_of(RESULTS)))) as archive:
+        extra = archive.getinfo("RUN1/out.csv").extra
+    assert mtime_ns_of(extra) == 1_700_000_000 * 10**9

@@ -77,14 +77,10 @@ class TestFetched:
         download()
         assert set(outcomes(download()).values()) == {"there already"}
 
-    def test_an_empty_file_is_downloaded_as_any_other(
-        self, download: Command, shelf: Shelf
-    ) -> None:
-        # Given what a client has put without content
-        shelf.put(Artifact(ArtifactKind.JOB_CONFIG, 13), b"")
-        # Then it comes once
-        assert outcomes(download(job_id=13)) == {"job_config": "downloaded"}
-        assert outcomes(download(job_id=13)) == {"job_config": "there already"}
+    def test_one_of_no_bytes_is_downloaded(self, download: Command, shelf: Shelf) -> None:
+        shelf.put(LOGS, b"")
+        assert outcomes(download())["run_logs"] == "downloaded"
+        assert outcomes(download())["run_logs"] == "there already"
 
     def test_other_files_stay_and_are_an_error(self, download: Command, output: Path) -> None:
         # Given

@@ -1,6 +1,9 @@
 """Which connections a process makes, and when."""
 
+import io
+import os
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +20,7 @@ from domain.errors import (
 from domain.transfers import Direction, TransferState
 from worker.composition import Composition
 from worker.settings import WorkerSettings, load
+from worker.workspace.extra_fields import timestamp
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 
@@ -127,3 +131,29 @@ def test_an_attempt_without_an_s3_client_is_recorded(
 def _connections(composition: Composition) -> list[object]:
     adapters = composition.adapters
     return [adapters.engine, adapters.client, adapters.attempts, composition.upload.store]
+
+
+@pytest.mark.parametrize(("times", "fields"), [("drop", {b""}), ("keep", {timestamp(10**18)})])
+def test_a_worker_packs_times_if_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+    good: dict[str, str],
+    sqlite_url: str,
+    times: str,
+    fields: set[bytes],
+) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("ARTIFACTS_ZIP_TIMES", times)
+    settings = load(WorkerSettings)
+    results = settings.workspace / "job_12/OUT/run_4/RUN1"
+    results.mkdir(parents=True)
+    (results / "a").write_bytes(b"1")
+    os.utime(results / "a", ns=(10**18, 10**18))
+    composition = Composition(settings, Celery("tests", broker=good["ARTIFACTS_BROKER_URL"]))
+    # When
+    source = composition.upload.workspace.source(Artifact(ArtifactKind.RUN_RESULTS, 12, 4))
+    content = io.BytesIO(b"".join(source.chunks()))
+    composition.adapters.close()
+    # Then
+    with zipfile.ZipFile(content) as archive:
+        assert {info.extra for info in archive.infolist()} == fields

@@ -200,6 +200,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "multipart_threshold": 16 * MIB,
         "part_size": 16 * MIB,
         "transfer_threads": 4,
+        "zip_times": "drop",
         "s3_timeout_seconds": 60,
         "breaker_failures": 5,
         "breaker_seconds": 30,

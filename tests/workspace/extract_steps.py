@@ -29,13 +29,16 @@ def files(**contents: str) -> Make:
     return make
 
 
-def extract(root: Path, *, replace: bool = False, **limits: int) -> Extracted:
+def extract(
+    root: Path, *, replace: bool = False, encoding: str | None = None, **limits: int
+) -> Extracted:
     extraction = Extraction(
         artifact=RESULTS,
         root=root,
         archive=ARCHIVE,
         into=INTO,
         limits=ExtractLimits(**limits),
+        encoding=encoding,
     )
     return extraction(replace=replace)
 

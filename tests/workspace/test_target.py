@@ -11,6 +11,7 @@ import pytest
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import (
+    FileSystemLimitError,
     InvalidRequestError,
     TargetExistsError,
     WorkspaceUnavailableError,
@@ -224,6 +225,8 @@ class TestUnavailable:
         def fail(*_: object, **__: object) -> None:
             raise OSError(number, os.strerror(number), "/secret/path")
 
+        if call == "link":  # without links, as by EPERM, it is renamed: fail there too
+            monkeypatch.setattr("worker.workspace.naming._rename_without_link", fail)
         with monkeypatch.context() as patched:
             patched.setattr(os, call, fail)
             # When
@@ -247,14 +250,14 @@ class TestUnavailable:
             with pytest.raises(WorkspaceUnavailableError, match="no space left"):
                 partial.write(0, b"x")
 
-    def test_a_failure_that_nobody_knows_is_let_through(
+    def test_a_file_that_is_too_large_for_the_file_system_says_so(
         self, target: Target, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*_: object) -> None:
             raise OSError(errno.EFBIG, "too big")
 
         monkeypatch.setattr(os, "pwrite", fail)
-        with pytest.raises(OSError, match="too big"):
+        with pytest.raises(FileSystemLimitError, match="too big: the target's file system cannot"):
             finish(target)
 
 

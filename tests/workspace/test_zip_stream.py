@@ -87,7 +87,7 @@ def test_the_same_files_give_the_same_zip(tmp_path: Path) -> None:
     # But: made in another order, elsewhere, at another time, under other permissions
     plant(Workspace(other).path(RESULTS), dict(reversed(files.items())))
     for path in Workspace(other).path(RESULTS).rglob("*"):
-        path.chmod(0o700)
+        path.chmod(0o700 if path.is_dir() else 0o600)
         os.utime(path, (1_000_000_000, 1_000_000_000))
 
     first, second = Workspace(one).source(RESULTS), Workspace(other).source(RESULTS)

@@ -78,12 +78,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloads:
-    """Attributes: `replace` lets other files in the directory give way."""
+    """Attributes: `replace` lets other files in the directory give way.
+
+    `encoding` decodes names in zips that do not name their encoding.
+    """
 
     fetch: FetchArtifact
     directory: DownloadDirectory
     replace: bool
     extract: bool
+    encoding: str | None = None
 
     def __call__(self, wanted: Sequence[ListedArtifact]) -> list[Outcome]:
         """All of them, in their order; one that fails does not stop the others."""
@@ -140,7 +144,7 @@ class Downloads:
         return self._unpacked(outcome) if is_to_unpack else outcome
 
     def _unpacked(self, outcome: Outcome) -> Outcome:
-        extraction = self.directory.extraction(outcome.artifact)
+        extraction = self.directory.extraction(outcome.artifact, self.encoding)
         try:
             extracted = extraction(replace=self.replace)
         except PipelineError as error:

@@ -1,10 +1,11 @@
 """Options and arguments that several commands take."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from domain.artifacts import ArtifactKind
+from domain.artifacts import Artifact, ArtifactKind
 from domain.jobs import MAX_ID
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
@@ -16,6 +17,7 @@ JobIdOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 KindOption = Annotated[ArtifactKind | None, typer.Option("--kind", help="Only this kind.")]
+OneKindOption = Annotated[ArtifactKind, typer.Option("--kind", help="The artifact's kind.")]
 KindsOption = Annotated[
     list[ArtifactKind] | None,
     typer.Option("--kind", metavar="KIND", help="Only this kind; repeatable."),
@@ -28,6 +30,15 @@ TimeoutOption = Annotated[
     typer.Option("--timeout", min=0, metavar="SECONDS", help="Wait no longer than this."),
 ]
 WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, and cut nothing.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The artifacts of a job that a command is about; None is all of them."""
+
+    job_id: int
+    run_id: int | None = None
+    kind: ArtifactKind | None = None
 
 
 def the_job(argument: int | None, option: int | None) -> int:
@@ -45,6 +56,17 @@ def optional_job(argument: int | None, option: int | None) -> int | None:
             f"JOB_ID is {argument} and --job-id is {option}: give only one of them"
         )
     return option if argument is None else argument
+
+
+def the_artifact(
+    argument: int | None, option: int | None, run_id: int | None, kind: ArtifactKind
+) -> Artifact:
+    """Return the one artifact that is named by a kind, a job and perhaps a run."""
+    job_id = the_job(argument, option)
+    refuse_run_of_job_kind(run_id, kind)
+    if kind.belongs_to_run and run_id is None:
+        raise typer.BadParameter(f"{kind} belongs to a run: give --run-id")
+    return Artifact(kind, job_id, run_id)
 
 
 def refuse_run_of_job_kind(run_id: int | None, kind: ArtifactKind | None) -> None:

@@ -17,6 +17,7 @@ from worker.cli.options import (
     JsonOption,
     KindOption,
     RunIdOption,
+    Wanted,
     WideOption,
     refuse_run_of_job_kind,
     the_job,
@@ -32,10 +33,12 @@ COMMANDS = {
         "worker.cli.archive",
         "Move the job's configs and inputs, or other kinds, to an archive tier.",
     ),
+    "cat": ("worker.cli.cat", "Write one artifact to standard output."),
     "relocate": (
         "worker.cli.relocate",
         "Copy what an old rule put elsewhere to the job's one directory, verify it and record it.",
     ),
+    "url": ("worker.cli.url", "Print a presigned URL to download one artifact with."),
 }
 app = group_app("A job's artifacts in the bucket.", cls=lazy_group(COMMANDS))
 
@@ -47,24 +50,58 @@ OutputDirOption = Annotated[
         help="The directory for the files. By default job_ID in the workspace; without one, here.",
     ),
 ]
+NamesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--names",
+        metavar="ENCODING",
+        help="The encoding of names in a zip that does not say it: cp850, shift_jis.",
+    ),
+]
+MemberOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--member",
+        metavar="NAME",
+        help="Only this file of a zip, or those that a pattern matches (RUN1/*.csv); repeatable.",
+    ),
+]
+MembersOption = Annotated[
+    bool, typer.Option("--members", help="Show the files in its zips instead.")
+]
 _LISTED_COLUMNS = ("kind", "state", "run_id", "reason", "size", "location", "age")
 _OUTCOME_COLUMNS = ("kind", "outcome", "run_id", "error", "size", "path")
 _SHOULD_BE_THERE = (ArtifactState.STORED, ArtifactState.UNRECORDED, ArtifactState.MISSING)
 
 
 @app.command("list")
-def list_uploads(
+def list_uploads(  # noqa: PLR0913 - an argument for each option
     job: JobArgument = None,
     *,
     job_id: JobIdOption = None,
+    run_id: RunIdOption = None,
+    kind: KindOption = None,
+    members: MembersOption = False,
+    names: NamesOption = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Every artifact of the job with its state, and where it is."""
-    asked, using = the_job(job, job_id), adapters()
-    listed = list_artifacts(using.locate, using.transfers, asked)
+    """Every artifact of the job with its state, and where it is.
+
+    With --members what is inside its zips: of a large zip only the list of files is read.
+    """
+    asked = the_job(job, job_id)
+    refuse_run_of_job_kind(run_id, kind)
+    encoding = _encoding(names, for_option="--members", is_given=members)
+    if members:
+        from worker.cli.stored_members import list_members  # noqa: PLC0415 - for the help
+
+        list_members(Wanted(asked, run_id, kind), encoding, wide=wide, as_json=as_json)
+        return
+    using = adapters()
+    found = list_artifacts(using.locate, using.transfers, asked)
     now = using.transfers.now()
-    rows = [_listed_row(each, now) for each in listed]
+    rows = [_listed_row(each, now) for each in found if _matches(each, run_id, kind)]
     empty = "there is nothing of this job"
     show_rows(rows, as_json=as_json, empty=empty, brief=_LISTED_COLUMNS, wide=wide)
 
@@ -79,6 +116,8 @@ def download(  # noqa: PLR0913 - an argument for each option
     output_dir: OutputDirOption = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace other files.")] = False,
     extract: Annotated[bool, typer.Option("--extract", help="Unpack zips as well.")] = False,
+    member: MemberOption = None,
+    names: NamesOption = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,7 +125,7 @@ def download(  # noqa: PLR0913 - an argument for each option
 
     A file with other content is kept, unless --force replaces it. The exit status is 1 if one was
     kept so, or anything could not be had; objects of a run that the job does not have are reported
-    as unknown_run, and do not count.
+    as unknown_run, and do not count. With --member only these files of zips are fetched.
     """
     from worker.cli.downloads import (  # noqa: PLC0415 - the help needs no Rich
         Downloads,
@@ -96,13 +135,37 @@ def download(  # noqa: PLR0913 - an argument for each option
 
     asked = the_job(job, job_id)
     refuse_run_of_job_kind(run_id, kind)
+    encoding = _encoding(
+        names, for_option="--extract or --member", is_given=extract or member is not None
+    )
+    if member:
+        if extract:
+            raise typer.BadParameter("--member unpacks these files: leave --extract out")
+        from worker.cli.stored_members import download_members  # noqa: PLC0415 - for the help
+
+        download_members(
+            Wanted(asked, run_id, kind),
+            member,
+            _directory(output_dir, asked),
+            encoding,
+            replace=force,
+            wide=wide,
+            as_json=as_json,
+        )
+        return
     using = adapters()
     listed = list_artifacts(using.locate, using.transfers, asked)
     wanted = [each for each in listed if _is_wanted(each, run_id, kind)]
     if not wanted:
         raise ArtifactMissingError(f"job {asked}: nothing of that is in the bucket")
     directory = _directory(output_dir, asked)
-    downloads = Downloads(fetch=using.fetch, directory=directory, replace=force, extract=extract)
+    downloads = Downloads(
+        fetch=using.fetch,
+        directory=directory,
+        replace=force,
+        extract=extract,
+        encoding=encoding,
+    )
     outcomes = downloads(wanted)
     rows = [_outcome_row(each) for each in outcomes]
     show_rows(rows, as_json=as_json, empty="", brief=_OUTCOME_COLUMNS, wide=wide)
@@ -110,6 +173,19 @@ def download(  # noqa: PLR0913 - an argument for each option
         raise TargetExistsError(line)
     if any_failed(outcomes):
         raise typer.Exit(1)
+
+
+def _encoding(names: str | None, *, for_option: str, is_given: bool) -> str | None:
+    from worker.workspace.stored_names import check_encoding  # noqa: PLC0415 - the help needs none
+
+    if names is None:
+        return None
+    if not is_given:
+        raise typer.BadParameter(f"--names {names} is for {for_option}: give that too")
+    try:
+        return check_encoding(names)
+    except InvalidRequestError as error:
+        raise typer.BadParameter(f"--names: {error}") from None
 
 
 def _directory(output_dir: Path | None, job_id: int) -> "DownloadDirectory":
@@ -136,11 +212,11 @@ def _make(output: Path) -> None:
 
 
 def _is_wanted(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | None) -> bool:
-    return (
-        listed.state in _SHOULD_BE_THERE
-        and run_id in (None, listed.artifact.run_id)
-        and kind in (None, listed.artifact.kind)
-    )
+    return listed.state in _SHOULD_BE_THERE and _matches(listed, run_id, kind)
+
+
+def _matches(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | None) -> bool:
+    return run_id in (None, listed.artifact.run_id) and kind in (None, listed.artifact.kind)
 
 
 def _listed_row(listed: ListedArtifact, now: datetime) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class S3ResultsRepository:
     """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes.
 
     The URLs are for downloads, so by default they expire after a day instead of an hour.
+    `keeps_times` packs the files' times of modification.
     """
 
     def __init__(  # noqa: PLR0913 - as the platform calls it, and what it may choose
@@ -68,9 +69,11 @@ class S3ResultsRepository:
         multipart_threshold: int = 16 * _MIB,
         part_size: int = 16 * _MIB,
         threads: int = 4,
+        keeps_times: bool = False,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
         self._client = client
+        self._keeps_times = keeps_times
         self._presigner = Presigner(client, expiration_seconds)
         self._store = S3ObjectStore(
             client=client,
@@ -99,7 +102,7 @@ class S3ResultsRepository:
         prefix = JobS3Prefix.of(s3_prefix)
         artifact = Artifact(ArtifactKind.RUN_RESULTS, prefix.job_id, run_id)
         key = prefix.run_results_key(run_id)
-        source = zipped_results(artifact, results_dir)
+        source = zipped_results(artifact, results_dir, keeps_times=self._keeps_times)
         stored = self._put(artifact, key, source)
         return SentResults(
             object=stored,

@@ -3,16 +3,16 @@
 import re
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import IO, Any
 
 from domain.errors import UnsafeArchiveError
+from worker.workspace.entry_names import LONGEST_NAME, problem_with, shown
+from worker.workspace.stored_names import path_of, stored_name
 
 UNFINISHED = ".extracting"
 OLD = ".extracting-old"
@@ -24,8 +24,6 @@ _LOCAL_HEADER = 30
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _UNIX = 3
 _DRIVE = re.compile(r"[A-Za-z]:")
-_LONGEST_PART = 255
-_LONGEST_NAME = 4096
 # What others decompress with may take gigabytes for its dictionary alone.
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 # What `zipfile` raises at what is no archive, or a broken one.
@@ -46,31 +44,40 @@ BROKEN = (
 class ExtractLimits:
     """Above what simulations leave, and below what harms the machine.
 
+    A ratio is no sign of harm: deflate gives up to 1032 to 1, and columns of zeros come near it.
+
     Attributes:
-        entries: files and directories.
+        entries: files and directories, also those that only a path names.
         directory_bytes: of the archive's list of them, which is all in memory, several times over.
         total_bytes: of what is written.
-        ratio: of a file to what it is compressed to; deflate gives 1032 at the most, and columns of
-            zeros some hundreds.
-        ratio_from: bytes of a file below which its ratio does not matter.
-        depth: directories within one another.
     """
 
     entries: int = 1_000_000
     directory_bytes: int = 128 * _MIB
     total_bytes: int = 2**40
-    ratio: int = 1_000
-    ratio_from: int = 100 * _MIB
-    depth: int = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Attributes: `path` is relative, and leads downwards only."""
+    """Attributes: `name` is relative, and leads downwards only."""
 
     number: int
     info: zipfile.ZipInfo
-    path: PurePosixPath
+    name: str
+
+    @property
+    def is_directory(self) -> bool:
+        return self.name.endswith("/")
+
+    @property
+    def mode(self) -> int:
+        """The permissions of the unpacked file; only the executable bit comes from the zip."""
+        is_executable = (self.info.external_attr >> 16) & stat.S_IXUSR
+        return 0o755 if self.info.create_system == _UNIX and is_executable else 0o644
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(self.name.removesuffix("/").split("/"))
 
 
 def check_directory(file: IO[bytes], limits: ExtractLimits) -> None:
@@ -83,67 +90,105 @@ def check_directory(file: IO[bytes], limits: ExtractLimits) -> None:
         raise UnsafeArchiveError("its list of entries is too large")
 
 
-def checked(archive: zipfile.ZipFile, limits: ExtractLimits) -> list[Entry]:
-    """The entries, once each is found harmless.
+def checked(
+    archive: zipfile.ZipFile, limits: ExtractLimits, encoding: str | None = None
+) -> list[Entry]:
+    """Return the entries, once each is found harmless.
+
+    Args:
+        archive: the zip.
+        limits: of what is unpacked.
+        encoding: of names that do not name their encoding.
 
     Raises:
-        UnsafeArchiveError: one is not; by its number, for its name may be anything.
+        UnsafeArchiveError: one is not; names the first.
     """
     infos = archive.infolist()
     if len(infos) > limits.entries:
         raise UnsafeArchiveError(f"{len(infos)} entries, at most {limits.entries} are unpacked")
-    entries = [_checked_one(number, info, limits) for number, info in enumerate(infos, start=1)]
-    _check_names(entries)
+    found = (_checked_one(number, info, encoding) for number, info in enumerate(infos, start=1))
+    entries = [entry for entry in found if entry is not None]
+    _check_names(entries, limits)
     _check_overlaps(archive, infos)
     if sum(info.file_size for info in infos) > limits.total_bytes:
         raise UnsafeArchiveError(f"more than {limits.total_bytes} bytes")
     return entries
 
 
-def _checked_one(number: int, info: zipfile.ZipInfo, limits: ExtractLimits) -> Entry:
-    wrong = _wrong_with_name(info.orig_filename, limits) or _wrong_with(info, limits)
+def _checked_one(number: int, info: zipfile.ZipInfo, encoding: str | None) -> Entry | None:
+    name = path_of(info, _stored_name(number, info, encoding))
+    is_root = not name and info.orig_filename[-1:] in {"/", "\\"}
+    wrong = _wrong_with(info, is_directory=is_root or name.endswith("/"))
+    if not is_root:
+        wrong = _wrong_with_name(name) or wrong
     if wrong:
-        raise UnsafeArchiveError(f"entry {number}: {wrong}")
-    return Entry(number, info, PurePosixPath(info.filename))
+        raise UnsafeArchiveError(f"entry {number}: {wrong}: {shown(name)}")
+    return None if is_root else Entry(number, info, name)
 
 
-def _wrong_with_name(name: str, limits: ExtractLimits) -> str | None:
-    if not name or any(unicodedata.category(c) in {"Cc", "Cs"} for c in name):
-        return "its name is none"
-    if name.startswith("/") or "\\" in name or _DRIVE.match(name):
-        return "its path is absolute, or of another system"
-    parts = name.removesuffix("/").split("/")
-    if any(part in {"", ".", ".."} for part in parts):
-        return "its path leads elsewhere"
-    if parts[0] in OURS:
-        return "its name is reserved"
-    if len(parts) > limits.depth:
-        return "it lies too deep"
-    is_long = any(len(part.encode()) > _LONGEST_PART for part in parts)
-    return "its name is too long" if is_long or len(name.encode()) > _LONGEST_NAME else None
+def _stored_name(number: int, info: zipfile.ZipInfo, encoding: str | None) -> str:
+    try:
+        return stored_name(info, encoding)
+    except UnicodeDecodeError:
+        said = f"entry {number}: the name is not {encoding}, give another --names"
+        raise UnsafeArchiveError(f"{said}: {shown(info.orig_filename)}") from None
 
 
-def _wrong_with(info: zipfile.ZipInfo, limits: ExtractLimits) -> str | None:
+def _wrong_with_name(name: str) -> str | None:
+    if name.startswith("/") or _DRIVE.match(name):
+        return "the path is absolute, or of another system"
+    return problem_with(name) or ("the name is reserved" if name.split("/", 1)[0] in OURS else None)
+
+
+def _wrong_with(info: zipfile.ZipInfo, *, is_directory: bool) -> str | None:
     if info.flag_bits & _ENCRYPTED:
         return "it is encrypted"
     if info.compress_type not in _METHODS:
         return "it is compressed by an unknown method"
     kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
-    if kind not in {0, stat.S_IFDIR if info.is_dir() else stat.S_IFREG}:
+    # A FIFO's entry has the bytes that came out of it, as with `… | zip x -`.
+    allowed = {stat.S_IFDIR} if is_directory else {stat.S_IFREG, stat.S_IFIFO}
+    if kind and kind not in allowed:
         return "it is a link or a special file"
-    is_small = info.file_size <= limits.ratio_from
-    if not is_small and info.file_size > limits.ratio * max(1, info.compress_size):
-        return "it grows too much"
     return None
 
 
-def _check_names(entries: Sequence[Entry]) -> None:
-    files = {entry.path for entry in entries if not entry.info.is_dir()}
-    seen: set[PurePosixPath] = set()
+def _check_names(entries: Sequence[Entry], limits: ExtractLimits) -> None:
+    places = _Places(limits.entries)
     for entry in entries:
-        if entry.path in seen or not files.isdisjoint(entry.path.parents):
-            raise UnsafeArchiveError(f"entry {entry.number}: another one has its name")
-        seen.add(entry.path)
+        wrong = places.wrong_with(entry)
+        if wrong:
+            raise UnsafeArchiveError(f"entry {entry.number}: {wrong}: {shown(entry.name)}")
+
+
+class _Places:
+    """The files and directories of the entries so far, by the number of the directory above.
+
+    Args:
+        most: how many there may be. One long name can make thousands of directories.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._numbers: dict[tuple[int, str], int] = {}
+        self._files: set[int] = set()
+
+    def wrong_with(self, entry: Entry) -> str | None:
+        """Return why there is no place for an entry, or None once it has one."""
+        place, is_new = 0, False
+        for part in entry.parts:
+            if place in self._files:
+                return "another one has its name"
+            known = len(self._numbers)
+            place = self._numbers.setdefault((place, part), known + 1)
+            is_new = place > known
+        if place in self._files or not (is_new or entry.is_directory):
+            return "another one has its name"
+        if not entry.is_directory:
+            self._files.add(place)
+        if len(self._numbers) > self._most:
+            return f"more than {self._most} files and directories"
+        return None
 
 
 def _check_overlaps(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]) -> None:
@@ -157,3 +202,16 @@ def _check_overlaps(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]) 
 def _end(info: zipfile.ZipInfo) -> int:
     # At the least: what else the entry's own header has makes it longer.
     return info.header_offset + _LOCAL_HEADER + info.compress_size
+
+
+def ends_of(archive: zipfile.ZipFile) -> dict[int, int]:
+    """Return where each entry's record ends at the latest, by where it begins.
+
+    Only the record itself says how long its header is.
+    """
+    infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    starts = [*(info.header_offset for info in infos), archive.start_dir]
+    return {
+        info.header_offset: min(following, _end(info) + 2 * LONGEST_NAME)
+        for info, following in zip(infos, starts[1:], strict=True)
+    }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from worker.workspace.naming import sync_directory
 from worker.workspace.partial_file import look
 
 RootCheck = Callable[[int], None]
@@ -50,4 +51,4 @@ def reached(
 def _make(name: str, directory: int) -> None:
     with suppress(FileExistsError):
         os.mkdir(name, dir_fd=directory)
-        os.fsync(directory)
+        sync_directory(directory)

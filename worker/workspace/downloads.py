@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from domain.artifacts import Artifact, ArtifactKind
 from worker.workspace.directories import RootCheck
 from worker.workspace.extract import Extraction
+from worker.workspace.members import MemberDirectory
 from worker.workspace.places import download_place, source_place
 from worker.workspace.target import Target
 
@@ -32,17 +33,34 @@ class DownloadDirectory:
         """Return the artifact's file, without making or looking at anything."""
         return Target(artifact, self.root, str(self._place(download_place(artifact))), self.check)
 
-    def extraction(self, artifact: Artifact) -> Extraction:
+    def extraction(self, artifact: Artifact, encoding: str | None = None) -> Extraction:
         """Return how the downloaded zip is unpacked.
 
         Results go to where they would be uploaded from, an input to a directory of its own.
+
+        Args:
+            artifact: whose zip.
+            encoding: of names in the zip that do not name their encoding.
         """
-        archive = self._place(download_place(artifact))
-        is_results = artifact.kind is ArtifactKind.RUN_RESULTS
-        into = self._place(source_place(artifact)) if is_results else archive.with_suffix("")
         return Extraction(
-            artifact=artifact, root=self.root, archive=archive, into=into, check=self.check
+            artifact=artifact,
+            root=self.root,
+            archive=self._place(download_place(artifact)),
+            into=self._unpacked(artifact),
+            check=self.check,
+            encoding=encoding,
         )
+
+    def members(self, artifact: Artifact) -> MemberDirectory:
+        """Return where single files of the artifact's zip go: as if all of it was unpacked."""
+        return MemberDirectory(
+            artifact=artifact, root=self.root, into=self._unpacked(artifact), check=self.check
+        )
+
+    def _unpacked(self, artifact: Artifact) -> PurePosixPath:
+        if artifact.kind is ArtifactKind.RUN_RESULTS:
+            return self._place(source_place(artifact))
+        return self._place(download_place(artifact)).with_suffix("")
 
     def _place(self, name: str) -> PurePosixPath:
         return PurePosixPath(self.below, name)

@@ -1,9 +1,7 @@
 """Unpacking what somebody else has packed."""
 
-import errno
 import fcntl
 import os
-import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -11,22 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from domain.artifacts import Artifact
-from domain.errors import UnsafeArchiveError
-from worker.workspace.archive_rules import (
-    BROKEN,
-    OLD,
-    UNFINISHED,
-    Entry,
-    ExtractLimits,
-    check_directory,
-    checked,
-)
+from worker.workspace.archive_rules import OLD, UNFINISHED, Entry, ExtractLimits
 from worker.workspace.directories import REAL_DIRECTORY, RootCheck, reached
-from worker.workspace.files import CHUNK
+from worker.workspace.naming import sync_directory
 from worker.workspace.partial_file import look, writing
+from worker.workspace.removal import remove_tree
+from worker.workspace.unpacked_tree import UnpackedTree
+from worker.workspace.unpacking import Unpacker
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
 _DEFAULT = ExtractLimits()
 
 
@@ -47,6 +38,7 @@ class Extraction:
         archive: relative to the root.
         into: the directory for what is in it, relative to the root; made if it is missing.
         check: of the root, before anything is read or made below it.
+        encoding: of names in the archive that do not name their encoding.
     """
 
     artifact: Artifact
@@ -55,6 +47,7 @@ class Extraction:
     into: PurePosixPath
     limits: ExtractLimits = _DEFAULT
     check: RootCheck | None = None
+    encoding: str | None = None
 
     def __call__(self, *, replace: bool) -> Extracted:
         """Unpack all of it, or nothing.
@@ -66,19 +59,22 @@ class Extraction:
             UnsafeArchiveError: it is broken, or would do harm.
             TargetBusyError: another process unpacks to the same place.
             WorkspaceUnavailableError: it cannot be written.
+            FileSystemLimitError: the file system there cannot hold one of the entries.
         """
         with writing(self.artifact), ExitStack() as opened:
             archive = opened.enter_context(self._opened())
-            entries = self._entries(archive)
+            entries = self._unpacker.entries(archive)
             into = opened.enter_context(self._reached(self.into))
             assert into is not None  # noqa: S101 - it was made
-            fcntl.flock(into, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            opened.callback(_clear, into)
-            _clear(into)  # what a killed process has left
+            opened.enter_context(locked(into))
             size = self._unpack(archive, entries, into)
             kept = _let_appear(into, replace=replace)
-        files = sum(not entry.info.is_dir() for entry in entries)
+        files = sum(not entry.is_directory for entry in entries)
         return Extracted(files=files, bytes=size, kept=kept)
+
+    @property
+    def _unpacker(self) -> Unpacker:
+        return Unpacker(artifact=self.artifact, limits=self.limits, encoding=self.encoding)
 
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
@@ -86,90 +82,52 @@ class Extraction:
             above = opened.enter_context(self._reached(self.archive.parent))
             file = os.open(self.archive.name, os.O_RDONLY | _NO_LINK, dir_fd=above)
             stream = opened.enter_context(os.fdopen(file, "rb"))
-            with self._translated():
-                check_directory(stream, self.limits)
-                archive = opened.enter_context(zipfile.ZipFile(stream))
-            yield archive
+            yield opened.enter_context(self._unpacker.open(stream))
 
     def _reached(self, directory: PurePosixPath) -> AbstractContextManager[int | None]:
         return reached(self.root, directory, make=True, check=self.check)
 
-    def _entries(self, archive: zipfile.ZipFile) -> list[Entry]:
-        with self._translated():
-            return checked(archive, self.limits)
-
     def _unpack(self, archive: zipfile.ZipFile, entries: list[Entry], into: int) -> int:
-        # Nobody else's, so that nothing is swapped for a link while it is written.
-        os.mkdir(UNFINISHED, 0o700, dir_fd=into)
-        unfinished = os.open(UNFINISHED, REAL_DIRECTORY, dir_fd=into)
-        try:
-            total = 0
-            for entry in entries:
-                total += self._unpack_one(archive, entry, unfinished)
-            return total
-        finally:
-            os.close(unfinished)
-
-    def _unpack_one(self, archive: zipfile.ZipFile, entry: Entry, unfinished: int) -> int:
-        if entry.info.is_dir():
-            _make_directories(entry.path, unfinished)
-            return 0
-        _make_directories(entry.path.parent, unfinished)
-        file = os.open(entry.path, _NEW_FILE, 0o644, dir_fd=unfinished)
-        written = 0
-        with os.fdopen(file, "wb") as target:
-            for chunk in self._chunks(archive, entry):
-                written += len(chunk)
-                target.write(chunk)
-        if written != entry.info.file_size:
-            raise self._unsafe(f"entry {entry.number}: it has another size than it says")
-        return written
-
-    def _chunks(self, archive: zipfile.ZipFile, entry: Entry) -> Iterator[bytes]:
-        # `zipfile` gives no more bytes than the entry says it has, and compares its CRC.
-        with self._translated(), archive.open(entry.info) as source:
-            while chunk := source.read(CHUNK):
-                yield chunk
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except UnsafeArchiveError as error:
-            raise self._unsafe(str(error)) from None
-        except BROKEN:
-            # From None: it may quote a name, which could be anything.
-            raise self._unsafe("the archive is broken") from None
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # as of an offset before the beginning
-                raise
-            raise self._unsafe("the archive is broken") from None
-
-    def _unsafe(self, what: str) -> UnsafeArchiveError:
-        return UnsafeArchiveError(f"{self.artifact}: {what}")
+        with unfinished(into) as directory, UnpackedTree(directory) as tree:
+            return sum(self._unpacker.unpack(archive, entry, tree) for entry in entries)
 
 
-def _make_directories(path: PurePosixPath, unfinished: int) -> None:
-    for directory in (*reversed(path.parents[:-1]), path):
-        if directory.parts:
-            with suppress(FileExistsError):
-                os.mkdir(directory, 0o755, dir_fd=unfinished)
+@contextmanager
+def unfinished(into: int) -> Iterator[int]:
+    """Make a private directory to unpack to, so that no other user can put a link into it."""
+    os.mkdir(UNFINISHED, 0o700, dir_fd=into)
+    descriptor = os.open(UNFINISHED, REAL_DIRECTORY, dir_fd=into)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(into: int) -> Iterator[None]:
+    """Keep other processes out, and clear what a killed one has left, now and at the end."""
+    fcntl.flock(into, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        _clear(into)
+        yield
+    finally:
+        _clear(into)
 
 
 def _let_appear(into: int, *, replace: bool) -> tuple[str, ...]:
-    unfinished = os.open(UNFINISHED, REAL_DIRECTORY, dir_fd=into)
+    unpacked = os.open(UNFINISHED, REAL_DIRECTORY, dir_fd=into)
     kept = []
     try:
-        for name in sorted(os.listdir(unfinished)):  # noqa: PTH208 - of a descriptor
+        for name in sorted(os.listdir(unpacked)):  # noqa: PTH208 - of a descriptor
             if look(name, into) is not None:
                 if not replace:
                     kept.append(name)
                     continue
                 _put_away(name, into)
-            os.rename(name, name, src_dir_fd=unfinished, dst_dir_fd=into)
-        os.fsync(into)
+            os.rename(name, name, src_dir_fd=unpacked, dst_dir_fd=into)
+        sync_directory(into)
     finally:
-        os.close(unfinished)
+        os.close(unpacked)
     return tuple(kept)
 
 
@@ -186,4 +144,4 @@ def _put_away(name: str, into: int) -> None:
 def _clear(into: int) -> None:
     for name in (UNFINISHED, OLD):
         if look(name, into) is not None:
-            shutil.rmtree(name, dir_fd=into)
+            remove_tree(name, into)

@@ -1,6 +1,5 @@
 """The file in the root of a workspace that says which one it is."""
 
-import errno
 import json
 import os
 import re
@@ -8,6 +7,7 @@ from contextlib import suppress
 from uuid import UUID, uuid4
 
 from domain.errors import WorkspaceUnavailableError
+from worker.workspace.naming import Place, rename_without_replacing, sync_directory
 
 MARKER = ".artifacts-workspace"
 """Hidden, so that it is no job's directory, and left alone by `rm *`."""
@@ -19,7 +19,6 @@ _LONGEST = 4096
 _MODE = 0o644
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _JOB = re.compile(r"job_\d+", re.ASCII)
 
 
@@ -57,7 +56,7 @@ def make_marker(root: int) -> str:
     try:
         _write(root, unfinished, json.dumps({"id": workspace_id, "about": _ABOUT}) + "\n")
         _name(root, unfinished)
-        os.fsync(root)
+        sync_directory(root)
     finally:
         with suppress(OSError):
             os.unlink(unfinished, dir_fd=root)
@@ -92,7 +91,8 @@ def _id_in(content: bytes) -> str:
 def _write(root: int, name: str, text: str) -> None:
     file = os.open(name, _NEW, _MODE, dir_fd=root)
     try:
-        os.fchmod(file, _MODE)  # other users' workers read it, whatever the umask
+        with suppress(PermissionError):  # FAT has no modes of its own
+            os.fchmod(file, _MODE)  # other users' workers read it, whatever the umask
         os.write(file, text.encode())
         os.fsync(file)
     finally:
@@ -101,16 +101,8 @@ def _write(root: int, name: str, text: str) -> None:
 
 def _name(root: int, unfinished: str) -> None:
     """Give the finished file its name, unless another process was faster."""
-    try:
-        os.link(unfinished, MARKER, src_dir_fd=root, dst_dir_fd=root, follow_symlinks=False)
-    except FileExistsError:
-        return
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        # A file system without links. Two processes at once are left to the look afterwards.
-        if read_marker(root) is None:
-            os.rename(unfinished, MARKER, src_dir_fd=root, dst_dir_fd=root)
+    with suppress(FileExistsError):
+        rename_without_replacing(Place(unfinished, root), Place(MARKER, root))
 
 
 def _unreadable(error: OSError) -> WorkspaceUnavailableError:

@@ -15,14 +15,18 @@ from dataclasses import dataclass
 
 from domain.artifacts import Artifact
 from domain.errors import (
+    FileSystemLimitError,
+    PipelineError,
     TargetBusyError,
     TargetExistsError,
+    UnexpectedError,
     WorkspaceNotWritableError,
     WorkspaceUnavailableError,
 )
 from domain.objects import BucketObject
 from worker.workspace.failures import AWAY
 from worker.workspace.files import CHUNK
+from worker.workspace.naming import Place, rename_without_replacing, sync_directory
 
 _IDENTITY_BYTES = hashlib.sha256().digest_size
 _DONE = b"\1"
@@ -30,6 +34,11 @@ _DONE = b"\1"
 _IN_THE_WAY = {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM}
+CANNOT_HOLD = {
+    *(errno.EFBIG, errno.EOVERFLOW, errno.EMLINK),
+    *(errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL),
+}
+"""As of a file above 4 GiB on FAT, or of a name with a colon on exFAT."""
 _NOT_THERE = {errno.ENOENT, errno.EIO, errno.ENOLCK} | AWAY
 
 
@@ -53,6 +62,12 @@ class Layout:
         address = self.there.address
         told = [address.bucket, address.key, self.there.etag, self.there.size, self.range_size]
         return hashlib.sha256(json.dumps(told).encode()).digest()
+
+    def mark_all(self, file: int) -> None:
+        """Mark a file as one that has every range."""
+        os.ftruncate(file, self.marks + self.ranges)
+        _write(file, _DONE * self.ranges, self.marks)
+        _write(file, self.identity, self.there.size)
 
     def is_there_or_begun(self, file: int) -> bool:
         """Whether it is such a file; an empty one is made one."""
@@ -106,28 +121,38 @@ class PartialFile:
         with writing(self.artifact):
             if not replace and look(self.name, self.directory) is not None:
                 raise in_the_way(self.artifact)  # as long as there is something to go on with
-            os.ftruncate(self.file, self.layout.there.size)
-            os.fsync(self.file)
-            if not is_named(self.file, self.partial_name, self.directory):
-                raise TargetBusyError(f"{self.artifact}: its partial file was taken away")
-            if replace:
-                os.replace(
-                    self.partial_name,
-                    self.name,
-                    src_dir_fd=self.directory,
-                    dst_dir_fd=self.directory,
-                )
-            else:
-                # A link never replaces; to have looked is no guarantee.
-                os.link(
-                    self.partial_name,
-                    self.name,
-                    src_dir_fd=self.directory,
-                    dst_dir_fd=self.directory,
-                    follow_symlinks=False,
-                )
-                os.unlink(self.partial_name, dir_fd=self.directory)
-            os.fsync(self.directory)
+            try:
+                self._appear(replace=replace)
+            except (OSError, PipelineError):
+                self._keep_for_the_next_attempt()
+                raise
+            sync_directory(self.directory)
+
+    def _appear(self, *, replace: bool) -> None:
+        os.ftruncate(self.file, self.layout.there.size)
+        os.fsync(self.file)
+        if not is_named(self.file, self.partial_name, self.directory):
+            raise TargetBusyError(f"{self.artifact}: its partial file was taken away")
+        if replace:
+            os.replace(
+                self.partial_name,
+                self.name,
+                src_dir_fd=self.directory,
+                dst_dir_fd=self.directory,
+            )
+        else:
+            rename_without_replacing(
+                Place(self.partial_name, self.directory), Place(self.name, self.directory)
+            )
+
+    def _keep_for_the_next_attempt(self) -> None:
+        """Put the marks back, or all bytes would be fetched again."""
+        with suppress(OSError):
+            # Once it has the other name, or both, it is the file that people read.
+            if os.fstat(self.file).st_nlink == 1 and is_named(
+                self.file, self.partial_name, self.directory
+            ):
+                self.layout.mark_all(self.file)
 
     def discard(self) -> None:
         with writing(self.artifact), suppress(FileNotFoundError):
@@ -143,6 +168,8 @@ def writing(artifact: Artifact) -> Iterator[None]:
         TargetBusyError: somebody else has it locked.
         WorkspaceNotWritableError: no room, or read-only.
         WorkspaceUnavailableError: no permission, or no workspace.
+        FileSystemLimitError: the file system has no such large files, or no such names.
+        UnexpectedError: anything else that the system answers.
     """
     try:
         yield
@@ -159,7 +186,10 @@ def writing(artifact: Artifact) -> Iterator[None]:
             raise WorkspaceUnavailableError(f"{artifact}: the worker may not write it") from None
         if error.errno in _NOT_THERE:
             raise WorkspaceUnavailableError from None
-        raise
+        said = f"{artifact}: {error.strerror or type(error).__name__}"
+        if error.errno in CANNOT_HOLD:
+            raise FileSystemLimitError(f"{said}: the target's file system cannot hold it") from None
+        raise UnexpectedError(f"{said}: it cannot be written") from None
 
 
 def in_the_way(artifact: Artifact) -> TargetExistsError:

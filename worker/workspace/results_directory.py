@@ -12,7 +12,9 @@ from worker.workspace.scan import is_run
 from worker.workspace.zip_stream import ZippedDirectory
 
 
-def zipped_results(artifact: Artifact, results_dir: Path) -> ZippedDirectory:
+def zipped_results(
+    artifact: Artifact, results_dir: Path, *, keeps_times: bool = False
+) -> ZippedDirectory:
     """Return the results as a zip, with the RUN* directories at its top.
 
     Raises:
@@ -29,7 +31,8 @@ def zipped_results(artifact: Artifact, results_dir: Path) -> ZippedDirectory:
     if run:
         with looking_for(artifact):
             run = "" if _holds_only_runs(real) else run
-    return ZippedDirectory(artifact, Enclosure(real.parent, real.name), run)
+    enclosure = Enclosure(real.parent, real.name)
+    return ZippedDirectory(artifact, enclosure, run, keeps_times=keeps_times)
 
 
 def _holds_only_runs(directory: Path) -> bool:

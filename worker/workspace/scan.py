@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from domain.artifacts import Artifact
 from domain.errors import SourceEmptyError, SourceInvalidError, SourceMissingError
 from worker.workspace.enclosure import Enclosure, Stamp
+from worker.workspace.entry_names import problem_with, shown
 from worker.workspace.failures import LEADS_NOWHERE, reading
-
-_LONGEST_NAME = 0xFFFF
-"""Bytes; a zip has two of its own for a name's length."""
 
 _MOST_THROUGH_LINKS = 100_000
 """Thirty directories, each with two links to the next, name a thousand million files."""
@@ -26,11 +24,13 @@ class Entry:
         name: in the zip; a directory's ends with a slash.
         real: where the content lies, relative to the results' directory; not `name` under a link.
         stamp: None for a directory, which is only listed where nothing in it is.
+        is_executable: by its owner.
     """
 
     name: str
     real: str
     stamp: Stamp | None = None
+    is_executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ def scan(artifact: Artifact, enclosure: Enclosure, run: str = "") -> Listing:
     Raises:
         SourceMissingError: there is no RUN* directory.
         SourceEmptyError: there is no file in them.
-        SourceInvalidError: a name cannot be in a zip, or the links multiply the files.
+        SourceInvalidError: a name cannot be in a zip and is in the message, or the links multiply
+            the files.
         SourceChangedError: something vanished while it was looked at.
         SourceUnreadableError: the worker may not read a directory.
     """
@@ -158,24 +159,22 @@ class _Scanner:
         if not self._is_in_run(place.parent):
             return False  # a file named RUN… is no part of the results
         if stat.S_ISREG(seen.st_mode):
-            self._add(place.name, place.real, Stamp.of(seen))
+            self._add(place.name, place.real, seen)
             return True
         self.left_out += 1
         return False
 
-    def _add(self, name: str, real: str, stamp: Stamp | None = None) -> None:
-        entry = Entry(f"{self._prefix}{name}", real, stamp)
+    def _add(self, name: str, real: str, seen: os.stat_result | None = None) -> None:
+        stamp = None if seen is None else Stamp.of(seen)
+        is_executable = seen is not None and bool(seen.st_mode & stat.S_IXUSR)
+        entry = Entry(f"{self._prefix}{name}", real, stamp, is_executable)
         self._check(entry.name)
         self.entries.append(entry)
 
     def _check(self, name: str) -> None:
-        try:
-            length = len(name.encode())
-        except UnicodeEncodeError:
-            # From None: the cause would bring the name into the traceback.
-            raise SourceInvalidError(f"{self._artifact}: a file name is not UTF-8") from None
-        if length > _LONGEST_NAME:
-            raise SourceInvalidError(f"{self._artifact}: a path is too long for a zip")
+        problem = problem_with(name)
+        if problem is not None:
+            raise SourceInvalidError(f"{self._artifact}: {problem}: {shown(name)}; rename it")
 
     def _count_through_link(self) -> None:
         self._through_links += 1

@@ -23,14 +23,18 @@ class Workspace:
     Args:
         root: the directory.
         check: refuses a directory that is not the workspace. Without it, any will do.
+        keeps_times: pack the times of modification of results.
 
     Example:
         >>> Workspace(Path("/srv")).path(Artifact(ArtifactKind.RUN_RESULTS, 12, 4)).as_posix()
         '/srv/job_12/OUT/run_4'
     """
 
-    def __init__(self, root: Path, check: WorkspaceCheck | None = None) -> None:
+    def __init__(
+        self, root: Path, check: WorkspaceCheck | None = None, *, keeps_times: bool = False
+    ) -> None:
         self._root = root
+        self._keeps_times = keeps_times
         self._check = check
 
     def path(self, artifact: Artifact) -> Path:
@@ -80,8 +84,16 @@ class Workspace:
         if real is None:
             raise SourceInvalidError(f"{artifact}: outside its job's directory")
         if artifact.kind is ArtifactKind.RUN_RESULTS:
-            return _results(artifact, job, real)
+            return self._results(artifact, job, real)
         return FileSource(artifact, job, real)
+
+    def _results(self, artifact: Artifact, job: Enclosure, real: str) -> ZippedDirectory:
+        with looking_for(artifact):
+            seen = job.look(real)
+        if not stat.S_ISDIR(seen.st_mode):
+            raise SourceInvalidError(f"{artifact}: not a directory")
+        enclosure = Enclosure(job.workspace, f"{job.directory}/{real}")
+        return ZippedDirectory(artifact, enclosure, keeps_times=self._keeps_times)
 
 
 def _is_empty(directory: Path) -> bool:
@@ -90,11 +102,3 @@ def _is_empty(directory: Path) -> bool:
             return next(entries, None) is None
     except FileNotFoundError:
         return True
-
-
-def _results(artifact: Artifact, job: Enclosure, real: str) -> ZippedDirectory:
-    with looking_for(artifact):
-        seen = job.look(real)
-    if not stat.S_ISDIR(seen.st_mode):
-        raise SourceInvalidError(f"{artifact}: not a directory")
-    return ZippedDirectory(artifact, Enclosure(job.workspace, f"{job.directory}/{real}"))

@@ -1,6 +1,7 @@
 """A run's results as a zip that is made while it is read.
 
 The same files give the same bytes: what depends on the machine, the order or the moment is fixed.
+The times of modification are left out for this reason, unless they are asked for.
 """
 
 import stat
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 from domain.artifacts import Artifact
 from worker.workspace.enclosure import Enclosure
+from worker.workspace.extra_fields import timestamp
 from worker.workspace.failures import changed
 from worker.workspace.files import CHUNK, read
 from worker.workspace.scan import Entry, Listing, scan
@@ -21,12 +23,14 @@ _SMALLEST_CHUNK = 256 * 1024
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _FILE_ATTRIBUTES = (stat.S_IFREG | 0o644) << 16
+_EXECUTABLE_ATTRIBUTES = (stat.S_IFREG | 0o755) << 16
 _DIRECTORY_ATTRIBUTES = (stat.S_IFDIR | 0o755) << 16 | 0x10  # 0x10: MS-DOS's directory bit
 
 # Bytes of the records around an entry's content, each as large as with ZIP64.
-_LOCAL_HEADER = 30 + 20
+_TIMESTAMP = 9
+_LOCAL_HEADER = 30 + 20 + _TIMESTAMP
 _DATA_DESCRIPTOR = 24
-_CENTRAL_HEADER = 46 + 28
+_CENTRAL_HEADER = 46 + 28 + _TIMESTAMP
 _END = 56 + 20 + 22
 
 
@@ -35,15 +39,19 @@ class ZippedDirectory:
 
     Args:
         run: the name of the RUN* directory that the enclosure itself is, if it holds none.
+        keeps_times: pack the files' times of modification.
 
     Raises:
         SourceMissingError, SourceEmptyError, SourceInvalidError, SourceUnreadableError: as `scan`.
     """
 
-    def __init__(self, artifact: Artifact, enclosure: Enclosure, run: str = "") -> None:
+    def __init__(
+        self, artifact: Artifact, enclosure: Enclosure, run: str = "", *, keeps_times: bool = False
+    ) -> None:
         self._artifact = artifact
         self._enclosure = enclosure
         self._run = run
+        self._keeps_times = keeps_times
         self._listing = self._scan()
 
     @property
@@ -73,6 +81,8 @@ class ZippedDirectory:
 
     def _zipped(self, entry: Entry, archive: zipfile.ZipFile, sink: "_Sink") -> Iterator[bytes]:
         info = _info(entry)
+        if entry.stamp and self._keeps_times:
+            info.extra = timestamp(entry.stamp.mtime_ns)
         if entry.stamp is None:
             archive.mkdir(info)
         else:
@@ -86,7 +96,7 @@ class ZippedDirectory:
 def _info(entry: Entry) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(entry.name, _EARLIEST)
     info.create_system = _UNIX
-    info.external_attr = _FILE_ATTRIBUTES if entry.stamp else _DIRECTORY_ATTRIBUTES
+    info.external_attr = _attributes(entry)
     info.CRC = info.compress_size = 0  # mkdir sets them only where it makes the ZipInfo itself
     if entry.stamp:
         info.compress_type = zipfile.ZIP_DEFLATED
@@ -95,6 +105,12 @@ def _info(entry: Entry) -> zipfile.ZipInfo:
         # Known before the first byte, so that zipfile takes ZIP64 just where it is needed.
         info.file_size = entry.stamp.size
     return info
+
+
+def _attributes(entry: Entry) -> int:
+    if entry.stamp is None:
+        return _DIRECTORY_ATTRIBUTES
+    return _EXECUTABLE_ATTRIBUTES if entry.is_executable else _FILE_ATTRIBUTES
 
 
 def _largest_size(entry: Entry) -> int:

@@ -1,0 +1,109 @@
+"""`--members` and `--member`: single files of the zips that are in the bucket."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from domain.artifacts import Artifact, ArtifactKind
+from domain.errors import ArtifactMissingError, PipelineError, TargetExistsError
+from domain.inventory import ArtifactState, list_artifacts
+from domain.read import ResumedReads
+from worker.cli.members import (
+    COLUMNS,
+    LISTED_COLUMNS,
+    ZIPS,
+    MemberDownloads,
+    conflict,
+    listed_rows,
+    outcome_row,
+)
+from worker.cli.operator import adapters
+from worker.cli.options import Wanted
+from worker.cli.output import note, show_rows
+from worker.stored_zips import StoredZips
+
+_IN_BUCKET = (ArtifactState.STORED, ArtifactState.UNRECORDED)
+
+if TYPE_CHECKING:
+    from worker.adapters import Adapters
+    from worker.workspace import DownloadDirectory
+
+
+def list_members(wanted: Wanted, encoding: str | None, *, wide: bool, as_json: bool) -> None:
+    """Print what is in the zips. Raises: typer.Exit: one could not be read."""
+    using = adapters()
+    zips, rows, errors = _zips(using, encoding), [], 0
+    for artifact in _artifacts(using, wanted):
+        try:
+            rows.extend(listed_rows(zips, artifact, as_json=as_json))
+        except PipelineError as error:
+            note(f"artifacts: {error}")
+            errors += 1
+    if rows or not errors:
+        show_rows(rows, as_json=as_json, empty="no files", brief=LISTED_COLUMNS, wide=wide)
+    if errors:
+        raise typer.Exit(1)
+
+
+def download_members(  # noqa: PLR0913 - an argument for each option
+    wanted: Wanted,
+    patterns: Sequence[str],
+    directory: "DownloadDirectory",
+    encoding: str | None,
+    *,
+    replace: bool,
+    wide: bool,
+    as_json: bool,
+) -> None:
+    """Fetch the files, and print what became of each.
+
+    Raises:
+        TargetExistsError: another file was kept in the place of one.
+        ArtifactMissingError: a pattern matches none.
+        typer.Exit: one could not be had.
+    """
+    using = adapters()
+    downloads = MemberDownloads(
+        zips=_zips(using, encoding), directory=directory, patterns=patterns, replace=replace
+    )
+    outcomes = downloads(_artifacts(using, wanted))
+    rows = [outcome_row(each, as_json=as_json) for each in outcomes]
+    if rows:
+        show_rows(rows, as_json=as_json, empty="", brief=COLUMNS, wide=wide)
+    if line := conflict(outcomes):
+        raise TargetExistsError(line)
+    if any(outcome.error for outcome in outcomes):
+        raise typer.Exit(1)
+    if downloads.unmatched:
+        missing = ", ".join(sorted(downloads.unmatched))
+        raise ArtifactMissingError(
+            f"--member {missing}: no such file in the zips of job {wanted.job_id}; "
+            f"see artifacts jobs uploads list {wanted.job_id} --members"
+        )
+
+
+def _zips(using: "Adapters", encoding: str | None) -> StoredZips:
+    reads = ResumedReads(reader=using.reader)
+    return StoredZips(locate=using.locate, reads=reads, encoding=encoding)
+
+
+def _artifacts(using: "Adapters", wanted: Wanted) -> Iterable[Artifact]:
+    """Return those that are zips; one that is named costs no LIST."""
+    if wanted.kind is not None and wanted.kind not in ZIPS:
+        raise typer.BadParameter(f"{wanted.kind} is no zip: give --kind {' or '.join(ZIPS)}")
+    if wanted.run_id is not None:
+        return [Artifact(ArtifactKind.RUN_RESULTS, wanted.job_id, wanted.run_id)]
+    if wanted.kind is ArtifactKind.JOB_INPUT:
+        return [Artifact(ArtifactKind.JOB_INPUT, wanted.job_id)]
+    found = [
+        each.artifact
+        for each in list_artifacts(using.locate, using.transfers, wanted.job_id)
+        if each.state in _IN_BUCKET
+        and each.reason is None
+        and each.artifact.kind in ZIPS
+        and wanted.kind in {None, each.artifact.kind}
+    ]
+    if not found:
+        raise ArtifactMissingError(f"job {wanted.job_id}: no zip of it is in the bucket")
+    return found

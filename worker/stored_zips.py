@@ -1,0 +1,54 @@
+"""Zips in the bucket: only the parts that are needed are read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from domain.artifacts import Artifact
+from domain.errors import ArtifactMissingError, ObjectReplacedError
+from domain.locate import LocateArtifacts
+from domain.objects import BucketObject
+from domain.read import ResumedReads
+from worker.workspace.members import RemoteZip
+from worker.workspace.ranged_file import RangedFile
+from worker.workspace.unpacking import Unpacker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredZips:
+    """Attributes: `encoding` decodes names in zips that do not name their encoding."""
+
+    locate: LocateArtifacts
+    reads: ResumedReads
+    encoding: str | None = None
+
+    @contextmanager
+    def opened(self, artifact: Artifact) -> Iterator[RemoteZip]:
+        """The zip of an artifact, from the first place that has it.
+
+        A recorded one costs one request, and another if its list of entries is long. All requests
+        are for the same object; if it is replaced, they fail.
+
+        Raises:
+            ArtifactMissingError: it is nowhere.
+            UnsafeArchiveError: it is broken, or would do harm.
+            TransientError, PermanentError: as S3 answers.
+        """
+        stored = self._first(artifact)
+        try:
+            yield stored
+        finally:
+            stored.close()
+
+    def _first(self, artifact: Artifact) -> RemoteZip:
+        for found in self.locate.candidates(artifact):
+            try:
+                return self._open(artifact, found.object)
+            except ObjectReplacedError:
+                continue  # it is not there any more, whatever the row says
+        raise ArtifactMissingError(f"{artifact}: not in the bucket")
+
+    def _open(self, artifact: Artifact, there: BucketObject) -> RemoteZip:
+        stream = RangedFile(partial(self.reads, there), there.size)
+        return RemoteZip(Unpacker(artifact=artifact, encoding=self.encoding), stream)

@@ -1,0 +1,88 @@
+"""Naming a finished file without replacing another, on any file system."""
+
+import ctypes
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# FAT and exFAT have no hard links, and some NFS and CIFS servers refuse them.
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+# As NFS answers to the flag, or a kernel before Linux 3.15.
+_NO_FLAG = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+_NO_SYNC = {errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.ENOSYS}
+_RENAME_NOREPLACE = 1
+_PLACEHOLDER = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A name, and the descriptor of the directory where it is."""
+
+    name: str
+    directory: int
+
+
+def rename_without_replacing(old: Place, new: Place) -> None:
+    """Give a file another name, in the same directory or in another one.
+
+    Raises:
+        FileExistsError: the new name is taken.
+    """
+    # A link never replaces; to have looked is no guarantee.
+    try:
+        os.link(
+            old.name,
+            new.name,
+            src_dir_fd=old.directory,
+            dst_dir_fd=new.directory,
+            follow_symlinks=False,
+        )
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _rename_without_link(old, new)
+    else:
+        os.unlink(old.name, dir_fd=old.directory)
+
+
+def sync_directory(directory: int) -> None:
+    """Write a directory's names to the disk; CIFS and some FUSE file systems cannot."""
+    try:
+        os.fsync(directory)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def _rename_without_link(old: Place, new: Place) -> None:
+    if _renameat2 is not None:
+        source = old.directory, os.fsencode(old.name)
+        target = new.directory, os.fsencode(new.name)
+        if _renameat2(*source, *target, _RENAME_NOREPLACE) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in _NO_FLAG:
+            raise OSError(number, os.strerror(number))
+    _replace_placeholder(old, new)
+
+
+def _replace_placeholder(old: Place, new: Place) -> None:
+    """Reserve the name by an empty file, which others may see for a moment."""
+    os.close(os.open(new.name, _PLACEHOLDER, dir_fd=new.directory))
+    try:
+        os.rename(old.name, new.name, src_dir_fd=old.directory, dst_dir_fd=new.directory)
+    except BaseException:
+        os.unlink(new.name, dir_fd=new.directory)
+        raise
+
+
+def _found_renameat2() -> Callable[..., int] | None:
+    """Return the C library's function; Python has none."""
+    function: Callable[..., int] | None = getattr(
+        ctypes.CDLL(None, use_errno=True), "renameat2", None
+    )
+    return function
+
+
+_renameat2 = _found_renameat2()
