@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import boto3
 import botocore.session
+import hypothesis
 import pytest
 from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
@@ -35,10 +36,19 @@ def pytest_configure() -> None:
     processes.watch()
     lifeline.start = preloaded.start
     _leave_out_the_users_settings()
+    _measure_no_time()
     compiled_statements.share()
     # Each session parses botocore's descriptions of AWS again, which took a third of the tests'
     # time. One session gives them to many clients, so that sessions can share them as well.
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+
+def _measure_no_time() -> None:
+    """Let no example fail for being slow: how long one takes depends on what else runs."""
+    if "CI" not in os.environ:  # there hypothesis has such a profile of its own
+        slow = [hypothesis.HealthCheck.too_slow]
+        hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=slow)
+        hypothesis.settings.load_profile("tests")
 
 
 def _leave_out_the_users_settings() -> None:
