@@ -21,6 +21,14 @@ from worker.dev.logs import Follower
 pytestmark = pytest.mark.processes
 
 KINDS = {"job_config", "job_input", "run_config", "run_logs", "run_results"}
+WORDS = {
+    "valkey": "valkey-server",
+    "ministack": "ministack",
+    "configs": "configs@",
+    "beat": " beat ",
+    "flower": " flower ",
+}
+"""What the commands of some of its processes have in them."""
 
 
 @contextmanager
@@ -72,13 +80,39 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
         listed = artifacts_process(
             *("jobs", "uploads", "list", "--job-id", "12", "--json"), **settings(dev)
         )
-        # Then all is stored, and a SIGTERM ends it as well
+        # Then all is stored
         assert {(row["kind"], row["state"]) for row in listed.json} == {
             (kind, "stored") for kind in KINDS
         }
+        # And what is killed is started again
+        kill_one_of_each(dev)
+        # And all of it works: it uploads once more
+        again = upload_all(artifacts_process, **settings(dev))
+        assert {row["state"] for row in again.json} == {"done"}
+        assert not ids(again) & ids(uploaded)
+        dev.wait_until(lambda: None not in leaders(dev).values())
+        # And a SIGTERM ends it as well
         dev.send(signal.SIGTERM)
         assert dev.ended() == 143
-        assert dev.processes() == []
+    assert dev.processes() == []
+
+
+def ids(uploaded: Answer) -> set[int]:
+    return {row["id"] for row in uploaded.json}
+
+
+def kill_one_of_each(dev: CommandProcess) -> None:
+    """Kill a process of each kind, and wait until each is started again."""
+    for process in leaders(dev).values():
+        assert process is not None
+        process.kill()
+    for name in WORDS:
+        dev.wait_for(f"{name} has ended (SIGKILL); starting it again")
+
+
+def leaders(dev: CommandProcess) -> dict[str, psutil.Process | None]:
+    """Return one process of each kind that runs."""
+    return {name: leader(dev, word) for name, word in WORDS.items()}
 
 
 def leader(dev: CommandProcess, word: str) -> psutil.Process | None:
@@ -89,32 +123,6 @@ def leader(dev: CommandProcess, word: str) -> psutil.Process | None:
             if is_leader and word in " ".join(process.cmdline()):
                 return process
     return None
-
-
-def test_what_is_killed_is_started_again(tmp_path: Path, artifacts_process: Command) -> None:
-    with running(tmp_path) as dev:
-        # Given
-        words = {
-            "valkey": "valkey-server",
-            "ministack": "ministack",
-            "configs": "configs@",
-            "beat": " beat ",
-            "flower": " flower ",
-        }
-        before = {name: leader(dev, word) for name, word in words.items()}
-        # When
-        for process in before.values():
-            assert process is not None
-            process.kill()
-        for name in words:
-            dev.wait_for(f"{name} has ended (SIGKILL); starting it again")
-        # Then all of it works
-        uploaded = upload_all(artifacts_process, **settings(dev))
-        assert {row["state"] for row in uploaded.json} == {"done"}
-        dev.wait_until(lambda: None not in {leader(dev, word) for word in words.values()})
-        dev.send(signal.SIGINT)
-        assert dev.ended() == 0
-    assert dev.processes() == []
 
 
 def test_one_that_ends_again_and_again_takes_the_others_along(tmp_path: Path) -> None:
