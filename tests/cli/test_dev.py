@@ -52,12 +52,12 @@ def upload_all(artifacts: Command, **environment: str) -> Answer:
 
 
 def test_everything_runs_until_ctrl_c_and_is_there_again(
-    tmp_path: Path, artifacts_process: Command
+    tmp_path: Path, artifacts_forked: Command
 ) -> None:
     data = ("--data", str(tmp_path / "data"))
     with running(tmp_path / "one", *data) as dev:
         # When somebody does as it says
-        uploaded = upload_all(artifacts_process, **settings(dev))
+        uploaded = upload_all(artifacts_forked, **settings(dev))
         # Then the workers do it, each class its own, and Flower shows them
         assert {(row["kind"], row["state"]) for row in uploaded.json} == {
             (kind, "done") for kind in KINDS
@@ -77,7 +77,7 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
 
     # When it runs again with the same data
     with running(tmp_path / "two", *data) as dev:
-        listed = artifacts_process(
+        listed = artifacts_forked(
             *("jobs", "uploads", "list", "--job-id", "12", "--json"), **settings(dev)
         )
         # Then all is stored
@@ -87,7 +87,7 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
         # And what is killed is started again
         kill_one_of_each(dev)
         # And all of it works: it uploads once more
-        again = upload_all(artifacts_process, **settings(dev))
+        again = upload_all(artifacts_forked, **settings(dev))
         assert {row["state"] for row in again.json} == {"done"}
         assert not ids(again) & ids(uploaded)
         dev.wait_until(lambda: None not in leaders(dev).values())

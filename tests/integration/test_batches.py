@@ -17,6 +17,7 @@ from domain.batches import BatchMode, BatchState, Outcome
 from domain.transfers import Direction, TransferState
 from tasks.app import producer_app
 from tasks.contract import BATCH_HEADER, BATCHES
+from tests import preloaded
 from tests.cli.commands import bare_environment
 from tests.databases import Databases
 from tests.integration.deployment import Deployment
@@ -56,10 +57,10 @@ class Deployed:
 
     def answer(self, *arguments: str) -> str:
         """What the command prints, once it has succeeded."""
-        command = self.command(*arguments)
-        printed, _ = command.communicate(timeout=60)
-        assert command.returncode == 0
-        return str(printed)
+        environment = {**bare_environment(), **self.stack.settings()}
+        ended = preloaded.run_command(arguments, environment)
+        assert ended.status == 0, ended.err
+        return ended.out
 
     def is_done(self, batch_id: int) -> bool:
         return self.batches.get(batch_id).state is BatchState.DONE
