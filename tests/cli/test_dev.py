@@ -32,9 +32,11 @@ WORDS = {
 
 
 @contextmanager
-def running(directory: Path, *arguments: str) -> Iterator[CommandProcess]:
+def running(directory: Path, data: Path | None = None) -> Iterator[CommandProcess]:
     directory.mkdir(exist_ok=True)
+    arguments = () if data is None else ("--data", str(data))
     with CommandProcess(directory, "dev", *arguments) as dev:
+        dev.places += [data] if data else []
         dev.wait_for("artifacts jobs upload")
         yield dev
 
@@ -54,8 +56,8 @@ def upload_all(artifacts: Command, **environment: str) -> Answer:
 def test_everything_runs_until_ctrl_c_and_is_there_again(
     tmp_path: Path, artifacts_forked: Command
 ) -> None:
-    data = ("--data", str(tmp_path / "data"))
-    with running(tmp_path / "one", *data) as dev:
+    data = tmp_path / "data"
+    with running(tmp_path / "one", data) as dev:
         # When somebody does as it says
         uploaded = upload_all(artifacts_forked, **settings(dev))
         # Then the workers do it, each class its own, and Flower shows them
@@ -76,7 +78,7 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
     assert list(dev.temporary.iterdir()) == []
 
     # When it runs again with the same data
-    with running(tmp_path / "two", *data) as dev:
+    with running(tmp_path / "two", data) as dev:
         listed = artifacts_forked(
             *("jobs", "uploads", "list", "--job-id", "12", "--json"), **settings(dev)
         )
@@ -85,6 +87,7 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
             (kind, "stored") for kind in KINDS
         }
         # And what is killed is started again
+        dev.wait_until(lambda: None not in leaders(dev).values())
         kill_one_of_each(dev)
         # And all of it works: it uploads once more
         again = upload_all(artifacts_forked, **settings(dev))
