@@ -266,16 +266,12 @@ class Fuzzer:
 
     def _large(self) -> bytes:
         size = self._random.randrange(100_000, 1_000_000, 100_000)
-        make = self._random.choice(
-            [
-                lambda: self._random.randbytes(size),
-                lambda: self._valid_but((("headers", "argsrepr"), "x" * size)),
-                lambda: self._valid_but(
-                    (("headers", "compression"), "zlib"), (("body",), _bomb(size))
-                ),
-            ]
-        )
-        return make()
+        makes: list[Callable[[], bytes]] = [
+            lambda: self._random.randbytes(size),
+            lambda: self._valid_but((("headers", "argsrepr"), "x" * size)),
+            lambda: self._valid_but((("headers", "compression"), "zlib"), (("body",), _bomb(size))),
+        ]
+        return self._random.choice(makes)()
 
     def _huge(self) -> bytes:
         body = [[], {**self._ids, "url": "x" * 7_500_000}, {}]

@@ -79,7 +79,7 @@ class History:
         with Session(self.engine) as session, session.begin():
             session.add_all(job_row(job_id, **values) for job_id in job_ids)
             session.flush()
-            session.execute(insert(TransferRow.__table__), uploads)
+            session.execute(insert(TransferRow), uploads)
 
     def _values(
         self,
