@@ -1,4 +1,4 @@
-"""Celery processes that are forked from one that has its libraries loaded already.
+"""Processes of Celery and of `artifacts` that are forked from one that has the libraries loaded.
 
 To load them takes half of a worker's start, and the tests start hundreds. A forked process differs
 from `python -m celery …` in nothing else: it has a session, an environment, a directory and a log
@@ -6,6 +6,7 @@ of its own, and it loads this project's app itself.
 """
 
 import atexit
+import importlib
 import multiprocessing
 import os
 import runpy
@@ -14,14 +15,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 from worker.embedded import lifeline
 
 _LIBRARIES = ["tests.preloaded_libraries"]
 _READ_LATE = ("ARTIFACTS_", "AWS_", "FAULTS_", "PYTHONPATH", "TMPDIR")
 """Variables that nobody reads while the libraries are loaded."""
+_PATIENCE_SECONDS = 120
 _OPTIONS = {"env", "user", "cwd", "stdout", "stderr", "ends_by"}
 _start = lifeline.start
 
@@ -30,8 +34,7 @@ class Forked:
     """A forked process, with the methods of `subprocess.Popen` that its users call."""
 
     def __init__(self, arguments: Sequence[str], **options: Any) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(_LIBRARIES)
+        context = _context()
         waiting, go = context.Pipe(duplex=False)
         place = (options["env"], options["cwd"], Path(options["stdout"].name))
         self._process = context.Process(target=_become, args=(waiting, arguments, *place))
@@ -72,6 +75,40 @@ def start(command: Sequence[str | os.PathLike[str]], **options: Any) -> Any:
     return Forked([str(word) for word in command[2:]], **options)
 
 
+class Ended(NamedTuple):
+    """How a command has ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> Ended:
+    """Run `artifacts` with these arguments, in this directory.
+
+    Raises:
+        ValueError: the environment has what Python or a library reads before the fork.
+    """
+    if not all(name.startswith(_READ_LATE) for name in _changed(env)):
+        raise ValueError(f"{_changed(env)}: run the installed command instead")
+    with TemporaryDirectory() as directory:
+        printed = (Path(directory, "out"), Path(directory, "err"))
+        place = (env, Path.cwd(), *printed)
+        process = _context().Process(target=_run_artifacts, args=(arguments, *place))
+        process.start()
+        process.join(_PATIENCE_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(["artifacts", *arguments], _PATIENCE_SECONDS)
+        return Ended(process.exitcode, *(each.read_text() for each in printed))
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_LIBRARIES)
+    return context
+
+
 def _is_plain(options: Mapping[str, Any]) -> bool:
     return (
         set(options) == _OPTIONS
@@ -91,15 +128,31 @@ def _become(
     os.setsid()
     with waiting:
         waiting.recv_bytes()  # EOFError: whoever started this has ended
-    with log.open("ab") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-    os.environ.clear()
-    os.environ.update(env)
-    os.chdir(cwd)
+    _settle(env, cwd, log, log)
     sys.path[:] = [str(cwd), *env.get("PYTHONPATH", "").split(os.pathsep), *sys.path]
     sys.argv = list(arguments)
     try:
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()  # multiprocessing ends without them
+
+
+def _run_artifacts(
+    arguments: Sequence[str], env: Mapping[str, str], cwd: Path, out: Path, err: Path
+) -> None:
+    _settle(env, cwd, out, err)
+    sys.argv = ["artifacts", *arguments]
+    try:
+        importlib.import_module("worker.cli.main").main()
+    finally:
+        atexit._run_exitfuncs()
+
+
+def _settle(env: Mapping[str, str], cwd: Path, out: Path, err: Path) -> None:
+    """Give this process its output, environment and directory."""
+    for number, path in ((1, out), (2, err)):
+        with path.open("ab") as output:
+            os.dup2(output.fileno(), number)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)

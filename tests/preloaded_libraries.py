@@ -1,4 +1,4 @@
-"""What a forked Celery process finds loaded: all that it imports before it reads a setting."""
+"""What a forked process finds loaded: all that it imports before it reads a setting."""
 
 import gc
 import importlib
@@ -7,6 +7,7 @@ for _name in (
     *("celery.apps.beat", "celery.bin.celery", "celery.concurrency.prefork"),
     *("celery.worker.components", "sqlalchemy.dialects.postgresql.psycopg"),
     *("sqlalchemy.dialects.sqlite", "worker.composition", "worker.startup"),
+    *("alembic.command", "boto3.session", "rich.live", "rich.table", "rich.traceback", "typer"),
 ):
     importlib.import_module(_name)
 

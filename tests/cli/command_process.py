@@ -32,6 +32,8 @@ class ParentProcess:
         self, directory: Path, command: Sequence[str], temporary: Path, **environment: str
     ) -> None:
         self.temporary = temporary
+        self.places = [temporary]
+        """Directories in which its children work."""
         self._files = [directory / "out", directory / "err"]
         with self._files[0].open("wb") as out, self._files[1].open("wb") as err:
             self._process = lifeline.start(
@@ -94,9 +96,9 @@ class ParentProcess:
     def _is_ours(self, process: psutil.Process) -> bool:
         with suppress(psutil.Error):
             # Valkey writes its title over its environment, and works in its own directory.
-            places = (process.environ().get("TMPDIR", ""), process.cwd())
+            seen = (process.environ().get("TMPDIR", ""), process.cwd())
             return process.status() != psutil.STATUS_ZOMBIE and any(
-                place.startswith(str(self.temporary)) for place in places
+                place.startswith(str(ours)) for place in seen for ours in self.places
             )
         return False
 

@@ -71,7 +71,7 @@ def test_json_is_the_outcome_and_nothing_else_whatever_the_environment_says(
 
 
 def test_kept_up_it_shows_a_users_own_results_until_ctrl_c(
-    tmp_path: Path, artifacts_process: Command
+    tmp_path: Path, artifacts_forked: Command
 ) -> None:
     # Given
     results = tmp_path / "mine"
@@ -83,8 +83,8 @@ def test_kept_up_it_shows_a_users_own_results_until_ctrl_c(
         # When
         demo.wait_for("artifacts jobs upload")
         settings = exports(demo.err)
-        info = artifacts_process("jobs", "info", "--job-id", "12", "--json", **settings)
-        again = artifacts_process(
+        info = artifacts_forked("jobs", "info", "--job-id", "12", "--json", **settings)
+        again = artifacts_forked(
             *("jobs", "upload", "--job-id", "12", "--kind", "run_results", "--wait", "--json"),
             **settings,
         )

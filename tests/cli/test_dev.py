@@ -21,12 +21,22 @@ from worker.dev.logs import Follower
 pytestmark = pytest.mark.processes
 
 KINDS = {"job_config", "job_input", "run_config", "run_logs", "run_results"}
+WORDS = {
+    "valkey": "valkey-server",
+    "ministack": "ministack",
+    "configs": "configs@",
+    "beat": " beat ",
+    "flower": " flower ",
+}
+"""What the commands of some of its processes have in them."""
 
 
 @contextmanager
-def running(directory: Path, *arguments: str) -> Iterator[CommandProcess]:
+def running(directory: Path, data: Path | None = None) -> Iterator[CommandProcess]:
     directory.mkdir(exist_ok=True)
+    arguments = () if data is None else ("--data", str(data))
     with CommandProcess(directory, "dev", *arguments) as dev:
+        dev.places += [data] if data else []
         dev.wait_for("artifacts jobs upload")
         yield dev
 
@@ -44,12 +54,12 @@ def upload_all(artifacts: Command, **environment: str) -> Answer:
 
 
 def test_everything_runs_until_ctrl_c_and_is_there_again(
-    tmp_path: Path, artifacts_process: Command
+    tmp_path: Path, artifacts_forked: Command
 ) -> None:
-    data = ("--data", str(tmp_path / "data"))
-    with running(tmp_path / "one", *data) as dev:
+    data = tmp_path / "data"
+    with running(tmp_path / "one", data) as dev:
         # When somebody does as it says
-        uploaded = upload_all(artifacts_process, **settings(dev))
+        uploaded = upload_all(artifacts_forked, **settings(dev))
         # Then the workers do it, each class its own, and Flower shows them
         assert {(row["kind"], row["state"]) for row in uploaded.json} == {
             (kind, "done") for kind in KINDS
@@ -68,17 +78,44 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
     assert list(dev.temporary.iterdir()) == []
 
     # When it runs again with the same data
-    with running(tmp_path / "two", *data) as dev:
-        listed = artifacts_process(
+    with running(tmp_path / "two", data) as dev:
+        listed = artifacts_forked(
             *("jobs", "uploads", "list", "--job-id", "12", "--json"), **settings(dev)
         )
-        # Then all is stored, and a SIGTERM ends it as well
+        # Then all is stored
         assert {(row["kind"], row["state"]) for row in listed.json} == {
             (kind, "stored") for kind in KINDS
         }
+        # And what is killed is started again
+        dev.wait_until(lambda: None not in leaders(dev).values())
+        kill_one_of_each(dev)
+        # And all of it works: it uploads once more
+        again = upload_all(artifacts_forked, **settings(dev))
+        assert {row["state"] for row in again.json} == {"done"}
+        assert not ids(again) & ids(uploaded)
+        dev.wait_until(lambda: None not in leaders(dev).values())
+        # And a SIGTERM ends it as well
         dev.send(signal.SIGTERM)
         assert dev.ended() == 143
-        assert dev.processes() == []
+    assert dev.processes() == []
+
+
+def ids(uploaded: Answer) -> set[int]:
+    return {row["id"] for row in uploaded.json}
+
+
+def kill_one_of_each(dev: CommandProcess) -> None:
+    """Kill a process of each kind, and wait until each is started again."""
+    for process in leaders(dev).values():
+        assert process is not None
+        process.kill()
+    for name in WORDS:
+        dev.wait_for(f"{name} has ended (SIGKILL); starting it again")
+
+
+def leaders(dev: CommandProcess) -> dict[str, psutil.Process | None]:
+    """Return one process of each kind that runs."""
+    return {name: leader(dev, word) for name, word in WORDS.items()}
 
 
 def leader(dev: CommandProcess, word: str) -> psutil.Process | None:
@@ -89,32 +126,6 @@ def leader(dev: CommandProcess, word: str) -> psutil.Process | None:
             if is_leader and word in " ".join(process.cmdline()):
                 return process
     return None
-
-
-def test_what_is_killed_is_started_again(tmp_path: Path, artifacts_process: Command) -> None:
-    with running(tmp_path) as dev:
-        # Given
-        words = {
-            "valkey": "valkey-server",
-            "ministack": "ministack",
-            "configs": "configs@",
-            "beat": " beat ",
-            "flower": " flower ",
-        }
-        before = {name: leader(dev, word) for name, word in words.items()}
-        # When
-        for process in before.values():
-            assert process is not None
-            process.kill()
-        for name in words:
-            dev.wait_for(f"{name} has ended (SIGKILL); starting it again")
-        # Then all of it works
-        uploaded = upload_all(artifacts_process, **settings(dev))
-        assert {row["state"] for row in uploaded.json} == {"done"}
-        dev.wait_until(lambda: None not in {leader(dev, word) for word in words.values()})
-        dev.send(signal.SIGINT)
-        assert dev.ended() == 0
-    assert dev.processes() == []
 
 
 def test_one_that_ends_again_and_again_takes_the_others_along(tmp_path: Path) -> None:

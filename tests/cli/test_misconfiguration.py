@@ -79,12 +79,12 @@ def test_a_wrong_url_of_the_database(
 
 @pytest.mark.parametrize("command", OF_THE_DATABASE, ids=" ".join)
 def test_a_role_without_grants(
-    artifacts_process: Command, fresh_postgres_url: str, command: tuple[str, ...]
+    artifacts_forked: Command, fresh_postgres_url: str, command: tuple[str, ...]
 ) -> None:
     settings = {name: value for name, value in os.environ.items() if name.startswith(OURS)}
     # When, in a process that leaves no connection behind
     with role(fresh_postgres_url) as url:
-        answer = artifacts_process(*command, **{**settings, "ARTIFACTS_DATABASE_URL": url})
+        answer = artifacts_forked(*command, **{**settings, "ARTIFACTS_DATABASE_URL": url})
     # Then
     assert answer.status == 1
     assert "permission denied" in answer.error or "GRANT " in answer.error

@@ -66,9 +66,9 @@ class Chaos:
         if self._failure is not None:
             raise self._failure
 
-    @property
-    def each_was_done(self) -> bool:
-        return len(self.done) == len(self._actions())
+    def has_done(self, share: float) -> bool:
+        """Return whether at least that share of the faults was inflicted, each at least once."""
+        return len(self.done) >= share * len(self._actions())
 
     def _run(self) -> None:
         try:

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,21 @@ _IGNORED = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Attributes: seconds; `chaos` is how long faults go on at the most."""
+    """What is to happen.
+
+    Attributes:
+        pause: seconds between two faults.
+        chaos: for how many seconds faults go on at the most.
+        patience: seconds for what must come about afterwards.
+        is_spread: requests come while each fault is inflicted once, not all at the beginning.
+    """
 
     load: Load
     workers: int
     pause: float
     chaos: float
     patience: float
+    is_spread: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +88,13 @@ def run(plan: Plan, directory: Path) -> Report:
         try:
             bare = _bare_requests(servers, chaos)
             with producing_to(_broker_url(servers)) as app:
-                for job in jobs:
+                for number, job in enumerate(jobs):
+                    if plan.is_spread:
+                        _wait(partial(chaos.has_done, number / len(jobs)), plan.chaos)
                     ask_for(servers.engine, app, job)
                     bare.send(job)
             logger.info("%d transfers are asked for", len(wanted))
-            _wait(lambda: _is_idle(servers, bare) and chaos.each_was_done, plan.chaos)
+            _wait(lambda: _is_idle(servers, bare) and chaos.has_done(1), plan.chaos)
         finally:
             chaos.stop()
         _wait(bare.are_received, plan.patience)

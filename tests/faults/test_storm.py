@@ -12,9 +12,9 @@ from tests.faults.load import Load
 def test_nothing_is_lost_under_random_faults(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Given small and large artifacts to come
-    load = Load(seed=1, small=400, large=4, large_bytes=40 * 2**20)
-    plan = Plan(load=load, workers=2, pause=0.3, chaos=120, patience=180)
+    # Given small and large artifacts to come, one of which is an archive of several parts
+    load = Load(seed=1, small=150, large=3, large_bytes=20 * 2**20)
+    plan = Plan(load=load, workers=2, pause=0.3, chaos=120, patience=180, is_spread=True)
 
     # When they are asked for while workers, broker, database and S3 fail
     with caplog.at_level(logging.INFO, "tests.faults"):

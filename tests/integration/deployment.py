@@ -24,6 +24,7 @@ from worker.sql.tables import JobRow, RunRow, TransferRow
 from worker.sql.transfers import SqlTransfers
 from worker.workspace import Workspace
 
+_LONGEST_PAUSE = 0.1
 _ids = itertools.count(100)
 
 
@@ -113,10 +114,13 @@ class Deployment:
         return found
 
     def wait_until(self, condition: Callable[[], bool], pause_seconds: float = 0.02) -> None:
-        deadline = time.monotonic() + self.patience_seconds
+        """Wait for it, with pauses that are short compared with the wait so far."""
+        started = time.monotonic()
         while not condition():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(pause_seconds)
+            waited = time.monotonic() - started
+            assert waited < self.patience_seconds, "it did not happen"
+            # A look costs as much CPU as what is waited for.
+            time.sleep(max(pause_seconds, min(waited / 20, _LONGEST_PAUSE)))
 
     def listing(self, prefix: str) -> list[ObjectTypeDef]:
         """What one LIST finds."""

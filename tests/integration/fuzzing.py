@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -264,15 +265,13 @@ class Fuzzer:
         return self._valid_but((("headers", name), moment.isoformat()))
 
     def _large(self) -> bytes:
-        size = self._random.randrange(100_000, 1_000_000)
-        bomb = _base64(zlib.compress(b" " * size * 40))
-        return self._random.choice(
-            [
-                self._random.randbytes(size),
-                self._valid_but((("headers", "argsrepr"), "x" * size)),
-                self._valid_but((("headers", "compression"), "zlib"), (("body",), bomb)),
-            ]
-        )
+        size = self._random.randrange(100_000, 1_000_000, 100_000)
+        makes: list[Callable[[], bytes]] = [
+            lambda: self._random.randbytes(size),
+            lambda: self._valid_but((("headers", "argsrepr"), "x" * size)),
+            lambda: self._valid_but((("headers", "compression"), "zlib"), (("body",), _bomb(size))),
+        ]
+        return self._random.choice(makes)()
 
     def _huge(self) -> bytes:
         body = [[], {**self._ids, "url": "x" * 7_500_000}, {}]
@@ -287,6 +286,12 @@ class _Bomb:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return open, (str(self._marker), "w")
+
+
+@cache
+def _bomb(size: int) -> str:
+    """Return a body that takes 40 times as much memory when it is decompressed."""
+    return _base64(zlib.compress(b" " * size * 40))
 
 
 def _base64(body: bytes) -> str:

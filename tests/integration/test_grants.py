@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.transfers import Direction, Transfer, TransferState
+from tests import preloaded
 from tests.cli.commands import bare_environment
 from tests.databases import Databases, grant_needed, role
 from tests.integration.deployment import Deployment
@@ -41,16 +42,10 @@ class Limited:
         self.stack.start_worker("--concurrency", "1", "--beat", environment=self._environment)
 
     def command(self, *arguments: str) -> Any:
-        ended = subprocess.run(
-            [Path(sys.executable).with_name("artifacts"), *arguments, "--json"],
-            env={**bare_environment(), **self.stack.settings(), **self._environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stderr
-        return json.loads(ended.stdout)
+        environment = {**bare_environment(), **self.stack.settings(), **self._environment}
+        ended = preloaded.run_command([*arguments, "--json"], environment)
+        assert ended.status == 0, ended.err
+        return json.loads(ended.out)
 
     def new(self, *kinds: ArtifactKind) -> list[Artifact]:
         """Artifacts of a new job and run."""

@@ -20,7 +20,7 @@ from worker.embedded.stack import BUCKET, EmbeddedStack
 
 _MIB = 2**20
 _PART = 5 * _MIB
-_PARTS = 40
+_PARTS = 20
 IMPATIENT = {
     "ARTIFACTS_LEASE_SECONDS": "1",
     "ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "0",
@@ -37,6 +37,7 @@ class Large:
     artifact: Artifact
     content: bytes
     worker: ManagedProcess
+    s3: TcpProxy
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def large(tmp_path: Path) -> Iterator[Large]:
     """A large upload of which some parts have arrived, and the worker that is at it."""
     with EmbeddedStack(tmp_path) as stack, TcpProxy(("127.0.0.1", stack.s3.port)) as s3:
         # So slow that the upload is not done before it is interrupted.
-        s3.throttle(4 * _PART)
+        s3.throttle(2 * _PART)
         deployed = Deployment(stack)
         job_id = deployed.job(datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
         artifact = Artifact(ArtifactKind.JOB_INPUT, job_id)
@@ -56,12 +57,13 @@ def large(tmp_path: Path) -> Iterator[Large]:
         )
         deployed.send(artifact)
         deployed.wait_until(lambda: deployed.parts(artifact) >= 5)
-        yield Large(deployed, artifact, content, worker)
+        yield Large(deployed, artifact, content, worker, s3)
 
 
 def test_another_worker_goes_on_where_a_killed_one_was(large: Large) -> None:
-    # When the worker is killed outright
+    # When the worker is killed outright, and no part of its still arrives
     large.worker.kill()
+    large.s3.cut()
     arrived = large.deployed.parts(large.artifact)
     assert 5 <= arrived < _PARTS
 

@@ -1,8 +1,6 @@
 """Artifacts that an old rule scattered under the moments of their uploads."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact, ArtifactKind, Scheme
 from domain.transfers import Direction, TransferState
+from tests import preloaded
 from tests.cli.commands import Answer, bare_environment
 from tests.integration.deployment import Deployment
 from tests.integration.platform import Client
@@ -29,18 +28,11 @@ Command = Callable[..., Answer]
 
 @pytest.fixture
 def artifacts(deployment: Deployment) -> Command:
-    """The installed command."""
+    """The command, in a process of its own."""
 
     def run(*arguments: str) -> Answer:
-        ended = subprocess.run(
-            [Path(sys.executable).with_name("artifacts"), *arguments],
-            env={**bare_environment(), **deployment.stack.settings()},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Answer(ended.returncode, ended.stdout, ended.stderr)
+        environment = {**bare_environment(), **deployment.stack.settings()}
+        return Answer(*preloaded.run_command(arguments, environment))
 
     return run
 

@@ -2,8 +2,6 @@
 
 import ast
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from domain.artifacts import Artifact, ArtifactKind
 from domain.transfers import Direction, TransferState
 from tasks.app import producer_app
+from tests import preloaded
 from tests.cli.commands import bare_environment
 from tests.integration.deployment import Deployment
 from tests.integration.permissions import ACTION_OF, Policy, WatchedS3
@@ -206,12 +205,5 @@ def _upload(watched: Watched, artifact: Artifact, content: bytes) -> None:
 
 
 def _command(watched: Watched, *arguments: str) -> None:
-    ended = subprocess.run(
-        [Path(sys.executable).with_name("artifacts"), *arguments],
-        env={**bare_environment(), **watched.settings},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    ended = preloaded.run_command(arguments, {**bare_environment(), **watched.settings})
+    assert ended.status == 0, ended.err

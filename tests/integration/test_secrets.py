@@ -1,7 +1,5 @@
 """After a full run, errors included, no secret is where others can read it."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import ReasonCode
 from domain.transfers import Direction, TransferState
 from tasks.app import producer_app
+from tests import preloaded
 from tests.databases import Databases
 from tests.faults.proxy import TcpProxy
 from tests.integration.deployment import Deployment
@@ -172,16 +171,9 @@ class Run:
         )
 
     def _command(self, *arguments: str, fails: bool = False, **settings: str) -> None:
-        ended = subprocess.run(
-            [Path(sys.executable).with_name("artifacts"), *arguments],
-            env=environment({**self.stack.settings(), **settings}),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert (ended.returncode != 0) is fails, ended.stderr
-        self.traces.add(f"output of {arguments}", ended.stdout + ended.stderr)
+        ended = preloaded.run_command(arguments, environment({**self.stack.settings(), **settings}))
+        assert (ended.status != 0) is fails, ended.err
+        self.traces.add(f"output of {arguments}", ended.out + ended.err)
 
     @contextmanager
     def _worker(self, **settings: str) -> Iterator[None]:

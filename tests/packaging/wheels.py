@@ -1,13 +1,16 @@
 """Wheels for the tests of an installation: the locked ones, and newer ones that are made up."""
 
 import fcntl
+import filecmp
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from importlib.metadata import distributions
+from importlib.util import cache_from_source
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -79,6 +82,26 @@ def _download(requirements: Path, directory: Path) -> None:
     command = ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     pip = [sys.executable, "-m", "pip", *command]
     subprocess.run([*pip, "--dest", str(directory), "--requirement", str(requirements)], check=True)
+
+
+def lend_bytecode(packages: Path) -> None:
+    """Copy each module from this environment that is the same there, with its bytecode.
+
+    Compiling them takes as long as all that a demo does. A copy is never linked to uv's cache.
+
+    Args:
+        packages: the site-packages of another environment of this Python.
+    """
+    own = Path(sysconfig.get_path("purelib"))
+    for module in packages.rglob("*.py"):
+        ours = own / module.relative_to(packages)
+        compiled = Path(cache_from_source(str(ours)))
+        if compiled.exists() and filecmp.cmp(ours, module, shallow=False):
+            module.unlink()
+            shutil.copy2(ours, module)
+            there = Path(cache_from_source(str(module)))
+            there.parent.mkdir(exist_ok=True)
+            shutil.copy2(compiled, there)
 
 
 def foreign_settings_left_out() -> dict[str, str]:

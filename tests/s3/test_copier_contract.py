@@ -127,10 +127,10 @@ class TestOnEveryServer:
         assert "Uploads" not in copier.client.list_multipart_uploads(Bucket=copier.bucket)
 
     def test_more_than_a_thousand_are_deleted(self, s3: Adapter) -> None:
-        # Given
+        # Given: some are gone already
         addresses = [s3.address(f"jobs/12/{number}") for number in range(1001)]
-        for address in addresses:
-            s3.put(address, b"")
+        for number in (*range(0, 1001, 50), 999):
+            s3.put(addresses[number], b"")
         kept = s3.stored(b"kept", s3.address("jobs/13/x"))
         # When / Then
         assert s3.copier.delete(addresses) == {}
