@@ -8,13 +8,13 @@ from typing import Any
 from amqp.exceptions import ChannelError
 from celery import Celery
 from kombu.exceptions import KombuError
-from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.exceptions import ResponseError
 
 from domain.artifacts import ArtifactKind
 from domain.errors import BrokerRefusedError, BrokerUnavailableError
-from domain.redaction import redact
 from domain.transfers import Room, Transfer
 from tasks.app import BROKER_VARIABLE, ensure_configured, pipeline_app
+from tasks.broker_errors import is_refused, said_by
 from tasks.contract import (
     BATCH_HEADER,
     BATCHES,
@@ -30,9 +30,6 @@ from tasks.contract import (
 _REMEMBERS_SINCE = "artifacts.remembers_since"
 # What lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
-_DENIED = (AuthenticationError, NoPermissionError)
-# The client has no classes for these.
-_REFUSED = ("DB index is out of range", "has no permissions to run")
 
 
 def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
@@ -176,17 +173,14 @@ def _translated_errors(app: Celery) -> Iterator[None]:
     try:
         yield
     except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:
-        if _is_refused(error):
-            said = redact(str(error)).rstrip(".")
-            raise BrokerRefusedError(f"{BROKER_VARIABLE}: {said}. Correct it") from error
-        raise BrokerUnavailableError from error
-
-
-def _is_refused(error: BaseException) -> bool:
-    """Whether the broker answers, and will answer the same until a setting changes."""
-    causes = (error, error.__cause__)
-    is_denied = any(isinstance(cause, _DENIED) for cause in causes)
-    return is_denied or any(text in str(error) for text in _REFUSED)
+        if is_refused(error):
+            raise BrokerRefusedError(f"{BROKER_VARIABLE}: {said_by(error)}. Correct it") from error
+        answer = next((e for e in (error, error.__cause__) if isinstance(e, ResponseError)), None)
+        if answer is None:
+            raise BrokerUnavailableError from error
+        raise BrokerUnavailableError(
+            f"the broker answers with an error: {said_by(answer)}"
+        ) from error
 
 
 def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel

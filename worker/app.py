@@ -16,6 +16,7 @@ from worker.liveness import Liveness, note_while_busy
 from worker.logs import leave_bodies_out, log_upkeep_as_debug
 from worker.receipt import record_on_receipt
 from worker.refusals import keep_refusals
+from worker.refused_writes import retry_when_refused
 from worker.settings import WorkerSettings, load
 from worker.shutdown import give_back_on_shutdown
 from worker.startup import check_worker_on_start
@@ -30,6 +31,7 @@ leave_bodies_out()
 log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 take_in_messages_only(*([_liveness.note] if _liveness else []))
+retry_when_refused()
 app = make_app(_settings.broker_url)
 # The process's own: its threads and children, and Celery's commands, all mean this app.
 app.set_default()

@@ -13,6 +13,7 @@ from tasks.app import make_app
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.liveness import Liveness
 from worker.logs import log_upkeep_as_debug
+from worker.refused_writes import retry_when_refused, write_in_channels_only
 from worker.settings import ControlSettings, load
 from worker.startup import check_beat_on_start, end_or_wait
 
@@ -22,6 +23,8 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 log_upkeep_as_debug()
+retry_when_refused()
+write_in_channels_only()
 app = make_app(_settings.broker_url)
 app.set_default()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None

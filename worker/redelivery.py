@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -17,9 +18,15 @@ from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
 from kombu.utils.objects import cached_property
-from redis.exceptions import ConnectionError, ResponseError  # noqa: A004 - the one that kombu expects
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004 - the one that kombu expects
+    OutOfMemoryError,
+    ResponseError,
+)
 
+from tasks.broker_errors import said_by
 from worker.broker_clock import BrokerClock
+from worker.refused_writes import WritableChannel
 
 logger = logging.getLogger(__name__)
 
@@ -29,39 +36,61 @@ _ALIVE = "artifacts.channel."
 _RESTORING = "artifacts.restoring"
 _SEPARATOR = ":"
 
+# A broker whose memory is full allows a script only what follows a command that frees some. So an
+# entry is deleted first there, and last elsewhere: a user without the right to one of the commands
+# would lose it otherwise. A script is not undone when it fails.
+_WRITE_THEN_DELETE = """
+local function write_then_delete(write, delete)
+    local answer = write(redis.pcall)
+    if type(answer) == 'table' and answer.err then
+        if not string.find(answer.err, 'OOM', 1, true) then return answer end
+        delete()
+        return write(redis.call)
+    end
+    delete()
+    return answer
+end
+"""
 # BRPOP gives an element to a client that may die before it has noted it anywhere. This takes it and
-# notes it in one step. First the RPOP: a broker whose memory is full allows a script all that
-# follows a command that frees some.
+# notes it in one step.
 # KEYS: the channel's, TAKEN, the queues. ARGV: seconds, the tag.
 _TAKE = """
 for i = 3, #KEYS do
     local element = redis.call('RPOP', KEYS[i])
     if element then
-        redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
-        redis.call('HSET', KEYS[2], ARGV[2], #KEYS[i] .. ':' .. KEYS[i] .. element)
+        local noted = redis.pcall('SET', KEYS[1], '1', 'EX', ARGV[1])
+        if not noted.err then
+            noted = redis.pcall('HSET', KEYS[2], ARGV[2], #KEYS[i] .. ':' .. KEYS[i] .. element)
+        end
+        if type(noted) == 'table' and noted.err then
+            redis.call('RPUSH', KEYS[i], element)
+            return noted
+        end
         return {KEYS[i], element}
     end
 end
 return false
 """
-# First the HDEL, for the same reason. What is no entry of ours is forgotten.
+# What is no entry of ours is forgotten.
 # KEYS: TAKEN. ARGV: the tag.
-_PUT_BACK = """
+_PUT_BACK = f"""{_WRITE_THEN_DELETE}
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
-redis.call('HDEL', KEYS[1], ARGV[1])
 local colon = entry and string.find(entry, ':', 1, true)
 local length = colon and tonumber(string.sub(entry, 1, colon - 1))
-if length then
+return write_then_delete(function(run)
+    if not length then return false end
     local last = colon + length
-    redis.call('RPUSH', string.sub(entry, colon + 1, last), string.sub(entry, last + 1))
-end
+    return run('RPUSH', string.sub(entry, colon + 1, last), string.sub(entry, last + 1))
+end, function() redis.call('HDEL', KEYS[1], ARGV[1]) end)
 """
-# The same again for what is noted among the unacknowledged ones.
+# The same for what is noted among the unacknowledged ones.
 # KEYS: TAKEN, the index, the hash. ARGV: the tag, its time, the message.
-_NOTE = """
-redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
+_NOTE = f"""{_WRITE_THEN_DELETE}
+return write_then_delete(function(run)
+    local answer = run('ZADD', KEYS[2], ARGV[2], ARGV[1])
+    if type(answer) == 'table' and answer.err then return answer end
+    return run('HSET', KEYS[3], ARGV[1], ARGV[3])
+end, function() redis.call('HDEL', KEYS[1], ARGV[1]) end)
 """
 
 
@@ -72,6 +101,10 @@ class QoS(redis.QoS):
     what others still run.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
+        super().__init__(*args, **kwargs)
+        self._refused: dict[str, Callable[[], None]] = {}
+
     def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401 - kombu's
         delivery, clock = message.delivery_info, self._redelivering.clock
         raw = _by_the_brokers_clock(message._raw, clock.skew)  # noqa: SLF001 - as kombu does
@@ -80,6 +113,30 @@ class QoS(redis.QoS):
         with self._redelivering.conn_or_acquire() as client:
             client.eval(_NOTE, len(keys), *keys, delivery_tag, clock.now(), kept)
         virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        self._settle(delivery_tag, partial(super().ack, delivery_tag))
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
+        self._settle(delivery_tag, partial(super().reject, delivery_tag, requeue=requeue))
+
+    def _settle(self, delivery_tag: str, settle: Callable[[], None]) -> None:
+        """Settle a message; if the broker refuses, try again with the next renewal.
+
+        A reconnection forgets it. The message is then delivered again, and its task has no work.
+        """
+        try:
+            settle()
+        except ResponseError as error:
+            logger.warning("a message could not be acknowledged yet: %s", said_by(error))
+            self._refused[delivery_tag] = settle
+            # It must not hold a place for as long, in which no other message would be taken.
+            virtual.QoS.ack(self, delivery_tag)
+
+    def _settle_refused(self) -> None:
+        for delivery_tag, settle in list(self._refused.items()):
+            settle()
+            del self._refused[delivery_tag]
 
     @property
     def visibility_timeout(self) -> int:
@@ -92,18 +149,19 @@ class QoS(redis.QoS):
         """Called by kombu every `unacked_restore_interval` seconds, however busy the worker is."""
         try:
             self._redelivering.renew()
+            self._settle_refused()
             self._redelivering.restore_dead()
             super().restore_visible(*args, **kwargs)
         except (ResponseError, ValueError) as error:
             # A broker that is full, or that holds what no worker wrote: the next time may do.
-            logger.warning("nothing was delivered again: %s", error)
+            logger.warning("nothing was delivered again: %s", said_by(error))
 
     @property
     def _redelivering(self) -> Any:  # noqa: ANN401 - RedeliveringChannel, defined below
         return self.channel
 
 
-class RedeliveringChannel(redis.Channel):
+class RedeliveringChannel(WritableChannel):
     """A channel whose messages go back into their queues soon after its process has died.
 
     Attributes:
@@ -142,6 +200,14 @@ class RedeliveringChannel(redis.Channel):
         if self.connection.client is None:
             raise ConnectionError("the connection to the broker is closed")
         return super()._get_pool(asynchronous)  # type: ignore[misc]  # not in the stubs
+
+    def _queue_bind(self, *args: Any) -> None:  # noqa: ANN401 - kombu's
+        """Bind a queue; a broker whose memory is full has the binding from before, if ever."""
+        try:
+            super()._queue_bind(*args)  # type: ignore[misc]  # not in the stubs
+        except OutOfMemoryError as error:
+            # Its queues must be drained, by workers that are started now as well.
+            logger.warning("a queue could not be bound: %s", said_by(error))
 
     def renew(self) -> None:
         """Say that this channel lives."""

@@ -11,6 +11,7 @@ from domain.redaction import redact
 from tasks.app import make_app
 from tasks.enqueue import broker_channel
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
+from worker.refused_writes import check_removals, check_writes
 
 _TIMEOUT_SECONDS = 5.0
 
@@ -28,9 +29,23 @@ def impatient_app(broker_url: str) -> Celery:
 
 
 def reach_broker(app: Celery) -> None:
-    """Raises: BrokerUnavailableError."""
+    """Try a write: a read-only replica answers a PING.
+
+    Raises:
+        BrokerUnavailableError: it does not answer, or takes no writes.
+        BrokerRefusedError: it refuses this user, password or database.
+    """
     with broker_channel(app) as channel:
-        channel.client.ping()
+        check_writes(channel.client)
+
+
+def reach_queues(app: Celery) -> None:
+    """Try what a worker needs, who must drain a broker whose memory is full.
+
+    Raises: as `reach_broker`.
+    """
+    with broker_channel(app) as channel:
+        check_removals(channel.client)
 
 
 def examine_broker(app: Celery) -> Iterator[Finding]:

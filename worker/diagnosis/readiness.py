@@ -9,7 +9,7 @@ from domain.errors import AccessDeniedError, BucketMissingError, RefusedByS3Erro
 from tasks.dead_letters import count_dead_letters
 from tasks.enqueue import broker_channel
 from worker.diagnosis.backlog import reach_backlog
-from worker.diagnosis.broker import impatient_app, reach_broker
+from worker.diagnosis.broker import impatient_app, reach_broker, reach_queues
 from worker.diagnosis.bucket import reach_bucket
 from worker.diagnosis.database import opened, reach_database
 from worker.diagnosis.workspace import await_workspace, reach_directory, reach_workspace
@@ -34,6 +34,10 @@ _REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByS3Error)
 
 def _broker() -> None:
     reach_broker(impatient_app(load(BrokerSettings).broker_url))
+
+
+def _queues() -> None:
+    reach_queues(impatient_app(load(BrokerSettings).broker_url))
 
 
 def refused_messages() -> int:
@@ -105,7 +109,12 @@ REACH: Mapping[str, Callable[[], None]] = {
 }
 """Each raises a PipelineError that says why it does not answer, or stands still."""
 
-START: Mapping[str, Callable[[], None]] = {"workspace": _directory, **_PARTS, SHARE: _share}
+START: Mapping[str, Callable[[], None]] = {
+    "workspace": _directory,
+    **_PARTS,
+    "broker": _queues,
+    SHARE: _share,
+}
 """All that a worker must have before it takes a message, the quickest to answer first.
 
 The backlog is not among them: it waits for workers to start.
