@@ -72,15 +72,15 @@ class Channel(RedeliveringChannel):
         command: str,
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
+        if command != "BRPOP":
+            return parse_response(connection, command, **options)
         try:
             answer = parse_response(connection, command, **options)
         except ResponseError as error:
-            logger.warning("the broker answers with an error: %s", said_by(error))
+            logger.warning("the broker gives no messages: %s", said_by(error))
             # A worker without the right to a command reconnects at once, and meets the same error.
             sleep(_REFUSED_SECONDS)
             raise
-        if command != "BRPOP":
-            return answer
         self.looked()
         answer = self.taken(answer)
         if answer is None:

@@ -21,6 +21,7 @@ from kombu.utils.objects import cached_property
 from redis.exceptions import (
     ConnectionError,  # noqa: A004 - the one that kombu expects
     OutOfMemoryError,
+    RedisError,
     ResponseError,
 )
 
@@ -115,20 +116,29 @@ class QoS(redis.QoS):
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        self._settle(delivery_tag, partial(super().ack, delivery_tag))
+        self._settle(delivery_tag, partial(self._ack, delivery_tag))
+
+    def _ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)
+        except OutOfMemoryError:
+            # A full broker takes no transaction, and yet must get rid of what is done.
+            with self._redelivering.conn_or_acquire() as client, client.pipeline(False) as pipe:
+                self._remove_from_indices(delivery_tag, pipe).execute()  # type: ignore[attr-defined]
+            virtual.QoS.ack(self, delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
         self._settle(delivery_tag, partial(super().reject, delivery_tag, requeue=requeue))
 
     def _settle(self, delivery_tag: str, settle: Callable[[], None]) -> None:
-        """Settle a message; if the broker refuses, try again with the next renewal.
+        """Settle a message; if the broker refuses or is away, try again with the next renewal.
 
         A reconnection forgets it. The message is then delivered again, and its task has no work.
         """
         try:
             settle()
-        except ResponseError as error:
-            logger.warning("a message could not be acknowledged yet: %s", said_by(error))
+        except (RedisError, OSError) as error:
+            logger.warning("a message is not acknowledged yet: %s", said_by(error))
             self._refused[delivery_tag] = settle
             # It must not hold a place for as long, in which no other message would be taken.
             virtual.QoS.ack(self, delivery_tag)

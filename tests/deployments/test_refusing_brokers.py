@@ -4,15 +4,23 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from sqlalchemy.orm import Session
 
+from domain.errors import BrokerUnavailableError
+from domain.transfers import Direction
+from tasks.app import producer_app
 from tasks.contract import CONFIGS
+from tasks.enqueue import publish
 from tests.deployments.deployed import a_config, deployed
 from tests.deployments.refusals import CONFIGURATION, Refusals
 from tests.deployments.redis_server import RedisServer
 from tests.faults.cells.requests import is_put
 from tests.faults.s3_proxy import FaultyS3
 from tests.integration.deployment import Deployment
+from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from worker.diagnosis.findings import Severity
 from worker.embedded.process import ManagedProcess
+from worker.sql.requests import request_in
 
 pytestmark = pytest.mark.processes
 
@@ -32,8 +40,9 @@ class Refused:
         )
         self.beat = stack.start_celery("beat", "worker.control", "beat")
 
-    def lines(self, process: ManagedProcess, words: str) -> int:
-        return process.log.read_text().count(words)
+    def reconnections(self, process: ManagedProcess) -> int:
+        """Return how often the process said that it cannot connect."""
+        return process.log.read_text().count("Cannot connect to redis://")
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +67,16 @@ def test_a_worker_goes_on_when_the_broker_is_well_again(refused: Refused, kind: 
     assert hold.arrived.wait(30)
     deployment.send(second)
 
-    # When the broker refuses while the first upload ends
+    # When the broker refuses while the first upload ends, and the worker has noticed it
+    before = refused.reconnections(refused.worker)
     with refused.refusals.refusing(kind):
         hold.release()
         deployment.stored(first)
-        # Its acknowledgement is refused
-        deployment.wait_until(lambda: refused.worker.is_running)
+        if kind == "OOM":
+            # A full broker is drained.
+            deployment.stored(second)
+        else:
+            deployment.wait_until(lambda: refused.reconnections(refused.worker) > before)
 
     # Then both are done, and what is sent afterwards, by the same worker
     deployment.stored(second)
@@ -73,3 +86,49 @@ def test_a_worker_goes_on_when_the_broker_is_well_again(refused: Refused, kind: 
     assert refused.beat.is_running
     with deployment.stack.broker.client() as client:
         assert client.llen(CONFIGS) == 0
+
+
+SAID = {
+    "READONLY": "You can't write against a read only replica",
+    "MASTERDOWN": "Link with MASTER is down",
+    "NOREPLICAS": "NOREPLICAS Not enough good replicas",
+    "OOM": "command not allowed when used memory > 'maxmemory'",
+    "MISCONF": "MISCONF Redis is configured to save RDB snapshots",
+    "BUSY": "BUSY Redis is busy running a script",
+    "NOAUTH": "Authentication required",
+    "NOPERM": "has no permissions to run the",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_producers_and_checks_say_so_in_one_line(
+    refused: Refused, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a producer
+    monkeypatch.setattr("tasks.app._producer", None)
+    stack = refused.deployment.stack
+    artifact = a_config(refused.deployment)
+    producer = producer_app(stack.broker.url)
+    with Session(stack.engine) as session, session.begin():
+        transfer = request_in(session, artifact, Direction.UPLOAD, producer)
+
+        # When the broker refuses as it commits, and as checks look
+        with refused.refusals.refusing(kind):
+            session.commit()
+            with pytest.raises(BrokerUnavailableError) as unavailable:
+                publish([transfer], producer)
+            with pytest.raises(BrokerUnavailableError) as not_ready:
+                reach_broker(impatient_app(stack.broker.url))
+            findings = list(examine_broker(impatient_app(stack.broker.url)))
+
+    # Then each says why in one line, without the message
+    for error in (unavailable, not_ready):
+        assert SAID[kind] in str(error.value)
+        assert len(str(error.value).splitlines()) == 1
+        assert transfer.request_id not in str(error.value)
+    [finding] = [each for each in findings if each.severity is Severity.ERROR]
+    assert SAID[kind] in finding.what
+    assert finding.mend
+
+    # And SQL has the request
+    assert refused.deployment.latest(artifact).request_id == transfer.request_id

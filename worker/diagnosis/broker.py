@@ -1,19 +1,37 @@
 """The broker."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
+from redis.exceptions import ResponseError
 
 from domain.errors import BrokerUnavailableError
 from domain.redaction import redact
 from tasks.app import make_app
+from tasks.broker_errors import said_by
 from tasks.enqueue import broker_channel
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.refused_writes import check_removals, check_writes
 
 _TIMEOUT_SECONDS = 5.0
+_ACCESS_LISTS = "docs/operations.md, Redis access lists"
+_MASTER = (
+    "point ARTIFACTS_BROKER_URL to the master; or make this one the master: redis-cli REPLICAOF NO"
+    " ONE"
+)
+_ANY_MEND = "look at the broker's log"
+_MENDS = {
+    "read only replica": _MASTER,
+    "MASTER is down": _MASTER,
+    "NOREPLICAS": "start its replicas; or redis-cli CONFIG SET min-replicas-to-write 0",
+    "maxmemory": "give it more: redis-cli CONFIG SET maxmemory; artifacts status shows the queues",
+    "MISCONF": "make room on its disk; then redis-cli BGSAVE",
+    "BUSY": "redis-cli SCRIPT KILL",
+    "permission": f"give this user its rights: {_ACCESS_LISTS}",
+}
+"""By what the broker says when it refuses a write."""
 
 
 def impatient_app(broker_url: str) -> Celery:
@@ -52,20 +70,65 @@ def examine_broker(app: Celery) -> Iterator[Finding]:
     yield _visibility(app)
     try:
         with broker_channel(app) as channel:
-            information = channel.client.info()
-            seconds, _microseconds = channel.client.time()
+            yield from _examine(channel.client)
     except BrokerUnavailableError as unavailable:
+        cause = unavailable.__cause__
+        if isinstance(cause, ResponseError):
+            yield _refusing(cause)
+            return
         yield error(
             "broker",
-            f"it does not answer: {redact(str(unavailable.__cause__))}",
+            f"it does not answer: {redact(str(cause))}",
             why="nothing is transferred; what is asked for in SQL waits",
             mend="look at ARTIFACTS_BROKER_URL, the network, and the broker's log",
         )
-        return
-    yield ok("broker", f"Redis {information['redis_version']} answers")
-    yield _eviction(information)
-    yield _persistence(information)
-    yield clock("broker clock", datetime.fromtimestamp(seconds, UTC))
+
+
+def _examine(client: Any) -> Iterator[Finding]:  # noqa: ANN401 - of redis-py
+    information, refused = _ask(client.info)
+    version = (information or {}).get("redis_version", "of an unknown version")
+    yield ok("broker", f"Redis {version} answers")
+    refused_write = _ask(check_writes, client)[1]
+    if refused_write is not None:
+        yield _refusing(refused_write)
+    if information is None:
+        yield _unseen("broker configuration", "INFO", refused, "eviction and persistence are")
+    else:
+        yield _eviction(information)
+        yield _persistence(information)
+    time, refused = _ask(client.time)
+    if time is None:
+        yield _unseen("broker clock", "TIME", refused, "its clock is")
+    else:
+        yield clock("broker clock", datetime.fromtimestamp(time[0], UTC))
+
+
+def _ask(question: Callable[..., Any], *arguments: Any) -> tuple[Any, ResponseError | None]:  # noqa: ANN401
+    """Return the broker's answer, or its error: this user may lack the right to a command."""
+    try:
+        return question(*arguments), None
+    except ResponseError as refused:
+        return None, refused
+
+
+def _unseen(check: str, command: str, refused: Exception | None, what: str) -> Finding:
+    return warning(
+        check,
+        f"it does not answer {command}: {said_by(refused or Exception())}",
+        why=f"whether {what} right cannot be checked with this user",
+        mend=f"allow it for the operator's user (+{command.lower()}): {_ACCESS_LISTS}",
+    )
+
+
+def _refusing(refused: Exception) -> Finding:
+    said = said_by(refused)
+    mend = next((mend for word, mend in _MENDS.items() if word in said), _ANY_MEND)
+    return error(
+        "broker writes",
+        f"it takes no writes: {said}",
+        why="workers wait until it does; what is asked for in SQL waits",
+        mend=mend,
+    )
 
 
 def _visibility(app: Celery) -> Finding:

@@ -23,6 +23,7 @@ from worker.sql.grants import (
 from worker.sql.platform_schema import missing_columns, missing_columns_of
 from worker.sql.transfer_lists import malformed_ids
 from worker.sql.version import VERSION_TABLE, newest_version, version_of
+from worker.sql.writable import check_writes
 
 _MIGRATE_PLATFORM = "run the platform's own migrations: `alembic upgrade head`"
 _UPGRADE = "artifacts db upgrade"
@@ -41,12 +42,12 @@ def opened(settings: DatabaseSettings) -> Iterator[Engine]:
 
 
 def reach_database(engine: Engine) -> None:
-    """Find out whether it answers, was upgraded, has the platform's columns, and grants enough.
+    """Find out whether it answers, was upgraded, has all columns, grants, and takes writes.
 
     A newer version than this one's is none of a worker's business: migrations only add.
 
     Raises:
-        SqlUnavailableError: it does not answer.
+        SqlUnavailableError: it does not answer, or is read-only.
         MisconfiguredError: it was not upgraded, or grants or columns are missing.
     """
     lacking, lacking_grants = _lacking(engine)
@@ -60,6 +61,7 @@ def reach_database(engine: Engine) -> None:
         )
     if lacking:
         raise MisconfiguredError(f"no {', no '.join(lacking)}: {_MIGRATE_PLATFORM}")
+    check_writes(engine)
 
 
 def _lacking(engine: Engine) -> tuple[list[str], list[Grant]]:
@@ -95,6 +97,21 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         if version != _NONE:
             yield _well_formed(malformed_ids(engine, _SHOWN_ROWS + 1))
     yield _granted(engine, missing)
+    if not missing:
+        yield from _read_only(engine)
+
+
+def _read_only(engine: Engine) -> Iterator[Finding]:
+    try:
+        check_writes(engine)
+    except SqlUnavailableError as refused:
+        yield error(
+            "database writes",
+            f"it takes no writes: {' '.join(redact(str(refused)).split())}",
+            why="workers wait until it does, and nothing can be asked for",
+            mend="point ARTIFACTS_DATABASE_URL to the primary, not to a standby; or look at"
+            " default_transaction_read_only of the database and of the role",
+        )
 
 
 def _version(engine: Engine) -> str:
