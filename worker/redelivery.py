@@ -27,6 +27,7 @@ from redis.exceptions import (
 
 from tasks.broker_errors import said_by
 from worker.broker_clock import BrokerClock
+from worker.redelivery_scripts import NOTE, PUT_BACK, TAKE
 from worker.refused_writes import WritableChannel
 
 logger = logging.getLogger(__name__)
@@ -36,63 +37,6 @@ TAKEN = "artifacts.taken"
 _ALIVE = "artifacts.channel."
 _RESTORING = "artifacts.restoring"
 _SEPARATOR = ":"
-
-# A broker whose memory is full allows a script only what follows a command that frees some. So an
-# entry is deleted first there, and last elsewhere: a user without the right to one of the commands
-# would lose it otherwise. A script is not undone when it fails.
-_WRITE_THEN_DELETE = """
-local function write_then_delete(write, delete)
-    local answer = write(redis.pcall)
-    if type(answer) == 'table' and answer.err then
-        if not string.find(answer.err, 'OOM', 1, true) then return answer end
-        delete()
-        return write(redis.call)
-    end
-    delete()
-    return answer
-end
-"""
-# BRPOP gives an element to a client that may die before it has noted it anywhere. This takes it and
-# notes it in one step.
-# KEYS: the channel's, TAKEN, the queues. ARGV: seconds, the tag.
-_TAKE = """
-for i = 3, #KEYS do
-    local element = redis.call('RPOP', KEYS[i])
-    if element then
-        local noted = redis.pcall('SET', KEYS[1], '1', 'EX', ARGV[1])
-        if not noted.err then
-            noted = redis.pcall('HSET', KEYS[2], ARGV[2], #KEYS[i] .. ':' .. KEYS[i] .. element)
-        end
-        if type(noted) == 'table' and noted.err then
-            redis.call('RPUSH', KEYS[i], element)
-            return noted
-        end
-        return {KEYS[i], element}
-    end
-end
-return false
-"""
-# What is no entry of ours is forgotten.
-# KEYS: TAKEN. ARGV: the tag.
-_PUT_BACK = f"""{_WRITE_THEN_DELETE}
-local entry = redis.call('HGET', KEYS[1], ARGV[1])
-local colon = entry and string.find(entry, ':', 1, true)
-local length = colon and tonumber(string.sub(entry, 1, colon - 1))
-return write_then_delete(function(run)
-    if not length then return false end
-    local last = colon + length
-    return run('RPUSH', string.sub(entry, colon + 1, last), string.sub(entry, last + 1))
-end, function() redis.call('HDEL', KEYS[1], ARGV[1]) end)
-"""
-# The same for what is noted among the unacknowledged ones.
-# KEYS: TAKEN, the index, the hash. ARGV: the tag, its time, the message.
-_NOTE = f"""{_WRITE_THEN_DELETE}
-return write_then_delete(function(run)
-    local answer = run('ZADD', KEYS[2], ARGV[2], ARGV[1])
-    if type(answer) == 'table' and answer.err then return answer end
-    return run('HSET', KEYS[3], ARGV[1], ARGV[3])
-end, function() redis.call('HDEL', KEYS[1], ARGV[1]) end)
-"""
 
 
 class QoS(redis.QoS):
@@ -112,7 +56,7 @@ class QoS(redis.QoS):
         kept = dumps([raw, delivery["exchange"], delivery["routing_key"]])
         keys = (TAKEN, self.unacked_index_key, self.unacked_key)
         with self._redelivering.conn_or_acquire() as client:
-            client.eval(_NOTE, len(keys), *keys, delivery_tag, clock.now(), kept)
+            client.eval(NOTE, len(keys), *keys, delivery_tag, clock.now(), kept)
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
@@ -123,7 +67,10 @@ class QoS(redis.QoS):
             super().ack(delivery_tag)
         except OutOfMemoryError:
             # A full broker takes no transaction, and yet must get rid of what is done.
-            with self._redelivering.conn_or_acquire() as client, client.pipeline(False) as pipe:
+            with (
+                self._redelivering.conn_or_acquire() as client,
+                client.pipeline(transaction=False) as pipe,
+            ):
                 self._remove_from_indices(delivery_tag, pipe).execute()  # type: ignore[attr-defined]
             virtual.QoS.ack(self, delivery_tag)
 
@@ -219,6 +166,13 @@ class RedeliveringChannel(WritableChannel):
             # Its queues must be drained, by workers that are started now as well.
             logger.warning("a queue could not be bound: %s", said_by(error))
 
+    def _size(self, queue: str) -> int:
+        """Return the length of a queue; outside a transaction, which a full broker refuses."""
+        with self.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+            for step in self.priority_steps:
+                pipe.llen(self._q_for_pri(queue, step))  # type: ignore[attr-defined]
+            return sum(pipe.execute())
+
     def renew(self) -> None:
         """Say that this channel lives."""
         key = _ALIVE + self.id
@@ -245,7 +199,7 @@ class RedeliveringChannel(WritableChannel):
             keys = client.hkeys(TAKEN)
             taken = [*_dead(client, keys), *self._unanswered(keys)]
             for tag in taken:
-                client.eval(_PUT_BACK, 1, TAKEN, tag)
+                client.eval(PUT_BACK, 1, TAKEN, tag)
         if noted or taken:
             logger.warning("%d messages of dead workers are delivered again", len({*noted, *taken}))
 
@@ -275,7 +229,7 @@ class RedeliveringChannel(WritableChannel):
         for step in self.priority_steps:
             keys += [self._q_for_pri(queue, step) for queue in queues]  # type: ignore[attr-defined]
         seconds = self._milliseconds // 1000 + 1
-        connection.send_command("EVAL", _TAKE, len(keys), *keys, seconds, self.tag)
+        connection.send_command("EVAL", TAKE, len(keys), *keys, seconds, self.tag)
 
     def taken(self, answer: Any) -> Any:  # noqa: ANN401 - of redis-py
         """Return the answer of `_brpop_start` as BRPOP would give it: the queue and the element."""

@@ -51,6 +51,6 @@ class WritableChannel(redis.Channel):
             # One that is full must be drained.
             check_removals(self.client)
         except Exception:
-            self.connection.cycle.discard(self)
+            self.connection.cycle.discard(self)  # type: ignore[union-attr]  # wrong in the stubs
             self._disconnect_pools()  # type: ignore[attr-defined]  # not in the stubs
             raise

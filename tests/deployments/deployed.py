@@ -17,7 +17,7 @@ CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 class RedisStack(EmbeddedStack):
     """The embedded stack with another broker."""
 
-    def __init__(self, directory: Path, broker: Any) -> None:  # noqa: ANN401 - as Valkey is
+    def __init__(self, directory: Path, broker: Any) -> None:
         super().__init__(directory)
         self.broker = broker
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.deployments.redis_server import RedisServer
@@ -27,7 +26,7 @@ class Refusals:
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
-        self._admin = server.client()
+        self._admin: Any = server.client()
         self._admin.ping()
 
     def close(self) -> None:
@@ -128,6 +127,6 @@ class Refusals:
             self._admin.execute_command("ACL", "SETUSER", "default", "+@all")
 
 
-def _run_endlessly(client: "Redis") -> None:
+def _run_endlessly(client: Any) -> None:
     with client, suppress(RedisError):
         client.eval("while true do end", 0)

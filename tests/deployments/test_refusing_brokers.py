@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.orm import Session
@@ -12,8 +14,8 @@ from tasks.app import producer_app
 from tasks.contract import CONFIGS
 from tasks.enqueue import publish
 from tests.deployments.deployed import a_config, deployed
-from tests.deployments.refusals import CONFIGURATION, Refusals
 from tests.deployments.redis_server import RedisServer
+from tests.deployments.refusals import CONFIGURATION, Refusals
 from tests.faults.cells.requests import is_put
 from tests.faults.s3_proxy import FaultyS3
 from tests.integration.deployment import Deployment
@@ -25,6 +27,8 @@ from worker.sql.requests import request_in
 pytestmark = pytest.mark.processes
 
 KINDS = ["READONLY", "MASTERDOWN", "NOREPLICAS", "OOM", "MISCONF", "BUSY", "NOAUTH", "NOPERM"]
+PIDBOX = "/0.celery.pidbox"
+UNBOUND = "a queue could not be bound"
 
 
 class Refused:
@@ -132,3 +136,26 @@ def test_producers_and_checks_say_so_in_one_line(
 
     # And SQL has the request
     assert refused.deployment.latest(artifact).request_id == transfer.request_id
+
+
+def test_a_control_command_does_not_stop_a_worker_of_a_full_broker(refused: Refused) -> None:
+    # Given an operator who has a queue for answers
+    deployment = refused.deployment
+    control: Any = deployment.foreign.control
+    deployment.wait_until(lambda: bool(control.ping(timeout=1)))
+    before = refused.worker.log.read_text().count(UNBOUND)
+    with deployment.foreign.connection_for_write() as connection, ExitStack() as exits:
+        client = exits.enter_context(deployment.stack.broker.client())
+        heard = exits.enter_context(client.pubsub(ignore_subscribe_messages=True))
+        heard.subscribe(PIDBOX)
+        control.mailbox(connection)._publish("ping", {}, reply_ticket=str(uuid4()))
+        command = next(each for each in iter(heard.get_message, ()) if each)
+
+        # When the answer does not fit into the broker
+        with refused.refusals.refusing("OOM"):
+            client.publish(PIDBOX, command["data"])
+            deployment.wait_until(lambda: refused.worker.log.read_text().count(UNBOUND) > before)
+
+    # Then the worker answers the next one
+    deployment.wait_until(lambda: bool(control.ping(timeout=1)))
+    assert refused.worker.is_running

@@ -26,7 +26,7 @@ _MENDS = {
     "read only replica": _MASTER,
     "MASTER is down": _MASTER,
     "NOREPLICAS": "start its replicas; or redis-cli CONFIG SET min-replicas-to-write 0",
-    "maxmemory": "give it more: redis-cli CONFIG SET maxmemory; artifacts status shows the queues",
+    "maxmemory": "give it more memory: redis-cli CONFIG SET maxmemory BYTES",
     "MISCONF": "make room on its disk; then redis-cli BGSAVE",
     "BUSY": "redis-cli SCRIPT KILL",
     "permission": f"give this user its rights: {_ACCESS_LISTS}",
