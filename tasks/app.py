@@ -64,12 +64,19 @@ def producer_app(broker_url: str | None = None, *, timeout_seconds: float = 1.0)
         **app.conf.broker_transport_options,
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,
-        # One try: the request is in SQL already, and the dispatch sends it when the broker is back.
-        "max_retries": 0,
+        # One try of each URL: the request is in SQL, and the dispatch sends it when one is back.
+        "max_retries": len(broker_urls(app)) - 1,
     }
     app.conf.task_publish_retry = False
     _producer = app
     return app
+
+
+def broker_urls(app: Celery) -> list[str]:
+    """Return the URLs that the app publishes to; several are for failover."""
+    urls: Any = app.conf.broker_write_url or ""
+    each = [urls] if isinstance(urls, str) else urls
+    return [url for text in each for url in text.split(";")]
 
 
 def pipeline_app(bound: Celery | None = None) -> Celery:

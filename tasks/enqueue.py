@@ -7,14 +7,11 @@ from typing import Any
 
 from amqp.exceptions import ChannelError
 from celery import Celery
-from kombu.exceptions import KombuError
-from redis.exceptions import ResponseError
 
 from domain.artifacts import ArtifactKind
-from domain.errors import BrokerRefusedError, BrokerUnavailableError
 from domain.transfers import Room, Transfer
-from tasks.app import BROKER_VARIABLE, ensure_configured, pipeline_app
-from tasks.broker_errors import is_refused, said_by
+from tasks.app import ensure_configured, pipeline_app
+from tasks.broker_connections import broker_connection, broker_producer
 from tasks.contract import (
     BATCH_HEADER,
     BATCHES,
@@ -45,7 +42,7 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
     """
     app = app or pipeline_app()
     ensure_configured(app)
-    with _translated_errors(app), app.producer_or_acquire() as producer, producer.batch():
+    with broker_producer(app) as producer, producer.batch():
         for transfer in transfers:
             ids = ids_of(transfer.direction, transfer.artifact)
             app.send_task(
@@ -69,8 +66,8 @@ def ask_for_dispatch(app: Celery) -> None:
     Raises:
         BrokerUnavailableError: the broker does not answer; beat asks for it soon.
     """
-    with _translated_errors(app):
-        app.send_task(DISPATCH, queue=UPKEEP, retry=False, ignore_result=True)
+    with broker_producer(app) as producer:
+        app.send_task(DISPATCH, queue=UPKEEP, producer=producer, retry=False, ignore_result=True)
 
 
 def ask_if_drained(app: Celery) -> None:
@@ -79,7 +76,7 @@ def ask_if_drained(app: Celery) -> None:
     Raises:
         BrokerUnavailableError: the broker does not answer; beat asks for it soon.
     """
-    with _translated_errors(app), app.producer_or_acquire() as producer:
+    with broker_producer(app) as producer:
         channel = producer.channel
         is_drained = not any(_depth(channel, queue) for queue in (BATCHES, UPKEEP))
     if is_drained:
@@ -150,7 +147,7 @@ def broker_channel(app: Celery) -> Iterator[Any]:
         BrokerUnavailableError: the broker does not answer.
         BrokerRefusedError: it refuses this user, password or database.
     """
-    with _translated_errors(app), app.connection_for_write() as connection:
+    with broker_connection(app) as connection:
         yield connection.default_channel
 
 
@@ -162,25 +159,8 @@ def pooled_client(app: Celery) -> Iterator[Any]:
         BrokerUnavailableError: the broker does not answer.
         BrokerRefusedError: it refuses this user, password or database.
     """
-    with _translated_errors(app), app.producer_or_acquire() as producer:
+    with broker_producer(app) as producer:
         yield producer.channel.client
-
-
-@contextmanager
-def _translated_errors(app: Celery) -> Iterator[None]:
-    # Connects to nothing, and knows what errors there are.
-    transport: Any = app.connection_for_write()
-    try:
-        yield
-    except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:
-        if is_refused(error):
-            raise BrokerRefusedError(f"{BROKER_VARIABLE}: {said_by(error)}. Correct it") from error
-        answer = next((e for e in (error, error.__cause__) if isinstance(e, ResponseError)), None)
-        if answer is None:
-            raise BrokerUnavailableError from error
-        raise BrokerUnavailableError(
-            f"the broker answers with an error: {said_by(answer)}"
-        ) from error
 
 
 def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel

@@ -10,7 +10,7 @@ from typing import Any
 from kombu.transport import redis
 from redis.exceptions import ResponseError
 
-_PROBE = "artifacts.probe"
+from tasks.broker_connections import check_removals
 
 
 def retry_when_refused() -> None:
@@ -26,16 +26,6 @@ def retry_when_refused() -> None:
 def write_in_channels_only() -> None:
     """Have every channel of this process check that the broker takes writes."""
     redis.Transport.Channel = WritableChannel
-
-
-def check_writes(client: Any) -> None:  # noqa: ANN401 - of redis-py
-    """Try a write. Raises: ResponseError."""
-    client.set(_PROBE, "", px=1)
-
-
-def check_removals(client: Any) -> None:  # noqa: ANN401 - of redis-py
-    """Try a write that a broker allows whose memory is full. Raises: ResponseError."""
-    client.pexpire(_PROBE, 1)
 
 
 class WritableChannel(redis.Channel):

@@ -9,11 +9,11 @@ from redis.exceptions import ResponseError
 
 from domain.errors import BrokerUnavailableError
 from domain.redaction import redact
-from tasks.app import make_app
+from tasks.app import broker_urls, make_app
+from tasks.broker_connections import check_removals, check_writes
 from tasks.broker_errors import said_by
 from tasks.enqueue import broker_channel
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
-from worker.refused_writes import check_removals, check_writes
 
 _TIMEOUT_SECONDS = 5.0
 _ACCESS_LISTS = "docs/operations.md, Redis access lists"
@@ -41,7 +41,7 @@ def impatient_app(broker_url: str) -> Celery:
         **app.conf.broker_transport_options,
         "socket_timeout": _TIMEOUT_SECONDS,
         "socket_connect_timeout": _TIMEOUT_SECONDS,
-        "max_retries": 0,
+        "max_retries": len(broker_urls(app)) - 1,  # one try of each
     }
     return app
 
