@@ -11,6 +11,7 @@ from celery.app import app_or_default
 from celery.result import AsyncResult
 
 from domain.errors import ConfigurationError, ProducerNotConfiguredError
+from tasks.broker_url import split_connect_timeout
 from tasks.sendable import check_sendable
 
 BROKER_VARIABLE = "ARTIFACTS_BROKER_URL"
@@ -35,10 +36,24 @@ class _App(Celery):
 
 
 def make_app(broker_url: str) -> Celery:
-    """An app with everything that celeryconfig.py says; it is not made Celery's current one."""
+    """An app with everything that celeryconfig.py says; it is not made Celery's current one.
+
+    Raises:
+        ConfigurationError: the URL has a connect_timeout that is no number.
+    """
+    try:
+        url, connect_timeout = split_connect_timeout(broker_url)
+    except ValueError as wrong:
+        raise ConfigurationError(f"{BROKER_VARIABLE}: {wrong}") from None
     app = _App("artifacts", set_as_current=False)
     app.config_from_object(_settings())
-    app.conf.update(broker_url=broker_url)
+    app.conf.update(broker_url=url)
+    if connect_timeout is not None:
+        app.conf.broker_connection_timeout = connect_timeout
+        app.conf.broker_transport_options = {
+            **app.conf.broker_transport_options,
+            "socket_connect_timeout": connect_timeout,
+        }
     return app
 
 

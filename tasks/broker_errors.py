@@ -6,7 +6,11 @@ from domain.redaction import redact
 
 _DENIED = (AuthenticationError, NoPermissionError)
 # The client has no classes for these.
-_REFUSED = ("DB index is out of range", "has no permissions to run")
+_REFUSED = (
+    "DB index is out of range",
+    "value is not an integer or out of range",  # a database's number of twenty digits
+    "has no permissions to run",
+)
 _OF_A_PIPELINE = "of pipeline caused error: "
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from celery.signals import after_task_publish
 
-from domain.errors import ConfigurationError
-from tasks.app import make_app
+from domain.errors import BrokerUnavailableError, ConfigurationError
+from tasks.app import broker_urls, make_app
+from tasks.broker_connections import broker_connection
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.liveness import Liveness
 from worker.logs import log_upkeep_as_debug
@@ -38,6 +39,23 @@ def check_flower_on_start() -> None:
     Flower sends no signal when it starts: its settings call this.
     """
     end_or_wait(_parts)
+
+
+def follow_failover(flower: Any) -> None:  # noqa: ANN401 - Flower's class, which beat lacks
+    """Have Flower read the lengths of queues from the broker that is in use.
+
+    Its own way is the first of several URLs, whether that answers or not.
+    """
+    if len(broker_urls(app)) > 1:
+        flower.broker_uri_with_password = property(lambda _flower: _broker_in_use())
+
+
+def _broker_in_use() -> str:
+    try:
+        with broker_connection(impatient_app(_settings.broker_url)) as connection:
+            return str(connection.as_uri(include_password=True))
+    except BrokerUnavailableError:
+        return broker_urls(app)[0]
 
 
 @after_task_publish.connect

@@ -9,7 +9,9 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from worker.control import check_flower_on_start
+from flower.app import Flower  # type: ignore[import-untyped]
+
+from worker.control import check_flower_on_start, follow_failover
 
 if TYPE_CHECKING:
     from celery.events.state import Task
@@ -55,3 +57,4 @@ def format_task(task: "Task") -> "Task":
 inspect_timeout = 2_000.0
 
 check_flower_on_start()
+follow_failover(Flower)
