@@ -45,6 +45,7 @@ class ReasonCode(StrEnum):
     MISCONFIGURED = "misconfigured"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     POISONED = "poisoned"
+    REVOKED = "revoked"
     UNEXPECTED = "unexpected"
 
 
@@ -301,6 +302,12 @@ class AttemptsExhaustedError(PermanentError):
     """Every attempt failed."""
 
     reason = ReasonCode.ATTEMPTS_EXHAUSTED
+
+
+class RevokedError(PermanentError):
+    """An operator revoked its task, so that workers discard its messages."""
+
+    reason = ReasonCode.REVOKED
 
 
 class PoisonedError(PermanentError):

@@ -17,6 +17,7 @@ from worker.logs import leave_bodies_out, log_upkeep_as_debug
 from worker.receipt import record_on_receipt
 from worker.refusals import keep_refusals
 from worker.refused_writes import retry_when_refused
+from worker.revocations import cancel_when_revoked
 from worker.settings import WorkerSettings, load
 from worker.shutdown import give_back_on_shutdown
 from worker.startup import check_worker_on_start
@@ -40,6 +41,7 @@ attach_services(app, _composition)
 give_back_on_shutdown(app, _composition)
 keep_refusals()
 record_on_receipt(app, _composition.record)
+cancel_when_revoked(app, _composition.revoke)
 check_worker_on_start(START, _liveness)
 share_memory_with_children()
 if _liveness:

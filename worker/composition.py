@@ -30,6 +30,7 @@ from worker.settings import WorkerSettings
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.batch_snapshots import delete_expired
 from worker.sql.receipt import record_requests
+from worker.sql.revocations import cancel_revoked
 from worker.sql.verifications import SqlVerifications
 from worker.workspace_adapters import WorkspaceAdapters
 
@@ -79,6 +80,10 @@ class Composition:
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""
         record_requests(self.adapters.engine, requests)
+
+    def revoke(self, request_ids: Sequence[str]) -> None:
+        """Cancel the transfers whose tasks were revoked. Raises: SqlUnavailableError."""
+        cancel_revoked(self.adapters.engine, request_ids)
 
     def give_back(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""
