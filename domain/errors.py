@@ -281,6 +281,12 @@ class AttemptsExhaustedError(PermanentError):
     reason = ReasonCode.ATTEMPTS_EXHAUSTED
 
 
+class RevokedError(PermanentError):
+    """An operator revoked its task, so that workers discard its messages."""
+
+    reason = ReasonCode.REVOKED
+
+
 class PoisonedError(PermanentError):
     """The worker was lost with the last attempt, as by a transfer that kills it every time."""
 

@@ -38,4 +38,5 @@ class ReasonCode(StrEnum):
     MISCONFIGURED = "misconfigured"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     POISONED = "poisoned"
+    REVOKED = "revoked"
     UNEXPECTED = "unexpected"

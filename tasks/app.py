@@ -48,12 +48,15 @@ def make_app(broker: Broker | str) -> Celery:
 
     Args:
         broker: or its URL, if it has neither a prefix nor a certificate authority of its own.
+
+    Raises:
+        ConfigurationError: the URL has a connect_timeout that is no number.
     """
     return configured(PipelineApp("artifacts", set_as_current=False), broker)
 
 
 def configured(app: A, broker: Broker | str) -> A:
-    """Give the app everything that celeryconfig.py says."""
+    """Give the app everything that celeryconfig.py says. Raises: as `make_app`."""
     app.config_from_object(_settings())
     use_broker(app, broker if isinstance(broker, Broker) else Broker(url=broker))
     return app
@@ -82,8 +85,8 @@ def producer_app(broker_url: Broker | str | None = None, *, timeout_seconds: flo
         **app.conf.broker_transport_options,
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,
-        # One try: the request is in SQL already, and the dispatch sends it when the broker is back.
-        "max_retries": 0,
+        # One try of each URL: the request is in SQL, and the dispatch sends it when one is back.
+        "max_retries": len(broker_urls(app)) - 1,
     }
     app.conf.task_publish_retry = False
     _producer = app
@@ -99,6 +102,13 @@ def producing_with(app: Celery) -> Iterator[None]:
         yield
     finally:
         _producer = before
+
+
+def broker_urls(app: Celery) -> list[str]:
+    """Return the URLs that the app publishes to; several are for failover."""
+    urls: Any = app.conf.broker_write_url or ""
+    each = [urls] if isinstance(urls, str) else urls
+    return [url for text in each for url in text.split(";")]
 
 
 def pipeline_app(bound: Celery | None = None) -> Celery:

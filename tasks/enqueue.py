@@ -6,14 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import KombuError
-from redis.exceptions import AuthenticationError, NoPermissionError
 
 from domain.artifacts import ArtifactKind
-from domain.errors import BrokerRefusedError, BrokerUnavailableError
-from domain.redaction import redact
 from domain.transfers import Room, Transfer
-from tasks.app import BROKER_VARIABLE, ensure_configured, pipeline_app
+from tasks.app import ensure_configured, pipeline_app
+from tasks.broker_connections import broker_connection, broker_producer
 from tasks.contract import (
     BATCH_HEADER,
     BATCHES,
@@ -27,14 +24,10 @@ from tasks.contract import (
 )
 from tasks.keys import own_client, own_key
 from tasks.sendable import message_id
-from tasks.tls import tls_refusal
 
 _REMEMBERS_SINCE = "artifacts.remembers_since"
 # What lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
-_DENIED = (AuthenticationError, NoPermissionError)
-# The client has no classes for these.
-_REFUSED = ("DB index is out of range", "has no permissions to run")
 
 
 def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
@@ -50,7 +43,7 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
     """
     app = app or pipeline_app()
     ensure_configured(app)
-    with _translated_errors(app), app.producer_or_acquire() as producer, producer.batch():
+    with broker_producer(app) as producer, producer.batch():
         for transfer in transfers:
             ids = ids_of(transfer.direction, transfer.artifact)
             app.send_task(
@@ -74,8 +67,8 @@ def ask_for_dispatch(app: Celery) -> None:
     Raises:
         BrokerUnavailableError: the broker does not answer; beat asks for it soon.
     """
-    with _translated_errors(app):
-        app.send_task(DISPATCH, queue=UPKEEP, retry=False, ignore_result=True)
+    with broker_producer(app) as producer:
+        app.send_task(DISPATCH, queue=UPKEEP, producer=producer, retry=False, ignore_result=True)
 
 
 def ask_if_drained(app: Celery) -> None:
@@ -84,7 +77,7 @@ def ask_if_drained(app: Celery) -> None:
     Raises:
         BrokerUnavailableError: the broker does not answer; beat asks for it soon.
     """
-    with _translated_errors(app), app.producer_or_acquire() as producer:
+    with broker_producer(app) as producer:
         channel = producer.channel
         is_drained = not any(_depth(channel, queue) for queue in (BATCHES, UPKEEP))
     if is_drained:
@@ -157,7 +150,7 @@ def broker_channel(app: Celery) -> Iterator[Any]:
         BrokerUnavailableError: the broker does not answer.
         BrokerRefusedError: it refuses this user, password or database.
     """
-    with _translated_errors(app), app.connection_for_write() as connection:
+    with broker_connection(app) as connection:
         yield connection.default_channel
 
 
@@ -169,30 +162,8 @@ def pooled_client(app: Celery) -> Iterator[Any]:
         BrokerUnavailableError: the broker does not answer.
         BrokerRefusedError: it refuses this user, password or database.
     """
-    with _translated_errors(app), app.producer_or_acquire() as producer:
+    with broker_producer(app) as producer:
         yield own_client(producer.channel)
-
-
-@contextmanager
-def _translated_errors(app: Celery) -> Iterator[None]:
-    # Connects to nothing, and knows what errors there are.
-    transport: Any = app.connection_for_write()
-    try:
-        yield
-    except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:
-        if refusal := tls_refusal(error):
-            raise BrokerRefusedError(refusal) from error
-        if _is_refused(error):
-            said = redact(str(error)).rstrip(".")
-            raise BrokerRefusedError(f"{BROKER_VARIABLE}: {said}. Correct it") from error
-        raise BrokerUnavailableError from error
-
-
-def _is_refused(error: BaseException) -> bool:
-    """Whether the broker answers, and will answer the same until a setting changes."""
-    causes = (error, error.__cause__)
-    is_denied = any(isinstance(cause, _DENIED) for cause in causes)
-    return is_denied or any(text in str(error) for text in _REFUSED)
 
 
 def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel

@@ -5,15 +5,31 @@ from typing import Any
 from celery import Celery
 from redis import Redis
 
-from tasks.broker import Broker
+from domain.errors import ConfigurationError
+from tasks.broker import URL_VARIABLE, Broker
+from tasks.broker_url import split_connect_timeout
 
 _OPTION = "global_keyprefix"
 """kombu's transport option, which Flower knows too."""
 
 
 def use_broker(app: Celery, broker: Broker) -> None:
-    """Have the app connect to this broker."""
-    app.conf.update(broker_url=broker.celery_url)
+    """Have the app connect to this broker.
+
+    Raises:
+        ConfigurationError: the URL has a connect_timeout that is no number.
+    """
+    try:
+        url, connect_timeout = split_connect_timeout(broker.celery_url)
+    except ValueError as wrong:
+        raise ConfigurationError(f"{URL_VARIABLE}: {wrong}") from None
+    app.conf.update(broker_url=url)
+    if connect_timeout is not None:
+        app.conf.broker_connection_timeout = connect_timeout
+        app.conf.broker_transport_options = {
+            **app.conf.broker_transport_options,
+            "socket_connect_timeout": connect_timeout,
+        }
     if broker.tls_options is not None:
         app.conf.update(broker_use_ssl=broker.tls_options)
     if broker.prefix:

@@ -19,6 +19,8 @@ from worker.logs import leave_bodies_out, log_upkeep_as_debug
 from worker.pools import refuse_other_pools
 from worker.receipt import record_on_receipt
 from worker.refusals import keep_refusals
+from worker.refused_writes import retry_when_refused
+from worker.revocations import cancel_when_revoked
 from worker.schema_watch import SchemaWatch
 from worker.settings import WorkerSettings, load
 from worker.shutdown import give_back_on_shutdown
@@ -35,6 +37,7 @@ log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 _schema = SchemaWatch(START["database"], _liveness)
 take_in_messages_only(_liveness.note if _liveness else nothing, _schema.may_take)
+retry_when_refused()
 app = make_app(_settings.broker)
 # The process's own: its threads and children, and Celery's commands, all mean this app.
 app.set_default()
@@ -45,6 +48,7 @@ keep_refusals()
 record_on_receipt(app, _composition.record, _schema.failed)
 attach_watch(app, _schema.failed)
 refuse_other_pools()
+cancel_when_revoked(app, _composition.revoke)
 check_worker_on_start(START, _liveness)
 answer_for_database(_composition.database_id)
 share_memory_with_children()

@@ -31,6 +31,7 @@ from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.batch_snapshots import delete_expired
 from worker.sql.database_id import read_database_id
 from worker.sql.receipt import record_requests
+from worker.sql.revocations import cancel_revoked
 from worker.sql.verifications import SqlVerifications
 from worker.workspace_adapters import WorkspaceAdapters
 
@@ -84,6 +85,10 @@ class Composition:
     def database_id(self) -> str | None:
         """Return what tells this database from others. Raises: SqlUnavailableError."""
         return read_database_id(self.adapters.engine)
+
+    def revoke(self, request_ids: Sequence[str]) -> None:
+        """Cancel the transfers whose tasks were revoked. Raises: SqlUnavailableError."""
+        cancel_revoked(self.adapters.engine, request_ids)
 
     def give_back(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""

@@ -8,11 +8,13 @@ from typing import Any
 
 from celery.signals import after_task_publish
 
-from domain.errors import ConfigurationError
-from tasks.app import make_app
+from domain.errors import BrokerUnavailableError, ConfigurationError
+from tasks.app import broker_urls, make_app
+from tasks.broker_connections import broker_connection
 from worker.diagnosis.broker import impatient_app, reach_broker
 from worker.liveness import Liveness
 from worker.logs import log_upkeep_as_debug
+from worker.refused_writes import retry_when_refused, write_in_channels_only
 from worker.settings import ControlSettings, load
 from worker.startup import check_beat_on_start, end_or_wait
 
@@ -22,6 +24,8 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 log_upkeep_as_debug()
+retry_when_refused()
+write_in_channels_only()
 app = make_app(_settings.broker)
 app.set_default()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
@@ -35,6 +39,23 @@ def check_flower_on_start() -> None:
     Flower sends no signal when it starts: its settings call this.
     """
     end_or_wait(_parts)
+
+
+def follow_failover(flower: Any) -> None:  # noqa: ANN401 - Flower's class, which beat lacks
+    """Have Flower read the lengths of queues from the broker that is in use.
+
+    Its own way is the first of several URLs, whether that answers or not.
+    """
+    if len(broker_urls(app)) > 1:
+        flower.broker_uri_with_password = property(lambda _flower: _broker_in_use())
+
+
+def _broker_in_use() -> str:
+    try:
+        with broker_connection(impatient_app(_settings.broker)) as connection:
+            return str(connection.as_uri(include_password=True))
+    except BrokerUnavailableError:
+        return broker_urls(app)[0]
 
 
 @after_task_publish.connect

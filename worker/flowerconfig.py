@@ -62,6 +62,9 @@ def format_task(task: "Task") -> "Task":
 inspect_timeout = 2_000.0
 
 if _is_executed:
-    from worker.control import check_flower_on_start
+    from flower.app import Flower  # type: ignore[import-untyped]
+
+    from worker.control import check_flower_on_start, follow_failover
 
     check_flower_on_start()
+    follow_failover(Flower)

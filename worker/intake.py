@@ -4,12 +4,15 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from queue import Empty
+from time import sleep
 from typing import Any
 
 from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.objects import cached_property
+from redis.exceptions import ResponseError
 
+from tasks.broker_errors import said_by
 from tasks.dead_letters import keep_dead_letter
 from tasks.envelope import made_anew
 from tasks.message_body import RefusedError
@@ -17,6 +20,7 @@ from worker.redelivery import RedeliveringChannel
 
 logger = logging.getLogger(__name__)
 
+_REFUSED_SECONDS = 1.0
 _REPLIES = ".reply.celery.pidbox"
 
 
@@ -72,9 +76,15 @@ class Channel(RedeliveringChannel):
         command: str,
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        answer = parse_response(connection, command, **options)
         if command != "BRPOP":
-            return answer
+            return parse_response(connection, command, **options)
+        try:
+            answer = parse_response(connection, command, **options)
+        except ResponseError as error:
+            logger.warning("the broker gives no messages: %s", said_by(error))
+            # A worker without the right to a command reconnects at once, and meets the same error.
+            sleep(_REFUSED_SECONDS)
+            raise
         self.looked()
         answer = self.taken(answer)
         if answer is None:

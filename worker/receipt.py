@@ -16,7 +16,7 @@ from celery import Celery
 from celery.bootsteps import StartStopStep
 
 from domain.errors import PipelineError
-from tasks.receipt import BareRequest, attach_receipt
+from tasks.receipt import attach_receipt
 from worker.fork_lock import ForkLock
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _LARGEST_BATCH = 500
 
 Then = Callable[[], None]
-Write = Callable[[Sequence[BareRequest]], None]
+Write = Callable[[Sequence[Any]], None]
 Failed = Callable[[BaseException], None]
 
 
@@ -33,12 +33,19 @@ def _ignore(_error: BaseException) -> None:
 
 
 class Recorder:
-    """Hands requests to one thread, and answers back to the main loop."""
+    """Hands what is to be written to one thread, and answers back to the main loop.
 
-    def __init__(self, write: Write, failed: Failed = _ignore) -> None:
+    Args:
+        write: to SQL.
+        failed: called with the error of a failed write.
+        what: it writes, for the log.
+    """
+
+    def __init__(self, write: Write, failed: Failed = _ignore, what: str = "bare messages") -> None:
         self._write = write
         self._failed = failed
-        self._inbox: SimpleQueue[tuple[BareRequest, Then, Any]] = SimpleQueue()
+        self.what = what
+        self._inbox: SimpleQueue[tuple[Any, Then, Any]] = SimpleQueue()
         self._consumer: Any = None
         self._thread: Thread | None = None
         self._writing = ForkLock()
@@ -52,7 +59,7 @@ class Recorder:
         """
         self._consumer = consumer
 
-    def record(self, request: BareRequest, then: Then) -> bool:
+    def record(self, request: object, then: Then) -> bool:
         consumer = self._consumer
         if consumer is None or consumer.hub is None:
             return False
@@ -70,7 +77,7 @@ class Recorder:
             for _request, then, consumer in batch:
                 consumer.hub.call_soon(partial(self._answer, consumer, then))
 
-    def _next_batch(self) -> list[tuple[BareRequest, Then, Any]]:
+    def _next_batch(self) -> list[tuple[Any, Then, Any]]:
         batch = [self._inbox.get()]
         while len(batch) < _LARGEST_BATCH:
             try:
@@ -79,19 +86,19 @@ class Recorder:
                 break
         return batch
 
-    def _record(self, requests: Sequence[BareRequest]) -> None:
+    def _record(self, requests: Sequence[Any]) -> None:
         try:
             self._write(requests)
         except PipelineError as error:
             # Each task tries it again; until then the broker keeps the messages.
-            logger.warning("%d bare messages are not recorded yet: %s", len(requests), error)
+            logger.warning("%d %s are not recorded yet: %s", len(requests), self.what, error)
             self._failed(error)
         except Exception:
             # The thread must live: without it no bare message would go on.
-            logger.exception("%d bare messages could not be recorded", len(requests))
+            logger.exception("%d %s could not be recorded", len(requests), self.what)
             self._record_each(requests)
 
-    def _record_each(self, requests: Sequence[BareRequest]) -> None:
+    def _record_each(self, requests: Sequence[Any]) -> None:
         """Record the others, if one of them was the fault."""
         if len(requests) > 1:
             for request in requests:
@@ -116,8 +123,14 @@ def record_on_receipt(app: Celery, write: Write, failed: Failed = _ignore) -> No
     """
     recorder = Recorder(write, failed)
     attach_receipt(app, recorder)
+    run_recorder(app, recorder)
 
-    class RecordOnReceipt(StartStopStep):
+
+def run_recorder(app: Celery, recorder: Recorder) -> None:
+    """Have the recorder answer to the main loop of a worker of this app."""
+
+    class RunRecorder(StartStopStep):
+        name = f"worker.receipt:{recorder.what}"  # of two of one name Celery keeps one
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, parent: Any) -> None:  # noqa: ANN401
@@ -126,4 +139,4 @@ def record_on_receipt(app: Celery, write: Write, failed: Failed = _ignore) -> No
         def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
             recorder.listens(None)
 
-    app.steps["consumer"].add(RecordOnReceipt)
+    app.steps["consumer"].add(RunRecorder)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -18,10 +19,18 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
 from kombu.utils.objects import cached_property
 from redis import Redis
-from redis.exceptions import ConnectionError, ResponseError  # noqa: A004 - the one that kombu expects
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004 - the one that kombu expects
+    OutOfMemoryError,
+    RedisError,
+    ResponseError,
+)
 
+from tasks.broker_errors import said_by
 from tasks.keys import own_key
 from worker.broker_clock import BrokerClock
+from worker.redelivery_scripts import NOTE, PUT_BACK, TAKE
+from worker.refused_writes import WritableChannel
 
 logger = logging.getLogger(__name__)
 
@@ -30,41 +39,6 @@ TAKEN = "artifacts.taken"
 _ALIVE = "artifacts.channel."
 _RESTORING = "artifacts.restoring"
 _SEPARATOR = ":"
-
-# BRPOP gives an element to a client that may die before it has noted it anywhere. This takes it and
-# notes it in one step. First the RPOP: a broker whose memory is full allows a script all that
-# follows a command that frees some.
-# KEYS: the channel's, TAKEN, the queues. ARGV: seconds, the tag.
-_TAKE = """
-for i = 3, #KEYS do
-    local element = redis.call('RPOP', KEYS[i])
-    if element then
-        redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
-        redis.call('HSET', KEYS[2], ARGV[2], #KEYS[i] .. ':' .. KEYS[i] .. element)
-        return {KEYS[i], element}
-    end
-end
-return false
-"""
-# First the HDEL, for the same reason. What is no entry of ours is forgotten.
-# KEYS: TAKEN. ARGV: the tag.
-_PUT_BACK = """
-local entry = redis.call('HGET', KEYS[1], ARGV[1])
-redis.call('HDEL', KEYS[1], ARGV[1])
-local colon = entry and string.find(entry, ':', 1, true)
-local length = colon and tonumber(string.sub(entry, 1, colon - 1))
-if length then
-    local last = colon + length
-    redis.call('RPUSH', string.sub(entry, colon + 1, last), string.sub(entry, last + 1))
-end
-"""
-# The same again for what is noted among the unacknowledged ones.
-# KEYS: TAKEN, the index, the hash. ARGV: the tag, its time, the message.
-_NOTE = """
-redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
-"""
 
 
 class HeldByDead(NamedTuple):
@@ -95,14 +69,54 @@ class QoS(redis.QoS):
     what others still run.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
+        super().__init__(*args, **kwargs)
+        self._refused: dict[str, Callable[[], None]] = {}
+
     def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401 - kombu's
         delivery, clock = message.delivery_info, self._redelivering.clock
         raw = _by_the_brokers_clock(message._raw, clock.skew)  # noqa: SLF001 - as kombu does
         kept = dumps([raw, delivery["exchange"], delivery["routing_key"]])
         names = (TAKEN, self.unacked_index_key, self.unacked_key)
         keys = [self._redelivering.key(name) for name in names]
-        self._redelivering.own.eval(_NOTE, len(keys), *keys, delivery_tag, clock.now(), kept)
+        self._redelivering.own.eval(NOTE, len(keys), *keys, delivery_tag, clock.now(), kept)
         virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        self._settle(delivery_tag, partial(self._ack, delivery_tag))
+
+    def _ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)
+        except OutOfMemoryError:
+            # A full broker takes no transaction, and yet must get rid of what is done.
+            with (
+                self._redelivering.conn_or_acquire() as client,
+                client.pipeline(transaction=False) as pipe,
+            ):
+                self._remove_from_indices(delivery_tag, pipe).execute()  # type: ignore[attr-defined]
+            virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
+        self._settle(delivery_tag, partial(super().reject, delivery_tag, requeue=requeue))
+
+    def _settle(self, delivery_tag: str, settle: Callable[[], None]) -> None:
+        """Settle a message; if the broker refuses or is away, try again with the next renewal.
+
+        A reconnection forgets it. The message is then delivered again, and its task has no work.
+        """
+        try:
+            settle()
+        except (RedisError, OSError) as error:
+            logger.warning("a message is not acknowledged yet: %s", said_by(error))
+            self._refused[delivery_tag] = settle
+            # It must not hold a place for as long, in which no other message would be taken.
+            virtual.QoS.ack(self, delivery_tag)
+
+    def _settle_refused(self) -> None:
+        for delivery_tag, settle in list(self._refused.items()):
+            settle()
+            del self._refused[delivery_tag]
 
     @property
     def visibility_timeout(self) -> int:
@@ -115,18 +129,19 @@ class QoS(redis.QoS):
         """Called by kombu every `unacked_restore_interval` seconds, however busy the worker is."""
         try:
             self._redelivering.renew()
+            self._settle_refused()
             self._redelivering.restore_dead()
             super().restore_visible(*args, **kwargs)
         except (ResponseError, ValueError) as error:
             # A broker that is full, or that holds what no worker wrote: the next time may do.
-            logger.warning("nothing was delivered again: %s", error)
+            logger.warning("nothing was delivered again: %s", said_by(error))
 
     @property
     def _redelivering(self) -> Any:  # noqa: ANN401 - RedeliveringChannel, defined below
         return self.channel
 
 
-class RedeliveringChannel(redis.Channel):
+class RedeliveringChannel(WritableChannel):
     """A channel whose messages go back into their queues soon after its process has died.
 
     Attributes:
@@ -177,6 +192,21 @@ class RedeliveringChannel(redis.Channel):
             raise ConnectionError("the connection to the broker is closed")
         return super()._get_pool(asynchronous)  # type: ignore[misc]  # not in the stubs
 
+    def _queue_bind(self, *args: Any) -> None:  # noqa: ANN401 - kombu's
+        """Bind a queue; a broker whose memory is full has the binding from before, if ever."""
+        try:
+            super()._queue_bind(*args)  # type: ignore[misc]  # not in the stubs
+        except OutOfMemoryError as error:
+            # Its queues must be drained, by workers that are started now as well.
+            logger.warning("a queue could not be bound: %s", said_by(error))
+
+    def _size(self, queue: str) -> int:
+        """Return the length of a queue; outside a transaction, which a full broker refuses."""
+        with self.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+            for step in self.priority_steps:
+                pipe.llen(self._q_for_pri(queue, step))  # type: ignore[attr-defined]
+            return sum(pipe.execute())
+
     def renew(self) -> None:
         """Say that this channel lives."""
         key, client = self.key(_ALIVE + self.id), self.own
@@ -205,7 +235,7 @@ class RedeliveringChannel(redis.Channel):
             self.qos.restore_by_tag(tag)  # type: ignore[attr-defined]
         taken = [*held.taken, *self._unanswered()]
         for tag in taken:
-            self.own.eval(_PUT_BACK, 1, self.key(TAKEN), tag)
+            self.own.eval(PUT_BACK, 1, self.key(TAKEN), tag)
         return len({*held.noted, *taken})
 
     def _unanswered(self) -> list[str]:
@@ -237,7 +267,7 @@ class RedeliveringChannel(redis.Channel):
             names += [self._q_for_pri(queue, step) for queue in queues]  # type: ignore[attr-defined]
         keys = [self.key(name) for name in names]
         seconds = self._milliseconds // 1000 + 1
-        connection.send_command("EVAL", _TAKE, len(keys), *keys, seconds, self.tag)
+        connection.send_command("EVAL", TAKE, len(keys), *keys, seconds, self.tag)
 
     def taken(self, answer: Any) -> Any:  # noqa: ANN401 - of redis-py
         """Return the answer of `_brpop_start` as BRPOP would give it: the queue and the element."""

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import ConfigurationError
 from tasks.broker import Broker
+from tasks.broker_url import split_connect_timeout
 
 _MIB = 2**20
 _WEEK = 7 * 24 * 3600
@@ -24,6 +25,11 @@ _CERT_REQS = {
     *("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE"),
 }
 _PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+:)+")
+# kombu takes them from elsewhere as well, and ends with a traceback.
+_NO_OPTIONS = {
+    *("alternates", "failover_strategy", "hostname", "kwargs", "password", "port", "ssl"),
+    *("transport", "transport_options", "uri_prefix", "userid"),
+}
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
@@ -68,6 +74,7 @@ def _check_broker_options(url: str) -> None:
         raise ValueError(f"options after the ? are {', '.join(sorted(known))}")
     if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
         raise ValueError("ssl_cert_reqs is one of required, optional, none")
+    split_connect_timeout(url)
     for name in options.keys() & _TLS_FILES:
         if not Path(options[name][0]).exists():
             raise ValueError(f"{name}: no such file")
@@ -79,7 +86,7 @@ def _broker_options() -> set[str]:
     from redis.connection import SSLConnection  # noqa: PLC0415
 
     tls = {name for name in signature(SSLConnection).parameters if name.startswith("ssl_")}
-    return {*tls, *signature(Connection).parameters} - {"kwargs"}
+    return {*tls, *signature(Connection).parameters} - _NO_OPTIONS
 
 
 def _broker_prefix(value: str) -> str:

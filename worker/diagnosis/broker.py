@@ -1,20 +1,39 @@
 """The broker."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
+from redis.exceptions import ResponseError
 
 from domain.errors import BrokerRefusedError, BrokerUnavailableError
 from domain.redaction import redact
-from tasks.app import make_app
+from tasks.app import broker_urls, make_app
 from tasks.broker import CA_VARIABLE, URL_VARIABLE, Broker
+from tasks.broker_connections import check_removals, check_writes
+from tasks.broker_errors import said_by
 from tasks.enqueue import broker_channel
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.diagnosis.redelivery import examine_redelivery, require_scripts
 
 _TIMEOUT_SECONDS = 5.0
+_ACCESS_LISTS = "docs/operations.md, Redis access lists"
+_MASTER = (
+    "point ARTIFACTS_BROKER_URL to the master; or make this one the master: redis-cli REPLICAOF NO"
+    " ONE"
+)
+_ANY_MEND = "look at the broker's log"
+_MENDS = {
+    "read only replica": _MASTER,
+    "MASTER is down": _MASTER,
+    "NOREPLICAS": "start its replicas; or redis-cli CONFIG SET min-replicas-to-write 0",
+    "maxmemory": "give it more memory: redis-cli CONFIG SET maxmemory BYTES",
+    "MISCONF": "make room on its disk; then redis-cli BGSAVE",
+    "BUSY": "redis-cli SCRIPT KILL",
+    "permission": f"give this user its rights: {_ACCESS_LISTS}",
+}
+"""By what the broker says when it refuses a write."""
 
 
 def impatient_app(broker: Broker | str) -> Celery:
@@ -24,26 +43,31 @@ def impatient_app(broker: Broker | str) -> Celery:
         **app.conf.broker_transport_options,
         "socket_timeout": _TIMEOUT_SECONDS,
         "socket_connect_timeout": _TIMEOUT_SECONDS,
-        "max_retries": 0,
+        "max_retries": len(broker_urls(app)) - 1,  # one try of each
     }
     return app
 
 
 def reach_broker(app: Celery) -> None:
-    """Raises: BrokerUnavailableError."""
+    """Try a write: a read-only replica answers a PING.
+
+    Raises:
+        BrokerUnavailableError: it does not answer, or takes no writes.
+        BrokerRefusedError: it refuses this user, password or database.
+    """
     with broker_channel(app) as channel:
-        channel.client.ping()
+        check_writes(channel.client)
 
 
 def reach_broker_of_worker(app: Celery) -> None:
-    """Reach the broker as a worker needs it.
+    """Reach the broker as a worker needs it, who must drain one whose memory is full.
 
     Raises:
         BrokerUnavailableError: it does not answer.
         ConfigurationError: it refuses what a worker cannot do without.
     """
     with broker_channel(app) as channel:
-        channel.client.ping()
+        check_removals(channel.client)
         require_scripts(channel)
 
 
@@ -53,9 +77,7 @@ def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Findin
         yield _verification(broker)
     try:
         with broker_channel(app) as channel:
-            information = channel.client.info()
-            seconds, _microseconds = channel.client.time()
-            redelivery = examine_redelivery(channel)
+            yield from _examine(channel)
     except BrokerRefusedError as refused:
         yield error(
             "broker",
@@ -63,20 +85,66 @@ def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Findin
             why="nothing is transferred; what is asked for in SQL waits",
             mend="correct the setting that is named, on every worker alike",
         )
-        return
     except BrokerUnavailableError as unavailable:
+        cause = unavailable.__cause__
+        if isinstance(cause, ResponseError):
+            yield _refusing(cause)
+            return
         yield error(
             "broker",
-            f"it does not answer: {redact(str(unavailable.__cause__))}",
+            f"it does not answer: {redact(str(cause))}",
             why="nothing is transferred; what is asked for in SQL waits",
             mend="look at ARTIFACTS_BROKER_URL, the network, and the broker's log",
         )
-        return
-    yield ok("broker", f"Redis {information['redis_version']} answers")
-    yield _eviction(information)
-    yield _persistence(information)
-    yield from redelivery
-    yield clock("broker clock", datetime.fromtimestamp(seconds, UTC))
+
+
+def _examine(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel
+    client = channel.client
+    information, refused = _ask(client.info)
+    version = (information or {}).get("redis_version", "of an unknown version")
+    yield ok("broker", f"Redis {version} answers")
+    refused_write = _ask(check_writes, client)[1]
+    if refused_write is not None:
+        yield _refusing(refused_write)
+    if information is None:
+        yield _unseen("broker configuration", "INFO", refused, "eviction and persistence are")
+    else:
+        yield _eviction(information)
+        yield _persistence(information)
+    yield from examine_redelivery(channel)
+    time, refused = _ask(client.time)
+    if time is None:
+        yield _unseen("broker clock", "TIME", refused, "its clock is")
+    else:
+        yield clock("broker clock", datetime.fromtimestamp(time[0], UTC))
+
+
+def _ask(question: Callable[..., Any], *arguments: Any) -> tuple[Any, ResponseError | None]:  # noqa: ANN401
+    """Return the broker's answer, or its error: this user may lack the right to a command."""
+    try:
+        return question(*arguments), None
+    except ResponseError as refused:
+        return None, refused
+
+
+def _unseen(check: str, command: str, refused: Exception | None, what: str) -> Finding:
+    return warning(
+        check,
+        f"it does not answer {command}: {said_by(refused or Exception())}",
+        why=f"whether {what} right cannot be checked with this user",
+        mend=f"allow it for the operator's user (+{command.lower()}): {_ACCESS_LISTS}",
+    )
+
+
+def _refusing(refused: Exception) -> Finding:
+    said = said_by(refused)
+    mend = next((mend for word, mend in _MENDS.items() if word in said), _ANY_MEND)
+    return error(
+        "broker writes",
+        f"it takes no writes: {said}",
+        why="workers wait until it does; what is asked for in SQL waits",
+        mend=mend,
+    )
 
 
 def _visibility(app: Celery) -> Finding:

@@ -26,6 +26,7 @@ from worker.sql.postgres_sessions import is_pooled
 from worker.sql.search_path import find_hidden
 from worker.sql.transfer_lists import malformed_ids
 from worker.sql.version import VERSION_TABLE, newest_version, version_of
+from worker.sql.writable import check_writes
 
 _UPGRADE = "artifacts db upgrade"
 _RUN_UPGRADE = f"run `{_UPGRADE}`"
@@ -44,14 +45,14 @@ def opened(settings: DatabaseSettings) -> Iterator[Engine]:
 
 
 def reach_database(engine: Engine) -> None:
-    """Find out whether it answers, was upgraded, has all columns, and grants enough.
+    """Find out whether it answers, was upgraded, has all columns, grants enough, and takes writes.
 
     A newer version than this one's is none of a worker's business: migrations only add.
 
     Raises:
         SchemaError: it was not upgraded, or columns are missing: a migration may bring them yet.
         MisconfiguredError: grants are missing.
-        SqlUnavailableError: it does not answer.
+        SqlUnavailableError: it does not answer, or is read-only.
     """
     found = _found(engine)
     missing = _statements(engine, [grant for grant in found.grants if grant.is_for_workers])
@@ -64,6 +65,7 @@ def reach_database(engine: Engine) -> None:
     for lack in (found.own, found.platform):
         if lack:
             raise lack.error()
+    check_writes(engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,21 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         elif version != _NONE:
             yield _well_formed(malformed_ids(engine, _SHOWN_ROWS + 1))
     yield _granted(engine, missing)
+    if not missing:
+        yield from _read_only(engine)
+
+
+def _read_only(engine: Engine) -> Iterator[Finding]:
+    try:
+        check_writes(engine)
+    except SqlUnavailableError as refused:
+        yield error(
+            "database writes",
+            f"it takes no writes: {' '.join(redact(str(refused)).split())}",
+            why="workers wait until it does, and nothing can be asked for",
+            mend="point ARTIFACTS_DATABASE_URL to the primary, not to a standby; or look at"
+            " default_transaction_read_only of the database and of the role",
+        )
 
 
 def _version(engine: Engine) -> str:

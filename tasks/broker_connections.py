@@ -1,0 +1,112 @@
+"""Connections to the broker: to the first of its URLs that takes writes."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import KombuError
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+
+from domain.errors import BrokerRefusedError, BrokerUnavailableError
+from tasks.app import BROKER_VARIABLE, broker_urls
+from tasks.broker_errors import is_refused, said_by
+from tasks.tls import tls_refusal
+
+_PROBE = "artifacts.probe"
+_ANSWERS = (ResponseError, BusyLoadingError)
+# What kombu and its client make of a wrong URL.
+_WRONG = (TypeError, ValueError, LookupError, ImportError, AttributeError)
+
+
+def check_writes(client: Any) -> None:  # noqa: ANN401 - of redis-py
+    """Try a write. Raises: ResponseError."""
+    client.set(_PROBE, "", px=1)
+
+
+def check_removals(client: Any) -> None:  # noqa: ANN401 - of redis-py
+    """Try a write that a broker allows whose memory is full. Raises: ResponseError."""
+    client.pexpire(_PROBE, 1)
+
+
+@contextmanager
+def broker_connection(app: Celery) -> Iterator[Any]:
+    """Open a connection; of several URLs, to the first that takes writes.
+
+    Raises:
+        BrokerUnavailableError: no broker answers, or each answers with an error.
+        BrokerRefusedError: the URL is wrong, or the broker refuses the user or the database.
+    """
+    with translated_errors(app), ExitStack() as exits:
+        yield _opened(app, exits)
+
+
+@contextmanager
+def broker_producer(app: Celery) -> Iterator[Any]:
+    """Lend a producer, of the pool if there is one URL. Raises: as `broker_connection`."""
+    with translated_errors(app), ExitStack() as exits:
+        if len(broker_urls(app)) == 1:
+            with _naming_the_url():
+                producer = exits.enter_context(app.producer_or_acquire())
+                _ = producer.channel  # connects
+        else:
+            # A pool keeps its connection to a broker that has become a read-only replica.
+            producer = exits.enter_context(app.amqp.Producer(_opened(app, exits)))
+        yield producer
+
+
+@contextmanager
+def translated_errors(app: Celery) -> Iterator[None]:
+    """Raise what kombu raises as BrokerUnavailableError or BrokerRefusedError."""
+    with _naming_the_url():
+        # Connects to nothing, and knows what errors there are.
+        transport: Any = app.connection_for_write()
+    try:
+        yield
+    except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:
+        if refusal := tls_refusal(error):
+            raise BrokerRefusedError(refusal) from error
+        if is_refused(error):
+            raise BrokerRefusedError(f"{BROKER_VARIABLE}: {said_by(error)}. Correct it") from error
+        answer = next((e for e in (error, error.__cause__) if isinstance(e, _ANSWERS)), None)
+        if answer is None:
+            raise BrokerUnavailableError from error
+        said = f"the broker answers with an error: {said_by(answer)}"
+        raise BrokerUnavailableError(said) from error
+
+
+def _opened(app: Celery, exits: ExitStack) -> Any:  # noqa: ANN401 - a kombu connection
+    urls = broker_urls(app)
+    with _naming_the_url():
+        if len(urls) == 1:
+            connection: Any = exits.enter_context(app.connection_for_write())
+            _ = connection.default_channel  # connects
+            return connection
+        for url in urls[:-1]:
+            connection = app.connection_for_write(url=url)
+            if _takes_writes(connection):
+                return exits.enter_context(connection)
+            connection.release()
+        connection = exits.enter_context(app.connection_for_write(url=urls[-1]))
+        _ = connection.default_channel
+        return connection
+
+
+def _takes_writes(connection: Any) -> bool:  # noqa: ANN401 - of kombu
+    try:
+        check_removals(connection.default_channel.client)
+    except (KombuError, RedisError, OSError):
+        return False
+    return True
+
+
+@contextmanager
+def _naming_the_url() -> Iterator[None]:
+    try:
+        yield
+    except _WRONG as error:
+        # The value is not quoted: where a password has a question mark, its rest is taken for one.
+        raise BrokerRefusedError(
+            f"{BROKER_VARIABLE}: an option in it is wrong ({type(error).__name__}). Correct it;"
+            " example: redis://host:6379/0"
+        ) from error

@@ -1,0 +1,29 @@
+"""What a broker says when it refuses something."""
+
+from redis.exceptions import AuthenticationError, NoPermissionError
+
+from domain.redaction import redact
+
+_DENIED = (AuthenticationError, NoPermissionError)
+# The client has no classes for these.
+_REFUSED = (
+    "DB index is out of range",
+    "value is not an integer or out of range",  # a database's number of twenty digits
+    "has no permissions to run",
+)
+_OF_A_PIPELINE = "of pipeline caused error: "
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether the broker answers, and will answer the same until a setting changes."""
+    causes = (error, error.__cause__)
+    is_denied = any(isinstance(cause, _DENIED) for cause in causes)
+    return is_denied or any(text in str(error) for text in _REFUSED)
+
+
+def said_by(error: BaseException) -> str:
+    """Return the broker's own words, in one line.
+
+    The client puts the command before them, with a part of the message that it carries.
+    """
+    return redact(str(error).rpartition(_OF_A_PIPELINE)[2]).rstrip(".")

@@ -1,0 +1,33 @@
+"""What kombu does not make of a broker's URL by itself."""
+
+import re
+
+_TIMEOUT = re.compile(r"(?P<before>[?&])connect_timeout=(?P<seconds>[^&;]*)(?P<after>[&;]|$)")
+
+_HEARTBEAT = re.compile(r"[?&]heartbeat=([^&;]*)")
+
+
+def split_connect_timeout(broker_url: str) -> tuple[str, float | None]:
+    """Return the URL without its `connect_timeout`, and that as a number; of several, the last.
+
+    kombu hands the text on, which ends the first connection with a TypeError.
+
+    Raises:
+        ValueError: it is no number of seconds, or the heartbeat is none.
+    """
+    for heartbeat in _HEARTBEAT.findall(broker_url):
+        _number("heartbeat", heartbeat)
+    seconds = None
+    while found := _TIMEOUT.search(broker_url):
+        seconds = _number("connect_timeout", found["seconds"])
+        before = found["before"] if found["after"] == "&" else ""
+        after = "" if found["after"] == "&" else found["after"]
+        broker_url = broker_url[: found.start()] + before + after + broker_url[found.end() :]
+    return broker_url, seconds
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name} is not a number of seconds") from None

@@ -1,0 +1,212 @@
+"""Several broker URLs, `a;b`, for every process: the first is down, or no longer takes writes."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from kombu import Connection
+from kombu.transport import redis
+
+from domain.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
+from tasks.app import producer_app
+from tasks.contract import UPKEEP
+from tasks.enqueue import ask_for_dispatch
+from tests.cli.commands import bare_environment
+from tests.deployments.redis_server import RedisServer
+from tests.image import ROOT
+from worker.dev.stack import FLOWER_CONFIG
+from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from worker.diagnosis.consumers import read_broker
+from worker.diagnosis.findings import Severity
+from worker.embedded.process import ManagedProcess
+from worker.embedded.servers import accepts, free_port, kept_port
+from worker.intake import take_in_messages_only
+from worker.refused_writes import retry_when_refused
+from worker.settings import BrokerSettings, load
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("first")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("second")) as server:
+        yield server
+
+
+@pytest.fixture(params=["down", "a read-only replica"])
+def urls(request: pytest.FixtureRequest, first: RedisServer, second: RedisServer) -> Iterator[str]:
+    """Two URLs, of which the second can be used."""
+    if request.param == "down":
+        yield f"redis://127.0.0.1:{free_port()}/0;{second.url}"
+        return
+    with first.client() as client:
+        client.replicaof("127.0.0.1", str(free_port()))
+        yield f"{first.url};{second.url}"
+        client.replicaof("NO", "ONE")
+
+
+@pytest.fixture(autouse=True)
+def _no_producer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.app._producer", None)
+
+
+def depth(server: RedisServer) -> int:
+    with server.client() as client:
+        found: Any = client.llen(UPKEEP)
+        client.delete(UPKEEP)
+    return int(found)
+
+
+def test_a_producer_sends_to_the_second(urls: str, second: RedisServer) -> None:
+    ask_for_dispatch(producer_app(urls))
+    assert depth(second) == 1
+
+
+def test_a_producer_that_has_sent_to_the_first_goes_on(
+    first: RedisServer, second: RedisServer
+) -> None:
+    # Given
+    app = producer_app(f"{first.url};{second.url}")
+    ask_for_dispatch(app)
+    assert depth(first) == 1
+    with first.client() as client:
+        client.replicaof("127.0.0.1", str(free_port()))
+        # When the first has become a replica
+        ask_for_dispatch(app)
+        client.replicaof("NO", "ONE")
+    # Then
+    assert depth(second) == 1
+
+
+def test_health_status_and_doctor_ask_the_second(urls: str) -> None:
+    # Given
+    app = impatient_app(urls)
+    # When / Then
+    reach_broker(app)
+    assert read_broker(app).messages[UPKEEP] == 0
+    errors = [each for each in examine_broker(app) if each.severity is Severity.ERROR]
+    assert errors == []
+
+
+def test_a_command_asks_the_second(urls: str) -> None:
+    # When
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("artifacts"), *["health", "ready", "--only", "broker"]],
+        env={**bare_environment(), "ARTIFACTS_BROKER_URL": urls},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Then
+    assert ended.stdout == "broker answers\n", ended.stderr
+
+
+def test_a_worker_connects_to_the_second(
+    urls: str, second: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the channels and the errors of a worker
+    monkeypatch.setattr(redis.Transport, "Channel", redis.Channel)  # put back afterwards
+    monkeypatch.setattr(redis.Transport, "connection_errors", redis.Transport.connection_errors)
+    take_in_messages_only()
+    retry_when_refused()
+    # When
+    with Connection(urls) as connection:
+        connection.ensure_connection(max_retries=1)
+        # Then
+        assert connection.port == second.port
+
+
+def test_flower_counts_the_messages_of_the_second(
+    urls: str, second: RedisServer, tmp_path: Path
+) -> None:
+    # Given messages in the broker that is in use
+    ask_for_dispatch(producer_app(urls))
+    port = kept_port(test_flower_counts_the_messages_of_the_second)
+    flower = ManagedProcess(
+        "flower",
+        *([sys.executable, *["-m", "celery", "-A", "worker.control", "flower"]],),
+        env={
+            **bare_environment(),
+            "ARTIFACTS_BROKER_URL": urls,
+            "FLOWER_BASIC_AUTH": "me:secret",
+            "FLOWER_PORT": str(port),
+            "PYTHONPATH": str(ROOT),
+        },
+        log=tmp_path / "flower.log",
+    )
+    flower._argv.append(f"--conf={FLOWER_CONFIG}")
+    with flower:
+        flower.wait_until(lambda: accepts(port), seconds=60)
+        # When
+        answer = requests.get(
+            f"http://me:secret@127.0.0.1:{port}/api/queues/length", timeout=30
+        ).json()
+    # Then
+    lengths = {queue["name"]: queue["messages"] for queue in answer["active_queues"]}
+    assert lengths[UPKEEP] == depth(second) == 1
+
+
+BAD = [
+    *("?socket_timeout=abc", "?unknown=1", "?connect_timeout=abc", "?heartbeat=abc"),
+    *("?virtual_host=abc", "?transport=foo", "?port=abc", "?hostname=h", "?alternates=a"),
+    *("?failover_strategy=zz", "?ssl=1", "?ssl_cert_reqs=perhaps"),
+    *("?credential_provider=x.y", "?transport_options=a", "?uri_prefix=a", "?userid=u"),
+]
+
+
+@pytest.mark.parametrize("options", BAD)
+def test_a_wrong_option_is_one_line_that_names_the_setting(
+    second: RedisServer, options: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    url = second.url + options
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
+    # When a process reads its settings, and asks the broker; and when a producer sends
+    with pytest.raises(ConfigurationError) as wrong:
+        reach_broker(impatient_app(load(BrokerSettings).broker_url))
+    with pytest.raises(ConfigurationError) as unsent:
+        ask_for_dispatch(producer_app(url))
+    # Then
+    for error in (wrong, unsent):
+        assert str(error.value).startswith("ARTIFACTS_BROKER_URL: ")
+        assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("database", ["99", "99999999999999999999", "-1", "x"])
+def test_a_wrong_database_is_one_line_that_names_the_setting(
+    second: RedisServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    url = f"redis://127.0.0.1:{second.port}/{database}"
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
+    # When / Then
+    with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_BROKER_URL: "):
+        reach_broker(impatient_app(load(BrokerSettings).broker_url))
+    with pytest.raises(BrokerRefusedError, match=r"^ARTIFACTS_BROKER_URL: "):
+        ask_for_dispatch(producer_app(url))
+
+
+@pytest.mark.parametrize("options", ["?connect_timeout=3", "?heartbeat=30", ""])
+def test_a_right_option_is_heeded(second: RedisServer, options: str) -> None:
+    reach_broker(impatient_app(second.url + options))
+
+
+def test_no_broker_of_several_is_an_outage() -> None:
+    # Given
+    urls = f"redis://127.0.0.1:{free_port()}/0;redis://127.0.0.1:{free_port()}/0"
+    # When / Then
+    began = time.monotonic()
+    with pytest.raises(BrokerUnavailableError) as away:
+        ask_for_dispatch(producer_app(urls))
+    assert not isinstance(away.value, ConfigurationError), time.monotonic() - began

@@ -1,0 +1,58 @@
+"""Scripts that move a message in one step, so that it is somewhere whatever the broker refuses."""
+
+# A broker whose memory is full allows a script only what follows a command that frees some. So an
+# entry is deleted first there, and last elsewhere: a user without the right to one of the commands
+# would lose it otherwise. A script is not undone when it fails.
+_WRITE_THEN_DELETE = """
+local function write_then_delete(write, delete)
+    local answer = write(redis.pcall)
+    if type(answer) == 'table' and answer.err then
+        if not string.find(answer.err, 'OOM', 1, true) then return answer end
+        delete()
+        return write(redis.call)
+    end
+    delete()
+    return answer
+end
+"""
+# BRPOP gives an element to a client that may die before it has noted it anywhere. This takes it and
+# notes it in one step.
+# KEYS: the channel's, TAKEN, the queues. ARGV: seconds, the tag.
+TAKE = """
+for i = 3, #KEYS do
+    local element = redis.call('RPOP', KEYS[i])
+    if element then
+        local noted = redis.pcall('SET', KEYS[1], '1', 'EX', ARGV[1])
+        if not noted.err then
+            noted = redis.pcall('HSET', KEYS[2], ARGV[2], #KEYS[i] .. ':' .. KEYS[i] .. element)
+        end
+        if type(noted) == 'table' and noted.err then
+            redis.call('RPUSH', KEYS[i], element)
+            return noted
+        end
+        return {KEYS[i], element}
+    end
+end
+return false
+"""
+# What is no entry of ours is forgotten.
+# KEYS: TAKEN. ARGV: the tag.
+PUT_BACK = f"""{_WRITE_THEN_DELETE}
+local entry = redis.call('HGET', KEYS[1], ARGV[1])
+local colon = entry and string.find(entry, ':', 1, true)
+local length = colon and tonumber(string.sub(entry, 1, colon - 1))
+return write_then_delete(function(run)
+    if not length then return false end
+    local last = colon + length
+    return run('RPUSH', string.sub(entry, colon + 1, last), string.sub(entry, last + 1))
+end, function() redis.call('HDEL', KEYS[1], ARGV[1]) end)
+"""
+# The same for what is noted among the unacknowledged ones.
+# KEYS: TAKEN, the index, the hash. ARGV: the tag, its time, the message.
+NOTE = f"""{_WRITE_THEN_DELETE}
+return write_then_delete(function(run)
+    local answer = run('ZADD', KEYS[2], ARGV[2], ARGV[1])
+    if type(answer) == 'table' and answer.err then return answer end
+    return run('HSET', KEYS[3], ARGV[1], ARGV[3])
+end, function() redis.call('HDEL', KEYS[1], ARGV[1]) end)
+"""

@@ -1,0 +1,35 @@
+"""Ending the transfers whose tasks an operator has revoked."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, update
+
+from domain.errors import RevokedError
+from domain.transfers import TransferState
+from worker.sql.clock import utc_now
+from worker.sql.engine import autocommit
+from worker.sql.tables import TransferRow
+from worker.sql.writes import failed
+
+_ACTIVE = [state for state in TransferState if state.is_active]
+
+
+def cancel_revoked(engine: Engine, request_ids: Sequence[str]) -> None:
+    """Cancel those that are active, with the reason `revoked`.
+
+    Else the dispatch sends them again and again, and every worker discards them.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+    """
+    revoked = (
+        update(TransferRow)
+        .where(TransferRow.request_id.in_(request_ids), TransferRow.state.in_(_ACTIVE))
+        .values(state=TransferState.CANCELLED, finished_at=utc_now(), **failed(RevokedError()))
+    )
+    try:
+        with autocommit(engine) as connection:
+            connection.execute(revoked)
+    finally:
+        if engine.dialect.name == "sqlite":
+            engine.dispose()  # no connection may be open at a fork, as in `record_requests`
