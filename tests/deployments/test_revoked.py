@@ -83,7 +83,7 @@ def test_a_transfer_that_is_terminated_is_cancelled(
     ids=["revoked", "interrupted by a shutdown", "expired"],
 )
 def test_only_what_somebody_has_revoked_is_cancelled(
-    monkeypatch: pytest.MonkeyPatch, revoked_id: str, expired: bool, cancelled: list[str]
+    monkeypatch: pytest.MonkeyPatch, revoked_id: str, *, expired: bool, cancelled: list[str]
 ) -> None:
     # Given
     recorded: list[str] = []
