@@ -96,9 +96,9 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         yield _migrated(version)
         if version != _NONE:
             yield _well_formed(malformed_ids(engine, _SHOWN_ROWS + 1))
+            if not missing:
+                yield from _read_only(engine)
     yield _granted(engine, missing)
-    if not missing:
-        yield from _read_only(engine)
 
 
 def _read_only(engine: Engine) -> Iterator[Finding]:
