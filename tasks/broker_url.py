@@ -1,4 +1,4 @@
-"""What kombu does not make of a broker's URL by itself."""
+"""Options in the broker's URL that kombu cannot read."""
 
 import re
 

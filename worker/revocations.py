@@ -26,7 +26,7 @@ def cancel_when_revoked(app: Celery, cancel: Callable[[Sequence[str]], None]) ->
         if expired:
             # Celery takes it for revoked from now on, and would discard what the dispatch sends.
             state.revoked.discard(request.id)
-        elif request.id in state.revoked:  # and not merely interrupted by a shutdown
+        elif request.id in state.revoked:  # not interrupted by a shutdown
             logger.warning("%s is revoked: its transfer is cancelled", request.id)
             recorder.record(request.id, _nothing)
 

@@ -116,9 +116,9 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
             yield _incomplete(found.own)
         elif version != _NONE:
             yield _well_formed(malformed_ids(engine, _SHOWN_ROWS + 1))
+            if not missing:
+                yield from _read_only(engine)
     yield _granted(engine, missing)
-    if not missing:
-        yield from _read_only(engine)
 
 
 def _read_only(engine: Engine) -> Iterator[Finding]:
