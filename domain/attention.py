@@ -31,6 +31,7 @@ class ProblemCode(StrEnum):
     BROKER_AWAY = "broker_away"
     NO_DISPATCH = "no_dispatch"
     NO_WORKER = "no_worker"
+    STRAY_QUEUE = "stray_queue"
     STUCK = "stuck"
     BEHIND = "behind"
     LEASE_EXPIRED = "lease_expired"
@@ -156,6 +157,9 @@ def _of_queues(status: PipelineStatus) -> Iterator[Problem]:
             yield from _of_consumed_queue(status, queue)
         else:
             yield from _without_worker(status, broker, queue)
+    for queue, messages in broker.strays.items():
+        if not broker.listening_to(queue):
+            yield _stray(queue, messages)
 
 
 def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) -> Iterator[Problem]:
@@ -178,6 +182,17 @@ def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) ->
         is_error=since is None or status.database.now - since >= STANDSTILL_AFTER,
         what=f"{queue}: no worker listens, {waiting}",
         why="nothing of this queue is transferred",
+        fix=worker_command(queue),
+        queue=queue,
+    )
+
+
+def _stray(queue: str, messages: int) -> Problem:
+    return Problem(
+        code=ProblemCode.STRAY_QUEUE,
+        is_error=False,
+        what=f"{queue}: no queue of the pipeline, {_plural(messages, 'message')} in the broker",
+        why="no worker listens to it; perhaps a producer has mistyped the name",
         fix=worker_command(queue),
         queue=queue,
     )

@@ -164,12 +164,14 @@ class BrokerStatus:
         workers: those that answered.
         dispatched_at: when the last dispatch ended; None if the broker knows of none.
         refused: messages that workers refused, and that nobody has discarded.
+        strays: messages of the pipeline in queues that are none of its own, by queue.
     """
 
     messages: Mapping[str, int] = field(default_factory=dict)
     workers: Sequence[WorkerQueues] = ()
     dispatched_at: datetime | None = None
     refused: int = 0
+    strays: Mapping[str, int] = field(default_factory=dict)
 
     def listening_to(self, queue: str) -> int:
         """Return how many workers listen to the queue."""

@@ -78,7 +78,7 @@ def keep_dead_letter(
         "queue": redact(queue),
         "reason": redact(reason),
         "size": len(element),
-        **_readable(element),
+        **readable_parts(element),
     }
     try:
         client.eval(_KEEP, 1, prefix + _KEY, json.dumps(fields), MOST)
@@ -116,7 +116,7 @@ def _read(channel: Any, limit: int) -> Iterator[tuple[bytes, DeadLetter]]:  # no
         yield raw, letter
 
 
-def _readable(element: bytes) -> dict[str, Any]:
+def readable_parts(element: bytes) -> dict[str, Any]:
     """Return what can be read of the message, and shown: the names and ids, if they are such."""
     try:
         message = json.loads(element) if len(element) <= LONGEST else None

@@ -83,6 +83,10 @@ class DiscardedShape(Shape):
     dry_run: bool
 
 
+class RestoredShape(Shape):
+    restored: Count
+
+
 class RefusedShape(Shape):
     id: str
     at: Moment
@@ -256,6 +260,7 @@ SHAPES: dict[str, Any] = {
     "jobs uploads url": UrlShape,
     "messages discard": DeletedShape,
     "messages list": list[RefusedShape],
+    "messages restore": RestoredShape,
     "messages show": RefusedShape,
     "quarantine discard": DiscardedShape,
     "quarantine list": list[QuarantinedShape],

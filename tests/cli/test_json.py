@@ -83,6 +83,7 @@ def test_refused_messages(artifacts: Command, queues: Valkey) -> None:
     checked("messages list", listed)
     checked("messages show", artifacts("messages", "show", listed.json[0]["id"], "--json"))
     checked("messages discard", artifacts("messages", "discard", "--all", "--json"))
+    checked("messages restore", artifacts("messages", "restore", "--json"))
 
 
 def test_what_is_in_the_bucket(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from celery import Celery
 from rich.cells import cell_len
 from rich.console import Console
 from sqlalchemy import Engine
@@ -132,6 +133,30 @@ def test_what_waits_and_what_has_failed_is_shown_by_its_reason(
     )
     assert "artifacts quarantine list --reason access_denied --newer-than 1h" in table
     assert "s3_unavailable" in table
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_messages_in_a_mistyped_queue_are_named(
+    artifacts: Command, queues: Valkey, rows: Rows
+) -> None:
+    # Given a producer that has mistyped a queue, beside queues and lists of others
+    dispatched(queues, rows.now)
+    with Celery("any", broker=queues.url, set_as_current=False) as producer:
+        for job_id in (12, 13):
+            producer.send_task("artifacts.upload_job_config", (job_id,), queue="confgis")
+        producer.send_task("theirs.send", queue="emails")
+    with queues.client() as client:
+        client.rpush("their.list", "any")
+        client.set("their.key", "any")
+    # When
+    answer = artifacts("status", "--json")
+    table = artifacts("status")
+    # Then
+    assert (answer.status, codes(answer)) == (1, ["stray_queue"])
+    assert answer.json["stray_queues"] == {"confgis": 2}
+    assert "confgis: no queue of the pipeline, 2 messages in the broker" in table.out
+    assert "fix: celery -A worker.app worker" in table.out
+    assert "--queues confgis" in table.out
 
 
 @pytest.mark.usefixtures("no_workers")

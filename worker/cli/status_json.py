@@ -33,6 +33,7 @@ def status_json(status: PipelineStatus, problems: Iterable[Problem]) -> dict[str
         "problems": found,
         "broker": {"answers": broker is not None},
         "refused_messages": None if broker is None else broker.refused,
+        "stray_queues": None if broker is None else broker.strays,
         "dispatch": _moment(database, broker.dispatched_at if broker else None),
         "queues": [_queue(status, queue) for queue in status.queues],
         "kinds": [

@@ -10,6 +10,7 @@ from tasks.dead_letters import count_dead_letters
 from tasks.enqueue import broker_channel, queue_depths
 from tasks.last_dispatch import last_dispatch
 from worker.answers import COMMAND
+from worker.diagnosis.stray_queues import find_stray_queues
 
 _ANSWER_SECONDS = 1.0
 # A worker on a busy machine answers late, and must not count as missing.
@@ -33,7 +34,9 @@ def read_broker(app: Celery, needed: Collection[str] = ()) -> BrokerStatus:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        messages = queue_depths(channel, queue_names(app))
+        queues = queue_names(app)
+        messages = queue_depths(channel, queues)
+        strays = find_stray_queues(channel, queues)
         dispatched_at = last_dispatch(channel)
         refused = count_dead_letters(channel)
         has_work = {*needed, *(queue for queue, depth in messages.items() if depth)}
@@ -42,7 +45,11 @@ def read_broker(app: Celery, needed: Collection[str] = ()) -> BrokerStatus:
         if has_work - {queue for worker in workers for queue in worker.queues}:
             workers = _workers(app, connection, _LATE_ANSWER_SECONDS)
     return BrokerStatus(
-        messages=messages, workers=workers, dispatched_at=dispatched_at, refused=refused
+        messages=messages,
+        workers=workers,
+        dispatched_at=dispatched_at,
+        refused=refused,
+        strays=strays,
     )
 
 
