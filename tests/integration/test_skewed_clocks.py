@@ -140,7 +140,7 @@ def test_all_ends_well_though_every_clock_is_another(
     assert held.arrived.wait(60)
     owner = skewed.deployed.latest(killed).lease_owner
     assert owner is not None
-    holder = next(each for each in workers if f":{each.pid}:" in owner)
+    holder = next(each for each in workers if f":{each.pid}-" in owner)
     os.killpg(os.getpgid(holder.pid), signal.SIGKILL)
     held.release()
     skewed.stored_at_once(killed)
