@@ -148,7 +148,12 @@ def test_a_control_command_does_not_stop_a_worker_of_a_full_broker(refused: Refu
         client = exits.enter_context(deployment.stack.broker.client())
         heard = exits.enter_context(client.pubsub(ignore_subscribe_messages=True))
         heard.subscribe(PIDBOX)
-        control.mailbox(connection)._publish("ping", {}, reply_ticket=str(uuid4()))
+        mailbox = control.mailbox(connection)
+        # One that does not expire before the worker has tried to answer.
+        answers = mailbox.get_reply_queue()
+        answers.expires = None
+        answers(connection.default_channel).declare()
+        mailbox._publish("ping", {}, reply_ticket=str(uuid4()))
         command = next(each for each in iter(heard.get_message, ()) if each)
 
         # When the answer does not fit into the broker
