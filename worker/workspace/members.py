@@ -63,7 +63,7 @@ class RemoteZip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberDirectory:
-    """Where the files of one artifact's zip go: to the places that unpacking all would give them.
+    """The directory for single files of one artifact's zip; each keeps its path in the zip.
 
     Attributes:
         into: relative to the root; made if it is missing.
