@@ -10,7 +10,8 @@ from tests.cli.commands import Answer, Command
 from tests.cli.shelf import INPUT, RESULT_FILES, RESULTS, Shelf, files, stock, zip_of
 from tests.faults.s3_proxy import FaultyS3
 from worker.embedded.servers import Ministack
-from worker.workspace import Workspace
+from worker.workspace import Workspace, members
+from worker.workspace.unpacked_tree import UnpackedTree
 
 NOISE = os.urandom(3 * 2**20)
 
@@ -130,6 +131,20 @@ class TestDownload:
         assert files(output)["run_4_results/RUN2/out.csv"] == b"2"
         assert s3.counts["GetObject"] == 3
 
+    def test_an_awkward_place_does_not_block_the_others(
+        self, download: Command, output: Path
+    ) -> None:
+        # Given a file where one member's directory would be
+        (output / "run_4_results").mkdir(parents=True)
+        (output / "run_4_results/RUN1").write_bytes(b"mine")
+        # When
+        answer = download("--member", "RUN?/out.csv", "--run-id", "4")
+        # Then
+        assert answer.status == 1
+        rows = {row["member"]: row for row in answer.json}
+        assert "something else is where it would go" in rows["RUN1/out.csv"]["error"]
+        assert rows["RUN2/out.csv"]["outcome"] == "downloaded"
+
     def test_a_name_that_no_zip_has(self, download: Command, output: Path) -> None:
         answer = download("--member", "RUN9/x", "--member", "RUN1/*", "--run-id", "4")
         assert answer.status == 1
@@ -148,6 +163,40 @@ class TestDownload:
     )
     def test_wrong_use(self, download: Command, options: tuple[str, ...], said: str) -> None:
         assert said in download("--member", "x", *options).refusal
+
+
+@pytest.mark.parametrize("existing", [None, b"mine"])
+def test_of_names_that_the_file_system_folds_the_first_stays(
+    download: Command,
+    shelf: Shelf,
+    output: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    existing: bytes | None,
+) -> None:
+    # Given a directory whose names have no case
+    shelf.record(RESULTS, zip_of({"RUN1/A.csv": b"1", "RUN1/a.csv": b"22"}))
+    folds_names(monkeypatch)
+    if existing is not None:
+        (output / "run_4_results/RUN1").mkdir(parents=True)
+        (output / "run_4_results/RUN1/a.csv").write_bytes(existing)
+    # When
+    answer = download("--member", "RUN1/*", "--run-id", "4", "--force")
+    # Then
+    assert answer.status == 1
+    assert [row["outcome"] for row in answer.json] == ["downloaded", "failed"]
+    assert files(output) == {"run_4_results/RUN1/a.csv": b"1"}
+
+
+def folds_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have one name for those that differ by case, as Samba and macOS have."""
+    create, look, place = UnpackedTree.create, members.look, members.Place
+
+    def create_folded(tree: UnpackedTree, parts: tuple[str, ...], mode: int = 0o644) -> int:
+        return create(tree, (*parts[:-1], parts[-1].lower()), mode)
+
+    monkeypatch.setattr(UnpackedTree, "create", create_folded)
+    monkeypatch.setattr(members, "look", lambda name, where: look(name.lower(), where))
+    monkeypatch.setattr(members, "Place", lambda name, where: place(name.lower(), where))
 
 
 def test_little_of_a_large_zip_is_fetched(
