@@ -25,7 +25,10 @@ from tests.workspace.extract_steps import (
 )
 from worker.workspace.enclosure import Enclosure
 from worker.workspace.extract import Extracted
+from worker.workspace.removal import remove_tree
 from worker.workspace.zip_stream import ZippedDirectory
+
+_OWNER = os.getuid() or 65534
 
 
 @pytest.fixture
@@ -151,6 +154,25 @@ class TestHarmless:
         assert extract(root) == Extracted(files=0, bytes=0)
 
 
+def test_a_tree_with_read_only_directories_is_removed_by_its_owner(tmp_path: Path) -> None:
+    # Given directories that their owner may not write, one of them empty
+    for name in ("tree/a/b/c", "tree/a/empty", "tree/d"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name).parent.joinpath("file").write_text("x")
+    directories = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, _OWNER, -1)
+    for path in directories:
+        path.chmod(0o555)
+    # When
+    opened = os.open(tmp_path, os.O_RDONLY)
+    with as_owner():
+        remove_tree("tree", opened)
+    os.close(opened)
+    # Then
+    assert names(tmp_path) == []
+
+
 class TestSurroundings:
     def test_a_link_on_the_way_is_not_followed(self, root: Path) -> None:
         pack(root, files(RUN1__a="x"))
@@ -171,6 +193,16 @@ class TestSurroundings:
         (root / INTO).mkdir(parents=True)
         with locked(root / INTO), pytest.raises(TargetBusyError):
             extract(root)
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Be a user whom permissions bind, for root may do everything."""
+    os.seteuid(_OWNER)
+    try:
+        yield
+    finally:
+        os.seteuid(os.getuid())
 
 
 @contextmanager
