@@ -11,6 +11,8 @@ from tests.cli.shelf import INPUT, RESULT_FILES, RESULTS, Shelf, files, stock, z
 from tests.faults.s3_proxy import FaultyS3
 from worker.embedded.servers import Ministack
 from worker.workspace import Workspace, members
+from worker.workspace.naming import Place
+from worker.workspace.partial_file import look
 from worker.workspace.unpacked_tree import UnpackedTree
 
 NOISE = os.urandom(3 * 2**20)
@@ -189,14 +191,14 @@ def test_of_names_that_the_file_system_folds_the_first_stays(
 
 def folds_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have one name for those that differ by case, as Samba and macOS have."""
-    create, look, place = UnpackedTree.create, members.look, members.Place
+    create = UnpackedTree.create
 
     def create_folded(tree: UnpackedTree, parts: tuple[str, ...], mode: int = 0o644) -> int:
         return create(tree, (*parts[:-1], parts[-1].lower()), mode)
 
     monkeypatch.setattr(UnpackedTree, "create", create_folded)
     monkeypatch.setattr(members, "look", lambda name, where: look(name.lower(), where))
-    monkeypatch.setattr(members, "Place", lambda name, where: place(name.lower(), where))
+    monkeypatch.setattr(members, "Place", lambda name, where: Place(name.lower(), where))
 
 
 def test_little_of_a_large_zip_is_fetched(
