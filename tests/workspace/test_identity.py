@@ -69,29 +69,6 @@ class TestMarker:
         assert marked(root) == marked(root)
         assert sorted(path.name for path in root.iterdir()) == [MARKER, "job_1"]
 
-    def test_a_kill_leaves_no_empty_one_where_only_a_plain_rename_works(
-        self, root: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # Given a file system without links, on which no rename refuses to replace
-        def refuse(*_: object, **__: object) -> None:
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-
-        def rename(*_: object, **__: object) -> None:
-            seen.extend(path.name for path in root.glob(MARKER))
-            raise KeyboardInterrupt
-
-        seen: list[str] = []
-        monkeypatch.setattr("os.link", refuse)
-        monkeypatch.setattr("worker.workspace.naming._renameat2", None)
-        # When the process ends at the rename
-        with monkeypatch.context() as patched:
-            patched.setattr("os.rename", rename)
-            with pytest.raises(KeyboardInterrupt):
-                marked(root)
-        # Then no other process saw a marker, and the next one makes it
-        assert seen == []
-        assert marked(root) == marked(root) != ""
-
 
 class TestFirst:
     def test_a_tree_that_holds_job_directories_is_marked_once(
