@@ -1,6 +1,6 @@
 """The use cases that move a job's artifacts to an archive tier."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from domain import platform_calls
@@ -18,7 +18,8 @@ DEFAULT_TIER = "GLACIER"
 
 def _are_locations(*args: object, **_named: object) -> bool:
     """Return whether the second argument is the platform's: in our calls it is a repository."""
-    return len(args) > 1 and isinstance(args[1], Sequence)
+    # Any iterable is, such as a set or a generator; a mock of a repository is iterable too.
+    return len(args) > 1 and isinstance(args[1], Iterable) and not hasattr(args[1], "find")
 
 
 @also_called_as(platform_calls.archive_uploads, _are_locations)

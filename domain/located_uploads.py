@@ -93,7 +93,7 @@ class LocatedUploads:
         archived = self.copier.copy(
             there,
             there.address.key,
-            content_type=mimetypes.guess_type(there.address.key)[0] or _ANY_TYPE,
+            content_type=_content_type(there.address.key),
             metadata=dict(there.metadata or {}),
             replaces=there.etag,
             storage_class=_TIER,
@@ -115,3 +115,11 @@ class LocatedUploads:
         if known is None or known.object.key != there.address.key:
             return None
         return known if known.object.etag == there.etag else None
+
+
+def _content_type(key: str) -> str:
+    """Return the type that the pipeline stores an object with, or a guess for one of others."""
+    artifact = artifact_at(key)
+    if artifact is not None:
+        return artifact.kind.content_type
+    return mimetypes.guess_type(key)[0] or _ANY_TYPE

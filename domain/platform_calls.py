@@ -118,7 +118,10 @@ def archive_uploads(
     Raises:
         InvalidRequestError: zero hours stand beside days.
     """
-    locations = list(dict.fromkeys(upload_locations))
+    by_url: dict[str, UploadLocation] = {}
+    for location in upload_locations:
+        by_url.setdefault(location.url, location)
+    locations = list(by_url.values())
     age = age_of(days_since_create, hours_since_create)
     has_age = (days_since_create, hours_since_create) != (None, None)
     if not locations:

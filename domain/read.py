@@ -42,7 +42,9 @@ class ByteRange:
             raise InvalidRequestError(f"{text!r} is no range. Examples: 0-99, 100-, -100")
         first, last, at_end = (None if each is None else int(each) for each in match.groups())
         if first is None:
-            return cls(-(at_end or 0))
+            if not at_end:
+                raise InvalidRequestError(f"{text!r} names no byte. Example: -100 for the last 100")
+            return cls(-at_end)
         if last is not None and last < first:
             raise InvalidRequestError(f"{text!r} ends before it begins")
         return cls(first, last)

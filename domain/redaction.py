@@ -29,7 +29,7 @@ _KEY = re.compile(
 _USER = re.compile(r"(?<=://)[^\s/@]*@")
 # A file in a run's results, by its name in their zip, is what an error is about.
 _PATH = re.compile(
-    r"(?P<own>'RUN[^'\"]*')"
+    r"(?P<own>'RUN[^'\"/=:\s]*/[^'\"]*')"
     r"|(['\"])(?:~|\.{1,2})?/[^'\"]+\2|(?<![\w/.~])(?:~|\.{1,2})?/(?:[^\s'\":,]|[:,](?=\S))+"
 )
 

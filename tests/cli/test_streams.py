@@ -73,6 +73,36 @@ def test_a_full_device_is_noticed_without_a_buffer(environment: dict[str, str]) 
     assert (ended.returncode, ended.stderr.count(b"\n")) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "writing",
+    ["sys.stdout.buffer.write(bytes(5_000))", "print('x' * 5_000)", "print('x' * 5_000, end='')"],
+)
+def test_a_write_that_is_cut_short_without_a_buffer_is_an_error(
+    tmp_path: Path, writing: str
+) -> None:
+    # Given a file that takes 1,000 bytes, as a device takes no more than it has room for
+    program = (
+        "import resource, sys\n"
+        "from worker.cli.streams import prepare_streams\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))\n"
+        f"prepare_streams()\n{writing}\n"
+    )
+    # When
+    with (tmp_path / "output").open("wb") as output:
+        ended = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**bare_environment(), "PYTHONUNBUFFERED": "1"},
+            stdout=output,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    # Then
+    assert (tmp_path / "output").stat().st_size == 1_000
+    assert ended.returncode != 0
+    assert b"File too large" in ended.stderr
+
+
 @pytest.mark.parametrize("arguments", PRINTING[:2], ids=" ".join)
 def test_a_closed_output_is_one_line(
     environment: dict[str, str], arguments: tuple[str, ...]

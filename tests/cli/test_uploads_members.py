@@ -10,6 +10,10 @@ from tests.cli.commands import Answer, Command
 from tests.cli.shelf import INPUT, RESULT_FILES, RESULTS, Shelf, files, stock, zip_of
 from tests.faults.s3_proxy import FaultyS3
 from worker.embedded.servers import Ministack
+from worker.workspace import Workspace, members
+from worker.workspace.naming import Place
+from worker.workspace.partial_file import look
+from worker.workspace.unpacked_tree import UnpackedTree
 
 NOISE = os.urandom(3 * 2**20)
 
@@ -73,6 +77,20 @@ class TestList:
 
 @pytest.mark.usefixtures("stocked")
 class TestDownload:
+    def test_in_the_workspace_no_upload_takes_it_for_all_results(
+        self, artifacts: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a workspace without the results
+        share = tmp_path / "share"
+        (share / "job_12").mkdir(parents=True)
+        monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(share))
+        # When
+        answer = artifacts("jobs", "uploads", "download", "12", "--member", "RUN*")
+        # Then
+        assert answer.status == 0
+        assert set(files(share)) == {f"job_12/run_4_results/{name}" for name in RESULT_FILES}
+        assert not Workspace(share).has(RESULTS)
+
     def test_only_the_named_file_is_there(self, download: Command, output: Path) -> None:
         answer = download("--member", "RUN1/out.csv", "--run-id", "4")
         assert (answer.status, answer.err) == (0, "")
@@ -83,17 +101,17 @@ class TestDownload:
                 "member": "RUN1/out.csv",
                 "outcome": "downloaded",
                 "size": 1,
-                "path": str(output / "OUT/run_4/RUN1/out.csv"),
+                "path": str(output / "run_4_results/RUN1/out.csv"),
                 "error": None,
             }
         ]
-        assert files(output) == {"OUT/run_4/RUN1/out.csv": b"1"}
+        assert files(output) == {"run_4_results/RUN1/out.csv": b"1"}
 
     def test_patterns_match_in_every_zip(self, download: Command, output: Path) -> None:
         answer = download("--member", "RUN2/*", "--member", "*input.csv")
         assert answer.status == 0
         assert files(output) == {
-            "OUT/run_4/RUN2/out.csv": b"2",
+            "run_4_results/RUN2/out.csv": b"2",
             "job_input/deep/input.csv": b"input",
         }
 
@@ -101,7 +119,7 @@ class TestDownload:
         self, download: Command, s3: FaultyS3, output: Path
     ) -> None:
         download("--member", "RUN?/out.csv", "--run-id", "4")
-        (output / "OUT/run_4/RUN2/out.csv").write_bytes(b"mine")
+        (output / "run_4_results/RUN2/out.csv").write_bytes(b"mine")
         answer = download("--member", "RUN?/out.csv", "--run-id", "4")
         assert [row["outcome"] for row in answer.json] == [
             "there already",
@@ -109,11 +127,25 @@ class TestDownload:
         ]
         assert answer.status == 1
         assert answer.error.startswith(
-            f"artifacts: not downloaded: {output}/OUT/run_4/RUN2/out.csv"
+            f"artifacts: not downloaded: {output}/run_4_results/RUN2/out.csv"
         )
         assert download("--member", "RUN2/*", "--run-id", "4", "-f").status == 0
-        assert files(output)["OUT/run_4/RUN2/out.csv"] == b"2"
+        assert files(output)["run_4_results/RUN2/out.csv"] == b"2"
         assert s3.counts["GetObject"] == 3
+
+    def test_an_awkward_place_does_not_block_the_others(
+        self, download: Command, output: Path
+    ) -> None:
+        # Given a file where one member's directory would be
+        (output / "run_4_results").mkdir(parents=True)
+        (output / "run_4_results/RUN1").write_bytes(b"mine")
+        # When
+        answer = download("--member", "RUN?/out.csv", "--run-id", "4")
+        # Then
+        assert answer.status == 1
+        rows = {row["member"]: row for row in answer.json}
+        assert "something else is where it would go" in rows["RUN1/out.csv"]["error"]
+        assert rows["RUN2/out.csv"]["outcome"] == "downloaded"
 
     def test_a_name_that_no_zip_has(self, download: Command, output: Path) -> None:
         answer = download("--member", "RUN9/x", "--member", "RUN1/*", "--run-id", "4")
@@ -122,7 +154,7 @@ class TestDownload:
             "artifacts: --member RUN9/x: no such file in the zips of job 12; "
             "see artifacts jobs uploads list 12 --members"
         )
-        assert set(files(output)) == {"OUT/run_4/RUN1/out.csv"}
+        assert set(files(output)) == {"run_4_results/RUN1/out.csv"}
 
     @pytest.mark.parametrize(
         ("options", "said"),
@@ -135,6 +167,40 @@ class TestDownload:
         assert said in download("--member", "x", *options).refusal
 
 
+@pytest.mark.parametrize("existing", [None, b"mine"])
+def test_of_names_that_the_file_system_folds_the_first_stays(
+    download: Command,
+    shelf: Shelf,
+    output: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    existing: bytes | None,
+) -> None:
+    # Given a directory whose names have no case
+    shelf.record(RESULTS, zip_of({"RUN1/A.csv": b"1", "RUN1/a.csv": b"22"}))
+    folds_names(monkeypatch)
+    if existing is not None:
+        (output / "run_4_results/RUN1").mkdir(parents=True)
+        (output / "run_4_results/RUN1/a.csv").write_bytes(existing)
+    # When
+    answer = download("--member", "RUN1/*", "--run-id", "4", "--force")
+    # Then
+    assert answer.status == 1
+    assert [row["outcome"] for row in answer.json] == ["downloaded", "failed"]
+    assert files(output) == {"run_4_results/RUN1/a.csv": b"1"}
+
+
+def folds_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have one name for those that differ by case, as Samba and macOS have."""
+    create = UnpackedTree.create
+
+    def create_folded(tree: UnpackedTree, parts: tuple[str, ...], mode: int = 0o644) -> int:
+        return create(tree, (*parts[:-1], parts[-1].lower()), mode)
+
+    monkeypatch.setattr(UnpackedTree, "create", create_folded)
+    monkeypatch.setattr(members, "look", lambda name, where: look(name.lower(), where))
+    monkeypatch.setattr(members, "Place", lambda name, where: Place(name.lower(), where))
+
+
 def test_little_of_a_large_zip_is_fetched(
     download: Command, shelf: Shelf, s3: FaultyS3, output: Path
 ) -> None:
@@ -144,5 +210,5 @@ def test_little_of_a_large_zip_is_fetched(
     # When
     assert download("--member", "RUN1/out.csv", "--run-id", "4").status == 0
     # Then: the end of the zip, and the file
-    assert files(output) == {"OUT/run_4/RUN1/out.csv": b"1"}
+    assert files(output) == {"run_4_results/RUN1/out.csv": b"1"}
     assert dict(s3.counts) == {"GetObject": 2}

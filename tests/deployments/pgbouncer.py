@@ -17,6 +17,7 @@ _INI = """
 session = host={directory} dbname={database} user={user} pool_mode=session
 transaction = host={directory} dbname={database} user={user} pool_mode=transaction
 statement = host={directory} dbname={database} user={user} pool_mode=statement
+one_connection = host={directory} dbname={database} user={user} pool_mode=transaction pool_size=1
 
 [pgbouncer]
 unix_socket_dir = {directory}
@@ -25,6 +26,8 @@ auth_type = any
 """
 
 Mode = Literal["session", "transaction", "statement"]
+Entry = Mode | Literal["one_connection"]
+"""Of the pooler's databases. All clients of the last one share a connection to the server."""
 
 
 class PgBouncer(ManagedProcess):
@@ -51,10 +54,10 @@ class PgBouncer(ManagedProcess):
             user=unprivileged_user(),
         )
 
-    def url(self, mode: Mode) -> str:
-        """Return the URL of the database in that pool mode."""
+    def url(self, entry: Entry) -> str:
+        """Return the URL of the database by that entry, which is named for its pool mode."""
         port = {**self._url.query, "port": str(_PORT)}
-        url = self._url.set(database=mode, query=port)
+        url = self._url.set(database=entry, query=port)
         return url.render_as_string(hide_password=False)
 
     def start(self) -> None:

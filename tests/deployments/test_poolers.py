@@ -181,10 +181,10 @@ class TestSettings:
 
 def test_nothing_is_left_to_the_next_client(bouncer: PgBouncer) -> None:
     # Given a client that has used the only connection to the server
-    engine = make_engine(bouncer.url("transaction"))
+    engine = make_engine(bouncer.url("one_connection"))
     assert settings_of(engine, in_transaction=True) == DEFAULTS
     # When another one gets it
-    other = create_engine(bouncer.url("transaction"))
+    other = create_engine(bouncer.url("one_connection"))
     with other.connect() as connection:
         timeout = connection.scalar(text("SHOW statement_timeout"))
         prepared = connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
@@ -209,7 +209,7 @@ def test_a_threshold_that_is_set_counts(bouncer: PgBouncer) -> None:
 @pytest.mark.usefixtures("stack")
 def test_a_producer_that_prepares_statements_is_told_what_to_set(bouncer: PgBouncer) -> None:
     # Given two engines as SQLAlchemy makes them, which call their statements alike
-    own = [create_engine(bouncer.url("transaction")) for _ in range(2)]
+    own = [create_engine(bouncer.url("one_connection")) for _ in range(2)]
 
     def ask_by_turns() -> None:
         for engine in own * 6:

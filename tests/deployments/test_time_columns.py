@@ -9,6 +9,7 @@ from sqlalchemy import Engine, create_engine, make_url, select, text
 from sqlalchemy.orm import Session
 
 from domain.batches import BatchFilter
+from domain.errors import SqlUnavailableError
 from domain.transfers import Direction, TransferState
 from tests.contract.transfer_steps import published
 from tests.databases import Databases
@@ -29,7 +30,7 @@ from tests.sql.steps import (
 from worker.batches import Batches
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.endpoints import SqlEndpointFailures
-from worker.sql.engine import autocommit, make_engine
+from worker.sql.engine import autocommit, make_engine, transaction
 from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.requests import SessionRequests, request_upload
 from worker.sql.tables import (
@@ -232,6 +233,15 @@ class TestProducers:
             with pytest.raises(ValueError, match="status"):
                 submit_twice(session)
             assert session.scalar(text("SHOW timezone")) == ZONE
+
+    def test_a_lost_connection_is_an_outage(self, producers: Engine) -> None:
+        end = text("SELECT pg_terminate_backend(pg_backend_pid())")
+        with (
+            Session(producers) as session,
+            pytest.raises(SqlUnavailableError, match="terminating connection"),
+            transaction(session) as connection,
+        ):
+            connection.execute(end)
 
 
 def submit_twice(session: Session) -> None:

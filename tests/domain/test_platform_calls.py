@@ -300,6 +300,20 @@ class TestArchive:
         age = datetime.now() - threshold  # noqa: DTZ005
         assert timedelta(days=30) <= age < timedelta(days=31)
 
+    @pytest.mark.parametrize("collect", [tuple, set, iter, dict.fromkeys])
+    def test_locations_come_in_any_iterable(self, collect: Callable[..., Any]) -> None:
+        archived: Any = archive_uploads(PlatformLocations(), collect([self.OLD, self.NEW]), 30)
+        assert archived == [self.OLD]
+
+    def test_a_url_is_archived_once(self) -> None:
+        # Given two locations that differ in what the client sends
+        url = f"{BUCKET_URL}/old.json"
+        first = UploadLocation(url)
+        second = UploadLocation(url, headers={"x-amz-server-side-encryption": "AES256"})
+        repository: Any = PlatformLocations()
+        # When / Then
+        assert archive_uploads(repository, [first, second], 30) == [first]
+
     def test_without_an_age_everything_is_archived(self) -> None:
         repository = PlatformLocations()
         archive_uploads(repository, [self.OLD])  # type: ignore[list-item]  # the platform's class

@@ -98,7 +98,7 @@ def test_a_part_of_it(output: Output, text: str, expected: bytes) -> None:
     assert output.content == expected
 
 
-@pytest.mark.parametrize("text", ["", "-", "a-b", "5-4", "1", "0-1,3-4", "9" * 20 + "-"])
+@pytest.mark.parametrize("text", ["", "-", "-0", "a-b", "5-4", "1", "0-1,3-4", "9" * 20 + "-"])
 def test_what_is_no_range(text: str) -> None:
     with pytest.raises(InvalidRequestError):
         ByteRange.parse(text)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
-from tests.s3.upload_locations_contract import OLD_KEY, PREFIX, Adapter
+from tests.s3.upload_locations_contract import LOGS, OLD_KEY, PREFIX, Adapter
 
 
 class LocatedContract:
@@ -35,6 +35,14 @@ class LocatedContract:
             assert adapter.described(key)[0] == "application/json"
         after = adapter.found(upload.artifact, before.address).object
         assert (after.size, after.metadata) == (before.size, {**(before.metadata or {})})
+
+    def test_an_artifact_keeps_the_type_of_its_kind(self, adapter: Adapter) -> None:
+        # Given a log, whose type its name alone does not say whole
+        key = PREFIX.key(LOGS.artifact)
+        # When
+        adapter.locations.archive_uploads([self.put(adapter, key)])
+        # Then
+        assert adapter.described(key)[0] == "text/plain; charset=utf-8"
 
     def test_a_second_time_changes_nothing(self, adapter: Adapter) -> None:
         location = self.put(adapter, OLD_KEY)

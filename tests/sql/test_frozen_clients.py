@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError
 
 from domain.transfers import Claim
@@ -48,14 +48,15 @@ def test_a_worker_that_is_frozen_right_after_a_write_holds_no_lock(
 
 def test_nobody_waits_for_the_locks_of_a_client_that_is_frozen(postgres_url: str) -> None:
     # Given a client that has locked a row and says no more
-    option = "options=-cidle_in_transaction_session_timeout=200"
-    frozen, other = make_engine(f"{postgres_url}&{option}"), make_engine(postgres_url)
+    frozen, other = make_engine(postgres_url), make_engine(postgres_url)
     claim = SqlTransfers(other).claim(
         CONFIG, UPLOAD, "a", owner="worker-1", lease=timedelta(minutes=1)
     )
     assert claim is not None
     with frozen.connect() as connection:
         connection.execute(select(TransferRow.id).with_for_update())
+        # Last: a slow machine could be idle for longer between two of its statements.
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 200"))
         # When another needs it, then the server has ended the first one's transaction
         SqlTransfers(other).renew(claim)
         with pytest.raises(DBAPIError):

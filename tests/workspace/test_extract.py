@@ -1,5 +1,6 @@
 """Unpacking archives that do no harm, and what is around them."""
 
+import errno
 import fcntl
 import os
 import stat
@@ -7,10 +8,11 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from domain.errors import TargetBusyError, TargetExistsError
+from domain.errors import TargetBusyError, TargetExistsError, WorkspaceUnavailableError
 from tests.workspace.extract_steps import (
     ARCHIVE,
     INTO,
@@ -23,7 +25,10 @@ from tests.workspace.extract_steps import (
 )
 from worker.workspace.enclosure import Enclosure
 from worker.workspace.extract import Extracted
+from worker.workspace.removal import remove_tree
 from worker.workspace.zip_stream import ZippedDirectory
+
+_OWNER = os.getuid() or 65534
 
 
 @pytest.fixture
@@ -84,9 +89,88 @@ class TestHarmless:
         extract(root)
         assert (tree(root), names(root / INTO)) == ({"RUN1/a": "new"}, ["RUN1"])
 
+    def test_what_gave_way_comes_back_if_the_new_tree_cannot_appear(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given
+        pack(root, files(RUN1__a="new"))
+        mine = root / INTO / "RUN1" / "mine"
+        mine.parent.mkdir(parents=True)
+        mine.write_text("old")
+        rename = os.rename
+        renames = iter(range(10))
+
+        # When the second rename fails
+        def fail(*arguments: Any, **named: Any) -> None:
+            if next(renames) == 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            rename(*arguments, **named)
+
+        monkeypatch.setattr(os, "rename", fail)
+        with pytest.raises(WorkspaceUnavailableError):
+            extract(root, replace=True)
+        # Then
+        assert tree(root) == {"RUN1/mine": "old"}
+        assert names(root / INTO) == ["RUN1"]
+
+    def test_what_gave_way_before_a_kill_comes_back(self, root: Path) -> None:
+        # Given a process that was killed between the two renames
+        pack(root, files(RUN1__a="new", RUN2__a="new"))
+        mine = root / INTO / ".extracting-old" / "RUN1" / "mine"
+        mine.parent.mkdir(parents=True)
+        mine.write_text("old")
+        # When
+        extracted = extract(root)
+        # Then
+        assert extracted.kept == ("RUN1",)
+        assert tree(root) == {"RUN1/mine": "old", "RUN2/a": "new"}
+
+    def test_half_of_what_was_being_removed_does_not_come_back(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a process that was killed while it removed what gave way
+        pack(root, files(RUN1__a="new"))
+        (deep := root / INTO / "RUN1" / "deep" / "er").mkdir(parents=True)
+        (deep / "mine").write_text("old")
+        rmdir, killed = os.rmdir, iter(range(100))
+
+        def kill(*arguments: Any, **named: Any) -> None:
+            if next(killed) >= 2:
+                raise KeyboardInterrupt
+            rmdir(*arguments, **named)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "rmdir", kill)
+            with pytest.raises(KeyboardInterrupt):
+                extract(root, replace=True)
+        # When
+        extract(root)
+        # Then
+        assert tree(root) == {"RUN1/a": "new"}
+        assert names(root / INTO) == ["RUN1"]
+
     def test_an_empty_archive(self, root: Path) -> None:
         pack(root, files())
         assert extract(root) == Extracted(files=0, bytes=0)
+
+
+def test_a_tree_with_read_only_directories_is_removed_by_its_owner(tmp_path: Path) -> None:
+    # Given directories that their owner may not write, one of them empty
+    for name in ("tree/a/b/c", "tree/a/empty", "tree/d"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name).parent.joinpath("file").write_text("x")
+    directories = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, _OWNER, -1)
+    for path in directories:
+        path.chmod(0o555)
+    # When
+    opened = os.open(tmp_path, os.O_RDONLY)
+    with as_owner():
+        remove_tree("tree", opened)
+    os.close(opened)
+    # Then
+    assert names(tmp_path) == []
 
 
 class TestSurroundings:
@@ -109,6 +193,16 @@ class TestSurroundings:
         (root / INTO).mkdir(parents=True)
         with locked(root / INTO), pytest.raises(TargetBusyError):
             extract(root)
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Be a user whom permissions bind, for root may do everything."""
+    os.seteuid(_OWNER)
+    try:
+        yield
+    finally:
+        os.seteuid(os.getuid())
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,7 @@ HARMFUL = {
     "a backslash of NTFS": (named("\\evil", host=10), "absolute"),
     "a deep path": (named("/".join(["d"] * 1001)), "too deep"),
     "a reserved name": (named(".extracting/a"), "reserved"),
+    "a reserved name in capitals": (named(".Extracting-OLD/a"), "reserved"),
     "a link": (special(stat.S_IFLNK | 0o777), "a link or a special file"),
     "a device": (special(stat.S_IFCHR | 0o666), "a link or a special file"),
     "a socket": (special(stat.S_IFSOCK | 0o666), "a link or a special file"),
@@ -133,13 +135,31 @@ class TestBombs:
         with pytest.raises(UnsafeArchiveError, match="3 entries, at most 2"):
             extract(root, entries=2)
 
+    @pytest.mark.parametrize(
+        ("limits", "said"),
+        [
+            ({"directory_bytes": 100}, "list of entries is too large"),
+            ({"entries": 2}, "3 entries, at most 2"),
+        ],
+    )
     def test_a_long_list_of_entries_is_not_even_read(
-        self, root: Path, monkeypatch: pytest.MonkeyPatch
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, Any], said: str
     ) -> None:
         pack(root, files(a="", b="", c=""))
         monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("it is read"))
-        with pytest.raises(UnsafeArchiveError, match="list of entries is too large"):
-            extract(root, directory_bytes=100)
+        with pytest.raises(UnsafeArchiveError, match=said):
+            extract(root, **limits)
+
+    def test_a_number_of_entries_that_is_a_lie(self, root: Path) -> None:
+        # Given a record at the end that says one entry
+        path = pack(root, files(a="", b="", c=""))
+        content = bytearray(path.read_bytes())
+        end = content.rindex(b"PK\5\6")
+        content[end + 8 : end + 12] = struct.pack("<HH", 1, 1)
+        path.write_bytes(content)
+        # When / Then
+        with pytest.raises(UnsafeArchiveError, match="3 entries, at most 2"):
+            extract(root, entries=2)
 
     def test_many_bytes(self, root: Path) -> None:
         pack(root, files(a="x" * 60, b="x" * 60))

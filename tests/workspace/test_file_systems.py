@@ -19,9 +19,11 @@ from domain.errors import (
     WorkspaceUnavailableError,
 )
 from tests.workspace.extract_steps import INTO, extract, files, names, pack, tree
+from tests.workspace.identity_steps import marked
 from tests.workspace.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch
 from tests.workspace.trees import LOGS
 from worker.workspace import naming
+from worker.workspace.marker import MARKER
 from worker.workspace.partial_file import writing
 from worker.workspace.target import Target
 
@@ -81,6 +83,28 @@ class TestWithoutHardLinks:
         assert b"".join(target.chunks()) == b"theirs"
         with target.partial(THERE, RANGE) as partial:
             assert partial.missing == []
+
+
+def test_a_kill_leaves_no_empty_marker_where_only_a_plain_rename_works(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a file system without links, on which no rename refuses to replace
+    seen: list[str] = []
+
+    def rename(*_: object, **__: object) -> None:
+        seen.extend(path.name for path in root.glob(MARKER))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.link", refusing(errno.EPERM))
+    monkeypatch.setattr("worker.workspace.naming._renameat2", None)
+    # When the process ends at the rename
+    with monkeypatch.context() as patched:
+        patched.setattr("os.rename", rename)
+        with pytest.raises(KeyboardInterrupt):
+            marked(root)
+    # Then no other process saw a marker, and the next one makes it
+    assert seen == []
+    assert marked(root) == marked(root) != ""
 
 
 def test_what_could_not_appear_is_not_fetched_again(

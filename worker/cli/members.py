@@ -81,14 +81,15 @@ class MemberDownloads:
     ) -> Iterator[Outcome]:
         target = self.directory.members(artifact)
         with target.opened() as opened:
-            present = {entry.number: opened.present(entry) for entry in wanted}
+            # Known before anything is fetched, so that neighbours come by one request.
+            present = {entry.number: _present(opened, entry) for entry in wanted}
             needed = [each for each in wanted if self._is_needed(present[each.number])]
             stored.expect(needed)
             for entry in wanted:
                 outcome = Outcome(artifact=artifact, member=entry.name, path=target.path(entry))
                 yield self._one(opened, stored, entry, present[entry.number], outcome)
 
-    def _is_needed(self, present: Present) -> bool:
+    def _is_needed(self, present: Present | PipelineError) -> bool:
         return present is Present.NOTHING or (self.replace and present is Present.OTHER)
 
     def _one(
@@ -96,16 +97,18 @@ class MemberDownloads:
         opened: OpenMemberDirectory,
         stored: RemoteZip,
         entry: Entry,
-        present: Present,
+        present: Present | PipelineError,
         outcome: Outcome,
     ) -> Outcome:
+        if isinstance(present, PipelineError):
+            return replace(outcome, error=present)
         size = entry.info.file_size
         if present is Present.SAME:
             return replace(outcome, word="there already", size=size)
         if not self._is_needed(present):
             return replace(outcome, word="kept, though it differs")
         try:
-            opened.take(stored, entry, replace=self.replace)
+            opened.take(stored, entry, replace=present is Present.OTHER)
         except PipelineError as error:
             return replace(outcome, error=error)
         return replace(outcome, word="downloaded", size=size)
@@ -146,6 +149,14 @@ def outcome_row(outcome: Outcome, *, as_json: bool) -> dict[str, Any]:
         "path": path if as_json or path is None else printable(path),
         "error": outcome.error,
     }
+
+
+def _present(opened: OpenMemberDirectory, entry: Entry) -> Present | PipelineError:
+    """Return what is in the entry's place, or why that cannot be said."""
+    try:
+        return opened.present(entry)
+    except PipelineError as error:
+        return error
 
 
 def _matches(entry: Entry, pattern: str) -> bool:

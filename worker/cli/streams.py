@@ -5,9 +5,12 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from domain.errors import PipelineError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _HANDLER = "artifacts_degrade"
 _ASCII = str.maketrans(
@@ -67,6 +70,15 @@ class _Errors(io.TextIOWrapper):
             _discard(sys.stderr)
 
 
+class _WholeWrites(io.BufferedWriter):
+    """Write all bytes at once; a raw stream may write only some of them, without an error."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        written = super().write(data)
+        self.flush()
+        return written
+
+
 def prepare_streams() -> None:
     """Make the three streams of this process safe to use.
 
@@ -104,8 +116,10 @@ def _guarded(stream: TextIO | int, kind: type[io.TextIOWrapper]) -> TextIO:
         return kind(open(stream, "wb", closefd=False), encoding="utf-8", errors=_HANDLER)
     if not isinstance(stream, io.TextIOWrapper):
         return stream
+    # With PYTHONUNBUFFERED it is a raw one.
+    binary: BinaryIO | io.RawIOBase = stream.buffer
     return kind(
-        stream.buffer,
+        _WholeWrites(binary) if isinstance(binary, io.RawIOBase) else binary,
         encoding=stream.encoding,
         errors=_HANDLER,
         line_buffering=stream.line_buffering,

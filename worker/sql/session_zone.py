@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from worker.sql.tables import PipelineBase, PlatformBase
 
@@ -37,7 +37,8 @@ def in_utc(connection: Connection) -> Iterator[None]:
         yield
     except BaseException:
         # If SQL has failed, the transaction takes nothing more, and its end brings the zone back.
-        with suppress(DBAPIError):
+        # A lost connection fails as PendingRollbackError, which would hide the outage.
+        with suppress(SQLAlchemyError):
             connection.execute(_SET, {"zone": zone, "is_local": is_local})
         raise
     connection.execute(_SET, {"zone": zone, "is_local": is_local})

@@ -49,11 +49,12 @@ class ExtractLimits:
     Attributes:
         entries: files and directories, also those that only a path names.
         directory_bytes: of the archive's list of them, which is all in memory, several times over.
+            As many entries as that need 96 MiB if each has 46 bytes and a name of 54.
         total_bytes: of what is written.
     """
 
     entries: int = 1_000_000
-    directory_bytes: int = 128 * _MIB
+    directory_bytes: int = 96 * _MIB
     total_bytes: int = 2**40
 
 
@@ -88,6 +89,12 @@ def check_directory(file: IO[bytes], limits: ExtractLimits) -> None:
         raise UnsafeArchiveError("not a zip archive")
     if end[zipfile._ECD_SIZE] > limits.directory_bytes:  # type: ignore[attr-defined]  # noqa: SLF001
         raise UnsafeArchiveError("its list of entries is too large")
+    _check_count(end[zipfile._ECD_ENTRIES_TOTAL], limits)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _check_count(entries: int, limits: ExtractLimits) -> None:
+    if entries > limits.entries:
+        raise UnsafeArchiveError(f"{entries} entries, at most {limits.entries} are unpacked")
 
 
 def checked(
@@ -104,8 +111,7 @@ def checked(
         UnsafeArchiveError: one is not; names the first.
     """
     infos = archive.infolist()
-    if len(infos) > limits.entries:
-        raise UnsafeArchiveError(f"{len(infos)} entries, at most {limits.entries} are unpacked")
+    _check_count(len(infos), limits)  # the record at the end may have said less
     found = (_checked_one(number, info, encoding) for number, info in enumerate(infos, start=1))
     entries = [entry for entry in found if entry is not None]
     _check_names(entries, limits)
@@ -137,7 +143,12 @@ def _stored_name(number: int, info: zipfile.ZipInfo, encoding: str | None) -> st
 def _wrong_with_name(name: str) -> str | None:
     if name.startswith("/") or _DRIVE.match(name):
         return "the path is absolute, or of another system"
-    return problem_with(name) or ("the name is reserved" if name.split("/", 1)[0] in OURS else None)
+    return problem_with(name) or ("the name is reserved" if _is_ours(name) else None)
+
+
+def _is_ours(name: str) -> bool:
+    # Whatever the case: it may not count in the target's file system.
+    return name.split("/", 1)[0].casefold() in OURS
 
 
 def _wrong_with(info: zipfile.ZipInfo, *, is_directory: bool) -> str | None:

@@ -52,14 +52,21 @@ class DownloadDirectory:
         )
 
     def members(self, artifact: Artifact) -> MemberDirectory:
-        """Return where single files of the artifact's zip go: as if all of it was unpacked."""
+        """Return where single files of the artifact's zip go: a directory beside the zip.
+
+        Results must not go to where they are uploaded from: an upload would take a few files for
+        all results of the run.
+        """
         return MemberDirectory(
-            artifact=artifact, root=self.root, into=self._unpacked(artifact), check=self.check
+            artifact=artifact, root=self.root, into=self._beside_zip(artifact), check=self.check
         )
 
     def _unpacked(self, artifact: Artifact) -> PurePosixPath:
         if artifact.kind is ArtifactKind.RUN_RESULTS:
             return self._place(source_place(artifact))
+        return self._beside_zip(artifact)
+
+    def _beside_zip(self, artifact: Artifact) -> PurePosixPath:
         return self._place(download_place(artifact)).with_suffix("")
 
     def _place(self, name: str) -> PurePosixPath:

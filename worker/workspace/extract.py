@@ -105,7 +105,10 @@ def unfinished(into: int) -> Iterator[int]:
 
 @contextmanager
 def locked(into: int) -> Iterator[None]:
-    """Keep other processes out, and clear what a killed one has left, now and at the end."""
+    """Keep other processes out, and clear what a killed one has left, now and at the end.
+
+    What was put away and has nothing in its place, as after a failure, is put back.
+    """
     fcntl.flock(into, fcntl.LOCK_EX | fcntl.LOCK_NB)
     try:
         _clear(into)
@@ -141,7 +144,28 @@ def _put_away(name: str, into: int) -> None:
         os.close(old)
 
 
+def _put_back(into: int) -> None:
+    if look(OLD, into) is None:
+        return
+    old = os.open(OLD, REAL_DIRECTORY, dir_fd=into)
+    try:
+        for name in os.listdir(old):  # noqa: PTH208 - of a descriptor
+            if look(name, into) is None:
+                os.rename(name, name, src_dir_fd=old, dst_dir_fd=into)
+    finally:
+        os.close(old)
+
+
 def _clear(into: int) -> None:
-    for name in (UNFINISHED, OLD):
-        if look(name, into) is not None:
-            remove_tree(name, into)
+    # First, and nothing is removed if it fails: there is no other copy of it.
+    _put_back(into)
+    _remove_unfinished(into)
+    if look(OLD, into) is not None:
+        # A kill may leave half of what is removed, which must not be put back.
+        os.rename(OLD, UNFINISHED, src_dir_fd=into, dst_dir_fd=into)
+        _remove_unfinished(into)
+
+
+def _remove_unfinished(into: int) -> None:
+    if look(UNFINISHED, into) is not None:
+        remove_tree(UNFINISHED, into)

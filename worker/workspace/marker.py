@@ -101,8 +101,9 @@ def _write(root: int, name: str, text: str) -> None:
 
 def _name(root: int, unfinished: str) -> None:
     """Give the finished file its name, unless another process was faster."""
+    # An empty marker, left by a kill, would make the workspace one without an id.
     with suppress(FileExistsError):
-        rename_without_replacing(Place(unfinished, root), Place(MARKER, root))
+        rename_without_replacing(Place(unfinished, root), Place(MARKER, root), reserves=False)
 
 
 def _unreadable(error: OSError) -> WorkspaceUnavailableError:

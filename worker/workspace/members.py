@@ -5,7 +5,7 @@ import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -63,7 +63,7 @@ class RemoteZip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberDirectory:
-    """Where the files of one artifact's zip go: to the places that unpacking all would give them.
+    """The directory for single files of one artifact's zip; each keeps its path in the zip.
 
     Attributes:
         into: relative to the root; made if it is missing.
@@ -100,11 +100,17 @@ class MemberDirectory:
 
 @dataclass(frozen=True, slots=True)
 class OpenMemberDirectory:
-    """Attributes: `unpacked` is hidden, for files that are not complete."""
+    """The open directory.
+
+    Attributes:
+        unpacked: is hidden, for files that are not complete.
+        taken: the files that were put in their places, by device and inode.
+    """
 
     artifact: Artifact
     target: UnpackedTree
     unpacked: UnpackedTree
+    taken: set[tuple[int, int]] = field(default_factory=set)
 
     def present(self, entry: Entry) -> Present:
         """Compare what is in the entry's place with its size and CRC-32."""
@@ -132,17 +138,21 @@ class OpenMemberDirectory:
             old = Place(name, self.unpacked.make_directory(tuple(above)))
             new = Place(name, self.target.make_directory(tuple(above)))
             if replace:
-                _replace(self.artifact, old, new)
+                self._replace(old, new)
             else:
                 rename_without_replacing(old, new)
+            if seen := look(new.name, new.directory):
+                self.taken.add((seen.st_dev, seen.st_ino))
         return size
 
-
-def _replace(artifact: Artifact, old: Place, new: Place) -> None:
-    seen = look(new.name, new.directory)
-    if seen is not None and stat.S_ISDIR(seen.st_mode):
-        raise in_the_way(artifact)
-    os.replace(old.name, new.name, src_dir_fd=old.directory, dst_dir_fd=new.directory)
+    def _replace(self, old: Place, new: Place) -> None:
+        seen = look(new.name, new.directory)
+        if seen is not None:
+            # Where a file system folds the names of two members, each would replace the other.
+            is_taken = (seen.st_dev, seen.st_ino) in self.taken
+            if is_taken or stat.S_ISDIR(seen.st_mode):
+                raise in_the_way(self.artifact)
+        os.replace(old.name, new.name, src_dir_fd=old.directory, dst_dir_fd=new.directory)
 
 
 def _crc32(name: str, directory: int) -> int:

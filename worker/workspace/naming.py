@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 # FAT and exFAT have no hard links, and some NFS and CIFS servers refuse them.
@@ -23,8 +24,14 @@ class Place:
     directory: int
 
 
-def rename_without_replacing(old: Place, new: Place) -> None:
+def rename_without_replacing(old: Place, new: Place, *, reserves: bool = True) -> None:
     """Give a file another name, in the same directory or in another one.
+
+    Args:
+        old: the file.
+        new: its name to be.
+        reserves: where nothing else works, reserve the name by an empty file. Without it, look and
+            then rename: no empty file is ever seen, but of two at once the second one replaces.
 
     Raises:
         FileExistsError: the new name is taken.
@@ -41,7 +48,7 @@ def rename_without_replacing(old: Place, new: Place) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        _rename_without_link(old, new)
+        _rename_without_link(old, new, reserves=reserves)
     else:
         os.unlink(old.name, dir_fd=old.directory)
 
@@ -55,7 +62,7 @@ def sync_directory(directory: int) -> None:
             raise
 
 
-def _rename_without_link(old: Place, new: Place) -> None:
+def _rename_without_link(old: Place, new: Place, *, reserves: bool) -> None:
     if _renameat2 is not None:
         source = old.directory, os.fsencode(old.name)
         target = new.directory, os.fsencode(new.name)
@@ -64,7 +71,17 @@ def _rename_without_link(old: Place, new: Place) -> None:
         number = ctypes.get_errno()
         if number not in _NO_FLAG:
             raise OSError(number, os.strerror(number))
-    _replace_placeholder(old, new)
+    if reserves:
+        _replace_placeholder(old, new)
+    else:
+        _look_and_rename(old, new)
+
+
+def _look_and_rename(old: Place, new: Place) -> None:
+    with suppress(FileNotFoundError):
+        os.stat(new.name, dir_fd=new.directory, follow_symlinks=False)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    os.rename(old.name, new.name, src_dir_fd=old.directory, dst_dir_fd=new.directory)
 
 
 def _replace_placeholder(old: Place, new: Place) -> None:

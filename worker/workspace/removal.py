@@ -1,7 +1,9 @@
 """Removing a directory tree, however deep it is."""
 
 import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from secrets import token_hex
 
@@ -18,7 +20,7 @@ def remove_tree(name: str, directory: int) -> None:
         name: of the directory.
         directory: the descriptor of the one that holds it.
     """
-    top = os.open(name, REAL_DIRECTORY, dir_fd=directory)
+    top = _opened(name, directory)
     try:
         token = token_hex(8)  # no name that is there already
         new_names = (f"{token}.{number}" for number in count())
@@ -31,13 +33,35 @@ def remove_tree(name: str, directory: int) -> None:
 
 
 def _flatten(name: str, top: int, new_names: Iterator[str]) -> None:
-    opened = os.open(name, REAL_DIRECTORY, dir_fd=top)
+    opened = _opened(name, top)
     try:
         for each in _without_files(opened):
-            os.rename(each, next(new_names), src_dir_fd=opened, dst_dir_fd=top)
+            try:
+                os.rmdir(each, dir_fd=opened)  # an empty one may be read-only, and need not move
+            except OSError:
+                _move(each, opened, next(new_names), top)
     finally:
         os.close(opened)
     os.rmdir(name, dir_fd=top)
+
+
+def _move(name: str, directory: int, new_name: str, top: int) -> None:
+    try:
+        os.rename(name, new_name, src_dir_fd=directory, dst_dir_fd=top)
+    except PermissionError:
+        # A directory that moves must be writable itself, for its `..` changes.
+        os.close(_opened(name, directory))
+        os.rename(name, new_name, src_dir_fd=directory, dst_dir_fd=top)
+
+
+def _opened(name: str, directory: int) -> int:
+    """Return the descriptor of a directory, and let its owner remove what is in it."""
+    opened = os.open(name, REAL_DIRECTORY, dir_fd=directory)
+    if os.fstat(opened).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        # Another owner's may be writable by its group; else the removal itself says what fails.
+        with suppress(OSError):
+            os.fchmod(opened, stat.S_IRWXU)
+    return opened
 
 
 def _without_files(directory: int) -> list[str]:
