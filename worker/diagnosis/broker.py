@@ -37,13 +37,13 @@ _MENDS = {
 
 
 def impatient_app(broker: Broker | str) -> Celery:
-    """One that says soon that the broker does not answer."""
+    """Return an app that says soon that the broker does not answer, after one try of each URL."""
     app = make_app(broker)
     app.conf.broker_transport_options = {
         **app.conf.broker_transport_options,
         "socket_timeout": _TIMEOUT_SECONDS,
         "socket_connect_timeout": _TIMEOUT_SECONDS,
-        "max_retries": len(broker_urls(app)) - 1,  # one try of each
+        "max_retries": len(broker_urls(app)) - 1,
     }
     return app
 
