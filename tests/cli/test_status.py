@@ -136,14 +136,28 @@ def test_what_waits_and_what_has_failed_is_shown_by_its_reason(
 
 
 @pytest.mark.usefixtures("no_workers")
+def test_only_status_and_doctor_read_the_names_of_all_keys(
+    queues: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    app = impatient_app(queues.url)
+    monkeypatch.setattr(Redis, "scan", lambda *_, **__: pytest.fail("looked at every key"))
+    # When others read the broker / Then
+    assert read_broker(app).strays == {}
+
+
+@pytest.mark.usefixtures("no_workers")
 def test_messages_in_a_mistyped_queue_are_named(
     artifacts: Command, queues: Valkey, rows: Rows
 ) -> None:
-    # Given a producer that has mistyped a queue, beside queues and lists of others
+    # Given a producer that has mistyped a queue, beside queues and lists of others, and of an
+    # environment with a prefix
     dispatched(queues, rows.now)
     with Celery("any", broker=queues.url, set_as_current=False) as producer:
         for job_id in (12, 13):
             producer.send_task("artifacts.upload_job_config", (job_id,), queue="confgis")
+        producer.send_task("artifacts.upload_job_config", (14,), queue="confgis", priority=9)
+        producer.send_task("artifacts.upload_job_config", (12,), queue="staging:configs")
         producer.send_task("theirs.send", queue="emails")
     with queues.client() as client:
         client.rpush("their.list", "any")
@@ -153,8 +167,8 @@ def test_messages_in_a_mistyped_queue_are_named(
     table = artifacts("status")
     # Then
     assert (answer.status, codes(answer)) == (1, ["stray_queue"])
-    assert answer.json["stray_queues"] == {"confgis": 2}
-    assert "confgis: no queue of the pipeline, 2 messages in the broker" in table.out
+    assert answer.json["stray_queues"] == {"confgis": 3}
+    assert "confgis: no queue of the pipeline, 3 messages in the broker" in table.out
     assert "fix: celery -A worker.app worker" in table.out
     assert "--queues confgis" in table.out
 
