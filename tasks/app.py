@@ -50,7 +50,7 @@ def make_app(broker: Broker | str) -> Celery:
         broker: or its URL, if it has neither a prefix nor a certificate authority of its own.
 
     Raises:
-        ConfigurationError: the URL has a connect_timeout that is no number.
+        ConfigurationError: the URL has a connect_timeout that is no number above zero.
     """
     return configured(PipelineApp("artifacts", set_as_current=False), broker)
 

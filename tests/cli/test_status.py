@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from redis import Redis
 from rich.cells import cell_len
 from rich.console import Console
 from sqlalchemy import Engine
@@ -18,6 +19,8 @@ from tests.cli.commands import Command
 from tests.cli.status_answers import codes, dispatched, of_queue
 from tests.sql.status_steps import OUTSTANDING, Rows
 from worker.cli.output import machine
+from worker.diagnosis.broker import impatient_app
+from worker.diagnosis.consumers import read_broker
 from worker.embedded.servers import Valkey, free_port
 
 HALF = OUTSTANDING // 2
@@ -136,7 +139,7 @@ def test_what_waits_and_what_has_failed_is_shown_by_its_reason(
 
 
 @pytest.mark.usefixtures("no_workers")
-def test_only_status_and_doctor_read_the_names_of_all_keys(
+def test_only_status_and_doctor_look_at_every_key(
     queues: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given

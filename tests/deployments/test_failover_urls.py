@@ -206,6 +206,7 @@ def test_a_refusal_is_named_whichever_url_it_is_of(
 BAD = [
     *("?socket_timeout=abc", "?unknown=1", "?connect_timeout=abc", "?heartbeat=abc"),
     *("?virtual_host=abc", "?transport=foo", "?port=abc", "?hostname=h", "?alternates=a"),
+    *(f"?connect_timeout={seconds}" for seconds in ("0", "-1", "nan", "inf")),
     *("?failover_strategy=zz", "?ssl=1", "?ssl_cert_reqs=perhaps"),
     *("?credential_provider=x.y", "?transport_options=a", "?uri_prefix=a", "?userid=u"),
 ]
