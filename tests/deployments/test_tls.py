@@ -157,6 +157,13 @@ class TestDoctor:
         assert found["broker TLS"].severity.name == "WARNING"
         assert found["broker TLS"].what.startswith("ssl_cert_reqs=none: any certificate ")
 
+    def test_one_to_any_host_is_named(self, servers: Servers) -> None:
+        found = findings(servers.broker(servers.elsewhere, "ssl_check_hostname=false"))
+        assert found["broker"].severity.name == "OK"
+        assert found["broker TLS"].severity.name == "WARNING"
+        assert found["broker TLS"].what.startswith("ssl_check_hostname=false: any certificate ")
+        assert "remove ssl_check_hostname from" in found["broker TLS"].mend
+
     def test_an_untrusted_one_is_named_with_its_setting(self, servers: Servers) -> None:
         found = findings(Broker(url=servers.plain.url()))
         assert found["broker"].what.startswith("ARTIFACTS_BROKER_CA_FILE: ")

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from domain.errors import BrokerRefusedError, BrokerUnavailableError
 from domain.redaction import redact
 from tasks.app import broker_urls, make_app
-from tasks.broker import CA_VARIABLE, URL_VARIABLE, Broker
+from tasks.broker import ANY_CERTIFICATE, CA_VARIABLE, URL_VARIABLE, Broker
 from tasks.broker_connections import check_removals, check_writes
 from tasks.broker_errors import said_by
 from tasks.enqueue import broker_channel
@@ -148,11 +148,14 @@ def _visibility(app: Celery) -> Finding:
 def _verification(broker: Broker) -> Finding:
     if not broker.is_unverified:
         return ok("broker TLS", "the broker's certificate is verified")
+    options = broker.unverified_options
+    any_of = "certificate" if ANY_CERTIFICATE in options else "certificate of a trusted authority"
     return warning(
         "broker TLS",
-        "ssl_cert_reqs=none: any certificate is taken for the broker's",
+        f"{', '.join(options)}: any {any_of} is taken for the broker's",
         why="whoever is between here and the broker reads its password and sends messages",
-        mend=f"remove ssl_cert_reqs from {URL_VARIABLE}; a private authority: {CA_VARIABLE}",
+        mend=f"remove {' and '.join(each.partition('=')[0] for each in options)} from"
+        f" {URL_VARIABLE}; a private authority: {CA_VARIABLE}",
     )
 
 
