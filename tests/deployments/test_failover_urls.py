@@ -195,7 +195,7 @@ def test_a_refusal_is_named_whichever_url_it_is_of(
     away = f"redis://127.0.0.1:{kept_port(test_a_refusal_is_named_whichever_url_it_is_of)}/0"
     # When no other URL can be used / Then
     with pytest.raises(BrokerRefusedError, match=r"^ARTIFACTS_BROKER_URL: "):
-        ask_for_dispatch(producer_app(f"{refusing};{away}"))
+        ask_for_dispatch(producer_app(f"{refusing};{away}", timeout_seconds=10))
     # When another can be / Then
     ask_for_dispatch(producer_app(f"{refusing};{second.url}"))
     assert depth(second) == 1
@@ -223,7 +223,7 @@ def test_a_wrong_option_is_one_line_that_names_the_setting(
     with pytest.raises(ConfigurationError) as wrong:
         reach_broker(impatient_app(load(BrokerSettings).broker_url))
     with pytest.raises(ConfigurationError) as unsent:
-        ask_for_dispatch(producer_app(url))
+        ask_for_dispatch(producer_app(url, timeout_seconds=10))
     # Then
     for error in (wrong, unsent):
         assert str(error.value).startswith("ARTIFACTS_BROKER_URL: ")
@@ -241,7 +241,7 @@ def test_a_wrong_database_is_one_line_that_names_the_setting(
     with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_BROKER_URL: "):
         reach_broker(impatient_app(load(BrokerSettings).broker_url))
     with pytest.raises(BrokerRefusedError, match=r"^ARTIFACTS_BROKER_URL: "):
-        ask_for_dispatch(producer_app(url))
+        ask_for_dispatch(producer_app(url, timeout_seconds=10))
 
 
 @pytest.mark.parametrize("options", ["?connect_timeout=3", "?heartbeat=30", ""])

@@ -13,7 +13,7 @@ import requests
 from domain.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
 from tasks.app import make_app, producer_app
 from tasks.broker import Broker
-from tasks.contract import CONFIGS, UPKEEP
+from tasks.contract import CONFIGS, RESULTS, UPKEEP
 from tasks.enqueue import ask_for_dispatch, broker_channel
 from tasks.last_dispatch import last_dispatch
 from tests.deployments.environments import Environment, flower_length
@@ -179,7 +179,7 @@ class TestFlower:
         urls = f"{servers.plain.url()};{servers.elsewhere.url('ssl_check_hostname=false')}"
         broker = Broker(url=urls, ca_file=str(servers.authority.file))
         reach(broker)
-        assert flower_length(broker, UPKEEP) == 0
+        assert flower_length(broker, RESULTS) == 0
         assert all("ssl_cert_reqs=required" in url for url in broker.celery_url.split(";"))
 
     def test_a_list_with_a_url_without_tls_is_left_as_it_is(self) -> None:
@@ -219,15 +219,17 @@ class TestDeployment:
 
         def get(path: str) -> Any:
             try:
-                return requests.get(f"http://a:b@127.0.0.1:{port}{path}", timeout=30)
-            except requests.ConnectionError:
-                return None
+                return requests.get(f"http://a:b@127.0.0.1:{port}{path}", timeout=30).json()
+            except requests.RequestException:
+                return {}
+
+        def queues() -> set[str]:
+            return {each["name"] for each in get("/api/queues/length").get("active_queues", ())}
 
         with environment.celery("flower", *arguments, settings=settings) as flower:
             flower.wait_until(lambda: bool(get("/api/workers?refresh=1")), _PATIENCE_SECONDS)
-            wait_until(lambda: "verified@tests" in get("/api/workers?refresh=1").json())
-            queues = get("/api/queues/length").json()["active_queues"]
-        assert {queue["name"] for queue in queues} >= {CONFIGS, UPKEEP}
+            wait_until(lambda: "verified@tests" in get("/api/workers?refresh=1"))
+            wait_until(lambda: queues() >= {CONFIGS, UPKEEP})
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
