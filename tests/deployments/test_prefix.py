@@ -1,7 +1,6 @@
 """Two environments on one database of one broker, each with a prefix of its own."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,18 +22,20 @@ from tasks.dead_letters import count_dead_letters
 from tasks.enqueue import broker_channel, remembers_since, room
 from tasks.last_dispatch import last_dispatch, note_dispatch
 from tasks.turns import take_turn
-from tests.deployments.environments import Environment, flower_length
+from tests.deployments.environments import (
+    Environment,
+    finding_of_workers,
+    flower_length,
+    has_no_notice,
+    wait_until,
+)
 from tests.integration.events import listening
 from worker.cli.listeners import ListenerCheck
-from worker.diagnosis.backlog import examine_backlog
 from worker.diagnosis.broker import impatient_app
 from worker.diagnosis.consumers import databases_of, read_broker
-from worker.diagnosis.findings import Finding
 from worker.embedded.servers import Ministack, Valkey
 from worker.producers import Producer
 from worker.settings import BrokerSettings, ProducerSettings, load
-
-_PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -83,37 +84,12 @@ def client(valkey: Valkey) -> Iterator[Redis]:
         yield client
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 def is_there(environment: Environment) -> bool:
     return bool(environment.app.control.ping(timeout=0.5))
 
 
 def has_refused(environment: Environment) -> bool:
     return read_broker(environment.app).refused > 0
-
-
-def has_no_notice(check: ListenerCheck) -> bool:
-    notice = check.last_notice([CONFIGS])
-    return notice == "" and check._answer is not None  # it has ended
-
-
-def finding_of_workers(environment: Environment, app: Celery) -> Finding:
-    """Return the finding on the workers' database, once the workers have answered in time."""
-    found: list[Finding] = []
-
-    def has_found() -> bool:
-        each = examine_backlog(environment.engine, app)
-        found.extend(finding for finding in each if finding.check == "workers' database")
-        return bool(found)
-
-    wait_until(has_found)
-    return found[-1]
 
 
 def settings_of(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """A broker that speaks TLS, with a certificate of a private authority."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,12 @@ from tasks.broker import Broker
 from tasks.contract import CONFIGS, RESULTS, UPKEEP
 from tasks.enqueue import ask_for_dispatch, broker_channel
 from tasks.last_dispatch import last_dispatch
-from tests.deployments.environments import Environment, flower_length
+from tests.deployments.environments import (
+    PATIENCE_SECONDS,
+    Environment,
+    flower_length,
+    wait_until,
+)
 from tests.deployments.tls import Authority, TlsRedis
 from worker.dev.stack import FLOWER_CONFIG
 from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
@@ -26,8 +30,6 @@ from worker.settings import BrokerSettings, load
 from worker.startup import WrongError, wait_until_reached
 
 pytestmark = pytest.mark.processes
-
-_PATIENCE_SECONDS = 60
 
 
 class Servers:
@@ -227,13 +229,6 @@ class TestDeployment:
             return {each["name"] for each in get("/api/queues/length").get("active_queues", ())}
 
         with environment.celery("flower", *arguments, settings=settings) as flower:
-            flower.wait_until(lambda: bool(get("/api/workers?refresh=1")), _PATIENCE_SECONDS)
+            flower.wait_until(lambda: bool(get("/api/workers?refresh=1")), PATIENCE_SECONDS)
             wait_until(lambda: "verified@tests" in get("/api/workers?refresh=1"))
             wait_until(lambda: queues() >= {CONFIGS, UPKEEP})
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
