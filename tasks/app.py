@@ -50,7 +50,7 @@ def make_app(broker: Broker | str) -> Celery:
         broker: or its URL, if it has neither a prefix nor a certificate authority of its own.
 
     Raises:
-        ConfigurationError: the URL has a connect_timeout that is no number.
+        ConfigurationError: the URL has a connect_timeout that is no number above zero.
     """
     return configured(PipelineApp("artifacts", set_as_current=False), broker)
 
@@ -65,7 +65,8 @@ def configured(app: A, broker: Broker | str) -> A:
 def producer_app(broker_url: Broker | str | None = None, *, timeout_seconds: float = 1.0) -> Celery:
     """The app that this process publishes with, from every thread.
 
-    A publish fails within about the time-out when the broker is away. An app that the process has
+    A publish fails within about the time-out when the broker is away; of several URLs, each has
+    one try and its own time-out. An app that the process has
     already stays its current one: the platform's own tasks go where they went.
 
     Args:

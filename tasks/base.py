@@ -26,7 +26,7 @@ from domain.redaction import redact
 from domain.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from tasks.app import ensure_configured, pipeline_app
 from tasks.arguments import JobArguments, NoArguments, RunArguments, bind
-from tasks.contract import BATCH_HEADER, DELAY_HEADER
+from tasks.contract import BATCH_HEADER, DELAY_HEADER, RECORDED_HEADER
 from tasks.enqueue import ask_if_drained
 from tasks.sendable import bind_arguments, check_options
 
@@ -149,7 +149,7 @@ class TransferTask(PipelineTask):
         except PipelineError:
             raise
         except Exception as error:  # noqa: BLE001 - an attempt records all errors: none has begun
-            raise self._again(self._unexpected(error)) from None
+            raise self._after_unexpected(self._unexpected(error)) from None
         return _answer(summary)
 
     def one_or_all(
@@ -190,6 +190,15 @@ class TransferTask(PipelineTask):
         name = type(error).__name__
         logger.error("%s: unexpected %s before anything was recorded", self.name, name)
         return UnexpectedError(f"{name}: {error}")
+
+    def _after_unexpected(self, error: UnexpectedError) -> Retry:
+        """Return the end of an attempt that has not begun."""
+        if self.request.get(RECORDED_HEADER):
+            # The dispatch sends it again. With a copy each time, an error that lasts would fill
+            # the queue with copies, which come back every few seconds.
+            shown = _shown(error)
+            return Retry(str(shown), exc=shown)
+        return self._again(error)
 
     def _again(self, error: TransferError) -> Retry:
         return self.retry(exc=_shown(error), countdown=_RETRY_SECONDS, throw=False)

@@ -16,6 +16,7 @@ CA_VARIABLE = "ARTIFACTS_BROKER_CA_FILE"
 _TLS = "rediss://"
 UNVERIFIED = frozenset({"none", "CERT_NONE"})
 """Values of ssl_cert_reqs with which any certificate is accepted."""
+ANY_CERTIFICATE = "ssl_cert_reqs=none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +53,21 @@ class Broker:
 
     @property
     def is_unverified(self) -> bool:
-        """Whether a connection by TLS accepts any certificate."""
-        return any(self._options(url)["ssl_cert_reqs"] in UNVERIFIED for url in self._tls_urls)
+        """Whether a connection by TLS accepts a certificate that is not the broker's."""
+        return bool(self.unverified_options)
+
+    @property
+    def unverified_options(self) -> list[str]:
+        """The options with which a connection by TLS accepts the certificate of any host."""
+        each = [self._options(url) for url in self._tls_urls]
+        found = {
+            ANY_CERTIFICATE: any(of_url["ssl_cert_reqs"] in UNVERIFIED for of_url in each),
+            # As kombu reads it.
+            "ssl_check_hostname=false": any(
+                of_url.get("ssl_check_hostname", "").lower() == "false" for of_url in each
+            ),
+        }
+        return [option for option, is_set in found.items() if is_set]
 
     @cached_property
     def celery_url(self) -> str:

@@ -1,7 +1,9 @@
 """Connections to the broker: to the first of its URLs that takes writes."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from time import monotonic
 from typing import Any
 
 from celery import Celery
@@ -13,6 +15,11 @@ from tasks.app import BROKER_VARIABLE, broker_urls
 from tasks.broker_errors import is_refused, said_by
 from tasks.tls import tls_refusal
 
+logger = logging.getLogger(__name__)
+
+_LAST_USED = "artifacts_last_broker"
+"""An attribute of an app: the URL that it used last, and until when that one is tried first."""
+_PREFERRED_SECONDS = 30.0
 _PROBE = "artifacts.probe"
 _ANSWERS = (ResponseError, BusyLoadingError)
 # What kombu and its client make of a wrong URL.
@@ -32,6 +39,9 @@ def check_removals(client: Any) -> None:  # noqa: ANN401 - of redis-py
 @contextmanager
 def broker_connection(app: Celery) -> Iterator[Any]:
     """Open a connection; of several URLs, to the first that takes writes.
+
+    Each of several URLs is tried once. The app tries the one that it used last first, for half a
+    minute: while another is down, only one call in that time waits for it.
 
     Raises:
         BrokerUnavailableError: no broker answers, or each answers with an error.
@@ -76,28 +86,55 @@ def translated_errors(app: Celery) -> Iterator[None]:
 
 
 def _opened(app: Celery, exits: ExitStack) -> Any:  # noqa: ANN401 - a kombu connection
-    urls = broker_urls(app)
     with _naming_the_url():
-        if len(urls) == 1:
+        if len(broker_urls(app)) == 1:
             connection: Any = exits.enter_context(app.connection_for_write())
             _ = connection.default_channel  # connects
             return connection
-        for url in urls[:-1]:
-            connection = app.connection_for_write(url=url)
-            if _takes_writes(connection):
-                return exits.enter_context(connection)
-            connection.release()
-        connection = exits.enter_context(app.connection_for_write(url=urls[-1]))
-        _ = connection.default_channel
-        return connection
+        return exits.enter_context(_first_usable(app))
 
 
-def _takes_writes(connection: Any) -> bool:  # noqa: ANN401 - of kombu
-    try:
-        check_removals(connection.default_channel.client)
-    except (KombuError, RedisError, OSError):
-        return False
-    return True
+def _first_usable(app: Celery) -> Any:  # noqa: ANN401 - a kombu connection
+    """Connect to the first URL that takes writes, with one try of each."""
+    urls = _in_order(app)
+    failures: list[Exception] = []
+    for position, url in enumerate(urls, start=1):
+        try:
+            connection = _connected(app, url, is_last=position == len(urls))
+        except (KombuError, RedisError, OSError) as error:
+            failures.append(error)
+        else:
+            setattr(app, _LAST_USED, (url, monotonic() + _PREFERRED_SECONDS))
+            for refusal in filter(_is_refusal, failures):
+                logger.warning("%s: one of its brokers is left out: %s", BROKER_VARIABLE, refusal)
+            return connection
+    # An outage can end by itself, a refusal cannot: name it.
+    raise next(filter(_is_refusal, failures), failures[-1])
+
+
+def _in_order(app: Celery) -> list[str]:
+    """Return the URLs, first the one that was just used: a dead one costs its time-out."""
+    urls = broker_urls(app)
+    last, until = getattr(app, _LAST_USED, ("", 0.0))
+    if last not in urls or until < monotonic():
+        return urls
+    return [last, *(url for url in urls if url != last)]
+
+
+def _connected(app: Celery, url: str, *, is_last: bool) -> Any:  # noqa: ANN401 - of kombu
+    connection: Any = app.connection_for_write(url=url)
+    with ExitStack() as on_failure:
+        on_failure.callback(connection.release)
+        connection.ensure_connection(max_retries=0)
+        channel = connection.default_channel
+        if not is_last:
+            check_removals(channel.client)
+        on_failure.pop_all()
+    return connection
+
+
+def _is_refusal(error: Exception) -> bool:
+    return tls_refusal(error) is not None or is_refused(error)
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """What a worker's main process learns of a task, and what of it becomes an event."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from celery import Celery
+from celery.worker import state
 from celery.worker.request import Request
 
 _ATTRIBUTE = "artifact_failures"
@@ -18,6 +19,18 @@ def attach_watch(app: Celery, watch: Watch) -> None:
 
 class WatchedRequest(Request):
     """A request that passes its failure to the watch of its app."""
+
+    def maybe_expire(self) -> Literal[True] | None:
+        """Return whether it has expired.
+
+        Celery takes an expired one for revoked from then on. It would discard what the dispatch
+        sends, and nobody could tell it from one that an operator has revoked.
+        """
+        was_revoked = self.id in state.revoked
+        has_expired = super().maybe_expire()
+        if has_expired and not was_revoked:
+            state.revoked.discard(self.id)
+        return has_expired
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's
         watch: Watch | None = getattr(self.app, _ATTRIBUTE, None)

@@ -17,7 +17,7 @@ def use_broker(app: Celery, broker: Broker) -> None:
     """Have the app connect to this broker.
 
     Raises:
-        ConfigurationError: the URL has a connect_timeout that is no number.
+        ConfigurationError: the URL has a connect_timeout that is no number above zero.
     """
     try:
         url, connect_timeout = split_connect_timeout(broker.celery_url)

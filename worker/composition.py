@@ -84,7 +84,13 @@ class Composition:
 
     def database_id(self) -> str | None:
         """Return what tells this database from others. Raises: SqlUnavailableError."""
-        return read_database_id(self.adapters.engine)
+        engine = self.adapters.engine
+        try:
+            return read_database_id(engine)
+        finally:
+            # The worker forks next, and SQLite forbids an open connection at a fork: a commit of
+            # the child could be lost.
+            engine.dispose()
 
     def revoke(self, request_ids: Sequence[str]) -> None:
         """Cancel the transfers whose tasks were revoked. Raises: SqlUnavailableError."""

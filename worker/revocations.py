@@ -22,11 +22,9 @@ def cancel_when_revoked(app: Celery, cancel: Callable[[Sequence[str]], None]) ->
     recorder = Recorder(cancel, what="revocations")
     run_recorder(app, recorder)
 
-    def revoked(request: Any, *, expired: bool = False, **_signal: Any) -> None:  # noqa: ANN401
-        if expired:
-            # Celery takes it for revoked from now on, and would discard what the dispatch sends.
-            state.revoked.discard(request.id)
-        elif request.id in state.revoked:  # not interrupted by a shutdown
+    def revoked(request: Any, **_signal: Any) -> None:  # noqa: ANN401 - Celery's
+        # Neither interrupted by a shutdown nor only expired: see `WatchedRequest`.
+        if request.id in state.revoked:
             logger.warning("%s is revoked: its transfer is cancelled", request.id)
             recorder.record(request.id, _nothing)
 

@@ -51,9 +51,9 @@ class SchemaWatch:
             if self._waits:
                 return
             self._waits = True
+            if self._liveness:
+                self._liveness.waits(f"database: {redact(str(error))}")
         logger.error("no message is taken until this is corrected: %s", redact(str(error)))
-        if self._liveness:
-            self._liveness.waits(f"database: {redact(str(error))}")
         Thread(target=self._wait, name="schema", daemon=True).start()
 
     def _wait(self) -> None:
@@ -61,10 +61,13 @@ class SchemaWatch:
             self._pause(_PAUSE_SECONDS)
             if self._is_well():
                 break
-        self._waits = False
+        with self._starting:
+            # In this order, and before another failure is heard: its sign that the worker waits
+            # would be removed.
+            if self._liveness:
+                self._liveness.starts()
+            self._waits = False
         logger.warning("messages are taken again: the database has all that is needed")
-        if self._liveness:
-            self._liveness.starts()
 
     def _is_well(self) -> bool:
         try:

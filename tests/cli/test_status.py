@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from redis import Redis
 from rich.cells import cell_len
 from rich.console import Console
 from sqlalchemy import Engine
@@ -18,6 +19,8 @@ from tests.cli.commands import Command
 from tests.cli.status_answers import codes, dispatched, of_queue
 from tests.sql.status_steps import OUTSTANDING, Rows
 from worker.cli.output import machine
+from worker.diagnosis.broker import impatient_app
+from worker.diagnosis.consumers import read_broker
 from worker.embedded.servers import Valkey, free_port
 
 HALF = OUTSTANDING // 2
@@ -136,14 +139,28 @@ def test_what_waits_and_what_has_failed_is_shown_by_its_reason(
 
 
 @pytest.mark.usefixtures("no_workers")
+def test_only_status_and_doctor_look_at_every_key(
+    queues: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    app = impatient_app(queues.url)
+    monkeypatch.setattr(Redis, "scan", lambda *_, **__: pytest.fail("looked at every key"))
+    # When others read the broker / Then
+    assert read_broker(app).strays == {}
+
+
+@pytest.mark.usefixtures("no_workers")
 def test_messages_in_a_mistyped_queue_are_named(
     artifacts: Command, queues: Valkey, rows: Rows
 ) -> None:
-    # Given a producer that has mistyped a queue, beside queues and lists of others
+    # Given a producer that has mistyped a queue, beside queues and lists of others, and of an
+    # environment with a prefix
     dispatched(queues, rows.now)
     with Celery("any", broker=queues.url, set_as_current=False) as producer:
         for job_id in (12, 13):
             producer.send_task("artifacts.upload_job_config", (job_id,), queue="confgis")
+        producer.send_task("artifacts.upload_job_config", (14,), queue="confgis", priority=9)
+        producer.send_task("artifacts.upload_job_config", (12,), queue="staging:configs")
         producer.send_task("theirs.send", queue="emails")
     with queues.client() as client:
         client.rpush("their.list", "any")
@@ -153,8 +170,8 @@ def test_messages_in_a_mistyped_queue_are_named(
     table = artifacts("status")
     # Then
     assert (answer.status, codes(answer)) == (1, ["stray_queue"])
-    assert answer.json["stray_queues"] == {"confgis": 2}
-    assert "confgis: no queue of the pipeline, 2 messages in the broker" in table.out
+    assert answer.json["stray_queues"] == {"confgis": 3}
+    assert "confgis: no queue of the pipeline, 3 messages in the broker" in table.out
     assert "fix: celery -A worker.app worker" in table.out
     assert "--queues confgis" in table.out
 

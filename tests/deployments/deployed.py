@@ -23,10 +23,12 @@ class RedisStack(EmbeddedStack):
 
 
 @contextmanager
-def deployed(directory: Path, *configuration: tuple[str, ...]) -> Iterator[Deployment]:
+def deployed(
+    directory: Path, *configuration: tuple[str, ...], patience_seconds: float = 60
+) -> Iterator[Deployment]:
     """A deployment on a Redis with this configuration; its workers are the test's to start."""
     with RedisStack(directory, RedisServer(directory / "redis", *configuration)) as stack:
-        yield Deployment(stack)
+        yield Deployment(stack, patience_seconds)
 
 
 def a_config(deployment: Deployment) -> Artifact:

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -19,9 +20,12 @@ from domain.artifacts import Artifact, ArtifactKind
 from domain.transfers import Direction, Transfer, TransferState
 from tasks.app import make_app
 from tasks.broker import Broker
-from tasks.contract import queue_of, task_name
+from tasks.contract import CONFIGS, queue_of, task_name
 from tests.conftest import create_bucket
 from tests.sql.steps import job_row
+from worker.cli.listeners import ListenerCheck
+from worker.diagnosis.backlog import examine_backlog
+from worker.diagnosis.findings import Finding
 from worker.embedded.process import ManagedProcess
 from worker.embedded.servers import Ministack
 from worker.s3.client import make_client
@@ -30,6 +34,8 @@ from worker.sql.transfers import SqlTransfers
 from worker.sql.workspaces import SqlWorkspaces
 from worker.workspace import Workspace
 from worker.workspace.initialization import Others, initialize
+
+PATIENCE_SECONDS = 60
 
 
 class Environment:
@@ -125,3 +131,30 @@ def flower_length(broker: Broker, queue: str) -> int:
     )
     (found,) = asyncio.run(seen.queues([queue]))
     return int(found["messages"])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until it is so, or fail."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def has_no_notice(check: ListenerCheck) -> bool:
+    """Return whether the check has ended, and found that workers listen."""
+    notice = check.last_notice([CONFIGS])
+    return notice == "" and check._answer is not None
+
+
+def finding_of_workers(environment: Environment, app: Celery) -> Finding:
+    """Return the finding on the workers' database, once the workers have answered in time."""
+    found: list[Finding] = []
+
+    def has_found() -> bool:
+        each = examine_backlog(environment.engine, app)
+        found.extend(finding for finding in each if finding.check == "workers' database")
+        return bool(found)
+
+    wait_until(has_found)
+    return found[-1]

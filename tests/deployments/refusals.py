@@ -1,6 +1,7 @@
 """The ways in which a Redis answers with an error, and is well again afterwards."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -9,7 +10,7 @@ from uuid import uuid4
 from redis.exceptions import RedisError
 
 from tests.deployments.redis_server import RedisServer
-from worker.embedded.servers import free_port
+from worker.embedded.servers import kept_port
 
 CONFIGURATION = (
     # For MISCONF: snapshots, into a directory that can be changed while the server runs.
@@ -19,6 +20,8 @@ CONFIGURATION = (
     ("appendonly", "no"),
 )
 """What a server needs for these."""
+_PATIENCE_SECONDS = 60
+_PAUSE_SECONDS = 0.02
 
 
 class Refusals:
@@ -51,7 +54,7 @@ class Refusals:
 
     @contextmanager
     def _replica(self) -> Iterator[None]:
-        self._admin.execute_command("REPLICAOF", "127.0.0.1", free_port())
+        self._admin.execute_command("REPLICAOF", "127.0.0.1", kept_port(self))
         try:
             yield
         finally:
@@ -85,18 +88,22 @@ class Refusals:
             self._save("ok")
 
     def _save(self, status: str) -> None:
-        while self._admin.info("persistence")["rdb_last_bgsave_status"] != status:
-            with suppress(RedisError):  # one is running
-                self._admin.bgsave()
+        def is_saved() -> bool:
+            found: str = self._admin.info("persistence")["rdb_last_bgsave_status"]
+            if found != status:
+                with suppress(RedisError):  # one is running
+                    self._admin.bgsave()
+            return found == status
+
+        _wait_until(is_saved)
 
     @contextmanager
     def _busy(self) -> Iterator[None]:
         client = self._server.client()
         endless = threading.Thread(target=_run_endlessly, args=(client,))
         endless.start()
-        while not self._is_busy():
-            pass
         try:
+            _wait_until(self._is_busy)
             yield
         finally:
             self._admin.execute_command("SCRIPT", "KILL")
@@ -125,6 +132,13 @@ class Refusals:
             yield
         finally:
             self._admin.execute_command("ACL", "SETUSER", "default", "+@all")
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _run_endlessly(client: Any) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import requests
 from celery import Celery
+from kombu.transport import redis
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
+from domain.artifacts import Artifact, ArtifactKind
 from domain.batches import BatchState
 from domain.transfers import Direction
 from tasks.app import producer_app
@@ -28,6 +29,7 @@ from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
 from worker.diagnosis.consumers import read_broker
 from worker.diagnosis.findings import Severity
 from worker.embedded.servers import accepts, kept_port
+from worker.intake import take_in_messages_only
 from worker.redelivery import TAKEN
 from worker.sql.requests import request_in, request_upload
 
@@ -134,9 +136,8 @@ def test_a_batch_is_done(guarded: Guarded) -> None:
     assert guarded.denials() == []
 
 
-def test_messages_of_dead_workers_are_delivered_again(guarded: Guarded) -> None:
-    # Given what two dead channels held, before and after they had noted it
-    noted, taken = (a_config(guarded) for _ in range(2))
+def hold(guarded: Guarded, noted: Artifact, taken: Artifact) -> None:
+    """Have two dead channels hold messages."""
     with guarded.server.client() as client:
         admin: Any = client
         message = envelope(BODY % noted.job_id, "noted")
@@ -144,6 +145,12 @@ def test_messages_of_dead_workers_are_delivered_again(guarded: Guarded) -> None:
         admin.zadd("unacked_index", {"dead:1": 2**40})
         element = json.dumps(envelope(BODY % taken.job_id, "taken"))
         admin.hset(TAKEN, "dead:2", f"{len(CONFIGS)}:{CONFIGS}{element}")
+
+
+def test_messages_of_dead_workers_are_delivered_again(guarded: Guarded) -> None:
+    # Given what two dead channels held, before and after they had noted it
+    noted, taken = (a_config(guarded) for _ in range(2))
+    hold(guarded, noted, taken)
     # When a worker looks / Then
     guarded.stored(noted)
     guarded.stored(taken)
@@ -171,6 +178,29 @@ def test_an_operator_sees_and_controls_the_workers(guarded: Guarded) -> None:
     assert read_broker(app, [CONFIGS]).listening_to(CONFIGS)
     reach_broker(app)
     assert [each for each in examine_broker(app) if each.severity is not Severity.OK] == []
+    assert guarded.denials() == []
+
+
+def test_an_operator_restores_messages_of_dead_workers(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the channels of `artifacts messages restore`
+    monkeypatch.setattr(redis.Transport, "Channel", redis.Channel)  # put back afterwards
+    take_in_messages_only()
+    app = guarded.app("operator")
+    noted, taken = (a_config(guarded) for _ in range(2))
+
+    def is_restored() -> bool:
+        # A worker can be faster: hold them again.
+        hold(guarded, noted, taken)
+        list(examine_broker(app))
+        with broker_channel(app) as channel:
+            return bool(channel.put_back_dead() == 2)
+
+    # When / Then
+    guarded.wait_until(is_restored)
+    guarded.stored(noted)
+    guarded.stored(taken)
     assert guarded.denials() == []
 
 
@@ -202,13 +232,18 @@ def test_flower_shows_workers_and_queues(guarded: Guarded) -> None:
 
 
 def test_doctor_says_what_a_user_may_not_see(guarded: Guarded) -> None:
-    # When a user examines who may not ask INFO, TIME, or for a write
+    # When a user examines who may not ask INFO, TIME, for what workers hold, or for a write
     findings = {each.check: each for each in examine_broker(guarded.app("producer"))}
     guarded.denials()
     # Then
     assert findings["broker"].severity is Severity.OK
-    for check, command in (("broker configuration", "info"), ("broker clock", "time")):
+    for check, command in (
+        ("broker configuration", "info"),
+        ("broker clock", "time"),
+        ("messages of dead workers", "zrange"),
+    ):
         assert findings[check].severity is Severity.WARNING
         assert command in findings[check].what
         assert f"+{command}" in findings[check].mend
-    assert findings["broker writes"].severity is Severity.ERROR
+    for check in ("broker writes", "broker scripts"):
+        assert findings[check].severity is Severity.ERROR

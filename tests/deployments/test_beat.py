@@ -15,6 +15,7 @@ from worker.embedded.servers import Valkey
 # Nobody can make a file there, not even root.
 READ_ONLY = "/proc"
 AN_HOUR_AHEAD = 60.0
+_PATIENCE_SECONDS = 90
 
 Start = Callable[[Mapping[str, str]], ManagedProcess]
 
@@ -39,7 +40,7 @@ def test_a_beat_that_can_write_nowhere_sends(broker: Valkey, start: Start) -> No
     # When
     with start({"ARTIFACTS_LIVENESS_FILE": f"{READ_ONLY}/alive"}) as beat:
         # Then
-        beat.wait_until(lambda: sent(broker) > 1)
+        beat.wait_until(lambda: sent(broker) > 1, _PATIENCE_SECONDS)
     log = beat.log.read_text()
     assert log.count("that this worker listens cannot be noted: ") == 1
     assert "Traceback" not in log
@@ -50,9 +51,9 @@ def test_one_that_is_started_again_after_its_clock_was_set_back_sends(
 ) -> None:
     # Given a beat that has sent something
     with start(skewed.environment(AN_HOUR_AHEAD)) as beat:
-        beat.wait_until(lambda: sent(broker) > 0)
+        beat.wait_until(lambda: sent(broker) > 0, _PATIENCE_SECONDS)
     before = sent(broker)
     # When it is started again, an hour earlier
     with start({}) as beat:
         # Then
-        beat.wait_until(lambda: sent(broker) > before)
+        beat.wait_until(lambda: sent(broker) > before, _PATIENCE_SECONDS)

@@ -1,7 +1,6 @@
 """Two environments on one database of one broker, each with a prefix of its own."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from celery import Celery
 from redis import Redis
 
 from domain.errors import ConfigurationError
+from domain.pipeline_status import WorkerQueues
 from tasks.app import make_app
 from tasks.broker import Broker
 from tasks.contract import CONFIGS, DISPATCH
@@ -22,17 +22,20 @@ from tasks.dead_letters import count_dead_letters
 from tasks.enqueue import broker_channel, remembers_since, room
 from tasks.last_dispatch import last_dispatch, note_dispatch
 from tasks.turns import take_turn
-from tests.deployments.environments import Environment, flower_length
+from tests.deployments.environments import (
+    Environment,
+    finding_of_workers,
+    flower_length,
+    has_no_notice,
+    wait_until,
+)
 from tests.integration.events import listening
 from worker.cli.listeners import ListenerCheck
-from worker.diagnosis.backlog import examine_backlog
 from worker.diagnosis.broker import impatient_app
 from worker.diagnosis.consumers import databases_of, read_broker
 from worker.embedded.servers import Ministack, Valkey
 from worker.producers import Producer
 from worker.settings import BrokerSettings, ProducerSettings, load
-
-_PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +84,6 @@ def client(valkey: Valkey) -> Iterator[Redis]:
         yield client
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 def is_there(environment: Environment) -> bool:
     return bool(environment.app.control.ping(timeout=0.5))
 
@@ -134,10 +130,16 @@ class TestWorkers:
         self, production: Environment, staging: Environment
     ) -> None:
         for each in (production, staging):
-            answers: Any = each.app.control.ping(timeout=1)
-            assert [name for answer in answers for name in answer] == [
-                f"{each.broker.prefix.strip(':')}@tests"
-            ]
+            own = f"{each.broker.prefix.strip(':')}@tests"
+            seen: set[str] = set()
+
+            def has_answered(seen: set[str] = seen, each: Environment = each) -> bool:
+                answers: Any = each.app.control.ping(timeout=1)
+                seen.update(name for answer in answers for name in answer)
+                return bool(answers)
+
+            wait_until(has_answered)
+            assert seen == {own}
 
     def test_events_reach_those_who_listen_in_their_own_environment(
         self, production: Environment, staging: Environment
@@ -263,7 +265,7 @@ class TestSettings:
         self, staging: Environment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         settings_of(staging, monkeypatch)
-        assert ListenerCheck().last_notice([CONFIGS]) == ""
+        wait_until(lambda: has_no_notice(ListenerCheck()))
         monkeypatch.setenv("ARTIFACTS_BROKER_PREFIX", "lonely:")
         assert ListenerCheck().last_notice([CONFIGS]).startswith("no worker listens to configs: ")
 
@@ -285,21 +287,18 @@ class TestWithoutPrefixes:
         # Given staging's workers on what production takes for its own queues
         app = impatient_app(staging.broker)
         # When
-        found = {each.check: each for each in examine_backlog(production.engine, app)}
+        found = finding_of_workers(production, app)
         # Then
-        assert found["workers' database"].severity.name == "ERROR"
-        assert found["workers' database"].what == (
-            "workers of another database listen to these queues: staging@tests"
-        )
-        assert "ARTIFACTS_BROKER_PREFIX" in found["workers' database"].mend
+        assert found.severity.name == "ERROR"
+        assert found.what == "workers of another database listen to these queues: staging@tests"
+        assert "ARTIFACTS_BROKER_PREFIX" in found.mend
 
     def test_workers_of_this_database_are_not(self, staging: Environment) -> None:
-        found = {e.check: e for e in examine_backlog(staging.engine, impatient_app(staging.broker))}
-        assert found["workers' database"].severity.name == "OK"
+        found = finding_of_workers(staging, impatient_app(staging.broker))
+        assert found.severity.name == "OK"
 
     def test_workers_of_earlier_versions_do_not_answer(self, staging: Environment) -> None:
-        broker = read_broker(staging.app)
-        (worker,) = broker.workers
-        known = databases_of(staging.app, [worker])
-        assert list(known) == ["staging@tests"]
+        wait_until(lambda: bool(read_broker(staging.app).workers))
+        worker = WorkerQueues(name="staging@tests", queues=[CONFIGS])
+        wait_until(lambda: list(databases_of(staging.app, [worker])) == ["staging@tests"])
         assert databases_of(make_app(replace(staging.broker, prefix="third:")), [worker]) == {}

@@ -27,6 +27,8 @@ from worker.sql.requests import request_in
 pytestmark = pytest.mark.processes
 
 KINDS = ["READONLY", "MASTERDOWN", "NOREPLICAS", "OOM", "MISCONF", "BUSY", "NOAUTH", "NOPERM"]
+# A worker waits for up to half a minute between two tries to connect.
+_PATIENCE_SECONDS = 150
 PIDBOX = "/0.celery.pidbox"
 UNBOUND = "a queue could not be bound"
 
@@ -53,7 +55,9 @@ class Refused:
 def refused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refused]:
     with ExitStack() as exits:
         directory = tmp_path_factory.mktemp("refused")
-        deployment = exits.enter_context(deployed(directory, *CONFIGURATION))
+        deployment = exits.enter_context(
+            deployed(directory, *CONFIGURATION, patience_seconds=_PATIENCE_SECONDS)
+        )
         server: RedisServer = deployment.stack.broker  # type: ignore[assignment]
         s3 = exits.enter_context(FaultyS3(deployment.stack.s3.port))
         made = Refused(deployment, s3, server)
@@ -112,7 +116,7 @@ def test_producers_and_checks_say_so_in_one_line(
     monkeypatch.setattr("tasks.app._producer", None)
     stack = refused.deployment.stack
     artifact = a_config(refused.deployment)
-    producer = producer_app(stack.broker.url)
+    producer = producer_app(stack.broker.url, timeout_seconds=10)
     with Session(stack.engine) as session, session.begin():
         transfer = request_in(session, artifact, Direction.UPLOAD, producer)
 

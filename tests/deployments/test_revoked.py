@@ -1,7 +1,8 @@
 """What becomes of a transfer whose task is revoked by Celery's own command."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import ReasonCode
 from domain.transfers import Direction, TransferState
+from tasks.events import WatchedRequest
 from tests.deployments.deployed import CREATED_AT, a_config
 from tests.faults.cells.requests import is_put
 from tests.faults.s3_proxy import FaultyS3
@@ -23,6 +25,8 @@ from worker.revocations import cancel_when_revoked
 from worker.sql.requests import request_in
 
 pytestmark = pytest.mark.processes
+
+EXPIRED = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,10 @@ def test_a_transfer_that_is_discarded_as_revoked_is_cancelled(
     artifact = a_config(deployment)
     with Session(deployment.stack.engine) as session, session.begin():
         request_id = request_in(session, artifact, Direction.UPLOAD, deployment.foreign).request_id
-        deployment.foreign.control.revoke(request_id, reply=True, timeout=5)
+        answers: Any = deployment.foreign.control.revoke(
+            request_id, reply=True, timeout=30, limit=1
+        )
+        assert answers
         # When it comes
     # Then it has ended, with its reason, and is not sent again
     ended = deployment.ended(artifact)
@@ -79,8 +86,13 @@ def test_a_transfer_that_is_terminated_is_cancelled(
 
 @pytest.mark.parametrize(
     ("revoked_id", "expired", "cancelled"),
-    [("a transfer", False, ["a transfer"]), ("another", False, []), ("a transfer", True, [])],
-    ids=["revoked", "interrupted by a shutdown", "expired"],
+    [
+        ("a transfer", False, ["a transfer"]),
+        ("another", False, []),
+        ("another", True, []),
+        ("a transfer", True, ["a transfer"]),
+    ],
+    ids=["revoked", "interrupted by a shutdown", "expired", "revoked and expired"],
 )
 def test_only_what_somebody_has_revoked_is_cancelled(
     monkeypatch: pytest.MonkeyPatch, revoked_id: str, cancelled: list[str], *, expired: bool
@@ -92,8 +104,12 @@ def test_only_what_somebody_has_revoked_is_cancelled(
     monkeypatch.setattr(state, "revoked", LimitedSet(maxlen=10))
     cancel_when_revoked(Celery("revoking", set_as_current=False), lambda _ids: None)
     state.revoked.add(revoked_id)
+    request: Any = WatchedRequest.__new__(WatchedRequest)
+    request.id = "a transfer"
+    request._expires = EXPIRED if expired else None
     # When Celery ends a task
-    task_revoked.send(None, request=SimpleNamespace(id="a transfer"), expired=expired)
+    assert bool(request.maybe_expire()) == expired
+    task_revoked.send(None, request=request, expired=expired)
     # Then
     assert recorded == cancelled
     # And what has only expired runs when it is sent again

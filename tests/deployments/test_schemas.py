@@ -165,6 +165,23 @@ class TestWatch:
         watch.failed(SchemaError())
         wait_for(watch.may_take)
 
+    def test_it_no_longer_shows_that_it_waits_before_it_takes_messages(
+        self, tmp_path: Path
+    ) -> None:
+        # Given
+        takes_already: list[bool] = []
+
+        class Noted(Liveness):
+            def starts(self) -> None:
+                takes_already.append(watch.may_take())
+
+        watch = SchemaWatch(lambda: None, Noted(tmp_path / "alive"), lambda _seconds: None)
+        # When
+        watch.failed(SchemaError())
+        wait_for(watch.may_take)
+        # Then a failure that comes next has its own sign
+        assert takes_already == [False]
+
     @pytest.mark.parametrize("wrap", [lambda e: e, lambda e: Retry("later", exc=e)])
     def test_it_hears_of_failures_and_of_retries(self, wrap: Callable[[Exception], Any]) -> None:
         # Given

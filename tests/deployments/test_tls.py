@@ -1,7 +1,6 @@
 """A broker that speaks TLS, with a certificate of a private authority."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +12,15 @@ import requests
 from domain.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
 from tasks.app import make_app, producer_app
 from tasks.broker import Broker
-from tasks.contract import CONFIGS, UPKEEP
+from tasks.contract import CONFIGS, RESULTS, UPKEEP
 from tasks.enqueue import ask_for_dispatch, broker_channel
 from tasks.last_dispatch import last_dispatch
-from tests.deployments.environments import Environment, flower_length
+from tests.deployments.environments import (
+    PATIENCE_SECONDS,
+    Environment,
+    flower_length,
+    wait_until,
+)
 from tests.deployments.tls import Authority, TlsRedis
 from worker.dev.stack import FLOWER_CONFIG
 from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
@@ -26,8 +30,6 @@ from worker.settings import BrokerSettings, load
 from worker.startup import WrongError, wait_until_reached
 
 pytestmark = pytest.mark.processes
-
-_PATIENCE_SECONDS = 60
 
 
 class Servers:
@@ -157,6 +159,13 @@ class TestDoctor:
         assert found["broker TLS"].severity.name == "WARNING"
         assert found["broker TLS"].what.startswith("ssl_cert_reqs=none: any certificate ")
 
+    def test_one_to_any_host_is_named(self, servers: Servers) -> None:
+        found = findings(servers.broker(servers.elsewhere, "ssl_check_hostname=false"))
+        assert found["broker"].severity.name == "OK"
+        assert found["broker TLS"].severity.name == "WARNING"
+        assert found["broker TLS"].what.startswith("ssl_check_hostname=false: any certificate ")
+        assert "remove ssl_check_hostname from" in found["broker TLS"].mend
+
     def test_an_untrusted_one_is_named_with_its_setting(self, servers: Servers) -> None:
         found = findings(Broker(url=servers.plain.url()))
         assert found["broker"].what.startswith("ARTIFACTS_BROKER_CA_FILE: ")
@@ -172,7 +181,7 @@ class TestFlower:
         urls = f"{servers.plain.url()};{servers.elsewhere.url('ssl_check_hostname=false')}"
         broker = Broker(url=urls, ca_file=str(servers.authority.file))
         reach(broker)
-        assert flower_length(broker, UPKEEP) == 0
+        assert flower_length(broker, RESULTS) == 0
         assert all("ssl_cert_reqs=required" in url for url in broker.celery_url.split(";"))
 
     def test_a_list_with_a_url_without_tls_is_left_as_it_is(self) -> None:
@@ -212,19 +221,14 @@ class TestDeployment:
 
         def get(path: str) -> Any:
             try:
-                return requests.get(f"http://a:b@127.0.0.1:{port}{path}", timeout=30)
-            except requests.ConnectionError:
-                return None
+                return requests.get(f"http://a:b@127.0.0.1:{port}{path}", timeout=30).json()
+            except requests.RequestException:
+                return {}
+
+        def queues() -> set[str]:
+            return {each["name"] for each in get("/api/queues/length").get("active_queues", ())}
 
         with environment.celery("flower", *arguments, settings=settings) as flower:
-            flower.wait_until(lambda: bool(get("/api/workers?refresh=1")), _PATIENCE_SECONDS)
-            wait_until(lambda: "verified@tests" in get("/api/workers?refresh=1").json())
-            queues = get("/api/queues/length").json()["active_queues"]
-        assert {queue["name"] for queue in queues} >= {CONFIGS, UPKEEP}
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
+            flower.wait_until(lambda: bool(get("/api/workers?refresh=1")), PATIENCE_SECONDS)
+            wait_until(lambda: "verified@tests" in get("/api/workers?refresh=1"))
+            wait_until(lambda: queues() >= {CONFIGS, UPKEEP})

@@ -26,7 +26,7 @@ from domain.transfers import Direction, TransferState, TransferSummary
 from tasks.app import producer_app
 from tasks.arguments import bind
 from tasks.base import PipelineTask, attach_services
-from tasks.contract import CONFIGS, UPKEEP, ids_of, task_name
+from tasks.contract import CONFIGS, RECORDED_HEADER, UPKEEP, ids_of, task_name
 from worker.embedded.servers import Valkey
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
@@ -102,7 +102,7 @@ def app(broker: Valkey, answers: Answers) -> Celery:
 
 
 @contextmanager
-def message(app: Celery, name: str, request_id: str) -> Iterator[PipelineTask]:
+def message(app: Celery, name: str, request_id: str, **headers: object) -> Iterator[PipelineTask]:
     """The task, as a worker has it when a message of that id has come."""
     task: Any = app.tasks[name]
     task.push_request(
@@ -112,6 +112,7 @@ def message(app: Celery, name: str, request_id: str) -> Iterator[PipelineTask]:
         kwargs={"job_id": 12},
         retries=0,
         delivery_info={"routing_key": UPKEEP},
+        **headers,
     )
     try:
         yield task
@@ -183,6 +184,38 @@ class TestUnknown:
         (waiting,) = itertools.chain.from_iterable(queues)
         assert json.loads(waiting)["headers"]["id"] == "somebody's"
         assert str(raised.value.exc) == "unexpected: RuntimeError: a bug"
+
+    def test_what_sql_knows_is_left_to_the_dispatch_after_such_an_error(
+        self, app: Celery, answers: Answers, broker: Valkey
+    ) -> None:
+        # Given a message that the dispatch has sent, and will send again
+        answers.failure = RuntimeError("a bug")
+        # When
+        with (
+            message(app, "artifacts.upload_job_config", "asked", **{RECORDED_HEADER: 1}) as task,
+            pytest.raises(Retry) as raised,
+        ):
+            task(job_id=12)
+        # Then there is no copy of it
+        assert str(raised.value.exc) == "unexpected: RuntimeError: a bug"
+        with broker.client() as client:
+            assert client.exists(UPKEEP, CONFIGS) == 0
+
+    def test_a_copy_of_a_recorded_message_is_marked_as_recorded(
+        self, app: Celery, answers: Answers, broker: Valkey
+    ) -> None:
+        # Given the request as a worker makes it of such a message
+        answers.failure = SqlUnavailableError("away")
+        # When
+        with (
+            message(app, "artifacts.upload_job_config", "asked", **{RECORDED_HEADER: 1}) as task,
+            pytest.raises(Retry),
+        ):
+            task(job_id=12)
+        # Then
+        with broker.client() as client:
+            (waiting,) = client.lrange(CONFIGS, 0, -1)
+        assert json.loads(waiting)["headers"][RECORDED_HEADER] == 1
 
     @pytest.mark.parametrize("name", PLANNING)
     @pytest.mark.parametrize("error", [UnknownJobError("there is no job 12")])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from celery import Celery
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, QueuePool, event, text
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import (
@@ -80,6 +80,15 @@ def test_a_forked_process_makes_connections_of_its_own(on_sqlite: Composition) -
     child = _connections(on_sqlite)
     assert all(mine is not inherited for mine, inherited in zip(child, parent, strict=True))
     assert on_sqlite.give_back() == 0
+
+
+def test_no_connection_is_left_by_what_is_read_before_the_fork(on_sqlite: Composition) -> None:
+    # When
+    assert on_sqlite.database_id()
+    # Then
+    pool = on_sqlite.adapters.engine.pool
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedin() == 0
 
 
 def test_a_forked_process_leaves_the_parents_connections_open(on_sqlite: Composition) -> None:

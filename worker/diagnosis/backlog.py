@@ -36,8 +36,13 @@ _CHECKS = {
 """The check that reports each problem; `examine_broker` reports a broker that is away."""
 
 
-def read_status(engine: Engine, app: Celery) -> PipelineStatus:
+def read_status(engine: Engine, app: Celery, *, with_strays: bool = True) -> PipelineStatus:
     """Read the whole status; a broker that does not answer leaves its part out.
+
+    Args:
+        engine: of the database.
+        app: of the broker.
+        with_strays: look for mistyped queues too, which reads the names of all the broker's keys.
 
     Raises:
         SqlUnavailableError: the database does not answer.
@@ -46,7 +51,7 @@ def read_status(engine: Engine, app: Celery) -> PipelineStatus:
     database = SqlStatus(engine, load(AttemptSettings).breaker_failures).read()
     return PipelineStatus(
         database=database,
-        broker=_read_broker(app, database),
+        broker=_read_broker(app, database, with_strays=with_strays),
         queues=queue_names(app),
         upkeep_queue=UPKEEP,
         batch_queue=BATCHES,
@@ -78,15 +83,17 @@ def reach_backlog(engine: Engine, app: Celery) -> None:
         StandstillError: work is outstanding, and stands still.
         SqlUnavailableError: the database does not answer.
     """
-    stops = standstill(read_status(engine, app))
+    stops = standstill(read_status(engine, app, with_strays=False))
     if stops:
         raise StandstillError("; ".join(f"{each.what} (fix: {each.fix})" for each in stops))
 
 
-def _read_broker(app: Celery, database: DatabaseStatus) -> BrokerStatus | None:
+def _read_broker(
+    app: Celery, database: DatabaseStatus, *, with_strays: bool
+) -> BrokerStatus | None:
     needed = {each.queue for each in database.transfers if each.phase in _WAITING}
     try:
-        return read_broker(app, needed)
+        return read_broker(app, needed, with_strays=with_strays)
     except BrokerUnavailableError:
         return None
 

@@ -1,6 +1,6 @@
 """The broker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,15 +10,15 @@ from redis.exceptions import ResponseError
 from domain.errors import BrokerRefusedError, BrokerUnavailableError
 from domain.redaction import redact
 from tasks.app import broker_urls, make_app
-from tasks.broker import CA_VARIABLE, URL_VARIABLE, Broker
+from tasks.broker import ANY_CERTIFICATE, CA_VARIABLE, URL_VARIABLE, Broker
 from tasks.broker_connections import check_removals, check_writes
 from tasks.broker_errors import said_by
 from tasks.enqueue import broker_channel
+from worker.diagnosis.broker_answers import ACCESS_LISTS, ask, unseen
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
 from worker.diagnosis.redelivery import examine_redelivery, require_scripts
 
 _TIMEOUT_SECONDS = 5.0
-_ACCESS_LISTS = "docs/operations.md, Redis access lists"
 _MASTER = (
     "point ARTIFACTS_BROKER_URL to the master; or make this one the master: redis-cli REPLICAOF NO"
     " ONE"
@@ -31,19 +31,19 @@ _MENDS = {
     "maxmemory": "give it more memory: redis-cli CONFIG SET maxmemory BYTES",
     "MISCONF": "make room on its disk; then redis-cli BGSAVE",
     "BUSY": "redis-cli SCRIPT KILL",
-    "permission": f"give this user its rights: {_ACCESS_LISTS}",
+    "permission": f"give this user its rights: {ACCESS_LISTS}",
 }
 """By what the broker says when it refuses a write."""
 
 
 def impatient_app(broker: Broker | str) -> Celery:
-    """One that says soon that the broker does not answer."""
+    """Return an app that says soon that the broker does not answer, after one try of each URL."""
     app = make_app(broker)
     app.conf.broker_transport_options = {
         **app.conf.broker_transport_options,
         "socket_timeout": _TIMEOUT_SECONDS,
         "socket_connect_timeout": _TIMEOUT_SECONDS,
-        "max_retries": len(broker_urls(app)) - 1,  # one try of each
+        "max_retries": len(broker_urls(app)) - 1,
     }
     return app
 
@@ -100,40 +100,25 @@ def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Findin
 
 def _examine(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel
     client = channel.client
-    information, refused = _ask(client.info)
+    information, refused = ask(client.info)
     version = (information or {}).get("redis_version", "of an unknown version")
     yield ok("broker", f"Redis {version} answers")
-    refused_write = _ask(check_writes, client)[1]
+    refused_write = ask(check_writes, client)[1]
     if refused_write is not None:
         yield _refusing(refused_write)
     if information is None:
-        yield _unseen("broker configuration", "INFO", refused, "eviction and persistence are")
+        yield unseen(
+            "broker configuration", "INFO", refused, "whether eviction and persistence are right"
+        )
     else:
         yield _eviction(information)
         yield _persistence(information)
     yield from examine_redelivery(channel)
-    time, refused = _ask(client.time)
+    time, refused = ask(client.time)
     if time is None:
-        yield _unseen("broker clock", "TIME", refused, "its clock is")
+        yield unseen("broker clock", "TIME", refused, "whether its clock is right")
     else:
         yield clock("broker clock", datetime.fromtimestamp(time[0], UTC))
-
-
-def _ask(question: Callable[..., Any], *arguments: Any) -> tuple[Any, ResponseError | None]:  # noqa: ANN401
-    """Return the broker's answer, or its error: this user may lack the right to a command."""
-    try:
-        return question(*arguments), None
-    except ResponseError as refused:
-        return None, refused
-
-
-def _unseen(check: str, command: str, refused: Exception | None, what: str) -> Finding:
-    return warning(
-        check,
-        f"it does not answer {command}: {said_by(refused or Exception())}",
-        why=f"whether {what} right cannot be checked with this user",
-        mend=f"allow it for the operator's user (+{command.lower()}): {_ACCESS_LISTS}",
-    )
 
 
 def _refusing(refused: Exception) -> Finding:
@@ -163,11 +148,14 @@ def _visibility(app: Celery) -> Finding:
 def _verification(broker: Broker) -> Finding:
     if not broker.is_unverified:
         return ok("broker TLS", "the broker's certificate is verified")
+    options = broker.unverified_options
+    any_of = "certificate" if ANY_CERTIFICATE in options else "certificate of a trusted authority"
     return warning(
         "broker TLS",
-        "ssl_cert_reqs=none: any certificate is taken for the broker's",
+        f"{', '.join(options)}: any {any_of} is taken for the broker's",
         why="whoever is between here and the broker reads its password and sends messages",
-        mend=f"remove ssl_cert_reqs from {URL_VARIABLE}; a private authority: {CA_VARIABLE}",
+        mend=f"remove {' and '.join(each.partition('=')[0] for each in options)} from"
+        f" {URL_VARIABLE}; a private authority: {CA_VARIABLE}",
     )
 
 

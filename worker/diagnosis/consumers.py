@@ -22,13 +22,16 @@ def queue_names(app: Celery) -> list[str]:
     return [queue.name for queue in app.conf.task_queues]
 
 
-def read_broker(app: Celery, needed: Collection[str] = ()) -> BrokerStatus:
+def read_broker(
+    app: Celery, needed: Collection[str] = (), *, with_strays: bool = False
+) -> BrokerStatus:
     """Ask the broker for its queues, and the workers for the queues that they listen to.
 
     Args:
         app: of the broker.
         needed: queues with work. If no worker seems to listen to one of them, or to a queue with
             messages, the workers get more time to answer.
+        with_strays: look for mistyped queues too, which reads the names of all keys.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
@@ -36,7 +39,7 @@ def read_broker(app: Celery, needed: Collection[str] = ()) -> BrokerStatus:
     with broker_channel(app) as channel:
         queues = queue_names(app)
         messages = queue_depths(channel, queues)
-        strays = find_stray_queues(channel, queues)
+        strays = find_stray_queues(channel, queues) if with_strays else {}
         dispatched_at = last_dispatch(channel)
         refused = count_dead_letters(channel)
         has_work = {*needed, *(queue for queue, depth in messages.items() if depth)}

@@ -7,6 +7,7 @@ from redis.exceptions import ResponseError
 from domain.errors import ConfigurationError
 from domain.redaction import redact
 from tasks.keys import own_client
+from worker.diagnosis.broker_answers import ask, unseen
 from worker.diagnosis.findings import Finding, error, ok, warning
 from worker.redelivery import held_by_dead
 
@@ -42,7 +43,10 @@ def _scripts(channel: Any) -> Finding:  # noqa: ANN401
 
 
 def _held(channel: Any) -> Finding:  # noqa: ANN401
-    count = held_by_dead(channel, own_client(channel)).messages
+    held, refused = ask(held_by_dead, channel, own_client(channel))
+    if held is None:
+        return unseen(_HELD, "ZRANGE HKEYS MGET", refused, "whether there are any")
+    count = held.messages
     if not count:
         return ok(_HELD, "there are none")
     return warning(
