@@ -20,7 +20,7 @@ def deployment(
     """Real servers; what a test starts in them ends with them."""
     # SQLite's file is in the way of the stack's own directory names.
     with EmbeddedStack(tmp_path / request.node.name[:8], database_url) as stack:
-        yield Deployment(stack)
+        yield Deployment(stack, patience_seconds=180)
 
 
 @pytest.mark.processes

@@ -5,7 +5,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,6 +21,7 @@ HOST = "127.0.0.1"
 # https://www.postgresql.org/docs/current/protocol-message-formats.html
 _SSL_REQUEST = 80877103
 _GSS_REQUEST = 80877104
+_LOOK_AGAIN_SECONDS = 0.05
 _CHUNK = 64 * 1024
 
 
@@ -43,6 +44,7 @@ class TlsFront:
         self.certificate = directory / "server.pem"
         self._context = _server_context(self.certificate)
         self._sockets: list[socket.socket] = []
+        self._serving: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server((HOST, 0))
@@ -61,8 +63,11 @@ class TlsFront:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
-        for each in self._sockets:
-            _end(each)
+        while any(thread.is_alive() for thread in self._serving):
+            for each in list(self._sockets):
+                _end(each)
+            for thread in self._serving:
+                thread.join(_LOOK_AGAIN_SECONDS)
 
     def url(self, user: str, database: str, sslmode: str = "verify-full") -> str:
         """Return the URL by this front, which checks the certificate."""
@@ -74,20 +79,28 @@ class TlsFront:
             while True:
                 client, _ = self._listener.accept()
                 self._sockets.append(client)
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
+                self._serving.append(thread)
+                thread.start()
 
     def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError, ConnectionError):
+        # Whatever ends this thread: a socket that is left to the garbage collector fails the test
+        # in which it is collected.
+        with ExitStack() as opened, suppress(OSError):
+            opened.callback(_end, client)
             if not _asks_for_tls(client):
-                _end(client)
                 return
             encrypted = self._context.wrap_socket(client, server_side=True)
+            opened.callback(_end, encrypted)
             server = socket.socket(socket.AF_UNIX)
+            opened.callback(_end, server)
             self._sockets += [encrypted, server]
             server.connect(str(self._upstream))
             self._log_in(encrypted, server)
-            threading.Thread(target=_pump, args=(encrypted, server), daemon=True).start()
+            requests = threading.Thread(target=_pump, args=(encrypted, server), daemon=True)
+            requests.start()
             _pump(server, encrypted)
+            requests.join()
 
     def _log_in(self, client: socket.socket, server: socket.socket) -> None:
         server.sendall(_message(client, kind=False))

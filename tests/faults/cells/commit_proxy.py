@@ -54,11 +54,9 @@ class LossyCommits:
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
-                client, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
+                client = self._ended.enter_context(self._listener.accept()[0])
+                server = self._ended.enter_context(socket.socket(socket.AF_UNIX))
                 server.connect(str(self._server))
-                for side in (client, server):
-                    self._ended.enter_context(side)
                 link = _Link(self, client, server)
                 for forward in (link.requests, link.answers):
                     threading.Thread(target=forward, daemon=True).start()
