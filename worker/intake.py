@@ -1,7 +1,8 @@
 """What a worker takes out of its queues: messages, and nothing else that lies there."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from queue import Empty
 from time import sleep
@@ -44,6 +45,17 @@ def take_in_messages_only(
     Channel.looked = staticmethod(looked)
     Channel.may_take = staticmethod(may_take)
     redis.Transport.Channel = Channel
+
+
+@contextmanager
+def redelivering_channels() -> Iterator[None]:
+    """Have what connects meanwhile use a worker's channel; it is no place to wait for answers."""
+    before = redis.Transport.Channel
+    take_in_messages_only()
+    try:
+        yield
+    finally:
+        redis.Transport.Channel = before
 
 
 class Channel(RedeliveringChannel):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from kombu.transport import redis
 from pydantic import TypeAdapter
 
 from domain.transfers import Direction
@@ -83,7 +84,10 @@ def test_refused_messages(artifacts: Command, queues: Valkey) -> None:
     checked("messages list", listed)
     checked("messages show", artifacts("messages", "show", listed.json[0]["id"], "--json"))
     checked("messages discard", artifacts("messages", "discard", "--all", "--json"))
+    before = redis.Transport.Channel
     checked("messages restore", artifacts("messages", "restore", "--json"))
+    # A command leaves the process as it was
+    assert redis.Transport.Channel is before
 
 
 def test_what_is_in_the_bucket(

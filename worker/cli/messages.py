@@ -86,10 +86,9 @@ def restore(*, as_json: JsonOption = False) -> None:
     Running workers do this themselves; use it where only workers of an earlier version are left.
     """
     from tasks.enqueue import broker_channel  # noqa: PLC0415 - for the help
-    from worker.intake import take_in_messages_only  # noqa: PLC0415
+    from worker.intake import redelivering_channels  # noqa: PLC0415
 
-    take_in_messages_only()
-    with broker_channel(_broker()) as channel:
+    with redelivering_channels(), broker_channel(_broker()) as channel:
         count = channel.put_back_dead()
     if as_json:
         print_json({"restored": count})
