@@ -63,7 +63,7 @@ class LocatedUploads:
         old = self.filter_by_age(locations, age_threshold)
         for location in old:
             try:
-                self._archive(self._find(location))
+                self._archive(self.find(location))
             except (TransferError, InvalidRequestError) as error:
                 name = UploadLocation(location.url).extract_filename() or "upload"
                 location.errors.append(f"Failed to archive {name}: {error}")
@@ -71,12 +71,18 @@ class LocatedUploads:
 
     def _is_older(self, location: UploadLocation, before: datetime) -> bool:
         try:
-            return self._find(location).modified_at <= before
+            return self.find(location).modified_at <= before
         except (TransferError, InvalidRequestError) as error:
             logger.warning("an upload is left out: %s", error)
             return False
 
-    def _find(self, location: UploadLocation) -> BucketObject:
+    def find(self, location: UploadLocation) -> BucketObject:
+        """Return what is there.
+
+        Raises:
+            ArtifactMissingError: there is nothing.
+            InvalidRequestError: the URL names no object.
+        """
         address = self.address_of(location.url)
         there = self.reader.find(address)
         if there is None:

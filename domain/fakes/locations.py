@@ -2,36 +2,31 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, overload
 from urllib.parse import quote, unquote, urlsplit
 
 from domain.addresses import parse_address
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
-from domain.call_shapes import either
 from domain.errors import (
-    ArtifactMissingError,
     InvalidRequestError,
     SourceEmptyError,
     SourceInvalidError,
     SourceMissingError,
-    TransferError,
 )
 from domain.fakes.copier import InMemoryCopier
 from domain.fakes.objects import InMemoryReader
 from domain.fakes.storage import InMemorySource, InMemoryStore
-from domain.found import FoundArtifact
-from domain.job_uploads import JobUpload, PlatformUpload
-from domain.located_uploads import LocatedUploads, is_located
+from domain.job_uploads import PlatformUpload
+from domain.located_uploads import LocatedUploads
 from domain.locations import UploadLocation
-from domain.minimum_age import age_of
 from domain.objects import ObjectAddress
-from domain.platform_ports import ArchiveSummary, SentResults, url_of
+from domain.platform_ports import SentResults, url_of
 from domain.ports import IArtifactRepository
 from domain.prefix import JobS3Prefix, PlatformPrefix
+from domain.repository_shapes import ResultsUploads, UploadLocations, upload_key
 
 _HOST = ".s3.invalid"
 _SMALL = 16 * 2**20
@@ -40,7 +35,7 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(slots=True)
-class InMemoryUploadLocations:
+class InMemoryUploadLocations(UploadLocations):
     """URLs of one bucket.
 
     Attributes:
@@ -66,125 +61,23 @@ class InMemoryUploadLocations:
             artifacts=self.artifacts,
         )
 
+    def _read_clock(self) -> datetime:
+        return self.now()
+
     def get_upload_location(
         self, job_upload: PlatformUpload, s3_prefix: PlatformPrefix
     ) -> UploadLocation:
-        artifact = JobUpload.of(job_upload).artifact
-        if artifact.kind is ArtifactKind.RUN_RESULTS:
-            raise InvalidRequestError("results are uploaded by S3ResultsRepository")
-        key = JobS3Prefix.of(s3_prefix).key(artifact)
-        address = ObjectAddress(self.reader.bucket, key)
+        address = ObjectAddress(self.reader.bucket, upload_key(job_upload, s3_prefix))
         return _signed(address, self.expires_in, self.signed_headers)
-
-    def read_content(self, location: UploadLocation) -> bytes:
-        address = _address_of(location.url)
-        there = self.reader.find(address)
-        if there is None:
-            raise ArtifactMissingError(f"there is no {address.key}")
-        if there.size > _SMALL:
-            raise InvalidRequestError(f"{address.key} has more than {_SMALL} bytes")
-        return b"".join(self.reader.read(there))
-
-    @overload
-    def filter_by_age(
-        self,
-        uploads: Sequence[FoundArtifact],
-        *,
-        days_since_create: float | None = None,
-        hours_since_create: float | None = None,
-    ) -> list[FoundArtifact]: ...
-
-    @overload
-    def filter_by_age(
-        self, uploads: Sequence[UploadLocation], age_threshold: datetime | None
-    ) -> list[UploadLocation]: ...
-
-    def filter_by_age(
-        self,
-        uploads: Sequence[Any],
-        age_threshold: datetime | None = None,
-        *,
-        days_since_create: float | None = None,
-        hours_since_create: float | None = None,
-    ) -> list[Any]:
-        if is_located(uploads):
-            return self._located.filter_by_age(uploads, age_threshold)
-        age = age_of(days_since_create, hours_since_create)
-        if not age:
-            return list(uploads)
-        return [upload for upload in uploads if self.now() - upload.object.modified_at >= age]
-
-    @overload
-    def archive_uploads(
-        self, uploads: Sequence[FoundArtifact], storage_class: str
-    ) -> ArchiveSummary: ...
-
-    @overload
-    def archive_uploads(
-        self, uploads: Sequence[UploadLocation], *, age_threshold: datetime | None = None
-    ) -> list[UploadLocation]: ...
-
-    def archive_uploads(
-        self,
-        uploads: Sequence[Any],
-        storage_class: str | None = None,
-        *,
-        age_threshold: datetime | None = None,
-    ) -> ArchiveSummary | list[UploadLocation]:
-        if storage_class is None:
-            return self._located.archive(uploads, age_threshold)
-        return self._archive_found(uploads, storage_class)
-
-    def _archive_found(
-        self, uploads: Sequence[FoundArtifact], storage_class: str
-    ) -> ArchiveSummary:
-        summary = ArchiveSummary()
-        for upload in uploads:
-            if upload.is_archived(storage_class):
-                summary.already.append(upload)
-                continue
-            try:
-                summary.archived.append((upload, self._archive(upload, storage_class)))
-            except TransferError as error:
-                summary.failed.append((upload, error))
-        return summary
-
-    def _archive(self, upload: FoundArtifact, storage_class: str) -> StoredObject:
-        there, artifact = upload.object, upload.artifact
-        if there.address.bucket != self.reader.bucket:
-            raise ArtifactMissingError(f"{artifact}: in another bucket, relocate it first")
-        return self.copier.copy(
-            there,
-            there.address.key,
-            content_type=artifact.kind.content_type,
-            metadata=upload.metadata,
-            replaces=there.etag,
-            storage_class=storage_class,
-            progress=_Unguarded(),
-        )
 
 
 @dataclass(slots=True)
-class InMemoryResults:
+class InMemoryResults(ResultsUploads):
     """Zips what is on the disk, and follows no links."""
 
     store: InMemoryStore
     bucket: str = "bucket"
     expires_in: timedelta = timedelta(days=1)
-
-    @overload
-    def upload_results(
-        self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix
-    ) -> SentResults: ...
-
-    @overload
-    def upload_results(
-        self, job_id: int, run_id: int, zip_content: bytes, s3_prefix: PlatformPrefix
-    ) -> UploadLocation: ...
-
-    def upload_results(self, *args: Any, **kwargs: Any) -> SentResults | UploadLocation:
-        sent: SentResults | UploadLocation = either(self._send, self._send_zip, args, kwargs)
-        return sent
 
     def _send(self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix) -> SentResults:
         prefix = JobS3Prefix.of(s3_prefix)

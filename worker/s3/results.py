@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING
 
 from domain.addresses import parse_address
 from domain.artifacts import Artifact, ArtifactKind, StoredObject
-from domain.call_shapes import either
 from domain.errors import ObjectReplacedError, TransferError
 from domain.locations import UploadLocation
 from domain.platform_ports import SentResults, url_of
 from domain.ports import Source
 from domain.prefix import JobS3Prefix, PlatformPrefix
+from domain.repository_shapes import ResultsUploads
 from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.presign import Presigner
 from worker.s3.store import Encryption, S3ObjectStore
@@ -51,7 +51,7 @@ class _Bytes:
             yield self.content[start : start + _MIB]
 
 
-class S3ResultsRepository:
+class S3ResultsRepository(ResultsUploads):
     """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes.
 
     The URLs are for downloads, so by default they expire after a day instead of an hour.
@@ -83,20 +83,6 @@ class S3ResultsRepository:
             part_size=part_size,
             threads=threads,
         )
-
-    @overload
-    def upload_results(
-        self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix
-    ) -> SentResults: ...
-
-    @overload
-    def upload_results(
-        self, job_id: int, run_id: int, zip_content: bytes, s3_prefix: PlatformPrefix
-    ) -> UploadLocation: ...
-
-    def upload_results(self, *args: Any, **kwargs: Any) -> SentResults | UploadLocation:
-        sent: SentResults | UploadLocation = either(self._send, self._send_zip, args, kwargs)
-        return sent
 
     def _send(self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix) -> SentResults:
         prefix = JobS3Prefix.of(s3_prefix)
