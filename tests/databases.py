@@ -7,8 +7,14 @@ from uuid import uuid4
 import psycopg
 from sqlalchemy import Engine, make_url
 
-from worker.sql.engine import make_engine
-from worker.sql.grants import grant_statements, needed_grants
+from worker.sql.engine import autocommit, make_engine
+from worker.sql.grants import (
+    Grant,
+    find_schema,
+    grant_statements,
+    missing_grants,
+    needed_grants,
+)
 from worker.sql.migrate import upgrade
 from worker.sql.version import VERSION_TABLE
 
@@ -88,6 +94,12 @@ def role(url: str, options: str = "LOGIN") -> Iterator[str]:
         finally:
             owner.execute(f"DROP OWNED BY {name}".encode())
             owner.execute(f"DROP ROLE {name}".encode())
+
+
+def lacked_grants(engine: Engine) -> list[Grant]:
+    """Return what the engine's role lacks."""
+    with autocommit(engine) as connection:
+        return missing_grants(connection, find_schema(connection))
 
 
 def grant_needed(owner: Engine, name: str) -> None:

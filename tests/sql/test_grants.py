@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from tests.databases import grant_needed, role
+from tests.databases import grant_needed, lacked_grants, role
 from worker.diagnosis.database import examine_database, reach_database
 from worker.diagnosis.findings import Severity
 from worker.sql.engine import make_engine
-from worker.sql.grants import Grant, grant_statements, missing_grants, needed_grants
+from worker.sql.grants import Grant, grant_statements, needed_grants
 
 
 @dataclass
@@ -44,19 +44,19 @@ def limited(fresh_postgres_url: str) -> Iterator[Limited]:
 
 
 def test_a_role_without_any_lacks_all(limited: Limited) -> None:
-    assert missing_grants(limited.engine) == needed_grants(limited.engine) != []
+    assert lacked_grants(limited.engine) == needed_grants(limited.engine) != []
 
 
 def test_each_that_is_taken_away_is_missed_alone(limited: Limited) -> None:
     # Given
     grant_needed(limited.owner, limited.name)
-    assert missing_grants(limited.engine) == []
+    assert lacked_grants(limited.engine) == []
     for grant in needed_grants(limited.engine):
         given = grant_statements([grant], limited.name)[0]
         # When
         limited.execute(given.replace("GRANT", "REVOKE", 1).replace(" TO ", " FROM "))
         # Then
-        assert missing_grants(limited.engine) == [grant]
+        assert lacked_grants(limited.engine) == [grant]
         limited.execute(given)
 
 
@@ -69,7 +69,7 @@ def test_a_worker_does_without_what_only_a_command_needs(limited: Limited) -> No
     # When
     reach_database(limited.engine)
     # Then
-    assert missing_grants(limited.engine) == [temporary]
+    assert lacked_grants(limited.engine) == [temporary]
     [finding] = [
         each for each in examine_database(limited.engine) if each.check == "database grants"
     ]
@@ -81,7 +81,7 @@ def test_a_role_that_may_only_read_lacks_all_that_is_written(limited: Limited) -
     limited.execute(f"GRANT USAGE ON SCHEMA public TO {limited.name}")
     limited.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {limited.name}")
     # When
-    missing = missing_grants(limited.engine)
+    missing = lacked_grants(limited.engine)
     # Then
     assert {grant.privilege for grant in missing} == {
         *("TEMPORARY", "USAGE", "INSERT", "UPDATE", "DELETE")
@@ -94,14 +94,14 @@ def test_a_role_that_may_only_read_lacks_all_that_is_written(limited: Limited) -
 
 def test_what_is_said_to_be_granted_is_all_that_is_missing(limited: Limited) -> None:
     # When
-    for statement in grant_statements(missing_grants(limited.engine), limited.name):
+    for statement in grant_statements(lacked_grants(limited.engine), limited.name):
         limited.execute(statement)
     # Then
-    assert missing_grants(limited.engine) == []
+    assert lacked_grants(limited.engine) == []
 
 
 def test_the_owner_lacks_nothing(limited: Limited) -> None:
-    assert missing_grants(limited.owner) == []
+    assert lacked_grants(limited.owner) == []
 
 
 def test_tables_of_a_schema_whose_name_must_be_quoted_are_found(limited: Limited) -> None:
@@ -111,19 +111,19 @@ def test_tables_of_a_schema_whose_name_must_be_quoted_are_found(limited: Limited
     limited.execute(f"ALTER ROLE {limited.name} SET search_path = {path}")
     limited.engine.dispose()
     # When
-    missing = missing_grants(limited.engine)
+    missing = lacked_grants(limited.engine)
     # Then
     named = '"The, ""Platform""".transfers'
     assert Grant("SELECT", named) in missing
     statement = grant_statements([Grant("SELECT", named)], limited.name)[0]
     limited.execute(f'GRANT USAGE ON SCHEMA "The, ""Platform""" TO {limited.name}')
     limited.execute(statement)
-    assert Grant("SELECT", named) not in missing_grants(limited.engine)
+    assert Grant("SELECT", named) not in lacked_grants(limited.engine)
 
 
 def test_sqlite_has_no_roles(sqlite_url: str) -> None:
     engine = make_engine(sqlite_url)
-    assert missing_grants(engine) == []
+    assert lacked_grants(engine) == []
     engine.dispose()
 
 

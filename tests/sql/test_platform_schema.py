@@ -11,8 +11,8 @@ from tests.databases import role
 from worker.diagnosis.database import examine_database, reach_database
 from worker.diagnosis.findings import Severity
 from worker.sql.artifacts import SqlArtifacts
-from worker.sql.engine import make_engine
-from worker.sql.grants import PLATFORM_COLUMNS
+from worker.sql.engine import autocommit, make_engine
+from worker.sql.grants import PLATFORM_COLUMNS, find_schema
 from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.platform_schema import find_lack
 
@@ -42,7 +42,8 @@ def fresh(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 def missing_columns(engine: Engine) -> list[str]:
-    lack = find_lack(engine)
+    with autocommit(engine) as connection:
+        lack = find_lack(connection, find_schema(connection))
     return [] if lack is None else list(lack.what)
 
 

@@ -19,9 +19,9 @@ from worker.sql.grants import (
     current_role,
     find_schema,
     grant_statements,
-    missing_of,
+    missing_grants,
 )
-from worker.sql.platform_schema import Lack, find_lack_of, find_own_lack_of
+from worker.sql.platform_schema import Lack, find_lack, find_own_lack
 from worker.sql.postgres_sessions import is_pooled
 from worker.sql.search_path import find_hidden
 from worker.sql.transfer_lists import malformed_ids
@@ -80,11 +80,11 @@ class _Found:
 def _found(engine: Engine) -> _Found:
     """Find out what it lacks, for which the tables are looked up once."""
     with autocommit(engine) as connection:
-        schema = find_schema(connection) if engine.dialect.name == "postgresql" else None
+        schema = find_schema(connection)
         return _Found(
-            find_lack_of(connection, schema),
-            find_own_lack_of(connection, schema),
-            missing_of(connection, schema) if schema else (),
+            find_lack(connection, schema),
+            find_own_lack(connection, schema),
+            missing_grants(connection, schema),
         )
 
 

@@ -216,6 +216,20 @@ def _session_connection(session: Session) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def closed_before_fork(engine: Engine) -> Iterator[None]:
+    """Close the engine's connections after this block, in a process that forks.
+
+    SQLite forbids an open connection at a fork: a child would believe that it holds the locks of
+    its parent, and a commit of it could be lost.
+    """
+    try:
+        yield
+    finally:
+        if engine.dialect.name == "sqlite":
+            engine.dispose()
+
+
 def limit_lock_wait(connection: Connection, milliseconds: int) -> None:
     """Limit how long each later statement of this transaction waits for another transaction.
 

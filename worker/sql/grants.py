@@ -92,18 +92,6 @@ class Grant:
         return self.privilege != "TEMPORARY"
 
 
-def missing_grants(engine: Engine) -> list[Grant]:
-    """Return what this role lacks; nothing on SQLite, which has no roles.
-
-    Raises:
-        SqlUnavailableError: the database does not answer.
-    """
-    if engine.dialect.name != "postgresql":
-        return []
-    with autocommit(engine) as connection:
-        return missing_of(connection, find_schema(connection))
-
-
 @dataclass(frozen=True, slots=True)
 class Schema:
     """The tables that the pipeline uses, as they are in a PostgreSQL database."""
@@ -112,14 +100,18 @@ class Schema:
     columns: frozenset[tuple[int, str]]
 
 
-def find_schema(connection: Connection) -> Schema:
-    """Look up the tables and their columns, in two statements."""
+def find_schema(connection: Connection) -> Schema | None:
+    """Look up the tables and their columns, in two statements; None in SQLite, which has none."""
+    if connection.dialect.name != "postgresql":
+        return None
     tables = find_tables(connection, {*TABLES, JobRow.__tablename__, RunRow.__tablename__})
     return Schema(tables, existing_columns(connection, tables))
 
 
-def missing_of(connection: Connection, schema: Schema) -> list[Grant]:
-    """Return what this role of PostgreSQL lacks on those tables."""
+def missing_grants(connection: Connection, schema: Schema | None) -> list[Grant]:
+    """Return what this role lacks on those tables; nothing on SQLite, which has no roles."""
+    if schema is None:
+        return []
     questions = list(_questions(connection, schema))
     answers = connection.execute(select(*(held for _, held in questions))).one()
     return [grant for (grant, _), held in zip(questions, answers, strict=True) if not held]
@@ -128,7 +120,8 @@ def missing_of(connection: Connection, schema: Schema) -> list[Grant]:
 def needed_grants(engine: Engine) -> list[Grant]:
     """Return all that is needed in this PostgreSQL database, held or not."""
     with autocommit(engine) as connection:
-        return [grant for grant, _ in _questions(connection, find_schema(connection))]
+        schema = find_schema(connection)
+        return [grant for grant, _ in _questions(connection, schema)] if schema else []
 
 
 def current_role(engine: Engine) -> str:

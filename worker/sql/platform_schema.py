@@ -3,11 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
-from worker.sql.engine import autocommit
 from worker.sql.errors import SchemaError
-from worker.sql.grants import PLATFORM_COLUMNS, Schema, find_schema
+from worker.sql.grants import PLATFORM_COLUMNS, Schema
 from worker.sql.search_path import find_hidden
 from worker.sql.tables import PipelineBase, PlatformBase
 
@@ -43,23 +42,12 @@ class Lack:
         return SchemaError(f"{self}: {self.fix}")
 
 
-def find_lack(engine: Engine) -> Lack | None:
-    """Return what is missing, or None.
-
-    Raises:
-        SqlUnavailableError: the database does not answer.
-    """
-    with autocommit(engine) as connection:
-        is_postgres = engine.dialect.name == "postgresql"
-        return find_lack_of(connection, find_schema(connection) if is_postgres else None)
-
-
-def find_lack_of(connection: Connection, schema: Schema | None) -> Lack | None:
-    """Return it as `find_lack` does, from the schema of PostgreSQL; None for SQLite."""
+def find_lack(connection: Connection, schema: Schema | None) -> Lack | None:
+    """Return what the platform's tables lack, or None; `schema` is what `find_schema` found."""
     return _find(connection, schema, _PLATFORM, _MIGRATE)
 
 
-def find_own_lack_of(connection: Connection, schema: Schema | None) -> Lack | None:
+def find_own_lack(connection: Connection, schema: Schema | None) -> Lack | None:
     """Return what the pipeline's own tables lack, of a database of the version that is needed."""
     return _find(connection, schema, _OWN, _RESTORE)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from domain.errors import SqlUnavailableError
 from domain.transfers import TransferState
 from tasks.receipt import BareRequest
-from worker.sql.engine import insert_into, limit_lock_wait, transaction
+from worker.sql.engine import closed_before_fork, insert_into, limit_lock_wait, transaction
 from worker.sql.errors import is_lock_timeout
 from worker.sql.tables import TransferRow
 from worker.sql.writes import first_values
@@ -33,14 +33,9 @@ def record_requests(engine: Engine, requests: Sequence[BareRequest]) -> None:
     Raises:
         SqlUnavailableError: the database does not answer.
     """
-    try:
+    with closed_before_fork(engine):
         if not _is_inserted(engine, requests, _BATCH_WAIT_MS):
             _insert_each(engine, requests)
-    finally:
-        if engine.dialect.name == "sqlite":
-            # SQLite forbids an open connection at a fork: a child would believe that it holds the
-            # locks of its parent.
-            engine.dispose()
 
 
 def _insert_each(engine: Engine, requests: Sequence[BareRequest]) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, update
 from domain.errors import RevokedError
 from domain.transfers import TransferState
 from worker.sql.clock import utc_now
-from worker.sql.engine import autocommit
+from worker.sql.engine import autocommit, closed_before_fork
 from worker.sql.tables import TransferRow
 from worker.sql.writes import failed
 
@@ -27,9 +27,5 @@ def cancel_revoked(engine: Engine, request_ids: Sequence[str]) -> None:
         .where(TransferRow.request_id.in_(request_ids), TransferRow.state.in_(_ACTIVE))
         .values(state=TransferState.CANCELLED, finished_at=utc_now(), **failed(RevokedError()))
     )
-    try:
-        with autocommit(engine) as connection:
-            connection.execute(revoked)
-    finally:
-        if engine.dialect.name == "sqlite":
-            engine.dispose()  # no connection may be open at a fork, as in `record_requests`
+    with closed_before_fork(engine), autocommit(engine) as connection:
+        connection.execute(revoked)
