@@ -48,6 +48,16 @@ def reached(
         os.close(descriptor)
 
 
+@contextmanager
+def opened_directory(name: str, directory: int) -> Iterator[int]:
+    """A descriptor of a directory inside of another one, and not of what a link names."""
+    descriptor = os.open(name, REAL_DIRECTORY, dir_fd=directory)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _make(name: str, directory: int) -> None:
     with suppress(FileExistsError):
         os.mkdir(name, dir_fd=directory)

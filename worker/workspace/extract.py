@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from domain.artifacts import Artifact
 from worker.workspace.archive_rules import OLD, UNFINISHED, Entry, ExtractLimits
-from worker.workspace.directories import REAL_DIRECTORY, RootCheck, reached
+from worker.workspace.directories import RootCheck, opened_directory, reached
 from worker.workspace.naming import sync_directory
 from worker.workspace.partial_file import look, writing
 from worker.workspace.removal import remove_tree
@@ -96,11 +96,8 @@ class Extraction:
 def unfinished(into: int) -> Iterator[int]:
     """Make a private directory to unpack to, so that no other user can put a link into it."""
     os.mkdir(UNFINISHED, 0o700, dir_fd=into)
-    descriptor = os.open(UNFINISHED, REAL_DIRECTORY, dir_fd=into)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    with opened_directory(UNFINISHED, into) as directory:
+        yield directory
 
 
 @contextmanager
@@ -118,9 +115,8 @@ def locked(into: int) -> Iterator[None]:
 
 
 def _let_appear(into: int, *, replace: bool) -> tuple[str, ...]:
-    unpacked = os.open(UNFINISHED, REAL_DIRECTORY, dir_fd=into)
     kept = []
-    try:
+    with opened_directory(UNFINISHED, into) as unpacked:
         for name in sorted(os.listdir(unpacked)):  # noqa: PTH208 - of a descriptor
             if look(name, into) is not None:
                 if not replace:
@@ -129,31 +125,23 @@ def _let_appear(into: int, *, replace: bool) -> tuple[str, ...]:
                 _put_away(name, into)
             os.rename(name, name, src_dir_fd=unpacked, dst_dir_fd=into)
         sync_directory(into)
-    finally:
-        os.close(unpacked)
     return tuple(kept)
 
 
 def _put_away(name: str, into: int) -> None:
     with suppress(FileExistsError):
         os.mkdir(OLD, 0o700, dir_fd=into)
-    old = os.open(OLD, REAL_DIRECTORY, dir_fd=into)
-    try:
+    with opened_directory(OLD, into) as old:
         os.rename(name, name, src_dir_fd=into, dst_dir_fd=old)
-    finally:
-        os.close(old)
 
 
 def _put_back(into: int) -> None:
     if look(OLD, into) is None:
         return
-    old = os.open(OLD, REAL_DIRECTORY, dir_fd=into)
-    try:
+    with opened_directory(OLD, into) as old:
         for name in os.listdir(old):  # noqa: PTH208 - of a descriptor
             if look(name, into) is None:
                 os.rename(name, name, src_dir_fd=old, dst_dir_fd=into)
-    finally:
-        os.close(old)
 
 
 def _clear(into: int) -> None:
