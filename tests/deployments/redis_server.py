@@ -4,14 +4,12 @@ import os
 from pathlib import Path
 
 from redis import Redis
-from redis.exceptions import RedisError
 
 from tests.deployments.programs import program
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import kept_port
+from worker.embedded.servers import RedisProcess, kept_port
 
 
-class RedisServer(ManagedProcess):
+class RedisServer(RedisProcess):
     """A redis-server on a port of the loopback address.
 
     Args:
@@ -47,14 +45,3 @@ class RedisServer(ManagedProcess):
 
     def client(self, username: str | None = None, password: str | None = None) -> Redis:
         return Redis(host="127.0.0.1", port=self.port, username=username, password=password)
-
-    def start(self) -> None:
-        super().start()
-        self.wait_until(self._answers)
-
-    def _answers(self) -> bool:
-        try:
-            with self.client() as client:
-                return bool(client.ping())
-        except RedisError:
-            return False

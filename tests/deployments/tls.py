@@ -10,11 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from redis import Redis
-from redis.exceptions import RedisError
 
 from tests.deployments.programs import program
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import kept_port
+from worker.embedded.servers import RedisProcess, kept_port
 
 HOST = "127.0.0.1"
 _DAY = timedelta(days=1)
@@ -88,7 +86,7 @@ def _alternative(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-class TlsRedis(ManagedProcess):
+class TlsRedis(RedisProcess):
     """Debian's Redis, which speaks nothing but TLS.
 
     Args:
@@ -143,14 +141,3 @@ class TlsRedis(ManagedProcess):
             ssl_certfile=str(self._certificate),
             ssl_keyfile=str(self._key),
         )
-
-    def start(self) -> None:
-        super().start()
-        self.wait_until(self._answers)
-
-    def _answers(self) -> bool:
-        try:
-            with self.client() as client:
-                return bool(client.ping())
-        except RedisError:
-            return False

