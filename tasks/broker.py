@@ -52,11 +52,6 @@ class Broker:
         return bool(self._tls_urls)
 
     @property
-    def is_unverified(self) -> bool:
-        """Whether a connection by TLS accepts a certificate that is not the broker's."""
-        return bool(self.unverified_options)
-
-    @property
     def unverified_options(self) -> list[str]:
         """The options with which a connection by TLS accepts the certificate of any host."""
         each = [self._options(url) for url in self._tls_urls]

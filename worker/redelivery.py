@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 from kombu.transport import redis, virtual
@@ -29,33 +29,13 @@ from redis.exceptions import (
 from tasks.broker_errors import said_by
 from tasks.keys import own_key
 from worker.broker_clock import BrokerClock
+from worker.held_messages import ALIVE, SEPARATOR, TAKEN, held_by_dead
 from worker.redelivery_scripts import NOTE, PUT_BACK, TAKE
 from worker.refused_writes import WritableChannel
 
 logger = logging.getLogger(__name__)
 
-TAKEN = "artifacts.taken"
-"""A hash in the broker, by delivery tag: elements of queues that a worker has just taken."""
-_ALIVE = "artifacts.channel."
 _RESTORING = "artifacts.restoring"
-_SEPARATOR = ":"
-
-
-class HeldByDead(NamedTuple):
-    """Delivery tags of messages whose channels are dead.
-
-    Attributes:
-        noted: of messages that a worker has read.
-        taken: of elements that a worker has taken out of a queue, and not read.
-    """
-
-    noted: list[str]
-    taken: list[str]
-
-    @property
-    def messages(self) -> int:
-        """How many messages these are."""
-        return len({*self.noted, *self.taken})
 
 
 def _always() -> bool:
@@ -180,7 +160,7 @@ class RedeliveringChannel(WritableChannel):
 
     def key(self, name: str) -> str:
         """Return what a key or queue is called in the broker."""
-        return f"{self.global_keyprefix}{name}"
+        return own_key(self, name)
 
     def _read_clock(self) -> float:
         seconds, microseconds = self.own.time()
@@ -209,7 +189,7 @@ class RedeliveringChannel(WritableChannel):
 
     def renew(self) -> None:
         """Say that this channel lives."""
-        key, client = self.key(_ALIVE + self.id), self.own
+        key, client = self.key(ALIVE + self.id), self.own
         # A full broker takes no SET.
         if not client.pexpire(key, self._milliseconds):
             client.set(key, "1", px=self._milliseconds)
@@ -241,7 +221,7 @@ class RedeliveringChannel(WritableChannel):
     def _unanswered(self) -> list[str]:
         """Return what the broker gave this channel, over a connection that broke meanwhile."""
         keys: Any = self.own.hkeys(self.key(TAKEN))
-        own = [tag for tag in map(bytes_to_str, keys) if tag.startswith(self.id + _SEPARATOR)]
+        own = [tag for tag in map(bytes_to_str, keys) if tag.startswith(self.id + SEPARATOR)]
         return [tag for tag in own if tag != self.tag]
 
     @property
@@ -258,11 +238,11 @@ class RedeliveringChannel(WritableChannel):
         self._is_waiting = self._was_empty or not self.may_take()
         if self._is_waiting:
             # Of a key that never exists: the time-out is what is asked for.
-            never = self.key(f"{_ALIVE}{self.id}.idle")
+            never = self.key(f"{ALIVE}{self.id}.idle")
             connection.send_command("BRPOP", never, self.idle_seconds)
             return
-        self.tag = f"{self.id}{_SEPARATOR}{uuid4().hex}"
-        names = [_ALIVE + self.id, TAKEN]
+        self.tag = f"{self.id}{SEPARATOR}{uuid4().hex}"
+        names = [ALIVE + self.id, TAKEN]
         for step in self.priority_steps:
             names += [self._q_for_pri(queue, step) for queue in queues]  # type: ignore[attr-defined]
         keys = [self.key(name) for name in names]
@@ -274,33 +254,6 @@ class RedeliveringChannel(WritableChannel):
         was_waiting, self._is_waiting = self._is_waiting, False
         self._was_empty = not answer and not was_waiting
         return None if was_waiting or not answer else tuple(answer)
-
-
-def held_by_dead(channel: Any, client: Any) -> HeldByDead:  # noqa: ANN401 - see below
-    """Return what dead channels hold.
-
-    Args:
-        channel: any of kombu's for Redis.
-        client: of the broker, one that adds no prefix.
-    """
-    noted = client.zrange(own_key(channel, channel.unacked_index_key), 0, -1)
-    taken = client.hkeys(own_key(channel, TAKEN))
-    return HeldByDead(_dead(channel, client, noted), _dead(channel, client, taken))
-
-
-def _dead(channel: Any, client: Any, tags: list[bytes]) -> list[str]:  # noqa: ANN401
-    """Return the tags whose channel does not live.
-
-    Tags of earlier versions name no channel: they are left to the visibility time-out.
-    """
-    channels = {tag: tag.partition(_SEPARATOR)[0] for tag in map(bytes_to_str, tags)}
-    named = [tag for tag in channels if _SEPARATOR in tag]
-    if not named:
-        return []
-    known = sorted({channels[tag] for tag in named})
-    keys = [own_key(channel, _ALIVE + each) for each in known]
-    living = dict(zip(known, client.mget(keys), strict=True))
-    return [tag for tag in named if living[channels[tag]] is None]
 
 
 def _by_the_brokers_clock(raw: Mapping[str, Any], skew: Callable[[], timedelta]) -> dict[str, Any]:

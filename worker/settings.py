@@ -1,11 +1,8 @@
 """The settings, read from the environment and checked when they are read."""
 
-import re
 from datetime import timedelta
-from inspect import signature
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
-from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -13,123 +10,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import ConfigurationError
 from tasks.broker import Broker
-from tasks.broker_url import split_connect_timeout
+from worker.setting_checks import (
+    check_broker_prefix,
+    check_broker_url,
+    check_database_url,
+    check_directory,
+    check_endpoint_url,
+    check_file,
+)
 
 _MIB = 2**20
 _WEEK = 7 * 24 * 3600
 _MIN_PART = 5 * _MIB  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _MAX_PUT = 5 * 2**30
-_TLS_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
-_CERT_REQS = {
-    *("required", "optional", "none"),
-    *("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE"),
-}
-_PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+:)+")
-# kombu takes them from elsewhere as well, and ends with a traceback.
-_NO_OPTIONS = {
-    *("alternates", "failover_strategy", "hostname", "kwargs", "password", "port", "ssl"),
-    *("transport", "transport_options", "uri_prefix", "userid"),
-}
-_DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
-
-
-def _database_url(value: str) -> str:
-    # Only here: a health check reads its settings every few seconds, and none of a database.
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
-
-    try:
-        url = make_url(value)
-    except (ArgumentError, ValueError):
-        # A ValueError would quote what stands in the port's place: the password, where the host
-        # was forgotten.
-        raise ValueError("not a database URL") from None
-    if url.drivername not in _DRIVERS:
-        raise ValueError("use sqlite or postgresql+psycopg")
-    if "@" in (url.host or ""):
-        # The end of the password would count as the host's name, which errors quote.
-        raise ValueError("write an @ in the password as %40")
-    return value
-
-
-def _broker_url(value: str) -> str:
-    for url in value.split(";"):  # Celery takes several, for failover
-        if not url.startswith(("redis://", "rediss://", "redis+socket://")):
-            raise ValueError("use redis://, rediss:// or redis+socket://")
-        database = _split(url).path.strip("/")
-        if not url.startswith("redis+socket://") and database and not database.isdecimal():
-            raise ValueError("the path is not the number of a database")
-        if url.startswith("redis+socket://") and not _split(url).path.strip("/"):
-            raise ValueError("no path of a socket. Example: redis+socket:///run/redis.sock")
-        _check_broker_options(url)
-    return value
-
-
-def _check_broker_options(url: str) -> None:
-    # kombu hands them on to the client, which ends with a traceback if it does not know one. None
-    # is quoted: where a password has a question mark in it, the rest of it stands here.
-    options = parse_qs(_split(url).query, keep_blank_values=True)
-    known = _broker_options()
-    if not options.keys() <= known:
-        raise ValueError(f"options after the ? are {', '.join(sorted(known))}")
-    if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
-        raise ValueError("ssl_cert_reqs is one of required, optional, none")
-    split_connect_timeout(url)
-    for name in options.keys() & _TLS_FILES:
-        if not Path(options[name][0]).exists():
-            raise ValueError(f"{name}: no such file")
-
-
-def _broker_options() -> set[str]:
-    """Return the options that kombu takes from a URL: its own, and those of the client's TLS."""
-    from kombu import Connection  # noqa: PLC0415 - `health live` needs neither
-    from redis.connection import SSLConnection  # noqa: PLC0415
-
-    tls = {name for name in signature(SSLConnection).parameters if name.startswith("ssl_")}
-    return {*tls, *signature(Connection).parameters} - _NO_OPTIONS
-
-
-def _broker_prefix(value: str) -> str:
-    # A prefix without an end could begin like a key of another deployment. The other characters
-    # have a meaning in the patterns of PSUBSCRIBE, in Lua or in a cluster.
-    if value and not _PREFIX.fullmatch(value):
-        raise ValueError("letters, digits, . _ - and a colon at the end. Example: staging:")
-    return value
-
-
-def _file(value: Path) -> Path:
-    if not value.is_file():
-        raise ValueError("no such file")
-    return value
-
-
-def _endpoint_url(value: str) -> str:
-    parts = _split(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("use http:// or https://, and a host")
-    if parts.username is not None:
-        raise ValueError("credentials come from boto3's own chain, not from the URL")
-    return value
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # is checked only when it is asked for
-    except ValueError:
-        raise ValueError("not a URL") from None
-    return parts
-
-
-def _workspace(value: Path) -> Path:
-    try:
-        is_directory = value != Path() and value.is_dir()  # an empty value is no choice
-    except OSError:
-        is_directory = False
-    if not is_directory:
-        raise ValueError("no such directory")
-    return value
-
 
 # Past a week, a wait is a mistake; and far past it, no timedelta holds it.
 _Seconds = Annotated[float, Field(gt=0, le=_WEEK)]
@@ -142,7 +35,7 @@ class _Settings(BaseSettings):
 class DatabaseSettings(_Settings):
     database_url: Annotated[
         str,
-        AfterValidator(_database_url),
+        AfterValidator(check_database_url),
         Field(examples=["postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"]),
     ]
     # Log in to RDS by a fresh IAM token at each new connection, instead of a password.
@@ -154,7 +47,7 @@ class DatabaseSettings(_Settings):
     @model_validator(mode="after")
     def _a_token_needs_tls(self) -> Self:
         if self.database_iam:
-            from sqlalchemy.engine import make_url  # noqa: PLC0415 - as in _database_url
+            from sqlalchemy.engine import make_url  # noqa: PLC0415 - as in check_database_url
 
             from worker.sql.token_login import check_token_url  # noqa: PLC0415 - the same
 
@@ -167,12 +60,12 @@ class DatabaseSettings(_Settings):
 
 class BrokerSettings(_Settings):
     broker_url: Annotated[
-        str, AfterValidator(_broker_url), Field(examples=["redis://:PASSWORD@HOST:6379/0"])
+        str, AfterValidator(check_broker_url), Field(examples=["redis://:PASSWORD@HOST:6379/0"])
     ]
     # Of every key and channel, where several deployments share one database of the broker.
-    broker_prefix: Annotated[str, AfterValidator(_broker_prefix)] = ""
+    broker_prefix: Annotated[str, AfterValidator(check_broker_prefix)] = ""
     # Authorities that sign the broker's certificate, where they are not the system's.
-    broker_ca_file: Annotated[Path, AfterValidator(_file)] | None = None
+    broker_ca_file: Annotated[Path, AfterValidator(check_file)] | None = None
 
     @property
     def broker(self) -> Broker:
@@ -194,7 +87,7 @@ class BucketSettings(PartSettings):
         str, Field(min_length=3, max_length=63, pattern=r"^[\w.-]+$", examples=["my-artifacts"])
     ]
     # For an S3 that is not AWS's.
-    s3_endpoint_url: Annotated[str, AfterValidator(_endpoint_url)] | None = None
+    s3_endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
     sse: Literal["AES256", "aws:kms"] = "AES256"
     kms_key_id: Annotated[str, Field(min_length=1)] | None = None
 
@@ -272,13 +165,15 @@ class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
 
 
 class WorkspaceSettings(_Settings):
-    workspace: Annotated[Path, AfterValidator(_workspace), Field(examples=["/srv/simulations"])]
+    workspace: Annotated[
+        Path, AfterValidator(check_directory), Field(examples=["/srv/simulations"])
+    ]
 
 
 class DownloadSettings(_Settings):
     """What a download without `--output-dir` goes by."""
 
-    workspace: Annotated[Path, AfterValidator(_workspace)] | None = None
+    workspace: Annotated[Path, AfterValidator(check_directory)] | None = None
 
 
 class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings):

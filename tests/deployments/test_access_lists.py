@@ -29,8 +29,8 @@ from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
 from worker.diagnosis.consumers import read_broker
 from worker.diagnosis.findings import Severity
 from worker.embedded.servers import accepts, kept_port
+from worker.held_messages import TAKEN
 from worker.intake import take_in_messages_only
-from worker.redelivery import TAKEN
 from worker.sql.requests import request_in, request_upload
 
 pytestmark = pytest.mark.processes

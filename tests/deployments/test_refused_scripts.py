@@ -6,11 +6,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
-from kombu import Connection, Consumer, Queue
+from kombu import Connection
 from kombu.transport import redis
 from redis.exceptions import ResponseError
 
 from tests.integration.fuzzing import envelope
+from tests.worker.channel_steps import take
 from worker.embedded.servers import Valkey
 from worker.intake import take_in_messages_only
 
@@ -52,16 +53,6 @@ def denied(broker: Valkey, command: str) -> Iterator[None]:
 def put(broker: Valkey) -> None:
     with broker.client() as client:
         client.lpush("configs", json.dumps(envelope(BODY, "an id")))
-
-
-def take(channel: Any) -> Any:
-    found: list[Any] = []
-    consumer = Consumer(channel, [Queue("configs")])
-    consumer.register_callback(lambda _body, message: found.append(message))
-    consumer.consume()
-    while not found:
-        channel.connection.client.drain_events(timeout=10)
-    return found[0]
 
 
 def restored(broker: Valkey, opened: Callable[[], Any]) -> list[str]:

@@ -12,9 +12,10 @@ from kombu import Connection, Consumer, Queue
 from kombu.transport import redis
 
 from tests.integration.fuzzing import envelope
+from tests.worker.channel_steps import take
 from worker.embedded.servers import Valkey
+from worker.held_messages import TAKEN
 from worker.intake import Channel, take_in_messages_only
-from worker.redelivery import TAKEN
 
 BODY = b'[[], {"job_id": 12}, {}]'
 OPTIONS = {"visibility_timeout": 3600, "unacked_restore_interval": 0.01}
@@ -46,17 +47,6 @@ def opened(broker: Valkey) -> Iterator[Open]:
 def put(broker: Valkey, request_id: str, queue: str = "configs") -> None:
     with broker.client() as client:
         client.lpush(queue, json.dumps(envelope(BODY, request_id)))
-
-
-def take(channel: Any, queue: str = "configs") -> Any:
-    """The next message, which is not acknowledged."""
-    found: list[Any] = []
-    consumer = Consumer(channel, [Queue(queue)])
-    consumer.register_callback(lambda _body, message: found.append(message))
-    consumer.consume()
-    while not found:
-        channel.connection.client.drain_events(timeout=10)
-    return found[0]
 
 
 def die(broker: Valkey, channel: Any) -> None:

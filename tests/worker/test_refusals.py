@@ -11,7 +11,7 @@ import pytest
 from celery.exceptions import InvalidTaskError
 from celery.signals import task_received, task_rejected, task_unknown
 from celery.worker.consumer import Consumer as CeleryConsumer
-from kombu import Connection, Consumer, Queue
+from kombu import Connection
 from kombu.exceptions import ContentDisallowed
 from kombu.transport import redis
 from sqlalchemy import Engine
@@ -25,6 +25,7 @@ from tasks.uploads import upload_job_config
 from tests.contract.transfer_steps import loss
 from tests.integration.fuzzing import KNOWN, envelope
 from tests.sql.producer import swept
+from tests.worker.channel_steps import take
 from worker.embedded.servers import Valkey
 from worker.intake import take_in_messages_only
 from worker.receipt import Recorder
@@ -45,17 +46,6 @@ def channel(broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     keep_refusals()
     with Connection(broker.url) as connection:
         yield connection.default_channel
-
-
-def taken(channel: Any) -> Any:
-    """Take the message out of its queue, as a worker does."""
-    found: list[Any] = []
-    consumer = Consumer(channel, [Queue("configs")])
-    consumer.register_callback(lambda _body, message: found.append(message))
-    consumer.consume()
-    while not found:
-        channel.connection.client.drain_events(timeout=10)
-    return found[0]
 
 
 class Main:
@@ -100,7 +90,7 @@ def test_a_message_refused_after_its_receipt_is_kept_and_its_transfer_is_done(
     # When it receives one
     with broker.client() as client:
         client.lpush("configs", json.dumps(envelope(BODY, "an id")))
-    handle(taken(channel), None, None)
+    handle(take(channel), None, None)
     main.goes_on()
 
     # Then operators see it among the refused messages, and no worker holds it

@@ -1,6 +1,8 @@
 """`artifacts jobs uploads cat`: an artifact to standard output."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -47,7 +49,8 @@ def cat(
     using = adapters()
     read = ReadArtifact(locate=using.locate, reads=ResumedReads(reader=using.reader))
     is_verified = read(artifact, wanted, _write)
-    _flush()
+    with _output_errors():
+        sys.stdout.buffer.flush()
     if wanted == _ALL and not is_verified:
         note(f"{artifact}: not verified, for S3 has no checksum of it")
 
@@ -60,14 +63,13 @@ def _range(text: str) -> ByteRange:
 
 
 def _write(chunk: bytes) -> None:
-    try:
+    with _output_errors():
         sys.stdout.buffer.write(chunk)
-    except OSError as error:
-        raise OutputError(error) from None
 
 
-def _flush() -> None:
+@contextmanager
+def _output_errors() -> Iterator[None]:
     try:
-        sys.stdout.buffer.flush()
+        yield
     except OSError as error:
         raise OutputError(error) from None

@@ -146,9 +146,9 @@ def _visibility(app: Celery) -> Finding:
 
 
 def _verification(broker: Broker) -> Finding:
-    if not broker.is_unverified:
-        return ok("broker TLS", "the broker's certificate is verified")
     options = broker.unverified_options
+    if not options:
+        return ok("broker TLS", "the broker's certificate is verified")
     any_of = "certificate" if ANY_CERTIFICATE in options else "certificate of a trusted authority"
     return warning(
         "broker TLS",

@@ -9,7 +9,7 @@ from domain.redaction import redact
 from tasks.keys import own_client
 from worker.diagnosis.broker_answers import ask, unseen
 from worker.diagnosis.findings import Finding, error, ok, warning
-from worker.redelivery import held_by_dead
+from worker.held_messages import held_by_dead
 
 _SCRIPTS = "broker scripts"
 _HELD = "messages of dead workers"

@@ -1,0 +1,122 @@
+"""What a setting's value must be: each check returns it, or says in a ValueError what to use.
+
+None quotes the value, which may hold a password.
+"""
+
+import re
+from inspect import signature
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from tasks.broker_url import split_connect_timeout
+
+_TLS_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
+_CERT_REQS = {
+    *("required", "optional", "none"),
+    *("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE"),
+}
+_PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+:)+")
+# kombu takes them from elsewhere as well, and ends with a traceback.
+_NO_OPTIONS = {
+    *("alternates", "failover_strategy", "hostname", "kwargs", "password", "port", "ssl"),
+    *("transport", "transport_options", "uri_prefix", "userid"),
+}
+_DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
+
+
+def check_database_url(value: str) -> str:
+    # Only here: a health check reads its settings every few seconds, and none of a database.
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        # A ValueError would quote what stands in the port's place: the password, where the host
+        # was forgotten.
+        raise ValueError("not a database URL") from None
+    if url.drivername not in _DRIVERS:
+        raise ValueError("use sqlite or postgresql+psycopg")
+    if "@" in (url.host or ""):
+        # The end of the password would count as the host's name, which errors quote.
+        raise ValueError("write an @ in the password as %40")
+    return value
+
+
+def check_broker_url(value: str) -> str:
+    for url in value.split(";"):  # Celery takes several, for failover
+        if not url.startswith(("redis://", "rediss://", "redis+socket://")):
+            raise ValueError("use redis://, rediss:// or redis+socket://")
+        database = _split(url).path.strip("/")
+        if not url.startswith("redis+socket://") and database and not database.isdecimal():
+            raise ValueError("the path is not the number of a database")
+        if url.startswith("redis+socket://") and not _split(url).path.strip("/"):
+            raise ValueError("no path of a socket. Example: redis+socket:///run/redis.sock")
+        _check_broker_options(url)
+    return value
+
+
+def _check_broker_options(url: str) -> None:
+    # kombu hands them on to the client, which ends with a traceback if it does not know one. None
+    # is quoted: where a password has a question mark in it, the rest of it stands here.
+    options = parse_qs(_split(url).query, keep_blank_values=True)
+    known = _broker_options()
+    if not options.keys() <= known:
+        raise ValueError(f"options after the ? are {', '.join(sorted(known))}")
+    if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
+        raise ValueError("ssl_cert_reqs is one of required, optional, none")
+    split_connect_timeout(url)
+    for name in options.keys() & _TLS_FILES:
+        if not Path(options[name][0]).exists():
+            raise ValueError(f"{name}: no such file")
+
+
+def _broker_options() -> set[str]:
+    """Return the options that kombu takes from a URL: its own, and those of the client's TLS."""
+    from kombu import Connection  # noqa: PLC0415 - `health live` needs neither
+    from redis.connection import SSLConnection  # noqa: PLC0415
+
+    tls = {name for name in signature(SSLConnection).parameters if name.startswith("ssl_")}
+    return {*tls, *signature(Connection).parameters} - _NO_OPTIONS
+
+
+def check_broker_prefix(value: str) -> str:
+    # A prefix without an end could begin like a key of another deployment. The other characters
+    # have a meaning in the patterns of PSUBSCRIBE, in Lua or in a cluster.
+    if value and not _PREFIX.fullmatch(value):
+        raise ValueError("letters, digits, . _ - and a colon at the end. Example: staging:")
+    return value
+
+
+def check_file(value: Path) -> Path:
+    if not value.is_file():
+        raise ValueError("no such file")
+    return value
+
+
+def check_endpoint_url(value: str) -> str:
+    parts = _split(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("use http:// or https://, and a host")
+    if parts.username is not None:
+        raise ValueError("credentials come from boto3's own chain, not from the URL")
+    return value
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # is checked only when it is asked for
+    except ValueError:
+        raise ValueError("not a URL") from None
+    return parts
+
+
+def check_directory(value: Path) -> Path:
+    try:
+        is_directory = value != Path() and value.is_dir()  # an empty value is no choice
+    except OSError:
+        is_directory = False
+    if not is_directory:
+        raise ValueError("no such directory")
+    return value
