@@ -1,9 +1,7 @@
 """Producers on Django run the code of the documents, without the pipeline's package."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import pytest
 
 from domain.transfers import TransferState
 from tests.packaging.conftest import ROOT
-from tests.packaging.wheels import foreign_settings_left_out, locked_wheels
+from tests.packaging.wheels import locked_wheels, run_foreign
 from tests.sql.producer import Message, sent_to
 from worker.embedded.servers import Valkey
 from worker.sql.engine import make_engine
@@ -41,18 +39,7 @@ def django(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(*command: str, given: str = "", path: Path | None = None) -> str:
-    environment = {**foreign_settings_left_out(), **({"PYTHONPATH": str(path)} if path else {})}
-    ended = subprocess.run(
-        command,
-        input=given,
-        env=environment,
-        cwd=os.sep,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    return run_foreign(command, {"PYTHONPATH": str(path)} if path else {}, given)
 
 
 def test_the_code_of_the_documents(django: Path, postgres_url: str, broker: Valkey) -> None:

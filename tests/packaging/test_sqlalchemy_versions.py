@@ -1,9 +1,7 @@
 """Producers share the platform's environment, whose SQLAlchemy may be 2.0."""
 
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.packaging.conftest import ROOT
-from tests.packaging.wheels import foreign_settings_left_out, locked_wheels
+from tests.packaging.wheels import locked_wheels, run_foreign
 from worker.embedded.servers import Valkey
 from worker.sql.engine import make_engine
 
@@ -49,16 +47,7 @@ def environment(broker: Valkey, tmp_path: Path) -> dict[str, str]:
 
 
 def _run(*command: str, environment: dict[str, str] | None = None) -> str:
-    ended = subprocess.run(
-        command,
-        env={**foreign_settings_left_out(), **(environment or {})},
-        cwd=os.sep,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    return run_foreign(command, environment or {})
 
 
 def test_the_declared_ranges_allow_2_0(with_2_0: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from collections.abc import Mapping, Sequence
 from importlib.metadata import distributions
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -108,3 +109,24 @@ def foreign_settings_left_out() -> dict[str, str]:
     """Return the environment without what would tell pip or uv of other packages."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "PYTHON"))}
     return {**kept, "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
+
+
+def run_foreign(command: Sequence[str], environment: Mapping[str, str], given: str = "") -> str:
+    """Run a command that must succeed, without this environment's own settings; return its output.
+
+    Args:
+        command: and its arguments.
+        environment: is added.
+        given: to standard input.
+    """
+    ended = subprocess.run(
+        command,
+        input=given,
+        env={**foreign_settings_left_out(), **environment},
+        cwd=os.sep,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
