@@ -66,8 +66,8 @@ def producer_app(broker_url: Broker | str | None = None, *, timeout_seconds: flo
     """The app that this process publishes with, from every thread.
 
     A publish fails within about the time-out when the broker is away; of several URLs, each has
-    one try and its own time-out. An app that the process has
-    already stays its current one: the platform's own tasks go where they went.
+    one try and its own time-out. An app that the process has already stays its current one: the
+    platform's own tasks go where they went.
 
     Args:
         broker_url: by default the environment's ARTIFACTS_BROKER_URL. The prefix and the CA file
