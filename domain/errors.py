@@ -169,6 +169,12 @@ class RefusedByS3Error(PermanentError):
     reason = ReasonCode.REFUSED_BY_S3
 
 
+class UnsupportedByStoreError(PermanentError):
+    """The store does not support this request."""
+
+    reason = ReasonCode.UNSUPPORTED_BY_STORE
+
+
 class ChecksumMismatchError(TransientError):
     """What S3 holds is not what was sent."""
 

@@ -20,6 +20,7 @@ class ReasonCode(StrEnum):
     ACCESS_DENIED = "access_denied"
     BUCKET_MISSING = "bucket_missing"
     REFUSED_BY_S3 = "refused_by_s3"
+    UNSUPPORTED_BY_STORE = "unsupported_by_store"
     CHECKSUM_MISMATCH = "checksum_mismatch"
     CHECKSUM_MISMATCH_TWICE = "checksum_mismatch_twice"
     OBJECT_REPLACED = "object_replaced"

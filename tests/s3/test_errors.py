@@ -65,6 +65,7 @@ MEANINGS: dict[tuple[int, str], tuple[type[TransferError], ReasonCode]] = {
     (400, "SomethingNew"): REFUSED,
     (403, "SomethingNew"): REFUSED,
 }
+POLICIES = ". Check the policies (docs/iam)"
 SECRETS = (KEY, "secret", "AKIA", "bucket", "://", "127.0.0.1")
 """Of the answers, of the request and of the client."""
 
@@ -87,7 +88,8 @@ def test_a_code_of_s3_has_its_meaning(
     for size, operation in ((10, "PutObject"), (PART, "CreateMultipartUpload")):
         raised = error_for(error_of(status, code), size)
         assert (type(raised), raised.reason) == (error, reason)
-        assert str(raised) == f"{operation}: {code}"
+        advice = POLICIES if code == "AccessDenied" else ""
+        assert str(raised) == f"{operation}: {code}{advice}"
 
 
 @pytest.mark.parametrize(("status", "error"), [(502, S3UnavailableError), (403, AccessDeniedError)])

@@ -5,7 +5,12 @@ from contextlib import closing
 
 from botocore.exceptions import ClientError
 
-from domain.errors import AccessDeniedError, BucketMissingError, RefusedByS3Error
+from domain.errors import (
+    AccessDeniedError,
+    BucketMissingError,
+    RefusedByS3Error,
+    UnsupportedByStoreError,
+)
 from tasks.dead_letters import count_dead_letters
 from tasks.enqueue import broker_channel
 from worker.diagnosis.backlog import reach_backlog
@@ -29,7 +34,7 @@ from worker.workspace_adapters import workspace_check
 
 # A server that takes longer is away; it is asked three times.
 _S3_TIMEOUT_SECONDS = 5.0
-_REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByS3Error)
+_REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByS3Error, UnsupportedByStoreError)
 
 
 def _broker() -> None:

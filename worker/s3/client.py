@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError
 from domain.errors import MisconfiguredError
 from domain.redaction import redact
 from worker.s3.errors import translated_errors
+from worker.s3.refused_requests import describe_refusals
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -63,7 +64,10 @@ def make_client(
     )
     _require_files(endpoint_url)
     with translated_errors(), _translated_value_errors():
-        return (session or boto3.Session()).client("s3", endpoint_url=endpoint_url, config=config)
+        session = session or boto3.Session()
+        client = session.client("s3", endpoint_url=endpoint_url, config=config)
+    describe_refusals(client)
+    return client
 
 
 @contextmanager

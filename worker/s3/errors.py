@@ -1,5 +1,6 @@
 """What botocore's errors mean here."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,39 +27,62 @@ from domain.errors import (
     S3ConflictError,
     S3UnavailableError,
     TransferError,
+    UnsupportedByStoreError,
 )
+from worker.s3.advice import advice
 from worker.s3.misconfiguration import CONFIGURATION, explain
 
+# What each code means here, those of AWS and those that Swift, MinIO, Ceph, Garage, SeaweedFS, R2,
+# Google, Backblaze and Wasabi add. An answer without a code has its status for one. Codes that are
+# not here go by their status.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-_ERROR_OF_CODE: dict[str, type[TransferError]] = {
-    "AccessDenied": AccessDeniedError,
-    "AllAccessDisabled": AccessDeniedError,
-    "AccountProblem": AccessDeniedError,
-    "InvalidAccessKeyId": AccessDeniedError,
-    "SignatureDoesNotMatch": AccessDeniedError,
-    "403": AccessDeniedError,
-    "NoSuchBucket": BucketMissingError,
-    "BadDigest": ChecksumMismatchError,
-    "InvalidDigest": ChecksumMismatchError,
-    "XAmzContentSHA256Mismatch": ChecksumMismatchError,
-    # Refused now, and well again once the credentials are renewed or the clock is set.
-    "ExpiredToken": S3UnavailableError,
-    "RequestTimeTooSkewed": S3UnavailableError,
-    "RequestTimeout": S3UnavailableError,
-    "SlowDown": S3UnavailableError,
-    "PreconditionFailed": ObjectReplacedError,
-    "412": ObjectReplacedError,  # the answer to a HEAD has no room for a code
-    "InvalidObjectState": ArchivedError,
-    # Another conditional write was under way: https://docs.aws.amazon.com/AmazonS3/latest/
-    # userguide/conditional-writes.html
-    "ConditionalRequestConflict": S3ConflictError,
-    "OperationAborted": S3ConflictError,
-    # The multipart upload or a part of it went away meanwhile; the next attempt sends what is
-    # missing then, or starts anew.
-    "NoSuchUpload": S3ConflictError,
-    "InvalidPart": S3ConflictError,
+_CODES_OF_ERROR: dict[type[TransferError], str] = {
+    UnsupportedByStoreError: """
+        NotImplemented NotSupported UnsupportedOperation UnsupportedArgument UnsupportedHeader
+        InvalidEncryptionAlgorithmError InvalidEncryptionAlgorithm InvalidEncryptionMethod
+        KMSNotConfigured InvalidStorageClass AccessControlListNotSupported
+    """,
+    AccessDeniedError: """
+        AccessDenied AccessForbidden AllAccessDisabled AccountProblem AccountNotActivated
+        AccountSuspended UserSuspended NotSignedUp InvalidPayer InvalidAccessKeyId AccessKeyDisabled
+        SignatureDoesNotMatch InvalidSignature InvalidSecurity InvalidToken InvalidTokenId
+        MissingAuthenticationToken AuthenticationRequired Unauthorized UnauthorizedAccess
+        ObjectLockedByBucketPolicy KMS.AccessDeniedException KMSAccessDeniedException 401 403
+    """,
+    BucketMissingError: "NoSuchBucket",
+    ChecksumMismatchError: """
+        BadDigest InvalidDigest XAmzContentSHA256Mismatch XAmzContentChecksumMismatch CrcMismatch
+    """,
+    S3UnavailableError: """
+        InternalError InternalFailure InternalServerError ServiceUnavailable
+        ServiceUnavailableException Unavailable TemporarilyUnavailable BackendError GatewayTimeout
+        XMinioReadQuorum XMinioWriteQuorum XMinioServerNotInitialized XMinioBackendDown
+        SlowDown SlowDownRead SlowDownWrite ServerBusy Busy Throttling ThrottlingException
+        ThrottledException RequestThrottled RequestThrottledException TooManyRequests
+        TooManyRequestsException TooMuchConcurrency RequestLimitExceeded RequestRateLimitExceeded
+        RateLimitExceeded rateLimitExceeded BandwidthLimitExceeded PriorRequestNotComplete
+        LimitExceededException ProvisionedThroughputExceededException EC2ThrottledException
+        TransactionInProgressException ErrTooManyRequest ErrRequestBytesExceed
+        KMS.ThrottlingException KMS.InternalException KMS.KMSInternalException
+        KMS.DependencyTimeoutException KMS.KeyUnavailableException
+        IncompleteBody RequestTimeout RequestTimeoutException ClientDisconnect ClientDisconnected
+        ConnectionClosedByRequester DisconnectError TemporaryRedirect
+        ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired ExpiredRequest
+        RequestTimeTooSkewed AuthenticationLockout IDPCommunicationError
+        XMinioStorageFull XMinioAdminBucketQuotaExceeded QuotaExceeded
+    """,
+    ObjectReplacedError: "PreconditionFailed NoSuchKey NoSuchVersion 412",
+    ArchivedError: "InvalidObjectState",
+    # Another request was under way, or the multipart upload or a part of it went away. The next
+    # attempt sends what is missing then, or all of it.
+    S3ConflictError: """
+        ConditionalRequestConflict OperationAborted ConcurrentModification NoSuchUpload InvalidPart
+        BadUpload 409
+    """,
 }
-_WHAT_TO_DO = {"InvalidObjectState": ", for it is in an archive tier: restore it first"}
+_ERROR_OF_CODE = {code: kind for kind, codes in _CODES_OF_ERROR.items() for code in codes.split()}
+# MinIO had no code of its own for these.
+_UNSUPPORTED = re.compile(r"KMS is not configured|encryption method .*not supported", re.IGNORECASE)
 # While a body is read, botocore lets some errors of urllib3 through, and has one of its own for a
 # body that ends early.
 _BROKEN_OFF = (IncompleteReadError, HTTPError)
@@ -73,8 +97,11 @@ _NO_CREDENTIALS = (
     "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,"
     " or give this machine a role"
 )
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
+_REDIRECTED = "S3 redirects every request: check the scheme and host of ARTIFACTS_S3_ENDPOINT_URL"
+_NOT_FOUND, _NOT_ALLOWED, _SERVER_ERROR, _NOT_IMPLEMENTED = "404", 405, 500, 501
+# Request Timeout, Too Early, Too Many Requests, and a client that closed the connection.
+_PASSING_STATUSES = {408, 425, 429, 499}
+_READS = {"HeadObject", "GetObject"}
 
 
 @contextmanager
@@ -92,6 +119,9 @@ def translated_errors() -> Iterator[None]:
         raise S3UnavailableError(f"S3 does not answer: {type(error).__name__}") from error
     except BotoCoreError as error:
         raise RefusedByS3Error(type(error).__name__) from error
+    except RecursionError as error:
+        # botocore asks where the bucket is, and follows that question's redirect by asking again.
+        raise RefusedByS3Error(_REDIRECTED) from error
 
 
 def code_of(error: ClientError) -> str:
@@ -99,10 +129,26 @@ def code_of(error: ClientError) -> str:
 
 
 def _error_of(error: ClientError) -> TransferError:
-    code = code_of(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    unavailable = status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS
-    fallback = S3UnavailableError if unavailable else RefusedByS3Error
+    code = code_of(error) or str(status)
+    kind = _kind(error, code, status)
     # S3's message may quote a key or a credential, so only its code is kept.
-    said = f"{error.operation_name}: {code or status}"
-    return _ERROR_OF_CODE.get(code, fallback)(said + _WHAT_TO_DO.get(code, ""))
+    return kind(f"{error.operation_name}: {code}{advice(error, code, kind)}")
+
+
+def _kind(error: ClientError, code: str, status: int) -> type[TransferError]:
+    is_read = error.operation_name in _READS
+    if status == _NOT_ALLOWED and not is_read:
+        return UnsupportedByStoreError  # of a read it may be a delete marker
+    if code == _NOT_FOUND and is_read:
+        return ObjectReplacedError  # a HEAD has no code; elsewhere, whatever answers is no S3
+    if _UNSUPPORTED.search(error.response.get("Error", {}).get("Message") or ""):
+        return UnsupportedByStoreError
+    return _ERROR_OF_CODE.get(code) or _kind_of_status(status)
+
+
+def _kind_of_status(status: int) -> type[TransferError]:
+    if status == _NOT_IMPLEMENTED:
+        return UnsupportedByStoreError
+    is_passing = status >= _SERVER_ERROR or status in _PASSING_STATUSES
+    return S3UnavailableError if is_passing else RefusedByS3Error

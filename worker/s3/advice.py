@@ -1,0 +1,82 @@
+"""What the line of a refused request adds to S3's code: the setting or the command that helps."""
+
+from collections.abc import Iterator, Mapping
+
+from botocore.exceptions import ClientError
+
+from domain.errors import ObjectReplacedError, TransferError, UnsupportedByStoreError
+from worker.s3.refused_requests import features_of
+
+_ENCRYPTION, _TAGS = "encryption", "tags"
+_SETTINGS = {_ENCRYPTION: "ARTIFACTS_SSE", _TAGS: "ARTIFACTS_S3_TAGS"}
+_WORDS = {
+    _ENCRYPTION: ("encrypt", "kms"),
+    _TAGS: ("tag",),
+    "a storage class": ("storageclass", "storage class"),
+    "a condition": ("if-match", "if-none-match", "conditional"),
+    "a checksum": ("checksum",),
+}
+"""By feature, what a store calls it."""
+_CREATES = {"PutObject", "CreateMultipartUpload"}
+_KEY = ". Check ARTIFACTS_KMS_KEY_ID, or the bucket's default key"
+_REGION = ". Check AWS_DEFAULT_REGION and ARTIFACTS_S3_ENDPOINT_URL"
+_ADVICE_OF_CODE = {
+    "InvalidObjectState": ", for it is in an archive tier: restore it first",
+    "InvalidTag": ". Check ARTIFACTS_S3_TAGS",
+    "404": ": no S3 answers there. Check ARTIFACTS_S3_ENDPOINT_URL",
+    **dict.fromkeys(
+        ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException"), _REGION
+    ),
+    **dict.fromkeys(("PermanentRedirect", "IncorrectEndpoint", "InvalidRegion"), _REGION),
+}
+_OF_KEYS = ("KMS.", "KMSKey", "CloudKms")
+
+
+def advice(error: ClientError, code: str, kind: type[TransferError]) -> str:
+    """Return what helps with the error, to follow S3's code; empty if nothing is known."""
+    if kind is UnsupportedByStoreError:
+        return _of_unsupported(error)
+    if code == "AccessDenied":
+        return _of_denied(error)
+    if kind is ObjectReplacedError:
+        return ""
+    return _KEY if code.startswith(_OF_KEYS) else _ADVICE_OF_CODE.get(code, "")
+
+
+def _of_unsupported(error: ClientError) -> str:
+    features = _meant(error, features_of(error) or {})
+    what = f"one of: {', '.join(features)}" if len(features) > 1 else "".join(features)
+    settings = [_SETTINGS[each] for each in features if each in _SETTINGS]
+    unset = f"Unset {' or '.join(settings)}. " if settings else ""
+    return (
+        f": the store does not support {what or 'this request'}."
+        f" {unset}`artifacts doctor --probe` shows what it lacks"
+    )
+
+
+def _meant(error: ClientError, features: Mapping[str, str]) -> list[str]:
+    """Return the features that the answer names; all that were asked for if it names none."""
+    said = " ".join(_said(error, name) for name in ("Code", "Message", "Header")).lower()
+    named = [each for each in features if any(word in said for word in _WORDS[each])]
+    return sorted(named or features)
+
+
+def _of_denied(error: ClientError) -> str:
+    features = features_of(error)
+    if features is None or error.operation_name not in _CREATES:
+        return ""
+    return f". Check the policies (docs/iam){''.join(_needs(features))}"
+
+
+def _needs(features: Mapping[str, str]) -> Iterator[str]:
+    if _ENCRYPTION not in features:
+        yield "; one that demands an encryption header needs ARTIFACTS_SSE"
+    elif features[_ENCRYPTION].startswith("aws:kms"):
+        yield "; the key needs kms:GenerateDataKey and kms:Decrypt"
+    if _TAGS in features:
+        yield "; ARTIFACTS_S3_TAGS needs s3:PutObjectTagging"
+
+
+def _said(error: ClientError, name: str) -> str:
+    said = error.response.get("Error", {})
+    return str(said.get(name) or "")
