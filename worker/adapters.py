@@ -20,9 +20,10 @@ from domain.retry import Backoff
 from worker.database import database_engine
 from worker.s3.client import make_client
 from worker.s3.copying import S3ObjectCopier
+from worker.s3.encryption import Encryption
 from worker.s3.reading import S3ObjectReader
 from worker.s3.results import S3ResultsRepository
-from worker.s3.store import Encryption, S3ObjectStore
+from worker.s3.store import S3ObjectStore
 from worker.s3.upload_locations import S3UploadLocationRepository
 from worker.settings import BucketSettings, OperatorSettings
 from worker.sql.artifacts import SqlArtifacts
@@ -53,7 +54,7 @@ class BucketAdapters:
 
     @property
     def encryption(self) -> Encryption:
-        return Encryption(self._bucket_settings.sse, self._bucket_settings.kms_key_id)
+        return self._bucket_settings.encryption
 
     @cached_property
     def store(self) -> S3ObjectStore:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import ConfigurationError
 from tasks.broker import Broker
+from worker.s3.encryption import Encryption
 from worker.setting_checks import (
     check_broker_prefix,
     check_broker_url,
@@ -88,7 +89,8 @@ class BucketSettings(PartSettings):
     ]
     # For an S3 that is not AWS's.
     s3_endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
-    sse: Literal["AES256", "aws:kms"] = "AES256"
+    # Asked for with each write; by default nothing is, and the bucket's default encrypts.
+    sse: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = None
     kms_key_id: Annotated[str, Field(min_length=1)] | None = None
 
     transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
@@ -108,11 +110,18 @@ class BucketSettings(PartSettings):
     def keeps_zip_times(self) -> bool:
         return self.zip_times == "keep"
 
+    @property
+    def encryption(self) -> Encryption:
+        """What writes ask for."""
+        chosen = Encryption(self.sse, self.kms_key_id)
+        return chosen.with_signing(is_signed=self.url_signs_encryption)
+
     @model_validator(mode="after")
-    def _kms_needs_a_key(self) -> Self:
-        if (self.sse == "aws:kms") != (self.kms_key_id is not None):
+    def _a_key_needs_kms(self) -> Self:
+        if self.kms_key_id is not None and self.sse not in {"aws:kms", "aws:kms:dsse"}:
             raise ValueError(
-                "ARTIFACTS_KMS_KEY_ID goes with ARTIFACTS_SSE=aws:kms, and only with it"
+                "ARTIFACTS_KMS_KEY_ID: it needs ARTIFACTS_SSE=aws:kms or aws:kms:dsse; set that,"
+                " or unset the key"
             )
         return self
 

@@ -132,6 +132,7 @@ def answering(shelf: Shelf, **codes: str) -> Iterator[Any]:
         for method in (
             "head_object",
             "get_bucket_encryption",
+            "get_bucket_policy",
             "get_bucket_lifecycle_configuration",
         ):
             if method in codes:

@@ -24,6 +24,12 @@ def by_kms(key: str | None) -> dict[str, str]:
     [
         (AES256, Encryption(), Severity.OK),
         (by_kms(KEY), Encryption(), Severity.OK),
+        (AES256, Encryption("AES256"), Severity.OK),
+        (by_kms(KEY), Encryption("AES256"), Severity.OK),
+        # Without a key's id S3 takes its own, and not the bucket's.
+        (by_kms(None), Encryption("aws:kms"), Severity.OK),
+        (by_kms(KEY), Encryption("aws:kms"), Severity.WARNING),
+        (by_kms(None), Encryption("aws:kms:dsse"), Severity.WARNING),
         (AES256, Encryption("aws:kms", KEY), Severity.WARNING),
         (by_kms(KEY), Encryption("aws:kms", KEY), Severity.OK),
         (by_kms(f"arn:aws:kms:eu-west-1:1:key/{KEY}"), Encryption("aws:kms", KEY), Severity.OK),
@@ -46,6 +52,7 @@ def test_the_default_is_what_clients_uploads_need(
         listed: Any = {"ResponseMetadata": {"HTTPHeaders": {"date": now}, "HTTPStatusCode": 200}}
         stub.add_response("list_objects_v2", listed)
         stub.add_response("get_bucket_encryption", {"ServerSideEncryptionConfiguration": rules})
+        stub.add_client_error("get_bucket_policy", "NoSuchBucketPolicy")
         stub.add_response("get_bucket_lifecycle_configuration", {})
         findings = {each.check: each for each in examine_bucket(client, "bucket", wanted)}
     assert findings["bucket encryption"].severity is severity, findings

@@ -27,7 +27,7 @@ def copier_of(client: S3Client, bucket: str, **changes: Any) -> S3ObjectCopier:
     copier = S3ObjectCopier(
         client=client,
         bucket=bucket,
-        encryption=Encryption(),
+        encryption=Encryption("AES256"),
         reader=S3ObjectReader(client=client, bucket=bucket),
         threads=4,
         multipart_threshold=PART,

@@ -9,7 +9,7 @@ from tests.s3.steps import client_at
 from worker.s3.presign import Presigner
 from worker.s3.store import Encryption
 
-AES256 = Encryption()
+AES256 = Encryption("AES256")
 SSE = "x-amz-server-side-encryption"
 
 

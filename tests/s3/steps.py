@@ -97,7 +97,7 @@ def store_of(client: S3Client, bucket: str, **changes: Any) -> S3ObjectStore:
     store = S3ObjectStore(
         client=client,
         bucket=bucket,
-        encryption=Encryption(),
+        encryption=Encryption("AES256"),
         multipart_threshold=PART,
         part_size=PART,
         threads=4,

@@ -143,7 +143,7 @@ def _on_s3(url: str) -> Adapter:
     copier = S3ObjectCopier(
         client=client,
         bucket=reader.bucket,
-        encryption=Encryption(),
+        encryption=Encryption("AES256"),
         reader=reader,
         threads=4,
         multipart_threshold=_SMALLEST_PART,

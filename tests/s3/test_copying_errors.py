@@ -32,6 +32,7 @@ from tests.s3.copying_steps import (
 from tests.s3.steps import PART, Progress, answer_of, error_of
 from tests.s3.test_requests import KMS
 from worker.s3.copying import S3ObjectCopier
+from worker.s3.encryption import Encryption
 
 each_size = pytest.mark.parametrize("content", [SMALL, CONTENT], ids=["small", "large"])
 
@@ -172,12 +173,22 @@ def test_a_source_that_is_not_what_is_known_of_it_is_not_copied(
     assert open_uploads(copier) == 0
 
 
-def test_an_etag_under_kms_is_not_taken_for_an_md5(s3_client: S3Client, bucket: str) -> None:
-    # Given a server whose ETags of parts look like an MD5, and are none
-    copier = copier_of(s3_client, bucket, encryption=KMS)
+@pytest.mark.parametrize("tells", ["asked for", "CreateMultipartUpload", "UploadPartCopy"])
+def test_an_etag_under_kms_is_not_taken_for_an_md5(
+    s3_client: S3Client, bucket: str, tells: str
+) -> None:
+    # Given a server whose ETags of parts look like an MD5, and are none, because of what the worker
+    # asks for, or of the bucket's default
+    encryption = KMS if tells == "asked for" else Encryption()
+    copier = copier_of(s3_client, bucket, encryption=encryption)
 
     def disguise(parsed: dict[str, Any], **_: Any) -> None:
         parsed["CopyPartResult"]["ETag"] = parsed["CopyPartResult"]["ETag"][::-1]
+
+    def tell(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["ServerSideEncryption"] = "aws:kms"
+
+    s3_client.meta.events.register(f"after-call.s3.{tells}", tell)
 
     def reveal(params: dict[str, Any], **_: Any) -> None:
         for part in params["MultipartUpload"]["Parts"]:

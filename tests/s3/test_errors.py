@@ -66,6 +66,7 @@ MEANINGS: dict[tuple[int, str], tuple[type[TransferError], ReasonCode]] = {
     (403, "SomethingNew"): REFUSED,
 }
 POLICIES = ". Check the policies (docs/iam)"
+"""With encryption asked for, as by `store_of`."""
 SECRETS = (KEY, "secret", "AKIA", "bucket", "://", "127.0.0.1")
 """Of the answers, of the request and of the client."""
 

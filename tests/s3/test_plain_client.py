@@ -76,7 +76,7 @@ class Bucket:
         locations = S3UploadLocationRepository(
             self.name,
             s3_client=self.client,
-            encryption=encryption or Encryption(),
+            encryption=encryption or Encryption("AES256"),
             signs_encryption=signs_encryption,
         )
         return json.dumps({"url": locations.get_upload_location(CONFIG, PREFIX).url})

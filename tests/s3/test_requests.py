@@ -87,7 +87,11 @@ def test_a_multipart_upload_declares_its_checksums(
 
 
 @pytest.mark.parametrize("size", [10, 2 * PART], ids=["small", "large"])
-@pytest.mark.parametrize("encryption", [Encryption(), KMS], ids=["AES256", "KMS"])
+@pytest.mark.parametrize(
+    "encryption",
+    [Encryption(), Encryption("AES256"), KMS, Encryption("aws:kms:dsse")],
+    ids=["bucket's default", "AES256", "KMS", "DSSE without a key"],
+)
 def test_encryption_is_asked_for_where_the_object_is_made(
     encryption: Encryption, size: int
 ) -> None:

@@ -26,6 +26,7 @@ from tests.s3.steps import (
     random_bytes,
 )
 from tests.workspace.trees import RESULTS, all_of, link, plant, unzipped
+from worker.s3.encryption import Encryption
 from worker.s3.results import S3ResultsRepository
 from worker.workspace.enclosure import Enclosure
 from worker.workspace.zip_stream import ZippedDirectory
@@ -39,7 +40,12 @@ PARTS = 4
 def repository(s3_client: S3Client, bucket: str) -> S3ResultsRepository:
     """On the server that verifies checksums, with small parts."""
     return S3ResultsRepository(
-        bucket, s3_client=s3_client, multipart_threshold=PART, part_size=PART, threads=1
+        bucket,
+        s3_client=s3_client,
+        encryption=Encryption("AES256"),
+        multipart_threshold=PART,
+        part_size=PART,
+        threads=1,
     )
 
 

@@ -44,6 +44,7 @@ from tests.s3.upload_locations_contract import (
 )
 from tests.servers import Moto
 from worker.embedded.servers import Ministack
+from worker.s3.encryption import Encryption
 from worker.s3.reading import S3ObjectReader
 from worker.s3.upload_locations import S3UploadLocationRepository
 
@@ -143,7 +144,9 @@ class TestRequests:
 
     @pytest.fixture
     def adapter(self, s3_client: S3Client, bucket: str) -> Adapter:
-        repository = S3UploadLocationRepository(bucket, s3_client=s3_client)
+        repository = S3UploadLocationRepository(
+            bucket, s3_client=s3_client, encryption=Encryption("AES256")
+        )
         return _adapter_of(s3_client, bucket, repository)
 
     def test_a_content_is_read_with_two(self, adapter: Adapter, s3_client: S3Client) -> None:

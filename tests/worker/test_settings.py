@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from domain.errors import ConfigurationError
+from worker.s3.encryption import Encryption
 from worker.settings import WorkerSettings, load
 
 MIB = 2**20
@@ -126,10 +127,8 @@ def test_a_bad_value_is_named_and_not_quoted(
     assert refused.value.__suppress_context__
 
 
-@pytest.mark.parametrize(
-    ("sse", "key"), [("aws:kms", None), ("AES256", "hunter2"), (None, "hunter2")]
-)
-def test_a_kms_key_goes_with_kms_and_only_with_it(
+@pytest.mark.parametrize(("sse", "key"), [("AES256", "hunter2"), (None, "hunter2")])
+def test_a_kms_key_goes_only_with_kms(
     monkeypatch: pytest.MonkeyPatch, sse: str | None, key: str | None
 ) -> None:
     # Given
@@ -143,14 +142,26 @@ def test_a_kms_key_goes_with_kms_and_only_with_it(
     assert "hunter2" not in str(refused.value)
 
 
-def test_kms_with_its_key_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sse", ["aws:kms", "aws:kms:dsse"])
+@pytest.mark.parametrize("key", ["key-1", None])
+def test_kms_is_good_with_its_key_and_without(
+    monkeypatch: pytest.MonkeyPatch, sse: str, key: str | None
+) -> None:
     # Given
-    monkeypatch.setenv("ARTIFACTS_SSE", "aws:kms")
-    monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", "key-1")
+    monkeypatch.setenv("ARTIFACTS_SSE", sse)
+    if key is not None:
+        monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", key)
     # When
     settings = load(WorkerSettings)
     # Then
-    assert (settings.sse, settings.kms_key_id) == ("aws:kms", "key-1")
+    assert settings.encryption == Encryption(sse, key)
+
+
+def test_nothing_is_asked_for_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(WorkerSettings).encryption == Encryption()
+    # But by URLs that sign the encryption, which was AES256 before it was a choice
+    monkeypatch.setenv("ARTIFACTS_URL_SIGNS_ENCRYPTION", "true")
+    assert load(WorkerSettings).encryption == Encryption("AES256")
 
 
 @pytest.mark.parametrize("name", ["URL_EXPIRES", "DOWNLOAD_URL_EXPIRES"])
@@ -187,7 +198,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "broker_prefix": "",
         "broker_ca_file": None,
         "database_prepare_threshold": None,
-        "sse": "AES256",
+        "sse": None,
         "liveness_file": None,
         "kms_key_id": None,
         "url_expires": 3600,

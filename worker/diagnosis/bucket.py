@@ -2,21 +2,26 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from domain.errors import TransferError
+from worker.diagnosis.bucket_policy import find_denied_writes
 from worker.diagnosis.findings import SIGNATURES, Finding, clock, error, ok, warning
 from worker.s3.dates import date_of
+from worker.s3.encryption import Encryption, encryption_of
 from worker.s3.errors import code_of, translated_errors
-from worker.s3.store import Encryption
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _PREFIX = "jobs/"
+_PAGE = 1000
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_NOTHING = Encryption()
 _MANAGED_KEY = "alias/aws/s3"
 """The key that S3 takes where a bucket names none."""
 _NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"
@@ -42,15 +47,22 @@ def reach_bucket(client: "S3Client", bucket: str) -> None:
 
 
 def examine_bucket(
-    client: "S3Client", bucket: str, default: Encryption | None = None
+    client: "S3Client",
+    bucket: str,
+    default: Encryption | None = None,
+    asked: Encryption = _NOTHING,
 ) -> Iterator[Finding]:
     """Examine the bucket.
 
-    The default is the encryption that the bucket must give to clients' uploads, because their URLs
-    sign none; None where they sign it.
+    Args:
+        client: of S3.
+        bucket: its name.
+        default: what the bucket must give to clients' uploads, because their URLs sign no
+            encryption; None where they sign it.
+        asked: what workers ask for.
     """
     try:
-        listed = _list(client, bucket)
+        listed = _list(client, bucket, _PAGE)
     except TransferError as refused:
         yield error(
             "bucket",
@@ -62,36 +74,59 @@ def examine_bucket(
         return
     yield ok("bucket", f"{bucket} answers")
     yield clock("S3 clock", date_of(listed), harm=SIGNATURES)
-    yield from _readable(client, bucket, listed)
-    yield _encryption(client, bucket, default)
+    existing = yield from _readable(client, bucket, listed)
+    yield _encryption(client, bucket, default, _told(existing, asked))
+    yield from find_denied_writes(client, bucket, asked)
     yield _lifecycle(client, bucket)
 
 
-def _list(client: "S3Client", bucket: str) -> Mapping[str, Any]:
+def _list(client: "S3Client", bucket: str, limit: int = 1) -> Mapping[str, Any]:
     with translated_errors():
-        return client.list_objects_v2(Bucket=bucket, Prefix=_PREFIX, MaxKeys=1)
+        return client.list_objects_v2(Bucket=bucket, Prefix=_PREFIX, MaxKeys=limit)
 
 
-def _readable(client: "S3Client", bucket: str, listed: Mapping[str, Any]) -> Iterator[Finding]:
+def _readable(
+    client: "S3Client", bucket: str, listed: Mapping[str, Any]
+) -> Generator[Finding, None, Encryption | None]:
+    """Look at the newest object of the page; return its encryption if there is one."""
     # Only of an object that is there: where listing is limited to a prefix, S3 answers a HEAD of
     # one that is not as if it were forbidden.
-    for entry in listed.get("Contents", []):
-        try:
-            client.head_object(Bucket=bucket, Key=entry["Key"])
-        except ClientError as refused:
-            yield error(
-                "bucket reading",
-                f"HEAD of an object: {code_of(refused)}",
-                why="unchanged bytes are sent again, and what a client has uploaded is not found",
-                mend="allow s3:GetObject, as in docs/iam/worker.json",
-            )
-        else:
-            yield ok("bucket reading", "objects can be read")
+    entries = listed.get("Contents", [])
+    if not entries:
+        return None
+    newest = max(entries, key=lambda entry: entry.get("LastModified", _LONG_AGO))
+    try:
+        head = client.head_object(Bucket=bucket, Key=newest["Key"])
+    except ClientError as refused:
+        yield error(
+            "bucket reading",
+            f"HEAD of an object: {code_of(refused)}",
+            why="unchanged bytes are sent again, and what a client has uploaded is not found",
+            mend="allow s3:GetObject, as in docs/iam/worker.json",
+        )
+        return None
+    yield ok("bucket reading", "objects can be read")
+    return encryption_of(head)
 
 
-def _encryption(client: "S3Client", bucket: str, default: Encryption | None) -> Finding:
+def _told(existing: Encryption | None, asked: Encryption) -> str:
+    """Return how the newest object is encrypted; empty if no object tells."""
+    if existing is None or existing.algorithm is None:
+        return ""
+    # It may be older than the setting, or a client's.
+    differs = asked.algorithm not in {None, existing.algorithm}
+    wanted = f", ARTIFACTS_SSE asks for {asked}" if differs else ""
+    return f"the newest object has {existing}{wanted}"
+
+
+def _encryption(
+    client: "S3Client", bucket: str, default: Encryption | None, existing: str
+) -> Finding:
     found = _ask(client.get_bucket_encryption, bucket)
     is_refused = isinstance(found, ClientError)
+    needs_key = default is not None and default.is_by_kms
+    if is_refused and existing and not needs_key:
+        return ok("bucket encryption", existing)
     if is_refused and code_of(found) != _NO_ENCRYPTION:
         return _not_told("bucket encryption", found, "s3:GetEncryptionConfiguration")
     rule = None if is_refused else _default_rule(found)
@@ -99,8 +134,8 @@ def _encryption(client: "S3Client", bucket: str, default: Encryption | None) -> 
         return warning(
             "bucket encryption",
             "it has no default encryption",
-            why="workers ask for it with every object; what others put there is not encrypted",
-            mend=_encrypt(bucket, default or Encryption()),
+            why="what is put there without asking for encryption is not encrypted",
+            mend=_encrypt(bucket, default or _NOTHING),
         )
     if default is not None and not _is_as_wanted(rule, default):
         return warning(
@@ -110,7 +145,7 @@ def _encryption(client: "S3Client", bucket: str, default: Encryption | None) -> 
             " ARTIFACTS_SSE says",
             mend=f"{_encrypt(bucket, default)}, or set ARTIFACTS_URL_SIGNS_ENCRYPTION=true",
         )
-    return ok("bucket encryption", "it encrypts by default")
+    return ok("bucket encryption", "; ".join(filter(None, ["it encrypts by default", existing])))
 
 
 def _default_rule(found: Mapping[str, Any]) -> Mapping[str, str] | None:
@@ -120,15 +155,15 @@ def _default_rule(found: Mapping[str, Any]) -> Mapping[str, str] | None:
 
 def _rule_of(encryption: Encryption) -> dict[str, str]:
     key = {} if encryption.kms_key_id is None else {"KMSMasterKeyID": encryption.kms_key_id}
-    return {"SSEAlgorithm": encryption.algorithm, **key}
+    return {"SSEAlgorithm": encryption.algorithm or "AES256", **key}
 
 
 def _is_as_wanted(rule: Mapping[str, str], wanted: Encryption) -> bool:
-    if wanted.kms_key_id is None:
+    if not wanted.is_by_kms:
         return True  # S3's own keys are the least that a default asks for
     is_same_algorithm = rule["SSEAlgorithm"] == wanted.algorithm
     key = rule.get("KMSMasterKeyID", _MANAGED_KEY)
-    return is_same_algorithm and _may_be_same_key(key, wanted.kms_key_id)
+    return is_same_algorithm and _may_be_same_key(key, wanted.kms_key_id or _MANAGED_KEY)
 
 
 def _may_be_same_key(one: str, other: str) -> bool:

@@ -15,7 +15,6 @@ from worker.diagnosis.database import examine_database, opened
 from worker.diagnosis.findings import Finding, error
 from worker.diagnosis.workspace import examine_workspace
 from worker.s3.client import make_client
-from worker.s3.store import Encryption
 from worker.settings import (
     BrokerSettings,
     BucketSettings,
@@ -66,9 +65,9 @@ def _database(settings: DatabaseSettings) -> Iterator[Finding]:
 
 def _bucket(settings: BucketSettings) -> Iterator[Finding]:
     client = make_client(settings.s3_endpoint_url, threads=1, bucket=settings.bucket)
-    encryption = Encryption(settings.sse, settings.kms_key_id)
-    default = None if settings.url_signs_encryption else encryption
-    yield from examine_bucket(client, settings.bucket, default)
+    asked = settings.encryption
+    default = None if settings.url_signs_encryption else asked
+    yield from examine_bucket(client, settings.bucket, default, asked)
 
 
 def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:

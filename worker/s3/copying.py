@@ -24,10 +24,10 @@ from domain.errors import (
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.ports import UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, is_same
+from worker.s3.encryption import Encryption
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.multipart import MultipartUpload, part_size_for
 from worker.s3.part_copies import PartCopies
-from worker.s3.store import Encryption
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -114,7 +114,6 @@ class S3ObjectCopier:
             reader=self.reader,
             upload=copy.upload,
             part_size=size if is_one else part_size_for(size, self.part_size),
-            etag_is_md5=self.encryption.algorithm == "AES256",
         )
 
     def _delete(self, bucket: str, keys: Sequence[str]) -> dict[ObjectAddress, str]:

@@ -10,7 +10,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ def part_size_for(size: int, wanted: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SentPart:
-    """Attributes: `is_summed` where S3 has the SHA-256 too."""
+    """Attributes: `is_summed` where S3 has the SHA-256; `has_md5_etag` where the answer says so."""
 
     number: int
     etag: str
@@ -43,6 +43,7 @@ class SentPart:
     size: int
     bytes_sent: int
     is_summed: bool = True
+    has_md5_etag: bool = False
 
 
 Send = Callable[[str], SentPart]
@@ -75,6 +76,7 @@ class MultipartUpload:
 
     Attributes:
         create: what CreateMultipartUpload gets beside bucket and key.
+        created: what S3 answered to it, if this attempt has sent it.
     """
 
     client: "S3Client"
@@ -83,6 +85,7 @@ class MultipartUpload:
     create: dict[str, Any]
     threads: int
     progress: UploadProgress
+    created: dict[str, Any] = field(default_factory=dict)
 
     def existing_parts(self) -> dict[int, SentPart] | None:
         """What S3 has of the upload to go on with; None if there is none, or not any more."""
@@ -138,6 +141,7 @@ class MultipartUpload:
         answer = self.client.create_multipart_upload(
             Bucket=self.bucket, Key=self.key, ChecksumAlgorithm="SHA256", **self.create
         )
+        self.created.update(answer)
         upload_id = answer["UploadId"]
         try:
             # Before the first part: an upload that no row knows could never be found again.

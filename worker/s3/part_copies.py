@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from domain.errors import ChecksumMismatchError, ObjectReplacedError
 from domain.objects import BucketObject, IObjectReader
 from worker.s3.checksums import acknowledged_etag
+from worker.s3.encryption import has_md5_etag
 from worker.s3.errors import code_of
 from worker.s3.multipart import MultipartUpload, Send, SentPart, SentUpload
 
@@ -27,7 +28,7 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class _PartDigest:
-    """Attributes: `md5`, hexadecimal, where the bytes were read and an ETag can be compared."""
+    """Attributes: `md5`, hexadecimal, where the bytes were read."""
 
     sha256: bytes
     md5: str | None = None
@@ -39,7 +40,8 @@ class _PartDigest:
         etag = part.etag.strip('"')
         if self.md5 is None or not _MD5.fullmatch(etag):
             return None
-        return etag == self.md5
+        # An ETag that is none looks the same, but is never equal.
+        return etag == self.md5 or (False if part.has_md5_etag else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,12 @@ class _Digests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartCopies:
-    """Attributes: `etag_is_md5` that of a part can be; with KMS it looks like one and is none."""
+    """Attributes: `part_size` in bytes; the last part may be smaller."""
 
     there: BucketObject
     reader: IObjectReader
     upload: MultipartUpload
     part_size: int
-    etag_is_md5: bool
 
     def send(self) -> tuple[SentUpload, str]:
         """Have S3 copy what is missing; all parts, and the SHA-256 of the whole.
@@ -104,10 +105,8 @@ class PartCopies:
                 verifier.update(chunk)
                 whole.update(chunk)
                 sha256.update(chunk)
-                if self.etag_is_md5:
-                    md5.update(chunk)
-            comparable = md5.hexdigest() if self.etag_is_md5 else None
-            parts.append(_PartDigest(sha256.digest(), comparable))
+                md5.update(chunk)
+            parts.append(_PartDigest(sha256.digest(), md5.hexdigest()))
         verifier.check()
         return _Digests(whole.hexdigest(), parts, were_read=True)
 
@@ -125,7 +124,7 @@ class PartCopies:
         is_whole = stop - start == self.there.size
         wanted = {} if is_whole else {"CopySourceRange": f"bytes={start}-{stop - 1}"}
         try:
-            copied = self.upload.client.upload_part_copy(
+            answer = self.upload.client.upload_part_copy(
                 Bucket=self.upload.bucket,
                 Key=self.upload.key,
                 UploadId=upload_id,
@@ -133,15 +132,22 @@ class PartCopies:
                 CopySource={"Bucket": address.bucket, "Key": address.key},
                 CopySourceIfMatch=self.there.etag,
                 **wanted,  # type: ignore[arg-type]  # the range
-            ).get("CopyPartResult", {})
+            )
         except ClientError as error:
             if code_of(error) in {"404", "NoSuchKey"}:
                 raise ObjectReplacedError from error
             raise
+        copied = answer.get("CopyPartResult", {})
         digest = base64.b64decode(copied.get("ChecksumSHA256", ""))
-        etag = acknowledged_etag(copied.get("ETag"))
         return SentPart(
-            number, etag, digest, size=stop - start, bytes_sent=0, is_summed=bool(digest)
+            number,
+            acknowledged_etag(copied.get("ETag")),
+            digest,
+            size=stop - start,
+            bytes_sent=0,
+            is_summed=bool(digest),
+            # Not every server says with each part how the object is encrypted.
+            has_md5_etag=has_md5_etag({**self.upload.create, **self.upload.created, **answer}),
         )
 
 

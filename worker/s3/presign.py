@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from domain.errors import ConfigurationError, InvalidRequestError
 from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
+from worker.s3.encryption import Encryption
 from worker.s3.errors import translated_errors
-from worker.s3.store import Encryption
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

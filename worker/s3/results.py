@@ -16,8 +16,9 @@ from domain.ports import Source
 from domain.prefix import JobS3Prefix, PlatformPrefix
 from domain.repository_shapes import ResultsUploads
 from worker.s3.client import endpoint_host, make_regional_client
+from worker.s3.encryption import Encryption
 from worker.s3.presign import Presigner
-from worker.s3.store import Encryption, S3ObjectStore
+from worker.s3.store import S3ObjectStore
 from worker.s3.upload_locations import Uninterrupted
 from worker.workspace.results_directory import zipped_results
 
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _MIB = 2**20
 _TRIES = 3
-_AES256 = Encryption()
+_BUCKETS_DEFAULT = Encryption()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class S3ResultsRepository(ResultsUploads):
         expiration_seconds: int = 24 * 3600,
         s3_client: "S3Client | None" = None,
         *,
-        encryption: Encryption = _AES256,
+        encryption: Encryption = _BUCKETS_DEFAULT,
         multipart_threshold: int = 16 * _MIB,
         part_size: int = 16 * _MIB,
         threads: int = 4,

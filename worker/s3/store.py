@@ -16,6 +16,7 @@ from domain.ports import Source, UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, check, composite, is_same
 from worker.s3.client import endpoint_host
 from worker.s3.dates import date_of
+from worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
 
@@ -32,18 +33,6 @@ if TYPE_CHECKING:
     )
 
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
-
-
-@dataclass(frozen=True, slots=True)
-class Encryption:
-    """Server-side encryption, set on every write."""
-
-    algorithm: str = "AES256"
-    kms_key_id: str | None = None
-
-    def arguments(self) -> dict[str, str]:
-        key = {} if self.kms_key_id is None else {"SSEKMSKeyId": self.kms_key_id}
-        return {"ServerSideEncryption": self.algorithm, **key}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,15 +18,15 @@ from domain.repository_shapes import UploadLocations, upload_key
 from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.dates import s3_now
+from worker.s3.encryption import Encryption
 from worker.s3.presign import Presigner
 from worker.s3.reading import S3ObjectReader
-from worker.s3.store import Encryption
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _SMALL = 16 * 2**20
-_AES256 = Encryption()
+_BUCKETS_DEFAULT = Encryption()
 
 
 class S3UploadLocationRepository(UploadLocations):
@@ -37,7 +37,7 @@ class S3UploadLocationRepository(UploadLocations):
         region_name: of the bucket; by default of boto3's own chain.
         expiration_seconds: of the URLs, at most a week.
         s3_client: by default one for AWS.
-        encryption: of copies, and of uploads if it is signed.
+        encryption: of copies, and of uploads if it is signed; by default the bucket's.
         signs_encryption: whether a client must send the encryption as headers. By default it needs
             nothing but the URL, and the bucket's default encrypts what it puts.
         copier: by default one in this bucket.
@@ -54,12 +54,13 @@ class S3UploadLocationRepository(UploadLocations):
         expiration_seconds: int = 3600,
         s3_client: "S3Client | None" = None,
         *,
-        encryption: Encryption = _AES256,
+        encryption: Encryption = _BUCKETS_DEFAULT,
         signs_encryption: bool = False,
         copier: IObjectCopier | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
+        encryption = encryption.with_signing(is_signed=signs_encryption)
         self._bucket = bucket_name
         self._presigner = Presigner(client, expiration_seconds)
         self._signed_encryption = encryption if signs_encryption else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from domain.errors import ChecksumMismatchError
+from worker.s3.encryption import has_md5_etag
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -136,7 +137,7 @@ def strongest(
 def checksums_of(head: "HeadObjectOutputTypeDef") -> dict[str, str]:
     """What the answer to a HEAD says of the bytes, by algorithm."""
     etag = head["ETag"].strip('"')
-    said = {"MD5": etag} if _MD5.fullmatch(etag) and _is_etag_of_the_bytes(head) else {}
+    said = {"MD5": etag} if _MD5.fullmatch(etag) and has_md5_etag(head) else {}
     hyphen, parts = etag.partition("-")[1:]
     answers = {
         "SHA256": head.get("ChecksumSHA256"),
@@ -157,12 +158,6 @@ def sha256_of(head: "HeadObjectOutputTypeDef") -> str | None:
     digest = b"" if "-" in answered else _decoded("SHA256", answered)
     left = digest.hex() or head.get("Metadata", {}).get("sha256", "").lower()
     return left if _SHA256.fullmatch(left) else None
-
-
-def _is_etag_of_the_bytes(head: "HeadObjectOutputTypeDef") -> bool:
-    # With a key of KMS or of the client's the ETag looks like an MD5, and is none.
-    by_kms = head.get("ServerSideEncryption", "AES256") != "AES256"
-    return not by_kms and "SSECustomerAlgorithm" not in head
 
 
 def _decoded(algorithm: str, written: str) -> bytes:
