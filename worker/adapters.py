@@ -66,6 +66,7 @@ class BucketAdapters:
             multipart_threshold=settings.multipart_threshold,
             part_size=settings.part_size,
             threads=settings.transfer_threads,
+            tags=settings.tags,
         )
 
     @cached_property
@@ -90,6 +91,7 @@ class BucketAdapters:
             s3_client=self.client,
             encryption=self.encryption,
             signs_encryption=self._bucket_settings.url_signs_encryption,
+            signed_tags=self._bucket_settings.signed_tags,
             copier=self.copier,
         )
 
@@ -105,6 +107,7 @@ class BucketAdapters:
             part_size=settings.part_size,
             threads=settings.transfer_threads,
             keeps_times=settings.keeps_zip_times,
+            tags=settings.tags,
         )
 
     @property

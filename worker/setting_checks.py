@@ -1,6 +1,6 @@
 """What a setting's value must be: each check returns it, or says in a ValueError what to use.
 
-None quotes the value, which may hold a password.
+None quotes a value that may hold a password.
 """
 
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from tasks.broker_url import split_connect_timeout
+from worker.s3.tags import ObjectTags
 
 _TLS_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
 _CERT_REQS = {
@@ -100,6 +101,11 @@ def check_endpoint_url(value: str) -> str:
         raise ValueError("use http:// or https://, and a host")
     if parts.username is not None:
         raise ValueError("credentials come from boto3's own chain, not from the URL")
+    return value
+
+
+def check_tags(value: str) -> str:
+    ObjectTags.parse(value)
     return value
 
 

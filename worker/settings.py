@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from domain.errors import ConfigurationError
 from tasks.broker import Broker
 from worker.s3.encryption import Encryption
+from worker.s3.tags import NO_TAGS, ObjectTags
 from worker.setting_checks import (
     check_broker_prefix,
     check_broker_url,
@@ -18,6 +19,7 @@ from worker.setting_checks import (
     check_directory,
     check_endpoint_url,
     check_file,
+    check_tags,
 )
 
 _MIB = 2**20
@@ -102,6 +104,10 @@ class BucketSettings(PartSettings):
     download_url_expires: Annotated[int, Field(ge=1, le=_WEEK)] = 24 * 3600
     # An upload URL that signs the encryption makes the client send it: a plain PUT is then refused.
     url_signs_encryption: bool = False
+    # Of uploads: NAME=VALUE, separated by commas.
+    s3_tags: Annotated[str, AfterValidator(check_tags)] = ""
+    # An upload URL that signs the tags makes the client send them likewise.
+    url_signs_tags: bool = False
     # Whether zips of results have the files' times of modification; without, a re-run that writes
     # the same files sends nothing.
     zip_times: Literal["drop", "keep"] = "drop"
@@ -109,6 +115,16 @@ class BucketSettings(PartSettings):
     @property
     def keeps_zip_times(self) -> bool:
         return self.zip_times == "keep"
+
+    @property
+    def tags(self) -> ObjectTags:
+        """What uploads tag their objects with."""
+        return ObjectTags.parse(self.s3_tags)
+
+    @property
+    def signed_tags(self) -> ObjectTags:
+        """What clients must tag their uploads with."""
+        return self.tags if self.url_signs_tags else NO_TAGS
 
     @property
     def encryption(self) -> Encryption:

@@ -157,6 +157,22 @@ def test_kms_is_good_with_its_key_and_without(
     assert settings.encryption == Encryption(sse, key)
 
 
+def test_tags_that_s3_would_not_take_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTIFACTS_S3_TAGS", "team=cfd,owner={user}")
+    with pytest.raises(ConfigurationError) as refused:
+        load(WorkerSettings)
+    assert str(refused.value) == (
+        "ARTIFACTS_S3_TAGS: tag 'owner': {user} is unknown. Use {job_id}, {run_id}, {kind}"
+    )
+
+
+def test_clients_send_tags_only_if_their_urls_sign_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTIFACTS_S3_TAGS", "team=cfd")
+    assert load(WorkerSettings).signed_tags.names == ()
+    monkeypatch.setenv("ARTIFACTS_URL_SIGNS_TAGS", "true")
+    assert load(WorkerSettings).signed_tags.names == ("team",)
+
+
 def test_nothing_is_asked_for_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(WorkerSettings).encryption == Encryption()
     # But by URLs that sign the encryption, which was AES256 before it was a choice
@@ -204,6 +220,8 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "url_expires": 3600,
         "download_url_expires": 24 * 3600,
         "url_signs_encryption": False,
+        "s3_tags": "",
+        "url_signs_tags": False,
         "max_attempts": 10,
         "backoff_base_seconds": 2,
         "backoff_cap_seconds": 600,

@@ -14,6 +14,7 @@ from worker.diagnosis.findings import SIGNATURES, Finding, clock, error, ok, war
 from worker.s3.dates import date_of
 from worker.s3.encryption import Encryption, encryption_of
 from worker.s3.errors import code_of, translated_errors
+from worker.s3.tags import ObjectTags
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -78,6 +79,17 @@ def examine_bucket(
     yield _encryption(client, bucket, default, _told(existing, asked))
     yield from find_denied_writes(client, bucket, asked)
     yield _lifecycle(client, bucket)
+
+
+def find_tags(tags: ObjectTags) -> Iterator[Finding]:
+    """Yield what the tags of uploads need, if there are tags."""
+    if tags.names:
+        # Nothing but a write tells whether the permission is there.
+        yield ok(
+            "bucket tags",
+            f"uploads get {', '.join(tags.names)}, which needs s3:PutObjectTagging"
+            " (docs/iam/tagging.json)",
+        )
 
 
 def _list(client: "S3Client", bucket: str, limit: int = 1) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from domain.errors import ConfigurationError, PipelineError
 from domain.redaction import hide_credentials, redact
 from worker.diagnosis.backlog import examine_backlog
 from worker.diagnosis.broker import examine_broker, impatient_app
-from worker.diagnosis.bucket import examine_bucket
+from worker.diagnosis.bucket import examine_bucket, find_tags
 from worker.diagnosis.database import examine_database, opened
 from worker.diagnosis.findings import Finding, error
 from worker.diagnosis.workspace import examine_workspace
@@ -68,6 +68,7 @@ def _bucket(settings: BucketSettings) -> Iterator[Finding]:
     asked = settings.encryption
     default = None if settings.url_signs_encryption else asked
     yield from examine_bucket(client, settings.bucket, default, asked)
+    yield from find_tags(settings.tags)
 
 
 def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:

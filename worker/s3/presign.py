@@ -1,7 +1,9 @@
 """URLs that let their bearer do one thing, for a while."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import ConfigurationError, InvalidRequestError
@@ -19,7 +21,9 @@ _LONGEST_SECONDS = 7 * 24 * 3600
 _HEADERS = {
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "Tagging": "x-amz-tagging",
 }
+_NO_TAGGING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,18 @@ class Presigner:
     def expires_in(self) -> timedelta:
         return timedelta(seconds=self.expiration_seconds)
 
-    def put(self, address: ObjectAddress, encryption: Encryption | None = None) -> UploadLocation:
+    def put(
+        self,
+        address: ObjectAddress,
+        encryption: Encryption | None = None,
+        tagging: Mapping[str, str] = _NO_TAGGING,
+    ) -> UploadLocation:
         """Return a URL to put the object to, and the headers that the client must send.
 
-        The encryption is signed as headers, because S3 ignores it in the query. Without it, a
-        client needs the URL alone, and the bucket's default encrypts what it puts.
+        Encryption and tags are signed as headers, because S3 ignores them in the query. Without
+        both, a client needs the URL alone, and the bucket's default encrypts what it puts.
         """
-        arguments = {} if encryption is None else encryption.arguments()
+        arguments = {**(encryption or Encryption()).arguments(), **tagging}
         headers = {_HEADERS[name]: value for name, value in arguments.items()}
         return UploadLocation(self._sign("put_object", address, arguments), headers)
 

@@ -19,6 +19,7 @@ from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.encryption import Encryption
 from worker.s3.presign import Presigner
 from worker.s3.store import S3ObjectStore
+from worker.s3.tags import NO_TAGS, ObjectTags
 from worker.s3.upload_locations import Uninterrupted
 from worker.workspace.results_directory import zipped_results
 
@@ -71,6 +72,7 @@ class S3ResultsRepository(ResultsUploads):
         part_size: int = 16 * _MIB,
         threads: int = 4,
         keeps_times: bool = False,
+        tags: ObjectTags = NO_TAGS,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
         self._client = client
@@ -83,6 +85,7 @@ class S3ResultsRepository(ResultsUploads):
             multipart_threshold=multipart_threshold,
             part_size=part_size,
             threads=threads,
+            tags=tags,
         )
 
     def _send(self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix) -> SentResults:

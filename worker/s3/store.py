@@ -19,6 +19,7 @@ from worker.s3.dates import date_of
 from worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
+from worker.s3.tags import NO_TAGS, ObjectTags
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,7 +38,10 @@ _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3ObjectStore:
-    """Attributes: sizes in bytes; below `multipart_threshold` an object is one PUT."""
+    """Attributes: sizes in bytes; below `multipart_threshold` an object is one PUT.
+
+    The `tags` are those of the objects that it puts.
+    """
 
     client: "S3Client"
     bucket: str
@@ -45,6 +49,7 @@ class S3ObjectStore:
     multipart_threshold: int
     part_size: int
     threads: int
+    tags: ObjectTags = NO_TAGS
 
     @property
     def endpoint(self) -> str:
@@ -131,8 +136,12 @@ class S3ObjectStore:
         return UploadLocation(f"{endpoint.scheme}://{host}{quote(path)}")
 
     def _described(self, content_type: str, metadata: dict[str, str]) -> dict[str, Any]:
-        encryption = self.encryption.arguments()
-        return {"ContentType": content_type, "Metadata": metadata, **encryption}
+        return {
+            "ContentType": content_type,
+            "Metadata": metadata,
+            **self.encryption.arguments(),
+            **self.tags.arguments(metadata),
+        }
 
     def _multipart(
         self, key: str, described: dict[str, Any], progress: UploadProgress

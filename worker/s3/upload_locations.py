@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from domain.addresses import parse_address
-from domain.job_uploads import PlatformUpload
+from domain.job_uploads import JobUpload, PlatformUpload
 from domain.located_uploads import LocatedUploads
 from domain.locations import UploadLocation
 from domain.objects import IObjectCopier, ObjectAddress
@@ -21,6 +21,7 @@ from worker.s3.dates import s3_now
 from worker.s3.encryption import Encryption
 from worker.s3.presign import Presigner
 from worker.s3.reading import S3ObjectReader
+from worker.s3.tags import NO_TAGS, ObjectTags
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -40,6 +41,7 @@ class S3UploadLocationRepository(UploadLocations):
         encryption: of copies, and of uploads if it is signed; by default the bucket's.
         signs_encryption: whether a client must send the encryption as headers. By default it needs
             nothing but the URL, and the bucket's default encrypts what it puts.
+        signed_tags: tags that a client must send as a header.
         copier: by default one in this bucket.
         now: the clock that ages go by; by default S3's, which is asked once for each filter.
 
@@ -56,6 +58,7 @@ class S3UploadLocationRepository(UploadLocations):
         *,
         encryption: Encryption = _BUCKETS_DEFAULT,
         signs_encryption: bool = False,
+        signed_tags: ObjectTags = NO_TAGS,
         copier: IObjectCopier | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
@@ -64,6 +67,7 @@ class S3UploadLocationRepository(UploadLocations):
         self._bucket = bucket_name
         self._presigner = Presigner(client, expiration_seconds)
         self._signed_encryption = encryption if signs_encryption else None
+        self._signed_tags = signed_tags
         reader = S3ObjectReader(client=client, bucket=bucket_name)
         copier = copier or S3ObjectCopier(
             client=client, bucket=bucket_name, encryption=encryption, reader=reader, threads=1
@@ -97,7 +101,8 @@ class S3UploadLocationRepository(UploadLocations):
         self, job_upload: PlatformUpload, s3_prefix: PlatformPrefix
     ) -> UploadLocation:
         address = ObjectAddress(self._bucket, upload_key(job_upload, s3_prefix))
-        return self._presigner.put(address, self._signed_encryption)
+        tagging = self._signed_tags.arguments(JobUpload.of(job_upload).artifact.metadata)
+        return self._presigner.put(address, self._signed_encryption, tagging)
 
 
 class Uninterrupted:
