@@ -33,8 +33,8 @@ from worker.s3.advice import advice
 from worker.s3.misconfiguration import CONFIGURATION, explain
 
 # What each code means here, those of AWS and those that Swift, MinIO, Ceph, Garage, SeaweedFS, R2,
-# Google, Backblaze and Wasabi add. An answer without a code has its status for one. Codes that are
-# not here go by their status.
+# Google, Backblaze and Wasabi add. botocore puts the status in the place of a missing code. Codes
+# that are not here go by their status.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _CODES_OF_ERROR: dict[type[TransferError], str] = {
     UnsupportedByStoreError: """
@@ -137,11 +137,11 @@ def _error_of(error: ClientError) -> TransferError:
 
 
 def _kind(error: ClientError, code: str, status: int) -> type[TransferError]:
-    is_read = error.operation_name in _READS
-    if status == _NOT_ALLOWED and not is_read:
+    operation = error.operation_name
+    if status == _NOT_ALLOWED and operation not in _READS:
         return UnsupportedByStoreError  # of a read it may be a delete marker
-    if code == _NOT_FOUND and is_read:
-        return ObjectReplacedError  # a HEAD has no code; elsewhere, whatever answers is no S3
+    if code == _NOT_FOUND and operation == "HeadObject":
+        return ObjectReplacedError  # without a code; any other answer like this is not S3's
     if _UNSUPPORTED.search(error.response.get("Error", {}).get("Message") or ""):
         return UnsupportedByStoreError
     return _ERROR_OF_CODE.get(code) or _kind_of_status(status)

@@ -1,5 +1,6 @@
 """What botocore leaves out of an error: the features of the request, and why a HEAD was refused."""
 
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -60,14 +61,15 @@ def _note_head(params: dict[str, Any], context: dict[str, Any], **_event: object
 
 
 class _Heads:
-    """Asks once more by GET when a HEAD is answered 400.
+    """Asks by GET when a HEAD is answered 400.
 
-    The answer to a HEAD has no body. Without its code, credentials that have expired look like a
-    request that is wrong for ever.
+    The answer to a HEAD has no body. Without a code, expired credentials look like a request that
+    no retry can help.
     """
 
     def __init__(self, client: "S3Client") -> None:
-        self._client = client
+        # The client holds its handlers; a cycle would keep its connections until a collection.
+        self._client: S3Client = weakref.proxy(client)
 
     def __call__(self, parsed: dict[str, Any], context: dict[str, Any], **_event: object) -> None:
         if parsed.get("Error", {}).get("Code") != _BAD_REQUEST:

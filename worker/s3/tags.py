@@ -17,7 +17,7 @@ from domain.jobs import MAX_ID
 _MAX_TAGS, _MAX_KEY, _MAX_VALUE = 10, 128, 256
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _METADATA = {"job_id": "job", "run_id": "run", "kind": "kind"}
-"""By placeholder, the metadata of the artifact that has its value."""
+"""The artifact's metadata that fills each placeholder."""
 _LONGEST = {"job": str(MAX_ID), "run": str(MAX_ID), "kind": max(ArtifactKind, key=len).value}
 _EXAMPLE = "Example: team=cfd,job={job_id}"
 
