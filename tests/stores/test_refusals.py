@@ -10,6 +10,7 @@ from domain.errors import (
     AccessDeniedError,
     RefusedByS3Error,
     S3UnavailableError,
+    TransferError,
     UnsupportedByStoreError,
 )
 from domain.transfers import TransferState
@@ -28,9 +29,14 @@ from tests.s3.steps import (
 from tests.stores.refusing import Refusal, RefusingS3, asks_for, is_operation
 from worker.embedded.servers import Ministack
 from worker.s3.store import Encryption, S3ObjectStore
+from worker.s3.tags import ObjectTags
 
 AES256 = Encryption("AES256")
 WITHOUT_KMS = "Server side encryption specified but KMS is not configured"
+LACKING = (
+    ": the store does not support one of: a checksum, a condition, encryption, tags. Unset"
+    " ARTIFACTS_SSE or ARTIFACTS_S3_TAGS. `artifacts doctor --probe` shows what it lacks"
+)
 UNIMPLEMENTED = "A header you provided implies functionality that is not implemented"
 
 
@@ -139,6 +145,33 @@ def test_a_denied_write_names_what_its_policy_may_want(
         put(store_of(client, "bucket", encryption=encryption), random_bytes(size))
     expected = f"{operation}: AccessDenied. Check the policies (docs/iam){need}"
     assert str(raised.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "line"),
+    [
+        (
+            400,
+            "KMS.DisabledException",
+            ". Check ARTIFACTS_KMS_KEY_ID, or the bucket's default key",
+        ),
+        (400, "KMS.ThrottlingException", ""),
+        (400, "InvalidTag", ". Check ARTIFACTS_S3_TAGS"),
+        (400, "InvalidRegion", ". Check AWS_DEFAULT_REGION and ARTIFACTS_S3_ENDPOINT_URL"),
+        (405, "MethodNotAllowed", LACKING),
+        (
+            403,
+            "AccessDenied",
+            ". Check the policies (docs/iam); ARTIFACTS_S3_TAGS needs s3:PutObjectTagging",
+        ),
+    ],
+)
+def test_the_line_names_the_setting_that_helps(status: int, code: str, line: str) -> None:
+    client = answered_client(lambda *_: error_of(status, code))
+    store = store_of(client, "bucket", encryption=AES256, tags=ObjectTags.parse("team=cfd"))
+    with pytest.raises(TransferError) as raised:
+        put(store, b"abc")
+    assert str(raised.value) == f"PutObject: {code}{line}"
 
 
 class TestHead:

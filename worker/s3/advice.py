@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from botocore.exceptions import ClientError
 
-from domain.errors import ObjectReplacedError, TransferError, UnsupportedByStoreError
+from domain.errors import PermanentError, TransferError, UnsupportedByStoreError
 from worker.s3.refused_requests import features_of
 
 _ENCRYPTION, _TAGS = "encryption", "tags"
@@ -38,7 +38,7 @@ def advice(error: ClientError, code: str, kind: type[TransferError]) -> str:
         return _of_unsupported(error)
     if code == "AccessDenied":
         return _of_denied(error)
-    if kind is ObjectReplacedError:
+    if not issubclass(kind, PermanentError):
         return ""
     return _KEY if code.startswith(_OF_KEYS) else _ADVICE_OF_CODE.get(code, "")
 
