@@ -96,6 +96,22 @@ def test_a_policy_that_cannot_be_read_is_none(code: str) -> None:
         assert list(find_denied_writes(client, "bucket", NOTHING)) == []
 
 
+def test_what_a_store_does_not_know_is_no_warning() -> None:
+    # Given a store without default encryption, policies and lifecycle rules
+    client = client_at(None)
+    with Stubber(client) as stub:
+        listed: Any = {"ResponseMetadata": {"HTTPHeaders": {}, "HTTPStatusCode": 200}}
+        stub.add_response("list_objects_v2", listed)
+        for question in ("encryption", "policy", "lifecycle_configuration"):
+            stub.add_client_error(f"get_bucket_{question}", "NotImplemented", http_status_code=501)
+        # When
+        findings = list(examine_bucket(client, "bucket", NOTHING, NOTHING))
+    # Then
+    assert {each.severity for each in findings} == {Severity.OK}
+    said = {each.what for each in findings if each.check != "bucket"}
+    assert "this store has none to ask for: NotImplemented" in said
+
+
 @pytest.mark.parametrize(
     ("code", "asked", "what"),
     [

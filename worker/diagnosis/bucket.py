@@ -13,7 +13,7 @@ from worker.diagnosis.bucket_policy import find_denied_writes
 from worker.diagnosis.findings import SIGNATURES, Finding, clock, error, ok, warning
 from worker.s3.dates import date_of
 from worker.s3.encryption import Encryption, encryption_of
-from worker.s3.errors import code_of, translated_errors
+from worker.s3.errors import code_of, is_unsupported, translated_errors
 from worker.s3.tags import ObjectTags
 
 if TYPE_CHECKING:
@@ -224,6 +224,8 @@ def _ask(question: Callable[..., Any], bucket: str) -> Any:  # noqa: ANN401 - an
 
 
 def _not_told(check: str, refused: ClientError, permission: str) -> Finding:
+    if is_unsupported(refused):
+        return ok(check, f"this store has none to ask for: {code_of(refused)}")
     return warning(
         check,
         f"S3 does not tell: {code_of(refused)}",

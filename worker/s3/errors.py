@@ -128,6 +128,11 @@ def code_of(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
+def is_unsupported(error: ClientError) -> bool:
+    """Return whether the store does not know the request at all."""
+    return isinstance(_error_of(error), UnsupportedByStoreError)
+
+
 def _error_of(error: ClientError) -> TransferError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = code_of(error) or str(status)
