@@ -20,6 +20,7 @@ from domain.retry import Backoff
 from worker.database import database_engine
 from worker.s3.client import make_client
 from worker.s3.copying import S3ObjectCopier
+from worker.s3.endpoints import endpoints_of
 from worker.s3.reading import S3ObjectReader
 from worker.s3.results import S3ResultsRepository
 from worker.s3.store import Encryption, S3ObjectStore
@@ -49,6 +50,18 @@ class BucketAdapters:
             self._bucket_settings.transfer_threads,
             bucket=self._bucket_settings.bucket,
             read_timeout_seconds=self._bucket_settings.s3_timeout_seconds,
+            addressing=self._bucket_settings.s3_addressing,
+        )
+
+    @cached_property
+    def public_client(self) -> "S3Client | None":
+        """Return the client that only signs: a signature is of one host, the clients' own."""
+        settings = self._bucket_settings
+        url = settings.s3_public_endpoint_url
+        if url is None:
+            return None
+        return make_client(
+            url, threads=1, bucket=settings.bucket, addressing=settings.s3_addressing
         )
 
     @property
@@ -90,6 +103,7 @@ class BucketAdapters:
             encryption=self.encryption,
             signs_encryption=self._bucket_settings.url_signs_encryption,
             copier=self.copier,
+            public_client=self.public_client,
         )
 
     @cached_property
@@ -104,6 +118,7 @@ class BucketAdapters:
             part_size=settings.part_size,
             threads=settings.transfer_threads,
             keeps_times=settings.keeps_zip_times,
+            public_client=self.public_client,
         )
 
     @property
@@ -112,9 +127,9 @@ class BucketAdapters:
 
     @property
     def address_of(self) -> Callable[[str], ObjectAddress]:
-        """Reads the URLs of this S3, and of AWS's."""
-        is_aws = self._bucket_settings.s3_endpoint_url is None
-        return partial(parse_address, endpoint_host=None if is_aws else self.store.endpoint)
+        """Reads the URLs of this S3, by its internal and its public endpoint, and of AWS's."""
+        endpoints = endpoints_of(self.client, self.public_client)
+        return partial(parse_address, endpoints=endpoints)
 
 
 class Adapters(BucketAdapters):

@@ -100,7 +100,14 @@ def check_endpoint_url(value: str) -> str:
         raise ValueError("use http:// or https://, and a host")
     if parts.username is not None:
         raise ValueError("credentials come from boto3's own chain, not from the URL")
+    if parts.query or parts.fragment:
+        raise ValueError("no ? and no # in it: every key goes behind it")
     return value
+
+
+def addressing_refusal(why: str) -> str:
+    """Return the error of a bucket that cannot be addressed by the host."""
+    return f"ARTIFACTS_S3_ADDRESSING=virtual: {why}. Use path, or auto"
 
 
 def _split(url: str) -> SplitResult:

@@ -8,9 +8,11 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.endpoints import Endpoint
 from domain.errors import ConfigurationError
 from tasks.broker import Broker
 from worker.setting_checks import (
+    addressing_refusal,
     check_broker_prefix,
     check_broker_url,
     check_database_url,
@@ -88,6 +90,10 @@ class BucketSettings(PartSettings):
     ]
     # For an S3 that is not AWS's.
     s3_endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
+    # Presigned URLs are made for it, where clients reach S3 by another host than workers do.
+    s3_public_endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
+    # Where requests and URLs have the bucket.
+    s3_addressing: Literal["auto", "path", "virtual"] = "auto"
     sse: Literal["AES256", "aws:kms"] = "AES256"
     kms_key_id: Annotated[str, Field(min_length=1)] | None = None
 
@@ -107,6 +113,16 @@ class BucketSettings(PartSettings):
     @property
     def keeps_zip_times(self) -> bool:
         return self.zip_times == "keep"
+
+    @model_validator(mode="after")
+    def _buckets_can_stand_in_the_host(self) -> Self:
+        # Without an endpoint here, AWS's own settings may name one; the client checks that.
+        for name in ("s3_endpoint_url", "s3_public_endpoint_url"):
+            url = getattr(self, name) if self.s3_addressing == "virtual" else None
+            why = Endpoint.of(url).obstacle(self.bucket) if url else None
+            if why is not None:
+                raise ValueError(addressing_refusal(f"{why} (ARTIFACTS_{name.upper()})"))
+        return self
 
     @model_validator(mode="after")
     def _kms_needs_a_key(self) -> Self:

@@ -15,9 +15,10 @@ from domain.objects import IObjectCopier, ObjectAddress
 from domain.ports import IArtifactRepository
 from domain.prefix import PlatformPrefix
 from domain.repository_shapes import UploadLocations, upload_key
-from worker.s3.client import endpoint_host, make_regional_client
+from worker.s3.client import make_regional_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.dates import s3_now
+from worker.s3.endpoints import endpoints_of
 from worker.s3.presign import Presigner
 from worker.s3.reading import S3ObjectReader
 from worker.s3.store import Encryption
@@ -42,6 +43,7 @@ class S3UploadLocationRepository(UploadLocations):
             nothing but the URL, and the bucket's default encrypts what it puts.
         copier: by default one in this bucket.
         now: the clock that ages go by; by default S3's, which is asked once for each filter.
+        public_client: signs the URLs for the host that clients use; by default `s3_client`.
 
     Raises:
         ConfigurationError: S3 allows no such expiry.
@@ -58,10 +60,11 @@ class S3UploadLocationRepository(UploadLocations):
         signs_encryption: bool = False,
         copier: IObjectCopier | None = None,
         now: Callable[[], datetime] | None = None,
+        public_client: "S3Client | None" = None,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
         self._bucket = bucket_name
-        self._presigner = Presigner(client, expiration_seconds)
+        self._presigner = Presigner(public_client or client, expiration_seconds)
         self._signed_encryption = encryption if signs_encryption else None
         reader = S3ObjectReader(client=client, bucket=bucket_name)
         copier = copier or S3ObjectCopier(
@@ -70,7 +73,7 @@ class S3UploadLocationRepository(UploadLocations):
         self._uploads = LocatedUploads(
             reader=reader,
             copier=copier,
-            address_of=lambda url: parse_address(url, endpoint_host(client)),
+            address_of=partial(parse_address, endpoints=endpoints_of(client, public_client)),
             progress=Uninterrupted,
         )
         self._now = now or partial(s3_now, client, bucket_name)
