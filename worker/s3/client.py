@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -132,8 +131,3 @@ def make_regional_client(bucket: str, region_name: str | None) -> "S3Client":
     with translated_errors():
         session = boto3.Session(region_name=region_name)
     return make_client(None, _THREADS, session, bucket=bucket)
-
-
-def endpoint_host(client: "S3Client") -> str:
-    """The host of the client's S3, with the port if it has one."""
-    return urlsplit(client.meta.endpoint_url).netloc

@@ -14,9 +14,8 @@ from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
 from domain.ports import Source, UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, check, composite, is_same
-from worker.s3.client import endpoint_host
 from worker.s3.dates import date_of
-from worker.s3.endpoints import location_of
+from worker.s3.endpoints import endpoint_of, location_of
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
 
@@ -58,7 +57,8 @@ class S3ObjectStore:
 
     @property
     def endpoint(self) -> str:
-        return endpoint_host(self.client)
+        # Status output shows it, so without the credentials that a URL may have.
+        return endpoint_of(self.client).authority
 
     def put(  # noqa: PLR0913 - as the port has it
         self,
