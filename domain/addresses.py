@@ -20,7 +20,7 @@ AWS_DOMAINS = (
     *("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu"),
     *("c2s.ic.gov", "sc2s.sgov.gov", "cloud.adc-e.uk", "csp.hci.ic.gov"),
 )
-"""Of AWS's partitions."""
+"""Each partition of AWS has its own."""
 _DOMAIN = f"(?:{'|'.join(map(re.escape, AWS_DOMAINS))})"
 # s3, s3-fips, s3.dualstack, each with the region behind a dot, or in old URLs behind a hyphen;
 # accelerate has none. The label `bucket` before a VPC endpoint names no bucket.
@@ -55,7 +55,7 @@ _OTHER_HOSTS = {
 
 
 def parse_address(url: str, endpoints: Sequence[Endpoint] = ()) -> ObjectAddress:
-    """The bucket and key of an object's URL; its query, signed or not, says nothing of them.
+    """Return the bucket and key of an object's URL; its query, signed or not, does not count.
 
     Args:
         url: `s3://`, an object's ARN, virtual-hosted or path-style.
@@ -95,7 +95,7 @@ def _on_host_of(at: Endpoint, path: str, endpoints: Sequence[Endpoint]) -> str |
     """Return the path below the endpoint at this host, if there is one."""
     here = [each for each in endpoints if (each.host, each.port) == (at.host, at.port)]
     below = filter(None, (_below(each, path) for each in here))
-    # The path of one endpoint may be below that of another.
+    # One endpoint's path may be below another's.
     return min(below, key=len, default=None)
 
 
@@ -134,7 +134,7 @@ def _in_path(path: str, url: str) -> ObjectAddress:
 
 
 def _in_host(bucket: str, path: str, url: str) -> ObjectAddress:
-    # Only the slash that separates it: a key may begin with one of its own.
+    # Only the slash that separates it: a key may begin with a slash.
     return _address(bucket, unquote(path.removeprefix("/")), url)
 
 

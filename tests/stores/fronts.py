@@ -112,7 +112,7 @@ def _handler_of(front: Front) -> type[BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 if name.lower() != "content-length":
                     self.send_header(name, value)
-            # Of a HEAD, that of the object: nothing follows.
+            # The answer to a HEAD has the object's length, and no content.
             length = {n.lower(): v for n, v in headers.items()}.get("content-length")
             self.send_header("Content-Length", length or str(len(content)))
             self.end_headers()

@@ -214,7 +214,7 @@ def test_of_two_endpoints_at_one_host_the_longer_path_counts() -> None:
 
 @dataclass(frozen=True)
 class Urls:
-    """The URLs of one object: of a request, of a signature, and as it is recorded."""
+    """The URLs of one object: in a request, signed, and recorded."""
 
     sent: str
     signed: UploadLocation

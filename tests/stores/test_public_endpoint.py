@@ -1,4 +1,4 @@
-"""A public endpoint for clients beside the internal one, each a listener of its own."""
+"""A public endpoint for clients beside the internal one, on another port."""
 
 import os
 from collections.abc import Iterator
