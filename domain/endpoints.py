@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlsplit
 
-from domain.objects import ObjectAddress
+if TYPE_CHECKING:  # the settings use this module, and every command reads them
+    from domain.objects import ObjectAddress
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -61,7 +62,7 @@ class Endpoint:
             return f"no wildcard certificate covers the dot in the bucket's name {bucket!r}"
         return None
 
-    def url_of(self, address: ObjectAddress, *, by_host: bool) -> str:
+    def url_of(self, address: "ObjectAddress", *, by_host: bool) -> str:
         """Return the URL of an object, with the bucket in the host or else in the path."""
         if by_host:
             host, path = f"{address.bucket}.{self.authority}", self.path

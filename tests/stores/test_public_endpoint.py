@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.credentials import Credentials
@@ -18,7 +19,7 @@ from domain.controller import JobController
 from domain.locations import UploadLocation
 from domain.transfers import Direction, TransferState
 from tests.integration.platform import Client
-from tests.stores.fronts import Front, fronting
+from tests.stores.fronts import Front, fronting, resolve
 from worker.composition import Composition
 from worker.embedded.servers import Ministack
 from worker.producers import Producer
@@ -37,13 +38,12 @@ class Deployment:
     """A platform and a worker in this process, which reach S3 by the internal endpoint.
 
     Attributes:
-        internal: its URL.
         public: the front that only clients are to use.
     """
 
     engine: Engine
     bucket: str
-    internal: str
+    internal: Front
     public: Front
     producer: Producer
     worker: Composition
@@ -65,20 +65,25 @@ class Deployment:
             return session.get_one(JobRow, 12).config_location
 
 
-@pytest.fixture(params=["", "/storage/v1/s3"], ids=["no path", "a path"])
-def fronts(request: pytest.FixtureRequest, ministack: Ministack) -> Iterator[tuple[str, Front]]:
-    """The URL of the internal endpoint, and the public one."""
+@pytest.fixture(params=["as it is", "a path", "hosts of buckets"])
+def fronts(
+    request: pytest.FixtureRequest, ministack: Ministack, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Front, Front]]:
+    """The internal endpoint and the public one."""
+    path = "/storage/v1/s3" if request.param == "a path" else ""
+    domain = "s3.test" if request.param == "hosts of buckets" else ""
+    resolve(monkeypatch, "s3.test")
     with ExitStack() as stack:
         internal, public = (
-            stack.enter_context(fronting(Front(ministack.port, CREDENTIALS, request.param)))
+            stack.enter_context(fronting(Front(ministack.port, CREDENTIALS, path, domain)))
             for _ in range(2)
         )
-        yield internal.url if request.param else ministack.url, public
+        yield internal, public
 
 
 @pytest.fixture
 def environment(
-    fronts: tuple[str, Front],
+    fronts: tuple[Front, Front],
     bucket: str,
     sqlite_url: str,
     tmp_path: Path,
@@ -91,8 +96,9 @@ def environment(
         "ARTIFACTS_DATABASE_URL": sqlite_url,
         "ARTIFACTS_BROKER_URL": "redis://127.0.0.1:1/0",
         "ARTIFACTS_BUCKET": bucket,
-        "ARTIFACTS_S3_ENDPOINT_URL": fronts[0],
+        "ARTIFACTS_S3_ENDPOINT_URL": fronts[0].url,
         "ARTIFACTS_S3_PUBLIC_ENDPOINT_URL": fronts[1].url,
+        "ARTIFACTS_S3_ADDRESSING": "virtual" if fronts[1].domain else "auto",
         "ARTIFACTS_WORKSPACE": str(tmp_path),
         "AWS_ACCESS_KEY_ID": CREDENTIALS.access_key,
         "AWS_SECRET_ACCESS_KEY": CREDENTIALS.secret_key,
@@ -104,7 +110,7 @@ def environment(
 
 
 @pytest.fixture
-def deployment(fronts: tuple[str, Front], environment: dict[str, str]) -> Iterator[Deployment]:
+def deployment(fronts: tuple[Front, Front], environment: dict[str, str]) -> Iterator[Deployment]:
     engine = make_engine(environment["ARTIFACTS_DATABASE_URL"])
     _insert_job(engine)
     app = Celery("tests", broker=environment["ARTIFACTS_BROKER_URL"], set_as_current=False)
@@ -125,11 +131,10 @@ def test_a_client_uploads_by_the_public_host_and_the_worker_confirms_by_the_inte
     deployment: Deployment, client: Client
 ) -> None:
     # Given
-    path = f"{deployment.public.path}/{deployment.bucket}/{DIRECTORY}/job_config.json"
+    public = deployment.public.url_of(deployment.bucket, f"{DIRECTORY}/job_config.json")
     with Session(deployment.engine) as session, session.begin():
         upload = deployment.controller(session).submit_job_config(12)
-    assert upload.sanitized == f"http://127.0.0.1:{deployment.public.port}{path}"
-    assert deployment.kept_location() == upload.sanitized
+    assert deployment.kept_location() == upload.sanitized == public
     # When
     assert client.put(upload.url, b'{"days": 180}') == 200
     assert deployment.confirm(CONFIG) is TransferState.DONE
@@ -138,13 +143,14 @@ def test_a_client_uploads_by_the_public_host_and_the_worker_confirms_by_the_inte
     assert stored is not None
     assert (stored.object.key, stored.object.size) == (f"{DIRECTORY}/job_config.json", 13)
     kept = deployment.kept_location()
-    assert kept == f"{deployment.internal}/{deployment.bucket}/{DIRECTORY}/job_config.json"
+    assert kept == deployment.internal.url_of(deployment.bucket, stored.object.key)
     # And: the object is read by either location, and by the internal endpoint
     with Session(deployment.engine) as session:
         uploads = deployment.controller(session).upload_location_repository
         for url in (kept, upload.sanitized, upload.url):
             assert uploads.read_content(UploadLocation(url)) == b'{"days": 180}'
-    assert deployment.public.seen == [("PUT", path)]
+    assert deployment.public.seen == [("PUT", urlsplit(public).path)]
+    assert len(deployment.internal.seen) > 0
 
 
 def test_a_client_downloads_by_the_public_host_whichever_a_location_names(
@@ -157,19 +163,23 @@ def test_a_client_downloads_by_the_public_host_whichever_a_location_names(
         controller = deployment.controller(session)
         stored = controller.upload_results(12, 4, tmp_path / "results")
         urls = [controller.get_run_results(12, 4), *controller.get_job_results(12).values()]
-        for host in (deployment.internal, deployment.public.url, "https://s3.amazonaws.com"):
-            kept = f"{host}/{deployment.bucket}/{stored.object.key}"
-            urls.append(controller.results_repository.get_download_url(kept))
+        where = (deployment.bucket, stored.object.key)
+        known = (
+            deployment.internal.url_of(*where),
+            deployment.public.url_of(*where),
+            f"https://s3.amazonaws.com/{'/'.join(where)}",
+        )
+        urls.extend(map(controller.results_repository.get_download_url, known))
     assert deployment.public.seen == []
     # When / Then
     for url in urls:
-        assert url.sanitized == f"{deployment.public.url}/{deployment.bucket}/{stored.object.key}"
+        assert url.sanitized == deployment.public.url_of(*where)
         assert len(client.get(url)) == stored.object.size
     assert {method for method, _ in deployment.public.seen} == {"GET"}
 
 
 def test_an_artifact_is_found_by_a_location_that_names_the_public_host(
-    deployment: Deployment, client: Client
+    deployment: Deployment,
 ) -> None:
     # Given a config that an earlier release of the platform put elsewhere, which no row records
     with Session(deployment.engine) as session, session.begin():
@@ -181,7 +191,6 @@ def test_an_artifact_is_found_by_a_location_that_names_the_public_host(
     # When / Then
     assert adapters.locate.find(CONFIG).object.address.key == "configs/job_config.json"
     assert deployment.public.seen == []
-    assert client
 
 
 def test_a_url_that_is_signed_for_the_internal_host_is_refused_by_the_public_one(
@@ -192,7 +201,8 @@ def test_a_url_that_is_signed_for_the_internal_host_is_refused_by_the_public_one
     internal = Composition(load(WorkerSettings), Celery("tests", set_as_current=False)).adapters
     url = internal.results.get_download_url(f"s3://{deployment.bucket}/any").url
     # When
-    moved = url.replace(deployment.internal, deployment.public.url)
+    where = (deployment.bucket, "any")
+    moved = url.replace(deployment.internal.url_of(*where), deployment.public.url_of(*where))
     status, said = client.send("GET", moved)
     # Then
     assert moved != url
