@@ -95,13 +95,18 @@ def check_file(value: Path) -> Path:
 
 
 def check_endpoint_url(value: str) -> str:
+    if _split(value).username is not None:
+        raise ValueError("credentials come from boto3's own chain, not from the URL")
+    return check_endpoint_form(value)
+
+
+def check_endpoint_form(value: str) -> str:
+    """Return an endpoint's URL if the URLs of objects can be made of it."""
     parts = _split(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("use http:// or https://, and a host")
-    if parts.username is not None:
-        raise ValueError("credentials come from boto3's own chain, not from the URL")
     if parts.query or parts.fragment:
-        raise ValueError("no ? and no # in it: every key goes behind it")
+        raise ValueError("remove what follows the ? or #. Example: https://s3.example.com")
     return value
 
 

@@ -136,6 +136,27 @@ def test_a_url_of_the_profile_that_is_none_is_named(
     assert aws
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://minio:port", "not a URL"),
+        ("http://minio:99999", "not a URL"),
+        ("http://[::1", "not a URL"),
+        ("minio:9000", "use http:// or https://, and a host"),
+        ("http://", "use http:// or https://, and a host"),
+        ("http://minio/?x=1", "remove what follows the ? or #. Example: https://s3.example.com"),
+        ("http://minio minio", "no valid host. Example: https://s3.example.com"),
+    ],
+)
+def test_an_endpoint_of_awss_variables_that_is_none_is_named(
+    aws: pytest.MonkeyPatch, url: str, why: str
+) -> None:
+    aws.setenv("AWS_ENDPOINT_URL", url)
+    with pytest.raises(MisconfiguredError) as refused:
+        make_client(None, 1)
+    assert str(refused.value) == f"AWS_ENDPOINT_URL: {why}"
+
+
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_an_endpoint_of_awss_variables_counts_everywhere(
     aws: pytest.MonkeyPatch, variable: str

@@ -15,7 +15,7 @@ from domain.errors import MisconfiguredError
 from domain.redaction import redact
 from worker.s3.endpoints import Addressing, ConfiguredEndpoint, obstacle, style_of
 from worker.s3.errors import translated_errors
-from worker.setting_checks import addressing_refusal
+from worker.setting_checks import addressing_refusal, check_endpoint_form
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -55,6 +55,7 @@ def make_client(  # noqa: PLR0913 - what a deployment may choose
         session = session or boto3.Session()
         endpoint = ConfiguredEndpoint.find(endpoint_url, session)
     url = endpoint.url if endpoint else None
+    _require_form(endpoint)
     _require_addressing(addressing, endpoint, bucket)
     config = Config(
         signature_version="s3v4",  # the default still presigns with SigV2 in some regions
@@ -74,6 +75,16 @@ def make_client(  # noqa: PLR0913 - what a deployment may choose
     _require_files(url)
     with translated_errors(), _translated_value_errors(endpoint):
         return session.client("s3", endpoint_url=url, config=config)
+
+
+def _require_form(endpoint: ConfiguredEndpoint | None) -> None:
+    if endpoint is None:
+        return
+    # boto3 notices a wrong port only with the first request, and then raises a bare ValueError.
+    try:
+        check_endpoint_form(endpoint.url)
+    except ValueError as wrong:
+        raise MisconfiguredError(f"{endpoint.source}: {wrong}") from None
 
 
 def _require_addressing(

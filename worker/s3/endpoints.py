@@ -78,10 +78,7 @@ def style_of(
 
 def obstacle(endpoint_url: str | None, bucket: str) -> str | None:
     """Return why the bucket's name cannot stand before the endpoint's host; None if it can."""
-    try:
-        return Endpoint.of(endpoint_url or _AWS).obstacle(bucket)
-    except ValueError:
-        return None  # boto3 says what is wrong with the URL
+    return Endpoint.of(endpoint_url or _AWS).obstacle(bucket)
 
 
 def endpoint_of(client: "S3Client") -> Endpoint:
