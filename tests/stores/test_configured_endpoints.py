@@ -196,6 +196,9 @@ def test_doctor_says_which_endpoint_counts(aws: pytest.MonkeyPatch) -> None:
         "AWS; the bucket is in the host; not used: AWS_ENDPOINT_URL, because of"
         " AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
     )
+    aws.delenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+    aws.setenv("AWS_PROFILE", "ignoring")
+    assert said().endswith("because of ignore_configured_endpoint_urls in the AWS profile")
     aws.setenv("ARTIFACTS_S3_ENDPOINT_URL", OWN)
     aws.setenv("ARTIFACTS_S3_ADDRESSING", "virtual")
     assert said() == (

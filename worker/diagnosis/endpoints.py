@@ -42,7 +42,12 @@ def _unused(endpoint: ConfiguredEndpoint | None) -> str:
     given = [name for name in AWS_VARIABLES if os.environ.get(name) and name != used]
     if not given:
         return ""
-    return f"; not used: {', '.join(given)}, because of {used or IGNORED_BY}"
+    return f"; not used: {', '.join(given)}, because of {used or _ignored_by()}"
+
+
+def _ignored_by() -> str:
+    in_profile = f"{IGNORED_BY.removeprefix('AWS_').lower()} in the AWS profile"
+    return IGNORED_BY if IGNORED_BY in os.environ else in_profile
 
 
 def _public(url: str, internal: str | None) -> Finding:
