@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from domain import platform_calls
 from domain.artifacts import ArtifactKind, StoredArtifact
@@ -58,6 +59,7 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     kinds: Collection[ArtifactKind] = ARCHIVED_KINDS,
     days_since_create: float | None = None,
     hours_since_create: float | None = None,
+    days_since_job_created: float | None = None,
     storage_class: str = DEFAULT_TIER,
     dry_run: bool = False,
 ) -> ArchiveSummary:
@@ -70,9 +72,11 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
         job_id: of the job.
         run_id: only artifacts of this run.
         kinds: only these; by default configs and inputs.
-        days_since_create: only what is so old.
-        hours_since_create: only what is so old; the days do not count then. Zero beside days
+        days_since_create: only objects that were put there so long ago.
+        hours_since_create: the same in hours; the days do not count then. Zero beside days
             is refused.
+        days_since_job_created: only if the job was created so long ago, by S3's clock too. Its
+            late uploads count as well, unless the other ages leave them out.
         storage_class: where they go.
         dry_run: change nothing, and tell what would be archived.
 
@@ -82,11 +86,14 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
         InvalidRequestError: zero hours stand beside days.
     """
     locate.placement.check(job_id, run_id)
+    contents = locate.contents(job_id)
     old = upload_location_repository.filter_by_age(
-        locate.of_job(job_id),
+        contents.found,
         days_since_create=days_since_create,
         hours_since_create=hours_since_create,
     )
+    if not _is_so_old(upload_location_repository, old, contents.created_at, days_since_job_created):
+        old = []
     of_run = [found for found in old if run_id in (None, found.artifact.run_id)]
     chosen = [found for found in of_run if found.artifact.kind in kinds]
     if dry_run:
@@ -99,6 +106,21 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     return replace(
         summary, other_kinds=[each for each in others if not each.is_archived(storage_class)]
     )
+
+
+def _is_so_old(
+    upload_location_repository: IUploadLocationRepository,
+    uploads: Sequence[FoundArtifact],
+    created_at: datetime,
+    days: float | None,
+) -> bool:
+    """Return whether the job of these uploads was created so many days ago."""
+    # By the clock of the uploads' ages, which the repository has: as if put there with the job.
+    of_that_time = [
+        replace(found, object=replace(found.object, modified_at=created_at))
+        for found in uploads[:1]
+    ]
+    return bool(upload_location_repository.filter_by_age(of_that_time, days_since_create=days))
 
 
 def _planned(uploads: Sequence[FoundArtifact], storage_class: str) -> ArchiveSummary:

@@ -139,8 +139,13 @@ class JobController:
         days_since_create: float | None = None,
         hours_since_create: float | None = None,
         dry_run: bool = False,  # noqa: FBT001, FBT002 - as the platform calls it
+        *,
+        days_since_job_created: float | None = None,
     ) -> ArchiveSummary:
-        """Move the job's configs and inputs to an archive tier; given both, the hours count."""
+        """Move the job's configs and inputs to an archive tier.
+
+        The first two ages are of each object; given both, the hours count. The last is the job's.
+        """
         return archive_job_uploads(
             self.locate,
             self.upload_location_repository,
@@ -148,6 +153,7 @@ class JobController:
             job_id=job_id,
             days_since_create=days_since_create,
             hours_since_create=hours_since_create,
+            days_since_job_created=days_since_job_created,
             dry_run=dry_run,
         )
 

@@ -21,6 +21,7 @@ from worker.database import database_engine
 from worker.s3.client import make_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.encryption import Encryption
+from worker.s3.endpoints import endpoints_of
 from worker.s3.reading import S3ObjectReader
 from worker.s3.results import S3ResultsRepository
 from worker.s3.store import S3ObjectStore
@@ -50,6 +51,18 @@ class BucketAdapters:
             self._bucket_settings.transfer_threads,
             bucket=self._bucket_settings.bucket,
             read_timeout_seconds=self._bucket_settings.s3_timeout_seconds,
+            addressing=self._bucket_settings.s3_addressing,
+        )
+
+    @cached_property
+    def public_client(self) -> "S3Client | None":
+        """Return the client that only signs: a signature is of one host, the clients' own."""
+        settings = self._bucket_settings
+        url = settings.s3_public_endpoint_url
+        if url is None:
+            return None
+        return make_client(
+            url, threads=1, bucket=settings.bucket, addressing=settings.s3_addressing
         )
 
     @property
@@ -93,6 +106,7 @@ class BucketAdapters:
             signs_encryption=self._bucket_settings.url_signs_encryption,
             signed_tags=self._bucket_settings.signed_tags,
             copier=self.copier,
+            public_client=self.public_client,
         )
 
     @cached_property
@@ -108,6 +122,7 @@ class BucketAdapters:
             threads=settings.transfer_threads,
             keeps_times=settings.keeps_zip_times,
             tags=settings.tags,
+            public_client=self.public_client,
         )
 
     @property
@@ -116,9 +131,9 @@ class BucketAdapters:
 
     @property
     def address_of(self) -> Callable[[str], ObjectAddress]:
-        """Reads the URLs of this S3, and of AWS's."""
-        is_aws = self._bucket_settings.s3_endpoint_url is None
-        return partial(parse_address, endpoint_host=None if is_aws else self.store.endpoint)
+        """Reads the URLs of this S3, by its internal and its public endpoint, and of AWS's."""
+        endpoints = endpoints_of(self.client, self.public_client)
+        return partial(parse_address, endpoints=endpoints)
 
 
 class Adapters(BucketAdapters):

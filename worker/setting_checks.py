@@ -96,17 +96,29 @@ def check_file(value: Path) -> Path:
 
 
 def check_endpoint_url(value: str) -> str:
+    if _split(value).username is not None:
+        raise ValueError("credentials come from boto3's own chain, not from the URL")
+    return check_endpoint_form(value)
+
+
+def check_endpoint_form(value: str) -> str:
+    """Return an endpoint's URL if the URLs of objects can be made of it."""
     parts = _split(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("use http:// or https://, and a host")
-    if parts.username is not None:
-        raise ValueError("credentials come from boto3's own chain, not from the URL")
+    if parts.query or parts.fragment:
+        raise ValueError("remove what follows the ? or #. Example: https://s3.example.com")
     return value
 
 
 def check_tags(value: str) -> str:
     ObjectTags.parse(value)
     return value
+
+
+def addressing_refusal(why: str) -> str:
+    """Return the error of a bucket that cannot be addressed by the host."""
+    return f"ARTIFACTS_S3_ADDRESSING=virtual: {why}. Use path, or auto"
 
 
 def _split(url: str) -> SplitResult:

@@ -8,11 +8,13 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.endpoints import Endpoint
 from domain.errors import ConfigurationError
 from tasks.broker import Broker
 from worker.s3.encryption import Encryption
 from worker.s3.tags import NO_TAGS, ObjectTags
 from worker.setting_checks import (
+    addressing_refusal,
     check_broker_prefix,
     check_broker_url,
     check_database_url,
@@ -91,6 +93,10 @@ class BucketSettings(PartSettings):
     ]
     # For an S3 that is not AWS's.
     s3_endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
+    # Presigned URLs are made for it, where clients reach S3 by another host than workers do.
+    s3_public_endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
+    # Where requests and URLs have the bucket.
+    s3_addressing: Literal["auto", "path", "virtual"] = "auto"
     # Asked for with each write; by default nothing is, and the bucket's default encrypts.
     sse: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = None
     kms_key_id: Annotated[str, Field(min_length=1)] | None = None
@@ -131,6 +137,16 @@ class BucketSettings(PartSettings):
         """What writes ask for."""
         chosen = Encryption(self.sse, self.kms_key_id)
         return chosen.with_signing(is_signed=self.url_signs_encryption)
+
+    @model_validator(mode="after")
+    def _buckets_can_stand_in_the_host(self) -> Self:
+        # Without an endpoint here, AWS's own settings may name one; the client checks that.
+        for name in ("s3_endpoint_url", "s3_public_endpoint_url"):
+            url = getattr(self, name) if self.s3_addressing == "virtual" else None
+            why = Endpoint.of(url).obstacle(self.bucket) if url else None
+            if why is not None:
+                raise ValueError(addressing_refusal(f"{why} (ARTIFACTS_{name.upper()})"))
+        return self
 
     @model_validator(mode="after")
     def _a_key_needs_kms(self) -> Self:

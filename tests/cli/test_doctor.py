@@ -35,7 +35,8 @@ def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
         *("broker scripts", "messages of dead workers", "broker clock"),
         *("database", "database clock", "platform columns", "database version"),
         *("malformed transfers", "database grants"),
-        *("bucket", "S3 clock", "bucket reading", "bucket encryption", "bucket lifecycle"),
+        *("S3 endpoint", "bucket", "S3 clock", "bucket reading"),
+        *("bucket encryption", "bucket lifecycle"),
         "workspace",
         *("dispatch", "workers", "backlog", "S3 breaker", "workspace breaker", "quarantine"),
     ]

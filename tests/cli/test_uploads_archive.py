@@ -76,6 +76,21 @@ def test_what_is_younger_is_left(artifacts: Command, shelf: Shelf, options: str)
     assert shelf.storage_class(RESULTS) == "STANDARD"
 
 
+def test_a_late_upload_of_an_old_job_is_archived_by_the_jobs_age(
+    artifacts: Command, shelf: Shelf
+) -> None:
+    # Given a job of 2025, whose artifacts were stored just now
+    old = ("--days-since-job-created", "1", "--json")
+    # When / Then: the age of each object counts beside it
+    assert artifacts(*ARCHIVE, *old, "--days-since-create", "1").json == []
+    assert artifacts(*ARCHIVE, "--days-since-job-created", "100000", "--json").json == []
+    assert set(shown(artifacts(*OF_12, *old, "--dry-run"))) == {"job_config"}
+    assert shelf.storage_class(CONFIG) == "STANDARD"
+    # When / Then: it alone
+    assert artifacts(*OF_12, *old).status == 0
+    assert is_archived(shelf, CONFIG)
+
+
 def test_one_failure_does_not_stop_the_others(artifacts: Command, shelf: Shelf) -> None:
     # Given one in a bucket that is not the worker's
     shelf.client.create_bucket(Bucket="attic-of-12")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.addresses import parse_address
+from domain.endpoints import Endpoint
 from domain.errors import InvalidRequestError
 from domain.objects import ObjectAddress
 
@@ -45,7 +46,7 @@ keys = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filte
 
 
 def parse(url: str) -> ObjectAddress:
-    return parse_address(url, endpoint_host="127.0.0.1:9000")
+    return parse_address(url, [Endpoint.of("http://127.0.0.1:9000")])
 
 
 @every_form

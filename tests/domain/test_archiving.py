@@ -89,6 +89,24 @@ class TestOfAJob:
         summary = world.controller.archive_job_uploads(12, 10_000, 0.5)
         assert archived(summary) == [CONFIG, INPUT, RUN_CONFIG]
 
+    def test_the_jobs_age_is_another_than_the_objects(self, world: ProducingWorld) -> None:
+        # Given objects of yesterday, of a job that was created a month before that
+        month = 30
+        for name in ("job_input.zip", "run_4_config.json"):
+            later = JOB.created_at + timedelta(days=month)
+            world.put(f"{DIRECTORY}/{name}", b"content", later)
+        world.clock.advance(timedelta(days=month))
+        controller = world.controller
+        # When / Then
+        older = controller.archive_job_uploads(12, days_since_job_created=month + 2)
+        assert archived(older) == []
+        both = controller.archive_job_uploads(
+            12, days_since_create=2, days_since_job_created=month + 1
+        )
+        assert archived(both) == [CONFIG]
+        by_job = controller.archive_job_uploads(12, days_since_job_created=month + 1)
+        assert archived(by_job) == [INPUT, RUN_CONFIG]
+
     def test_ids_of_nothing_are_refused(self, world: ProducingWorld) -> None:
         with pytest.raises(UnknownJobError):
             world.controller.archive_job_uploads(99)

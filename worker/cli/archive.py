@@ -31,7 +31,12 @@ StorageClassOption = Annotated[
     str, typer.Option("--storage-class", help=f"One of {', '.join(ARCHIVE_TIERS)}.")
 ]
 DaysOption = Annotated[
-    float | None, typer.Option("--days-since-create", min=0, help="Only what is so old.")
+    float | None,
+    typer.Option(
+        "--days-since-create",
+        min=0,
+        help="Only objects stored so long ago, however old the job is.",
+    ),
 ]
 HoursOption = Annotated[
     float | None,
@@ -39,6 +44,14 @@ HoursOption = Annotated[
         "--hours-since-create",
         min=0,
         help="The same in hours; the days do not count then. 0 beside days is refused.",
+    ),
+]
+JobDaysOption = Annotated[
+    float | None,
+    typer.Option(
+        "--days-since-job-created",
+        min=0,
+        help="Only if the job is so old, late uploads too. Beside the others, both must hold.",
     ),
 ]
 
@@ -60,6 +73,7 @@ def archive(  # noqa: PLR0913 - an argument for each option
     storage_class: StorageClassOption = DEFAULT_TIER,
     days_since_create: DaysOption = None,
     hours_since_create: HoursOption = None,
+    days_since_job_created: JobDaysOption = None,
     dry_run: DryRunOption = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
@@ -82,6 +96,7 @@ def archive(  # noqa: PLR0913 - an argument for each option
         kinds=kinds,
         days_since_create=days_since_create,
         hours_since_create=hours_since_create,
+        days_since_job_created=days_since_job_created,
         storage_class=storage_class,
         dry_run=dry_run,
     )

@@ -12,6 +12,7 @@ from worker.diagnosis.backlog import examine_backlog
 from worker.diagnosis.broker import examine_broker, impatient_app
 from worker.diagnosis.bucket import examine_bucket, find_tags
 from worker.diagnosis.database import examine_database, opened
+from worker.diagnosis.endpoints import examine_endpoints
 from worker.diagnosis.findings import Finding, error
 from worker.diagnosis.workspace import examine_workspace
 from worker.s3.client import make_client
@@ -64,7 +65,13 @@ def _database(settings: DatabaseSettings) -> Iterator[Finding]:
 
 
 def _bucket(settings: BucketSettings) -> Iterator[Finding]:
-    client = make_client(settings.s3_endpoint_url, threads=1, bucket=settings.bucket)
+    yield from examine_endpoints(settings)
+    client = make_client(
+        settings.s3_endpoint_url,
+        threads=1,
+        bucket=settings.bucket,
+        addressing=settings.s3_addressing,
+    )
     asked = settings.encryption
     default = None if settings.url_signs_encryption else asked
     yield from examine_bucket(client, settings.bucket, default, asked)

@@ -64,6 +64,7 @@ def _bucket() -> None:
             threads=1,
             bucket=settings.bucket,
             read_timeout_seconds=_S3_TIMEOUT_SECONDS,
+            addressing=settings.s3_addressing,
         )
     ) as client:
         try:

@@ -5,8 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -14,39 +13,51 @@ from botocore.exceptions import BotoCoreError
 
 from domain.errors import MisconfiguredError
 from domain.redaction import redact
+from worker.s3.endpoints import Addressing, ConfiguredEndpoint, obstacle, style_of
 from worker.s3.errors import translated_errors
 from worker.s3.refused_requests import describe_refusals
+from worker.setting_checks import addressing_refusal, check_endpoint_form
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-_ENDPOINTS = ("ARTIFACTS_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _THREADS = 10
 """Of a producer, as boto3 has by default."""
 
 
-def make_client(
+def make_client(  # noqa: PLR0913 - what a deployment may choose
     endpoint_url: str | None,
     threads: int,
     session: boto3.Session | None = None,
     *,
     bucket: str = "",
     read_timeout_seconds: float = 60,
+    addressing: Addressing = "auto",
 ) -> "S3Client":
     """A thread-safe client; credentials and region come from boto3's own chain.
 
     Args:
-        endpoint_url: for an S3 that is not AWS's; buckets are then addressed by path.
+        endpoint_url: for an S3 that is not AWS's; by default as boto3 finds one in the environment
+            and the profile.
         threads: how many requests may be under way at once.
         session: with credentials of its own, instead of boto3's chain.
         bucket: whose objects it is for.
         read_timeout_seconds: how long an answer may take.
+        addressing: where requests and URLs have the bucket; `auto` is the host on AWS, unless the
+            bucket's name has a dot, and the path elsewhere.
 
     Raises:
-        MisconfiguredError: a setting is wrong, such as AWS_PROFILE.
+        MisconfiguredError: a setting is wrong, such as AWS_PROFILE, or the bucket's name cannot
+            stand before the endpoint's host.
         S3UnavailableError: the credentials cannot be fetched now.
     """
+    with translated_errors():
+        session = session or boto3.Session()
+        endpoint = ConfiguredEndpoint.find(endpoint_url, session)
+    url = endpoint.url if endpoint else None
+    _require_form(endpoint)
+    _require_addressing(addressing, endpoint, bucket)
     config = Config(
         signature_version="s3v4",  # the default still presigns with SigV2 in some regions
         connect_timeout=5,
@@ -60,33 +71,51 @@ def make_client(
         # Nor is it to ask for a checksum and compare: it cannot for a range, and what was fetched
         # is compared once it is on the disk.
         response_checksum_validation="when_required",
-        s3={"addressing_style": _addressing_style(endpoint_url, bucket)},
+        s3={"addressing_style": style_of(addressing, url, bucket)},
     )
-    _require_files(endpoint_url)
-    with translated_errors(), _translated_value_errors():
-        session = session or boto3.Session()
-        client = session.client("s3", endpoint_url=endpoint_url, config=config)
+    _require_files(url)
+    with translated_errors(), _translated_value_errors(endpoint):
+        client = session.client("s3", endpoint_url=url, config=config)
     describe_refusals(client)
     return client
 
 
+def _require_form(endpoint: ConfiguredEndpoint | None) -> None:
+    if endpoint is None:
+        return
+    # boto3 notices a wrong port only with the first request, and then raises a bare ValueError.
+    try:
+        check_endpoint_form(endpoint.url)
+    except ValueError as wrong:
+        raise MisconfiguredError(f"{endpoint.source}: {wrong}") from None
+
+
+def _require_addressing(
+    addressing: Addressing, endpoint: ConfiguredEndpoint | None, bucket: str
+) -> None:
+    # boto3 would put the bucket into the path without a word.
+    why = obstacle(endpoint.url if endpoint else None, bucket) if addressing == "virtual" else None
+    if why is not None:
+        source = f" ({endpoint.source})" if endpoint else ""
+        raise MisconfiguredError(addressing_refusal(f"{why}{source}"))
+
+
 @contextmanager
-def _translated_value_errors() -> Iterator[None]:
+def _translated_value_errors(endpoint: ConfiguredEndpoint | None) -> Iterator[None]:
     # botocore has no class of its own for some wrong settings, such as a host with a space in it.
     try:
         yield
     except ValueError as error:
         if isinstance(error, BotoCoreError):
             raise
-        raise MisconfiguredError(_explained(str(error))) from error
+        raise MisconfiguredError(_explained(str(error), endpoint)) from error
 
 
-def _explained(message: str) -> str:
+def _explained(message: str, endpoint: ConfiguredEndpoint | None) -> str:
     value = message.removeprefix("Invalid endpoint: ")
-    if value == message:
+    if endpoint is None or value == message:
         return f"AWS settings: {redact(message)}. Check the AWS_… variables"
-    named = [name for name in _ENDPOINTS if os.environ.get(name) == value]
-    return f"{(named or _ENDPOINTS)[0]}: no valid host. Example: https://s3.example.com"
+    return f"{endpoint.source}: no valid host. Example: https://s3.example.com"
 
 
 def _require_files(endpoint_url: str | None) -> None:
@@ -116,14 +145,3 @@ def make_regional_client(bucket: str, region_name: str | None) -> "S3Client":
     with translated_errors():
         session = boto3.Session(region_name=region_name)
     return make_client(None, _THREADS, session, bucket=bucket)
-
-
-def _addressing_style(endpoint_url: str | None, bucket: str) -> Literal["path", "virtual"]:
-    # By host, and never "auto": that signs for a region and names a host that redirects to it, and
-    # a client that was given the URL cannot sign anew. A dot would break the wildcard certificate.
-    return "path" if endpoint_url or "." in bucket else "virtual"
-
-
-def endpoint_host(client: "S3Client") -> str:
-    """The host of the client's S3, with the port if it has one."""
-    return urlsplit(client.meta.endpoint_url).netloc

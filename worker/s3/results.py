@@ -15,8 +15,9 @@ from domain.platform_ports import SentResults, url_of
 from domain.ports import Source
 from domain.prefix import JobS3Prefix, PlatformPrefix
 from domain.repository_shapes import ResultsUploads
-from worker.s3.client import endpoint_host, make_regional_client
+from worker.s3.client import make_regional_client
 from worker.s3.encryption import Encryption
+from worker.s3.endpoints import endpoints_of
 from worker.s3.presign import Presigner
 from worker.s3.store import S3ObjectStore
 from worker.s3.tags import NO_TAGS, ObjectTags
@@ -73,11 +74,12 @@ class S3ResultsRepository(ResultsUploads):
         threads: int = 4,
         keeps_times: bool = False,
         tags: ObjectTags = NO_TAGS,
+        public_client: "S3Client | None" = None,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
-        self._client = client
+        self._endpoints = endpoints_of(client, public_client)
         self._keeps_times = keeps_times
-        self._presigner = Presigner(client, expiration_seconds)
+        self._presigner = Presigner(public_client or client, expiration_seconds)
         self._store = S3ObjectStore(
             client=client,
             bucket=bucket_name,
@@ -115,7 +117,7 @@ class S3ResultsRepository(ResultsUploads):
         results_url: str | None = None,
         expiration_seconds: int | None = None,
     ) -> UploadLocation:
-        address = parse_address(url_of(location, results_url), endpoint_host(self._client))
+        address = parse_address(url_of(location, results_url), self._endpoints)
         return self._presigner.get(address, expiration_seconds)
 
     def _put(self, artifact: Artifact, key: str, source: Source) -> StoredObject:

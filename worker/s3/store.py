@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
 
 from botocore.exceptions import ClientError
 
 from domain.artifacts import OpenUpload, StoredObject
 from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
+from domain.objects import ObjectAddress
 from domain.ports import Source, UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, check, composite, is_same
-from worker.s3.client import endpoint_host
 from worker.s3.dates import date_of
 from worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
+from worker.s3.endpoints import endpoint_of, location_of
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
 from worker.s3.tags import NO_TAGS, ObjectTags
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     _Answer = (
         CompleteMultipartUploadOutputTypeDef | HeadObjectOutputTypeDef | PutObjectOutputTypeDef
     )
-
-_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,8 @@ class S3ObjectStore:
 
     @property
     def endpoint(self) -> str:
-        return endpoint_host(self.client)
+        # Status output shows it, so without the credentials that a URL may have.
+        return endpoint_of(self.client).authority
 
     def put(  # noqa: PLR0913 - as the port has it
         self,
@@ -127,13 +126,7 @@ class S3ObjectStore:
                     )
 
     def location(self, key: str) -> UploadLocation:
-        endpoint = urlsplit(self.client.meta.endpoint_url)
-        # As the client itself addresses it: by host on AWS, unless a dot would break the
-        # wildcard certificate, by path elsewhere.
-        by_host = endpoint.netloc.endswith(_AWS_DOMAINS) and "." not in self.bucket
-        host = f"{self.bucket}.{endpoint.netloc}" if by_host else endpoint.netloc
-        path = f"/{key}" if by_host else f"/{self.bucket}/{key}"
-        return UploadLocation(f"{endpoint.scheme}://{host}{quote(path)}")
+        return UploadLocation(location_of(self.client, ObjectAddress(self.bucket, key)))
 
     def _described(self, content_type: str, metadata: dict[str, str]) -> dict[str, Any]:
         return {

@@ -15,10 +15,11 @@ from domain.objects import IObjectCopier, ObjectAddress
 from domain.ports import IArtifactRepository
 from domain.prefix import PlatformPrefix
 from domain.repository_shapes import UploadLocations, upload_key
-from worker.s3.client import endpoint_host, make_regional_client
+from worker.s3.client import make_regional_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.dates import s3_now
 from worker.s3.encryption import Encryption
+from worker.s3.endpoints import endpoints_of
 from worker.s3.presign import Presigner
 from worker.s3.reading import S3ObjectReader
 from worker.s3.tags import NO_TAGS, ObjectTags
@@ -44,6 +45,7 @@ class S3UploadLocationRepository(UploadLocations):
         signed_tags: tags that a client must send as a header.
         copier: by default one in this bucket.
         now: the clock that ages go by; by default S3's, which is asked once for each filter.
+        public_client: signs the URLs for the host that clients use; by default `s3_client`.
 
     Raises:
         ConfigurationError: S3 allows no such expiry.
@@ -61,11 +63,12 @@ class S3UploadLocationRepository(UploadLocations):
         signed_tags: ObjectTags = NO_TAGS,
         copier: IObjectCopier | None = None,
         now: Callable[[], datetime] | None = None,
+        public_client: "S3Client | None" = None,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
         encryption = encryption.with_signing(is_signed=signs_encryption)
         self._bucket = bucket_name
-        self._presigner = Presigner(client, expiration_seconds)
+        self._presigner = Presigner(public_client or client, expiration_seconds)
         self._signed_encryption = encryption if signs_encryption else None
         self._signed_tags = signed_tags
         reader = S3ObjectReader(client=client, bucket=bucket_name)
@@ -75,7 +78,7 @@ class S3UploadLocationRepository(UploadLocations):
         self._uploads = LocatedUploads(
             reader=reader,
             copier=copier,
-            address_of=lambda url: parse_address(url, endpoint_host(client)),
+            address_of=partial(parse_address, endpoints=endpoints_of(client, public_client)),
             progress=Uninterrupted,
         )
         self._now = now or partial(s3_now, client, bucket_name)
