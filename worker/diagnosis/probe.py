@@ -79,9 +79,11 @@ def _finding(check: Check, probe: Probe) -> Finding:
         refusal = Refusal.of(refused)
         if refusal.is_of_permissions:
             return _denied(check, refused)
-        outcome = unmet(f"{refused.operation_name} answers {refusal}", *_settings(check))
-    except (BotoCoreError, HTTPError, PipelineError, KeyError) as unanswered:
-        outcome = unmet(_what(unanswered), *_settings(check))
+        outcome = unmet(f"{refused.operation_name} answers {refusal}")
+    except KeyError as lacking:
+        outcome = unmet(f"an answer lacks {lacking.args[0]}")
+    except (BotoCoreError, HTTPError, PipelineError) as unanswered:
+        outcome = unmet(_what(unanswered))
     return _judged(check, outcome, probe.choices.has)
 
 
@@ -93,7 +95,7 @@ def _settings(check: Check) -> tuple[str, ...]:
 
 
 def _judged(check: Check, outcome: Outcome, has: Callable[[str], bool]) -> Finding:
-    settings = outcome.settings or _settings(check)
+    settings = _settings(check) if outcome.settings is None else outcome.settings
     chosen = next(filter(has, settings), None)
     if outcome.severity is Severity.OK:
         return _needless(check, outcome, chosen) if chosen else ok(check.name, outcome.what)

@@ -19,19 +19,21 @@ class Outcome:
 
     Attributes:
         severity: how bad it is if no setting works around it.
-        settings: assignments that work around it, the best one first.
+        settings: assignments that work around it, the best one first; None for those of the table.
     """
 
     what: str
     severity: Severity = Severity.OK
-    settings: tuple[str, ...] = ()
+    settings: tuple[str, ...] | None = None
 
 
 def met(what: str) -> Outcome:
     return Outcome(what)
 
 
-def unmet(what: str, *settings: str, severity: Severity = Severity.ERROR) -> Outcome:
+def unmet(
+    what: str, settings: tuple[str, ...] | None = None, severity: Severity = Severity.ERROR
+) -> Outcome:
     return Outcome(what, severity, settings)
 
 

@@ -2,15 +2,18 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from worker.diagnosis.findings import Severity
-from worker.diagnosis.probe_outcomes import Outcome, met, refused, unmet
-from worker.diagnosis.probe_store import LargeObject, Probe, sha256_of
-from worker.diagnosis.probe_writes import BODY, WRONG_ETAG, conditional
+from worker.diagnosis.probe_checksums import other_checksums
+from worker.diagnosis.probe_outcomes import Outcome, Refusal, met, refused, unmet
+from worker.diagnosis.probe_store import BODY, LargeObject, Probe, sha256_of
+from worker.diagnosis.probe_writes import WRONG_ETAG, conditional
 from worker.s3.checksums import composite, is_same
 
 _MD5 = re.compile(r"[0-9a-f]{32}(-\d+)?")
+_BY_MD5 = "ARTIFACTS_S3_CHECKSUM=md5"
 _PARTS_UNKNOWN = "not checked: the multipart upload failed"
 
 
@@ -53,13 +56,20 @@ def listed_parts(probe: Probe) -> Outcome:
     large = probe.large
     if not isinstance(large, LargeObject):
         return _unknown()
+    if isinstance(large.listed, Refusal):
+        return unmet(f"ListParts answers {large.listed}", ())
     if [each["PartNumber"] for each in large.listed] != [1, 2]:
-        return unmet(f"ListParts answers {len(large.listed)} of 2 parts")
+        return unmet(f"pages of one part list {len(large.listed)} of 2 parts", ())
     answered = [each.get("ChecksumSHA256") for each in large.listed]
     if None in answered:
-        return unmet("ListParts answers no SHA-256 of the parts", severity=Severity.WARNING)
+        has_md5 = all(
+            each["ETag"].strip('"') == _md5(part).hex()
+            for each, part in zip(large.listed, large.parts, strict=True)
+        )
+        by_md5 = (_BY_MD5,) if has_md5 and _BY_MD5 in other_checksums(probe) else ()
+        return unmet("ListParts answers no SHA-256 of the parts", by_md5, Severity.WARNING)
     if answered != [sha256_of(part) for part in large.parts]:
-        return unmet("ListParts answers another SHA-256 than that of a part")
+        return unmet("ListParts answers another SHA-256 than that of a part", ())
     return met("ListParts answers the SHA-256 of each part")
 
 
@@ -78,8 +88,9 @@ def composite_checksum(probe: Probe) -> Outcome:
     silent = [operation for operation, answered in answers.items() if answered is None]
     if silent:
         return unmet(
-            f"{' and '.join(silent)} answers no SHA-256 of an object in parts",
-            severity=Severity.WARNING,
+            f"{' and '.join(silent)} without the SHA-256 of an object in parts",
+            other_checksums(probe),
+            Severity.WARNING,
         )
     has_number = all("-" in str(answered) for answered in answers.values())
     return met(f"composite, {'base64-N' if has_number else 'without the number of parts'}")
@@ -89,19 +100,20 @@ def etags(probe: Probe) -> Outcome:
     """Judge whether an ETag that looks like an MD5 is that of the bytes: it is compared."""
     etag = probe.put(probe.area.key("etag"), BODY)["ETag"].strip('"')
     md5 = _md5(BODY).hex()
-    forms = [_form(probe, "a PUT", etag, md5)]
+    forms = [_form(probe, "a PUT", etag, {md5: "the MD5"})]
     large = probe.large
     if isinstance(large, LargeObject):
         digests = b"".join(_md5(part) for part in large.parts)
         of_parts = f"{_md5(digests).hex()}-{len(large.parts)}"
-        forms.append(_form(probe, "parts", large.head["ETag"].strip('"'), of_parts))
+        digests_of = {of_parts: "md5-N", _md5(large.body).hex(): "the MD5 of all bytes"}
+        forms.append(_form(probe, "parts", large.head["ETag"].strip('"'), digests_of))
     wrong = next((form for form in forms if form.severity is not Severity.OK), None)
     return wrong or met("; ".join(form.what for form in forms))
 
 
-def _form(probe: Probe, what: str, etag: str, md5: str) -> Outcome:
-    if etag == md5:
-        return met(f"of {what} {'md5-N' if '-' in md5 else 'the MD5'}")
+def _form(probe: Probe, what: str, etag: str, digests: Mapping[str, str]) -> Outcome:
+    if etag in digests:
+        return met(f"of {what} {digests[etag]}")
     if not _MD5.fullmatch(etag):
         return met(f"of {what} opaque")
     if probe.described.get("ServerSideEncryption", "AES256") != "AES256":
@@ -191,4 +203,4 @@ def _md5(body: bytes) -> bytes:
 
 
 def _unknown() -> Outcome:
-    return unmet(_PARTS_UNKNOWN, severity=Severity.WARNING)
+    return unmet(_PARTS_UNKNOWN, (), Severity.WARNING)

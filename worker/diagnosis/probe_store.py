@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MIN_PART = 5 * 2**20
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+BODY = b"123456789"
+"""Of small objects."""
 _TAIL = 1000
 """Bytes of a last part, which may be shorter."""
 
@@ -27,14 +29,14 @@ class LargeObject:
     """A completed multipart upload of two parts.
 
     Attributes:
-        listed: the parts, as ListParts had them before the upload was completed.
+        listed: the parts, as ListParts had them before the upload was completed, or its refusal.
         completed: the answer to CompleteMultipartUpload.
         is_summed: whether the store took the parts with their SHA-256.
     """
 
     key: str
     parts: list[bytes]
-    listed: list[dict[str, Any]]
+    listed: list[dict[str, Any]] | Refusal
     completed: Mapping[str, Any]
     head: Mapping[str, Any]
     is_summed: bool
@@ -157,16 +159,26 @@ class Probe:
             )
             for number, body in enumerate(parts, start=1)
         ]
-        listed: Any = self.client.list_parts(Bucket=self.bucket, Key=key, UploadId=upload_id)
+        listed = self._listed(key, upload_id)
         completed = self.complete(key, upload_id, sent)
         return LargeObject(
             key=key,
             parts=parts,
-            listed=listed.get("Parts", []),
+            listed=listed,
             completed=completed,
             head=self.head(key),
             is_summed=is_summed,
         )
+
+    def _listed(self, key: str, upload_id: str) -> list[dict[str, Any]] | Refusal:
+        parts: list[dict[str, Any]] = []
+        pages: Any = self.client.get_paginator("list_parts").paginate(
+            Bucket=self.bucket, Key=key, UploadId=upload_id, PaginationConfig={"PageSize": 1}
+        )
+        refusal = refused(
+            lambda: parts.extend(part for page in pages for part in page.get("Parts", []))
+        )
+        return refusal or parts
 
 
 def sha256_of(body: bytes) -> str:

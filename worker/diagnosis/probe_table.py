@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from worker.diagnosis import probe_parts, probe_reads, probe_writes
+from worker.diagnosis import probe_checksums, probe_parts, probe_reads, probe_writes
 from worker.diagnosis.probe_outcomes import Outcome
 from worker.diagnosis.probe_store import Probe
 
@@ -115,14 +115,14 @@ CHECKS = (
         name="probe SHA-256 of a PUT",
         asks="PutObject with a wrong SHA-256 is refused",
         promise=_STORED,
-        run=probe_writes.put_checksum,
+        run=probe_checksums.of_put,
         way_around=OTHER_CHECKSUM,
     ),
     Check(
         name="probe SHA-256 of a part",
         asks="UploadPart with a wrong SHA-256 is refused",
         promise=_STORED,
-        run=probe_writes.part_checksum,
+        run=probe_checksums.of_part,
         way_around=OTHER_CHECKSUM,
     ),
     Check(
@@ -144,6 +144,7 @@ CHECKS = (
         promise=_CONTINUED,
         run=probe_parts.listed_parts,
         way_around=OTHER_CHECKSUM,
+        otherwise="nothing has to be done: an interrupted upload sends all its parts again",
     ),
     Check(
         name="probe composite checksum",
@@ -156,7 +157,7 @@ CHECKS = (
         name="probe HEAD's checksum",
         asks="HEAD answers the SHA-256 of a PUT",
         promise="an upload that was stored but not recorded is recognised, not sent again",
-        run=probe_writes.head_checksum,
+        run=probe_checksums.of_head,
         way_around=OTHER_CHECKSUM,
     ),
     Check(
@@ -213,7 +214,7 @@ CHECKS = (
     ),
     Check(
         name="probe ranged GET",
-        asks="GetObject of a range has those bytes, and answers 412 to a wrong If-Match",
+        asks="GetObject of a range has those bytes, and answers 412 to a wrong If-Match or its ETag",
         promise=_ONE_OBJECT,
         run=probe_reads.ranged_read,
     ),

@@ -1,6 +1,6 @@
 """Checks of the probe: what a store does with one PUT."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -8,26 +8,11 @@ from botocore.exceptions import ClientError
 
 from worker.diagnosis.findings import Severity
 from worker.diagnosis.probe_outcomes import Outcome, Refusal, met, refused, unmet
-from worker.diagnosis.probe_store import LargeObject, Probe
-from worker.s3.checksums import as_base64
+from worker.diagnosis.probe_store import BODY, LargeObject, Probe
+from worker.s3.verification import metadata_of
 
-BODY = b"123456789"
 WRONG_ETAG = f'"{"0" * 32}"'
-_RIGHT = {
-    "sha256": {"ChecksumSHA256": "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="},
-    "crc32c": {"ChecksumCRC32C": "4waSgw=="},
-    "md5": {"ContentMD5": "JfnnlDI7RTiF9RgfGw2JNw=="},
-}
-"""Checksums of the body, by the value of ARTIFACTS_S3_CHECKSUM."""
-_WRONG = {
-    "sha256": {"ChecksumSHA256": as_base64(bytes(32))},
-    "crc32c": {"ChecksumCRC32C": as_base64(bytes(4))},
-    "md5": {"ContentMD5": as_base64(bytes(16))},
-}
 _PRECONDITION_FAILED = Refusal(412, "PreconditionFailed")
-
-Send = Callable[[dict[str, str]], Any]
-"""Sends the body with these checksums."""
 
 
 def conditional(refusal: Refusal | None, what: str) -> Outcome:
@@ -56,45 +41,6 @@ def if_match(probe: Probe) -> Outcome:
         return outcome
     right = refused(probe.put, key, b"third", IfMatch=etag)
     return unmet(f"a PUT with the right If-Match answers {right}") if right else outcome
-
-
-def put_checksum(probe: Probe) -> Outcome:
-    def send(checksum: dict[str, str]) -> None:
-        probe.put(probe.area.key("checksum"), BODY, **checksum)
-
-    return _checksum(send, "PUT")
-
-
-def part_checksum(probe: Probe) -> Outcome:
-    key = probe.area.key("checksum-of-part")
-
-    def send(checksum: dict[str, str]) -> None:
-        # The store may want to know the algorithm when the upload begins.
-        [name] = checksum
-        algorithm = {} if name == "ContentMD5" else {"ChecksumAlgorithm": name[len("Checksum") :]}
-        upload_id = probe.area.start(key, **probe.described, **algorithm)
-        probe.upload_part(key, upload_id, 1, BODY, **checksum)
-
-    return _checksum(send, "part")
-
-
-def _checksum(send: Send, what: str) -> Outcome:
-    wrong = refused(send, _WRONG["sha256"])
-    right = refused(send, _RIGHT["sha256"])
-    if wrong and wrong.is_of_the_request and not right:
-        return met(f"a {what} with a wrong SHA-256 answers {wrong}")
-    others = [name for name in ("crc32c", "md5") if _is_checked(send, name)]
-    observed = (
-        f"a {what} with its SHA-256 answers {right}"
-        if right
-        else f"a {what} with a wrong SHA-256 " + (f"answers {wrong}" if wrong else "is accepted")
-    )
-    return unmet(observed, *(f"ARTIFACTS_S3_CHECKSUM={name}" for name in (*others, "read-back")))
-
-
-def _is_checked(send: Send, name: str) -> bool:
-    wrong = refused(send, _WRONG[name])
-    return bool(wrong and wrong.is_of_the_request) and not refused(send, _RIGHT[name])
 
 
 def encryption(probe: Probe) -> Outcome:
@@ -129,26 +75,13 @@ def _described(encryption: Mapping[str, Any]) -> str:
 
 def metadata(probe: Probe) -> Outcome:
     key = probe.area.key("metadata")
-    wanted = {"job": "12", "sha256": "0" * 64}
+    wanted = {"job": "12", "kind": "run_logs"}
     probe.put(key, BODY, ContentType="application/zip", Metadata=wanted)
     head = probe.head(key)
-    has = (head.get("ContentType"), head.get("Metadata"))
+    has = (head.get("ContentType"), metadata_of(head))
     if has != ("application/zip", wanted):
         return unmet(f"an object has {has[0]} and {has[1]}, not what it was put with")
     return met("an object has the content type and the metadata that it was put with")
-
-
-def head_checksum(probe: Probe) -> Outcome:
-    key = probe.area.key("head")
-    right = _RIGHT["sha256"]
-    if refused(probe.put, key, BODY, **right):
-        probe.put(key, BODY)
-    answered = probe.head(key).get("ChecksumSHA256")
-    if answered is None:
-        return unmet("HEAD answers no SHA-256 of a PUT", severity=Severity.WARNING)
-    if answered != right["ChecksumSHA256"]:
-        return unmet(f"HEAD answers another SHA-256 of a PUT: {answered}")
-    return met("HEAD answers the SHA-256 of a PUT")
 
 
 def tags(probe: Probe) -> Outcome:
