@@ -1,18 +1,20 @@
 """Checks of the probe: by which checksum the store refuses other bytes."""
 
+import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from worker.diagnosis.findings import Severity
 from worker.diagnosis.probe_outcomes import Outcome, met, refused, unmet
-from worker.diagnosis.probe_store import BODY, Probe
+from worker.diagnosis.probe_store import BODY, Probe, sha256_of
 from worker.s3.checksums import as_base64
 
 _RIGHT = {
-    "sha256": {"ChecksumSHA256": "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="},
-    "crc32c": {"ChecksumCRC32C": "4waSgw=="},
-    "md5": {"ContentMD5": "JfnnlDI7RTiF9RgfGw2JNw=="},
+    "sha256": {"ChecksumSHA256": sha256_of(BODY)},
+    # By which implementations of it are checked: https://reveng.sourceforge.io/crc-catalogue/
+    "crc32c": {"ChecksumCRC32C": as_base64(0xE3069283.to_bytes(4, "big"))},
+    "md5": {"ContentMD5": as_base64(hashlib.md5(BODY, usedforsecurity=False).digest())},
 }
 """Checksums of the body, by the value of ARTIFACTS_S3_CHECKSUM."""
 _WRONG = {
@@ -48,10 +50,13 @@ def of_head(probe: Probe) -> Outcome:
 
 @lru_cache(maxsize=1)
 def other_checksums(probe: Probe) -> tuple[str, ...]:
-    """Return the settings by which other bytes are found without a SHA-256, the best first."""
+    """Return the settings by which other bytes are found without a SHA-256, the best first.
+
+    MD5 is first: an upload can also be continued by it, because the ETags of parts are MD5s.
+    """
     checked = (
         name
-        for name in ("crc32c", "md5")
+        for name in ("md5", "crc32c")
         if _is_checked(probe, _put, name) and _is_checked(probe, _send_part, name)
     )
     return tuple(f"ARTIFACTS_S3_CHECKSUM={name}" for name in (*checked, "read-back"))

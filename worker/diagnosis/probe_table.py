@@ -57,8 +57,8 @@ FENCED_BY_SQL = WayAround(
     " replace what its successor stored",
 )
 OTHER_CHECKSUM = WayAround(
-    "ARTIFACTS_S3_CHECKSUM=crc32c|md5|read-back",
-    costs="crc32c and md5 find damage on the way, but are no SHA-256; read-back fetches every"
+    "ARTIFACTS_S3_CHECKSUM=md5|crc32c|read-back",
+    costs="md5 and crc32c find damage on the way, but are no SHA-256; read-back fetches every"
     " object once after its upload",
 )
 EQUAL_PARTS = WayAround(
@@ -214,7 +214,7 @@ CHECKS = (
     ),
     Check(
         name="probe ranged GET",
-        asks="GetObject of a range has those bytes, and answers 412 to a wrong If-Match or its ETag",
+        asks="GetObject of a range has those bytes, and goes by If-Match or answers the right ETag",
         promise=_ONE_OBJECT,
         run=probe_reads.ranged_read,
     ),
