@@ -1,6 +1,6 @@
 """`artifacts doctor --probe`: what a store does with the requests that promises rest on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,7 +15,7 @@ from worker.diagnosis.probe_store import Probe
 from worker.diagnosis.probe_table import CHECKS, Check
 
 _REMOVAL = "probe removal"
-_ACTIONS = {
+ACTIONS = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "CompleteMultipartUpload": "s3:PutObject",
     "CopyObject": "s3:PutObject",
@@ -38,7 +38,7 @@ using-with-s3-policy-actions.html and mpuAndPermissions.html"""
 _POLICY = "docs/iam/probe.json beside the role's own policy"
 
 
-def probe_store(probe: Probe) -> Iterator[Finding]:
+def probe_store(probe: Probe) -> Generator[Finding]:
     """Run every check, each as a finding; close the iterator to end early, which removes too."""
     refusal = _writes_can_be_removed(probe)
     if refusal is not None:
@@ -84,7 +84,7 @@ def _finding(check: Check, probe: Probe) -> Finding:
         outcome = unmet(f"an answer lacks {lacking.args[0]}")
     except (BotoCoreError, HTTPError, PipelineError) as unanswered:
         outcome = unmet(_what(unanswered))
-    return _judged(check, outcome, probe.choices.has)
+    return judged(check, outcome, probe.choices.has)
 
 
 def _settings(check: Check) -> tuple[str, ...]:
@@ -94,7 +94,8 @@ def _settings(check: Check) -> tuple[str, ...]:
     return tuple(f"{name}={value}" for value in values.split("|"))
 
 
-def _judged(check: Check, outcome: Outcome, has: Callable[[str], bool]) -> Finding:
+def judged(check: Check, outcome: Outcome, has: Callable[[str], bool]) -> Finding:
+    """Return the finding of an outcome, under settings that have some assignments."""
     settings = _settings(check) if outcome.settings is None else outcome.settings
     chosen = next(filter(has, settings), None)
     if outcome.severity is Severity.OK:
@@ -133,7 +134,7 @@ def _denied(check: Check, refused: ClientError) -> Finding:
 
 
 def _allow(operation: str) -> str:
-    action = _ACTIONS.get(operation)
+    action = ACTIONS.get(operation)
     if action is None:
         return "correct that, and run `artifacts doctor --probe` again"
     return f"allow {action} on {PROBE_PREFIX}*: {_POLICY}"

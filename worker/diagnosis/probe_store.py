@@ -80,7 +80,7 @@ class Probe:
         A policy of the bucket may refuse what is not encrypted. A store that knows no encryption
         must not fail the other checks because of it.
         """
-        key = self.area.key("encrypted")
+        key = self.area.key("removal")
         refusal = refused(
             self.client.put_object, Bucket=self.bucket, Key=key, Body=b"{}", **self.asked
         )
