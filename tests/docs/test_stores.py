@@ -14,7 +14,7 @@ STORES = (ROOT / "docs/stores.md").read_text()
 
 def table(first: str) -> list[list[str]]:
     """The rows of the table whose first heading this is, with the headings."""
-    _, _, behind = STORES.partition(f"| {first} |")
+    _, _, behind = STORES.partition(f"\n| {first} |")
     lines = f"| {first} |{behind}".partition("\n\n")[0].splitlines()
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if not line.startswith("| ---")]
     return [[cell.strip().replace("\\|", "|") for cell in row] for row in rows]

@@ -137,7 +137,7 @@ def refusing(operation: str, status: int, code: str, header: str = "") -> Lie:
 
 
 def ignoring_sha256(operation: str) -> Lie:
-    """Take any SHA-256, and answer that of the bytes."""
+    """Take any SHA-256, and answer the right one."""
 
     def mended(request: Request) -> Request:
         if "x-amz-checksum-sha256" not in request.headers:

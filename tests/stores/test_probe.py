@@ -197,6 +197,22 @@ class TestRemoval:
             list(probe_store(probe))
         assert is_empty(s3_client, bucket)
 
+    def test_one_that_is_interrupted_at_once_does_so_too(
+        self, s3_client: S3Client, bucket: str
+    ) -> None:
+        # Given
+        probe = probe_of(s3_client, bucket)
+
+        def interrupt() -> int:
+            raise KeyboardInterrupt
+
+        probe.area.remove_interrupted = interrupt  # type: ignore[method-assign]
+        probe.put(probe.area.key("written"), b"{}")
+        # When / Then
+        with pytest.raises(KeyboardInterrupt):
+            list(probe_store(probe))
+        assert is_empty(s3_client, bucket)
+
     def test_a_closed_probe_removes_what_it_wrote(self, s3_client: S3Client, bucket: str) -> None:
         with closing(probe_store(probe_of(s3_client, bucket))) as findings:
             next(findings)

@@ -69,6 +69,9 @@ def _writes_can_be_removed(probe: Probe) -> Finding | None:
             + (f"; {key} is left" if operation == "DeleteObject" else ""),
             mend=_allow(operation),
         )
+    except BaseException:
+        probe.area.remove()
+        raise
     return None
 
 

@@ -1,4 +1,4 @@
-"""Everything that a probe writes: below a prefix of its own, and removed at its end."""
+"""The objects and uploads that a probe writes below its own prefix, and their removal."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -43,6 +43,10 @@ class ProbeArea:
         answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, **described)
         self._uploads.add((key, answer["UploadId"]))
         return answer["UploadId"]
+
+    def completed(self, key: str, upload_id: str) -> None:
+        """Forget an upload: it is an object now."""
+        self._uploads.discard((key, upload_id))
 
     def remove(self) -> list[str]:
         """Remove everything, and return what is left, each with the reason."""

@@ -19,7 +19,7 @@ class Outcome:
 
     Attributes:
         severity: how bad it is if no setting works around it.
-        settings: assignments that work around it, the best one first; None for those of the table.
+        settings: assignments that work around it, the best one first; None for the table's.
     """
 
     what: str
@@ -60,7 +60,7 @@ class StoreChoices:
 
 
 def choices_of(settings: BaseSettings) -> StoreChoices:
-    """Return what the settings choose; a setting that they do not have has its default."""
+    """Return what the settings choose; a missing setting counts as its default."""
     default = StoreChoices()
     return StoreChoices(
         conditional_writes=getattr(settings, "s3_conditional_writes", default.conditional_writes),

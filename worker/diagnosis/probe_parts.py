@@ -69,7 +69,7 @@ def listed_parts(probe: Probe) -> Outcome:
         by_md5 = (_BY_MD5,) if has_md5 and _BY_MD5 in other_checksums(probe) else ()
         return unmet("ListParts answers no SHA-256 of the parts", by_md5, Severity.WARNING)
     if answered != [sha256_of(part) for part in large.parts]:
-        return unmet("ListParts answers another SHA-256 than that of a part", ())
+        return unmet("ListParts answers a wrong SHA-256 of a part", ())
     return met("ListParts answers the SHA-256 of each part")
 
 
@@ -97,7 +97,7 @@ def composite_checksum(probe: Probe) -> Outcome:
 
 
 def etags(probe: Probe) -> Outcome:
-    """Judge whether an ETag that looks like an MD5 is that of the bytes: it is compared."""
+    """Judge whether an ETag that looks like an MD5 is one: downloads are compared with it."""
     etag = probe.put(probe.area.key("etag"), BODY)["ETag"].strip('"')
     md5 = _md5(BODY).hex()
     forms = [_form(probe, "a PUT", etag, {md5: "the MD5"})]

@@ -18,7 +18,7 @@ from worker.diagnosis.probe_writes import WRONG_ETAG
 from worker.s3.presign import Presigner
 
 _NAMES = ("B", "a-b", "a/b", "a0", "b")
-"""In the order of their bytes, which is not that of a tree of directories."""
+"""In the order of their bytes; a tree of directories is walked in another order."""
 _URL_SECONDS = 300
 _TIMEOUT_SECONDS = 20.0
 

@@ -126,13 +126,15 @@ class Probe:
         self, key: str, upload_id: str, parts: list[dict[str, Any]], **condition: str
     ) -> Mapping[str, Any]:
         arguments: Any = {"MultipartUpload": {"Parts": parts}, **condition}
-        return self.client.complete_multipart_upload(
+        answer = self.client.complete_multipart_upload(
             Bucket=self.bucket, Key=key, UploadId=upload_id, **arguments
         )
+        self.area.completed(key, upload_id)
+        return answer
 
     @cached_property
     def large(self) -> LargeObject | Refusal:
-        """A multipart object, or why there is none; without checksums if they are refused."""
+        """A multipart object, or its refusal; without checksums if they are refused."""
         summed = self._upload(is_summed=True)
         if isinstance(summed, LargeObject):
             return summed

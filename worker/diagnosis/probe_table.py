@@ -11,7 +11,7 @@ _FENCE = "a worker that finishes late does not replace what its successor stored
 _STORED = "what is recorded as stored is stored: the store refuses other bytes"
 _CONTINUED = "interrupted work continues with the parts that the store has"
 _READ = "what is downloaded is compared with what was stored"
-_ONE_OBJECT = "a download and a copy are of one object, even if it is replaced meanwhile"
+_ONE_OBJECT = "a download and a copy are of one object, even if it is replaced in between"
 _PREFIX = "every artifact of a job is under one prefix, and listed with it"
 _URL = "a client needs nothing but its URL"
 
@@ -162,7 +162,7 @@ CHECKS = (
     ),
     Check(
         name="probe ETags",
-        asks="an ETag that looks like an MD5, or md5-N, is that of the bytes",
+        asks="an ETag that looks like an MD5, or md5-N, is the digest of the bytes",
         promise=_READ,
         run=probe_parts.etags,
     ),
