@@ -170,6 +170,9 @@ class TestWhatAHeadSays:
     ) -> None:
         assert sha256_of(head_of(Metadata={"sha256": left})) == known
 
+    def test_the_case_of_its_name_does_not_matter(self) -> None:
+        assert sha256_of(head_of(Metadata={"Sha256": self.HEXADECIMAL})) == self.HEXADECIMAL
+
     def test_what_s3_has_computed_counts_for_more(self) -> None:
         head = head_of(ChecksumSHA256=self.SHA256, Metadata={"sha256": "0" * 64})
         assert sha256_of(head) == self.HEXADECIMAL

@@ -1,11 +1,14 @@
 """`artifacts doctor`."""
 
-from typing import TYPE_CHECKING
+from contextlib import closing
+from enum import StrEnum, auto
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from worker.cli.options import JsonOption
 from worker.cli.output import print_json
+from worker.cli.signals import unwind_on_signals
 
 if TYPE_CHECKING:
     from worker.diagnosis.findings import Finding
@@ -14,7 +17,30 @@ _COLOURS = ("green", "yellow", "bold red")
 """By severity."""
 
 
-def doctor(*, as_json: JsonOption = False) -> None:
+class Part(StrEnum):
+    """A part of the deployment, as the examination names it."""
+
+    BROKER = auto()
+    DATABASE = auto()
+    BUCKET = auto()
+    WORKSPACE = auto()
+    BACKLOG = auto()
+
+
+def doctor(
+    *,
+    only: Annotated[
+        list[Part] | None, typer.Option("--only", help="By default all; repeatable.")
+    ] = None,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe",
+            help="Also try the store: write below jobs/.probe/, and remove it (about 25 MB).",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """What is wrong with this deployment, and how to mend it.
 
     Run it where a worker runs, with its settings. The exit status is 1 if there are warnings, and
@@ -22,11 +48,15 @@ def doctor(*, as_json: JsonOption = False) -> None:
     """
     from worker.diagnosis.examination import examine_deployment  # noqa: PLC0415 - for the help
 
+    if probe:
+        # What the probe has written is removed even if a signal ends the command.
+        unwind_on_signals()
     findings = []
-    for finding in examine_deployment():
-        findings.append(finding)
-        if not as_json:
-            _show(finding)
+    with closing(examine_deployment(only or (), with_probe=probe)) as examination:
+        for finding in examination:
+            findings.append(finding)
+            if not as_json:
+                _show(finding)
     if as_json:
         print_json([_as_json(finding) for finding in findings])
     raise typer.Exit(max(finding.severity for finding in findings))

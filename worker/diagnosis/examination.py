@@ -1,7 +1,7 @@
 """Every part of a deployment, examined one after the other."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from functools import partial
 
 from pydantic_settings import BaseSettings
@@ -14,6 +14,9 @@ from worker.diagnosis.bucket import examine_bucket, find_tags
 from worker.diagnosis.database import examine_database, opened
 from worker.diagnosis.endpoints import examine_endpoints
 from worker.diagnosis.findings import Finding, error
+from worker.diagnosis.probe import probe_store
+from worker.diagnosis.probe_outcomes import choices_of
+from worker.diagnosis.probe_store import Probe
 from worker.diagnosis.workspace import examine_workspace
 from worker.s3.client import make_client
 from worker.settings import (
@@ -35,17 +38,32 @@ class _WorkspaceSettings(WorkspaceSettings, DatabaseSettings):
     """What the workspace is known by."""
 
 
-def examine_deployment() -> Iterator[Finding]:
-    """Examine the settings of a worker, and every part whose own settings are good."""
-    yield from _settings()
+def examine_deployment(
+    only: Collection[str] = (), *, with_probe: bool = False
+) -> Generator[Finding]:
+    """Examine the settings of a worker, and every part whose own settings are good.
+
+    Args:
+        only: the names of the parts that are examined, and whose settings; by default all.
+        with_probe: also write to the bucket, to see what the store does.
+    """
+    if not only:
+        yield from _settings(WorkerSettings)
     for name, settings, examine in _PARTS:
+        if only and name not in only:
+            continue
+        if only:
+            yield from _settings(settings)
         with suppress(ConfigurationError):  # reported with the settings
             yield from _examined(name, partial(examine, load(settings)))
+    if with_probe:
+        with suppress(ConfigurationError):
+            yield from _examined("probe", partial(_probe, load(BucketSettings)))
 
 
-def _settings() -> Iterator[Finding]:
+def _settings(settings: type[BaseSettings]) -> Iterator[Finding]:
     try:
-        load(WorkerSettings)
+        load(settings)
     except ConfigurationError as wrong:
         yield error(
             "settings",
@@ -76,6 +94,26 @@ def _bucket(settings: BucketSettings) -> Iterator[Finding]:
     default = None if settings.url_signs_encryption else asked
     yield from examine_bucket(client, settings.bucket, default, asked)
     yield from find_tags(settings.tags)
+
+
+def _probe(settings: BucketSettings) -> Iterator[Finding]:
+    client = make_client(
+        settings.s3_endpoint_url,
+        threads=1,
+        bucket=settings.bucket,
+        addressing=settings.s3_addressing,
+        read_timeout_seconds=settings.s3_timeout_seconds,
+    )
+    with closing(client):
+        yield from probe_store(
+            Probe(
+                client,
+                settings.bucket,
+                encryption=settings.encryption,
+                choices=choices_of(settings),
+                url_signs_encryption=settings.url_signs_encryption,
+            )
+        )
 
 
 def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:

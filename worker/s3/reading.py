@@ -11,7 +11,7 @@ from domain.errors import ObjectReplacedError, S3UnavailableError
 from domain.objects import BucketObject, ObjectAddress, Verifier
 from worker.s3.checksums import acknowledged_etag
 from worker.s3.errors import code_of, translated_errors
-from worker.s3.verification import checksums_of, of_sha256, sha256_of, strongest
+from worker.s3.verification import checksums_of, metadata_of, of_sha256, sha256_of, strongest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -140,7 +140,7 @@ def _described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucke
         version_id=head.get("VersionId"),
         sha256=sha256_of(head),
         checksums=checksums_of(head),
-        metadata=head.get("Metadata", {}),
+        metadata=metadata_of(head),
     )
 
 

@@ -10,7 +10,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.errors import ChecksumMismatchError
 from worker.s3.encryption import has_md5_etag
@@ -156,8 +156,13 @@ def sha256_of(head: "HeadObjectOutputTypeDef") -> str | None:
     """The SHA-256 of the whole object, hexadecimal: S3's own, or what the uploader left."""
     answered = checksums_of(head).get("SHA256", "")
     digest = b"" if "-" in answered else _decoded("SHA256", answered)
-    left = digest.hex() or head.get("Metadata", {}).get("sha256", "").lower()
+    left = digest.hex() or metadata_of(head).get("sha256", "").lower()
     return left if _SHA256.fullmatch(left) else None
+
+
+def metadata_of(head: Mapping[str, Any]) -> dict[str, str]:
+    """Return the user's metadata; some servers change the case of the names."""
+    return {name.lower(): value for name, value in head.get("Metadata", {}).items()}
 
 
 def _decoded(algorithm: str, written: str) -> bytes:
