@@ -1,8 +1,9 @@
 """Multipart uploads that another attempt can go on with.
 
-A part is known by its SHA-256. What S3 already has under a number is kept if it is the very part
-that would be sent under it, so that resuming needs no state but the upload id, and a source that
-changed simply has other parts.
+A part is known by its checksum, by default its SHA-256. What S3 already has under a number is kept
+if it is the very part that would be sent under it, so that resuming needs no state but the upload
+id, and a source that changed simply has other parts. A part of which S3 lists no checksum is sent
+again.
 """
 
 import base64
@@ -10,15 +11,16 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from domain.ports import UploadProgress
-from worker.s3.checksums import acknowledged_etag, as_base64, check, composite
+from worker.s3.checksums import acknowledged_etag, composite
 from worker.s3.errors import code_of
+from worker.s3.integrity import SHA256, Integrity
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,7 +37,14 @@ def part_size_for(size: int, wanted: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SentPart:
-    """Attributes: `is_summed` where S3 has the SHA-256 too."""
+    """Attributes: see below.
+
+    Attributes:
+        digest: its SHA-256.
+        is_summed: whether S3 has the SHA-256 too.
+        checksum: that S3 checks or lists, in base64; empty where there is none.
+        is_proven: whether S3 needs not be asked for its bytes.
+    """
 
     number: int
     etag: str
@@ -43,6 +52,8 @@ class SentPart:
     size: int
     bytes_sent: int
     is_summed: bool = True
+    checksum: str = ""
+    is_proven: bool = True
 
 
 Send = Callable[[str], SentPart]
@@ -61,6 +72,11 @@ class SentUpload:
         return composite([part.digest for part in self.parts])
 
     @property
+    def is_proven(self) -> bool:
+        """Whether the object need not be read back."""
+        return all(part.is_proven for part in self.parts)
+
+    @property
     def size(self) -> int:
         return sum(part.size for part in self.parts)
 
@@ -75,6 +91,7 @@ class MultipartUpload:
 
     Attributes:
         create: what CreateMultipartUpload gets beside bucket and key.
+        integrity: how its parts are checked.
     """
 
     client: "S3Client"
@@ -83,6 +100,7 @@ class MultipartUpload:
     create: dict[str, Any]
     threads: int
     progress: UploadProgress
+    integrity: Integrity = SHA256
 
     def existing_parts(self) -> dict[int, SentPart] | None:
         """What S3 has of the upload to go on with; None if there is none, or not any more."""
@@ -121,10 +139,10 @@ class MultipartUpload:
             Bucket=self.bucket,
             Key=self.key,
             UploadId=sent.upload_id,
-            MultipartUpload={"Parts": [_completed(part) for part in sent.parts]},
+            MultipartUpload={"Parts": [self._completed(part) for part in sent.parts]},
             **condition,
         )
-        check(sent.checksum, answer.get("ChecksumSHA256"))
+        self.integrity.check_whole(sent.parts, answer)
         return answer
 
     def abort(self, upload_id: str) -> None:
@@ -136,7 +154,7 @@ class MultipartUpload:
 
     def _start(self) -> str:
         answer = self.client.create_multipart_upload(
-            Bucket=self.bucket, Key=self.key, ChecksumAlgorithm="SHA256", **self.create
+            Bucket=self.bucket, Key=self.key, **{**self.integrity.declared, **self.create}
         )
         upload_id = answer["UploadId"]
         try:
@@ -162,6 +180,7 @@ class MultipartUpload:
                     part["Size"],
                     bytes_sent=0,
                     is_summed=bool(digest),
+                    checksum=self.integrity.listed(part),
                 )
         return existing
 
@@ -186,24 +205,29 @@ class MultipartUpload:
         self, number: int, body: bytes, there: SentPart | None, upload_id: str
     ) -> SentPart:
         digest = hashlib.sha256(body).digest()
-        if there is not None and there.digest == digest:
-            return there
-        checksum = as_base64(digest)
+        checksum = self.integrity.of(body, digest)
+        if there is not None and checksum and (there.checksum, there.size) == (checksum, len(body)):
+            return replace(there, digest=digest)
         answer = self.client.upload_part(
             Bucket=self.bucket,
             Key=self.key,
             UploadId=upload_id,
             PartNumber=number,
             Body=body,
-            ChecksumSHA256=checksum,
+            **self.integrity.sent(checksum),  # type: ignore[arg-type]  # the checksum
         )
-        check(checksum, answer.get("ChecksumSHA256"))
         etag = acknowledged_etag(answer.get("ETag"))
-        return SentPart(number, etag, digest, len(body), bytes_sent=len(body))
+        return SentPart(
+            number,
+            etag,
+            digest,
+            len(body),
+            bytes_sent=len(body),
+            checksum=checksum,
+            is_proven=self.integrity.is_proven(checksum, answer),
+        )
 
-
-def _completed(part: SentPart) -> "CompletedPartTypeDef":
-    checksum: CompletedPartTypeDef = {}
-    if part.is_summed:
-        checksum = {"ChecksumSHA256": as_base64(part.digest)}
-    return {"PartNumber": part.number, "ETag": part.etag, **checksum}
+    def _completed(self, part: SentPart) -> "CompletedPartTypeDef":
+        completed: CompletedPartTypeDef = {"PartNumber": part.number, "ETag": part.etag}
+        completed.update(self.integrity.completed(part.checksum))  # type: ignore[typeddict-item]
+        return completed

@@ -42,7 +42,7 @@ class S3ObjectReader:
                 if code_of(error) in {"404", "403", "NoSuchKey"}:
                     return None
                 raise
-        return _described(address, head)
+        return described(address, head)
 
     def list(self, prefix: str) -> Iterator[BucketObject]:
         pages = self.client.get_paginator("list_objects_v2").paginate(
@@ -99,7 +99,7 @@ class S3ObjectReader:
                 IfMatch=there.etag,
                 ChecksumMode="ENABLED",
             )
-        return _described(there.address, head)
+        return described(there.address, head)
 
     def _part_size(self, there: BucketObject, parts: int) -> int | None:
         """In bytes; None where the parts have no common one, or the server does not say."""
@@ -130,7 +130,7 @@ def _gone_is_replaced() -> Iterator[None]:
         raise
 
 
-def _described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> BucketObject:
+def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> BucketObject:
     return BucketObject(
         address=address,
         size=head["ContentLength"],
