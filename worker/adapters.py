@@ -18,12 +18,14 @@ from domain.objects import ObjectAddress
 from domain.placement import Placement
 from domain.retry import Backoff
 from worker.database import database_engine
-from worker.s3.client import make_client
+from worker.s3.abilities import Copies, StoreAbilities
+from worker.s3.client import AWS_DOMAINS, endpoint_host, make_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.reading import S3ObjectReader
 from worker.s3.results import S3ResultsRepository
 from worker.s3.store import Encryption, S3ObjectStore
 from worker.s3.upload_locations import S3UploadLocationRepository
+from worker.s3.worker_copies import WorkerCopies
 from worker.settings import BucketSettings, OperatorSettings
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.endpoints import SqlEndpointFailures
@@ -56,6 +58,17 @@ class BucketAdapters:
         return Encryption(self._bucket_settings.sse, self._bucket_settings.kms_key_id)
 
     @cached_property
+    def abilities(self) -> StoreAbilities:
+        settings = self._bucket_settings
+        return StoreAbilities(
+            conditional_writes=settings.s3_conditional_writes,
+            checksum=settings.s3_checksum,
+            copies=settings.s3_copies,
+            deletes=settings.s3_deletes,
+            multipart_etags=endpoint_host(self.client).endswith(AWS_DOMAINS),
+        )
+
+    @cached_property
     def store(self) -> S3ObjectStore:
         settings = self._bucket_settings
         return S3ObjectStore(
@@ -65,11 +78,13 @@ class BucketAdapters:
             multipart_threshold=settings.multipart_threshold,
             part_size=settings.part_size,
             threads=settings.transfer_threads,
+            abilities=self.abilities,
         )
 
     @cached_property
     def reader(self) -> S3ObjectReader:
-        return S3ObjectReader(client=self.client, bucket=self._bucket_settings.bucket)
+        bucket = self._bucket_settings.bucket
+        return S3ObjectReader(client=self.client, bucket=bucket, abilities=self.abilities)
 
     @cached_property
     def copier(self) -> S3ObjectCopier:
@@ -79,7 +94,15 @@ class BucketAdapters:
             encryption=self.encryption,
             reader=self.reader,
             threads=self._bucket_settings.transfer_threads,
+            abilities=self.abilities,
+            by_worker=self._worker_copies,
         )
+
+    @property
+    def _worker_copies(self) -> WorkerCopies | None:
+        if self.abilities.copies is Copies.STORE:
+            return None
+        return WorkerCopies(self.store, self.reader)
 
     @cached_property
     def upload_locations(self) -> S3UploadLocationRepository:
@@ -104,6 +127,7 @@ class BucketAdapters:
             part_size=settings.part_size,
             threads=settings.transfer_threads,
             keeps_times=settings.keeps_zip_times,
+            abilities=self.abilities,
         )
 
     @property

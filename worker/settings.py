@@ -10,9 +10,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import ConfigurationError
 from tasks.broker import Broker
+from worker.s3.abilities import Checksum, Copies, Deletes
 from worker.setting_checks import (
     check_broker_prefix,
     check_broker_url,
+    check_checksum,
     check_database_url,
     check_directory,
     check_endpoint_url,
@@ -90,6 +92,11 @@ class BucketSettings(PartSettings):
     s3_endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
     sse: Literal["AES256", "aws:kms"] = "AES256"
     kms_key_id: Annotated[str, Field(min_length=1)] | None = None
+    # What an S3 that is not AWS's may lack, and what is done instead.
+    s3_conditional_writes: bool = True
+    s3_checksum: Annotated[Checksum, AfterValidator(check_checksum)] = Checksum.SHA256
+    s3_copies: Copies = Copies.STORE
+    s3_deletes: Deletes = Deletes.CHECKSUM
 
     transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
     # S3 answers within it or is taken for dead (seconds); a CompleteMultipartUpload is the slowest.
@@ -113,6 +120,16 @@ class BucketSettings(PartSettings):
         if (self.sse == "aws:kms") != (self.kms_key_id is not None):
             raise ValueError(
                 "ARTIFACTS_KMS_KEY_ID goes with ARTIFACTS_SSE=aws:kms, and only with it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _md5_needs_etags_that_are_md5(self) -> Self:
+        # The ETags of parts could not be compared when an upload is resumed.
+        if self.s3_checksum is Checksum.MD5 and self.sse == "aws:kms":
+            raise ValueError(
+                "ARTIFACTS_S3_CHECKSUM=md5: with ARTIFACTS_SSE=aws:kms an ETag is no MD5."
+                " Use sha256, crc32c or read-back"
             )
         return self
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+CRC32C_PACKAGE = "google-crc32c"
+CRC32C_LIBRARY = "google_crc32c"
+
 
 class Checksum(StrEnum):
     """What proves that the store has the bytes that were sent."""
@@ -44,12 +47,26 @@ class StoreAbilities:
     Attributes:
         conditional_writes: whether writes may name the object that they replace. Without it the
             key is looked at before and after each write, which leaves a gap: docs/reliability.md.
+        multipart_etags: whether the ETag of a multipart object is made of its parts' MD5s. On some
+            stores it only looks like that.
     """
 
     conditional_writes: bool = True
     checksum: Checksum = Checksum.SHA256
     copies: Copies = Copies.STORE
     deletes: Deletes = Deletes.CHECKSUM
+    multipart_etags: bool = True
+
+    @property
+    def checks_uploads(self) -> bool:
+        """Whether the store compares what it gets with a checksum."""
+        return self.checksum is not Checksum.READ_BACK
+
+    def is_digest(self, algorithm: str, checksum: str) -> bool:
+        """Return whether what the store says is a digest of the bytes."""
+        if algorithm != "MD5":  # the ETag
+            return True
+        return self.checks_uploads and (self.multipart_etags or "-" not in checksum)
 
 
 AWS = StoreAbilities()

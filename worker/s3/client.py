@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
 _ENDPOINTS = ("ARTIFACTS_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _THREADS = 10
 """Of a producer, as boto3 has by default."""

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from domain.artifacts import StoredObject
 from domain.errors import (
+    ArchivedError,
     ChecksumMismatchError,
     ObjectReplacedError,
     PermanentError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _GIB = 2**30
+_UNREADABLE = {"GLACIER", "DEEP_ARCHIVE"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,11 @@ class S3ObjectCopier:
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
+        if not self.abilities.checks_uploads and storage_class in _UNREADABLE:
+            raise ArchivedError(
+                f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {storage_class},"
+                " which cannot be read. Use the storage class GLACIER_IR"
+            )
         # As with every PUT, for S3's own checksum of parts is not that of the whole.
         sha256 = {} if there.sha256 is None else {"sha256": there.sha256}
         is_summed = self.abilities.checksum is Checksum.SHA256
@@ -127,8 +134,7 @@ class S3ObjectCopier:
             reader=self.reader,
             upload=copy.upload,
             part_size=size if is_one else part_size_for(size, self.part_size),
-            etag_is_md5=self.encryption.algorithm == "AES256"
-            and self.abilities.checksum is not Checksum.READ_BACK,
+            etag_is_md5=self.encryption.algorithm == "AES256" and self.abilities.checks_uploads,
         )
 
 
@@ -158,7 +164,7 @@ class _Copy:
             return found
         if answer.get("ChecksumSHA256") is None:
             self._check_size(etag)
-        if not sent.is_proven:
+        if not sent.is_proven and self.storage_class not in _UNREADABLE:
             self._read_back(etag, sha256)
         return self._stored(sha256, sent.checksum, etag, answer.get("VersionId"))
 
@@ -219,7 +225,7 @@ class _Copy:
         if found.size != self.there.size or self.storage_class not in {"", found.storage_class}:
             return False
         # Where the store checks nothing, its metadata may describe bytes that it does not have.
-        if found.sha256 is not None and self.abilities.checksum is not Checksum.READ_BACK:
+        if found.sha256 is not None and self.abilities.checks_uploads:
             return found.sha256 == sha256
         if is_same(checksum, (found.checksums or {}).get("SHA256")):
             return True

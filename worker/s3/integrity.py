@@ -12,13 +12,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.errors import MisconfiguredError
-from worker.s3.abilities import Checksum
+from worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
 from worker.s3.checksums import as_base64, check, composite
 
 if TYPE_CHECKING:
     from worker.s3.multipart import SentPart
 
-_CRC32C_LIBRARY = "google_crc32c"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -184,12 +183,9 @@ def integrity_of(checksum: Checksum) -> Integrity:
 
 def _crc32c() -> Integrity:
     try:
-        return _Crc32c(import_module(_CRC32C_LIBRARY))
+        return _Crc32c(import_module(CRC32C_LIBRARY))
     except ImportError as error:
-        raise MisconfiguredError(CRC32C_MISSING) from error
-
-
-CRC32C_MISSING = (
-    "ARTIFACTS_S3_CHECKSUM=crc32c: the package google-crc32c is not installed."
-    " Run `pip install google-crc32c`"
-)
+        raise MisconfiguredError(
+            "ARTIFACTS_S3_CHECKSUM=crc32c: a package is not installed."
+            f" Run `pip install {CRC32C_PACKAGE}`"
+        ) from error

@@ -15,6 +15,7 @@ from domain.platform_ports import SentResults, url_of
 from domain.ports import Source
 from domain.prefix import JobS3Prefix, PlatformPrefix
 from domain.repository_shapes import ResultsUploads
+from worker.s3.abilities import AWS, StoreAbilities
 from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.presign import Presigner
 from worker.s3.store import Encryption, S3ObjectStore
@@ -55,7 +56,7 @@ class S3ResultsRepository(ResultsUploads):
     """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes.
 
     The URLs are for downloads, so by default they expire after a day instead of an hour.
-    `keeps_times` packs the files' times of modification.
+    `keeps_times` packs the files' times of modification; `abilities` are those of the store.
     """
 
     def __init__(  # noqa: PLR0913 - as the platform calls it, and what it may choose
@@ -70,6 +71,7 @@ class S3ResultsRepository(ResultsUploads):
         part_size: int = 16 * _MIB,
         threads: int = 4,
         keeps_times: bool = False,
+        abilities: StoreAbilities = AWS,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
         self._client = client
@@ -82,6 +84,7 @@ class S3ResultsRepository(ResultsUploads):
             multipart_threshold=multipart_threshold,
             part_size=part_size,
             threads=threads,
+            abilities=abilities,
         )
 
     def _send(self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix) -> SentResults:

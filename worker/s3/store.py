@@ -17,7 +17,7 @@ from domain.ports import Source, UploadProgress
 from worker.s3.abilities import AWS, StoreAbilities
 from worker.s3.checksums import acknowledged_etag, as_base64, composite
 from worker.s3.chunks import at_least, hashed, in_parts
-from worker.s3.client import endpoint_host
+from worker.s3.client import AWS_DOMAINS, endpoint_host
 from worker.s3.dates import date_of
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.integrity import Integrity, integrity_of
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     _Answer = (
         CompleteMultipartUploadOutputTypeDef | HeadObjectOutputTypeDef | PutObjectOutputTypeDef
     )
-
-_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +158,7 @@ class S3ObjectStore:
         endpoint = urlsplit(self.client.meta.endpoint_url)
         # As the client itself addresses it: by host on AWS, unless a dot would break the
         # wildcard certificate, by path elsewhere.
-        by_host = endpoint.netloc.endswith(_AWS_DOMAINS) and "." not in self.bucket
+        by_host = endpoint.netloc.endswith(AWS_DOMAINS) and "." not in self.bucket
         host = f"{self.bucket}.{endpoint.netloc}" if by_host else endpoint.netloc
         path = f"/{key}" if by_host else f"/{self.bucket}/{key}"
         return UploadLocation(f"{endpoint.scheme}://{host}{quote(path)}")
@@ -175,7 +173,7 @@ class S3ObjectStore:
 
     @property
     def _reader(self) -> S3ObjectReader:
-        return S3ObjectReader(client=self.client, bucket=self.bucket)
+        return S3ObjectReader(client=self.client, bucket=self.bucket, abilities=self.abilities)
 
     def _fence(self, key: str, replaces: str | None, progress: UploadProgress) -> WriteFence:
         return WriteFence(
