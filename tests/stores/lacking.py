@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from enum import Enum, auto
 from http import HTTPStatus
@@ -119,6 +119,7 @@ class LackingStore:
         before: called with each request before it is forwarded.
         after: called with each request that was carried out.
         corrupts: whether a byte of each object and part is changed before it is stored.
+        refuses: the answers to operations that are not carried out.
     """
 
     upstream: str
@@ -127,6 +128,7 @@ class LackingStore:
     before: Callable[[Request], object] = lambda _request: None
     after: Callable[[Request], object] = lambda _request: None
     corrupts: bool = False
+    refuses: dict[str, Answer] = field(default_factory=dict)
     _sizes: dict[tuple[str, int], int] = field(default_factory=dict)
     _crc32cs: dict[tuple[str, int], str] = field(default_factory=dict)
     _real_etags: dict[str, str] = field(default_factory=dict)
@@ -144,7 +146,8 @@ class LackingStore:
 
     def answer(self, request: Request) -> Answer:
         self.requests.append(request.operation)
-        self.before(request)
+        # As it came: what follows changes it.
+        self.before(replace(request, headers={**request.headers}))
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
@@ -175,6 +178,8 @@ class LackingStore:
         }.get(request.operation)
         if lacked in self.lacks:
             return Answer.refusing(501, "NotImplemented")
+        if request.operation in self.refuses:
+            return self.refuses[request.operation]
         if Lack.CHECKSUMS in self.lacks:
             return _refusal_of_checksums(request)
         if Lack.SHA256 in self.lacks:

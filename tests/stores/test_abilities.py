@@ -29,14 +29,14 @@ def on(
         yield on
 
 
-@pytest.mark.parametrize("on", MODES, indirect=True)
+@pytest.mark.parametrize("on", ["crc32c", "md5", "bare"], indirect=True)
 class TestObjectStore(store_contract.ObjectStoreContract):
     @pytest.fixture
     def adapter(self, on: Lacking) -> store_contract.Adapter:
         return store_adapter(on)
 
 
-@pytest.mark.parametrize("on", ["md5", "random etags", "bare"], indirect=True)
+@pytest.mark.parametrize("on", ["random etags", "bare"], indirect=True)
 class TestObjectCopier(copier_contract.ObjectCopierContract):
     @pytest.fixture
     def adapter(self, on: Lacking) -> copier_contract.Adapter:
