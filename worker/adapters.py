@@ -18,14 +18,13 @@ from domain.objects import ObjectAddress
 from domain.placement import Placement
 from domain.retry import Backoff
 from worker.database import database_engine
-from worker.s3.abilities import Copies, StoreAbilities
+from worker.s3.abilities import StoreAbilities
 from worker.s3.client import AWS_DOMAINS, endpoint_host, make_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.reading import S3ObjectReader
 from worker.s3.results import S3ResultsRepository
 from worker.s3.store import Encryption, S3ObjectStore
 from worker.s3.upload_locations import S3UploadLocationRepository
-from worker.s3.worker_copies import WorkerCopies
 from worker.settings import BucketSettings, OperatorSettings
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.endpoints import SqlEndpointFailures
@@ -95,14 +94,8 @@ class BucketAdapters:
             reader=self.reader,
             threads=self._bucket_settings.transfer_threads,
             abilities=self.abilities,
-            by_worker=self._worker_copies,
+            upload_part_size=self._bucket_settings.part_size,
         )
-
-    @property
-    def _worker_copies(self) -> WorkerCopies | None:
-        if self.abilities.copies is Copies.STORE:
-            return None
-        return WorkerCopies(self.store, self.reader)
 
     @cached_property
     def upload_locations(self) -> S3UploadLocationRepository:
@@ -113,6 +106,7 @@ class BucketAdapters:
             encryption=self.encryption,
             signs_encryption=self._bucket_settings.url_signs_encryption,
             copier=self.copier,
+            abilities=self.abilities,
         )
 
     @cached_property

@@ -23,7 +23,6 @@ from worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.reading import S3ObjectReader
 from worker.s3.store import Encryption, S3ObjectStore
-from worker.s3.worker_copies import WorkerCopies
 
 PART = 5 * MIB
 """The smallest that moto takes."""
@@ -111,7 +110,6 @@ def lacking(moto: Moto, *lacks: Lack, abilities: StoreAbilities) -> Iterator[Lac
     store = store_of(
         client, bucket, multipart_threshold=PART, part_size=PART, abilities=abilities, threads=2
     )
-    by_worker = WorkerCopies(store, reader) if abilities.copies is Copies.WORKER else None
     copier = S3ObjectCopier(
         client=client,
         bucket=bucket,
@@ -121,7 +119,7 @@ def lacking(moto: Moto, *lacks: Lack, abilities: StoreAbilities) -> Iterator[Lac
         multipart_threshold=PART,
         part_size=PART,
         abilities=abilities,
-        by_worker=by_worker,
+        upload_part_size=PART,
     )
     try:
         yield Lacking(server, direct, store, reader, copier)

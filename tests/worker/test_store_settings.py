@@ -59,8 +59,10 @@ def test_every_adapter_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         made.copier.abilities,
         results._store.abilities,
     } == {expected}
-    assert made.copier.by_worker is not None
-    assert made.copier.by_worker.store is made.store
+    by_worker = made.copier.by_worker
+    assert by_worker is not None
+    assert by_worker.store.abilities == expected
+    assert by_worker.store.part_size == made.store.part_size
 
 
 def test_a_store_that_copies_needs_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from domain.errors import (
 )
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.ports import UploadProgress
-from worker.s3.abilities import AWS, Checksum, StoreAbilities
+from worker.s3.abilities import AWS, Checksum, Copies, StoreAbilities
 from worker.s3.checksums import acknowledged_etag, as_base64, is_same
 from worker.s3.deletes import ObjectDeletion
 from worker.s3.errors import translated_errors
@@ -32,7 +32,7 @@ from worker.s3.integrity import NO_CHECKSUM, SHA256, integrity_of
 from worker.s3.multipart import MultipartUpload, part_size_for
 from worker.s3.part_copies import PartCopies
 from worker.s3.read_back import check_stored
-from worker.s3.store import Encryption
+from worker.s3.store import Encryption, S3ObjectStore
 from worker.s3.worker_copies import WorkerCopies
 from worker.s3.write_fence import WriteFence, is_refusal
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MIB = 2**20
 _GIB = 2**30
 _UNREADABLE = {"GLACIER", "DEEP_ARCHIVE"}
 
@@ -52,7 +53,7 @@ class S3ObjectCopier:
     That is by default the largest part there can be:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 
-    `by_worker`, if there is one, copies in the place of S3.
+    Where S3 does not copy, the worker uploads parts of `upload_part_size`.
     """
 
     client: "S3Client"
@@ -63,7 +64,23 @@ class S3ObjectCopier:
     multipart_threshold: int = 5 * _GIB
     part_size: int = _GIB
     abilities: StoreAbilities = AWS
-    by_worker: WorkerCopies | None = None
+    upload_part_size: int = 16 * _MIB
+
+    @property
+    def by_worker(self) -> WorkerCopies | None:
+        """What copies in the place of a store that does not."""
+        if self.abilities.copies is Copies.STORE:
+            return None
+        store = S3ObjectStore(
+            client=self.client,
+            bucket=self.bucket,
+            encryption=self.encryption,
+            multipart_threshold=self.upload_part_size,
+            part_size=self.upload_part_size,
+            threads=self.threads,
+            abilities=self.abilities,
+        )
+        return WorkerCopies(store, self.reader)
 
     def copy(  # noqa: PLR0913 - as the port has it
         self,
@@ -114,8 +131,9 @@ class S3ObjectCopier:
         )
         try:
             with translated_errors():
-                if self.by_worker is not None:
-                    return self.by_worker.copy(
+                by_worker = self.by_worker
+                if by_worker is not None:
+                    return by_worker.copy(
                         there, key, create=upload.create, replaces=replaces, progress=progress
                     )
                 return copy.of_parts(self._parts(copy)) if there.size else copy.of_nothing()

@@ -22,7 +22,7 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class Integrity(Protocol):
-    """One way to check bytes; a checksum is in base64, and empty where there is none."""
+    """One way to check bytes. A checksum is in base64, or empty if this way has no checksum."""
 
     @property
     def declared(self) -> dict[str, str]:
@@ -130,8 +130,8 @@ class _Md5:
         return as_base64(bytes.fromhex(etag)) if _MD5.fullmatch(etag) else ""
 
     def is_proven(self, checksum: str, answer: Mapping[str, Any]) -> bool:
-        # An ETag that looks like another MD5 is that of other bytes, or no digest at all; only
-        # reading the object tells. One of another form says nothing: the store checked the MD5.
+        # An ETag that looks like another MD5 belongs to other bytes, or is no digest: only reading
+        # the object can tell. With an ETag of another form, the store's own check has to do.
         return self.listed(answer) in {"", checksum}
 
     def check_whole(self, parts: Sequence["SentPart"], answer: Mapping[str, Any]) -> None:

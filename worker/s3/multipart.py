@@ -37,13 +37,13 @@ def part_size_for(size: int, wanted: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SentPart:
-    """Attributes: see below.
+    """A part that S3 has.
 
     Attributes:
         digest: its SHA-256.
         is_summed: whether S3 has the SHA-256 too.
-        checksum: that S3 checks or lists, in base64; empty where there is none.
-        is_proven: whether S3 needs not be asked for its bytes.
+        checksum: the one that S3 checks or lists, in base64, or empty.
+        is_proven: whether its bytes need not be read back.
     """
 
     number: int

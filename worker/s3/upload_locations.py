@@ -15,6 +15,7 @@ from domain.objects import IObjectCopier, ObjectAddress
 from domain.ports import IArtifactRepository
 from domain.prefix import PlatformPrefix
 from domain.repository_shapes import UploadLocations, upload_key
+from worker.s3.abilities import AWS, StoreAbilities
 from worker.s3.client import endpoint_host, make_regional_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.dates import s3_now
@@ -41,6 +42,7 @@ class S3UploadLocationRepository(UploadLocations):
         signs_encryption: whether a client must send the encryption as headers. By default it needs
             nothing but the URL, and the bucket's default encrypts what it puts.
         copier: by default one in this bucket.
+        abilities: of the store.
         now: the clock that ages go by; by default S3's, which is asked once for each filter.
 
     Raises:
@@ -57,15 +59,21 @@ class S3UploadLocationRepository(UploadLocations):
         encryption: Encryption = _AES256,
         signs_encryption: bool = False,
         copier: IObjectCopier | None = None,
+        abilities: StoreAbilities = AWS,
         now: Callable[[], datetime] | None = None,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
         self._bucket = bucket_name
         self._presigner = Presigner(client, expiration_seconds)
         self._signed_encryption = encryption if signs_encryption else None
-        reader = S3ObjectReader(client=client, bucket=bucket_name)
+        reader = S3ObjectReader(client=client, bucket=bucket_name, abilities=abilities)
         copier = copier or S3ObjectCopier(
-            client=client, bucket=bucket_name, encryption=encryption, reader=reader, threads=1
+            client=client,
+            bucket=bucket_name,
+            encryption=encryption,
+            reader=reader,
+            threads=1,
+            abilities=abilities,
         )
         self._uploads = LocatedUploads(
             reader=reader,

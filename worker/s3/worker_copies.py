@@ -85,7 +85,7 @@ class WorkerCopies:
             key: of the copy.
             create: content type, metadata and all other headers of the copy, as the arguments of
                 PutObject and CreateMultipartUpload.
-            replaces: the ETag of the object that the copy may replace; None where there is none.
+            replaces: the ETag of the object that the copy may replace; None if there must be none.
             progress: the other end of the lease.
 
         Raises:
@@ -118,7 +118,7 @@ class WorkerCopies:
             ObjectReplacedError: another object is there.
         """
         found = self.reader.find(ObjectAddress(self.store.bucket, key))
-        if found is None or found.etag == replaces:
+        if found is None or found.etag.strip('"') == (replaces or "").strip('"'):
             return None
         wanted = create.get("StorageClass", found.storage_class)
         if (found.size, found.storage_class) != (there.size, wanted):
