@@ -15,17 +15,14 @@ from domain.errors import LeaseLostError
 from domain.objects import ObjectAddress
 from tests.conftest import create_bucket
 from tests.s3 import copier_contract, store_contract
-from tests.s3.steps import MIB, Progress, client_at, put, store_of
+from tests.s3.steps import PART, Progress, client_at, put, store_of
 from tests.s3.test_store_contract import _body, _described
-from tests.servers import Moto
 from tests.stores.lacking import Lack, LackingStore
+from worker.embedded.servers import HttpServer
 from worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.reading import S3ObjectReader
 from worker.s3.store import Encryption, S3ObjectStore
-
-PART = 5 * MIB
-"""The smallest that moto takes."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,6 @@ class Mode:
 
 
 MODES = {
-    "no conditions": Mode(frozenset({Lack.CONDITIONS}), StoreAbilities(conditional_writes=False)),
     "crc32c": Mode(
         frozenset({Lack.SHA256}),
         StoreAbilities(checksum=Checksum.CRC32C, deletes=Deletes.SINGLE, multipart_etags=False),
@@ -45,13 +41,6 @@ MODES = {
     "md5": Mode(
         frozenset({Lack.CHECKSUMS}),
         StoreAbilities(checksum=Checksum.MD5, deletes=Deletes.MD5, multipart_etags=False),
-    ),
-    "random etags of parts": Mode(
-        frozenset({Lack.PART_ETAGS}), StoreAbilities(multipart_etags=False)
-    ),
-    "random etags": Mode(
-        frozenset({Lack.CHECKS, Lack.ETAGS}),
-        StoreAbilities(checksum=Checksum.READ_BACK, multipart_etags=False),
     ),
     "bare": Mode(
         frozenset(Lack) - {Lack.CHECKSUMS, Lack.SHA256},
@@ -101,14 +90,21 @@ class Lacking:
 
 
 @contextmanager
-def lacking(moto: Moto, *lacks: Lack, abilities: StoreAbilities) -> Iterator[Lacking]:
-    direct = client_at(moto.url)
+def lacking(
+    behind: HttpServer, *lacks: Lack, abilities: StoreAbilities, part_size: int = PART
+) -> Iterator[Lacking]:
+    direct = client_at(behind.url)
     bucket = create_bucket(direct)
-    server = LackingStore(moto.url, frozenset(lacks))
+    server = LackingStore(behind.url, frozenset(lacks))
     client = client_at(server.url)
     reader = S3ObjectReader(client=client, bucket=bucket, abilities=abilities)
     store = store_of(
-        client, bucket, multipart_threshold=PART, part_size=PART, abilities=abilities, threads=2
+        client,
+        bucket,
+        multipart_threshold=part_size,
+        part_size=part_size,
+        abilities=abilities,
+        threads=2,
     )
     copier = S3ObjectCopier(
         client=client,
@@ -116,10 +112,10 @@ def lacking(moto: Moto, *lacks: Lack, abilities: StoreAbilities) -> Iterator[Lac
         encryption=Encryption(),
         reader=reader,
         threads=2,
-        multipart_threshold=PART,
-        part_size=PART,
+        multipart_threshold=part_size,
+        part_size=part_size,
         abilities=abilities,
-        upload_part_size=PART,
+        upload_part_size=part_size,
     )
     try:
         yield Lacking(server, direct, store, reader, copier)

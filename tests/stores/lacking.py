@@ -155,6 +155,11 @@ class LackingStore:
         if request.operation == "UploadPart":
             self._sizes[request.part] = len(request.body)
             self._crc32cs[request.part] = checksum
+        if request.operation == "UploadPartCopy":
+            # Without a range it is the only part.
+            named = request.headers.get("x-amz-copy-source-range", "bytes=0-0")
+            first, last = named.removeprefix("bytes=").split("-")
+            self._sizes[request.part] = int(last) - int(first) + 1
         self._rewrite(request)
         answer = _forwarded(self.upstream, request)
         if self._has_no_checksums:

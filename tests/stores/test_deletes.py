@@ -6,23 +6,25 @@ import pytest
 
 from domain.errors import BucketMissingError, S3UnavailableError
 from domain.objects import ObjectAddress
-from tests.servers import Moto
 from tests.stores.abilities_steps import Lacking, lacking
 from tests.stores.lacking import Answer, Lack
+from worker.embedded.servers import Ministack
 from worker.s3.abilities import Deletes, StoreAbilities
 
 KEYS = ["a b", "ä+%?&<>", "jobs/12/x"]
 
 
 @pytest.fixture
-def by_md5(moto: Moto) -> Iterator[Lacking]:
-    with lacking(moto, Lack.CHECKSUMS, abilities=StoreAbilities(deletes=Deletes.MD5)) as on:
+def by_md5(ministack: Ministack) -> Iterator[Lacking]:
+    with lacking(ministack, Lack.CHECKSUMS, abilities=StoreAbilities(deletes=Deletes.MD5)) as on:
         yield on
 
 
 @pytest.fixture
-def one_by_one(moto: Moto) -> Iterator[Lacking]:
-    with lacking(moto, Lack.BULK_DELETES, abilities=StoreAbilities(deletes=Deletes.SINGLE)) as on:
+def one_by_one(ministack: Ministack) -> Iterator[Lacking]:
+    with lacking(
+        ministack, Lack.BULK_DELETES, abilities=StoreAbilities(deletes=Deletes.SINGLE)
+    ) as on:
         yield on
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from domain.errors import ChecksumMismatchError, LeaseLostError, ObjectReplacedError
 from domain.objects import ObjectAddress
-from tests.s3.steps import KEY, Progress, put, random_bytes
-from tests.servers import Moto
-from tests.stores.abilities_steps import PART, Lacking, install_crc32c, lacking
+from tests.s3.steps import KEY, PART, Progress, put, random_bytes
+from tests.stores.abilities_steps import Lacking, install_crc32c, lacking
 from tests.stores.lacking import Lack, Request, crc32c
+from worker.embedded.servers import Ministack
 from worker.s3.abilities import Checksum, StoreAbilities
 
 SMALL = random_bytes(1000)
@@ -32,12 +32,15 @@ each_way = pytest.mark.parametrize("on", LACKS, indirect=True)
 
 @pytest.fixture
 def on(
-    request: pytest.FixtureRequest, moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    request: pytest.FixtureRequest,
+    ministack: Ministack,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Iterator[Lacking]:
     """A store that has just what this way to check needs."""
     install_crc32c(monkeypatch, tmp_path)
     checksum: Checksum = request.param
-    with lacking(moto, LACKS[checksum], abilities=StoreAbilities(checksum=checksum)) as on:
+    with lacking(ministack, LACKS[checksum], abilities=StoreAbilities(checksum=checksum)) as on:
         yield on
 
 

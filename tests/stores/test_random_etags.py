@@ -9,10 +9,10 @@ import pytest
 from domain.errors import ChecksumMismatchError, LeaseLostError
 from domain.objects import BucketObject, ObjectAddress
 from tests.s3.copier_contract import OLD_KEY, copy
-from tests.s3.steps import KEY, Progress, put, random_bytes
-from tests.servers import Moto
-from tests.stores.abilities_steps import PART, Lacking, lacking
+from tests.s3.steps import KEY, PART, Progress, put, random_bytes
+from tests.stores.abilities_steps import Lacking, lacking
 from tests.stores.lacking import Lack
+from worker.embedded.servers import Ministack
 from worker.s3.abilities import Checksum, StoreAbilities
 
 CONTENT = random_bytes(2 * PART + 1)
@@ -21,16 +21,17 @@ PARTS = 3
 
 
 @pytest.fixture
-def on(moto: Moto) -> Iterator[Lacking]:
+def on(ministack: Ministack) -> Iterator[Lacking]:
     abilities = StoreAbilities(multipart_etags=False)
-    with lacking(moto, Lack.CHECKS, Lack.PART_ETAGS, abilities=abilities) as on:
+    lacks = (Lack.CHECKS, Lack.PART_ETAGS, Lack.UNEQUAL_PARTS)
+    with lacking(ministack, *lacks, abilities=abilities) as on:
         yield on
 
 
 @pytest.fixture
-def everywhere(moto: Moto) -> Iterator[Lacking]:
+def everywhere(ministack: Ministack) -> Iterator[Lacking]:
     abilities = StoreAbilities(checksum=Checksum.READ_BACK, multipart_etags=False)
-    with lacking(moto, Lack.CHECKS, Lack.ETAGS, abilities=abilities) as on:
+    with lacking(ministack, Lack.CHECKS, Lack.ETAGS, abilities=abilities) as on:
         yield on
 
 

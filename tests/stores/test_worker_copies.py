@@ -16,10 +16,10 @@ from domain.errors import (
 )
 from domain.objects import BucketObject, ObjectAddress
 from tests.s3.copier_contract import OLD_KEY, copy
-from tests.s3.steps import KEY, Progress, random_bytes
-from tests.servers import Moto
-from tests.stores.abilities_steps import PART, Lacking, copier_adapter, lacking
+from tests.s3.steps import KEY, PART, Progress, random_bytes
+from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
 from tests.stores.lacking import Answer, Lack
+from worker.embedded.servers import Ministack
 from worker.s3.abilities import Checksum, Copies, StoreAbilities
 from worker.s3.worker_copies import ObjectSource
 
@@ -28,10 +28,10 @@ PARTS = 4
 
 
 @pytest.fixture
-def on(moto: Moto) -> Iterator[Lacking]:
+def on(ministack: Ministack) -> Iterator[Lacking]:
     # moto lists no SHA-256 of parts; by their MD5 a copy can be resumed.
     abilities = StoreAbilities(copies=Copies.WORKER, checksum=Checksum.MD5)
-    with lacking(moto, Lack.PART_COPIES, Lack.CHECKSUMS, abilities=abilities) as on:
+    with lacking(ministack, Lack.PART_COPIES, Lack.CHECKSUMS, abilities=abilities) as on:
         yield on
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from domain.errors import AccessDeniedError, LeaseLostError, ObjectReplacedError
 from tests.s3.copier_contract import OLD_KEY, copy
-from tests.s3.steps import KEY, Progress, put, random_bytes
-from tests.servers import Moto
-from tests.stores.abilities_steps import PART, Lacking, copier_adapter, lacking
+from tests.s3.steps import KEY, PART, Progress, put, random_bytes
+from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
 from tests.stores.lacking import Answer, Lack, Request
+from worker.embedded.servers import Ministack
 from worker.s3.abilities import StoreAbilities
 
 SMALL, LARGE = random_bytes(100), random_bytes(PART + 1)
@@ -19,9 +19,9 @@ each_size = pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "la
 
 
 @pytest.fixture
-def on(moto: Moto) -> Iterator[Lacking]:
+def on(ministack: Ministack) -> Iterator[Lacking]:
     abilities = StoreAbilities(conditional_writes=False)
-    with lacking(moto, Lack.CONDITIONS, abilities=abilities) as on:
+    with lacking(ministack, Lack.CONDITIONS, abilities=abilities) as on:
         yield on
 
 
@@ -79,12 +79,13 @@ def test_an_object_that_is_gone_is_not_replaced(on: Lacking) -> None:
     assert on.body(KEY) is None
 
 
-def test_the_same_bytes_are_taken_for_this_upload(on: Lacking) -> None:
-    # Given an upload in parts, whose checksum moto answers
-    stored = put(on.store, LARGE)
+@each_size
+def test_the_same_bytes_are_taken_for_this_upload(on: Lacking, content: bytes) -> None:
+    # Given
+    stored = put(on.store, content)
     on.server.requests.clear()
     # When
-    again = put(on.store, LARGE)
+    again = put(on.store, content)
     # Then
     assert (again.etag, again.sha256) == (stored.etag, stored.sha256)
     assert WRITES.isdisjoint(on.server.requests)

@@ -19,8 +19,8 @@ class WriteFence:
     """The object that one write may replace.
 
     A store with conditional writes refuses the write itself. For another store the key is looked
-    at right before and right after the write. Another write in between is noticed afterwards, by its
-    own writer or by the verification of writes.
+    at right before and right after the write. Another write in between is noticed afterwards, by
+    its own writer or by the verification of writes.
 
     Attributes:
         replaces: the ETag of the object that may be there; None where there must be none.
