@@ -7,6 +7,7 @@ from enum import StrEnum
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import (
     ChecksumMismatchError,
+    ObjectReplacedError,
     ReasonCode,
     S3BreakerOpenError,
     S3ConflictError,
@@ -46,6 +47,9 @@ WRITING_DIRECTIONS = (Direction.UPLOAD, Direction.RELOCATE)
 """Their attempts write to the bucket."""
 
 _UNKNOWN_OUTCOMES = (
+    # Of a store without conditional writes: a write may have been carried out before it was found
+    # that another object is there.
+    ObjectReplacedError,
     S3UnavailableError,
     S3ConflictError,
     ChecksumMismatchError,

@@ -18,10 +18,11 @@ from domain.objects import ObjectAddress
 from domain.placement import Placement
 from domain.retry import Backoff
 from worker.database import database_engine
+from worker.s3.abilities import StoreAbilities
 from worker.s3.client import make_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.encryption import Encryption
-from worker.s3.endpoints import endpoints_of
+from worker.s3.endpoints import endpoint_of, endpoints_of, is_of_aws
 from worker.s3.reading import S3ObjectReader
 from worker.s3.results import S3ResultsRepository
 from worker.s3.store import S3ObjectStore
@@ -70,6 +71,17 @@ class BucketAdapters:
         return self._bucket_settings.encryption
 
     @cached_property
+    def abilities(self) -> StoreAbilities:
+        settings = self._bucket_settings
+        return StoreAbilities(
+            conditional_writes=settings.s3_conditional_writes,
+            checksum=settings.s3_checksum,
+            copies=settings.s3_copies,
+            deletes=settings.s3_deletes,
+            multipart_etags=is_of_aws(endpoint_of(self.client)),
+        )
+
+    @cached_property
     def store(self) -> S3ObjectStore:
         settings = self._bucket_settings
         return S3ObjectStore(
@@ -80,11 +92,13 @@ class BucketAdapters:
             part_size=settings.part_size,
             threads=settings.transfer_threads,
             tags=settings.tags,
+            abilities=self.abilities,
         )
 
     @cached_property
     def reader(self) -> S3ObjectReader:
-        return S3ObjectReader(client=self.client, bucket=self._bucket_settings.bucket)
+        bucket = self._bucket_settings.bucket
+        return S3ObjectReader(client=self.client, bucket=bucket, abilities=self.abilities)
 
     @cached_property
     def copier(self) -> S3ObjectCopier:
@@ -94,6 +108,8 @@ class BucketAdapters:
             encryption=self.encryption,
             reader=self.reader,
             threads=self._bucket_settings.transfer_threads,
+            abilities=self.abilities,
+            upload_part_size=self._bucket_settings.part_size,
         )
 
     @cached_property
@@ -107,6 +123,7 @@ class BucketAdapters:
             signed_tags=self._bucket_settings.signed_tags,
             copier=self.copier,
             public_client=self.public_client,
+            abilities=self.abilities,
         )
 
     @cached_property
@@ -123,6 +140,7 @@ class BucketAdapters:
             keeps_times=settings.keeps_zip_times,
             tags=settings.tags,
             public_client=self.public_client,
+            abilities=self.abilities,
         )
 
     @property

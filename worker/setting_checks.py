@@ -4,11 +4,13 @@ None quotes a value that may hold a password.
 """
 
 import re
+from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from tasks.broker_url import split_connect_timeout
+from worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
 from worker.s3.tags import ObjectTags
 
 _TLS_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
@@ -137,4 +139,12 @@ def check_directory(value: Path) -> Path:
         is_directory = False
     if not is_directory:
         raise ValueError("no such directory")
+    return value
+
+
+def check_checksum(value: Checksum) -> Checksum:
+    if value is Checksum.CRC32C and find_spec(CRC32C_LIBRARY) is None:
+        raise ValueError(
+            f"crc32c needs a package that is not installed. Run `pip install {CRC32C_PACKAGE}`"
+        )
     return value

@@ -11,12 +11,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from domain.endpoints import Endpoint
 from domain.errors import ConfigurationError
 from tasks.broker import Broker
+from worker.s3.abilities import Checksum, Copies, Deletes
 from worker.s3.encryption import Encryption
 from worker.s3.tags import NO_TAGS, ObjectTags
 from worker.setting_checks import (
     addressing_refusal,
     check_broker_prefix,
     check_broker_url,
+    check_checksum,
     check_database_url,
     check_directory,
     check_endpoint_url,
@@ -100,6 +102,11 @@ class BucketSettings(PartSettings):
     # Asked for with each write; by default nothing is, and the bucket's default encrypts.
     sse: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = None
     kms_key_id: Annotated[str, Field(min_length=1)] | None = None
+    # What an S3 that is not AWS's may lack, and what is done instead.
+    s3_conditional_writes: bool = True
+    s3_checksum: Annotated[Checksum, AfterValidator(check_checksum)] = Checksum.SHA256
+    s3_copies: Copies = Copies.STORE
+    s3_deletes: Deletes = Deletes.CHECKSUM
 
     transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
     # S3 answers within it or is taken for dead (seconds); a CompleteMultipartUpload is the slowest.
@@ -154,6 +161,16 @@ class BucketSettings(PartSettings):
             raise ValueError(
                 "ARTIFACTS_KMS_KEY_ID: it needs ARTIFACTS_SSE=aws:kms or aws:kms:dsse; set that,"
                 " or unset the key"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _md5_needs_etags_that_are_md5(self) -> Self:
+        # The ETags of parts could not be compared when an upload is resumed.
+        if self.s3_checksum is Checksum.MD5 and self.sse == "aws:kms":
+            raise ValueError(
+                "ARTIFACTS_S3_CHECKSUM=md5: with ARTIFACTS_SSE=aws:kms an ETag is no MD5."
+                " Use sha256, crc32c or read-back"
             )
         return self
 

@@ -41,7 +41,12 @@ def copy(  # noqa: PLR0913 - the arguments of the port
 
 @dataclass(frozen=True)
 class Adapter:
-    """A copier, and a hand in what is behind it."""
+    """A copier, and a hand in what is behind it.
+
+    Attributes:
+        sends: whether the bytes of a copy are sent by the client.
+        knows_sha256: whether the SHA-256 of an object is known without reading it.
+    """
 
     copier: IObjectCopier
     reader: IObjectReader
@@ -49,9 +54,14 @@ class Adapter:
     body: Callable[[str], bytes | None]
     described: Callable[[str], tuple[str, dict[str, str]]]
     other_bucket: str
+    sends: bool = False
+    knows_sha256: bool = True
 
     def address(self, key: str = OLD_KEY) -> ObjectAddress:
         return ObjectAddress(self.reader.bucket, key)
+
+    def known_sha256(self, content: bytes) -> str | None:
+        return sha256(content).hexdigest() if self.knows_sha256 else None
 
     def stored(self, content: bytes, address: ObjectAddress | None = None) -> BucketObject:
         address = address or self.address()
@@ -76,7 +86,8 @@ class ObjectCopierContract:
     def test_the_answer_describes_the_copy(self, adapter: Adapter, content: bytes) -> None:
         stored = copy(adapter.copier, adapter.stored(content))
         found = adapter.found(adapter.address(KEY))
-        assert (stored.key, stored.size, stored.bytes_sent) == (KEY, len(content), 0)
+        sent = len(content) if adapter.sends else 0
+        assert (stored.key, stored.size, stored.bytes_sent) == (KEY, len(content), sent)
         assert stored.sha256 == sha256(content).hexdigest()
         assert (stored.etag, stored.storage_class) == (found.etag, found.storage_class)
         assert stored.s3_checksum
@@ -99,7 +110,7 @@ class ObjectCopierContract:
         self, adapter: Adapter, content: bytes
     ) -> None:
         copy(adapter.copier, adapter.stored(content))
-        assert adapter.found(adapter.address(KEY)).sha256 == sha256(content).hexdigest()
+        assert adapter.found(adapter.address(KEY)).sha256 == adapter.known_sha256(content)
 
     @each_size
     @pytest.mark.parametrize("wanted", ["STANDARD", "STANDARD_IA", "GLACIER"])
@@ -125,7 +136,7 @@ class ObjectCopierContract:
         stored = copy(adapter.copier, there, replaces=there.etag, storage_class="STANDARD_IA")
         found = adapter.found(there.address)
         assert (found.storage_class, found.size) == ("STANDARD_IA", len(content))
-        assert (found.etag, found.sha256) == (stored.etag, sha256(content).hexdigest())
+        assert (found.etag, found.sha256) == (stored.etag, adapter.known_sha256(content))
         assert adapter.body(KEY) == content
 
     @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from tests.stores.lying import (
     Answer,
     Lie,
     OtherETags,
-    RefusesUnequalParts,
     Request,
     answering,
     error,
@@ -119,7 +118,6 @@ TOGETHER: list[list[tuple[str, str, Lie]]] = [
             "encryption",
             answering("HeadObject", lambda answer: answer.without(_ENCRYPTION)),
         ),
-        ("error", "parts of unequal size", RefusesUnequalParts()),
         ("error", "CopyObject", on("CopyObject", _of_nothing)),
         (
             "error",
@@ -136,7 +134,7 @@ TOGETHER: list[list[tuple[str, str, Lie]]] = [
                 ),
             ),
         ),
-        ("error", "missing key", _missing_is(400, "BadRequest")),
+        ("error", "missing key", _missing_is(405, "MethodNotAllowed")),
         ("error", "presigned PUT", on("PutObject", _put_by_url_is_refused)),
         ("error", "presigned GET", on("GetObject", _put_by_url_is_refused)),
         ("error", "tags", ignoring("PutObject", "x-amz-tagging")),
@@ -178,7 +176,6 @@ WORKED_AROUND: list[Lie] = [
     ignoring("CompleteMultipartUpload", "if-none-match", "if-match"),
     ignoring_sha256("PutObject"),
     ignoring_sha256("UploadPart"),
-    RefusesUnequalParts(),
     refusing("UploadPartCopy", 501, "NotImplemented"),
     on("DeleteObjects", _wants_md5),
 ]

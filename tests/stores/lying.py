@@ -148,23 +148,6 @@ def ignoring_sha256(operation: str) -> Lie:
     return on(operation, mended)
 
 
-class RefusesUnequalParts:
-    """Refuses to complete an upload whose parts, but for the last, have several sizes."""
-
-    def __init__(self) -> None:
-        self._sizes: dict[str, list[int]] = {}
-
-    def __call__(self, request: Request, forward: Forward) -> Answer:
-        upload = request.query.get("uploadId", "")
-        if request.operation == "UploadPart":
-            self._sizes.setdefault(upload, []).append(len(request.body))
-        if request.operation == "CompleteMultipartUpload":
-            *sizes, _last = self._sizes.get(upload, [0])
-            if len(set(sizes)) > 1:
-                return error(400, "InvalidPart")
-        return forward(request)
-
-
 class OtherETags:
     """Gives objects other ETags, and knows them again."""
 

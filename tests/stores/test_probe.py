@@ -117,7 +117,6 @@ class TestWaysAround:
             "probe parts with If-Match": conditional,
             "probe SHA-256 of a PUT": "set ARTIFACTS_S3_CHECKSUM=md5",
             "probe SHA-256 of a part": "set ARTIFACTS_S3_CHECKSUM=md5",
-            "probe parts of unequal size": "set ARTIFACTS_S3_EQUAL_PARTS=true",
             "probe UploadPartCopy": "set ARTIFACTS_S3_COPIES=worker",
             "probe DeleteObjects": "set ARTIFACTS_S3_DELETES=md5",
         }
@@ -127,7 +126,6 @@ class TestWaysAround:
         choices = StoreChoices(
             conditional_writes=False,
             checksum="md5",
-            equal_parts=True,
             copies="worker",
             deletes="single",
         )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic_settings import BaseSettings
 
 from worker.diagnosis.findings import Severity
 from worker.s3.errors import code_of
+from worker.settings import BucketSettings
 
 _FORBIDDEN = {"AccessDenied", "AllAccessDisabled", "403"}
 
@@ -43,7 +43,6 @@ class StoreChoices:
 
     conditional_writes: bool = True
     checksum: str = "sha256"
-    equal_parts: bool = False
     copies: str = "store"
     deletes: str = "checksum"
     tags: bool = False
@@ -53,22 +52,19 @@ class StoreChoices:
         return assignment in {
             f"ARTIFACTS_S3_CONDITIONAL_WRITES={str(self.conditional_writes).lower()}",
             f"ARTIFACTS_S3_CHECKSUM={self.checksum}",
-            f"ARTIFACTS_S3_EQUAL_PARTS={str(self.equal_parts).lower()}",
             f"ARTIFACTS_S3_COPIES={self.copies}",
             f"ARTIFACTS_S3_DELETES={self.deletes}",
         }
 
 
-def choices_of(settings: BaseSettings) -> StoreChoices:
-    """Return what the settings choose; a missing setting counts as its default."""
-    default = StoreChoices()
+def choices_of(settings: BucketSettings) -> StoreChoices:
+    """Return what the settings choose."""
     return StoreChoices(
-        conditional_writes=getattr(settings, "s3_conditional_writes", default.conditional_writes),
-        checksum=getattr(settings, "s3_checksum", default.checksum),
-        equal_parts=getattr(settings, "s3_equal_parts", default.equal_parts),
-        copies=getattr(settings, "s3_copies", default.copies),
-        deletes=getattr(settings, "s3_deletes", default.deletes),
-        tags=bool(getattr(settings, "s3_tags", None)),
+        conditional_writes=settings.s3_conditional_writes,
+        checksum=settings.s3_checksum,
+        copies=settings.s3_copies,
+        deletes=settings.s3_deletes,
+        tags=bool(settings.s3_tags),
     )
 
 

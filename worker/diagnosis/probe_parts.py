@@ -11,6 +11,7 @@ from worker.diagnosis.probe_outcomes import Outcome, Refusal, met, refused, unme
 from worker.diagnosis.probe_store import BODY, LargeObject, Probe, sha256_of
 from worker.diagnosis.probe_writes import WRONG_ETAG, conditional
 from worker.s3.checksums import composite, is_same
+from worker.s3.encryption import has_md5_etag
 
 _MD5 = re.compile(r"[0-9a-f]{32}(-\d+)?")
 _BY_MD5 = "ARTIFACTS_S3_CHECKSUM=md5"
@@ -119,27 +120,6 @@ def _form(what: str, answer: Mapping[str, Any], digests: Mapping[str, str]) -> O
     if not has_md5_etag(answer):
         return met(f"of {what} not the MD5, as S3 answers with a key of KMS")
     return unmet(f"the ETag of {what} looks like an MD5, and is none: {etag}")
-
-
-def unequal_parts(probe: Probe) -> Outcome:
-    key = probe.area.key("unequal-parts")
-    sizes = (probe.part_size + 1, probe.part_size, 1)
-
-    def send() -> None:
-        upload_id = probe.area.start(key, **probe.described)
-        parts = [
-            probe.upload_part(key, upload_id, number, bytes(size))
-            for number, size in enumerate(sizes, start=1)
-        ]
-        probe.complete(key, upload_id, parts)
-
-    refusal = refused(send)
-    if refusal:
-        return unmet(f"parts of unequal size answer {refusal}")
-    size = probe.head(key)["ContentLength"]
-    if size != sum(sizes):
-        return unmet(f"parts of unequal size make an object of {size} bytes, not {sum(sizes)}")
-    return met("parts of unequal size make an object")
 
 
 def part_copy(probe: Probe) -> Outcome:

@@ -61,10 +61,6 @@ OTHER_CHECKSUM = WayAround(
     costs="md5 and crc32c find damage on the way, but are no SHA-256; read-back fetches every"
     " object once after its upload",
 )
-EQUAL_PARTS = WayAround(
-    "ARTIFACTS_S3_EQUAL_PARTS=true",
-    costs="an upload that was begun with another part size starts again",
-)
 WORKER_COPIES = WayAround(
     "ARTIFACTS_S3_COPIES=worker",
     costs="the bytes of a relocation or an archived artifact go through the worker",
@@ -73,7 +69,7 @@ OTHER_DELETES = WayAround(
     "ARTIFACTS_S3_DELETES=md5|single",
     costs="single sends one request for each object",
 )
-WAYS_AROUND = (FENCED_BY_SQL, OTHER_CHECKSUM, EQUAL_PARTS, WORKER_COPIES, OTHER_DELETES)
+WAYS_AROUND = (FENCED_BY_SQL, OTHER_CHECKSUM, WORKER_COPIES, OTHER_DELETES)
 
 CHECKS = (
     Check(
@@ -130,13 +126,6 @@ CHECKS = (
         asks="CreateMultipartUpload, two parts, CompleteMultipartUpload",
         promise="large artifacts are sent in parts",
         run=probe_parts.multipart,
-    ),
-    Check(
-        name="probe parts of unequal size",
-        asks="parts of other sizes than the first, before the last one, are taken",
-        promise=_CONTINUED,
-        run=probe_parts.unequal_parts,
-        way_around=EQUAL_PARTS,
     ),
     Check(
         name="probe listed parts",

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from worker.diagnosis.findings import Severity
 from worker.diagnosis.probe_outcomes import Outcome, Refusal, met, refused, unmet
 from worker.diagnosis.probe_store import BODY, LargeObject, Probe
+from worker.s3.encryption import encryption_of
 from worker.s3.verification import metadata_of
 
 WRONG_ETAG = f'"{"0" * 32}"'

@@ -8,7 +8,11 @@ from domain.errors import PermanentError, TransferError, UnsupportedByStoreError
 from worker.s3.refused_requests import features_of
 
 _ENCRYPTION, _TAGS = "encryption", "tags"
-_SETTINGS = {_ENCRYPTION: "ARTIFACTS_SSE", _TAGS: "ARTIFACTS_S3_TAGS"}
+_UNSET = {_ENCRYPTION: "ARTIFACTS_SSE", _TAGS: "ARTIFACTS_S3_TAGS"}
+_SET = {
+    "a condition": "ARTIFACTS_S3_CONDITIONAL_WRITES=false",
+    "a checksum": "ARTIFACTS_S3_CHECKSUM=md5",
+}
 _WORDS = {
     _ENCRYPTION: ("encrypt", "kms"),
     _TAGS: ("tag",),
@@ -46,11 +50,15 @@ def advice(error: ClientError, code: str, kind: type[TransferError]) -> str:
 def _of_unsupported(error: ClientError) -> str:
     features = _meant(error, features_of(error) or {})
     what = f"one of: {', '.join(features)}" if len(features) > 1 else "".join(features)
-    settings = [_SETTINGS[each] for each in features if each in _SETTINGS]
-    unset = f"Unset {' or '.join(settings)}. " if settings else ""
+    remedies = "".join(
+        f" {verb} {' or '.join(settings[each] for each in features if each in settings)}."
+        # A weaker promise is advised only where it is known to be what the store asks for.
+        for verb, settings in (("Unset", _UNSET), ("Set", _SET if len(features) == 1 else {}))
+        if not settings.keys().isdisjoint(features)
+    )
     return (
-        f": the store does not support {what or 'this request'}."
-        f" {unset}`artifacts doctor --probe` shows what it lacks"
+        f": the store does not support {what or 'this request'}.{remedies}"
+        " `artifacts doctor --probe` shows what it lacks"
     )
 
 

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from domain.artifacts import StoredObject
 from domain.errors import (
+    ArchivedError,
     ChecksumMismatchError,
     ObjectReplacedError,
     PermanentError,
@@ -23,21 +24,27 @@ from domain.errors import (
 )
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.ports import UploadProgress
+from worker.s3.abilities import AWS, Checksum, Copies, StoreAbilities
 from worker.s3.checksums import acknowledged_etag, as_base64, is_same
+from worker.s3.deletes import ObjectDeletion
 from worker.s3.encryption import Encryption
-from worker.s3.errors import code_of, translated_errors
+from worker.s3.errors import translated_errors
+from worker.s3.integrity import NO_CHECKSUM, SHA256, integrity_of
 from worker.s3.multipart import MultipartUpload, part_size_for
 from worker.s3.part_copies import PartCopies
+from worker.s3.read_back import check_stored
+from worker.s3.store import S3ObjectStore
+from worker.s3.worker_copies import WorkerCopies
+from worker.s3.write_fence import WriteFence, is_refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 logger = logging.getLogger(__name__)
 
+_MIB = 2**20
 _GIB = 2**30
-_MAX_DELETED = 1000
-"""With one request: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+_UNREADABLE = {"GLACIER", "DEEP_ARCHIVE"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,8 @@ class S3ObjectCopier:
 
     That is by default the largest part there can be:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+
+    Where S3 does not copy, the worker uploads parts of `upload_part_size`.
     """
 
     client: "S3Client"
@@ -55,6 +64,24 @@ class S3ObjectCopier:
     threads: int
     multipart_threshold: int = 5 * _GIB
     part_size: int = _GIB
+    abilities: StoreAbilities = AWS
+    upload_part_size: int = 16 * _MIB
+
+    @property
+    def by_worker(self) -> WorkerCopies | None:
+        """What copies in the place of a store that does not."""
+        if self.abilities.copies is Copies.STORE:
+            return None
+        store = S3ObjectStore(
+            client=self.client,
+            bucket=self.bucket,
+            encryption=self.encryption,
+            multipart_threshold=self.upload_part_size,
+            part_size=self.upload_part_size,
+            threads=self.threads,
+            abilities=self.abilities,
+        )
+        return WorkerCopies(store, self.reader)
 
     def copy(  # noqa: PLR0913 - as the port has it
         self,
@@ -67,8 +94,14 @@ class S3ObjectCopier:
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
+        if not self.abilities.checks_uploads and storage_class in _UNREADABLE:
+            raise ArchivedError(
+                f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {storage_class},"
+                " which cannot be read. Use the storage class GLACIER_IR"
+            )
         # As with every PUT, for S3's own checksum of parts is not that of the whole.
         sha256 = {} if there.sha256 is None else {"sha256": there.sha256}
+        is_summed = self.abilities.checksum is Checksum.SHA256
         described = {"ContentType": content_type, "Metadata": {**metadata, **sha256}}
         upload = MultipartUpload(
             client=self.client,
@@ -81,30 +114,36 @@ class S3ObjectCopier:
             },
             threads=self.threads,
             progress=progress,
+            integrity=SHA256 if is_summed else NO_CHECKSUM,
         )
         copy = _Copy(
             there=there,
             reader=self.reader,
             upload=upload,
-            condition={"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces},
+            fence=WriteFence(
+                client=self.client,
+                address=ObjectAddress(self.bucket, key),
+                replaces=replaces,
+                is_conditional=self.abilities.conditional_writes,
+                progress=progress,
+            ),
             storage_class=storage_class,
+            abilities=self.abilities,
         )
         try:
             with translated_errors():
+                by_worker = self.by_worker
+                if by_worker is not None:
+                    return by_worker.copy(
+                        there, key, create=upload.create, replaces=replaces, progress=progress
+                    )
                 return copy.of_parts(self._parts(copy)) if there.size else copy.of_nothing()
         except (PermanentError, ChecksumMismatchError):
             _give_up(upload)
             raise
 
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
-        keys: dict[str, list[str]] = {}
-        for address in addresses:
-            keys.setdefault(address.bucket, []).append(address.key)
-        refused: dict[ObjectAddress, str] = {}
-        for bucket, all_of_it in keys.items():
-            for start in range(0, len(all_of_it), _MAX_DELETED):
-                refused |= self._delete(bucket, all_of_it[start : start + _MAX_DELETED])
-        return refused
+        return ObjectDeletion(self.client, self.abilities.deletes)(addresses)
 
     def _parts(self, copy: "_Copy") -> PartCopies:
         size = copy.there.size
@@ -114,19 +153,8 @@ class S3ObjectCopier:
             reader=self.reader,
             upload=copy.upload,
             part_size=size if is_one else part_size_for(size, self.part_size),
+            trusts_etags=self.abilities.checks_uploads,
         )
-
-    def _delete(self, bucket: str, keys: Sequence[str]) -> dict[ObjectAddress, str]:
-        objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
-        with translated_errors():
-            answer = self.client.delete_objects(
-                Bucket=bucket,
-                Delete={"Objects": objects, "Quiet": True},
-                ChecksumAlgorithm="SHA256",
-            )
-        return {
-            ObjectAddress(bucket, error["Key"]): error["Code"] for error in answer.get("Errors", [])
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,22 +164,27 @@ class _Copy:
     there: BucketObject
     reader: IObjectReader
     upload: MultipartUpload
-    condition: dict[str, str]
+    fence: WriteFence
     storage_class: str
+    abilities: StoreAbilities
 
     def of_parts(self, parts: PartCopies) -> StoredObject:
         sent, sha256 = parts.send()
         # With the size that it must have: S3 refuses another before the object appears.
-        condition: dict[str, Any] = {**self.condition, "MpuObjectSize": self.there.size}
+        condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.there.size}
         try:
+            self.fence.look_before()
             answer = self.upload.complete(sent, condition)
-        except ClientError as error:
+            etag = acknowledged_etag(answer.get("ETag"))
+            self.fence.look_after(etag)
+        except (ClientError, ObjectReplacedError) as error:
             found = self._found_instead(error, sha256, sent.checksum)
             self.upload.abort(sent.upload_id)
             return found
-        etag = acknowledged_etag(answer.get("ETag"))
         if answer.get("ChecksumSHA256") is None:
             self._check_size(etag)
+        if not sent.is_proven and self.storage_class not in _UNREADABLE:
+            self._read_back(etag, sha256)
         return self._stored(sha256, sent.checksum, etag, answer.get("VersionId"))
 
     def of_nothing(self) -> StoredObject:
@@ -160,18 +193,22 @@ class _Copy:
             raise ObjectReplacedError
         digest = hashlib.sha256()
         sha256, checksum = digest.hexdigest(), as_base64(digest.digest())
-        described: dict[str, Any] = {**self.upload.create, **self.condition}
+        integrity = integrity_of(self.abilities.checksum)
+        described: dict[str, Any] = {
+            **integrity.sent(integrity.of(b"", digest.digest())),
+            **self.upload.create,
+            **self.fence.condition,
+        }
         self.upload.progress.checkpoint()
         try:
+            self.fence.look_before()
             answer = self.upload.client.put_object(
-                Bucket=self.upload.bucket,
-                Key=self.upload.key,
-                ChecksumSHA256=checksum,
-                **described,
+                Bucket=self.upload.bucket, Key=self.upload.key, **described
             )
-        except ClientError as error:
+            etag = acknowledged_etag(answer.get("ETag"))
+            self.fence.look_after(etag)
+        except (ClientError, ObjectReplacedError) as error:
             return self._found_instead(error, sha256, checksum)
-        etag = acknowledged_etag(answer.get("ETag"))
         return self._stored(sha256, checksum, etag, answer.get("VersionId"))
 
     def _check_size(self, etag: str) -> None:
@@ -182,15 +219,20 @@ class _Copy:
         if head["ContentLength"] != self.there.size:
             raise ChecksumMismatchError("the copy has another size than the source")
 
-    def _found_instead(self, error: ClientError, sha256: str, checksum: str) -> StoredObject:
+    def _read_back(self, etag: str, sha256: str) -> None:
+        address = ObjectAddress(self.upload.bucket, self.upload.key)
+        check_stored(self.reader, address, etag, sha256, self.upload.progress.checkpoint)
+
+    def _found_instead(
+        self, error: ClientError | ObjectReplacedError, sha256: str, checksum: str
+    ) -> StoredObject:
         """What is there already, if it is what was to be stored.
 
         Raises:
             ObjectReplacedError: it is something else, or gone.
             ClientError: the error means something else.
         """
-        # NoSuchKey: the object that was to be replaced is not there any more.
-        if code_of(error) not in {"PreconditionFailed", "NoSuchKey"}:
+        if not is_refusal(error):
             raise error
         found = self.reader.find(ObjectAddress(self.upload.bucket, self.upload.key))
         if found is None or not self._is_this(found, sha256, checksum):
@@ -201,7 +243,8 @@ class _Copy:
     def _is_this(self, found: BucketObject, sha256: str, checksum: str) -> bool:
         if found.size != self.there.size or self.storage_class not in {"", found.storage_class}:
             return False
-        if found.sha256 is not None:
+        # Where the store checks nothing, its metadata may describe bytes that it does not have.
+        if found.sha256 is not None and self.abilities.checks_uploads:
             return found.sha256 == sha256
         if is_same(checksum, (found.checksums or {}).get("SHA256")):
             return True

@@ -97,10 +97,11 @@ def location_of(client: "S3Client", address: ObjectAddress) -> str:
     config: Any = client.meta.config  # whose stubs lack the attribute
     style = (config.s3 or {}).get("addressing_style") or "auto"
     if style == "auto":  # of a client that is the caller's own
-        style = "virtual" if _is_of_aws(endpoint) else "path"
+        style = "virtual" if is_of_aws(endpoint) else "path"
     by_host = style == "virtual" and endpoint.obstacle(address.bucket) is None
     return endpoint.url_of(address, by_host=by_host)
 
 
-def _is_of_aws(endpoint: Endpoint) -> bool:
+def is_of_aws(endpoint: Endpoint) -> bool:
+    """Return whether it is an endpoint of AWS S3."""
     return endpoint.host.endswith(tuple(f".{domain}" for domain in AWS_DOMAINS))

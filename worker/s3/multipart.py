@@ -1,8 +1,9 @@
 """Multipart uploads that another attempt can go on with.
 
-A part is known by its SHA-256. What S3 already has under a number is kept if it is the very part
-that would be sent under it, so that resuming needs no state but the upload id, and a source that
-changed simply has other parts.
+A part is known by its checksum, by default its SHA-256. What S3 already has under a number is kept
+if it is the very part that would be sent under it, so that resuming needs no state but the upload
+id, and a source that changed simply has other parts. A part of which S3 lists no checksum is sent
+again.
 """
 
 import base64
@@ -10,15 +11,16 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from domain.ports import UploadProgress
-from worker.s3.checksums import acknowledged_etag, as_base64, check, composite
+from worker.s3.checksums import acknowledged_etag, composite
 from worker.s3.errors import code_of
+from worker.s3.integrity import SHA256, Integrity
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,7 +37,15 @@ def part_size_for(size: int, wanted: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SentPart:
-    """Attributes: `is_summed` where S3 has the SHA-256; `has_md5_etag` where the answer says so."""
+    """A part that S3 has.
+
+    Attributes:
+        digest: its SHA-256.
+        is_summed: whether S3 has the SHA-256 too.
+        has_md5_etag: where S3's answer says so.
+        checksum: the one that S3 checks or lists, in base64, or empty.
+        is_proven: whether its bytes need not be read back.
+    """
 
     number: int
     etag: str
@@ -44,6 +54,8 @@ class SentPart:
     bytes_sent: int
     is_summed: bool = True
     has_md5_etag: bool = False
+    checksum: str = ""
+    is_proven: bool = True
 
 
 Send = Callable[[str], SentPart]
@@ -62,6 +74,11 @@ class SentUpload:
         return composite([part.digest for part in self.parts])
 
     @property
+    def is_proven(self) -> bool:
+        """Whether the object need not be read back."""
+        return all(part.is_proven for part in self.parts)
+
+    @property
     def size(self) -> int:
         return sum(part.size for part in self.parts)
 
@@ -77,6 +94,7 @@ class MultipartUpload:
     Attributes:
         create: what CreateMultipartUpload gets beside bucket and key.
         created: what S3 answered to it, if this attempt has sent it.
+        integrity: how its parts are checked.
     """
 
     client: "S3Client"
@@ -86,6 +104,7 @@ class MultipartUpload:
     threads: int
     progress: UploadProgress
     created: dict[str, Any] = field(default_factory=dict)
+    integrity: Integrity = SHA256
 
     def existing_parts(self) -> dict[int, SentPart] | None:
         """What S3 has of the upload to go on with; None if there is none, or not any more."""
@@ -124,10 +143,10 @@ class MultipartUpload:
             Bucket=self.bucket,
             Key=self.key,
             UploadId=sent.upload_id,
-            MultipartUpload={"Parts": [_completed(part) for part in sent.parts]},
+            MultipartUpload={"Parts": [self._completed(part) for part in sent.parts]},
             **condition,
         )
-        check(sent.checksum, answer.get("ChecksumSHA256"))
+        self.integrity.check_whole(sent.parts, answer)
         return answer
 
     def abort(self, upload_id: str) -> None:
@@ -139,7 +158,7 @@ class MultipartUpload:
 
     def _start(self) -> str:
         answer = self.client.create_multipart_upload(
-            Bucket=self.bucket, Key=self.key, ChecksumAlgorithm="SHA256", **self.create
+            Bucket=self.bucket, Key=self.key, **{**self.integrity.declared, **self.create}
         )
         self.created.update(answer)
         upload_id = answer["UploadId"]
@@ -166,6 +185,7 @@ class MultipartUpload:
                     part["Size"],
                     bytes_sent=0,
                     is_summed=bool(digest),
+                    checksum=self.integrity.listed(part),
                 )
         return existing
 
@@ -190,24 +210,29 @@ class MultipartUpload:
         self, number: int, body: bytes, there: SentPart | None, upload_id: str
     ) -> SentPart:
         digest = hashlib.sha256(body).digest()
-        if there is not None and there.digest == digest:
-            return there
-        checksum = as_base64(digest)
+        checksum = self.integrity.of(body, digest)
+        if there is not None and checksum and (there.checksum, there.size) == (checksum, len(body)):
+            return replace(there, digest=digest)
         answer = self.client.upload_part(
             Bucket=self.bucket,
             Key=self.key,
             UploadId=upload_id,
             PartNumber=number,
             Body=body,
-            ChecksumSHA256=checksum,
+            **self.integrity.sent(checksum),  # type: ignore[arg-type]  # the checksum
         )
-        check(checksum, answer.get("ChecksumSHA256"))
         etag = acknowledged_etag(answer.get("ETag"))
-        return SentPart(number, etag, digest, len(body), bytes_sent=len(body))
+        return SentPart(
+            number,
+            etag,
+            digest,
+            len(body),
+            bytes_sent=len(body),
+            checksum=checksum,
+            is_proven=self.integrity.is_proven(checksum, answer),
+        )
 
-
-def _completed(part: SentPart) -> "CompletedPartTypeDef":
-    checksum: CompletedPartTypeDef = {}
-    if part.is_summed:
-        checksum = {"ChecksumSHA256": as_base64(part.digest)}
-    return {"PartNumber": part.number, "ETag": part.etag, **checksum}
+    def _completed(self, part: SentPart) -> "CompletedPartTypeDef":
+        completed: CompletedPartTypeDef = {"PartNumber": part.number, "ETag": part.etag}
+        completed.update(self.integrity.completed(part.checksum))  # type: ignore[typeddict-item]
+        return completed

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from domain.errors import ObjectReplacedError, S3UnavailableError
 from domain.objects import BucketObject, ObjectAddress, Verifier
+from worker.s3.abilities import AWS, StoreAbilities
 from worker.s3.checksums import acknowledged_etag
 from worker.s3.errors import code_of, translated_errors
-from worker.s3.verification import checksums_of, metadata_of, of_sha256, sha256_of, strongest
+from worker.s3.verification import (
+    checksums_of,
+    claimed_sha256,
+    metadata_of,
+    of_sha256,
+    sha256_of,
+    strongest,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,6 +38,7 @@ class S3ObjectReader:
 
     client: "S3Client"
     bucket: str
+    abilities: StoreAbilities = AWS
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
         with translated_errors():
@@ -42,7 +51,7 @@ class S3ObjectReader:
                 if code_of(error) in {"404", "403", "NoSuchKey"}:
                     return None
                 raise
-        return _described(address, head)
+        return self._believed(described(address, head))
 
     def list(self, prefix: str) -> Iterator[BucketObject]:
         pages = self.client.get_paginator("list_objects_v2").paginate(
@@ -79,9 +88,20 @@ class S3ObjectReader:
         """
         if there.sha256 is None and there.checksums is None:
             there = self._asked_for(there)
-        if there.sha256 is not None:
-            return of_sha256(there.sha256)
-        return strongest(there.checksums or {}, lambda parts: self._part_size(there, parts))
+        sha256 = there.sha256 or claimed_sha256(there.metadata or {})
+        if sha256 is not None:
+            return of_sha256(sha256)
+        said = {
+            algorithm: checksum
+            for algorithm, checksum in (there.checksums or {}).items()
+            if self.abilities.is_digest(algorithm, checksum)
+        }
+        return strongest(said, lambda parts: self._part_size(there, parts))
+
+    def _believed(self, found: BucketObject) -> BucketObject:
+        # A store that checks nothing may have other bytes than its metadata say, as when a worker
+        # died before it had read them back. They may not be recorded before somebody reads them.
+        return found if self.abilities.checks_uploads else replace(found, sha256=None)
 
     def _get(self, there: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
         bucket, key = there.address.bucket, there.address.key
@@ -99,7 +119,7 @@ class S3ObjectReader:
                 IfMatch=there.etag,
                 ChecksumMode="ENABLED",
             )
-        return _described(there.address, head)
+        return self._believed(described(there.address, head))
 
     def _part_size(self, there: BucketObject, parts: int) -> int | None:
         """In bytes; None where the parts have no common one, or the server does not say."""
@@ -130,7 +150,7 @@ def _gone_is_replaced() -> Iterator[None]:
         raise
 
 
-def _described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> BucketObject:
+def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> BucketObject:
     return BucketObject(
         address=address,
         size=head["ContentLength"],

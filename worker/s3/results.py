@@ -15,6 +15,7 @@ from domain.platform_ports import SentResults, url_of
 from domain.ports import Source
 from domain.prefix import JobS3Prefix, PlatformPrefix
 from domain.repository_shapes import ResultsUploads
+from worker.s3.abilities import AWS, StoreAbilities
 from worker.s3.client import make_regional_client
 from worker.s3.encryption import Encryption
 from worker.s3.endpoints import endpoints_of
@@ -58,7 +59,7 @@ class S3ResultsRepository(ResultsUploads):
     """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes.
 
     The URLs are for downloads, so by default they expire after a day instead of an hour.
-    `keeps_times` packs the files' times of modification.
+    `keeps_times` packs the files' times of modification; `abilities` are those of the store.
     """
 
     def __init__(  # noqa: PLR0913 - as the platform calls it, and what it may choose
@@ -75,6 +76,7 @@ class S3ResultsRepository(ResultsUploads):
         keeps_times: bool = False,
         tags: ObjectTags = NO_TAGS,
         public_client: "S3Client | None" = None,
+        abilities: StoreAbilities = AWS,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
         self._endpoints = endpoints_of(client, public_client)
@@ -88,6 +90,7 @@ class S3ResultsRepository(ResultsUploads):
             part_size=part_size,
             threads=threads,
             tags=tags,
+            abilities=abilities,
         )
 
     def _send(self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix) -> SentResults:

@@ -13,13 +13,20 @@ from domain.errors import ObjectReplacedError
 from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
 from domain.ports import Source, UploadProgress
-from worker.s3.checksums import acknowledged_etag, as_base64, check, composite, is_same
+from worker.s3.abilities import AWS, StoreAbilities
+from worker.s3.checksums import acknowledged_etag, as_base64, composite
+from worker.s3.chunks import at_least, hashed, in_parts
 from worker.s3.dates import date_of
 from worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
 from worker.s3.endpoints import endpoint_of, location_of
 from worker.s3.errors import code_of, translated_errors
+from worker.s3.integrity import Integrity, integrity_of
 from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
+from worker.s3.read_back import check_stored
+from worker.s3.reading import S3ObjectReader
 from worker.s3.tags import NO_TAGS, ObjectTags
+from worker.s3.write_fence import WriteFence, is_refusal
+from worker.s3.written import Content, stored_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -48,6 +55,7 @@ class S3ObjectStore:
     part_size: int
     threads: int
     tags: ObjectTags = NO_TAGS
+    abilities: StoreAbilities = AWS
 
     @property
     def endpoint(self) -> str:
@@ -64,30 +72,45 @@ class S3ObjectStore:
         replaces: str | None,
         progress: UploadProgress,
     ) -> StoredObject:
-        described = self._described(content_type, metadata)
+        create = self._described(content_type, metadata)
+        return self.write(key, source, create=create, replaces=replaces, progress=progress)
+
+    def write(
+        self,
+        key: str,
+        source: Source,
+        *,
+        create: dict[str, Any],
+        replaces: str | None,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        """Store the source with these arguments of PutObject and CreateMultipartUpload.
+
+        Other arguments and errors: as `put`.
+        """
         # The fence on S3's side: what appeared meanwhile is not replaced.
-        condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
+        fence = self._fence(key, replaces, progress)
         whole = hashlib.sha256()
-        chunks = _hashed(source.chunks(), whole)
+        chunks = hashed(source.chunks(), whole)
         with translated_errors():
-            head = _at_least(chunks, self.multipart_threshold)
+            head = at_least(chunks, self.multipart_threshold)
             if len(head) < self.multipart_threshold:
                 progress.checkpoint()
-                stored = self._put_small(key, head, whole.digest(), described, condition)
+                stored = self._put_small(head, whole.digest(), create, fence)
                 if progress.upload_id is not None:  # the source was larger once
                     self.abort(key, progress.upload_id)
                 return stored
             size = part_size_for(source.largest_size, self.part_size)
-            parts = _in_parts(chain((head,), chunks), size)
+            parts = in_parts(chain((head,), chunks), size)
             del head  # or it would stay in memory for as long as the upload takes
-            upload = self._multipart(key, described, progress)
+            upload = self._multipart(key, create, progress)
             existing = upload.existing_parts()
             if existing is None and progress.upload_id is not None:
-                unrecorded = self._unrecorded(key, source, size, progress)
+                unrecorded = self._unrecorded(source, size, create, fence)
                 if unrecorded is not None:
                     return unrecorded
             sent = upload.send(parts, existing)
-            return self._complete(upload, sent, whole.hexdigest(), condition)
+            return self._complete(upload, sent, whole.hexdigest(), fence)
 
     def holds(self, stored: StoredObject) -> bool:
         with translated_errors():
@@ -136,74 +159,105 @@ class S3ObjectStore:
             **self.tags.arguments(metadata),
         }
 
+    @property
+    def _integrity(self) -> Integrity:
+        return integrity_of(self.abilities.checksum)
+
+    @property
+    def _reader(self) -> S3ObjectReader:
+        return S3ObjectReader(client=self.client, bucket=self.bucket, abilities=self.abilities)
+
+    def _fence(self, key: str, replaces: str | None, progress: UploadProgress) -> WriteFence:
+        return WriteFence(
+            client=self.client,
+            address=ObjectAddress(self.bucket, key),
+            replaces=replaces,
+            is_conditional=self.abilities.conditional_writes,
+            progress=progress,
+        )
+
     def _multipart(
-        self, key: str, described: dict[str, Any], progress: UploadProgress
+        self, key: str, create: dict[str, Any], progress: UploadProgress
     ) -> MultipartUpload:
         return MultipartUpload(
             client=self.client,
             bucket=self.bucket,
             key=key,
-            create=described,
+            create=create,
             threads=self.threads,
             progress=progress,
+            integrity=self._integrity,
         )
 
     def _put_small(
-        self,
-        key: str,
-        body: bytes,
-        digest: bytes,
-        described: dict[str, Any],
-        condition: dict[str, str],
+        self, body: bytes, digest: bytes, create: dict[str, Any], fence: WriteFence
     ) -> StoredObject:
-        checksum = as_base64(digest)
-        metadata = {**described["Metadata"], "sha256": digest.hex()}
+        content = Content(len(body), digest.hex(), as_base64(digest))
+        integrity = self._integrity
+        checksum = integrity.of(body, digest)
+        metadata = {**create["Metadata"], "sha256": content.sha256}
         answer: _Answer
         try:
+            fence.look_before()
             answer = self.client.put_object(
                 Bucket=self.bucket,
-                Key=key,
+                Key=fence.address.key,
                 Body=body,
-                ChecksumSHA256=checksum,
-                **{**described, **condition, "Metadata": metadata},
+                **{**integrity.sent(checksum), **create, **fence.condition, "Metadata": metadata},
             )
-        except ClientError as error:
-            answer = self._found_instead(error, key, len(body), checksum)
-        check(checksum, answer.get("ChecksumSHA256"))
-        return _stored(key, len(body), digest.hex(), checksum, answer, bytes_sent=len(body))
+            is_proven = integrity.is_proven(checksum, answer)
+            self._check_stored(answer, content, fence, is_proven=is_proven)
+        except (ClientError, ObjectReplacedError) as error:
+            answer = self._found_instead(error, content, create, fence)
+        return stored_object(content, create, fence, answer, bytes_sent=len(body))
 
     def _complete(
-        self, upload: MultipartUpload, sent: SentUpload, sha256: str, condition: dict[str, str]
+        self, upload: MultipartUpload, sent: SentUpload, sha256: str, fence: WriteFence
     ) -> StoredObject:
+        content = Content(sent.size, sha256, sent.checksum)
         answer: _Answer
         try:
-            answer = upload.complete(sent, condition)
-        except ClientError as error:
-            answer = self._found_instead(error, upload.key, sent.size, sent.checksum)
+            fence.look_before()
+            answer = upload.complete(sent, fence.condition)
+            self._check_stored(answer, content, fence, is_proven=sent.is_proven)
+        except (ClientError, ObjectReplacedError) as error:
+            answer = self._found_instead(error, content, upload.create, fence)
             self.abort(upload.key, sent.upload_id)
-        return _stored(
-            upload.key, sent.size, sha256, sent.checksum, answer, bytes_sent=sent.bytes_sent
-        )
+        return stored_object(content, upload.create, fence, answer, bytes_sent=sent.bytes_sent)
+
+    def _check_stored(
+        self, answer: "_Answer", content: Content, fence: WriteFence, *, is_proven: bool
+    ) -> None:
+        etag = acknowledged_etag(answer.get("ETag"))
+        if is_proven:
+            fence.look_after(etag)
+        else:
+            checkpoint = fence.progress.checkpoint
+            check_stored(self._reader, fence.address, etag, content.sha256, checkpoint)
 
     def _unrecorded(
-        self, key: str, source: Source, part_size: int, progress: UploadProgress
+        self, source: Source, part_size: int, create: dict[str, Any], fence: WriteFence
     ) -> StoredObject | None:
         """The object, if an attempt completed it and died before it could record it."""
-        head = self._head(key)
+        head = self._head(fence.address.key)
         if head is None:
             return None
-        whole, digests = hashlib.sha256(), []
-        for part in _in_parts(_hashed(source.chunks(), whole), part_size):
-            progress.checkpoint()
+        whole, size, digests = hashlib.sha256(), 0, []
+        for part in in_parts(hashed(source.chunks(), whole), part_size):
+            fence.progress.checkpoint()
+            size += len(part)
             digests.append(hashlib.sha256(part).digest())
-        checksum = composite(digests)
-        if not is_same(checksum, head.get("ChecksumSHA256")):
+        content = Content(size, whole.hexdigest(), composite(digests))
+        if not self._holds(head, content, fence):
             return None
-        size = head["ContentLength"]
-        return _stored(key, size, whole.hexdigest(), checksum, head, bytes_sent=0)
+        return stored_object(content, create, fence, head, bytes_sent=0)
 
     def _found_instead(
-        self, error: ClientError, key: str, size: int, checksum: str
+        self,
+        error: ClientError | ObjectReplacedError,
+        content: Content,
+        create: dict[str, Any],
+        fence: WriteFence,
     ) -> "HeadObjectOutputTypeDef":
         """What is there already, if it is what was to be stored.
 
@@ -211,15 +265,18 @@ class S3ObjectStore:
             ObjectReplacedError: it is something else, or gone.
             ClientError: the error means something else.
         """
-        # NoSuchKey: the object that was to be replaced is not there any more.
-        if code_of(error) not in {"PreconditionFailed", "NoSuchKey"}:
+        if not is_refusal(error):
             raise error
-        head = self._head(key)
-        if head is None or head["ContentLength"] != size:
+        head = self._head(fence.address.key)
+        if head is None or not self._holds(head, content, fence):
             raise ObjectReplacedError from error
-        if not is_same(checksum, head.get("ChecksumSHA256")):
+        there = head.get("StorageClass", "STANDARD")
+        if create.get("StorageClass", there) != there:
             raise ObjectReplacedError from error
         return head
+
+    def _holds(self, head: "HeadObjectOutputTypeDef", content: Content, fence: WriteFence) -> bool:
+        return content.is_of(head, self._reader, fence, self.abilities.checksum)
 
     def _head(self, key: str) -> "HeadObjectOutputTypeDef | None":
         try:
@@ -230,47 +287,3 @@ class S3ObjectStore:
             if code_of(error) in {"404", "403", "NoSuchKey"}:
                 return None
             raise
-
-
-def _stored(  # noqa: PLR0913 - the fields of a StoredObject
-    key: str, size: int, sha256: str, checksum: str, answer: "_Answer", *, bytes_sent: int
-) -> StoredObject:
-    return StoredObject(
-        key=key,
-        size=size,
-        sha256=sha256,
-        s3_checksum=checksum,
-        etag=acknowledged_etag(answer.get("ETag")),
-        version_id=answer.get("VersionId"),
-        bytes_sent=bytes_sent,
-    )
-
-
-def _hashed(chunks: Iterator[bytes], whole: "hashlib._Hash") -> Iterator[bytes]:
-    for chunk in chunks:
-        whole.update(chunk)
-        yield chunk
-
-
-def _at_least(chunks: Iterator[bytes], size: int) -> bytes:
-    """The first chunks, together at least that many bytes unless there are no more."""
-    taken, total = [], 0
-    for chunk in chunks:
-        taken.append(chunk)
-        total += len(chunk)
-        if total >= size:
-            break
-    return b"".join(taken)
-
-
-def _in_parts(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in pieces of just that size, but for the last."""
-    buffer = bytearray()
-    for chunk in chunks:
-        buffer += chunk
-        while len(buffer) >= size:
-            part = bytes(memoryview(buffer)[:size])
-            del buffer[:size]
-            yield part
-    if buffer:
-        yield bytes(buffer)

@@ -15,6 +15,7 @@ from domain.objects import IObjectCopier, ObjectAddress
 from domain.ports import IArtifactRepository
 from domain.prefix import PlatformPrefix
 from domain.repository_shapes import UploadLocations, upload_key
+from worker.s3.abilities import AWS, StoreAbilities
 from worker.s3.client import make_regional_client
 from worker.s3.copying import S3ObjectCopier
 from worker.s3.dates import s3_now
@@ -44,6 +45,7 @@ class S3UploadLocationRepository(UploadLocations):
             nothing but the URL, and the bucket's default encrypts what it puts.
         signed_tags: tags that a client must send as a header.
         copier: by default one in this bucket.
+        abilities: of the store.
         now: the clock that ages go by; by default S3's, which is asked once for each filter.
         public_client: signs the URLs for the host that clients use; by default `s3_client`.
 
@@ -62,6 +64,7 @@ class S3UploadLocationRepository(UploadLocations):
         signs_encryption: bool = False,
         signed_tags: ObjectTags = NO_TAGS,
         copier: IObjectCopier | None = None,
+        abilities: StoreAbilities = AWS,
         now: Callable[[], datetime] | None = None,
         public_client: "S3Client | None" = None,
     ) -> None:
@@ -71,9 +74,14 @@ class S3UploadLocationRepository(UploadLocations):
         self._presigner = Presigner(public_client or client, expiration_seconds)
         self._signed_encryption = encryption if signs_encryption else None
         self._signed_tags = signed_tags
-        reader = S3ObjectReader(client=client, bucket=bucket_name)
+        reader = S3ObjectReader(client=client, bucket=bucket_name, abilities=abilities)
         copier = copier or S3ObjectCopier(
-            client=client, bucket=bucket_name, encryption=encryption, reader=reader, threads=1
+            client=client,
+            bucket=bucket_name,
+            encryption=encryption,
+            reader=reader,
+            threads=1,
+            abilities=abilities,
         )
         self._uploads = LocatedUploads(
             reader=reader,

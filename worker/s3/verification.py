@@ -156,8 +156,13 @@ def sha256_of(head: "HeadObjectOutputTypeDef") -> str | None:
     """The SHA-256 of the whole object, hexadecimal: S3's own, or what the uploader left."""
     answered = checksums_of(head).get("SHA256", "")
     digest = b"" if "-" in answered else _decoded("SHA256", answered)
-    left = digest.hex() or metadata_of(head).get("sha256", "").lower()
-    return left if _SHA256.fullmatch(left) else None
+    return digest.hex() or claimed_sha256(metadata_of(head))
+
+
+def claimed_sha256(metadata: Mapping[str, str]) -> str | None:
+    """The SHA-256 that the uploader left, hexadecimal."""
+    claimed = metadata.get("sha256", "").lower()
+    return claimed if _SHA256.fullmatch(claimed) else None
 
 
 def metadata_of(head: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,147 @@
+"""Stores whose ETags of multipart objects look like digests, and are none."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from domain.errors import ChecksumMismatchError, LeaseLostError
+from domain.objects import BucketObject, ObjectAddress
+from tests.s3.copier_contract import OLD_KEY, copy
+from tests.s3.steps import KEY, PART, Progress, put, random_bytes
+from tests.stores.abilities_steps import Lacking, lacking
+from tests.stores.lacking import Lack
+from worker.embedded.servers import Ministack
+from worker.s3.abilities import Checksum, StoreAbilities
+
+CONTENT = random_bytes(2 * PART + 1)
+SMALL = CONTENT[:100]
+PARTS = 3
+
+
+@pytest.fixture
+def on(ministack: Ministack) -> Iterator[Lacking]:
+    abilities = StoreAbilities(multipart_etags=False)
+    lacks = (Lack.CHECKS, Lack.PART_ETAGS, Lack.UNEQUAL_PARTS)
+    with lacking(ministack, *lacks, abilities=abilities) as on:
+        yield on
+
+
+@pytest.fixture
+def everywhere(ministack: Ministack) -> Iterator[Lacking]:
+    abilities = StoreAbilities(checksum=Checksum.READ_BACK, multipart_etags=False)
+    with lacking(ministack, Lack.CHECKS, Lack.ETAGS, abilities=abilities) as on:
+        yield on
+
+
+def of_parts(on: Lacking, key: str = OLD_KEY) -> BucketObject:
+    """Return an object that a client has uploaded in parts, without a checksum."""
+    client, bucket = on.direct, on.bucket
+    upload_id = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    parts: list[Any] = []
+    for number, start in enumerate(range(0, len(CONTENT), PART), start=1):
+        etag = client.upload_part(
+            Bucket=bucket,
+            Key=key,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=CONTENT[start : start + PART],
+        )["ETag"]
+        parts.append({"PartNumber": number, "ETag": etag})
+    client.complete_multipart_upload(
+        Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
+    )
+    return found(on, key)
+
+
+def found(on: Lacking, key: str) -> BucketObject:
+    there = on.reader.find(ObjectAddress(on.bucket, key))
+    assert there is not None
+    return there
+
+
+def read(on: Lacking, there: BucketObject) -> bool:
+    """Read and verify it; return whether anything but the size was compared."""
+    verifier = on.reader.verifier(there)
+    for chunk in on.reader.read(there):
+        verifier.update(chunk)
+    verifier.check()
+    return verifier.is_sure
+
+
+def test_a_download_is_not_compared_with_the_etag_of_a_multipart_object(on: Lacking) -> None:
+    # Given
+    there = of_parts(on)
+    assert there.etag.strip('"') != of_md5s()
+    assert there.etag.endswith(f'-{PARTS}"')
+    # When / Then
+    assert read(on, there) is False
+
+
+def test_the_etag_of_one_put_is_compared(on: Lacking) -> None:
+    on.put(KEY, SMALL)
+    assert read(on, found(on, KEY)) is True
+
+
+def test_no_etag_is_compared_where_none_is_a_digest(everywhere: Lacking) -> None:
+    everywhere.put(KEY, SMALL)
+    assert read(everywhere, found(everywhere, KEY)) is False
+
+
+def test_an_upload_goes_by_its_own_checksum(on: Lacking) -> None:
+    stored = put(on.store, CONTENT)
+    assert (stored.etag, on.store.holds(stored)) == (on.store.etag(KEY), True)
+    assert read(on, found(on, KEY)) is False
+
+
+@pytest.mark.parametrize("content", [SMALL, CONTENT], ids=["one part", "several parts"])
+def test_a_copy_by_the_store_is_read_back(on: Lacking, content: bytes) -> None:
+    # Given
+    on.put(OLD_KEY, content)
+    there = found(on, OLD_KEY)
+    on.server.requests.clear()
+    # When
+    copied = copy(on.copier, there)
+    # Then
+    assert copied.sha256 == hashlib.sha256(content).hexdigest()
+    assert on.server.requests[-2:] == ["HeadObject", "GetObject"]
+    assert on.body(KEY) == content
+
+
+def test_a_copy_of_other_bytes_is_noticed(on: Lacking) -> None:
+    # Given a store that copies something else
+    on.put(OLD_KEY, SMALL)
+    on.put("another", SMALL[::-1])
+    there = found(on, OLD_KEY)
+
+    def mistake(params: dict[str, Any], **_: object) -> None:
+        params["headers"]["x-amz-copy-source"] = f"{on.bucket}/another"
+        del params["headers"]["x-amz-copy-source-if-match"]
+
+    on.copier.client.meta.events.register("before-call.s3.UploadPartCopy", mistake)
+    # When / Then
+    with pytest.raises(ChecksumMismatchError):
+        copy(on.copier, there)
+
+
+def test_copied_parts_of_an_attempt_before_are_copied_again(on: Lacking) -> None:
+    # Given
+    there, progress = of_parts(on), Progress(lost_at=len(CONTENT) // 2**20 + 1 + PARTS + 1)
+    with pytest.raises(LeaseLostError):
+        copy(on.copier, there, progress=progress)
+    assert progress.upload_id is not None
+    on.server.requests.clear()
+    # When
+    copy(on.copier, there, progress=Progress(progress.upload_id))
+    # Then
+    assert on.server.requests.count("UploadPartCopy") == PARTS
+    assert on.body(KEY) == CONTENT
+
+
+def of_md5s() -> str:
+    md5s = [
+        hashlib.md5(CONTENT[start : start + PART], usedforsecurity=False).digest()
+        for start in range(0, len(CONTENT), PART)
+    ]
+    return f"{hashlib.md5(b''.join(md5s), usedforsecurity=False).hexdigest()}-{PARTS}"

@@ -1,0 +1,50 @@
+"""Reading a stored object, to compare its bytes where no checksum of the store proves them."""
+
+import hashlib
+from collections.abc import Callable
+
+from domain.errors import ChecksumMismatchError, ObjectReplacedError
+from domain.objects import BucketObject, IObjectReader, ObjectAddress
+
+_RANGE = 64 * 2**20
+
+
+def check_stored(
+    reader: IObjectReader,
+    address: ObjectAddress,
+    etag: str,
+    sha256: str,
+    checkpoint: Callable[[], None],
+) -> None:
+    """Read what was just written.
+
+    Args:
+        reader: of its bucket.
+        address: where it was written.
+        etag: that the write was answered with.
+        sha256: of the bytes that were sent, hexadecimal.
+        checkpoint: called between chunks.
+
+    Raises:
+        ObjectReplacedError: another object is there already.
+        ChecksumMismatchError: the store has other bytes.
+    """
+    found = reader.find(address)
+    if found is None or found.etag.strip('"') != etag.strip('"'):
+        raise ObjectReplacedError
+    if digest_of(reader, found, checkpoint) != sha256:
+        raise ChecksumMismatchError(f"{address.key}: the store has other bytes than were sent")
+
+
+def digest_of(reader: IObjectReader, there: BucketObject, checkpoint: Callable[[], None]) -> str:
+    """Return the SHA-256 of an object, hexadecimal, by reading it in ranges.
+
+    Raises:
+        ObjectReplacedError: another object is there now.
+    """
+    digest = hashlib.sha256()
+    for start in range(0, there.size, _RANGE):
+        for chunk in reader.read(there, start, min(start + _RANGE, there.size)):
+            checkpoint()
+            digest.update(chunk)
+    return digest.hexdigest()

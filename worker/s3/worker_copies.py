@@ -1,0 +1,130 @@
+"""Copies through the worker, for stores that cannot copy an object themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from domain.artifacts import StoredObject
+from domain.errors import ObjectReplacedError
+from domain.objects import BucketObject, IObjectReader, ObjectAddress
+from domain.ports import UploadProgress
+from worker.s3.checksums import composite
+from worker.s3.read_back import digest_of
+from worker.s3.store import S3ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSource:
+    """An object as the source of an upload, read in ranges.
+
+    Each range is read whole before it is passed on: a connection that waited until the parts
+    before it were sent could be closed by the store.
+    """
+
+    there: BucketObject
+    reader: IObjectReader
+    range_size: int
+    links_left_out: int = 0
+
+    @property
+    def exact_size(self) -> int:
+        return self.there.size
+
+    @property
+    def largest_size(self) -> int:
+        return self.there.size
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield its bytes.
+
+        Raises:
+            ObjectReplacedError: the object changed.
+            ChecksumMismatchError: the bytes are not those that the store says the object has.
+        """
+        size = self.there.size
+        verifier = self.reader.verifier(self.there)
+        if not size:
+            self._check_empty()
+        for start in range(0, size, self.range_size):
+            stop = min(start + self.range_size, size)
+            read = b"".join(self.reader.read(self.there, start, stop))
+            verifier.update(read)
+            yield read
+        verifier.check()
+
+    def _check_empty(self) -> None:
+        # Reading no bytes asks for nothing, and so would not notice another object.
+        found = self.reader.find(self.there.address)
+        if found is None or found.etag.strip('"') != self.there.etag.strip('"'):
+            raise ObjectReplacedError
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCopies:
+    """Reads an object in ranges and uploads it, with bounded memory.
+
+    It is verified and resumed as any upload.
+    """
+
+    store: S3ObjectStore
+    reader: IObjectReader
+
+    def copy(
+        self,
+        there: BucketObject,
+        key: str,
+        *,
+        create: dict[str, Any],
+        replaces: str | None,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        """Copy the object.
+
+        Args:
+            there: the source.
+            key: of the copy.
+            create: content type, metadata and all other headers of the copy, as the arguments of
+                PutObject and CreateMultipartUpload.
+            replaces: the ETag of the object that the copy may replace; None if there must be none.
+            progress: the other end of the lease.
+
+        Raises:
+            ObjectReplacedError: the source changed, or there is another object than the one to be
+                replaced.
+            ArchivedError: the source must be restored before.
+            ChecksumMismatchError: the copy is not the source.
+        """
+        source = ObjectSource(there, self.reader, self.store.part_size)
+        existing = self._existing(there, key, create, replaces, progress)
+        if existing is not None:
+            if progress.upload_id is not None:
+                self.store.abort(key, progress.upload_id)
+            return existing
+        return self.store.write(key, source, create=create, replaces=replaces, progress=progress)
+
+    def _existing(
+        self,
+        there: BucketObject,
+        key: str,
+        create: dict[str, Any],
+        replaces: str | None,
+        progress: UploadProgress,
+    ) -> StoredObject | None:
+        """Return the copy if an earlier attempt has made it.
+
+        Otherwise all bytes would be sent before the store could refuse them.
+
+        Raises:
+            ObjectReplacedError: another object is there.
+        """
+        found = self.reader.find(ObjectAddress(self.store.bucket, key))
+        if found is None or found.etag.strip('"') == (replaces or "").strip('"'):
+            return None
+        wanted = create.get("StorageClass", found.storage_class)
+        if (found.size, found.storage_class) != (there.size, wanted):
+            raise ObjectReplacedError
+        sha256 = there.sha256 or digest_of(self.reader, there, progress.checkpoint)
+        # What the metadata say of the copy is not believed: it may never have been verified.
+        if digest_of(self.reader, found, progress.checkpoint) != sha256:
+            raise ObjectReplacedError
+        return replace(found.as_stored(sha256, composite([bytes.fromhex(sha256)])), bytes_sent=0)

@@ -1,0 +1,77 @@
+"""What keeps a late write from replacing a newer object."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from domain.errors import ObjectReplacedError
+from domain.objects import ObjectAddress
+from domain.ports import UploadProgress
+from worker.s3.errors import code_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteFence:
+    """The object that one write may replace.
+
+    A store with conditional writes refuses the write itself. For another store the key is looked
+    at right before and right after the write. Another write in between is noticed afterwards, by
+    its own writer or by the verification of writes.
+
+    Attributes:
+        replaces: the ETag of the object that may be there; None where there must be none.
+    """
+
+    client: "S3Client"
+    address: ObjectAddress
+    replaces: str | None
+    is_conditional: bool
+    progress: UploadProgress
+
+    @property
+    def condition(self) -> dict[str, str]:
+        """Arguments of PutObject or CompleteMultipartUpload."""
+        if not self.is_conditional:
+            return {}
+        return {"IfNoneMatch": "*"} if self.replaces is None else {"IfMatch": self.replaces}
+
+    def look_before(self) -> None:
+        """Raise ObjectReplacedError if another object is there, unless the store will look."""
+        if self.is_conditional:
+            return
+        # Without the permission to list, S3 answers 403 for a missing object.
+        if not _is_same(self._etag({"403", "404", "NoSuchKey"}), self.replaces):
+            raise ObjectReplacedError
+        # The look took time, in which the lease may have been lost.
+        self.progress.checkpoint()
+
+    def look_after(self, etag: str) -> None:
+        """Raise ObjectReplacedError if the object is not the one that was written."""
+        if not self.is_conditional and not _is_same(self._etag({"404", "NoSuchKey"}), etag):
+            raise ObjectReplacedError
+
+    def _etag(self, missing: set[str]) -> str | None:
+        try:
+            head = self.client.head_object(Bucket=self.address.bucket, Key=self.address.key)
+        except ClientError as error:
+            if code_of(error) in missing:
+                return None
+            raise
+        return head["ETag"]
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether a write failed because of the object that is, or is not, at its key."""
+    if isinstance(error, ClientError):
+        # NoSuchKey: the object that was to be replaced is not there any more.
+        return code_of(error) in {"PreconditionFailed", "NoSuchKey"}
+    return isinstance(error, ObjectReplacedError)
+
+
+def _is_same(etag: str | None, other: str | None) -> bool:
+    # Not every server puts it in quotes each time.
+    return (etag and etag.strip('"')) == (other and other.strip('"'))
