@@ -205,6 +205,12 @@ class ArchivedError(PermanentError):
     reason = ReasonCode.ARCHIVED
 
 
+class NotCopyableError(PermanentError):
+    """The object has something that a copy of it cannot keep."""
+
+    reason = ReasonCode.NOT_COPYABLE
+
+
 class TargetExistsError(PermanentError):
     """Another file is where the download would go."""
 

@@ -240,4 +240,9 @@ def _confirmed(recorded: BucketObject | None, there: BucketObject | None) -> Buc
     if (recorded.etag, recorded.size) != (there.etag, there.size):
         return None
     # A lifecycle rule changes the class of an object, and nothing else of it.
-    return replace(recorded, storage_class=there.storage_class)
+    return replace(
+        recorded,
+        storage_class=there.storage_class,
+        metadata=there.metadata,
+        headers=there.headers,
+    )

@@ -100,7 +100,7 @@ class LocatedUploads:
             there,
             there.address.key,
             content_type=_content_type(there.address.key),
-            metadata=dict(there.metadata or {}),
+            metadata={},  # its own is kept
             replaces=there.etag,
             storage_class=_TIER,
             progress=self.progress(),

@@ -82,13 +82,14 @@ class InMemoryReader:
             storage_class=self.storage_classes.get(address, "STANDARD"),
             sha256=None if address in self.without_sha256 else digest,
             metadata=self.store.metadata.get(address.key, {}) if self._is_here(address) else {},
+            headers=self.store.headers.get(address.key, {}) if self._is_here(address) else {},
         )
 
     def list(self, prefix: str) -> Iterator[BucketObject]:
         for key in sorted(self.store.objects):
             found = self.find(ObjectAddress(self.bucket, key))
             if found is not None and key.startswith(prefix):
-                yield replace(found, sha256=None, metadata=None)  # a listing never tells them
+                yield replace(found, sha256=None, metadata=None, headers=None)  # a listing never tells them
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         stop = there.size if stop is None else stop

@@ -35,6 +35,7 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], str] = {
     ("GET", "object", frozenset()): "GetObject",
     ("GET", "object", frozenset({"partNumber"})): "GetObject",
     ("GET", "object", frozenset({"uploadId"})): "ListParts",
+    ("GET", "object", frozenset({"tagging"})): "GetObjectTagging",
     ("PUT", "object", frozenset()): "PutObject",
     ("PUT", "object", frozenset({"partNumber", "uploadId"})): "UploadPart",
     ("POST", "object", frozenset({"uploads"})): "CreateMultipartUpload",

@@ -20,6 +20,7 @@ ACTION_OF = {
     "CreateMultipartUpload": "s3:PutObject",
     "DeleteObjects": "s3:DeleteObject",
     "GetObject": "s3:GetObject",
+    "GetObjectTagging": "s3:GetObjectTagging",
     "HeadObject": "s3:GetObject",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectsV2": "s3:ListBucket",
@@ -94,6 +95,8 @@ def _needs(request: Request) -> set[Need]:
     action = ACTION_OF.get(request.operation, f"of {request.method} {request.path}")
     resource = f"{_ARN}/{unquote(request.key)}" if request.key else _ARN
     needs = {Need(action, resource, request.parameters.get("prefix"))}
+    if "x-amz-tagging" in request.headers:
+        needs.add(Need("s3:PutObjectTagging", resource))
     if source := request.headers.get("x-amz-copy-source"):
         _bucket, _, key = unquote(source).lstrip("/").partition("/")
         needs.add(Need("s3:GetObject", f"{_ARN}/{key}"))

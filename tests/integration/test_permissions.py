@@ -55,7 +55,12 @@ class Watched:
 
     def put_old(self, job_id: int) -> None:
         key = f"jobs/{job_id}/2025/10/24/080000/job_config.json"
-        self.stack.client().put_object(Bucket=BUCKET, Key=key, Body=b"{}")
+        tags = "retention=7y"  # to read and to write them takes permissions of their own
+        self.stack.client().put_object(Bucket=BUCKET, Key=key, Body=b"{}", Tagging=tags)
+
+    def tag(self, key: str) -> None:
+        tags = {"TagSet": [{"Key": "retention", "Value": "7y"}]}
+        self.stack.client().put_object_tagging(Bucket=BUCKET, Key=key, Tagging=tags)
 
     def send(self, name: str, **ids: int) -> None:
         self.deployed.foreign.send_task(f"artifacts.{name}", kwargs=ids, queue="upkeep")
@@ -136,6 +141,7 @@ def test_a_producer_makes_no_call_that_its_policy_does_not_list(
             controller.upload_results(job_id, run_id, tmp_path / "results")
         assert Client().get(controller.get_run_results(job_id, run_id))
         uploads = controller.get_job_uploads(job_id)
+        watched.tag(uploads[0].object.address.key)
         assert len(controller.archive_uploads(uploads, "GLACIER_IR").archived) == 2
 
     # Then

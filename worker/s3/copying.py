@@ -8,7 +8,7 @@ there are no bytes there is no part to copy, and so it is a PUT.
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,10 @@ from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.ports import UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, is_same
 from worker.s3.errors import code_of, translated_errors
+from worker.s3.kept_headers import described, explained, kept_tags
 from worker.s3.multipart import MultipartUpload, part_size_for
 from worker.s3.part_copies import PartCopies
+from worker.s3.reading import look_at
 from worker.s3.store import Encryption
 
 if TYPE_CHECKING:
@@ -67,18 +69,17 @@ class S3ObjectCopier:
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
-        # As with every PUT, for S3's own checksum of parts is not that of the whole.
-        sha256 = {} if there.sha256 is None else {"sha256": there.sha256}
-        described = {"ContentType": content_type, "Metadata": {**metadata, **sha256}}
+        there = self._seen(there)
+        create = {
+            **self._described(there, content_type, metadata),
+            **self.encryption.arguments(),
+            **({"StorageClass": storage_class} if storage_class else {}),
+        }
         upload = MultipartUpload(
             client=self.client,
             bucket=self.bucket,
             key=key,
-            create={
-                **described,
-                **self.encryption.arguments(),
-                **({"StorageClass": storage_class} if storage_class else {}),
-            },
+            create=create,
             threads=self.threads,
             progress=progress,
         )
@@ -92,7 +93,13 @@ class S3ObjectCopier:
         try:
             with translated_errors():
                 return copy.of_parts(self._parts(copy)) if there.size else copy.of_nothing()
-        except (PermanentError, ChecksumMismatchError):
+        except PermanentError as error:
+            _give_up(upload)
+            clearer = explained(error, create)
+            if clearer is error:
+                raise
+            raise clearer from error
+        except ChecksumMismatchError:
             _give_up(upload)
             raise
 
@@ -105,6 +112,27 @@ class S3ObjectCopier:
             for start in range(0, len(all_of_it), _MAX_DELETED):
                 refused |= self._delete(bucket, all_of_it[start : start + _MAX_DELETED])
         return refused
+
+    def _seen(self, there: BucketObject) -> BucketObject:
+        """Return the source with its headers, which a listing and a row do not have."""
+        if there.headers is not None:
+            return there
+        seen = look_at(self.client, there)
+        return replace(
+            there,
+            sha256=there.sha256 or seen.sha256,
+            checksums=seen.checksums,
+            metadata=seen.metadata,
+            headers=seen.headers,
+        )
+
+    def _described(
+        self, there: BucketObject, content_type: str, metadata: Mapping[str, str]
+    ) -> dict[str, Any]:
+        # As with every PUT, for S3's own checksum of parts is not that of the whole.
+        sha256 = {} if there.sha256 is None else {"sha256": there.sha256}
+        kept = {**(there.headers or {}), **kept_tags(self.client, there.address)}
+        return described(kept, content_type=content_type, metadata={**metadata, **sha256})
 
     def _parts(self, copy: "_Copy") -> PartCopies:
         size = copy.there.size

@@ -11,6 +11,7 @@ from domain.errors import ObjectReplacedError, S3UnavailableError
 from domain.objects import BucketObject, ObjectAddress, Verifier
 from worker.s3.checksums import acknowledged_etag
 from worker.s3.errors import code_of, translated_errors
+from worker.s3.kept_headers import kept_headers
 from worker.s3.verification import checksums_of, of_sha256, sha256_of, strongest
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class S3ObjectReader:
         without a checksum, the number of bytes has to do.
         """
         if there.sha256 is None and there.checksums is None:
-            there = self._asked_for(there)
+            there = look_at(self.client, there)
         if there.sha256 is not None:
             return of_sha256(there.sha256)
         return strongest(there.checksums or {}, lambda parts: self._part_size(there, parts))
@@ -90,16 +91,6 @@ class S3ObjectReader:
                 return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.etag)
             wanted = f"bytes={start}-{stop - 1}"
             return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.etag, Range=wanted)
-
-    def _asked_for(self, there: BucketObject) -> BucketObject:
-        with translated_errors(), _gone_is_replaced():
-            head = self.client.head_object(
-                Bucket=there.address.bucket,
-                Key=there.address.key,
-                IfMatch=there.etag,
-                ChecksumMode="ENABLED",
-            )
-        return _described(there.address, head)
 
     def _part_size(self, there: BucketObject, parts: int) -> int | None:
         """In bytes; None where the parts have no common one, or the server does not say."""
@@ -118,6 +109,22 @@ class S3ObjectReader:
             return self.client.head_object(
                 Bucket=there.address.bucket, Key=there.address.key, PartNumber=number
             )["ContentLength"]
+
+
+def look_at(client: "S3Client", there: BucketObject) -> BucketObject:
+    """Return that very object with all that a HEAD says of it.
+
+    Raises:
+        ObjectReplacedError: another object, or none, is there now.
+    """
+    with translated_errors(), _gone_is_replaced():
+        head = client.head_object(
+            Bucket=there.address.bucket,
+            Key=there.address.key,
+            IfMatch=there.etag,
+            ChecksumMode="ENABLED",
+        )
+    return _described(there.address, head)
 
 
 @contextmanager
@@ -141,6 +148,7 @@ def _described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucke
         sha256=sha256_of(head),
         checksums=checksums_of(head),
         metadata=head.get("Metadata", {}),
+        headers=kept_headers(head),
     )
 
 
