@@ -89,7 +89,9 @@ class InMemoryReader:
         for key in sorted(self.store.objects):
             found = self.find(ObjectAddress(self.bucket, key))
             if found is not None and key.startswith(prefix):
-                yield replace(found, sha256=None, metadata=None, headers=None)  # a listing never tells them
+                yield replace(
+                    found, sha256=None, metadata=None, headers=None
+                )  # a listing never tells them
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         stop = there.size if stop is None else stop

@@ -58,7 +58,11 @@ _ERROR_OF_CODE: dict[str, type[TransferError]] = {
     "NoSuchUpload": S3ConflictError,
     "InvalidPart": S3ConflictError,
 }
-_WHAT_TO_DO = {"InvalidObjectState": ", for it is in an archive tier: restore it first"}
+_WHAT_TO_DO = {
+    "InvalidObjectState": ", for it is in an archive tier: restore it first",
+    # A HEAD has no body, so this is all that S3 says.
+    "400": ". An object encrypted with a client's key (SSE-C) or a key that S3 does not allow?",
+}
 # While a body is read, botocore lets some errors of urllib3 through, and has one of its own for a
 # body that ends early.
 _BROKEN_OFF = (IncompleteReadError, HTTPError)

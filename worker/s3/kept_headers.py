@@ -12,7 +12,13 @@ from urllib.parse import quote, urlencode
 
 from botocore.exceptions import ClientError
 
-from domain.errors import AccessDeniedError, NotCopyableError, RefusedByS3Error, TransferError
+from domain.errors import (
+    AccessDeniedError,
+    NotCopyableError,
+    ObjectReplacedError,
+    RefusedByS3Error,
+    TransferError,
+)
 from domain.objects import ObjectAddress
 from worker.s3.dates import date_of
 from worker.s3.errors import code_of, translated_errors
@@ -72,6 +78,7 @@ def kept_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
 
     Raises:
         AccessDeniedError: they may not be read.
+        ObjectReplacedError: the object is not there any more.
         TransferError: S3 does not answer.
     """
     with translated_errors():
@@ -80,6 +87,8 @@ def kept_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
         except ClientError as error:
             if code_of(error) in _NO_TAGS:
                 return {}
+            if code_of(error) in {"404", "NoSuchKey"}:
+                raise ObjectReplacedError from error
             if code_of(error) in _DENIED:
                 raise AccessDeniedError(
                     "GetObjectTagging: AccessDenied. Nothing was copied, for a copy must keep the "

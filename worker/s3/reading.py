@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from domain.errors import ObjectReplacedError, S3UnavailableError
+from domain.errors import ObjectReplacedError, PermanentError, S3UnavailableError
 from domain.objects import BucketObject, ObjectAddress, Verifier
 from worker.s3.checksums import acknowledged_etag
 from worker.s3.errors import code_of, translated_errors
@@ -33,7 +33,7 @@ class S3ObjectReader:
     bucket: str
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
-        with translated_errors():
+        with _placed(address), translated_errors():
             try:
                 head = self.client.head_object(
                     Bucket=address.bucket, Key=address.key, ChecksumMode="ENABLED"
@@ -64,7 +64,7 @@ class S3ObjectReader:
         stop = there.size if stop is None else stop
         if start == stop:
             return  # HTTP has no range of no bytes
-        with translated_errors():
+        with _placed(there.address), translated_errors():
             answer = self._get(there, start, stop)
             with closing(answer["Body"]) as body:
                 _check(answer, there, start, stop)
@@ -117,7 +117,7 @@ def look_at(client: "S3Client", there: BucketObject) -> BucketObject:
     Raises:
         ObjectReplacedError: another object, or none, is there now.
     """
-    with translated_errors(), _gone_is_replaced():
+    with _placed(there.address), translated_errors(), _gone_is_replaced():
         head = client.head_object(
             Bucket=there.address.bucket,
             Key=there.address.key,
@@ -125,6 +125,16 @@ def look_at(client: "S3Client", there: BucketObject) -> BucketObject:
             ChecksumMode="ENABLED",
         )
     return _described(there.address, head)
+
+
+@contextmanager
+def _placed(address: ObjectAddress) -> Iterator[None]:
+    """Have a refusal say of which object it is."""
+    try:
+        yield
+    except PermanentError as error:
+        error.place = f"s3://{address.bucket}/{address.key}"
+        raise
 
 
 @contextmanager
