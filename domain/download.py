@@ -124,7 +124,10 @@ class DownloadArtifacts:
         Those that cannot be looked at are asked for too: their transfers record why.
         """
         contents = self.fetch.locate.contents(job_id)
-        wanted = [each.artifact for each in (*contents.found, *contents.unreadable)]
+        wanted = [
+            *(each.artifact for each in contents.found),
+            *(each.artifact for each in contents.unreadable),
+        ]
         unknown = [artifact for artifact in wanted if contents.is_of_unknown_run(artifact)]
         for artifact in unknown:
             # Its transfer could only be quarantined, and would never be mended.

@@ -52,9 +52,13 @@ class RelocateArtifacts:
         Those that cannot be looked at are asked for too: their transfers record why.
         """
         planned, unreadable = self.plan(job_id)
+        artifacts = [
+            *(each.artifact for each in planned),
+            *(each.artifact for each in unreadable),
+        ]
         requested = [
-            self.attempts.transfers.request(each.artifact, Direction.RELOCATE, str(uuid4()))
-            for each in (*planned, *unreadable)
+            self.attempts.transfers.request(artifact, Direction.RELOCATE, str(uuid4()))
+            for artifact in artifacts
         ]
         self.publish(requested)
         return len(requested)

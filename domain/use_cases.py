@@ -207,7 +207,8 @@ def get_job_results(
 def get_job_uploads(locate: LocateArtifacts, *, job_id: int) -> list[FoundArtifact]:
     """Return all that there is of the job in the bucket, for one LIST.
 
-    What cannot be looked at is left out, with a warning. The platform's arguments work too: see `platform_calls.get_job_uploads`.
+    What cannot be looked at is left out, with a warning. The platform's arguments work too: see
+    `platform_calls.get_job_uploads`.
 
     Raises:
         UnknownJobError: there is no such job.

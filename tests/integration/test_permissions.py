@@ -59,8 +59,9 @@ class Watched:
         self.stack.client().put_object(Bucket=BUCKET, Key=key, Body=b"{}", Tagging=tags)
 
     def tag(self, key: str) -> None:
-        tags = {"TagSet": [{"Key": "retention", "Value": "7y"}]}
-        self.stack.client().put_object_tagging(Bucket=BUCKET, Key=key, Tagging=tags)
+        self.stack.client().put_object_tagging(
+            Bucket=BUCKET, Key=key, Tagging={"TagSet": [{"Key": "retention", "Value": "7y"}]}
+        )
 
     def send(self, name: str, **ids: int) -> None:
         self.deployed.foreign.send_task(f"artifacts.{name}", kwargs=ids, queue="upkeep")

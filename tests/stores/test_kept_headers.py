@@ -87,8 +87,10 @@ class Store:
 
     def __init__(self, **head: str) -> None:
         self.head = {
-            **{"ETag": '"etag"', "Last-Modified": "Thu, 23 Oct 2025 21:15:00 GMT"},
-            **{"Content-Length": "2", "Date": "Thu, 01 Jan 2026 00:00:00 GMT"},
+            "ETag": '"etag"',
+            "Last-Modified": "Thu, 23 Oct 2025 21:15:00 GMT",
+            "Content-Length": "2",
+            "Date": "Thu, 01 Jan 2026 00:00:00 GMT",
             **{name.replace("_", "-"): value for name, value in head.items()},
         }
         self.answers: dict[str, AWSResponse] = {}
@@ -107,8 +109,9 @@ class Store:
         return answer_of(200, f"<Tagging><TagSet>{tag}</TagSet></Tagging>")
 
     def CreateMultipartUpload(self, request: AWSPreparedRequest) -> AWSResponse:  # noqa: N802
-        sent = {name.lower(): value for name, value in request.headers.items()}
-        self.created = {n: v.decode() if isinstance(v, bytes) else v for n, v in sent.items()}
+        headers: Any = request.headers
+        for name, value in headers.items():
+            self.created[name.lower()] = value.decode() if isinstance(value, bytes) else value
         return answer_of(200, "<R><UploadId>upload</UploadId></R>")
 
     def UploadPartCopy(self, _request: AWSPreparedRequest) -> AWSResponse:  # noqa: N802

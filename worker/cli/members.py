@@ -59,9 +59,9 @@ class MemberDownloads:
 
     def _of_one(self, artifact: Artifact) -> list[Outcome]:
         outcomes, failure = up_to_failure(self._each_of(artifact))
-        return (
-            outcomes if failure is None else [*outcomes, Outcome(artifact=artifact, error=failure)]
-        )
+        if failure is not None:
+            outcomes.append(Outcome(artifact=artifact, error=failure))
+        return outcomes
 
     def _each_of(self, artifact: Artifact) -> Iterator[Outcome]:
         with self.zips.opened(artifact) as stored:
