@@ -57,6 +57,7 @@ class InMemoryReader:
         without_sha256: the addresses of those of which no answer tells it.
         reads: all that was asked for.
         failures: what the next reads raise, one each, after half of their bytes; None lets one be.
+        refused: what a look at an object raises; a listing shows it all the same.
     """
 
     store: InMemoryStore
@@ -67,9 +68,15 @@ class InMemoryReader:
     without_sha256: set[ObjectAddress] = field(default_factory=set)
     reads: list[Read] = field(default_factory=list)
     failures: list[Exception | None] = field(default_factory=list)
+    refused: dict[ObjectAddress, Exception] = field(default_factory=dict)
     chunk_size: int = 64 * 1024
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
+        if address in self.refused:
+            raise self.refused[address]
+        return self._described(address)
+
+    def _described(self, address: ObjectAddress) -> BucketObject | None:
         content = self._content(address)
         if content is None:
             return None
@@ -87,7 +94,7 @@ class InMemoryReader:
 
     def list(self, prefix: str) -> Iterator[BucketObject]:
         for key in sorted(self.store.objects):
-            found = self.find(ObjectAddress(self.bucket, key))
+            found = self._described(ObjectAddress(self.bucket, key))
             if found is not None and key.startswith(prefix):
                 yield replace(
                     found, sha256=None, metadata=None, headers=None

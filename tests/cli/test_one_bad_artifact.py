@@ -7,7 +7,7 @@ import errno
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,7 @@ def test_the_others_are_done(
     # Given a location that S3 does not answer for, an object that it denies, and a large file
     refusals.answers = {OLD: SSE_C, NAMES[INPUT]: DENIED}
     # When
-    with files_up_to(1000):
+    with files_up_to(1000) if "download" in line else nullcontext():
         answer = run(artifacts, line, tmp_path)
     # Then each bad one is named, with its place and the reason
     expected: dict[str, str | None] = {
