@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from mypy_boto3_s3 import S3Client
 
 from domain.errors import (
@@ -208,6 +209,18 @@ def test_what_s3_refuses_to_delete_is_told_with_its_code() -> None:
     addresses = [ObjectAddress("bucket", key) for key in ("a", "b+ä", "c")]
     # When / Then
     assert copier_of(client, "bucket").delete(addresses) == {addresses[1]: "AccessDenied"}
+
+
+def test_a_bucket_that_refuses_keeps_no_other_from_being_deleted() -> None:
+    # Given
+    def answer(_operation: str, request: AWSPreparedRequest) -> AWSResponse:
+        denied = "attic" in request.url
+        return error_of(403, "AccessDenied") if denied else answer_of(200, "<DeleteResult/>")
+
+    copier = copier_of(answered_client(answer), "bucket")
+    addresses = [ObjectAddress(bucket, KEY) for bucket in ("attic", "bucket")]
+    # When, Then
+    assert copier.delete(addresses) == {addresses[0]: "DeleteObjects: AccessDenied"}
 
 
 def test_a_deletion_that_is_refused_says_so() -> None:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from domain.artifacts import StoredObject
+from domain.each import for_each
 from domain.errors import (
     ChecksumMismatchError,
     ObjectReplacedError,
     PermanentError,
+    PipelineError,
     TransferError,
 )
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
@@ -107,10 +109,19 @@ class S3ObjectCopier:
         keys: dict[str, list[str]] = {}
         for address in addresses:
             keys.setdefault(address.bucket, []).append(address.key)
+        requests = [
+            (bucket, of_bucket[start : start + _MAX_DELETED])
+            for bucket, of_bucket in keys.items()
+            for start in range(0, len(of_bucket), _MAX_DELETED)
+        ]
         refused: dict[ObjectAddress, str] = {}
-        for bucket, all_of_it in keys.items():
-            for start in range(0, len(all_of_it), _MAX_DELETED):
-                refused |= self._delete(bucket, all_of_it[start : start + _MAX_DELETED])
+        for (bucket, of_request), answer in for_each(lambda one: self._delete(*one), requests):
+            if not isinstance(answer, PipelineError):
+                refused |= answer
+            elif len(requests) == 1:
+                raise answer
+            else:
+                refused |= {ObjectAddress(bucket, key): str(answer) for key in of_request}
         return refused
 
     def _seen(self, there: BucketObject) -> BucketObject:

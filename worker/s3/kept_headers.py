@@ -1,8 +1,8 @@
-"""What a copy is given so that it keeps everything that its source has beside the bytes.
+"""The headers, metadata and tags that a copy takes over from its source.
 
-S3 copies none of this into a multipart upload, so CreateMultipartUpload (or PutObject) gets all of
-it. Access control lists are not carried: reading them takes a permission of its own, and buckets
-have had them disabled by default since 2023. A copy gets the bucket's default.
+S3 copies none of them into a multipart upload, so CreateMultipartUpload (or PutObject) gets them all.
+Access control lists are not carried: reading them takes another permission, and buckets have had
+them disabled by default since 2023. A copy gets the bucket's default.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ def kept_headers(head: Mapping[str, Any]) -> dict[str, Any]:
     if until is not None and until > _answered_at(head):
         names += _RETENTION
     kept = {name: head[name] for name in names if head.get(name)}
-    # What botocore cannot parse it leaves out, and `described` must not lose it in silence.
+    # botocore leaves out what it cannot parse; `described` refuses it, or it would be lost.
     unread = {name: head[name] for name in ("ExpiresString", "MissingMeta") if head.get(name)}
     if "Expires" in kept:
         unread.pop("ExpiresString", None)
@@ -91,8 +91,8 @@ def kept_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
                 raise ObjectReplacedError from error
             if code_of(error) in _DENIED:
                 raise AccessDeniedError(
-                    "GetObjectTagging: AccessDenied. Nothing was copied, for a copy must keep the "
-                    "tags: allow s3:GetObjectTagging and s3:PutObjectTagging"
+                    "GetObjectTagging: AccessDenied. Nothing was copied, because a copy must keep "
+                    "the tags: allow s3:GetObjectTagging and s3:PutObjectTagging"
                 ) from error
             raise
     tags = {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", [])}
@@ -102,7 +102,7 @@ def kept_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
 def described(
     kept: Mapping[str, Any], *, content_type: str, metadata: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the arguments of a copy: what is kept, with the pipeline's own metadata.
+    """Return the arguments of a copy: the source's, with the pipeline's own metadata.
 
     Args:
         kept: of the source, as `kept_headers` and `kept_tags` return it.
@@ -110,7 +110,7 @@ def described(
         metadata: the pipeline's; it replaces metadata of the same names.
 
     Raises:
-        NotCopyableError: some of it cannot be sent as it is.
+        NotCopyableError: S3 would not store some of it unchanged.
     """
     if missing := kept.get("MissingMeta"):
         raise NotCopyableError(f"{missing} values of its metadata cannot be read by HTTP")
@@ -152,7 +152,7 @@ def explained(error: TransferError, described: Mapping[str, Any]) -> TransferErr
 
 def _require_ascii(name: str, value: object) -> None:
     # A signature covers the headers, and servers do not agree on how other bytes count in it.
-    # AWS itself answers such metadata in RFC 2047, which is ASCII and is kept as it is.
+    # AWS itself answers such metadata in RFC 2047, which is ASCII and is sent back unchanged.
     if not name.isascii() or (isinstance(value, str) and not value.isascii()):
         raise NotCopyableError(f"its {name} has characters that a copy cannot keep: {value!r}")
 
