@@ -33,6 +33,9 @@ ACTION_OF = {
 """By operation: https://docs.aws.amazon.com/AmazonS3/latest/userguide/
 using-with-s3-policy-actions.html and mpuAndPermissions.html"""
 
+ACTION_OF_ARGUMENT = {"Tagging": "s3:PutObjectTagging"}
+"""By the argument of a write that needs it as well."""
+
 
 @dataclass(frozen=True)
 class Need:
@@ -96,7 +99,7 @@ def _needs(request: Request) -> set[Need]:
     resource = f"{_ARN}/{unquote(request.key)}" if request.key else _ARN
     needs = {Need(action, resource, request.parameters.get("prefix"))}
     if "x-amz-tagging" in request.headers:
-        needs.add(Need("s3:PutObjectTagging", resource))
+        needs.add(Need(ACTION_OF_ARGUMENT["Tagging"], resource))
     if source := request.headers.get("x-amz-copy-source"):
         _bucket, _, key = unquote(source).lstrip("/").partition("/")
         needs.add(Need("s3:GetObject", f"{_ARN}/{key}"))

@@ -16,7 +16,7 @@ from tasks.app import producer_app
 from tests import preloaded
 from tests.cli.commands import bare_environment
 from tests.integration.deployment import Deployment
-from tests.integration.permissions import ACTION_OF, Policy, WatchedS3
+from tests.integration.permissions import ACTION_OF, ACTION_OF_ARGUMENT, Policy, WatchedS3
 from tests.integration.platform import Client, Platform
 from tests.workspace.trees import plant
 from worker.embedded.stack import BUCKET, EmbeddedStack
@@ -180,7 +180,9 @@ WHEN_IT_FAILS = {"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
 
 
 def test_the_policies_list_what_the_adapters_call() -> None:
-    actions = {ACTION_OF[operation] for operation in _operations(ADAPTERS)}
+    names = _names(ADAPTERS)
+    actions = {ACTION_OF[operation] for operation in _operations(names)}
+    actions |= {action for name, action in ACTION_OF_ARGUMENT.items() if name in names}
     roles = ("worker", "producer", "operator")
     assert set().union(*(Policy.of(role).actions for role in roles)) == actions
 
@@ -193,16 +195,21 @@ def test_a_policy_reaches_no_further_than_jobs(role: str) -> None:
         assert of_objects or statement["Resource"].endswith(":my-artifacts")
 
 
-def _operations(directory: Path) -> set[str]:
-    """Every operation of S3 whose name stands in the code, called or as a string."""
+def _operations(names: set[str]) -> set[str]:
+    """Return the operations of S3 among the names."""
     client = boto3.client("s3", region_name="us-east-1")
     known = client.meta.method_to_api_mapping
+    return {known[name] for name in names if name in known}
+
+
+def _names(directory: Path) -> set[str]:
+    """Return every name in the code, called or as a string."""
     nodes = [
         node for path in directory.glob("*.py") for node in ast.walk(ast.parse(path.read_text()))
     ]
     called = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     named = {str(node.value) for node in nodes if isinstance(node, ast.Constant)}
-    return {known[name] for name in called | named if name in known}
+    return called | named
 
 
 def _upload(watched: Watched, artifact: Artifact, content: bytes) -> None:

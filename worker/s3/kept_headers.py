@@ -1,6 +1,6 @@
 """The headers, metadata and tags that a copy takes over from its source.
 
-S3 copies none of them into a multipart upload, so CreateMultipartUpload (or PutObject) gets them all.
+S3 copies none of them into a multipart upload: CreateMultipartUpload (or PutObject) is given them.
 Access control lists are not carried: reading them takes another permission, and buckets have had
 them disabled by default since 2023. A copy gets the bucket's default.
 """
