@@ -1,7 +1,7 @@
 """The use case that finds artifacts, wherever an old or a new rule put them."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
@@ -15,12 +15,13 @@ from domain.errors import (
     PipelineError,
 )
 from domain.found import FoundArtifact, FoundBy, JobContents, UnreadableArtifact
-from domain.job_objects import JobObjects, file_name_of
+from domain.job_listing import JobListing
+from domain.job_objects import JobObjects
 from domain.jobs import Job, Run
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.placement import Placement, kept_locations
 from domain.ports import IArtifactRepository
-from domain.prefix import JobS3Prefix, artifact_named, file_name, job_directory
+from domain.prefix import JobS3Prefix, file_name
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class LocateArtifacts:
         runs = self.placement.runs.of_job(job_id)
         objects = self.objects(job, runs, rows)
         own = {row.artifact: row for row in rows if objects.ownership.owns_row(row)}
-        listing = _Listing(objects)
+        listing = JobListing(objects)
         found, unreadable = self._found(listing, own, kept_locations(job, runs))
         return JobContents(
             found=found,
@@ -142,7 +143,7 @@ class LocateArtifacts:
 
     def _found(
         self,
-        listing: "_Listing",
+        listing: JobListing,
         rows: Mapping[Artifact, StoredArtifact],
         kept: Mapping[Artifact, str],
     ) -> tuple[list[FoundArtifact], list[UnreadableArtifact]]:
@@ -235,62 +236,6 @@ class _Search:
         is_own = elsewhere is not None and self.objects.owns(elsewhere)
         yield FoundBy.LOCATION, self.look_at(elsewhere) if elsewhere and is_own else None
         yield FoundBy.LISTING, self.newest(artifact)
-
-
-class _Listing:
-    """What one LIST has found under a job's id."""
-
-    def __init__(self, objects: JobObjects) -> None:
-        self.objects = objects
-        looks = list(for_each(lambda there: objects.owns(there.address), objects.listed))
-        self._refused = [
-            (there, owned) for there, owned in looks if isinstance(owned, PipelineError)
-        ]
-        own = [there for there, owned in looks if owned is True]
-        self._own = {there.address: there for there in own}
-        # The newest of each name.
-        self._named = {file_name_of(there.address): there for there in own}
-
-    def look_at(self, address: ObjectAddress) -> BucketObject | None:
-        reader, directory = self.objects.reader, job_directory(self.objects.prefix.job_id)
-        is_listed = address.bucket == reader.bucket and address.key.startswith(directory)
-        return self._own.get(address) if is_listed else reader.find(address)
-
-    def artifacts(self) -> Iterable[Artifact]:
-        named = (artifact_named(self.objects.prefix.job_id, name) for name in self._named)
-        return [artifact for artifact in named if artifact is not None]
-
-    def unreadable(self, known: Collection[Artifact]) -> Iterator[UnreadableArtifact]:
-        """Yield those beside the known ones of which nobody can say whether they are the job's."""
-        for there, error in self._refused:
-            artifact = artifact_named(self.objects.prefix.job_id, file_name_of(there.address))
-            if artifact is not None and artifact not in known:
-                yield UnreadableArtifact(artifact=artifact, error=error, address=there.address)
-
-    def foreign(self, rows: Mapping[str, StoredArtifact]) -> list[FoundArtifact]:
-        """Return the artifacts of other jobs with this id. Args: the rows by their keys."""
-        unsure = {there.address for there, _ in self._refused}
-        others = (
-            there
-            for there in self.objects.listed
-            if there.address not in self._own and there.address not in unsure
-        )
-        found = (self._foreign(there, rows.get(there.address.key)) for there in others)
-        return sorted(filter(None, found), key=lambda each: listing_order(each.artifact))
-
-    def _foreign(self, there: BucketObject, row: StoredArtifact | None) -> FoundArtifact | None:
-        artifact = artifact_named(self.objects.prefix.job_id, file_name_of(there.address))
-        if artifact is None:
-            return None
-        return FoundArtifact(
-            artifact=artifact,
-            object=there,
-            found_by=FoundBy.LISTING if row is None else FoundBy.ROW,
-            scheme=Scheme.LEGACY if row is None else row.scheme,
-        )
-
-    def newest(self, artifact: Artifact) -> BucketObject | None:
-        return self._named.get(file_name(artifact))
 
 
 def warn_of(unreadable: Iterable[UnreadableArtifact]) -> None:

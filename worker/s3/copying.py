@@ -72,38 +72,27 @@ class S3ObjectCopier:
         progress: UploadProgress,
     ) -> StoredObject:
         there = self._seen(there)
-        create = {
-            **self._described(there, content_type, metadata),
-            **self.encryption.arguments(),
-            **({"StorageClass": storage_class} if storage_class else {}),
-        }
         upload = MultipartUpload(
             client=self.client,
             bucket=self.bucket,
             key=key,
-            create=create,
+            create={
+                **self._described(there, content_type, metadata),
+                **self.encryption.arguments(),
+                **({"StorageClass": storage_class} if storage_class else {}),
+            },
             threads=self.threads,
             progress=progress,
         )
-        copy = _Copy(
-            there=there,
-            reader=self.reader,
-            upload=upload,
-            condition={"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces},
-            storage_class=storage_class,
+        return self._carry_out(
+            _Copy(
+                there=there,
+                reader=self.reader,
+                upload=upload,
+                condition={"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces},
+                storage_class=storage_class,
+            )
         )
-        try:
-            with translated_errors():
-                return copy.of_parts(self._parts(copy)) if there.size else copy.of_nothing()
-        except PermanentError as error:
-            _give_up(upload)
-            clearer = explained(error, create)
-            if clearer is error:
-                raise
-            raise clearer from error
-        except ChecksumMismatchError:
-            _give_up(upload)
-            raise
 
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
         keys: dict[str, list[str]] = {}
@@ -123,6 +112,20 @@ class S3ObjectCopier:
             else:
                 refused |= {ObjectAddress(bucket, key): str(answer) for key in of_request}
         return refused
+
+    def _carry_out(self, copy: "_Copy") -> StoredObject:
+        try:
+            with translated_errors():
+                return copy.of_parts(self._parts(copy)) if copy.there.size else copy.of_nothing()
+        except PermanentError as error:
+            _give_up(copy.upload)
+            clearer = explained(error, copy.upload.create)
+            if clearer is error:
+                raise
+            raise clearer from error
+        except ChecksumMismatchError:
+            _give_up(copy.upload)
+            raise
 
     def _seen(self, there: BucketObject) -> BucketObject:
         """Return the source with its headers, which a listing and a row do not have."""
