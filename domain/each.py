@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from domain.errors import PipelineError, S3UnavailableError, SqlUnavailableError, UnexpectedError
+from domain.errors import (
+    LeaseLostError,
+    PipelineError,
+    S3UnavailableError,
+    SqlUnavailableError,
+    UnexpectedError,
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,9 +32,15 @@ def for_each(
 
 
 def outcome_of(do: Callable[[], Result]) -> Result | PipelineError:
-    """Return the result, or the error."""
+    """Return the result, or the error.
+
+    Raises:
+        LeaseLostError: the caller itself must stop.
+    """
     try:
         return do()
+    except LeaseLostError:
+        raise
     except PipelineError as error:
         return error
     except OSError as error:
