@@ -37,6 +37,7 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], str] = {
     ("GET", "object", frozenset({"uploadId"})): "ListParts",
     ("GET", "object", frozenset({"tagging"})): "GetObjectTagging",
     ("PUT", "object", frozenset()): "PutObject",
+    ("PUT", "object", frozenset({"tagging"})): "PutObjectTagging",
     ("PUT", "object", frozenset({"partNumber", "uploadId"})): "UploadPart",
     ("POST", "object", frozenset({"uploads"})): "CreateMultipartUpload",
     ("POST", "object", frozenset({"uploadId"})): "CompleteMultipartUpload",

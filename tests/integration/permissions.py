@@ -26,6 +26,7 @@ ACTION_OF = {
     "ListObjectsV2": "s3:ListBucket",
     "ListParts": "s3:ListMultipartUploadParts",
     "PutObject": "s3:PutObject",
+    "PutObjectTagging": "s3:PutObjectTagging",
     "UploadPart": "s3:PutObject",
     # And s3:GetObject on its source.
     "UploadPartCopy": "s3:PutObject",

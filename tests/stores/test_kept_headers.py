@@ -191,6 +191,26 @@ def test_a_store_without_tags_copies(answer: AWSResponse) -> None:
     assert "x-amz-tagging" not in copied(store)
 
 
+def test_tags_that_a_store_ignores_at_first_are_given_to_the_copy() -> None:
+    # Given a store whose copies have no tags yet
+    class Ignoring(Store):
+        def GetObjectTagging(self, request: AWSPreparedRequest) -> AWSResponse:  # noqa: N802
+            is_copy = KEY in request.url
+            return error_of(404, "NoSuchTagSet") if is_copy else super().GetObjectTagging(request)
+
+        def PutObjectTagging(self, request: AWSPreparedRequest) -> AWSResponse:  # noqa: N802
+            tagged.append(
+                (KEY in request.url, "<Key>retention</Key><Value>7y" in str(request.body))
+            )
+            return answer_of(200)
+
+    tagged: list[tuple[bool, bool]] = []
+    # When
+    copied(Ignoring())
+    # Then
+    assert tagged == [(True, True)]
+
+
 def test_tags_that_may_not_be_read_are_not_lost() -> None:
     store = Store()
     store.answers["GetObjectTagging"] = error_of(403, "AccessDenied")

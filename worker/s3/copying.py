@@ -27,7 +27,7 @@ from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.ports import UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, is_same
 from worker.s3.errors import code_of, translated_errors
-from worker.s3.kept_headers import described, explained, kept_tags
+from worker.s3.kept_headers import described, ensure_tags, explained, kept_tags
 from worker.s3.multipart import MultipartUpload, part_size_for
 from worker.s3.part_copies import PartCopies
 from worker.s3.reading import look_at
@@ -116,7 +116,9 @@ class S3ObjectCopier:
     def _carry_out(self, copy: "_Copy") -> StoredObject:
         try:
             with translated_errors():
-                return copy.of_parts(self._parts(copy)) if copy.there.size else copy.of_nothing()
+                stored = copy.of_parts(self._parts(copy)) if copy.there.size else copy.of_nothing()
+                ensure_tags(self.client, ObjectAddress(self.bucket, stored.key), copy.upload.create)
+                return stored
         except PermanentError as error:
             _give_up(copy.upload)
             clearer = explained(error, copy.upload.create)

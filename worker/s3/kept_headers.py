@@ -8,7 +8,7 @@ them disabled by default since 2023. A copy gets the bucket's default.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from botocore.exceptions import ClientError
 
@@ -25,6 +25,7 @@ from worker.s3.errors import code_of, translated_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import TagTypeDef
 
 _HEADERS = (
     *("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"),
@@ -95,8 +96,31 @@ def kept_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
                     "the tags: allow s3:GetObjectTagging and s3:PutObjectTagging"
                 ) from error
             raise
-    tags = {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", [])}
+    tags = sorted((tag["Key"], tag["Value"]) for tag in answer.get("TagSet", []))
     return {"Tagging": urlencode(tags, quote_via=quote)} if tags else {}
+
+
+def ensure_tags(client: "S3Client", address: ObjectAddress, described: Mapping[str, Any]) -> None:
+    """Give a copy its tags, if the store ignored them where the copy began.
+
+    Some stores do, with CreateMultipartUpload. A copy without tags costs no request.
+
+    Args:
+        client: of the store.
+        address: of the copy.
+        described: the arguments of the copy.
+
+    Raises:
+        TransferError: the store refuses them.
+    """
+    wanted = described.get("Tagging")
+    if wanted is None or kept_tags(client, address).get("Tagging") == wanted:
+        return
+    tags: list[TagTypeDef] = [
+        {"Key": key, "Value": value} for key, value in parse_qsl(wanted, keep_blank_values=True)
+    ]
+    with translated_errors():
+        client.put_object_tagging(Bucket=address.bucket, Key=address.key, Tagging={"TagSet": tags})
 
 
 def described(
