@@ -1,12 +1,13 @@
 """The use cases that move a job's artifacts to an archive tier."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain import platform_calls
-from domain.artifacts import ArtifactKind, StoredArtifact
+from domain.artifacts import ArtifactKind, StoredArtifact, StoredObject
 from domain.call_shapes import also_called_as
+from domain.each import for_each
 from domain.found import FoundArtifact, FoundBy
 from domain.locate import LocateArtifacts
 from domain.platform_ports import ArchiveSummary, IUploadLocationRepository
@@ -37,16 +38,18 @@ def archive_uploads(
     platform's arguments work too: see `platform_calls.archive_uploads`.
     """
     summary = upload_location_repository.archive_uploads(uploads, storage_class)
-    for found, archived in summary.archived:
-        known = _row(artifact_repository, found)
-        if known is not None:
-            artifact_repository.replace(replace(known, object=archived), known)
-    for found in summary.already:
-        known = _row(artifact_repository, found)
-        if known is not None and known.object.storage_class != found.object.storage_class:
-            now = replace(known.object, storage_class=found.object.storage_class)
-            artifact_repository.replace(replace(known, object=now), known)
-    return summary
+    rows = _Rows(artifact_repository)
+    moved = for_each(rows.record_move, summary.archived)
+    left = for_each(rows.record_class, summary.already)
+    unrecorded = [(each[0], error) for each, error in moved if error is not None]
+    unrecorded += [(each, error) for each, error in left if error is not None]
+    failed = {found.artifact for found, _ in unrecorded}
+    return replace(
+        summary,
+        archived=[each for each in summary.archived if each[0].artifact not in failed],
+        already=[each for each in summary.already if each.artifact not in failed],
+        failed=[*summary.failed, *unrecorded],
+    )
 
 
 def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be chosen
@@ -104,7 +107,13 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
         )
     others = [found for found in of_run if found.artifact.kind not in kinds]
     return replace(
-        summary, other_kinds=[each for each in others if not each.is_archived(storage_class)]
+        summary,
+        other_kinds=[each for each in others if not each.is_archived(storage_class)],
+        unreadable=[
+            each
+            for each in contents.unreadable
+            if each.artifact.kind in kinds and run_id in (None, each.artifact.run_id)
+        ],
     )
 
 
@@ -131,10 +140,28 @@ def _planned(uploads: Sequence[FoundArtifact], storage_class: str) -> ArchiveSum
     return summary
 
 
-def _row(artifacts: IArtifactRepository, found: FoundArtifact) -> StoredArtifact | None:
-    """Return the row of the very object that was found, if it has one."""
-    known = artifacts.find(found.artifact)
-    if known is None or found.found_by is not FoundBy.ROW:
-        return None
-    # Another may have been stored since the LIST.
-    return known if known.object.etag == found.object.etag else None
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of what was archived."""
+
+    artifacts: IArtifactRepository
+
+    def record_move(self, moved: tuple[FoundArtifact, StoredObject]) -> None:
+        found, archived = moved
+        known = self._of(found)
+        if known is not None:
+            self.artifacts.replace(replace(known, object=archived), known)
+
+    def record_class(self, found: FoundArtifact) -> None:
+        known = self._of(found)
+        if known is not None and known.object.storage_class != found.object.storage_class:
+            now = replace(known.object, storage_class=found.object.storage_class)
+            self.artifacts.replace(replace(known, object=now), known)
+
+    def _of(self, found: FoundArtifact) -> StoredArtifact | None:
+        """Return the row of the very object that was found, if it has one."""
+        known = self.artifacts.find(found.artifact)
+        if known is None or found.found_by is not FoundBy.ROW:
+            return None
+        # Another may have been stored since the LIST.
+        return known if known.object.etag == found.object.etag else None

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.attempts import Attempts
+from domain.each import for_each
 from domain.errors import (
     InvalidRequestError,
     NeverUploadedError,
@@ -83,11 +84,16 @@ class ConfirmUploads:
         if not given:
             of_run = "" if run_id is None else f" run {run_id}"
             raise InvalidRequestError(f"no upload URL was given for job {job_id}{of_run}")
+        looks = for_each(self._is_recorded, given)
         return [
             self.attempts.transfers.request(artifact, Direction.CONFIRM, str(uuid4()))
-            for artifact in given
-            if not _is_known(self._there(artifact), self.artifacts.find(artifact))
+            # Where a look fails, the transfer records why.
+            for artifact, is_recorded in looks
+            if is_recorded is not True
         ]
+
+    def _is_recorded(self, artifact: Artifact) -> bool:
+        return _is_known(self._there(artifact), self.artifacts.find(artifact))
 
     def _there(self, artifact: Artifact) -> BucketObject | None:
         return self.reader.find(ObjectAddress(self.reader.bucket, self.placement.key(artifact)))

@@ -8,7 +8,6 @@ from uuid import uuid4
 from domain.artifacts import Artifact
 from domain.attempts import Attempts
 from domain.errors import (
-    ArtifactMissingError,
     ChecksumMismatchError,
     ObjectReplacedError,
     PipelineError,
@@ -68,7 +67,8 @@ class FetchArtifact:
             TargetExistsError: another file is there, and is not to be replaced.
             TransientError, PermanentError: as `Fetch`.
         """
-        for found in self.locate.candidates(artifact):
+
+        def fetch_from(found: FoundArtifact) -> Downloaded:
             try:
                 if target.exists and self._is_there(found, target, checkpoint):
                     # A kill as the file appeared may have left its other name.
@@ -79,13 +79,14 @@ class FetchArtifact:
                     found.object, target, replace=replace, checkpoint=checkpoint, progress=progress
                 )
             except ObjectReplacedError:
-                # It is not there any more, whatever the row says; the next place may have it.
-                target.discard()
-                continue
-            except TargetExistsError:
-                raise TargetExistsError(f"{artifact}: another file is in its place") from None
+                target.discard()  # the next place has other bytes
+                raise
             return Downloaded(found=found, size=fetched.size, bytes_fetched=fetched.bytes_fetched)
-        raise ArtifactMissingError(f"{artifact}: not in the bucket")
+
+        try:
+            return self.locate.first(artifact, fetch_from)
+        except TargetExistsError:
+            raise TargetExistsError(f"{artifact}: another file is in its place") from None
 
     def _is_there(
         self, found: FoundArtifact, target: ITarget, checkpoint: Callable[[], None]
@@ -118,9 +119,15 @@ class DownloadArtifacts:
         return self.attempts(artifact, Direction.DOWNLOAD, request_id, self)
 
     def request(self, job_id: int) -> int:
-        """Ask for all that there is of the job; how many that are. Raises: UnknownJobError."""
+        """Ask for all that there is of the job; how many that are. Raises: UnknownJobError.
+
+        Those that cannot be looked at are asked for too: their transfers record why.
+        """
         contents = self.fetch.locate.contents(job_id)
-        wanted = [each.artifact for each in contents.found]
+        wanted = [
+            *(each.artifact for each in contents.found),
+            *(each.artifact for each in contents.unreadable),
+        ]
         unknown = [artifact for artifact in wanted if contents.is_of_unknown_run(artifact)]
         for artifact in unknown:
             # Its transfer could only be quarantined, and would never be mended.

@@ -13,7 +13,14 @@ from domain.reasons import ReasonCode as ReasonCode  # noqa: PLC0414 - re-export
 
 
 class PipelineError(Exception):
-    """The artifact pipeline could not do what it was asked."""
+    """The artifact pipeline could not do what it was asked.
+
+    Attributes:
+        place: the address of the object, for the commands to show. It stays out of the message,
+            which is logged and recorded.
+    """
+
+    place: str | None = None
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
@@ -209,6 +216,12 @@ class ArchivedError(PermanentError):
     """The object is in an archive tier, and must be restored before it can be read."""
 
     reason = ReasonCode.ARCHIVED
+
+
+class NotCopyableError(PermanentError):
+    """The object has something that a copy of it cannot keep."""
+
+    reason = ReasonCode.NOT_COPYABLE
 
 
 class TargetExistsError(PermanentError):

@@ -1,11 +1,12 @@
 """Artifacts as they are found in the bucket, wherever an old or a new rule put them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from domain.artifacts import Artifact, Scheme
-from domain.objects import BucketObject
+from domain.errors import PipelineError
+from domain.objects import BucketObject, ObjectAddress
 
 ORIGIN = "relocated-from"
 """The metadata of a relocated copy that has the key of the old one, if a row named that."""
@@ -50,11 +51,26 @@ class FoundArtifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableArtifact:
+    """An artifact that cannot be looked at, so nobody knows whether it is there.
+
+    Attributes:
+        error: the answer to the look.
+        address: where it was looked for.
+    """
+
+    artifact: Artifact
+    error: PipelineError
+    address: ObjectAddress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobContents:
     """What there is under a job's id.
 
     Attributes:
         found: the job's artifacts that are in the bucket.
+        unreadable: those of its artifacts that cannot be looked at; they stop no other.
         recorded: the job's artifacts that a row says are stored.
         foreign: artifacts of other jobs that have, or had, this id.
         foreign_rows: the artifacts whose rows are such a job's.
@@ -68,6 +84,7 @@ class JobContents:
     foreign_rows: frozenset[Artifact]
     run_ids: frozenset[int]
     created_at: datetime
+    unreadable: list[UnreadableArtifact] = field(default_factory=list)
 
     def is_of_unknown_run(self, artifact: Artifact) -> bool:
         """Return whether the job has no such run, as when it was deleted."""

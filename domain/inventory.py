@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from domain.artifacts import Artifact, listing_order
 from domain.earlier_transfers import is_of_job
-from domain.errors import ReasonCode
-from domain.found import FoundArtifact, FoundBy, JobContents
+from domain.errors import ReasonCode, TransferError
+from domain.found import FoundArtifact, FoundBy, JobContents, UnreadableArtifact
 from domain.locate import LocateArtifacts
 from domain.ports import ITransferRepository
 from domain.transfers import Direction, Transfer, TransferState
@@ -22,6 +22,8 @@ class ArtifactState(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
     QUARANTINED = "quarantined"
+    UNREADABLE = "unreadable"
+    """S3 refuses to say whether it is there, as of an object with a key of its own (SSE-C)."""
     FOREIGN = "foreign"
     """It is in the bucket, and belongs to another job that has, or had, this id."""
 
@@ -33,12 +35,14 @@ class ListedArtifact:
     Attributes:
         reason: why its last transfer waits or was given up, while the artifact is nowhere; or
             `unknown_run` for what is in the bucket of a run that the job does not have.
+        unreadable: the look that failed.
     """
 
     artifact: Artifact
     state: ArtifactState
     found: FoundArtifact | None = None
     reason: ReasonCode | None = None
+    unreadable: UnreadableArtifact | None = None
 
 
 _BRINGS_IT = (Direction.UPLOAD, Direction.CONFIRM)
@@ -66,13 +70,17 @@ def list_artifacts(
         if transfer.direction in _BRINGS_IT
         and is_of_job(transfer, contents.created_at, contents.foreign_rows)
     }
-    artifacts = sorted({*found, *contents.recorded, *latest}, key=listing_order)
-    listed = [
-        _in_bucket(found[artifact], contents)
-        if artifact in found
-        else _not_in_bucket(artifact, contents, latest.get(artifact))
-        for artifact in artifacts
-    ]
+    unreadable = {each.artifact: each for each in contents.unreadable}
+    artifacts = {*found, *contents.recorded, *latest, *unreadable}
+
+    def listed_one(artifact: Artifact) -> ListedArtifact | None:
+        if artifact in found:
+            return _in_bucket(found[artifact], contents)
+        if artifact in unreadable:
+            return _unreadable(unreadable[artifact])
+        return _not_in_bucket(artifact, contents, latest.get(artifact))
+
+    listed = map(listed_one, sorted(artifacts, key=listing_order))
     foreign = [
         ListedArtifact(artifact=each.artifact, state=ArtifactState.FOREIGN, found=each)
         for each in contents.foreign
@@ -87,6 +95,15 @@ def _in_bucket(found: FoundArtifact, contents: JobContents) -> ListedArtifact:
         state=ArtifactState.STORED if is_stored else ArtifactState.UNRECORDED,
         found=found,
         reason=ReasonCode.UNKNOWN_RUN if contents.is_of_unknown_run(found.artifact) else None,
+    )
+
+
+def _unreadable(look: UnreadableArtifact) -> ListedArtifact:
+    return ListedArtifact(
+        artifact=look.artifact,
+        state=ArtifactState.UNREADABLE,
+        reason=look.error.reason if isinstance(look.error, TransferError) else None,
+        unreadable=look,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from domain.artifacts import StoredArtifact
+from domain.errors import PermanentError
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.ownership import Ownership
 from domain.prefix import JobS3Prefix, artifact_named, job_directory, time_directory
@@ -82,12 +83,20 @@ class JobObjects:
 
     def _has_metadata(self, address: ObjectAddress) -> bool:
         artifact = artifact_named(self.prefix.job_id, file_name_of(address))
-        there = None if artifact is None else self.reader.find(address)
+        there = None if artifact is None else self._find(address)
         if artifact is None or there is None:
             return False
         if there.is_archived:
             return False  # earlier versions left metadata on old uploads that they archived
         return there.is_marked_as(artifact)
+
+    def _find(self, address: ObjectAddress) -> BucketObject | None:
+        try:
+            return self.reader.find(address)
+        except PermanentError:
+            # What the pipeline wrote can be looked at. One that refuses, as an object that is
+            # encrypted with a client's key does, must not hide the rest of the directory.
+            return None
 
 
 def file_name_of(address: ObjectAddress) -> str:

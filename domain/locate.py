@@ -1,18 +1,31 @@
 """The use case that finds artifacts, wherever an old or a new rule put them."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TypeVar
 
 from domain.artifacts import Artifact, Scheme, StoredArtifact, listing_order
-from domain.errors import ArtifactMissingError, InvalidRequestError
-from domain.found import FoundArtifact, FoundBy, JobContents
-from domain.job_objects import JobObjects, file_name_of
+from domain.each import for_each
+from domain.errors import (
+    ArtifactMissingError,
+    InvalidRequestError,
+    ObjectReplacedError,
+    PipelineError,
+)
+from domain.found import FoundArtifact, FoundBy, JobContents, UnreadableArtifact
+from domain.job_listing import JobListing
+from domain.job_objects import JobObjects
 from domain.jobs import Job, Run
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
 from domain.placement import Placement, kept_locations
 from domain.ports import IArtifactRepository
-from domain.prefix import JobS3Prefix, artifact_named, file_name, job_directory
+from domain.prefix import JobS3Prefix, file_name
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +82,29 @@ class LocateArtifacts:
         raise ArtifactMissingError(f"{artifact}: not in the bucket")
 
     def of_job(self, job_id: int) -> list[FoundArtifact]:
-        """All that there is of a job, for one LIST. Costs and errors: as `contents`."""
-        return self.contents(job_id).found
+        """Return all that there is of a job, for one LIST. Costs and errors: as `contents`."""
+        contents = self.contents(job_id)
+        warn_of(contents.unreadable)
+        return contents.found
+
+    def first(self, artifact: Artifact, use: Callable[[FoundArtifact], Result]) -> Result:
+        """Return what the first place that has the artifact is good for.
+
+        Args:
+            artifact: which.
+            use: takes a place. ObjectReplacedError sends it on to the next: the object is not
+                there any more, although a row says so.
+
+        Raises:
+            ArtifactMissingError: it is nowhere.
+            UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
+        """
+        for found in self.candidates(artifact):
+            try:
+                return use(found)
+            except ObjectReplacedError:
+                continue
+        raise ArtifactMissingError(f"{artifact}: not in the bucket")
 
     def contents(self, job_id: int) -> JobContents:
         """Look at all that is under a job's id, for one LIST.
@@ -86,9 +120,11 @@ class LocateArtifacts:
         runs = self.placement.runs.of_job(job_id)
         objects = self.objects(job, runs, rows)
         own = {row.artifact: row for row in rows if objects.ownership.owns_row(row)}
-        listing = _Listing(objects)
+        listing = JobListing(objects)
+        found, unreadable = self._found(listing, own, kept_locations(job, runs))
         return JobContents(
-            found=self._found(listing, own, kept_locations(job, runs)),
+            found=found,
+            unreadable=unreadable,
             recorded=frozenset(own),
             foreign=listing.foreign({row.object.key: row for row in rows}),
             foreign_rows=frozenset(row.artifact for row in rows) - frozenset(own),
@@ -107,10 +143,10 @@ class LocateArtifacts:
 
     def _found(
         self,
-        listing: "_Listing",
+        listing: JobListing,
         rows: Mapping[Artifact, StoredArtifact],
         kept: Mapping[Artifact, str],
-    ) -> list[FoundArtifact]:
+    ) -> tuple[list[FoundArtifact], list[UnreadableArtifact]]:
         search = _Search(
             objects=listing.objects,
             look_at=listing.look_at,
@@ -125,8 +161,17 @@ class LocateArtifacts:
             location = kept.get(artifact)
             return next(search.candidates(artifact, known, lambda: self._address(location)), None)
 
-        found = map(find, sorted({*rows, *kept, *listing.artifacts()}, key=listing_order))
-        return [each for each in found if each is not None]
+        artifacts = sorted({*rows, *kept, *listing.artifacts()}, key=listing_order)
+        looks = list(for_each(find, artifacts))
+        refused = [
+            # Only a location that the platform keeps costs a request of its own.
+            UnreadableArtifact(artifact=one, error=look, address=self._address(kept.get(one)))
+            for one, look in looks
+            if isinstance(look, PipelineError)
+        ]
+        found = [look for _, look in looks if isinstance(look, FoundArtifact)]
+        known = {*(each.artifact for each in found), *(each.artifact for each in refused)}
+        return found, [*refused, *listing.unreadable(known)]
 
     def _location(self, artifact: Artifact) -> ObjectAddress | None:
         return self._address(self.placement.location(artifact))
@@ -193,44 +238,10 @@ class _Search:
         yield FoundBy.LISTING, self.newest(artifact)
 
 
-class _Listing:
-    """What one LIST has found under a job's id."""
-
-    def __init__(self, objects: JobObjects) -> None:
-        self.objects = objects
-        own = objects.own
-        self._own = {there.address: there for there in own}
-        # The newest of each name.
-        self._named = {file_name_of(there.address): there for there in own}
-
-    def look_at(self, address: ObjectAddress) -> BucketObject | None:
-        reader, directory = self.objects.reader, job_directory(self.objects.prefix.job_id)
-        is_listed = address.bucket == reader.bucket and address.key.startswith(directory)
-        return self._own.get(address) if is_listed else reader.find(address)
-
-    def artifacts(self) -> Iterable[Artifact]:
-        named = (artifact_named(self.objects.prefix.job_id, name) for name in self._named)
-        return [artifact for artifact in named if artifact is not None]
-
-    def foreign(self, rows: Mapping[str, StoredArtifact]) -> list[FoundArtifact]:
-        """Return the artifacts of other jobs with this id. Args: the rows by their keys."""
-        others = (there for there in self.objects.listed if there.address not in self._own)
-        found = (self._foreign(there, rows.get(there.address.key)) for there in others)
-        return sorted(filter(None, found), key=lambda each: listing_order(each.artifact))
-
-    def _foreign(self, there: BucketObject, row: StoredArtifact | None) -> FoundArtifact | None:
-        artifact = artifact_named(self.objects.prefix.job_id, file_name_of(there.address))
-        if artifact is None:
-            return None
-        return FoundArtifact(
-            artifact=artifact,
-            object=there,
-            found_by=FoundBy.LISTING if row is None else FoundBy.ROW,
-            scheme=Scheme.LEGACY if row is None else row.scheme,
-        )
-
-    def newest(self, artifact: Artifact) -> BucketObject | None:
-        return self._named.get(file_name(artifact))
+def warn_of(unreadable: Iterable[UnreadableArtifact]) -> None:
+    """Log what is left out of an answer that has no place for it."""
+    for each in unreadable:
+        logger.warning("%s: left out: %s", each.artifact, each.error)
 
 
 def _confirmed(recorded: BucketObject | None, there: BucketObject | None) -> BucketObject | None:
@@ -240,4 +251,9 @@ def _confirmed(recorded: BucketObject | None, there: BucketObject | None) -> Buc
     if (recorded.etag, recorded.size) != (there.etag, there.size):
         return None
     # A lifecycle rule changes the class of an object, and nothing else of it.
-    return replace(recorded, storage_class=there.storage_class)
+    return replace(
+        recorded,
+        storage_class=there.storage_class,
+        metadata=there.metadata,
+        headers=there.headers,
+    )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.artifacts import StoredArtifact
-from domain.errors import ArtifactMissingError, InvalidRequestError, TransferError
+from domain.each import for_each
+from domain.errors import ArtifactMissingError, PipelineError
 from domain.found import FoundArtifact
 from domain.locations import UploadLocation
 from domain.objects import BucketObject, IObjectCopier, IObjectReader, ObjectAddress
@@ -54,27 +55,19 @@ class LocatedUploads:
             return list(locations)
         # Unlike in SQL: the platform's code makes it by `datetime.now()`.
         before = age_threshold.astimezone()
-        return [each for each in locations if self._is_older(each, before)]
+        looks = for_each(self.find, locations)
+        return [location for location, look in looks if _is_older(look, before)]
 
     def archive(
         self, locations: Sequence[UploadLocation], age_threshold: datetime | None
     ) -> list[UploadLocation]:
         """Move them to an archive tier; what fails with one is appended to its `errors`."""
         old = self.filter_by_age(locations, age_threshold)
-        for location in old:
-            try:
-                self._archive(self.find(location))
-            except (TransferError, InvalidRequestError) as error:
+        for location, outcome in for_each(lambda one: self._archive(self.find(one)), old):
+            if isinstance(outcome, PipelineError):
                 name = UploadLocation(location.url).extract_filename() or "upload"
-                location.errors.append(f"Failed to archive {name}: {error}")
+                location.errors.append(f"Failed to archive {name}: {outcome}")
         return old
-
-    def _is_older(self, location: UploadLocation, before: datetime) -> bool:
-        try:
-            return self.find(location).modified_at <= before
-        except (TransferError, InvalidRequestError) as error:
-            logger.warning("an upload is left out: %s", error)
-            return False
 
     def find(self, location: UploadLocation) -> BucketObject:
         """Return what is there.
@@ -100,7 +93,7 @@ class LocatedUploads:
             there,
             there.address.key,
             content_type=_content_type(there.address.key),
-            metadata=dict(there.metadata or {}),
+            metadata={},  # its own is kept
             replaces=there.etag,
             storage_class=_TIER,
             progress=self.progress(),
@@ -121,6 +114,13 @@ class LocatedUploads:
         if known is None or known.object.key != there.address.key:
             return None
         return known if known.object.etag == there.etag else None
+
+
+def _is_older(look: BucketObject | PipelineError, before: datetime) -> bool:
+    if isinstance(look, PipelineError):
+        logger.warning("an upload is left out: %s", look)
+        return False
+    return look.modified_at <= before
 
 
 def _content_type(key: str) -> str:

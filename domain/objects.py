@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from domain.artifacts import Artifact, StoredObject
 from domain.ports import UploadProgress
@@ -29,6 +29,8 @@ class BucketObject:
         checksums: what S3 says of the bytes beside that, by algorithm and as it writes them, those
             of parts with a hyphen and their number; None where it was not asked.
         metadata: what its uploader left with it, by lower-case names; None where it was not asked.
+        headers: what a copy is given to keep everything else, in the adapter's own terms; None
+            where it was not asked.
     """
 
     address: ObjectAddress
@@ -40,6 +42,7 @@ class BucketObject:
     sha256: str | None = None
     checksums: Mapping[str, str] | None = field(default=None, compare=False)
     metadata: Mapping[str, str] | None = field(default=None, compare=False)
+    headers: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def is_marked_as(self, artifact: Artifact) -> bool:
         """Return whether the pipeline wrote it as this artifact; clients leave no metadata."""
@@ -118,13 +121,14 @@ class IObjectCopier(Protocol):
         """Copy within S3, to the key in the one bucket, which may be where it lies already.
 
         Nothing appears under the key before its size and SHA-256 are known to be the source's. A
-        copy that was interrupted goes on from its parts.
+        copy that was interrupted goes on from its parts. It keeps the source's headers, metadata
+        and tags.
 
         Args:
             there: what is copied; should it change meanwhile, nothing is.
             key: where it goes.
-            content_type: of the copy.
-            metadata: of the copy.
+            content_type: of the copy, if the source has none.
+            metadata: of the copy, beside the source's.
             replaces: the ETag of the object that it may replace; None where there is none.
             storage_class: of the copy.
             progress: the other end of the lease.
@@ -133,6 +137,7 @@ class IObjectCopier(Protocol):
             ObjectReplacedError: the source changed, or there is another object than the one to be
                 replaced.
             ArchivedError: the source must be restored before.
+            NotCopyableError: the source has something that a copy cannot keep.
         """
 
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:

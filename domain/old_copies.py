@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from domain.artifacts import Artifact, StoredArtifact
-from domain.errors import ObjectReplacedError, PermanentError
+from domain.each import for_each
+from domain.errors import ObjectReplacedError, PermanentError, PipelineError
 from domain.found import ORIGIN, FoundArtifact
 from domain.job_objects import JobObjects, file_name_of
 from domain.locate import LocateArtifacts
@@ -19,11 +21,17 @@ class OldCopy:
 
     Attributes:
         kept_for: why it was not deleted; None if it was.
+        failure: what kept it from being looked at.
     """
 
     artifact: Artifact
     object: BucketObject
     kept_for: str | None = None
+    failure: PipelineError | None = None
+
+    def failed(self, error: PipelineError) -> Self:
+        """Return it as one that could not be looked at, and so is kept."""
+        return replace(self, kept_for=str(error), failure=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +60,27 @@ class DeleteOldCopies:
 
         Raises:
             UnknownJobError: there is no such job.
-            TransientError: S3 is away; what is left is found by the next call.
         """
         job = self.locate.placement.jobs.get(job_id)
         rows = self.locate.artifacts.of_job(job_id)
         objects = self.locate.objects(job, self.locate.placement.runs.of_job(job_id), rows)
         recorded = {stored.artifact: stored for stored in rows}
         named = {each.object.address for each in elsewhere if each.is_named}
-        copies = [
-            self._judged(copy, recorded.get(copy.artifact), objects, named)
+        found = [
+            copy
             for copy in self._copies(objects, elsewhere)
             if copy.object.address != self._own(objects, copy.artifact)
             and copy.object.address.key.startswith(directory)
+        ]
+
+        def judged(copy: OldCopy) -> OldCopy:
+            is_known = copy.failure is not None
+            row = recorded.get(copy.artifact)
+            return copy if is_known else self._judged(copy, row, objects, named)
+
+        copies = [
+            copy.failed(outcome) if isinstance(outcome, PipelineError) else outcome
+            for copy, outcome in for_each(judged, found)
         ]
         same = [copy.object.address for copy in copies if copy.kept_for is None]
         refused = self.copier.delete(same) if same else {}
@@ -78,11 +95,14 @@ class DeleteOldCopies:
             artifact = artifact_named(objects.prefix.job_id, file_name_of(address))
             if artifact is not None:
                 yield OldCopy(artifact=artifact, object=there)
-        for found in elsewhere:
-            is_listed = found.object.address in listed
-            outside = None if is_listed else self.locate.reader.find(found.object.address)
-            if outside is not None:
-                yield OldCopy(artifact=found.artifact, object=outside)
+        outside = [found for found in elsewhere if found.object.address not in listed]
+        looks = for_each(lambda found: self.locate.reader.find(found.object.address), outside)
+        for found, look in looks:
+            copy = OldCopy(artifact=found.artifact, object=found.object)
+            if isinstance(look, PipelineError):
+                yield copy.failed(look)
+            elif look is not None:
+                yield replace(copy, object=look)
 
     def _judged(
         self,

@@ -4,14 +4,18 @@ Each works with the platform's repositories and with the pipeline's. They see on
 platform's rows say, and insert nothing into `artifacts`: the platform's calls do not name it.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from domain.artifacts import ArtifactKind
+from domain.each import outcome_of
+from domain.errors import PipelineError
 from domain.job_uploads import JobUpload
 from domain.jobs import Job, Run
 from domain.locations import UploadLocation
@@ -26,6 +30,8 @@ from domain.platform_objects import (
     runs_of,
 )
 from domain.prefix import JobS3Prefix, directory_time, job_directory
+
+logger = logging.getLogger(__name__)
 
 _DAY = 24 * 3600
 _OF_JOB = (ArtifactKind.JOB_INPUT, ArtifactKind.JOB_CONFIG)
@@ -84,7 +90,8 @@ def get_run_results(  # noqa: PLR0913, PLR0917 - as the platform has it
 ) -> list[RunResults]:
     """Return a download URL for each run of the job, whether or not it has results.
 
-    It is of the place that the run's row names, else of the run's key; S3 is not asked.
+    It is of the place that the run's row names, else of the run's key, also where the row names
+    no object; S3 is not asked.
 
     Raises:
         UnknownJobError: there is no such job.
@@ -93,15 +100,22 @@ def get_run_results(  # noqa: PLR0913, PLR0917 - as the platform has it
     urls = {
         run.id: _results_url(prefix, run, bucket_name) for run in runs_of(run_repository, job_id)
     }
-    return [
-        RunResults(
-            run_id,
-            results_repository.get_download_url(
-                results_url=url, expiration_seconds=expiration_seconds
-            ).url,
+
+    def signed(url: str) -> str:
+        location: UploadLocation = results_repository.get_download_url(
+            results_url=url, expiration_seconds=expiration_seconds
         )
-        for run_id, url in urls.items()
-    ]
+        return location.url
+
+    def of_run(run_id: int) -> RunResults:
+        found = outcome_of(partial(signed, urls[run_id]))
+        if isinstance(found, PipelineError):
+            # One row that names no object must not hide the results of the other runs.
+            logger.warning("run %d: its results_url is not used: %s", run_id, found)
+            found = signed(_url_of_key(prefix, run_id, bucket_name))
+        return RunResults(run_id, found)
+
+    return [of_run(run_id) for run_id in urls]
 
 
 def archive_uploads(
@@ -179,7 +193,11 @@ def _results_url(prefix: JobS3Prefix, run: Run, bucket_name: str) -> str:
     kept = getattr(run, "results_url", None)
     if isinstance(kept, str) and kept and not _is_of_an_earlier_job(prefix, kept):
         return UploadLocation(kept).sanitized
-    return f"https://{bucket_name}.s3.amazonaws.com/{prefix.run_results_key(run.id)}"
+    return _url_of_key(prefix, run.id, bucket_name)
+
+
+def _url_of_key(prefix: JobS3Prefix, run_id: int, bucket_name: str) -> str:
+    return f"https://{bucket_name}.s3.amazonaws.com/{prefix.run_results_key(run_id)}"
 
 
 def _is_of_an_earlier_job(prefix: JobS3Prefix, url: str) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol, overload, runtime_checkable
 
 from domain.artifacts import StoredObject
-from domain.errors import InvalidRequestError, TransferError
-from domain.found import FoundArtifact
+from domain.errors import InvalidRequestError, PipelineError
+from domain.found import FoundArtifact, UnreadableArtifact
 from domain.job_uploads import JobUpload
 from domain.locations import UploadLocation
 from domain.prefix import JobS3Prefix
@@ -24,13 +24,15 @@ class ArchiveSummary:
         failed: with the reason.
         planned: those that would be archived, of a dry run.
         other_kinds: those that only a wider choice of kinds archives.
+        unreadable: those that cannot be looked at.
     """
 
     archived: list[tuple[FoundArtifact, StoredObject]] = field(default_factory=list)
     already: list[FoundArtifact] = field(default_factory=list)
-    failed: list[tuple[FoundArtifact, TransferError]] = field(default_factory=list)
+    failed: list[tuple[FoundArtifact, PipelineError]] = field(default_factory=list)
     planned: list[FoundArtifact] = field(default_factory=list)
     other_kinds: list[FoundArtifact] = field(default_factory=list)
+    unreadable: list[UnreadableArtifact] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from typing import Self
 
 from domain.artifacts import Artifact
 from domain.errors import (
-    ArtifactMissingError,
     ChecksumMismatchError,
     InvalidRequestError,
     ObjectReplacedError,
@@ -121,20 +120,27 @@ class ReadArtifact:
             ChecksumMismatchError: what was written is not the artifact.
             TransientError, PermanentError: as S3 answers.
         """
-        for found in self.locate.candidates(artifact):
-            output = _Output(write)
-            try:
-                return self._read(found.object, wanted, output)
-            except ObjectReplacedError:
-                if output.has_begun:
-                    raise ObjectReplacedError(
-                        f"{artifact}: replaced while it was read; do not use the output"
-                    ) from None
-            except ChecksumMismatchError:
-                raise ChecksumMismatchError(
-                    f"{artifact}: the bytes are not those that were stored; do not use the output"
-                ) from None
-        raise ArtifactMissingError(f"{artifact}: not in the bucket")
+        output = _Output(write)
+        try:
+            return self.locate.first(
+                artifact, lambda found: self._read_first(found.object, wanted, output)
+            )
+        except _BrokenOffError:
+            raise ObjectReplacedError(
+                f"{artifact}: replaced while it was read; do not use the output"
+            ) from None
+        except ChecksumMismatchError:
+            raise ChecksumMismatchError(
+                f"{artifact}: the bytes are not those that were stored; do not use the output"
+            ) from None
+
+    def _read_first(self, there: BucketObject, wanted: ByteRange, output: "_Output") -> bool:
+        try:
+            return self._read(there, wanted, output)
+        except ObjectReplacedError as error:
+            if output.has_begun:  # too late for another place
+                raise _BrokenOffError from error
+            raise
 
     def _read(self, there: BucketObject, wanted: ByteRange, output: "_Output") -> bool:
         start, stop = wanted.of(there.size)
@@ -145,6 +151,10 @@ class ReadArtifact:
         output.take(self.reads(there, start, stop), verifier.update)
         verifier.check()
         return verifier.is_sure
+
+
+class _BrokenOffError(Exception):
+    """The object was replaced after some of its bytes were written."""
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ class ReasonCode(StrEnum):
     S3_CONFLICT = "s3_conflict"
     ARTIFACT_MISSING = "artifact_missing"
     ARCHIVED = "archived"
+    NOT_COPYABLE = "not_copyable"
     TARGET_EXISTS = "target_exists"
     TARGET_BUSY = "target_busy"
     FILE_SYSTEM_LIMIT = "file_system_limit"

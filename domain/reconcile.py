@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from domain.artifacts import OpenUpload
-from domain.errors import S3UnavailableError, TransferError
+from domain.each import for_each
+from domain.errors import S3UnavailableError
 from domain.ports import IObjectStore, ITransferRepository
 from domain.prefix import ROOT
 from domain.transfers import Direction, Transfer, TransferState
@@ -89,16 +90,18 @@ class AbortAbandonedUploads:
         uploads = self.store.open_uploads(ROOT)
         aborted = failed = 0
         while page := list(islice(uploads, _PAGE)):
-            for upload in self._abandoned(page):
-                try:
-                    self.store.abort(upload.key, upload.upload_id)
+            for upload, outcome in for_each(self._abort, self._abandoned(page)):
+                if isinstance(outcome, S3UnavailableError):
+                    raise outcome
+                if outcome is None:
                     aborted += 1
-                except S3UnavailableError:
-                    raise
-                except TransferError as error:
-                    logger.warning("%s: its upload is still open: %s", upload.key, error)
-                    failed += 1
+                    continue
+                logger.warning("%s: its upload is still open: %s", upload.key, outcome)
+                failed += 1
         return ReconcileSummary(aborted=aborted, failed=failed)
+
+    def _abort(self, upload: OpenUpload) -> None:
+        self.store.abort(upload.key, upload.upload_id)
 
     def _abandoned(self, page: Sequence[OpenUpload]) -> Iterator[OpenUpload]:
         ids = [upload.upload_id for upload in page]

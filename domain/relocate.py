@@ -7,14 +7,14 @@ from uuid import uuid4
 
 from domain.artifacts import Artifact, Scheme, StoredArtifact, StoredObject
 from domain.attempts import Attempts
+from domain.each import for_each
 from domain.errors import (
     AttemptsExhaustedError,
     ChecksumMismatchError,
     PipelineError,
-    TransferError,
     TransientError,
 )
-from domain.found import ORIGIN, FoundArtifact, FoundBy
+from domain.found import ORIGIN, FoundArtifact, FoundBy, UnreadableArtifact
 from domain.lease import LeaseKeeper
 from domain.locate import LocateArtifacts
 from domain.objects import IObjectCopier
@@ -47,30 +47,43 @@ class RelocateArtifacts:
         return self.attempts(artifact, Direction.RELOCATE, request_id, self)
 
     def request(self, job_id: int) -> int:
-        """Ask for all that the job needs; how many that are. Raises: UnknownJobError."""
+        """Ask for all that the job needs; how many that are. Raises: UnknownJobError.
+
+        Those that cannot be looked at are asked for too: their transfers record why.
+        """
+        planned, unreadable = self.plan(job_id)
+        artifacts = [
+            *(each.artifact for each in planned),
+            *(each.artifact for each in unreadable),
+        ]
         requested = [
-            self.attempts.transfers.request(found.artifact, Direction.RELOCATE, str(uuid4()))
-            for found in self.planned(job_id)
+            self.attempts.transfers.request(artifact, Direction.RELOCATE, str(uuid4()))
+            for artifact in artifacts
         ]
         self.publish(requested)
         return len(requested)
 
     def planned(self, job_id: int) -> list[FoundArtifact]:
-        """The job's artifacts that are elsewhere. Raises: UnknownJobError."""
+        """Return the job's artifacts that are elsewhere. Raises: UnknownJobError."""
+        return self.plan(job_id)[0]
+
+    def plan(self, job_id: int) -> tuple[list[FoundArtifact], list[UnreadableArtifact]]:
+        """Return those that are elsewhere, and those that cannot be looked at.
+
+        Raises:
+            UnknownJobError: there is no such job.
+        """
         if self.shifted is not None:
-            return self.shifted.of_job(job_id)
-        found = self.locate.of_job(job_id)
-        return [each for each in found if each.scheme is Scheme.LEGACY]
+            return self.shifted.of_job(job_id), []
+        contents = self.locate.contents(job_id)
+        elsewhere = [each for each in contents.found if each.scheme is Scheme.LEGACY]
+        return elsewhere, contents.unreadable
 
     def here(
         self, planned: Sequence[FoundArtifact]
     ) -> Iterator[tuple[FoundArtifact, TransferSummary | PipelineError]]:
         """Relocate them in this process; one that fails does not stop the others."""
-        for found in planned:
-            try:
-                yield found, self(found.artifact, str(uuid4()))
-            except TransferError as error:
-                yield found, error
+        return for_each(lambda found: self(found.artifact, str(uuid4())), planned)
 
     def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
         if self.shifted is None:

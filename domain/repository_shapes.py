@@ -11,7 +11,8 @@ from typing import Any, overload
 
 from domain.artifacts import ArtifactKind, StoredObject
 from domain.call_shapes import either
-from domain.errors import ArtifactMissingError, InvalidRequestError, TransferError
+from domain.each import for_each
+from domain.errors import ArtifactMissingError, InvalidRequestError, PipelineError
 from domain.found import FoundArtifact
 from domain.job_uploads import JobUpload, PlatformUpload
 from domain.located_uploads import LocatedUploads, is_located
@@ -97,15 +98,14 @@ class UploadLocations(ABC):
     def _archive_found(
         self, uploads: Sequence[FoundArtifact], storage_class: str
     ) -> ArchiveSummary:
-        summary = ArchiveSummary()
-        for upload in uploads:
-            if upload.is_archived(storage_class):
-                summary.already.append(upload)
-                continue
-            try:
-                summary.archived.append((upload, self._archive(upload, storage_class)))
-            except TransferError as error:
-                summary.failed.append((upload, error))
+        already = [upload for upload in uploads if upload.is_archived(storage_class)]
+        others = [upload for upload in uploads if not upload.is_archived(storage_class)]
+        summary = ArchiveSummary(already=already)
+        for upload, outcome in for_each(lambda one: self._archive(one, storage_class), others):
+            if isinstance(outcome, PipelineError):
+                summary.failed.append((upload, outcome))
+            else:
+                summary.archived.append((upload, outcome))
         return summary
 
     def _archive(self, upload: FoundArtifact, storage_class: str) -> StoredObject:

@@ -11,7 +11,7 @@ from domain.call_shapes import also_called_as
 from domain.errors import ArtifactMissingError
 from domain.found import FoundArtifact
 from domain.jobs import Job
-from domain.locate import LocateArtifacts
+from domain.locate import LocateArtifacts, warn_of
 from domain.locations import UploadLocation
 from domain.platform_objects import (
     Jobs,
@@ -187,12 +187,14 @@ def get_job_results(
 ) -> dict[int, UploadLocation]:
     """Return a URL to download the results with for each run of the job that has some, by run id.
 
-    It costs one LIST, however many runs there are. Runs without results are left out.
+    It costs one LIST, however many runs there are. Runs without results are left out, and so are
+    those whose results cannot be looked at, with a warning.
 
     Raises:
         UnknownJobError: there is no such job.
     """
     contents = locate.contents(job_id)
+    warn_of(contents.unreadable)
     return {
         each.artifact.run_id: _download_url(results_repository, each)
         for each in contents.found
@@ -205,7 +207,8 @@ def get_job_results(
 def get_job_uploads(locate: LocateArtifacts, *, job_id: int) -> list[FoundArtifact]:
     """Return all that there is of the job in the bucket, for one LIST.
 
-    The platform's arguments work too: see `platform_calls.get_job_uploads`.
+    What cannot be looked at is left out, with a warning. The platform's arguments work too: see
+    `platform_calls.get_job_uploads`.
 
     Raises:
         UnknownJobError: there is no such job.

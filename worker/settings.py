@@ -167,9 +167,9 @@ class BucketSettings(PartSettings):
     @model_validator(mode="after")
     def _md5_needs_etags_that_are_md5(self) -> Self:
         # The ETags of parts could not be compared when an upload is resumed.
-        if self.s3_checksum is Checksum.MD5 and self.sse == "aws:kms":
+        if self.s3_checksum is Checksum.MD5 and self.encryption.is_by_kms:
             raise ValueError(
-                "ARTIFACTS_S3_CHECKSUM=md5: with ARTIFACTS_SSE=aws:kms an ETag is no MD5."
+                f"ARTIFACTS_S3_CHECKSUM=md5: with ARTIFACTS_SSE={self.sse} an ETag is no MD5."
                 " Use sha256, crc32c or read-back"
             )
         return self

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from domain.artifacts import Artifact
-from domain.errors import ArtifactMissingError, ObjectReplacedError
 from domain.locate import LocateArtifacts
 from domain.objects import BucketObject
 from domain.read import ResumedReads
@@ -35,19 +34,11 @@ class StoredZips:
             UnsafeArchiveError: it is broken, or would do harm.
             TransientError, PermanentError: as S3 answers.
         """
-        stored = self._first(artifact)
+        stored = self.locate.first(artifact, lambda found: self._open(artifact, found.object))
         try:
             yield stored
         finally:
             stored.close()
-
-    def _first(self, artifact: Artifact) -> RemoteZip:
-        for found in self.locate.candidates(artifact):
-            try:
-                return self._open(artifact, found.object)
-            except ObjectReplacedError:
-                continue  # it is not there any more, whatever the row says
-        raise ArtifactMissingError(f"{artifact}: not in the bucket")
 
     def _open(self, artifact: Artifact, there: BucketObject) -> RemoteZip:
         stream = RangedFile(partial(self.reads, there), there.size)

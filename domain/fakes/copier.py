@@ -51,9 +51,11 @@ class InMemoryCopier:
             return stored_object(key, content, found.storage_class)
         if store.etag(key) != replaces:
             raise ObjectReplacedError
+        source = self._found(there)
         store.objects[key] = content
-        store.metadata[key] = metadata
-        store.content_types[key] = content_type
+        store.metadata[key] = {**(source.metadata or {}), **metadata}
+        store.content_types[key] = self._type_of(there.address) or content_type
+        store.headers[key] = dict(source.headers or {})
         self.reader.storage_classes[address] = storage_class or "STANDARD"
         return stored_object(key, content, storage_class or "STANDARD")
 
@@ -65,10 +67,18 @@ class InMemoryCopier:
                     self.reader.store.objects.pop(address.key, None)
         return {address: self.refused[address] for address in addresses if address in self.refused}
 
-    def _content(self, there: BucketObject) -> bytes:
+    def _found(self, there: BucketObject) -> BucketObject:
         found = self.reader.find(there.address)
         if found is None or found.etag != there.etag:
             raise ObjectReplacedError
+        return found
+
+    def _type_of(self, address: ObjectAddress) -> str | None:
+        is_here = address.bucket == self.reader.bucket
+        return self.reader.store.content_types.get(address.key) if is_here else None
+
+    def _content(self, there: BucketObject) -> bytes:
+        found = self._found(there)
         if found.storage_class in _ARCHIVES:
             raise ArchivedError
         if there.address.bucket == self.reader.bucket:

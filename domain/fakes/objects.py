@@ -57,6 +57,7 @@ class InMemoryReader:
         without_sha256: the addresses of those of which no answer tells it.
         reads: all that was asked for.
         failures: what the next reads raise, one each, after half of their bytes; None lets one be.
+        refused: what a look at an object raises; a listing shows it all the same.
     """
 
     store: InMemoryStore
@@ -67,9 +68,15 @@ class InMemoryReader:
     without_sha256: set[ObjectAddress] = field(default_factory=set)
     reads: list[Read] = field(default_factory=list)
     failures: list[Exception | None] = field(default_factory=list)
+    refused: dict[ObjectAddress, Exception] = field(default_factory=dict)
     chunk_size: int = 64 * 1024
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
+        if address in self.refused:
+            raise self.refused[address]
+        return self._described(address)
+
+    def _described(self, address: ObjectAddress) -> BucketObject | None:
         content = self._content(address)
         if content is None:
             return None
@@ -82,13 +89,16 @@ class InMemoryReader:
             storage_class=self.storage_classes.get(address, "STANDARD"),
             sha256=None if address in self.without_sha256 else digest,
             metadata=self.store.metadata.get(address.key, {}) if self._is_here(address) else {},
+            headers=self.store.headers.get(address.key, {}) if self._is_here(address) else {},
         )
 
     def list(self, prefix: str) -> Iterator[BucketObject]:
         for key in sorted(self.store.objects):
-            found = self.find(ObjectAddress(self.bucket, key))
+            found = self._described(ObjectAddress(self.bucket, key))
             if found is not None and key.startswith(prefix):
-                yield replace(found, sha256=None, metadata=None)  # a listing never tells them
+                yield replace(
+                    found, sha256=None, metadata=None, headers=None
+                )  # a listing never tells them
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         stop = there.size if stop is None else stop

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from domain.artifacts import Artifact, ArtifactKind, OpenUpload, StoredObject
 from domain.errors import ObjectReplacedError, SourceEmptyError, SourceMissingError
@@ -63,12 +64,14 @@ class InMemoryStore:
     Attributes:
         puts: how often each key was put, failures included.
         failures: what the next puts raise, one each, before they store anything.
+        headers: what each object has beside its metadata and its type, if somebody gave it some.
         uploads: multipart uploads that are neither completed nor aborted.
     """
 
     objects: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     content_types: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, dict[str, Any]] = field(default_factory=dict)
     puts: Counter[str] = field(default_factory=Counter)
     failures: list[Exception] = field(default_factory=list)
     aborted: list[tuple[str, str]] = field(default_factory=list)
@@ -98,6 +101,7 @@ class InMemoryStore:
         self.objects[key] = bytes(content)
         self.metadata[key] = metadata
         self.content_types[key] = content_type
+        self.headers.pop(key, None)
         stored = stored_object(key, self.objects[key])
         return replace(stored, bytes_sent=stored.size)
 

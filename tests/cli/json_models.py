@@ -124,6 +124,7 @@ class ListedShape(Shape):
     modified_at: Moment | None
     storage_class: str | None
     location: str | None
+    error: str | None
 
 
 class DownloadedShape(Shape):
@@ -142,18 +143,18 @@ class ArchivedShape(Shape):
     kind: ArtifactKind
     run_id: int | None
     outcome: str
-    size: Bytes
+    size: Bytes | None
     storage_class: str | None
-    location: str
+    location: str | None
     error: str | None
 
 
 class RelocatedShape(Shape):
     job_id: int
-    kind: ArtifactKind
+    kind: ArtifactKind | None
     run_id: int | None
-    size: Bytes
-    from_: Annotated[str, Field(alias="from")]
+    size: Bytes | None
+    from_: Annotated[str | None, Field(alias="from")]
     outcome: str
     error: str | None
 

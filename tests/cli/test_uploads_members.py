@@ -68,7 +68,9 @@ class TestList:
         answer = artifacts("jobs", "uploads", "list", "12", "--members", "--json")
         assert answer.status == 1
         assert answer.error == "artifacts: job_input of job 12: not a zip archive"
-        assert {row["kind"] for row in answer.json} == {"run_results"}
+        errors = {(row["kind"], row["member"]): row["error"] for row in answer.json}
+        assert errors.pop(("job_input", None)) == "job_input of job 12: not a zip archive"
+        assert errors == {("run_results", name): None for name in RESULT_FILES}
 
     def test_the_list_itself_can_be_narrowed(self, artifacts: Command) -> None:
         rows = artifacts("jobs", "uploads", "list", "12", "--run-id", "4", "--json").json

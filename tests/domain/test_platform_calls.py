@@ -183,6 +183,12 @@ class TestRunResults:
         results = get_run_results(12, of.jobs, of.runs, of.results, "bucket")
         assert f"/{DIRECTORY}/run_4_results.zip?" in results[0].url
 
+    def test_a_row_that_names_no_object_hides_no_other(self) -> None:
+        of = our_side("/srv/jobs/12/results.zip")
+        first, second = get_run_results(12, of.jobs, of.runs, of.results, "bucket")
+        assert f"/{DIRECTORY}/run_4_results.zip?" in first.url
+        assert f"/{DIRECTORY}/run_5_results.zip?" in second.url
+
     def test_the_expiry_is_a_day_by_default(self) -> None:
         of = platform_side()
         get_run_results(12, of.jobs, of.runs, of.results, "bucket")

@@ -20,17 +20,22 @@ ACTION_OF = {
     "CreateMultipartUpload": "s3:PutObject",
     "DeleteObjects": "s3:DeleteObject",
     "GetObject": "s3:GetObject",
+    "GetObjectTagging": "s3:GetObjectTagging",
     "HeadObject": "s3:GetObject",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectsV2": "s3:ListBucket",
     "ListParts": "s3:ListMultipartUploadParts",
     "PutObject": "s3:PutObject",
+    "PutObjectTagging": "s3:PutObjectTagging",
     "UploadPart": "s3:PutObject",
     # And s3:GetObject on its source.
     "UploadPartCopy": "s3:PutObject",
 }
 """By operation: https://docs.aws.amazon.com/AmazonS3/latest/userguide/
 using-with-s3-policy-actions.html and mpuAndPermissions.html"""
+
+ACTION_OF_ARGUMENT = {"Tagging": "s3:PutObjectTagging"}
+"""By the argument of a write that needs it as well."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def _needs(request: Request) -> set[Need]:
     resource = f"{_ARN}/{unquote(request.key)}" if request.key else _ARN
     needs = {Need(action, resource, request.parameters.get("prefix"))}
     if "x-amz-tagging" in request.headers:
-        needs.add(Need("s3:PutObjectTagging", resource))
+        needs.add(Need(ACTION_OF_ARGUMENT["Tagging"], resource))
     if source := request.headers.get("x-amz-copy-source"):
         _bucket, _, key = unquote(source).lstrip("/").partition("/")
         needs.add(Need("s3:GetObject", f"{_ARN}/{key}"))

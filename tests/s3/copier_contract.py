@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,8 @@ class Adapter:
     body: Callable[[str], bytes | None]
     described: Callable[[str], tuple[str, dict[str, str]]]
     other_bucket: str
+    put_with: Callable[[ObjectAddress, bytes, dict[str, Any]], object]
+    headers: Callable[[str], dict[str, Any]]
     sends: bool = False
     knows_sha256: bool = True
 
@@ -104,6 +107,20 @@ class ObjectCopierContract:
         content_type, metadata = adapter.described(KEY)
         assert content_type == CONTENT_TYPE
         assert metadata.items() >= METADATA.items()
+
+    @each_size
+    def test_the_copy_keeps_what_its_source_says(self, adapter: Adapter, content: bytes) -> None:
+        # Given an object as a client has put it
+        headers = {"ContentEncoding": "gzip", "CacheControl": "no-store", "ContentLanguage": "de"}
+        described = {**headers, "ContentType": "text/csv", "Metadata": {"by": "u-17", "run": "no"}}
+        adapter.put_with(adapter.address(), content, described)
+        # When
+        copy(adapter.copier, adapter.found(adapter.address()))
+        # Then
+        content_type, metadata = adapter.described(KEY)
+        assert content_type == "text/csv"
+        assert metadata.items() >= {**METADATA, "by": "u-17"}.items()
+        assert adapter.headers(KEY).items() >= headers.items()
 
     @each_size
     def test_the_sha256_of_a_copy_is_known_without_reading_it(

@@ -1,7 +1,7 @@
 """The contract of copying over each adapter, and what holds on every S3 server."""
 
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -40,6 +40,13 @@ def fake() -> Adapter:
         else:
             reader.elsewhere[address] = body
 
+    def put_with(address: ObjectAddress, body: bytes, described: dict[str, Any]) -> None:
+        headers = dict(described)
+        put(address, body)
+        store.content_types[address.key] = headers.pop("ContentType")
+        store.metadata[address.key] = headers.pop("Metadata")
+        store.headers[address.key] = headers
+
     return Adapter(
         InMemoryCopier(reader),
         reader,
@@ -47,6 +54,8 @@ def fake() -> Adapter:
         body=store.objects.get,
         described=lambda key: (store.content_types[key], store.metadata[key]),
         other_bucket="of-times-before",
+        put_with=put_with,
+        headers=lambda key: store.headers[key],
     )
 
 
@@ -155,6 +164,9 @@ def _on_s3(url: str) -> Adapter:
             Bucket=address.bucket, Key=address.key, Body=body, ChecksumAlgorithm="SHA256"
         )
 
+    def put_with(address: ObjectAddress, body: bytes, described: dict[str, Any]) -> None:
+        client.put_object(Bucket=address.bucket, Key=address.key, Body=body, **described)
+
     return Adapter(
         copier,
         reader,
@@ -162,6 +174,8 @@ def _on_s3(url: str) -> Adapter:
         body=partial(_body, client, reader.bucket),
         described=partial(_described, client, reader.bucket),
         other_bucket=create_bucket(client),
+        put_with=put_with,
+        headers=lambda key: dict(client.head_object(Bucket=reader.bucket, Key=key)),
     )
 
 

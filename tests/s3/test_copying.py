@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from mypy_boto3_s3 import S3Client
 
 from domain.errors import (
@@ -31,7 +32,10 @@ from tests.s3.steps import (
 from tests.s3.test_requests import KMS, header
 from worker.s3.copying import S3ObjectCopier
 
-ONE_PART = ["CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"]
+ONE_PART = [
+    *("GetObjectTagging", "CreateMultipartUpload"),
+    *("UploadPartCopy", "CompleteMultipartUpload"),
+]
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def summed(copier: S3ObjectCopier) -> S3ObjectCopier:
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
-def test_an_object_of_one_part_costs_three_requests(
+def test_an_object_of_one_part_costs_four_requests(
     summed: S3ObjectCopier, requests: Requests, *, is_known: bool
 ) -> None:
     # Given
@@ -68,6 +72,7 @@ def test_of_several_parts_the_object_is_read_once(
     stored = copy(summed, store_source(summed, CONTENT))
     # Then
     assert requests.names == [
+        "GetObjectTagging",
         *["GetObject"] * PARTS,
         "CreateMultipartUpload",
         *["UploadPartCopy"] * PARTS,
@@ -85,8 +90,8 @@ def test_where_no_checksum_is_answered_it_is_read_and_looked_at(
     # When
     copy(copier, there)
     # Then
-    create, part, complete = ONE_PART
-    assert requests.names == [create, part, "GetObject", complete, "HeadObject"]
+    tags, create, part, complete = ONE_PART
+    assert requests.names == [tags, create, part, "GetObject", complete, "HeadObject"]
 
 
 def test_of_a_source_that_was_only_listed_the_checksums_are_asked_for(
@@ -99,13 +104,14 @@ def test_of_a_source_that_was_only_listed_the_checksums_are_asked_for(
     # When
     copy(copier, listed)
     # Then
-    create, part, complete = ONE_PART
-    assert requests.names == [create, part, "HeadObject", "GetObject", complete, "HeadObject"]
+    tags, create, part, complete = ONE_PART
+    head = "HeadObject"
+    assert requests.names == [head, tags, create, part, "GetObject", complete, head]
 
 
 def test_of_nothing_the_copy_is_a_put(copier: S3ObjectCopier, requests: Requests) -> None:
     copy(copier, store_source(copier, b""))
-    assert requests.names == ["HeadObject", "PutObject"]
+    assert requests.names == ["GetObjectTagging", "HeadObject", "PutObject"]
 
 
 def test_no_part_is_copied_but_of_the_object_that_was_seen(
@@ -129,7 +135,7 @@ def test_a_copy_is_declared_where_it_begins(summed: S3ObjectCopier, requests: Re
     copier = replace(summed, encryption=KMS)
     stored = copy(copier, store_source(summed, SMALL), storage_class="STANDARD_IA")
     # Then
-    created, copied, completed = requests.sent
+    _tags, created, copied, completed = requests.sent
     assert header(created, "x-amz-checksum-algorithm") == "SHA256"
     assert header(created, "x-amz-server-side-encryption") == KMS.algorithm
     assert header(created, "x-amz-server-side-encryption-aws-kms-key-id") == KMS.kms_key_id
@@ -150,7 +156,7 @@ def test_what_is_not_known_is_not_declared(summed: S3ObjectCopier, requests: Req
     assert found is not None
     copy(summed, replace(there, sha256=None), replaces=found.etag)
     # Then
-    created, completed = requests.sent[1], requests.sent[-1]
+    created, completed = requests.sent[2], requests.sent[-1]
     assert header(created, "x-amz-storage-class") is None
     assert header(created, "x-amz-meta-sha256") is None
     assert header(completed, "If-Match") == found.etag
@@ -203,6 +209,18 @@ def test_what_s3_refuses_to_delete_is_told_with_its_code() -> None:
     addresses = [ObjectAddress("bucket", key) for key in ("a", "b+ä", "c")]
     # When / Then
     assert copier_of(client, "bucket").delete(addresses) == {addresses[1]: "AccessDenied"}
+
+
+def test_a_bucket_that_refuses_keeps_no_other_from_being_deleted() -> None:
+    # Given
+    def answer(_operation: str, request: AWSPreparedRequest) -> AWSResponse:
+        denied = "attic" in request.url
+        return error_of(403, "AccessDenied") if denied else answer_of(200, "<DeleteResult/>")
+
+    copier = copier_of(answered_client(answer), "bucket")
+    addresses = [ObjectAddress(bucket, KEY) for bucket in ("attic", "bucket")]
+    # When, Then
+    assert copier.delete(addresses) == {addresses[0]: "DeleteObjects: AccessDenied"}
 
 
 def test_a_deletion_that_is_refused_says_so() -> None:

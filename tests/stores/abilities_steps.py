@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mypy_boto3_s3 import S3Client
@@ -139,6 +140,11 @@ def copier_adapter(on: Lacking) -> copier_contract.Adapter:
         metadata = {"sha256": sha256(body).hexdigest()}
         on.direct.put_object(Bucket=address.bucket, Key=address.key, Body=body, Metadata=metadata)
 
+    def put_with(address: ObjectAddress, body: bytes, described: dict[str, Any]) -> None:
+        metadata = {"sha256": sha256(body).hexdigest(), **described["Metadata"]}
+        described = {**described, "Metadata": metadata}
+        on.direct.put_object(Bucket=address.bucket, Key=address.key, Body=body, **described)
+
     return copier_contract.Adapter(
         on.copier,
         on.reader,
@@ -146,6 +152,8 @@ def copier_adapter(on: Lacking) -> copier_contract.Adapter:
         body=on.body,
         described=partial(_described, on.direct, on.bucket),
         other_bucket=create_bucket(on.direct),
+        put_with=put_with,
+        headers=lambda key: dict(on.direct.head_object(Bucket=on.bucket, Key=key)),
         sends=on.copier.by_worker is not None,
         knows_sha256=on.reader.abilities.checks_uploads,
     )

@@ -26,6 +26,7 @@ from worker.workspace import naming
 from worker.workspace.marker import MARKER
 from worker.workspace.partial_file import writing
 from worker.workspace.target import Target
+from worker.workspace.workspace import Workspace
 
 
 def refusing(number: int) -> Any:
@@ -229,3 +230,11 @@ class TestEntries:
         ):
             extract(root)
         assert names(root / INTO) == []
+
+
+@pytest.mark.parametrize(("number", "is_there"), [(errno.EACCES, True), (errno.ELOOP, False)])
+def test_a_place_that_cannot_be_looked_at_is_left_to_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, is_there: bool
+) -> None:
+    monkeypatch.setattr(Path, "exists", refusing(number))
+    assert Workspace(tmp_path).has(LOGS) is is_there

@@ -247,8 +247,10 @@ class TestUnavailable:
         with target.partial(THERE, RANGE) as partial:
             os.dup2(device, cast("Any", partial).file)
             os.close(device)
-            with pytest.raises(WorkspaceUnavailableError, match="no space left"):
+            with pytest.raises(WorkspaceUnavailableError, match="no space left") as raised:
                 partial.write(0, b"x")
+        # And which file takes the space
+        assert f"stays in {PARTIAL}: free space and ask again, or delete it" in str(raised.value)
 
     def test_a_file_that_is_too_large_for_the_file_system_says_so(
         self, target: Target, monkeypatch: pytest.MonkeyPatch

@@ -9,7 +9,7 @@ import typer
 from domain.archiving import ARCHIVED_KINDS, DEFAULT_TIER, archive_job_uploads
 from domain.artifacts import ArtifactKind, StoredObject
 from domain.errors import InvalidRequestError
-from domain.found import FoundArtifact
+from domain.found import FoundArtifact, UnreadableArtifact
 from domain.minimum_age import age_of
 from domain.objects import ARCHIVE_TIERS
 from domain.platform_ports import ArchiveSummary
@@ -104,7 +104,9 @@ def archive(  # noqa: PLR0913 - an argument for each option
     if summary.other_kinds and not kind and not as_json:
         left = sorted({found.artifact.kind for found in summary.other_kinds})
         say(f"left: {len(summary.other_kinds)} of {', '.join(left)}; --all-kinds archives them too")
-    if summary.failed:
+    if (line := _old_versions(summary)) and not as_json:
+        say(line)
+    if summary.failed or summary.unreadable:
         raise typer.Exit(1)
 
 
@@ -131,7 +133,26 @@ def _rows(summary: ArchiveSummary) -> Sequence[dict[str, Any]]:
         *(_row(found, "would be archived") for found in summary.planned),
         *(_row(found, "archived already") for found in summary.already),
         *(_row(found, "failed", str(error)) for found, error in summary.failed),
+        *map(_unreadable_row, summary.unreadable),
     ]
+
+
+def _old_versions(summary: ArchiveSummary) -> str:
+    """Return what the versions cost that a bucket with versions keeps; empty if it has none."""
+    replaced = [found.object for found, now in summary.archived if _is_version(now.version_id)]
+    # Of an object that is only listed nobody knows, before it is archived.
+    replaced += [each.object for each in summary.planned if _is_version(each.object.version_id)]
+    if not replaced:
+        return ""
+    size = Size(sum(there.size for there in replaced))
+    return (
+        f"old versions: {len(replaced)} ({size}) are kept by the bucket and cost as before, until "
+        "a lifecycle rule (NoncurrentVersionExpiration) deletes them"
+    )
+
+
+def _is_version(version_id: str | None) -> bool:
+    return version_id not in {None, "null"}
 
 
 def _moved(found: FoundArtifact, archived: StoredObject) -> FoundArtifact:
@@ -147,4 +168,16 @@ def _row(found: FoundArtifact, outcome: str, error: str | None = None) -> dict[s
         "storage_class": found.object.storage_class,
         "location": where(found.object.address),
         "error": error,
+    }
+
+
+def _unreadable_row(look: UnreadableArtifact) -> dict[str, Any]:
+    return {
+        "kind": look.artifact.kind,
+        "run_id": look.artifact.run_id,
+        "outcome": "failed",
+        "size": None,
+        "storage_class": None,
+        "location": look.address and where(look.address),
+        "error": str(look.error),
     }

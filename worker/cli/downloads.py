@@ -18,6 +18,7 @@ from rich.progress import (
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.download import Downloaded, FetchArtifact
+from domain.each import outcome_of
 from domain.errors import (
     PipelineError,
     ReasonCode,
@@ -117,10 +118,10 @@ class Downloads:
                 raise StoppedError
 
         def one(listed: ListedArtifact) -> Outcome:
-            try:
-                return self._one(listed.artifact, checkpoint, progress)
-            except PipelineError as error:
-                return Outcome(artifact=listed.artifact, error=error)
+            outcome = outcome_of(lambda: self._one(listed.artifact, checkpoint, progress))
+            if isinstance(outcome, PipelineError):
+                return Outcome(artifact=listed.artifact, error=outcome)
+            return outcome
 
         return one
 
@@ -145,11 +146,10 @@ class Downloads:
 
     def _unpacked(self, outcome: Outcome) -> Outcome:
         extraction = self.directory.extraction(outcome.artifact, self.encoding)
-        try:
-            extracted = extraction(replace=self.replace)
-        except PipelineError as error:
+        extracted = outcome_of(lambda: extraction(replace=self.replace))
+        if isinstance(extracted, PipelineError):
             # The zip itself is there.
-            return replace(outcome, error=error)
+            return replace(outcome, error=extracted)
         return replace(outcome, path=extraction.root / extraction.into, kept=extracted.kept)
 
 

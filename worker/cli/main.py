@@ -65,7 +65,9 @@ def _run_safely() -> int:
     except OutputError as error:
         return _CLOSED_PIPE if error.is_closed_pipe else _fail(error)
     except PipelineError as error:
-        return _fail(error)
+        from worker.cli.output import why  # noqa: PLC0415 - see above
+
+        return _fail(why(error))
     except OSError as error:
         # Typer goes round the guard of a stream whose encoding is ASCII.
         return _fail(OutputError(error) if error.filename is None else error)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from domain.artifacts import Artifact, ArtifactKind
+from domain.each import for_each, outcome_of, up_to_failure
 from domain.errors import PipelineError
-from worker.cli.output import Size
+from worker.cli.output import Size, why
 from worker.stored_zips import StoredZips
 from worker.workspace import DownloadDirectory
 from worker.workspace.archive_rules import Entry
@@ -17,7 +18,7 @@ from worker.workspace.members import OpenMemberDirectory, Present, RemoteZip
 
 ZIPS = (ArtifactKind.RUN_RESULTS, ArtifactKind.JOB_INPUT)
 
-LISTED_COLUMNS = ("member", "size", "run_id", "kind", "compressed_size", "crc32")
+LISTED_COLUMNS = ("member", "size", "run_id", "kind", "error", "compressed_size", "crc32")
 COLUMNS = ("member", "outcome", "run_id", "error", "size", "path")
 
 
@@ -57,15 +58,15 @@ class MemberDownloads:
         return [outcome for artifact in artifacts for outcome in self._of_one(artifact)]
 
     def _of_one(self, artifact: Artifact) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        try:
-            with self.zips.opened(artifact) as stored:
-                if wanted := self._wanted(stored.entries):
-                    for outcome in self._fetched(artifact, stored, wanted):
-                        outcomes.append(outcome)  # noqa: PERF402 - those before an error count
-        except PipelineError as error:
-            outcomes.append(Outcome(artifact=artifact, error=error))
+        outcomes, failure = up_to_failure(self._each_of(artifact))
+        if failure is not None:
+            outcomes.append(Outcome(artifact=artifact, error=failure))
         return outcomes
+
+    def _each_of(self, artifact: Artifact) -> Iterator[Outcome]:
+        with self.zips.opened(artifact) as stored:
+            if wanted := self._wanted(stored.entries):
+                yield from self._fetched(artifact, stored, wanted)
 
     def _wanted(self, entries: Sequence[Entry]) -> list[Entry]:
         wanted = []
@@ -82,7 +83,8 @@ class MemberDownloads:
         target = self.directory.members(artifact)
         with target.opened() as opened:
             # Known before anything is fetched, so that neighbours come by one request.
-            present = {entry.number: _present(opened, entry) for entry in wanted}
+            looks = for_each(opened.present, wanted)
+            present = {entry.number: look for entry, look in looks}
             needed = [each for each in wanted if self._is_needed(present[each.number])]
             stored.expect(needed)
             for entry in wanted:
@@ -107,10 +109,11 @@ class MemberDownloads:
             return replace(outcome, word="there already", size=size)
         if not self._is_needed(present):
             return replace(outcome, word="kept, though it differs")
-        try:
-            opened.take(stored, entry, replace=present is Present.OTHER)
-        except PipelineError as error:
-            return replace(outcome, error=error)
+        taken = outcome_of(
+            lambda: opened.take(stored, entry, replace=present is Present.OTHER),
+        )
+        if isinstance(taken, PipelineError):
+            return replace(outcome, error=taken)
         return replace(outcome, word="downloaded", size=size)
 
 
@@ -131,9 +134,20 @@ def listed_rows(zips: StoredZips, artifact: Artifact, *, as_json: bool) -> list[
                 "size": Size(entry.info.file_size),
                 "compressed_size": Size(entry.info.compress_size),
                 "crc32": f"{entry.info.CRC:08x}",
+                "error": None,
             }
             for entry in stored.entries
         ]
+
+
+def unreadable_row(artifact: Artifact, error: PipelineError) -> dict[str, Any]:
+    """Return the row of a zip whose files cannot be listed."""
+    return {
+        "kind": artifact.kind,
+        "run_id": artifact.run_id,
+        **dict.fromkeys(("member", "size", "compressed_size", "crc32")),
+        "error": why(error),
+    }
 
 
 def outcome_row(outcome: Outcome, *, as_json: bool) -> dict[str, Any]:
@@ -147,16 +161,8 @@ def outcome_row(outcome: Outcome, *, as_json: bool) -> dict[str, Any]:
         "outcome": outcome.word,
         "size": None if outcome.size is None else Size(outcome.size),
         "path": path if as_json or path is None else printable(path),
-        "error": outcome.error,
+        "error": why(outcome.error),
     }
-
-
-def _present(opened: OpenMemberDirectory, entry: Entry) -> Present | PipelineError:
-    """Return what is in the entry's place, or why that cannot be said."""
-    try:
-        return opened.present(entry)
-    except PipelineError as error:
-        return error
 
 
 def _matches(entry: Entry, pattern: str) -> bool:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from domain.durations import age
+from domain.errors import PipelineError
 from domain.objects import ObjectAddress
 from domain.transfers import Transfer
 
@@ -66,6 +67,13 @@ def transfer_row(transfer: Transfer) -> dict[str, Any]:
         "error": transfer.last_error,
         "requested_by": transfer.requested_by,
     }
+
+
+def why(error: PipelineError | None) -> str | None:
+    """Return an error with the address of its object, for a row that does not show the address."""
+    if error is None:
+        return None
+    return str(error) if error.place is None else f"{error.place}: {error}"
 
 
 def where(address: ObjectAddress) -> str:

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain.artifacts import Artifact
-from domain.errors import PipelineError, TransferError
-from domain.found import FoundArtifact
-from domain.objects import BucketObject
+from domain.each import outcome_of, until_away, up_to_failure
+from domain.errors import PipelineError
+from domain.found import FoundArtifact, UnreadableArtifact
+from domain.objects import BucketObject, ObjectAddress
 from domain.old_copies import DeleteOldCopies, OldCopy
 from domain.relocate import RelocateArtifacts
 from domain.shifted import ShiftedArtifacts
@@ -24,7 +26,7 @@ from worker.cli.options import (
     WideOption,
     optional_job,
 )
-from worker.cli.output import Size, note, show_rows, where
+from worker.cli.output import Size, note, show_rows, where, why
 
 if TYPE_CHECKING:
     from worker.adapters import Adapters
@@ -100,11 +102,16 @@ def relocate(  # noqa: PLR0913 - an argument for each option
         delete_old=delete if delete_old else None,
         shifted=None if offset is None else ShiftedArtifacts(locate=using.locate, offset=offset),
     )
-    job_ids = _all_jobs(using) if asked is None else iter([asked])
-    done = [each for one in _watched(job_ids) for each in relocation.of_job(one)]
+    if asked is None:
+        done, failure = up_to_failure(relocation.of_jobs(_watched(_all_jobs(using))))
+    else:
+        done, failure = up_to_failure(relocation.of_job(asked))
     empty = "all of it is where it belongs" if offset is None else _nothing_shifted(from_shifted)
     rows = [each.row() for each in done]
-    show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
+    if rows or failure is None:
+        show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
+    if failure is not None:
+        raise failure
     if offset is not None and is_preview and done:
         note("nothing was changed; give --yes to copy and record it")
     if any(each.has_failed for each in done):
@@ -132,9 +139,13 @@ def _nothing_shifted(hours: float | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Done:
-    artifact: Artifact
-    object: BucketObject
+    """What became of an artifact, or of a job that cannot be looked at."""
+
+    job_id: int
     outcome: str
+    artifact: Artifact | None = None
+    address: ObjectAddress | None = None
+    size: int | None = None
     error: str | None = None
 
     @property
@@ -143,11 +154,11 @@ class _Done:
 
     def row(self) -> dict[str, Any]:
         return {
-            "job_id": self.artifact.job_id,
-            "kind": self.artifact.kind,
-            "run_id": self.artifact.run_id,
-            "size": Size(self.object.size),
-            "from": where(self.object.address),
+            "job_id": self.job_id,
+            "kind": self.artifact and self.artifact.kind,
+            "run_id": self.artifact and self.artifact.run_id,
+            "size": None if self.size is None else Size(self.size),
+            "from": self.address and where(self.address),
             "outcome": self.outcome,
             "error": self.error,
         }
@@ -174,8 +185,22 @@ class _Relocation:
         self._dry_run = dry_run
         self._shifted = shifted
 
+    def of_jobs(self, job_ids: Iterable[int]) -> Iterator[_Done]:
+        """Yield what became of each job, however many of them fail.
+
+        Raises:
+            S3UnavailableError, SqlUnavailableError: job after job has failed so.
+        """
+        jobs = ((job_id, *up_to_failure(self.of_job(job_id))) for job_id in job_ids)
+        looks = (((job_id, rows), failure) for job_id, rows, failure in jobs)
+        for (job_id, rows), failure in until_away(looks):
+            yield from rows
+            if failure is not None:
+                yield _Done(job_id=job_id, outcome="failed", error=why(failure))
+
     def of_job(self, job_id: int) -> Iterator[_Done]:
-        planned = self._relocate.planned(job_id)
+        planned, unreadable = self._relocate.plan(job_id)
+        yield from map(_unreadable, unreadable)
         if self._dry_run:
             yield from map(self._previewed, planned)
             return
@@ -186,11 +211,10 @@ class _Relocation:
 
     def _previewed(self, found: FoundArtifact) -> _Done:
         # The usual places were looked at; of a directory that is off, only the rows were.
-        try:
-            if self._shifted is not None:
-                self._shifted.find(found.artifact)
-        except TransferError as error:
-            return _done(found, "failed", str(error))
+        if self._shifted is not None:
+            look = outcome_of(partial(self._shifted.find, found.artifact))
+            if isinstance(look, PipelineError):
+                return _done(found, "failed", str(look))
         return _done(found, "would be copied")
 
     def _old_copies(
@@ -213,16 +237,33 @@ def _copied(found: FoundArtifact, outcome: TransferSummary | PipelineError) -> _
 
 
 def _deleted(copy: OldCopy) -> _Done:
-    return _Done(
-        artifact=copy.artifact,
-        object=copy.object,
-        outcome="deleted" if copy.kept_for is None else "kept",
-        error=copy.kept_for,
-    )
+    outcome = "deleted" if copy.kept_for is None else "kept"
+    return _of(copy.artifact, copy.object, "failed" if copy.failure else outcome, copy.kept_for)
 
 
 def _done(found: FoundArtifact, outcome: str, error: str | None = None) -> _Done:
-    return _Done(artifact=found.artifact, object=found.object, outcome=outcome, error=error)
+    return _of(found.artifact, found.object, outcome, error)
+
+
+def _of(artifact: Artifact, there: BucketObject, outcome: str, error: str | None) -> _Done:
+    return _Done(
+        job_id=artifact.job_id,
+        outcome=outcome,
+        artifact=artifact,
+        address=there.address,
+        size=there.size,
+        error=error,
+    )
+
+
+def _unreadable(look: UnreadableArtifact) -> _Done:
+    return _Done(
+        job_id=look.artifact.job_id,
+        outcome="failed",
+        artifact=look.artifact,
+        address=look.address,
+        error=str(look.error),
+    )
 
 
 def _all_jobs(using: "Adapters") -> Iterator[int]:

@@ -1,12 +1,13 @@
 """`--members` and `--member`: single files of the zips that are in the bucket."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ArtifactMissingError, PipelineError, TargetExistsError
+from domain.each import for_each
+from domain.errors import ArtifactMissingError, PipelineError, ReasonCode, TargetExistsError
 from domain.inventory import ArtifactState, list_artifacts
 from domain.read import ResumedReads
 from worker.cli.members import (
@@ -17,13 +18,14 @@ from worker.cli.members import (
     conflict,
     listed_rows,
     outcome_row,
+    unreadable_row,
 )
 from worker.cli.operator import adapters
 from worker.cli.options import Wanted
-from worker.cli.output import note, show_rows
+from worker.cli.output import note, show_rows, why
 from worker.stored_zips import StoredZips
 
-_IN_BUCKET = (ArtifactState.STORED, ArtifactState.UNRECORDED)
+_IN_BUCKET = (ArtifactState.STORED, ArtifactState.UNRECORDED, ArtifactState.UNREADABLE)
 
 if TYPE_CHECKING:
     from worker.adapters import Adapters
@@ -34,14 +36,18 @@ def list_members(wanted: Wanted, encoding: str | None, *, wide: bool, as_json: b
     """Print what is in the zips. Raises: typer.Exit: one could not be read."""
     using = adapters()
     zips, rows, errors = _zips(using, encoding), [], 0
-    for artifact in _artifacts(using, wanted):
-        try:
-            rows.extend(listed_rows(zips, artifact, as_json=as_json))
-        except PipelineError as error:
-            note(f"artifacts: {error}")
+
+    def of_one(artifact: Artifact) -> list[dict[str, Any]]:
+        return listed_rows(zips, artifact, as_json=as_json)
+
+    for artifact, outcome in for_each(of_one, _artifacts(using, wanted)):
+        if isinstance(outcome, PipelineError):
+            note(f"artifacts: {why(outcome)}")
+            rows.append(unreadable_row(artifact, outcome))
             errors += 1
-    if rows or not errors:
-        show_rows(rows, as_json=as_json, empty="no files", brief=LISTED_COLUMNS, wide=wide)
+        else:
+            rows.extend(outcome)
+    show_rows(rows, as_json=as_json, empty="no files", brief=LISTED_COLUMNS, wide=wide)
     if errors:
         raise typer.Exit(1)
 
@@ -100,7 +106,7 @@ def _artifacts(using: "Adapters", wanted: Wanted) -> Iterable[Artifact]:
         each.artifact
         for each in list_artifacts(using.locate, using.transfers, wanted.job_id)
         if each.state in _IN_BUCKET
-        and each.reason is None
+        and each.reason is not ReasonCode.UNKNOWN_RUN
         and each.artifact.kind in ZIPS
         and wanted.kind in {None, each.artifact.kind}
     ]

@@ -22,7 +22,7 @@ from worker.cli.options import (
     refuse_run_of_job_kind,
     the_job,
 )
-from worker.cli.output import Size, note, show_rows, where
+from worker.cli.output import Size, note, show_rows, where, why
 
 if TYPE_CHECKING:
     from worker.cli.downloads import Outcome
@@ -69,9 +69,12 @@ MemberOption = Annotated[
 MembersOption = Annotated[
     bool, typer.Option("--members", help="Show the files in its zips instead.")
 ]
-_LISTED_COLUMNS = ("kind", "state", "run_id", "reason", "size", "location", "age")
+_LISTED_COLUMNS = ("kind", "state", "run_id", "reason", "size", "location", "age", "error")
 _OUTCOME_COLUMNS = ("kind", "outcome", "run_id", "error", "size", "path")
-_SHOULD_BE_THERE = (ArtifactState.STORED, ArtifactState.UNRECORDED, ArtifactState.MISSING)
+_SHOULD_BE_THERE = (
+    *(ArtifactState.STORED, ArtifactState.UNRECORDED),
+    *(ArtifactState.MISSING, ArtifactState.UNREADABLE),
+)
 
 
 @app.command("list")
@@ -88,7 +91,8 @@ def list_uploads(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Every artifact of the job with its state, and where it is.
 
-    With --members what is inside its zips: of a large zip only the list of files is read.
+    With --members what is inside its zips: of a large zip only the list of files is read. The
+    exit status is 1 if one cannot be looked at.
     """
     asked = the_job(job, job_id)
     refuse_run_of_job_kind(run_id, kind)
@@ -101,9 +105,12 @@ def list_uploads(  # noqa: PLR0913 - an argument for each option
     using = adapters()
     found = list_artifacts(using.locate, using.transfers, asked)
     now = using.transfers.now()
-    rows = [_listed_row(each, now) for each in found if _matches(each, run_id, kind)]
+    shown = [each for each in found if _matches(each, run_id, kind)]
+    rows = [_listed_row(each, now) for each in shown]
     empty = "there is nothing of this job"
     show_rows(rows, as_json=as_json, empty=empty, brief=_LISTED_COLUMNS, wide=wide)
+    if any(each.unreadable for each in shown):
+        raise typer.Exit(1)
 
 
 @app.command("download")
@@ -222,6 +229,8 @@ def _matches(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | No
 def _listed_row(listed: ListedArtifact, now: datetime) -> dict[str, Any]:
     found = listed.found
     there = None if found is None else found.object
+    look = listed.unreadable
+    address = there.address if there else look and look.address
     return {
         **_artifact(listed.artifact),
         "state": listed.state,
@@ -232,7 +241,8 @@ def _listed_row(listed: ListedArtifact, now: datetime) -> dict[str, Any]:
         "age": None if there is None else now - there.modified_at,
         "modified_at": there and there.modified_at,
         "storage_class": there and there.storage_class,
-        "location": there and where(there.address),
+        "location": address and where(address),
+        "error": look and str(look.error),
     }
 
 
@@ -247,7 +257,7 @@ def _outcome_row(outcome: "Outcome") -> dict[str, Any]:
         "size": None if downloaded is None else Size(downloaded.size),
         "path": outcome.path,
         "kept": list(outcome.kept),
-        "error": outcome.error,
+        "error": why(outcome.error),
     }
 
 

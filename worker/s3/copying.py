@@ -8,7 +8,7 @@ there are no bytes there is no part to copy, and so it is a PUT.
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +30,11 @@ from worker.s3.deletes import ObjectDeletion
 from worker.s3.encryption import Encryption
 from worker.s3.errors import translated_errors
 from worker.s3.integrity import NO_CHECKSUM, SHA256, integrity_of
+from worker.s3.kept_headers import described, ensure_tags, explained, kept_tags
 from worker.s3.multipart import MultipartUpload, part_size_for
 from worker.s3.part_copies import PartCopies
 from worker.s3.read_back import check_stored
+from worker.s3.reading import look_at
 from worker.s3.store import S3ObjectStore
 from worker.s3.worker_copies import WorkerCopies
 from worker.s3.write_fence import WriteFence, is_refusal
@@ -99,16 +101,14 @@ class S3ObjectCopier:
                 f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {storage_class},"
                 " which cannot be read. Use the storage class GLACIER_IR"
             )
-        # As with every PUT, for S3's own checksum of parts is not that of the whole.
-        sha256 = {} if there.sha256 is None else {"sha256": there.sha256}
+        there = self._seen(there)
         is_summed = self.abilities.checksum is Checksum.SHA256
-        described = {"ContentType": content_type, "Metadata": {**metadata, **sha256}}
         upload = MultipartUpload(
             client=self.client,
             bucket=self.bucket,
             key=key,
             create={
-                **described,
+                **self._described(there, content_type, metadata),
                 **self.encryption.arguments(),
                 **({"StorageClass": storage_class} if storage_class else {}),
             },
@@ -116,34 +116,75 @@ class S3ObjectCopier:
             progress=progress,
             integrity=SHA256 if is_summed else NO_CHECKSUM,
         )
-        copy = _Copy(
-            there=there,
-            reader=self.reader,
-            upload=upload,
-            fence=WriteFence(
-                client=self.client,
-                address=ObjectAddress(self.bucket, key),
-                replaces=replaces,
-                is_conditional=self.abilities.conditional_writes,
-                progress=progress,
-            ),
-            storage_class=storage_class,
-            abilities=self.abilities,
+        return self._carry_out(
+            _Copy(
+                there=there,
+                reader=self.reader,
+                upload=upload,
+                fence=WriteFence(
+                    client=self.client,
+                    address=ObjectAddress(self.bucket, key),
+                    replaces=replaces,
+                    is_conditional=self.abilities.conditional_writes,
+                    progress=progress,
+                ),
+                storage_class=storage_class,
+                abilities=self.abilities,
+            )
         )
-        try:
-            with translated_errors():
-                by_worker = self.by_worker
-                if by_worker is not None:
-                    return by_worker.copy(
-                        there, key, create=upload.create, replaces=replaces, progress=progress
-                    )
-                return copy.of_parts(self._parts(copy)) if there.size else copy.of_nothing()
-        except (PermanentError, ChecksumMismatchError):
-            _give_up(upload)
-            raise
 
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
         return ObjectDeletion(self.client, self.abilities.deletes)(addresses)
+
+    def _carry_out(self, copy: "_Copy") -> StoredObject:
+        try:
+            with translated_errors():
+                stored = self._made(copy)
+                ensure_tags(self.client, ObjectAddress(self.bucket, stored.key), copy.upload.create)
+                return stored
+        except PermanentError as error:
+            _give_up(copy.upload)
+            clearer = explained(error, copy.upload.create)
+            if clearer is error:
+                raise
+            raise clearer from error
+        except ChecksumMismatchError:
+            _give_up(copy.upload)
+            raise
+
+    def _made(self, copy: "_Copy") -> StoredObject:
+        by_worker = self.by_worker
+        if by_worker is not None:
+            return by_worker.copy(
+                copy.there,
+                copy.upload.key,
+                create=copy.upload.create,
+                replaces=copy.fence.replaces,
+                progress=copy.upload.progress,
+            )
+        return copy.of_parts(self._parts(copy)) if copy.there.size else copy.of_nothing()
+
+    def _seen(self, there: BucketObject) -> BucketObject:
+        """Return the source with its headers, which a listing and a row do not have."""
+        if there.headers is not None:
+            return there
+        seen = look_at(self.client, there)
+        return replace(
+            there,
+            # What a store that checks nothing says of the bytes is not believed.
+            sha256=there.sha256 or (seen.sha256 if self.abilities.checks_uploads else None),
+            checksums=seen.checksums,
+            metadata=seen.metadata,
+            headers=seen.headers,
+        )
+
+    def _described(
+        self, there: BucketObject, content_type: str, metadata: Mapping[str, str]
+    ) -> dict[str, Any]:
+        # As with every PUT, for S3's own checksum of parts is not that of the whole.
+        sha256 = {} if there.sha256 is None else {"sha256": there.sha256}
+        kept = {**(there.headers or {}), **kept_tags(self.client, there.address)}
+        return described(kept, content_type=content_type, metadata={**metadata, **sha256})
 
     def _parts(self, copy: "_Copy") -> PartCopies:
         size = copy.there.size

@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.errors import PermanentError
+from domain.each import for_each, until_away
+from domain.errors import PermanentError, PipelineError
 from domain.objects import ObjectAddress
 from worker.s3.abilities import Deletes
 from worker.s3.errors import code_of, translated_errors
@@ -27,17 +28,40 @@ class ObjectDeletion:
     mode: Deletes = Deletes.CHECKSUM
 
     def __call__(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
-        """Delete the objects; return those that S3 refused to delete, with its code."""
-        if self.mode is Deletes.SINGLE:
-            return self._one_by_one(addresses)
-        keys: dict[str, list[str]] = {}
-        for address in addresses:
-            keys.setdefault(address.bucket, []).append(address.key)
+        """Delete the objects.
+
+        Returns:
+            Those that S3 refused to delete, with its code, or with the error of the request that
+            they were in.
+
+        Raises:
+            PipelineError: every request failed, or S3 is away.
+        """
+        answers = list(until_away(for_each(self._send, self._requests(addresses))))
+        errors = [answer for _, answer in answers if isinstance(answer, PipelineError)]
+        if errors and len(errors) == len(answers):
+            raise errors[0]
         refused: dict[ObjectAddress, str] = {}
-        for bucket, of_bucket in keys.items():
-            for start in range(0, len(of_bucket), _MAX_DELETED):
-                refused |= self._together(bucket, of_bucket[start : start + _MAX_DELETED])
+        for request, answer in answers:
+            if isinstance(answer, PipelineError):
+                refused |= dict.fromkeys(request, str(answer))
+            else:
+                refused |= answer
         return refused
+
+    def _requests(self, addresses: Sequence[ObjectAddress]) -> Iterator[list[ObjectAddress]]:
+        most = 1 if self.mode is Deletes.SINGLE else _MAX_DELETED
+        of_buckets: dict[str, list[ObjectAddress]] = {}
+        for address in addresses:
+            of_buckets.setdefault(address.bucket, []).append(address)
+        for of_bucket in of_buckets.values():
+            for start in range(0, len(of_bucket), most):
+                yield of_bucket[start : start + most]
+
+    def _send(self, request: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
+        if self.mode is Deletes.SINGLE:
+            return self._one(request[0])
+        return self._together(request[0].bucket, [address.key for address in request])
 
     def _together(self, bucket: str, keys: Sequence[str]) -> dict[ObjectAddress, str]:
         objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
@@ -55,12 +79,7 @@ class ObjectDeletion:
             ObjectAddress(bucket, error["Key"]): error["Code"] for error in answer.get("Errors", [])
         }
 
-    def _one_by_one(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
-        refusals = {address: self._delete(address) for address in addresses}
-        return {address: code for address, code in refusals.items() if code}
-
-    def _delete(self, address: ObjectAddress) -> str | None:
-        """Return the code of a refusal that concerns this object alone."""
+    def _one(self, address: ObjectAddress) -> dict[ObjectAddress, str]:
         try:
             with translated_errors():
                 self.client.delete_object(Bucket=address.bucket, Key=address.key)
@@ -70,8 +89,8 @@ class ObjectDeletion:
             if not code or code == "NoSuchBucket":
                 raise
             # A few servers answer so for an object that is gone already.
-            return None if code == "NoSuchKey" else code
-        return None
+            return {} if code == "NoSuchKey" else {address: code}
+        return {}
 
 
 def _send_md5(params: dict[str, Any], **_: object) -> None:

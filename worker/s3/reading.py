@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from domain.errors import ObjectReplacedError, S3UnavailableError
+from domain.errors import ObjectReplacedError, PermanentError, S3UnavailableError
 from domain.objects import BucketObject, ObjectAddress, Verifier
 from worker.s3.abilities import AWS, StoreAbilities
 from worker.s3.checksums import acknowledged_etag
 from worker.s3.errors import code_of, translated_errors
+from worker.s3.kept_headers import kept_headers
 from worker.s3.verification import (
     checksums_of,
     claimed_sha256,
@@ -41,7 +42,7 @@ class S3ObjectReader:
     abilities: StoreAbilities = AWS
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
-        with translated_errors():
+        with _placed(address), translated_errors():
             try:
                 head = self.client.head_object(
                     Bucket=address.bucket, Key=address.key, ChecksumMode="ENABLED"
@@ -72,7 +73,7 @@ class S3ObjectReader:
         stop = there.size if stop is None else stop
         if start == stop:
             return  # HTTP has no range of no bytes
-        with translated_errors():
+        with _placed(there.address), translated_errors():
             answer = self._get(there, start, stop)
             with closing(answer["Body"]) as body:
                 _check(answer, there, start, stop)
@@ -87,7 +88,7 @@ class S3ObjectReader:
         without a checksum, the number of bytes has to do.
         """
         if there.sha256 is None and there.checksums is None:
-            there = self._asked_for(there)
+            there = self._believed(look_at(self.client, there))
         sha256 = there.sha256 or claimed_sha256(there.metadata or {})
         if sha256 is not None:
             return of_sha256(sha256)
@@ -111,16 +112,6 @@ class S3ObjectReader:
             wanted = f"bytes={start}-{stop - 1}"
             return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.etag, Range=wanted)
 
-    def _asked_for(self, there: BucketObject) -> BucketObject:
-        with translated_errors(), _gone_is_replaced():
-            head = self.client.head_object(
-                Bucket=there.address.bucket,
-                Key=there.address.key,
-                IfMatch=there.etag,
-                ChecksumMode="ENABLED",
-            )
-        return self._believed(described(there.address, head))
-
     def _part_size(self, there: BucketObject, parts: int) -> int | None:
         """In bytes; None where the parts have no common one, or the server does not say."""
         if parts == 1:
@@ -138,6 +129,32 @@ class S3ObjectReader:
             return self.client.head_object(
                 Bucket=there.address.bucket, Key=there.address.key, PartNumber=number
             )["ContentLength"]
+
+
+def look_at(client: "S3Client", there: BucketObject) -> BucketObject:
+    """Return that very object with all that a HEAD says of it.
+
+    Raises:
+        ObjectReplacedError: another object, or none, is there now.
+    """
+    with _placed(there.address), translated_errors(), _gone_is_replaced():
+        head = client.head_object(
+            Bucket=there.address.bucket,
+            Key=there.address.key,
+            IfMatch=there.etag,
+            ChecksumMode="ENABLED",
+        )
+    return described(there.address, head)
+
+
+@contextmanager
+def _placed(address: ObjectAddress) -> Iterator[None]:
+    """Have a refusal say of which object it is."""
+    try:
+        yield
+    except PermanentError as error:
+        error.place = f"s3://{address.bucket}/{address.key}"
+        raise
 
 
 @contextmanager
@@ -161,6 +178,7 @@ def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucket
         sha256=sha256_of(head),
         checksums=checksums_of(head),
         metadata=metadata_of(head),
+        headers=kept_headers(head),
     )
 
 

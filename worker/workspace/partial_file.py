@@ -101,11 +101,11 @@ class PartialFile:
         return [number for number, mark in enumerate(marks) if mark != _DONE[0]]
 
     def write(self, at: int, chunk: bytes) -> None:
-        with writing(self.artifact):
+        with writing(self.artifact, kept=self.partial_name):
             _write(self.file, chunk, at)
 
     def mark(self, number: int) -> None:
-        with writing(self.artifact):
+        with writing(self.artifact, kept=self.partial_name):
             # First the bytes, or a machine that fails could keep the mark alone.
             os.fsync(self.file)
             _write(self.file, _DONE, self.layout.marks + number)
@@ -160,8 +160,12 @@ class PartialFile:
 
 
 @contextmanager
-def writing(artifact: Artifact) -> Iterator[None]:
+def writing(artifact: Artifact, *, kept: str = "") -> Iterator[None]:
     """From None, all of them: the cause would bring its path into the traceback, and so the logs.
+
+    Args:
+        artifact: what is written.
+        kept: the name of the partial file that stays for the next attempt.
 
     Raises:
         TargetExistsError: what is in the place is no file, or a link is on the way.
@@ -179,7 +183,9 @@ def writing(artifact: Artifact) -> Iterator[None]:
         if error.errno in _IN_THE_WAY:
             raise in_the_way(artifact) from None
         if error.errno in _FULL:
-            raise WorkspaceNotWritableError(f"{artifact}: no space left to write it") from None
+            raise WorkspaceNotWritableError(
+                f"{artifact}: no space left to write it{_what_stays(kept)}"
+            ) from None
         if error.errno == errno.EROFS:
             raise WorkspaceNotWritableError(f"{artifact}: the workspace is read-only") from None
         if error.errno in _DENIED:
@@ -190,6 +196,12 @@ def writing(artifact: Artifact) -> Iterator[None]:
         if error.errno in CANNOT_HOLD:
             raise FileSystemLimitError(f"{said}: the target's file system cannot hold it") from None
         raise UnexpectedError(f"{said}: it cannot be written") from None
+
+
+def _what_stays(partial_name: str) -> str:
+    if not partial_name:
+        return ""
+    return f". What was fetched stays in {partial_name}: free space and ask again, or delete it"
 
 
 def in_the_way(artifact: Artifact) -> TargetExistsError:

@@ -9,7 +9,7 @@ from domain.errors import SourceInvalidError, SourceMissingError, WorkspaceUnava
 from domain.ports import Source
 from worker.workspace.downloads import DownloadDirectory
 from worker.workspace.enclosure import Enclosure
-from worker.workspace.failures import looking_for
+from worker.workspace.failures import LEADS_NOWHERE, looking_for
 from worker.workspace.files import FileSource
 from worker.workspace.identity import WorkspaceCheck
 from worker.workspace.places import job_directory, source_place
@@ -42,8 +42,15 @@ class Workspace:
         return self._root / job_directory(artifact.job_id) / source_place(artifact)
 
     def has(self, artifact: Artifact) -> bool:
-        """Whether there is something in the artifact's place; what it is, nobody looks at."""
-        return self.path(artifact).exists()
+        """Return whether something is in the artifact's place, of whatever type.
+
+        What this user may not look at counts as there: the worker's attempt says why it cannot be
+        read.
+        """
+        try:
+            return self.path(artifact).exists()
+        except OSError as error:
+            return error.errno not in LEADS_NOWHERE
 
     def source(self, artifact: Artifact) -> Source:
         """The artifact's bytes as they are now.
