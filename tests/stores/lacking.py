@@ -5,36 +5,17 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from email.message import Message
 from enum import Enum, auto
-from http import HTTPStatus
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from importlib import import_module
 from threading import Thread
-from urllib.parse import parse_qs, urlsplit
 
-_OF_ONE_HOP = {"connection", "content-length", "expect", "host", "transfer-encoding"}
+from tests.stores.s3_requests import Answer, Request, forwarded, handler_of
+
 _ETAG = re.compile(r"[0-9a-f]{32}(?:-\d+)?")
 _XML_ETAG = re.compile(rb"(?<=<ETag>)[^<]*(?=</ETag>)")
 _XML_CHECKSUM = re.compile(rb"<(Checksum[A-Za-z0-9]+)>[^<]*</\1>")
 _XML_PART = re.compile(rb"<Part>.*?</Part>", re.DOTALL)
-_OPERATIONS: list[tuple[str, str, set[str]]] = [
-    ("UploadPartCopy", "PUT", {"partNumber", "x-amz-copy-source"}),
-    ("UploadPart", "PUT", {"partNumber"}),
-    ("PutObject", "PUT", set()),
-    ("CompleteMultipartUpload", "POST", {"uploadId"}),
-    ("CreateMultipartUpload", "POST", {"uploads"}),
-    ("DeleteObjects", "POST", {"delete"}),
-    ("AbortMultipartUpload", "DELETE", {"uploadId"}),
-    ("DeleteObject", "DELETE", set()),
-    ("ListParts", "GET", {"uploadId"}),
-    ("ListObjects", "GET", {"list-type"}),
-    ("GetObject", "GET", set()),
-    ("HeadObject", "HEAD", set()),
-]
-"""By the method, and parameters or headers; the first that fits."""
-_REFUSAL = "<Error><Code>{code}</Code><Message>{code}</Message></Error>"
 
 
 class Lack(Enum):
@@ -63,54 +44,6 @@ class Lack(Enum):
 
 
 @dataclass
-class Request:
-    """One request on its way."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def query(self) -> dict[str, str]:
-        pairs = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
-        return {name: values[0] for name, values in pairs.items()}
-
-    @property
-    def operation(self) -> str:
-        """What it is, by S3's name; only for those that a test asks for."""
-        return next(
-            name
-            for name, method, needed in _OPERATIONS
-            if method == self.method and needed <= self.query.keys() | self.headers.keys()
-        )
-
-    @property
-    def is_write(self) -> bool:
-        return self.operation in {"PutObject", "UploadPart", "CompleteMultipartUpload"}
-
-    @property
-    def part(self) -> tuple[str, int]:
-        return self.query["uploadId"], int(self.query["partNumber"])
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def is_xml(self) -> bool:
-        return self.body.lstrip().startswith(b"<?xml")
-
-    @classmethod
-    def refusing(cls, status: int, code: str) -> "Answer":
-        headers = {"content-type": "application/xml"}
-        return cls(status, headers, _REFUSAL.format(code=code).encode())
-
-
-@dataclass
 class LackingStore:
     """Forwards each request, but for what the store lacks.
 
@@ -134,7 +67,7 @@ class LackingStore:
     _real_etags: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.answer))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self.answer))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -161,7 +94,7 @@ class LackingStore:
             first, last = named.removeprefix("bytes=").split("-")
             self._sizes[request.part] = int(last) - int(first) + 1
         self._rewrite(request)
-        answer = _forwarded(self.upstream, request)
+        answer = forwarded(self.upstream, request)
         if self._has_no_checksums:
             self._without_checksums(answer)
         if Lack.LISTED_CHECKSUMS in self.lacks and request.operation == "ListParts":
@@ -305,47 +238,3 @@ def _refusal_of_checksums(request: Request) -> Answer | None:
     digest = hashlib.md5(request.body, usedforsecurity=False).digest()
     is_right = base64.b64encode(digest).decode() == sent
     return None if is_right else Answer.refusing(400, "BadDigest")
-
-
-def _forwarded(upstream: str, request: Request) -> Answer:
-    connection = HTTPConnection(urlsplit(upstream).netloc, timeout=60)
-    connection.request(request.method, request.target, request.body, request.headers)
-    answered = connection.getresponse()
-    headers = {name.lower(): value for name, value in answered.getheaders()}
-    answer = Answer(answered.status, headers, answered.read())
-    connection.close()
-    return answer
-
-
-def _handler(answer_to: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = answer_to(Request(self.command, self.path, _kept(self.headers), body))
-            length = str(len(answer.body))
-            if self.command == "HEAD":
-                length = answer.headers.get("content-length", "0")
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                if name not in _OF_ONE_HOP | {"date", "server"}:
-                    self.send_header(name, value)
-            if answer.status != HTTPStatus.NO_CONTENT:
-                self.send_header("Content-Length", length)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.body)
-
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 - as it is called
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is called
-            """Leave the output to the tests."""
-
-    return Handler
-
-
-def _kept(headers: Message) -> dict[str, str]:
-    return {
-        name.lower(): value for name, value in headers.items() if name.lower() not in _OF_ONE_HOP
-    }

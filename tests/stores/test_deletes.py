@@ -7,7 +7,8 @@ import pytest
 from domain.errors import BucketMissingError, S3UnavailableError
 from domain.objects import ObjectAddress
 from tests.stores.abilities_steps import Lacking, lacking
-from tests.stores.lacking import Answer, Lack
+from tests.stores.lacking import Lack
+from tests.stores.s3_requests import Answer
 from worker.embedded.servers import Ministack
 from worker.s3.abilities import Deletes, StoreAbilities
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,9 +13,14 @@ from domain.errors import ChecksumMismatchError, LeaseLostError, ObjectReplacedE
 from domain.objects import ObjectAddress
 from tests.s3.steps import KEY, PART, Progress, put, random_bytes
 from tests.stores.abilities_steps import Lacking, install_crc32c, lacking
-from tests.stores.lacking import Lack, Request, crc32c
+from tests.stores.lacking import Lack, crc32c
 from worker.embedded.servers import Ministack
 from worker.s3.abilities import Checksum, StoreAbilities
+from worker.s3.integrity import Integrity, integrity_of
+from worker.s3.multipart import SentPart
+
+if TYPE_CHECKING:
+    from tests.stores.s3_requests import Request
 
 SMALL = random_bytes(1000)
 CONTENT = random_bytes(2 * PART + 1)
@@ -231,3 +237,29 @@ def test_the_same_bytes_are_told_from_others_by_reading(on: Lacking, content: by
     with pytest.raises(ObjectReplacedError):
         put(on.store, content[::-1])
     assert put(on.store, content).etag == stored.etag
+
+
+class TestTheAnswerToACompletion:
+    PARTS = tuple(
+        SentPart(number, '"e"', b"", 1, bytes_sent=1, checksum=checksum)
+        for number, checksum in enumerate(("AAAAAQ==", "AAAAAg=="), start=1)
+    )
+
+    @pytest.fixture
+    def integrity(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Integrity:
+        install_crc32c(monkeypatch, tmp_path)
+        return integrity_of(Checksum.CRC32C)
+
+    def test_is_the_crc32c_of_those_of_the_parts(self, integrity: Integrity) -> None:
+        right = crc32c(b"\0\0\0\1\0\0\0\2")
+        integrity.check_whole(self.PARTS, {"ChecksumCRC32C": f"{right}-2"})
+        with pytest.raises(ChecksumMismatchError):
+            integrity.check_whole(self.PARTS, {"ChecksumCRC32C": "AAAAAA==-2"})
+
+    @pytest.mark.parametrize("answer", [{}, {"ChecksumCRC32C": "AAAAAA=="}])
+    def test_may_be_that_of_all_bytes(self, integrity: Integrity, answer: dict[str, str]) -> None:
+        integrity.check_whole(self.PARTS, answer)
+
+    def test_of_a_part_is_compared(self, integrity: Integrity) -> None:
+        with pytest.raises(ChecksumMismatchError):
+            integrity.is_proven("AAAAAQ==", {"ChecksumCRC32C": "AAAAAg=="})

@@ -18,7 +18,8 @@ from domain.objects import BucketObject, ObjectAddress
 from tests.s3.copier_contract import OLD_KEY, copy
 from tests.s3.steps import KEY, PART, Progress, random_bytes
 from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
-from tests.stores.lacking import Answer, Lack
+from tests.stores.lacking import Lack
+from tests.stores.s3_requests import Answer
 from worker.embedded.servers import Ministack
 from worker.s3.abilities import Checksum, Copies, StoreAbilities
 from worker.s3.worker_copies import ObjectSource

@@ -8,7 +8,8 @@ from domain.errors import AccessDeniedError, LeaseLostError, ObjectReplacedError
 from tests.s3.copier_contract import OLD_KEY, copy
 from tests.s3.steps import KEY, PART, Progress, put, random_bytes
 from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
-from tests.stores.lacking import Answer, Lack, Request
+from tests.stores.lacking import Lack
+from tests.stores.s3_requests import Answer, Request
 from worker.embedded.servers import Ministack
 from worker.s3.abilities import StoreAbilities
 
