@@ -139,7 +139,12 @@ def test_an_attempt_without_an_s3_client_is_recorded(
 
 def _connections(composition: Composition) -> list[object]:
     adapters = composition.adapters
-    return [adapters.engine, adapters.client, adapters.attempts, composition.upload.store]
+    return [
+        adapters.engine,
+        adapters.client,
+        composition.runner.policy.circuits[0],
+        composition.upload.store,
+    ]
 
 
 @pytest.mark.parametrize(("times", "fields"), [("drop", {b""}), ("keep", {timestamp(10**18)})])

@@ -29,7 +29,7 @@ from worker.cli.options import (
 from worker.cli.output import Size, note, print_json, say, show_rows, transfer_row
 
 if TYPE_CHECKING:
-    from worker.cli.database import Database
+    from worker.repositories import Database
 
 GROUPS = {
     "results": ("worker.cli.results", "A run's results."),

@@ -12,9 +12,9 @@ from domain.errors import PipelineError, TransferError
 from domain.found import FoundArtifact
 from domain.objects import BucketObject
 from domain.old_copies import DeleteOldCopies, OldCopy
-from domain.relocate import RelocateArtifacts
+from domain.relocate import planned_relocations
 from domain.shifted import ShiftedArtifacts
-from domain.transfers import TransferState, TransferSummary
+from domain.transfers import Direction, TransferState, TransferSummary
 from worker.cli.operator import adapters
 from worker.cli.options import (
     DryRunOption,
@@ -162,25 +162,21 @@ class _Relocation:
         delete_old: DeleteOldCopies | None,
         shifted: ShiftedArtifacts | None,
     ) -> None:
-        self._relocate = RelocateArtifacts(
-            attempts=using.attempts,
-            locate=using.locate,
-            copier=using.copier,
-            store=using.store,
-            publish=lambda _transfers: None,
-            shifted=shifted,
-        )
+        # A worker, which would make the next attempt, does not know the offset.
+        self._run = using.runner(lambda _: using.relocate(shifted), retries=shifted is None)
+        self._locate = using.locate
         self._delete_old = delete_old
         self._dry_run = dry_run
         self._shifted = shifted
 
     def of_job(self, job_id: int) -> Iterator[_Done]:
-        planned = self._relocate.planned(job_id)
+        planned = planned_relocations(job_id, self._locate, self._shifted)
         if self._dry_run:
             yield from map(self._previewed, planned)
             return
-        for found, outcome in self._relocate.here(planned):
-            yield _copied(found, outcome)
+        artifacts = (found.artifact for found in planned)
+        outcomes = self._run.each(artifacts, Direction.RELOCATE)
+        yield from map(_copied, planned, outcomes)
         if self._delete_old is not None:
             yield from map(_deleted, self._old_copies(self._delete_old, job_id, planned))
 
