@@ -186,7 +186,10 @@ class MessageDecision(StrEnum):
     SEND_BACK = "sent back"
     """SQL may not have the request, so that only the message can bring it back."""
     LEAVE = "left to the dispatch"
-    """SQL has the request, and the dispatch sends another message when it is due."""
+    """SQL has the request, and the dispatch sends another message when it is due.
+
+    A copy of the message each time would fill the queue, if the error lasts.
+    """
     FAIL = "failed"
     """Nothing follows by itself."""
 

@@ -45,6 +45,9 @@ class TransferState(StrEnum):
 WRITING_DIRECTIONS = (Direction.UPLOAD, Direction.RELOCATE)
 """Their attempts write to the bucket."""
 
+NO_FAILURE_REASONS = (ReasonCode.UPLOAD_AWAITED,)
+"""Reasons of transfers that wait although no attempt has failed."""
+
 _UNKNOWN_OUTCOMES = (
     S3UnavailableError,
     S3ConflictError,

@@ -33,7 +33,7 @@ from domain.pipeline_status import (
     TransferGroup,
     UnverifiedGroup,
 )
-from domain.transfers import Direction, TransferState
+from domain.transfers import NO_FAILURE_REASONS, Direction, TransferState
 from tasks.contract import BATCHES, queue_of
 from worker.sql.batches import GOING
 from worker.sql.clock import read_clock
@@ -169,7 +169,7 @@ def _is_retry(now: datetime) -> ColumnElement[bool]:
     return and_(
         TransferRow.state == TransferState.WAITING,
         TransferRow.next_attempt_at > now,
-        TransferRow.reason_code != ReasonCode.UPLOAD_AWAITED,
+        TransferRow.reason_code.not_in(NO_FAILURE_REASONS),
     )
 
 
