@@ -57,7 +57,7 @@ _HEAD = (
 
 def block(page: str) -> str:
     """Return what stands between the marks of the page."""
-    return page.split(_BEGIN)[1].split(_END)[0]
+    return page.split(_BEGIN)[1].split(_END, maxsplit=1)[0]
 
 
 def table() -> str:
@@ -71,7 +71,9 @@ def table() -> str:
 
 def errors() -> list[type[PipelineError]]:
     """Return the errors that can end an attempt, as the tree has them."""
-    found = [LeaseLostError, *_below(LeaseLostError), *_below(TransferError)]
+    roots: Sequence[type[PipelineError]] = (LeaseLostError, TransferError)
+    found: list[type[PipelineError]] = [LeaseLostError]
+    found += [error for root in roots for error in _below(root)]
     categories = (TransientError, PermanentError)
     return [each for each in dict.fromkeys(found) if each not in categories]
 

@@ -54,8 +54,8 @@ def on_sqlite(
 def test_nothing_connects_before_it_is_used(composition: Composition) -> None:
     # Given: addresses where nobody answers
     # When: even the use cases are made
-    assert composition.upload is not None
-    assert composition.relocate is not None
+    assert composition.handlers.upload is not None
+    assert composition.handlers.relocate is not None
     # Then: it takes a call to notice
     with pytest.raises(BrokerUnavailableError):
         composition.dispatch()
@@ -113,7 +113,7 @@ def test_the_store_has_what_the_settings_say(
     composition: Composition, good: dict[str, str]
 ) -> None:
     # When
-    store = composition.upload.store
+    store = composition.handlers.upload.store
     # Then
     url = store.location("jobs/12/key").sanitized
     assert url.startswith(f"{good['ARTIFACTS_S3_ENDPOINT_URL']}/artifacts/")
@@ -143,7 +143,7 @@ def _connections(composition: Composition) -> list[object]:
         adapters.engine,
         adapters.client,
         composition.runner.policy.circuits[0],
-        composition.upload.store,
+        composition.handlers.upload.store,
     ]
 
 
@@ -165,7 +165,7 @@ def test_a_worker_packs_times_if_it_is_told_to(
     os.utime(results / "a", ns=(10**18, 10**18))
     composition = Composition(settings, Celery("tests", broker=good["ARTIFACTS_BROKER_URL"]))
     # When
-    source = composition.upload.workspace.source(Artifact(ArtifactKind.RUN_RESULTS, 12, 4))
+    source = composition.handlers.upload.workspace.source(Artifact(ArtifactKind.RUN_RESULTS, 12, 4))
     content = io.BytesIO(b"".join(source.chunks()))
     composition.adapters.close()
     # Then
