@@ -137,6 +137,26 @@ def test_an_attempt_without_an_s3_client_is_recorded(
     assert str(latest.last_error).startswith("AWS_PROFILE=prod-x: ")
 
 
+def test_a_transfer_makes_its_own_handler_alone(composition: Composition) -> None:
+    # When
+    with pytest.raises(SqlUnavailableError):
+        composition.transfer(Direction.UPLOAD, CONFIG, "a")
+    # Then
+    made = vars(composition.handlers).keys() | vars(composition.adapters).keys()
+    assert {"upload", "store"} <= made
+    assert made.isdisjoint({"download", "confirm", "locate", "fetch", "reader", "copier"})
+
+
+def test_planning_makes_no_handler(composition: Composition) -> None:
+    # When
+    with pytest.raises(SqlUnavailableError):
+        composition.request_downloads(12)
+    # Then
+    made = vars(composition.handlers).keys() | vars(composition.adapters).keys()
+    assert "locate" in made
+    assert made.isdisjoint({"upload", "download", "confirm", "fetch", "copier"})
+
+
 def _connections(composition: Composition) -> list[object]:
     adapters = composition.adapters
     return [

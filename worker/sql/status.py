@@ -17,6 +17,7 @@ from sqlalchemy import (
 
 from domain.artifacts import ArtifactKind
 from domain.batches import BatchState
+from domain.circuits import WORKSPACE_FAILURES
 from domain.errors import ReasonCode
 from domain.pipeline_status import (
     EXPIRED_LATE_AFTER,
@@ -82,7 +83,7 @@ class SqlStatus:
                 throughput=list(_throughput(connection, now)),
                 failures=list(_failures(connection, now)),
                 endpoints=list(_failing(connection, now, EndpointRow, self._breaker_failures)),
-                workspaces=list(_failing(connection, now, WorkspaceFailureRow, 1)),
+                workspaces=list(_failing(connection, now, WorkspaceFailureRow, WORKSPACE_FAILURES)),
                 batches=list(_batches(connection)),
                 requesters=list(_requesters(connection)),
                 unverified=_unverified(connection),
