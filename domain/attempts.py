@@ -94,13 +94,8 @@ class TransferRunner:
         with LeaseKeeper(self.transfers, claim, started) as keeper:
             end = self.record(claim, self.handle(handler, claim, keeper))
         if isinstance(end, Stop):
-            return self._stop(handler, claim, keeper, end)
-        if isinstance(end, Failure):
-            _log_failure(claim, end)
-            raise end.error from end.cause
-        seconds = round(time.monotonic() - started, 3)
-        logger.info("%s: %s done, %d bytes in %.3f s", artifact, direction, end.size, seconds)
-        return TransferSummary(state=TransferState.DONE, size=end.size, seconds=seconds)
+            return self.stop(handler, claim, keeper, end)
+        return conclude(claim, end, started)
 
     def each(
         self, artifacts: Iterable[Artifact], direction: Direction
@@ -187,9 +182,10 @@ class TransferRunner:
             _log_unexpected(claim.artifact, error)
         return self.policy.decide(claim, error)
 
-    def _stop(
+    def stop(
         self, handler: Handler, claim: Claim, keeper: LeaseKeeper, stop: Stop
     ) -> TransferSummary:
+        """Clean up after an attempt whose claim became void, and return what became of it."""
         artifact, direction = claim.artifact, claim.direction
         if stop.cancelled:
             logger.info("%s: %s cancelled", artifact, direction)
@@ -214,6 +210,27 @@ class TransferRunner:
     def _summary_without_claim(self, artifact: Artifact, direction: Direction) -> TransferSummary:
         latest = self.transfers.latest(artifact, direction)
         return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
+
+
+def conclude(claim: Claim, end: Outcome | Failure, started: float) -> TransferSummary:
+    """Log how the attempt ended, and return what its task answers.
+
+    Args:
+        claim: of the attempt.
+        end: as it was recorded.
+        started: of `time.monotonic()` before the claim.
+
+    Raises:
+        TransientError, PermanentError: it has failed.
+    """
+    if isinstance(end, Failure):
+        _log_failure(claim, end)
+        raise end.error from end.cause
+    seconds = round(time.monotonic() - started, 3)
+    logger.info(
+        "%s: %s done, %d bytes in %.3f s", claim.artifact, claim.direction, end.size, seconds
+    )
+    return TransferSummary(state=TransferState.DONE, size=end.size, seconds=seconds)
 
 
 def _log_failure(claim: Claim, failure: Failure) -> None:

@@ -1,7 +1,7 @@
 """What an attempt that succeeded has to record.
 
 A handler returns one of these and writes nothing about the transfer itself, so its outcome can be
-recorded right away, or later together with those of other attempts.
+recorded right away, or later together with the outcomes of other attempts.
 """
 
 from dataclasses import dataclass

@@ -191,7 +191,7 @@ class MessageDecision(StrEnum):
     A copy of the message each time would fill the queue, if the error lasts.
     """
     FAIL = "failed"
-    """Nothing follows by itself."""
+    """The message is gone; an operator can have the transfer tried again."""
 
 
 def decide_message(error: Exception, *, is_recorded: bool) -> MessageDecision:

@@ -35,7 +35,7 @@ _AWS = "s3.amazonaws.com"
 
 
 class BucketAdapters:
-    """Those of S3."""
+    """The adapters of S3."""
 
     def __init__(self, settings: BucketSettings) -> None:
         self._bucket_settings = settings

@@ -20,7 +20,7 @@ _LONGEST_PUT = timedelta(hours=1)
 
 
 class Handlers:
-    """Those of one process, on its own connections."""
+    """The handlers of one process, on its connections."""
 
     def __init__(self, settings: WorkerSettings, adapters: Adapters) -> None:
         self._settings = settings
