@@ -20,6 +20,7 @@ from benchmarks.probes import Requests, RoundTrips, Statements
 from domain.artifacts import Artifact, ArtifactKind
 from domain.job_uploads import JobUpload, UploadContext, UploadType
 from domain.prefix import JobS3Prefix
+from domain.transfers import Direction
 from worker.composition import Composition
 from worker.embedded.process import ManagedProcess
 from worker.settings import WorkerSettings, load
@@ -82,7 +83,9 @@ def count_ours(made: Deployment) -> Costs:
         ours = _Contender(
             ask=ask,
             after_commit=lambda _: None,
-            work=lambda job_id: composition.upload(_config(job_id), requested[job_id]),
+            work=lambda job_id: composition.transfer(
+                Direction.UPLOAD, _config(job_id), requested[job_id]
+            ),
             queue="configs",
             broker_database=0,
             # What beat and heartbeats cost goes by the time, which on a busy machine is long.
@@ -117,10 +120,10 @@ def count_what_is_stored(made: Deployment) -> tuple[list[str], list[str]]:
         artifact = _prepared(made, job_id)
         with Session(made.stack.engine) as session, session.begin():
             session.add(job_row(job_id))
-        composition.upload(artifact, str(uuid4()))
+        composition.transfer(Direction.UPLOAD, artifact, str(uuid4()))
         made.path(artifact).unlink()
         requests = Requests(composition.adapters.client)
-        composition.download(artifact, str(uuid4()))
+        composition.transfer(Direction.DOWNLOAD, artifact, str(uuid4()))
         downloading = requests.taken()
         upload = JobUpload(UploadContext.JOB, UploadType.CONFIG, job_id)
         prefix = JobS3Prefix(job_id, CREATED_AT)

@@ -1,34 +1,26 @@
-"""One attempt at a transfer: claim, have it done; or fail, and say why."""
+"""One attempt at a transfer: claim it, let the handler of its direction work, record the outcome.
+
+The three steps are methods of their own, so that a caller may claim several transfers, handle them,
+and record their outcomes together.
+"""
 
 import logging
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn, Protocol
+from uuid import uuid4
 
 from domain.artifacts import Artifact
-from domain.circuits import Circuit
-from domain.errors import (
-    AttemptsExhaustedError,
-    ChecksumMismatchError,
-    ChecksumMismatchTwiceError,
-    LeaseLostError,
-    PermanentError,
-    PipelineError,
-    PoisonedError,
-    ReasonCode,
-    SqlUnavailableError,
-    TransferCancelledError,
-    TransferError,
-    UnexpectedError,
-    UploadAwaitedError,
-)
+from domain.each import for_each
+from domain.errors import LeaseLostError, PipelineError, SqlUnavailableError, TransferError
 from domain.lease import LeaseKeeper
+from domain.outcomes import Adopted, Finished, Outcome, Stored
 from domain.ports import ITransferRepository
 from domain.redaction import redact
-from domain.retry import Backoff
+from domain.retry import Decision, Failure, Postpone, Quarantine, Retry, RetryPolicy, Stop
 from domain.transfers import (
     WRITING_DIRECTIONS,
     Claim,
@@ -40,11 +32,11 @@ from domain.transfers import (
 logger = logging.getLogger(__name__)
 
 
-class Work(Protocol):
-    """What the transfers of one direction are."""
+class Handler(Protocol):
+    """The direction-specific part of an attempt. It records nothing about the transfer."""
 
-    def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
-        """Move the artifact and record the transfer's end; how many bytes the artifact has.
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> Outcome:
+        """Move the artifact, and return what is to be recorded.
 
         Raises:
             TransientError: this attempt failed.
@@ -53,71 +45,76 @@ class Work(Protocol):
         """
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
-        """The claim became void: the transfer was cancelled, or somebody else has it."""
+        """Clean up after the claim became void: cancelled, or taken over by another worker."""
 
 
-class Impossible:
-    """Work that cannot begin. Args: `error` says why, and becomes the attempt's failure."""
+class UnavailableHandler:
+    """A handler that cannot be made. Args: `error` says why, and fails the attempt."""
 
     def __init__(self, error: TransferError) -> None:
         self._error = error
 
-    def do(self, claim: Claim, keeper: LeaseKeeper) -> NoReturn:  # noqa: ARG002 - Work's
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> NoReturn:  # noqa: ARG002 - Handler's
         raise self._error
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
-        """Nothing was begun, so nothing is left."""
+        """Do nothing: no work was begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempts:
-    """How transfers are tried.
+class TransferRunner:
+    """Runs transfers, one attempt at a time.
 
     Attributes:
-        circuits: the resources that transfers wait for; the first that knows an error takes it.
+        handler_of: makes the handler of a direction, when a transfer needs it.
+        policy: decides what becomes of an attempt that failed.
         owner: is named in the lease.
-        max_attempts: the last of them ends in quarantine.
     """
 
     transfers: ITransferRepository
-    circuits: Sequence[Circuit]
+    handler_of: Callable[[Direction], Handler]
+    policy: RetryPolicy
     owner: str
     lease: timedelta
-    max_attempts: int
-    backoff: Backoff = field(default_factory=Backoff)
 
     def __call__(
-        self, artifact: Artifact, direction: Direction, request_id: str, work: Work
+        self, artifact: Artifact, direction: Direction, request_id: str
     ) -> TransferSummary:
-        """Do the transfer of this request, if it is there to be done.
+        """Do the transfer of this request, if there is something to do.
 
         Raises:
             TransientError: this attempt failed; the transfer waits for its next one.
             PermanentError: the transfer is quarantined.
         """
         started = time.monotonic()
-        claim = self._claim(artifact, direction, request_id)
+        handler = self.handler(direction)
+        claim = self.claim(artifact, direction, request_id)
         if claim is None:
-            return self._nothing_to_do(artifact, direction)
-        try:
-            # From here on, for to look through a large source may take longer than a lease.
-            with LeaseKeeper(self.transfers, claim, started) as keeper:
-                size = self._attempt(claim, keeper, work)
-        except TransferCancelledError:
-            logger.info("%s: %s cancelled", artifact, direction)
-            self._doubt(claim)
-            work.stopped(claim, keeper, cancelled=True)
-            return TransferSummary(state=TransferState.CANCELLED)
-        except LeaseLostError:
-            logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
-            self._doubt(claim)
-            work.stopped(claim, keeper, cancelled=False)
-            return self._nothing_to_do(artifact, direction)
-        seconds = round(time.monotonic() - started, 3)
-        logger.info("%s: %s done, %d bytes in %.3f s", artifact, direction, size, seconds)
-        return TransferSummary(state=TransferState.DONE, size=size, seconds=seconds)
+            return self._summary_without_claim(artifact, direction)
+        # Renew from here: looking through a large source can outlast the lease.
+        with LeaseKeeper(self.transfers, claim, started) as keeper:
+            end = self.record(claim, self.handle(handler, claim, keeper))
+        if isinstance(end, Stop):
+            return self.stop(handler, claim, keeper, end)
+        return conclude(claim, end, started)
 
-    def _claim(self, artifact: Artifact, direction: Direction, request_id: str) -> Claim | None:
+    def each(
+        self, artifacts: Iterable[Artifact], direction: Direction
+    ) -> Iterator[TransferSummary | PipelineError]:
+        """Do a new transfer of each artifact; one that fails does not stop the others."""
+        for _, outcome in for_each(lambda one: self(one, direction, str(uuid4())), artifacts):
+            yield outcome
+
+    def handler(self, direction: Direction) -> Handler:
+        """Return the handler of the direction."""
+        try:
+            return self.handler_of(direction)
+        except TransferError as error:
+            # As when the file with the credentials is gone: SQL must show it as any failure.
+            return UnavailableHandler(error)
+
+    def claim(self, artifact: Artifact, direction: Direction, request_id: str) -> Claim | None:
+        """Return the claim, or None if there is nothing to do. Raises: SqlUnavailableError."""
         try:
             return self.transfers.claim(
                 artifact, direction, request_id, owner=self.owner, lease=self.lease
@@ -127,8 +124,76 @@ class Attempts:
         except Exception as error:
             # There may be no row yet, without which the request would be lost with its message.
             _log_unexpected(artifact, error)
-            said = redact(f"{type(error).__name__}: {error}")
-            raise SqlUnavailableError(f"the request was not recorded: {said}") from error
+            shown = redact(f"{type(error).__name__}: {error}")
+            raise SqlUnavailableError(f"the request was not recorded: {shown}") from error
+
+    def handle(self, handler: Handler, claim: Claim, keeper: LeaseKeeper) -> Outcome | Decision:
+        """Do the work of the claim, and return what is to be recorded of it. Raises nothing."""
+        refused = self.policy.refuse(claim)
+        if refused is not None:
+            return refused
+        try:
+            return handler.handle(claim, keeper)
+        except Exception as error:  # noqa: BLE001 - nothing may fail without being recorded
+            return self._decide(claim, error)
+
+    def record(self, claim: Claim, end: Outcome | Decision) -> Outcome | Decision:
+        """Record how the attempt ended; an outcome that cannot be recorded is a failed attempt.
+
+        Returns:
+            What was recorded.
+
+        Raises:
+            SqlUnavailableError: the failure was not recorded either.
+        """
+        try:
+            self._write(claim, end)
+        except LeaseLostError as error:
+            return self.policy.decide(claim, error)
+        except Exception as error:
+            if isinstance(end, Decision):
+                raise
+            return self.record(claim, self._decide(claim, error))
+        if isinstance(end, Outcome):
+            self.policy.succeeded(claim)
+        return end
+
+    def _write(self, claim: Claim, end: Outcome | Decision) -> None:
+        match end:
+            case Stored():
+                self.transfers.record(claim, end.stored, end.location)
+            case Adopted():
+                self.transfers.adopt(claim, end.stored, end.location, end.known)
+            case Finished():
+                self.transfers.finish(claim, end.bytes_fetched)
+            case Retry():
+                self.transfers.wait(claim, end.error, end.delay)
+            case Postpone():
+                self.transfers.postpone(claim, end.error, end.delay)
+            case Quarantine():
+                self.transfers.quarantine(claim, end.error)
+            case Stop():
+                """Nothing: another claim, or none, has the transfer now."""
+
+    def _decide(self, claim: Claim, error: Exception) -> Decision:
+        if not isinstance(error, TransferError | LeaseLostError):
+            _log_unexpected(claim.artifact, error)
+        return self.policy.decide(claim, error)
+
+    def stop(
+        self, handler: Handler, claim: Claim, keeper: LeaseKeeper, stop: Stop
+    ) -> TransferSummary:
+        """Clean up after an attempt whose claim became void, and return what became of it."""
+        artifact, direction = claim.artifact, claim.direction
+        if stop.cancelled:
+            logger.info("%s: %s cancelled", artifact, direction)
+        else:
+            logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
+        self._doubt(claim)
+        handler.stopped(claim, keeper, cancelled=stop.cancelled)
+        if stop.cancelled:
+            return TransferSummary(state=TransferState.CANCELLED)
+        return self._summary_without_claim(artifact, direction)
 
     def _doubt(self, claim: Claim) -> None:
         """Have the transfer verified once it has ended: this attempt may have written too late."""
@@ -140,84 +205,41 @@ class Attempts:
             # A takeover and a cancellation leave their own note.
             logger.warning("%s: a late write was not noted: %s", claim.artifact, error)
 
-    def _nothing_to_do(self, artifact: Artifact, direction: Direction) -> TransferSummary:
+    def _summary_without_claim(self, artifact: Artifact, direction: Direction) -> TransferSummary:
         latest = self.transfers.latest(artifact, direction)
         return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
 
-    def _attempt(self, claim: Claim, keeper: LeaseKeeper, work: Work) -> int:
-        self._check(claim)
-        try:
-            size = work.do(claim, keeper)
-        except LeaseLostError:
-            raise
-        except TransferError as error:
-            self._fail(claim, error)
-        except Exception as error:  # noqa: BLE001 - nothing may fail without being recorded
-            _log_unexpected(claim.artifact, error)
-            message = redact(f"{type(error).__name__}: {error}")
-            self._fail(claim, UnexpectedError(message), error)
-        for circuit in self._needed(claim):
-            circuit.breaker.succeeded()
-        return size
 
-    def _check(self, claim: Claim) -> None:
-        # A takeover counts an attempt too, so a transfer that kills its worker ends here.
-        if claim.attempt > self.max_attempts:
-            self._fail(
-                claim, PoisonedError(f"attempt {self.max_attempts}, the last, lost its worker")
-            )
-        for circuit in self._needed(claim):
-            if circuit.breaker.open_for:
-                self._wait_for(circuit, claim, circuit.refusal())
+def conclude(claim: Claim, end: Outcome | Failure, started: float) -> TransferSummary:
+    """Log how the attempt ended, and return what its task answers.
 
-    def _needed(self, claim: Claim) -> Iterator[Circuit]:
-        for circuit in self.circuits:
-            if claim.direction in circuit.directions:
-                yield circuit
+    Args:
+        claim: of the attempt.
+        end: as it was recorded.
+        started: of `time.monotonic()` before the claim.
 
-    def _fail(self, claim: Claim, error: TransferError, cause: Exception | None = None) -> NoReturn:
-        if isinstance(error, UploadAwaitedError):
-            self.transfers.postpone(claim, error, error.delay)
-            raise error
-        self._wait_if_down(claim, error, cause)
-        final = self._final(claim, error)
-        if final is None:
-            self.transfers.wait(claim, error, self.backoff.delay(claim.attempt))
-            logger.warning("%s: attempt %d failed, %s", claim.artifact, claim.attempt, error.reason)
-            raise error from cause
-        self.transfers.quarantine(claim, final)
-        logger.error("%s: quarantined, %s", claim.artifact, final.reason)
-        raise final from (cause if final is error else error)
+    Raises:
+        TransientError, PermanentError: it has failed.
+    """
+    if isinstance(end, Failure):
+        _log_failure(claim, end)
+        raise end.error from end.cause
+    seconds = round(time.monotonic() - started, 3)
+    logger.info(
+        "%s: %s done, %d bytes in %.3f s", claim.artifact, claim.direction, end.size, seconds
+    )
+    return TransferSummary(state=TransferState.DONE, size=end.size, seconds=seconds)
 
-    def _wait_if_down(self, claim: Claim, error: TransferError, cause: Exception | None) -> None:
-        """Postpone the transfer if the error comes from something that is down."""
-        for circuit in self._needed(claim):
-            found = circuit.found(error)
-            if found is None:
-                continue
-            circuit.breaker.failed()
-            if circuit.breaker.open_for:
-                self._wait_for(circuit, claim, found, cause or (None if found is error else error))
-            return
 
-    def _wait_for(
-        self, circuit: Circuit, claim: Claim, error: TransferError, cause: Exception | None = None
-    ) -> NoReturn:
-        self.transfers.postpone(claim, error, circuit.breaker.delay())
-        logger.warning("%s: waits for %s, %s", claim.artifact, circuit.name, error.reason)
-        raise error from cause
-
-    def _final(self, claim: Claim, error: TransferError) -> PermanentError | None:
-        """What the transfer is given up with, unless there is another attempt."""
-        if isinstance(error, PermanentError):
-            return error
-        mismatched_before = claim.reason_code is ReasonCode.CHECKSUM_MISMATCH
-        if isinstance(error, ChecksumMismatchError) and mismatched_before:
-            return ChecksumMismatchTwiceError(f"twice: {error}")
-        if claim.attempt >= self.max_attempts:
-            attempts = f"attempt {claim.attempt} of {self.max_attempts}"
-            return AttemptsExhaustedError(f"{attempts}: {error.reason}: {error}")
-        return None
+def _log_failure(claim: Claim, failure: Failure) -> None:
+    artifact, reason = claim.artifact, failure.error.reason
+    match failure:
+        case Retry():
+            logger.warning("%s: attempt %d failed, %s", artifact, claim.attempt, reason)
+        case Postpone(resource=str(resource)):
+            logger.warning("%s: waits for %s, %s", artifact, resource, reason)
+        case Quarantine():
+            logger.error("%s: quarantined, %s", artifact, reason)
 
 
 def _log_unexpected(artifact: Artifact, error: Exception) -> None:

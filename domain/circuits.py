@@ -22,6 +22,12 @@ from domain.transfers import Direction
 
 logger = logging.getLogger(__name__)
 
+WORKSPACE_FAILURES = 1
+"""Failures at which a workspace's circuit opens.
+
+A look at the marker is proof, and so is a write that finds no space, so one is enough.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuit:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.attempts import Attempts
 from domain.each import for_each
 from domain.errors import (
     InvalidRequestError,
@@ -18,14 +17,13 @@ from domain.errors import (
 from domain.lease import LeaseKeeper
 from domain.locations import UploadLocation
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
+from domain.outcomes import Adopted, Finished
 from domain.placement import Placement
-from domain.ports import IArtifactRepository
-from domain.transfers import Claim, Direction, Transfer, TransferState, TransferSummary
+from domain.ports import IArtifactRepository, IRequestedTransfers
+from domain.transfers import Claim, Direction, Transfer, TransferState
 
 _OF_JOB = (ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT)
 _OF_RUN = (ArtifactKind.RUN_CONFIG,)
-_SHORTEST_WAIT = timedelta(seconds=2)
-_LONGEST_WAIT = timedelta(minutes=10)
 # By which S3's clock, in whole seconds, may be behind the database's.
 _SKEW = timedelta(seconds=5)
 
@@ -34,69 +32,25 @@ _SKEW = timedelta(seconds=5)
 class ConfirmUploads:
     """Attributes: what is not there `expires_after` its URL was given will not come any more."""
 
-    attempts: Attempts
+    transfers: IRequestedTransfers
     placement: Placement
     artifacts: IArtifactRepository
     reader: IObjectReader
     location: Callable[[str], UploadLocation]
-    publish: Callable[[Sequence[Transfer]], None]
     expires_after: timedelta
 
-    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
-        """Do the transfer of this request. Raises: as `Attempts`."""
-        return self.attempts(artifact, Direction.CONFIRM, request_id, self)
-
-    def request(self, job_id: int, run_id: int | None) -> int:
-        """Have what is expected of the job, or of the run, confirmed now; how many that are.
-
-        Raises:
-            InvalidRequestError: nothing is expected.
-            UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
-        """
-        expected = self.attempts.transfers.hasten(Direction.CONFIRM, job_id, run_id)
-        if not expected:
-            expected = self._request(job_id, run_id)
-        waiting = [each for each in expected if each.state is not TransferState.RUNNING]
-        self.publish(waiting)
-        return len(waiting)
-
-    def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> Adopted | Finished:
         known = self.artifacts.find(claim.artifact)
         there = self._awaited(claim, known)
         if not there.size:
             raise SourceEmptyError(f"{claim.artifact}: what was uploaded has no bytes")
         if _is_known(there, known):
-            self.attempts.transfers.finish(claim, 0)
-            return there.size
+            return Finished(size=there.size)
         stored = self._read(claim.artifact, there, keeper)
-        location = self.location(there.address.key)
-        self.attempts.transfers.adopt(claim, stored, location, known)
-        return there.size
+        return Adopted(stored=stored, location=self.location(there.address.key), known=known)
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
         """Nothing was begun that would have to be undone."""
-
-    def _request(self, job_id: int, run_id: int | None) -> list[Transfer]:
-        """For a URL that was given without an expectation, or was used once more."""
-        kinds = _OF_JOB if run_id is None else _OF_RUN
-        artifacts = [Artifact(kind, job_id, run_id) for kind in kinds]
-        given = [artifact for artifact in artifacts if self.placement.location(artifact)]
-        if not given:
-            of_run = "" if run_id is None else f" run {run_id}"
-            raise InvalidRequestError(f"no upload URL was given for job {job_id}{of_run}")
-        looks = for_each(self._is_recorded, given)
-        return [
-            self.attempts.transfers.request(artifact, Direction.CONFIRM, str(uuid4()))
-            # Where a look fails, the transfer records why.
-            for artifact, is_recorded in looks
-            if is_recorded is not True
-        ]
-
-    def _is_recorded(self, artifact: Artifact) -> bool:
-        return _is_known(self._there(artifact), self.artifacts.find(artifact))
-
-    def _there(self, artifact: Artifact) -> BucketObject | None:
-        return self.reader.find(ObjectAddress(self.reader.bucket, self.placement.key(artifact)))
 
     def _awaited(self, claim: Claim, known: StoredArtifact | None) -> BucketObject:
         """Return what the client has stored.
@@ -105,14 +59,13 @@ class ConfirmUploads:
             UploadAwaitedError: it is not there yet.
             NeverUploadedError: it does not come any more.
         """
-        there = self._there(claim.artifact)
+        there = _there(self.reader, self.placement, claim.artifact)
         if there is None or _is_from_before(there, claim, known):
-            age = self.attempts.transfers.now() - claim.requested_at
+            age = self.transfers.now() - claim.requested_at
             if age <= self.expires_after:
-                delay = min(_LONGEST_WAIT, max(_SHORTEST_WAIT, age / 2))
-                raise UploadAwaitedError(f"{claim.artifact}: not uploaded yet", delay=delay)
+                raise UploadAwaitedError(f"{claim.artifact}: not uploaded yet", age=age)
             # Look again: the last PUT can have ended between the look and the reading of the clock.
-            there = self._there(claim.artifact)
+            there = _there(self.reader, self.placement, claim.artifact)
         if there is None or _is_from_before(there, claim, known):
             raise NeverUploadedError(f"{claim.artifact}: its upload URL was not used in time")
         return there
@@ -127,6 +80,55 @@ class ConfirmUploads:
         verifier.check()
         stored = there.as_stored(digest.hexdigest(), s3_checksum="")
         return StoredArtifact(artifact=artifact, object=stored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestConfirmations:
+    """Asks for the confirmation of what clients upload by URLs."""
+
+    transfers: IRequestedTransfers
+    placement: Placement
+    artifacts: IArtifactRepository
+    reader: IObjectReader
+    publish: Callable[[Sequence[Transfer]], None]
+
+    def __call__(self, job_id: int, run_id: int | None) -> int:
+        """Make what is expected of the job or the run due now, and return how many those are.
+
+        Raises:
+            InvalidRequestError: nothing is expected.
+            UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
+        """
+        expected = self.transfers.hasten(Direction.CONFIRM, job_id, run_id)
+        if not expected:
+            expected = self._request(job_id, run_id)
+        waiting = [each for each in expected if each.state is not TransferState.RUNNING]
+        self.publish(waiting)
+        return len(waiting)
+
+    def _request(self, job_id: int, run_id: int | None) -> list[Transfer]:
+        """For a URL that was given without an expectation, or was used once more."""
+        kinds = _OF_JOB if run_id is None else _OF_RUN
+        artifacts = [Artifact(kind, job_id, run_id) for kind in kinds]
+        given = [artifact for artifact in artifacts if self.placement.location(artifact)]
+        if not given:
+            of_run = "" if run_id is None else f" run {run_id}"
+            raise InvalidRequestError(f"no upload URL was given for job {job_id}{of_run}")
+        looks = for_each(self._is_recorded, given)
+        return [
+            self.transfers.request(artifact, Direction.CONFIRM, str(uuid4()))
+            # Where a look fails, the transfer records why.
+            for artifact, is_recorded in looks
+            if is_recorded is not True
+        ]
+
+    def _is_recorded(self, artifact: Artifact) -> bool:
+        there = _there(self.reader, self.placement, artifact)
+        return _is_known(there, self.artifacts.find(artifact))
+
+
+def _there(reader: IObjectReader, placement: Placement, artifact: Artifact) -> BucketObject | None:
+    return reader.find(ObjectAddress(reader.bucket, placement.key(artifact)))
 
 
 def _is_known(there: BucketObject | None, known: StoredArtifact | None) -> bool:

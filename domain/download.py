@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from domain.artifacts import Artifact
-from domain.attempts import Attempts
 from domain.errors import (
     ChecksumMismatchError,
     ObjectReplacedError,
@@ -17,7 +16,9 @@ from domain.fetch import Fetch, ITarget
 from domain.found import FoundArtifact
 from domain.lease import LeaseKeeper
 from domain.locate import LocateArtifacts
-from domain.transfers import Claim, Direction, Transfer, TransferSummary
+from domain.outcomes import Finished
+from domain.ports import IRequestedTransfers
+from domain.transfers import Claim, Direction, Transfer
 
 logger = logging.getLogger(__name__)
 
@@ -109,51 +110,56 @@ class FetchArtifact:
 class DownloadArtifacts:
     """Into the workspace, where a file that is not the artifact's is never replaced."""
 
-    attempts: Attempts
     fetch: FetchArtifact
     target_of: Callable[[Artifact], ITarget]
-    publish: Callable[[Sequence[Transfer]], None]
 
-    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
-        """Do the transfer of this request. Raises: as `Attempts`."""
-        return self.attempts(artifact, Direction.DOWNLOAD, request_id, self)
-
-    def request(self, job_id: int) -> int:
-        """Ask for all that there is of the job; how many that are. Raises: UnknownJobError.
-
-        Those that cannot be looked at are asked for too: their transfers record why.
-        """
-        contents = self.fetch.locate.contents(job_id)
-        wanted = [
-            *(each.artifact for each in contents.found),
-            *(each.artifact for each in contents.unreadable),
-        ]
-        unknown = [artifact for artifact in wanted if contents.is_of_unknown_run(artifact)]
-        for artifact in unknown:
-            # Its transfer could only be quarantined, and would never be mended.
-            logger.warning("%s: not requested, for the job has no such run", artifact)
-        requested = [
-            self.attempts.transfers.request(artifact, Direction.DOWNLOAD, str(uuid4()))
-            for artifact in wanted
-            if artifact not in unknown
-        ]
-        self.publish(requested)
-        return len(requested)
-
-    def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> Finished:
         downloaded = self.fetch(
             claim.artifact,
             self.target_of(claim.artifact),
             replace=False,
             checkpoint=keeper.checkpoint,
         )
-        self.attempts.transfers.finish(claim, downloaded.bytes_fetched)
-        return downloaded.size
+        return Finished(size=downloaded.size, bytes_fetched=downloaded.bytes_fetched)
 
-    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:  # noqa: ARG002 - as `Work` has it
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:  # noqa: ARG002 - Handler's
         if not cancelled:
             return
         try:
             self.target_of(claim.artifact).discard()
         except PipelineError as error:
             logger.warning("%s: what was fetched is still there: %s", claim.artifact, error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestDownloads:
+    """Asks for downloads into the workspace."""
+
+    transfers: IRequestedTransfers
+    locate: LocateArtifacts
+    publish: Callable[[Sequence[Transfer]], None]
+
+    def __call__(self, job_id: int) -> int:
+        """Ask for every artifact of the job in the bucket, and return how many there are.
+
+        Those that cannot be looked at are asked for too: their transfers record why.
+
+        Raises:
+            UnknownJobError: there is no such job.
+        """
+        contents = self.locate.contents(job_id)
+        wanted = [
+            *(each.artifact for each in contents.found),
+            *(each.artifact for each in contents.unreadable),
+        ]
+        unknown = [artifact for artifact in wanted if contents.is_of_unknown_run(artifact)]
+        for artifact in unknown:
+            # Its transfer could only be quarantined, and would stay there.
+            logger.warning("%s: not requested, for the job has no such run", artifact)
+        requested = [
+            self.transfers.request(artifact, Direction.DOWNLOAD, str(uuid4()))
+            for artifact in wanted
+            if artifact not in unknown
+        ]
+        self.publish(requested)
+        return len(requested)

@@ -253,10 +253,10 @@ class UploadAwaitedError(TransientError):
 
     reason = ReasonCode.UPLOAD_AWAITED
 
-    def __init__(self, message: str | None = None, *, delay: timedelta = timedelta(0)) -> None:
+    def __init__(self, message: str | None = None, *, age: timedelta = timedelta(0)) -> None:
         super().__init__(message)
-        self.delay = delay
-        """How long until it is worth another look, which is no failed attempt."""
+        self.age = age
+        """How long ago it was asked for."""
 
 
 class NeverUploadedError(PermanentError):

@@ -64,6 +64,10 @@ class LeaseKeeper:
         self._transfers.keep_upload_id(self._claim, upload_id)
         self._upload_id = upload_id
 
+    def renew(self) -> None:
+        """Renew the lease now. Raises: LeaseLostError if the claim is void."""
+        self._transfers.renew(self._claim)
+
     def checkpoint(self) -> None:
         if self._lost is not None:
             raise self._lost

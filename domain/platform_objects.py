@@ -81,6 +81,11 @@ def find_job(jobs: Jobs, job_id: int) -> Job:
         UnknownJobError: there is no such job.
     """
     job: Job | None = _finder(jobs)(job_id)
+    return known_job(job, job_id)
+
+
+def known_job(job: Job | None, job_id: int) -> Job:
+    """Return the job that was found. Raises: UnknownJobError if none was."""
     if job is None:
         raise UnknownJobError(f"there is no job {job_id}")
     return job
@@ -93,6 +98,11 @@ def find_run(runs: Runs, run_id: int | None) -> Run:
         UnknownRunError: there is no such run.
     """
     run: Run | None = _finder(runs)(run_id)
+    return known_run(run, run_id)
+
+
+def known_run(run: Run | None, run_id: int | None) -> Run:
+    """Return the run that was found. Raises: UnknownRunError if none was."""
     if run is None:
         raise UnknownRunError(f"there is no run {run_id}")
     return run

@@ -8,6 +8,9 @@ from domain.job_ports import IJobRepository as IJobRepository  # noqa: PLC0414 -
 from domain.job_ports import IRunRepository as IRunRepository  # noqa: PLC0414 - re-exported
 from domain.locations import UploadLocation
 from domain.transfer_ports import (
+    IRequestedTransfers as IRequestedTransfers,  # noqa: PLC0414 - re-exported
+)
+from domain.transfer_ports import (
     ITransferRepository as ITransferRepository,  # noqa: PLC0414 - re-exported
 )
 from domain.transfer_ports import (

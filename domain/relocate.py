@@ -1,26 +1,20 @@
 """The use case that brings old artifacts to their creation-time keys."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from domain.artifacts import Artifact, Scheme, StoredArtifact, StoredObject
-from domain.attempts import Attempts
-from domain.each import for_each
-from domain.errors import (
-    AttemptsExhaustedError,
-    ChecksumMismatchError,
-    PipelineError,
-    TransientError,
-)
+from domain.artifacts import Scheme, StoredArtifact, StoredObject
+from domain.errors import ChecksumMismatchError, PipelineError
 from domain.found import ORIGIN, FoundArtifact, FoundBy, UnreadableArtifact
 from domain.lease import LeaseKeeper
 from domain.locate import LocateArtifacts
 from domain.objects import IObjectCopier
-from domain.ports import IObjectStore
+from domain.outcomes import Adopted, Finished
+from domain.ports import IObjectStore, IRequestedTransfers
 from domain.shifted import ShiftedArtifacts
-from domain.transfers import Claim, Direction, Transfer, TransferSummary
+from domain.transfers import Claim, Direction, Transfer
 
 logger = logging.getLogger(__name__)
 
@@ -31,81 +25,23 @@ class RelocateArtifacts:
 
     Attributes:
         shifted: where the artifacts are, if they are looked for in a directory some hours off
-            instead of the usual places. Such a relocation has one attempt: a worker, which would
-            make the next one, looks only in the usual places.
+            instead of the usual places. A worker looks only in the usual places, so its attempts
+            need a policy that does not retry.
     """
 
-    attempts: Attempts
     locate: LocateArtifacts
     copier: IObjectCopier
     store: IObjectStore
-    publish: Callable[[Sequence[Transfer]], None]
     shifted: ShiftedArtifacts | None = None
 
-    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
-        """Do the transfer of this request. Raises: as `Attempts`."""
-        return self.attempts(artifact, Direction.RELOCATE, request_id, self)
-
-    def request(self, job_id: int) -> int:
-        """Ask for all that the job needs; how many that are. Raises: UnknownJobError.
-
-        Those that cannot be looked at are asked for too: their transfers record why.
-        """
-        planned, unreadable = self.plan(job_id)
-        artifacts = [
-            *(each.artifact for each in planned),
-            *(each.artifact for each in unreadable),
-        ]
-        requested = [
-            self.attempts.transfers.request(artifact, Direction.RELOCATE, str(uuid4()))
-            for artifact in artifacts
-        ]
-        self.publish(requested)
-        return len(requested)
-
-    def planned(self, job_id: int) -> list[FoundArtifact]:
-        """Return the job's artifacts that are elsewhere. Raises: UnknownJobError."""
-        return self.plan(job_id)[0]
-
-    def plan(self, job_id: int) -> tuple[list[FoundArtifact], list[UnreadableArtifact]]:
-        """Return those that are elsewhere, and those that cannot be looked at.
-
-        Raises:
-            UnknownJobError: there is no such job.
-        """
-        if self.shifted is not None:
-            return self.shifted.of_job(job_id), []
-        contents = self.locate.contents(job_id)
-        elsewhere = [each for each in contents.found if each.scheme is Scheme.LEGACY]
-        return elsewhere, contents.unreadable
-
-    def here(
-        self, planned: Sequence[FoundArtifact]
-    ) -> Iterator[tuple[FoundArtifact, TransferSummary | PipelineError]]:
-        """Relocate them in this process; one that fails does not stop the others."""
-        return for_each(lambda found: self(found.artifact, str(uuid4())), planned)
-
-    def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
-        if self.shifted is None:
-            return self._do(claim, keeper, self.locate)
-        try:
-            return self._do(claim, keeper, self.shifted)
-        except TransientError as error:
-            raise AttemptsExhaustedError(
-                f"{error.reason}: {error}; give the command again"
-            ) from error
-
-    def _do(
-        self, claim: Claim, keeper: LeaseKeeper, places: LocateArtifacts | ShiftedArtifacts
-    ) -> int:
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> Adopted | Finished:
         artifact = claim.artifact
         # The key first: if the job's id is used again, what follows must not be recorded for it.
         key = self.locate.placement.key(artifact)
         known = self.locate.artifacts.find(artifact)
-        found = places.find(artifact)
+        found = (self.shifted or self.locate).find(artifact)
         if found.scheme is Scheme.PREFIX:
-            self.attempts.transfers.finish(claim, 0)
-            return found.object.size
+            return Finished(size=found.object.size)
         copied = self.copier.copy(
             found.object,
             key,
@@ -116,8 +52,7 @@ class RelocateArtifacts:
             progress=keeper,
         )
         stored = _as_copied(found, copied, known)
-        self.attempts.transfers.adopt(claim, stored, self.store.location(copied.key), known)
-        return copied.size
+        return Adopted(stored=stored, location=self.store.location(copied.key), known=known)
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
         """Drop the parts of a copy that nobody will go on with."""
@@ -128,6 +63,50 @@ class RelocateArtifacts:
         except PipelineError as error:
             # The next reconcile aborts it.
             logger.warning("%s: its parts are still there: %s", claim.artifact, error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRelocations:
+    """Asks for relocations."""
+
+    transfers: IRequestedTransfers
+    locate: LocateArtifacts
+    publish: Callable[[Sequence[Transfer]], None]
+
+    def __call__(self, job_id: int) -> int:
+        """Ask for all that the job needs, and return how many those are.
+
+        Those that cannot be looked at are asked for too: their transfers record why.
+
+        Raises:
+            UnknownJobError: there is no such job.
+        """
+        planned, unreadable = plan_relocations(job_id, self.locate)
+        artifacts = [
+            *(each.artifact for each in planned),
+            *(each.artifact for each in unreadable),
+        ]
+        requested = [
+            self.transfers.request(artifact, Direction.RELOCATE, str(uuid4()))
+            for artifact in artifacts
+        ]
+        self.publish(requested)
+        return len(requested)
+
+
+def plan_relocations(
+    job_id: int, locate: LocateArtifacts, shifted: ShiftedArtifacts | None = None
+) -> tuple[list[FoundArtifact], list[UnreadableArtifact]]:
+    """Return the job's artifacts that are elsewhere, and those that cannot be looked at.
+
+    Raises:
+        UnknownJobError: there is no such job.
+    """
+    if shifted is not None:
+        return shifted.of_job(job_id), []
+    contents = locate.contents(job_id)
+    elsewhere = [each for each in contents.found if each.scheme is Scheme.LEGACY]
+    return elsewhere, contents.unreadable
 
 
 def _origin(found: FoundArtifact) -> dict[str, str]:

@@ -12,12 +12,8 @@ from domain.transfers import Claim, Direction, MessageLoss, Room, Transfer
 
 
 @runtime_checkable
-class ITransferRepository(Protocol):
-    """The truth about transfers. Each call is a transaction of its own.
-
-    Every write that takes a claim raises LeaseLostError, and writes nothing, once the fence of
-    the transfer has risen above the claim's; TransferCancelledError if it was cancelled.
-    """
+class IRequestedTransfers(Protocol):
+    """Transfers as they are asked for and looked up. Handlers get no more: they end none."""
 
     def now(self) -> datetime:
         """The clock of all times that transfers have."""
@@ -30,6 +26,27 @@ class ITransferRepository(Protocol):
         requested_by: str | None = None,
     ) -> Transfer:
         """A new transfer, or the one that is active for this artifact and direction."""
+
+    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
+        """Have the job's own or the run's transfers that merely wait for their moment done now.
+
+        Those whose attempt failed keep their backoff.
+
+        Returns:
+            All that are active, hastened or not.
+        """
+
+    def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
+        """The artifact's transfer that was requested last."""
+
+
+@runtime_checkable
+class ITransferRepository(IRequestedTransfers, Protocol):
+    """The truth about transfers. Each call is a transaction of its own.
+
+    Every write that takes a claim raises LeaseLostError, and writes nothing, once the fence of
+    the transfer has risen above the claim's; TransferCancelledError if it was cancelled.
+    """
 
     def claim(
         self,
@@ -58,20 +75,8 @@ class ITransferRepository(Protocol):
     ) -> Transfer:
         """Request a confirmation that is due by itself only then; or put the active one off."""
 
-    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
-        """Have the job's own or the run's transfers that merely wait for their moment done now.
-
-        Those whose attempt failed keep their backoff.
-
-        Returns:
-            All that are active, hastened or not.
-        """
-
     def hasten_untried(self, direction: Direction) -> int:
         """Have those done now of which no attempt was made yet; how many were not due."""
-
-    def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
-        """The artifact's transfer that was requested last."""
 
     def of_job(self, job_id: int) -> list[Transfer]:
         """All of the job's, oldest first."""

@@ -46,6 +46,9 @@ class TransferState(StrEnum):
 WRITING_DIRECTIONS = (Direction.UPLOAD, Direction.RELOCATE)
 """Their attempts write to the bucket."""
 
+NO_FAILURE_REASONS = (ReasonCode.UPLOAD_AWAITED,)
+"""Reasons of transfers that wait although no attempt has failed."""
+
 _UNKNOWN_OUTCOMES = (
     # Of a store without conditional writes: a write may have been carried out before it was found
     # that another object is there.

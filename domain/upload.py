@@ -1,4 +1,4 @@
-"""The use case of an upload: claim, move, record; or fail, and say why."""
+"""The handler of uploads: what it returns is recorded by the runner."""
 
 import hashlib
 import logging
@@ -7,12 +7,18 @@ from functools import partial
 from uuid import uuid4
 
 from domain.artifacts import Artifact, StoredArtifact, StoredObject
-from domain.attempts import Attempts
 from domain.errors import ObjectReplacedError, PipelineError, TransferError
 from domain.lease import LeaseKeeper
+from domain.outcomes import Stored
 from domain.placement import Placement
-from domain.ports import IArtifactRepository, IObjectStore, IWorkspace, Source
-from domain.transfers import Claim, Direction, TransferSummary, is_expected_of_client
+from domain.ports import (
+    IArtifactRepository,
+    IObjectStore,
+    IRequestedTransfers,
+    IWorkspace,
+    Source,
+)
+from domain.transfers import Claim, Direction, is_expected_of_client
 
 logger = logging.getLogger(__name__)
 
@@ -23,20 +29,15 @@ _PUT_TRIES = 3
 class UploadArtifact:
     """Brings one artifact from the workspace to its place under the job's prefix."""
 
-    attempts: Attempts
+    transfers: IRequestedTransfers
     placement: Placement
     artifacts: IArtifactRepository
     workspace: IWorkspace
     store: IObjectStore
 
-    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
-        """Do the transfer of this request. Raises: as `Attempts`."""
-        return self.attempts(artifact, Direction.UPLOAD, request_id, self)
-
-    def do(self, claim: Claim, keeper: LeaseKeeper) -> int:
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> Stored:
         stored = self._move(claim, keeper)
-        self.attempts.transfers.record(claim, stored, self.store.location(stored.object.key))
-        return stored.object.size
+        return Stored(stored=stored, location=self.store.location(stored.object.key))
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
         if cancelled:
@@ -54,14 +55,14 @@ class UploadArtifact:
             stored = self.artifacts.find(artifact)
             if stored is None or self.store.holds(stored.object):
                 return
-            upload = self.attempts.transfers.latest(artifact, Direction.UPLOAD)
-            of_client = self.attempts.transfers.latest(artifact, Direction.CONFIRM)
+            upload = self.transfers.latest(artifact, Direction.UPLOAD)
+            of_client = self.transfers.latest(artifact, Direction.CONFIRM)
             if is_expected_of_client(upload, of_client):
                 return  # the verification records what is there
             # A row that another job with this id has left behind is none of this one's concern.
             if stored.object.key == self.placement.key(artifact):
                 logger.error("%s: was replaced by a late write, and is asked for again", artifact)
-                self.attempts.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
+                self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
         except TransferError as error:
             logger.warning("%s: not known whether it was replaced: %s", artifact, error)
 
@@ -106,7 +107,7 @@ class UploadArtifact:
                 # First the look, then the fence: whoever takes the lease over after it and writes
                 # changes the ETag, so that a worker back from the dead replaces nothing.
                 replaces = self.store.etag(key)
-                self.attempts.transfers.renew(claim)
+                keeper.renew()
         return put(replaces=replaces)
 
     def _is_unchanged(self, stored: StoredArtifact, source: Source, keeper: LeaseKeeper) -> bool:

@@ -18,11 +18,11 @@ from domain.errors import (
     PipelineError,
     SqlUnavailableError,
     TransferError,
-    TransientError,
     UnexpectedError,
 )
 from domain.reconcile import ReconcileSummary
 from domain.redaction import redact
+from domain.retry import SEND_BACK_AFTER, MessageDecision, decide_message
 from domain.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from tasks.app import ensure_configured, pipeline_app
 from tasks.arguments import JobArguments, NoArguments, RunArguments, bind
@@ -57,7 +57,6 @@ class Services(Protocol):
 logger = logging.getLogger(__name__)
 
 _ATTRIBUTE = "artifact_services"
-_RETRY_SECONDS = 10
 
 
 def attach_services(app: Celery, services: Services) -> None:
@@ -137,19 +136,12 @@ class TransferTask(PipelineTask):
         """
         try:
             summary = self.services.transfer(direction, artifact, _request_id(self))
-        except SqlUnavailableError as error:
-            # Perhaps SQL does not know of the request yet, so the message itself comes back.
-            raise self._again(error) from None
-        except TransferError as error:
-            shown = _shown(error)
-            if isinstance(error, TransientError):
-                raise Retry(str(shown), exc=shown) from None
+        except PipelineError as error:
             # From None: the causes may quote what must not reach Flower.
-            raise shown from None
-        except PipelineError:
-            raise
+            raise self._ending(error, is_recorded=True) from None
         except Exception as error:  # noqa: BLE001 - an attempt records all errors: none has begun
-            raise self._after_unexpected(self._unexpected(error)) from None
+            is_recorded = bool(self.request.get(RECORDED_HEADER))
+            raise self._ending(self._unexpected(error), is_recorded=is_recorded) from None
         return _answer(summary)
 
     def one_or_all(
@@ -163,7 +155,7 @@ class TransferTask(PipelineTask):
         try:
             artifact = self.services.requested(direction, job_id, _request_id(self))
         except SqlUnavailableError as error:
-            raise self._again(error) from None
+            raise self._ending(error, is_recorded=True) from None
         return self.plan(request_all) if artifact is None else self.transfer(direction, artifact)
 
     def after_return(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Celery's signature
@@ -176,14 +168,10 @@ class TransferTask(PipelineTask):
         """Request transfers. While nothing is in SQL, the message itself comes back."""
         try:
             return {"requested": request_all()}
-        except TransientError as error:
-            raise self._again(error) from None
-        except TransferError as error:
-            raise _shown(error) from None
-        except PipelineError:
-            raise
+        except PipelineError as error:
+            raise self._ending(error, is_recorded=False) from None
         except Exception as error:  # noqa: BLE001 - the request would be lost with its message
-            raise self._again(self._unexpected(error)) from None
+            raise self._ending(self._unexpected(error), is_recorded=False) from None
 
     def _unexpected(self, error: Exception) -> UnexpectedError:
         # Without the error's text in the log, which may quote a path or a URL.
@@ -191,17 +179,17 @@ class TransferTask(PipelineTask):
         logger.error("%s: unexpected %s before anything was recorded", self.name, name)
         return UnexpectedError(f"{name}: {error}")
 
-    def _after_unexpected(self, error: UnexpectedError) -> Retry:
-        """Return the end of an attempt that has not begun."""
-        if self.request.get(RECORDED_HEADER):
-            # The dispatch sends it again. With a copy each time, an error that lasts would fill
-            # the queue with copies, which come back every few seconds.
-            shown = _shown(error)
-            return Retry(str(shown), exc=shown)
-        return self._again(error)
-
-    def _again(self, error: TransferError) -> Retry:
-        return self.retry(exc=_shown(error), countdown=_RETRY_SECONDS, throw=False)
+    def _ending(self, error: PipelineError, *, is_recorded: bool) -> Exception:
+        """Return what Celery ends the task with. Args: `is_recorded` as `decide_message`."""
+        shown = _shown(error)
+        match decide_message(error, is_recorded=is_recorded):
+            case MessageDecision.SEND_BACK:
+                after = SEND_BACK_AFTER.total_seconds()
+                return self.retry(exc=shown, countdown=after, throw=False)
+            case MessageDecision.LEAVE:
+                return Retry(str(shown), exc=shown)
+            case MessageDecision.FAIL:
+                return shown
 
 
 class JobTransferTask(TransferTask):
@@ -226,7 +214,9 @@ def _with_delay(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "headers": headers}
 
 
-def _shown(error: TransferError) -> TransferError:
+def _shown(error: PipelineError) -> PipelineError:
+    if not isinstance(error, TransferError):
+        return error
     return type(error)(f"{error.reason}: {redact(str(error))}")
 
 

@@ -1,23 +1,24 @@
 """One adapter for each port, on connections that are a process's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
-
 from domain.addresses import parse_address
-from domain.attempts import Attempts
+from domain.attempts import Handler, TransferRunner
 from domain.breaker import Breaker
-from domain.circuits import s3_circuit
+from domain.circuits import Circuit, s3_circuit
 from domain.download import FetchArtifact
+from domain.errors import TransferError
 from domain.fetch import Fetch
 from domain.locate import LocateArtifacts
 from domain.objects import ObjectAddress
-from domain.placement import Placement
-from domain.retry import Backoff
-from worker.database import database_engine
+from domain.relocate import RelocateArtifacts
+from domain.retry import Backoff, RetryPolicy
+from domain.shifted import ShiftedArtifacts
+from domain.transfers import Direction
+from worker.repositories import Database, Repositories
 from worker.s3.abilities import StoreAbilities
 from worker.s3.client import make_client
 from worker.s3.copying import S3ObjectCopier
@@ -28,10 +29,7 @@ from worker.s3.results import S3ResultsRepository
 from worker.s3.store import S3ObjectStore
 from worker.s3.upload_locations import S3UploadLocationRepository
 from worker.settings import BucketSettings, OperatorSettings
-from worker.sql.artifacts import SqlArtifacts
 from worker.sql.endpoints import SqlEndpointFailures
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.transfers import SqlTransfers
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -40,7 +38,7 @@ _AWS = "s3.amazonaws.com"
 
 
 class BucketAdapters:
-    """Those of S3."""
+    """The adapters of S3."""
 
     def __init__(self, settings: BucketSettings) -> None:
         self._bucket_settings = settings
@@ -154,7 +152,17 @@ class BucketAdapters:
         return partial(parse_address, endpoints=endpoints)
 
 
-class Adapters(BucketAdapters):
+def locate_artifacts(bucket: BucketAdapters, repositories: Repositories) -> LocateArtifacts:
+    """Return what finds the artifacts that these repositories know in the bucket."""
+    return LocateArtifacts(
+        placement=repositories.placement,
+        artifacts=repositories.artifacts,
+        reader=bucket.reader,
+        address_of=bucket.address_of,
+    )
+
+
+class Adapters(BucketAdapters, Database):
     """Each is made when it is first asked for, and connects when it is first used.
 
     Args:
@@ -163,57 +171,14 @@ class Adapters(BucketAdapters):
     """
 
     def __init__(self, settings: OperatorSettings, owner: str) -> None:
-        super().__init__(settings)
+        BucketAdapters.__init__(self, settings)
+        Database.__init__(self, settings)
         self._settings = settings
         self._owner = owner
 
-    def forget_parent(self) -> None:
-        """In a process that was forked off: leave what is the parent's open, and forget it.
-
-        A connection that two processes share gives each the other's answers.
-        """
-        inherited = self.__dict__.get("engine")
-        if inherited is not None:
-            inherited.dispose(close=False)
-
-    def close(self) -> None:
-        """Close the connections to the database."""
-        opened = self.__dict__.get("engine")
-        if opened is not None:
-            opened.dispose()
-
-    @cached_property
-    def engine(self) -> Engine:
-        return database_engine(self._settings)
-
-    @cached_property
-    def transfers(self) -> SqlTransfers:
-        return SqlTransfers(self.engine)
-
-    @cached_property
-    def artifacts(self) -> SqlArtifacts:
-        return SqlArtifacts(self.engine)
-
-    @cached_property
-    def jobs(self) -> SqlJobs:
-        return SqlJobs(self.engine)
-
-    @cached_property
-    def runs(self) -> SqlRuns:
-        return SqlRuns(self.engine)
-
-    @cached_property
-    def placement(self) -> Placement:
-        return Placement(jobs=self.jobs, runs=self.runs)
-
     @cached_property
     def locate(self) -> LocateArtifacts:
-        return LocateArtifacts(
-            placement=self.placement,
-            artifacts=self.artifacts,
-            reader=self.reader,
-            address_of=self.address_of,
-        )
+        return locate_artifacts(self, self)
 
     @cached_property
     def fetch(self) -> FetchArtifact:
@@ -222,34 +187,61 @@ class Adapters(BucketAdapters):
         fetch = Fetch(reader=self.reader, range_size=settings.part_size, threads=threads)
         return FetchArtifact(locate=self.locate, fetch=fetch)
 
-    @cached_property
-    def attempts(self) -> Attempts:
-        return self._attempts(self.store.endpoint)
+    def relocate(self, shifted: ShiftedArtifacts | None = None) -> RelocateArtifacts:
+        """Return the handler of relocations. Args: `shifted` as `RelocateArtifacts`."""
+        return RelocateArtifacts(
+            locate=self.locate, copier=self.copier, store=self.store, shifted=shifted
+        )
 
-    @property
-    def attempts_without_client(self) -> Attempts:
-        """For a failure to be recorded while no S3 client can be made."""
-        return self._attempts(self._settings.s3_endpoint_url or _AWS)
+    def runner(
+        self,
+        handler_of: Callable[[Direction], Handler],
+        circuits: Sequence[Circuit] = (),
+        *,
+        retries: bool = True,
+    ) -> TransferRunner:
+        """Return what runs transfers.
 
-    def _attempts(self, endpoint: str) -> Attempts:
+        Args:
+            handler_of: makes the handler of a direction.
+            circuits: of other resources than S3.
+            retries: as `RetryPolicy`.
+        """
         settings = self._settings
-        return Attempts(
-            transfers=self.transfers,
-            circuits=(s3_circuit(self._breaker(endpoint)),),
-            owner=self._owner,
-            lease=settings.lease,
+        policy = RetryPolicy(
             max_attempts=settings.max_attempts,
             backoff=Backoff(
                 timedelta(seconds=settings.backoff_base_seconds),
                 timedelta(seconds=settings.backoff_cap_seconds),
             ),
+            circuits=(self._circuit(), *circuits),
+            retries=retries,
+        )
+        return TransferRunner(
+            transfers=self.transfers,
+            handler_of=handler_of,
+            policy=policy,
+            owner=self._owner,
+            lease=settings.lease,
         )
 
-    def _breaker(self, endpoint: str) -> Breaker:
+    def _circuit(self) -> Circuit:
+        try:
+            return self._circuit_of_client
+        except TransferError:
+            # Not kept: a failure must be recorded while no S3 client can be made.
+            return self._s3_circuit(self._settings.s3_endpoint_url or _AWS)
+
+    @cached_property
+    def _circuit_of_client(self) -> Circuit:
+        return self._s3_circuit(self.store.endpoint)
+
+    def _s3_circuit(self, endpoint: str) -> Circuit:
         settings = self._settings
-        return Breaker(
+        breaker = Breaker(
             SqlEndpointFailures(self.engine, settings.failures_forgotten_after),
             endpoint,
             threshold=settings.breaker_failures,
             cool_off=timedelta(seconds=settings.breaker_seconds),
         )
+        return s3_circuit(breaker)

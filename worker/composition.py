@@ -2,29 +2,28 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import partial
 
 from celery import Celery
 
 from domain.advance import AdvanceBatches
 from domain.artifacts import Artifact
-from domain.attempts import Attempts, Impossible
-from domain.confirm import ConfirmUploads
+from domain.attempts import TransferRunner
+from domain.confirm import RequestConfirmations
 from domain.dispatch import DispatchDueTransfers
-from domain.download import DownloadArtifacts
-from domain.errors import BrokerUnavailableError, TransferError
+from domain.download import RequestDownloads
+from domain.errors import BrokerUnavailableError
 from domain.reconcile import AbortAbandonedUploads, Reconcile, ReconcileSummary
-from domain.relocate import RelocateArtifacts
+from domain.relocate import RequestRelocations
 from domain.transfers import Direction, Transfer, TransferSummary
-from domain.upload import UploadArtifact
 from domain.verification import VerifyWrites
 from tasks.enqueue import publish, remembers_since, room
 from tasks.last_dispatch import note_dispatch
 from tasks.receipt import BareRequest
 from worker.adapters import Adapters
+from worker.handlers import Handlers
 from worker.process_name import new_process_name
 from worker.settings import WorkerSettings
 from worker.sql.batch_releases import SqlBatchReleases
@@ -33,12 +32,8 @@ from worker.sql.database_id import read_database_id
 from worker.sql.receipt import record_requests
 from worker.sql.revocations import cancel_revoked
 from worker.sql.verifications import SqlVerifications
-from worker.workspace_adapters import WorkspaceAdapters
 
 logger = logging.getLogger(__name__)
-
-# A PUT that began before its URL expired may take so long.
-_LONGEST_PUT = timedelta(hours=1)
 
 
 class Composition:
@@ -53,30 +48,42 @@ class Composition:
         # Of the process that made this, and so the same for all children it forks.
         self._worker = new_process_name()
         self.adapters = self._new_adapters()
+        self.handlers = Handlers(settings, self.adapters)
 
     def transfer(
         self, direction: Direction, artifact: Artifact, request_id: str
     ) -> TransferSummary:
-        try:
-            use_case = self._use_case(direction)
-        except TransferError as error:
-            # As when the file with the credentials is gone: SQL has to show it as any failure.
-            attempts = self.adapters.attempts_without_client
-            return attempts(artifact, direction, request_id, Impossible(error))
-        return use_case(artifact, request_id)
+        return self.runner(artifact, direction, request_id)
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
         transfer = self.adapters.transfers.of_request(request_id, job_id, direction)
         return transfer.artifact if transfer else None
 
     def request_confirmations(self, job_id: int, run_id: int | None) -> int:
-        return self.confirm.request(job_id, run_id)
+        request = RequestConfirmations(
+            transfers=self.adapters.transfers,
+            placement=self.adapters.placement,
+            artifacts=self.adapters.artifacts,
+            reader=self.adapters.reader,
+            publish=self._publish,
+        )
+        return request(job_id, run_id)
 
     def request_relocations(self, job_id: int) -> int:
-        return self.relocate.request(job_id)
+        request = RequestRelocations(
+            transfers=self.adapters.transfers,
+            locate=self.adapters.locate,
+            publish=self._publish,
+        )
+        return request(job_id)
 
     def request_downloads(self, job_id: int) -> int:
-        return self.download.request(job_id)
+        request = RequestDownloads(
+            transfers=self.adapters.transfers,
+            locate=self.adapters.locate,
+            publish=self._publish,
+        )
+        return request(job_id)
 
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""
@@ -104,48 +111,12 @@ class Composition:
         """Make connections of its own, without closing what is the parent's."""
         self.adapters.forget_parent()
         self.adapters = self._new_adapters()
-        self.__dict__.pop("_files", None)  # it has the parent's engine
+        self.handlers = Handlers(self._settings, self.adapters)
 
     @property
-    def upload(self) -> UploadArtifact:
-        return UploadArtifact(
-            attempts=self._attempts,
-            placement=self.adapters.placement,
-            artifacts=self.adapters.artifacts,
-            workspace=self._files.workspace,
-            store=self.adapters.store,
-        )
-
-    @property
-    def download(self) -> DownloadArtifacts:
-        return DownloadArtifacts(
-            attempts=self._attempts,
-            fetch=self.adapters.fetch,
-            target_of=self._files.workspace.target,
-            publish=self._publish,
-        )
-
-    @property
-    def confirm(self) -> ConfirmUploads:
-        return ConfirmUploads(
-            attempts=self.adapters.attempts,
-            placement=self.adapters.placement,
-            artifacts=self.adapters.artifacts,
-            reader=self.adapters.reader,
-            location=self.adapters.store.location,
-            publish=self._publish,
-            expires_after=self._urls_end_after,
-        )
-
-    @property
-    def relocate(self) -> RelocateArtifacts:
-        return RelocateArtifacts(
-            attempts=self.adapters.attempts,
-            locate=self.adapters.locate,
-            copier=self.adapters.copier,
-            store=self.adapters.store,
-            publish=self._publish,
-        )
+    def runner(self) -> TransferRunner:
+        """What runs transfers; it makes a handler when a transfer needs it."""
+        return self.adapters.runner(self.handlers, self.handlers.circuits)
 
     def dispatch(self) -> int:
         settings = self._settings
@@ -202,34 +173,9 @@ class Composition:
             settles_after={
                 Direction.UPLOAD: settled,
                 Direction.RELOCATE: settled,
-                Direction.CONFIRM: self._urls_end_after,
+                Direction.CONFIRM: self.handlers.uploads_end_after,
             },
         )
-
-    @property
-    def _urls_end_after(self) -> timedelta:
-        return timedelta(seconds=self._settings.url_expires) + _LONGEST_PUT
-
-    def _use_case(self, direction: Direction) -> Callable[[Artifact, str], TransferSummary]:
-        match direction:
-            case Direction.UPLOAD:
-                return self.upload
-            case Direction.DOWNLOAD:
-                return self.download
-            case Direction.CONFIRM:
-                return self.confirm
-            case Direction.RELOCATE:
-                return self.relocate
-
-    @property
-    def _attempts(self) -> Attempts:
-        """Of what reads or writes files."""
-        attempts = self.adapters.attempts
-        return replace(attempts, circuits=(*attempts.circuits, *self._files.circuits))
-
-    @cached_property
-    def _files(self) -> WorkspaceAdapters:
-        return WorkspaceAdapters(self._settings, self.adapters.engine)
 
     def _new_adapters(self) -> Adapters:
         return Adapters(self._settings, owner=f"{self._worker}:{os.getpid()}")

@@ -5,19 +5,15 @@ from sqlalchemy.orm import Session
 
 from domain.controller import JobController
 from domain.errors import ConfigurationError
-from domain.locate import LocateArtifacts
-from domain.placement import Placement
 from domain.requester import Requester, requester_name
 from tasks.app import producer_app
 from tasks.broker import PREFIX_VARIABLE
 from tasks.keys import prefix_of
-from worker.adapters import BucketAdapters
+from worker.adapters import BucketAdapters, locate_artifacts
+from worker.repositories import SessionRepositories
 from worker.settings import ProducerSettings
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.platform import SqlJobs, SqlRuns
 from worker.sql.requests import SessionRequests
 from worker.sql.sessions import synchronous_session
-from worker.sql.transfers import SqlTransfers
 
 
 class Producer:
@@ -54,22 +50,17 @@ class Producer:
         """
         requester_name(requested_by)
         session = synchronous_session(session)
-        jobs, runs, artifacts = SqlJobs(session), SqlRuns(session), SqlArtifacts(session)
+        sql = SessionRepositories(session)
         return JobController(
-            job_repository=jobs,
-            run_repository=runs,
-            artifact_repository=artifacts,
-            transfer_repository=SqlTransfers(session),
+            job_repository=sql.jobs,
+            run_repository=sql.runs,
+            artifact_repository=sql.artifacts,
+            transfer_repository=sql.transfers,
             transfer_requests=SessionRequests(session, self._app, publish=self._publish),
             requested_by=requested_by,
-            upload_location_repository=self._bucket.upload_locations.recording_in(artifacts),
+            upload_location_repository=self._bucket.upload_locations.recording_in(sql.artifacts),
             results_repository=self._bucket.results,
-            locate=LocateArtifacts(
-                placement=Placement(jobs=jobs, runs=runs),
-                artifacts=artifacts,
-                reader=self._bucket.reader,
-                address_of=self._bucket.address_of,
-            ),
+            locate=locate_artifacts(self._bucket, sql),
         )
 
 

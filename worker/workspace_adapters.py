@@ -7,16 +7,13 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from domain.breaker import Breaker
-from domain.circuits import Circuit, workspace_circuit, writes_circuit
+from domain.circuits import WORKSPACE_FAILURES, Circuit, workspace_circuit, writes_circuit
 from worker.settings import WorkerSettings
 from worker.sql.endpoints import SqlEndpointFailures
 from worker.sql.tables import WorkspaceFailureRow
 from worker.sql.workspaces import SqlWorkspaces
 from worker.workspace import Workspace
 from worker.workspace.identity import WorkspaceCheck
-
-# A look at the marker is proof, and so is a write that finds no space: no second failure is needed.
-FAILURES_TO_OPEN = 1
 
 
 class WorkspaceAdapters:
@@ -46,7 +43,7 @@ class WorkspaceAdapters:
         return Breaker(
             failures,
             endpoint,
-            threshold=FAILURES_TO_OPEN,
+            threshold=WORKSPACE_FAILURES,
             cool_off=timedelta(seconds=self._settings.breaker_seconds),
         )
 

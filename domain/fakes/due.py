@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from domain.errors import ReasonCode
-from domain.transfers import MessageLoss, Transfer, TransferState
+from domain.transfers import NO_FAILURE_REASONS, MessageLoss, Transfer, TransferState
 
-_PUT_OFF = (None, ReasonCode.UPLOAD_AWAITED)
+_PUT_OFF = (None, *NO_FAILURE_REASONS)
 
 
 def is_put_off(transfer: Transfer, now: datetime) -> bool:

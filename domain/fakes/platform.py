@@ -12,8 +12,8 @@ from domain.platform_objects import (
     JOB_FIELDS,
     LOCATION_FIELDS,
     RUN_FIELDS,
-    find_job,
-    find_run,
+    known_job,
+    known_run,
     refuse_submitted,
     saved_values,
 )
@@ -27,7 +27,7 @@ class InMemoryJobs:
         return self.rows.get(job_id)
 
     def get(self, job_id: int) -> Job:
-        return find_job(self, job_id)
+        return known_job(self.find_by_id(job_id), job_id)
 
     def keep_location(self, job_id: int, kind: ArtifactKind, location: UploadLocation) -> None:
         changes = {_field(kind): location.sanitized}
@@ -54,7 +54,7 @@ class InMemoryRuns:
         return self.rows.get(run_id)
 
     def get(self, run_id: int) -> Run:
-        return find_run(self, run_id)
+        return known_run(self.find_by_id(run_id), run_id)
 
     def of_job(self, job_id: int) -> Sequence[Run]:
         of_job = [run for run in self.rows.values() if run.job_id == job_id]

@@ -137,14 +137,15 @@ def test_a_worker_stores_the_new_jobs_config_under_its_own_time(
     (workspace / "job_12" / "job_config.json").write_bytes(b"old config")
     using = Adapters(load(OperatorSettings), "tests")
     upload = UploadArtifact(
-        attempts=using.attempts,
+        transfers=using.transfers,
         placement=using.placement,
         artifacts=using.artifacts,
         workspace=Workspace(workspace),
         store=using.store,
     )
     # When
-    assert upload(CONFIG, "asked").state is TransferState.DONE
+    run = using.runner(lambda _: upload)
+    assert run(CONFIG, Direction.UPLOAD, "asked").state is TransferState.DONE
     # Then row and platform have the new one
     key = f"{DIRECTORY}job_config.json"
     assert shelf.stored(CONFIG).object.key == key

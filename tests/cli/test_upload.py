@@ -66,7 +66,7 @@ def test_asking_twice_returns_the_same_transfers(artifacts: Command) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ("--run-id 7", (1, "artifacts: run 7 is a run of job 13, not of 12")),
+        ("--run-id 7", (1, "artifacts: run 7 is not a run of job 12")),
         ("--run-id 99", (1, "artifacts: there is no run 99")),
         ("--run-id 4 --kind job_config", (2, "leave --run-id out")),
     ],

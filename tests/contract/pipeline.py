@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain.addresses import parse_address
 from domain.artifacts import Artifact, ArtifactKind
-from domain.attempts import Attempts
+from domain.attempts import Handler, TransferRunner
 from domain.breaker import Breaker
 from domain.circuits import s3_circuit
 from domain.confirm import ConfirmUploads
@@ -25,7 +25,7 @@ from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
 from domain.placement import Placement
 from domain.relocate import RelocateArtifacts
-from domain.retry import Backoff
+from domain.retry import Backoff, RetryPolicy
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
 from domain.verification import Outcome, VerifyWrites
@@ -73,59 +73,55 @@ class Pipeline:
 
     def upload(self, request_id: str) -> TransferSummary | TransferError:
         """Deliver the message; what an attempt fails with is returned."""
-        upload = UploadArtifact(
-            attempts=self.attempts,
-            placement=self.placement,
-            artifacts=self.artifacts,
-            workspace=self.workspace,
-            store=self.store,
-        )
-        try:
-            return upload(CONFIG, request_id)
-        except TransferError as error:
-            return error
+        return self._run(Direction.UPLOAD, request_id)
 
     def confirm(self, request_id: str) -> TransferSummary | TransferError:
         """Look for what a client has put; what an attempt fails with is returned."""
-        confirm = ConfirmUploads(
-            attempts=self.attempts,
-            placement=self.placement,
-            artifacts=self.artifacts,
-            reader=self.reader,
-            location=self._location,
-            publish=lambda _: None,
-            expires_after=HOUR,
-        )
+        return self._run(Direction.CONFIRM, request_id)
+
+    def relocate(self, request_id: str) -> TransferSummary | TransferError:
+        """Copy the object of an old path; what an attempt fails with is returned."""
+        return self._run(Direction.RELOCATE, request_id)
+
+    def _run(self, direction: Direction, request_id: str) -> TransferSummary | TransferError:
         try:
-            return confirm(CONFIG, request_id)
+            return self.runner(CONFIG, direction, request_id)
         except TransferError as error:
             return error
+
+    def _handler(self, direction: Direction) -> Handler:
+        match direction:
+            case Direction.UPLOAD:
+                return UploadArtifact(
+                    transfers=self.transfers,
+                    placement=self.placement,
+                    artifacts=self.artifacts,
+                    workspace=self.workspace,
+                    store=self.store,
+                )
+            case Direction.CONFIRM:
+                return ConfirmUploads(
+                    transfers=self.transfers,
+                    placement=self.placement,
+                    artifacts=self.artifacts,
+                    reader=self.reader,
+                    location=self._location,
+                    expires_after=HOUR,
+                )
+            case _:
+                locate = LocateArtifacts(
+                    placement=self.placement,
+                    artifacts=self.artifacts,
+                    reader=self.reader,
+                    address_of=parse_address,
+                )
+                return RelocateArtifacts(locate=locate, copier=self.copier, store=self.store)
 
     def _location(self, key: str) -> UploadLocation:
         before, self.before_record = self.before_record, None
         if before is not None:
             before()
         return self.store.location(key)
-
-    def relocate(self, request_id: str) -> TransferSummary | TransferError:
-        """Copy the object of an old path; what an attempt fails with is returned."""
-        locate = LocateArtifacts(
-            placement=self.placement,
-            artifacts=self.artifacts,
-            reader=self.reader,
-            address_of=parse_address,
-        )
-        relocate = RelocateArtifacts(
-            attempts=self.attempts,
-            locate=locate,
-            copier=self.copier,
-            store=self.store,
-            publish=lambda _: None,
-        )
-        try:
-            return relocate(CONFIG, request_id)
-        except TransferError as error:
-            return error
 
     def deliver(self, transfer: Transfer) -> TransferSummary | TransferError:
         """Deliver the message of the transfer to its task."""
@@ -143,14 +139,18 @@ class Pipeline:
         self.reader.modified_at[address] = self.transfers.now()
 
     @property
-    def attempts(self) -> Attempts:
-        return Attempts(
-            transfers=self.transfers,
+    def runner(self) -> TransferRunner:
+        policy = RetryPolicy(
             circuits=(s3_circuit(self._breaker()),),
-            owner="worker-1",
-            lease=HOUR,
             max_attempts=self.max_attempts,
             backoff=AtOnce(),
+        )
+        return TransferRunner(
+            transfers=self.transfers,
+            handler_of=self._handler,
+            policy=policy,
+            owner="worker-1",
+            lease=HOUR,
         )
 
     def _breaker(self) -> Breaker:

@@ -58,7 +58,7 @@ def claim(transfers: SqlTransfers, owner: str) -> Claim:
 
 
 def owner_of(worker: Composition) -> str:
-    return worker.adapters.attempts.owner
+    return worker.runner.owner
 
 
 def test_a_worker_that_is_stopped_leaves_the_others_leases(

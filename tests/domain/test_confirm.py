@@ -40,7 +40,7 @@ def given_url(world: World, artifact: Artifact = CONFIG, request_id: str = "a") 
 
 def ask(world: World) -> TransferSummary:
     """Somebody says that it is there, and the message that this brings about is worked on."""
-    world.confirm.request(12, None)
+    world.request_confirmations(12, None)
     return world.confirm(CONFIG, "a")
 
 
@@ -166,13 +166,13 @@ class TestAsked:
         given_url(world)
         given_url(world, INPUT)
         world.transfers.expect(RUN_CONFIG, "a", HOUR)
-        assert world.confirm.request(12, None) == 2
+        assert world.request_confirmations(12, None) == 2
         assert [transfer.artifact for transfer in world.published] == [CONFIG, INPUT]
 
     def test_a_url_that_was_given_without_being_expected(self, world: World) -> None:
         world.jobs.keep_location(12, CONFIG.kind, UploadLocation("https://bucket.s3.invalid/k"))
         world.put(CONFIG_KEY, b"from a client")
-        assert world.confirm.request(12, None) == 1
+        assert world.request_confirmations(12, None) == 1
         (requested,) = world.published
         assert world.confirm(CONFIG, requested.request_id).state is TransferState.DONE
 
@@ -180,23 +180,23 @@ class TestAsked:
         given_url(world)
         world.put(CONFIG_KEY, b"from a client")
         ask(world)
-        assert world.confirm.request(12, None) == 0
+        assert world.request_confirmations(12, None) == 0
 
     def test_no_url_was_given(self, world: World) -> None:
         with pytest.raises(InvalidRequestError, match="no upload URL was given for job 12 run 4"):
-            world.confirm.request(12, 4)
+            world.request_confirmations(12, 4)
 
     def test_one_that_runs_needs_no_message(self, world: World) -> None:
         given_url(world)
         world.transfers.hasten(CONFIRM, 12, None)
         world.transfers.claim(CONFIG, CONFIRM, "a", owner="worker-2", lease=HOUR)
-        assert world.confirm.request(12, None) == 0
+        assert world.request_confirmations(12, None) == 0
 
 
 def test_a_cancelled_confirmation_stops(world: World) -> None:
     given_url(world)
     world.put(CONFIG_KEY, b"from a client")
-    world.confirm.request(12, None)
+    world.request_confirmations(12, None)
     world.transfers.cancel(12, None, CONFIG.kind)
     assert world.confirm(CONFIG, "a").state is TransferState.CANCELLED
     assert CONFIG not in world.artifacts.rows

@@ -96,7 +96,7 @@ class TestByATask:
 
     def test_all_of_a_job_is_asked_for(self, world: World) -> None:
         world.upload(RESULTS)
-        assert world.download.request(12) == 2
+        assert world.request_downloads(12) == 2
         assert [transfer.artifact for transfer in world.published] == [CONFIG, RESULTS]
         assert {transfer.direction for transfer in world.published} == {Direction.DOWNLOAD}
 
@@ -107,7 +107,7 @@ class TestByATask:
         for run_id in (99, 7):
             world.put(f"jobs/12/2025/10/23/211500/run_{run_id}_logs.log", b"logs")
         # When
-        assert world.download.request(12) == 1
+        assert world.request_downloads(12) == 1
         # Then the rest is asked for, and the log names what is not
         assert [transfer.artifact for transfer in world.published] == [CONFIG]
         assert [record.getMessage() for record in caplog.records] == [
@@ -121,7 +121,7 @@ class TestFromTheFirstPlaceThatHasIt:
         del world.store.objects[CONFIG_KEY]
         world.put(OLD, b"old", JOB.created_at + timedelta(days=1))
         target = InMemoryTarget()
-        downloaded = world.download.fetch(CONFIG, target, replace=False, checkpoint=lambda: None)
+        downloaded = world.fetch(CONFIG, target, replace=False, checkpoint=lambda: None)
         assert (downloaded.found.found_by, downloaded.found.scheme) == (
             FoundBy.LISTING,
             Scheme.LEGACY,
@@ -130,5 +130,5 @@ class TestFromTheFirstPlaceThatHasIt:
 
     def test_a_file_gives_way_where_it_is_told_to(self, world: World) -> None:
         target = InMemoryTarget(b"another")
-        world.download.fetch(CONFIG, target, replace=True, checkpoint=lambda: None)
+        world.fetch(CONFIG, target, replace=True, checkpoint=lambda: None)
         assert target.content == b"the job's config"

@@ -115,8 +115,8 @@ class TestALocationThatCannotBeLookedAt:
         assert caplog.messages == [f"{CONFIG}: left out: {REFUSED}"] * 2
 
     def test_tasks_ask_for_it_so_that_its_transfer_says_why(self, world: ProducingWorld) -> None:
-        assert world.download.request(12) == 3
-        assert world.relocate.request(12) == 2
+        assert world.request_downloads(12) == 3
+        assert world.request_relocations(12) == 2
         for direction in (Direction.DOWNLOAD, Direction.RELOCATE):
             assert world.latest(CONFIG, direction).state == "requested"
         with pytest.raises(RefusedByS3Error):
@@ -155,16 +155,16 @@ def test_an_expected_upload_that_cannot_be_looked_at_stops_no_other(world: Produ
     own = ObjectAddress(world.reader.bucket, "jobs/12/2025/10/23/211500/job_config.json")
     world.reader.refused[own] = REFUSED
     # When, Then
-    assert world.confirm.request(12, None) == 2
+    assert world.request_confirmations(12, None) == 2
 
 
 def test_an_old_copy_that_cannot_be_looked_at_is_kept_with_the_reason(
     world: ProducingWorld,
 ) -> None:
     # Given two that were relocated
-    planned = world.relocate.planned(12)
+    planned = world.planned(12)
     assert [found.artifact for found in planned] == [INPUT]
-    list(world.relocate.here(planned))
+    list(world.relocate_here(planned))
     outside = replace(planned[0], object=replace(planned[0].object, address=ELSEWHERE))
     # When
     delete = DeleteOldCopies(locate=world.locate, copier=world.copier)

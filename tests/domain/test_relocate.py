@@ -39,7 +39,7 @@ def world() -> World:
 
 def here(world: World) -> list[object]:
     """Relocate in this process; how each ended."""
-    outcomes = [outcome for _, outcome in world.relocate.here(world.relocate.planned(12))]
+    outcomes = [outcome for _, outcome in world.relocate_here(world.planned(12))]
     return [
         outcome.state if isinstance(outcome, TransferSummary) else type(outcome)
         for outcome in outcomes
@@ -65,23 +65,23 @@ class TestRelocated:
 
     def test_a_second_time_there_is_nothing_to_do(self, world: World) -> None:
         here(world)
-        assert world.relocate.planned(12) == []
+        assert world.planned(12) == []
 
     def test_what_is_where_it_belongs_is_left(self, world: World) -> None:
         world.put(CONFIG_KEY, b"newer")
-        assert world.relocate.planned(12) == []
+        assert world.planned(12) == []
 
     def test_one_that_was_relocated_meanwhile(self, world: World) -> None:
-        planned = world.relocate.planned(12)
+        planned = world.planned(12)
         here(world)
         world.copier.copies.clear()
-        ((_, outcome),) = world.relocate.here(planned)
+        ((_, outcome),) = world.relocate_here(planned)
         assert isinstance(outcome, TransferSummary)
         assert (outcome.state, world.copier.copies) == (TransferState.DONE, [])
 
     def test_an_unknown_job(self, world: World) -> None:
         with pytest.raises(UnknownJobError):
-            world.relocate.planned(99)
+            world.planned(99)
 
 
 class TestFailed:
@@ -134,7 +134,7 @@ class TestFailed:
 class TestByATask:
     def test_each_artifact_gets_a_message(self, world: World) -> None:
         world.put(OLD_RESULTS, b"results")
-        assert world.relocate.request(12) == 2
+        assert world.request_relocations(12) == 2
         assert [transfer.artifact for transfer in world.published] == [CONFIG, RESULTS]
         for transfer in world.published:
             summary = world.relocate(transfer.artifact, transfer.request_id)
@@ -175,7 +175,7 @@ class TestOldCopies:
         world.jobs.keep_location(
             12, CONFIG.kind, UploadLocation("https://attic.s3.invalid/some.json")
         )
-        planned = world.relocate.planned(12)
+        planned = world.planned(12)
         here(world)
         assert self.delete(world, planned) == {"some.json": None}
         assert world.reader.elsewhere == {}

@@ -84,7 +84,7 @@ class TestNothingIsServed:
         with pytest.raises(ArtifactMissingError):
             world.download(artifact, "d")
         assert world.targets[artifact].content is None
-        assert world.download.request(12) == 0
+        assert world.request_downloads(12) == 0
 
     def test_no_url_of_it_is_given(self, world: ProducingWorld) -> None:
         with pytest.raises(ArtifactMissingError):
@@ -109,7 +109,7 @@ class TestNothingIsServed:
         world.workspace.contents[CONFIG] = b"old config"
         world.upload(CONFIG, "c")
         # When
-        assert world.relocate.planned(12) == []
+        assert world.planned(12) == []
         copies = DeleteOldCopies(locate=world.locate, copier=world.copier)(12)
         # Then the old job's config is there, and the new one's is no copy of it
         assert {copy.kept_for for copy in copies} == {"foreign"}
@@ -209,7 +209,7 @@ class TestATransferThatStillRuns:
     ) -> None:
         # Given an old copy of the job's, and that its id is used again once the copy has begun
         world.put("jobs/12/2025/10/24/093000/job_config.json", b"old config")
-        (planned,) = world.relocate.planned(12)
+        (planned,) = world.planned(12)
         copy = InMemoryCopier.copy
 
         def copy_and_replace(copier: InMemoryCopier, *args: object, **options: object) -> object:
@@ -218,7 +218,7 @@ class TestATransferThatStillRuns:
 
         monkeypatch.setattr(InMemoryCopier, "copy", copy_and_replace)
         # When
-        ((_, outcome),) = world.relocate.here([planned])
+        ((_, outcome),) = world.relocate_here([planned])
         # Then
         assert isinstance(outcome, JobReplacedError)
         assert NEW_KEY not in world.store.objects

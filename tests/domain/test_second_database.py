@@ -56,8 +56,8 @@ def deleted(world: ProducingWorld, *, is_only_database: bool = False) -> dict[st
     delete = DeleteOldCopies(
         locate=world.locate, copier=world.copier, is_only_database=is_only_database
     )
-    planned = world.relocate.planned(12)
-    list(world.relocate.here(planned))
+    planned = world.planned(12)
+    list(world.relocate_here(planned))
     return {copy.object.address.key: copy.kept_for for copy in delete(12, planned)}
 
 
@@ -84,14 +84,14 @@ class TestTheirDirectory:
         assert list(world.locate.candidates(artifact)) == []
         with pytest.raises(ArtifactMissingError):
             world.download(artifact, "d")
-        assert world.download.request(12) == 0
+        assert world.request_downloads(12) == 0
 
     def test_no_url_of_it_is_given(self, world: ProducingWorld) -> None:
         with pytest.raises(ArtifactMissingError):
             get_run_results(world.locate, world.results, job_id=12, run_id=4)
 
     def test_none_of_it_is_relocated_or_archived(self, world: ProducingWorld) -> None:
-        assert world.relocate.planned(12) == []
+        assert world.planned(12) == []
         assert archived(world) == []
 
     @pytest.mark.parametrize("is_only_database", [False, True])
@@ -109,7 +109,7 @@ class TestTheirDirectory:
         world.store.metadata.clear()
         world.put("jobs/12/2025/10/26/000000/run_4_logs.log", b"logs")
         ours, world.jobs.rows[12] = world.jobs.rows[12], OTHER
-        list(world.relocate.here(world.relocate.planned(12)))
+        list(world.relocate_here(world.planned(12)))
         world.artifacts.rows.clear()
         world.jobs.rows[12] = ours
         # When / Then the copy is told from an old path
@@ -150,7 +150,7 @@ class TestOnlyTheirClientHasUploaded:
         url = f"https://bucket.s3.invalid/{THEIR_CONFIG}"
         world.jobs.rows[12] = replace(world.jobs.rows[12], config_location=url)
         if not at_once:
-            list(world.relocate.here(world.relocate.planned(12)))
+            list(world.relocate_here(world.planned(12)))
             world.jobs.rows[12] = replace(world.jobs.rows[12], config_location=None)
         # When / Then
         assert deleted(world) == {THEIR_CONFIG: None}

@@ -19,7 +19,6 @@ from domain.fakes import InMemoryCopier
 from domain.fakes.storage import stored_object
 from domain.old_copies import DeleteOldCopies
 from domain.prefix import JobS3Prefix
-from domain.relocate import RelocateArtifacts
 from domain.shifted import ShiftedArtifacts
 from domain.transfers import Direction, TransferState, TransferSummary
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS, World
@@ -57,16 +56,12 @@ def shifted(world: World, offset: timedelta) -> ShiftedArtifacts:
     return ShiftedArtifacts(locate=world.locate, offset=offset)
 
 
-def relocation(world: World, offset: timedelta) -> RelocateArtifacts:
-    return replace(world.relocate, shifted=shifted(world, offset))
-
-
 def relocate(world: World, offset: timedelta, job_id: int = 12) -> dict[Artifact, object]:
     """Do it in this process; how each ended."""
-    use_case = relocation(world, offset)
+    places = shifted(world, offset)
     return {
         found.artifact: outcome.state if isinstance(outcome, TransferSummary) else type(outcome)
-        for found, outcome in use_case.here(use_case.planned(job_id))
+        for found, outcome in world.relocate_here(world.planned(job_id, places), places)
     }
 
 

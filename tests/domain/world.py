@@ -1,15 +1,16 @@
 """A platform, a workspace and a bucket in memory, and the use case over them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.attempts import Attempts
+from domain.attempts import Handler, TransferRunner
 from domain.breaker import Breaker
 from domain.circuits import Circuit, s3_circuit
-from domain.confirm import ConfirmUploads
-from domain.download import DownloadArtifacts, FetchArtifact
+from domain.confirm import ConfirmUploads, RequestConfirmations
+from domain.download import DownloadArtifacts, FetchArtifact, RequestDownloads
 from domain.errors import InvalidRequestError
 from domain.fakes import (
     InMemoryArtifacts,
@@ -24,12 +25,14 @@ from domain.fakes import (
     InMemoryWorkspace,
 )
 from domain.fetch import Fetch
+from domain.found import FoundArtifact
 from domain.jobs import Job, Run
 from domain.locate import LocateArtifacts
 from domain.objects import ObjectAddress
 from domain.placement import Placement
-from domain.relocate import RelocateArtifacts
-from domain.retry import Backoff
+from domain.relocate import RelocateArtifacts, RequestRelocations, plan_relocations
+from domain.retry import Backoff, RetryPolicy
+from domain.shifted import ShiftedArtifacts
 from domain.transfers import Claim, Direction, Transfer, TransferSummary
 from domain.upload import UploadArtifact
 
@@ -96,16 +99,49 @@ class World:
             clock=lambda: self.clock().timestamp(),
         )
 
-    @property
-    def attempts(self) -> Attempts:
-        return Attempts(
-            transfers=self.transfers,
-            owner="worker-1",
-            lease=self.lease,
+    def runner(self, shifted: ShiftedArtifacts | None = None) -> TransferRunner:
+        policy = RetryPolicy(
             max_attempts=self.max_attempts,
             backoff=SureBackoff(),
             circuits=(s3_circuit(self.breaker), *self.circuits),
+            retries=shifted is None,
         )
+        return TransferRunner(
+            transfers=self.transfers,
+            handler_of=partial(self.handler, shifted=shifted),
+            policy=policy,
+            owner="worker-1",
+            lease=self.lease,
+        )
+
+    def handler(self, direction: Direction, shifted: ShiftedArtifacts | None = None) -> Handler:
+        match direction:
+            case Direction.UPLOAD:
+                return UploadArtifact(
+                    transfers=self.transfers,
+                    placement=self.placement,
+                    artifacts=self.artifacts,
+                    workspace=self.workspace,
+                    store=self.store,
+                )
+            case Direction.DOWNLOAD:
+                return DownloadArtifacts(
+                    fetch=self.fetch,
+                    target_of=lambda artifact: self.targets.setdefault(artifact, InMemoryTarget()),
+                )
+            case Direction.CONFIRM:
+                return ConfirmUploads(
+                    transfers=self.transfers,
+                    placement=self.placement,
+                    artifacts=self.artifacts,
+                    reader=self.reader,
+                    location=self.store.location,
+                    expires_after=EXPIRES_AFTER,
+                )
+            case Direction.RELOCATE:
+                return RelocateArtifacts(
+                    locate=self.locate, copier=self.copier, store=self.store, shifted=shifted
+                )
 
     @property
     def placement(self) -> Placement:
@@ -121,35 +157,49 @@ class World:
         )
 
     @property
-    def confirm(self) -> ConfirmUploads:
-        return ConfirmUploads(
-            attempts=self.attempts,
+    def fetch(self) -> FetchArtifact:
+        fetch = Fetch(reader=self.reader, range_size=8, threads=2)
+        return FetchArtifact(locate=self.locate, fetch=fetch)
+
+    def confirm(self, artifact: Artifact, request_id: str) -> TransferSummary:
+        return self.runner()(artifact, Direction.CONFIRM, request_id)
+
+    def download(self, artifact: Artifact, request_id: str) -> TransferSummary:
+        return self.runner()(artifact, Direction.DOWNLOAD, request_id)
+
+    def relocate(self, artifact: Artifact, request_id: str) -> TransferSummary:
+        return self.runner()(artifact, Direction.RELOCATE, request_id)
+
+    def planned(self, job_id: int, shifted: ShiftedArtifacts | None = None) -> list[FoundArtifact]:
+        return plan_relocations(job_id, self.locate, shifted)[0]
+
+    def relocate_here(
+        self, planned: Sequence[FoundArtifact], shifted: ShiftedArtifacts | None = None
+    ) -> Iterator[tuple[FoundArtifact, TransferSummary | PipelineError]]:
+        artifacts = (found.artifact for found in planned)
+        outcomes = self.runner(shifted).each(artifacts, Direction.RELOCATE)
+        return zip(planned, outcomes, strict=True)
+
+    @property
+    def request_confirmations(self) -> RequestConfirmations:
+        return RequestConfirmations(
+            transfers=self.transfers,
             placement=self.placement,
             artifacts=self.artifacts,
             reader=self.reader,
-            location=self.store.location,
-            publish=self.published.extend,
-            expires_after=EXPIRES_AFTER,
-        )
-
-    @property
-    def download(self) -> DownloadArtifacts:
-        fetch = Fetch(reader=self.reader, range_size=8, threads=2)
-        return DownloadArtifacts(
-            attempts=self.attempts,
-            fetch=FetchArtifact(locate=self.locate, fetch=fetch),
-            target_of=lambda artifact: self.targets.setdefault(artifact, InMemoryTarget()),
             publish=self.published.extend,
         )
 
     @property
-    def relocate(self) -> RelocateArtifacts:
-        return RelocateArtifacts(
-            attempts=self.attempts,
-            locate=self.locate,
-            copier=self.copier,
-            store=self.store,
-            publish=self.published.extend,
+    def request_downloads(self) -> RequestDownloads:
+        return RequestDownloads(
+            transfers=self.transfers, locate=self.locate, publish=self.published.extend
+        )
+
+    @property
+    def request_relocations(self) -> RequestRelocations:
+        return RequestRelocations(
+            transfers=self.transfers, locate=self.locate, publish=self.published.extend
         )
 
     def put(self, key: str, content: bytes, modified_at: datetime | None = None) -> ObjectAddress:
@@ -161,14 +211,7 @@ class World:
         return address
 
     def upload(self, artifact: Artifact = CONFIG, request_id: str = "a") -> TransferSummary:
-        use_case = UploadArtifact(
-            attempts=self.attempts,
-            placement=self.placement,
-            artifacts=self.artifacts,
-            workspace=self.workspace,
-            store=self.store,
-        )
-        return use_case(artifact, request_id)
+        return self.runner()(artifact, Direction.UPLOAD, request_id)
 
     def latest(
         self, artifact: Artifact = CONFIG, direction: Direction = Direction.UPLOAD

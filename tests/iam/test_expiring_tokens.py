@@ -12,10 +12,10 @@ from tests.faults.proxy import TcpProxy
 from tests.iam.tls_front import HOST, TlsFront
 from tests.iam.tokens import USER, ExpiringTokens
 from worker.adapters import Adapters
-from worker.cli.database import Database
 from worker.database import RdsTokens, database_engine, use_iam_tokens
 from worker.diagnosis.database import opened
 from worker.diagnosis.readiness import REACH
+from worker.repositories import Database
 from worker.settings import DatabaseSettings, OperatorSettings, load
 from worker.sql.engine import autocommit, make_engine
 from worker.sql.platform import SqlJobs

@@ -18,7 +18,7 @@ from tests.sql.steps import (
     sessions_waiting_for_a_lock,
     stored_artifact,
 )
-from worker.sql.engine import in_transaction, make_engine
+from worker.sql.engine import Bind, make_engine, repeated_transaction
 from worker.sql.tables import JobRow, TransferRow
 from worker.sql.transfers import SqlTransfers
 
@@ -106,17 +106,19 @@ def test_a_worker_that_meets_a_deadlock_tries_again_under_the_same_claim(
 def test_a_deadlock_is_met_a_few_times_only(engines: list[Engine]) -> None:
     tries = []
 
-    def work(connection: Connection) -> None:
-        tries.append(1)
+    def work(bind: Bind) -> None:
         raise_deadlock = "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40P01'; END $$"
-        connection.execute(text(raise_deadlock))
+        for attempt in repeated_transaction(bind):
+            with attempt as connection:
+                tries.append(1)
+                connection.execute(text(raise_deadlock))
 
     with pytest.raises(SqlUnavailableError):
-        in_transaction(engines[0], work)
+        work(engines[0])
     assert len(tries) == 3
     # A session's transaction is not repeated
     with Session(engines[0]) as session, pytest.raises(SqlUnavailableError):
-        in_transaction(session, work)
+        work(session)
     assert len(tries) == 4
 
 

@@ -54,8 +54,8 @@ def on_sqlite(
 def test_nothing_connects_before_it_is_used(composition: Composition) -> None:
     # Given: addresses where nobody answers
     # When: even the use cases are made
-    assert composition.upload is not None
-    assert composition.relocate is not None
+    assert composition.handlers.upload is not None
+    assert composition.handlers.relocate is not None
     # Then: it takes a call to notice
     with pytest.raises(BrokerUnavailableError):
         composition.dispatch()
@@ -113,7 +113,7 @@ def test_the_store_has_what_the_settings_say(
     composition: Composition, good: dict[str, str]
 ) -> None:
     # When
-    store = composition.upload.store
+    store = composition.handlers.upload.store
     # Then
     url = store.location("jobs/12/key").sanitized
     assert url.startswith(f"{good['ARTIFACTS_S3_ENDPOINT_URL']}/artifacts/")
@@ -137,9 +137,34 @@ def test_an_attempt_without_an_s3_client_is_recorded(
     assert str(latest.last_error).startswith("AWS_PROFILE=prod-x: ")
 
 
+def test_a_transfer_makes_its_own_handler_alone(composition: Composition) -> None:
+    # When
+    with pytest.raises(SqlUnavailableError):
+        composition.transfer(Direction.UPLOAD, CONFIG, "a")
+    # Then
+    made = vars(composition.handlers).keys() | vars(composition.adapters).keys()
+    assert {"upload", "store"} <= made
+    assert made.isdisjoint({"download", "confirm", "locate", "fetch", "reader", "copier"})
+
+
+def test_planning_makes_no_handler(composition: Composition) -> None:
+    # When
+    with pytest.raises(SqlUnavailableError):
+        composition.request_downloads(12)
+    # Then
+    made = vars(composition.handlers).keys() | vars(composition.adapters).keys()
+    assert "locate" in made
+    assert made.isdisjoint({"upload", "download", "confirm", "fetch", "copier"})
+
+
 def _connections(composition: Composition) -> list[object]:
     adapters = composition.adapters
-    return [adapters.engine, adapters.client, adapters.attempts, composition.upload.store]
+    return [
+        adapters.engine,
+        adapters.client,
+        composition.runner.policy.circuits[0],
+        composition.handlers.upload.store,
+    ]
 
 
 @pytest.mark.parametrize(("times", "fields"), [("drop", {b""}), ("keep", {timestamp(10**18)})])
@@ -160,7 +185,7 @@ def test_a_worker_packs_times_if_it_is_told_to(
     os.utime(results / "a", ns=(10**18, 10**18))
     composition = Composition(settings, Celery("tests", broker=good["ARTIFACTS_BROKER_URL"]))
     # When
-    source = composition.upload.workspace.source(Artifact(ArtifactKind.RUN_RESULTS, 12, 4))
+    source = composition.handlers.upload.workspace.source(Artifact(ArtifactKind.RUN_RESULTS, 12, 4))
     content = io.BytesIO(b"".join(source.chunks()))
     composition.adapters.close()
     # Then

@@ -6,7 +6,7 @@ import typer
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.earlier_transfers import is_of_job
-from domain.errors import NotFoundError, RunOfAnotherJobError
+from domain.errors import NotFoundError
 from domain.jobs import MAX_ID, Job
 from domain.ownership import Ownership
 from domain.prefix import JobS3Prefix
@@ -29,7 +29,7 @@ from worker.cli.options import (
 from worker.cli.output import Size, note, print_json, say, show_rows, transfer_row
 
 if TYPE_CHECKING:
-    from worker.cli.database import Database
+    from worker.repositories import Database
 
 GROUPS = {
     "results": ("worker.cli.results", "A run's results."),
@@ -135,11 +135,8 @@ def upload(  # noqa: PLR0913 - an argument for each option
 
     refuse_timeout_alone(timeout, "--wait", waits=wait)
     asked, sql = the_job(job, job_id), database()
-    sql.jobs.get(asked)
+    sql.placement.check(asked, run_id)
     runs = [run.id for run in sql.runs.of_job(asked)]
-    if run_id is not None and run_id not in runs:
-        job_of_run = sql.runs.get(run_id).job_id
-        raise RunOfAnotherJobError(f"run {run_id} is a run of job {job_of_run}, not of {asked}")
     artifacts = _artifacts(asked, runs, run_id, kind)
     if not artifacts:
         raise NotFoundError(f"job {asked} has no runs")

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from domain.artifacts import Artifact
     from worker.adapters import Adapters
     from worker.batches import Batches
-    from worker.cli.database import Database
+    from worker.repositories import Database
     from worker.workspace import Workspace
 
 
 _OPEN = ExitStack()
+_databases: "list[Database]" = []
 
 
 def close_all() -> None:
     """Close the connections of what the command was given."""
     _OPEN.close()
+    _databases.clear()
 
 
 def this_user() -> str:
@@ -52,12 +54,12 @@ def adapters() -> "Adapters":
     from worker.settings import OperatorSettings, load
 
     opened = Adapters(load(OperatorSettings), f"command:{new_process_name()}")
-    _OPEN.callback(opened.close)
+    _keep(opened)
     return opened
 
 
 def database(*, makes_file: bool = False) -> "Database":
-    """Return what SQL has, until the command ends.
+    """Return what SQL has, until the command ends: one engine, however often it is asked for.
 
     Args:
         makes_file: create a missing SQLite file; by default it is an error.
@@ -65,12 +67,20 @@ def database(*, makes_file: bool = False) -> "Database":
     Raises:
         ConfigurationError: a setting is missing or wrong.
     """
-    from worker.cli.database import Database
+    from worker.repositories import Database
     from worker.settings import DatabaseSettings, load
 
+    if _databases:
+        return _databases[0]
     opened = Database(load(DatabaseSettings), makes_file=makes_file)
-    _OPEN.callback(opened.close)
+    _keep(opened)
     return opened
+
+
+def _keep(opened: "Database") -> None:
+    """Close it at the end, and let the command use it again."""
+    _OPEN.callback(opened.close)
+    _databases.append(opened)
 
 
 def batches() -> "Batches":

@@ -14,9 +14,9 @@ from domain.errors import PipelineError
 from domain.found import FoundArtifact, UnreadableArtifact
 from domain.objects import BucketObject, ObjectAddress
 from domain.old_copies import DeleteOldCopies, OldCopy
-from domain.relocate import RelocateArtifacts
+from domain.relocate import plan_relocations
 from domain.shifted import ShiftedArtifacts
-from domain.transfers import TransferState, TransferSummary
+from domain.transfers import Direction, TransferState, TransferSummary
 from worker.cli.operator import adapters
 from worker.cli.options import (
     DryRunOption,
@@ -173,14 +173,9 @@ class _Relocation:
         delete_old: DeleteOldCopies | None,
         shifted: ShiftedArtifacts | None,
     ) -> None:
-        self._relocate = RelocateArtifacts(
-            attempts=using.attempts,
-            locate=using.locate,
-            copier=using.copier,
-            store=using.store,
-            publish=lambda _transfers: None,
-            shifted=shifted,
-        )
+        # A worker, which would make the next attempt, does not know the offset.
+        self._run = using.runner(lambda _: using.relocate(shifted), retries=shifted is None)
+        self._locate = using.locate
         self._delete_old = delete_old
         self._dry_run = dry_run
         self._shifted = shifted
@@ -199,13 +194,14 @@ class _Relocation:
                 yield _Done(job_id=job_id, outcome="failed", error=why(failure))
 
     def of_job(self, job_id: int) -> Iterator[_Done]:
-        planned, unreadable = self._relocate.plan(job_id)
+        planned, unreadable = plan_relocations(job_id, self._locate, self._shifted)
         yield from map(_unreadable, unreadable)
         if self._dry_run:
             yield from map(self._previewed, planned)
             return
-        for found, outcome in self._relocate.here(planned):
-            yield _copied(found, outcome)
+        artifacts = (found.artifact for found in planned)
+        outcomes = self._run.each(artifacts, Direction.RELOCATE)
+        yield from map(_copied, planned, outcomes)
         if self._delete_old is not None:
             yield from map(_deleted, self._old_copies(self._delete_old, job_id, planned))
 

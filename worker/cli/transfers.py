@@ -77,7 +77,6 @@ def list_all(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Transfers of all jobs that fit every filter given, newest first."""
     from worker.sql.transfer_lists import list_transfers  # noqa: PLC0415 - for the help
-    from worker.sql.transfers import SqlTransfers  # noqa: PLC0415 - as well
 
     filters = TransferFilter(
         states=frozenset(state or ()),
@@ -92,9 +91,9 @@ def list_all(  # noqa: PLR0913 - an argument for each option
         requested_by=requested_by,
     )
     # One more than is shown tells whether more exist.
-    engine = database().engine
-    found = list_transfers(engine, filters, limit=limit + 1, before=before)
-    now = SqlTransfers(engine).now()
+    sql = database()
+    found = list_transfers(sql.engine, filters, limit=limit + 1, before=before)
+    now = sql.transfers.now()
     shown = found[:limit]
     rows = [_row(each, now) for each in shown]
     show_rows(rows, as_json=as_json, empty="no transfer fits", brief=_COLUMNS, wide=wide)

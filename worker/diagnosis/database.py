@@ -1,15 +1,15 @@
 """The database."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, inspect
 
 from domain.errors import MisconfiguredError, SqlUnavailableError
 from domain.redaction import redact
-from worker.database import database_engine
 from worker.diagnosis.findings import Finding, clock, error, ok, warning
+from worker.repositories import Database
 from worker.settings import DatabaseSettings
 from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit, translated_errors
@@ -37,11 +37,8 @@ _SHOWN_ROWS = 5
 @contextmanager
 def opened(settings: DatabaseSettings) -> Iterator[Engine]:
     """An engine that leaves no connection behind. Raises: ConfigurationError."""
-    engine = database_engine(settings)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+    with closing(Database(settings)) as database:
+        yield database.engine
 
 
 def reach_database(engine: Engine) -> None:

@@ -3,8 +3,14 @@
 from sqlalchemy import ColumnElement, and_, literal, or_, true
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ReasonCode
-from domain.transfers import ACTIVE_STATES, Direction, MessageLoss, Room, TransferState
+from domain.transfers import (
+    ACTIVE_STATES,
+    NO_FAILURE_REASONS,
+    Direction,
+    MessageLoss,
+    Room,
+    TransferState,
+)
 from worker.sql.clock import utc_now
 from worker.sql.tables import TRANSFER_RUN, TransferRow
 
@@ -45,7 +51,7 @@ def is_put_off() -> ColumnElement[bool]:
         TransferRow.next_attempt_at > utc_now(),
         or_(
             TransferRow.reason_code.is_(None),
-            TransferRow.reason_code == ReasonCode.UPLOAD_AWAITED,
+            TransferRow.reason_code.in_(NO_FAILURE_REASONS),
         ),
     )
 

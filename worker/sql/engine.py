@@ -4,10 +4,10 @@ import os
 import select
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from time import monotonic, sleep
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,8 +24,6 @@ from worker.sql.sessions import bound
 
 Bind = Engine | Session
 """Of a repository: an engine, for a transaction with each call, or somebody's session."""
-
-_Result = TypeVar("_Result")
 
 _DEADLOCK_TRIES = 3
 _SQLITE_BUSY_MS = 30_000
@@ -161,19 +159,31 @@ def transaction(bind: Bind) -> Iterator[Connection]:
             yield connection
 
 
-def in_transaction(bind: Bind, work: Callable[[Connection], _Result]) -> _Result:
-    """Do the work in a transaction, and again if another transaction made PostgreSQL end it.
+def repeated_transaction(bind: Bind) -> Iterator[AbstractContextManager[Connection]]:
+    """Yield a transaction, and another one if another transaction made PostgreSQL end it.
 
+    `for attempt in repeated_transaction(bind):` and `with attempt as connection:` around the work.
     A session's transaction is not repeated: only its owner knows what else was in it.
     """
+    ended: list[SqlUnavailableError] = []
     for tries_left in reversed(range(_DEADLOCK_TRIES)):
-        try:
-            with transaction(bind) as connection:
-                return work(connection)
-        except SqlUnavailableError as error:
-            if not isinstance(bind, Engine) or not tries_left or not is_repeatable(error):
-                raise
-    raise AssertionError  # the last try has returned or raised
+        ended.clear()
+        is_last = not tries_left or not isinstance(bind, Engine)
+        yield transaction(bind) if is_last else _repeatable_transaction(bind, ended)
+        if not ended:
+            return
+
+
+@contextmanager
+def _repeatable_transaction(bind: Bind, ended: list[SqlUnavailableError]) -> Iterator[Connection]:
+    """Yield a transaction; keep the error with which PostgreSQL ends it, instead of raising it."""
+    try:
+        with transaction(bind) as connection:
+            yield connection
+    except SqlUnavailableError as error:
+        if not is_repeatable(error):
+            raise
+        ended.append(error)
 
 
 @contextmanager

@@ -30,8 +30,8 @@ from domain.locations import UploadLocation
 from domain.platform_objects import (
     JOB_FIELDS,
     RUN_FIELDS,
-    find_job,
-    find_run,
+    known_job,
+    known_run,
     not_created,
     saved_values,
 )
@@ -80,7 +80,7 @@ class SqlJobs:
         return found[0] if found else None
 
     def get(self, job_id: int) -> Job:
-        return find_job(self, job_id)
+        return known_job(self.find_by_id(job_id), job_id)
 
     def save(self, job: Job) -> None:
         values = saved_values(job, JOB_FIELDS)
@@ -125,7 +125,7 @@ class SqlRuns:
         return found[0] if found else None
 
     def get(self, run_id: int) -> Run:
-        return find_run(self, run_id)
+        return known_run(self.find_by_id(run_id), run_id)
 
     def save(self, run: Run) -> None:
         values = saved_values(run, RUN_FIELDS)

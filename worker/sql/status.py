@@ -17,6 +17,7 @@ from sqlalchemy import (
 
 from domain.artifacts import ArtifactKind
 from domain.batches import BatchState
+from domain.circuits import WORKSPACE_FAILURES
 from domain.errors import ReasonCode
 from domain.pipeline_status import (
     EXPIRED_LATE_AFTER,
@@ -33,7 +34,7 @@ from domain.pipeline_status import (
     TransferGroup,
     UnverifiedGroup,
 )
-from domain.transfers import Direction, TransferState
+from domain.transfers import NO_FAILURE_REASONS, Direction, TransferState
 from tasks.contract import BATCHES, queue_of
 from worker.sql.batches import GOING
 from worker.sql.clock import read_clock
@@ -82,7 +83,7 @@ class SqlStatus:
                 throughput=list(_throughput(connection, now)),
                 failures=list(_failures(connection, now)),
                 endpoints=list(_failing(connection, now, EndpointRow, self._breaker_failures)),
-                workspaces=list(_failing(connection, now, WorkspaceFailureRow, 1)),
+                workspaces=list(_failing(connection, now, WorkspaceFailureRow, WORKSPACE_FAILURES)),
                 batches=list(_batches(connection)),
                 requesters=list(_requesters(connection)),
                 unverified=_unverified(connection),
@@ -169,7 +170,7 @@ def _is_retry(now: datetime) -> ColumnElement[bool]:
     return and_(
         TransferRow.state == TransferState.WAITING,
         TransferRow.next_attempt_at > now,
-        TransferRow.reason_code != ReasonCode.UPLOAD_AWAITED,
+        TransferRow.reason_code.not_in(NO_FAILURE_REASONS),
     )
 
 

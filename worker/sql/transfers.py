@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
 from domain.errors import ObjectReplacedError, TransferError
@@ -21,7 +21,7 @@ from worker.sql.conditions import (
     is_well_formed,
     of_artifact,
 )
-from worker.sql.engine import Bind, autocommit, in_transaction, limit_lock_wait, transaction
+from worker.sql.engine import Bind, autocommit, limit_lock_wait, repeated_transaction, transaction
 from worker.sql.platform import move_location, tell_platform
 from worker.sql.rows import as_claim, as_transfer
 from worker.sql.tables import TransferRow
@@ -161,14 +161,14 @@ class SqlTransfers:
             write(connection, claim, upload_id=upload_id)
 
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
-        def work(connection: Connection) -> None:
-            # The transfer last, as a producer changes its job and then asks for a transfer, and
-            # the artifact first, as `SqlArtifacts.record`: in another order two transactions could
-            # wait for each other. The fence turns a late worker away, which undoes its changes.
-            tell_platform(connection, write_artifact(connection, stored), location)
-            write(connection, claim, **_done(claim, stored.object.bytes_sent))
-
-        in_transaction(self._bind, work)
+        for attempt in repeated_transaction(self._bind):
+            with attempt as connection:
+                # The transfer last, as a producer changes its job and then asks for a transfer,
+                # and the artifact first, as `SqlArtifacts.record`: in another order two
+                # transactions could wait for each other. The fence turns a late worker away, which
+                # undoes its changes.
+                tell_platform(connection, write_artifact(connection, stored), location)
+                write(connection, claim, **_done(claim, stored.object.bytes_sent))
 
     def adopt(
         self,
@@ -177,15 +177,14 @@ class SqlTransfers:
         location: UploadLocation,
         known: StoredArtifact | None,
     ) -> None:
-        def work(connection: Connection) -> None:
-            # In the order of `record`; a lost lease counts before a replaced object.
-            recorded = replace_artifact(connection, stored, known)
-            move_location(connection, stored, location)
-            write(connection, claim, **_done(claim, stored.object.bytes_sent))
-            if recorded is None:
-                raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
-
-        in_transaction(self._bind, work)
+        for attempt in repeated_transaction(self._bind):
+            with attempt as connection:
+                # In the order of `record`; a lost lease counts before a replaced object.
+                recorded = replace_artifact(connection, stored, known)
+                move_location(connection, stored, location)
+                write(connection, claim, **_done(claim, stored.object.bytes_sent))
+                if recorded is None:
+                    raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
 
     def doubt(self, claim: Claim) -> None:
         doubted = update(TransferRow).where(TransferRow.id == claim.transfer_id)
