@@ -15,7 +15,7 @@ from worker.workspace.archive_rules import Entry
 from worker.workspace.entry_names import printable
 from worker.workspace.members import OpenMemberDirectory, Present, RemoteZip
 
-ZIPS = (ArtifactKind.RUN_RESULTS, ArtifactKind.JOB_INPUT)
+ZIPS = tuple(kind for kind in reversed(ArtifactKind) if kind.is_zip)
 
 LISTED_COLUMNS = ("member", "size", "run_id", "kind", "compressed_size", "crc32")
 COLUMNS = ("member", "outcome", "run_id", "error", "size", "path")
