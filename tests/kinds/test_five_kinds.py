@@ -28,6 +28,7 @@ from tests.domain.producing import ProducingWorld
 from worker.cli import archive
 from worker.cli.members import ZIPS
 from worker.sql import conditions, grants
+from worker.sql.migrations.checks import run_fits_kind
 from worker.sql.platform import WRITTEN
 from worker.workspace import DownloadDirectory, Workspace
 from worker.workspace.places import download_place, source_place
@@ -239,3 +240,12 @@ def test_what_a_client_may_confirm() -> None:
             confirm._request(12, run_id)
     # Then
     assert asked == ["job_config", "job_input", "run_config"]
+
+
+def test_the_constraint_of_the_tables() -> None:
+    condition = run_fits_kind(("job_config", "job_input"), ("run_config", "run_logs"))
+    assert condition.format("NEW.") == (
+        "(NEW.kind IN ('job_config', 'job_input') AND NEW.run_id IS NULL)"
+        " OR (NEW.kind IN ('run_config', 'run_logs')"
+        " AND NEW.run_id IS NOT NULL AND NEW.run_id > 0)"
+    )
