@@ -17,7 +17,7 @@ class Scope(StrEnum):
 
 
 class SizeClass(StrEnum):
-    """How large artifacts of a kind may get. Each class has its own queue."""
+    """How large artifacts of a kind may get. Each class has a queue."""
 
     SMALL = "small"
     LARGE = "large"
@@ -35,7 +35,7 @@ class KindSpec:
         size: decides the queue.
         packed_from: the directory in a workspace whose RUN* directories an upload packs into the
             zip; None if the file itself is uploaded.
-        column: of the platform's `jobs` or `runs`, which has the location; None if there is none.
+        column: of the platform's `jobs` or `runs`, with the location; None without one.
         completes_run: recording it makes the run DONE.
         from_client: a client may put it into the bucket by an upload URL.
         archived: `archive` takes it without being told to.
@@ -54,7 +54,7 @@ class KindSpec:
 
 
 class ArtifactKind(StrEnum):
-    """A kind, with its row. The order is that of lists for people."""
+    """A kind, with its row. Lists for people keep this order."""
 
     _value_: str
     spec: KindSpec
