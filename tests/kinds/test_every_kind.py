@@ -28,6 +28,7 @@ from tests.cli.tree import commands
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import JOB
 from tests.sql.steps import insert_job_with_run
+from worker.demo.story import SCENES
 from worker.sql.engine import make_engine
 from worker.sql.grants import PLATFORM_COLUMNS
 from worker.sql.platform import WRITTEN, SqlRuns
@@ -231,6 +232,10 @@ class TestTransfer:
         engine = make_engine(sqlite_url)
         yield engine
         engine.dispose()
+
+
+def test_the_demo_has_each() -> None:
+    assert {scene.artifact.kind for scene in SCENES} == set(ArtifactKind)
 
 
 def test_each_option_kind_of_the_commands_offers_all() -> None:
