@@ -32,6 +32,8 @@ _NAMES = {*ArtifactKind, *(kind.name for kind in ArtifactKind)}
 def kinds_named_in(path: Path) -> set[str]:
     """Return the kinds that a module names, as members or as texts of their own."""
     text = path.read_text()
+    if not any(name in text for name in _NAMES):
+        return set()
     named = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Attribute):
