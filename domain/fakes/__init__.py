@@ -5,6 +5,7 @@ from domain.fakes.copier import InMemoryCopier
 from domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
 from domain.fakes.objects import InMemoryReader, InMemoryTarget
 from domain.fakes.platform import InMemoryJobs, InMemoryRuns
+from domain.fakes.quarantine import InMemoryQuarantine
 from domain.fakes.storage import (
     InMemoryEndpointFailures,
     InMemorySource,
@@ -19,6 +20,7 @@ __all__ = [
     "InMemoryCopier",
     "InMemoryEndpointFailures",
     "InMemoryJobs",
+    "InMemoryQuarantine",
     "InMemoryReader",
     "InMemoryResults",
     "InMemoryRuns",

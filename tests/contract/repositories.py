@@ -8,9 +8,15 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact
-from domain.fakes import InMemoryArtifacts, InMemoryTransfers, InMemoryVerifications
+from domain.fakes import (
+    InMemoryArtifacts,
+    InMemoryQuarantine,
+    InMemoryTransfers,
+    InMemoryVerifications,
+)
 from domain.placement import Placement
 from domain.ports import IArtifactRepository, ITransferRepository
+from domain.quarantine import IQuarantine
 from domain.verification import IVerifications
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
@@ -30,8 +36,7 @@ class Repositories:
     """What the platform's row says of it."""
     clear: Callable[[], None]
     """Forget all transfers and artifacts."""
-    quarantine: SqlQuarantine | None = None
-    """The operator's commands for it, which only SQL has."""
+    quarantine: IQuarantine
 
 
 def in_memory() -> Repositories:
@@ -43,7 +48,10 @@ def in_memory() -> Repositories:
         transfers.rows.clear()
         artifacts.rows.clear()
 
-    return Repositories(transfers, artifacts, verifications, artifacts.locations.get, clear)
+    quarantine = InMemoryQuarantine(transfers)
+    return Repositories(
+        transfers, artifacts, verifications, artifacts.locations.get, clear, quarantine
+    )
 
 
 def on_sql(url: str) -> Iterator[Repositories]:
