@@ -223,8 +223,8 @@ class SqlBatches:
         transition = TRANSITIONS[action]
         # The state is a condition of the statement: of two actions at once, one is refused.
         conditions = (BatchRow.id == batch_id, BatchRow.state.in_(transition.of), *conditions)
-        if transition.to is not None:
-            values["state"] = transition.to
+        # An action may change no column, such as another pace that is not given.
+        values["state"] = transition.to or BatchRow.state
         change = update(BatchRow).where(*conditions).values(values)
         with transaction(self._engine) as connection:
             return bool(connection.execute(change).rowcount)
