@@ -1,14 +1,15 @@
 """What a batch may freeze, in memory."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.batches import BatchFilter, IdRange, Listed
+from domain.batches import BatchFilter, Listed
 from domain.earlier_transfers import is_of_job
 from domain.errors import ReasonCode
 from domain.fakes.artifacts import InMemoryArtifacts
 from domain.fakes.platform import InMemoryJobs, InMemoryRuns
+from domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
 from domain.fakes.transfers import InMemoryTransfers
 from domain.jobs import Job
 from domain.ownership import Ownership
@@ -21,9 +22,6 @@ _REQUESTS = {
     Direction.UPLOAD: (Direction.UPLOAD, Direction.CONFIRM),
     Direction.DOWNLOAD: (Direction.DOWNLOAD,),
 }
-
-Tags = Mapping[int, Collection[str] | Mapping[str, str]]
-"""Of jobs, by their ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +62,10 @@ class Candidates:
             if (
                 job is not None
                 and direction in (which.directions or _MOVES)
-                and (not which.kinds or artifact.kind in which.kinds)
                 and self._fits(which, job, artifact)
                 and (which.listed is None or is_listed(artifact, lines))
-                and _fits_last(which, transfer)
+                and (not which.states or transfer.state in which.states)
+                and fits_end(which, transfer, self.transfers.now())
             ):
                 yield Candidate(
                     artifact=artifact,
@@ -119,22 +117,7 @@ class Candidates:
         yield from (row for row in of_artifact if row.direction in _REQUESTS[direction])
 
     def _fits(self, which: BatchFilter, job: Job, artifact: Artifact) -> bool:
-        """Return whether the job and the artifact fit, except for the kind."""
-        return (
-            (not which.job_ids or _is_in(artifact.job_id, which.job_ids))
-            and (not which.run_ids or _is_in(artifact.run_id, which.run_ids))
-            and (not which.user_ids or job.user_id in which.user_ids)
-            and (which.created_after is None or job.created_at >= which.created_after)
-            and (which.created_before is None or job.created_at < which.created_before)
-            and all(self._has_tag(job.id, tag) for tag in which.tags)
-        )
-
-    def _has_tag(self, job_id: int, tag: str) -> bool:
-        tags = self.tags.get(job_id, ())
-        if not isinstance(tags, Mapping):
-            return tag in tags
-        name, is_named, value = tag.partition("=")
-        return bool(is_named) and tags.get(name) == value
+        return fits_artifact(which, artifact) and fits_job(which, job, self.tags)
 
     def _size(self, job: Job, artifact: Artifact) -> int | None:
         row = self._own_row(job, artifact)
@@ -155,18 +138,3 @@ def is_listed(artifact: Artifact, lines: Collection[Listed]) -> bool:
         and line.kind in (None, artifact.kind)
         for line in lines
     )
-
-
-def _fits_last(which: BatchFilter, last: Transfer) -> bool:
-    is_quarantined = last.state is TransferState.QUARANTINED and last.finished_at is not None
-    after, before, ended = which.failed_after, which.failed_before, last.finished_at
-    return (
-        (not which.states or last.state in which.states)
-        and (not which.reasons or last.reason_code in which.reasons)
-        and (after is None or (is_quarantined and ended is not None and ended >= after))
-        and (before is None or (is_quarantined and ended is not None and ended < before))
-    )
-
-
-def _is_in(id_: int | None, ranges: Collection[IdRange]) -> bool:
-    return id_ is not None and any(each.first <= id_ <= each.last for each in ranges)

@@ -3,62 +3,70 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
+from domain.fakes.platform import InMemoryJobs
+from domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
 from domain.fakes.transfers import InMemoryTransfers
-from domain.quarantine import QuarantineFilter, RetrySummary
+from domain.quarantine import RetrySummary
+from domain.selection import Selection
 from domain.transfers import WRITING_DIRECTIONS, Transfer, TransferState
 
 
 class InMemoryQuarantine:
-    def __init__(self, transfers: InMemoryTransfers) -> None:
-        self._transfers = transfers
+    """Args: `jobs` and their `tags` are for criteria about jobs; without them none fits."""
 
-    def list(self, which: QuarantineFilter, limit: int) -> Sequence[Transfer]:
+    def __init__(
+        self,
+        transfers: InMemoryTransfers,
+        jobs: InMemoryJobs | None = None,
+        tags: Tags = MappingProxyType({}),
+    ) -> None:
+        self._transfers = transfers
+        self._jobs = jobs or InMemoryJobs()
+        self._tags = tags
+
+    def list(self, which: Selection, limit: int) -> Sequence[Transfer]:
         newest = sorted(self._fitting(which), key=_left_at, reverse=True)
         return newest[:limit]
 
-    def count(self, which: QuarantineFilter) -> int:
+    def count(self, which: Selection) -> int:
         return len(self._fitting(which))
 
-    def preview(self, which: QuarantineFilter) -> RetrySummary:
+    def preview(self, which: Selection) -> RetrySummary:
         fitting = self._fitting(which)
         superseded = sum(map(self._is_superseded, fitting))
         return RetrySummary(retried=len(fitting) - superseded, superseded=superseded)
 
-    def retry(self, which: QuarantineFilter) -> RetrySummary:
+    def retry(self, which: Selection) -> RetrySummary:
         summary = self.preview(which)
         for transfer in self._fitting(which):
             if not self._is_superseded(transfer):
                 self._transfers.rows[transfer.id] = _again(transfer, self._transfers.now())
         return summary
 
-    def discard(self, which: QuarantineFilter) -> int:
+    def discard(self, which: Selection) -> int:
         fitting = self._fitting(which)
         for transfer in fitting:
             cancelled = replace(transfer, state=TransferState.CANCELLED)
             self._transfers.rows[transfer.id] = cancelled
         return len(fitting)
 
-    def _fitting(self, which: QuarantineFilter) -> Sequence[Transfer]:
-        now = self._transfers.now()
-        return [row for row in self._transfers.rows.values() if _fits(row, which, now)]
+    def _fitting(self, which: Selection) -> Sequence[Transfer]:
+        return [row for row in self._transfers.rows.values() if self._fits(which, row)]
+
+    def _fits(self, which: Selection, row: Transfer) -> bool:
+        return (
+            row.state is TransferState.QUARANTINED
+            and (not which.directions or row.direction in which.directions)
+            and fits_artifact(which, row.artifact)
+            and fits_job(which, self._jobs.find_by_id(row.artifact.job_id), self._tags)
+            and fits_end(which, row, self._transfers.now())
+        )
 
     def _is_superseded(self, transfer: Transfer) -> bool:
         latest = self._transfers.latest(transfer.artifact, transfer.direction)
         return latest is not None and latest.id != transfer.id
-
-
-def _fits(transfer: Transfer, which: QuarantineFilter, now: datetime) -> bool:
-    if transfer.state is not TransferState.QUARANTINED or transfer.finished_at is None:
-        return False
-    age = now - transfer.finished_at
-    return (
-        (not which.reasons or transfer.reason_code in which.reasons)
-        and (not which.kinds or transfer.artifact.kind in which.kinds)
-        and (not which.job_ids or transfer.artifact.job_id in which.job_ids)
-        and (which.older_than is None or age >= which.older_than)
-        and (which.newer_than is None or age <= which.newer_than)
-    )
 
 
 def _again(transfer: Transfer, now: datetime) -> Transfer:

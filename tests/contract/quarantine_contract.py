@@ -8,10 +8,12 @@ from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import AccessDeniedError, ReasonCode, SourceMissingError, TransferError
 from domain.ports import ITransferRepository
 from domain.quarantine import IQuarantine, QuarantineFilter, RetrySummary
-from domain.transfers import Transfer, TransferState
+from domain.selection import IdRange
+from domain.transfers import Direction, Transfer, TransferState
 from tests.contract.transfer_steps import (
     CONFIG,
     HOUR,
+    LONG_AGO,
     RESULTS,
     UPLOAD,
     claim_of,
@@ -55,6 +57,16 @@ class QuarantineFilterContract:
                 [CONFIG],
             ),
             (QuarantineFilter(older_than=HOUR), []),
+            (QuarantineFilter(run_ids=[IdRange(first=4, last=9)]), [RESULTS]),
+            (QuarantineFilter(directions=[Direction.DOWNLOAD]), []),
+            (QuarantineFilter(directions=[UPLOAD], job_ids=[13]), [OTHER_JOB]),
+            (QuarantineFilter(user_ids=[1]), [RESULTS, CONFIG]),
+            (QuarantineFilter(user_ids=[2]), []),
+            (QuarantineFilter(tags=["urgent"]), []),
+            (QuarantineFilter(created_before=LONG_AGO), []),
+            (QuarantineFilter(created_after=LONG_AGO), [RESULTS, CONFIG]),
+            (QuarantineFilter(failed_before=LONG_AGO), []),
+            (QuarantineFilter(failed_after=LONG_AGO), [OTHER_JOB, RESULTS, CONFIG]),
             (QuarantineFilter(newer_than=HOUR), [OTHER_JOB, RESULTS, CONFIG]),
         ],
     )
