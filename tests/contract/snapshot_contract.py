@@ -50,6 +50,9 @@ class SnapshotFilterContract:
             ({"directions": [Direction.DOWNLOAD]}, []),
             ({"failed_after": CREATED_AT}, [1, 2, 2, 3]),
             ({"failed_before": CREATED_AT}, []),
+            ({"older_than": timedelta(0)}, [1, 2, 2, 3]),
+            ({"older_than": DAY}, []),
+            ({"newer_than": DAY, "kinds": CONFIGS}, [1, 2, 3]),
         ],
     )
     def test_only_what_fits_every_criterion_is_a_member(
