@@ -13,8 +13,8 @@ from domain.locate import LocateArtifacts
 from domain.platform_ports import ArchiveSummary, IUploadLocationRepository
 from domain.ports import IArtifactRepository
 
-ARCHIVED_KINDS = (ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT, ArtifactKind.RUN_CONFIG)
-"""What the platform archives: results and logs are read long after a job is done."""
+ARCHIVED_KINDS = tuple(kind for kind in ArtifactKind if kind.spec.archived)
+"""What is archived by default, as by the platform."""
 DEFAULT_TIER = "GLACIER"
 
 

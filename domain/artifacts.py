@@ -6,31 +6,7 @@ from enum import StrEnum
 
 from domain.errors import InvalidRequestError
 from domain.jobs import MAX_ID
-
-
-class ArtifactKind(StrEnum):
-    JOB_CONFIG = "job_config"
-    JOB_INPUT = "job_input"
-    RUN_CONFIG = "run_config"
-    RUN_RESULTS = "run_results"
-    RUN_LOGS = "run_logs"
-
-    @property
-    def belongs_to_run(self) -> bool:
-        return self.value.startswith("run_")
-
-    @property
-    def content_type(self) -> str:
-        return _CONTENT_TYPES[self]
-
-
-_CONTENT_TYPES = {
-    ArtifactKind.JOB_CONFIG: "application/json",
-    ArtifactKind.JOB_INPUT: "application/zip",
-    ArtifactKind.RUN_CONFIG: "application/json",
-    ArtifactKind.RUN_RESULTS: "application/zip",
-    ArtifactKind.RUN_LOGS: "text/plain; charset=utf-8",
-}
+from domain.kinds import ArtifactKind as ArtifactKind  # noqa: PLC0414 - re-exported
 
 
 def is_id(value: object) -> bool:

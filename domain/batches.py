@@ -6,11 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, model_validator
 
 from domain.artifacts import ArtifactKind
 from domain.errors import ReasonCode
-from domain.jobs import MAX_ID
+from domain.selection import IdRange as IdRange  # noqa: PLC0414 - re-exported
+from domain.selection import Selection
 from domain.transfers import Direction, TransferState
 
 
@@ -36,7 +37,10 @@ class BatchMode(StrEnum):
 MAX_IN_FLIGHT = 2_000
 """By default; more than workers do in a few sweeps of the dispatch, less than fills a queue."""
 ENDED_BADLY = (TransferState.QUARANTINED, TransferState.CANCELLED)
-OF_LAST_TRANSFER = ("states", "reasons", "failed_after", "failed_before")
+OF_LAST_TRANSFER = (
+    *("states", "reasons", "failed_after", "failed_before"),
+    *("older_than", "newer_than"),
+)
 """The criteria of a filter that are about the last transfer."""
 
 
@@ -61,59 +65,28 @@ class Outcome(StrEnum):
     """Somebody else's transfer of the artifact was active when its turn came."""
 
 
-class IdRange(BaseModel):
-    """Ids from the first to the last."""
-
-    model_config = ConfigDict(frozen=True)
-
-    first: Annotated[int, Field(gt=0, le=MAX_ID)]
-    last: Annotated[int, Field(gt=0, le=MAX_ID)]
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.first > self.last:
-            raise ValueError("the range ends before it begins")
-        return self
-
-
 def _transfers_workspace(direction: Direction) -> Direction:
     if direction not in {Direction.UPLOAD, Direction.DOWNLOAD}:
         raise ValueError("only uploads and downloads run in batches")
     return direction
 
 
-class BatchFilter(BaseModel):
-    """Those artifacts, by their last transfer, that fit every criterion given.
+class BatchFilter(Selection):
+    """Those artifacts whose last transfer fits every criterion given.
 
     With `never_requested` they are those of the platform's jobs and runs that have no transfer in
     that direction, by default uploads. A line of a file that names a kind is taken in both cases,
     unless a criterion is about the last transfer.
 
     Attributes:
-        user_ids: whose job it is.
-        tags: the job has all of them; `key=value` where the platform keeps them by name.
-        created_after, created_before: of the job.
-        failed_after, failed_before: when the last transfer was given up.
         listed: how many lines of a file name them, which may be none; None where no file was given.
         unmatched: how many of those lines fit nothing.
         never_requested: only artifacts without a transfer; those that are stored are left out.
         include_stored: with `never_requested`, uploads of what is stored too.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    job_ids: tuple[IdRange, ...] = ()
-    run_ids: tuple[IdRange, ...] = ()
-    user_ids: tuple[int, ...] = ()
-    kinds: tuple[ArtifactKind, ...] = ()
     directions: tuple[Annotated[Direction, AfterValidator(_transfers_workspace)], ...] = ()
     states: tuple[TransferState, ...] = ()
-    reasons: tuple[ReasonCode, ...] = ()
-    tags: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
-    failed_after: AwareDatetime | None = None
-    failed_before: AwareDatetime | None = None
     listed: int | None = None
     unmatched: int = 0
     never_requested: bool = False
@@ -122,7 +95,7 @@ class BatchFilter(BaseModel):
     @property
     def of_last_transfer(self) -> list[str]:
         """The criteria given that only an artifact with a last transfer can fit."""
-        return [name for name in OF_LAST_TRANSFER if getattr(self, name)]
+        return [name for name in OF_LAST_TRANSFER if getattr(self, name) not in {None, ()}]
 
     @model_validator(mode="after")
     def _can_fit(self) -> Self:

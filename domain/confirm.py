@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.artifacts import Artifact, StoredArtifact
 from domain.each import for_each
 from domain.errors import (
     InvalidRequestError,
@@ -14,6 +14,7 @@ from domain.errors import (
     SourceEmptyError,
     UploadAwaitedError,
 )
+from domain.kinds import JOB_KINDS, RUN_KINDS
 from domain.lease import LeaseKeeper
 from domain.locations import UploadLocation
 from domain.objects import BucketObject, IObjectReader, ObjectAddress
@@ -22,8 +23,6 @@ from domain.placement import Placement
 from domain.ports import IArtifactRepository, IRequestedTransfers
 from domain.transfers import Claim, Direction, Transfer, TransferState
 
-_OF_JOB = (ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT)
-_OF_RUN = (ArtifactKind.RUN_CONFIG,)
 # By which S3's clock, in whole seconds, may be behind the database's.
 _SKEW = timedelta(seconds=5)
 
@@ -108,8 +107,8 @@ class RequestConfirmations:
 
     def _request(self, job_id: int, run_id: int | None) -> list[Transfer]:
         """For a URL that was given without an expectation, or was used once more."""
-        kinds = _OF_JOB if run_id is None else _OF_RUN
-        artifacts = [Artifact(kind, job_id, run_id) for kind in kinds]
+        kinds = JOB_KINDS if run_id is None else RUN_KINDS
+        artifacts = [Artifact(kind, job_id, run_id) for kind in kinds if kind.spec.from_client]
         given = [artifact for artifact in artifacts if self.placement.location(artifact)]
         if not given:
             of_run = "" if run_id is None else f" run {run_id}"

@@ -80,10 +80,9 @@ class JobUpload:
         if isinstance(upload, cls):
             return upload
         kind = _kind_named(_text(upload, "context"), _text(upload, "upload_type"))
-        context, upload_type = kind.split("_")
         return cls(
-            context,
-            upload_type,
+            kind.spec.scope.value,
+            kind.upload_type,
             getattr(upload, "job_id", None),  # type: ignore[arg-type]  # checked with the artifact
             getattr(upload, "run_id", None),
         )

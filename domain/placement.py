@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.jobs import Job, Run
-from domain.platform_objects import LOCATION_FIELDS, find_run_of
+from domain.kinds import JOB_KINDS, RUN_KINDS
+from domain.platform_objects import find_run_of
 from domain.ports import IJobRepository, IRunRepository
 from domain.prefix import JobS3Prefix
 
@@ -41,17 +42,15 @@ class Placement:
 
 def kept_location(kind: ArtifactKind, job: Job, run: Run | None) -> str | None:
     """What the job's or the run's row says of it."""
-    field = LOCATION_FIELDS.get(kind)
+    field = kind.spec.column
     row = run if kind.belongs_to_run else job
     return None if field is None or row is None else getattr(row, field)
 
 
 def kept_locations(job: Job, runs: Sequence[Run]) -> dict[Artifact, str]:
     """All that the platform's rows say of a job and its runs."""
-    of_run = [kind for kind in LOCATION_FIELDS if kind.belongs_to_run]
-    of_job = [Artifact(kind, job.id) for kind in LOCATION_FIELDS if not kind.belongs_to_run]
-    kept = {artifact: kept_location(artifact.kind, job, None) for artifact in of_job}
+    kept = {Artifact(kind, job.id): kept_location(kind, job, None) for kind in JOB_KINDS}
     for run in runs:
-        for kind in of_run:
+        for kind in RUN_KINDS:
             kept[Artifact(kind, job.id, run.id)] = kept_location(kind, job, run)
     return {artifact: url for artifact, url in kept.items() if url}

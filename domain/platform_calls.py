@@ -18,10 +18,10 @@ from domain.each import outcome_of
 from domain.errors import PipelineError
 from domain.job_uploads import JobUpload
 from domain.jobs import Job, Run
+from domain.kinds import JOB_KINDS, RUN_KINDS
 from domain.locations import UploadLocation
 from domain.minimum_age import age_of
 from domain.platform_objects import (
-    LOCATION_FIELDS,
     Jobs,
     Runs,
     find_job,
@@ -34,7 +34,6 @@ from domain.prefix import JobS3Prefix, directory_time, job_directory
 logger = logging.getLogger(__name__)
 
 _DAY = 24 * 3600
-_OF_JOB = (ArtifactKind.JOB_INPUT, ArtifactKind.JOB_CONFIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,10 @@ def get_job_uploads(job_repository: Jobs, run_repository: Runs, job_id: int) -> 
     """
     job = find_job(job_repository, job_id)
     runs = runs_of(run_repository, job_id)
-    of_job = [_kept(kind, job, job_id) for kind in _OF_JOB]
-    of_runs = [_kept(ArtifactKind.RUN_CONFIG, run, job_id, run.id) for run in runs]
+    # The platform lists the input before the config.
+    of_job = [_kept(kind, job, job_id) for kind in reversed(JOB_KINDS) if kind.spec.from_client]
+    kinds = [kind for kind in RUN_KINDS if kind.spec.from_client]
+    of_runs = [_kept(kind, run, job_id, run.id) for run in runs for kind in kinds]
     return [upload for upload in (*of_job, *of_runs) if upload is not None]
 
 
@@ -182,11 +183,11 @@ def upload_results(  # noqa: PLR0913, PLR0917 - as the platform has it
 def _kept(
     kind: ArtifactKind, row: Job | Run, job_id: int, run_id: int | None = None
 ) -> JobUpload | None:
-    url = getattr(row, LOCATION_FIELDS[kind], None)
+    column = kind.spec.column
+    url = None if column is None else getattr(row, column, None)
     if not url:
         return None
-    context, upload_type = kind.split("_")
-    return JobUpload(context, upload_type, job_id, run_id, UploadLocation(url))
+    return JobUpload(kind.spec.scope.value, kind.upload_type, job_id, run_id, UploadLocation(url))
 
 
 def _results_url(prefix: JobS3Prefix, run: Run, bucket_name: str) -> str:

@@ -21,12 +21,7 @@ from domain.job_ports import IJobRepository, IRunRepository
 from domain.jobs import CREATED, DONE, SUBMITTED, Job, Run
 from domain.locations import UploadLocation
 
-LOCATION_FIELDS = {
-    ArtifactKind.JOB_CONFIG: "config_location",
-    ArtifactKind.JOB_INPUT: "input_location",
-    ArtifactKind.RUN_CONFIG: "config_url",
-    ArtifactKind.RUN_RESULTS: "results_url",
-}
+LOCATION_FIELDS = {kind: kind.spec.column for kind in ArtifactKind if kind.spec.column is not None}
 """The attribute of a job or run that holds an artifact's location, in the platform's names."""
 
 JOB_FIELDS = tuple(name for kind, name in LOCATION_FIELDS.items() if not kind.belongs_to_run)

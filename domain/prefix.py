@@ -12,35 +12,29 @@ from domain.jobs import MAX_ID, Job, as_utc_second
 ROOT = "jobs/"
 """What every job's directory begins with."""
 
-_FILE_NAMES = {
-    ArtifactKind.JOB_CONFIG: "job_config.json",
-    ArtifactKind.JOB_INPUT: "job_input.zip",
-    ArtifactKind.RUN_CONFIG: "run_{run_id}_config.json",
-    ArtifactKind.RUN_RESULTS: "run_{run_id}_results.zip",
-    ArtifactKind.RUN_LOGS: "run_{run_id}_logs.log",
+_NAMES = {
+    kind: re.compile(
+        re.escape(kind.spec.file_name).replace(r"\{run_id\}", "(?P<run_id>[1-9][0-9]{0,9})")
+    )
+    for kind in ArtifactKind
 }
-_OF_RUN = re.compile(r"run_([1-9][0-9]{0,9})_(?:config\.json|results\.zip|logs\.log)")
 _JOB = re.compile(rf"{ROOT}([1-9][0-9]{{0,9}})/")
 _DIRECTORY = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})([0-9]{2})([0-9]{2})/")
 
 
 def file_name(artifact: Artifact) -> str:
     """The last component of its key, under the old rule as under this one."""
-    return _FILE_NAMES[artifact.kind].format(run_id=artifact.run_id)
+    return artifact.kind.spec.file_name.format(run_id=artifact.run_id)
 
 
 def artifact_named(job_id: int, name: str) -> Artifact | None:
     """The job's artifact that has this file name, if it is one."""
-    match = _OF_RUN.fullmatch(name)
-    run_id = int(match[1]) if match else None
-    if run_id is not None and run_id > MAX_ID:
-        return None
-    artifacts = [
-        Artifact(kind, job_id, run_id)
-        for kind in ArtifactKind
-        if kind.belongs_to_run == (run_id is not None)
-    ]
-    return next((artifact for artifact in artifacts if file_name(artifact) == name), None)
+    matches = ((kind, pattern.fullmatch(name)) for kind, pattern in _NAMES.items())
+    for kind, match in matches:
+        if match is not None:
+            run_id = int(match["run_id"]) if kind.belongs_to_run else None
+            return None if run_id and run_id > MAX_ID else Artifact(kind, job_id, run_id)
+    return None
 
 
 def artifact_at(key: str) -> Artifact | None:

@@ -64,8 +64,7 @@ def submission(
 def _by_ids(kind: ArtifactKind, job_id: int | None, run_id: int | None) -> JobUpload:
     if job_id is None:
         raise InvalidRequestError(f"{USE_CASES[kind]}: give job_upload, or job_id")
-    context, upload_type = kind.split("_")
-    return JobUpload(context, upload_type, job_id, run_id)
+    return JobUpload(kind.spec.scope.value, kind.upload_type, job_id, run_id)
 
 
 def _check(kind: ArtifactKind, artifact: Artifact, job_id: int | None, run_id: int | None) -> None:

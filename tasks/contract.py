@@ -1,6 +1,7 @@
 """The names that messages in flight and other people's code rely on."""
 
 from domain.artifacts import Artifact, ArtifactKind
+from domain.kinds import SizeClass
 from domain.transfers import Direction, Transfer
 
 CONFIGS = "configs"
@@ -28,14 +29,8 @@ CONFIRM = "artifacts.confirm_upload"
 RELOCATE = "artifacts.relocate_job"
 DOWNLOAD_JOB = "artifacts.download_job"
 
-# By size: what may be large never stands in the way of a config.
-_QUEUES = {
-    ArtifactKind.JOB_CONFIG: CONFIGS,
-    ArtifactKind.RUN_CONFIG: CONFIGS,
-    ArtifactKind.JOB_INPUT: RESULTS,
-    ArtifactKind.RUN_RESULTS: RESULTS,
-    ArtifactKind.RUN_LOGS: RESULTS,
-}
+# What may be large never stands in the way of a config.
+_QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}
 
 
 # Asked for of a job or a run; the transfer that is meant is known by the message's id.
@@ -43,7 +38,7 @@ _FOR_ALL_KINDS = {Direction.CONFIRM: CONFIRM, Direction.RELOCATE: RELOCATE}
 
 
 def queue_of(kind: ArtifactKind) -> str:
-    return _QUEUES[kind]
+    return _QUEUES[kind.spec.size]
 
 
 def queue_of_transfer(transfer: Transfer) -> str:

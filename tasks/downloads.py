@@ -1,43 +1,26 @@
-"""The download tasks, into the workspace. What is there already is kept."""
+"""The download tasks, into the workspace. A file that is there already is kept."""
 
 from typing import Any
 
 from celery import shared_task
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import ArtifactKind
 from domain.transfers import Direction
-from tasks.base import JobTransferTask, RunTransferTask
+from tasks.base import JobTransferTask
 from tasks.contract import DOWNLOAD_JOB
+from tasks.transfers import transfer_tasks
 
-_DOWNLOAD = Direction.DOWNLOAD
+TASKS = transfer_tasks(Direction.DOWNLOAD)
+
+# The names that producers import.
+download_job_config = TASKS[ArtifactKind.JOB_CONFIG]
+download_job_input = TASKS[ArtifactKind.JOB_INPUT]
+download_run_config = TASKS[ArtifactKind.RUN_CONFIG]
+download_run_results = TASKS[ArtifactKind.RUN_RESULTS]
+download_run_logs = TASKS[ArtifactKind.RUN_LOGS]
 
 
 @shared_task(name=DOWNLOAD_JOB, base=JobTransferTask, bind=True)
 def download_job(self: JobTransferTask, job_id: int) -> dict[str, Any]:
-    """All that there is of the job, each artifact as a transfer of its own."""
+    """Download all that there is of the job, each artifact as a transfer of its own."""
     return self.plan(lambda: self.services.request_downloads(job_id))
-
-
-@shared_task(name="artifacts.download_job_config", base=JobTransferTask, bind=True)
-def download_job_config(self: JobTransferTask, job_id: int) -> dict[str, Any]:
-    return self.transfer(_DOWNLOAD, Artifact(ArtifactKind.JOB_CONFIG, job_id))
-
-
-@shared_task(name="artifacts.download_job_input", base=JobTransferTask, bind=True)
-def download_job_input(self: JobTransferTask, job_id: int) -> dict[str, Any]:
-    return self.transfer(_DOWNLOAD, Artifact(ArtifactKind.JOB_INPUT, job_id))
-
-
-@shared_task(name="artifacts.download_run_config", base=RunTransferTask, bind=True)
-def download_run_config(self: RunTransferTask, job_id: int, run_id: int) -> dict[str, Any]:
-    return self.transfer(_DOWNLOAD, Artifact(ArtifactKind.RUN_CONFIG, job_id, run_id))
-
-
-@shared_task(name="artifacts.download_run_results", base=RunTransferTask, bind=True)
-def download_run_results(self: RunTransferTask, job_id: int, run_id: int) -> dict[str, Any]:
-    return self.transfer(_DOWNLOAD, Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id))
-
-
-@shared_task(name="artifacts.download_run_logs", base=RunTransferTask, bind=True)
-def download_run_logs(self: RunTransferTask, job_id: int, run_id: int) -> dict[str, Any]:
-    return self.transfer(_DOWNLOAD, Artifact(ArtifactKind.RUN_LOGS, job_id, run_id))

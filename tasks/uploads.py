@@ -1,36 +1,14 @@
-"""The upload tasks. Thin: the ids become an artifact, the use case does the rest."""
+"""The upload tasks, one for each kind."""
 
-from typing import Any
-
-from celery import shared_task
-
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import ArtifactKind
 from domain.transfers import Direction
-from tasks.base import JobTransferTask, RunTransferTask
+from tasks.transfers import transfer_tasks
 
-_UPLOAD = Direction.UPLOAD
+TASKS = transfer_tasks(Direction.UPLOAD)
 
-
-@shared_task(name="artifacts.upload_job_config", base=JobTransferTask, bind=True)
-def upload_job_config(self: JobTransferTask, job_id: int) -> dict[str, Any]:
-    return self.transfer(_UPLOAD, Artifact(ArtifactKind.JOB_CONFIG, job_id))
-
-
-@shared_task(name="artifacts.upload_job_input", base=JobTransferTask, bind=True)
-def upload_job_input(self: JobTransferTask, job_id: int) -> dict[str, Any]:
-    return self.transfer(_UPLOAD, Artifact(ArtifactKind.JOB_INPUT, job_id))
-
-
-@shared_task(name="artifacts.upload_run_config", base=RunTransferTask, bind=True)
-def upload_run_config(self: RunTransferTask, job_id: int, run_id: int) -> dict[str, Any]:
-    return self.transfer(_UPLOAD, Artifact(ArtifactKind.RUN_CONFIG, job_id, run_id))
-
-
-@shared_task(name="artifacts.upload_run_results", base=RunTransferTask, bind=True)
-def upload_run_results(self: RunTransferTask, job_id: int, run_id: int) -> dict[str, Any]:
-    return self.transfer(_UPLOAD, Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id))
-
-
-@shared_task(name="artifacts.upload_run_logs", base=RunTransferTask, bind=True)
-def upload_run_logs(self: RunTransferTask, job_id: int, run_id: int) -> dict[str, Any]:
-    return self.transfer(_UPLOAD, Artifact(ArtifactKind.RUN_LOGS, job_id, run_id))
+# The names that producers import.
+upload_job_config = TASKS[ArtifactKind.JOB_CONFIG]
+upload_job_input = TASKS[ArtifactKind.JOB_INPUT]
+upload_run_config = TASKS[ArtifactKind.RUN_CONFIG]
+upload_run_results = TASKS[ArtifactKind.RUN_RESULTS]
+upload_run_logs = TASKS[ArtifactKind.RUN_LOGS]

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from celery import Celery
 from sqlalchemy import Engine
@@ -22,6 +23,9 @@ from domain.errors import BrokerUnavailableError
 from tasks.enqueue import ask_for_dispatch
 from worker.sql.batch_snapshots import DEFAULT_PARTS, Parts, SqlBatchSnapshots
 from worker.sql.batches import SqlBatches
+
+if TYPE_CHECKING:
+    from domain.batch_ports import IBatches, IBatchSnapshots
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +51,8 @@ class Batches:
         has_source: Callable[[Artifact], bool] | None = None,
     ) -> None:
         self._app = app
-        self._batches = SqlBatches(engine)
-        self._snapshots = SqlBatchSnapshots(engine, parts)
+        self._batches: IBatches = SqlBatches(engine)
+        self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts)
         self._has_source = has_source
 
     def preview(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.artifacts import Artifact, StoredArtifact
 from domain.errors import JobReplacedError, ObjectReplacedError
 from domain.fakes.platform import InMemoryJobs
 from domain.locations import UploadLocation
@@ -61,7 +61,7 @@ class InMemoryArtifacts:
 
     def tell_platform(self, stored: StoredArtifact, location: UploadLocation) -> None:
         """Keep the location where the platform has a column for the kind."""
-        if stored.artifact.kind is not ArtifactKind.RUN_LOGS:
+        if stored.artifact.kind.spec.column is not None:
             self.locations[stored.artifact] = location.sanitized
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact | None) -> bool:

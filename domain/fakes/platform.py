@@ -10,7 +10,6 @@ from domain.jobs import DONE, SUBMITTED, Job, Run, as_utc_second
 from domain.locations import UploadLocation
 from domain.platform_objects import (
     JOB_FIELDS,
-    LOCATION_FIELDS,
     RUN_FIELDS,
     known_job,
     known_run,
@@ -78,6 +77,6 @@ class InMemoryRuns:
 
 
 def _field(kind: ArtifactKind) -> str:
-    if kind not in LOCATION_FIELDS:
+    if kind.spec.column is None:
         raise InvalidRequestError(f"the platform keeps no location of {kind}")
-    return LOCATION_FIELDS[kind]
+    return kind.spec.column

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.artifacts import Artifact, ArtifactKind, OpenUpload, StoredObject
+from domain.artifacts import Artifact, OpenUpload, StoredObject
 from domain.errors import ObjectReplacedError, SourceEmptyError, SourceMissingError
 from domain.locations import UploadLocation
 from domain.ports import Source, UploadProgress
@@ -40,9 +40,8 @@ class InMemoryWorkspace:
         content = self.contents[artifact]
         if not content:
             raise SourceEmptyError(f"{artifact} has no bytes")
-        # Results are zipped as they are sent: their size is known afterwards.
-        is_archive = artifact.kind is ArtifactKind.RUN_RESULTS
-        return InMemorySource(content, None if is_archive else len(content))
+        # A directory is zipped as it is sent, so its size is known afterwards.
+        return InMemorySource(content, None if artifact.kind.is_packed else len(content))
 
 
 class InMemoryEndpointFailures:

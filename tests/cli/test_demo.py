@@ -13,17 +13,16 @@ from pathlib import Path
 import boto3
 import pytest
 
+from domain.prefix import file_name
 from tests.cli.command_process import CommandProcess, ParentProcess
 from tests.cli.commands import Command
+from worker.demo.story import SCENES
 from worker.s3.client import make_client
 
 pytestmark = pytest.mark.processes
 
 PREFIX = "jobs/12/2025/10/23/211500/"
-NAMES = [
-    *("job_config.json", "job_input.zip"),
-    *("run_4_config.json", "run_4_logs.log", "run_4_results.zip"),
-]
+NAMES = sorted(file_name(scene.artifact) for scene in SCENES)
 # What people have set for other purposes, and what would break a worker that heard of it.
 FOREIGN = {
     "AWS_PROFILE": "not-there",

@@ -162,7 +162,7 @@ class TestDownload:
         ("options", "said"),
         [
             (("--extract",), "--member unpacks these files: leave --extract out"),
-            (("--kind", "job_config"), "job_config is no zip: give --kind run_results or job_inpu"),
+            (("--kind", "job_config"), "job_config is no zip: give --kind run_results or "),
         ],
     )
     def test_wrong_use(self, download: Command, options: tuple[str, ...], said: str) -> None:
@@ -210,7 +210,8 @@ def test_little_of_a_large_zip_is_fetched(
     large = zip_of({"RUN1/before": NOISE, "RUN1/out.csv": b"1", "RUN1/behind": NOISE})
     shelf.record(RESULTS, large)
     # When
-    assert download("--member", "RUN1/out.csv", "--run-id", "4").status == 0
+    named = ("--run-id", "4", "--kind", "run_results")
+    assert download("--member", "RUN1/out.csv", *named).status == 0
     # Then: the end of the zip, and the file
     assert files(output) == {"run_4_results/RUN1/out.csv": b"1"}
     assert dict(s3.counts) == {"GetObject": 2}

@@ -7,6 +7,9 @@ from tests.contract.repositories import Repositories, in_memory, on_sql
 
 # The suites are no test modules by name; so their failures say what they compared.
 pytest.register_assert_rewrite(
+    "tests.contract.batch_contract",
+    "tests.contract.quarantine_contract",
+    "tests.contract.snapshot_contract",
     "tests.contract.transfer_cancellation_contract",
     "tests.contract.transfer_contract",
     "tests.contract.transfer_dispatch_contract",
@@ -33,9 +36,4 @@ def postgresql(postgres_url: str) -> Iterator[Repositories]:
 # An adapter takes part with a fixture of its own, named here.
 @pytest.fixture(params=["fake", "sqlite", "postgresql"])
 def repositories(request: pytest.FixtureRequest) -> Repositories:
-    return cast("Repositories", request.getfixturevalue(request.param))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def on_a_database(request: pytest.FixtureRequest) -> Repositories:
     return cast("Repositories", request.getfixturevalue(request.param))

@@ -8,9 +8,17 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 
 from domain.artifacts import Artifact
-from domain.fakes import InMemoryArtifacts, InMemoryTransfers, InMemoryVerifications
+from domain.fakes import (
+    InMemoryArtifacts,
+    InMemoryJobs,
+    InMemoryQuarantine,
+    InMemoryTransfers,
+    InMemoryVerifications,
+)
+from domain.jobs import Job
 from domain.placement import Placement
 from domain.ports import IArtifactRepository, ITransferRepository
+from domain.quarantine import IQuarantine
 from domain.verification import IVerifications
 from worker.sql.artifacts import SqlArtifacts
 from worker.sql.engine import make_engine
@@ -19,6 +27,8 @@ from worker.sql.quarantine import SqlQuarantine
 from worker.sql.tables import ArtifactRow, JobRow, RunRow, TransferRow
 from worker.sql.transfers import SqlTransfers
 from worker.sql.verifications import SqlVerifications
+
+CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -30,8 +40,7 @@ class Repositories:
     """What the platform's row says of it."""
     clear: Callable[[], None]
     """Forget all transfers and artifacts."""
-    quarantine: SqlQuarantine | None = None
-    """The operator's commands for it, which only SQL has."""
+    quarantine: IQuarantine
 
 
 def in_memory() -> Repositories:
@@ -43,7 +52,10 @@ def in_memory() -> Repositories:
         transfers.rows.clear()
         artifacts.rows.clear()
 
-    return Repositories(transfers, artifacts, verifications, artifacts.locations.get, clear)
+    quarantine = InMemoryQuarantine(transfers, InMemoryJobs(Job(12, CREATED_AT, user_id=1)))
+    return Repositories(
+        transfers, artifacts, verifications, artifacts.locations.get, clear, quarantine
+    )
 
 
 def on_sql(url: str) -> Iterator[Repositories]:
@@ -61,13 +73,12 @@ def on_sql(url: str) -> Iterator[Repositories]:
 
 
 def _create_platform_rows(engine: Engine) -> None:
-    moment = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
     with Session(engine) as session, session.begin():
-        session.add(JobRow(id=12, user_id=1, status="CREATED", created_at=moment))
+        session.add(JobRow(id=12, user_id=1, status="CREATED", created_at=CREATED_AT))
         session.flush()
         for run_id in range(1, 6):
             session.add(
-                RunRow(id=run_id, job_id=12, user_id=1, status="RUNNING", created_at=moment)
+                RunRow(id=run_id, job_id=12, user_id=1, status="RUNNING", created_at=CREATED_AT)
             )
 
 

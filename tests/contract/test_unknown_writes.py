@@ -69,10 +69,9 @@ def test_a_repair_that_its_successor_absorbs(pipeline: Pipeline) -> None:
     assert pipeline.agrees()
 
 
-def test_a_discarded_transfer_whose_write_was_carried_out(on_a_database: Repositories) -> None:
+def test_a_discarded_transfer_whose_write_was_carried_out(repositories: Repositories) -> None:
     # Given a quarantined transfer whose last attempt has lost the answer to its write
-    pipeline, quarantine = with_one(on_a_database), on_a_database.quarantine
-    assert quarantine is not None
+    pipeline, quarantine = with_one(repositories), repositories.quarantine
     pipeline.max_attempts = 1
     pipeline.store.lost_answers = 1
     pipeline.upload("second")
@@ -86,10 +85,9 @@ def test_a_discarded_transfer_whose_write_was_carried_out(on_a_database: Reposit
     assert pipeline.agrees()
 
 
-def test_a_transfer_that_is_discarded_after_its_verification(on_a_database: Repositories) -> None:
+def test_a_transfer_that_is_discarded_after_its_verification(repositories: Repositories) -> None:
     # Given a quarantined transfer that was verified
-    pipeline, quarantine = with_one(on_a_database), on_a_database.quarantine
-    assert quarantine is not None
+    pipeline, quarantine = with_one(repositories), repositories.quarantine
     pipeline.max_attempts = 1
     pipeline.store.lost_answers = 1
     pipeline.upload("second")

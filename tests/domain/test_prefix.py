@@ -21,7 +21,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 KEY = re.compile(
     r"jobs/\d+/\d{4}/\d\d/\d\d/\d{6}/"
-    r"(job_config\.json|job_input\.zip|run_\d+_(config\.json|results\.zip|logs\.log))",
+    r"(job|run_\d+)_[a-z]+\.(json|zip|log)",
     re.ASCII,
 )
 
@@ -72,7 +72,10 @@ class TestKeys:
             prefix.run_logs_key(4),
         ] == [
             prefix.key(Artifact(kind, 12, 4 if kind.belongs_to_run else None))
-            for kind in ArtifactKind
+            for kind in (
+                *(ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT, ArtifactKind.RUN_CONFIG),
+                *(ArtifactKind.RUN_RESULTS, ArtifactKind.RUN_LOGS),
+            )
         ]
 
     def test_the_directory_is_the_prefix_with_a_closing_slash(self) -> None:

@@ -11,7 +11,7 @@ from domain.breaker import Breaker
 from domain.circuits import Circuit, s3_circuit
 from domain.confirm import ConfirmUploads, RequestConfirmations
 from domain.download import DownloadArtifacts, FetchArtifact, RequestDownloads
-from domain.errors import InvalidRequestError
+from domain.errors import InvalidRequestError, PipelineError
 from domain.fakes import (
     InMemoryArtifacts,
     InMemoryCopier,

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, insert
 from domain.artifacts import Artifact, ArtifactKind
 from domain.batches import BatchFilter, BatchMode, IdRange, LeftOut, Listed, Member
 from domain.errors import ReasonCode
+from domain.kinds import JOB_KINDS, RUN_KINDS
 from domain.locations import UploadLocation
 from domain.transfers import Direction, TransferState
 from tests.sql.batch_steps import History, config_of, ids
@@ -56,11 +57,11 @@ class TestMembers:
         history.job(2)
         members = members_of(history)
         assert {as_artifact(member) for member in members} == {
-            *(Artifact(kind, job) for job in (1, 2) for kind in ArtifactKind if of_job(kind)),
-            *(Artifact(kind, 1, run) for run in (10, 11) for kind in ArtifactKind if of_run(kind)),
+            *(Artifact(kind, job) for job in (1, 2) for kind in JOB_KINDS),
+            *(Artifact(kind, 1, run) for run in (10, 11) for kind in RUN_KINDS),
         }
         assert {member.direction for member in members} == {Direction.UPLOAD}
-        assert len(members) == 2 * 2 + 2 * 3
+        assert len(members) == 2 * len(JOB_KINDS) + 2 * len(RUN_KINDS)
 
     @pytest.mark.parametrize("state", list(TransferState))
     @pytest.mark.parametrize("direction", [Direction.UPLOAD, Direction.CONFIRM])
@@ -131,7 +132,7 @@ class TestFilter:
             ({"kinds": CONFIGS}, [1, 2, 3]),
             ({"job_ids": [IdRange(first=2, last=9)], "kinds": CONFIGS}, [2, 3]),
             ({"run_ids": [IdRange(first=20, last=21)], "kinds": [ArtifactKind.RUN_LOGS]}, [2, 2]),
-            ({"run_ids": [IdRange(first=10, last=10)]}, [1, 1, 1]),
+            ({"run_ids": [IdRange(first=10, last=10)]}, [1] * len(RUN_KINDS)),
             ({"run_ids": [IdRange(first=10, last=10)], "kinds": CONFIGS}, []),
             ({"user_ids": [8]}, [3, 3]),
             ({"tags": ["urgent"], "kinds": CONFIGS}, [1]),
@@ -177,8 +178,9 @@ class TestListed:
         self, history: History
     ) -> None:
         shown = history.preview(listed=[Listed(1), Listed(2, 20), Listed(3)], never_requested=True)
-        # The input and three of the run, and three of the other run.
-        assert (shown.members, shown.batch.filter.unmatched) == (4 + 3, 1)
+        # The input and all of the run, and all of the other run.
+        expected = len(JOB_KINDS) - 1 + 2 * len(RUN_KINDS)
+        assert (shown.members, shown.batch.filter.unmatched) == (expected, 1)
 
     def test_one_file_may_name_what_was_requested_and_what_was_not(self, history: History) -> None:
         lines = [
@@ -240,11 +242,3 @@ def test_ten_thousand_old_jobs_are_one_statement(history: History, engine: Engin
 
 def of_the_job(job: dict[str, Any]) -> dict[str, Any]:
     return {"user_id": job["user_id"], "status": "DONE", "created_at": job["created_at"]}
-
-
-def of_run(kind: ArtifactKind) -> bool:
-    return kind.belongs_to_run
-
-
-def of_job(kind: ArtifactKind) -> bool:
-    return not kind.belongs_to_run

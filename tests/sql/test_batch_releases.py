@@ -12,7 +12,7 @@ from domain.batches import BatchState, Outcome
 from domain.errors import BrokerUnavailableError
 from domain.transfers import Direction, Transfer, TransferState
 from tests.contract.transfer_steps import published
-from tests.sql.batch_steps import WHO, History, config_of, ids
+from tests.sql.batch_steps import History, config_of, ids
 from tests.sql.steps import Statements
 from worker.sql.batch_releases import SqlBatchReleases
 from worker.sql.transfers import SqlTransfers
@@ -28,49 +28,6 @@ def state_of(history: History, batch_id: int) -> BatchState:
 
 
 class TestPages:
-    def test_in_their_order_each_once(self, history: History) -> None:
-        history.failed_configs(*range(1, 8))
-        batch = history.started()
-        pages = [ids(history.release(batch.id, limit=3)) for _ in range(4)]
-        assert pages == [[1, 2, 3], [4, 5, 6], [7], []]
-
-    def test_a_transfer_says_whose_it_is(self, history: History) -> None:
-        history.failed_configs(1, 2)
-        batch = history.started(is_forced=True)
-        first, second = history.release(batch.id)
-        assert (first.batch_id, first.is_forced, first.state) == (
-            batch.id,
-            True,
-            TransferState.REQUESTED,
-        )
-        assert [first.request_id, second.request_id] == [
-            f"batch-{batch.id}-1",
-            f"batch-{batch.id}-2",
-        ]
-        assert first.enqueued_at is None
-
-    def test_its_transfers_are_asked_for_by_whoever_started_it(self, history: History) -> None:
-        # Given
-        history.failed_configs(1, 2)
-        batch = history.started()
-        # When
-        released = history.release(batch.id)
-        # Then
-        assert [each.requested_by for each in released] == [batch.requested_by, WHO]
-
-    def test_it_is_done_once_all_have_ended(self, history: History) -> None:
-        history.failed_configs(1, 2)
-        batch = history.started()
-        released = history.release(batch.id)
-        history.release(batch.id)
-        assert state_of(history, batch.id) is BatchState.RUNNING
-        history.end(released, TransferState.DONE)
-        history.release(batch.id)
-        done = history.batches.get(batch.id)
-        assert done.state is BatchState.DONE
-        assert done.finished_at is not None
-        assert SqlBatchReleases(history.engine).running() == []
-
     def test_a_message_leaves_after_its_row_is_there_for_all(self, history: History) -> None:
         history.failed_configs(1, 2)
         batch = history.started()
@@ -106,16 +63,6 @@ class TestPages:
 
 
 class TestActive:
-    def test_what_is_being_transferred_is_passed_over(self, history: History) -> None:
-        # Given a member that somebody else asked for after the preview
-        history.failed_configs(1, 2, 3)
-        batch = history.started()
-        history.transfer(config_of(2), TransferState.REQUESTED)
-        # When
-        assert ids(history.release(batch.id)) == [1, 3]
-        # Then there is one transfer of it, and it is not the batch's
-        assert history.outcomes(batch.id) == {Outcome.ACTIVE: 2, Outcome.ALREADY_RUNNING: 1}
-
     def test_a_transfer_in_the_other_direction_is_another(self, history: History) -> None:
         history.failed_configs(1)
         batch = history.started()

@@ -1,19 +1,15 @@
 """Batches that were started: what may be done to them, and what they tell."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, update
 
-from domain.batches import BatchFilter, BatchMode, BatchState, Outcome
-from domain.errors import InvalidRequestError, NotFoundError, ReasonCode
+from domain.batches import BatchFilter, BatchState, Outcome
+from domain.errors import InvalidRequestError, ReasonCode
 from domain.transfers import TransferState
 from tests.sql.batch_steps import History, config_of, ids
 from worker.sql.tables import BatchRow
-
-DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -22,54 +18,6 @@ def history(engine: Engine) -> History:
 
 
 class TestStart:
-    @pytest.mark.parametrize(
-        ("mode", "jobs"),
-        [
-            (BatchMode.FAILED, [1, 2]),
-            (BatchMode.MISSING, [2]),
-            (BatchMode.ALL, [1, 2, 3]),
-        ],
-    )
-    def test_the_members_of_its_mode_are_transferred(
-        self, history: History, mode: BatchMode, jobs: list[int]
-    ) -> None:
-        # Given one that failed though it is stored, one that was cancelled, and one that is done
-        for job_id, state, stored in (
-            (1, TransferState.QUARANTINED, 10),
-            (2, TransferState.CANCELLED, None),
-            (3, TransferState.DONE, 10),
-        ):
-            history.job(job_id)
-            history.transfer(config_of(job_id), state, stored=stored)
-        # When
-        batch = history.started(mode)
-        # Then
-        assert (batch.state, batch.members) == (BatchState.RUNNING, len(jobs))
-        assert ids(history.members(batch.id)) == jobs
-        assert ids(history.release(batch.id)) == jobs
-
-    def test_who_when_and_why_are_kept(self, history: History) -> None:
-        history.failed_configs(1)
-        batch = history.started(
-            reason="  the share is back ", requested_by="me", rate=2.5, max_in_flight=3
-        )
-        assert (batch.reason, batch.requested_by) == ("the share is back", "me")
-        assert (batch.rate, batch.max_in_flight, batch.mode) == (2.5, 3, BatchMode.ALL)
-        assert batch.started_at is not None
-        assert history.batches.newest(1) == [batch]
-
-    @pytest.mark.parametrize("reason", ["", "  ", "\n"])
-    def test_a_reason_is_needed(self, history: History, reason: str) -> None:
-        history.failed_configs(1)
-        with pytest.raises(InvalidRequestError, match="a batch needs a reason"):
-            history.started(reason=reason)
-
-    def test_once(self, history: History) -> None:
-        history.failed_configs(1)
-        batch = history.started()
-        with pytest.raises(InvalidRequestError, match="was started before: it is running"):
-            history.start(batch.id)
-
     def test_once_though_many_try(self, history: History) -> None:
         history.failed_configs(1)
         snapshot = history.preview().batch.id
@@ -82,20 +30,6 @@ class TestStart:
 
         with ThreadPoolExecutor(4) as pool:
             assert sum(pool.map(start, range(4))) == 1
-
-    def test_not_after_it_has_expired(self, history: History) -> None:
-        history.failed_configs(1)
-        snapshot = history.preview().batch.id
-        history.age(snapshot, by=DAY)
-        with pytest.raises(InvalidRequestError, match="has expired: preview again"):
-            history.start(snapshot)
-
-    def test_not_without_members(self, history: History) -> None:
-        history.job(5)
-        history.transfer(config_of(5), TransferState.DONE, stored=100)
-        snapshot = history.preview().batch.id
-        with pytest.raises(InvalidRequestError, match="has no member for the mode failed"):
-            history.start(snapshot, mode=BatchMode.FAILED)
 
     def test_a_preview_without_members_is_not_kept(self, history: History) -> None:
         history.failed_configs(1)
@@ -117,59 +51,6 @@ class TestStart:
         reasons = (ReasonCode.SOURCE_MISSING, ReasonCode.UNEXPECTED)
         assert batch.filter == BatchFilter(user_ids=(1,), reasons=reasons)
         assert history.batches.newest(5) == [batch]
-
-    def test_not_what_is_no_snapshot(self, history: History) -> None:
-        with pytest.raises(NotFoundError):
-            history.start(99)
-
-
-class TestGoing:
-    def test_a_paused_one_goes_on_when_it_is_resumed(self, history: History) -> None:
-        history.failed_configs(1, 2)
-        batch = history.started()
-        assert history.batches.pause(batch.id).state is BatchState.PAUSED
-        assert history.release(batch.id) == []
-        assert history.batches.resume(batch.id).state is BatchState.RUNNING
-        assert ids(history.release(batch.id)) == [1, 2]
-
-    @pytest.mark.parametrize(
-        ("states", "attempt", "said"),
-        [
-            ([], lambda batches, id_: batches.resume(id_), "is running"),
-            (["pause"], lambda batches, id_: batches.pause(id_), "is paused"),
-            (["cancel"], lambda batches, id_: batches.resume(id_), "is cancelled"),
-            (["cancel"], lambda batches, id_: batches.pause(id_), "is cancelled"),
-            (["cancel"], lambda batches, id_: batches.cancel(id_), "is cancelled"),
-            (["cancel"], lambda batches, id_: batches.change(id_, rate=1), "is cancelled"),
-        ],
-    )
-    def test_what_makes_no_sense_is_refused(
-        self, history: History, states: list[str], attempt: Any, said: str
-    ) -> None:
-        history.failed_configs(1)
-        batch = history.started()
-        for state in states:
-            getattr(history.batches, state)(batch.id)
-        with pytest.raises(InvalidRequestError, match=f"^batch {batch.id} {said}$"):
-            attempt(history.batches, batch.id)
-
-    @pytest.mark.parametrize("attempt", ["pause", "resume", "cancel", "progress", "get"])
-    def test_an_unknown_one(self, history: History, attempt: str) -> None:
-        with pytest.raises(NotFoundError, match="there is no batch 99"):
-            getattr(history.batches, attempt)(99)
-
-    def test_a_snapshot_has_no_pace_to_change(self, history: History) -> None:
-        history.failed_configs(1)
-        snapshot = history.preview().batch.id
-        with pytest.raises(InvalidRequestError, match="is previewed"):
-            history.batches.change(snapshot, rate=1)
-
-    def test_a_snapshot_that_is_cancelled_cannot_be_started(self, history: History) -> None:
-        history.failed_configs(1)
-        snapshot = history.preview().batch.id
-        assert history.batches.cancel(snapshot) == 0
-        with pytest.raises(InvalidRequestError, match="it is cancelled"):
-            history.start(snapshot)
 
 
 class TestCancelled:
@@ -249,13 +130,3 @@ class TestProgress:
         ]
         assert (members[0].bytes_moved, members[0].attempts) == (100, 0)
         assert (members[2].reason, members[2].attempts) == (ReasonCode.ACCESS_DENIED, 8)
-
-    def test_a_snapshot_has_made_none(self, history: History) -> None:
-        history.failed_configs(1)
-        assert history.outcomes(history.preview().batch.id) == {}
-
-    def test_the_newest_are_told_of_first(self, history: History) -> None:
-        history.failed_configs(1)
-        first, second = history.preview().batch.id, history.started().id
-        assert [batch.id for batch in history.batches.newest(5)] == [second, first]
-        assert [batch.id for batch in history.batches.newest(1)] == [second]

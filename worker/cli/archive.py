@@ -1,6 +1,6 @@
 """`artifacts jobs uploads archive`: move a job's artifacts to where they cost less."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -55,8 +55,19 @@ JobDaysOption = Annotated[
     ),
 ]
 
+
+def _titles(kinds: Iterable[ArtifactKind]) -> str:
+    """Return the kinds' titles as a list for people: "configs and inputs"."""
+    *first, last = dict.fromkeys(kind.spec.title for kind in kinds)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+_OTHERS = _titles(kind for kind in ArtifactKind if not kind.spec.archived)
 AllKindsOption = Annotated[
-    bool, typer.Option("--all-kinds", help="Results and logs too, not only configs and inputs.")
+    bool,
+    typer.Option(
+        "--all-kinds", help=f"{_OTHERS.capitalize()} too, not only {_titles(ARCHIVED_KINDS)}."
+    ),
 ]
 
 _COLUMNS = ("kind", "outcome", "run_id", "size", "error", "location", "storage_class")

@@ -121,6 +121,8 @@ _OF_LAST_TRANSFER = {
     "reasons": "--reason-code",
     "failed_after": "--failed-after",
     "failed_before": "--failed-before",
+    "older_than": "--older-than",
+    "newer_than": "--newer-than",
 }
 
 

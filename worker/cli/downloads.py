@@ -16,7 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import Artifact
 from domain.download import Downloaded, FetchArtifact
 from domain.each import outcome_of
 from domain.errors import (
@@ -29,8 +29,6 @@ from domain.errors import (
 from domain.inventory import ListedArtifact
 from worker.cli.output import err
 from worker.workspace import DownloadDirectory
-
-_ARCHIVES = (ArtifactKind.RUN_RESULTS, ArtifactKind.JOB_INPUT)
 
 
 class StoppedError(PipelineError):
@@ -141,7 +139,7 @@ class Downloads:
         except TargetExistsError:
             return Outcome(artifact=artifact, path=path)
         outcome = Outcome(artifact=artifact, downloaded=downloaded, path=path)
-        is_to_unpack = self.extract and artifact.kind in _ARCHIVES
+        is_to_unpack = self.extract and artifact.kind.is_zip
         return self._unpacked(outcome) if is_to_unpack else outcome
 
     def _unpacked(self, outcome: Outcome) -> Outcome:

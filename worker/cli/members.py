@@ -6,9 +6,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import Artifact
 from domain.each import for_each, outcome_of, up_to_failure
 from domain.errors import PipelineError
+from domain.kinds import JOB_KINDS, RUN_KINDS
 from worker.cli.output import Size, why
 from worker.stored_zips import StoredZips
 from worker.workspace import DownloadDirectory
@@ -16,7 +17,7 @@ from worker.workspace.archive_rules import Entry
 from worker.workspace.entry_names import printable
 from worker.workspace.members import OpenMemberDirectory, Present, RemoteZip
 
-ZIPS = (ArtifactKind.RUN_RESULTS, ArtifactKind.JOB_INPUT)
+ZIPS = tuple(kind for kind in (*RUN_KINDS, *JOB_KINDS) if kind.is_zip)
 
 LISTED_COLUMNS = ("member", "size", "run_id", "kind", "error", "compressed_size", "crc32")
 COLUMNS = ("member", "outcome", "run_id", "error", "size", "path")

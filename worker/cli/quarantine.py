@@ -3,22 +3,19 @@
 import re
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from domain.artifacts import ArtifactKind
 from domain.errors import NotFoundError, ReasonCode
 from domain.jobs import MAX_ID
-from domain.quarantine import QuarantineFilter
+from domain.quarantine import IQuarantine, QuarantineFilter
 from domain.transfers import Transfer
 from worker.cli.lazy import group_app
 from worker.cli.operator import database
 from worker.cli.options import DryRunOption, JsonOption, WideOption
 from worker.cli.output import note, print_json, say, show_rows, transfer_row
-
-if TYPE_CHECKING:
-    from worker.sql.quarantine import SqlQuarantine
 
 app = group_app("What will not be tried again by itself.")
 
@@ -141,7 +138,7 @@ def discard(  # noqa: PLR0913 - an argument for each option
     say(f"{count} {'would be' if dry_run else 'are'} discarded")
 
 
-def _to_change(which: QuarantineFilter, jobs: list[int] | None, *, every: bool) -> "SqlQuarantine":
+def _to_change(which: QuarantineFilter, jobs: list[int] | None, *, every: bool) -> IQuarantine:
     """Return the quarantine; refuse a filter or a job id that may be a mistake."""
     _refuse_unclear(which, every=every)
     quarantine = database().quarantine
@@ -149,7 +146,7 @@ def _to_change(which: QuarantineFilter, jobs: list[int] | None, *, every: bool) 
     return quarantine
 
 
-def _refuse_other_ids(jobs: list[int] | None, quarantine: "SqlQuarantine") -> None:
+def _refuse_other_ids(jobs: list[int] | None, quarantine: IQuarantine) -> None:
     """Name a job that has nothing in quarantine: the id may be a transfer's, which `list` shows."""
     for job_id in jobs or ():
         if not quarantine.count(QuarantineFilter(job_ids=frozenset({job_id}))):

@@ -98,18 +98,22 @@ def _artifacts(using: "Adapters", wanted: Wanted) -> Iterable[Artifact]:
     """Return those that are zips; one that is named costs no LIST."""
     if wanted.kind is not None and wanted.kind not in ZIPS:
         raise typer.BadParameter(f"{wanted.kind} is no zip: give --kind {' or '.join(ZIPS)}")
-    if wanted.run_id is not None:
-        return [Artifact(ArtifactKind.RUN_RESULTS, wanted.job_id, wanted.run_id)]
-    if wanted.kind is ArtifactKind.JOB_INPUT:
-        return [Artifact(ArtifactKind.JOB_INPUT, wanted.job_id)]
+    kinds = [kind for kind in ZIPS if _may_have(wanted, kind)]
+    if len(kinds) == 1 and kinds[0].belongs_to_run == (wanted.run_id is not None):
+        return [Artifact(kinds[0], wanted.job_id, wanted.run_id)]
     found = [
         each.artifact
         for each in list_artifacts(using.locate, using.transfers, wanted.job_id)
         if each.state in _IN_BUCKET
         and each.reason is not ReasonCode.UNKNOWN_RUN
-        and each.artifact.kind in ZIPS
-        and wanted.kind in {None, each.artifact.kind}
+        and each.artifact.kind in kinds
+        and wanted.run_id in {None, each.artifact.run_id}
     ]
     if not found:
         raise ArtifactMissingError(f"job {wanted.job_id}: no zip of it is in the bucket")
     return found
+
+
+def _may_have(wanted: Wanted, kind: ArtifactKind) -> bool:
+    """Return whether what is wanted may have an artifact of this kind."""
+    return wanted.kind in {None, kind} and (wanted.run_id is None or kind.belongs_to_run)

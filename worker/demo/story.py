@@ -32,22 +32,27 @@ class Scene:
     artifact: Artifact
 
 
-SCENES = (
-    Scene(datetime(2025, 10, 23, 21, 15, 1, tzinfo=UTC), Artifact(ArtifactKind.JOB_CONFIG, JOB.id)),
-    Scene(datetime(2025, 10, 23, 21, 15, 3, tzinfo=UTC), Artifact(ArtifactKind.JOB_INPUT, JOB.id)),
-    Scene(
-        datetime(2025, 10, 23, 21, 16, 5, tzinfo=UTC),
-        Artifact(ArtifactKind.RUN_CONFIG, JOB.id, RUN_ID),
-    ),
-    Scene(
-        datetime(2025, 10, 23, 21, 20, 0, tzinfo=UTC),
-        Artifact(ArtifactKind.RUN_LOGS, JOB.id, RUN_ID),
-    ),
-    Scene(
-        datetime(2025, 10, 26, 21, 20, 0, tzinfo=UTC),
-        Artifact(ArtifactKind.RUN_RESULTS, JOB.id, RUN_ID),
-    ),
-)
+_ASKED_AT = {
+    ArtifactKind.JOB_CONFIG: datetime(2025, 10, 23, 21, 15, 1, tzinfo=UTC),
+    ArtifactKind.JOB_INPUT: datetime(2025, 10, 23, 21, 15, 3, tzinfo=UTC),
+    ArtifactKind.RUN_CONFIG: datetime(2025, 10, 23, 21, 16, 5, tzinfo=UTC),
+    ArtifactKind.RUN_LOGS: datetime(2025, 10, 23, 21, 20, 0, tzinfo=UTC),
+    ArtifactKind.RUN_RESULTS: datetime(2025, 10, 26, 21, 20, 0, tzinfo=UTC),
+}
+_LAST = max(_ASKED_AT.values())
+_TEXTS = {
+    ArtifactKind.JOB_CONFIG: json.dumps({"job": JOB.id, "runs": [RUN_ID]}),
+    ArtifactKind.RUN_CONFIG: json.dumps({"run": RUN_ID, "seed": 42}),
+    ArtifactKind.RUN_LOGS: "day 0: started\nday 180: done\n",
+}
+
+
+def _scene(kind: ArtifactKind) -> Scene:
+    artifact = Artifact(kind, JOB.id, RUN_ID if kind.belongs_to_run else None)
+    return Scene(_ASKED_AT.get(kind, _LAST), artifact)
+
+
+SCENES = tuple(sorted(map(_scene, ArtifactKind), key=lambda scene: scene.asked_at))
 
 
 def create_rows(engine: Engine) -> None:
@@ -80,18 +85,23 @@ def seed(engine: Engine, workspace: Workspace) -> None:
 @explained()
 def create_files(workspace: Workspace, results_dir: Path | None) -> None:
     """What the platform and the simulation would have left in the workspace."""
-    paths = {scene.artifact.kind: workspace.path(scene.artifact) for scene in SCENES}
-    results = paths[ArtifactKind.RUN_RESULTS]
-    results.parent.mkdir(parents=True, exist_ok=True)
-    paths[ArtifactKind.JOB_CONFIG].write_text(json.dumps({"job": JOB.id, "runs": [RUN_ID]}))
-    with zipfile.ZipFile(paths[ArtifactKind.JOB_INPUT], "w") as archive:
-        archive.writestr("population.csv", "id,age\n1,34\n2,71\n")
-    paths[ArtifactKind.RUN_CONFIG].write_text(json.dumps({"run": RUN_ID, "seed": 42}))
-    paths[ArtifactKind.RUN_LOGS].write_text("day 0: started\nday 180: done\n")
+    for scene in SCENES:
+        kind, path = scene.artifact.kind, workspace.path(scene.artifact)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kind.is_packed:
+            _pack_from(path, results_dir)
+        elif kind.is_zip:
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("population.csv", "id,age\n1,34\n2,71\n")
+        else:
+            path.write_text(_TEXTS.get(kind, f"{kind}\n"))
+
+
+def _pack_from(directory: Path, results_dir: Path | None) -> None:
     if results_dir is None:
-        _simulate(results)
+        _simulate(directory)
     else:
-        _copy(results_dir, results)
+        _copy(results_dir, directory)
 
 
 def _simulate(results: Path) -> None:

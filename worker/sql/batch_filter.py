@@ -1,4 +1,4 @@
-"""Which artifacts a batch is about: the filter as SQL."""
+"""Which transfers a batch or an operator selects: the filter as SQL."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,10 +8,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import Subquery
 
-from domain.batches import BatchFilter, IdRange
+from domain.batches import BatchFilter
+from domain.selection import IdRange, Selection
 from domain.transfers import Direction, TransferState
 from worker.sql.batch_lists import Identity, is_listed
-from worker.sql.clock import utc_of
+from worker.sql.clock import utc_now, utc_of
 from worker.sql.directories import job_directory
 from worker.sql.tables import TRANSFER_RUN, JobRow, TransferRow
 
@@ -20,8 +21,8 @@ _MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
 
 def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
     """Of each artifact and direction the last transfer, with the job's user, if it fits."""
-    of_artifact = [TransferRow.job_id, TRANSFER_RUN, TransferRow.kind, TransferRow.direction]
-    age = func.row_number().over(partition_by=of_artifact, order_by=TransferRow.id.desc())
+    artifact = [TransferRow.job_id, TRANSFER_RUN, TransferRow.kind, TransferRow.direction]
+    age = func.row_number().over(partition_by=artifact, order_by=TransferRow.id.desc())
     ranked = (
         select(
             *(TransferRow.job_id, TransferRow.run_id, TransferRow.kind, TransferRow.direction),
@@ -31,14 +32,14 @@ def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
             age.label("age"),
         )
         .join(JobRow, JobRow.id == TransferRow.job_id)
-        .where(*_of_artifact(which, dialect))
+        .where(*_of_members(which, dialect))
         .subquery("ranked")
     )
     last: Select[Any] = select(ranked).where(ranked.c.age == 1, *_of_last(which, ranked))
     return last.subquery("last")
 
 
-def of_job(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
+def of_job(which: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on the job's row, except its id."""
     if which.user_ids:
         yield JobRow.user_id.in_(which.user_ids)
@@ -50,15 +51,41 @@ def of_job(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
         yield _has_tag(tag, dialect)
 
 
-def _of_artifact(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
-    """What is the same for all transfers of an artifact, and so may be asked before the last."""
-    yield TransferRow.direction.in_(which.directions or _MOVES)
+def of_artifact(which: Selection) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on a transfer's artifact."""
     if which.kinds:
         yield TransferRow.kind.in_(which.kinds)
     if which.job_ids:
         yield is_in(TransferRow.job_id, which.job_ids)
     if which.run_ids:
         yield is_in(TransferRow.run_id, which.run_ids)
+
+
+def of_end(which: Selection, ended: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - a table
+    """Yield the conditions on how and when a transfer has ended.
+
+    Args:
+        which: the selection.
+        ended: has the columns `state`, `reason_code` and `finished_at`.
+    """
+    if which.reasons:
+        yield ended.reason_code.in_(which.reasons)
+    if which.is_about_failures:
+        yield ended.state == TransferState.QUARANTINED
+    if which.failed_after is not None:
+        yield ended.finished_at >= which.failed_after
+    if which.failed_before is not None:
+        yield ended.finished_at < which.failed_before
+    if which.older_than is not None:
+        yield ended.finished_at <= utc_now(-which.older_than)
+    if which.newer_than is not None:
+        yield ended.finished_at >= utc_now(-which.newer_than)
+
+
+def _of_members(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
+    """What is the same for all transfers of an artifact, and so may be asked before the last."""
+    yield TransferRow.direction.in_(which.directions or _MOVES)
+    yield from of_artifact(which)
     yield from of_job(which, dialect)
     if which.listed is not None:
         yield is_listed(Identity(TransferRow.job_id, TransferRow.run_id, TransferRow.kind))
@@ -67,14 +94,7 @@ def _of_artifact(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[boo
 def _of_last(which: BatchFilter, last: Subquery) -> Iterator[ColumnElement[bool]]:
     if which.states:
         yield last.c.state.in_(which.states)
-    if which.reasons:
-        yield last.c.reason_code.in_(which.reasons)
-    if which.failed_after is not None or which.failed_before is not None:
-        yield last.c.state == TransferState.QUARANTINED
-    if which.failed_after is not None:
-        yield last.c.finished_at >= which.failed_after
-    if which.failed_before is not None:
-        yield last.c.finished_at < which.failed_before
+    yield from of_end(which, last.c)
 
 
 def is_in(column: InstrumentedAttribute[Any], ranges: Sequence[IdRange]) -> ColumnElement[bool]:

@@ -2,22 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, literal, select, update
 
 from domain.advance import Released
+from domain.batch_states import TRANSITIONS, BatchAction, Pace
 from domain.batches import BatchMode, BatchState
 from domain.transfers import ACTIVE_STATES, Transfer, TransferState
-from worker.sql.batches import is_member, request_id
+from worker.sql.batch_members import is_member, request_id
 from worker.sql.clock import read_clock, utc_now
 from worker.sql.engine import autocommit, insert_into, transaction
 from worker.sql.rows import as_transfer
 from worker.sql.tables import BatchRow, MemberRow, TransferRow
 
-# Of a rate, what is saved up while nobody releases anything, as between two sweeps.
-_SAVED_UP = timedelta(seconds=10)
 _COLUMNS = (
     *("request_id", "job_id", "run_id", "kind", "direction", "state", "attempts", "fence"),
     *("requested_at", "next_attempt_at", "batch_id", "is_forced", "requested_by"),
@@ -57,10 +55,10 @@ class _Release:
     def __init__(self, connection: Connection, batch: Row[Any]) -> None:
         self._connection = connection
         self._batch = batch
-        self._now = read_clock(connection)
+        self._pace = Pace(rate=batch.rate, paced_to=batch.paced_to, now=read_clock(connection))
 
     def do(self, limit: int) -> Released:
-        allowed = min(limit, self._share(), self._paced())
+        allowed = min(limit, self._share(), self._pace.allowed)
         positions = self._next(max(allowed, 1))
         if not positions:
             self._finish()
@@ -83,19 +81,6 @@ class _Release:
             TransferRow.batch_id == self._batch.id, TransferRow.state.in_(ACTIVE_STATES)
         )
         return self._connection.execute(active).scalar_one()
-
-    def _paced(self) -> float:
-        """How many members the rate allows by now."""
-        if self._batch.rate is None:
-            return math.inf
-        saved_up: float = (self._now - self._paced_since()).total_seconds() * self._batch.rate
-        return math.floor(saved_up)
-
-    def _paced_since(self) -> datetime:
-        # Twice what one member takes, or a slow rate would never save up enough for one.
-        saved_up = max(_SAVED_UP, timedelta(seconds=2 / self._batch.rate))
-        since: datetime = max(self._batch.paced_to, self._now - saved_up)
-        return since
 
     def _next(self, count: float) -> Sequence[int]:
         members = is_member(self._batch.id, BatchMode(self._batch.mode))
@@ -130,8 +115,7 @@ class _Release:
     def _mark(self, positions: Sequence[int]) -> None:
         values: dict[str, Any] = {"released_to": positions[-1]}
         if self._batch.rate is not None:
-            taken = timedelta(seconds=len(positions) / self._batch.rate)
-            values["paced_to"] = self._paced_since() + taken
+            values["paced_to"] = self._pace.after(len(positions))
         mine = update(BatchRow).where(BatchRow.id == self._batch.id)
         self._connection.execute(mine.values(values))
 
@@ -139,4 +123,5 @@ class _Release:
         if self._active():
             return
         mine = update(BatchRow).where(BatchRow.id == self._batch.id)
-        self._connection.execute(mine.values(state=BatchState.DONE, finished_at=utc_now()))
+        done = TRANSITIONS[BatchAction.FINISH].to
+        self._connection.execute(mine.values(state=done, finished_at=utc_now()))

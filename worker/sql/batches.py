@@ -7,21 +7,21 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Engine,
-    String,
     and_,
-    case,
-    cast,
     func,
-    literal,
-    or_,
     select,
-    true,
     update,
 )
 
-from domain.artifacts import ArtifactKind
+from domain.batch_states import (
+    TRANSITIONS,
+    BatchAction,
+    check_can_start,
+    check_has_members,
+    check_reason,
+    refusal,
+)
 from domain.batches import (
-    ENDED_BADLY,
     Batch,
     BatchMode,
     BatchProgress,
@@ -29,18 +29,22 @@ from domain.batches import (
     Member,
     Outcome,
 )
-from domain.errors import InvalidRequestError, NotFoundError
-from domain.transfers import ACTIVE_STATES, Direction, TransferState
+from domain.errors import NotFoundError
+from domain.transfers import ACTIVE_STATES, TransferState
+from worker.sql.batch_members import (
+    as_ended_member,
+    is_member,
+    members_after,
+    outcome_of_transfer,
+)
 from worker.sql.batch_rows import as_batch
 from worker.sql.clock import read_clock, utc_now
 from worker.sql.engine import autocommit, transaction
-from worker.sql.rows import reason_of
 from worker.sql.tables import BatchRow, MemberRow, TransferRow
 from worker.sql.writes import NO_LEASE
 
 _PAGE = 1_000
 _TABLE = BatchRow.__table__
-GOING = (BatchState.RUNNING, BatchState.PAUSED)
 
 
 class SqlBatches:
@@ -78,18 +82,16 @@ class SqlBatches:
             InvalidRequestError: it has expired, was started before, has no member of that mode, or
                 no reason was given.
         """
-        if not reason.strip():
-            raise InvalidRequestError("a batch needs a reason")
+        reason = check_reason(reason)
         self._check_can_start(self.get(batch_id))
         members = self._count_members(batch_id, mode)
-        if not members:
-            raise InvalidRequestError(f"snapshot {batch_id} has no member for the mode {mode}")
-        started = self._change(
-            and_(BatchRow.state == BatchState.PREVIEWED, BatchRow.expires_at > utc_now()),
+        check_has_members(batch_id, mode, members)
+        started = self._do(
+            BatchAction.START,
             batch_id,
-            state=BatchState.RUNNING,
+            BatchRow.expires_at > utc_now(),
             requested_by=requested_by,
-            reason=reason.strip(),
+            reason=reason,
             mode=mode,
             rate=rate,
             max_in_flight=max_in_flight,
@@ -109,13 +111,11 @@ class SqlBatches:
             NotFoundError: there is no such batch.
             InvalidRequestError: it is not running.
         """
-        return self._go_on(batch_id, BatchState.RUNNING, state=BatchState.PAUSED)
+        return self._changed(BatchAction.PAUSE, batch_id)
 
     def resume(self, batch_id: int) -> Batch:
         """Raises: NotFoundError, InvalidRequestError: it is not paused."""
-        return self._go_on(
-            batch_id, BatchState.PAUSED, state=BatchState.RUNNING, paced_to=utc_now()
-        )
+        return self._changed(BatchAction.RESUME, batch_id, paced_to=utc_now())
 
     def change(
         self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
@@ -131,7 +131,7 @@ class SqlBatches:
             values |= {"rate": rate or None, "paced_to": utc_now()}
         if max_in_flight is not None:
             values["max_in_flight"] = max_in_flight
-        return self._go_on(batch_id, *GOING, **values)
+        return self._changed(BatchAction.CHANGE, batch_id, **values)
 
     def cancel(self, batch_id: int) -> int:
         """No member gets its turn any more, and what is under way stops; how many that are.
@@ -140,8 +140,7 @@ class SqlBatches:
             NotFoundError: there is no such batch.
             InvalidRequestError: it has ended.
         """
-        states = (BatchState.PREVIEWED, *GOING)
-        self._go_on(batch_id, *states, state=BatchState.CANCELLED, finished_at=utc_now())
+        self._changed(BatchAction.CANCEL, batch_id, finished_at=utc_now())
         total = 0
         while cancelled := self._cancel_page(batch_id):
             total += cancelled
@@ -155,7 +154,7 @@ class SqlBatches:
         of_batch = TransferRow.batch_id == batch_id
         counts = (
             select(
-                _outcome_of_transfer().label("outcome"),
+                outcome_of_transfer().label("outcome"),
                 func.count().label("members"),
                 func.coalesce(func.sum(TransferRow.bytes_sent), 0).label("bytes_moved"),
             )
@@ -187,17 +186,14 @@ class SqlBatches:
         batch = self.get(batch_id)
         with autocommit(self._engine) as connection:
             last = 0
-            while page := connection.execute(_members(batch, last)).all():
-                yield from map(_as_member, page)
+            while page := connection.execute(members_after(batch, last, _PAGE)).all():
+                yield from map(as_ended_member, page)
                 last = page[-1].position
 
     def _check_can_start(self, batch: Batch) -> None:
-        if batch.state is not BatchState.PREVIEWED:
-            raise InvalidRequestError(f"batch {batch.id} was started before: it is {batch.state}")
         with autocommit(self._engine) as connection:
             now = read_clock(connection)
-        if batch.expires_at is None or batch.expires_at <= now:
-            raise InvalidRequestError(f"snapshot {batch.id} has expired: preview again")
+        check_can_start(batch, now)
 
     def _count_members(self, batch_id: int, mode: BatchMode) -> int:
         with autocommit(self._engine) as connection:
@@ -211,13 +207,25 @@ class SqlBatches:
             *is_member(batch_id, mode), MemberRow.position <= released_to.scalar_subquery()
         )
 
-    def _go_on(self, batch_id: int, *states: BatchState, **values: Any) -> Batch:  # noqa: ANN401
-        if not self._change(BatchRow.state.in_(states), batch_id, **values):
-            raise InvalidRequestError(f"batch {batch_id} is {self.get(batch_id).state}")
+    def _changed(self, action: BatchAction, batch_id: int, **values: Any) -> Batch:  # noqa: ANN401
+        if not self._do(action, batch_id, **values):
+            raise refusal(self.get(batch_id))
         return self.get(batch_id)
 
-    def _change(self, condition: ColumnElement[bool], batch_id: int, **values: Any) -> bool:  # noqa: ANN401
-        change = update(BatchRow).where(BatchRow.id == batch_id, condition).values(values)
+    def _do(
+        self,
+        action: BatchAction,
+        batch_id: int,
+        *conditions: ColumnElement[bool],
+        **values: Any,  # noqa: ANN401
+    ) -> bool:
+        """Take the action if the state is one for it; return whether it was."""
+        transition = TRANSITIONS[action]
+        # The state is a condition of the statement: of two actions at once, one is refused.
+        conditions = (BatchRow.id == batch_id, BatchRow.state.in_(transition.of), *conditions)
+        # An action may change no column, such as another pace that is not given.
+        values["state"] = transition.to or BatchRow.state
+        change = update(BatchRow).where(*conditions).values(values)
         with transaction(self._engine) as connection:
             return bool(connection.execute(change).rowcount)
 
@@ -228,73 +236,3 @@ class SqlBatches:
         values = {"state": TransferState.CANCELLED, "finished_at": utc_now(), **NO_LEASE}
         with transaction(self._engine) as connection:
             return connection.execute(cancelled.values(values)).rowcount
-
-
-def is_member(batch_id: int, mode: BatchMode) -> list[ColumnElement[bool]]:
-    """Those of the snapshot that are transferred."""
-    of_mode = {
-        BatchMode.FAILED: MemberRow.state.in_(ENDED_BADLY),
-        BatchMode.MISSING: MemberRow.size.is_(None),
-        BatchMode.ALL: true(),
-    }
-    return [MemberRow.batch_id == batch_id, MemberRow.left_out.is_(None), of_mode[mode]]
-
-
-def request_id(batch_id: int) -> ColumnElement[str]:
-    """Of a member's transfer: told by Flower, and never given twice."""
-    return literal(f"batch-{batch_id}-") + cast(MemberRow.position, String)
-
-
-def _outcome_of_transfer() -> ColumnElement[str]:
-    state = TransferRow.state
-    return case(
-        (state.in_(ACTIVE_STATES), literal(Outcome.ACTIVE.value)),
-        (state == TransferState.QUARANTINED, literal(Outcome.FAILED.value)),
-        (state == TransferState.CANCELLED, literal(Outcome.CANCELLED.value)),
-        (TransferRow.bytes_sent == 0, literal(Outcome.UNCHANGED.value)),
-        else_=literal(Outcome.DONE.value),
-    )
-
-
-def _members(batch: Batch, last: int) -> Any:  # noqa: ANN401 - a SELECT
-    released_to = select(BatchRow.released_to).where(BatchRow.id == batch.id).scalar_subquery()
-    never = Outcome.CANCELLED if batch.state is BatchState.CANCELLED else Outcome.PENDING
-    outcome = case(
-        (TransferRow.id.is_not(None), _outcome_of_transfer()),
-        (MemberRow.position <= released_to, literal(Outcome.ALREADY_RUNNING.value)),
-        else_=literal(never.value),
-    )
-    its_transfer = and_(
-        TransferRow.request_id == request_id(batch.id),
-        TransferRow.job_id == MemberRow.job_id,
-        TransferRow.kind == MemberRow.kind,
-        TransferRow.direction == MemberRow.direction,
-        or_(TransferRow.run_id == MemberRow.run_id, MemberRow.run_id.is_(None)),
-    )
-    return (
-        select(
-            MemberRow.__table__,
-            outcome.label("outcome"),
-            *(TransferRow.attempts, TransferRow.bytes_sent, TransferRow.finished_at),
-            TransferRow.reason_code.label("failed_for"),
-        )
-        .outerjoin(TransferRow, its_transfer)
-        .where(*is_member(batch.id, batch.mode or BatchMode.ALL), MemberRow.position > last)
-        .order_by(MemberRow.position)
-        .limit(_PAGE)
-    )
-
-
-def _as_member(row: Any) -> Member:  # noqa: ANN401 - a row
-    return Member(
-        job_id=row.job_id,
-        run_id=row.run_id,
-        kind=ArtifactKind(row.kind),
-        direction=Direction(row.direction),
-        user_id=row.user_id,
-        outcome=Outcome(row.outcome),
-        attempts=row.attempts or 0,
-        bytes_moved=row.bytes_sent,
-        reason=reason_of(row.failed_for),
-        finished_at=row.finished_at,
-    )

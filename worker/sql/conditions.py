@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, and_, literal, or_, true
 
 from domain.artifacts import Artifact, ArtifactKind
+from domain.kinds import JOB_KINDS, RUN_KINDS
 from domain.transfers import (
     ACTIVE_STATES,
     NO_FAILURE_REASONS,
@@ -75,18 +76,16 @@ def is_well_formed() -> ColumnElement[bool]:
     It is never NULL, so that its negation finds the malformed rows. They may be older than the
     constraints.
     """
-    of_run = [kind.value for kind in ArtifactKind if kind.belongs_to_run]
-    of_job = [kind.value for kind in ArtifactKind if not kind.belongs_to_run]
     return and_(
         TransferRow.direction.in_([direction.value for direction in Direction]),
         TransferRow.job_id > 0,
         or_(
             and_(
-                TransferRow.kind.in_(of_run),
+                TransferRow.kind.in_(RUN_KINDS),
                 TransferRow.run_id.is_not(None),
                 TransferRow.run_id > 0,
             ),
-            and_(TransferRow.kind.in_(of_job), TransferRow.run_id.is_(None)),
+            and_(TransferRow.kind.in_(JOB_KINDS), TransferRow.run_id.is_(None)),
         ),
     )
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from worker.sql.engine import autocommit
-from worker.sql.platform import WRITTEN
+from worker.sql.platform import JOB_LOCATIONS, RUN_LOCATIONS, WRITTEN
 from worker.sql.tables import (
     ArtifactRow,
     BatchRow,
@@ -42,8 +42,9 @@ TABLES: Mapping[str, Sequence[str]] = {
 # Of the platform's tables, whose other columns are none of the pipeline's business.
 _READ: Sequence[InstrumentedAttribute[Any]] = (
     *(JobRow.id, JobRow.user_id, JobRow.status, JobRow.created_at, JobRow.tags),
-    *(JobRow.config_location, JobRow.input_location),
-    *(RunRow.id, RunRow.job_id, RunRow.status, RunRow.config_url, RunRow.results_url),
+    *JOB_LOCATIONS,
+    *(RunRow.id, RunRow.job_id, RunRow.status),
+    *RUN_LOCATIONS,
 )
 PLATFORM_COLUMNS = tuple(dict.fromkeys((*_READ, *WRITTEN)))
 """The columns of the platform's tables that are read or written."""

@@ -41,27 +41,25 @@ from worker.sql.directories import job_directory
 from worker.sql.engine import Bind, autocommit, transaction
 from worker.sql.tables import JobRow, RunRow
 
+JOB_LOCATIONS = tuple(getattr(JobRow, name) for name in JOB_FIELDS)
+RUN_LOCATIONS = tuple(getattr(RunRow, name) for name in RUN_FIELDS)
+"""The columns with the artifacts' locations."""
+
 # Cast, for the platform may add a member to its enums before the pipeline knows of it.
 _JOBS = select(
     JobRow.id,
     JobRow.created_at,
     JobRow.user_id,
-    cast(JobRow.status, String),
-    JobRow.config_location,
-    JobRow.input_location,
+    cast(JobRow.status, String).label("status"),
+    *JOB_LOCATIONS,
 )
 _RUNS = select(
-    RunRow.id, RunRow.job_id, cast(RunRow.status, String), RunRow.config_url, RunRow.results_url
+    RunRow.id, RunRow.job_id, cast(RunRow.status, String).label("status"), *RUN_LOCATIONS
 )
-_COLUMNS = {
-    ArtifactKind.JOB_CONFIG: JobRow.config_location,
-    ArtifactKind.JOB_INPUT: JobRow.input_location,
-    ArtifactKind.RUN_CONFIG: RunRow.config_url,
-    ArtifactKind.RUN_RESULTS: RunRow.results_url,
-}
 
 WRITTEN = (
-    *_COLUMNS.values(),
+    *JOB_LOCATIONS,
+    *RUN_LOCATIONS,
     *(JobRow.updated_at, RunRow.updated_at),
     *(RunRow.results_uploaded_at, RunRow.status),
 )
@@ -113,7 +111,7 @@ class SqlJobs:
 
     def _read(self, statement: "Select[*tuple[Any, ...]]") -> list[Job]:
         with autocommit(self._bind) as connection:
-            return [Job(*row) for row in connection.execute(statement)]
+            return [Job(**row._asdict()) for row in connection.execute(statement)]
 
 
 class SqlRuns:
@@ -141,7 +139,7 @@ class SqlRuns:
 
     def keep_results(self, run_id: int, location: UploadLocation, uploaded_at: datetime) -> None:
         with transaction(self._bind) as connection:
-            values = _results(location, as_utc(uploaded_at))
+            values = {RunRow.results_url: location.sanitized, **_completion(as_utc(uploaded_at))}
             if not _change(connection, RunRow, RunRow.id == run_id, values):
                 raise UnknownRunError(f"there is no run {run_id}")
 
@@ -152,7 +150,7 @@ class SqlRuns:
 
     def _read(self, statement: "Select[*tuple[Any, ...]]") -> list[Run]:
         with autocommit(self._bind) as connection:
-            return [Run(*row) for row in connection.execute(statement)]
+            return [Run(**row._asdict()) for row in connection.execute(statement)]
 
 
 def keep_location(
@@ -170,7 +168,7 @@ def keep_location(
         InvalidRequestError: the platform has no column for this kind.
         JobReplacedError, RunOfAnotherJobError: as `tell_platform`.
     """
-    column = _COLUMNS.get(artifact.kind)
+    column = artifact.kind.spec.column
     if column is None:
         raise InvalidRequestError(f"the platform keeps no location of {artifact.kind}")
     _write_row(connection, artifact, {column: location.sanitized}, directory)
@@ -178,7 +176,7 @@ def keep_location(
 
 def move_location(connection: Connection, stored: StoredArtifact, location: UploadLocation) -> None:
     """Call `keep_location` where the platform has a column for this kind."""
-    if stored.artifact.kind in _COLUMNS:
+    if stored.artifact.kind.spec.column is not None:
         keep_location(connection, stored.artifact, location, directory_of(stored))
 
 
@@ -189,12 +187,12 @@ def tell_platform(connection: Connection, stored: StoredArtifact, location: Uplo
         JobReplacedError: the job was deleted, and another has its id.
         RunOfAnotherJobError: the run was deleted, and a run of another job has its id.
     """
-    column = _COLUMNS.get(stored.artifact.kind)
-    if column is None:
+    spec = stored.artifact.kind.spec
+    if spec.column is None:
         return
-    values: dict[Any, Any] = {column: location.sanitized}
-    if stored.artifact.kind is ArtifactKind.RUN_RESULTS:
-        values = _results(location, stored.stored_at)
+    values: dict[Any, Any] = {spec.column: location.sanitized}
+    if spec.completes_run:
+        values |= _completion(stored.stored_at)
     _write_row(connection, stored.artifact, values, directory_of(stored))
 
 
@@ -246,12 +244,8 @@ def _refuse_replaced(connection: Connection, artifact: Artifact, directory: str 
         raise RunOfAnotherJobError(f"{artifact}: the run now belongs to another job")
 
 
-def _results(location: UploadLocation, uploaded_at: datetime | None) -> dict[Any, Any]:
-    return {
-        RunRow.results_url: location.sanitized,
-        RunRow.results_uploaded_at: uploaded_at or utc_now(),
-        RunRow.status: DONE,
-    }
+def _completion(uploaded_at: datetime | None) -> dict[Any, Any]:
+    return {RunRow.results_uploaded_at: uploaded_at or utc_now(), RunRow.status: DONE}
 
 
 def _change(

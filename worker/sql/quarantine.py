@@ -1,6 +1,6 @@
 """The quarantine: what was given up, until somebody retries or discards it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,16 +20,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from domain.errors import SqlUnavailableError
-from domain.quarantine import QuarantineFilter, RetrySummary
+from domain.quarantine import RetrySummary
+from domain.selection import Selection
 from domain.transfers import WRITING_DIRECTIONS, Transfer, TransferState
+from worker.sql.batch_filter import of_artifact, of_end, of_job
 from worker.sql.clock import read_clock, utc_now
 from worker.sql.engine import autocommit, transaction
 from worker.sql.rows import as_transfer
-from worker.sql.tables import TRANSFER_RUN, TransferRow
+from worker.sql.tables import TRANSFER_RUN, JobRow, TransferRow
 
 _PAGE = 500
 _TRIES = 3
 _TABLE = TransferRow.__table__
+Conditions = list[ColumnElement[bool]]
 
 
 class SqlQuarantine:
@@ -38,23 +41,23 @@ class SqlQuarantine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def list(self, which: QuarantineFilter, limit: int) -> Sequence[Transfer]:
+    def list(self, which: Selection, limit: int) -> Sequence[Transfer]:
         """The ones that were given up last, first."""
         newest = TransferRow.finished_at.desc(), TransferRow.id.desc()
-        statement = select(_TABLE).where(*_conditions(which)).order_by(*newest).limit(limit)
+        statement = select(_TABLE).where(*self._conditions(which)).order_by(*newest).limit(limit)
         with autocommit(self._engine) as connection:
             return [as_transfer(row) for row in connection.execute(statement)]
 
-    def count(self, which: QuarantineFilter) -> int:
-        return self._count(_conditions(which))
+    def count(self, which: Selection) -> int:
+        return self._count(self._conditions(which))
 
-    def preview(self, which: QuarantineFilter) -> RetrySummary:
+    def preview(self, which: Selection) -> RetrySummary:
         """What `retry` would do now."""
-        all_of_them = self._count(_conditions(which))
-        superseded = self._count([*_conditions(which), _is_superseded()])
+        all_of_them = self._count(self._conditions(which))
+        superseded = self._count([*self._conditions(which), _is_superseded()])
         return RetrySummary(retried=all_of_them - superseded, superseded=superseded)
 
-    def retry(self, which: QuarantineFilter) -> RetrySummary:
+    def retry(self, which: Selection) -> RetrySummary:
         """Have the transfers tried again, from their first attempt; the next dispatch sends them.
 
         A multipart upload that had begun goes on from its parts. Where the artifact was asked for
@@ -71,13 +74,24 @@ class SqlQuarantine:
             # What the last attempt wrote is not verified yet; its state would not say so any more.
             "doubted_at": _doubted_at(),
         }
-        retried = self._change([*_conditions(which), ~_is_superseded()], again)
-        superseded = self._count([*_conditions(which), _is_superseded()])
+        retried = self._change([*self._conditions(which), ~_is_superseded()], again)
+        superseded = self._count([*self._conditions(which), _is_superseded()])
         return RetrySummary(retried=retried, superseded=superseded)
 
-    def discard(self, which: QuarantineFilter) -> int:
+    def discard(self, which: Selection) -> int:
         """Cancel the transfers for good, keeping why; reconcile aborts what they had begun."""
-        return self._change(_conditions(which), {"state": TransferState.CANCELLED})
+        return self._change(self._conditions(which), {"state": TransferState.CANCELLED})
+
+    def _conditions(self, which: Selection) -> Conditions:
+        conditions = [
+            TransferRow.state == TransferState.QUARANTINED,
+            *of_artifact(which),
+            *_of_job(which, self._engine.dialect.name),
+            *of_end(which, TransferRow),
+        ]
+        if which.directions:
+            conditions.append(TransferRow.direction.in_(which.directions))
+        return conditions
 
     def _count(self, conditions: Sequence[ColumnElement[bool]]) -> int:
         statement = select(func.count(TransferRow.id)).where(*conditions)
@@ -116,19 +130,10 @@ class SqlQuarantine:
         raise SqlUnavailableError("the quarantine is too busy")
 
 
-def _conditions(which: QuarantineFilter) -> list[ColumnElement[bool]]:
-    conditions = [TransferRow.state == TransferState.QUARANTINED]
-    if which.reasons:
-        conditions.append(TransferRow.reason_code.in_(which.reasons))
-    if which.kinds:
-        conditions.append(TransferRow.kind.in_(which.kinds))
-    if which.job_ids:
-        conditions.append(TransferRow.job_id.in_(which.job_ids))
-    if which.older_than is not None:
-        conditions.append(TransferRow.finished_at <= utc_now(-which.older_than))
-    if which.newer_than is not None:
-        conditions.append(TransferRow.finished_at >= utc_now(-which.newer_than))
-    return conditions
+def _of_job(which: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
+    # Only if it is asked for: a job may have been deleted since.
+    if conditions := list(of_job(which, dialect)):
+        yield exists(select(JobRow.id).where(JobRow.id == TransferRow.job_id, *conditions))
 
 
 def _doubted_at() -> ColumnElement[datetime | None]:

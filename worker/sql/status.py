@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from domain.artifacts import ArtifactKind
+from domain.batch_states import GOING
 from domain.batches import BatchState
 from domain.circuits import WORKSPACE_FAILURES
 from domain.errors import ReasonCode
@@ -36,7 +37,6 @@ from domain.pipeline_status import (
 )
 from domain.transfers import NO_FAILURE_REASONS, Direction, TransferState
 from tasks.contract import BATCHES, queue_of
-from worker.sql.batches import GOING
 from worker.sql.clock import read_clock
 from worker.sql.engine import autocommit
 from worker.sql.rows import reason_of

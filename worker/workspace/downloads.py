@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import Artifact
 from worker.workspace.directories import RootCheck
 from worker.workspace.extract import Extraction
 from worker.workspace.members import MemberDirectory
@@ -36,7 +36,7 @@ class DownloadDirectory:
     def extraction(self, artifact: Artifact, encoding: str | None = None) -> Extraction:
         """Return how the downloaded zip is unpacked.
 
-        Results go to where they would be uploaded from, an input to a directory of its own.
+        Results go to where they would be uploaded from, other zips to a directory of their own.
 
         Args:
             artifact: whose zip.
@@ -62,7 +62,7 @@ class DownloadDirectory:
         )
 
     def _unpacked(self, artifact: Artifact) -> PurePosixPath:
-        if artifact.kind is ArtifactKind.RUN_RESULTS:
+        if artifact.kind.is_packed:
             return self._place(source_place(artifact))
         return self._beside_zip(artifact)
 

@@ -1,6 +1,6 @@
 """The names of a job's files and directories on the disk."""
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import Artifact
 from domain.prefix import file_name
 
 
@@ -11,12 +11,13 @@ def job_directory(job_id: int) -> str:
 
 def source_place(artifact: Artifact) -> str:
     """Return where an upload reads the artifact, relative to the job's directory."""
-    # A run writes its results to a directory.
-    is_results = artifact.kind is ArtifactKind.RUN_RESULTS
-    return f"OUT/run_{artifact.run_id}" if is_results else file_name(artifact)
+    directory = artifact.kind.spec.packed_from
+    if directory is None:
+        return file_name(artifact)
+    return directory.format(run_id=artifact.run_id)
 
 
 def download_place(artifact: Artifact) -> str:
     """Return where a download writes the artifact, relative to the job's directory."""
-    # Results stay a zip: a run may still write to their directory.
+    # What is packed from a directory stays a zip: a run may still write to the directory.
     return file_name(artifact)

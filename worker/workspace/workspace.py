@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from domain.artifacts import Artifact, ArtifactKind
+from domain.artifacts import Artifact
 from domain.errors import SourceInvalidError, SourceMissingError, WorkspaceUnavailableError
 from domain.ports import Source
 from worker.workspace.downloads import DownloadDirectory
@@ -90,11 +90,11 @@ class Workspace:
         real = job.real(source_place(artifact))
         if real is None:
             raise SourceInvalidError(f"{artifact}: outside its job's directory")
-        if artifact.kind is ArtifactKind.RUN_RESULTS:
-            return self._results(artifact, job, real)
+        if artifact.kind.is_packed:
+            return self._packed(artifact, job, real)
         return FileSource(artifact, job, real)
 
-    def _results(self, artifact: Artifact, job: Enclosure, real: str) -> ZippedDirectory:
+    def _packed(self, artifact: Artifact, job: Enclosure, real: str) -> ZippedDirectory:
         with looking_for(artifact):
             seen = job.look(real)
         if not stat.S_ISDIR(seen.st_mode):

@@ -8,6 +8,8 @@ the state they were in.
 
 from alembic import op
 
+from worker.sql.migrations.checks import add_check, drop_check, holds_for_all, run_fits_kind
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -16,47 +18,23 @@ depends_on = None
 CONSTRAINTS = {
     "transfers_known_direction": "{0}direction IN ('upload', 'download', 'confirm', 'relocate')",
     "transfers_of_a_job": "{0}job_id > 0",
-    "transfers_run_fits_kind": (
-        "({0}kind IN ('job_config', 'job_input') AND {0}run_id IS NULL)"
-        " OR ({0}kind IN ('run_config', 'run_results', 'run_logs')"
-        " AND {0}run_id IS NOT NULL AND {0}run_id > 0)"
+    "transfers_run_fits_kind": run_fits_kind(
+        ("job_config", "job_input"), ("run_config", "run_results", "run_logs")
     ),
 }
-IDENTITY = "direction, job_id, kind, run_id"
-
-
 WELL_FORMED = " AND ".join(f"({each.format('')})" for each in CONSTRAINTS.values())
 
 
 def upgrade() -> None:
     _end_malformed_rows()
+    validate = holds_for_all(*CONSTRAINTS.values())
     for name, condition in CONSTRAINTS.items():
-        if op.get_bind().dialect.name == "postgresql":
-            checked = condition.format("")
-            op.execute(f"ALTER TABLE transfers ADD CONSTRAINT {name} CHECK ({checked}) NOT VALID")
-            if not _are_malformed_rows_left():
-                op.execute(f"ALTER TABLE transfers VALIDATE CONSTRAINT {name}")
-            continue
-        for event, suffix in (("INSERT", "inserted"), (f"UPDATE OF {IDENTITY}", "updated")):
-            op.execute(
-                f"CREATE TRIGGER {name}_{suffix} BEFORE {event} ON transfers"
-                f" WHEN NOT ({condition.format('NEW.')})"
-                f" BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: {name}'); END"
-            )
+        add_check(name, condition, validate=validate)
 
 
 def downgrade() -> None:
     for name in CONSTRAINTS:
-        if op.get_bind().dialect.name == "postgresql":
-            op.execute(f"ALTER TABLE transfers DROP CONSTRAINT {name}")
-            continue
-        for suffix in ("inserted", "updated"):
-            op.execute(f"DROP TRIGGER {name}_{suffix}")
-
-
-def _are_malformed_rows_left() -> bool:
-    malformed = f"SELECT 1 FROM transfers WHERE NOT ({WELL_FORMED}) LIMIT 1"  # noqa: S608 - constants
-    return op.get_bind().exec_driver_sql(malformed).first() is not None
+        drop_check(name)
 
 
 def _end_malformed_rows() -> None:

@@ -1,0 +1,140 @@
+"""What a batch may freeze, in memory."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
+from domain.batches import BatchFilter, Listed
+from domain.earlier_transfers import is_of_job
+from domain.errors import ReasonCode
+from domain.fakes.artifacts import InMemoryArtifacts
+from domain.fakes.platform import InMemoryJobs, InMemoryRuns
+from domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
+from domain.fakes.transfers import InMemoryTransfers
+from domain.jobs import Job
+from domain.ownership import Ownership
+from domain.prefix import JobS3Prefix
+from domain.transfers import Direction, Transfer, TransferState
+
+_MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
+# A client that got an upload URL was asked for the artifact too.
+_REQUESTS = {
+    Direction.UPLOAD: (Direction.UPLOAD, Direction.CONFIRM),
+    Direction.DOWNLOAD: (Direction.DOWNLOAD,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An artifact and a direction, with the last transfer's end; None if there was none."""
+
+    artifact: Artifact
+    direction: Direction
+    user_id: int
+    state: TransferState | None = None
+    reason: ReasonCode | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What fits a filter among these rows."""
+
+    transfers: InMemoryTransfers
+    jobs: InMemoryJobs
+    runs: InMemoryRuns
+    artifacts: InMemoryArtifacts
+    tags: Tags
+
+    def __call__(self, which: BatchFilter, lines: Collection[Listed]) -> list[Candidate]:
+        """Return the candidates, in no order."""
+        found: list[Candidate] = []
+        if not which.never_requested:
+            found.extend(self._last(which, lines))
+        if which.never_requested or (which.listed is not None and not which.of_last_transfer):
+            found.extend(self._never_requested(which, lines))
+        return found
+
+    def _last(self, which: BatchFilter, lines: Collection[Listed]) -> Iterator[Candidate]:
+        last = {(row.artifact, row.direction): row for row in self.transfers.rows.values()}
+        for (artifact, direction), transfer in last.items():
+            job = self.jobs.find_by_id(artifact.job_id)
+            if (
+                job is not None
+                and direction in (which.directions or _MOVES)
+                and self._fits(which, job, artifact)
+                and (which.listed is None or is_listed(artifact, lines))
+                and (not which.states or transfer.state in which.states)
+                and fits_end(which, transfer, self.transfers.now())
+            ):
+                yield Candidate(
+                    artifact=artifact,
+                    direction=direction,
+                    user_id=job.user_id or 0,
+                    state=transfer.state,
+                    reason=transfer.reason_code,
+                    size=self._size(job, artifact),
+                )
+
+    def _never_requested(
+        self, which: BatchFilter, lines: Collection[Listed]
+    ) -> Iterator[Candidate]:
+        if not which.never_requested:
+            # A line of a job or run alone means what was requested of it, which is less than all.
+            lines = [line for line in lines if line.kind is not None]
+        for direction in which.directions or (Direction.UPLOAD,):
+            for job, artifact in self._all(which.kinds or tuple(ArtifactKind)):
+                size = self._size(job, artifact)
+                is_asked = which.include_stored or not which.never_requested
+                is_stored = direction is Direction.UPLOAD and size is not None and not is_asked
+                if (
+                    self._fits(which, job, artifact)
+                    and (which.listed is None or is_listed(artifact, lines))
+                    and not is_stored
+                    and not any(self._earlier(which, job, artifact, direction))
+                ):
+                    yield Candidate(
+                        artifact=artifact, direction=direction, user_id=job.user_id or 0, size=size
+                    )
+
+    def _all(self, kinds: Collection[ArtifactKind]) -> Iterator[tuple[Job, Artifact]]:
+        for job in self.jobs.rows.values():
+            runs = [run.id for run in self.runs.of_job(job.id)]
+            for kind in kinds:
+                for run_id in runs if kind.belongs_to_run else [None]:
+                    yield job, Artifact(kind, job.id, run_id)
+
+    def _earlier(
+        self, which: BatchFilter, job: Job, artifact: Artifact, direction: Direction
+    ) -> Iterator[Transfer]:
+        of_artifact = [row for row in self.transfers.rows.values() if row.artifact == artifact]
+        if which.never_requested:
+            foreign = set() if self._own_row(job, artifact) else {artifact}
+            of_artifact = [row for row in of_artifact if is_of_job(row, job.created_at, foreign)]
+        elif not which.directions:
+            yield from of_artifact
+            return
+        yield from (row for row in of_artifact if row.direction in _REQUESTS[direction])
+
+    def _fits(self, which: BatchFilter, job: Job, artifact: Artifact) -> bool:
+        return fits_artifact(which, artifact) and fits_job(which, job, self.tags)
+
+    def _size(self, job: Job, artifact: Artifact) -> int | None:
+        row = self._own_row(job, artifact)
+        return None if row is None else row.object.size
+
+    def _own_row(self, job: Job, artifact: Artifact) -> StoredArtifact | None:
+        rows = self.artifacts.of_job(job.id)
+        ownership = Ownership(prefix=JobS3Prefix.from_job(job), rows=lambda: rows)
+        row = self.artifacts.find(artifact)
+        return row if row is not None and ownership.owns_row(row) else None
+
+
+def is_listed(artifact: Artifact, lines: Collection[Listed]) -> bool:
+    """Return whether a line of a file names the artifact."""
+    return any(
+        line.job_id == artifact.job_id
+        and line.run_id in (None, artifact.run_id)
+        and line.kind in (None, artifact.kind)
+        for line in lines
+    )

@@ -1,0 +1,184 @@
+"""Snapshots of batches in memory."""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from domain.artifacts import Artifact
+from domain.batches import (
+    ENDED_BADLY,
+    Batch,
+    BatchFilter,
+    BatchMode,
+    BatchState,
+    LeftOut,
+    Listed,
+    Member,
+    Preview,
+    PreviewGroup,
+)
+from domain.errors import NotFoundError, ReasonCode
+from domain.fakes.batch_candidates import Candidate, Candidates, is_listed
+from domain.transfers import Direction
+
+_EXAMPLES = 5
+_PART = 16 * 2**20
+
+
+@dataclass(slots=True)
+class BatchRecord:
+    """A batch with its members in their order, those that are left out included."""
+
+    batch: Batch
+    members: list[tuple[Candidate, LeftOut | None]]
+    released_to: int = 0
+    paced_to: datetime | None = None
+
+    @property
+    def to_transfer(self) -> list[tuple[int, Candidate]]:
+        """Return the members of the batch's mode, with their positions."""
+        return self.of_mode(self.batch.mode or BatchMode.ALL)
+
+    def of_mode(self, mode: BatchMode) -> list[tuple[int, Candidate]]:
+        """Return the members that a start in that mode transfers, with their positions."""
+        return [
+            (position, member)
+            for position, (member, left_out) in enumerate(self.members, start=1)
+            if left_out is None and _is_of_mode(member, mode)
+        ]
+
+
+@dataclass(slots=True)
+class InMemoryBatchSnapshots:
+    """Attributes: `records` are all batches, by their ids."""
+
+    candidates: Candidates
+    records: dict[int, BatchRecord] = field(default_factory=dict)
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def freeze(
+        self,
+        which: BatchFilter,
+        *,
+        requested_by: str,
+        expires_in: timedelta,
+        listed: Iterable[Listed] | None = None,
+        has_source: Callable[[Artifact], bool] | None = None,
+    ) -> int:
+        lines = list(listed or ())
+        if listed is not None:
+            which = which.model_copy(update={"listed": len(lines)})
+        members = _in_turn(self.candidates(which, lines))
+        named = [member.artifact for member in members]
+        unmatched = sum(not any(is_listed(each, [line]) for each in named) for line in lines)
+        now, batch_id = self.candidates.transfers.now(), next(self._numbers)
+        batch = Batch(
+            id=batch_id,
+            state=BatchState.PREVIEWED,
+            requested_by=requested_by,
+            reason="",
+            filter=which.model_copy(update={"unmatched": unmatched}),
+            requested_at=now,
+            expires_at=now + expires_in,
+        )
+        frozen = [(each, _left_out(each, has_source)) for each in members]
+        self.records[batch_id] = BatchRecord(batch, frozen)
+        return batch_id
+
+    def preview(self, batch_id: int) -> Preview:
+        row = self.record_of(batch_id)
+        members = [member for member, left_out in row.members if left_out is None]
+        return Preview(
+            batch=row.batch,
+            groups=_groups(members),
+            left_out=Counter(why for _, why in row.members if why is not None),
+            examples=[as_member(each) for each in members[:_EXAMPLES]],
+        )
+
+    def delete(self, batch_id: int) -> None:
+        self.records.pop(batch_id, None)
+
+    def record_of(self, batch_id: int) -> BatchRecord:
+        """Return the batch's record. Raises: NotFoundError."""
+        if batch_id not in self.records:
+            raise NotFoundError(f"there is no batch {batch_id}")
+        return self.records[batch_id]
+
+
+def as_member(candidate: Candidate) -> Member:
+    artifact = candidate.artifact
+    return Member(
+        job_id=artifact.job_id,
+        run_id=artifact.run_id,
+        kind=artifact.kind,
+        direction=candidate.direction,
+        user_id=candidate.user_id,
+    )
+
+
+def _is_of_mode(member: Candidate, mode: BatchMode) -> bool:
+    if mode is BatchMode.FAILED:
+        return member.state in ENDED_BADLY
+    return mode is BatchMode.ALL or member.size is None
+
+
+def _in_turn(found: Iterable[Candidate]) -> list[Candidate]:
+    """Return one of each user in turn, so that a user's many do not come first."""
+    by_user: dict[int, list[Candidate]] = {}
+    for each in sorted(found, key=_order):
+        by_user.setdefault(each.user_id, []).append(each)
+    turns = [
+        (turn, user_id, each)
+        for user_id, of_user in by_user.items()
+        for turn, each in enumerate(of_user)
+    ]
+    return [each for _, _, each in sorted(turns, key=lambda turn: turn[:2])]
+
+
+def _order(candidate: Candidate) -> tuple[int, int, str, str]:
+    artifact = candidate.artifact
+    return artifact.job_id, artifact.run_id or 0, artifact.kind, candidate.direction
+
+
+def _left_out(member: Candidate, has_source: Callable[[Artifact], bool] | None) -> LeftOut | None:
+    if member.state is not None and member.state.is_active:
+        return LeftOut.RUNNING
+    if member.direction is Direction.DOWNLOAD:
+        is_nowhere = member.reason is ReasonCode.ARTIFACT_MISSING and member.size is None
+        return LeftOut.NO_SOURCE if is_nowhere else None
+    has_none = has_source is not None and not has_source(member.artifact)
+    return LeftOut.NO_SOURCE if has_none else None
+
+
+def _groups(members: Iterable[Candidate]) -> list[PreviewGroup]:
+    by_group: dict[tuple[str, str, str], list[Candidate]] = {}
+    for each in members:
+        state = each.state or "never requested"
+        by_group.setdefault((each.direction, each.artifact.kind, state), []).append(each)
+    return [_group(of_group) for _, of_group in sorted(by_group.items())]
+
+
+def _group(members: list[Candidate]) -> PreviewGroup:
+    sizes = [member.size for member in members if member.size is not None]
+    first = members[0]
+    return PreviewGroup(
+        direction=first.direction,
+        kind=first.artifact.kind,
+        state=first.state,
+        members=len(members),
+        stored=len(sizes),
+        known_bytes=sum(sizes),
+        requests_at_least=len(members) if first.direction is Direction.UPLOAD else 0,
+        requests_at_most=sum(map(_requests, members)),
+    )
+
+
+def _requests(member: Candidate) -> int:
+    size = member.size or 0
+    if size <= _PART:
+        return 1
+    parts = -(-size // _PART)
+    # An upload in parts is begun and completed as well.
+    return parts + 2 if member.direction is Direction.UPLOAD else parts

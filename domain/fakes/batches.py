@@ -1,0 +1,213 @@
+"""Batches in memory: what may be done to them, what became of them, and their releases."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from domain.advance import Released
+from domain.batch_states import (
+    TRANSITIONS,
+    BatchAction,
+    Pace,
+    check_can_start,
+    check_has_members,
+    check_reason,
+    refusal,
+)
+from domain.batches import (
+    Batch,
+    BatchMode,
+    BatchProgress,
+    BatchState,
+    Member,
+    Outcome,
+)
+from domain.fakes.batch_candidates import Candidate
+from domain.fakes.batch_snapshots import BatchRecord, InMemoryBatchSnapshots, as_member
+from domain.fakes.transfers import InMemoryTransfers
+from domain.transfers import Transfer, TransferState
+
+
+class InMemoryBatches:
+    """Args: `snapshots` has the batches, and the transfers that their members become."""
+
+    def __init__(self, snapshots: InMemoryBatchSnapshots) -> None:
+        self._snapshots = snapshots
+
+    def get(self, batch_id: int) -> Batch:
+        return self._snapshots.record_of(batch_id).batch
+
+    def newest(self, limit: int) -> list[Batch]:
+        return [row.batch for row in reversed(self._snapshots.records.values())][:limit]
+
+    def start(  # noqa: PLR0913 - as the port has it
+        self,
+        batch_id: int,
+        *,
+        requested_by: str,
+        reason: str,
+        mode: BatchMode,
+        rate: float | None,
+        max_in_flight: int,
+        is_forced: bool,
+    ) -> Batch:
+        reason, row, now = check_reason(reason), self._snapshots.record_of(batch_id), self._now()
+        check_can_start(row.batch, now)
+        members = len(row.of_mode(mode))
+        check_has_members(batch_id, mode, members)
+        row.paced_to = now
+        return self._do(
+            BatchAction.START,
+            batch_id,
+            requested_by=requested_by,
+            reason=reason,
+            mode=mode,
+            rate=rate,
+            max_in_flight=max_in_flight,
+            is_forced=is_forced,
+            members=members,
+            started_at=now,
+        )
+
+    def pause(self, batch_id: int) -> Batch:
+        return self._do(BatchAction.PAUSE, batch_id)
+
+    def resume(self, batch_id: int) -> Batch:
+        resumed = self._do(BatchAction.RESUME, batch_id)
+        self._snapshots.record_of(batch_id).paced_to = self._now()
+        return resumed
+
+    def change(
+        self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
+    ) -> Batch:
+        values: dict[str, object] = {}
+        if rate is not None:
+            values["rate"] = rate or None
+        if max_in_flight is not None:
+            values["max_in_flight"] = max_in_flight
+        changed = self._do(BatchAction.CHANGE, batch_id, **values)
+        if rate is not None:
+            self._snapshots.record_of(batch_id).paced_to = self._now()
+        return changed
+
+    def cancel(self, batch_id: int) -> int:
+        self._do(BatchAction.CANCEL, batch_id, finished_at=self._now())
+        active = self._active(batch_id)
+        for transfer in active:
+            self._transfers.rows[transfer.id] = replace(
+                transfer,
+                state=TransferState.CANCELLED,
+                finished_at=self._now(),
+                lease_owner=None,
+                lease_expires_at=None,
+            )
+        return len(active)
+
+    def progress(self, batch_id: int) -> BatchProgress:
+        batch = self.get(batch_id)
+        if batch.mode is None:
+            return BatchProgress(batch=batch)
+        members = list(self.members(batch_id))
+        return BatchProgress(
+            batch=batch,
+            outcomes=Counter(member.outcome for member in members),
+            bytes_moved=sum(member.bytes_moved or 0 for member in members),
+            as_of=self._now(),
+        )
+
+    def members(self, batch_id: int) -> Iterator[Member]:
+        row = self._snapshots.record_of(batch_id)
+        return iter([self._ended(row, position, member) for position, member in row.to_transfer])
+
+    def running(self) -> Sequence[int]:
+        rows = self._snapshots.records.items()
+        return [id_ for id_, row in rows if row.batch.state is BatchState.RUNNING]
+
+    def release(self, batch_id: int, limit: int) -> Released:
+        row = self._snapshots.records.get(batch_id)
+        if row is None or row.batch.state is not BatchState.RUNNING or row.paced_to is None:
+            return Released()
+        pace = Pace(rate=row.batch.rate, paced_to=row.paced_to, now=self._now())
+        share = (row.batch.max_in_flight or 0) - len(self._active(batch_id))
+        allowed = int(min(limit, share, pace.allowed))
+        following = [
+            (position, member) for position, member in row.to_transfer if position > row.released_to
+        ]
+        if not following:
+            if not self._active(batch_id):
+                self._do(BatchAction.FINISH, batch_id, finished_at=self._now())
+            return Released()
+        page = following[: max(allowed, 0)]
+        if not page:
+            return Released()
+        row.released_to, row.paced_to = page[-1][0], pace.after(len(page))
+        requested = [self._request(row.batch, position, member) for position, member in page]
+        return Released(turns=len(page), transfers=[each for each in requested if each is not None])
+
+    def sent(self, transfers: Sequence[Transfer]) -> None:
+        for transfer in transfers:
+            row = self._transfers.rows[transfer.id]
+            self._transfers.rows[transfer.id] = replace(row, enqueued_at=self._now())
+
+    @property
+    def _transfers(self) -> InMemoryTransfers:
+        return self._snapshots.candidates.transfers
+
+    def _now(self) -> datetime:
+        return self._transfers.now()
+
+    def _do(self, action: BatchAction, batch_id: int, **values: object) -> Batch:
+        row, transition = self._snapshots.record_of(batch_id), TRANSITIONS[action]
+        if row.batch.state not in transition.of:
+            raise refusal(row.batch)
+        state = transition.to or row.batch.state
+        row.batch = replace(row.batch, state=state, **values)  # type: ignore[arg-type] # by name
+        return row.batch
+
+    def _active(self, batch_id: int) -> list[Transfer]:
+        rows = self._transfers.rows.values()
+        return [row for row in rows if row.batch_id == batch_id and row.state.is_active]
+
+    def _request(self, batch: Batch, position: int, member: Candidate) -> Transfer | None:
+        """Request the member, unless its artifact is being transferred already."""
+        last = self._transfers.latest(member.artifact, member.direction)
+        if last is not None and last.state.is_active:
+            return None
+        made = self._transfers.request(
+            member.artifact, member.direction, _request_id(batch.id, position), batch.requested_by
+        )
+        of_batch = replace(made, batch_id=batch.id, is_forced=batch.is_forced)
+        self._transfers.rows[made.id] = of_batch
+        return of_batch
+
+    def _ended(self, row: BatchRecord, position: int, member: Candidate) -> Member:
+        request_id = _request_id(row.batch.id, position)
+        transfer = self._transfers.of_request(request_id, member.artifact.job_id, member.direction)
+        if transfer is not None:
+            return replace(
+                as_member(member),
+                outcome=_outcome(transfer),
+                attempts=transfer.attempts,
+                bytes_moved=transfer.bytes_sent,
+                reason=transfer.reason_code,
+                finished_at=transfer.finished_at,
+            )
+        if position <= row.released_to:
+            return replace(as_member(member), outcome=Outcome.ALREADY_RUNNING)
+        is_cancelled = row.batch.state is BatchState.CANCELLED
+        never = Outcome.CANCELLED if is_cancelled else Outcome.PENDING
+        return replace(as_member(member), outcome=never)
+
+
+def _request_id(batch_id: int, position: int) -> str:
+    return f"batch-{batch_id}-{position}"
+
+
+def _outcome(transfer: Transfer) -> Outcome:
+    if transfer.state.is_active:
+        return Outcome.ACTIVE
+    if transfer.state is TransferState.DONE:
+        return Outcome.UNCHANGED if transfer.bytes_sent == 0 else Outcome.DONE
+    is_failed = transfer.state is TransferState.QUARANTINED
+    return Outcome.FAILED if is_failed else Outcome.CANCELLED

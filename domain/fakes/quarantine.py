@@ -1,0 +1,89 @@
+"""The quarantine in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+
+from domain.fakes.platform import InMemoryJobs
+from domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
+from domain.fakes.transfers import InMemoryTransfers
+from domain.quarantine import RetrySummary
+from domain.selection import Selection
+from domain.transfers import WRITING_DIRECTIONS, Transfer, TransferState
+
+
+class InMemoryQuarantine:
+    """Args: `jobs` and their `tags` are for criteria about jobs; without them none fits."""
+
+    def __init__(
+        self,
+        transfers: InMemoryTransfers,
+        jobs: InMemoryJobs | None = None,
+        tags: Tags = MappingProxyType({}),
+    ) -> None:
+        self._transfers = transfers
+        self._jobs = jobs or InMemoryJobs()
+        self._tags = tags
+
+    def list(self, which: Selection, limit: int) -> Sequence[Transfer]:
+        newest = sorted(self._fitting(which), key=_left_at, reverse=True)
+        return newest[:limit]
+
+    def count(self, which: Selection) -> int:
+        return len(self._fitting(which))
+
+    def preview(self, which: Selection) -> RetrySummary:
+        fitting = self._fitting(which)
+        superseded = sum(map(self._is_superseded, fitting))
+        return RetrySummary(retried=len(fitting) - superseded, superseded=superseded)
+
+    def retry(self, which: Selection) -> RetrySummary:
+        summary = self.preview(which)
+        for transfer in self._fitting(which):
+            if not self._is_superseded(transfer):
+                self._transfers.rows[transfer.id] = _again(transfer, self._transfers.now())
+        return summary
+
+    def discard(self, which: Selection) -> int:
+        fitting = self._fitting(which)
+        for transfer in fitting:
+            cancelled = replace(transfer, state=TransferState.CANCELLED)
+            self._transfers.rows[transfer.id] = cancelled
+        return len(fitting)
+
+    def _fitting(self, which: Selection) -> Sequence[Transfer]:
+        return [row for row in self._transfers.rows.values() if self._fits(which, row)]
+
+    def _fits(self, which: Selection, row: Transfer) -> bool:
+        return (
+            row.state is TransferState.QUARANTINED
+            and (not which.directions or row.direction in which.directions)
+            and fits_artifact(which, row.artifact)
+            and fits_job(which, self._jobs.find_by_id(row.artifact.job_id), self._tags)
+            and fits_end(which, row, self._transfers.now())
+        )
+
+    def _is_superseded(self, transfer: Transfer) -> bool:
+        latest = self._transfers.latest(transfer.artifact, transfer.direction)
+        return latest is not None and latest.id != transfer.id
+
+
+def _again(transfer: Transfer, now: datetime) -> Transfer:
+    may_have_written = transfer.fence > 0 and transfer.direction in WRITING_DIRECTIONS
+    ended = transfer.doubted_at or transfer.finished_at
+    return replace(
+        transfer,
+        state=TransferState.REQUESTED,
+        attempts=0,
+        next_attempt_at=now,
+        enqueued_at=None,
+        finished_at=None,
+        reason_code=None,
+        last_error=None,
+        doubted_at=ended if may_have_written else transfer.doubted_at,
+    )
+
+
+def _left_at(transfer: Transfer) -> tuple[datetime | None, int]:
+    return transfer.finished_at, transfer.id

@@ -1,0 +1,47 @@
+"""The contract of the quarantine over each adapter."""
+
+import pytest
+
+from domain.errors import AccessDeniedError, SourceMissingError
+from domain.ports import ITransferRepository
+from domain.quarantine import IQuarantine
+from tests.contract.quarantine_contract import (
+    OTHER_JOB,
+    QuarantineDiscardContract,
+    QuarantineFilterContract,
+    QuarantineRetryContract,
+    give_up,
+)
+from tests.contract.repositories import Repositories
+from tests.contract.transfer_steps import CONFIG, RESULTS
+
+
+@pytest.fixture
+def transfers(repositories: Repositories) -> ITransferRepository:
+    return repositories.transfers
+
+
+@pytest.fixture
+def quarantine(repositories: Repositories) -> IQuarantine:
+    return repositories.quarantine
+
+
+@pytest.fixture
+def three(transfers: ITransferRepository) -> ITransferRepository:
+    """Three in quarantine: two without a source, one that was denied in another job."""
+    give_up(transfers, CONFIG, SourceMissingError())
+    give_up(transfers, RESULTS, SourceMissingError())
+    give_up(transfers, OTHER_JOB, AccessDeniedError())
+    return transfers
+
+
+class TestFilter(QuarantineFilterContract):
+    pass
+
+
+class TestRetry(QuarantineRetryContract):
+    pass
+
+
+class TestDiscard(QuarantineDiscardContract):
+    pass
