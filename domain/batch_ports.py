@@ -29,7 +29,7 @@ class IBatchSnapshots(Protocol):
         listed: Iterable[Listed] | None = None,
         has_source: Callable[[Artifact], bool] | None = None,
     ) -> int:
-        """Keep what fits the filter as it is now, and return the snapshot's id.
+        """Freeze what fits the filter now, and return the snapshot's id.
 
         Args:
             which: the filter.

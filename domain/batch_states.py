@@ -25,7 +25,7 @@ class BatchAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Attributes: `to` is None for an action that leaves the state as it is."""
+    """Attributes: `to` is None for an action that keeps the state."""
 
     of: tuple[BatchState, ...]
     to: BatchState | None

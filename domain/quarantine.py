@@ -8,7 +8,7 @@ from domain.selection import Selection
 from domain.transfers import Transfer
 
 QuarantineFilter = Selection
-"""The selection is that of batches; it takes only what is in quarantine."""
+"""The filter that batches use too; here it takes only what is in quarantine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class IQuarantine(Protocol):
     def retry(self, which: Selection) -> RetrySummary:
         """Request the transfers again, from their first attempt; the next dispatch sends them.
 
-        An upload in parts goes on from its parts. A transfer whose artifact was requested again
+        An upload in parts continues from its parts. A transfer whose artifact was requested again
         stays: the newer transfer counts.
         """
 
