@@ -75,7 +75,7 @@ def _described(encryption: Mapping[str, Any]) -> str:
 
 def metadata(probe: Probe) -> Outcome:
     key = probe.area.key("metadata")
-    wanted = {"job": "12", "kind": "run_logs"}
+    wanted = {"job": "12", "kind": "probe"}
     probe.put(key, BODY, ContentType="application/zip", Metadata=wanted)
     head = probe.head(key)
     has = (head.get("ContentType"), metadata_of(head))
