@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from kombu import Exchange, Queue
 
-from domain.artifacts import ArtifactKind
-from tasks.contract import (
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.tasks.routing import (
     BATCHES,
     CONFIGS,
     DISPATCH,
@@ -23,7 +23,12 @@ from tasks.contract import (
 _HOUR = 3600
 
 # Named, not discovered: what a worker runs is what is written here.
-include = ["tasks.bucket", "tasks.downloads", "tasks.uploads", "tasks.upkeep"]
+include = [
+    "artifact_pipeline.tasks.bucket",
+    "artifact_pipeline.tasks.downloads",
+    "artifact_pipeline.tasks.uploads",
+    "artifact_pipeline.tasks.upkeep",
+]
 
 # Ids are all that travels, and JSON says all of them. Anything else, pickle above all, is refused.
 task_serializer = "json"
@@ -100,7 +105,7 @@ worker_max_memory_per_child = 1_000_000
 worker_send_task_events = True
 
 # Celery's own scheduler goes by the machine's clock, and sends nothing after it was set back.
-beat_scheduler = "tasks.beat:SteadyScheduler"
+beat_scheduler = "artifact_pipeline.tasks.beat:SteadyScheduler"
 # A lost message delays its transfer by one such period. The messages have no `expires`: a worker
 # would judge it by its own clock, and one that is seconds ahead would throw all of them away. Those
 # that pile up are harmless: a run that follows another one within half a period does nothing.

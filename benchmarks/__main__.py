@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from artifact_pipeline.worker.embedded import lifeline
 from benchmarks.backlog import measure_backlog
 from benchmarks.counts import compare_counts
 from benchmarks.deployment import Deployment, deployment
@@ -18,7 +19,6 @@ from benchmarks.publishing import measure_publishing
 from benchmarks.rendering import write_tables
 from benchmarks.results import measure_results
 from benchmarks.small import measure_run_configs, measure_small_uploads
-from worker.embedded import lifeline
 
 REPORT = Path(__file__).with_name("report.json")
 _DOCS = Path(__file__).parents[1] / "docs"

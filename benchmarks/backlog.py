@@ -9,14 +9,15 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, text
 
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, MessageLoss, Room
+from artifact_pipeline.tasks.publish import publish
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from benchmarks.deployment import Deployment
 from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction, MessageLoss, Room
-from tasks.enqueue import publish
-from worker.sql.engine import make_engine
-from worker.sql.migrate import upgrade
-from worker.sql.transfers import SqlTransfers
 
 FEW, MANY = 1_000, 1_000_000
 _CLAIMS = 200

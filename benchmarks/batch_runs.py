@@ -14,19 +14,21 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.batches import BatchFilter, BatchMode, BatchProgress, BatchState
-from domain.transfers import Direction, TransferState
-from tasks.app import producer_app
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import BatchFilter, BatchMode, BatchProgress, BatchState
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.worker.composition.batches import Batches
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.sql.platform_tables import JobRow
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from artifact_pipeline.worker.workspace import Workspace
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.s3_proxy import FaultyS3
-from worker.batches import Batches
-from worker.embedded.lifeline import temporary_directory
-from worker.embedded.stack import EmbeddedStack
-from worker.sql.requests import request_upload
-from worker.sql.tables import JobRow, TransferRow
-from worker.sql.transfers import SqlTransfers
-from worker.workspace import Workspace
 
 RERUN = 10_000
 MEMBERS = 100_000

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event, text
 
+from artifact_pipeline.domain.maintenance.release_batches import AdvanceBatches
+from artifact_pipeline.domain.model.batches import Batch, BatchFilter, BatchMode, Preview
+from artifact_pipeline.domain.model.transfers import Transfer, TransferState
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.publish import publish
+from artifact_pipeline.tasks.uploads import upload_job_config
+from artifact_pipeline.worker.composition.batches import Batches
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.migrate import upgrade
 from benchmarks.processes import peak_mib
-from domain.advance import AdvanceBatches
-from domain.batches import Batch, BatchFilter, BatchMode, Preview
-from domain.transfers import Transfer, TransferState
-from tasks.app import producer_app
-from tasks.enqueue import publish
-from tasks.uploads import upload_job_config
 from tests.faults.postgres import RestartablePostgres
-from worker.batches import Batches
-from worker.embedded.lifeline import temporary_directory
-from worker.embedded.servers import Valkey
-from worker.sql.batch_releases import SqlBatchReleases
-from worker.sql.engine import make_engine
-from worker.sql.migrate import upgrade
 
 if TYPE_CHECKING:
     from celery import Celery

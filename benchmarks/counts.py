@@ -12,19 +12,20 @@ from uuid import uuid4
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.job_uploads import JobUpload, UploadContext, UploadType
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.worker.composition.worker import Composition
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.settings import WorkerSettings, load
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from benchmarks import naive
 from benchmarks.deployment import CREATED_AT, Deployment
 from benchmarks.figures import Figure, Unit
 from benchmarks.platform import job_row, recorded
 from benchmarks.probes import Requests, RoundTrips, Statements
-from domain.artifacts import Artifact, ArtifactKind
-from domain.job_uploads import JobUpload, UploadContext, UploadType
-from domain.prefix import JobS3Prefix
-from domain.transfers import Direction
-from worker.composition import Composition
-from worker.embedded.process import ManagedProcess
-from worker.settings import WorkerSettings, load
-from worker.sql.requests import request_upload
 
 UPLOADS = 200
 _WARM_UP = 10

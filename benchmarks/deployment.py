@@ -12,15 +12,15 @@ from typing import Any
 
 from sqlalchemy import text
 
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import HttpServer, free_port, kept_port
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack, Ports
+from artifact_pipeline.worker.workspace import Workspace
 from benchmarks import naive
-from domain.artifacts import Artifact
-from tasks.app import producer_app
 from tests.faults.postgres import RestartablePostgres
-from worker.embedded.lifeline import temporary_directory
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import HttpServer, free_port, kept_port
-from worker.embedded.stack import EmbeddedStack, Ports
-from worker.workspace import Workspace
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 _ROOT = Path(__file__).parents[1]

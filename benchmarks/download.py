@@ -16,16 +16,17 @@ from typing import Any
 import boto3
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.transfers.ranged_download import Fetch
+from artifact_pipeline.worker.embedded import lifeline
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.workspace import Workspace
 from benchmarks.processes import peak_mib
-from domain.artifacts import Artifact, ArtifactKind
-from domain.fetch import Fetch
-from domain.objects import BucketObject, ObjectAddress
-from worker.embedded import lifeline
-from worker.embedded.lifeline import temporary_directory
-from worker.embedded.servers import Ministack
-from worker.s3.client import make_client
-from worker.s3.reading import S3ObjectReader
-from worker.workspace import Workspace
 
 _MIB = 2**20
 _RANGE = 8 * _MIB

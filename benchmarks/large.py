@@ -9,16 +9,17 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.sql.platform_tables import RunRow
+from artifact_pipeline.worker.sql.transfers.requests import request_download, request_upload
 from benchmarks import naive
 from benchmarks.deployment import Deployment
 from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
 from benchmarks.peers import run_peer, run_s5cmd
 from benchmarks.platform import key_of, new_run, recorded
 from benchmarks.processes import watched
-from domain.artifacts import Artifact, ArtifactKind
-from worker.embedded.process import ManagedProcess
-from worker.sql.requests import request_download, request_upload
-from worker.sql.tables import RunRow
 
 _MIB = 2**20
 _SIZE_MIB = 1024

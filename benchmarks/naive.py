@@ -14,7 +14,7 @@ from celery import Celery
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from worker.sql.tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from artifact_pipeline.worker.embedded import lifeline
 from benchmarks.processes import peak_mib
-from worker.embedded import lifeline
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

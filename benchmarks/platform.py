@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from benchmarks.deployment import CREATED_AT, Deployment
-from domain.artifacts import Artifact, ArtifactKind
-from domain.prefix import JobS3Prefix
-from worker.sql.tables import JobRow, RunRow
 
 
 def job_row(job_id: int) -> JobRow:

@@ -6,12 +6,12 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from benchmarks import naive
 from benchmarks.deployment import Deployment
 from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
 from benchmarks.platform import job_row
-from domain.artifacts import ArtifactKind
-from worker.sql.requests import request_upload
 
 _TOGETHER = 20_000
 _IN_A_TRANSACTION = 100

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from benchmarks.deployment import Deployment
 from benchmarks.figures import OURS, Contender, Figure, Measured, Unit, compared, interleaved
 from benchmarks.peers import run_peer, run_s5cmd
 from benchmarks.platform import key_of, new_run, recorded
 from benchmarks.processes import watched
-from domain.artifacts import Artifact, ArtifactKind
-from worker.embedded.process import ManagedProcess
-from worker.sql.requests import request_upload
 
 _SIZE_MIB = 1024
 _FILES = 2_000

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from benchmarks import naive
 from benchmarks.deployment import Deployment
 from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
 from benchmarks.peers import run_peer, run_s5cmd
 from benchmarks.platform import add_runs, job_row, key_of, recorded
-from domain.artifacts import Artifact, ArtifactKind
-from worker.sql.requests import request_upload
 
 _UPLOADS = 2_000
 _RUN_CONFIGS = 1_000

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     LeaseLostError,
     PipelineError,
     S3UnavailableError,

@@ -9,7 +9,7 @@ through what it does not know. The docstring is the default message. Errors of b
 from datetime import timedelta
 from typing import ClassVar
 
-from domain.reasons import ReasonCode as ReasonCode  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.reasons import ReasonCode as ReasonCode  # noqa: PLC0414 - re-exported
 
 
 class PipelineError(Exception):

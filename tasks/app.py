@@ -12,10 +12,10 @@ from celery import Celery
 from celery.app import app_or_default
 from celery.result import AsyncResult
 
-from domain.errors import ConfigurationError, ProducerNotConfiguredError
-from tasks.broker import URL_VARIABLE, Broker
-from tasks.keys import use_broker
-from tasks.sendable import check_sendable
+from artifact_pipeline.domain.errors import ConfigurationError, ProducerNotConfiguredError
+from artifact_pipeline.tasks.broker import URL_VARIABLE, Broker
+from artifact_pipeline.tasks.keys import use_broker
+from artifact_pipeline.tasks.sendable import check_sendable
 
 BROKER_VARIABLE = URL_VARIABLE
 
@@ -128,7 +128,7 @@ def ensure_configured(app: Celery) -> None:
     """
     if not app.conf.broker_write_url and not app.conf.task_always_eager:
         raise ProducerNotConfiguredError(
-            f"no broker: set {BROKER_VARIABLE} and call tasks.app.producer_app() at start-up, "
+            f"no broker: set {BROKER_VARIABLE} and call artifact_pipeline.tasks.app.producer_app() at start-up, "
             "or give your own Celery app a broker_url"
         )
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domain.artifacts import ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.jobs import MAX_ID
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 
 _LONGEST_NAME = 40
 

@@ -10,8 +10,7 @@ from celery import Celery, Task
 from celery.exceptions import Retry
 from celery.result import AsyncResult
 
-from domain.artifacts import Artifact
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     BrokerUnavailableError,
     ConfigurationError,
     InvalidRequestError,
@@ -20,15 +19,20 @@ from domain.errors import (
     TransferError,
     UnexpectedError,
 )
-from domain.reconcile import ReconcileSummary
-from domain.redaction import redact
-from domain.retry import SEND_BACK_AFTER, MessageDecision, decide_message
-from domain.transfers import MAX_REQUEST_ID, Direction, TransferSummary
-from tasks.app import ensure_configured, pipeline_app
-from tasks.arguments import JobArguments, NoArguments, RunArguments, bind
-from tasks.contract import BATCH_HEADER, DELAY_HEADER, RECORDED_HEADER
-from tasks.enqueue import ask_if_drained
-from tasks.sendable import bind_arguments, check_options
+from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID, Direction, TransferSummary
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.domain.transfers.retry import (
+    SEND_BACK_AFTER,
+    MessageDecision,
+    decide_message,
+)
+from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
+from artifact_pipeline.tasks.arguments import JobArguments, NoArguments, RunArguments, bind
+from artifact_pipeline.tasks.publish import ask_if_drained
+from artifact_pipeline.tasks.routing import BATCH_HEADER, DELAY_HEADER, RECORDED_HEADER
+from artifact_pipeline.tasks.sendable import bind_arguments, check_options
 
 
 class Services(Protocol):
@@ -68,8 +72,8 @@ def _services_of(app: Celery) -> Services:
     services = getattr(app, _ATTRIBUTE, None)
     if services is None:
         raise ConfigurationError(
-            "this process runs no transfers. A worker is started with `-A worker.app`; in a"
-            " producer's tests use tasks.testing.recorded_tasks()"
+            "this process runs no transfers. A worker is started with `-A artifact_pipeline.worker.app`; in a"
+            " producer's tests use artifact_pipeline.tasks.testing.recorded_tasks()"
         )
     return cast("Services", services)
 
@@ -80,8 +84,8 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
     typing = False
     # Ends that are expected and explained: one line in the log, no traceback.
     throws = (PipelineError,)
-    Strategy = "tasks.strategy:refusing_malformed"
-    Request = "tasks.events:WatchedRequest"
+    Strategy = "artifact_pipeline.tasks.strategy:refusing_malformed"
+    Request = "artifact_pipeline.tasks.events:WatchedRequest"
     # Seconds until Celery's own retry after a killed child. Sooner, the dead child's lease would
     # turn it away; much later, the dispatch has long done it.
     default_retry_delay = 60

@@ -7,8 +7,8 @@ from typing import Any
 from celery.beat import ScheduleEntry, Scheduler
 from celery.utils.log import get_logger
 
-from tasks.contract import DISPATCH, UPKEEP
-from tasks.enqueue import queue_depths
+from artifact_pipeline.tasks.publish import queue_depths
+from artifact_pipeline.tasks.routing import DISPATCH, UPKEEP
 
 logger = get_logger("celery.beat")
 

@@ -10,10 +10,10 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
-from domain.errors import BrokerRefusedError, BrokerUnavailableError
-from tasks.app import BROKER_VARIABLE, broker_urls
-from tasks.broker_errors import is_refused, said_by
-from tasks.tls import tls_refusal
+from artifact_pipeline.domain.errors import BrokerRefusedError, BrokerUnavailableError
+from artifact_pipeline.tasks.app import BROKER_VARIABLE, broker_urls
+from artifact_pipeline.tasks.broker_errors import is_refused, said_by
+from artifact_pipeline.tasks.tls import tls_refusal
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from redis.exceptions import AuthenticationError, NoPermissionError
 
-from domain.redaction import redact
+from artifact_pipeline.domain.redaction import redact
 
 _DENIED = (AuthenticationError, NoPermissionError)
 # The client has no classes for these.

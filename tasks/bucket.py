@@ -4,10 +4,10 @@ from typing import Any
 
 from celery import shared_task
 
-from domain.transfers import Direction
-from tasks.arguments import JobOrRunArguments
-from tasks.base import JobTransferTask, TransferTask
-from tasks.contract import CONFIRM, RELOCATE
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.arguments import JobOrRunArguments
+from artifact_pipeline.tasks.base import JobTransferTask, TransferTask
+from artifact_pipeline.tasks.routing import CONFIRM, RELOCATE
 
 
 class JobOrRunTask(TransferTask):

@@ -14,10 +14,10 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 
-from domain.redaction import redact
-from domain.transfers import MAX_REQUEST_ID
-from tasks.keys import own_client, own_key
-from tasks.message_body import LONGEST
+from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.tasks.keys import own_client, own_key
+from artifact_pipeline.tasks.message_body import LONGEST
 
 logger = logging.getLogger(__name__)
 

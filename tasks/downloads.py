@@ -4,11 +4,11 @@ from typing import Any
 
 from celery import shared_task
 
-from domain.artifacts import ArtifactKind
-from domain.transfers import Direction
-from tasks.base import JobTransferTask
-from tasks.contract import DOWNLOAD_JOB
-from tasks.transfers import transfer_tasks
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.base import JobTransferTask
+from artifact_pipeline.tasks.routing import DOWNLOAD_JOB
+from artifact_pipeline.tasks.transfers import transfer_tasks
 
 TASKS = transfer_tasks(Direction.DOWNLOAD)
 

@@ -12,10 +12,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from tasks.message_body import LONGEST, RefusedError, checked, inflated, parsed
-from tasks.message_headers import HORIZON as HORIZON  # noqa: PLC0414 - re-exported
-from tasks.message_headers import Part, Skew, checked_headers, no_skew, none_as_zero
-from tasks.trace_headers import trace_headers
+from artifact_pipeline.tasks.message_body import LONGEST, RefusedError, checked, inflated, parsed
+from artifact_pipeline.tasks.message_headers import HORIZON as HORIZON  # noqa: PLC0414 - re-exported
+from artifact_pipeline.tasks.message_headers import (
+    Part,
+    Skew,
+    checked_headers,
+    no_skew,
+    none_as_zero,
+)
+from artifact_pipeline.tasks.trace_headers import trace_headers
 
 _HIGHEST_PRIORITY = 9
 

@@ -5,9 +5,9 @@ from typing import Any
 from celery import Celery
 from redis import Redis
 
-from domain.errors import ConfigurationError
-from tasks.broker import URL_VARIABLE, Broker
-from tasks.broker_url import split_connect_timeout
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.tasks.broker import URL_VARIABLE, Broker
+from artifact_pipeline.tasks.broker_url import split_connect_timeout
 
 _OPTION = "global_keyprefix"
 """kombu's transport option, which Flower knows too."""

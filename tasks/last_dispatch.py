@@ -5,8 +5,8 @@ from typing import Any
 
 from celery import Celery
 
-from tasks.enqueue import broker_channel, moment_of
-from tasks.keys import own_client, own_key
+from artifact_pipeline.tasks.keys import own_client, own_key
+from artifact_pipeline.tasks.publish import broker_channel, moment_of
 
 _KEY = "artifacts.dispatched_at"
 # Long enough to show since when beat is away; a broker that is no longer used gets rid of it.

@@ -4,7 +4,7 @@ import json
 import zlib
 from typing import Any
 
-from domain.errors import PipelineError
+from artifact_pipeline.domain.errors import PipelineError
 
 LONGEST = 64 * 1024
 """Bytes; ours have about 1 KB."""

@@ -15,9 +15,10 @@ from pydantic import (
     ValidationInfo,
 )
 
-from domain.redaction import redact
-from domain.transfers import MAX_REQUEST_ID
-from tasks.contract import (
+from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.tasks.message_body import RefusedError
+from artifact_pipeline.tasks.routing import (
     BATCH_HEADER,
     BEAT_HEADER,
     DELAY_HEADER,
@@ -25,7 +26,6 @@ from tasks.contract import (
     RECONCILE,
     RECORDED_HEADER,
 )
-from tasks.message_body import RefusedError
 
 HORIZON = timedelta(days=7)
 """How far ahead an eta may be: while SQL is away, a worker keeps the message until then."""

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from celery import Celery
 
-from domain.artifacts import Artifact
-from domain.errors import InvalidRequestError
-from domain.transfers import Direction
-from tasks.arguments import arguments_of, bind
-from tasks.contract import RECORDED_HEADER, TRANSFER_TASKS
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.arguments import arguments_of, bind
+from artifact_pipeline.tasks.routing import RECORDED_HEADER, TRANSFER_TASKS
 
 _ATTRIBUTE = "artifact_receipt"
 

@@ -9,10 +9,19 @@ from uuid import NAMESPACE_OID, uuid5
 
 from kombu import Queue
 
-from domain.errors import InvalidRequestError
-from domain.redaction import redact
-from tasks.arguments import JobArguments, JobOrRunArguments, NoArguments, arguments_of, bind
-from tasks.contract import (
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.tasks.arguments import (
+    JobArguments,
+    JobOrRunArguments,
+    NoArguments,
+    arguments_of,
+    bind,
+)
+from artifact_pipeline.tasks.envelope import check_headers, check_priority
+from artifact_pipeline.tasks.message_body import LINKS, LONGEST, RefusedError, is_compression
+from artifact_pipeline.tasks.message_headers import HORIZON
+from artifact_pipeline.tasks.routing import (
     CONFIRM,
     DISPATCH,
     DOWNLOAD_JOB,
@@ -21,8 +30,6 @@ from tasks.contract import (
     RELOCATE,
     TRANSFER_TASKS,
 )
-from tasks.envelope import HORIZON, check_headers, check_priority
-from tasks.message_body import LINKS, LONGEST, RefusedError, is_compression
 
 _OURS = "artifacts."
 _CELERYS_OWN = "celery."

@@ -8,8 +8,8 @@ from celery.exceptions import InvalidTaskError
 from celery.worker.strategy import default
 from kombu.exceptions import ContentDisallowed
 
-from tasks.message_body import LINKS
-from tasks.receipt import bare_request, receipt_of
+from artifact_pipeline.tasks.message_body import LINKS
+from artifact_pipeline.tasks.receipt import bare_request, receipt_of
 
 _LARGEST_SHOWN = 2**63
 

@@ -7,13 +7,21 @@ from typing import Any
 
 from celery.result import EagerResult
 
-from domain.artifacts import Artifact
-from domain.reconcile import ReconcileSummary
-from domain.transfers import Direction, TransferState, TransferSummary
-from tasks.app import PipelineApp, configured, producing_with
-from tasks.base import attach_services
-from tasks.contract import CONFIRM, DISPATCH, DOWNLOAD_JOB, RECONCILE, RELOCATE, ids_of, task_name
-from tasks.sendable import check_sendable
+from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
+from artifact_pipeline.tasks.app import PipelineApp, configured, producing_with
+from artifact_pipeline.tasks.base import attach_services
+from artifact_pipeline.tasks.routing import (
+    CONFIRM,
+    DISPATCH,
+    DOWNLOAD_JOB,
+    RECONCILE,
+    RELOCATE,
+    ids_of,
+    task_name,
+)
+from artifact_pipeline.tasks.sendable import check_sendable
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Iterator
 
-from tasks.broker import CA_VARIABLE, URL_VARIABLE
+from artifact_pipeline.tasks.broker import CA_VARIABLE, URL_VARIABLE
 
 _EXPIRED = {9, 10}
 """Not valid yet, or not any more: numbers of X509_V_ERR_CERT_… in OpenSSL's x509_vfy.h."""

@@ -4,10 +4,11 @@ from typing import Any
 
 from celery import shared_task
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction
-from tasks.base import JobTransferTask, RunTransferTask, TransferTask
-from tasks.contract import task_name
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.base import JobTransferTask, RunTransferTask, TransferTask
+from artifact_pipeline.tasks.routing import task_name
 
 
 def transfer_tasks(direction: Direction) -> dict[ArtifactKind, TransferTask]:

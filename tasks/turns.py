@@ -6,8 +6,8 @@ from typing import Any
 
 from celery import Celery
 
-from tasks.enqueue import pooled_client
-from tasks.keys import prefix_of
+from artifact_pipeline.tasks.keys import prefix_of
+from artifact_pipeline.tasks.publish import pooled_client
 
 _BEGAN = "artifacts.began."
 _MICROSECONDS = 1_000_000

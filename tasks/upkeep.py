@@ -7,12 +7,12 @@ from typing import Any
 
 from celery import shared_task
 
-from domain.errors import BrokerUnavailableError
-from domain.reconcile import ReconcileSummary
-from domain.redaction import redact
-from tasks.base import PipelineTask
-from tasks.contract import BEAT_HEADER, DISPATCH, RECONCILE
-from tasks.turns import take_turn
+from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.tasks.base import PipelineTask
+from artifact_pipeline.tasks.routing import BEAT_HEADER, DISPATCH, RECONCILE
+from artifact_pipeline.tasks.turns import take_turn
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class UpkeepTask(PipelineTask):
 
     abstract = True
     send_events = False
-    Request = "tasks.events:FailuresOnly"
+    Request = "artifact_pipeline.tasks.events:FailuresOnly"
 
     @property
     def is_needed(self) -> bool:

@@ -1,8 +1,8 @@
 """The upload tasks, one for each kind."""
 
-from domain.artifacts import ArtifactKind
-from domain.transfers import Direction
-from tasks.transfers import transfer_tasks
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.transfers import transfer_tasks
 
 TASKS = transfer_tasks(Direction.UPLOAD)
 

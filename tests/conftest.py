@@ -18,16 +18,16 @@ import pytest
 from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
 
+from artifact_pipeline.worker.embedded import lifeline
+from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.migrate import upgrade
 from tests import compiled_statements, preloaded, processes
 from tests.databases import Databases
 from tests.faults.postgres import RestartablePostgres
 from tests.image import ROOT, build, environment_of
 from tests.servers import Moto
-from worker.embedded import lifeline
-from worker.embedded.servers import Ministack, Valkey
-from worker.s3.client import make_client
-from worker.sql.engine import make_engine
-from worker.sql.migrate import upgrade
 
 _OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
 

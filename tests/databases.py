@@ -7,16 +7,16 @@ from uuid import uuid4
 import psycopg
 from sqlalchemy import Engine, make_url
 
-from worker.sql.engine import autocommit, make_engine
-from worker.sql.grants import (
+from artifact_pipeline.worker.sql.engine import autocommit, make_engine
+from artifact_pipeline.worker.sql.grants import (
     Grant,
     find_schema,
     grant_statements,
     missing_grants,
     needed_grants,
 )
-from worker.sql.migrate import upgrade
-from worker.sql.version import VERSION_TABLE
+from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.version import VERSION_TABLE
 
 _MIGRATED = "migrated"
 _SHARED = "shared"

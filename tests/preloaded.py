@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from worker.embedded import lifeline
+from artifact_pipeline.worker.embedded import lifeline
 
 _LIBRARIES = ["tests.preloaded_libraries"]
 _READ_LATE = ("ARTIFACTS_", "AWS_", "FAULTS_", "PYTHONPATH", "TMPDIR")
@@ -143,7 +143,7 @@ def _run_artifacts(
     _settle(env, cwd, out, err)
     sys.argv = ["artifacts", *arguments]
     try:
-        importlib.import_module("worker.cli.main").main()
+        importlib.import_module("artifact_pipeline.worker.cli.main").main()
     finally:
         atexit._run_exitfuncs()
 

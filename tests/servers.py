@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from worker.embedded.servers import HttpServer, kept_port
+from artifact_pipeline.worker.embedded.servers import HttpServer, kept_port
 
 
 class Moto(HttpServer):

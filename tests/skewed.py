@@ -8,7 +8,7 @@ import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
-from worker.embedded import lifeline
+from artifact_pipeline.worker.embedded import lifeline
 
 _directories = ExitStack()
 atexit.register(_directories.close)

@@ -1,30 +1,30 @@
-"""The Celery app of a worker and of beat: `celery -A worker.app worker`."""
+"""The Celery app of a worker and of beat: `celery -A artifact_pipeline.worker.app worker`."""
 
 import sys
 from typing import Any
 
 from celery.signals import worker_process_init
 
-from domain.errors import ConfigurationError
-from tasks.app import make_app
-from tasks.base import attach_services
-from tasks.events import attach_watch
-from worker.answers import answer_for_database
-from worker.composition import Composition
-from worker.diagnosis.readiness import START
-from worker.forking import share_memory_with_children
-from worker.intake import nothing, take_in_messages_only
-from worker.liveness import Liveness, note_while_busy
-from worker.logs import leave_bodies_out, log_upkeep_as_debug
-from worker.pools import refuse_other_pools
-from worker.receipt import record_on_receipt
-from worker.refusals import keep_refusals
-from worker.refused_writes import retry_when_refused
-from worker.revocations import cancel_when_revoked
-from worker.schema_watch import SchemaWatch
-from worker.settings import WorkerSettings, load
-from worker.shutdown import give_back_on_shutdown
-from worker.startup import check_worker_on_start
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.base import attach_services
+from artifact_pipeline.tasks.events import attach_watch
+from artifact_pipeline.worker.composition.worker import Composition
+from artifact_pipeline.worker.diagnosis.readiness import START
+from artifact_pipeline.worker.lifecycle.forking import share_memory_with_children
+from artifact_pipeline.worker.lifecycle.liveness import Liveness, note_while_busy
+from artifact_pipeline.worker.lifecycle.pools import refuse_other_pools
+from artifact_pipeline.worker.lifecycle.schema_watch import SchemaWatch
+from artifact_pipeline.worker.lifecycle.shutdown import give_back_on_shutdown
+from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
+from artifact_pipeline.worker.messages.answers import answer_for_database
+from artifact_pipeline.worker.messages.intake import nothing, take_in_messages_only
+from artifact_pipeline.worker.messages.log_redaction import leave_bodies_out, log_upkeep_as_debug
+from artifact_pipeline.worker.messages.receipt import record_on_receipt
+from artifact_pipeline.worker.messages.refusals import keep_refusals
+from artifact_pipeline.worker.messages.refused_writes import retry_when_refused
+from artifact_pipeline.worker.messages.revocations import cancel_when_revoked
+from artifact_pipeline.worker.settings import WorkerSettings, load
 
 try:
     _settings = load(WorkerSettings)

@@ -1,4 +1,4 @@
-"""The Celery app of what talks to the broker alone: `celery -A worker.control beat`, or `flower`.
+"""The Celery app of what talks to the broker alone: `celery -A artifact_pipeline.worker.control beat`, or `flower`.
 
 It needs neither the database nor the bucket, and so is not given their secrets.
 """
@@ -8,15 +8,18 @@ from typing import Any
 
 from celery.signals import after_task_publish
 
-from domain.errors import BrokerUnavailableError, ConfigurationError
-from tasks.app import broker_urls, make_app
-from tasks.broker_connections import broker_connection
-from worker.diagnosis.broker import impatient_app, reach_broker
-from worker.liveness import Liveness
-from worker.logs import log_upkeep_as_debug
-from worker.refused_writes import retry_when_refused, write_in_channels_only
-from worker.settings import ControlSettings, load
-from worker.startup import check_beat_on_start, end_or_wait
+from artifact_pipeline.domain.errors import BrokerUnavailableError, ConfigurationError
+from artifact_pipeline.tasks.app import broker_urls, make_app
+from artifact_pipeline.tasks.broker_connections import broker_connection
+from artifact_pipeline.worker.diagnosis.broker import impatient_app, reach_broker
+from artifact_pipeline.worker.lifecycle.liveness import Liveness
+from artifact_pipeline.worker.lifecycle.startup import check_beat_on_start, end_or_wait
+from artifact_pipeline.worker.messages.log_redaction import log_upkeep_as_debug
+from artifact_pipeline.worker.messages.refused_writes import (
+    retry_when_refused,
+    write_in_channels_only,
+)
+from artifact_pipeline.worker.settings import ControlSettings, load
 
 try:
     _settings = load(ControlSettings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.errors import ConfigurationError
+from artifact_pipeline.domain.errors import ConfigurationError
 
 _VARIABLE = "FLOWER_BASIC_AUTH"
 

@@ -9,8 +9,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from domain.errors import ConfigurationError
-from worker.flower_logins import flower_logins
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.flower_logins import flower_logins
 
 if TYPE_CHECKING:
     from celery.events.state import Task
@@ -64,7 +64,7 @@ inspect_timeout = 2_000.0
 if _is_executed:
     from flower.app import Flower  # type: ignore[import-untyped]
 
-    from worker.control import check_flower_on_start, follow_failover
+    from artifact_pipeline.worker.control import check_flower_on_start, follow_failover
 
     check_flower_on_start()
     follow_failover(Flower)

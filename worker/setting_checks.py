@@ -9,9 +9,9 @@ from inspect import signature
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from tasks.broker_url import split_connect_timeout
-from worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
-from worker.s3.tags import ObjectTags
+from artifact_pipeline.tasks.broker_url import split_connect_timeout
+from artifact_pipeline.worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
+from artifact_pipeline.worker.s3.tags import ObjectTags
 
 _TLS_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
 _CERT_REQS = {

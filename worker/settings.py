@@ -8,13 +8,13 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from domain.endpoints import Endpoint
-from domain.errors import ConfigurationError
-from tasks.broker import Broker
-from worker.s3.abilities import Checksum, Copies, Deletes
-from worker.s3.encryption import Encryption
-from worker.s3.tags import NO_TAGS, ObjectTags
-from worker.setting_checks import (
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.domain.model.endpoints import Endpoint
+from artifact_pipeline.tasks.broker import Broker
+from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
+from artifact_pipeline.worker.setting_checks import (
     addressing_refusal,
     check_broker_prefix,
     check_broker_url,
@@ -56,7 +56,7 @@ class DatabaseSettings(_Settings):
         if self.database_iam:
             from sqlalchemy.engine import make_url  # noqa: PLC0415 - as in check_database_url
 
-            from worker.sql.token_login import check_token_url  # noqa: PLC0415 - the same
+            from artifact_pipeline.worker.sql.connections.token_login import check_token_url  # noqa: PLC0415 - the same
 
             try:
                 check_token_url(make_url(self.database_url))

@@ -1,22 +1,22 @@
 """Every port in memory: for tests of what uses them, and held to the adapters' own contract."""
 
-from domain.fakes.artifacts import InMemoryArtifacts
-from domain.fakes.batch_candidates import Candidates
-from domain.fakes.batch_snapshots import InMemoryBatchSnapshots
-from domain.fakes.batches import InMemoryBatches
-from domain.fakes.copier import InMemoryCopier
-from domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
-from domain.fakes.objects import InMemoryReader, InMemoryTarget
-from domain.fakes.platform import InMemoryJobs, InMemoryRuns
-from domain.fakes.quarantine import InMemoryQuarantine
-from domain.fakes.storage import (
+from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
+from artifact_pipeline.domain.fakes.batch_candidates import Candidates
+from artifact_pipeline.domain.fakes.batch_snapshots import InMemoryBatchSnapshots
+from artifact_pipeline.domain.fakes.batches import InMemoryBatches
+from artifact_pipeline.domain.fakes.copier import InMemoryCopier
+from artifact_pipeline.domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
+from artifact_pipeline.domain.fakes.objects import InMemoryReader, InMemoryTarget
+from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
+from artifact_pipeline.domain.fakes.quarantine import InMemoryQuarantine
+from artifact_pipeline.domain.fakes.storage import (
     InMemoryEndpointFailures,
     InMemorySource,
     InMemoryStore,
     InMemoryWorkspace,
 )
-from domain.fakes.transfers import InMemoryTransfers
-from domain.fakes.verifications import InMemoryVerifications
+from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
+from artifact_pipeline.domain.fakes.verifications import InMemoryVerifications
 
 __all__ = [
     "Candidates",

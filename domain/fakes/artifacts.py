@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from domain.artifacts import Artifact, StoredArtifact
-from domain.errors import JobReplacedError, ObjectReplacedError
-from domain.fakes.platform import InMemoryJobs
-from domain.locations import UploadLocation
-from domain.prefix import JobS3Prefix, directory_of
+from artifact_pipeline.domain.errors import JobReplacedError, ObjectReplacedError
+from artifact_pipeline.domain.fakes.platform import InMemoryJobs
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.keys import JobS3Prefix, directory_of
+from artifact_pipeline.domain.model.locations import UploadLocation
 
 
 class InMemoryArtifacts:

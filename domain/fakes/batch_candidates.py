@@ -3,18 +3,19 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.batches import BatchFilter, Listed
-from domain.earlier_transfers import is_of_job
-from domain.errors import ReasonCode
-from domain.fakes.artifacts import InMemoryArtifacts
-from domain.fakes.platform import InMemoryJobs, InMemoryRuns
-from domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
-from domain.fakes.transfers import InMemoryTransfers
-from domain.jobs import Job
-from domain.ownership import Ownership
-from domain.prefix import JobS3Prefix
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
+from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
+from artifact_pipeline.domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
+from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.batches import BatchFilter, Listed
+from artifact_pipeline.domain.model.earlier_transfers import is_of_job
+from artifact_pipeline.domain.model.jobs import Job
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.ownership import Ownership
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 
 _MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
 # A client that got an upload URL was asked for the artifact too.

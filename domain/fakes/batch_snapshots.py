@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from domain.artifacts import Artifact
-from domain.batches import (
+from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.fakes.batch_candidates import Candidate, Candidates, is_listed
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import (
     ENDED_BADLY,
     Batch,
     BatchFilter,
@@ -19,9 +21,8 @@ from domain.batches import (
     Preview,
     PreviewGroup,
 )
-from domain.errors import NotFoundError, ReasonCode
-from domain.fakes.batch_candidates import Candidate, Candidates, is_listed
-from domain.transfers import Direction
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.reasons import ReasonCode
 
 _EXAMPLES = 5
 _PART = 16 * 2**20

@@ -5,8 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.advance import Released
-from domain.batch_states import (
+from artifact_pipeline.domain.fakes.batch_candidates import Candidate
+from artifact_pipeline.domain.fakes.batch_snapshots import (
+    BatchRecord,
+    InMemoryBatchSnapshots,
+    as_member,
+)
+from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
+from artifact_pipeline.domain.model.batch_states import (
     TRANSITIONS,
     BatchAction,
     Pace,
@@ -15,7 +21,7 @@ from domain.batch_states import (
     check_reason,
     refusal,
 )
-from domain.batches import (
+from artifact_pipeline.domain.model.batches import (
     Batch,
     BatchMode,
     BatchProgress,
@@ -23,10 +29,8 @@ from domain.batches import (
     Member,
     Outcome,
 )
-from domain.fakes.batch_candidates import Candidate
-from domain.fakes.batch_snapshots import BatchRecord, InMemoryBatchSnapshots, as_member
-from domain.fakes.transfers import InMemoryTransfers
-from domain.transfers import Transfer, TransferState
+from artifact_pipeline.domain.model.transfers import Transfer, TransferState
+from artifact_pipeline.domain.ports.batches import Released
 
 
 class InMemoryBatches:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from domain.artifacts import StoredObject
-from domain.errors import ArchivedError, ObjectReplacedError
-from domain.fakes.objects import InMemoryReader
-from domain.fakes.storage import stored_object
-from domain.objects import BucketObject, ObjectAddress
-from domain.ports import UploadProgress
+from artifact_pipeline.domain.errors import ArchivedError, ObjectReplacedError
+from artifact_pipeline.domain.fakes.objects import InMemoryReader
+from artifact_pipeline.domain.fakes.storage import stored_object
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import UploadProgress
 
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 

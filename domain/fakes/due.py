@@ -2,7 +2,12 @@
 
 from datetime import datetime
 
-from domain.transfers import NO_FAILURE_REASONS, MessageLoss, Transfer, TransferState
+from artifact_pipeline.domain.model.transfers import (
+    NO_FAILURE_REASONS,
+    MessageLoss,
+    Transfer,
+    TransferState,
+)
 
 _PUT_OFF = (None, *NO_FAILURE_REASONS)
 

@@ -8,25 +8,30 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from domain.addresses import parse_address
-from domain.artifacts import Artifact, ArtifactKind, StoredObject
-from domain.errors import (
+from artifact_pipeline.domain.catalog.located_uploads import LocatedUploads
+from artifact_pipeline.domain.errors import (
     InvalidRequestError,
     SourceEmptyError,
     SourceInvalidError,
     SourceMissingError,
 )
-from domain.fakes.copier import InMemoryCopier
-from domain.fakes.objects import InMemoryReader
-from domain.fakes.storage import InMemorySource, InMemoryStore
-from domain.job_uploads import PlatformUpload
-from domain.located_uploads import LocatedUploads
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
-from domain.platform_ports import SentResults, url_of
-from domain.ports import IArtifactRepository
-from domain.prefix import JobS3Prefix, PlatformPrefix
-from domain.repository_shapes import ResultsUploads, UploadLocations, upload_key
+from artifact_pipeline.domain.fakes.copier import InMemoryCopier
+from artifact_pipeline.domain.fakes.objects import InMemoryReader
+from artifact_pipeline.domain.fakes.storage import InMemorySource, InMemoryStore
+from artifact_pipeline.domain.model.addresses import parse_address
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
+from artifact_pipeline.domain.model.job_uploads import PlatformUpload
+from artifact_pipeline.domain.model.keys import JobS3Prefix, PlatformPrefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.platform.repository_shapes import (
+    ResultsUploads,
+    UploadLocations,
+    upload_key,
+)
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.platform import SentResults, url_of
 
 _HOST = ".s3.invalid"
 _SMALL = 16 * 2**20

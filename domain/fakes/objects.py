@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ArchivedError,
     ChecksumMismatchError,
     ObjectReplacedError,
     TargetBusyError,
     TargetExistsError,
 )
-from domain.fakes.storage import InMemoryStore
-from domain.objects import BucketObject, ObjectAddress, Verifier
+from artifact_pipeline.domain.fakes.storage import InMemoryStore
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import Verifier
 
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 _LONG_AGO = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)

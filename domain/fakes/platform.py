@@ -4,11 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.artifacts import ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.jobs import DONE, SUBMITTED, Job, Run, as_utc_second
-from domain.locations import UploadLocation
-from domain.platform_objects import (
+from artifact_pipeline.domain.catalog.platform_records import (
     JOB_FIELDS,
     RUN_FIELDS,
     known_job,
@@ -16,6 +12,10 @@ from domain.platform_objects import (
     refuse_submitted,
     saved_values,
 )
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.jobs import DONE, SUBMITTED, Job, Run, as_utc_second
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
 
 
 class InMemoryJobs:

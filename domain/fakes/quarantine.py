@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from domain.fakes.platform import InMemoryJobs
-from domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
-from domain.fakes.transfers import InMemoryTransfers
-from domain.quarantine import RetrySummary
-from domain.selection import Selection
-from domain.transfers import WRITING_DIRECTIONS, Transfer, TransferState
+from artifact_pipeline.domain.fakes.platform import InMemoryJobs
+from artifact_pipeline.domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
+from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
+from artifact_pipeline.domain.model.quarantine import RetrySummary
+from artifact_pipeline.domain.model.selection import Selection
+from artifact_pipeline.domain.model.transfers import WRITING_DIRECTIONS, Transfer, TransferState
 
 
 class InMemoryQuarantine:

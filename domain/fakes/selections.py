@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from domain.artifacts import Artifact
-from domain.jobs import Job
-from domain.selection import IdRange, Selection
-from domain.transfers import Transfer, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import Job
+from artifact_pipeline.domain.model.selection import IdRange, Selection
+from artifact_pipeline.domain.model.transfers import Transfer, TransferState
 
 Tags = Mapping[int, Collection[str] | Mapping[str, str]]
 """Of jobs, by their ids."""

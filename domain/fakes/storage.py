@@ -8,10 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.artifacts import Artifact, OpenUpload, StoredObject
-from domain.errors import ObjectReplacedError, SourceEmptyError, SourceMissingError
-from domain.locations import UploadLocation
-from domain.ports import Source, UploadProgress
+from artifact_pipeline.domain.errors import (
+    ObjectReplacedError,
+    SourceEmptyError,
+    SourceMissingError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact, OpenUpload, StoredObject
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.domain.ports.workspace import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain.artifacts import Artifact
-from domain.errors import LeaseLostError, TransferCancelledError, TransferError
-from domain.fakes.artifacts import InMemoryArtifacts
-from domain.redaction import redact
-from domain.transfers import Claim, Direction, Transfer, TransferState, may_have_written
+from artifact_pipeline.domain.errors import LeaseLostError, TransferCancelledError, TransferError
+from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import (
+    Claim,
+    Direction,
+    Transfer,
+    TransferState,
+    may_have_written,
+)
+from artifact_pipeline.domain.redaction import redact
 
 NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_expires_at": None}
 

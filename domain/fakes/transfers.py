@@ -3,15 +3,13 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import (
-    ObjectReplacedError,
-    TransferError,
-)
-from domain.fakes.due import is_abandoned, is_due, is_put_off, is_unclaimed
-from domain.fakes.transfer_rows import NO_LEASE, TransferRows, claim_of, failed
-from domain.locations import UploadLocation
-from domain.transfers import (
+from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
+from artifact_pipeline.domain.fakes.due import is_abandoned, is_due, is_put_off, is_unclaimed
+from artifact_pipeline.domain.fakes.transfer_rows import NO_LEASE, TransferRows, claim_of, failed
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import (
     Claim,
     Direction,
     MessageLoss,

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from domain.artifacts import StoredArtifact
-from domain.errors import ObjectReplacedError
-from domain.fakes.artifacts import InMemoryArtifacts
-from domain.fakes.transfers import InMemoryTransfers
-from domain.locations import UploadLocation
-from domain.transfers import Direction, Transfer
+from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
+from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
+from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Direction, Transfer
 
 
 class InMemoryVerifications:

@@ -10,9 +10,9 @@ from typing import Self
 
 import psutil
 
+from artifact_pipeline.worker.embedded import lifeline
 from tests.cli.commands import bare_environment
 from tests.image import ROOT
-from worker.embedded import lifeline
 
 _PATIENCE_SECONDS = 120
 ARTIFACTS = str(Path(sys.executable).with_name("artifacts"))

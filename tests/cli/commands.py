@@ -10,11 +10,11 @@ from datetime import timedelta
 from threading import Event
 from typing import Any
 
-from domain.artifacts import Artifact
-from domain.errors import SourceMissingError
-from domain.transfers import Claim, Direction, TransferState
+from artifact_pipeline.domain.errors import SourceMissingError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import Claim, Direction, TransferState
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import LOCATION, stored_artifact
-from worker.sql.transfers import SqlTransfers
 
 Command = Callable[..., "Answer"]
 End = Callable[[SqlTransfers, Claim], None]

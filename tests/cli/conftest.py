@@ -12,20 +12,20 @@ from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from tasks.app import make_app
-from tasks.last_dispatch import note_dispatch
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.last_dispatch import note_dispatch
+from artifact_pipeline.worker.cli.main import main
+from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+from artifact_pipeline.worker.workspace.initialization import initialize
 from tests import preloaded
 from tests.cli.commands import Answer, Command, bare_environment
 from tests.cli.doctor_steps import ABORT, set_lifecycle
 from tests.cli.shelf import CONFIG, Shelf
 from tests.sql.batch_steps import History
-from worker.cli.main import main
-from worker.embedded.servers import Ministack, Valkey
-from worker.sql.engine import make_engine
-from worker.sql.tables import JobRow, RunRow
-from worker.sql.transfers import SqlTransfers
-from worker.sql.workspaces import SqlWorkspaces
-from worker.workspace.initialization import initialize
 
 _CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 
@@ -117,7 +117,7 @@ def queues(broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
 def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait only a moment for the answers of workers, where no worker is."""
     for name in ("_ANSWER_SECONDS", "_LATE_ANSWER_SECONDS"):
-        monkeypatch.setattr(f"worker.diagnosis.consumers.{name}", 0.05)
+        monkeypatch.setattr(f"artifact_pipeline.worker.diagnosis.consumers.{name}", 0.05)
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.artifacts import ArtifactKind, Scheme
-from domain.batches import BatchMode, BatchState
-from domain.errors import ReasonCode
-from domain.found import FoundBy
-from domain.inventory import ArtifactState
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.catalog.inventory import ArtifactState
+from artifact_pipeline.domain.model.artifacts import Scheme
+from artifact_pipeline.domain.model.batches import BatchMode, BatchState
+from artifact_pipeline.domain.model.found_artifacts import FoundBy
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 
 Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 Seconds = Annotated[float, Field(ge=0)]

@@ -11,11 +11,12 @@ from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.prefix import file_name
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.keys import file_name
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.platform_tables import JobRow
 from tests.s3.steps import Progress, source_of, store_of
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.tables import JobRow
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)

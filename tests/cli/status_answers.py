@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from tasks.app import make_app
-from tasks.last_dispatch import note_dispatch
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.last_dispatch import note_dispatch
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.cli.commands import Answer
-from worker.embedded.servers import Valkey
 
 
 def dispatched(queues: Valkey, at: datetime) -> None:

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection
 
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.sql import clock
+from artifact_pipeline.worker.sql.batches import repository as batches
+from artifact_pipeline.worker.sql.transfers import repository as transfers
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Command
 from tests.cli.shelf import CONFIG, Shelf
 from tests.cli.test_batch import started
 from tests.sql.batch_steps import History
-from worker.sql import batches, clock, transfers
-from worker.sql.transfers import SqlTransfers
 
 AHEAD = timedelta(days=10)
 DAY = timedelta(days=1)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from domain.attention import worker_command
-from domain.transfers import TransferState
+from artifact_pipeline.domain.maintenance.attention import worker_command
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.settings import BrokerSettings, load
 from tests.cli.commands import Command
 from tests.sql.batch_steps import MISSING, History, logs_of
-from worker.embedded.servers import Valkey
-from worker.settings import BrokerSettings, load
 
 START = ("--reason", "a test")
 

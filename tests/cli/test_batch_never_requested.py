@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.artifacts import ArtifactKind
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
 from tests.cli.commands import Command
 from tests.sql.batch_steps import History
 

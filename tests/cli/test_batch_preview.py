@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import ArtifactKind
-from domain.batches import BatchFilter, IdRange
-from domain.errors import ReasonCode
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.batches import BatchFilter
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.selection import IdRange
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.cli.commands import Command
 from tests.sql.batch_steps import History, config_of
 

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
+from artifact_pipeline.worker.composition.engine import database_engine
+from artifact_pipeline.worker.settings import DatabaseSettings
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.errors import SqlMisconfiguredError
+from artifact_pipeline.worker.sql.platform import SqlJobs
 from tests.cli.commands import Command
-from worker.database import database_engine
-from worker.settings import DatabaseSettings
-from worker.sql.engine import make_engine
-from worker.sql.errors import SqlMisconfiguredError
-from worker.sql.platform import SqlJobs
 
 VARIABLE = "ARTIFACTS_DATABASE_URL"
 TABLES = {"jobs", "runs", "artifacts", "transfers", "batches"}

@@ -13,11 +13,11 @@ from pathlib import Path
 import boto3
 import pytest
 
-from domain.prefix import file_name
+from artifact_pipeline.domain.model.keys import file_name
+from artifact_pipeline.worker.demo.story import SCENES
+from artifact_pipeline.worker.s3.client import make_client
 from tests.cli.command_process import CommandProcess, ParentProcess
 from tests.cli.commands import Command
-from worker.demo.story import SCENES
-from worker.s3.client import make_client
 
 pytestmark = pytest.mark.processes
 
@@ -156,7 +156,7 @@ def test_a_results_dir_without_a_run_is_named(tmp_path: Path) -> None:
 
 def test_a_temporary_directory_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     # Given
-    code = "import tempfile; tempfile.tempdir = '/proc'; from worker.cli.main import main; main()"
+    code = "import tempfile; tempfile.tempdir = '/proc'; from artifact_pipeline.worker.cli.main import main; main()"
     # When
     with ParentProcess(tmp_path, [sys.executable, "-c", code, "demo"], tmp_path) as demo:
         status = demo.ended()

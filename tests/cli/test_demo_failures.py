@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.transfers import Transfer
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Transfer
+from artifact_pipeline.worker.demo import player
+from artifact_pipeline.worker.demo.narrator import SilentNarrator
+from artifact_pipeline.worker.demo.player import PREFIX, DemoFailedError, play
+from artifact_pipeline.worker.demo.story import SCENES, Scene
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
 from tests.contract.transfer_steps import stored_artifact
-from worker.demo import player
-from worker.demo.narrator import SilentNarrator
-from worker.demo.player import PREFIX, DemoFailedError, play
-from worker.demo.story import SCENES, Scene
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import BUCKET, EmbeddedStack
 
 pytestmark = pytest.mark.processes
 

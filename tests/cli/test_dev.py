@@ -14,9 +14,9 @@ import psutil
 import pytest
 import requests
 
+from artifact_pipeline.worker.dev.logs import Follower
 from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Answer, Command
-from worker.dev.logs import Follower
 
 pytestmark = pytest.mark.processes
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from domain.transfers import TransferState
-from tasks.app import make_app
-from tasks.last_dispatch import note_dispatch
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.last_dispatch import note_dispatch
+from artifact_pipeline.worker.diagnosis.findings import SIGNATURES, Severity, clock
+from artifact_pipeline.worker.embedded.servers import Valkey, free_port
+from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.tables import WorkspaceFailureRow
+from artifact_pipeline.worker.workspace.marker import MARKER
 from tests.cli.commands import Command
 from tests.cli.doctor_steps import found
 from tests.cli.shelf import Shelf
 from tests.sql.status_steps import Rows
-from worker.diagnosis.findings import SIGNATURES, Severity, clock
-from worker.embedded.servers import Valkey, free_port
-from worker.sql.endpoints import SqlEndpointFailures
-from worker.sql.tables import WorkspaceFailureRow
-from worker.workspace.marker import MARKER
 
 
 def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
@@ -87,14 +87,16 @@ class TestBroker:
     def test_a_message_that_would_come_again_while_its_task_runs(
         self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("worker.diagnosis.examination.impatient_app", _redelivering)
+        monkeypatch.setattr(
+            "artifact_pipeline.worker.diagnosis.examination.impatient_app", _redelivering
+        )
         answer = artifacts("doctor", "--json")
         assert list(found(answer)) == ["error visibility timeout"]
         assert healthy
 
 
 def _redelivering(url: str) -> Any:
-    from worker.diagnosis.broker import impatient_app  # noqa: PLC0415 - the real one
+    from artifact_pipeline.worker.diagnosis.broker import impatient_app  # noqa: PLC0415 - the real one
 
     app = impatient_app(url)
     app.conf.broker_transport_options["visibility_timeout"] = 60
@@ -129,7 +131,7 @@ def test_a_share_that_is_not_mounted(artifacts: Command, healthy: Shelf, tmp_pat
 def test_a_workspace_that_is_full(
     artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.diagnosis.workspace._LEAST_FREE", 1 << 60)
+    monkeypatch.setattr("artifact_pipeline.worker.diagnosis.workspace._LEAST_FREE", 1 << 60)
     answer = artifacts("doctor", "--json")
     assert list(found(answer)) == ["warning workspace room"]
     assert healthy

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
+from artifact_pipeline.worker.diagnosis.bucket import examine_bucket
+from artifact_pipeline.worker.diagnosis.findings import Finding, Severity
 from tests.cli.commands import Command
 from tests.cli.doctor_steps import ABORT, found, set_lifecycle
 from tests.cli.shelf import Shelf
-from worker.diagnosis.bucket import examine_bucket
-from worker.diagnosis.findings import Finding, Severity
 
 KMS_KEY = "11111111-2222-3333-4444-555555555555"
 EXPIRE = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}}
@@ -41,7 +41,7 @@ class TestBucket:
         def fail(*_: object) -> Iterator[Finding]:
             raise RuntimeError("https://user:hunter2@host/")
 
-        monkeypatch.setattr("worker.diagnosis.examination.examine_bucket", fail)
+        monkeypatch.setattr("artifact_pipeline.worker.diagnosis.examination.examine_bucket", fail)
         answer = artifacts("doctor", "--json")
         assert list(found(answer)) == ["error bucket"]
         assert "hunter2" not in answer.out + answer.err

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
+from artifact_pipeline.worker.diagnosis.bucket import examine_bucket
+from artifact_pipeline.worker.diagnosis.bucket_policy import find_denied_writes
+from artifact_pipeline.worker.diagnosis.findings import Finding, Severity
+from artifact_pipeline.worker.s3.encryption import Encryption
 from tests.s3.steps import client_at
-from worker.diagnosis.bucket import examine_bucket
-from worker.diagnosis.bucket_policy import find_denied_writes
-from worker.diagnosis.findings import Finding, Severity
-from worker.s3.encryption import Encryption
 
 SSE = "s3:x-amz-server-side-encryption"
 NOTHING = Encryption()

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, make_url, text
 
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.embedded.servers import free_port
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.version import VERSION_TABLE
 from tests.cli.commands import Command
 from tests.cli.doctor_steps import found
 from tests.cli.shelf import Shelf
 from tests.databases import role
-from worker.diagnosis.findings import Severity
-from worker.embedded.servers import free_port
-from worker.sql.engine import make_engine
-from worker.sql.version import VERSION_TABLE
 
 
 class TestDatabase:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
+from artifact_pipeline.worker.diagnosis.bucket import examine_bucket
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.s3.encryption import Encryption
 from tests.s3.steps import client_at
-from worker.diagnosis.bucket import examine_bucket
-from worker.diagnosis.findings import Severity
-from worker.s3.store import Encryption
 
 KEY = "11111111-2222-3333-4444-555555555555"
 AES256 = {"SSEAlgorithm": "AES256"}

@@ -2,13 +2,13 @@
 
 import pytest
 
+from artifact_pipeline.worker.diagnosis.endpoints import examine_endpoints
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.embedded.servers import free_port
+from artifact_pipeline.worker.settings import BucketSettings, load
 from tests.cli.commands import Answer, Command
 from tests.cli.doctor_steps import found
 from tests.cli.shelf import CONFIG, Shelf
-from worker.diagnosis.endpoints import examine_endpoints
-from worker.diagnosis.findings import Severity
-from worker.embedded.servers import free_port
-from worker.settings import BucketSettings, load
 
 PUBLIC = "https://files.example.invalid/storage/v1/s3"
 

@@ -3,11 +3,11 @@
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.diagnosis.probe.table import CHECKS
+from artifact_pipeline.worker.embedded.servers import Ministack
 from tests.cli.commands import Command
 from tests.stores.test_probe import is_empty
-from worker.diagnosis.findings import Severity
-from worker.diagnosis.probe_table import CHECKS
-from worker.embedded.servers import Ministack
 
 pytestmark = pytest.mark.processes
 

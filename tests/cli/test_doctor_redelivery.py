@@ -9,15 +9,15 @@ import pytest
 from kombu import Connection, Consumer, Queue
 from kombu.transport import redis
 
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.diagnosis.readiness import START
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.lifecycle.startup import WrongError, wait_until_reached
+from artifact_pipeline.worker.messages.intake import take_in_messages_only
 from tests.cli.commands import Command
 from tests.cli.doctor_steps import found
 from tests.cli.shelf import Shelf
 from tests.integration.fuzzing import envelope
-from worker.diagnosis.findings import Severity
-from worker.diagnosis.readiness import START
-from worker.embedded.servers import Valkey
-from worker.intake import take_in_messages_only
-from worker.startup import WrongError, wait_until_reached
 
 
 @pytest.fixture

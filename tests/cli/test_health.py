@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from artifact_pipeline.worker.embedded.servers import Valkey, free_port
+from artifact_pipeline.worker.workspace.marker import MARKER
 from tests.cli.commands import Command
 from tests.cli.shelf import Shelf
 from tests.sql.status_steps import Rows
-from worker.embedded.servers import Valkey, free_port
-from worker.workspace.marker import MARKER
 
 AWAY = {
     "broker": ("ARTIFACTS_BROKER_URL", "redis://:hunter2@127.0.0.1:{port}/0"),

@@ -1,9 +1,10 @@
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Command, finish, quarantined
-from worker.sql.transfers import SqlTransfers
 
 PREFIX = "jobs/12/2025/10/23/211500/"
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)

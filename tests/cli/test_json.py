@@ -7,16 +7,16 @@ import pytest
 from kombu.transport import redis
 from pydantic import TypeAdapter
 
-from domain.transfers import Direction
-from tasks.dead_letters import keep_dead_letter
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.dead_letters import keep_dead_letter
+from artifact_pipeline.worker.cli.output import Count, Size, machine
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Answer, Command, finish, quarantined
 from tests.cli.json_models import SHAPES
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RUN_CONFIG, Shelf
 from tests.cli.tree import commands
 from tests.sql.batch_steps import History
-from worker.cli.output import Count, Size, machine
-from worker.embedded.servers import Valkey
-from worker.sql.transfers import SqlTransfers
 
 # Their answers have tests of their own.
 _ELSEWHERE = {"demo", "doctor", "status", "transfers list"}

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from artifact_pipeline.worker.cli.jobs import commands as jobs
+from artifact_pipeline.worker.cli.jobs.uploads import commands as uploads
+from artifact_pipeline.worker.cli.lazy import LazyCommand
+from artifact_pipeline.worker.cli.main import COMMANDS, main
 from tests.cli.commands import Command, bare_environment
-from worker.cli import jobs, uploads
-from worker.cli.lazy import LazyCommand
-from worker.cli.main import COMMANDS, main
 
 pytestmark = pytest.mark.processes
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.dead_letters import keep_dead_letter
+from artifact_pipeline.tasks.dead_letters import keep_dead_letter
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.cli.commands import Command
-from worker.embedded.servers import Valkey
 
 
 @pytest.fixture

@@ -15,15 +15,16 @@ import boto3
 import pytest
 from sqlalchemy import Engine
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.prefix import file_name
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.keys import file_name
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.workspace import DownloadDirectory
+from artifact_pipeline.worker.workspace.target import Target
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import INPUT, LOGS, NAMES, OF_13, RESULTS, RUN_CONFIG, Shelf, zip_of
 from tests.cli.tree import commands
 from tests.stores.refusing_objects import AWAY, DENIED, SSE_C, Refusals, refusing_store
-from worker.s3.client import make_client
-from worker.workspace import DownloadDirectory
-from worker.workspace.target import Target
 
 OLD = "old/job_config.json"
 """The key of the config, which no listing of the job shows."""

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from artifact_pipeline.worker.composition.engine import database_engine
 from tests.cli.commands import Command
 from tests.sql.batch_steps import History
-from worker.database import database_engine
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
         made.append(database_engine(*arguments, **options))  # type: ignore[arg-type] # as it was called
         return made[-1]
 
-    monkeypatch.setattr("worker.repositories.database_engine", note)
+    monkeypatch.setattr("artifact_pipeline.worker.composition.repositories.database_engine", note)
     return made
 
 

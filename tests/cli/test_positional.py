@@ -2,9 +2,9 @@
 
 import pytest
 
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Answer, Command
 from tests.cli.tree import commands
-from worker.sql.transfers import SqlTransfers
 
 _FILTERS = {"batch preview", "transfers list"}  # one filter of many, which takes ranges
 _NEEDED = {

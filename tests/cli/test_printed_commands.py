@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from artifact_pipeline.worker.cli.main import COMMANDS
 from tests.cli.tree import commands, parse
-from worker.cli.main import COMMANDS
 
 PROGRAM = Path(__file__).parents[2]
 DOCUMENTS = [PROGRAM / "README.md", *sorted((PROGRAM / "docs").glob("*.md"))]
@@ -109,7 +109,7 @@ def test_the_documents_and_the_sources_were_read() -> None:
     paths = {path for path, _ in printed()}
     assert {"README.md", "docs/batches.md", "docs/operations.md"} <= paths
     assert {
-        "worker/cli/batch_preview.py",
+        "worker/cli/batch/preview.py",
         "worker/cli/demo_run.py",
         "worker/cli/dev_run.py",
     } <= paths

@@ -2,10 +2,11 @@
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Command, finish, quarantined
-from worker.sql.transfers import SqlTransfers
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)

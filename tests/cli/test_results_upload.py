@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.worker.sql.platform_tables import RunRow
+from artifact_pipeline.worker.workspace.extra_fields import mtime_ns_of
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import RESULTS, Shelf, key_of
 from tests.workspace.trees import plant, unzipped
-from worker.sql.tables import RunRow
-from worker.workspace.extra_fields import mtime_ns_of
 
 FILES = {"RUN1/out.csv": b"1", "RUN2/out.csv": b"2"}
 

@@ -8,18 +8,19 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
-from domain.errors import ArtifactMissingError
-from domain.transfers import Direction, TransferState
-from domain.upload import UploadArtifact
+from artifact_pipeline.domain.errors import ArtifactMissingError
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.transfers.upload import UploadArtifact
+from artifact_pipeline.worker.composition.adapters import Adapters
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.settings import OperatorSettings, ProducerSettings, load
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.workspace import Workspace
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, Shelf, key_of, zip_of
 from tests.s3.steps import Progress, source_of, store_of
-from worker.adapters import Adapters
-from worker.producers import Producer
-from worker.settings import OperatorSettings, ProducerSettings, load
-from worker.sql.tables import JobRow, RunRow, TransferRow
-from worker.sql.transfers import SqlTransfers
-from worker.workspace import Workspace
 
 CREATED_AT = datetime(2026, 2, 1, 8, 30, 0, 250_000, tzinfo=UTC)
 DIRECTORY = "jobs/12/2026/02/01/083000/"

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.processes
 # The signal comes while a destructor runs, which lets no exception out.
 SWALLOWED = """
 import signal, time
-from worker.cli.signals import unwind_on_signals
+from artifact_pipeline.worker.cli.signals import unwind_on_signals
 
 class Dying:
     def __del__(self):
@@ -26,7 +26,7 @@ finally:
     print("unwound")
 """
 OTHER = """
-from worker.cli.signals import unwind_on_signals
+from artifact_pipeline.worker.cli.signals import unwind_on_signals
 
 class Dying:
     def __del__(self):
@@ -38,7 +38,7 @@ del dying
 """
 IGNORED = """
 import signal
-from worker.cli.signals import unwind_on_signals
+from artifact_pipeline.worker.cli.signals import unwind_on_signals
 
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 unwind_on_signals()

@@ -12,16 +12,16 @@ from rich.cells import cell_len
 from rich.console import Console
 from sqlalchemy import Engine
 
-from domain.transfers import TransferState
-from tasks.contract import CONFIGS
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.tasks.routing import CONFIGS
+from artifact_pipeline.worker.cli.output import machine
+from artifact_pipeline.worker.diagnosis.broker import impatient_app
+from artifact_pipeline.worker.diagnosis.consumers import read_broker
+from artifact_pipeline.worker.embedded.servers import Valkey, free_port
 from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Command
 from tests.cli.status_answers import codes, dispatched, of_queue
 from tests.sql.status_steps import OUTSTANDING, Rows
-from worker.cli.output import machine
-from worker.diagnosis.broker import impatient_app
-from worker.diagnosis.consumers import read_broker
-from worker.embedded.servers import Valkey, free_port
 
 HALF = OUTSTANDING // 2
 MINUTE = timedelta(minutes=1)
@@ -54,7 +54,7 @@ class TestOutstanding:
         assert (answer.status, answer.err) == (1, "")
         assert f"configs: no worker listens, {HALF:,} transfers due for 20m" in answer.out
         assert "no dispatch yet: no worker listens to upkeep" in answer.out
-        assert "fix: celery -A worker.app worker" in answer.out
+        assert "fix: celery -A artifact_pipeline.worker.app worker" in answer.out
         [line] = [line for line in answer.out.splitlines() if line.startswith("configs ")]
         assert line.split() == ["configs", f"{HALF:,}", "20m", "0", "0", "0", "0", "2", "0"]
 
@@ -172,7 +172,7 @@ def test_messages_in_a_mistyped_queue_are_named(
     assert (answer.status, codes(answer)) == (1, ["stray_queue"])
     assert answer.json["stray_queues"] == {"confgis": 3}
     assert "confgis: no queue of the pipeline, 3 messages in the broker" in table.out
-    assert "fix: celery -A worker.app worker" in table.out
+    assert "fix: celery -A artifact_pipeline.worker.app worker" in table.out
     assert "--queues confgis" in table.out
 
 
@@ -208,7 +208,7 @@ def test_its_tables_fit_the_terminal(
     rows.add(TransferState.REQUESTED, times=1_234, next_attempt_at=200 * 24 * 60 * MINUTE)
     monkeypatch.setenv("COLUMNS", str(width))
     # The console of an earlier test has that test's width.
-    monkeypatch.setattr("worker.cli.status_looks.out", Console(soft_wrap=True))
+    monkeypatch.setattr("artifact_pipeline.worker.cli.status.looks.out", Console(soft_wrap=True))
     # When
     blocks = artifacts("status").out.split("\n\n")
     # Then
@@ -278,7 +278,7 @@ class TestWatch:
             if raised := next(pauses):
                 raise raised
 
-        monkeypatch.setattr("worker.cli.status_looks.time.sleep", pause)
+        monkeypatch.setattr("artifact_pipeline.worker.cli.status.looks.time.sleep", pause)
         # When
         answer = artifacts("status", "--watch")
         # Then

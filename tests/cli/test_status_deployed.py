@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.cli.commands import Answer, Command
 from tests.cli.status_answers import codes
 from tests.integration.deployment import Deployment
 from tests.sql.status_steps import Rows
-from worker.embedded.stack import EmbeddedStack
 
 
 @pytest.fixture

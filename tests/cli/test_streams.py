@@ -12,9 +12,9 @@ import psutil
 import pytest
 from sqlalchemy import Engine
 
+from artifact_pipeline.worker.cli.streams import _ASCII
 from tests.cli.commands import bare_environment
 from tests.sql.batch_steps import History
-from worker.cli.streams import _ASCII
 
 pytestmark = pytest.mark.processes
 
@@ -83,7 +83,7 @@ def test_a_write_that_is_cut_short_without_a_buffer_is_an_error(
     # Given a file that takes 1,000 bytes, as a device takes no more than it has room for
     program = (
         "import resource, sys\n"
-        "from worker.cli.streams import prepare_streams\n"
+        "from artifact_pipeline.worker.cli.streams import prepare_streams\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))\n"
         f"prepare_streams()\n{writing}\n"
     )
@@ -252,7 +252,7 @@ def test_ctrl_c_while_it_is_imported_is_quiet_too(environment: dict[str, str]) -
         "class Interrupting(MetaPathFinder):\n"
         "    def find_spec(self, name, path, target=None):\n"
         "        if name == 'typer': signal.raise_signal(signal.SIGINT)\n"
-        "from worker.cli.main import main\n"
+        "from artifact_pipeline.worker.cli.main import main\n"
         "sys.meta_path.insert(0, Interrupting())\n"
         "main()"
     )

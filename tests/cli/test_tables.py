@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from domain.artifacts import ArtifactKind
-from domain.errors import ReasonCode
-from domain.transfers import Direction
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.cli.tables import cut_middle
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Command, finish, quarantined
 from tests.cli.shelf import CONFIG, LOGS, RESULTS, RUN_CONFIG, Shelf
 from tests.sql.batch_steps import History
-from worker.cli.tables import cut_middle
-from worker.sql.transfers import SqlTransfers
 
 WIDTHS = ("60", "80", "120")
 LISTS = [

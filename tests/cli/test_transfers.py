@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from tests.cli.commands import Answer, Command
 from tests.sql.batch_steps import History
 from tests.sql.status_steps import Rows

@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy import Engine
 
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Command
 from tests.cli.upload_steps import AWAY, OF_JOB, asked, of_run, waiting_in
-from worker.embedded.servers import Valkey
-from worker.sql.transfers import SqlTransfers
 
 
 @pytest.mark.usefixtures("database")

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.attention import worker_command
-from domain.errors import S3UnavailableError
-from domain.transfers import Claim, Direction, TransferState
+from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.maintenance.attention import worker_command
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Claim, Direction, TransferState
+from artifact_pipeline.worker.cli.listeners import THREAD
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Command, End, done, quarantined, working
 from tests.cli.upload_steps import AWAY, OF_JOB, asked, of_run, waiting_in
-from worker.cli.listeners import THREAD
-from worker.embedded.servers import Valkey
-from worker.sql.transfers import SqlTransfers
 
 
 @pytest.mark.usefixtures("queues")
@@ -145,8 +146,8 @@ def test_someone_who_waits_is_told_of_a_queue_without_a_worker_and_of_each_chang
     artifacts: Command, transfers: SqlTransfers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given someone who has waited for longer than usual
-    monkeypatch.setattr("worker.cli.listeners._FIRST_SECONDS", 0)
-    monkeypatch.setattr("worker.cli.waiting._SILENT_SECONDS", 0)
+    monkeypatch.setattr("artifact_pipeline.worker.cli.listeners._FIRST_SECONDS", 0)
+    monkeypatch.setattr("artifact_pipeline.worker.cli.waiting._SILENT_SECONDS", 0)
     looks = iter(["answered", "claimed", "given up"])
 
     def look_again(_seconds: float) -> None:
@@ -167,7 +168,7 @@ def test_someone_who_waits_is_told_of_a_queue_without_a_worker_and_of_each_chang
             quarantined(transfers, held[0])
 
     held: list[Claim | None] = []
-    monkeypatch.setattr("worker.cli.waiting.time.sleep", look_again)
+    monkeypatch.setattr("artifact_pipeline.worker.cli.waiting.time.sleep", look_again)
     # When
     answer = artifacts("jobs", "upload", "--job-id", "13", "--kind", "job_config", "--wait")
     # Then each thing is said once

@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from domain.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, RUN_CONFIG, Shelf
 

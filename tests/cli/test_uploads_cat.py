@@ -9,11 +9,11 @@ from urllib.request import urlopen
 
 import pytest
 
+from artifact_pipeline.worker.embedded.servers import Ministack
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, LOGS, Shelf, key_of
 from tests.faults.s3_faults import S3Fault
 from tests.faults.s3_proxy import FaultyS3
-from worker.embedded.servers import Ministack
 
 COMMAND = Path(sys.executable).with_name("artifacts")
 TEXT = "".join(f"step {n}\n" for n in range(300_000))

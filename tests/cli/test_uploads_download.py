@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import ALL, INPUT, LOGS, NAMES, RESULTS, Shelf, files, stock, zip_of
 

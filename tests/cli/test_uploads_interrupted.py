@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from artifact_pipeline.worker.embedded import lifeline
+from artifact_pipeline.worker.embedded.servers import Ministack
 from tests.cli.commands import Command
 from tests.cli.shelf import INPUT, Shelf
 from tests.faults.s3_proxy import FaultyS3
-from worker.embedded import lifeline
-from worker.embedded.servers import Ministack
 
 MIB = 2**20
 CONTENT = os.urandom(40 * MIB)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from domain.transfers import Direction
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Command, quarantined
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, RUN_CONFIG, Shelf
-from worker.sql.transfers import SqlTransfers
 
 LIST = ("jobs", "uploads", "list", "--job-id", "12")
 SIGNED = "X-Amz-Credential=AKIA&X-Amz-Signature=5160"

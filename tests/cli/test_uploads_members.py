@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.workspace import Workspace, members
+from artifact_pipeline.worker.workspace.naming import Place
+from artifact_pipeline.worker.workspace.partial_file import look
+from artifact_pipeline.worker.workspace.unpacked_tree import UnpackedTree
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import INPUT, RESULT_FILES, RESULTS, Shelf, files, stock, zip_of
 from tests.faults.s3_proxy import FaultyS3
-from worker.embedded.servers import Ministack
-from worker.workspace import Workspace, members
-from worker.workspace.naming import Place
-from worker.workspace.partial_file import look
-from worker.workspace.unpacked_tree import UnpackedTree
 
 NOISE = os.urandom(3 * 2**20)
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from domain.artifacts import Scheme
-from domain.transfers import Direction
+from artifact_pipeline.domain.model.artifacts import Scheme
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, LOGS, OF_13, RESULTS, Shelf, key_of
-from worker.sql.transfers import SqlTransfers
 
 RELOCATE = ("jobs", "uploads", "relocate", "--json")
 OLD = {CONFIG: b"config", RESULTS: b"results", LOGS: b"logs"}
@@ -52,7 +52,7 @@ def test_the_second_time_there_is_nothing_to_do(artifacts: Command) -> None:
 def test_those_of_every_job_page_by_page(
     artifacts: Command, shelf: Shelf, old_keys: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.cli.relocate._PAGE", 2)
+    monkeypatch.setattr("artifact_pipeline.worker.cli.jobs.uploads.relocate._PAGE", 2)
     answer = artifacts(*RELOCATE, "--all")
     assert answer.status == 0
     assert {job_id for job_id, _ in outcomes(answer)} == {12, 13}

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, NAMES, RESULTS, Shelf, key_of
 from tests.databases import Databases
-from worker.sql.engine import make_engine
-from worker.sql.tables import JobRow, RunRow
-from worker.sql.transfers import SqlTransfers
 
 RELOCATE = ("jobs", "uploads", "relocate", "12", "--json", "--from-shifted")
 STORED = (CONFIG, RESULTS, LOGS)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+from artifact_pipeline.worker.workspace.marker import MARKER
 from tests.cli.commands import Command
 from tests.cli.shelf import CONFIG, Shelf
-from worker.sql.workspaces import SqlWorkspaces
-from worker.workspace.marker import MARKER
 
 
 @pytest.fixture

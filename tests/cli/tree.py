@@ -6,9 +6,9 @@ from typing import Any
 
 import typer
 
-from worker.cli.lazy import LazyCommand
-from worker.cli.main import COMMANDS
-from worker.cli.root import make_app
+from artifact_pipeline.worker.cli.lazy import LazyCommand
+from artifact_pipeline.worker.cli.main import COMMANDS
+from artifact_pipeline.worker.cli.root import make_app
 
 
 @cache

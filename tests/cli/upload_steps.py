@@ -1,7 +1,7 @@
 """What the tests of `artifacts jobs upload` share."""
 
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.cli.commands import Answer
-from worker.embedded.servers import Valkey
 
 AWAY = "redis://:hunter2@127.0.0.1:1/0"
 OF_JOB = [("job_config", None), ("job_input", None)]

@@ -9,10 +9,10 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from artifact_pipeline.worker.embedded.process import ManagedProcess
 from tests.compose.compose_file import in_order
 from tests.compose.database import ImagePostgres
 from tests.compose.places import Places
-from worker.embedded.process import ManagedProcess
 
 # What an image runs where the file has no command.
 _IMAGES_OWN = {"s3": ["python", "-m", "ministack"]}

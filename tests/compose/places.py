@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from artifact_pipeline.worker.embedded.servers import kept_port, valkey_binary
 from tests.compose.compose_file import mounted
 from tests.faults.postgres import binaries
 from tests.image import DOCKERFILE, ROOT, stages
-from worker.embedded.servers import kept_port, valkey_binary
 
 _LISTENS = {"broker": "6379", "database": "5432", "s3": "4566", "flower": "5555"}
 _SYSTEM = "/usr/bin:/bin"

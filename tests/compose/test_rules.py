@@ -9,7 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-import celeryconfig
+from artifact_pipeline import celeryconfig
+from artifact_pipeline.worker.dev.stack import QUEUES
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.compose.compose_file import (
     GIVEN,
     ONE_SHOTS,
@@ -21,8 +23,6 @@ from tests.compose.compose_file import (
 )
 from tests.databases import Databases
 from tests.image import ROOT
-from worker.dev.stack import QUEUES
-from worker.embedded.servers import Valkey
 
 FILE = read(GIVEN)
 SERVICES = FILE["services"]

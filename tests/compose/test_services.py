@@ -12,15 +12,15 @@ import requests
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
-from domain.artifacts import ArtifactKind
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.demo.story import seed
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.workspace import Workspace
 from tests.compose.compose_file import GIVEN, ONE_SHOTS, WORKERS, read, seconds
 from tests.compose.containers import Containers
 from tests.compose.places import Places
 from tests.flower.deployed import wait_until
-from worker.demo.story import seed
-from worker.s3.client import make_client
-from worker.sql.engine import make_engine
-from worker.workspace import Workspace
 
 PREFIX = "jobs/12/2025/10/23/211500/"
 

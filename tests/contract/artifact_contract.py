@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.artifacts import Artifact, StoredArtifact
-from domain.errors import ObjectReplacedError
-from domain.ports import IArtifactRepository
+from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from tests.contract.transfer_adoption_contract import anew
 from tests.contract.transfer_steps import CONFIG, LOCATION, LOGS, RESULTS, stored_artifact
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from domain.artifacts import ArtifactKind
-from domain.batches import BatchMode, BatchState, Outcome
-from domain.errors import AccessDeniedError, InvalidRequestError, NotFoundError, ReasonCode
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import AccessDeniedError, InvalidRequestError, NotFoundError
+from artifact_pipeline.domain.model.batches import BatchMode, BatchState, Outcome
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.contract.batch_world import WHO, BatchWorld, config_of, jobs_of
 from tests.contract.transfer_steps import AT_ONCE, HOUR, published
 

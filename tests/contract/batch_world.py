@@ -7,12 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from domain.advance import IBatchReleases
-from domain.artifacts import Artifact, ArtifactKind
-from domain.batch_ports import IBatches, IBatchSnapshots
-from domain.batches import Batch, BatchFilter, BatchMode, Listed, Member
-from domain.errors import SourceMissingError, TransferError
-from domain.fakes import (
+from artifact_pipeline.domain.errors import SourceMissingError, TransferError
+from artifact_pipeline.domain.fakes import (
     Candidates,
     InMemoryArtifacts,
     InMemoryBatches,
@@ -21,18 +17,23 @@ from domain.fakes import (
     InMemoryRuns,
     InMemoryTransfers,
 )
-from domain.jobs import Job, Run
-from domain.ports import IArtifactRepository, ITransferRepository
-from domain.prefix import JobS3Prefix
-from domain.transfers import Direction, Transfer
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import Batch, BatchFilter, BatchMode, Listed, Member
+from artifact_pipeline.domain.model.jobs import Job, Run
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.batches import IBatches, IBatchReleases, IBatchSnapshots
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
+from artifact_pipeline.worker.sql.batches.repository import SqlBatches
+from artifact_pipeline.worker.sql.batches.snapshots import DEFAULT_PARTS, SqlBatchSnapshots
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import HOUR, LOCATION, UPLOAD, stored_artifact
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.batch_releases import SqlBatchReleases
-from worker.sql.batch_snapshots import DEFAULT_PARTS, SqlBatchSnapshots
-from worker.sql.batches import SqlBatches
-from worker.sql.engine import make_engine
-from worker.sql.tables import JobRow, RunRow
-from worker.sql.transfers import SqlTransfers
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 WHO = "somebody@tests"

@@ -5,30 +5,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from domain.addresses import parse_address
-from domain.artifacts import Artifact, ArtifactKind
-from domain.attempts import Handler, TransferRunner
-from domain.breaker import Breaker
-from domain.circuits import s3_circuit
-from domain.confirm import ConfirmUploads
-from domain.errors import TransferError
-from domain.fakes import (
+from artifact_pipeline.domain.catalog.locate import LocateArtifacts
+from artifact_pipeline.domain.catalog.placement import Placement
+from artifact_pipeline.domain.errors import TransferError
+from artifact_pipeline.domain.fakes import (
     InMemoryEndpointFailures,
     InMemoryJobs,
     InMemoryReader,
     InMemoryRuns,
     InMemoryWorkspace,
 )
-from domain.jobs import Job, Run
-from domain.locate import LocateArtifacts
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
-from domain.placement import Placement
-from domain.relocate import RelocateArtifacts
-from domain.retry import Backoff, RetryPolicy
-from domain.transfers import Claim, Direction, Transfer, TransferSummary
-from domain.upload import UploadArtifact
-from domain.verification import Outcome, VerifyWrites
+from artifact_pipeline.domain.model.addresses import parse_address
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import Job, Run
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferSummary
+from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
+from artifact_pipeline.domain.transfers.circuits import s3_circuit
+from artifact_pipeline.domain.transfers.confirm_upload import ConfirmUploads
+from artifact_pipeline.domain.transfers.relocate import RelocateArtifacts
+from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
+from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
+from artifact_pipeline.domain.transfers.upload import UploadArtifact
+from artifact_pipeline.domain.transfers.verification import Outcome, VerifyWrites
 from tests.contract.repositories import Repositories
 from tests.contract.transfer_steps import HOUR, RUN_OUT, published
 from tests.contract.unreliable import UnreliableCopier, UnreliableStore

@@ -4,12 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import AccessDeniedError, ReasonCode, SourceMissingError, TransferError
-from domain.ports import ITransferRepository
-from domain.quarantine import IQuarantine, QuarantineFilter, RetrySummary
-from domain.selection import IdRange
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.errors import AccessDeniedError, SourceMissingError, TransferError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.quarantine import QuarantineFilter, RetrySummary
+from artifact_pipeline.domain.model.selection import IdRange
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.contract.transfer_steps import (
     CONFIG,
     HOUR,

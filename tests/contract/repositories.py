@@ -7,26 +7,27 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact
-from domain.fakes import (
+from artifact_pipeline.domain.catalog.placement import Placement
+from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryJobs,
     InMemoryQuarantine,
     InMemoryTransfers,
     InMemoryVerifications,
 )
-from domain.jobs import Job
-from domain.placement import Placement
-from domain.ports import IArtifactRepository, ITransferRepository
-from domain.quarantine import IQuarantine
-from domain.verification import IVerifications
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.engine import make_engine
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.quarantine import SqlQuarantine
-from worker.sql.tables import ArtifactRow, JobRow, RunRow, TransferRow
-from worker.sql.transfers import SqlTransfers
-from worker.sql.verifications import SqlVerifications
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import Job
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 

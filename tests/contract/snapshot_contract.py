@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.batches import BatchMode, IdRange, LeftOut, Listed
-from domain.errors import ArtifactMissingError, NotFoundError, ReasonCode
-from domain.kinds import JOB_KINDS, RUN_KINDS
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import ArtifactMissingError, NotFoundError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import BatchMode, LeftOut, Listed
+from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS, ArtifactKind
+from artifact_pipeline.domain.model.selection import IdRange
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.contract.batch_world import CREATED_AT, BatchWorld, config_of, jobs_of
 
 DAY = timedelta(days=1)

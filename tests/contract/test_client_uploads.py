@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from domain.transfers import Direction, TransferState
-from domain.verification import Outcome
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.transfers.verification import Outcome
 from tests.contract.pipeline import CONFIG, CONFIG_KEY, NOW, Pipeline
 from tests.contract.repositories import Repositories
 

@@ -9,8 +9,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from domain.fakes import InMemoryTransfers
-from domain.transfers import Direction
+from artifact_pipeline.domain.fakes import InMemoryTransfers
+from artifact_pipeline.domain.model.transfers import Direction
 from tests.contract.pipeline import CONFIG, NOW, Pipeline
 from tests.contract.repositories import Repositories
 

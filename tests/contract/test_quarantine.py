@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.errors import AccessDeniedError, SourceMissingError
-from domain.ports import ITransferRepository
-from domain.quarantine import IQuarantine
+from artifact_pipeline.domain.errors import AccessDeniedError, SourceMissingError
+from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.quarantine_contract import (
     OTHER_JOB,
     QuarantineDiscardContract,

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.artifacts import Artifact
-from domain.ports import IArtifactRepository, ITransferRepository
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.artifact_contract import ArtifactRepositoryContract
 from tests.contract.repositories import Repositories
 from tests.contract.transfer_adoption_contract import TransferAdoptionContract

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from domain.artifacts import StoredObject
-from domain.errors import ObjectReplacedError
-from domain.fakes import InMemoryCopier
-from domain.objects import BucketObject
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.fakes import InMemoryCopier
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.objects import BucketObject
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from tests.contract.pipeline import CONFIG, CONFIG_KEY
 from tests.contract.repositories import Repositories
 from tests.contract.test_unknown_writes import with_an_old_path

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from domain.artifacts import Scheme
-from domain.errors import S3UnavailableError
-from domain.objects import ObjectAddress
-from domain.quarantine import QuarantineFilter
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.model.artifacts import Scheme
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.quarantine import QuarantineFilter
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from tests.contract.pipeline import CONFIG, CONFIG_KEY, Pipeline
 from tests.contract.repositories import Repositories
 from tests.contract.transfer_steps import LOCATION, stored_artifact

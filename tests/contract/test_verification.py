@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.fakes import InMemoryReader
-from domain.objects import BucketObject, ObjectAddress
-from domain.transfers import Direction, TransferState
-from domain.verification import Outcome
+from artifact_pipeline.domain.fakes import InMemoryReader
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.transfers.verification import Outcome
 from tests.contract.pipeline import CONFIG, CONFIG_KEY, Pipeline
 from tests.contract.repositories import Repositories
 

@@ -6,10 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import ObjectReplacedError, S3UnavailableError, UploadAwaitedError
-from domain.ports import IArtifactRepository, ITransferRepository
-from domain.transfers import Claim, Direction, Transfer, TransferState
+from artifact_pipeline.domain.errors import (
+    ObjectReplacedError,
+    S3UnavailableError,
+    UploadAwaitedError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.transfer_steps import (
     AT_ONCE,
     CONFIG,

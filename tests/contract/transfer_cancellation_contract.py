@@ -2,10 +2,15 @@
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import LeaseLostError, S3UnavailableError, TransferCancelledError
-from domain.ports import ITransferRepository
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import (
+    LeaseLostError,
+    S3UnavailableError,
+    TransferCancelledError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.transfer_steps import (
     AT_ONCE,
     CONFIG,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from domain.artifacts import Artifact
-from domain.errors import S3UnavailableError
-from domain.ports import ITransferRepository
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.transfer_dispatch_contract import DispatchContract
 from tests.contract.transfer_steps import (
     AT_ONCE,

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from domain.artifacts import ArtifactKind
-from domain.errors import S3UnavailableError
-from domain.ports import ITransferRepository
-from domain.transfers import Room, Transfer
+from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Room, Transfer
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.transfer_steps import (
     AT_ONCE,
     CONFIG,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.errors import LeaseLostError
-from domain.ports import ITransferRepository
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import LeaseLostError
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.transfer_steps import (
     CONFIG,
     HOUR,

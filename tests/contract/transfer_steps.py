@@ -9,11 +9,19 @@ from typing import TypeVar
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObject
-from domain.errors import S3UnavailableError, SourceMissingError
-from domain.locations import UploadLocation
-from domain.ports import ITransferRepository
-from domain.transfers import NO_QUEUES, Claim, Direction, MessageLoss, Room, Transfer
+from artifact_pipeline.domain.errors import S3UnavailableError, SourceMissingError
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import (
+    NO_QUEUES,
+    Claim,
+    Direction,
+    MessageLoss,
+    Room,
+    Transfer,
+)
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 
 UPLOAD = Direction.UPLOAD
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)

@@ -6,15 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme
-from domain.errors import (
-    LeaseLostError,
-    ReasonCode,
-    S3UnavailableError,
-    SourceMissingError,
-)
-from domain.ports import IArtifactRepository, ITransferRepository
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import LeaseLostError, S3UnavailableError, SourceMissingError
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.contract.transfer_steps import (
     AT_ONCE,
     CONFIG,

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from domain.artifacts import StoredObject
-from domain.errors import S3UnavailableError
-from domain.fakes import InMemoryCopier, InMemoryStore
-from domain.objects import BucketObject
-from domain.ports import Source, UploadProgress
+from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.fakes import InMemoryCopier, InMemoryStore
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.objects import BucketObject
+from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.domain.ports.workspace import Source
 
 
 @dataclass(slots=True)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from domain.artifacts import Artifact, ArtifactKind
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.deployments.redis_server import RedisServer
 from tests.integration.deployment import Deployment
-from worker.embedded.stack import EmbeddedStack
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 

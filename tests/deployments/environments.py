@@ -16,24 +16,25 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction, Transfer, TransferState
-from tasks.app import make_app
-from tasks.broker import Broker
-from tasks.contract import CONFIGS, queue_of, task_name
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.broker import Broker
+from artifact_pipeline.tasks.routing import CONFIGS, queue_of, task_name
+from artifact_pipeline.worker.cli.listeners import ListenerCheck
+from artifact_pipeline.worker.diagnosis.backlog import examine_backlog
+from artifact_pipeline.worker.diagnosis.findings import Finding
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.initialization import Others, initialize
 from tests.conftest import create_bucket
 from tests.sql.steps import job_row
-from worker.cli.listeners import ListenerCheck
-from worker.diagnosis.backlog import examine_backlog
-from worker.diagnosis.findings import Finding
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import Ministack
-from worker.s3.client import make_client
-from worker.sql.engine import make_engine
-from worker.sql.transfers import SqlTransfers
-from worker.sql.workspaces import SqlWorkspaces
-from worker.workspace import Workspace
-from worker.workspace.initialization import Others, initialize
 
 PATIENCE_SECONDS = 60
 
@@ -89,7 +90,15 @@ class Environment:
     def worker(self, name: str, options: Sequence[str] = ()) -> ManagedProcess:
         return self.celery(
             name,
-            *("-A", "worker.app", "worker", "--hostname", f"{name}@tests", "--loglevel", "INFO"),
+            *(
+                "-A",
+                "artifact_pipeline.worker.app",
+                "worker",
+                "--hostname",
+                f"{name}@tests",
+                "--loglevel",
+                "INFO",
+            ),
             *("--concurrency", "1", "--without-gossip", "--without-mingle", *options),
         )
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from sqlalchemy import make_url
 
+from artifact_pipeline.worker.embedded.process import ManagedProcess
 from tests.deployments.programs import program
 from tests.faults.postgres import unprivileged_user
-from worker.embedded.process import ManagedProcess
 
 _PORT = 6432
 _INI = """

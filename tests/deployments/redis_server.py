@@ -5,8 +5,8 @@ from pathlib import Path
 
 from redis import Redis
 
+from artifact_pipeline.worker.embedded.servers import RedisProcess, kept_port
 from tests.deployments.programs import program
-from worker.embedded.servers import RedisProcess, kept_port
 
 
 class RedisServer(RedisProcess):

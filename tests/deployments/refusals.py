@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 
+from artifact_pipeline.worker.embedded.servers import kept_port
 from tests.deployments.redis_server import RedisServer
-from worker.embedded.servers import kept_port
 
 CONFIGURATION = (
     # For MISCONF: snapshots, into a directory that can be changed while the server runs.

@@ -11,27 +11,32 @@ from celery import Celery
 from kombu.transport import redis
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.batches import BatchState
-from domain.transfers import Direction
-from tasks.app import producer_app
-from tasks.contract import CONFIGS
-from tasks.dead_letters import count_dead_letters, dead_letters, discard_dead_letters
-from tasks.enqueue import broker_channel
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import BatchState
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.dead_letters import (
+    count_dead_letters,
+    dead_letters,
+    discard_dead_letters,
+)
+from artifact_pipeline.tasks.publish import broker_channel
+from artifact_pipeline.tasks.routing import CONFIGS
+from artifact_pipeline.worker.dev.stack import FLOWER_CONFIG
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.consumers import read_broker
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.embedded.servers import accepts, kept_port
+from artifact_pipeline.worker.messages.held_messages import TAKEN
+from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.sql.transfers.requests import request_in, request_upload
 from tests.deployments.deployed import RedisStack, a_config
 from tests.deployments.redis_server import RedisServer
 from tests.image import ROOT
 from tests.integration.deployment import Deployment
 from tests.integration.fuzzing import envelope
 from tests.sql.batch_steps import History, config_of
-from worker.dev.stack import FLOWER_CONFIG
-from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
-from worker.diagnosis.consumers import read_broker
-from worker.diagnosis.findings import Severity
-from worker.embedded.servers import accepts, kept_port
-from worker.held_messages import TAKEN
-from worker.intake import take_in_messages_only
-from worker.sql.requests import request_in, request_upload
 
 pytestmark = pytest.mark.processes
 
@@ -85,7 +90,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             *("--concurrency", "1"), environment={"ARTIFACTS_BROKER_URL": guarded.url("worker")}
         )
         stack.start_celery(
-            *("beat", "worker.control", "beat"),
+            *("beat", "artifact_pipeline.worker.control", "beat"),
             environment={"ARTIFACTS_BROKER_URL": guarded.url("beat")},
         )
         yield guarded
@@ -93,7 +98,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 @pytest.fixture(autouse=True)
 def _no_producer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.app._producer", None)
+    monkeypatch.setattr("artifact_pipeline.tasks.app._producer", None)
 
 
 def test_every_role_has_a_line() -> None:
@@ -208,7 +213,7 @@ def test_flower_shows_workers_and_queues(guarded: Guarded) -> None:
     # Given
     port = kept_port(guarded)
     flower = guarded.stack.start_celery(
-        *("flower", "worker.control", "flower", f"--conf={FLOWER_CONFIG}"),
+        *("flower", "artifact_pipeline.worker.control", "flower", f"--conf={FLOWER_CONFIG}"),
         environment={
             "ARTIFACTS_BROKER_URL": guarded.url("flower"),
             "FLOWER_BASIC_AUTH": "me:secret",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contract import UPKEEP
+from artifact_pipeline.tasks.routing import UPKEEP
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests import skewed
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import Valkey
 
 # Nobody can make a file there, not even root.
 READ_ONLY = "/proc"
@@ -24,7 +24,13 @@ Start = Callable[[Mapping[str, str]], ManagedProcess]
 def start(broker: Valkey, tmp_path: Path) -> Start:
     def started(settings: Mapping[str, str]) -> ManagedProcess:
         command = [sys.executable, "-m", "celery", "--quiet", "--workdir", READ_ONLY]
-        options = ["-A", "worker.control", "beat", "--schedule", f"{READ_ONLY}/schedule"]
+        options = [
+            "-A",
+            "artifact_pipeline.worker.control",
+            "beat",
+            "--schedule",
+            f"{READ_ONLY}/schedule",
+        ]
         env = {**os.environ, "ARTIFACTS_BROKER_URL": broker.url, **settings}
         return ManagedProcess("beat", [*command, *options], env=env, log=tmp_path / "beat.log")
 

@@ -6,20 +6,24 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, inspect, make_url, text
 
-from domain.errors import ConfigurationError, MisconfiguredError, SqlUnavailableError
+from artifact_pipeline.domain.errors import (
+    ConfigurationError,
+    MisconfiguredError,
+    SqlUnavailableError,
+)
+from artifact_pipeline.worker.composition.engine import database_engine
+from artifact_pipeline.worker.diagnosis.database import examine_database, reach_database
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.embedded.servers import free_port
+from artifact_pipeline.worker.settings import DatabaseSettings
+from artifact_pipeline.worker.sql.connections.postgres_options import parse_options
+from artifact_pipeline.worker.sql.engine import autocommit, make_engine
+from artifact_pipeline.worker.sql.migrate import PlatformTablesMissingError, upgrade
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.databases import Databases
 from tests.sql.platform_ddl import make_platform
 from tests.sql.steps import CONFIG, CREATED_AT, LOCATION, RESULTS, claimed, stored_artifact
-from worker.database import database_engine
-from worker.diagnosis.database import examine_database, reach_database
-from worker.diagnosis.findings import Severity
-from worker.embedded.servers import free_port
-from worker.settings import DatabaseSettings
-from worker.sql.engine import autocommit, make_engine
-from worker.sql.migrate import PlatformTablesMissingError, upgrade
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.postgres_options import parse_options
-from worker.sql.transfers import SqlTransfers
 
 INTO_CORE = "ALTER TABLE {table} SET SCHEMA core"
 

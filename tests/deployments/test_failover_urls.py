@@ -12,22 +12,26 @@ import requests
 from kombu import Connection
 from kombu.transport import redis
 
-from domain.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
-from tasks.app import make_app, producer_app
-from tasks.contract import UPKEEP
-from tasks.enqueue import ask_for_dispatch
+from artifact_pipeline.domain.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    ConfigurationError,
+)
+from artifact_pipeline.tasks.app import make_app, producer_app
+from artifact_pipeline.tasks.publish import ask_for_dispatch
+from artifact_pipeline.tasks.routing import UPKEEP
+from artifact_pipeline.worker.dev.stack import FLOWER_CONFIG
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.consumers import read_broker
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import accepts, kept_port
+from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.messages.refused_writes import retry_when_refused
+from artifact_pipeline.worker.settings import BrokerSettings, load
 from tests.cli.commands import bare_environment
 from tests.deployments.redis_server import RedisServer
 from tests.image import ROOT
-from worker.dev.stack import FLOWER_CONFIG
-from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
-from worker.diagnosis.consumers import read_broker
-from worker.diagnosis.findings import Severity
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import accepts, kept_port
-from worker.intake import take_in_messages_only
-from worker.refused_writes import retry_when_refused
-from worker.settings import BrokerSettings, load
 
 pytestmark = pytest.mark.processes
 
@@ -67,7 +71,7 @@ def replica(server: RedisServer) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_producer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.app._producer", None)
+    monkeypatch.setattr("artifact_pipeline.tasks.app._producer", None)
 
 
 def depth(server: RedisServer) -> int:
@@ -142,7 +146,7 @@ def test_flower_counts_the_messages_of_the_second(
     port = kept_port(test_flower_counts_the_messages_of_the_second)
     flower = ManagedProcess(
         "flower",
-        *([sys.executable, *["-m", "celery", "-A", "worker.control", "flower"]],),
+        *([sys.executable, *["-m", "celery", "-A", "artifact_pipeline.worker.control", "flower"]],),
         env={
             **bare_environment(),
             "ARTIFACTS_BROKER_URL": urls,

@@ -10,12 +10,13 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Claim, Direction, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Claim, Direction, TransferState
+from artifact_pipeline.worker.composition.worker import Composition
+from artifact_pipeline.worker.settings import WorkerSettings, load
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.sql.steps import job_row
-from worker.composition import Composition
-from worker.settings import WorkerSettings, load
-from worker.sql.transfers import SqlTransfers
 
 UPLOAD = Direction.UPLOAD
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)

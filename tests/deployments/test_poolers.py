@@ -7,25 +7,25 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
-from domain.batches import BatchState, Listed
-from domain.errors import MisconfiguredError
-from domain.transfers import Direction
-from tasks.app import producer_app
+from artifact_pipeline.domain.errors import MisconfiguredError
+from artifact_pipeline.domain.model.batches import BatchState, Listed
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.worker.diagnosis.database import examine_database, reach_database
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.sql.engine import autocommit, make_engine, transaction
+from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from artifact_pipeline.worker.sql.version import VERSION_TABLE
 from tests.databases import Databases
 from tests.deployments.pgbouncer import Mode, PgBouncer
 from tests.integration.deployment import Deployment
 from tests.sql.batch_steps import History, config_of
 from tests.sql.steps import CREATED_AT
-from worker.diagnosis.database import examine_database, reach_database
-from worker.diagnosis.findings import Severity
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import EmbeddedStack
-from worker.sql.engine import autocommit, make_engine, transaction
-from worker.sql.migrate import upgrade
-from worker.sql.requests import request_upload
-from worker.sql.transfers import SqlTransfers
-from worker.sql.version import VERSION_TABLE
 
 pytestmark = pytest.mark.processes
 

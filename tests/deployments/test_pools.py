@@ -9,11 +9,11 @@ import pytest
 from celery.concurrency import prefork, thread
 from celery.concurrency.base import BasePool
 
-from tasks.broker import Broker
+from artifact_pipeline.tasks.broker import Broker
+from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
+from artifact_pipeline.worker.lifecycle.pools import refusal_of
 from tests.deployments.environments import Environment
 from tests.image import ROOT
-from worker.embedded.servers import Ministack, Valkey
-from worker.pools import refusal_of
 
 _PATIENCE_SECONDS = 60
 _REMOVED = {"poll", "epoll", "kqueue", "kevent", "devpoll"}

@@ -13,15 +13,21 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from domain.errors import ConfigurationError
-from domain.pipeline_status import WorkerQueues
-from tasks.app import make_app
-from tasks.broker import Broker
-from tasks.contract import CONFIGS, DISPATCH
-from tasks.dead_letters import count_dead_letters
-from tasks.enqueue import broker_channel, remembers_since, room
-from tasks.last_dispatch import last_dispatch, note_dispatch
-from tasks.turns import take_turn
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.domain.maintenance.pipeline_status import WorkerQueues
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.broker import Broker
+from artifact_pipeline.tasks.dead_letters import count_dead_letters
+from artifact_pipeline.tasks.last_dispatch import last_dispatch, note_dispatch
+from artifact_pipeline.tasks.publish import broker_channel, remembers_since, room
+from artifact_pipeline.tasks.routing import CONFIGS, DISPATCH
+from artifact_pipeline.tasks.turns import take_turn
+from artifact_pipeline.worker.cli.listeners import ListenerCheck
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.diagnosis.broker import impatient_app
+from artifact_pipeline.worker.diagnosis.consumers import databases_of, read_broker
+from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
+from artifact_pipeline.worker.settings import BrokerSettings, ProducerSettings, load
 from tests.deployments.environments import (
     Environment,
     finding_of_workers,
@@ -30,12 +36,6 @@ from tests.deployments.environments import (
     wait_until,
 )
 from tests.integration.events import listening
-from worker.cli.listeners import ListenerCheck
-from worker.diagnosis.broker import impatient_app
-from worker.diagnosis.consumers import databases_of, read_broker
-from worker.embedded.servers import Ministack, Valkey
-from worker.producers import Producer
-from worker.settings import BrokerSettings, ProducerSettings, load
 
 
 @pytest.fixture(scope="module")

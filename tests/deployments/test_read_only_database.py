@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from domain.errors import ConfigurationError, SqlUnavailableError
-from worker.diagnosis.database import examine_database, reach_database
-from worker.diagnosis.findings import Severity
-from worker.sql.engine import make_engine
+from artifact_pipeline.domain.errors import ConfigurationError, SqlUnavailableError
+from artifact_pipeline.worker.diagnosis.database import examine_database, reach_database
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.sql.engine import make_engine
 
 READ_ONLY = "cannot execute UPDATE in a read-only transaction"
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction
-from tasks.envelope import made_anew
-from tasks.receipt import bare_request
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.receipt import bare_request
 
 RECORDED: list[dict[str, Any]] = json.loads(
     Path(__file__).with_name("recorded_messages.json").read_text()

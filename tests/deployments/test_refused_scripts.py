@@ -10,10 +10,10 @@ from kombu import Connection
 from kombu.transport import redis
 from redis.exceptions import ResponseError
 
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.messages.intake import take_in_messages_only
 from tests.integration.fuzzing import envelope
 from tests.worker.channel_steps import take
-from worker.embedded.servers import Valkey
-from worker.intake import take_in_messages_only
 
 OPTIONS = {"visibility_timeout": 3600, "unacked_restore_interval": 0.01}
 BODY = b'[[], {"job_id": 12}, {}]'
@@ -22,7 +22,7 @@ BODY = b'[[], {"job_id": 12}, {}]'
 @pytest.fixture(autouse=True)
 def _intake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis.Transport, "Channel", redis.Channel)  # put back afterwards
-    monkeypatch.setattr("worker.intake._REFUSED_SECONDS", 0)
+    monkeypatch.setattr("artifact_pipeline.worker.messages.intake._REFUSED_SECONDS", 0)
     take_in_messages_only()
 
 

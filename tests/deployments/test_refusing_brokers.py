@@ -8,21 +8,21 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.orm import Session
 
-from domain.errors import BrokerUnavailableError
-from domain.transfers import Direction
-from tasks.app import producer_app
-from tasks.contract import CONFIGS
-from tasks.enqueue import publish
+from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.publish import publish
+from artifact_pipeline.tasks.routing import CONFIGS
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.sql.transfers.requests import request_in
 from tests.deployments.deployed import a_config, deployed
 from tests.deployments.redis_server import RedisServer
 from tests.deployments.refusals import CONFIGURATION, Refusals
 from tests.faults.cells.requests import is_put
 from tests.faults.s3_proxy import FaultyS3
 from tests.integration.deployment import Deployment
-from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
-from worker.diagnosis.findings import Severity
-from worker.embedded.process import ManagedProcess
-from worker.sql.requests import request_in
 
 pytestmark = pytest.mark.processes
 
@@ -44,7 +44,7 @@ class Refused:
         self.worker = stack.start_worker(
             *("--concurrency", "1"), environment={"ARTIFACTS_S3_ENDPOINT_URL": s3.url}
         )
-        self.beat = stack.start_celery("beat", "worker.control", "beat")
+        self.beat = stack.start_celery("beat", "artifact_pipeline.worker.control", "beat")
 
     def reconnections(self, process: ManagedProcess) -> int:
         """Return how often the process said that it cannot connect."""
@@ -113,7 +113,7 @@ def test_producers_and_checks_say_so_in_one_line(
     refused: Refused, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a producer
-    monkeypatch.setattr("tasks.app._producer", None)
+    monkeypatch.setattr("artifact_pipeline.tasks.app._producer", None)
     stack = refused.deployment.stack
     artifact = a_config(refused.deployment)
     producer = producer_app(stack.broker.url, timeout_seconds=10)

@@ -11,18 +11,19 @@ from celery.utils.collections import LimitedSet
 from celery.worker import state
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ReasonCode
-from domain.transfers import Direction, TransferState
-from tasks.events import WatchedRequest
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.tasks.events import WatchedRequest
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.messages.receipt import Recorder
+from artifact_pipeline.worker.messages.revocations import cancel_when_revoked
+from artifact_pipeline.worker.sql.transfers.requests import request_in
 from tests.deployments.deployed import CREATED_AT, a_config
 from tests.faults.cells.requests import is_put
 from tests.faults.s3_proxy import FaultyS3
 from tests.integration.deployment import Deployment
-from worker.embedded.stack import EmbeddedStack
-from worker.receipt import Recorder
-from worker.revocations import cancel_when_revoked
-from worker.sql.requests import request_in
 
 pytestmark = pytest.mark.processes
 

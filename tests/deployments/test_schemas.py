@@ -15,30 +15,27 @@ from celery.exceptions import Retry
 from celery.worker.request import Request
 from sqlalchemy import Engine, text
 
-from domain.artifacts import Artifact
-from domain.errors import (
-    SourceMissingError,
-    SqlUnavailableError,
-)
-from domain.transfers import TransferState
-from tasks.events import WatchedRequest, attach_watch
-from tasks.receipt import BareRequest
+from artifact_pipeline.domain.errors import SourceMissingError, SqlUnavailableError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.tasks.events import WatchedRequest, attach_watch
+from artifact_pipeline.tasks.receipt import BareRequest
+from artifact_pipeline.worker.diagnosis.database import examine_database, reach_database
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.lifecycle.liveness import Liveness
+from artifact_pipeline.worker.lifecycle.schema_watch import SchemaWatch
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.errors import SchemaError
+from artifact_pipeline.worker.sql.tables import PipelineBase
+from artifact_pipeline.worker.sql.transfers.receipt import record_requests
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.version import VERSION_TABLE, newest_version
 from tests.databases import Databases, grant_needed, role
 from tests.domain.world import World
 from tests.integration.deployment import Deployment
 from tests.sql.batch_steps import config_of
 from tests.sql.steps import CONFIG, CREATED_AT, HOUR, UPLOAD
-from worker.diagnosis.database import examine_database, reach_database
-from worker.diagnosis.findings import Severity
-from worker.embedded.stack import EmbeddedStack
-from worker.liveness import Liveness
-from worker.schema_watch import SchemaWatch
-from worker.sql.engine import make_engine
-from worker.sql.errors import SchemaError
-from worker.sql.receipt import record_requests
-from worker.sql.tables import PipelineBase
-from worker.sql.transfers import SqlTransfers
-from worker.sql.version import VERSION_TABLE, newest_version
 
 BARE = BareRequest(request_id="a", artifact=CONFIG, direction=UPLOAD)
 RECORDS: dict[str, Callable[[Engine], object]] = {

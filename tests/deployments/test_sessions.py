@@ -8,19 +8,24 @@ from celery import Celery
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from domain.artifacts import ArtifactKind
-from domain.errors import PipelineError, SessionTypeError, SqlUnavailableError
-from domain.transfers import Direction, Transfer
+from artifact_pipeline.domain.errors import PipelineError, SessionTypeError, SqlUnavailableError
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.settings import ProducerSettings
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.platform import SqlJobs
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import (
+    SessionRequests,
+    request_download,
+    request_in,
+    request_upload,
+)
 from tests.contract.transfer_steps import loss
 from tests.sql.producer import count_rows, message_of, producing_to, sent_to, swept
 from tests.sql.steps import CONFIG, HOUR, LOCATION, insert, job_row
-from worker.embedded.servers import Valkey
-from worker.producers import Producer
-from worker.settings import ProducerSettings
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.platform import SqlJobs
-from worker.sql.requests import SessionRequests, request_download, request_in, request_upload
-from worker.sql.transfers import SqlTransfers
 
 ASK: dict[str, Callable[[Any, Celery], Any]] = {
     "request_upload": lambda session, app: request_upload(session, CONFIG.kind, 12, app=app),

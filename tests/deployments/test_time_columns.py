@@ -8,9 +8,19 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url, select, text
 from sqlalchemy.orm import Session
 
-from domain.batches import BatchFilter
-from domain.errors import SqlUnavailableError
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.model.batches import BatchFilter
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.composition.batches import Batches
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.engine import autocommit, make_engine, transaction
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.platform_tables import JobRow, PlatformBase, RunRow, UtcDateTime
+from artifact_pipeline.worker.sql.tables import PipelineBase, TransferRow, WorkspaceFailureRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import SessionRequests, request_upload
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 from tests.contract.transfer_steps import published
 from tests.databases import Databases
 from tests.sql.batch_steps import WHO, History, config_of
@@ -27,23 +37,6 @@ from tests.sql.steps import (
     job_row,
     stored_artifact,
 )
-from worker.batches import Batches
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.endpoints import SqlEndpointFailures
-from worker.sql.engine import autocommit, make_engine, transaction
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.requests import SessionRequests, request_upload
-from worker.sql.tables import (
-    JobRow,
-    PipelineBase,
-    PlatformBase,
-    RunRow,
-    TransferRow,
-    UtcDateTime,
-    WorkspaceFailureRow,
-)
-from worker.sql.transfers import SqlTransfers
-from worker.sql.workspaces import SqlWorkspaces
 
 ZONE = "America/New_York"
 """Hours from UTC, so that each mistake is seen."""

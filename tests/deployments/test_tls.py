@@ -9,12 +9,22 @@ from typing import Any
 import pytest
 import requests
 
-from domain.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
-from tasks.app import make_app, producer_app
-from tasks.broker import Broker
-from tasks.contract import CONFIGS, RESULTS, UPKEEP
-from tasks.enqueue import ask_for_dispatch, broker_channel
-from tasks.last_dispatch import last_dispatch
+from artifact_pipeline.domain.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    ConfigurationError,
+)
+from artifact_pipeline.tasks.app import make_app, producer_app
+from artifact_pipeline.tasks.broker import Broker
+from artifact_pipeline.tasks.last_dispatch import last_dispatch
+from artifact_pipeline.tasks.publish import ask_for_dispatch, broker_channel
+from artifact_pipeline.tasks.routing import CONFIGS, RESULTS, UPKEEP
+from artifact_pipeline.worker.dev.stack import FLOWER_CONFIG
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.findings import Finding
+from artifact_pipeline.worker.embedded.servers import Ministack, kept_port
+from artifact_pipeline.worker.lifecycle.startup import WrongError, wait_until_reached
+from artifact_pipeline.worker.settings import BrokerSettings, load
 from tests.deployments.environments import (
     PATIENCE_SECONDS,
     Environment,
@@ -22,12 +32,6 @@ from tests.deployments.environments import (
     wait_until,
 )
 from tests.deployments.tls import Authority, TlsRedis
-from worker.dev.stack import FLOWER_CONFIG
-from worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
-from worker.diagnosis.findings import Finding
-from worker.embedded.servers import Ministack, kept_port
-from worker.settings import BrokerSettings, load
-from worker.startup import WrongError, wait_until_reached
 
 pytestmark = pytest.mark.processes
 
@@ -71,7 +75,9 @@ def environment(
     environment = Environment(tmp_path_factory.mktemp("deployed"), migrated_file, ministack, broker)
     with ExitStack() as stack:
         stack.enter_context(environment.worker("verified"))
-        stack.enter_context(environment.celery("beat", "-A", "worker.control", "beat"))
+        stack.enter_context(
+            environment.celery("beat", "-A", "artifact_pipeline.worker.control", "beat")
+        )
         yield environment
     environment.engine.dispose()
 
@@ -217,7 +223,7 @@ class TestDeployment:
     def test_flower_shows_workers_and_queues(self, environment: Environment) -> None:
         port = kept_port(self)
         settings = {"FLOWER_BASIC_AUTH": "a:b", "FLOWER_PORT": str(port)}
-        arguments = ("-A", "worker.control", "flower", f"--conf={FLOWER_CONFIG}")
+        arguments = ("-A", "artifact_pipeline.worker.control", "flower", f"--conf={FLOWER_CONFIG}")
 
         def get(path: str) -> Any:
             try:

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from redis import Redis
 
+from artifact_pipeline.worker.embedded.servers import RedisProcess, kept_port
 from tests.deployments.programs import program
-from worker.embedded.servers import RedisProcess, kept_port
 
 HOST = "127.0.0.1"
 _DAY = timedelta(days=1)

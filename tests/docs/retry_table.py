@@ -1,6 +1,6 @@
 """The table of `docs/reliability.md` that says what becomes of a failed attempt.
 
-`python -m tests.docs.retry_table` writes it again, from what `domain.retry` decides.
+`python -m tests.docs.retry_table` writes it again, from what `domain.transfers.retry` decides.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,28 +8,29 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
-import worker.composition  # noqa: F401 - so that all adapters have defined their errors
-from domain.artifacts import Artifact, ArtifactKind
-from domain.breaker import Breaker
-from domain.circuits import (
+from artifact_pipeline.domain.errors import (
+    LeaseLostError,
+    PermanentError,
+    PipelineError,
+    TransferError,
+    TransientError,
+    UnexpectedError,
+    WorkspaceUnavailableError,
+)
+from artifact_pipeline.domain.fakes import InMemoryEndpointFailures
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Claim, Direction
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
+from artifact_pipeline.domain.transfers.circuits import (
     WORKSPACE_FAILURES,
     Circuit,
     s3_circuit,
     workspace_circuit,
     writes_circuit,
 )
-from domain.errors import (
-    LeaseLostError,
-    PermanentError,
-    PipelineError,
-    ReasonCode,
-    TransferError,
-    TransientError,
-    UnexpectedError,
-    WorkspaceUnavailableError,
-)
-from domain.fakes import InMemoryEndpointFailures
-from domain.retry import (
+from artifact_pipeline.domain.transfers.retry import (
     Decision,
     MessageDecision,
     Postpone,
@@ -39,7 +40,6 @@ from domain.retry import (
     Stop,
     decide_message,
 )
-from domain.transfers import Claim, Direction
 
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 _BEGIN, _END = "<!-- retry -->\n", "<!-- /retry -->\n"

@@ -8,7 +8,7 @@ from shutil import copytree, ignore_patterns
 
 import pytest
 
-from worker.sql.version import newest_version
+from artifact_pipeline.worker.sql.version import newest_version
 
 pytestmark = pytest.mark.processes
 
@@ -43,7 +43,7 @@ def test_the_example_passes_the_tests_of_kinds(project: Path) -> None:
         check=False,
     )
     assert tested.returncode == 0, tested.stdout
-    assert "run_checkpoint" in (project / "domain/kinds.py").read_text()
+    assert "run_checkpoint" in (project / "domain/model/kinds.py").read_text()
     assert int(re.findall(r"(\d+) passed", tested.stdout)[0]) > 20
 
 

@@ -9,9 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import ColumnElement, Engine, func, insert, text
 
-from domain.transfers import Direction, TransferState
-from worker.sql.engine import make_engine
-from worker.sql.tables import BatchRow, EndpointRow, TransferRow, WorkspaceFailureRow
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.tables import (
+    BatchRow,
+    EndpointRow,
+    TransferRow,
+    WorkspaceFailureRow,
+)
 
 OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
 (QUERY,) = re.findall(r"^```sql\n(.*?)^```", OPERATIONS.read_text(), re.DOTALL | re.MULTILINE)

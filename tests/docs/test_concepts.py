@@ -9,15 +9,19 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
-from domain.transfers import ACTIVE_STATES, Direction, TransferState
-from domain.use_cases import submit_job, submit_job_config, submit_run_config
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Direction, TransferState
+from artifact_pipeline.domain.platform.use_cases import (
+    submit_job,
+    submit_job_config,
+    submit_run_config,
+)
+from artifact_pipeline.worker.sql import grants
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform import WRITTEN, SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.platform_tables import JOB_STATUS, RUN_STATUS, JobRow, RunRow
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import JOB
-from worker.sql import grants
-from worker.sql.engine import make_engine
-from worker.sql.platform import WRITTEN, SqlJobs, SqlRuns
-from worker.sql.tables import JOB_STATUS, RUN_STATUS, JobRow, RunRow
 
 CONCEPTS = (Path(__file__).parents[2] / "docs/concepts.md").read_text()
 _COLUMN = re.compile(r"(?m)^\| `(\w+\.\w+)` \| ([^|]+) \| (yes)? ?\| ?(by [^|]+)? ?\|$")

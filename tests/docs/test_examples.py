@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.integration.deployment import Deployment
 from tests.sql.batch_steps import History
-from worker.embedded.stack import EmbeddedStack
 
 pytestmark = pytest.mark.processes
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from domain import use_cases
-from domain.controller import JobController
-from domain.job_uploads import JobUpload
-from domain.locations import UploadLocation
-from domain.platform_ports import IResultsRepository, IUploadLocationRepository
-from domain.ports import IJobRepository, IRunRepository
-from domain.prefix import JobS3Prefix
-from worker.s3.results import S3ResultsRepository
-from worker.s3.upload_locations import S3UploadLocationRepository
+from artifact_pipeline.domain.model.job_uploads import JobUpload
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.platform import use_cases
+from artifact_pipeline.domain.platform.job_controller import JobController
+from artifact_pipeline.domain.ports.jobs import IJobRepository, IRunRepository
+from artifact_pipeline.domain.ports.platform import IResultsRepository, IUploadLocationRepository
+from artifact_pipeline.worker.s3.results import S3ResultsRepository
+from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 
 GUIDE = (Path(__file__).parents[2] / "docs/migrating.md").read_text()
 _ROWS = re.findall(r"(?m)^\| (`[A-Z]\w+\.[^|]+) \| [^|]+ \|$", GUIDE)

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from worker.sql import grants
-from worker.sql.platform import WRITTEN
-from worker.sql.tables import JobRow, RunRow
+from artifact_pipeline.worker.sql import grants
+from artifact_pipeline.worker.sql.platform import WRITTEN
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| (`\w+`[^|]*) \| `([A-Z, ]+)`", re.MULTILINE)

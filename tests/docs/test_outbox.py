@@ -12,17 +12,18 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import HOUR, loss
 from tests.databases import Databases
 from tests.integration.deployment import Deployment
 from tests.sql.producer import message_of, swept
-from worker.embedded.servers import Valkey
-from worker.embedded.stack import EmbeddedStack
-from worker.sql.engine import make_engine
-from worker.sql.tables import TransferRow
-from worker.sql.transfers import SqlTransfers
 
 pytestmark = pytest.mark.processes
 

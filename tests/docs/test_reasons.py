@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from domain.errors import PermanentError, ReasonCode, TransferError, TransientError
+from artifact_pipeline.domain.errors import PermanentError, TransferError, TransientError
+from artifact_pipeline.domain.reasons import ReasonCode
 
 OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
 
@@ -20,7 +21,7 @@ def documented() -> Iterator[tuple[str, str]]:
 
 def in_code(error: type[TransferError] = TransferError) -> Iterator[tuple[str, str]]:
     for child in error.__subclasses__():
-        if child.__module__ == "domain.errors":
+        if child.__module__ == "artifact_pipeline.domain.errors":
             if child not in (TransientError, PermanentError):
                 yield (
                     child.reason,

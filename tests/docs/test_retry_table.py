@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.retry import RetryPolicy
+from artifact_pipeline.domain.transfers.retry import RetryPolicy
 from tests.docs.retry_table import PAGE, block, errors, table
 
 

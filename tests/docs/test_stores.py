@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from artifact_pipeline.worker.diagnosis.probe.table import CHECKS, WAYS_AROUND, Check
 from tests.stores.test_probe import OF_MOTO, OF_RCLONE
-from worker.diagnosis.probe_table import CHECKS, WAYS_AROUND, Check
 
 ROOT = Path(__file__).parents[2]
 STORES = (ROOT / "docs/stores.md").read_text()

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from domain.errors import LeaseLostError
-from domain.fakes import InMemoryReader, InMemoryStore, InMemoryTarget
-from domain.fetch import Fetch, Fetched
-from domain.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.errors import LeaseLostError
+from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryStore, InMemoryTarget
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.transfers.ranged_download import Fetch, Fetched
 
 ADDRESS = ObjectAddress("bucket", "jobs/12/run_4_results.zip")
 RANGE = 1000

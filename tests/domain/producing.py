@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from domain.artifacts import Artifact
-from domain.controller import JobController
-from domain.fakes import InMemoryResults, InMemoryUploadLocations
-from domain.requester import Requester, requester_name
-from domain.transfers import Direction, Transfer
-from domain.use_cases import upload_results
+from artifact_pipeline.domain.fakes import InMemoryResults, InMemoryUploadLocations
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.requester import Requester, requester_name
+from artifact_pipeline.domain.model.transfers import Direction, Transfer
+from artifact_pipeline.domain.platform.job_controller import JobController
+from artifact_pipeline.domain.platform.use_cases import upload_results
 from tests.domain.world import Clock, World
 
 EXPIRES_IN = timedelta(minutes=10)

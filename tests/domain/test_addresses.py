@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.addresses import parse_address
-from domain.endpoints import Endpoint
-from domain.errors import InvalidRequestError
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.addresses import parse_address
+from artifact_pipeline.domain.model.endpoints import Endpoint
+from artifact_pipeline.domain.model.objects import ObjectAddress
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
 SIGNED = "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=secret&X-Amz-Credential=AKIA%2F20251023"

@@ -5,12 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from domain.archiving import ARCHIVED_KINDS, archive_job_uploads, archive_uploads
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import RunOfAnotherJobError, UnknownJobError, UnknownRunError
-from domain.found import FoundBy
-from domain.objects import ObjectAddress
-from domain.platform_ports import ArchiveSummary
+from artifact_pipeline.domain.errors import RunOfAnotherJobError, UnknownJobError, UnknownRunError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.found_artifacts import FoundBy
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.platform.archiving import (
+    ARCHIVED_KINDS,
+    archive_job_uploads,
+    archive_uploads,
+)
+from artifact_pipeline.domain.ports.platform import ArchiveSummary
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.jobs import MAX_ID
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 
 NO_IDS = [None, True, False, "12", "", 12.0, 0, -1, 2**31, 2**63, [12]]
 OF_RUNS = [kind for kind in ArtifactKind if kind.belongs_to_run]

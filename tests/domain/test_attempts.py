@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import S3UnavailableError
-from domain.lease import LeaseKeeper
-from domain.outcomes import Outcome, Stored
-from domain.retry import Decision, Postpone, Quarantine, Retry, Stop
-from domain.transfers import Claim, Direction, TransferState
-from domain.upload import UploadArtifact
+from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Claim, Direction, TransferState
+from artifact_pipeline.domain.transfers.lease import LeaseKeeper
+from artifact_pipeline.domain.transfers.outcomes import Outcome, Stored
+from artifact_pipeline.domain.transfers.retry import Decision, Postpone, Quarantine, Retry, Stop
+from artifact_pipeline.domain.transfers.upload import UploadArtifact
 from tests.domain.world import CONFIG, RESULTS, World
 
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)

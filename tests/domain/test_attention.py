@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import ArtifactKind
-from domain.attention import Problem, ProblemCode, find_problems, standstill
-from domain.errors import ReasonCode
-from domain.pipeline_status import (
+from artifact_pipeline.domain.maintenance.attention import (
+    Problem,
+    ProblemCode,
+    find_problems,
+    standstill,
+)
+from artifact_pipeline.domain.maintenance.pipeline_status import (
     WINDOWS,
     BrokerStatus,
     DatabaseStatus,
@@ -21,6 +24,8 @@ from domain.pipeline_status import (
     TransferGroup,
     WorkerQueues,
 )
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.reasons import ReasonCode
 
 NOW = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 QUEUES = ("configs", "results", "upkeep", "batches", "celery")
@@ -134,7 +139,8 @@ def test_a_dispatch_that_is_late_is_beat_s(dispatched: float | None, expected: l
     problems = find_problems(status(broker(ALL, dispatched=dispatched)))
     assert codes(problems) == expected
     assert all(
-        problem.fix == "celery -A worker.control beat --loglevel INFO" for problem in problems
+        problem.fix == "celery -A artifact_pipeline.worker.control beat --loglevel INFO"
+        for problem in problems
     )
 
 

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from domain.batch_states import GOING, TRANSITIONS, BatchAction, Pace
-from domain.batches import BatchState
+from artifact_pipeline.domain.model.batch_states import GOING, TRANSITIONS, BatchAction, Pace
+from artifact_pipeline.domain.model.batches import BatchState
 
 NOW = datetime(2026, 1, 31, 18, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)

@@ -4,16 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.breaker import Breaker
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     S3BreakerOpenError,
     S3UnavailableError,
     SqlUnavailableError,
 )
-from domain.fakes import InMemoryEndpointFailures
-from domain.transfers import TransferState
+from artifact_pipeline.domain.fakes import InMemoryEndpointFailures
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
 from tests.domain.world import CONFIG, COOL_OFF, World
 
 LOGS = [Artifact(ArtifactKind.RUN_LOGS, 12, 4), Artifact(ArtifactKind.RUN_CONFIG, 12, 4)]

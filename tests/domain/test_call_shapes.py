@@ -10,15 +10,20 @@ from unittest.mock import Mock
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.job_uploads import JobUpload, UploadContext, UploadType
-from domain.locations import UploadLocation
-from domain.platform_ports import IUploadLocationRepository
-from domain.ports import IJobRepository
-from domain.prefix import JobS3Prefix
-from domain.transfers import Direction
-from domain.use_cases import submit_job, submit_job_config, submit_run_config
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.job_uploads import JobUpload, UploadContext, UploadType
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.platform.use_cases import (
+    submit_job,
+    submit_job_config,
+    submit_run_config,
+)
+from artifact_pipeline.domain.ports.jobs import IJobRepository
+from artifact_pipeline.domain.ports.platform import IUploadLocationRepository
 from tests.domain.platform_classes import (
     PlatformJob,
     PlatformJobUpload,

@@ -5,11 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from domain.artifacts import Artifact
-from domain.breaker import Breaker
-from domain.circuits import workspace_circuit, writes_circuit
-from domain.errors import (
-    ReasonCode,
+from artifact_pipeline.domain.errors import (
     SourceChangedError,
     SourceMissingError,
     SqlUnavailableError,
@@ -17,9 +13,17 @@ from domain.errors import (
     WorkspaceNotWritableError,
     WorkspaceUnavailableError,
 )
-from domain.fakes import InMemoryEndpointFailures, InMemoryTarget, InMemoryWorkspace
-from domain.ports import Source
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.fakes import (
+    InMemoryEndpointFailures,
+    InMemoryTarget,
+    InMemoryWorkspace,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
+from artifact_pipeline.domain.transfers.circuits import workspace_circuit, writes_circuit
 from tests.domain.world import CONFIG, COOL_OFF, RESULTS, World
 
 

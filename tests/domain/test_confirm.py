@@ -5,20 +5,26 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     InvalidRequestError,
     NeverUploadedError,
     ObjectReplacedError,
-    ReasonCode,
     SourceEmptyError,
     UploadAwaitedError,
 )
-from domain.fakes import InMemoryReader
-from domain.locations import UploadLocation
-from domain.objects import BucketObject, ObjectAddress
-from domain.transfers import Direction, Transfer, TransferState, TransferSummary
+from artifact_pipeline.domain.fakes import InMemoryReader
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.transfers import (
+    Direction,
+    Transfer,
+    TransferState,
+    TransferSummary,
+)
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.domain.world import CONFIG, CONFIG_KEY, EXPIRES_AFTER, World
 
 CONFIRM = Direction.CONFIRM

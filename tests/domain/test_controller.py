@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.controller import JobController
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     InvalidRequestError,
     PermanentError,
     RunOfAnotherJobError,
     UnknownJobError,
     UnknownRunError,
 )
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.platform.job_controller import JobController
 from tests.domain.producing import ProducingWorld, plant_results
 from tests.domain.world import CONFIG, CONFIG_KEY, RESULTS
 

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.dispatch import DispatchDueTransfers
-from domain.transfers import Direction, Room, Transfer
+from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Room, Transfer
 from tests.contract.transfer_steps import ROOM
 from tests.domain.world import CONFIG, JOB, World
 

@@ -4,18 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import Scheme
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ArtifactMissingError,
-    ReasonCode,
     S3UnavailableError,
     TargetExistsError,
     TransferCancelledError,
 )
-from domain.fakes import InMemoryReader, InMemoryTarget
-from domain.fakes.objects import InMemoryVerifier
-from domain.found import FoundBy
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryTarget
+from artifact_pipeline.domain.fakes.objects import InMemoryVerifier
+from artifact_pipeline.domain.model.artifacts import Scheme
+from artifact_pipeline.domain.model.found_artifacts import FoundBy
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS, World
 
 OLD = "jobs/12/2025/10/24/093000/job_config.json"
@@ -90,7 +90,9 @@ class TestByATask:
         with pytest.raises(S3UnavailableError):
             world.download(CONFIG, "d")
         world.clock.advance(timedelta(hours=1))
-        monkeypatch.setattr("domain.lease.LeaseKeeper.checkpoint", cancelled)
+        monkeypatch.setattr(
+            "artifact_pipeline.domain.transfers.lease.LeaseKeeper.checkpoint", cancelled
+        )
         assert world.download(CONFIG, "d").state is TransferState.CANCELLED
         assert (target.content, target.fetched) == (None, None)
 

@@ -8,22 +8,23 @@ from dataclasses import replace
 
 import pytest
 
-from domain.archiving import archive_job_uploads
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.each import for_each, until_away, up_to_failure
-from domain.errors import (
+from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies
+from artifact_pipeline.domain.catalog.inventory import ArtifactState, list_artifacts
+from artifact_pipeline.domain.each import for_each, until_away, up_to_failure
+from artifact_pipeline.domain.errors import (
     PipelineError,
     RefusedByS3Error,
     S3UnavailableError,
     SqlUnavailableError,
     UnexpectedError,
 )
-from domain.fakes import InMemoryArtifacts
-from domain.inventory import ArtifactState, list_artifacts
-from domain.objects import ObjectAddress
-from domain.old_copies import DeleteOldCopies
-from domain.transfers import Direction
-from domain.use_cases import get_job_results, get_job_uploads
+from artifact_pipeline.domain.fakes import InMemoryArtifacts
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.platform.archiving import archive_job_uploads
+from artifact_pipeline.domain.platform.use_cases import get_job_results, get_job_uploads
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import CONFIG, JOB, RESULTS
 

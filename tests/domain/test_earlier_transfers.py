@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain.earlier_transfers import CLOCK_SKEW, is_of_job
-from domain.errors import ReasonCode, SourceMissingError
-from domain.inventory import list_artifacts
-from domain.jobs import Job
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.catalog.inventory import list_artifacts
+from artifact_pipeline.domain.errors import SourceMissingError
+from artifact_pipeline.domain.model.earlier_transfers import CLOCK_SKEW, is_of_job
+from artifact_pipeline.domain.model.jobs import Job
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.domain.world import CONFIG, JOB, World
 
 ENDED = [state for state in TransferState if not state.is_active]

@@ -3,12 +3,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     InvalidRequestError,
     JobStatusError,
     PermanentError,
     PipelineError,
-    ReasonCode,
     RunOfAnotherJobError,
     TransferError,
     TransientError,
@@ -16,6 +15,7 @@ from domain.errors import (
     UnknownJobError,
     UnknownRunError,
 )
+from artifact_pipeline.domain.reasons import ReasonCode
 
 
 def descendants(error: type[PipelineError]) -> Iterator[type[PipelineError]]:
@@ -26,7 +26,11 @@ def descendants(error: type[PipelineError]) -> Iterator[type[PipelineError]]:
 
 # Adapters and tests may have made subclasses of their own.
 ERRORS = sorted(
-    {error for error in descendants(PipelineError) if error.__module__ == "domain.errors"},
+    {
+        error
+        for error in descendants(PipelineError)
+        if error.__module__ == "artifact_pipeline.domain.errors"
+    },
     key=lambda error: error.__name__,
 )
 LEAVES = [

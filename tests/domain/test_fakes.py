@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.errors import UnknownJobError, UnknownRunError
-from domain.fakes import (
+from artifact_pipeline.domain.errors import UnknownJobError, UnknownRunError
+from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryJobs,
     InMemoryRuns,
     InMemorySource,
     InMemoryTransfers,
 )
-from domain.jobs import Run
+from artifact_pipeline.domain.model.jobs import Run
 from tests.contract.transfer_steps import at_once, claim_of
 from tests.domain.world import CONFIG, JOB, RESULTS, World
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ArchivedError,
     ChecksumMismatchError,
     LeaseLostError,
@@ -19,8 +19,8 @@ from domain.errors import (
     TargetBusyError,
     TargetExistsError,
 )
-from domain.fakes import InMemoryReader
-from domain.fetch import Fetched
+from artifact_pipeline.domain.fakes import InMemoryReader
+from artifact_pipeline.domain.transfers.ranged_download import Fetched
 from tests.domain.fetching import ADDRESS, CONTENT, RANGE, Lease, World, world_of
 
 
@@ -148,9 +148,12 @@ class TestOtherBytes:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Given a file of which bytes are missing, and nothing to compare but the size
-        monkeypatch.setattr("domain.fakes.objects.InMemoryVerifier.check", lambda _self: None)
         monkeypatch.setattr(
-            "domain.fakes.objects.InMemoryPartialFile.chunks", lambda _self: iter([CONTENT[:-1]])
+            "artifact_pipeline.domain.fakes.objects.InMemoryVerifier.check", lambda _self: None
+        )
+        monkeypatch.setattr(
+            "artifact_pipeline.domain.fakes.objects.InMemoryPartialFile.chunks",
+            lambda _self: iter([CONTENT[:-1]]),
         )
         # When / Then
         with pytest.raises(ChecksumMismatchError, match="another size"):

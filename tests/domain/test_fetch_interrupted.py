@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import LeaseLostError, S3UnavailableError
-from domain.fakes import InMemoryReader
+from artifact_pipeline.domain.errors import LeaseLostError, S3UnavailableError
+from artifact_pipeline.domain.fakes import InMemoryReader
 from tests.domain.fetching import CONTENT, RANGE, Lease, World, world_of
 
 
@@ -64,7 +64,8 @@ class TestInterrupted:
         # Given a lease that is lost when all is there and compared
         compared = threading.Event()
         monkeypatch.setattr(
-            "domain.fakes.objects.InMemoryVerifier.check", lambda _self: compared.set()
+            "artifact_pipeline.domain.fakes.objects.InMemoryVerifier.check",
+            lambda _self: compared.set(),
         )
 
         def checkpoint() -> None:
@@ -92,7 +93,9 @@ class TestStopped:
                 event.set()
                 super().shutdown(wait, cancel_futures=cancel_futures)
 
-        monkeypatch.setattr("domain.fetch.ThreadPoolExecutor", Pool)
+        monkeypatch.setattr(
+            "artifact_pipeline.domain.transfers.ranged_download.ThreadPoolExecutor", Pool
+        )
         return event
 
     @pytest.mark.parametrize("error", [S3UnavailableError, KeyboardInterrupt])
@@ -141,7 +144,9 @@ class TestStopped:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(InMemoryReader, "read", reads)
-        monkeypatch.setattr("domain.fetch.as_completed", interrupted)
+        monkeypatch.setattr(
+            "artifact_pipeline.domain.transfers.ranged_download.as_completed", interrupted
+        )
         # When
         world.threads = 1
         with pytest.raises(KeyboardInterrupt):

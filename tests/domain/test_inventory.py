@@ -2,10 +2,11 @@
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import SourceMissingError
-from domain.inventory import ArtifactState, list_artifacts
-from domain.transfers import Direction
+from artifact_pipeline.domain.catalog.inventory import ArtifactState, list_artifacts
+from artifact_pipeline.domain.errors import SourceMissingError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
 from tests.domain.world import CONFIG, CONFIG_KEY, LEASE, RESULTS, World
 
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)

@@ -6,8 +6,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from domain.jobs import Run
-from domain.use_cases import get_job_results, get_run_results, upload_results
+from artifact_pipeline.domain.model.jobs import Run
+from artifact_pipeline.domain.platform.use_cases import (
+    get_job_results,
+    get_run_results,
+    upload_results,
+)
 from tests.domain.producing import ProducingWorld, plant_results
 
 DIRECTORY = "jobs/12/2025/10/23/211500"

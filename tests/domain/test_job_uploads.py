@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.job_uploads import JobUpload, UploadContext, UploadType
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.job_uploads import JobUpload, UploadContext, UploadType
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 
 JOB, RUN = UploadContext.JOB, UploadContext.RUN
 

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from domain.errors import LeaseLostError, SqlUnavailableError
-from domain.fakes import InMemoryArtifacts, InMemoryTransfers
-from domain.lease import LeaseKeeper
-from domain.transfers import Claim, Direction
+from artifact_pipeline.domain.errors import LeaseLostError, SqlUnavailableError
+from artifact_pipeline.domain.fakes import InMemoryArtifacts, InMemoryTransfers
+from artifact_pipeline.domain.model.transfers import Claim, Direction
+from artifact_pipeline.domain.transfers.lease import LeaseKeeper
 from tests.domain.world import CONFIG
 
 PATIENCE = 10
@@ -43,7 +43,7 @@ class NoRenewals(InMemoryTransfers):
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the lease is, it is renewed without a wait."""
-    monkeypatch.setattr("domain.lease._LONGEST_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr("artifact_pipeline.domain.transfers.lease._LONGEST_INTERVAL_SECONDS", 0.01)
 
 
 def claimed(transfers: InMemoryTransfers, lease: timedelta = LEASE) -> Claim:
@@ -102,7 +102,9 @@ def test_each_renewal_gives_the_next_ones_a_full_lease_of_time(
     lease = timedelta(hours=1)
     clock = count(0, lease.total_seconds() / 3)
     now = [next(clock)]
-    monkeypatch.setattr("domain.lease.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(
+        "artifact_pipeline.domain.transfers.lease.time", SimpleNamespace(monotonic=lambda: now[0])
+    )
 
     class OnThatClock(Renewals):
         def renew(self, claim: Claim) -> None:

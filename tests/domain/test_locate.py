@@ -5,11 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme
-from domain.errors import ArtifactMissingError, RunOfAnotherJobError, UnknownJobError
-from domain.fakes import InMemoryReader
-from domain.found import FoundArtifact, FoundBy
-from domain.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.errors import (
+    ArtifactMissingError,
+    RunOfAnotherJobError,
+    UnknownJobError,
+)
+from artifact_pipeline.domain.fakes import InMemoryReader
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme
+from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, FoundBy
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS, World
 
 OLD = "jobs/12/2025/10/24/093000/job_config.json"

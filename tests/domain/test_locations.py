@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.locations import UploadLocation
+from artifact_pipeline.domain.model.locations import UploadLocation
 
 PLAIN = "https://bucket.s3.eu-west-1.amazonaws.com/jobs/12/run_4_results.zip"
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact
-from domain.jobs import MAX_ID
-from domain.ownership import Ownership
-from domain.prefix import JobS3Prefix, directory_time
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.keys import JobS3Prefix, directory_time
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.ownership import Ownership
 from tests.contract.transfer_steps import stored_artifact
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)

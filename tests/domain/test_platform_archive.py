@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
-from domain.use_cases import archive_uploads
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.platform.archiving import archive_uploads
 from tests.domain.platform_classes import (
     PlatformLocation,
     PlatformLocations,

@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError, UnknownJobError
-from domain.job_uploads import JobUpload
-from domain.jobs import Run
-from domain.platform_calls import RunResults
-from domain.use_cases import archive_uploads, get_job_uploads, get_run_results, upload_results
+from artifact_pipeline.domain.errors import InvalidRequestError, UnknownJobError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.job_uploads import JobUpload
+from artifact_pipeline.domain.model.jobs import Run
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.platform.archiving import archive_uploads
+from artifact_pipeline.domain.platform.calls import RunResults
+from artifact_pipeline.domain.platform.use_cases import (
+    get_job_uploads,
+    get_run_results,
+    upload_results,
+)
 from tests.domain.platform_classes import (
     PlatformClock,
     PlatformJob,

@@ -7,14 +7,25 @@ from unittest.mock import Mock
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import JobStatusError, RunOfAnotherJobError, UnknownJobError, UnknownRunError
-from domain.jobs import Run
-from domain.locations import UploadLocation
-from domain.platform_ports import IResultsRepository, IUploadLocationRepository
-from domain.ports import IJobRepository, IRunRepository, ITransferRepository
-from domain.prefix import JobS3Prefix
-from domain.use_cases import submit_job, submit_job_config, submit_run_config
+from artifact_pipeline.domain.errors import (
+    JobStatusError,
+    RunOfAnotherJobError,
+    UnknownJobError,
+    UnknownRunError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import Run
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.platform.use_cases import (
+    submit_job,
+    submit_job_config,
+    submit_run_config,
+)
+from artifact_pipeline.domain.ports.jobs import IJobRepository, IRunRepository
+from artifact_pipeline.domain.ports.platform import IResultsRepository, IUploadLocationRepository
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.domain.platform_classes import (
     JobStatus,
     PlatformJob,

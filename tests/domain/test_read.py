@@ -4,15 +4,15 @@ import hashlib
 
 import pytest
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ArtifactMissingError,
     ChecksumMismatchError,
     InvalidRequestError,
     ObjectReplacedError,
     S3UnavailableError,
 )
-from domain.fakes.objects import InMemoryVerifier
-from domain.read import ByteRange, ReadArtifact, ResumedReads
+from artifact_pipeline.domain.fakes.objects import InMemoryVerifier
+from artifact_pipeline.domain.transfers.read import ByteRange, ReadArtifact, ResumedReads
 from tests.domain.world import CONFIG, CONFIG_KEY, RESULTS, World
 
 CONTENT = bytes(range(250)) * 4

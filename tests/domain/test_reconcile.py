@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import OpenUpload
-from domain.errors import AccessDeniedError, S3UnavailableError, TransferError
-from domain.fakes import InMemoryStore
-from domain.reconcile import AbortAbandonedUploads, ReconcileSummary
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import AccessDeniedError, S3UnavailableError, TransferError
+from artifact_pipeline.domain.fakes import InMemoryStore
+from artifact_pipeline.domain.maintenance.reconcile import AbortAbandonedUploads, ReconcileSummary
+from artifact_pipeline.domain.model.artifacts import OpenUpload
+from artifact_pipeline.domain.model.transfers import TransferState
 from tests.domain.world import CONFIG_KEY, World
 
 LIMIT = timedelta(days=7)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.redaction import hide_credentials, redact
+from artifact_pipeline.domain.redaction import hide_credentials, redact
 
 MARK = "Zq7"
 """No plain word has it, so what still has it has not been redacted."""

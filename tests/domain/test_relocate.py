@@ -6,21 +6,26 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import OpenUpload, Scheme
-from domain.errors import (
+from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     ObjectReplacedError,
     S3UnavailableError,
     TransferCancelledError,
     UnknownJobError,
 )
-from domain.fakes import InMemoryCopier
-from domain.found import FoundArtifact
-from domain.lease import LeaseKeeper
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
-from domain.old_copies import DeleteOldCopies
-from domain.transfers import Direction, Transfer, TransferState, TransferSummary
+from artifact_pipeline.domain.fakes import InMemoryCopier
+from artifact_pipeline.domain.model.artifacts import OpenUpload, Scheme
+from artifact_pipeline.domain.model.found_artifacts import FoundArtifact
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.transfers import (
+    Direction,
+    Transfer,
+    TransferState,
+    TransferSummary,
+)
+from artifact_pipeline.domain.transfers.lease import LeaseKeeper
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS, World
 
 OLD = "jobs/12/2025/10/24/093000/job_config.json"

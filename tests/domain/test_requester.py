@@ -4,10 +4,15 @@ import re
 
 import pytest
 
-from domain.artifacts import ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.requester import MAX_REQUESTER, Requester, new_request_id, requester_name
-from domain.transfers import MAX_REQUEST_ID, Direction
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.requester import (
+    MAX_REQUESTER,
+    Requester,
+    new_request_id,
+    requester_name,
+)
+from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID, Direction
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import CONFIG
 

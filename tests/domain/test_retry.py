@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     AttemptsExhaustedError,
     InvalidRequestError,
@@ -17,7 +17,8 @@ from domain.errors import (
     UnknownJobError,
     UploadAwaitedError,
 )
-from domain.retry import (
+from artifact_pipeline.domain.model.transfers import NO_FAILURE_REASONS
+from artifact_pipeline.domain.transfers.retry import (
     Backoff,
     MessageDecision,
     Postpone,
@@ -26,7 +27,6 @@ from domain.retry import (
     RetryPolicy,
     decide_message,
 )
-from domain.transfers import NO_FAILURE_REASONS
 from tests.docs.retry_table import errors
 from tests.domain.world import World
 

@@ -6,21 +6,22 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme
-from domain.errors import (
+from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies
+from artifact_pipeline.domain.catalog.inventory import ArtifactState, list_artifacts
+from artifact_pipeline.domain.errors import (
     ArtifactMissingError,
     JobReplacedError,
-    ReasonCode,
     SourceMissingError,
 )
-from domain.fakes import InMemoryCopier, InMemoryStore
-from domain.found import FoundBy
-from domain.inventory import ArtifactState, list_artifacts
-from domain.jobs import Job
-from domain.objects import ObjectAddress
-from domain.old_copies import DeleteOldCopies
-from domain.transfers import TransferState
-from domain.use_cases import get_job_uploads, get_run_results
+from artifact_pipeline.domain.fakes import InMemoryCopier, InMemoryStore
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme
+from artifact_pipeline.domain.model.found_artifacts import FoundBy
+from artifact_pipeline.domain.model.jobs import Job
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.platform.use_cases import get_job_uploads, get_run_results
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS
 

@@ -5,15 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from domain.archiving import archive_job_uploads
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ArtifactMissingError
-from domain.fakes import InMemoryReader
-from domain.inventory import list_artifacts
-from domain.jobs import Job
-from domain.objects import BucketObject, ObjectAddress
-from domain.old_copies import DeleteOldCopies
-from domain.use_cases import get_job_uploads, get_run_results
+from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies
+from artifact_pipeline.domain.catalog.inventory import list_artifacts
+from artifact_pipeline.domain.errors import ArtifactMissingError
+from artifact_pipeline.domain.fakes import InMemoryReader
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import Job
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.platform.archiving import archive_job_uploads
+from artifact_pipeline.domain.platform.use_cases import get_job_uploads, get_run_results
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS
 

@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact
-from domain.errors import (
+from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies
+from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
+from artifact_pipeline.domain.errors import (
     ArtifactMissingError,
     AttemptsExhaustedError,
     ChecksumMismatchError,
     ObjectReplacedError,
     S3UnavailableError,
 )
-from domain.fakes import InMemoryCopier
-from domain.fakes.storage import stored_object
-from domain.old_copies import DeleteOldCopies
-from domain.prefix import JobS3Prefix
-from domain.shifted import ShiftedArtifacts
-from domain.transfers import Direction, TransferState, TransferSummary
+from artifact_pipeline.domain.fakes import InMemoryCopier
+from artifact_pipeline.domain.fakes.storage import stored_object
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS, World
 
 LOGS_OF_13 = Artifact(ArtifactKind.RUN_LOGS, 13, 7)

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from domain.transfers import ACTIVE_STATES, TransferState, TransferSummary
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState, TransferSummary
 
 
 @pytest.mark.parametrize("state", TransferState)

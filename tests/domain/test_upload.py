@@ -7,14 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AttemptsExhaustedError,
     ChecksumMismatchError,
     ChecksumMismatchTwiceError,
     PermanentError,
     PoisonedError,
-    ReasonCode,
     RunOfAnotherJobError,
     S3UnavailableError,
     SourceEmptyError,
@@ -23,9 +21,12 @@ from domain.errors import (
     UnknownJobError,
     UnknownRunError,
 )
-from domain.fakes import InMemorySource
-from domain.ports import Source
-from domain.transfers import TransferState
+from artifact_pipeline.domain.fakes import InMemorySource
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.domain.world import CONFIG, CONFIG_KEY, LEASE, RESULTS, World
 
 

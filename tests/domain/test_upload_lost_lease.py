@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain.artifacts import StoredObject
-from domain.errors import AccessDeniedError, S3UnavailableError
-from domain.fakes import InMemorySource, InMemoryStore
-from domain.ports import Source, UploadProgress
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import AccessDeniedError, S3UnavailableError
+from artifact_pipeline.domain.fakes import InMemorySource, InMemoryStore
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.domain.ports.workspace import Source
 from tests.domain.world import CONFIG, CONFIG_KEY, LEASE, World
 
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import UnexpectedError
-from domain.jobs import Run
+from artifact_pipeline.domain.errors import UnexpectedError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import Run
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 from tests.domain.world import CONFIG, World
 
 RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)

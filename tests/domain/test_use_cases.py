@@ -8,18 +8,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     JobStatusError,
     PermanentError,
     RunOfAnotherJobError,
     UnknownJobError,
     UnknownRunError,
 )
-from domain.jobs import Job
-from domain.locations import UploadLocation
-from domain.transfers import Direction, TransferState
-from domain.use_cases import (
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import Job
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.platform.use_cases import (
     get_job_uploads,
     get_run_results,
     submit_job,

@@ -7,13 +7,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ArtifactMissingError, ObjectReplacedError, SourceMissingError
-from domain.fakes import InMemoryResults
-from domain.found import FoundBy
-from domain.platform_ports import SentResults
-from domain.prefix import JobS3Prefix
-from domain.use_cases import archive_uploads, get_job_uploads, get_run_results
+from artifact_pipeline.domain.errors import (
+    ArtifactMissingError,
+    ObjectReplacedError,
+    SourceMissingError,
+)
+from artifact_pipeline.domain.fakes import InMemoryResults
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.found_artifacts import FoundBy
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.platform.archiving import archive_uploads
+from artifact_pipeline.domain.platform.use_cases import get_job_uploads, get_run_results
+from artifact_pipeline.domain.ports.platform import SentResults
 from tests.domain.producing import ProducingWorld, months_later, plant_results, results_of
 from tests.domain.world import CONFIG, CONFIG_KEY, RESULTS
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ReasonCode
-from domain.transfers import Direction, Transfer, TransferState
-from domain.waiting import is_unclaimed, progress_of, summary_of
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.domain.transfers.waiting import is_unclaimed, progress_of, summary_of
 
 NOW = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(seconds=1), NOW + timedelta(seconds=12)

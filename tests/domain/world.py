@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.attempts import Handler, TransferRunner
-from domain.breaker import Breaker
-from domain.circuits import Circuit, s3_circuit
-from domain.confirm import ConfirmUploads, RequestConfirmations
-from domain.download import DownloadArtifacts, FetchArtifact, RequestDownloads
-from domain.errors import InvalidRequestError, PipelineError
-from domain.fakes import (
+from artifact_pipeline.domain.catalog.locate import LocateArtifacts
+from artifact_pipeline.domain.catalog.placement import Placement
+from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
+from artifact_pipeline.domain.errors import InvalidRequestError, PipelineError
+from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryCopier,
     InMemoryEndpointFailures,
@@ -24,17 +21,29 @@ from domain.fakes import (
     InMemoryTransfers,
     InMemoryWorkspace,
 )
-from domain.fetch import Fetch
-from domain.found import FoundArtifact
-from domain.jobs import Job, Run
-from domain.locate import LocateArtifacts
-from domain.objects import ObjectAddress
-from domain.placement import Placement
-from domain.relocate import RelocateArtifacts, RequestRelocations, plan_relocations
-from domain.retry import Backoff, RetryPolicy
-from domain.shifted import ShiftedArtifacts
-from domain.transfers import Claim, Direction, Transfer, TransferSummary
-from domain.upload import UploadArtifact
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.found_artifacts import FoundArtifact
+from artifact_pipeline.domain.model.jobs import Job, Run
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferSummary
+from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
+from artifact_pipeline.domain.transfers.circuits import Circuit, s3_circuit
+from artifact_pipeline.domain.transfers.confirm_upload import ConfirmUploads, RequestConfirmations
+from artifact_pipeline.domain.transfers.download import (
+    DownloadArtifacts,
+    FetchArtifact,
+    RequestDownloads,
+)
+from artifact_pipeline.domain.transfers.ranged_download import Fetch
+from artifact_pipeline.domain.transfers.relocate import (
+    RelocateArtifacts,
+    RequestRelocations,
+    plan_relocations,
+)
+from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
+from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
+from artifact_pipeline.domain.transfers.upload import UploadArtifact
 
 JOB = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC), status="CREATED")
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)

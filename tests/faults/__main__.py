@@ -6,9 +6,9 @@ import logging
 import sys
 from pathlib import Path
 
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
 from tests.faults.driver import Plan, Report, run
 from tests.faults.load import Load
-from worker.embedded.lifeline import temporary_directory
 
 _REPORT = Path("faults-report.json")
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from tests.faults.fleet import BUCKET, Fleet
 from tests.faults.load import Wanted
 from tests.faults.queues import messages
-from worker.sql.tables import ArtifactRow, TransferRow
 
 _THREADS = 4
 

@@ -10,11 +10,12 @@ from threading import Event, Thread
 
 from sqlalchemy import select
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.sql.tables import TransferRow
 from tests.integration.deployment import Deployment
-from worker.embedded.process import ManagedProcess
-from worker.sql.tables import TransferRow
 
 _CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.errors import PipelineError
-from tasks.app import make_app
-from tasks.enqueue import publish
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.publish import publish
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.faults.fleet import Fleet
 from tests.faults.s3_proxy import S3Fault
-from worker.embedded.process import ManagedProcess
-from worker.sql.tables import TransferRow
-from worker.sql.transfers import SqlTransfers
 
 logger = logging.getLogger(__name__)
 

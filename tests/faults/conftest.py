@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.worker.embedded.servers import Ministack
 from tests.faults.s3_proxy import FaultyS3
 from tests.faults.s3_steps import client_at
-from worker.embedded.servers import Ministack
 
 
 @pytest.fixture

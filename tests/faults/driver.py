@@ -13,10 +13,12 @@ from celery import Celery
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.quarantine import QuarantineFilter
-from domain.transfers import ACTIVE_STATES
-from tasks.app import make_app
-from tasks.contract import RECONCILE
+from artifact_pipeline.domain.model.quarantine import QuarantineFilter
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.routing import RECONCILE
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 from tests.faults.audit import findings, open_uploads
 from tests.faults.chaos import Chaos
 from tests.faults.fleet import Fleet, fleet
@@ -24,8 +26,6 @@ from tests.faults.load import Load
 from tests.faults.producer import BareRequests, ask_for
 from tests.faults.queues import messages
 from tests.sql.producer import producing_to
-from worker.sql.quarantine import SqlQuarantine
-from worker.sql.tables import TransferRow
 
 logger = logging.getLogger(__name__)
 

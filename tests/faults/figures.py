@@ -18,16 +18,17 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from tests.faults.bare import send_under_kills
 from tests.faults.postgres import RestartablePostgres
 from tests.integration.deployment import Deployment
 from tests.sql.producer import producing_to
-from worker.embedded.lifeline import temporary_directory
-from worker.embedded.stack import EmbeddedStack
-from worker.sql.requests import request_upload
-from worker.sql.tables import TransferRow
 
 _MIB = 2**20
 _CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)

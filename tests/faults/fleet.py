@@ -15,17 +15,17 @@ import psutil
 from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
 
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+from artifact_pipeline.worker.workspace.initialization import initialize
 from tests.conftest import client_of
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.s3_proxy import FaultyS3
 from tests.skewed import environment
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import Ministack, Valkey
-from worker.sql.engine import make_engine
-from worker.sql.migrate import upgrade
-from worker.sql.workspaces import SqlWorkspaces
-from worker.workspace.initialization import initialize
 
 BUCKET = "artifacts"
 _ROOT = Path(__file__).resolve().parents[2]

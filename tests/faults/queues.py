@@ -1,7 +1,7 @@
 """What lies in the broker."""
 
-from tasks.contract import CONFIGS, RESULTS, UNROUTED, UPKEEP
-from worker.embedded.servers import Valkey
+from artifact_pipeline.tasks.routing import CONFIGS, RESULTS, UNROUTED, UPKEEP
+from artifact_pipeline.worker.embedded.servers import Valkey
 
 
 def messages(broker: Valkey) -> dict[str, int]:

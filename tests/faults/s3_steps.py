@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.worker.s3.client import make_client
 from tests.faults.s3_proxy import Request
-from worker.s3.client import make_client
 
 KEY = "jobs/12/results.zip"
 PATIENCE_SECONDS = 10

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.databases import Databases
 from tests.faults.bare import send_under_kills
 from tests.integration.deployment import Deployment
-from worker.embedded.stack import EmbeddedStack
 
 
 def test_no_bare_message_is_lost_under_kills(tmp_path: Path, databases: Databases) -> None:

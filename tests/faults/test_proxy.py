@@ -9,8 +9,8 @@ from typing import Self
 
 import pytest
 
+from artifact_pipeline.worker.embedded.servers import free_port
 from tests.faults.proxy import TcpProxy
-from worker.embedded.servers import free_port
 
 _PATIENCE_SECONDS = 10
 _MOMENT_SECONDS = 0.1

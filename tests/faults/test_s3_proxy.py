@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.worker.embedded.servers import Ministack, free_port
 from tests.faults.s3_proxy import FaultyS3, S3Fault
 from tests.faults.s3_steps import (
     KEY,
@@ -21,7 +22,6 @@ from tests.faults.s3_steps import (
     is_there,
     put,
 )
-from worker.embedded.servers import Ministack, free_port
 
 MIB = 2**20
 

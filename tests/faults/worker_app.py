@@ -5,7 +5,7 @@ Deliveries of what still runs are what it is for: `celery -A tests.faults.worker
 
 import os
 
-from worker.app import app
+from artifact_pipeline.worker.app import app
 
 app.conf.broker_transport_options = {
     **app.conf.broker_transport_options,

@@ -12,18 +12,19 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.jobs import MAX_ID
-from domain.requester import new_request_id
-from domain.transfers import Direction
-from tasks.contract import ids_of, queue_of, task_name
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.requester import new_request_id
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.routing import ids_of, queue_of, task_name
+from artifact_pipeline.worker.demo.story import seed
+from artifact_pipeline.worker.dev.stack import DevStack, Flower
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import accepts
+from artifact_pipeline.worker.embedded.stack import Ports
+from artifact_pipeline.worker.workspace import Workspace
 from tests.sql.steps import job_row, run_row
-from worker.demo.story import seed
-from worker.dev.stack import DevStack, Flower
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import accepts
-from worker.embedded.stack import Ports
-from worker.workspace import Workspace
 
 DONE = new_request_id("42")
 FAILED = "4f2c0000-0000-4000-8000-0000000fa11e"

@@ -12,8 +12,8 @@ from selenium.webdriver import ChromeOptions, Remote
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from domain.jobs import MAX_ID
-from tasks.contract import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.tasks.routing import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
 from tests.flower.deployed import DONE, FAILED, OF_A_BATCH, WAITING, Deployed, deployed
 from tests.servers import ChromeDriver
 

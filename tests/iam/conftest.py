@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.migrate import upgrade
 from tests.databases import grant_needed
 from tests.faults.postgres import RestartablePostgres
 from tests.iam.tls_front import TlsFront
 from tests.iam.tokens import USER, ExpiringTokens, set_password
-from worker.sql.engine import make_engine
-from worker.sql.migrate import upgrade
 
 DATABASE = "platform"
 

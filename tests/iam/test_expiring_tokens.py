@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from domain.errors import ConfigurationError, MisconfiguredError
+from artifact_pipeline.domain.errors import ConfigurationError, MisconfiguredError
+from artifact_pipeline.worker.composition.adapters import Adapters
+from artifact_pipeline.worker.composition.engine import RdsTokens, database_engine, use_iam_tokens
+from artifact_pipeline.worker.composition.repositories import Database
+from artifact_pipeline.worker.diagnosis.database import opened
+from artifact_pipeline.worker.diagnosis.readiness import REACH
+from artifact_pipeline.worker.settings import DatabaseSettings, OperatorSettings, load
+from artifact_pipeline.worker.sql.engine import autocommit, make_engine
+from artifact_pipeline.worker.sql.platform import SqlJobs
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.iam.tls_front import HOST, TlsFront
 from tests.iam.tokens import USER, ExpiringTokens
-from worker.adapters import Adapters
-from worker.database import RdsTokens, database_engine, use_iam_tokens
-from worker.diagnosis.database import opened
-from worker.diagnosis.readiness import REACH
-from worker.repositories import Database
-from worker.settings import DatabaseSettings, OperatorSettings, load
-from worker.sql.engine import autocommit, make_engine
-from worker.sql.platform import SqlJobs
 
 
 @pytest.fixture(autouse=True)

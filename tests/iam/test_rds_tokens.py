@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ConfigurationError, SqlUnavailableError
+from artifact_pipeline.domain.errors import ConfigurationError, SqlUnavailableError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.composition.engine import RdsTokens
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.sql.errors import SqlMisconfiguredError
 from tests.faults.postgres import RestartablePostgres
 from tests.iam.conftest import DATABASE
 from tests.iam.tls_front import HOST, TlsFront
 from tests.iam.tokens import USER, is_valid, set_password
 from tests.integration.deployment import Deployment
-from worker.database import RdsTokens
-from worker.embedded.stack import EmbeddedStack
-from worker.sql.errors import SqlMisconfiguredError
 
 PASSWORD = "of the role, which no client knows"
 KEYS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "my-secret"}

@@ -2,13 +2,13 @@
 
 import pytest
 
-from domain.errors import ConfigurationError
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.sql.clock import read_clock
+from artifact_pipeline.worker.sql.engine import autocommit, make_engine
 from tests.faults.postgres import RestartablePostgres
 from tests.iam.conftest import DATABASE
 from tests.iam.tls_front import TlsFront
 from tests.iam.tokens import USER, set_password
-from worker.sql.clock import read_clock
-from worker.sql.engine import autocommit, make_engine
 
 PASSWORD = "hunter2"
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.databases import Databases
 from tests.integration.deployment import Deployment
-from worker.embedded.stack import EmbeddedStack
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -15,14 +15,15 @@ from mypy_boto3_s3.type_defs import ObjectTypeDef
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, StoredArtifact
-from domain.transfers import Direction, Transfer, TransferState
-from tasks.contract import queue_of, task_name
-from worker.embedded.stack import BUCKET, EmbeddedStack
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.tables import JobRow, RunRow, TransferRow
-from worker.sql.transfers import SqlTransfers
-from worker.workspace import Workspace
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.tasks.routing import queue_of, task_name
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.workspace import Workspace
 
 _LONGEST_PAUSE = 0.1
 _ids = itertools.count(100)

@@ -8,12 +8,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.fetch import Fetch
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.transfers.ranged_download import Fetch
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.workspace import Workspace
 from tests.conftest import client_of
-from worker.s3.reading import S3ObjectReader
-from worker.workspace import Workspace
 
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 RANGE = 2**18

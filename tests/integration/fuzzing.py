@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from tasks.contract import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP
+from artifact_pipeline.tasks.routing import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP
 
 SECRET = "https://user:hunter2@host/key?X-Amz-Signature=abc"
 KNOWN = "artifacts.upload_job_config"

@@ -9,9 +9,9 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.controller import JobController
-from domain.locations import UploadLocation
-from worker.producers import Producer
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.platform.job_controller import JobController
+from artifact_pipeline.worker.composition.producer import Producer
 
 
 class Platform:

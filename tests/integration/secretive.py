@@ -10,8 +10,8 @@ from redis import Redis
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.engine import make_url
 
-from worker.embedded.servers import Ministack, Valkey
-from worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 
 KEY_ID = "AKIAREC0GN1SABLE0001"
 KEY = "rec0gnisable-access-key"

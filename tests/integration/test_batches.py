@@ -12,11 +12,16 @@ from unittest.mock import patch
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.batches import BatchMode, BatchState, Outcome
-from domain.transfers import Direction, TransferState
-from tasks.app import producer_app
-from tasks.contract import BATCH_HEADER, BATCHES
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import BatchMode, BatchState, Outcome
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.routing import BATCH_HEADER, BATCHES
+from artifact_pipeline.worker.composition.worker import Composition
+from artifact_pipeline.worker.embedded import lifeline
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.settings import WorkerSettings, load
 from tests import preloaded
 from tests.cli.commands import bare_environment
 from tests.databases import Databases
@@ -24,10 +29,6 @@ from tests.integration.deployment import Deployment
 from tests.integration.permissions import WatchedS3
 from tests.sql.batch_steps import History, config_of
 from tests.sql.steps import CREATED_AT
-from worker.composition import Composition
-from worker.embedded import lifeline
-from worker.embedded.stack import EmbeddedStack
-from worker.settings import WorkerSettings, load
 
 IMPATIENT = {"ARTIFACTS_LEASE_SECONDS": "1", "ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "0"}
 WORKER = ("--concurrency", "1", "--beat")
@@ -49,7 +50,12 @@ class Deployed:
 
     def command(self, *arguments: str) -> "subprocess.Popen[str]":
         return lifeline.start(
-            [sys.executable, "-c", "from worker.cli.main import main; main()", *arguments],
+            [
+                sys.executable,
+                "-c",
+                "from artifact_pipeline.worker.cli.main import main; main()",
+                *arguments,
+            ],
             env={**bare_environment(), **self.stack.settings()},
             stdout=subprocess.PIPE,
             text=True,

@@ -7,16 +7,17 @@ import pytest
 from celery import Celery
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction
-from tasks.app import producer_app
-from tasks.enqueue import broker_channel
-from tasks.last_dispatch import last_dispatch
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.last_dispatch import last_dispatch
+from artifact_pipeline.tasks.publish import broker_channel
+from artifact_pipeline.worker.composition.worker import Composition
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.settings import WorkerSettings, load
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from tests.integration.deployment import Deployment
-from worker.composition import Composition
-from worker.embedded.stack import EmbeddedStack
-from worker.settings import WorkerSettings, load
-from worker.sql.requests import request_upload
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 # As short as it may be, so that a test need not wait for the grace that a producer has.

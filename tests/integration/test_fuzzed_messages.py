@@ -13,13 +13,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Table, func, select
 
-from domain.artifacts import Artifact, ArtifactKind
-from tasks.contract import CONFIGS
-from tasks.dead_letters import MOST
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.tasks.dead_letters import MOST
+from artifact_pipeline.tasks.routing import CONFIGS
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from tests.integration.deployment import Deployment
 from tests.integration.fuzzing import Fuzzer, envelope
-from worker.embedded.stack import EmbeddedStack
-from worker.sql.tables import ArtifactRow, TransferRow
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 SEED = 20_251_023

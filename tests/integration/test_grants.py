@@ -12,18 +12,20 @@ import pytest
 from sqlalchemy import Engine, make_url, select
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
+from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform_tables import JobRow
+from artifact_pipeline.worker.sql.tables import BatchRow
+from artifact_pipeline.worker.workspace import Workspace
 from tests import preloaded
 from tests.cli.commands import bare_environment
 from tests.databases import Databases, grant_needed, role
 from tests.integration.deployment import Deployment
 from tests.sql.batch_steps import History
-from worker.embedded.stack import BUCKET, EmbeddedStack
-from worker.sql.endpoints import SqlEndpointFailures
-from worker.sql.engine import make_engine
-from worker.sql.tables import BatchRow, JobRow
-from worker.workspace import Workspace
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 IMPATIENT = {"ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "0"}

@@ -10,15 +10,16 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from tasks.contract import CONFIGS
-from tasks.dead_letters import dead_letters
-from tasks.enqueue import broker_channel
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.tasks.dead_letters import dead_letters
+from artifact_pipeline.tasks.publish import broker_channel
+from artifact_pipeline.tasks.routing import CONFIGS
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.integration.deployment import Deployment
 from tests.integration.events import listening
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import EmbeddedStack
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 

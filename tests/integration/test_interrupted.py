@@ -11,12 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
 from tests.faults.proxy import TcpProxy
 from tests.integration.deployment import Deployment
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import BUCKET, EmbeddedStack
 
 _MIB = 2**20
 _PART = 5 * _MIB

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     LeaseLostError,
     ObjectReplacedError,
@@ -21,16 +21,16 @@ from domain.errors import (
     TargetBusyError,
     TargetExistsError,
 )
-from domain.fetch import Fetch, Fetched
-from domain.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.transfers.ranged_download import Fetch, Fetched
+from artifact_pipeline.worker.embedded import lifeline
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.target import Target
 from tests.conftest import client_of
 from tests.faults.s3_proxy import FaultyS3, Request, S3Fault
 from tests.integration.download_process import RANGE, RESULTS, THREADS
-from worker.embedded import lifeline
-from worker.embedded.servers import Ministack
-from worker.s3.reading import S3ObjectReader
-from worker.workspace import Workspace
-from worker.workspace.target import Target
 
 RANGES = 64
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"

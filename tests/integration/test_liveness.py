@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.faults.cells.requests import is_put
 from tests.faults.s3_proxy import FaultyS3
 from tests.integration.deployment import Deployment
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import EmbeddedStack
 
 DEAF_SECONDS = 4
 """Longer than the broker may take to answer that nothing is there."""
@@ -43,7 +44,13 @@ class Listening:
 
     def beat(self, directory: Path) -> ManagedProcess:
         beat = self.deployment.stack.start_celery(
-            *("beat", "worker.control", "beat", "--schedule", str(directory / "schedule")),
+            *(
+                "beat",
+                "artifact_pipeline.worker.control",
+                "beat",
+                "--schedule",
+                str(directory / "schedule"),
+            ),
             environment={"ARTIFACTS_LIVENESS_FILE": str(self._file)},
         )
         self.deployment.wait_until(self._file.exists)

@@ -11,24 +11,25 @@ import pytest
 from celery import Celery, Task
 from sqlalchemy import func, select
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.transfers import Direction
-from tasks.app import producer_app
-from tasks.contract import CONFIGS, DISPATCH, RESULTS, UPKEEP, queue_of, task_name
-from tasks.upkeep import dispatch
-from tasks.uploads import (
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.routing import CONFIGS, DISPATCH, RESULTS, UPKEEP, queue_of, task_name
+from artifact_pipeline.tasks.upkeep import dispatch
+from artifact_pipeline.tasks.uploads import (
     upload_job_config,
     upload_job_input,
     upload_run_config,
     upload_run_logs,
     upload_run_results,
 )
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.sql.tables import TransferRow
 from tests.integration.deployment import Deployment
 from tests.integration.events import EventLog, listening
-from worker.embedded.servers import Valkey
-from worker.embedded.stack import EmbeddedStack
-from worker.sql.tables import TransferRow
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 JOB_TASKS = [upload_job_config, upload_job_input]

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
 from tests.cli.command_process import ARTIFACTS, ParentProcess
-from worker.embedded.lifeline import temporary_directory
 
 WAITS = """
 import time
@@ -34,7 +34,7 @@ FAULTS = ("-m", "tests.faults", "--small", "20", "--large", "0", "--workers", "1
 KILLED_WORKER = """
 import sys
 from pathlib import Path
-from worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 
 with EmbeddedStack(Path(sys.argv[1])) as stack:
     worker = stack.start_worker("--concurrency", "2")

@@ -11,16 +11,17 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.embedded.stack import BUCKET
+from artifact_pipeline.worker.s3.results import S3ResultsRepository
+from artifact_pipeline.worker.sql.platform_tables import JobRow
+from artifact_pipeline.worker.workspace import DownloadDirectory, Workspace
 from tests import preloaded
 from tests.cli.commands import Answer, bare_environment
 from tests.integration.deployment import Deployment
 from tests.integration.platform import Client
-from worker.embedded.stack import BUCKET
-from worker.s3.results import S3ResultsRepository
-from worker.sql.tables import JobRow
-from worker.workspace import DownloadDirectory, Workspace
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 Command = Callable[..., Answer]

@@ -10,18 +10,19 @@ from unittest.mock import patch
 import boto3
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction, TransferState
-from tasks.app import producer_app
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
+from artifact_pipeline.worker.settings import ProducerSettings, load
 from tests import preloaded
 from tests.cli.commands import bare_environment
 from tests.integration.deployment import Deployment
 from tests.integration.permissions import ACTION_OF, ACTION_OF_ARGUMENT, Policy, WatchedS3
 from tests.integration.platform import Client, Platform
 from tests.workspace.trees import plant
-from worker.embedded.stack import BUCKET, EmbeddedStack
-from worker.producers import Producer
-from worker.settings import ProducerSettings, load
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 ADAPTERS = Path(__file__).parents[2] / "worker" / "s3"

@@ -9,15 +9,16 @@ import pytest
 from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine, text
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.found import FoundBy
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.found_artifacts import FoundBy
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.composition.adapters import Adapters
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
+from artifact_pipeline.worker.settings import OperatorSettings, load
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.migrate import upgrade
 from tests.integration.deployment import Deployment
 from tests.sql.platform_ddl import make_platform
-from worker.adapters import Adapters
-from worker.embedded.stack import BUCKET, EmbeddedStack
-from worker.settings import OperatorSettings, load
-from worker.sql.engine import make_engine
-from worker.sql.migrate import upgrade
 
 JOB, RUN = 31, 8
 DIRECTORY = f"jobs/{JOB}/2025/10/23/211500/"

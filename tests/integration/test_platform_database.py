@@ -11,17 +11,18 @@ from unittest.mock import patch
 import pytest
 from sqlalchemy import Engine, inspect, text
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme
-from domain.transfers import Direction, TransferState
-from tasks.app import producer_app
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
+from artifact_pipeline.worker.settings import ProducerSettings, load
+from artifact_pipeline.worker.sql.engine import make_engine
 from tests.cli.commands import bare_environment
 from tests.integration.deployment import Deployment
 from tests.integration.platform import Client, Platform
 from tests.sql.platform_ddl import make_platform
-from worker.embedded.stack import BUCKET, EmbeddedStack
-from worker.producers import Producer
-from worker.settings import ProducerSettings, load
-from worker.sql.engine import make_engine
 
 PLATFORMS = {"alembic_version", "jobs", "runs", "users"}
 PIPELINES = {

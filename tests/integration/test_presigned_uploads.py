@@ -8,15 +8,17 @@ from unittest.mock import patch
 import botocore.auth
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError, ReasonCode
-from domain.transfers import Direction, TransferState
-from tasks.app import producer_app
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.settings import ProducerSettings, load
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.integration.deployment import Deployment
 from tests.integration.platform import Client, Platform
-from worker.producers import Producer
-from worker.settings import ProducerSettings, load
-from worker.sql.transfers import SqlTransfers
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 RUN_CREATED_AT = datetime(2025, 10, 23, 21, 16, 30, tzinfo=UTC)

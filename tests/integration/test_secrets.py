@@ -10,10 +10,16 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ReasonCode
-from domain.transfers import Direction, TransferState
-from tasks.app import producer_app
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.embedded.servers import free_port
+from artifact_pipeline.worker.embedded.stack import BUCKET
+from artifact_pipeline.worker.settings import ProducerSettings, load
+from artifact_pipeline.worker.sql.platform_tables import JobRow
 from tests import preloaded
 from tests.databases import Databases
 from tests.faults.proxy import TcpProxy
@@ -30,11 +36,6 @@ from tests.integration.secretive import (
     Traces,
     environment,
 )
-from worker.embedded.servers import free_port
-from worker.embedded.stack import BUCKET
-from worker.producers import Producer
-from worker.settings import ProducerSettings, load
-from worker.sql.tables import JobRow
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 BODY = f'{{"token": "{CONTENT}"}}'.encode()

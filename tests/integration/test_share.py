@@ -10,15 +10,16 @@ import pytest
 from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ReasonCode
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.sql.tables import WorkspaceRow
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.marker import MARKER
 from tests.integration.deployment import Deployment
-from worker.embedded.stack import EmbeddedStack
-from worker.sql.tables import WorkspaceRow
-from worker.sql.workspaces import SqlWorkspaces
-from worker.workspace import Workspace
-from worker.workspace.marker import MARKER
 
 MIB = 2**20
 IMPATIENT = {
@@ -88,7 +89,7 @@ def start(stack: EmbeddedStack) -> Deployment:
     """Start a worker and beat, which has what waits sent again."""
     stack.start_worker("--concurrency", "2", environment=IMPATIENT)
     schedule = str(stack.directory / "schedule")
-    stack.start_celery("beat", "worker.control", "beat", "--schedule", schedule)
+    stack.start_celery("beat", "artifact_pipeline.worker.control", "beat", "--schedule", schedule)
     return Deployment(stack)
 
 

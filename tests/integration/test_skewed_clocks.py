@@ -11,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.batches import BatchFilter, BatchMode, BatchState, IdRange
-from domain.transfers import TransferState
-from tasks.app import make_app
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import BatchFilter, BatchMode, BatchState
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.selection import IdRange
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.worker.composition.batches import Batches
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.databases import Databases
 from tests.faults.cells.requests import is_put
 from tests.faults.s3_proxy import FaultyS3, S3Fault
 from tests.integration.deployment import Deployment
 from tests.skewed import environment
-from worker.batches import Batches
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import EmbeddedStack
 
 AHEAD, BEHIND = 20, -20
 LEASE_SECONDS = "5"
@@ -31,11 +33,11 @@ S3_TRIES = 3
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 PRODUCER = """
 import sys
-from tasks.app import producer_app
+from artifact_pipeline.tasks.app import producer_app
 from sqlalchemy.orm import Session
-from worker.sql.engine import make_engine
-from worker.sql.requests import request_upload
-from domain.artifacts import ArtifactKind
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from artifact_pipeline.domain.model.artifacts import ArtifactKind
 app = producer_app(sys.argv[2])
 with Session(make_engine(sys.argv[1])) as session, session.begin():
     for job_id in sys.argv[3:]:
@@ -63,7 +65,13 @@ class Skewed:
 
     def beat(self, minutes: int, directory: Path) -> ManagedProcess:
         return self._stack.start_celery(
-            *("beat", "worker.control", "beat", "--schedule", str(directory / "schedule")),
+            *(
+                "beat",
+                "artifact_pipeline.worker.control",
+                "beat",
+                "--schedule",
+                str(directory / "schedule"),
+            ),
             environment=environment(minutes),
         )
 

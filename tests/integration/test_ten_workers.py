@@ -8,12 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
 from tests.databases import Databases
 from tests.integration.deployment import Deployment
 from tests.integration.events import listening
-from worker.embedded.stack import BUCKET, EmbeddedStack
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 WORKERS = 10

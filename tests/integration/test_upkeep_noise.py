@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction
-from tasks.contract import DISPATCH
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.routing import DISPATCH
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.integration.deployment import Deployment
 from tests.integration.events import listening
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import EmbeddedStack
 
 UPLOAD = "artifacts.upload_job_config"
 
@@ -29,7 +30,7 @@ class Running:
         )
         schedule = ("--schedule", str(directory / "schedule"))
         self.beat = stack.start_celery(
-            *("beat", "worker.control", "beat", "--loglevel", level, *schedule)
+            *("beat", "artifact_pipeline.worker.control", "beat", "--loglevel", level, *schedule)
         )
 
     def dispatched(self) -> str:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ReasonCode
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.integration.deployment import Deployment
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)

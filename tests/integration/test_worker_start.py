@@ -13,15 +13,16 @@ import psutil
 import pytest
 from sqlalchemy import make_url
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.dev.stack import FLOWER_CONFIG
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import free_port
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.databases import Databases, role
 from tests.faults.proxy import TcpProxy
 from tests.integration.deployment import Deployment
-from worker.dev.stack import FLOWER_CONFIG
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import free_port
-from worker.embedded.stack import EmbeddedStack
 
 ONE = ("--concurrency", "1")
 
@@ -133,7 +134,7 @@ class TestWrong:
                     "flower": (f"--conf={FLOWER_CONFIG}", f"--port={free_port()}"),
                 }
                 process = deployed.stack.start_celery(
-                    *(f"wrong-{app}", "worker.control", app, *options[app]),
+                    *(f"wrong-{app}", "artifact_pipeline.worker.control", app, *options[app]),
                     environment={**environment, "FLOWER_BASIC_AUTH": "me:secret"},
                 )
             # Then

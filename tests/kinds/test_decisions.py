@@ -3,27 +3,27 @@
 import ast
 from pathlib import Path
 
-from domain.artifacts import ArtifactKind
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 
 ROOT = Path(__file__).parents[2]
 NAMED = {
     # Functions and methods of the platform, each of one kind by its name.
-    "domain/controller.py": "submit_job and the like",
-    "domain/platform_objects.py": "submit: the job's input",
-    "domain/prefix.py": "job_config_key and the like",
-    "domain/submissions.py": "which function takes an upload of the kind",
-    "domain/use_cases.py": "submit_job and the like",
+    "domain/platform/job_controller.py": "submit_job and the like",
+    "domain/catalog/platform_records.py": "submit: the job's input",
+    "domain/model/keys.py": "job_config_key and the like",
+    "domain/platform/submissions.py": "which function takes an upload of the kind",
+    "domain/platform/use_cases.py": "submit_job and the like",
     # The repository of results.
     "domain/fakes/locations.py": "the same in memory",
-    "domain/repository_shapes.py": "results have their own repository",
+    "domain/platform/repository_shapes.py": "results have their own repository",
     "worker/s3/results.py": "the repository",
     # Names to import, and an example.
     "tasks/downloads.py": "the names that producers import",
     "tasks/uploads.py": "the names that producers import",
-    "worker/cli/batch_options.py": "any kind, to check the ids",
+    "worker/cli/batch/options.py": "any kind, to check the ids",
     "worker/demo/story.py": "the demo's job",
 }
-_TABLE = "domain/kinds.py"
+_TABLE = "domain/model/kinds.py"
 # Each says what the tables were then.
 _MIGRATIONS = ROOT / "worker/sql/migrations/versions"
 _NAMES = {*ArtifactKind, *(kind.name for kind in ArtifactKind)}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.kinds import KindSpec
-from domain.transfers import Direction
-from tasks.contract import ids_of, queue_of, task_name
-from worker.workspace.places import source_place
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind, KindSpec
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.routing import ids_of, queue_of, task_name
+from artifact_pipeline.worker.workspace.places import source_place
 
 DOCS = Path(__file__).parents[2] / "docs"
 every_kind = pytest.mark.parametrize("kind", ArtifactKind)

@@ -11,31 +11,33 @@ import pytest
 from celery import Celery
 from sqlalchemy import Engine, String
 
-import celeryconfig
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.job_uploads import JobUpload
-from domain.jobs import Job, Run
-from domain.platform_objects import status_name
-from domain.prefix import JobS3Prefix, artifact_at, file_name
-from domain.submissions import USE_CASES
-from domain.transfers import Direction, TransferState
-from tasks.app import make_app
-from tasks.arguments import JobArguments, RunArguments
-from tasks.contract import TRANSFER_TASKS, ids_of, queue_of, task_name
-from tasks.sendable import check_sendable
+from artifact_pipeline import celeryconfig
+from artifact_pipeline.domain.catalog.platform_records import status_name
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.job_uploads import JobUpload
+from artifact_pipeline.domain.model.jobs import Job, Run
+from artifact_pipeline.domain.model.keys import JobS3Prefix, artifact_at, file_name
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.platform.submissions import USE_CASES
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.arguments import JobArguments, RunArguments
+from artifact_pipeline.tasks.routing import TRANSFER_TASKS, ids_of, queue_of, task_name
+from artifact_pipeline.tasks.sendable import check_sendable
+from artifact_pipeline.worker.demo.story import SCENES
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.grants import PLATFORM_COLUMNS
+from artifact_pipeline.worker.sql.platform import WRITTEN, SqlRuns
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.tables import ArtifactRow, MemberRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.workspace import DownloadDirectory, Workspace
+from artifact_pipeline.worker.workspace.places import download_place, source_place
 from tests.cli.tree import commands
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import JOB
 from tests.sql.steps import insert_job_with_run
-from worker.demo.story import SCENES
-from worker.sql.engine import make_engine
-from worker.sql.grants import PLATFORM_COLUMNS
-from worker.sql.platform import WRITTEN, SqlRuns
-from worker.sql.tables import ArtifactRow, JobRow, MemberRow, RunRow, TransferRow
-from worker.sql.transfers import SqlTransfers
-from worker.workspace import DownloadDirectory, Workspace
-from worker.workspace.places import download_place, source_place
 
 MOVED = (Direction.UPLOAD, Direction.DOWNLOAD)
 every_kind = pytest.mark.parametrize("kind", ArtifactKind)

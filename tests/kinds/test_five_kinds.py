@@ -9,29 +9,35 @@ from typing import Any
 
 import pytest
 
-import celeryconfig
-from domain.archiving import ARCHIVED_KINDS
-from domain.artifacts import Artifact, ArtifactKind
-from domain.confirm import RequestConfirmations
-from domain.fakes.storage import InMemoryWorkspace
-from domain.job_uploads import JobUpload
-from domain.jobs import Job, Run
-from domain.platform_calls import get_job_uploads
-from domain.platform_objects import JOB_FIELDS, LOCATION_FIELDS, RUN_FIELDS
-from domain.prefix import artifact_named, file_name
-from domain.submissions import USE_CASES
-from domain.transfers import Direction
-from tasks import downloads, uploads
-from tasks.app import make_app
-from tasks.contract import TRANSFER_TASKS, queue_of, task_name
+from artifact_pipeline import celeryconfig
+from artifact_pipeline.domain.catalog.platform_records import (
+    JOB_FIELDS,
+    LOCATION_FIELDS,
+    RUN_FIELDS,
+)
+from artifact_pipeline.domain.fakes.storage import InMemoryWorkspace
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.job_uploads import JobUpload
+from artifact_pipeline.domain.model.jobs import Job, Run
+from artifact_pipeline.domain.model.keys import artifact_named, file_name
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.platform.archiving import ARCHIVED_KINDS
+from artifact_pipeline.domain.platform.calls import get_job_uploads
+from artifact_pipeline.domain.platform.submissions import USE_CASES
+from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmations
+from artifact_pipeline.tasks import downloads, uploads
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.routing import TRANSFER_TASKS, queue_of, task_name
+from artifact_pipeline.worker.cli.jobs.uploads import archive
+from artifact_pipeline.worker.cli.jobs.uploads.members import ZIPS
+from artifact_pipeline.worker.sql import grants
+from artifact_pipeline.worker.sql.migrations.checks import run_fits_kind
+from artifact_pipeline.worker.sql.platform import WRITTEN
+from artifact_pipeline.worker.sql.transfers import predicates as conditions
+from artifact_pipeline.worker.workspace import DownloadDirectory, Workspace
+from artifact_pipeline.worker.workspace.places import download_place, source_place
 from tests.domain.producing import ProducingWorld
-from worker.cli import archive
-from worker.cli.members import ZIPS
-from worker.sql import conditions, grants
-from worker.sql.migrations.checks import run_fits_kind
-from worker.sql.platform import WRITTEN
-from worker.workspace import DownloadDirectory, Workspace
-from worker.workspace.places import download_place, source_place
 
 KINDS = {
     "job_config": {

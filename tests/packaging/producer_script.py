@@ -14,18 +14,19 @@ import sqlalchemy
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ConfigurationError, JobStatusError, SessionTypeError
-from domain.transfers import Direction
-from tasks.uploads import upload_run_logs
-from worker.producers import Producer
-from worker.settings import ProducerSettings, load
-from worker.sql.engine import make_engine
-from worker.sql.migrate import upgrade
-from worker.sql.platform import SqlJobs
-from worker.sql.requests import request_download, request_upload
-from worker.sql.tables import JobRow, RunRow
-from worker.sql.transfers import SqlTransfers
+from artifact_pipeline.domain.errors import ConfigurationError, JobStatusError, SessionTypeError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.uploads import upload_run_logs
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.settings import ProducerSettings, load
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.platform import SqlJobs
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import request_download, request_upload
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 

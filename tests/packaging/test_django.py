@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.packaging.conftest import ROOT
 from tests.packaging.wheels import locked_wheels, run_foreign
 from tests.sql.producer import Message, sent_to
-from worker.embedded.servers import Valkey
-from worker.sql.engine import make_engine
-from worker.sql.transfers import SqlTransfers
 
 pytestmark = pytest.mark.processes
 

@@ -32,15 +32,23 @@ def loaded_by(modules: str) -> set[str]:
     ("modules", "wanted", "unwanted"),
     [
         (
-            "tasks.uploads, tasks.upkeep, tasks.enqueue, tasks.app",
+            "artifact_pipeline.tasks.uploads, artifact_pipeline.tasks.upkeep, artifact_pipeline.tasks.publish, artifact_pipeline.tasks.app",
             "celery",
             (*S3, *SQL, *TERMINAL, "pydantic_settings", "worker"),
         ),
-        ("worker.sql.requests", "sqlalchemy", (*S3, *TERMINAL, "pydantic_settings")),
-        ("domain.upload, domain.dispatch", "domain", (*S3, *SQL, *TERMINAL, "celery", "kombu")),
+        (
+            "artifact_pipeline.worker.sql.transfers.requests",
+            "sqlalchemy",
+            (*S3, *TERMINAL, "pydantic_settings"),
+        ),
+        (
+            "artifact_pipeline.domain.transfers.upload, artifact_pipeline.domain.maintenance.dispatch",
+            "domain",
+            (*S3, *SQL, *TERMINAL, "celery", "kombu"),
+        ),
         ("celeryconfig", "kombu", (*S3, *SQL, *TERMINAL, "pydantic_settings", "worker")),
     ],
-    ids=["tasks", "worker.sql.requests", "domain", "celeryconfig"],
+    ids=["tasks", "artifact_pipeline.worker.sql.transfers.requests", "domain", "celeryconfig"],
 )
 def test_an_import_loads_no_more_than_it_needs(
     modules: str, wanted: str, unwanted: tuple[str, ...]

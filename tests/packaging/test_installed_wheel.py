@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import Direction, TransferState
-from tasks.contract import DISPATCH, UPKEEP
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import BUCKET, EmbeddedStack
-from worker.sql.engine import make_engine
-from worker.sql.tables import JobRow
-from worker.sql.transfers import SqlTransfers
-from worker.workspace import Workspace
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.tasks.routing import DISPATCH, UPKEEP
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform_tables import JobRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.workspace import Workspace
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 KEY = "jobs/12/2025/10/23/211500/job_config.json"
@@ -63,7 +64,7 @@ def celery(
     """A Celery process that was started in that directory."""
     # The shell changes there, for a managed process has no directory of its own.
     shell = shutil.which("sh") or "/bin/sh"
-    command = ["celery", "-A", "worker.app", *arguments]
+    command = ["celery", "-A", "artifact_pipeline.worker.app", *arguments]
     process = ManagedProcess(
         arguments[0],
         [shell, "-c", 'cd "$1" && shift && exec "$@"', shell, str(directory), *command],
@@ -103,7 +104,7 @@ def test_the_locked_packages_are_enough_for_all_that_the_image_runs(
     environment: dict[str, str], elsewhere: Path
 ) -> None:
     # When
-    code = "import worker.app, worker.control, flower; print(flower.__name__)"
+    code = "import artifact_pipeline.worker.app, artifact_pipeline.worker.control, flower; print(flower.__name__)"
     said = run("python", "-c", code, environment=environment, directory=elsewhere)
     # Then
     assert said == "flower\n"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.sql.engine import make_engine
 from tests.packaging.conftest import ROOT
 from tests.packaging.wheels import locked_wheels, run_foreign
-from worker.embedded.servers import Valkey
-from worker.sql.engine import make_engine
 
 pytestmark = pytest.mark.processes
 

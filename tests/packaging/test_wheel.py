@@ -30,7 +30,7 @@ def metadata(wheel: Path) -> dict[str, str]:
     "name",
     [
         "celeryconfig.py",
-        "domain/prefix.py",
+        "domain/model/keys.py",
         "domain/py.typed",
         "tasks/uploads.py",
         "tasks/py.typed",
@@ -73,7 +73,9 @@ def test_the_wheel_brings_the_command(metadata: dict[str, str]) -> None:
     entries = configparser.ConfigParser()
     entries.read_string(metadata["entry_points.txt"])
     # Then
-    assert dict(entries["console_scripts"]) == {"artifacts": "worker.cli.main:main"}
+    assert dict(entries["console_scripts"]) == {
+        "artifacts": "artifact_pipeline.worker.cli.main:main"
+    }
 
 
 def test_the_wheel_names_its_licence_and_the_broker_extra(metadata: dict[str, str]) -> None:

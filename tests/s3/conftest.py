@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.results_steps import FILES
 from tests.s3.steps import Requests, client_at, store_of
 from tests.workspace.trees import plant
-from worker.embedded.servers import Ministack
-from worker.s3.store import S3ObjectStore
 
 pytest.register_assert_rewrite(
     "tests.s3.copier_contract",

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import StoredObject
-from domain.errors import LeaseLostError, ObjectReplacedError
-from domain.objects import BucketObject, IObjectCopier, IObjectReader, ObjectAddress
-from domain.ports import UploadProgress
+from artifact_pipeline.domain.errors import LeaseLostError, ObjectReplacedError
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, UploadProgress
 from tests.s3.steps import CONTENT_TYPE, KEY, METADATA, MIB, Progress, random_bytes
 
 OLD_KEY = "results/job 12/run_4 (final)+100%?.zip"

@@ -9,13 +9,13 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
 
-from domain.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.worker.s3.checksums import as_base64, composite
+from artifact_pipeline.worker.s3.copying import S3ObjectCopier
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from tests.s3.copier_contract import OLD_KEY
 from tests.s3.steps import KEY, PART, answer_instead, answer_of, client_at, random_bytes
-from worker.s3.checksums import as_base64, composite
-from worker.s3.copying import S3ObjectCopier
-from worker.s3.reading import S3ObjectReader
-from worker.s3.store import Encryption
 
 SMALL = random_bytes(PART)
 PARTS = 5

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
 from tests.s3.upload_locations_contract import LOGS, OLD_KEY, PREFIX, Adapter
 
 

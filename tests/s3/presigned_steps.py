@@ -4,10 +4,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from mypy_boto3_s3 import S3Client
 
-from domain.locations import UploadLocation
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.presign import Presigner
 from tests.s3.steps import client_at
-from worker.s3.presign import Presigner
-from worker.s3.store import Encryption
 
 AES256 = Encryption("AES256")
 SSE = "x-amz-server-side-encryption"

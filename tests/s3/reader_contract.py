@@ -6,8 +6,13 @@ from hashlib import sha256
 
 import pytest
 
-from domain.errors import ArchivedError, ChecksumMismatchError, ObjectReplacedError
-from domain.objects import BucketObject, IObjectReader, ObjectAddress
+from artifact_pipeline.domain.errors import (
+    ArchivedError,
+    ChecksumMismatchError,
+    ObjectReplacedError,
+)
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import IObjectReader
 from tests.s3.steps import KEY, MIB, random_bytes
 
 CONTENT = random_bytes(2 * MIB + 1)

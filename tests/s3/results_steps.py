@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mypy_boto3_s3 import S3Client
 
-from domain.platform_ports import IResultsRepository, SentResults
-from domain.prefix import JobS3Prefix
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.ports.platform import IResultsRepository, SentResults
 from tests.s3.steps import KEY
 
 PREFIX = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))

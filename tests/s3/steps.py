@@ -11,12 +11,14 @@ import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from mypy_boto3_s3 import S3Client
 
-from domain.artifacts import StoredObject
-from domain.errors import LeaseLostError
-from domain.fakes import InMemorySource
-from domain.ports import IObjectStore, Source, UploadProgress
-from worker.s3.client import make_client
-from worker.s3.store import Encryption, S3ObjectStore
+from artifact_pipeline.domain.errors import LeaseLostError
+from artifact_pipeline.domain.fakes import InMemorySource
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.ports.object_store import IObjectStore, UploadProgress
+from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
 CONTENT_TYPE = "application/zip"

@@ -6,8 +6,8 @@ from hashlib import sha256
 
 import pytest
 
-from domain.errors import LeaseLostError
-from domain.ports import IObjectStore
+from artifact_pipeline.domain.errors import LeaseLostError
+from artifact_pipeline.domain.ports.object_store import IObjectStore
 from tests.s3.steps import CONTENT_TYPE, KEY, METADATA, MIB, Progress, put, random_bytes
 
 SMALL = random_bytes(1000)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from domain.errors import ChecksumMismatchError, S3UnavailableError, TransferError
+from artifact_pipeline.domain.errors import ChecksumMismatchError, S3UnavailableError, TransferError
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag, check
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.steps import KEY, PART, Requests, put, random_bytes
-from worker.s3.checksums import acknowledged_etag, check
-from worker.s3.store import S3ObjectStore
 
 SMALL = random_bytes(1000)
 LARGE = random_bytes(2 * PART)

@@ -7,9 +7,13 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import ArchivedError, S3UnavailableError
-from domain.fakes import InMemoryCopier, InMemoryReader, InMemoryStore
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.errors import ArchivedError, S3UnavailableError
+from artifact_pipeline.domain.fakes import InMemoryCopier, InMemoryReader, InMemoryStore
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.copying import S3ObjectCopier
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from tests.conftest import create_bucket
 from tests.s3.copier_contract import (
     SMALL,
@@ -21,10 +25,6 @@ from tests.s3.copier_contract import (
 )
 from tests.s3.steps import KEY, MIB, client_at
 from tests.servers import Moto
-from worker.embedded.servers import Ministack
-from worker.s3.copying import S3ObjectCopier
-from worker.s3.reading import S3ObjectReader
-from worker.s3.store import Encryption
 
 _SMALLEST_PART = 5 * MIB
 

@@ -6,10 +6,9 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import (
-    AccessDeniedError,
-)
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.errors import AccessDeniedError
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from tests.s3.copier_contract import OLD_KEY, copy
 from tests.s3.copying_steps import (
     CONTENT,
@@ -30,7 +29,6 @@ from tests.s3.steps import (
     error_of,
 )
 from tests.s3.test_requests import KMS, header
-from worker.s3.copying import S3ObjectCopier
 
 ONE_PART = [
     *("GetObjectTagging", "CreateMultipartUpload"),

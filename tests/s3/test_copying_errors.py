@@ -7,7 +7,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     ArchivedError,
     BucketMissingError,
@@ -17,6 +17,8 @@ from domain.errors import (
     S3UnavailableError,
     TransferError,
 )
+from artifact_pipeline.worker.s3.copying import S3ObjectCopier
+from artifact_pipeline.worker.s3.encryption import Encryption
 from tests.s3.copier_contract import copy
 from tests.s3.copying_steps import (
     CONTENT,
@@ -31,8 +33,6 @@ from tests.s3.copying_steps import (
 )
 from tests.s3.steps import PART, Progress, answer_of, error_of
 from tests.s3.test_requests import KMS
-from worker.s3.copying import S3ObjectCopier
-from worker.s3.encryption import Encryption
 
 each_size = pytest.mark.parametrize("content", [SMALL, CONTENT], ids=["small", "large"])
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from tests.s3.copier_contract import OLD_KEY, copy
 from tests.s3.copying_steps import (
     CONTENT,
@@ -22,7 +23,6 @@ from tests.s3.copying_steps import (
     store_source,
 )
 from tests.s3.steps import KEY, Progress, Requests, put, store_of
-from worker.s3.copying import S3ObjectCopier
 
 each_size = pytest.mark.parametrize("content", [SMALL, CONTENT], ids=["small", "large"])
 

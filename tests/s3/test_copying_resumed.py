@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import LeaseLostError
-from domain.objects import BucketObject
+from artifact_pipeline.domain.errors import LeaseLostError
+from artifact_pipeline.domain.model.objects import BucketObject
+from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from tests.s3.copier_contract import copy
 from tests.s3.copying_steps import (
     CONTENT,
@@ -24,7 +25,6 @@ from tests.s3.copying_steps import (
     store_source,
 )
 from tests.s3.steps import KEY, PART, Progress, Requests, random_bytes
-from worker.s3.copying import S3ObjectCopier
 
 READ = PARTS
 """The checkpoints of the source's chunks, each of which is a part here."""

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.worker.s3.encryption import Encryption, encryption_of, has_md5_etag
+from artifact_pipeline.worker.s3.results import S3ResultsRepository
 from tests.s3.copying_steps import copier_of, store_source
 from tests.s3.results_steps import PREFIX
 from tests.s3.steps import KEY, PART, Progress, put, random_bytes, store_of
-from worker.s3.encryption import Encryption, encryption_of, has_md5_etag
-from worker.s3.results import S3ResultsRepository
 
 KMS_KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
 KMS = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KMS_KEY}

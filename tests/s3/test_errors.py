@@ -12,16 +12,19 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import CredentialRetrievalError, ReadTimeoutError
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     BucketMissingError,
     ChecksumMismatchError,
-    ReasonCode,
     RefusedByS3Error,
     S3ConflictError,
     S3UnavailableError,
     TransferError,
 )
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.embedded.servers import free_port
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.s3.errors import translated_errors
 from tests.s3.steps import (
     KEY,
     PART,
@@ -35,9 +38,6 @@ from tests.s3.steps import (
     random_bytes,
     store_of,
 )
-from worker.embedded.servers import free_port
-from worker.s3.client import make_client
-from worker.s3.errors import translated_errors
 
 DENIED = (AccessDeniedError, ReasonCode.ACCESS_DENIED)
 UNAVAILABLE = (S3UnavailableError, ReasonCode.S3_UNAVAILABLE)

@@ -5,9 +5,9 @@ from os import urandom
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.steps import KEY, PART, Progress, Requests, put
-from worker.s3.store import S3ObjectStore
 
 SIZES = pytest.mark.parametrize("size", [10, 2 * PART + 1], ids=["small", "large"])
 

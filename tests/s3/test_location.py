@@ -5,9 +5,9 @@ from urllib.request import urlopen
 import boto3
 import pytest
 
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.steps import KEY, put, store_of
-from worker.s3.client import make_client
-from worker.s3.store import S3ObjectStore
 
 
 def url(bucket: str, key: str, region: str = "eu-central-1", endpoint: str | None = None) -> str:

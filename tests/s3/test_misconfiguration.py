@@ -9,7 +9,7 @@ import botocore.exceptions
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     ConfigurationError,
     MisconfiguredError,
@@ -17,10 +17,10 @@ from domain.errors import (
     S3UnavailableError,
     TransferError,
 )
-from worker.diagnosis.bucket import reach_bucket
-from worker.embedded.servers import free_port
-from worker.s3.client import make_client, make_regional_client
-from worker.s3.errors import translated_errors
+from artifact_pipeline.worker.diagnosis.bucket import reach_bucket
+from artifact_pipeline.worker.embedded.servers import free_port
+from artifact_pipeline.worker.s3.client import make_client, make_regional_client
+from artifact_pipeline.worker.s3.errors import translated_errors
 
 CONFIG = """
 [profile incomplete]

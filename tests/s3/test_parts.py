@@ -12,13 +12,16 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     LeaseLostError,
     PipelineError,
     S3UnavailableError,
     SourceChangedError,
 )
+from artifact_pipeline.worker.s3.chunks import in_parts
+from artifact_pipeline.worker.s3.multipart import MAX_PARTS, part_size_for
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.steps import (
     KEY,
     MIB,
@@ -32,9 +35,6 @@ from tests.s3.steps import (
     source_of,
     store_of,
 )
-from worker.s3.chunks import in_parts
-from worker.s3.multipart import MAX_PARTS, part_size_for
-from worker.s3.store import S3ObjectStore
 
 THREADS = 4
 

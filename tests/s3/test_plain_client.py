@@ -14,13 +14,13 @@ from urllib.request import Request, urlopen
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.job_uploads import JobUpload, UploadContext, UploadType
-from domain.prefix import JobS3Prefix
+from artifact_pipeline.domain.model.job_uploads import JobUpload, UploadContext, UploadType
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 from tests.conftest import create_bucket
 from tests.s3.steps import MIB, client_at, random_bytes
-from worker.embedded.servers import Ministack
-from worker.s3.store import Encryption
-from worker.s3.upload_locations import S3UploadLocationRepository
 
 CONFIG = JobUpload(UploadContext.JOB, UploadType.CONFIG, 12)
 PREFIX = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))

@@ -7,17 +7,17 @@ from pathlib import Path
 import boto3
 import pytest
 
-from domain.errors import AccessDeniedError, ConfigurationError
-from domain.job_uploads import JobUpload, UploadContext, UploadType
-from domain.objects import ObjectAddress
-from domain.prefix import JobS3Prefix
+from artifact_pipeline.domain.errors import AccessDeniedError, ConfigurationError
+from artifact_pipeline.domain.model.job_uploads import JobUpload, UploadContext, UploadType
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.results import S3ResultsRepository
+from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 from tests.s3.presigned_steps import AES256, SSE, presigner, query
 from tests.s3.steps import KEY, Requests, client_at
-from worker.embedded.servers import Ministack
-from worker.s3.client import make_client
-from worker.s3.results import S3ResultsRepository
-from worker.s3.store import Encryption
-from worker.s3.upload_locations import S3UploadLocationRepository
 
 KMS = Encryption("aws:kms", "arn:aws:kms:us-east-1:1:key/2")
 ADDRESS = ObjectAddress("artifacts", KEY)

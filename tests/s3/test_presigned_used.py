@@ -10,11 +10,11 @@ import botocore.auth
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.s3.presign import Presigner
 from tests.s3.presigned_steps import AES256, SSE, presigner
 from tests.s3.steps import KEY
-from worker.s3.presign import Presigner
 
 
 class TestUsed:

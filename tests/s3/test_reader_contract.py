@@ -6,14 +6,14 @@ from typing import Any, cast
 
 import pytest
 
-from domain.fakes import InMemoryReader, InMemoryStore
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryStore
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from tests.conftest import create_bucket
 from tests.s3.reader_contract import Adapter, ObjectReaderContract
 from tests.s3.steps import client_at
 from tests.servers import Moto
-from worker.embedded.servers import Ministack
-from worker.s3.reading import S3ObjectReader
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 from mypy_boto3_s3 import S3Client
 from urllib3.exceptions import IncompleteRead, ProtocolError, ReadTimeoutError, SSLError
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     BucketMissingError,
     ObjectReplacedError,
@@ -23,7 +23,10 @@ from domain.errors import (
     S3UnavailableError,
     TransferError,
 )
-from domain.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from tests.faults.s3_proxy import FaultyS3, S3Fault
 from tests.s3.steps import (
     KEY,
@@ -38,9 +41,6 @@ from tests.s3.steps import (
     store_of,
 )
 from tests.s3.test_requests import header
-from worker.embedded.servers import Ministack
-from worker.s3.client import make_client
-from worker.s3.reading import S3ObjectReader
 
 CONTENT = random_bytes(3 * MIB)
 THERE = BucketObject(

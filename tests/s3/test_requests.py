@@ -8,6 +8,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.steps import (
     KEY,
     PART,
@@ -20,7 +22,6 @@ from tests.s3.steps import (
     source_of,
     store_of,
 )
-from worker.s3.store import Encryption, S3ObjectStore
 
 KMS = Encryption("aws:kms", "arn:aws:kms:us-east-1:1:key/2")
 

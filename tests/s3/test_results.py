@@ -10,21 +10,21 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     InvalidRequestError,
     SourceEmptyError,
     SourceInvalidError,
     SourceMissingError,
 )
-from domain.fakes import InMemoryResults, InMemoryStore
-from domain.locations import UploadLocation
-from domain.platform_ports import IResultsRepository
+from artifact_pipeline.domain.fakes import InMemoryResults, InMemoryStore
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.ports.platform import IResultsRepository
+from artifact_pipeline.worker.s3.results import S3ResultsRepository
 from tests.conftest import create_bucket
 from tests.domain.platform_classes import PlatformPrefix
 from tests.s3.results_steps import FILES, PREFIX, body_of, upload
 from tests.s3.steps import KEY, MIB, client_at
 from tests.workspace.trees import link, plant, unzipped
-from worker.s3.results import S3ResultsRepository
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,15 @@ from urllib.request import urlopen
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     ObjectReplacedError,
     SourceChangedError,
 )
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.results import S3ResultsRepository
+from artifact_pipeline.worker.workspace.enclosure import Enclosure
+from artifact_pipeline.worker.workspace.zip_stream import ZippedDirectory
 from tests.s3.copying_steps import another
 from tests.s3.results_steps import FILES, body_of, upload
 from tests.s3.steps import (
@@ -26,10 +30,6 @@ from tests.s3.steps import (
     random_bytes,
 )
 from tests.workspace.trees import RESULTS, all_of, link, plant, unzipped
-from worker.s3.encryption import Encryption
-from worker.s3.results import S3ResultsRepository
-from worker.workspace.enclosure import Enclosure
-from worker.workspace.zip_stream import ZippedDirectory
 
 LARGE = {"RUN1/noise": random_bytes(3 * PART)}
 """Four parts as a zip."""

@@ -7,7 +7,10 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import AccessDeniedError, LeaseLostError
+from artifact_pipeline.domain.errors import AccessDeniedError, LeaseLostError
+from artifact_pipeline.worker.s3.checksums import as_base64
+from artifact_pipeline.worker.s3.multipart import MultipartUpload
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.steps import (
     KEY,
     PART,
@@ -19,9 +22,6 @@ from tests.s3.steps import (
     random_bytes,
     store_of,
 )
-from worker.s3.checksums import as_base64
-from worker.s3.multipart import MultipartUpload
-from worker.s3.store import S3ObjectStore
 
 PARTS = 9
 CONTENT = random_bytes(PARTS * PART - 100)

@@ -10,13 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
 
-from domain.fakes import InMemoryStore
+from artifact_pipeline.domain.fakes import InMemoryStore
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.conftest import create_bucket
 from tests.s3.steps import KEY, METADATA, MIB, client_at, put, store_of
 from tests.s3.store_contract import LARGE, SMALL, Adapter, ObjectStoreContract, either_size
 from tests.servers import Moto
-from worker.embedded.servers import Ministack
-from worker.s3.store import S3ObjectStore
 
 _SMALLEST_PART = 5 * MIB
 

@@ -10,20 +10,21 @@ from urllib.request import Request, urlopen
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.job_uploads import JobUpload, UploadContext, UploadType
-from domain.prefix import JobS3Prefix
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.job_uploads import JobUpload, UploadContext, UploadType
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.diagnosis.bucket import find_tags
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.results import S3ResultsRepository
+from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
+from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 from tests.conftest import create_bucket
 from tests.integration.permissions import Need, Policy, WatchedS3
 from tests.s3.presigned_steps import query
 from tests.s3.results_steps import PREFIX
 from tests.s3.steps import KEY, PART, client_at, put, random_bytes, store_of
 from tests.servers import Moto
-from worker.diagnosis.bucket import find_tags
-from worker.embedded.servers import Ministack
-from worker.s3.results import S3ResultsRepository
-from worker.s3.tags import NO_TAGS, ObjectTags
-from worker.s3.upload_locations import S3UploadLocationRepository
 
 TEXT = "team=cfd, job={job_id},run={run_id},what={kind} of {job_id}"
 TAGS = ObjectTags.parse(TEXT)

@@ -10,22 +10,26 @@ from typing import cast
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.artifacts import StoredArtifact
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ConfigurationError,
     InvalidRequestError,
     LeaseLostError,
     S3UnavailableError,
 )
-from domain.fakes import (
+from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryCopier,
     InMemoryReader,
     InMemoryStore,
     InMemoryUploadLocations,
 )
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 from tests.conftest import create_bucket
 from tests.s3.located_uploads_contract import LocatedContract
 from tests.s3.steps import Progress, Requests, client_at, source_of, store_of
@@ -43,10 +47,6 @@ from tests.s3.upload_locations_contract import (
     UploadUrlContract,
 )
 from tests.servers import Moto
-from worker.embedded.servers import Ministack
-from worker.s3.encryption import Encryption
-from worker.s3.reading import S3ObjectReader
-from worker.s3.upload_locations import S3UploadLocationRepository
 
 
 @pytest.fixture

@@ -13,13 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import ChecksumMismatchError, ObjectReplacedError
-from domain.objects import BucketObject, ObjectAddress, Verifier
+from artifact_pipeline.domain.errors import ChecksumMismatchError, ObjectReplacedError
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import Verifier
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.s3.verification import (
+    SizeAlone,
+    checksums_of,
+    of_sha256,
+    sha256_of,
+    strongest,
+)
 from tests.conftest import create_bucket
 from tests.s3.steps import KEY, MIB, Requests, answer_of, answered_client, client_at, random_bytes
 from tests.servers import Moto
-from worker.s3.reading import S3ObjectReader
-from worker.s3.verification import SizeAlone, checksums_of, of_sha256, sha256_of, strongest
 
 ADDRESS = ObjectAddress("bucket", KEY)
 PART = 5 * MIB

@@ -8,14 +8,20 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme
-from domain.errors import ArtifactMissingError, InvalidRequestError, ObjectReplacedError
-from domain.found import FoundArtifact, FoundBy
-from domain.job_uploads import JobUpload, UploadContext, UploadType
-from domain.locations import UploadLocation
-from domain.objects import BucketObject, IObjectReader, ObjectAddress
-from domain.platform_ports import IUploadLocationRepository
-from domain.prefix import JobS3Prefix
+from artifact_pipeline.domain.errors import (
+    ArtifactMissingError,
+    InvalidRequestError,
+    ObjectReplacedError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme
+from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, FoundBy
+from artifact_pipeline.domain.model.job_uploads import JobUpload, UploadContext, UploadType
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import IObjectReader
+from artifact_pipeline.domain.ports.platform import IUploadLocationRepository
 from tests.domain.platform_classes import PlatformJobUpload, PlatformPrefix
 from tests.s3.steps import MIB
 

@@ -10,18 +10,27 @@ from celery import Celery
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.batches import Batch, BatchFilter, BatchMode, Listed, Member, Outcome, Preview
-from domain.errors import ReasonCode
-from domain.locations import UploadLocation
-from domain.prefix import JobS3Prefix
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import (
+    Batch,
+    BatchFilter,
+    BatchMode,
+    Listed,
+    Member,
+    Outcome,
+    Preview,
+)
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.composition.batches import Batches
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
+from artifact_pipeline.worker.sql.platform import SqlJobs
+from artifact_pipeline.worker.sql.tables import BatchRow, TransferRow
 from tests.sql.steps import CREATED_AT, job_row, run_row, stored_artifact
-from worker.batches import Batches
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.batch_releases import SqlBatchReleases
-from worker.sql.platform import SqlJobs
-from worker.sql.tables import BatchRow, TransferRow
 
 WHO = "somebody@tests"
 MISSING = ReasonCode.SOURCE_MISSING

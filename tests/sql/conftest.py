@@ -5,8 +5,8 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.sql.producer import Sent, producing_to, sent_to
-from worker.embedded.servers import Valkey
 
 
 @pytest.fixture(autouse=True)

@@ -12,16 +12,16 @@ from celery import Celery
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
-from domain.transfers import MessageLoss, Transfer
-from tasks.app import producer_app
-from tasks.contract import CONFIGS, RESULTS, queue_of, task_name
-from tasks.enqueue import publish
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import MessageLoss, Transfer
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.publish import publish
+from artifact_pipeline.tasks.routing import CONFIGS, RESULTS, queue_of, task_name
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from tests.contract.transfer_steps import ROOM, loss
-from worker.embedded.servers import Valkey
-from worker.sql.requests import request_upload
-from worker.sql.tables import TransferRow
-from worker.sql.transfers import SqlTransfers
 
 
 class Message(NamedTuple):

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Engine, insert, select
 
-from domain.transfers import Direction, TransferState
-from worker.sql.clock import read_clock
-from worker.sql.tables import TransferRow
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.sql.clock import read_clock
+from artifact_pipeline.worker.sql.tables import TransferRow
 
 OUTSTANDING = 13_002
 _PAGE = 2_000

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Engine, event, text
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact, StoredObject
-from domain.locations import UploadLocation
-from domain.transfers import Claim, Direction
-from worker.sql.tables import JobRow, RunRow
-from worker.sql.transfers import SqlTransfers
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Claim, Direction
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 
 UPLOAD = Direction.UPLOAD
 HOUR = timedelta(hours=1)

@@ -8,11 +8,17 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from domain.artifacts import Artifact, ArtifactKind, Scheme, StoredArtifact
-from domain.errors import ConfigurationError
-from domain.jobs import MAX_ID
-from domain.locations import UploadLocation
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts, write_artifact
+from artifact_pipeline.worker.sql.engine import make_engine, transaction
+from artifact_pipeline.worker.sql.platform_tables import RunRow
+from artifact_pipeline.worker.sql.tables import ArtifactRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.sql.steps import (
     CONFIG,
     CREATED_AT,
@@ -24,10 +30,6 @@ from tests.sql.steps import (
     insert_job_with_run,
     stored_artifact,
 )
-from worker.sql.artifacts import SqlArtifacts, write_artifact
-from worker.sql.engine import make_engine, transaction
-from worker.sql.tables import ArtifactRow, RunRow
-from worker.sql.transfers import SqlTransfers
 
 URL = "https://bucket.s3.invalid/jobs/12/2025/10/23/211500/run_4_results.zip"
 SIGNED = UploadLocation(f"{URL}?X-Amz-Signature=abc&X-Amz-Credential=AKIA")

@@ -8,16 +8,17 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import Engine, insert
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.batches import BatchFilter, BatchMode, IdRange, LeftOut, Listed, Member
-from domain.errors import ReasonCode
-from domain.kinds import JOB_KINDS, RUN_KINDS
-from domain.locations import UploadLocation
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import BatchFilter, BatchMode, LeftOut, Listed, Member
+from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS, ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.selection import IdRange
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from tests.sql.batch_steps import History, config_of, ids
 from tests.sql.steps import CREATED_AT, Statements, stored_artifact
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.tables import JobRow, RunRow
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from domain.advance import AdvanceBatches
-from domain.batches import BatchState, Outcome
-from domain.errors import BrokerUnavailableError
-from domain.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.maintenance.release_batches import AdvanceBatches
+from artifact_pipeline.domain.model.batches import BatchState, Outcome
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import published
 from tests.sql.batch_steps import History, config_of, ids
 from tests.sql.steps import Statements
-from worker.sql.batch_releases import SqlBatchReleases
-from worker.sql.transfers import SqlTransfers
 
 
 @pytest.fixture

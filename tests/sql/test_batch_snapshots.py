@@ -6,13 +6,21 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from domain.artifacts import ArtifactKind
-from domain.batches import BatchMode, BatchState, IdRange, LeftOut, Listed, PreviewGroup
-from domain.errors import NotFoundError, ReasonCode
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.model.batches import (
+    BatchMode,
+    BatchState,
+    LeftOut,
+    Listed,
+    PreviewGroup,
+)
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.selection import IdRange
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
+from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
 from tests.sql.batch_steps import MISSING, WHO, History, config_of, ids, logs_of
-from worker.sql.batch_snapshots import delete_expired
-from worker.sql.tables import BatchRow, MemberRow, TransferRow
 
 MIB = 2**20
 DAY = timedelta(days=1)
@@ -258,7 +266,7 @@ class TestExpired:
     def test_page_by_page(
         self, history: History, engine: Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("worker.sql.batch_snapshots._PAGE", 2)
+        monkeypatch.setattr("artifact_pipeline.worker.sql.batches.snapshots._PAGE", 2)
         history.failed_configs(*range(1, 6))
         history.age(history.preview().batch.id, by=DAY)
         assert delete_expired(engine) == 5

@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, update
 
-from domain.batches import BatchFilter, BatchState, Outcome
-from domain.errors import InvalidRequestError, ReasonCode
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.batches import BatchFilter, BatchState, Outcome
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.sql.tables import BatchRow
 from tests.sql.batch_steps import History, config_of, ids
-from worker.sql.tables import BatchRow
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ class TestCancelled:
         self, history: History, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Given a batch of which one is done, and some are under way
-        monkeypatch.setattr("worker.sql.batches._PAGE", 2)
+        monkeypatch.setattr("artifact_pipeline.worker.sql.batches.repository._PAGE", 2)
         history.failed_configs(*range(1, 11))
         batch = history.started()
         first = history.release(batch.id, limit=6)
@@ -116,7 +117,7 @@ class TestProgress:
     def test_every_member_is_told_of(
         self, history: History, batch_id: int, page: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("worker.sql.batches._PAGE", page)
+        monkeypatch.setattr("artifact_pipeline.worker.sql.batches.repository._PAGE", page)
         members = history.members(batch_id)
         assert ids(members) == list(range(1, 11))
         assert [member.outcome for member in members] == [

@@ -7,13 +7,14 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.batches import Listed
-from domain.errors import ReasonCode
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import Listed
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.sql.engine import make_engine
 from tests.sql.batch_steps import History, config_of
 from tests.sql.steps import CREATED_AT, job_row, run_row
-from worker.sql.engine import make_engine
 
 DAY = timedelta(days=1)
 CONFIGS = [ArtifactKind.JOB_CONFIG]

@@ -9,16 +9,17 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, insert, select, text
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.engine import make_engine, transaction
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.tables import BatchRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from tests.contract.transfer_steps import published
 from tests.sql.steps import CREATED_AT, LOCATION, RESULTS, insert_job_with_run, stored_artifact
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.clock import utc_now
-from worker.sql.engine import make_engine, transaction
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.requests import request_upload
-from worker.sql.tables import BatchRow, JobRow, RunRow
-from worker.sql.transfers import SqlTransfers
 
 OFFSETS = [
     timedelta(0),

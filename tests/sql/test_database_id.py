@@ -6,9 +6,9 @@ from shutil import copy
 import pytest
 from sqlalchemy import Engine
 
+from artifact_pipeline.worker.sql.database_id import read_database_id
+from artifact_pipeline.worker.sql.engine import make_engine
 from tests.databases import Databases, role
-from worker.sql.database_id import read_database_id
-from worker.sql.engine import make_engine
 
 
 def read(url: str) -> str | None:

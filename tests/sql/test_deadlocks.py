@@ -8,9 +8,13 @@ import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.orm import Session
 
-from domain.errors import SqlUnavailableError
-from domain.locations import UploadLocation
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.sql.engine import Bind, make_engine, repeated_transaction
+from artifact_pipeline.worker.sql.platform_tables import JobRow
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.sql.steps import (
     CONFIG,
     HOUR,
@@ -18,9 +22,6 @@ from tests.sql.steps import (
     sessions_waiting_for_a_lock,
     stored_artifact,
 )
-from worker.sql.engine import Bind, make_engine, repeated_transaction
-from worker.sql.tables import JobRow, TransferRow
-from worker.sql.transfers import SqlTransfers
 
 LOCATION = UploadLocation("https://bucket.s3.invalid/key")
 

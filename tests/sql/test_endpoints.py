@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.tables import EndpointRow, WorkspaceFailureRow
 from tests.contract.transfer_steps import HOUR, at_once
-from worker.sql.clock import utc_now
-from worker.sql.endpoints import SqlEndpointFailures
-from worker.sql.tables import EndpointRow, WorkspaceFailureRow
 
 HERE, ELSEWHERE = "https://s3.here.invalid", "https://s3.elsewhere.invalid"
 

@@ -10,15 +10,17 @@ from sqlalchemy import Engine, create_engine, insert, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.pool import QueuePool
 
+from artifact_pipeline.domain.errors import ConfigurationError, SqlUnavailableError
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.embedded.servers import free_port
+from artifact_pipeline.worker.sql.engine import autocommit, make_engine, transaction
+from artifact_pipeline.worker.sql.errors import translated_errors
+from artifact_pipeline.worker.sql.platform import SqlJobs
+from artifact_pipeline.worker.sql.tables import TransferRow
 from benchmarks.probes import RoundTrips
-from domain.errors import ConfigurationError, ReasonCode, SqlUnavailableError
-from domain.jobs import MAX_ID
-from domain.transfers import TransferState
 from tests.sql.steps import CREATED_AT, UPLOAD, run_at_once
-from worker.embedded.servers import free_port
-from worker.sql.engine import autocommit, make_engine, transaction, translated_errors
-from worker.sql.platform import SqlJobs
-from worker.sql.tables import TransferRow
 
 # The first statement reads, so that a deferred transaction would fail when it comes to write.
 COUNT_UP = """
@@ -29,7 +31,7 @@ for _ in range(20):
 """
 PREPARE = """
 from sqlalchemy import text
-from worker.sql.engine import make_engine, transaction
+from artifact_pipeline.worker.sql.engine import make_engine, transaction
 engine = make_engine(sys.argv[1])
 """
 
@@ -84,7 +86,7 @@ def test_a_new_file_that_another_process_is_writing_is_waited_for(
             waits.append(seconds)
             first.execute("COMMIT")
 
-        monkeypatch.setattr("worker.sql.engine.sleep", wait)
+        monkeypatch.setattr("artifact_pipeline.worker.sql.engine.sleep", wait)
         # When
         engine = make_engine(f"sqlite:///{path}")
         with engine.connect() as second:
@@ -99,7 +101,7 @@ def test_a_new_file_that_stays_locked_is_an_error_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given
-    monkeypatch.setattr("worker.sql.engine._SQLITE_BUSY_MS", 50)
+    monkeypatch.setattr("artifact_pipeline.worker.sql.engine._SQLITE_BUSY_MS", 50)
     path = tmp_path / "new.db"
     engine = make_engine(f"sqlite:///{path}")
     # When
@@ -181,7 +183,7 @@ def test_a_locked_sqlite_is_unavailable_after_its_time(
     sqlite: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given
-    monkeypatch.setattr("worker.sql.engine._SQLITE_BUSY_MS", 10)
+    monkeypatch.setattr("artifact_pipeline.worker.sql.engine._SQLITE_BUSY_MS", 10)
     with closing(sqlite3.connect(str(sqlite.url.database))) as other:
         other.execute("BEGIN IMMEDIATE")
         # When / Then

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError
 
-from domain.transfers import Claim
+from artifact_pipeline.domain.model.transfers import Claim
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.sql.steps import CONFIG, UPLOAD
-from worker.sql.engine import make_engine
-from worker.sql.tables import TransferRow
-from worker.sql.transfers import SqlTransfers
 
 WRITES: dict[str, Callable[[SqlTransfers, Claim], object]] = {
     "renew": lambda transfers, claim: transfers.renew(claim),

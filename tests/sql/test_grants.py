@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from artifact_pipeline.worker.diagnosis.database import examine_database, reach_database
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.grants import Grant, grant_statements, needed_grants
 from tests.databases import grant_needed, lacked_grants, role
-from worker.diagnosis.database import examine_database, reach_database
-from worker.diagnosis.findings import Severity
-from worker.sql.engine import make_engine
-from worker.sql.grants import Grant, grant_statements, needed_grants
 
 
 @dataclass

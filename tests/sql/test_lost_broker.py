@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.sql.producer import ask, count_rows, message_of, producing_to, sent_to, swept
-from worker.embedded.servers import Valkey
 
 
 def fill(broker: Valkey) -> None:

@@ -8,17 +8,18 @@ from alembic import command
 from sqlalchemy import Engine, delete, insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.sql import migrate
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.engine import make_engine, transaction
+from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.lists import malformed_ids
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import published
-from worker.sql import migrate
-from worker.sql.clock import utc_now
-from worker.sql.engine import make_engine, transaction
-from worker.sql.migrate import upgrade
-from worker.sql.tables import TransferRow
-from worker.sql.transfer_lists import malformed_ids
-from worker.sql.transfers import SqlTransfers
 
 GOOD = {"job_id": 12, "run_id": 4, "kind": "run_results", "direction": "upload"}
 WRONG: dict[str, dict[str, object]] = {

@@ -8,6 +8,14 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select, text
 
+from artifact_pipeline.worker.sql import migrate
+from artifact_pipeline.worker.sql.engine import make_engine, transaction
+from artifact_pipeline.worker.sql.migrate import PlatformTablesMissingError, upgrade
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.platform_tables import PlatformBase, RunRow
+from artifact_pipeline.worker.sql.tables import PipelineBase
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.version import VERSION_TABLE, newest_version
 from tests.sql.platform_ddl import make_platform
 from tests.sql.schema_steps import definitions, shape, tables
 from tests.sql.steps import (
@@ -21,13 +29,6 @@ from tests.sql.steps import (
     run_at_once,
     stored_artifact,
 )
-from worker.sql import migrate
-from worker.sql.engine import make_engine, transaction
-from worker.sql.migrate import PlatformTablesMissingError, upgrade
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.tables import PipelineBase, PlatformBase, RunRow
-from worker.sql.transfers import SqlTransfers
-from worker.sql.version import VERSION_TABLE, newest_version
 
 OWN = {
     *("artifacts", "transfers", "batches", "batch_members", "s3_endpoints"),
@@ -178,7 +179,7 @@ def test_the_one_of_the_platforms_tables_that_is_missing_is_made(empty: Engine, 
 def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
     # When
     run_at_once(
-        "from worker.sql.engine import make_engine; from worker.sql.migrate import upgrade",
+        "from artifact_pipeline.worker.sql.engine import make_engine; from artifact_pipeline.worker.sql.migrate import upgrade",
         "upgrade(make_engine(sys.argv[1]), with_platform_tables=True)",
         empty_url,
     )

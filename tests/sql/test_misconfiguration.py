@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text
 
-from domain.errors import ConfigurationError, MisconfiguredError, SqlUnavailableError
+from artifact_pipeline.domain.errors import (
+    ConfigurationError,
+    MisconfiguredError,
+    SqlUnavailableError,
+)
+from artifact_pipeline.worker.embedded.servers import free_port
+from artifact_pipeline.worker.sql.engine import autocommit, make_engine
+from artifact_pipeline.worker.sql.platform import SqlJobs
 from tests.databases import role
-from worker.embedded.servers import free_port
-from worker.sql.engine import autocommit, make_engine
-from worker.sql.platform import SqlJobs
 
 
 def ask(url: str) -> None:

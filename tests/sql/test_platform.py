@@ -9,11 +9,14 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
-from domain.errors import JobStatusError, UnknownJobError, UnknownRunError
-from domain.job_ports import IJobRepository, IRunRepository
-from domain.jobs import MAX_ID, Job, Run
-from domain.locations import UploadLocation
+from artifact_pipeline.domain.errors import JobStatusError, UnknownJobError, UnknownRunError
+from artifact_pipeline.domain.model.jobs import MAX_ID, Job, Run
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.ports.jobs import IJobRepository, IRunRepository
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.platform_tables import JobRow
 from tests.sql.steps import (
     CREATED_AT,
     Statements,
@@ -22,9 +25,6 @@ from tests.sql.steps import (
     job_row,
     run_row,
 )
-from worker.sql.engine import make_engine
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.tables import JobRow
 
 
 def test_a_job_is_read(engine: Engine) -> None:

@@ -11,18 +11,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import ConfigurationError, LeaseLostError, UnknownRunError
-from domain.locations import UploadLocation
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import ConfigurationError, LeaseLostError, UnknownRunError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts, write_artifact
+from artifact_pipeline.worker.sql.engine import make_engine, transaction
+from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.databases import Databases
 from tests.sql.platform_ddl import make_platform
 from tests.sql.steps import CONFIG, HOUR, RESULTS, UPLOAD, claimed, stored_artifact
-from worker.sql.artifacts import SqlArtifacts, write_artifact
-from worker.sql.engine import make_engine, transaction
-from worker.sql.migrate import upgrade
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.transfers import SqlTransfers
 
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
 RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)

@@ -6,15 +6,15 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event, text
 
-from domain.errors import MisconfiguredError
+from artifact_pipeline.domain.errors import MisconfiguredError
+from artifact_pipeline.worker.diagnosis.database import examine_database, reach_database
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.engine import autocommit, make_engine
+from artifact_pipeline.worker.sql.grants import PLATFORM_COLUMNS, find_schema
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.platform_schema import find_lack
 from tests.databases import role
-from worker.diagnosis.database import examine_database, reach_database
-from worker.diagnosis.findings import Severity
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.engine import autocommit, make_engine
-from worker.sql.grants import PLATFORM_COLUMNS, find_schema
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.platform_schema import find_lack
 
 NAMES = [f"{column.class_.__tablename__}.{column.key}" for column in PLATFORM_COLUMNS]
 ON_BOTH = pytest.mark.parametrize("fresh", ["sqlite_url", "fresh_postgres_url"], indirect=True)

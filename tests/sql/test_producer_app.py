@@ -10,23 +10,27 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
-from domain.errors import ConfigurationError, InvalidRequestError, ProducerNotConfiguredError
-from domain.transfers import Transfer
+from artifact_pipeline.domain.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    ProducerNotConfiguredError,
+)
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Transfer
+from artifact_pipeline.worker.embedded.servers import Valkey, free_port
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from tests.sql.producer import count_rows, message_of, producing_to, sent_to
-from worker.embedded.servers import Valkey, free_port
-from worker.sql.engine import make_engine
-from worker.sql.requests import request_upload
 
 # Tells on stderr of every network address that is connected to.
 ASK = """
 import sys
 sys.addaudithook(lambda event, args: event == 'socket.connect' and print(args[1], file=sys.stderr))
 from sqlalchemy.orm import Session
-from domain.artifacts import ArtifactKind
-from domain.errors import ProducerNotConfiguredError
-from worker.sql.engine import make_engine
-from worker.sql.requests import request_upload
+from artifact_pipeline.domain.model.artifacts import ArtifactKind
+from artifact_pipeline.domain.errors import ProducerNotConfiguredError
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 with Session(make_engine(sys.argv[1])) as session:
     try:
         request_upload(session, ArtifactKind.JOB_CONFIG, 12)

@@ -6,19 +6,20 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import AccessDeniedError
-from domain.quarantine import QuarantineFilter, RetrySummary
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import AccessDeniedError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.quarantine import QuarantineFilter, RetrySummary
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.statements import request_transfer
 from tests.contract.quarantine_contract import ALL, OTHER_JOB, artifacts, give_up
 from tests.contract.transfer_steps import CONFIG, HOUR, RESULTS, UPLOAD, latest
 from tests.sql.steps import sessions_waiting_for_a_lock
-from worker.sql.clock import utc_now
-from worker.sql.engine import make_engine
-from worker.sql.quarantine import SqlQuarantine
-from worker.sql.tables import TransferRow
-from worker.sql.transfers import SqlTransfers
-from worker.sql.writes import request_transfer
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ class TestStatements:
     def test_more_than_a_page_is_retried(
         self, transfers: SqlTransfers, quarantine: SqlQuarantine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("worker.sql.quarantine._PAGE", 3)
+        monkeypatch.setattr("artifact_pipeline.worker.sql.transfers.quarantine._PAGE", 3)
         for run_id in range(1, 9):
             give_up(transfers, Artifact(ArtifactKind.RUN_LOGS, 12, run_id), AccessDeniedError())
         assert quarantine.retry(ALL) == RetrySummary(retried=8)

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
-from domain.artifacts import ArtifactKind
-from domain.errors import BrokerUnavailableError
-from domain.transfers import Room
-from tasks.app import producer_app
-from tasks.contract import BATCHES, CONFIGS, RESULTS
-from tasks.enqueue import remembers_since, room
+from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Room
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.publish import remembers_since, room
+from artifact_pipeline.tasks.routing import BATCHES, CONFIGS, RESULTS
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.contract.transfer_steps import at_once
-from worker.embedded.servers import Valkey
 
 pytestmark = pytest.mark.processes
 

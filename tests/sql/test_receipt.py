@@ -7,14 +7,15 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import SqlUnavailableError
-from domain.transfers import Direction, TransferState
-from tasks.receipt import BareRequest
-from worker.sql.engine import make_engine
-from worker.sql.receipt import record_requests
-from worker.sql.tables import TransferRow
-from worker.sql.transfers import SqlTransfers
+from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.tasks.receipt import BareRequest
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.receipt import record_requests
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)

@@ -10,17 +10,18 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import JobReplacedError, RunOfAnotherJobError
-from domain.locations import UploadLocation
-from domain.prefix import JobS3Prefix
-from domain.transfers import TransferState
+from artifact_pipeline.domain.errors import JobReplacedError, RunOfAnotherJobError
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.databases import Databases
 from tests.sql.steps import CONFIG, CREATED_AT, RESULTS, claimed, job_row, run_row, stored_artifact
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.engine import make_engine
-from worker.sql.migrate import upgrade
-from worker.sql.transfers import SqlTransfers
 
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
 RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)

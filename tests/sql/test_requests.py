@@ -9,8 +9,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.servers import Valkey, free_port
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from tests.sql.producer import (
     Sent,
     ask,
@@ -22,9 +25,6 @@ from tests.sql.producer import (
     swept,
 )
 from tests.sql.steps import job_row, run_row
-from worker.embedded.servers import Valkey, free_port
-from worker.sql.requests import request_upload
-from worker.sql.transfers import SqlTransfers
 
 
 class OnPurposeError(Exception):

@@ -6,9 +6,16 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
-from domain.errors import InvalidRequestError, ProducerNotConfiguredError
-from domain.transfers import Transfer
+from artifact_pipeline.domain.errors import InvalidRequestError, ProducerNotConfiguredError
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Transfer
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import (
+    SessionRequests,
+    request_download,
+    request_upload,
+)
 from tests.contract.transfer_steps import loss
 from tests.sql.producer import (
     Sent,
@@ -19,14 +26,11 @@ from tests.sql.producer import (
     swept,
 )
 from tests.sql.steps import CONFIG, HOUR
-from worker.embedded.servers import Valkey
-from worker.sql.requests import SessionRequests, request_download, request_upload
-from worker.sql.transfers import SqlTransfers
 
 
 @pytest.fixture
 def no_producer_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.app._producer", None)
+    monkeypatch.setattr("artifact_pipeline.tasks.app._producer", None)
 
 
 class TestWithoutAMessage:

@@ -5,16 +5,17 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError, UnknownJobError
-from domain.locations import UploadLocation
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.errors import InvalidRequestError, UnknownJobError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import SessionRequests, request_download
 from tests.sql.producer import sent_to
 from tests.sql.steps import CONFIG, HOUR, RESULTS, insert, job_row, run_row
-from worker.embedded.servers import Valkey
-from worker.sql.platform import SqlJobs, SqlRuns
-from worker.sql.requests import SessionRequests, request_download
-from worker.sql.transfers import SqlTransfers
 
 SIGNED = UploadLocation("https://user@bucket.s3.invalid/key?X-Amz-Signature=abc")
 RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, text
 
-from domain.artifacts import ArtifactKind
-from domain.batches import BatchState
-from domain.errors import ReasonCode
-from domain.pipeline_status import WINDOWS, DatabaseStatus, Phase
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.maintenance.pipeline_status import WINDOWS, DatabaseStatus, Phase
+from artifact_pipeline.domain.model.batches import BatchState
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.sql.status import SqlStatus
+from artifact_pipeline.worker.sql.tables import EndpointRow
 from tests.sql.batch_steps import History
 from tests.sql.status_steps import OUTSTANDING, Rows
 from tests.sql.steps import Statements
-from worker.sql.status import SqlStatus
-from worker.sql.tables import EndpointRow
 
 BREAKER_FAILURES = 5
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

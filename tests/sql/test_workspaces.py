@@ -4,10 +4,10 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine
 
+from artifact_pipeline.worker.sql.engine import make_engine, transaction
+from artifact_pipeline.worker.sql.migrate import _config, upgrade
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 from tests.contract.transfer_steps import at_once
-from worker.sql.engine import make_engine, transaction
-from worker.sql.migrate import _config, upgrade
-from worker.sql.workspaces import SqlWorkspaces
 
 
 @pytest.fixture

@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import LeaseLostError
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.errors import LeaseLostError
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.embedded.servers import HttpServer
+from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
+from artifact_pipeline.worker.s3.copying import S3ObjectCopier
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.conftest import create_bucket
 from tests.s3 import copier_contract, store_contract
 from tests.s3.steps import PART, Progress, client_at, put, store_of
 from tests.s3.test_store_contract import _body, _described
 from tests.stores.lacking import Lack, LackingStore
-from worker.embedded.servers import HttpServer
-from worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
-from worker.s3.copying import S3ObjectCopier
-from worker.s3.reading import S3ObjectReader
-from worker.s3.store import Encryption, S3ObjectStore
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.worker.composition import adapters
+from artifact_pipeline.worker.s3.client import make_client
 from tests.s3.steps import answer_instead, answer_of, error_of
-from worker import adapters
-from worker.s3.client import make_client
 
 SSE_C = (400, "InvalidRequest")
 """The answer for an object that is encrypted with a client's key: a HEAD has the status alone."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import ArchivedError
+from artifact_pipeline.domain.errors import ArchivedError
 from tests.s3 import copier_contract, store_contract
 from tests.s3.steps import KEY, MIB
 from tests.servers import Moto

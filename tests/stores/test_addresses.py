@@ -9,15 +9,15 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from mypy_boto3_s3 import S3Client
 
-from domain.addresses import parse_address
-from domain.endpoints import Endpoint
-from domain.errors import InvalidRequestError
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.addresses import parse_address
+from artifact_pipeline.domain.model.endpoints import Endpoint
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.s3.endpoints import Addressing, endpoint_of
+from artifact_pipeline.worker.s3.presign import Presigner
 from tests.s3.steps import answer_of, store_of
-from worker.s3.client import make_client
-from worker.s3.endpoints import Addressing, endpoint_of
-from worker.s3.presign import Presigner
 
 KEY = "jobs/1/2025/10/23/211500/x.json"
 MINIO = "http://minio:9000"

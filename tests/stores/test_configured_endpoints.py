@@ -8,14 +8,14 @@ from typing import Any
 import boto3
 import pytest
 
-from domain.errors import ConfigurationError, MisconfiguredError
-from domain.objects import ObjectAddress
-from worker.adapters import BucketAdapters
-from worker.diagnosis.endpoints import examine_endpoints
-from worker.diagnosis.findings import Severity
-from worker.s3.client import make_client
-from worker.s3.endpoints import ConfiguredEndpoint
-from worker.settings import BucketSettings, load
+from artifact_pipeline.domain.errors import ConfigurationError, MisconfiguredError
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.composition.adapters import BucketAdapters
+from artifact_pipeline.worker.diagnosis.endpoints import examine_endpoints
+from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.s3.endpoints import ConfiguredEndpoint
+from artifact_pipeline.worker.settings import BucketSettings, load
 
 OWN = "http://own:9000"
 KEY = "jobs/1/2025/10/23/211500/x.json"

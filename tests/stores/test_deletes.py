@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.errors import BucketMissingError, S3UnavailableError
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.errors import BucketMissingError, S3UnavailableError
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.abilities import Deletes, StoreAbilities
 from tests.stores.abilities_steps import Lacking, lacking
 from tests.stores.lacking import Lack
 from tests.stores.s3_requests import Answer
-from worker.embedded.servers import Ministack
-from worker.s3.abilities import Deletes, StoreAbilities
 
 KEYS = ["a b", "ä+%?&<>", "jobs/12/x"]
 

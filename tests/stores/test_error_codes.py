@@ -7,7 +7,7 @@ import pytest
 from botocore.config import Config
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     ArchivedError,
     BucketMissingError,
@@ -20,12 +20,12 @@ from domain.errors import (
     TransferError,
     UnsupportedByStoreError,
 )
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.s3 import errors
+from artifact_pipeline.worker.s3.errors import translated_errors
+from artifact_pipeline.worker.s3.refused_requests import describe_refusals
 from tests.domain.world import CONFIG, World
 from tests.s3.steps import answer_instead, answer_of, error_of
-from worker.s3 import errors
-from worker.s3.errors import translated_errors
-from worker.s3.refused_requests import describe_refusals
 
 
 class Row(NamedTuple):

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from domain.errors import ChecksumMismatchError, LeaseLostError, ObjectReplacedError
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.errors import (
+    ChecksumMismatchError,
+    LeaseLostError,
+    ObjectReplacedError,
+)
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.abilities import Checksum, StoreAbilities
+from artifact_pipeline.worker.s3.integrity import Integrity, integrity_of
+from artifact_pipeline.worker.s3.multipart import SentPart
 from tests.s3.steps import KEY, PART, Progress, put, random_bytes
 from tests.stores.abilities_steps import Lacking, install_crc32c, lacking
 from tests.stores.lacking import Lack, crc32c
-from worker.embedded.servers import Ministack
-from worker.s3.abilities import Checksum, StoreAbilities
-from worker.s3.integrity import Integrity, integrity_of
-from worker.s3.multipart import SentPart
 
 if TYPE_CHECKING:
     from tests.stores.s3_requests import Request

@@ -11,13 +11,13 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
 from mypy_boto3_s3 import S3Client
 
-from domain.errors import AccessDeniedError, NotCopyableError, RefusedByS3Error
-from domain.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.errors import AccessDeniedError, NotCopyableError, RefusedByS3Error
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from tests.s3.copier_contract import OLD_KEY, copy
 from tests.s3.copying_steps import copier_of
 from tests.s3.steps import KEY, METADATA, answer_of, answered_client, error_of
-from worker.s3.client import make_client
-from worker.s3.copying import S3ObjectCopier
 
 BUCKET = "kept"
 HEADERS = {

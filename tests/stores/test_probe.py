@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.worker.diagnosis.findings import Finding, Severity
+from artifact_pipeline.worker.diagnosis.probe.area import PROBE_PREFIX
+from artifact_pipeline.worker.diagnosis.probe.outcomes import StoreChoices, met, unmet
+from artifact_pipeline.worker.diagnosis.probe.run import judged, probe_store
+from artifact_pipeline.worker.diagnosis.probe.store import Probe
+from artifact_pipeline.worker.diagnosis.probe.table import CHECKS
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.encryption import Encryption
 from benchmarks.deployment import Rclone
 from tests.conftest import create_bucket
 from tests.s3.steps import client_at
 from tests.servers import Moto
 from tests.stores.lies import HARMLESS, TOGETHER, WORKED_AROUND
 from tests.stores.lying import Lie, LyingS3, refusing
-from worker.diagnosis.findings import Finding, Severity
-from worker.diagnosis.probe import judged, probe_store
-from worker.diagnosis.probe_area import PROBE_PREFIX
-from worker.diagnosis.probe_outcomes import StoreChoices, met, unmet
-from worker.diagnosis.probe_store import Probe
-from worker.diagnosis.probe_table import CHECKS
-from worker.embedded.servers import Ministack
-from worker.s3.store import Encryption
 
 Lying = Callable[..., list[Finding]]
 """Probes the bucket through a front with these lies."""
@@ -54,7 +54,7 @@ def unwell(findings: list[Finding]) -> set[tuple[str, str]]:
 def ask_only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Leave the other checks out, which take most of the time."""
     checks = [check for check in CHECKS if check.name in names]
-    monkeypatch.setattr("worker.diagnosis.probe.CHECKS", checks)
+    monkeypatch.setattr("artifact_pipeline.worker.diagnosis.probe.run.CHECKS", checks)
 
 
 def is_empty(client: S3Client, bucket: str) -> bool:
@@ -237,7 +237,7 @@ class TestRemoval:
         area = probe_of(s3_client, bucket).area
         # When / Then
         assert area.remove_interrupted() == 0
-        later = "worker.diagnosis.probe_area._store_time"
+        later = "artifact_pipeline.worker.diagnosis.probe.area._store_time"
         now = s3_client.list_objects_v2(Bucket=bucket)["Contents"][0]["LastModified"]
         monkeypatch.setattr(later, lambda *_: now.replace(year=now.year + 1))
         assert area.remove_interrupted() == 2

@@ -14,18 +14,19 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.controller import JobController
-from domain.locations import UploadLocation
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.platform.job_controller import JobController
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.composition.worker import Composition
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.settings import ProducerSettings, WorkerSettings, load
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from tests.integration.platform import Client
 from tests.stores.fronts import Front, fronting, resolve
-from worker.composition import Composition
-from worker.embedded.servers import Ministack
-from worker.producers import Producer
-from worker.settings import ProducerSettings, WorkerSettings, load
-from worker.sql.engine import make_engine
-from worker.sql.tables import JobRow, RunRow
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 DIRECTORY = "jobs/12/2025/10/23/211500"

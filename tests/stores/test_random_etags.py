@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from domain.errors import ChecksumMismatchError, LeaseLostError
-from domain.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.errors import ChecksumMismatchError, LeaseLostError
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.abilities import Checksum, StoreAbilities
 from tests.s3.copier_contract import OLD_KEY, copy
 from tests.s3.steps import KEY, PART, Progress, put, random_bytes
 from tests.stores.abilities_steps import Lacking, lacking
 from tests.stores.lacking import Lack
-from worker.embedded.servers import Ministack
-from worker.s3.abilities import Checksum, StoreAbilities
 
 CONTENT = random_bytes(2 * PART + 1)
 SMALL = CONTENT[:100]

@@ -6,14 +6,18 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     RefusedByS3Error,
     S3UnavailableError,
     TransferError,
     UnsupportedByStoreError,
 )
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.store import S3ObjectStore
+from artifact_pipeline.worker.s3.tags import ObjectTags
 from tests.domain.world import CONFIG, World
 from tests.s3.steps import (
     PART,
@@ -27,9 +31,6 @@ from tests.s3.steps import (
     store_of,
 )
 from tests.stores.refusing import Refusal, RefusingS3, asks_for, is_operation
-from worker.embedded.servers import Ministack
-from worker.s3.store import Encryption, S3ObjectStore
-from worker.s3.tags import ObjectTags
 
 AES256 = Encryption("AES256")
 WITHOUT_KMS = "Server side encryption specified but KMS is not configured"

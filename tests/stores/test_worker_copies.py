@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     LeaseLostError,
     ObjectReplacedError,
     S3UnavailableError,
 )
-from domain.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.abilities import Checksum, Copies, StoreAbilities
+from artifact_pipeline.worker.s3.worker_copies import ObjectSource
 from tests.s3.copier_contract import OLD_KEY, copy
 from tests.s3.steps import KEY, PART, Progress, random_bytes
 from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
 from tests.stores.lacking import Lack
 from tests.stores.s3_requests import Answer
-from worker.embedded.servers import Ministack
-from worker.s3.abilities import Checksum, Copies, StoreAbilities
-from worker.s3.worker_copies import ObjectSource
 
 CONTENT = random_bytes(3 * PART + 1)
 PARTS = 4

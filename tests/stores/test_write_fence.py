@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.errors import AccessDeniedError, LeaseLostError, ObjectReplacedError
+from artifact_pipeline.domain.errors import AccessDeniedError, LeaseLostError, ObjectReplacedError
+from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from tests.s3.copier_contract import OLD_KEY, copy
 from tests.s3.steps import KEY, PART, Progress, put, random_bytes
 from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
 from tests.stores.lacking import Lack
 from tests.stores.s3_requests import Answer, Request
-from worker.embedded.servers import Ministack
-from worker.s3.abilities import StoreAbilities
 
 SMALL, LARGE = random_bytes(100), random_bytes(PART + 1)
 NEWER = b"newer"

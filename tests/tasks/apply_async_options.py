@@ -7,9 +7,9 @@ from typing import Any
 
 from kombu import Queue
 
-from tasks import bucket, downloads, upkeep  # noqa: F401 - the tasks are registered
-from tasks.contract import CONFIGS, RESULTS
-from tasks.uploads import upload_job_config
+from artifact_pipeline.tasks import bucket, downloads, upkeep  # noqa: F401 - the tasks are registered
+from artifact_pipeline.tasks.routing import CONFIGS, RESULTS
+from artifact_pipeline.tasks.uploads import upload_job_config
 
 Message = dict[str, Any]
 NAME = upload_job_config.name

@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from tasks.envelope import made_anew
+from artifact_pipeline.tasks.envelope import made_anew
 from tests.integration.fuzzing import envelope
 
 TAG = "a tag"

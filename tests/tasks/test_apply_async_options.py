@@ -10,16 +10,18 @@ import pytest
 from celery import Celery, Task, chain, chord, group
 from kombu import Producer
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError
-from domain.transfers import Direction, Transfer, TransferState
-from tasks import bucket, downloads, upkeep  # noqa: F401 - the tasks are registered
-from tasks.app import producer_app
-from tasks.enqueue import publish
-from tasks.envelope import made_anew
-from tasks.message_body import LINKS
-from tasks.sendable import _PROTOCOL, CHECKED, IN_HEADERS, OF_SENDING
-from tasks.uploads import upload_job_config
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.tasks import bucket, downloads, upkeep  # noqa: F401 - the tasks are registered
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.message_body import LINKS
+from artifact_pipeline.tasks.publish import publish
+from artifact_pipeline.tasks.sendable import _PROTOCOL, CHECKED, IN_HEADERS, OF_SENDING
+from artifact_pipeline.tasks.uploads import upload_job_config
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.tasks.apply_async_options import (
     IDS,
     NAME,
@@ -30,7 +32,6 @@ from tests.tasks.apply_async_options import (
     Message,
     Sent,
 )
-from worker.embedded.servers import Valkey
 
 
 def names(table: Sequence[tuple[dict[str, Any], Any]]) -> list[str]:

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from worker.embedded.servers import Valkey
+from artifact_pipeline.worker.embedded.servers import Valkey
 
 PLATFORM = """
 from celery import Celery, current_app, shared_task
-from tasks.app import producer_app
-from tasks.uploads import upload_job_config
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.uploads import upload_job_config
 
 platform = Celery("platform", broker="{broker_1}")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tasks import dead_letters as letters
-from tasks.app import make_app
-from tasks.enqueue import broker_channel
+from artifact_pipeline.tasks import dead_letters as letters
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.publish import broker_channel
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
-from worker.embedded.servers import Valkey
 
 BODY = b'[[], {"job_id": 12, "run_id": "x"}, {}]'
 

@@ -11,15 +11,17 @@ from uuid import UUID
 import pytest
 from celery import Celery
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.transfers import MAX_REQUEST_ID
-from tasks.app import producer_app
-from tasks.envelope import HORIZON, check_headers, made_anew
-from tasks.message_body import LONGEST, RefusedError
-from tasks.uploads import upload_job_config
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.envelope import check_headers, made_anew
+from artifact_pipeline.tasks.message_body import LONGEST, RefusedError
+from artifact_pipeline.tasks.message_headers import HORIZON
+from artifact_pipeline.tasks.uploads import upload_job_config
+from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
 from tests.tasks.envelope_steps import BODY, TAG, body_of, taken_in, with_headers
-from worker.embedded.servers import Valkey
 
 
 def in_seconds(seconds: float) -> str:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.message_body import RefusedError
-from tasks.message_headers import checked_headers, no_skew
+from artifact_pipeline.tasks.message_body import RefusedError
+from artifact_pipeline.tasks.message_headers import checked_headers, no_skew
 from tests.integration.fuzzing import KNOWN
 
 HEADERS = {"task": KNOWN, "id": "an id"}

@@ -11,8 +11,7 @@ import pytest
 from celery import Celery
 from celery.exceptions import Retry
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     InvalidRequestError,
     PermanentError,
     RunOfAnotherJobError,
@@ -21,13 +20,15 @@ from domain.errors import (
     TransferError,
     UnknownJobError,
 )
-from domain.reconcile import ReconcileSummary
-from domain.transfers import Direction, TransferState, TransferSummary
-from tasks.app import producer_app
-from tasks.arguments import bind
-from tasks.base import PipelineTask, attach_services
-from tasks.contract import CONFIGS, RECORDED_HEADER, UPKEEP, ids_of, task_name
-from worker.embedded.servers import Valkey
+from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.arguments import bind
+from artifact_pipeline.tasks.base import PipelineTask, attach_services
+from artifact_pipeline.tasks.routing import CONFIGS, RECORDED_HEADER, UPKEEP, ids_of, task_name
+from artifact_pipeline.worker.embedded.servers import Valkey
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 PLANNING = ["artifacts.confirm_upload", "artifacts.relocate_job", "artifacts.download_job"]

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
-from worker.diagnosis.broker import impatient_app, reach_broker
-from worker.embedded.servers import Valkey, free_port
+from artifact_pipeline.domain.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    ConfigurationError,
+)
+from artifact_pipeline.worker.diagnosis.broker import impatient_app, reach_broker
+from artifact_pipeline.worker.embedded.servers import Valkey, free_port
 
 pytestmark = pytest.mark.processes
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from domain.errors import InvalidRequestError
-from tasks import bucket, downloads, upkeep, uploads  # noqa: F401 - the tasks are registered
-from tasks.app import producer_app
-from tasks.envelope import made_anew
-from tasks.sendable import _ARGUMENTS
-from tasks.uploads import upload_job_config
-from worker.embedded.servers import Valkey
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.tasks import bucket, downloads, upkeep, uploads  # noqa: F401 - the tasks are registered
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.sendable import _ARGUMENTS
+from artifact_pipeline.tasks.uploads import upload_job_config
+from artifact_pipeline.worker.embedded.servers import Valkey
 
 NAME = upload_job_config.name
 IDS = {"job_id": 12}

@@ -8,18 +8,18 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import ArtifactKind
-from domain.errors import ConfigurationError, InvalidRequestError
-from tasks.app import pipeline_app
-from tasks.bucket import confirm_upload, relocate_job
-from tasks.contract import CONFIRM, DISPATCH, DOWNLOAD_JOB, RECONCILE, RELOCATE
-from tasks.downloads import download_job, download_run_logs
-from tasks.testing import Asked, recorded_tasks
-from tasks.upkeep import dispatch, reconcile
-from tasks.uploads import upload_job_config, upload_run_results
-from worker.sql.engine import make_engine
-from worker.sql.requests import request_upload
-from worker.sql.tables import JobRow
+from artifact_pipeline.domain.errors import ConfigurationError, InvalidRequestError
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.tasks.app import pipeline_app
+from artifact_pipeline.tasks.bucket import confirm_upload, relocate_job
+from artifact_pipeline.tasks.downloads import download_job, download_run_logs
+from artifact_pipeline.tasks.routing import CONFIRM, DISPATCH, DOWNLOAD_JOB, RECONCILE, RELOCATE
+from artifact_pipeline.tasks.testing import Asked, recorded_tasks
+from artifact_pipeline.tasks.upkeep import dispatch, reconcile
+from artifact_pipeline.tasks.uploads import upload_job_config, upload_run_results
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.platform_tables import JobRow
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 
 JOB, RUN = {"job_id": 12}, {"job_id": 12, "run_id": 4}
 
@@ -116,4 +116,4 @@ def test_an_eager_task_of_another_app_says_what_to_use() -> None:
     result = app.tasks["artifacts.upload_job_config"].apply(kwargs=JOB)
     # Then
     assert isinstance(result.result, ConfigurationError)
-    assert "tasks.testing.recorded_tasks()" in str(result.result)
+    assert "artifact_pipeline.tasks.testing.recorded_tasks()" in str(result.result)

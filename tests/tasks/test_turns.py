@@ -11,13 +11,13 @@ import pytest
 from celery import Celery
 from celery.beat import SchedulingError
 
-from domain.reconcile import ReconcileSummary
-from tasks.app import make_app
-from tasks.base import attach_services
-from tasks.beat import SteadyScheduler
-from tasks.contract import BEAT_HEADER, DISPATCH, RECONCILE, UPKEEP
-from tasks.turns import take_turn
-from worker.embedded.servers import Valkey, free_port
+from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.base import attach_services
+from artifact_pipeline.tasks.beat import SteadyScheduler
+from artifact_pipeline.tasks.routing import BEAT_HEADER, DISPATCH, RECONCILE, UPKEEP
+from artifact_pipeline.tasks.turns import take_turn
+from artifact_pipeline.worker.embedded.servers import Valkey, free_port
 
 BY_BEAT = {BEAT_HEADER: True}
 AN_HOUR = 3600
@@ -123,7 +123,7 @@ class Beat:
     def __init__(self, app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
         self.elapsed = 0.0
         self.wall = datetime.now(UTC)
-        monkeypatch.setattr("tasks.beat.monotonic", lambda: self.elapsed)
+        monkeypatch.setattr("artifact_pipeline.tasks.beat.monotonic", lambda: self.elapsed)
         monkeypatch.setattr(app, "now", lambda: self.wall)
         self.scheduler = SteadyScheduler(app)
 

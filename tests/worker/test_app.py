@@ -1,4 +1,4 @@
-"""What `celery -A worker.app` meets, each time in a process of its own."""
+"""What `celery -A artifact_pipeline.worker.app` meets, each time in a process of its own."""
 
 import os
 import subprocess
@@ -36,7 +36,10 @@ def python(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.parametrize(
     "arguments",
-    [("-c", "import worker.app"), ("-m", "celery", "-A", "worker.app", "worker")],
+    [
+        ("-c", "import artifact_pipeline.worker.app"),
+        ("-m", "celery", "-A", "artifact_pipeline.worker.app", "worker"),
+    ],
     ids=["import", "celery"],
 )
 def test_missing_settings_end_it_with_one_line(arguments: tuple[str, ...]) -> None:
@@ -54,7 +57,7 @@ def test_missing_settings_end_it_with_one_line(arguments: tuple[str, ...]) -> No
 def test_a_wrong_setting_ends_it_without_being_quoted(good: dict[str, str]) -> None:
     # When
     wrong = {**good, "ARTIFACTS_DATABASE_URL": "postgresql://u:hunter2"}
-    ended = python("-c", "import worker.app", **wrong)
+    ended = python("-c", "import artifact_pipeline.worker.app", **wrong)
     # Then
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "artifacts: ARTIFACTS_DATABASE_URL: not a database URL\n"
@@ -62,7 +65,7 @@ def test_a_wrong_setting_ends_it_without_being_quoted(good: dict[str, str]) -> N
 
 def test_the_app_connects_nowhere_until_it_is_used(good: dict[str, str]) -> None:
     # When
-    code = "from worker.app import app; app.loader.import_default_modules(); print(list(app.tasks))"
+    code = "from artifact_pipeline.worker.app import app; app.loader.import_default_modules(); print(list(app.tasks))"
     ended = python("-c", f"{WATCH}{code}", **good)
     # Then
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -10,12 +10,12 @@ import pytest
 from kombu import Connection, Consumer, Queue
 from kombu.transport import redis
 
-from tasks.contract import DELAY_HEADER, DISPATCH, RECONCILE
-from tasks.envelope import made_anew
+from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.routing import DELAY_HEADER, DISPATCH, RECONCILE
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.messages.broker_clock import BrokerClock
+from artifact_pipeline.worker.messages.intake import take_in_messages_only
 from tests.integration.fuzzing import envelope
-from worker.broker_clock import BrokerClock
-from worker.embedded.servers import Valkey
-from worker.intake import take_in_messages_only
 
 BODY = b'[[], {"job_id": 12}, {}]'
 SKEWS = [timedelta(minutes=-20), timedelta(0), timedelta(minutes=20)]
@@ -108,7 +108,7 @@ def test_a_message_is_delivered_again_by_the_brokers_clock(
 ) -> None:
     # Given a machine whose clock is wrong, and which holds a message
     wall = time.time
-    for module in ("worker.broker_clock.time", "kombu.transport.redis"):
+    for module in ("artifact_pipeline.worker.messages.broker_clock.time", "kombu.transport.redis"):
         monkeypatch.setattr(f"{module}.time", lambda: wall() - skew.total_seconds())
     with broker.client() as client:
         client.lpush("configs", json.dumps(envelope(BODY, "held")))

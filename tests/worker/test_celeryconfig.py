@@ -6,10 +6,10 @@ import pytest
 from celery import Celery
 from celery.app.defaults import SETTING_KEYS
 
-import celeryconfig
-from domain.artifacts import ArtifactKind
-from domain.transfers import Direction
-from tasks.contract import (
+from artifact_pipeline import celeryconfig
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.routing import (
     BATCHES,
     CONFIGS,
     DISPATCH,

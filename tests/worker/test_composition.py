@@ -10,17 +10,18 @@ import pytest
 from celery import Celery
 from sqlalchemy import Engine, QueuePool, event, text
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     BrokerUnavailableError,
     MisconfiguredError,
-    ReasonCode,
     SqlUnavailableError,
 )
-from domain.transfers import Direction, TransferState
-from worker.composition import Composition
-from worker.settings import WorkerSettings, load
-from worker.workspace.extra_fields import timestamp
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.composition.worker import Composition
+from artifact_pipeline.worker.settings import WorkerSettings, load
+from artifact_pipeline.worker.workspace.extra_fields import timestamp
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 

@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from worker.embedded.process import ManagedProcess, ServerFailedError
-from worker.embedded.servers import Ministack, Valkey, free_port
-from worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.embedded.process import ManagedProcess, ServerFailedError
+from artifact_pipeline.worker.embedded.servers import Ministack, Valkey, free_port
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 
 pytestmark = pytest.mark.processes
 
@@ -129,7 +129,7 @@ def test_a_signal_within_a_look_at_a_server_does_not_hold_its_end_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a poll that was interrupted just after it took its lock, which nobody releases now
-    monkeypatch.setattr("worker.embedded.process._KILLED_SECONDS", 0.1)
+    monkeypatch.setattr("artifact_pipeline.worker.embedded.process._KILLED_SECONDS", 0.1)
     server = python(tmp_path, OBEDIENT)
     server.start()
     child = child_of(server)

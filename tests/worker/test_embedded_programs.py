@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import ConfigurationError
-from worker.embedded import servers
-from worker.embedded.servers import Ministack, Valkey
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.embedded import servers
+from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
 
 pytestmark = pytest.mark.processes
 

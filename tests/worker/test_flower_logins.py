@@ -5,9 +5,9 @@ import runpy
 import pytest
 from tornado import options
 
-from domain.errors import ConfigurationError
-from worker.dev.stack import FLOWER_CONFIG
-from worker.flower_logins import flower_logins
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.dev.stack import FLOWER_CONFIG
+from artifact_pipeline.worker.flower_logins import flower_logins
 
 
 @pytest.mark.parametrize(

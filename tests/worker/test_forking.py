@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from celery.signals import worker_before_create_process
 
-from worker.forking import share_memory_with_children
+from artifact_pipeline.worker.lifecycle.forking import share_memory_with_children
 
 
 @pytest.fixture(autouse=True)

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from domain.errors import ConfigurationError
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.embedded import lifeline
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
 from tests.image import ROOT
-from worker.embedded import lifeline
-from worker.embedded.lifeline import temporary_directory
 
 pytestmark = pytest.mark.processes
 
@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 60
 PRELUDE = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
-from worker.embedded import lifeline
+from artifact_pipeline.worker.embedded import lifeline
 directory = Path(sys.argv[1])
 def sleeper(code="", **options):
     return lifeline.start([sys.executable, "-c", code + ";import time; time.sleep(600)"], **options)

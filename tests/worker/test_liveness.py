@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from worker.liveness import Liveness
+from artifact_pipeline.worker.lifecycle.liveness import Liveness
 
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The clock, to be set."""
     clock = [100.0]
-    monkeypatch.setattr("worker.liveness.monotonic", lambda: clock[0])
+    monkeypatch.setattr("artifact_pipeline.worker.lifecycle.liveness.monotonic", lambda: clock[0])
     return clock
 
 

@@ -10,8 +10,13 @@ from celery.worker import strategy
 from celery.worker.consumer import consumer
 from kombu.transport import redis
 
-from tasks.contract import DISPATCH
-from worker.logs import _SAID_INSTEAD, _SENT_BY_BEAT, leave_bodies_out, log_upkeep_as_debug
+from artifact_pipeline.tasks.routing import DISPATCH
+from artifact_pipeline.worker.messages.log_redaction import (
+    _SAID_INSTEAD,
+    _SENT_BY_BEAT,
+    leave_bodies_out,
+    log_upkeep_as_debug,
+)
 
 
 @pytest.mark.parametrize("quoting", [text for text in _SAID_INSTEAD if len(text.splitlines()) == 1])

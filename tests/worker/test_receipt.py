@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import SqlUnavailableError
-from domain.transfers import Direction
-from tasks.contract import RECORDED_HEADER
-from tasks.receipt import BareRequest, bare_request
-from worker.receipt import Recorder
+from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.receipt import BareRequest, bare_request
+from artifact_pipeline.tasks.routing import RECORDED_HEADER
+from artifact_pipeline.worker.messages.receipt import Recorder
 
 HEADERS = {"task": "artifacts.upload_job_config", "id": "an id"}
 REQUEST = BareRequest(
@@ -130,7 +131,7 @@ class AskedLock:
 @pytest.mark.processes
 def test_a_fork_waits_for_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a write that is under way until a fork waits for it
-    monkeypatch.setattr("worker.fork_lock._FORK_WAITS_SECONDS", 60)
+    monkeypatch.setattr("artifact_pipeline.worker.lifecycle.fork_lock._FORK_WAITS_SECONDS", 60)
     lock, begun, written = AskedLock(), Event(), Event()
 
     def write(_requests: Sequence[BareRequest]) -> None:

@@ -11,11 +11,11 @@ import pytest
 from kombu import Connection, Consumer, Queue
 from kombu.transport import redis
 
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.messages.held_messages import TAKEN
+from artifact_pipeline.worker.messages.intake import Channel, take_in_messages_only
 from tests.integration.fuzzing import envelope
 from tests.worker.channel_steps import take
-from worker.embedded.servers import Valkey
-from worker.held_messages import TAKEN
-from worker.intake import Channel, take_in_messages_only
 
 BODY = b'[[], {"job_id": 12}, {}]'
 OPTIONS = {"visibility_timeout": 3600, "unacked_restore_interval": 0.01}
@@ -272,5 +272,5 @@ def _with_prefix(stack: ExitStack, broker: Valkey, prefix: str) -> Any:
 def skew_clock(patch: pytest.MonkeyPatch, hours: int) -> None:
     """Set this machine's clock wrong, for kombu and for the pipeline."""
     wall = time.time
-    for module in ("worker.broker_clock.time", "kombu.transport.redis"):
+    for module in ("artifact_pipeline.worker.messages.broker_clock.time", "kombu.transport.redis"):
         patch.setattr(f"{module}.time", lambda: wall() + 3600 * hours)

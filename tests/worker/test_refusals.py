@@ -16,22 +16,22 @@ from kombu.exceptions import ContentDisallowed
 from kombu.transport import redis
 from sqlalchemy import Engine
 
-from domain.transfers import Direction, TransferState
-from tasks import strategy
-from tasks.app import make_app
-from tasks.dead_letters import dead_letters
-from tasks.receipt import BareRequest, attach_receipt
-from tasks.uploads import upload_job_config
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.tasks import strategy
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.dead_letters import dead_letters
+from artifact_pipeline.tasks.receipt import BareRequest, attach_receipt
+from artifact_pipeline.tasks.uploads import upload_job_config
+from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.messages.receipt import Recorder
+from artifact_pipeline.worker.messages.refusals import keep_refusals
+from artifact_pipeline.worker.sql.transfers.receipt import record_requests
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import loss
 from tests.integration.fuzzing import KNOWN, envelope
 from tests.sql.producer import swept
 from tests.worker.channel_steps import take
-from worker.embedded.servers import Valkey
-from worker.intake import take_in_messages_only
-from worker.receipt import Recorder
-from worker.refusals import keep_refusals
-from worker.sql.receipt import record_requests
-from worker.sql.transfers import SqlTransfers
 
 BODY = b'[[], {"job_id": 12}, {}]'
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from domain.errors import ConfigurationError
-from worker.s3.encryption import Encryption
-from worker.settings import WorkerSettings, load
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.settings import WorkerSettings, load
 
 MIB = 2**20
 EXAMPLES = {

@@ -2,10 +2,10 @@
 
 import pytest
 
-from domain.errors import ConfigurationError
-from worker.database import use_iam_tokens
-from worker.settings import BrokerSettings, DatabaseSettings, load
-from worker.sql.engine import make_engine
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.composition.engine import use_iam_tokens
+from artifact_pipeline.worker.settings import BrokerSettings, DatabaseSettings, load
+from artifact_pipeline.worker.sql.engine import make_engine
 
 pytestmark = pytest.mark.usefixtures("good")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.signs import give_sign, seconds_since_sign
+from artifact_pipeline.worker.lifecycle.signs import give_sign, seconds_since_sign
 
 AN_HOUR = 3600.0
 
@@ -18,7 +18,7 @@ def file(tmp_path: Path) -> Path:
 
 def pass_seconds(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     now = time.monotonic()
-    monkeypatch.setattr("worker.signs.monotonic", lambda: now + seconds)
+    monkeypatch.setattr("artifact_pipeline.worker.lifecycle.signs.monotonic", lambda: now + seconds)
 
 
 @pytest.mark.parametrize("jump", [-AN_HOUR, 0, AN_HOUR])
@@ -46,7 +46,7 @@ def test_nor_is_it_a_sign_of_life(file: Path, jump: float, monkeypatch: pytest.M
 
 def test_a_sign_from_before_the_boot_is_none(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     give_sign(file)
-    monkeypatch.setattr("worker.signs._boot", lambda: "another boot")
+    monkeypatch.setattr("artifact_pipeline.worker.lifecycle.signs._boot", lambda: "another boot")
     assert seconds_since_sign(file) == float("inf")
 
 

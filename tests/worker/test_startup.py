@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     BrokerUnavailableError,
     MisconfiguredError,
@@ -14,9 +14,9 @@ from domain.errors import (
     S3UnavailableError,
     SqlUnavailableError,
 )
-from worker.liveness import Liveness
-from worker.sql.errors import SchemaError
-from worker.startup import WrongError, wait_until_reached
+from artifact_pipeline.worker.lifecycle.liveness import Liveness
+from artifact_pipeline.worker.lifecycle.startup import WrongError, wait_until_reached
+from artifact_pipeline.worker.sql.errors import SchemaError
 
 
 class Server:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain.errors import ConfigurationError, MisconfiguredError
-from worker.adapters import BucketAdapters
-from worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
-from worker.s3.integrity import integrity_of
-from worker.settings import BucketSettings, WorkerSettings, load
+from artifact_pipeline.domain.errors import ConfigurationError, MisconfiguredError
+from artifact_pipeline.worker.composition.adapters import BucketAdapters
+from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
+from artifact_pipeline.worker.s3.integrity import integrity_of
+from artifact_pipeline.worker.settings import BucketSettings, WorkerSettings, load
 
 pytestmark = pytest.mark.usefixtures("good")
 
@@ -98,7 +98,7 @@ def test_md5_is_refused_where_an_etag_is_none(monkeypatch: pytest.MonkeyPatch) -
 
 def test_crc32c_names_the_package_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given
-    monkeypatch.setattr("worker.setting_checks.find_spec", lambda _name: None)
+    monkeypatch.setattr("artifact_pipeline.worker.setting_checks.find_spec", lambda _name: None)
     monkeypatch.setenv("ARTIFACTS_S3_CHECKSUM", "crc32c")
     # When / Then
     with pytest.raises(ConfigurationError) as refused:

@@ -9,19 +9,19 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from domain.artifacts import StoredArtifact, StoredObject
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ArtifactMissingError,
     ObjectReplacedError,
     TargetExistsError,
     UnsafeArchiveError,
 )
-from domain.fakes import InMemoryReader, InMemoryStore
-from domain.objects import BucketObject
-from domain.read import ResumedReads
+from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryStore
+from artifact_pipeline.domain.model.artifacts import StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.objects import BucketObject
+from artifact_pipeline.domain.transfers.read import ResumedReads
+from artifact_pipeline.worker.workspace.members import MemberDirectory, Present
+from artifact_pipeline.worker.workspace.stored_zips import StoredZips
 from tests.domain.world import RESULTS, World
-from worker.stored_zips import StoredZips
-from worker.workspace.members import MemberDirectory, Present
 
 MIB = 2**20
 GIB = 2**30

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.dev.supervision import Supervisor
-from worker.embedded.process import ManagedProcess, ServerFailedError
+from artifact_pipeline.worker.dev.supervision import Supervisor
+from artifact_pipeline.worker.embedded.process import ManagedProcess, ServerFailedError
 
 pytestmark = pytest.mark.processes
 

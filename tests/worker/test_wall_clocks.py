@@ -24,17 +24,20 @@ ALLOWED = {
     ("domain/fakes/locations.py", "datetime.now"): (1, "a fake, as S3's clock"),
     ("domain/fakes/storage.py", "datetime.now"): (1, "a fake, as S3's clock"),
     ("domain/fakes/transfer_rows.py", "datetime.now"): (1, "a fake, as the database's clock"),
-    ("domain/platform_calls.py", "datetime.now"): (1, "what the platform hands to its repository"),
+    ("domain/platform/calls.py", "datetime.now"): (1, "what the platform hands to its repository"),
     ("tasks/base.py", "countdown"): (1, "of a retry; its header has the delay itself"),
     ("tasks/beat.py", "datetime.now"): (1, "an origin: only differences count, and are monotonic"),
     ("tasks/message_headers.py", "datetime.now"): (1, "translates the broker's clock for Celery"),
     ("tasks/receipt.py", "datetime.now"): (1, "translates it back"),
     ("tasks/sendable.py", "datetime.now"): (1, "an early error; the worker asks the broker's"),
-    ("worker/broker_clock.py", "time.time"): (2, "what kombu will subtract; a broker that is away"),
+    ("worker/messages/broker_clock.py", "time.time"): (
+        2,
+        "what kombu will subtract; a broker that is away",
+    ),
     ("worker/diagnosis/findings.py", "datetime.now"): (1, "is compared with the servers' clocks"),
     ("worker/s3/dates.py", "datetime.now"): (1, "an S3 that says no date"),
-    ("worker/signs.py", "st_mtime"): (1, "a process of an earlier release"),
-    ("worker/signs.py", "time.time"): (1, "a process of an earlier release"),
+    ("worker/lifecycle/signs.py", "st_mtime"): (1, "a process of an earlier release"),
+    ("worker/lifecycle/signs.py", "time.time"): (1, "a process of an earlier release"),
 }
 """Uses of the wall clock, how many, and why each decides nothing that matters."""
 

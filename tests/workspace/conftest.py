@@ -5,9 +5,9 @@ from types import FrameType
 
 import pytest
 
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.target import Target
 from tests.workspace.trees import LOGS, RESULTS
-from worker.workspace import Workspace
-from worker.workspace.target import Target
 
 pytest.register_assert_rewrite("tests.workspace.target_contract")
 

@@ -4,9 +4,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from domain.artifacts import Artifact, ArtifactKind
-from worker.workspace.archive_rules import ExtractLimits
-from worker.workspace.extract import Extracted, Extraction
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.workspace.archive_rules import ExtractLimits
+from artifact_pipeline.worker.workspace.extract import Extracted, Extraction
 
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 ARCHIVE = PurePosixPath("job_12/run_4_results.zip")

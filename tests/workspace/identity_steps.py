@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from domain.objects import BucketObject, ObjectAddress
-from worker.workspace.identity import opened_root
-from worker.workspace.marker import make_marker
-from worker.workspace.target import Target
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.worker.workspace.identity import opened_root
+from artifact_pipeline.worker.workspace.marker import make_marker
+from artifact_pipeline.worker.workspace.target import Target
 
 OBJECT = BucketObject(
     address=ObjectAddress("bucket", "key"), size=4, etag="etag", modified_at=datetime.now(UTC)

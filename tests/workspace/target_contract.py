@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.errors import TargetBusyError, TargetExistsError
-from domain.fetch import IPartialFile, ITarget
-from domain.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.errors import TargetBusyError, TargetExistsError
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.workspace import IPartialFile, ITarget
 
 CONTENT = bytes(range(100))
 RANGE = 30

@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from domain.errors import TargetBusyError, TargetExistsError, WorkspaceUnavailableError
+from artifact_pipeline.domain.errors import (
+    TargetBusyError,
+    TargetExistsError,
+    WorkspaceUnavailableError,
+)
+from artifact_pipeline.worker.workspace.enclosure import Enclosure
+from artifact_pipeline.worker.workspace.extract import Extracted
+from artifact_pipeline.worker.workspace.removal import remove_tree
+from artifact_pipeline.worker.workspace.zip_stream import ZippedDirectory
 from tests.workspace.extract_steps import (
     ARCHIVE,
     INTO,
@@ -23,10 +31,6 @@ from tests.workspace.extract_steps import (
     pack,
     tree,
 )
-from worker.workspace.enclosure import Enclosure
-from worker.workspace.extract import Extracted
-from worker.workspace.removal import remove_tree
-from worker.workspace.zip_stream import ZippedDirectory
 
 _OWNER = os.getuid() or 65534
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import UnsafeArchiveError
+from artifact_pipeline.domain.errors import UnsafeArchiveError
 from tests.workspace.extract_steps import INTO, Make, extract, files, names, pack, tree
 
 

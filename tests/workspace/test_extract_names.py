@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import InvalidRequestError, UnsafeArchiveError
+from artifact_pipeline.domain.errors import InvalidRequestError, UnsafeArchiveError
+from artifact_pipeline.worker.workspace.stored_names import check_encoding
 from tests.workspace.extract_steps import ARCHIVE, INTO, Make, extract, pack, tree
-from worker.workspace.stored_names import check_encoding
 
 ZIP = shutil.which("zip")
 

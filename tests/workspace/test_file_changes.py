@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import SourceChangedError, SourceMissingError, TransferError
+from artifact_pipeline.domain.errors import SourceChangedError, SourceMissingError, TransferError
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.enclosure import Enclosure, Stamp
+from artifact_pipeline.worker.workspace.files import CHUNK, FileSource, read
 from tests.workspace.trees import LOGS, all_of, descriptors, link, plant
-from worker.workspace import Workspace
-from worker.workspace.enclosure import Enclosure, Stamp
-from worker.workspace.files import CHUNK, FileSource, read
 
 
 def grow(path: Path, more: bytes = b"more") -> None:

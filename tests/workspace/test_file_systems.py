@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     FileSystemLimitError,
     PipelineError,
     TargetExistsError,
@@ -18,15 +18,15 @@ from domain.errors import (
     WorkspaceNotWritableError,
     WorkspaceUnavailableError,
 )
+from artifact_pipeline.worker.workspace import naming
+from artifact_pipeline.worker.workspace.marker import MARKER
+from artifact_pipeline.worker.workspace.partial_file import writing
+from artifact_pipeline.worker.workspace.target import Target
+from artifact_pipeline.worker.workspace.workspace import Workspace
 from tests.workspace.extract_steps import INTO, extract, files, names, pack, tree
 from tests.workspace.identity_steps import marked
 from tests.workspace.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch
 from tests.workspace.trees import LOGS
-from worker.workspace import naming
-from worker.workspace.marker import MARKER
-from worker.workspace.partial_file import writing
-from worker.workspace.target import Target
-from worker.workspace.workspace import Workspace
 
 
 def refusing(number: int) -> Any:
@@ -97,7 +97,7 @@ def test_a_kill_leaves_no_empty_marker_where_only_a_plain_rename_works(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("os.link", refusing(errno.EPERM))
-    monkeypatch.setattr("worker.workspace.naming._renameat2", None)
+    monkeypatch.setattr("artifact_pipeline.worker.workspace.naming._renameat2", None)
     # When the process ends at the rename
     with monkeypatch.context() as patched:
         patched.setattr("os.rename", rename)

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     SourceEmptyError,
     SourceInvalidError,
     SourceMissingError,
     SourceUnreadableError,
 )
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.files import CHUNK
 from tests.workspace.trees import LOGS, all_of, link, plant
-from worker.workspace import Workspace
-from worker.workspace.files import CHUNK
 
 
 @pytest.mark.parametrize("size", [1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7])

@@ -8,14 +8,14 @@ from uuid import uuid4
 
 import pytest
 
-from domain.errors import SourceMissingError, WorkspaceUnavailableError
+from artifact_pipeline.domain.errors import SourceMissingError, WorkspaceUnavailableError
+from artifact_pipeline.worker.workspace import DownloadDirectory, Workspace
+from artifact_pipeline.worker.workspace.identity import Verdict, WorkspaceCheck
+from artifact_pipeline.worker.workspace.marker import MARKER
 from tests.contract.transfer_steps import at_once
 from tests.workspace.identity_steps import download, marked
 from tests.workspace.registry import InMemoryWorkspaces
 from tests.workspace.trees import LOGS
-from worker.workspace import DownloadDirectory, Workspace
-from worker.workspace.identity import Verdict, WorkspaceCheck
-from worker.workspace.marker import MARKER
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ class TestFirst:
         def refuse(_root: int) -> str:
             raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr("worker.workspace.identity.make_marker", refuse)
+        monkeypatch.setattr("artifact_pipeline.worker.workspace.identity.make_marker", refuse)
         # When, then
         assert b"".join(workspace.source(LOGS).chunks()) == b"lines"
         assert known.ids == set()

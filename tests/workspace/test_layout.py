@@ -3,13 +3,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import SourceInvalidError, SourceMissingError, WorkspaceUnavailableError
+from artifact_pipeline.domain.errors import (
+    SourceInvalidError,
+    SourceMissingError,
+    WorkspaceUnavailableError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.workspace import Workspace
 from tests.workspace.trees import RESULTS, all_of, link, plant, unzipped
-from worker.workspace import Workspace
 
 if TYPE_CHECKING:
-    from domain.ports import IWorkspace
+    from artifact_pipeline.domain.ports.workspace import IWorkspace
 
 
 def test_the_workspace_satisfies_the_port(workspace: Workspace) -> None:

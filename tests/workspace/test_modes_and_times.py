@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.extra_fields import mtime_ns_of, timestamp
+from artifact_pipeline.worker.workspace.results_directory import zipped_results
 from tests.workspace.extract_steps import ARCHIVE, INTO, RESULTS, extract
 from tests.workspace.trees import all_of, plant
-from worker.workspace import Workspace
-from worker.workspace.extra_fields import mtime_ns_of, timestamp
-from worker.workspace.results_directory import zipped_results
 
 FILES = {"RUN1/tool.sh": b"#!/bin/sh\n", "RUN1/out.csv": b"day,ill\n1,2\n", "RUN2": None}
 SECOND = 10**9

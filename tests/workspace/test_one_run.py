@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import SourceChangedError, SourceInvalidError
+from artifact_pipeline.domain.errors import SourceChangedError, SourceInvalidError
+from artifact_pipeline.worker.workspace.results_directory import zipped_results
+from artifact_pipeline.worker.workspace.zip_stream import ZippedDirectory
 from tests.workspace.trees import RESULTS, all_of, link, plant, unzipped
-from worker.workspace.results_directory import zipped_results
-from worker.workspace.zip_stream import ZippedDirectory
 
 
 @pytest.fixture
@@ -69,6 +69,6 @@ def test_its_own_name_must_be_one_that_a_zip_can_have(tmp_path: Path) -> None:
 
 
 def test_many_files_are_no_files_through_links(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.workspace.scan._MOST_THROUGH_LINKS", 1)
+    monkeypatch.setattr("artifact_pipeline.worker.workspace.scan._MOST_THROUGH_LINKS", 1)
     plant(run, {str(number): b"1" for number in range(5)})
     assert len(unzipped(all_of(zipped(run)))) == 7

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.errors import S3UnavailableError
-from worker.workspace.ranged_file import RangedFile
+from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.worker.workspace.ranged_file import RangedFile
 
 CONTENT = bytes(range(251)) * 40
 _PLACES = st.integers(0, len(CONTENT) + 100)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.errors import SourceInvalidError
-from domain.redaction import redact
+from artifact_pipeline.domain.errors import SourceInvalidError
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.worker.workspace import Workspace
 from tests.workspace.deep_trees import contents, write
 from tests.workspace.extract_steps import ARCHIVE, INTO, RESULTS, extract, names
-from worker.workspace import Workspace
 
 _PART = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20)
 # Legal everywhere, and each has been refused by some tool.
@@ -107,7 +107,7 @@ def test_one_bad_name_among_many_names_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
 ) -> None:
     # Lowered, for pytest itself cannot remove a tree of that depth.
-    monkeypatch.setattr("worker.workspace.entry_names.MOST_DIRECTORIES", 100)
+    monkeypatch.setattr("artifact_pipeline.worker.workspace.entry_names.MOST_DIRECTORIES", 100)
     source = Workspace(tmp_path).path(RESULTS)
     source.mkdir(parents=True)
     for number in range(300):

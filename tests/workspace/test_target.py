@@ -9,14 +9,17 @@ from typing import Any, cast
 
 import pytest
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     FileSystemLimitError,
     InvalidRequestError,
     TargetExistsError,
     WorkspaceUnavailableError,
 )
-from domain.fakes import InMemoryTarget
+from artifact_pipeline.domain.fakes import InMemoryTarget
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.target import Target
 from tests.workspace.target_contract import (
     CONTENT,
     PARTIAL,
@@ -28,8 +31,6 @@ from tests.workspace.target_contract import (
     finish,
 )
 from tests.workspace.trees import LOGS, link
-from worker.workspace import Workspace
-from worker.workspace.target import Target
 
 
 @pytest.fixture
@@ -226,7 +227,9 @@ class TestUnavailable:
             raise OSError(number, os.strerror(number), "/secret/path")
 
         if call == "link":  # without links, as by EPERM, it is renamed: fail there too
-            monkeypatch.setattr("worker.workspace.naming._rename_without_link", fail)
+            monkeypatch.setattr(
+                "artifact_pipeline.worker.workspace.naming._rename_without_link", fail
+            )
         with monkeypatch.context() as patched:
             patched.setattr(os, call, fail)
             # When

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from domain.errors import TargetBusyError, TargetExistsError
+from artifact_pipeline.domain.errors import TargetBusyError, TargetExistsError
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.target import Target
 from tests.workspace.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch, finish
 from tests.workspace.trees import LOGS
-from worker.workspace import Workspace
-from worker.workspace.target import Target
 
 
 class TestInterrupted:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import SourceChangedError, SourceUnreadableError
+from artifact_pipeline.domain.errors import SourceChangedError, SourceUnreadableError
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.enclosure import Enclosure
+from artifact_pipeline.worker.workspace.files import CHUNK
 from tests.workspace.trees import RESULTS, all_of, descriptors, link, plant
-from worker.workspace import Workspace
-from worker.workspace.enclosure import Enclosure
-from worker.workspace.files import CHUNK
 
 
 def change_content(path: Path) -> None:

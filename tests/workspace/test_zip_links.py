@@ -4,12 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import (
-    SourceInvalidError,
-    SourceMissingError,
-)
+from artifact_pipeline.domain.errors import SourceInvalidError, SourceMissingError
+from artifact_pipeline.worker.workspace import Workspace
 from tests.workspace.trees import RESULTS, all_of, link, plant, unzipped
-from worker.workspace import Workspace
 
 SECRET = b"another job's secret"
 
@@ -124,7 +121,7 @@ def test_two_links_that_lead_to_each_other_end(workspace: Workspace, results: Pa
 def test_links_that_multiply_files_without_end_are_refused(
     workspace: Workspace, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.workspace.scan._MOST_THROUGH_LINKS", 1000)
+    monkeypatch.setattr("artifact_pipeline.worker.workspace.scan._MOST_THROUGH_LINKS", 1000)
     plant(results / "d30", {"file": b"1"})
     for n in range(30):
         link(results / f"d{n}/one", results / f"d{n + 1}")

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.errors import SourceEmptyError, SourceInvalidError, SourceMissingError
+from artifact_pipeline.domain.errors import SourceEmptyError, SourceInvalidError, SourceMissingError
+from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.files import CHUNK
+from artifact_pipeline.worker.workspace.scan import Entry, Listing
 from tests.workspace.trees import RESULTS, all_of, link, plant, unzipped
-from worker.workspace import Workspace
-from worker.workspace.files import CHUNK
-from worker.workspace.scan import Entry, Listing
 
 _NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=8)
 _PARTS = st.lists(_NAMES.filter(lambda name: name not in (".", "..")), min_size=1, max_size=3)
@@ -243,7 +243,9 @@ def test_more_entries_than_a_plain_zip_can_count(
     # Given: a listing of that many directories, which takes less time than to make them
     plant(results, {"RUN1/file": b"1"})
     entries = tuple(Entry(f"RUN1/{n:05}/", f"RUN1/{n:05}") for n in range(66_000))
-    monkeypatch.setattr("worker.workspace.zip_stream.scan", lambda *_: Listing(entries, 0))
+    monkeypatch.setattr(
+        "artifact_pipeline.worker.workspace.zip_stream.scan", lambda *_: Listing(entries, 0)
+    )
 
     source = workspace.source(RESULTS)
     chunks = list(source.chunks())

@@ -5,8 +5,9 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.ports import Source
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.ports.workspace import Source
 
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)

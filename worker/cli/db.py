@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.lazy import group_app
-from worker.cli.operator import database
-from worker.cli.output import say
+from artifact_pipeline.worker.cli.lazy import group_app
+from artifact_pipeline.worker.cli.output import say
+from artifact_pipeline.worker.composition.operator import database
 
 app = group_app("The database.")
 
@@ -24,7 +24,7 @@ def upgrade_command(
     ] = False,
 ) -> None:
     """Create or update the pipeline's tables; the platform's are left as they are."""
-    from worker.sql.migrate import upgrade  # noqa: PLC0415 - the help needs no Alembic
+    from artifact_pipeline.worker.sql.migrate import upgrade  # noqa: PLC0415 - the help needs no Alembic
 
     sql = database(makes_file=True)
     upgrade(sql.engine, with_platform_tables=with_platform_tables)

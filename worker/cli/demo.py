@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.options import JsonOption
+from artifact_pipeline.worker.cli.options import JsonOption
 
 
 def demo(
@@ -18,6 +18,6 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """The story of an upload three days late, on an embedded broker, database, S3 and worker."""
-    from worker.cli.demo_run import show_demo  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.cli.demo_run import show_demo  # noqa: PLC0415 - for the help
 
     show_demo(results_dir, keep=keep, as_json=as_json)

@@ -4,13 +4,13 @@ import shlex
 import signal
 from pathlib import Path
 
-from worker.cli.output import err, out, print_json
-from worker.cli.signals import unwind_on_signals
-from worker.demo.narrator import ConsoleNarrator, SilentNarrator
-from worker.demo.player import Outcome, play
-from worker.embedded.lifeline import temporary_directory
-from worker.embedded.servers import require_servers
-from worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.cli.output import err, out, print_json
+from artifact_pipeline.worker.cli.signals import unwind_on_signals
+from artifact_pipeline.worker.demo.narrator import ConsoleNarrator, SilentNarrator
+from artifact_pipeline.worker.demo.player import Outcome, play
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from artifact_pipeline.worker.embedded.servers import require_servers
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 
 
 def show_demo(results_dir: Path | None, *, keep: bool, as_json: bool) -> None:

@@ -22,7 +22,7 @@ def dev(
     ] = 2,
 ) -> None:
     """The whole pipeline here, until Ctrl-C: broker, S3, database, workers, beat and Flower."""
-    from worker.cli.dev_run import run_dev  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.cli.dev_run import run_dev  # noqa: PLC0415 - for the help
 
     run_dev(
         data,

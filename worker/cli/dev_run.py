@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from worker.cli.output import err, out
-from worker.cli.signals import unwind_on_signals
-from worker.demo.story import seed
-from worker.dev.logs import Logs
-from worker.dev.stack import DevStack, Flower, held
-from worker.dev.supervision import Supervisor
-from worker.embedded.lifeline import temporary_directory
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import require_servers
-from worker.embedded.stack import BUCKET, Ports
-from worker.workspace import Workspace
+from artifact_pipeline.worker.cli.output import err, out
+from artifact_pipeline.worker.cli.signals import unwind_on_signals
+from artifact_pipeline.worker.demo.story import seed
+from artifact_pipeline.worker.dev.logs import Logs
+from artifact_pipeline.worker.dev.stack import DevStack, Flower, held
+from artifact_pipeline.worker.dev.supervision import Supervisor
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import require_servers
+from artifact_pipeline.worker.embedded.stack import BUCKET, Ports
+from artifact_pipeline.worker.workspace import Workspace
 
 _POLL_SECONDS = 0.1
 

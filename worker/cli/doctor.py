@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.options import JsonOption
-from worker.cli.output import print_json
-from worker.cli.signals import unwind_on_signals
+from artifact_pipeline.worker.cli.options import JsonOption
+from artifact_pipeline.worker.cli.output import print_json
+from artifact_pipeline.worker.cli.signals import unwind_on_signals
 
 if TYPE_CHECKING:
-    from worker.diagnosis.findings import Finding
+    from artifact_pipeline.worker.diagnosis.findings import Finding
 
 _COLOURS = ("green", "yellow", "bold red")
 """By severity."""
@@ -46,7 +46,7 @@ def doctor(
     Run it where a worker runs, with its settings. The exit status is 1 if there are warnings, and
     2 if there are errors.
     """
-    from worker.diagnosis.examination import examine_deployment  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.diagnosis.examination import examine_deployment  # noqa: PLC0415 - for the help
 
     if probe:
         # What the probe has written is removed even if a signal ends the command.
@@ -65,7 +65,7 @@ def doctor(
 def _show(finding: "Finding") -> None:
     from rich.text import Text  # noqa: PLC0415 - Rich takes long to import
 
-    from worker.cli.output import out  # noqa: PLC0415 - its console as well
+    from artifact_pipeline.worker.cli.output import out  # noqa: PLC0415 - its console as well
 
     severity = finding.severity.name.lower()
     out.print(

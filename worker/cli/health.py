@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from domain.errors import PipelineError
-from worker.cli.lazy import group_app
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.worker.cli.lazy import group_app
 
 app = group_app("Whether this process is well.")
 
@@ -41,8 +41,8 @@ def live(
     Or, beside beat, whether that has sent something. A process that waits at its start for broker,
     database or S3 is alive too, and the answer says what it waits for.
     """
-    from worker.settings import LivenessSettings, load  # noqa: PLC0415 - for the help
-    from worker.signs import seconds_since_sign  # noqa: PLC0415 - as well
+    from artifact_pipeline.worker.lifecycle.signs import seconds_since_sign  # noqa: PLC0415 - as well
+    from artifact_pipeline.worker.settings import LivenessSettings, load  # noqa: PLC0415 - for the help
 
     path = load(LivenessSettings).liveness_file
     try:
@@ -71,7 +71,7 @@ def ready(
     must leave it out, else a backlog restarts workers that are well: name the other parts.
     """
     # Only here: `live` is run every few seconds, and needs no Celery, no SQL and no S3.
-    from worker.diagnosis.readiness import REACH, has_workspace  # noqa: PLC0415
+    from artifact_pipeline.worker.diagnosis.readiness import REACH, has_workspace  # noqa: PLC0415
 
     for part in only or Part:
         if part is Part.WORKSPACE and not only and not has_workspace():
@@ -87,7 +87,7 @@ def ready(
 
 def _count_refused() -> None:
     """Refused messages are their sender's fault: no reason to restart a worker."""
-    from worker.diagnosis.readiness import refused_messages  # noqa: PLC0415 - see above
+    from artifact_pipeline.worker.diagnosis.readiness import refused_messages  # noqa: PLC0415 - see above
 
     if count := refused_messages():
         typer.echo(f"{count} messages were refused: artifacts messages list")

@@ -6,11 +6,11 @@ from threading import Thread
 
 from celery import Celery
 
-from domain.attention import worker_command
-from domain.errors import BrokerUnavailableError, ConfigurationError
-from worker.diagnosis.broker import impatient_app
-from worker.diagnosis.consumers import read_broker
-from worker.settings import BrokerSettings, load
+from artifact_pipeline.domain.errors import BrokerUnavailableError, ConfigurationError
+from artifact_pipeline.domain.maintenance.attention import worker_command
+from artifact_pipeline.worker.diagnosis.broker import impatient_app
+from artifact_pipeline.worker.diagnosis.consumers import read_broker
+from artifact_pipeline.worker.settings import BrokerSettings, load
 
 # A worker that listens has usually taken the message by then.
 _FIRST_SECONDS = 3.0

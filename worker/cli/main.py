@@ -7,27 +7,42 @@ import sys
 
 # Only this here: Ctrl-C while the rest is imported must not end in a traceback.
 COMMANDS = {
-    "batch": ("worker.cli.batch", "Many transfers together: preview, start, watch, pause, report."),
-    "db": ("worker.cli.db", "The database."),
-    "health": ("worker.cli.health", "Whether this process is well."),
-    "jobs": ("worker.cli.jobs", "Jobs and their artifacts."),
-    "messages": ("worker.cli.messages", "Messages that workers refused or dead workers held."),
-    "quarantine": ("worker.cli.quarantine", "What will not be tried again by itself."),
-    "transfers": ("worker.cli.transfers", "Transfers across jobs."),
+    "batch": (
+        "artifact_pipeline.worker.cli.batch.commands",
+        "Many transfers together: preview, start, watch, pause, report.",
+    ),
+    "db": ("artifact_pipeline.worker.cli.db", "The database."),
+    "health": ("artifact_pipeline.worker.cli.health", "Whether this process is well."),
+    "jobs": ("artifact_pipeline.worker.cli.jobs.commands", "Jobs and their artifacts."),
+    "messages": (
+        "artifact_pipeline.worker.cli.messages",
+        "Messages that workers refused or dead workers held.",
+    ),
+    "quarantine": (
+        "artifact_pipeline.worker.cli.quarantine",
+        "What will not be tried again by itself.",
+    ),
+    "transfers": ("artifact_pipeline.worker.cli.transfers", "Transfers across jobs."),
     "status": (
-        "worker.cli.status",
+        "artifact_pipeline.worker.cli.status.commands",
         "Show the backlog, the workers, the failures, and everything that needs an operator.",
     ),
     "demo": (
-        "worker.cli.demo",
+        "artifact_pipeline.worker.cli.demo",
         "The story of an upload three days late, on an embedded broker, database, S3 and worker.",
     ),
     "dev": (
-        "worker.cli.dev",
+        "artifact_pipeline.worker.cli.dev",
         "The whole pipeline here, until Ctrl-C: broker, S3, database, workers, beat and Flower.",
     ),
-    "doctor": ("worker.cli.doctor", "What is wrong with this deployment, and how to mend it."),
-    "workspace": ("worker.cli.workspace", "The directory tree that producers and workers share."),
+    "doctor": (
+        "artifact_pipeline.worker.cli.doctor",
+        "What is wrong with this deployment, and how to mend it.",
+    ),
+    "workspace": (
+        "artifact_pipeline.worker.cli.workspace",
+        "The directory tree that producers and workers share.",
+    ),
 }
 """Module and help line of each: a group has an `app`, a command a function of its name.
 
@@ -53,19 +68,19 @@ def main() -> None:
 
 
 def _run_safely() -> int:
-    from domain.errors import PipelineError  # noqa: PLC0415 - see above
-    from worker.cli.streams import OutputError, prepare_streams, release_output  # noqa: PLC0415
+    from artifact_pipeline.domain.errors import PipelineError  # noqa: PLC0415 - see above
+    from artifact_pipeline.worker.cli.streams import OutputError, prepare_streams, release_output  # noqa: PLC0415
 
     prepare_streams()
     try:
-        from worker.cli.root import run  # noqa: PLC0415
+        from artifact_pipeline.worker.cli.root import run  # noqa: PLC0415
 
         status = run(COMMANDS)
         sys.stdout.flush()
     except OutputError as error:
         return _CLOSED_PIPE if error.is_closed_pipe else _fail(error)
     except PipelineError as error:
-        from worker.cli.output import why  # noqa: PLC0415 - see above
+        from artifact_pipeline.worker.cli.output import why  # noqa: PLC0415 - see above
 
         return _fail(why(error))
     except OSError as error:

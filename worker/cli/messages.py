@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domain.errors import NotFoundError
-from worker.cli.lazy import group_app
-from worker.cli.options import JsonOption, WideOption
-from worker.cli.output import note, plain, print_json, say, show_rows
+from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.worker.cli.lazy import group_app
+from artifact_pipeline.worker.cli.options import JsonOption, WideOption
+from artifact_pipeline.worker.cli.output import note, plain, print_json, say, show_rows
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from tasks.dead_letters import DeadLetter
+    from artifact_pipeline.tasks.dead_letters import DeadLetter
 
 app = group_app("Messages that workers refused or dead workers held.")
 
@@ -64,8 +64,8 @@ def discard(
     as_json: JsonOption = False,
 ) -> None:
     """Delete the notes of refused messages, once their sender is corrected."""
-    from tasks.dead_letters import discard_dead_letters  # noqa: PLC0415 - for the help
-    from tasks.enqueue import broker_channel  # noqa: PLC0415
+    from artifact_pipeline.tasks.dead_letters import discard_dead_letters  # noqa: PLC0415 - for the help
+    from artifact_pipeline.tasks.publish import broker_channel  # noqa: PLC0415
 
     if bool(ids) is every:
         raise typer.BadParameter("give the ids of messages, or --all for all of them")
@@ -85,8 +85,8 @@ def restore(*, as_json: JsonOption = False) -> None:
 
     Running workers do this themselves; use it where only workers of an earlier version are left.
     """
-    from tasks.enqueue import broker_channel  # noqa: PLC0415 - for the help
-    from worker.intake import redelivering_channels  # noqa: PLC0415
+    from artifact_pipeline.tasks.publish import broker_channel  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.messages.intake import redelivering_channels  # noqa: PLC0415
 
     with redelivering_channels(), broker_channel(_broker()) as channel:
         count = channel.put_back_dead()
@@ -97,16 +97,16 @@ def restore(*, as_json: JsonOption = False) -> None:
 
 
 def _read(limit: int) -> "list[DeadLetter]":
-    from tasks.dead_letters import dead_letters  # noqa: PLC0415 - for the help
-    from tasks.enqueue import broker_channel  # noqa: PLC0415
+    from artifact_pipeline.tasks.dead_letters import dead_letters  # noqa: PLC0415 - for the help
+    from artifact_pipeline.tasks.publish import broker_channel  # noqa: PLC0415
 
     with broker_channel(_broker()) as channel:
         return dead_letters(channel, limit)
 
 
 def _broker() -> "Celery":
-    from worker.diagnosis.broker import impatient_app  # noqa: PLC0415 - for the help
-    from worker.settings import BrokerSettings, load  # noqa: PLC0415
+    from artifact_pipeline.worker.diagnosis.broker import impatient_app  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.settings import BrokerSettings, load  # noqa: PLC0415
 
     return impatient_app(load(BrokerSettings).broker)
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.jobs import MAX_ID
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 JobArgument = Annotated[

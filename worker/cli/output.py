@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from domain.durations import age
-from domain.errors import PipelineError
-from domain.objects import ObjectAddress
-from domain.transfers import Transfer
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.domain.model.durations import age
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.transfers import Transfer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,7 +110,7 @@ def show_rows(
     elif not rows:
         say(empty)
     else:
-        from worker.cli.tables import print_table  # noqa: PLC0415 - Rich takes long to import
+        from artifact_pipeline.worker.cli.tables import print_table  # noqa: PLC0415 - Rich takes long to import
 
         print_table(rows, brief=brief, wide=wide)
 

@@ -7,15 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from domain.artifacts import ArtifactKind
-from domain.errors import NotFoundError, ReasonCode
-from domain.jobs import MAX_ID
-from domain.quarantine import IQuarantine, QuarantineFilter
-from domain.transfers import Transfer
-from worker.cli.lazy import group_app
-from worker.cli.operator import database
-from worker.cli.options import DryRunOption, JsonOption, WideOption
-from worker.cli.output import note, print_json, say, show_rows, transfer_row
+from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.quarantine import QuarantineFilter
+from artifact_pipeline.domain.model.transfers import Transfer
+from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.cli.lazy import group_app
+from artifact_pipeline.worker.cli.options import DryRunOption, JsonOption, WideOption
+from artifact_pipeline.worker.cli.output import note, print_json, say, show_rows, transfer_row
+from artifact_pipeline.worker.composition.operator import database
 
 app = group_app("What will not be tried again by itself.")
 

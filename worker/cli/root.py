@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.cli.lazy import group_app, lazy_group
-from worker.cli.operator import close_all
-from worker.cli.output import note
+from artifact_pipeline.worker.cli.lazy import group_app, lazy_group
+from artifact_pipeline.worker.cli.output import note
+from artifact_pipeline.worker.composition.operator import close_all
 
 _ABORTED = 130
 

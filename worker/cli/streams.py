@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from domain.errors import PipelineError
+from artifact_pipeline.domain.errors import PipelineError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Column, Table
 from rich.text import Text
 
-from worker.cli.output import plain
+from artifact_pipeline.worker.cli.output import plain
 
 # A pipe has no edge, and what reads it needs the whole of every cell.
 _NO_EDGE = 10_000

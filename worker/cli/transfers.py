@@ -6,17 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from domain.batches import IdRange
-from domain.transfer_filter import TransferFilter
-from domain.transfers import Direction, Transfer, TransferState
-from tasks import contract
-from tasks.contract import queue_of_transfer
-from worker.cli.batch_options import JobsOption, KindsOption, RunsOption
-from worker.cli.lazy import group_app
-from worker.cli.operator import database
-from worker.cli.options import JsonOption, WideOption
-from worker.cli.output import note, show_rows
-from worker.cli.quarantine import ReasonOption, parse_age
+from artifact_pipeline.domain.model.selection import IdRange
+from artifact_pipeline.domain.model.transfer_filter import TransferFilter
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.tasks import routing as contract
+from artifact_pipeline.tasks.routing import queue_of_transfer
+from artifact_pipeline.worker.cli.batch.options import JobsOption, KindsOption, RunsOption
+from artifact_pipeline.worker.cli.lazy import group_app
+from artifact_pipeline.worker.cli.options import JsonOption, WideOption
+from artifact_pipeline.worker.cli.output import note, show_rows
+from artifact_pipeline.worker.cli.quarantine import ReasonOption, parse_age
+from artifact_pipeline.worker.composition.operator import database
 
 app = group_app("Transfers across jobs.")
 
@@ -76,7 +76,7 @@ def list_all(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """Transfers of all jobs that fit every filter given, newest first."""
-    from worker.sql.transfer_lists import list_transfers  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.sql.transfers.lists import list_transfers  # noqa: PLC0415 - for the help
 
     filters = TransferFilter(
         states=frozenset(state or ()),

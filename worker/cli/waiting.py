@@ -10,13 +10,13 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from domain.errors import NotDoneError
-from domain.transfers import Transfer
-from domain.waiting import is_unclaimed, progress_of, summary_of
-from tasks.contract import queue_of_transfer
-from worker.cli.listeners import ListenerCheck
-from worker.cli.output import err
-from worker.sql.transfers import SqlTransfers
+from artifact_pipeline.domain.errors import NotDoneError
+from artifact_pipeline.domain.model.transfers import Transfer
+from artifact_pipeline.domain.transfers.waiting import is_unclaimed, progress_of, summary_of
+from artifact_pipeline.tasks.routing import queue_of_transfer
+from artifact_pipeline.worker.cli.listeners import ListenerCheck
+from artifact_pipeline.worker.cli.output import err
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 
 _POLL_SECONDS = 0.2
 # A file or a pipe gets lines only when waiting takes longer than usual.

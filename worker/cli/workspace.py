@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.cli.lazy import group_app
-from worker.cli.operator import database, this_user
-from worker.cli.options import JsonOption
-from worker.cli.output import print_json, say
+from artifact_pipeline.worker.cli.lazy import group_app
+from artifact_pipeline.worker.cli.options import JsonOption
+from artifact_pipeline.worker.cli.output import print_json, say
+from artifact_pipeline.worker.composition.operator import database, this_user
 
 app = group_app("The directory tree that producers and workers share.")
 
@@ -29,9 +29,9 @@ def init(
 
     Run it once, where the share is mounted and can be written. Run again, it changes nothing.
     """
-    from worker.settings import WorkspaceSettings, load  # noqa: PLC0415 - for the help
-    from worker.sql.workspaces import SqlWorkspaces  # noqa: PLC0415 - the same
-    from worker.workspace.initialization import Others, initialize  # noqa: PLC0415 - the same
+    from artifact_pipeline.worker.settings import WorkspaceSettings, load  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces  # noqa: PLC0415 - the same
+    from artifact_pipeline.worker.workspace.initialization import Others, initialize  # noqa: PLC0415 - the same
 
     if adopt and add:
         raise typer.BadParameter("--adopt forgets other workspaces, --add keeps them: give one")
@@ -44,7 +44,7 @@ def init(
 @app.command("show")
 def show(*, as_json: JsonOption = False) -> None:
     """Show path, id and verdict; the exit status is 1 if workers would not use it."""
-    from worker.settings import WorkspaceSettings, load  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.settings import WorkspaceSettings, load  # noqa: PLC0415 - for the help
 
     found = _found(load(WorkspaceSettings).workspace)
     if as_json:
@@ -58,9 +58,9 @@ def show(*, as_json: JsonOption = False) -> None:
 
 
 def _found(directory: Path) -> dict[str, Any]:
-    from domain.errors import WorkspaceUnavailableError  # noqa: PLC0415 - for the help
-    from worker.sql.workspaces import SqlWorkspaces  # noqa: PLC0415 - the same
-    from worker.workspace.identity import look_at, opened_root  # noqa: PLC0415 - the same
+    from artifact_pipeline.domain.errors import WorkspaceUnavailableError  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces  # noqa: PLC0415 - the same
+    from artifact_pipeline.worker.workspace.identity import look_at, opened_root  # noqa: PLC0415 - the same
 
     known = SqlWorkspaces(database().engine).known()
     found: dict[str, Any] = {"path": str(directory), "id": None, "known": sorted(known or ())}

@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.tree import Tree
 
-from domain.transfers import Transfer
-from worker.demo.player import PREFIX, Outcome
-from worker.demo.story import JOB, Scene
+from artifact_pipeline.domain.model.transfers import Transfer
+from artifact_pipeline.worker.demo.player import PREFIX, Outcome
+from artifact_pipeline.worker.demo.story import JOB, Scene
 
 
 class ConsoleNarrator:

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.orm import Session
 
-from domain.artifacts import StoredArtifact
-from domain.errors import PipelineError
-from domain.prefix import JobS3Prefix
-from domain.transfers import Transfer, TransferState
-from tasks.app import producer_app
-from tasks.contract import queue_of
-from worker.demo.story import JOB, SCENES, Scene, create_files, create_rows
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import BUCKET, EmbeddedStack
-from worker.sql.artifacts import SqlArtifacts
-from worker.sql.requests import request_upload
-from worker.sql.transfers import SqlTransfers
-from worker.workspace import Workspace
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.keys import JobS3Prefix
+from artifact_pipeline.domain.model.transfers import Transfer, TransferState
+from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.routing import queue_of
+from artifact_pipeline.worker.demo.story import JOB, SCENES, Scene, create_files, create_rows
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from artifact_pipeline.worker.workspace import Workspace
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef

@@ -11,13 +11,14 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import SourceMissingError
-from domain.jobs import Job
-from worker.embedded.os_errors import explained
-from worker.sql.platform import SqlJobs
-from worker.sql.tables import JobRow, RunRow
-from worker.workspace import Workspace
+from artifact_pipeline.domain.errors import SourceMissingError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.jobs import Job
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.worker.embedded.os_errors import explained
+from artifact_pipeline.worker.sql.platform import SqlJobs
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.workspace import Workspace
 
 JOB = Job(12, datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC))
 RUN_ID = 4

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.process import ManagedProcess
 
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "red")
 

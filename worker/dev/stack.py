@@ -9,12 +9,12 @@ from pathlib import Path
 from shutil import rmtree
 from typing import IO
 
-from domain.errors import ConfigurationError
-from tasks.contract import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
-from worker.embedded.os_errors import explained
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import free_port, kept_port
-from worker.embedded.stack import EmbeddedStack, Ports
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.tasks.routing import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
+from artifact_pipeline.worker.embedded.os_errors import explained
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import free_port, kept_port
+from artifact_pipeline.worker.embedded.stack import EmbeddedStack, Ports
 
 # As in production: what may be large never stands before what is small.
 QUEUES: Mapping[str, Sequence[str]] = {
@@ -62,7 +62,14 @@ class DevStack(EmbeddedStack):
         return [
             self.start_celery(
                 name,
-                *("worker.app", "worker", "--hostname", f"{name}@%h", "--loglevel", "INFO"),
+                *(
+                    "artifact_pipeline.worker.app",
+                    "worker",
+                    "--hostname",
+                    f"{name}@%h",
+                    "--loglevel",
+                    "INFO",
+                ),
                 *("--queues", ",".join(queues), "--concurrency", str(concurrency)),
                 *("--without-gossip", "--without-mingle"),
             )
@@ -72,7 +79,15 @@ class DevStack(EmbeddedStack):
     def start_beat(self) -> ManagedProcess:
         schedule = self.directory / "beat-schedule"
         return self.start_celery(
-            *("beat", "worker.control", "beat", "--loglevel", "INFO", "--schedule", str(schedule)),
+            *(
+                "beat",
+                "artifact_pipeline.worker.control",
+                "beat",
+                "--loglevel",
+                "INFO",
+                "--schedule",
+                str(schedule),
+            ),
         )
 
     def start_flower(self, port: int | None) -> Flower:
@@ -80,7 +95,7 @@ class DevStack(EmbeddedStack):
         port = kept_port(self, port)
         credentials = f"{_USER}:{secrets.token_urlsafe(9)}"
         process = self.start_celery(
-            *("flower", "worker.control", "flower", f"--conf={FLOWER_CONFIG}"),
+            *("flower", "artifact_pipeline.worker.control", "flower", f"--conf={FLOWER_CONFIG}"),
             environment={
                 "FLOWER_BASIC_AUTH": credentials,
                 "FLOWER_ADDRESS": "127.0.0.1",

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from worker.embedded.process import ManagedProcess, ServerFailedError
+from artifact_pipeline.worker.embedded.process import ManagedProcess, ServerFailedError
 
 _SHORT_SECONDS = 30
 """A process that runs no longer than this did not recover by its restart."""

@@ -6,21 +6,33 @@ from functools import partial
 from celery import Celery
 from sqlalchemy import Engine
 
-from domain.attention import Problem, ProblemCode, find_problems, standstill
-from domain.durations import age
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     BrokerUnavailableError,
     ConfigurationError,
     SqlUnavailableError,
     StandstillError,
 )
-from domain.pipeline_status import BrokerStatus, DatabaseStatus, Phase, PipelineStatus, count, first
-from tasks.contract import BATCHES, UPKEEP
-from worker.diagnosis.consumers import databases_of, queue_names, read_broker
-from worker.diagnosis.findings import Finding, error, ok, warning
-from worker.settings import AttemptSettings, load
-from worker.sql.database_id import read_database_id
-from worker.sql.status import SqlStatus
+from artifact_pipeline.domain.maintenance.attention import (
+    Problem,
+    ProblemCode,
+    find_problems,
+    standstill,
+)
+from artifact_pipeline.domain.maintenance.pipeline_status import (
+    BrokerStatus,
+    DatabaseStatus,
+    Phase,
+    PipelineStatus,
+    count,
+    first,
+)
+from artifact_pipeline.domain.model.durations import age
+from artifact_pipeline.tasks.routing import BATCHES, UPKEEP
+from artifact_pipeline.worker.diagnosis.consumers import databases_of, queue_names, read_broker
+from artifact_pipeline.worker.diagnosis.findings import Finding, error, ok, warning
+from artifact_pipeline.worker.settings import AttemptSettings, load
+from artifact_pipeline.worker.sql.database_id import read_database_id
+from artifact_pipeline.worker.sql.status import SqlStatus
 
 _WAITING = (Phase.DUE, Phase.EXPIRED)
 _CHECKS = {

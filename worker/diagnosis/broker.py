@@ -7,16 +7,16 @@ from typing import Any
 from celery import Celery
 from redis.exceptions import ResponseError
 
-from domain.errors import BrokerRefusedError, BrokerUnavailableError
-from domain.redaction import redact
-from tasks.app import broker_urls, make_app
-from tasks.broker import ANY_CERTIFICATE, CA_VARIABLE, URL_VARIABLE, Broker
-from tasks.broker_connections import check_removals, check_writes
-from tasks.broker_errors import said_by
-from tasks.enqueue import broker_channel
-from worker.diagnosis.broker_answers import ACCESS_LISTS, ask, unseen
-from worker.diagnosis.findings import Finding, clock, error, ok, warning
-from worker.diagnosis.redelivery import examine_redelivery, require_scripts
+from artifact_pipeline.domain.errors import BrokerRefusedError, BrokerUnavailableError
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.tasks.app import broker_urls, make_app
+from artifact_pipeline.tasks.broker import ANY_CERTIFICATE, CA_VARIABLE, URL_VARIABLE, Broker
+from artifact_pipeline.tasks.broker_connections import check_removals, check_writes
+from artifact_pipeline.tasks.broker_errors import said_by
+from artifact_pipeline.tasks.publish import broker_channel
+from artifact_pipeline.worker.diagnosis.broker_answers import ACCESS_LISTS, ask, unseen
+from artifact_pipeline.worker.diagnosis.findings import Finding, clock, error, ok, warning
+from artifact_pipeline.worker.diagnosis.redelivery import examine_redelivery, require_scripts
 
 _TIMEOUT_SECONDS = 5.0
 _MASTER = (

@@ -5,8 +5,8 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from tasks.broker_errors import said_by
-from worker.diagnosis.findings import Finding, warning
+from artifact_pipeline.tasks.broker_errors import said_by
+from artifact_pipeline.worker.diagnosis.findings import Finding, warning
 
 ACCESS_LISTS = "docs/operations.md, Redis access lists"
 

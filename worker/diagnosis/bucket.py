@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.errors import TransferError
-from worker.diagnosis.bucket_policy import find_denied_writes
-from worker.diagnosis.findings import SIGNATURES, Finding, clock, error, ok, warning
-from worker.s3.dates import date_of
-from worker.s3.encryption import Encryption, encryption_of
-from worker.s3.errors import code_of, is_unsupported, translated_errors
-from worker.s3.tags import ObjectTags
+from artifact_pipeline.domain.errors import TransferError
+from artifact_pipeline.worker.diagnosis.bucket_policy import find_denied_writes
+from artifact_pipeline.worker.diagnosis.findings import (
+    SIGNATURES,
+    Finding,
+    clock,
+    error,
+    ok,
+    warning,
+)
+from artifact_pipeline.worker.s3.dates import date_of
+from artifact_pipeline.worker.s3.encryption import Encryption, encryption_of
+from artifact_pipeline.worker.s3.errors import code_of, is_unsupported, translated_errors
+from artifact_pipeline.worker.s3.tags import ObjectTags
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

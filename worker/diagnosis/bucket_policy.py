@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from worker.diagnosis.findings import Finding, error
-from worker.s3.encryption import Encryption
+from artifact_pipeline.worker.diagnosis.findings import Finding, error
+from artifact_pipeline.worker.s3.encryption import Encryption
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

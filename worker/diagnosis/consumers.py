@@ -5,12 +5,12 @@ from typing import Any
 
 from celery import Celery
 
-from domain.pipeline_status import BrokerStatus, WorkerQueues
-from tasks.dead_letters import count_dead_letters
-from tasks.enqueue import broker_channel, queue_depths
-from tasks.last_dispatch import last_dispatch
-from worker.answers import COMMAND
-from worker.diagnosis.stray_queues import find_stray_queues
+from artifact_pipeline.domain.maintenance.pipeline_status import BrokerStatus, WorkerQueues
+from artifact_pipeline.tasks.dead_letters import count_dead_letters
+from artifact_pipeline.tasks.last_dispatch import last_dispatch
+from artifact_pipeline.tasks.publish import broker_channel, queue_depths
+from artifact_pipeline.worker.diagnosis.stray_queues import find_stray_queues
+from artifact_pipeline.worker.messages.answers import COMMAND
 
 _ANSWER_SECONDS = 1.0
 # A worker on a busy machine answers late, and must not count as missing.

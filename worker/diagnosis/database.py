@@ -6,27 +6,27 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, inspect
 
-from domain.errors import MisconfiguredError, SqlUnavailableError
-from domain.redaction import redact
-from worker.diagnosis.findings import Finding, clock, error, ok, warning
-from worker.repositories import Database
-from worker.settings import DatabaseSettings
-from worker.sql.clock import read_clock
-from worker.sql.engine import autocommit, translated_errors
-from worker.sql.errors import SchemaError
-from worker.sql.grants import (
+from artifact_pipeline.domain.errors import MisconfiguredError, SqlUnavailableError
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.worker.composition.repositories import Database
+from artifact_pipeline.worker.diagnosis.findings import Finding, clock, error, ok, warning
+from artifact_pipeline.worker.settings import DatabaseSettings
+from artifact_pipeline.worker.sql.clock import read_clock
+from artifact_pipeline.worker.sql.connections.postgres_sessions import is_pooled
+from artifact_pipeline.worker.sql.connections.search_path import find_hidden
+from artifact_pipeline.worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.errors import SchemaError, translated_errors
+from artifact_pipeline.worker.sql.grants import (
     Grant,
     current_role,
     find_schema,
     grant_statements,
     missing_grants,
 )
-from worker.sql.platform_schema import Lack, find_lack, find_own_lack
-from worker.sql.postgres_sessions import is_pooled
-from worker.sql.search_path import find_hidden
-from worker.sql.transfer_lists import malformed_ids
-from worker.sql.version import VERSION_TABLE, newest_version, version_of
-from worker.sql.writable import check_writes
+from artifact_pipeline.worker.sql.platform_schema import Lack, find_lack, find_own_lack
+from artifact_pipeline.worker.sql.transfers.lists import malformed_ids
+from artifact_pipeline.worker.sql.version import VERSION_TABLE, newest_version, version_of
+from artifact_pipeline.worker.sql.writable import check_writes
 
 _UPGRADE = "artifacts db upgrade"
 _RUN_UPGRADE = f"run `{_UPGRADE}`"

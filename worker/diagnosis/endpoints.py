@@ -9,12 +9,17 @@ from ipaddress import ip_address
 
 import boto3
 
-from domain.endpoints import Endpoint
-from domain.redaction import hide_credentials
-from worker.diagnosis.findings import Finding, ok, warning
-from worker.s3.endpoints import AWS_VARIABLES, IGNORED_BY, ConfiguredEndpoint, style_of
-from worker.s3.errors import translated_errors
-from worker.settings import BucketSettings
+from artifact_pipeline.domain.model.endpoints import Endpoint
+from artifact_pipeline.domain.redaction import hide_credentials
+from artifact_pipeline.worker.diagnosis.findings import Finding, ok, warning
+from artifact_pipeline.worker.s3.endpoints import (
+    AWS_VARIABLES,
+    IGNORED_BY,
+    ConfiguredEndpoint,
+    style_of,
+)
+from artifact_pipeline.worker.s3.errors import translated_errors
+from artifact_pipeline.worker.settings import BucketSettings
 
 _PUBLIC = "ARTIFACTS_S3_PUBLIC_ENDPOINT_URL"
 _PLACES = {"path": "the bucket is in the path", "virtual": "the bucket is in the host"}

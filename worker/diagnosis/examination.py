@@ -6,20 +6,20 @@ from functools import partial
 
 from pydantic_settings import BaseSettings
 
-from domain.errors import ConfigurationError, PipelineError
-from domain.redaction import hide_credentials, redact
-from worker.diagnosis.backlog import examine_backlog
-from worker.diagnosis.broker import examine_broker, impatient_app
-from worker.diagnosis.bucket import examine_bucket, find_tags
-from worker.diagnosis.database import examine_database, opened
-from worker.diagnosis.endpoints import examine_endpoints
-from worker.diagnosis.findings import Finding, error
-from worker.diagnosis.probe import probe_store
-from worker.diagnosis.probe_outcomes import choices_of
-from worker.diagnosis.probe_store import Probe
-from worker.diagnosis.workspace import examine_workspace
-from worker.s3.client import make_client
-from worker.settings import (
+from artifact_pipeline.domain.errors import ConfigurationError, PipelineError
+from artifact_pipeline.domain.redaction import hide_credentials, redact
+from artifact_pipeline.worker.diagnosis.backlog import examine_backlog
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app
+from artifact_pipeline.worker.diagnosis.bucket import examine_bucket, find_tags
+from artifact_pipeline.worker.diagnosis.database import examine_database, opened
+from artifact_pipeline.worker.diagnosis.endpoints import examine_endpoints
+from artifact_pipeline.worker.diagnosis.findings import Finding, error
+from artifact_pipeline.worker.diagnosis.probe.outcomes import choices_of
+from artifact_pipeline.worker.diagnosis.probe.run import probe_store
+from artifact_pipeline.worker.diagnosis.probe.store import Probe
+from artifact_pipeline.worker.diagnosis.workspace import examine_workspace
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.settings import (
     BrokerSettings,
     BucketSettings,
     DatabaseSettings,
@@ -27,7 +27,7 @@ from worker.settings import (
     WorkspaceSettings,
     load,
 )
-from worker.sql.workspaces import SqlWorkspaces
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 
 
 class _BacklogSettings(DatabaseSettings, BrokerSettings):

@@ -5,21 +5,31 @@ from contextlib import closing
 
 from botocore.exceptions import ClientError
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     BucketMissingError,
     RefusedByS3Error,
     UnsupportedByStoreError,
 )
-from tasks.dead_letters import count_dead_letters
-from tasks.enqueue import broker_channel
-from worker.diagnosis.backlog import reach_backlog
-from worker.diagnosis.broker import impatient_app, reach_broker, reach_broker_of_worker
-from worker.diagnosis.bucket import reach_bucket
-from worker.diagnosis.database import opened, reach_database
-from worker.diagnosis.workspace import await_workspace, reach_directory, reach_workspace
-from worker.s3.client import make_client
-from worker.settings import (
+from artifact_pipeline.tasks.dead_letters import count_dead_letters
+from artifact_pipeline.tasks.publish import broker_channel
+from artifact_pipeline.worker.composition.workspaces import workspace_check
+from artifact_pipeline.worker.diagnosis.backlog import reach_backlog
+from artifact_pipeline.worker.diagnosis.broker import (
+    impatient_app,
+    reach_broker,
+    reach_broker_of_worker,
+)
+from artifact_pipeline.worker.diagnosis.bucket import reach_bucket
+from artifact_pipeline.worker.diagnosis.database import opened, reach_database
+from artifact_pipeline.worker.diagnosis.workspace import (
+    await_workspace,
+    reach_directory,
+    reach_workspace,
+)
+from artifact_pipeline.worker.lifecycle.startup import SHARE
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.settings import (
     BrokerSettings,
     BucketSettings,
     DatabaseSettings,
@@ -28,9 +38,7 @@ from worker.settings import (
     WorkspaceSettings,
     load,
 )
-from worker.sql.workspaces import SqlWorkspaces
-from worker.startup import SHARE
-from worker.workspace_adapters import workspace_check
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 
 # A server that takes longer is away; it is asked three times.
 _S3_TIMEOUT_SECONDS = 5.0

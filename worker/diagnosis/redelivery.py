@@ -4,12 +4,12 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from domain.errors import ConfigurationError
-from domain.redaction import redact
-from tasks.keys import own_client
-from worker.diagnosis.broker_answers import ask, unseen
-from worker.diagnosis.findings import Finding, error, ok, warning
-from worker.held_messages import held_by_dead
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.tasks.keys import own_client
+from artifact_pipeline.worker.diagnosis.broker_answers import ask, unseen
+from artifact_pipeline.worker.diagnosis.findings import Finding, error, ok, warning
+from artifact_pipeline.worker.messages.held_messages import held_by_dead
 
 _SCRIPTS = "broker scripts"
 _HELD = "messages of dead workers"

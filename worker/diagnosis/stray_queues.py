@@ -9,8 +9,8 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from tasks.dead_letters import readable_parts
-from tasks.keys import own_client, own_key
+from artifact_pipeline.tasks.dead_letters import readable_parts
+from artifact_pipeline.tasks.keys import own_client, own_key
 
 _OF_OURS = "artifacts."
 """What the names of our tasks and of our own keys begin with."""

@@ -6,9 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from domain.errors import MisconfiguredError, SqlUnavailableError, WorkspaceUnavailableError
-from worker.diagnosis.findings import Finding, error, ok, warning
-from worker.workspace.identity import IWorkspaces, WorkspaceCheck
+from artifact_pipeline.domain.errors import (
+    MisconfiguredError,
+    SqlUnavailableError,
+    WorkspaceUnavailableError,
+)
+from artifact_pipeline.worker.diagnosis.findings import Finding, error, ok, warning
+from artifact_pipeline.worker.workspace.identity import IWorkspaces, WorkspaceCheck
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from domain.errors import ConfigurationError
-from worker.embedded.os_errors import explained
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.embedded.os_errors import explained
 
 _SCRIPT = Path(__file__).with_name("watcher.py")
 # Its stdin is the watcher's pipe, and is closed by the exec, which keeps the process id.

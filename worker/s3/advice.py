@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from botocore.exceptions import ClientError
 
-from domain.errors import PermanentError, TransferError, UnsupportedByStoreError
-from worker.s3.refused_requests import features_of
+from artifact_pipeline.domain.errors import PermanentError, TransferError, UnsupportedByStoreError
+from artifact_pipeline.worker.s3.refused_requests import features_of
 
 _ENCRYPTION, _TAGS = "encryption", "tags"
 _UNSET = {_ENCRYPTION: "ARTIFACTS_SSE", _TAGS: "ARTIFACTS_S3_TAGS"}

@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from domain.errors import ChecksumMismatchError, S3UnavailableError
+from artifact_pipeline.domain.errors import ChecksumMismatchError, S3UnavailableError
 
 
 def as_base64(digest: bytes) -> str:

@@ -14,30 +14,30 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.artifacts import StoredObject
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ArchivedError,
     ChecksumMismatchError,
     ObjectReplacedError,
     PermanentError,
     TransferError,
 )
-from domain.objects import BucketObject, IObjectReader, ObjectAddress
-from domain.ports import UploadProgress
-from worker.s3.abilities import AWS, Checksum, Copies, StoreAbilities
-from worker.s3.checksums import acknowledged_etag, as_base64, is_same
-from worker.s3.deletes import ObjectDeletion
-from worker.s3.encryption import Encryption
-from worker.s3.errors import translated_errors
-from worker.s3.integrity import NO_CHECKSUM, SHA256, integrity_of
-from worker.s3.kept_headers import described, ensure_tags, explained, kept_tags
-from worker.s3.multipart import MultipartUpload, part_size_for
-from worker.s3.part_copies import PartCopies
-from worker.s3.read_back import check_stored
-from worker.s3.reading import look_at
-from worker.s3.store import S3ObjectStore
-from worker.s3.worker_copies import WorkerCopies
-from worker.s3.write_fence import WriteFence, is_refusal
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import IObjectReader, UploadProgress
+from artifact_pipeline.worker.s3.abilities import AWS, Checksum, Copies, StoreAbilities
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, is_same
+from artifact_pipeline.worker.s3.deletes import ObjectDeletion
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.errors import translated_errors
+from artifact_pipeline.worker.s3.integrity import NO_CHECKSUM, SHA256, integrity_of
+from artifact_pipeline.worker.s3.kept_headers import described, ensure_tags, explained, kept_tags
+from artifact_pipeline.worker.s3.multipart import MultipartUpload, part_size_for
+from artifact_pipeline.worker.s3.part_copies import PartCopies
+from artifact_pipeline.worker.s3.read_back import check_stored
+from artifact_pipeline.worker.s3.reading import look_at
+from artifact_pipeline.worker.s3.store import S3ObjectStore
+from artifact_pipeline.worker.s3.worker_copies import WorkerCopies
+from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from worker.s3.errors import translated_errors
+from artifact_pipeline.worker.s3.errors import translated_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

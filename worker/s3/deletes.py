@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.each import for_each, until_away
-from domain.errors import PermanentError, PipelineError
-from domain.objects import ObjectAddress
-from worker.s3.abilities import Deletes
-from worker.s3.errors import code_of, translated_errors
+from artifact_pipeline.domain.each import for_each, until_away
+from artifact_pipeline.domain.errors import PermanentError, PipelineError
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.s3.abilities import Deletes
+from artifact_pipeline.worker.s3.errors import code_of, translated_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

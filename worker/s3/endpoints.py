@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from domain.addresses import AWS_DOMAINS
-from domain.endpoints import Endpoint
-from domain.objects import ObjectAddress
+from artifact_pipeline.domain.model.addresses import AWS_DOMAINS
+from artifact_pipeline.domain.model.endpoints import Endpoint
+from artifact_pipeline.domain.model.objects import ObjectAddress
 
 if TYPE_CHECKING:
     import boto3

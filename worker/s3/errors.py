@@ -16,7 +16,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     ArchivedError,
     BucketMissingError,
@@ -29,8 +29,8 @@ from domain.errors import (
     TransferError,
     UnsupportedByStoreError,
 )
-from worker.s3.advice import advice
-from worker.s3.misconfiguration import CONFIGURATION, explain
+from artifact_pipeline.worker.s3.advice import advice
+from artifact_pipeline.worker.s3.misconfiguration import CONFIGURATION, explain
 
 # What each code means here, those of AWS and those that Swift, MinIO, Ceph, Garage, SeaweedFS, R2,
 # Google, Backblaze and Wasabi add. botocore puts the status in the place of a missing code. Codes

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from domain.errors import MisconfiguredError
-from worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
-from worker.s3.checksums import as_base64, check, composite
+from artifact_pipeline.domain.errors import MisconfiguredError
+from artifact_pipeline.worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
+from artifact_pipeline.worker.s3.checksums import as_base64, check, composite
 
 if TYPE_CHECKING:
-    from worker.s3.multipart import SentPart
+    from artifact_pipeline.worker.s3.multipart import SentPart
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 

@@ -12,16 +12,16 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from botocore.exceptions import ClientError
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     NotCopyableError,
     ObjectReplacedError,
     RefusedByS3Error,
     TransferError,
 )
-from domain.objects import ObjectAddress
-from worker.s3.dates import date_of
-from worker.s3.errors import code_of, translated_errors
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.s3.dates import date_of
+from artifact_pipeline.worker.s3.errors import code_of, translated_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

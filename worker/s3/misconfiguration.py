@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from botocore import exceptions as botocore
 from botocore.exceptions import BotoCoreError
 
-from domain.redaction import redact
+from artifact_pipeline.domain.redaction import redact
 
 _SIGN_IN = "Run `aws sso login` or `aws login`, or use credentials that need no sign-in"
 _CHECK = "Check the AWS_… variables and the files that they name"

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.ports import UploadProgress
-from worker.s3.checksums import acknowledged_etag, composite
-from worker.s3.errors import code_of
-from worker.s3.integrity import SHA256, Integrity
+from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag, composite
+from artifact_pipeline.worker.s3.errors import code_of
+from artifact_pipeline.worker.s3.integrity import SHA256, Integrity
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

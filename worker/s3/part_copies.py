@@ -16,12 +16,13 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
-from domain.errors import ChecksumMismatchError, ObjectReplacedError
-from domain.objects import BucketObject, IObjectReader
-from worker.s3.checksums import acknowledged_etag
-from worker.s3.encryption import has_md5_etag
-from worker.s3.errors import code_of
-from worker.s3.multipart import MultipartUpload, Send, SentPart, SentUpload
+from artifact_pipeline.domain.errors import ChecksumMismatchError, ObjectReplacedError
+from artifact_pipeline.domain.model.objects import BucketObject
+from artifact_pipeline.domain.ports.object_store import IObjectReader
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag
+from artifact_pipeline.worker.s3.encryption import has_md5_etag
+from artifact_pipeline.worker.s3.errors import code_of
+from artifact_pipeline.worker.s3.multipart import MultipartUpload, Send, SentPart, SentUpload
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 

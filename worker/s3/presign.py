@@ -6,11 +6,11 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from domain.errors import ConfigurationError, InvalidRequestError
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
-from worker.s3.encryption import Encryption
-from worker.s3.errors import translated_errors
+from artifact_pipeline.domain.errors import ConfigurationError, InvalidRequestError
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.errors import translated_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

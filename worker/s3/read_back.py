@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Callable
 
-from domain.errors import ChecksumMismatchError, ObjectReplacedError
-from domain.objects import BucketObject, IObjectReader, ObjectAddress
+from artifact_pipeline.domain.errors import ChecksumMismatchError, ObjectReplacedError
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import IObjectReader
 
 _RANGE = 64 * 2**20
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from domain.errors import ObjectReplacedError, PermanentError, S3UnavailableError
-from domain.objects import BucketObject, ObjectAddress, Verifier
-from worker.s3.abilities import AWS, StoreAbilities
-from worker.s3.checksums import acknowledged_etag
-from worker.s3.errors import code_of, translated_errors
-from worker.s3.kept_headers import kept_headers
-from worker.s3.verification import (
+from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError, S3UnavailableError
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import Verifier
+from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag
+from artifact_pipeline.worker.s3.errors import code_of, translated_errors
+from artifact_pipeline.worker.s3.kept_headers import kept_headers
+from artifact_pipeline.worker.s3.verification import (
     checksums_of,
     claimed_sha256,
     metadata_of,

@@ -7,23 +7,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.addresses import parse_address
-from domain.artifacts import Artifact, ArtifactKind, StoredObject
-from domain.errors import ObjectReplacedError, TransferError
-from domain.locations import UploadLocation
-from domain.platform_ports import SentResults, url_of
-from domain.ports import Source
-from domain.prefix import JobS3Prefix, PlatformPrefix
-from domain.repository_shapes import ResultsUploads
-from worker.s3.abilities import AWS, StoreAbilities
-from worker.s3.client import make_regional_client
-from worker.s3.encryption import Encryption
-from worker.s3.endpoints import endpoints_of
-from worker.s3.presign import Presigner
-from worker.s3.store import S3ObjectStore
-from worker.s3.tags import NO_TAGS, ObjectTags
-from worker.s3.upload_locations import Uninterrupted
-from worker.workspace.results_directory import zipped_results
+from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
+from artifact_pipeline.domain.model.addresses import parse_address
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
+from artifact_pipeline.domain.model.keys import JobS3Prefix, PlatformPrefix
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.platform.repository_shapes import ResultsUploads
+from artifact_pipeline.domain.ports.platform import SentResults, url_of
+from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
+from artifact_pipeline.worker.s3.client import make_regional_client
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.endpoints import endpoints_of
+from artifact_pipeline.worker.s3.presign import Presigner
+from artifact_pipeline.worker.s3.store import S3ObjectStore
+from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
+from artifact_pipeline.worker.s3.upload_locations import Uninterrupted
+from artifact_pipeline.worker.workspace.results_directory import zipped_results
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

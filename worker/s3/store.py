@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.artifacts import OpenUpload, StoredObject
-from domain.errors import ObjectReplacedError
-from domain.locations import UploadLocation
-from domain.objects import ObjectAddress
-from domain.ports import Source, UploadProgress
-from worker.s3.abilities import AWS, StoreAbilities
-from worker.s3.checksums import acknowledged_etag, as_base64, composite
-from worker.s3.chunks import at_least, hashed, in_parts
-from worker.s3.dates import date_of
-from worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
-from worker.s3.endpoints import endpoint_of, location_of
-from worker.s3.errors import code_of, translated_errors
-from worker.s3.integrity import Integrity, integrity_of
-from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
-from worker.s3.read_back import check_stored
-from worker.s3.reading import S3ObjectReader
-from worker.s3.tags import NO_TAGS, ObjectTags
-from worker.s3.write_fence import WriteFence, is_refusal
-from worker.s3.written import Content, stored_object
+from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.model.artifacts import OpenUpload, StoredObject
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, composite
+from artifact_pipeline.worker.s3.chunks import at_least, hashed, in_parts
+from artifact_pipeline.worker.s3.dates import date_of
+from artifact_pipeline.worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.s3.endpoints import endpoint_of, location_of
+from artifact_pipeline.worker.s3.errors import code_of, translated_errors
+from artifact_pipeline.worker.s3.integrity import Integrity, integrity_of
+from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
+from artifact_pipeline.worker.s3.read_back import check_stored
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
+from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
+from artifact_pipeline.worker.s3.written import Content, stored_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

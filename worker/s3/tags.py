@@ -11,8 +11,8 @@ from itertools import chain
 from typing import Self
 from urllib.parse import quote, urlencode
 
-from domain.artifacts import ArtifactKind
-from domain.jobs import MAX_ID
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 
 _MAX_TAGS, _MAX_KEY, _MAX_VALUE = 10, 128, 256
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")

@@ -7,23 +7,24 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from domain.addresses import parse_address
-from domain.job_uploads import JobUpload, PlatformUpload
-from domain.located_uploads import LocatedUploads
-from domain.locations import UploadLocation
-from domain.objects import IObjectCopier, ObjectAddress
-from domain.ports import IArtifactRepository
-from domain.prefix import PlatformPrefix
-from domain.repository_shapes import UploadLocations, upload_key
-from worker.s3.abilities import AWS, StoreAbilities
-from worker.s3.client import make_regional_client
-from worker.s3.copying import S3ObjectCopier
-from worker.s3.dates import s3_now
-from worker.s3.encryption import Encryption
-from worker.s3.endpoints import endpoints_of
-from worker.s3.presign import Presigner
-from worker.s3.reading import S3ObjectReader
-from worker.s3.tags import NO_TAGS, ObjectTags
+from artifact_pipeline.domain.catalog.located_uploads import LocatedUploads
+from artifact_pipeline.domain.model.addresses import parse_address
+from artifact_pipeline.domain.model.job_uploads import JobUpload, PlatformUpload
+from artifact_pipeline.domain.model.keys import PlatformPrefix
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.platform.repository_shapes import UploadLocations, upload_key
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.object_store import IObjectCopier
+from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
+from artifact_pipeline.worker.s3.client import make_regional_client
+from artifact_pipeline.worker.s3.copying import S3ObjectCopier
+from artifact_pipeline.worker.s3.dates import s3_now
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.endpoints import endpoints_of
+from artifact_pipeline.worker.s3.presign import Presigner
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from domain.errors import ChecksumMismatchError
-from worker.s3.encryption import has_md5_etag
+from artifact_pipeline.domain.errors import ChecksumMismatchError
+from artifact_pipeline.worker.s3.encryption import has_md5_etag
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef

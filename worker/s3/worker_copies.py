@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain.artifacts import StoredObject
-from domain.errors import ObjectReplacedError
-from domain.objects import BucketObject, IObjectReader, ObjectAddress
-from domain.ports import UploadProgress
-from worker.s3.checksums import composite
-from worker.s3.read_back import digest_of
-from worker.s3.store import S3ObjectStore
+from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import IObjectReader, UploadProgress
+from artifact_pipeline.worker.s3.checksums import composite
+from artifact_pipeline.worker.s3.read_back import digest_of
+from artifact_pipeline.worker.s3.store import S3ObjectStore
 
 
 @dataclass(frozen=True, slots=True)

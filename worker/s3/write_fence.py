@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from domain.errors import ObjectReplacedError
-from domain.objects import ObjectAddress
-from domain.ports import UploadProgress
-from worker.s3.errors import code_of
+from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.worker.s3.errors import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from domain.artifacts import StoredObject
-from domain.objects import IObjectReader
-from worker.s3.abilities import Checksum
-from worker.s3.checksums import acknowledged_etag, is_same
-from worker.s3.read_back import digest_of
-from worker.s3.reading import described
-from worker.s3.write_fence import WriteFence
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.ports.object_store import IObjectReader
+from artifact_pipeline.worker.s3.abilities import Checksum
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag, is_same
+from artifact_pipeline.worker.s3.read_back import digest_of
+from artifact_pipeline.worker.s3.reading import described
+from artifact_pipeline.worker.s3.write_fence import WriteFence
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef

@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, literal, select, update
 from sqlalchemy.types import TypeEngine
 
-from domain.artifacts import Artifact, Scheme, StoredArtifact, StoredObject
-from domain.errors import ObjectReplacedError
-from domain.locations import UploadLocation
-from worker.sql.clock import utc_now
-from worker.sql.engine import Bind, autocommit, insert_into, transaction
-from worker.sql.platform import is_not_replaced, refuse_replaced, tell_platform
-from worker.sql.rows import artifact_of
-from worker.sql.tables import ARTIFACT_RUN, ArtifactRow
+from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
+from artifact_pipeline.worker.sql.platform import is_not_replaced, refuse_replaced, tell_platform
+from artifact_pipeline.worker.sql.rows import artifact_of
+from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
 _IDENTITY = [ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind]

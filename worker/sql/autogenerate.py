@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from worker.sql.tables import PipelineBase
-from worker.sql.version import VERSION_TABLE
+from artifact_pipeline.worker.sql.tables import PipelineBase
+from artifact_pipeline.worker.sql.version import VERSION_TABLE
 
 PIPELINE_TABLES = frozenset({VERSION_TABLE, *PipelineBase.metadata.tables})
 

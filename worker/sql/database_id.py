@@ -5,8 +5,8 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, Engine, text
 
-from worker.sql.engine import autocommit
-from worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.tables import TransferRow
 
 _LENGTH = 12
 # Not an id in a table: a copy of the database, as for a staging environment, would have it too.

@@ -8,9 +8,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from domain.artifacts import Scheme
-from domain.prefix import ROOT
-from worker.sql.tables import ArtifactRow, JobRow
+from artifact_pipeline.domain.model.artifacts import Scheme
+from artifact_pipeline.domain.model.keys import ROOT
+from artifact_pipeline.worker.sql.platform_tables import JobRow
+from artifact_pipeline.worker.sql.tables import ArtifactRow
 
 
 class time_path(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is

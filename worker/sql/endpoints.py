@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, case, delete
 
-from worker.sql.clock import utc_now
-from worker.sql.engine import insert_into, transaction
-from worker.sql.tables import EndpointRow, WorkspaceFailureRow
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.engine import insert_into, transaction
+from artifact_pipeline.worker.sql.tables import EndpointRow, WorkspaceFailureRow
 
 
 class SqlEndpointFailures:

@@ -14,13 +14,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError, SAWarning
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from domain.errors import SqlUnavailableError
-from worker.sql.errors import is_repeatable, translated_url_errors
-from worker.sql.errors import translated_errors as translated_errors  # noqa: PLC0414 - re-exported
-from worker.sql.postgres_options import parse_options
-from worker.sql.postgres_sessions import PostgresSessions, is_pooled
-from worker.sql.session_zone import in_utc
-from worker.sql.sessions import bound
+from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.worker.sql.connections.postgres_options import parse_options
+from artifact_pipeline.worker.sql.connections.postgres_sessions import PostgresSessions, is_pooled
+from artifact_pipeline.worker.sql.connections.sessions import bound
+from artifact_pipeline.worker.sql.errors import is_repeatable, translated_url_errors
+from artifact_pipeline.worker.sql.errors import translated_errors as translated_errors  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.session_zone import in_utc
 
 Bind = Engine | Session
 """Of a repository: an engine, for a transaction with each call, or somebody's session."""

@@ -15,14 +15,15 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     ConfigurationError,
     MigrationPendingError,
     MisconfiguredError,
     SqlUnavailableError,
 )
-from domain.redaction import redact
-from worker.sql.tables import PipelineBase, PlatformBase
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.worker.sql.platform_tables import PlatformBase
+from artifact_pipeline.worker.sql.tables import PipelineBase
 
 _UNDEFINED_TABLE = "42P01"
 _UNDEFINED_COLUMN = "42703"

@@ -7,20 +7,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from worker.sql.engine import autocommit
-from worker.sql.platform import JOB_LOCATIONS, RUN_LOCATIONS, WRITTEN
-from worker.sql.tables import (
+from artifact_pipeline.worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.platform import JOB_LOCATIONS, RUN_LOCATIONS, WRITTEN
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.tables import (
     ArtifactRow,
     BatchRow,
     EndpointRow,
-    JobRow,
     MemberRow,
-    RunRow,
     TransferRow,
     WorkspaceFailureRow,
     WorkspaceRow,
 )
-from worker.sql.version import VERSION_TABLE
+from artifact_pipeline.worker.sql.version import VERSION_TABLE
 
 _KEPT = ("SELECT", "INSERT", "UPDATE")
 _REMOVED = (*_KEPT, "DELETE")

@@ -5,11 +5,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 
-from domain.errors import ConfigurationError
-from worker.sql.engine import transaction
-from worker.sql.search_path import find_hidden
-from worker.sql.tables import PlatformBase
-from worker.sql.version import VERSION_TABLE
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.sql.connections.search_path import find_hidden
+from artifact_pipeline.worker.sql.engine import transaction
+from artifact_pipeline.worker.sql.platform_tables import PlatformBase
+from artifact_pipeline.worker.sql.version import VERSION_TABLE
 
 _LOCK = 0x617274  # any number that nobody else locks: "art"
 
@@ -59,7 +59,7 @@ def _check_platform_tables(connection: Connection, *, are_made: bool) -> None:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", "worker.sql:migrations")
+    config.set_main_option("script_location", "artifact_pipeline.worker.sql:migrations")
     config.set_main_option("path_separator", "os")
     return config
 

@@ -17,17 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.errors import (
-    InvalidRequestError,
-    JobReplacedError,
-    RunOfAnotherJobError,
-    UnknownJobError,
-    UnknownRunError,
-)
-from domain.jobs import CREATED, DONE, SUBMITTED, Job, Run, as_utc
-from domain.locations import UploadLocation
-from domain.platform_objects import (
+from artifact_pipeline.domain.catalog.platform_records import (
     JOB_FIELDS,
     RUN_FIELDS,
     known_job,
@@ -35,11 +25,22 @@ from domain.platform_objects import (
     not_created,
     saved_values,
 )
-from domain.prefix import directory_of
-from worker.sql.clock import utc_now
-from worker.sql.directories import job_directory
-from worker.sql.engine import Bind, autocommit, transaction
-from worker.sql.tables import JobRow, RunRow
+from artifact_pipeline.domain.errors import (
+    InvalidRequestError,
+    JobReplacedError,
+    RunOfAnotherJobError,
+    UnknownJobError,
+    UnknownRunError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.jobs import CREATED, DONE, SUBMITTED, Job, Run, as_utc
+from artifact_pipeline.domain.model.keys import directory_of
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.directories import job_directory
+from artifact_pipeline.worker.sql.engine import Bind, autocommit, transaction
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 
 JOB_LOCATIONS = tuple(getattr(JobRow, name) for name in JOB_FIELDS)
 RUN_LOCATIONS = tuple(getattr(RunRow, name) for name in RUN_FIELDS)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from worker.sql.errors import SchemaError
-from worker.sql.grants import PLATFORM_COLUMNS, Schema
-from worker.sql.search_path import find_hidden
-from worker.sql.tables import PipelineBase, PlatformBase
+from artifact_pipeline.worker.sql.connections.search_path import find_hidden
+from artifact_pipeline.worker.sql.errors import SchemaError
+from artifact_pipeline.worker.sql.grants import PLATFORM_COLUMNS, Schema
+from artifact_pipeline.worker.sql.platform_tables import PlatformBase
+from artifact_pipeline.worker.sql.tables import PipelineBase
 
 _MIGRATE = "run the platform's own migrations: `alembic upgrade head`"
 _RESTORE = "`artifacts db upgrade` had made it: restore it from a backup"

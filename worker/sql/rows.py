@@ -5,9 +5,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import InvalidRequestError, ReasonCode
-from domain.transfers import Claim, Direction, Transfer, TransferState
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 
 
 def artifact_of(row: Any) -> Artifact:  # noqa: ANN401 - a row

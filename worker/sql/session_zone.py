@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from worker.sql.tables import PipelineBase, PlatformBase
+from artifact_pipeline.worker.sql.platform_tables import PlatformBase
+from artifact_pipeline.worker.sql.tables import PipelineBase
 
 _UTC = {"utc", "etc/utc", "gmt", "etc/gmt", "uct", "etc/uct", "zulu", "etc/zulu", "universal"}
 _IS_ZONED = "artifacts.has_zoned_times"

@@ -15,12 +15,7 @@ from sqlalchemy import (
     select,
 )
 
-from domain.artifacts import ArtifactKind
-from domain.batch_states import GOING
-from domain.batches import BatchState
-from domain.circuits import WORKSPACE_FAILURES
-from domain.errors import ReasonCode
-from domain.pipeline_status import (
+from artifact_pipeline.domain.maintenance.pipeline_status import (
     EXPIRED_LATE_AFTER,
     LATE_AFTER,
     RECENT_FAILURES,
@@ -35,12 +30,17 @@ from domain.pipeline_status import (
     TransferGroup,
     UnverifiedGroup,
 )
-from domain.transfers import NO_FAILURE_REASONS, Direction, TransferState
-from tasks.contract import BATCHES, queue_of
-from worker.sql.clock import read_clock
-from worker.sql.engine import autocommit
-from worker.sql.rows import reason_of
-from worker.sql.tables import (
+from artifact_pipeline.domain.model.batch_states import GOING
+from artifact_pipeline.domain.model.batches import BatchState
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import NO_FAILURE_REASONS, Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
+from artifact_pipeline.tasks.routing import BATCHES, queue_of
+from artifact_pipeline.worker.sql.clock import read_clock
+from artifact_pipeline.worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.rows import reason_of
+from artifact_pipeline.worker.sql.tables import (
     IS_ACTIVE,
     IS_ACTIVE_OF_BATCH,
     IS_DONE,

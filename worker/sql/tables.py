@@ -23,15 +23,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
 
-from domain.requester import MAX_REQUESTER
-from domain.transfers import ACTIVE_STATES, MAX_REQUEST_ID, TransferState
-from worker.sql.platform_tables import JOB_STATUS as JOB_STATUS  # noqa: PLC0414 - re-exported
-from worker.sql.platform_tables import POD_PHASE as POD_PHASE  # noqa: PLC0414 - re-exported
-from worker.sql.platform_tables import RUN_STATUS as RUN_STATUS  # noqa: PLC0414 - re-exported
-from worker.sql.platform_tables import JobRow as JobRow  # noqa: PLC0414 - re-exported
-from worker.sql.platform_tables import PlatformBase as PlatformBase  # noqa: PLC0414 - re-exported
-from worker.sql.platform_tables import RunRow as RunRow  # noqa: PLC0414 - re-exported
-from worker.sql.platform_tables import UtcDateTime as UtcDateTime  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.model.requester import MAX_REQUESTER
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, MAX_REQUEST_ID, TransferState
+from artifact_pipeline.worker.sql.platform_tables import JOB_STATUS as JOB_STATUS  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.platform_tables import POD_PHASE as POD_PHASE  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.platform_tables import RUN_STATUS as RUN_STATUS  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.platform_tables import JobRow as JobRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.platform_tables import PlatformBase as PlatformBase  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.platform_tables import RunRow as RunRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.platform_tables import UtcDateTime as UtcDateTime  # noqa: PLC0414 - re-exported
 
 
 class PipelineBase(DeclarativeBase):

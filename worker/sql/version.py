@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.engine import autocommit
 
 VERSION_TABLE = "artifacts_alembic_version"
 """Not `alembic_version`: the platform keeps its own in the same database."""

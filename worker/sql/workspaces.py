@@ -2,10 +2,10 @@
 
 from sqlalchemy import Connection, Engine, delete, exists, inspect, select, text
 
-from worker.sql.clock import utc_now
-from worker.sql.engine import autocommit, insert_into, transaction
-from worker.sql.errors import SqlMisconfiguredError
-from worker.sql.tables import WorkspaceRow
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.engine import autocommit, insert_into, transaction
+from artifact_pipeline.worker.sql.errors import SqlMisconfiguredError
+from artifact_pipeline.worker.sql.tables import WorkspaceRow
 
 _LOCK = 0x776B73  # any number that nothing else locks: "wks"
 

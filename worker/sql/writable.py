@@ -2,8 +2,8 @@
 
 from sqlalchemy import Engine, false, update
 
-from worker.sql.engine import autocommit
-from worker.sql.tables import EndpointRow
+from artifact_pipeline.worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.tables import EndpointRow
 
 
 def check_writes(engine: Engine) -> None:

@@ -1,6 +1,6 @@
 """The workspace adapter: artifacts as files and directories."""
 
-from worker.workspace.downloads import DownloadDirectory
-from worker.workspace.workspace import Workspace
+from artifact_pipeline.worker.workspace.downloads import DownloadDirectory
+from artifact_pipeline.worker.workspace.workspace import Workspace
 
 __all__ = ["DownloadDirectory", "Workspace"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO, Any
 
-from domain.errors import UnsafeArchiveError
-from worker.workspace.entry_names import LONGEST_NAME, problem_with, shown
-from worker.workspace.stored_names import path_of, stored_name
+from artifact_pipeline.domain.errors import UnsafeArchiveError
+from artifact_pipeline.worker.workspace.entry_names import LONGEST_NAME, problem_with, shown
+from artifact_pipeline.worker.workspace.stored_names import path_of, stored_name
 
 UNFINISHED = ".extracting"
 OLD = ".extracting-old"

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from worker.workspace.naming import sync_directory
-from worker.workspace.partial_file import look
+from artifact_pipeline.worker.workspace.naming import sync_directory
+from artifact_pipeline.worker.workspace.partial_file import look
 
 RootCheck = Callable[[int], None]
 """Raises an error for an opened root that is not the workspace."""

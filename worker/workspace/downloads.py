@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from domain.artifacts import Artifact
-from worker.workspace.directories import RootCheck
-from worker.workspace.extract import Extraction
-from worker.workspace.members import MemberDirectory
-from worker.workspace.places import download_place, source_place
-from worker.workspace.target import Target
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.workspace.directories import RootCheck
+from artifact_pipeline.worker.workspace.extract import Extraction
+from artifact_pipeline.worker.workspace.members import MemberDirectory
+from artifact_pipeline.worker.workspace.places import download_place, source_place
+from artifact_pipeline.worker.workspace.target import Target
 
 
 @dataclass(frozen=True, slots=True)

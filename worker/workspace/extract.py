@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from domain.artifacts import Artifact
-from worker.workspace.archive_rules import OLD, UNFINISHED, Entry, ExtractLimits
-from worker.workspace.directories import RootCheck, opened_directory, reached
-from worker.workspace.naming import sync_directory
-from worker.workspace.partial_file import look, writing
-from worker.workspace.removal import remove_tree
-from worker.workspace.unpacked_tree import UnpackedTree
-from worker.workspace.unpacking import Unpacker
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.workspace.archive_rules import OLD, UNFINISHED, Entry, ExtractLimits
+from artifact_pipeline.worker.workspace.directories import RootCheck, opened_directory, reached
+from artifact_pipeline.worker.workspace.naming import sync_directory
+from artifact_pipeline.worker.workspace.partial_file import look, writing
+from artifact_pipeline.worker.workspace.removal import remove_tree
+from artifact_pipeline.worker.workspace.unpacked_tree import UnpackedTree
+from artifact_pipeline.worker.workspace.unpacking import Unpacker
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT = ExtractLimits()

@@ -4,14 +4,14 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from domain.artifacts import Artifact
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     SourceChangedError,
     SourceMissingError,
     SourceUnreadableError,
     TransferError,
     WorkspaceUnavailableError,
 )
+from artifact_pipeline.domain.model.artifacts import Artifact
 
 LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 """As a link does whose target is not there, or goes round in a circle, or cannot be there."""

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Iterator
 
-from domain.artifacts import Artifact
-from domain.errors import SourceEmptyError, SourceInvalidError
-from worker.workspace.enclosure import Enclosure, Stamp, is_regular
-from worker.workspace.failures import changed, looking_for, reading
+from artifact_pipeline.domain.errors import SourceEmptyError, SourceInvalidError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.workspace.enclosure import Enclosure, Stamp, is_regular
+from artifact_pipeline.worker.workspace.failures import changed, looking_for, reading
 
 CHUNK = 1024 * 1024
 

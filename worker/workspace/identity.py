@@ -10,9 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from domain.errors import WorkspaceUnavailableError
-from worker.workspace.directories import DIRECTORY
-from worker.workspace.marker import MARKER, holds_jobs, make_marker, read_marker
+from artifact_pipeline.domain.errors import WorkspaceUnavailableError
+from artifact_pipeline.worker.workspace.directories import DIRECTORY
+from artifact_pipeline.worker.workspace.marker import MARKER, holds_jobs, make_marker, read_marker
 
 logger = logging.getLogger(__name__)
 

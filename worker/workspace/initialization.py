@@ -4,9 +4,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from domain.errors import InvalidRequestError, WorkspaceUnavailableError
-from worker.workspace.identity import IWorkspaces, Verdict, look_at, opened_root
-from worker.workspace.marker import make_marker, remove_marker
+from artifact_pipeline.domain.errors import InvalidRequestError, WorkspaceUnavailableError
+from artifact_pipeline.worker.workspace.identity import IWorkspaces, Verdict, look_at, opened_root
+from artifact_pipeline.worker.workspace.marker import make_marker, remove_marker
 
 
 class IWorkspaceRegistry(IWorkspaces, Protocol):

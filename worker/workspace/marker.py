@@ -6,8 +6,12 @@ import re
 from contextlib import suppress
 from uuid import UUID, uuid4
 
-from domain.errors import WorkspaceUnavailableError
-from worker.workspace.naming import Place, rename_without_replacing, sync_directory
+from artifact_pipeline.domain.errors import WorkspaceUnavailableError
+from artifact_pipeline.worker.workspace.naming import (
+    Place,
+    rename_without_replacing,
+    sync_directory,
+)
 
 MARKER = ".artifacts-workspace"
 """Hidden, so that it is no job's directory, and left alone by `rm *`."""

@@ -10,16 +10,16 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from domain.artifacts import Artifact
-from worker.workspace.archive_rules import Entry, ends_of
-from worker.workspace.directories import RootCheck, reached
-from worker.workspace.extract import locked, unfinished
-from worker.workspace.files import CHUNK
-from worker.workspace.naming import Place, rename_without_replacing
-from worker.workspace.partial_file import in_the_way, look, writing
-from worker.workspace.ranged_file import RangedFile
-from worker.workspace.unpacked_tree import UnpackedTree
-from worker.workspace.unpacking import Unpacker
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.workspace.archive_rules import Entry, ends_of
+from artifact_pipeline.worker.workspace.directories import RootCheck, reached
+from artifact_pipeline.worker.workspace.extract import locked, unfinished
+from artifact_pipeline.worker.workspace.files import CHUNK
+from artifact_pipeline.worker.workspace.naming import Place, rename_without_replacing
+from artifact_pipeline.worker.workspace.partial_file import in_the_way, look, writing
+from artifact_pipeline.worker.workspace.ranged_file import RangedFile
+from artifact_pipeline.worker.workspace.unpacked_tree import UnpackedTree
+from artifact_pipeline.worker.workspace.unpacking import Unpacker
 
 _TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 

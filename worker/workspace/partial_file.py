@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from domain.artifacts import Artifact
-from domain.errors import (
+from artifact_pipeline.domain.errors import (
     FileSystemLimitError,
     PipelineError,
     TargetBusyError,
@@ -23,10 +22,15 @@ from domain.errors import (
     WorkspaceNotWritableError,
     WorkspaceUnavailableError,
 )
-from domain.objects import BucketObject
-from worker.workspace.failures import AWAY
-from worker.workspace.files import CHUNK
-from worker.workspace.naming import Place, rename_without_replacing, sync_directory
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.objects import BucketObject
+from artifact_pipeline.worker.workspace.failures import AWAY
+from artifact_pipeline.worker.workspace.files import CHUNK
+from artifact_pipeline.worker.workspace.naming import (
+    Place,
+    rename_without_replacing,
+    sync_directory,
+)
 
 _IDENTITY_BYTES = hashlib.sha256().digest_size
 _DONE = b"\1"

@@ -1,7 +1,7 @@
 """The names of a job's files and directories on the disk."""
 
-from domain.artifacts import Artifact
-from domain.prefix import file_name
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.keys import file_name
 
 
 def job_directory(job_id: int) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import count
 from secrets import token_hex
 
-from worker.workspace.directories import REAL_DIRECTORY
+from artifact_pipeline.worker.workspace.directories import REAL_DIRECTORY
 
 
 def remove_tree(name: str, directory: int) -> None:

@@ -4,12 +4,12 @@ import os
 import stat
 from pathlib import Path
 
-from domain.artifacts import Artifact
-from domain.errors import SourceInvalidError
-from worker.workspace.enclosure import Enclosure
-from worker.workspace.failures import looking_for
-from worker.workspace.scan import is_run
-from worker.workspace.zip_stream import ZippedDirectory
+from artifact_pipeline.domain.errors import SourceInvalidError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.workspace.enclosure import Enclosure
+from artifact_pipeline.worker.workspace.failures import looking_for
+from artifact_pipeline.worker.workspace.scan import is_run
+from artifact_pipeline.worker.workspace.zip_stream import ZippedDirectory
 
 
 def zipped_results(

@@ -6,11 +6,11 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 
-from domain.artifacts import Artifact
-from domain.errors import SourceEmptyError, SourceInvalidError, SourceMissingError
-from worker.workspace.enclosure import Enclosure, Stamp
-from worker.workspace.entry_names import problem_with, shown
-from worker.workspace.failures import LEADS_NOWHERE, reading
+from artifact_pipeline.domain.errors import SourceEmptyError, SourceInvalidError, SourceMissingError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.workspace.enclosure import Enclosure, Stamp
+from artifact_pipeline.worker.workspace.entry_names import problem_with, shown
+from artifact_pipeline.worker.workspace.failures import LEADS_NOWHERE, reading
 
 _MOST_THROUGH_LINKS = 100_000
 """Thirty directories, each with two links to the next, name a thousand million files."""

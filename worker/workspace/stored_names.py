@@ -5,8 +5,8 @@ import struct
 import zipfile
 import zlib
 
-from domain.errors import InvalidRequestError
-from worker.workspace.extra_fields import UNICODE_PATH, fields
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.worker.workspace.extra_fields import UNICODE_PATH, fields
 
 _UTF8 = 0x800
 _PATH_HEADER = struct.Struct("<BI")

@@ -8,13 +8,20 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from domain.artifacts import Artifact
-from domain.errors import InvalidRequestError, TargetBusyError
-from domain.objects import BucketObject
-from worker.workspace.directories import RootCheck, reached
-from worker.workspace.enclosure import is_regular
-from worker.workspace.files import CHUNK
-from worker.workspace.partial_file import Layout, PartialFile, in_the_way, is_named, look, writing
+from artifact_pipeline.domain.errors import InvalidRequestError, TargetBusyError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.objects import BucketObject
+from artifact_pipeline.worker.workspace.directories import RootCheck, reached
+from artifact_pipeline.worker.workspace.enclosure import is_regular
+from artifact_pipeline.worker.workspace.files import CHUNK
+from artifact_pipeline.worker.workspace.partial_file import (
+    Layout,
+    PartialFile,
+    in_the_way,
+    is_named,
+    look,
+    writing,
+)
 
 _MODE = 0o644
 _TRIES = 10

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from worker.workspace.directories import REAL_DIRECTORY
+from artifact_pipeline.worker.workspace.directories import REAL_DIRECTORY
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK

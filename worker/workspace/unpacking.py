@@ -8,20 +8,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
-from domain.artifacts import Artifact
-from domain.errors import FileSystemLimitError, UnsafeArchiveError
-from worker.workspace.archive_rules import (
+from artifact_pipeline.domain.errors import FileSystemLimitError, UnsafeArchiveError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.workspace.archive_rules import (
     BROKEN,
     Entry,
     ExtractLimits,
     check_directory,
     checked,
 )
-from worker.workspace.entry_names import shown
-from worker.workspace.extra_fields import mtime_ns_of
-from worker.workspace.files import CHUNK
-from worker.workspace.partial_file import CANNOT_HOLD
-from worker.workspace.unpacked_tree import UnpackedTree
+from artifact_pipeline.worker.workspace.entry_names import shown
+from artifact_pipeline.worker.workspace.extra_fields import mtime_ns_of
+from artifact_pipeline.worker.workspace.files import CHUNK
+from artifact_pipeline.worker.workspace.partial_file import CANNOT_HOLD
+from artifact_pipeline.worker.workspace.unpacked_tree import UnpackedTree
 
 _DEFAULT = ExtractLimits()
 _CANNOT_HOLD = {

@@ -4,17 +4,21 @@ import os
 import stat
 from pathlib import Path
 
-from domain.artifacts import Artifact
-from domain.errors import SourceInvalidError, SourceMissingError, WorkspaceUnavailableError
-from domain.ports import Source
-from worker.workspace.downloads import DownloadDirectory
-from worker.workspace.enclosure import Enclosure
-from worker.workspace.failures import LEADS_NOWHERE, looking_for
-from worker.workspace.files import FileSource
-from worker.workspace.identity import WorkspaceCheck
-from worker.workspace.places import job_directory, source_place
-from worker.workspace.target import Target
-from worker.workspace.zip_stream import ZippedDirectory
+from artifact_pipeline.domain.errors import (
+    SourceInvalidError,
+    SourceMissingError,
+    WorkspaceUnavailableError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.worker.workspace.downloads import DownloadDirectory
+from artifact_pipeline.worker.workspace.enclosure import Enclosure
+from artifact_pipeline.worker.workspace.failures import LEADS_NOWHERE, looking_for
+from artifact_pipeline.worker.workspace.files import FileSource
+from artifact_pipeline.worker.workspace.identity import WorkspaceCheck
+from artifact_pipeline.worker.workspace.places import job_directory, source_place
+from artifact_pipeline.worker.workspace.target import Target
+from artifact_pipeline.worker.workspace.zip_stream import ZippedDirectory
 
 
 class Workspace:

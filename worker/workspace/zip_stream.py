@@ -8,12 +8,12 @@ import stat
 import zipfile
 from collections.abc import Iterator
 
-from domain.artifacts import Artifact
-from worker.workspace.enclosure import Enclosure
-from worker.workspace.extra_fields import timestamp
-from worker.workspace.failures import changed
-from worker.workspace.files import CHUNK, read
-from worker.workspace.scan import Entry, Listing, scan
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.workspace.enclosure import Enclosure
+from artifact_pipeline.worker.workspace.extra_fields import timestamp
+from artifact_pipeline.worker.workspace.failures import changed
+from artifact_pipeline.worker.workspace.files import CHUNK, read
+from artifact_pipeline.worker.workspace.scan import Entry, Listing, scan
 
 _LEVEL = 1
 """On the results measured it compresses some six times as fast as level 6 (118 against 19 MiB/s)

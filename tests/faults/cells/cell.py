@@ -15,17 +15,18 @@ from mypy_boto3_s3 import S3Client
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from celeryconfig import broker_transport_options
-from domain.artifacts import Artifact, ArtifactKind, StoredArtifact
-from domain.transfers import Direction, Transfer, TransferState
-from tasks.contract import DISPATCH, UPKEEP
+from artifact_pipeline.celeryconfig import broker_transport_options
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.tasks.routing import DISPATCH, UPKEEP
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
+from artifact_pipeline.worker.sql.tables import ArtifactRow, EndpointRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from tests.faults.queues import messages
 from tests.faults.s3_proxy import FaultyS3
 from tests.integration.deployment import Deployment
-from worker.embedded.process import ManagedProcess
-from worker.embedded.stack import BUCKET, EmbeddedStack
-from worker.sql.requests import request_upload
-from worker.sql.tables import ArtifactRow, EndpointRow, TransferRow
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 PART = 5 * 2**20

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import select
 
-from domain.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.sql.tables import TransferRow
 from tests.faults.cells.cell import Cell
-from worker.sql.tables import TransferRow
 
 
 @contextmanager

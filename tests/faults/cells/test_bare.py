@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from celeryconfig import broker_transport_options
-from domain.artifacts import Artifact
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.celeryconfig import broker_transport_options
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.faults.cells.cell import Cell, children
-from worker.embedded.process import ManagedProcess
-from worker.sql.transfers import SqlTransfers
 
 _SOON = {"channel_seconds": 3, "unacked_restore_interval": 0.5}
 # For a worker's command line: what a dead worker held is delivered again soon.

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from artifact_pipeline.worker.embedded.process import ManagedProcess
 from tests.faults.cells.cell import MORTAL, Cell, children, redelivering
 from tests.faults.cells.locks import claim_held_up
 from tests.faults.cells.requests import is_put
 from tests.sql.steps import sessions_waiting_for_a_lock
-from worker.embedded.process import ManagedProcess
 
 
 def _retrying(seconds: float) -> tuple[str, ...]:

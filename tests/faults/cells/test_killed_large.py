@@ -2,11 +2,11 @@
 
 import os
 
-from domain.artifacts import Artifact
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.embedded.stack import BUCKET
 from tests.faults.cells.cell import MORTAL, PART, Cell, redelivering
 from tests.faults.cells.requests import is_complete, is_part
-from worker.embedded.stack import BUCKET
 
 
 def test_zipped_results_go_on_where_a_killed_worker_was(cell: Cell) -> None:

@@ -4,14 +4,14 @@ import os
 
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact
-from domain.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.embedded.stack import BUCKET
+from artifact_pipeline.worker.sql.transfers.requests import SessionRequests
+from artifact_pipeline.worker.workspace import Workspace
 from tests.faults.cells.cell import MORTAL, PART, Cell, redelivering
 from tests.faults.cells.requests import Filter
 from tests.faults.s3_proxy import Request
-from worker.embedded.stack import BUCKET
-from worker.sql.requests import SessionRequests
-from worker.workspace import Workspace
 
 RANGES = 5
 

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from domain.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.sql.tables import EndpointRow
 from tests.faults.cells.cell import Cell, redelivering
 from tests.faults.cells.requests import is_put
 from tests.faults.proxy import TcpProxy, Upstream
-from worker.embedded.process import ManagedProcess
-from worker.sql.tables import EndpointRow
 
 _CHILDREN = 2
 # What brings messages back otherwise, out of the way.

@@ -1,7 +1,7 @@
 """A transfer that kills its worker every time."""
 
-from domain.errors import ReasonCode
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.faults.cells.cell import MORTAL, Cell, children
 from tests.faults.cells.requests import is_put
 from tests.faults.cells.test_killed import SOON

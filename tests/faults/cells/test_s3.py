@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.errors import ReasonCode
-from domain.transfers import TransferState
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from tests.faults.cells.cell import PART, Cell
 from tests.faults.cells.requests import Filter, is_any_part, is_complete, is_put
 from tests.faults.s3_proxy import S3Fault

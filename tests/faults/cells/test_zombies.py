@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from domain.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.embedded.process import ManagedProcess
 from tests.faults.cells.cell import MORTAL, PART, Cell, redelivering, signal_all
 from tests.faults.cells.requests import Filter, is_complete, is_part, is_put
 from tests.integration.events import listening
-from worker.embedded.process import ManagedProcess
 
 
 @pytest.mark.parametrize(

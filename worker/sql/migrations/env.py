@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from worker.sql.version import VERSION_TABLE
+from artifact_pipeline.worker.sql.version import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

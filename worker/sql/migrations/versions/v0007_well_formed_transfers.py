@@ -8,7 +8,12 @@ the state they were in.
 
 from alembic import op
 
-from worker.sql.migrations.checks import add_check, drop_check, holds_for_all, run_fits_kind
+from artifact_pipeline.worker.sql.migrations.checks import (
+    add_check,
+    drop_check,
+    holds_for_all,
+    run_fits_kind,
+)
 
 revision = "0007"
 down_revision = "0006"

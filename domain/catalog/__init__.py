@@ -1,0 +1,1 @@
+"""Where the artifacts of a job are, whatever rule put them there."""

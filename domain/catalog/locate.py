@@ -1,0 +1,265 @@
+"""The use case that finds artifacts, wherever an old or a new rule put them."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TypeVar
+
+from artifact_pipeline.domain.catalog.job_listing import JobListing
+from artifact_pipeline.domain.catalog.job_objects import JobObjects
+from artifact_pipeline.domain.catalog.placement import Placement, kept_locations
+from artifact_pipeline.domain.each import for_each
+from artifact_pipeline.domain.errors import (
+    ArtifactMissingError,
+    InvalidRequestError,
+    ObjectReplacedError,
+    PipelineError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact, listing_order
+from artifact_pipeline.domain.model.found_artifacts import (
+    FoundArtifact,
+    FoundBy,
+    JobContents,
+    UnreadableArtifact,
+)
+from artifact_pipeline.domain.model.jobs import Job, Run
+from artifact_pipeline.domain.model.keys import JobS3Prefix, file_name
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.object_store import IObjectReader
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocateArtifacts:
+    """Looks where an artifact may be: `FoundBy` has the places in their order.
+
+    Attributes:
+        address_of: reads an object's URL; InvalidRequestError where it is none.
+    """
+
+    placement: Placement
+    artifacts: IArtifactRepository
+    reader: IObjectReader
+    address_of: Callable[[str], ObjectAddress]
+
+    def candidates(self, artifact: Artifact) -> Iterator[FoundArtifact]:
+        """Where it may be, in that order; each step costs its request when it is asked for.
+
+        What a row says is believed until the reading shows otherwise, so that it costs none.
+
+        Raises:
+            UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
+        """
+        job_id = artifact.job_id
+        objects = JobObjects(
+            prefix=self.placement.prefix(artifact),
+            rows=cache(lambda: self.artifacts.of_job(job_id)),
+            kept=cache(lambda: [self._location(artifact)]),
+            reader=self.reader,
+        )
+        search = _Search(
+            objects=objects,
+            look_at=self.reader.find,
+            newest=lambda wanted: objects.newest(file_name(wanted)),
+        )
+        stored = self.artifacts.find(artifact)
+        is_own = stored is not None and objects.ownership.owns_row(stored)
+        recorded = self.recorded(stored) if stored and is_own else None
+        return search.candidates(artifact, recorded, lambda: self._location(artifact))
+
+    def find(self, artifact: Artifact) -> FoundArtifact:
+        """The artifact as the bucket has it now.
+
+        Raises:
+            ArtifactMissingError: it is nowhere.
+            UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
+        """
+        for found in self.candidates(artifact):
+            if found.found_by is not FoundBy.ROW:
+                return found
+            known = _confirmed(found.object, self.reader.find(found.object.address))
+            if known is not None:
+                return replace(found, object=known)
+        raise ArtifactMissingError(f"{artifact}: not in the bucket")
+
+    def of_job(self, job_id: int) -> list[FoundArtifact]:
+        """Return all that there is of a job, for one LIST. Costs and errors: as `contents`."""
+        contents = self.contents(job_id)
+        warn_of(contents.unreadable)
+        return contents.found
+
+    def first(self, artifact: Artifact, use: Callable[[FoundArtifact], Result]) -> Result:
+        """Return what the first place that has the artifact is good for.
+
+        Args:
+            artifact: which.
+            use: takes a place. ObjectReplacedError sends it on to the next: the object is not
+                there any more, although a row says so.
+
+        Raises:
+            ArtifactMissingError: it is nowhere.
+            UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
+        """
+        for found in self.candidates(artifact):
+            try:
+                return use(found)
+            except ObjectReplacedError:
+                continue
+        raise ArtifactMissingError(f"{artifact}: not in the bucket")
+
+    def contents(self, job_id: int) -> JobContents:
+        """Look at all that is under a job's id, for one LIST.
+
+        A location that the platform keeps costs a HEAD where it leads out of the job's directory,
+        and so may an unrecorded object in a directory with a later time: see `JobObjects`.
+
+        Raises:
+            UnknownJobError: there is no such job.
+        """
+        job = self.placement.jobs.get(job_id)
+        rows = self.artifacts.of_job(job_id)
+        runs = self.placement.runs.of_job(job_id)
+        objects = self.objects(job, runs, rows)
+        own = {row.artifact: row for row in rows if objects.ownership.owns_row(row)}
+        listing = JobListing(objects)
+        found, unreadable = self._found(listing, own, kept_locations(job, runs))
+        return JobContents(
+            found=found,
+            unreadable=unreadable,
+            recorded=frozenset(own),
+            foreign=listing.foreign({row.object.key: row for row in rows}),
+            foreign_rows=frozenset(row.artifact for row in rows) - frozenset(own),
+            run_ids=frozenset(run.id for run in runs),
+            created_at=job.created_at,
+        )
+
+    def objects(self, job: Job, runs: Sequence[Run], rows: Sequence[StoredArtifact]) -> JobObjects:
+        """Return what is in the bucket under the job's id. Args: what SQL has of it."""
+        return JobObjects(
+            prefix=JobS3Prefix.from_job(job),
+            rows=lambda: rows,
+            kept=cache(lambda: [*map(self._address, kept_locations(job, runs).values())]),
+            reader=self.reader,
+        )
+
+    def _found(
+        self,
+        listing: JobListing,
+        rows: Mapping[Artifact, StoredArtifact],
+        kept: Mapping[Artifact, str],
+    ) -> tuple[list[FoundArtifact], list[UnreadableArtifact]]:
+        search = _Search(
+            objects=listing.objects,
+            look_at=listing.look_at,
+            newest=listing.newest,
+        )
+
+        def find(artifact: Artifact) -> FoundArtifact | None:
+            row = rows.get(artifact)
+            recorded = None if row is None else self.recorded(row)
+            there = recorded and listing.look_at(recorded.address)
+            known = _confirmed(recorded, there)
+            location = kept.get(artifact)
+            return next(search.candidates(artifact, known, lambda: self._address(location)), None)
+
+        artifacts = sorted({*rows, *kept, *listing.artifacts()}, key=listing_order)
+        looks = list(for_each(find, artifacts))
+        refused = [
+            # Only a location that the platform keeps costs a request of its own.
+            UnreadableArtifact(artifact=one, error=look, address=self._address(kept.get(one)))
+            for one, look in looks
+            if isinstance(look, PipelineError)
+        ]
+        found = [look for _, look in looks if isinstance(look, FoundArtifact)]
+        known = {*(each.artifact for each in found), *(each.artifact for each in refused)}
+        return found, [*refused, *listing.unreadable(known)]
+
+    def _location(self, artifact: Artifact) -> ObjectAddress | None:
+        return self._address(self.placement.location(artifact))
+
+    def _address(self, url: str | None) -> ObjectAddress | None:
+        try:
+            return self.address_of(url) if url else None
+        except InvalidRequestError:
+            return None  # the platform may keep something else there, a path of its own, say
+
+    def as_recorded(self, stored: StoredArtifact) -> BucketObject | None:
+        """Return the object that a row names, if the bucket has it as the row says."""
+        recorded = self.recorded(stored)
+        return _confirmed(recorded, self.reader.find(recorded.address))
+
+    def recorded(self, stored: StoredArtifact) -> BucketObject:
+        """Return the object as a row has it; S3 is not asked."""
+        return BucketObject(
+            address=ObjectAddress(self.reader.bucket, stored.object.key),
+            size=stored.object.size,
+            etag=stored.object.etag,
+            modified_at=stored.recorded_at,
+            storage_class=stored.object.storage_class,
+            version_id=stored.object.version_id,
+            sha256=stored.object.sha256,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    objects: JobObjects
+    look_at: Callable[[ObjectAddress], BucketObject | None]
+    newest: Callable[[Artifact], BucketObject | None]
+
+    def candidates(
+        self,
+        artifact: Artifact,
+        recorded: BucketObject | None,
+        location: Callable[[], ObjectAddress | None],
+    ) -> Iterator[FoundArtifact]:
+        key = self.objects.prefix.key(artifact)
+        own = ObjectAddress(self.objects.reader.bucket, key)
+        for found_by, there in self._steps(artifact, recorded, own, location):
+            if there is not None:
+                yield FoundArtifact(
+                    artifact=artifact,
+                    object=there,
+                    found_by=found_by,
+                    scheme=Scheme.PREFIX if there.address == own else Scheme.LEGACY,
+                )
+
+    def _steps(
+        self,
+        artifact: Artifact,
+        recorded: BucketObject | None,
+        own: ObjectAddress,
+        location: Callable[[], ObjectAddress | None],
+    ) -> Iterator[tuple[FoundBy, BucketObject | None]]:
+        yield FoundBy.ROW, recorded
+        yield FoundBy.KEY, self.look_at(own)
+        elsewhere = location()
+        is_own = elsewhere is not None and self.objects.owns(elsewhere)
+        yield FoundBy.LOCATION, self.look_at(elsewhere) if elsewhere and is_own else None
+        yield FoundBy.LISTING, self.newest(artifact)
+
+
+def warn_of(unreadable: Iterable[UnreadableArtifact]) -> None:
+    """Log what is left out of an answer that has no place for it."""
+    for each in unreadable:
+        logger.warning("%s: left out: %s", each.artifact, each.error)
+
+
+def _confirmed(recorded: BucketObject | None, there: BucketObject | None) -> BucketObject | None:
+    """Return the recorded object if it is the one that is there, with its storage class now."""
+    if recorded is None or there is None:
+        return None
+    if (recorded.etag, recorded.size) != (there.etag, there.size):
+        return None
+    # A lifecycle rule changes the class of an object, and nothing else of it.
+    return replace(
+        recorded,
+        storage_class=there.storage_class,
+        metadata=there.metadata,
+        headers=there.headers,
+    )

@@ -1,0 +1,287 @@
+"""The rule which parts of the pipeline need an operator, and the command that helps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from artifact_pipeline.domain.maintenance.pipeline_status import (
+    EXPIRED_LATE_AFTER,
+    LATE_AFTER,
+    WINDOWS,
+    BrokerStatus,
+    Phase,
+    PipelineStatus,
+    count,
+    first,
+)
+from artifact_pipeline.domain.model.durations import age
+
+# A dispatch ends every few seconds; a longer pause than this is no accident.
+DISPATCH_LATE_AFTER = timedelta(minutes=1)
+# Long enough for the restart of a queue's only worker.
+STANDSTILL_AFTER = timedelta(minutes=1)
+_LONGEST = WINDOWS[-1]
+_BEAT = "celery -A artifact_pipeline.worker.control beat --loglevel INFO"
+
+
+class ProblemCode(StrEnum):
+    """Stable names of the problems, for programs."""
+
+    BROKER_AWAY = "broker_away"
+    NO_DISPATCH = "no_dispatch"
+    NO_WORKER = "no_worker"
+    STRAY_QUEUE = "stray_queue"
+    STUCK = "stuck"
+    BEHIND = "behind"
+    LEASE_EXPIRED = "lease_expired"
+    S3_BREAKER_OPEN = "s3_breaker_open"
+    WORKSPACE_BREAKER_OPEN = "workspace_breaker_open"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that needs an operator.
+
+    Attributes:
+        is_error: work stands still; otherwise it is slow, or some of it has failed.
+        queue: the queue that has the problem, if it is one queue's.
+        fix: the command that helps, or shows more.
+    """
+
+    code: ProblemCode
+    is_error: bool
+    what: str
+    why: str
+    fix: str
+    queue: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenBreaker:
+    """The problem of a circuit breaker that is open. `what` takes the failures and their age."""
+
+    code: ProblemCode
+    what: str
+    why: str
+    fix: str
+
+
+_S3 = _OpenBreaker(
+    ProblemCode.S3_BREAKER_OPEN,
+    what="S3 breaker open: {of.endpoint} failed {of.failures} times, last {ago} ago",
+    why="workers pause their requests to S3, and retry by themselves",
+    fix="artifacts health ready --only bucket",
+)
+_WORKSPACE = _OpenBreaker(
+    ProblemCode.WORKSPACE_BREAKER_OPEN,
+    what="workspace breaker open: {of.endpoint}, failed {ago} ago",
+    why="transfers wait for it there without spending attempts, and continue by themselves; is the"
+    " share mounted, and is there space?",
+    fix="artifacts workspace show",
+)
+
+
+def worker_command(*queues: str) -> str:
+    """Return the command that starts a worker for the queues."""
+    options = f"--loglevel INFO --without-gossip --without-mingle --queues {','.join(queues)}"
+    return f"celery -A artifact_pipeline.worker.app worker {options}"
+
+
+def find_problems(status: PipelineStatus) -> list[Problem]:
+    """Return all problems, those that stop work first."""
+    parts = (_of_broker, _of_queues, _of_breakers, _of_quarantine)
+    found = [problem for part in parts for problem in part(status)]
+    return sorted(found, key=lambda problem: not problem.is_error)
+
+
+def standstill(status: PipelineStatus) -> list[Problem]:
+    """Return the errors that keep outstanding work from being done.
+
+    None while all of it has become due just now: the restart of a worker is no standstill. A broker
+    that knows of no dispatch proves nothing at first, as after a FLUSHALL.
+    """
+    since = first(status.database.transfers, Phase.DUE, Phase.EXPIRED)
+    waited = timedelta() if since is None else status.database.now - since
+    if waited < STANDSTILL_AFTER:
+        return []
+    errors = [problem for problem in find_problems(status) if problem.is_error]
+    never = status.broker is not None and status.broker.dispatched_at is None
+    if never and waited < LATE_AFTER:
+        return [problem for problem in errors if problem.code is not ProblemCode.NO_DISPATCH]
+    return errors
+
+
+def _of_broker(status: PipelineStatus) -> Iterator[Problem]:
+    broker = status.broker
+    if broker is None:
+        yield Problem(
+            code=ProblemCode.BROKER_AWAY,
+            is_error=True,
+            what="the broker does not answer",
+            why="no message reaches a worker; the requests stay in SQL",
+            fix="artifacts doctor",
+        )
+        return
+    if not _dispatches(status, broker):
+        yield _no_dispatch(status, broker)
+
+
+def _dispatches(status: PipelineStatus, broker: BrokerStatus) -> bool:
+    at = broker.dispatched_at
+    return at is not None and status.database.now - at <= DISPATCH_LATE_AFTER
+
+
+def _no_dispatch(status: PipelineStatus, broker: BrokerStatus) -> Problem:
+    at = broker.dispatched_at
+    since = "no dispatch yet" if at is None else f"no dispatch for {age(status.database.now - at)}"
+    has_worker = broker.listening_to(status.upkeep_queue)
+    who = "is beat running?" if has_worker else f"no worker listens to {status.upkeep_queue}"
+    return Problem(
+        code=ProblemCode.NO_DISPATCH,
+        is_error=True,
+        what=f"{since}: {who}",
+        why="retries, lost messages and the work of dead workers are not sent again",
+        fix=_BEAT if has_worker else worker_command(status.upkeep_queue),
+        queue=status.upkeep_queue,
+    )
+
+
+def _of_queues(status: PipelineStatus) -> Iterator[Problem]:
+    broker = status.broker
+    if broker is None:
+        return
+    for queue in status.queues:
+        if broker.listening_to(queue):
+            yield from _of_consumed_queue(status, queue)
+        else:
+            yield from _without_worker(status, broker, queue)
+    for queue, messages in broker.strays.items():
+        if not broker.listening_to(queue):
+            yield _stray(queue, messages)
+
+
+def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) -> Iterator[Problem]:
+    groups = status.database.of_queue(queue, Phase.DUE, Phase.EXPIRED)
+    since = first(groups, Phase.DUE, Phase.EXPIRED)
+    messages = broker.messages.get(queue, 0)
+    # Beat alone fills this queue; the missing dispatch is reported instead.
+    if queue == status.upkeep_queue or not (messages or groups):
+        return
+    # A worker that has no child processes does not answer while it transfers.
+    if status.database.of_queue(queue, Phase.RUNNING):
+        return
+    if since is None:
+        waiting = f"{_plural(messages, 'message')} in the broker"
+    else:
+        waiting = f"{_plural(count(groups, Phase.DUE, Phase.EXPIRED), 'transfer')} due for"
+        waiting = f"{waiting} {age(status.database.now - since)}"
+    yield Problem(
+        code=ProblemCode.NO_WORKER,
+        is_error=since is None or status.database.now - since >= STANDSTILL_AFTER,
+        what=f"{queue}: no worker listens, {waiting}",
+        why="nothing of this queue is transferred",
+        fix=worker_command(queue),
+        queue=queue,
+    )
+
+
+def _stray(queue: str, messages: int) -> Problem:
+    return Problem(
+        code=ProblemCode.STRAY_QUEUE,
+        is_error=False,
+        what=f"{queue}: no queue of the pipeline, {_plural(messages, 'message')} in the broker",
+        why="no worker listens to it; perhaps a producer has mistyped the name",
+        fix=worker_command(queue),
+        queue=queue,
+    )
+
+
+def _of_consumed_queue(status: PipelineStatus, queue: str) -> Iterator[Problem]:
+    database = status.database
+    is_idle = not (database.of_queue(queue, Phase.RUNNING) or database.done(_LONGEST, queue)[0])
+    due = [each for each in database.of_queue(queue, Phase.DUE) if each.late]
+    # A batch keeps up to thousands of transfers waiting on purpose.
+    if due and (is_idle or queue != status.batch_queue):
+        yield _late(status, queue, is_idle=is_idle)
+    expired = [each for each in database.of_queue(queue, Phase.EXPIRED) if each.late]
+    if expired:
+        yield _expired(status, queue, is_idle=is_idle)
+
+
+def _overdue(status: PipelineStatus, queue: str, phase: Phase) -> tuple[int, timedelta]:
+    """Return how many transfers are in the phase for too long, and how long the first one is."""
+    groups = status.database.of_queue(queue, phase)
+    since = first(groups, phase) or status.database.now
+    return sum(each.late for each in groups), status.database.now - since
+
+
+def _late(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
+    late, longest = _overdue(status, queue, Phase.DUE)
+    what = (
+        f"{queue}: {_plural(late, 'transfer')} due for more than {age(LATE_AFTER)},"
+        f" the first for {age(longest)}"
+    )
+    if is_idle:
+        return Problem(
+            code=ProblemCode.STUCK,
+            is_error=True,
+            what=f"{what}; none done in {age(_LONGEST)}",
+            why="its workers answer, but take nothing; restart them after a look at what they do",
+            fix="celery -A artifact_pipeline.worker.control inspect active",
+            queue=queue,
+        )
+    return Problem(
+        code=ProblemCode.BEHIND,
+        is_error=False,
+        what=what,
+        why="its workers are slower than the requests; start another one",
+        fix=worker_command(queue),
+        queue=queue,
+    )
+
+
+def _expired(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
+    late, longest = _overdue(status, queue, Phase.EXPIRED)
+    return Problem(
+        code=ProblemCode.LEASE_EXPIRED,
+        is_error=is_idle,
+        what=f"{queue}: {_plural(late, 'lease')} expired more than {age(EXPIRED_LATE_AFTER)} ago,"
+        f" the first {age(longest)} ago, not taken over",
+        why="a worker died, and no other one continues its transfers",
+        fix=f"artifacts transfers list --state running --queue {queue}",
+        queue=queue,
+    )
+
+
+def _of_breakers(status: PipelineStatus) -> Iterator[Problem]:
+    database = status.database
+    for breaker, failures in ((_S3, database.endpoints), (_WORKSPACE, database.workspaces)):
+        for each in failures:
+            if each.is_open:
+                ago = age(database.now - each.failed_at)
+                yield Problem(
+                    code=breaker.code,
+                    is_error=False,
+                    what=breaker.what.format(of=each, ago=ago),
+                    why=breaker.why,
+                    fix=breaker.fix,
+                )
+
+
+def _of_quarantine(status: PipelineStatus) -> Iterator[Problem]:
+    for each in status.database.failures:
+        if each.recent:
+            yield Problem(
+                code=ProblemCode.QUARANTINED,
+                is_error=False,
+                what=f"{_plural(each.recent, 'transfer')} quarantined in the last hour:"
+                f" {each.reason}",
+                why="they are not retried until an operator asks for it",
+                fix=f"artifacts quarantine list --reason {each.reason} --newer-than 1h",
+            )
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,122 @@
+"""The use case that finds what nobody asked about: uploads by URL, and uploads left half-way."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from artifact_pipeline.domain.each import for_each
+from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.model.artifacts import OpenUpload
+from artifact_pipeline.domain.model.keys import ROOT
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.ports.object_store import IObjectStore
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
+from artifact_pipeline.domain.transfers.verification import Outcome
+
+logger = logging.getLogger(__name__)
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileSummary:
+    """What became of the open multipart uploads, and of the uploads by URL.
+
+    Attributes:
+        expected: uploads that nobody has confirmed, and that are looked for now.
+        expired: members of snapshots that nobody has started in time.
+        verified: transfers after whose end SQL and S3 agree.
+        recorded: those after which SQL did not record the object that is there, and now does.
+        requested: those for which another transfer was requested that makes them agree.
+        left: those that the next run looks at again.
+    """
+
+    aborted: int = 0
+    failed: int = 0
+    expected: int = 0
+    expired: int = 0
+    verified: int = 0
+    recorded: int = 0
+    requested: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    transfers: ITransferRepository
+    abort_abandoned: "AbortAbandonedUploads"
+    delete_expired: Callable[[], int]
+    verify_writes: Callable[[], Mapping[Outcome, int]]
+
+    def __call__(self) -> ReconcileSummary:
+        """Verify writes of unknown outcome, look for unconfirmed uploads, remove what is abandoned.
+
+        Raises:
+            S3UnavailableError: S3 is away; the next run goes on.
+        """
+        expected = self.transfers.hasten_untried(Direction.CONFIRM)
+        expired = self.delete_expired()
+        # Before the uploads, whose listing may be refused.
+        outcomes = {outcome.value: number for outcome, number in self.verify_writes().items()}
+        aborted = self.abort_abandoned()
+        return replace(aborted, expected=expected, expired=expired, **outcomes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortAbandonedUploads:
+    """Aborts the multipart uploads that no transfer will go on with.
+
+    Those of transfers that are cancelled go at once; those of quarantined ones, and those
+    that no transfer knows of, after a limit: somebody may yet mend the cause, and an upload is
+    known to S3 a moment before it is to SQL.
+
+    Attributes:
+        abandoned_after: the limit.
+    """
+
+    transfers: ITransferRepository
+    store: IObjectStore
+    abandoned_after: timedelta
+
+    def __call__(self) -> ReconcileSummary:
+        """Look at every open upload below the jobs' directories.
+
+        One that S3 refuses to abort does not stop the others.
+
+        Raises:
+            S3UnavailableError: S3 is away; the next run goes on.
+        """
+        uploads = self.store.open_uploads(ROOT)
+        aborted = failed = 0
+        while page := list(islice(uploads, _PAGE)):
+            for upload, outcome in for_each(self._abort, self._abandoned(page)):
+                if isinstance(outcome, S3UnavailableError):
+                    raise outcome
+                if outcome is None:
+                    aborted += 1
+                    continue
+                logger.warning("%s: its upload is still open: %s", upload.key, outcome)
+                failed += 1
+        return ReconcileSummary(aborted=aborted, failed=failed)
+
+    def _abort(self, upload: OpenUpload) -> None:
+        self.store.abort(upload.key, upload.upload_id)
+
+    def _abandoned(self, page: Sequence[OpenUpload]) -> Iterator[OpenUpload]:
+        ids = [upload.upload_id for upload in page]
+        owners = {transfer.upload_id: transfer for transfer in self.transfers.with_uploads(ids)}
+        now = self.transfers.now()
+        for upload in page:
+            if self._is_abandoned(upload, owners.get(upload.upload_id), now):
+                yield upload
+
+    def _is_abandoned(self, upload: OpenUpload, owner: Transfer | None, now: datetime) -> bool:
+        # Each age by one clock: S3's for what only S3 knows, the database's for a transfer.
+        if owner is None:
+            return upload.age >= self.abandoned_after
+        if owner.state is TransferState.QUARANTINED:
+            ended = owner.finished_at
+            return ended is not None and now - ended >= self.abandoned_after
+        return not owner.state.is_active

@@ -1,0 +1,1 @@
+"""Jobs, artifacts, transfers, batches and objects: what they are. Nothing here asks anybody."""

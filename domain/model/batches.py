@@ -1,0 +1,226 @@
+"""Batches: many transfers asked for together, after a look at what they would be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, model_validator
+
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.selection import IdRange as IdRange  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.model.selection import Selection
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+
+
+class BatchState(StrEnum):
+    PREVIEWED = "previewed"
+    """A snapshot: its members are frozen, and nothing was asked for; it expires."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class BatchMode(StrEnum):
+    """Which of the frozen members are transferred."""
+
+    FAILED = "failed"
+    """Those whose last transfer was given up or cancelled."""
+    MISSING = "missing"
+    """Those whose artifact was not stored."""
+    ALL = "all"
+
+
+MAX_IN_FLIGHT = 2_000
+"""By default; more than workers do in a few sweeps of the dispatch, less than fills a queue."""
+ENDED_BADLY = (TransferState.QUARANTINED, TransferState.CANCELLED)
+OF_LAST_TRANSFER = (
+    *("states", "reasons", "failed_after", "failed_before"),
+    *("older_than", "newer_than"),
+)
+"""The criteria of a filter that are about the last transfer."""
+
+
+class LeftOut(StrEnum):
+    """Why what fits the filter is no member."""
+
+    RUNNING = "already running"
+    NO_SOURCE = "no source"
+
+
+class Outcome(StrEnum):
+    """What became of a member."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    """The same bytes were there already, and nothing was sent or fetched."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ALREADY_RUNNING = "already running"
+    """Somebody else's transfer of the artifact was active when its turn came."""
+
+
+def _transfers_workspace(direction: Direction) -> Direction:
+    if direction not in {Direction.UPLOAD, Direction.DOWNLOAD}:
+        raise ValueError("only uploads and downloads run in batches")
+    return direction
+
+
+class BatchFilter(Selection):
+    """Those artifacts whose last transfer fits every criterion given.
+
+    With `never_requested` they are those of the platform's jobs and runs that have no transfer in
+    that direction, by default uploads. A line of a file that names a kind is taken in both cases,
+    unless a criterion is about the last transfer.
+
+    Attributes:
+        listed: how many lines of a file name them, which may be none; None where no file was given.
+        unmatched: how many of those lines fit nothing.
+        never_requested: only artifacts without a transfer; those that are stored are left out.
+        include_stored: with `never_requested`, uploads of what is stored too.
+    """
+
+    directions: tuple[Annotated[Direction, AfterValidator(_transfers_workspace)], ...] = ()
+    states: tuple[TransferState, ...] = ()
+    listed: int | None = None
+    unmatched: int = 0
+    never_requested: bool = False
+    include_stored: bool = False
+
+    @property
+    def of_last_transfer(self) -> list[str]:
+        """The criteria given that only an artifact with a last transfer can fit."""
+        return [name for name in OF_LAST_TRANSFER if getattr(self, name) not in {None, ()}]
+
+    @model_validator(mode="after")
+    def _can_fit(self) -> Self:
+        if self.never_requested and self.of_last_transfer:
+            misfits = ", ".join(self.of_last_transfer)
+            raise ValueError(f"{misfits}: what was never requested has no last transfer")
+        if self.include_stored and not self.never_requested:
+            raise ValueError("include_stored is only for never_requested")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of a file: all of a job, all of a run, or one artifact of them."""
+
+    job_id: int
+    run_id: int | None = None
+    kind: ArtifactKind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A row of `batches`.
+
+    Attributes:
+        requested_by: who previewed it; who started it, once it is started.
+        rate: members per second at the most; None where nothing holds them back.
+        max_in_flight: members at the most that are requested and have not ended.
+        is_forced: unchanged bytes are sent again.
+        members: how many are transferred; None before it is started.
+        expires_at: of a snapshot.
+    """
+
+    id: int
+    state: BatchState
+    requested_by: str
+    reason: str
+    filter: BatchFilter
+    mode: BatchMode | None = None
+    rate: float | None = None
+    max_in_flight: int | None = None
+    is_forced: bool = False
+    members: int | None = None
+    requested_at: datetime
+    expires_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewGroup:
+    """Members of one direction, kind and last state.
+
+    Attributes:
+        state: of the last transfer; None for artifacts that were never requested.
+        stored: of how many the artifact was stored.
+        known_bytes: of those whose size is known.
+        requests_at_least: S3 requests, if all that is stored is unchanged.
+        requests_at_most: S3 requests, if all bytes are sent.
+    """
+
+    direction: Direction
+    kind: ArtifactKind
+    state: TransferState | None
+    members: int
+    stored: int
+    known_bytes: int
+    requests_at_least: int
+    requests_at_most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A frozen member, and what became of it."""
+
+    job_id: int
+    run_id: int | None
+    kind: ArtifactKind
+    direction: Direction
+    user_id: int
+    outcome: Outcome = Outcome.PENDING
+    attempts: int = 0
+    bytes_moved: int | None = None
+    reason: ReasonCode | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a snapshot has frozen."""
+
+    batch: Batch
+    groups: list[PreviewGroup]
+    left_out: Mapping[LeftOut, int]
+    examples: list[Member]
+
+    @property
+    def members(self) -> int:
+        return sum(group.members for group in self.groups)
+
+    def of_mode(self, mode: BatchMode) -> int:
+        """How many members a start in that mode transfers."""
+        if mode is BatchMode.FAILED:
+            return sum(group.members for group in self.groups if group.state in ENDED_BADLY)
+        if mode is BatchMode.MISSING:
+            return sum(group.members - group.stored for group in self.groups)
+        return self.members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchProgress:
+    """How far a batch is.
+
+    Attributes:
+        outcomes: how many members each has.
+        bytes_moved: sent or fetched.
+        as_of: when this was read, by the database's clock; None of a snapshot.
+    """
+
+    batch: Batch
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)
+    bytes_moved: int = 0
+    as_of: datetime | None = None
+
+    @property
+    def ended(self) -> int:
+        left = self.outcomes.get(Outcome.PENDING, 0) + self.outcomes.get(Outcome.ACTIVE, 0)
+        return sum(self.outcomes.values()) - left

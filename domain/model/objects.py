@@ -1,0 +1,64 @@
+"""Objects as a bucket tells of them, and what is done with those that are there already."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
+
+ARCHIVE_TIERS = ("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
+"""Storage classes where objects cost less and reading them more; what is in one is left there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAddress:
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketObject:
+    """An object that is in a bucket.
+
+    Attributes:
+        size: bytes.
+        sha256: of the whole object, hexadecimal; None where the answer does not say.
+        modified_at: when it was put there.
+        checksums: what S3 says of the bytes beside that, by algorithm and as it writes them, those
+            of parts with a hyphen and their number; None where it was not asked.
+        metadata: what its uploader left with it, by lower-case names; None where it was not asked.
+        headers: what a copy is given to keep everything else, in the adapter's own terms; None
+            where it was not asked.
+    """
+
+    address: ObjectAddress
+    size: int
+    etag: str
+    modified_at: datetime
+    storage_class: str = "STANDARD"
+    version_id: str | None = None
+    sha256: str | None = None
+    checksums: Mapping[str, str] | None = field(default=None, compare=False)
+    metadata: Mapping[str, str] | None = field(default=None, compare=False)
+    headers: Mapping[str, Any] | None = field(default=None, compare=False)
+
+    def is_marked_as(self, artifact: Artifact) -> bool:
+        """Return whether the pipeline wrote it as this artifact; clients leave no metadata."""
+        return artifact.metadata.items() <= (self.metadata or {}).items()
+
+    def as_stored(self, sha256: str, s3_checksum: str) -> StoredObject:
+        """Return it as a record has it, with the checksums of its bytes."""
+        return StoredObject(
+            key=self.address.key,
+            size=self.size,
+            sha256=sha256,
+            s3_checksum=s3_checksum,
+            etag=self.etag,
+            version_id=self.version_id,
+            storage_class=self.storage_class,
+        )
+
+    @property
+    def is_archived(self) -> bool:
+        return self.storage_class in ARCHIVE_TIERS

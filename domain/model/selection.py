@@ -1,0 +1,81 @@
+"""The filter of transfers that a batch takes, or that an operator takes out of the quarantine."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.reasons import ReasonCode
+
+
+class IdRange(BaseModel):
+    """Ids from the first to the last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    first: Annotated[int, Field(gt=0, le=MAX_ID)]
+    last: Annotated[int, Field(gt=0, le=MAX_ID)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first > self.last:
+            raise ValueError("the range ends before it begins")
+        return self
+
+
+def _as_range(value: Any) -> Any:  # noqa: ANN401 - whatever a caller passes
+    """Return the range of a single id."""
+    return {"first": value, "last": value} if isinstance(value, int) else value
+
+
+Ids = Annotated[IdRange, BeforeValidator(_as_range)]
+"""A range of ids, or one id."""
+
+
+class Selection(BaseModel):
+    """Transfers that fit every criterion given; an empty one fits all.
+
+    Attributes:
+        job_ids, run_ids: ranges, or single ids.
+        user_ids: whose job it is.
+        tags: the job has all of them; `key=value` where the platform keeps them by name.
+        created_after, created_before: of the job.
+        failed_after, failed_before: when the transfer was given up.
+        older_than, newer_than: how long ago that was, by the database's clock.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job_ids: tuple[Ids, ...] = ()
+    run_ids: tuple[Ids, ...] = ()
+    user_ids: tuple[int, ...] = ()
+    kinds: tuple[ArtifactKind, ...] = ()
+    directions: tuple[Direction, ...] = ()
+    reasons: tuple[ReasonCode, ...] = ()
+    tags: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    failed_after: AwareDatetime | None = None
+    failed_before: AwareDatetime | None = None
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == type(self)()
+
+    @property
+    def is_about_failures(self) -> bool:
+        """Return whether only transfers that were given up can fit."""
+        moments = (self.failed_after, self.failed_before, self.older_than, self.newer_than)
+        return any(moment is not None for moment in moments)

@@ -1,0 +1,1 @@
+"""The platform's names for what it asks of the pipeline."""

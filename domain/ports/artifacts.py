@@ -1,0 +1,51 @@
+"""What use cases need of the record of artifacts, and of the failures of endpoints."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from artifact_pipeline.domain.model.artifacts import (
+    Artifact,
+    StoredArtifact,
+)
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.ports.jobs import IJobRepository as IJobRepository  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.ports.jobs import IRunRepository as IRunRepository  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.ports.transfers import IRequestedTransfers as IRequestedTransfers  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.ports.transfers import ITransferRepository as ITransferRepository  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.ports.transfers import ITransferRequests as ITransferRequests  # noqa: PLC0414 - re-exported
+
+
+@runtime_checkable
+class IArtifactRepository(Protocol):
+    def find(self, artifact: Artifact) -> StoredArtifact | None:
+        """What is recorded of the artifact, if it is stored."""
+
+    def of_job(self, job_id: int) -> Sequence[StoredArtifact]:
+        """All that is recorded of the job and its runs."""
+
+    def record(
+        self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
+    ) -> StoredArtifact:
+        """Write the artifact and the platform's row of it in one transaction.
+
+        Returns:
+            What was recorded, with its time.
+
+        Raises:
+            ObjectReplacedError: another was recorded since `known` was read.
+            JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
+        """
+
+    def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
+        """Write what became of it unless another was recorded since `known`; whether it was."""
+
+
+@runtime_checkable
+class IEndpointFailures(Protocol):
+    """How often S3 endpoints have failed since they were last known to work."""
+
+    def count(self, endpoint: str) -> int:
+        """Count one more failure; how many there are now. Those of long ago are forgotten."""
+
+    def forget(self, endpoint: str) -> None:
+        """It works."""

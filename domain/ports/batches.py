@@ -1,0 +1,120 @@
+"""What batches need from the outside. `domain.maintenance.release_batches` has the port of their releases."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, runtime_checkable
+
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import (
+    Batch,
+    BatchFilter,
+    BatchMode,
+    BatchProgress,
+    Listed,
+    Member,
+    Preview,
+)
+from artifact_pipeline.domain.model.transfers import Transfer
+
+
+@runtime_checkable
+class IBatchSnapshots(Protocol):
+    """Members that are frozen before anything is requested."""
+
+    def freeze(
+        self,
+        which: BatchFilter,
+        *,
+        requested_by: str,
+        expires_in: timedelta,
+        listed: Iterable[Listed] | None = None,
+        has_source: Callable[[Artifact], bool] | None = None,
+    ) -> int:
+        """Freeze what fits the filter now, and return the snapshot's id.
+
+        Args:
+            which: the filter.
+            requested_by: who asks.
+            expires_in: how long the snapshot can be started.
+            listed: the lines of a file; the members are among these.
+            has_source: whether an artifact can be uploaded; by default each is taken to be.
+        """
+
+    def preview(self, batch_id: int) -> Preview:
+        """Return what the snapshot has frozen. Raises: NotFoundError."""
+
+    def delete(self, batch_id: int) -> None:
+        """Remove a snapshot that was not started."""
+
+
+@runtime_checkable
+class IBatches(Protocol):
+    """Batches, by the rules of `domain.model.batch_states`.
+
+    Each method raises NotFoundError for an unknown batch, and InvalidRequestError for an action
+    that is not possible in the batch's state.
+    """
+
+    def get(self, batch_id: int) -> Batch:
+        """Return the batch."""
+
+    def newest(self, limit: int) -> list[Batch]:
+        """Return batches and snapshots, newest first."""
+
+    def start(  # noqa: PLR0913 - all that is decided at the start
+        self,
+        batch_id: int,
+        *,
+        requested_by: str,
+        reason: str,
+        mode: BatchMode,
+        rate: float | None,
+        max_in_flight: int,
+        is_forced: bool,
+    ) -> Batch:
+        """Have the frozen members of that mode transferred; the next dispatch begins."""
+
+    def pause(self, batch_id: int) -> Batch:
+        """Release no further member. Those that are requested already go on."""
+
+    def resume(self, batch_id: int) -> Batch:
+        """Release members again."""
+
+    def change(
+        self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
+    ) -> Batch:
+        """Change the pace from the next dispatch on; a rate of 0 is no limit."""
+
+    def cancel(self, batch_id: int) -> int:
+        """End the batch, cancel its active transfers, and return how many there were."""
+
+    def progress(self, batch_id: int) -> BatchProgress:
+        """Count what became of the members."""
+
+    def members(self, batch_id: int) -> Iterator[Member]:
+        """Yield every member in its order, with its outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """Attributes: `turns` counts the members that were passed over as well."""
+
+    turns: int = 0
+    transfers: Sequence[Transfer] = ()
+
+
+class IBatchReleases(Protocol):
+    def running(self) -> Sequence[int]:
+        """The ids of the batches that are neither paused nor at an end, oldest first."""
+
+    def release(self, batch_id: int, limit: int) -> Released:
+        """Request the next members in their order, in one transaction.
+
+        As many as the batch's rate, its share and the limit allow; none while another process is
+        at the same batch. A member whose artifact is being transferred is passed over. A batch
+        that has no members left, and none active, is done.
+        """
+
+    def sent(self, transfers: Sequence[Transfer]) -> None:
+        """Their messages have left. Of those that are not marked so the sweep takes care."""

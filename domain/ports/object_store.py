@@ -1,0 +1,160 @@
+"""What the use cases need from the outside. `domain.fakes` has each in memory."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+from artifact_pipeline.domain.model.artifacts import (
+    OpenUpload,
+    StoredObject,
+)
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.jobs import IJobRepository as IJobRepository  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.ports.jobs import IRunRepository as IRunRepository  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.ports.transfers import IRequestedTransfers as IRequestedTransfers  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.ports.transfers import ITransferRepository as ITransferRepository  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.ports.transfers import ITransferRequests as ITransferRequests  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.ports.workspace import Source
+
+
+@runtime_checkable
+class UploadProgress(Protocol):
+    """How an upload and the holder of its lease speak to each other."""
+
+    @property
+    def upload_id(self) -> str | None:
+        """The multipart upload to go on with."""
+
+    def started(self, upload_id: str) -> None:
+        """A multipart upload has begun."""
+
+    def checkpoint(self) -> None:
+        """Called between parts; LeaseLostError where the upload must stop."""
+
+
+@runtime_checkable
+class IObjectStore(Protocol):
+    @property
+    def endpoint(self) -> str:
+        """The server's host, and its port if there is one."""
+
+    def put(  # noqa: PLR0913 - what it is, where it goes, what it replaces
+        self,
+        key: str,
+        source: Source,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        replaces: str | None,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        """Store the source under the key; returns once S3 acknowledged the checksum.
+
+        An object with the same bytes that is there already, as from an attempt that died before
+        it could record it, is taken for this one.
+
+        Args:
+            key: where it goes.
+            source: its bytes.
+            content_type: what they are.
+            metadata: kept with the object.
+            replaces: the ETag of the object that it may replace; None where there is none.
+            progress: the other end of the lease.
+
+        Raises:
+            ObjectReplacedError: there is another object than the one to be replaced.
+        """
+
+    def etag(self, key: str) -> str | None:
+        """The ETag of the object that is there now, if any."""
+
+    def holds(self, stored: StoredObject) -> bool:
+        """Whether the bucket still has just this object."""
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """Drop the parts of a multipart upload that nobody will go on with."""
+
+    def open_uploads(self, prefix: str) -> Iterator[OpenUpload]:
+        """Every multipart upload below the prefix that was neither completed nor aborted."""
+
+    def location(self, key: str) -> UploadLocation:
+        """The object's permanent URL."""
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Compares bytes that were read with what S3 says of the object they come from."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether S3 says more than how many there are."""
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next bytes, in their order."""
+
+    def check(self) -> None:
+        """Once all bytes were taken; ChecksumMismatchError if they are not the object's."""
+
+
+@runtime_checkable
+class IObjectReader(Protocol):
+    @property
+    def bucket(self) -> str:
+        """Where everything is stored. An address may name another bucket, of times before."""
+
+    def find(self, address: ObjectAddress) -> BucketObject | None:
+        """What is there now, if anything."""
+
+    def list(self, prefix: str) -> Iterator[BucketObject]:
+        """All that is below the prefix, in pages of a thousand."""
+
+    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes of that very object, from `start` to before `stop`.
+
+        Raises:
+            ObjectReplacedError: another object, or none, is there now.
+            ArchivedError: it must be restored before.
+            S3UnavailableError: S3 does not answer, or not to the end.
+        """
+
+    def verifier(self, there: BucketObject) -> Verifier:
+        """For all bytes of the object; the strongest check that what S3 says of it allows."""
+
+
+@runtime_checkable
+class IObjectCopier(Protocol):
+    def copy(  # noqa: PLR0913 - what it is, where it goes, what it replaces
+        self,
+        there: BucketObject,
+        key: str,
+        *,
+        content_type: str,
+        metadata: dict[str, str],
+        replaces: str | None,
+        storage_class: str,
+        progress: UploadProgress,
+    ) -> StoredObject:
+        """Copy within S3, to the key in the one bucket, which may be where it lies already.
+
+        Nothing appears under the key before its size and SHA-256 are known to be the source's. A
+        copy that was interrupted goes on from its parts. It keeps the source's headers, metadata
+        and tags.
+
+        Args:
+            there: what is copied; should it change meanwhile, nothing is.
+            key: where it goes.
+            content_type: of the copy, if the source has none.
+            metadata: of the copy, beside the source's.
+            replaces: the ETag of the object that it may replace; None where there is none.
+            storage_class: of the copy.
+            progress: the other end of the lease.
+
+        Raises:
+            ObjectReplacedError: the source changed, or there is another object than the one to be
+                replaced.
+            ArchivedError: the source must be restored before.
+            NotCopyableError: the source has something that a copy cannot keep.
+        """
+
+    def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
+        """Delete them, a thousand with each request; what S3 refused, with its code."""

@@ -1,0 +1,227 @@
+"""What the use cases need from the truth about transfers."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from artifact_pipeline.domain.errors import (
+    TransferError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.requester import Requester
+from artifact_pipeline.domain.model.transfers import (
+    Claim,
+    Direction,
+    MessageLoss,
+    Room,
+    Transfer,
+)
+
+
+@runtime_checkable
+class IRequestedTransfers(Protocol):
+    """Transfers as they are asked for and looked up. Handlers get no more: they end none."""
+
+    def now(self) -> datetime:
+        """The clock of all times that transfers have."""
+
+    def request(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        requested_by: str | None = None,
+    ) -> Transfer:
+        """A new transfer, or the one that is active for this artifact and direction."""
+
+    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
+        """Have the job's own or the run's transfers that merely wait for their moment done now.
+
+        Those whose attempt failed keep their backoff.
+
+        Returns:
+            All that are active, hastened or not.
+        """
+
+    def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
+        """The artifact's transfer that was requested last."""
+
+
+@runtime_checkable
+class ITransferRepository(IRequestedTransfers, Protocol):
+    """The truth about transfers. Each call is a transaction of its own.
+
+    Every write that takes a claim raises LeaseLostError, and writes nothing, once the fence of
+    the transfer has risen above the claim's; TransferCancelledError if it was cancelled.
+    """
+
+    def claim(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        *,
+        owner: str,
+        lease: timedelta,
+    ) -> Claim | None:
+        """The lease on the transfer of this request, recording the request if nobody has.
+
+        None where there is nothing to do: the transfer has ended, another worker holds it, or its
+        next attempt is not due. A lease that has run out is taken over.
+        """
+
+    def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
+        """The transfer that was requested under this id, if there is one."""
+
+    def expect(
+        self,
+        artifact: Artifact,
+        request_id: str,
+        due_in: timedelta,
+        requested_by: str | None = None,
+    ) -> Transfer:
+        """Request a confirmation that is due by itself only then; or put the active one off."""
+
+    def hasten_untried(self, direction: Direction) -> int:
+        """Have those done now of which no attempt was made yet; how many were not due."""
+
+    def of_job(self, job_id: int) -> list[Transfer]:
+        """All of the job's, oldest first."""
+
+    def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
+        """The transfers that know one of these multipart uploads as theirs."""
+
+    def renew(self, claim: Claim) -> None:
+        """Lengthen the lease to its full time from now."""
+
+    def keep_upload_id(self, claim: Claim, upload_id: str) -> None:
+        """Remember the multipart upload, so that another worker can go on with it."""
+
+    def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
+        """Write artifact, platform row and the transfer's end in one transaction.
+
+        Raises:
+            JobReplacedError: another job has the id of the job that it was stored for; nothing is
+                written.
+            RunOfAnotherJobError: the same of its run.
+        """
+
+    def adopt(
+        self,
+        claim: Claim,
+        stored: StoredArtifact,
+        location: UploadLocation,
+        known: StoredArtifact | None,
+    ) -> None:
+        """Like `record`, for what somebody else put into the bucket.
+
+        The platform's row gets the location, and nothing else.
+
+        Args:
+            claim: of the transfer that ends.
+            stored: what was found.
+            location: where it is.
+            known: what was recorded when it was looked at.
+
+        Raises:
+            ObjectReplacedError: something else was recorded since.
+            JobReplacedError, RunOfAnotherJobError: as `record`.
+        """
+
+    def doubt(self, claim: Claim) -> None:
+        """Have the transfer verified once it has ended: this claim may have written too late."""
+
+    def finish(self, claim: Claim, bytes_fetched: int) -> None:
+        """End the transfer; what is stored stays as it was."""
+
+    def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        """Give the lease back; the next attempt is due after the delay."""
+
+    def postpone(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        """Like `wait`, but the attempt does not count."""
+
+    def quarantine(self, claim: Claim, error: TransferError) -> None:
+        """Give the transfer up, with the error's reason code.
+
+        It keeps its multipart upload: should somebody mend the cause, it goes on from there.
+        """
+
+    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+        """End the active transfers of the job, or only those of a run or of a kind.
+
+        Whoever holds one finds its claim void: TransferCancelledError.
+        """
+
+    def give_back(self, worker: str) -> int:
+        """Take the leases of a worker that ends from all its owners, and uncount their attempts.
+
+        Args:
+            worker: what its owners' names begin with, before a colon.
+
+        Returns:
+            How many transfers go on elsewhere.
+        """
+
+    def publish_due(
+        self,
+        publish: Callable[[Sequence[Transfer]], None],
+        *,
+        limit: int,
+        room: Room,
+        loss: MessageLoss,
+    ) -> int:
+        """Publish at most `limit` transfers that wait for a message and mark them as enqueued.
+
+        Only those whose queue has room. Due are, once their `next_attempt_at` has come, those
+        unclaimed whose message counts as lost; and at once those whose lease has run out. If
+        `publish` raises, none is marked.
+
+        Returns:
+            How many were published.
+        """
+
+
+@runtime_checkable
+class ITransferRequests(Protocol):
+    """Asking for transfers in somebody's transaction; their messages leave after its commit."""
+
+    def request(
+        self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
+    ) -> Transfer:
+        """A new transfer, or the one that is active, which keeps the name of its requester."""
+
+    def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
+        """Have what a client has uploaded looked for now; what is expected of the job or run."""
+
+
+@runtime_checkable
+class IVerifications(Protocol):
+    """Transfers that ended after a write whose outcome is unknown."""
+
+    def unverified(
+        self, direction: Direction, until: datetime, *, after: int, limit: int
+    ) -> Sequence[Transfer]:
+        """The ones that ended, and were doubted last, until then; with a greater id than `after`.
+
+        None whose artifact has an active transfer that can change what is stored: it may be about
+        to record what it has found before.
+        """
+
+    def verified(self, transfer: Transfer, until: datetime) -> None:
+        """Note that the writes that ended until then are verified; later doubts remain."""
+
+    def record_found(
+        self,
+        stored: StoredArtifact,
+        location: UploadLocation,
+        known: StoredArtifact | None,
+        last: Transfer | None,
+    ) -> None:
+        """Record what was found, with its location.
+
+        Raises:
+            ObjectReplacedError: something else was recorded since `known` was read, or the last
+                upload is not `last` as it was.
+        """

@@ -1,0 +1,143 @@
+"""The use case of a presigned upload: what the client stored is found, read, and recorded."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from artifact_pipeline.domain.catalog.placement import Placement
+from artifact_pipeline.domain.each import for_each
+from artifact_pipeline.domain.errors import (
+    InvalidRequestError,
+    NeverUploadedError,
+    SourceEmptyError,
+    UploadAwaitedError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.object_store import IObjectReader
+from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
+from artifact_pipeline.domain.transfers.lease import LeaseKeeper
+from artifact_pipeline.domain.transfers.outcomes import Adopted, Finished
+
+# By which S3's clock, in whole seconds, may be behind the database's.
+_SKEW = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmUploads:
+    """Attributes: what is not there `expires_after` its URL was given will not come any more."""
+
+    transfers: IRequestedTransfers
+    placement: Placement
+    artifacts: IArtifactRepository
+    reader: IObjectReader
+    location: Callable[[str], UploadLocation]
+    expires_after: timedelta
+
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> Adopted | Finished:
+        known = self.artifacts.find(claim.artifact)
+        there = self._awaited(claim, known)
+        if not there.size:
+            raise SourceEmptyError(f"{claim.artifact}: what was uploaded has no bytes")
+        if _is_known(there, known):
+            return Finished(size=there.size)
+        stored = self._read(claim.artifact, there, keeper)
+        return Adopted(stored=stored, location=self.location(there.address.key), known=known)
+
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
+        """Nothing was begun that would have to be undone."""
+
+    def _awaited(self, claim: Claim, known: StoredArtifact | None) -> BucketObject:
+        """Return what the client has stored.
+
+        Raises:
+            UploadAwaitedError: it is not there yet.
+            NeverUploadedError: it does not come any more.
+        """
+        there = _there(self.reader, self.placement, claim.artifact)
+        if there is None or _is_from_before(there, claim, known):
+            age = self.transfers.now() - claim.requested_at
+            if age <= self.expires_after:
+                raise UploadAwaitedError(f"{claim.artifact}: not uploaded yet", age=age)
+            # Look again: the last PUT can have ended between the look and the reading of the clock.
+            there = _there(self.reader, self.placement, claim.artifact)
+        if there is None or _is_from_before(there, claim, known):
+            raise NeverUploadedError(f"{claim.artifact}: its upload URL was not used in time")
+        return there
+
+    def _read(self, artifact: Artifact, there: BucketObject, keeper: LeaseKeeper) -> StoredArtifact:
+        # S3 has no SHA-256 of what a client put without one, so the bytes themselves must tell.
+        digest, verifier = hashlib.sha256(), self.reader.verifier(there)
+        for chunk in self.reader.read(there):
+            keeper.checkpoint()
+            digest.update(chunk)
+            verifier.update(chunk)
+        verifier.check()
+        stored = there.as_stored(digest.hexdigest(), s3_checksum="")
+        return StoredArtifact(artifact=artifact, object=stored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestConfirmations:
+    """Asks for the confirmation of what clients upload by URLs."""
+
+    transfers: IRequestedTransfers
+    placement: Placement
+    artifacts: IArtifactRepository
+    reader: IObjectReader
+    publish: Callable[[Sequence[Transfer]], None]
+
+    def __call__(self, job_id: int, run_id: int | None) -> int:
+        """Make what is expected of the job or the run due now, and return how many those are.
+
+        Raises:
+            InvalidRequestError: nothing is expected.
+            UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
+        """
+        expected = self.transfers.hasten(Direction.CONFIRM, job_id, run_id)
+        if not expected:
+            expected = self._request(job_id, run_id)
+        waiting = [each for each in expected if each.state is not TransferState.RUNNING]
+        self.publish(waiting)
+        return len(waiting)
+
+    def _request(self, job_id: int, run_id: int | None) -> list[Transfer]:
+        """For a URL that was given without an expectation, or was used once more."""
+        kinds = JOB_KINDS if run_id is None else RUN_KINDS
+        artifacts = [Artifact(kind, job_id, run_id) for kind in kinds if kind.spec.from_client]
+        given = [artifact for artifact in artifacts if self.placement.location(artifact)]
+        if not given:
+            of_run = "" if run_id is None else f" run {run_id}"
+            raise InvalidRequestError(f"no upload URL was given for job {job_id}{of_run}")
+        looks = for_each(self._is_recorded, given)
+        return [
+            self.transfers.request(artifact, Direction.CONFIRM, str(uuid4()))
+            # Where a look fails, the transfer records why.
+            for artifact, is_recorded in looks
+            if is_recorded is not True
+        ]
+
+    def _is_recorded(self, artifact: Artifact) -> bool:
+        there = _there(self.reader, self.placement, artifact)
+        return _is_known(there, self.artifacts.find(artifact))
+
+
+def _there(reader: IObjectReader, placement: Placement, artifact: Artifact) -> BucketObject | None:
+    return reader.find(ObjectAddress(reader.bucket, placement.key(artifact)))
+
+
+def _is_known(there: BucketObject | None, known: StoredArtifact | None) -> bool:
+    if there is None or known is None:
+        return False
+    return (there.address.key, there.etag) == (known.object.key, known.object.etag)
+
+
+def _is_from_before(there: BucketObject, claim: Claim, known: StoredArtifact | None) -> bool:
+    """Whether it is what was recorded when the URL was given, which may be used yet."""
+    return _is_known(there, known) and there.modified_at < claim.requested_at - _SKEW

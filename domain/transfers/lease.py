@@ -1,0 +1,92 @@
+"""Keeping a claim alive while its bytes move."""
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from artifact_pipeline.domain.errors import LeaseLostError
+from artifact_pipeline.domain.model.transfers import Claim
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
+from artifact_pipeline.domain.redaction import redact
+
+logger = logging.getLogger(__name__)
+
+_JOIN_SECONDS = 5
+# A renewal is also how a holder hears that its transfer was cancelled.
+_LONGEST_INTERVAL_SECONDS = 5.0
+
+
+class LeaseKeeper:
+    """Renews the lease every third of its time, or every five seconds, on a thread of its own.
+
+    A renewal that fails for another reason than a risen fence is tried again; when the lease has
+    run out by this worker's own clock, it counts as lost, because somebody else may have it.
+
+    Args:
+        transfers: where it is renewed.
+        claim: what is renewed.
+        claimed_at: of `time.monotonic()` before the claim was asked for; by default now.
+    """
+
+    def __init__(
+        self, transfers: ITransferRepository, claim: Claim, claimed_at: float | None = None
+    ) -> None:
+        self._transfers = transfers
+        self._claim = claim
+        self._upload_id = claim.upload_id
+        self._ended = threading.Event()
+        self._lost: LeaseLostError | None = None
+        since = time.monotonic() if claimed_at is None else claimed_at
+        self._expires = since + claim.lease.total_seconds()
+        self._thread = threading.Thread(target=self._renew_until_ended, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        # A renewal that hangs must not keep a worker that is done; the thread is a daemon.
+        self._thread.join(_JOIN_SECONDS)
+
+    @property
+    def upload_id(self) -> str | None:
+        return self._upload_id
+
+    def started(self, upload_id: str) -> None:
+        self._transfers.keep_upload_id(self._claim, upload_id)
+        self._upload_id = upload_id
+
+    def renew(self) -> None:
+        """Renew the lease now. Raises: LeaseLostError if the claim is void."""
+        self._transfers.renew(self._claim)
+
+    def checkpoint(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+        # The clock as well, for a renewal may hang instead of failing.
+        if time.monotonic() > self._expires:
+            raise LeaseLostError
+
+    def _renew_until_ended(self) -> None:
+        lease = self._claim.lease.total_seconds()
+        while not self._ended.wait(min(lease / 3, _LONGEST_INTERVAL_SECONDS)):
+            asked_at = time.monotonic()
+            try:
+                self._transfers.renew(self._claim)
+                self._expires = asked_at + lease
+            except LeaseLostError as error:
+                self._lost = error
+                return
+            except Exception as error:  # noqa: BLE001 - the lease must not lapse unnoticed
+                message = redact(f"{type(error).__name__}: {error}")
+                logger.warning("%s: lease not renewed: %s", self._claim.artifact, message)
+                if time.monotonic() > self._expires:
+                    return

@@ -1,0 +1,261 @@
+"""One attempt at a transfer: claim it, let the handler of its direction work, record the outcome.
+
+The three steps are methods of their own, so that a caller may claim several transfers, handle them,
+and record their outcomes together.
+"""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NoReturn, Protocol
+from uuid import uuid4
+
+from artifact_pipeline.domain.each import for_each
+from artifact_pipeline.domain.errors import (
+    LeaseLostError,
+    PipelineError,
+    SqlUnavailableError,
+    TransferError,
+)
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import (
+    WRITING_DIRECTIONS,
+    Claim,
+    Direction,
+    TransferState,
+    TransferSummary,
+)
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.domain.transfers.lease import LeaseKeeper
+from artifact_pipeline.domain.transfers.outcomes import Adopted, Finished, Outcome, Stored
+from artifact_pipeline.domain.transfers.retry import (
+    Decision,
+    Failure,
+    Postpone,
+    Quarantine,
+    Retry,
+    RetryPolicy,
+    Stop,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Handler(Protocol):
+    """The direction-specific part of an attempt. It records nothing about the transfer."""
+
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> Outcome:
+        """Move the artifact, and return what is to be recorded.
+
+        Raises:
+            TransientError: this attempt failed.
+            PermanentError: no other attempt can succeed.
+            LeaseLostError: the claim is void.
+        """
+
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
+        """Clean up after the claim became void: cancelled, or taken over by another worker."""
+
+
+class UnavailableHandler:
+    """A handler that cannot be made. Args: `error` says why, and fails the attempt."""
+
+    def __init__(self, error: TransferError) -> None:
+        self._error = error
+
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> NoReturn:  # noqa: ARG002 - Handler's
+        raise self._error
+
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
+        """Do nothing: no work was begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRunner:
+    """Runs transfers, one attempt at a time.
+
+    Attributes:
+        handler_of: makes the handler of a direction, when a transfer needs it.
+        policy: decides what becomes of an attempt that failed.
+        owner: is named in the lease.
+    """
+
+    transfers: ITransferRepository
+    handler_of: Callable[[Direction], Handler]
+    policy: RetryPolicy
+    owner: str
+    lease: timedelta
+
+    def __call__(
+        self, artifact: Artifact, direction: Direction, request_id: str
+    ) -> TransferSummary:
+        """Do the transfer of this request, if there is something to do.
+
+        Raises:
+            TransientError: this attempt failed; the transfer waits for its next one.
+            PermanentError: the transfer is quarantined.
+        """
+        started = time.monotonic()
+        handler = self.handler(direction)
+        claim = self.claim(artifact, direction, request_id)
+        if claim is None:
+            return self._summary_without_claim(artifact, direction)
+        # Renew from here: looking through a large source can outlast the lease.
+        with LeaseKeeper(self.transfers, claim, started) as keeper:
+            end = self.record(claim, self.handle(handler, claim, keeper))
+        if isinstance(end, Stop):
+            return self.stop(handler, claim, keeper, end)
+        return conclude(claim, end, started)
+
+    def each(
+        self, artifacts: Iterable[Artifact], direction: Direction
+    ) -> Iterator[TransferSummary | PipelineError]:
+        """Do a new transfer of each artifact; one that fails does not stop the others."""
+        for _, outcome in for_each(lambda one: self(one, direction, str(uuid4())), artifacts):
+            yield outcome
+
+    def handler(self, direction: Direction) -> Handler:
+        """Return the handler of the direction."""
+        try:
+            return self.handler_of(direction)
+        except TransferError as error:
+            # As when the file with the credentials is gone: SQL must show it as any failure.
+            return UnavailableHandler(error)
+
+    def claim(self, artifact: Artifact, direction: Direction, request_id: str) -> Claim | None:
+        """Return the claim, or None if there is nothing to do. Raises: SqlUnavailableError."""
+        try:
+            return self.transfers.claim(
+                artifact, direction, request_id, owner=self.owner, lease=self.lease
+            )
+        except PipelineError:
+            raise
+        except Exception as error:
+            # There may be no row yet, without which the request would be lost with its message.
+            _log_unexpected(artifact, error)
+            shown = redact(f"{type(error).__name__}: {error}")
+            raise SqlUnavailableError(f"the request was not recorded: {shown}") from error
+
+    def handle(self, handler: Handler, claim: Claim, keeper: LeaseKeeper) -> Outcome | Decision:
+        """Do the work of the claim, and return what is to be recorded of it. Raises nothing."""
+        refused = self.policy.refuse(claim)
+        if refused is not None:
+            return refused
+        try:
+            return handler.handle(claim, keeper)
+        except Exception as error:  # noqa: BLE001 - nothing may fail without being recorded
+            return self._decide(claim, error)
+
+    def record(self, claim: Claim, end: Outcome | Decision) -> Outcome | Decision:
+        """Record how the attempt ended; an outcome that cannot be recorded is a failed attempt.
+
+        Returns:
+            What was recorded.
+
+        Raises:
+            SqlUnavailableError: the failure was not recorded either.
+        """
+        try:
+            self._write(claim, end)
+        except LeaseLostError as error:
+            return self.policy.decide(claim, error)
+        except Exception as error:
+            if isinstance(end, Decision):
+                raise
+            return self.record(claim, self._decide(claim, error))
+        if isinstance(end, Outcome):
+            self.policy.succeeded(claim)
+        return end
+
+    def _write(self, claim: Claim, end: Outcome | Decision) -> None:
+        match end:
+            case Stored():
+                self.transfers.record(claim, end.stored, end.location)
+            case Adopted():
+                self.transfers.adopt(claim, end.stored, end.location, end.known)
+            case Finished():
+                self.transfers.finish(claim, end.bytes_fetched)
+            case Retry():
+                self.transfers.wait(claim, end.error, end.delay)
+            case Postpone():
+                self.transfers.postpone(claim, end.error, end.delay)
+            case Quarantine():
+                self.transfers.quarantine(claim, end.error)
+            case Stop():
+                """Nothing: another claim, or none, has the transfer now."""
+
+    def _decide(self, claim: Claim, error: Exception) -> Decision:
+        if not isinstance(error, TransferError | LeaseLostError):
+            _log_unexpected(claim.artifact, error)
+        return self.policy.decide(claim, error)
+
+    def stop(
+        self, handler: Handler, claim: Claim, keeper: LeaseKeeper, stop: Stop
+    ) -> TransferSummary:
+        """Clean up after an attempt whose claim became void, and return what became of it."""
+        artifact, direction = claim.artifact, claim.direction
+        if stop.cancelled:
+            logger.info("%s: %s cancelled", artifact, direction)
+        else:
+            logger.warning("%s: attempt %d lost its lease", artifact, claim.attempt)
+        self._doubt(claim)
+        handler.stopped(claim, keeper, cancelled=stop.cancelled)
+        if stop.cancelled:
+            return TransferSummary(state=TransferState.CANCELLED)
+        return self._summary_without_claim(artifact, direction)
+
+    def _doubt(self, claim: Claim) -> None:
+        """Have the transfer verified once it has ended: this attempt may have written too late."""
+        if claim.direction not in WRITING_DIRECTIONS:
+            return
+        try:
+            self.transfers.doubt(claim)
+        except SqlUnavailableError as error:
+            # A takeover and a cancellation leave their own note.
+            logger.warning("%s: a late write was not noted: %s", claim.artifact, error)
+
+    def _summary_without_claim(self, artifact: Artifact, direction: Direction) -> TransferSummary:
+        latest = self.transfers.latest(artifact, direction)
+        return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
+
+
+def conclude(claim: Claim, end: Outcome | Failure, started: float) -> TransferSummary:
+    """Log how the attempt ended, and return what its task answers.
+
+    Args:
+        claim: of the attempt.
+        end: as it was recorded.
+        started: of `time.monotonic()` before the claim.
+
+    Raises:
+        TransientError, PermanentError: it has failed.
+    """
+    if isinstance(end, Failure):
+        _log_failure(claim, end)
+        raise end.error from end.cause
+    seconds = round(time.monotonic() - started, 3)
+    logger.info(
+        "%s: %s done, %d bytes in %.3f s", claim.artifact, claim.direction, end.size, seconds
+    )
+    return TransferSummary(state=TransferState.DONE, size=end.size, seconds=seconds)
+
+
+def _log_failure(claim: Claim, failure: Failure) -> None:
+    artifact, reason = claim.artifact, failure.error.reason
+    match failure:
+        case Retry():
+            logger.warning("%s: attempt %d failed, %s", artifact, claim.attempt, reason)
+        case Postpone(resource=str(resource)):
+            logger.warning("%s: waits for %s, %s", artifact, resource, reason)
+        case Quarantine():
+            logger.error("%s: quarantined, %s", artifact, reason)
+
+
+def _log_unexpected(artifact: Artifact, error: Exception) -> None:
+    # Without the message, which may quote a path or a URL; the frames say where it happened.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s: unexpected %s\n%s", artifact, type(error).__name__, frames)

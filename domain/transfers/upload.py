@@ -1,0 +1,131 @@
+"""The handler of uploads: what it returns is recorded by the runner."""
+
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+from functools import partial
+from uuid import uuid4
+
+from artifact_pipeline.domain.catalog.placement import Placement
+from artifact_pipeline.domain.errors import ObjectReplacedError, PipelineError, TransferError
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.transfers import Claim, Direction, is_expected_of_client
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.object_store import IObjectStore
+from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
+from artifact_pipeline.domain.ports.workspace import IWorkspace, Source
+from artifact_pipeline.domain.transfers.lease import LeaseKeeper
+from artifact_pipeline.domain.transfers.outcomes import Stored
+
+logger = logging.getLogger(__name__)
+
+_PUT_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadArtifact:
+    """Brings one artifact from the workspace to its place under the job's prefix."""
+
+    transfers: IRequestedTransfers
+    placement: Placement
+    artifacts: IArtifactRepository
+    workspace: IWorkspace
+    store: IObjectStore
+
+    def handle(self, claim: Claim, keeper: LeaseKeeper) -> Stored:
+        stored = self._move(claim, keeper)
+        return Stored(stored=stored, location=self.store.location(stored.object.key))
+
+    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
+        if cancelled:
+            self._clean_up(claim, keeper)
+        self._mend(claim.artifact)
+
+    def _mend(self, artifact: Artifact) -> None:
+        """Ask for the artifact again, should the bucket not hold what is recorded of it.
+
+        As when the transfer was cancelled too late to stop its write. Or when a successor found the
+        object unchanged, and so did not write: S3's condition tells bytes apart, not writes, and
+        lets the late write of this worker pass.
+        """
+        try:
+            stored = self.artifacts.find(artifact)
+            if stored is None or self.store.holds(stored.object):
+                return
+            upload = self.transfers.latest(artifact, Direction.UPLOAD)
+            of_client = self.transfers.latest(artifact, Direction.CONFIRM)
+            if is_expected_of_client(upload, of_client):
+                return  # the verification records what is there
+            # A row that another job with this id has left behind is none of this one's concern.
+            if stored.object.key == self.placement.key(artifact):
+                logger.error("%s: was replaced by a late write, and is asked for again", artifact)
+                self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
+        except TransferError as error:
+            logger.warning("%s: not known whether it was replaced: %s", artifact, error)
+
+    def _move(self, claim: Claim, keeper: LeaseKeeper) -> StoredArtifact:
+        artifact = claim.artifact
+        key = self.placement.key(artifact)
+        source = self.workspace.source(artifact)
+        stored = self.artifacts.find(artifact)
+        there = stored if stored and stored.object.key == key else None
+        if there and not claim.is_forced and self._is_unchanged(there, source, keeper):
+            self._abort(key, keeper)
+            return replace(there, object=replace(there.object, bytes_sent=0))
+        sent = self._put(claim, key, source, there.object.etag if there else None, keeper)
+        if source.links_left_out:
+            logger.warning("%s: %d links left out", artifact, source.links_left_out)
+        return StoredArtifact(
+            artifact=artifact,
+            object=sent,
+            links_left_out=source.links_left_out,
+        )
+
+    def _put(
+        self,
+        claim: Claim,
+        key: str,
+        source: Source,
+        replaces: str | None,
+        keeper: LeaseKeeper,
+    ) -> StoredObject:
+        put = partial(
+            self.store.put,
+            key,
+            source,
+            content_type=claim.artifact.kind.content_type,
+            metadata=claim.artifact.metadata,
+            progress=keeper,
+        )
+        for _ in range(_PUT_TRIES - 1):
+            try:
+                return put(replaces=replaces)
+            except ObjectReplacedError:
+                # First the look, then the fence: whoever takes the lease over after it and writes
+                # changes the ETag, so that a worker back from the dead replaces nothing.
+                replaces = self.store.etag(key)
+                keeper.renew()
+        return put(replaces=replaces)
+
+    def _is_unchanged(self, stored: StoredArtifact, source: Source, keeper: LeaseKeeper) -> bool:
+        if source.exact_size not in (None, stored.object.size):
+            return False
+        digest = hashlib.sha256()
+        for chunk in source.chunks():
+            keeper.checkpoint()
+            digest.update(chunk)
+        return digest.hexdigest() == stored.object.sha256 and self.store.holds(stored.object)
+
+    def _clean_up(self, claim: Claim, keeper: LeaseKeeper) -> None:
+        if keeper.upload_id is None:
+            return
+        try:
+            self._abort(self.placement.key(claim.artifact), keeper)
+        except PipelineError as error:
+            # The next reconcile aborts it.
+            logger.warning("%s: its parts are still there: %s", claim.artifact, error)
+
+    def _abort(self, key: str, keeper: LeaseKeeper) -> None:
+        """Nobody goes on with the multipart upload of an attempt before, if there is one."""
+        if keeper.upload_id is not None:
+            self.store.abort(key, keeper.upload_id)

@@ -1,0 +1,172 @@
+"""Publishing the messages of transfers that SQL knows of."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import Celery
+
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Room, Transfer
+from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
+from artifact_pipeline.tasks.broker_connections import broker_connection, broker_producer
+from artifact_pipeline.tasks.keys import own_client, own_key
+from artifact_pipeline.tasks.routing import (
+    BATCH_HEADER,
+    BATCHES,
+    DISPATCH,
+    RECORDED_HEADER,
+    UPKEEP,
+    ids_of,
+    queue_of,
+    queue_of_transfer,
+    task_name,
+)
+from artifact_pipeline.tasks.sendable import message_id
+
+_REMEMBERS_SINCE = "artifacts.remembers_since"
+# What lies farther ahead was not written by us.
+_SKEW = timedelta(minutes=1)
+
+
+def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
+    """Send each transfer's message: its ids, under its request id however often it is sent.
+
+    Args:
+        transfers: sent together, so that a page costs a few round trips.
+        app: by default the one that `producer_app` made, else the current one.
+
+    Raises:
+        ProducerNotConfiguredError: there is no broker to send to.
+        BrokerUnavailableError: the broker does not answer; SQL still has the requests.
+    """
+    app = app or pipeline_app()
+    ensure_configured(app)
+    with broker_producer(app) as producer, producer.batch():
+        for transfer in transfers:
+            ids = ids_of(transfer.direction, transfer.artifact)
+            app.send_task(
+                task_name(transfer.direction, transfer.artifact.kind),
+                kwargs=ids,
+                # What Celery would find out itself, more slowly: for it they may be of any size.
+                argsrepr="()",
+                kwargsrepr=repr(ids),
+                task_id=message_id(transfer.request_id),
+                queue=queue_of_transfer(transfer),
+                headers=_headers(transfer),
+                producer=producer,
+                retry=False,
+                ignore_result=True,
+            )
+
+
+def ask_for_dispatch(app: Celery) -> None:
+    """Have the next sweep now.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer; beat asks for it soon.
+    """
+    with broker_producer(app) as producer:
+        app.send_task(DISPATCH, queue=UPKEEP, producer=producer, retry=False, ignore_result=True)
+
+
+def ask_if_drained(app: Celery) -> None:
+    """Have the next sweep now if workers have nothing of the batches left, and none is on its way.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer; beat asks for it soon.
+    """
+    with broker_producer(app) as producer:
+        channel = producer.channel
+        is_drained = not any(_depth(channel, queue) for queue in (BATCHES, UPKEEP))
+    if is_drained:
+        ask_for_dispatch(app)
+
+
+def room(limit: int, app: Celery) -> Room:
+    """The queues that hold fewer messages than the limit.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    queues = {BATCHES, *(queue_of(kind) for kind in ArtifactKind)}
+    with broker_channel(app) as channel:
+        with_room = {queue for queue in queues if _depth(channel, queue) < limit}
+    kinds = frozenset(kind for kind in ArtifactKind if queue_of(kind) in with_room)
+    return Room(kinds=kinds, batches=BATCHES in with_room)
+
+
+def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
+    """Since when the broker has forgotten nothing: a moment that is kept in it.
+
+    After a FLUSHALL, or a restart without its data, it has none, and begins anew.
+
+    Args:
+        clock: of the answers.
+        app: whose broker.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    with broker_channel(app) as channel:
+        client, key = own_client(channel), own_key(channel, _REMEMBERS_SINCE)
+        kept: Any = client.get(key)
+        known = moment_of(kept)
+        if known is not None and known <= clock() + _SKEW:
+            return known
+        # First the key, then the clock, then the moment if the key is still there: it must not
+        # name a moment before a flush. Of several that do so at once any may win.
+        client.set(key, "")
+        begins = clock()
+        client.set(key, begins.isoformat(), xx=True)
+        return begins
+
+
+def queue_depths(channel: Any, queues: Iterable[str]) -> dict[str, int]:  # noqa: ANN401
+    """Return how many messages each queue holds."""
+    return {queue: _depth(channel, queue) for queue in queues}
+
+
+def _headers(transfer: Transfer) -> dict[str, int]:
+    batch = {BATCH_HEADER: transfer.batch_id} if transfer.batch_id else {}
+    return {RECORDED_HEADER: 1, **batch}
+
+
+def moment_of(text: bytes | None) -> datetime | None:
+    """Return the moment that a key of the broker holds, or None if it holds no moment."""
+    try:
+        moment = datetime.fromisoformat((text or b"").decode())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+@contextmanager
+def broker_channel(app: Celery) -> Iterator[Any]:
+    """Open a channel.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+        BrokerRefusedError: it refuses this user, password or database.
+    """
+    with broker_connection(app) as connection:
+        yield connection.default_channel
+
+
+@contextmanager
+def pooled_client(app: Celery) -> Iterator[Any]:
+    """Lend a client of a pooled connection; it adds no prefix to keys.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+        BrokerRefusedError: it refuses this user, password or database.
+    """
+    with broker_producer(app) as producer:
+        yield own_client(producer.channel)
+
+
+def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel
+    # Not by declaring the queue: with a prefix, kombu looks for its key without the prefix.
+    depth: int = channel._size(queue)  # noqa: SLF001 - kombu's `queue_declare` calls just this
+    return depth

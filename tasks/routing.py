@@ -1,0 +1,64 @@
+"""The names that messages in flight and other people's code rely on."""
+
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind, SizeClass
+from artifact_pipeline.domain.model.transfers import Direction, Transfer
+
+CONFIGS = "configs"
+RESULTS = "results"
+UPKEEP = "upkeep"
+BATCHES = "batches"
+"""Of what batches ask for, so that nothing else waits behind it."""
+UNROUTED = "celery"
+"""Where a bare `send_task` without `queue=` lands: Celery's own default."""
+
+BATCH_HEADER = "artifacts_batch"
+"""Of a message: the id of the batch that it belongs to."""
+RECORDED_HEADER = "artifacts_recorded"
+"""Of a message: 1 if its request was in SQL before it was sent."""
+
+DELAY_HEADER = "artifacts_delay"
+"""Of a retry: in how many seconds. Its `eta` says so by the sender's clock."""
+
+BEAT_HEADER = "celery_beat_task"
+"""Of a message: that Celery beat sent it."""
+
+DISPATCH = "artifacts.dispatch"
+RECONCILE = "artifacts.reconcile"
+CONFIRM = "artifacts.confirm_upload"
+RELOCATE = "artifacts.relocate_job"
+DOWNLOAD_JOB = "artifacts.download_job"
+
+# What may be large never stands in the way of a config.
+_QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}
+
+
+# Asked for of a job or a run; the transfer that is meant is known by the message's id.
+_FOR_ALL_KINDS = {Direction.CONFIRM: CONFIRM, Direction.RELOCATE: RELOCATE}
+
+
+def queue_of(kind: ArtifactKind) -> str:
+    return _QUEUES[kind.spec.size]
+
+
+def queue_of_transfer(transfer: Transfer) -> str:
+    return BATCHES if transfer.batch_id else queue_of(transfer.artifact.kind)
+
+
+def task_name(direction: Direction, kind: ArtifactKind) -> str:
+    return _FOR_ALL_KINDS.get(direction, f"artifacts.{direction}_{kind}")
+
+
+TRANSFER_TASKS = {
+    task_name(direction, kind): (direction, kind)
+    for direction in (Direction.UPLOAD, Direction.DOWNLOAD)
+    for kind in ArtifactKind
+}
+"""The tasks of one artifact, by their names."""
+
+
+def ids_of(direction: Direction, artifact: Artifact) -> dict[str, int]:
+    """The arguments of the task."""
+    if artifact.run_id is None or direction is Direction.RELOCATE:
+        return {"job_id": artifact.job_id}
+    return {"job_id": artifact.job_id, "run_id": artifact.run_id}

@@ -1,0 +1,229 @@
+"""`artifacts batch`: many transfers asked for together, after a look at what they would be."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from artifact_pipeline.domain.model.batches import MAX_IN_FLIGHT, Batch, BatchMode
+from artifact_pipeline.worker.cli.batch.options import (
+    CreatedAfterOption,
+    CreatedBeforeOption,
+    DirectionsOption,
+    FailedAfterOption,
+    FailedBeforeOption,
+    FileOption,
+    IncludeStoredOption,
+    JobsOption,
+    KindsOption,
+    NeverRequestedOption,
+    ReasonsOption,
+    RunsOption,
+    StatesOption,
+    TagsOption,
+    UsersOption,
+    filter_of,
+    listed_in,
+    rate,
+)
+from artifact_pipeline.worker.cli.batch.preview import show_preview
+from artifact_pipeline.worker.cli.batch.report import ReportFormat, write_report
+from artifact_pipeline.worker.cli.batch.status import progress_row, show_progress, watch
+from artifact_pipeline.worker.cli.lazy import group_app
+from artifact_pipeline.worker.cli.options import (
+    JsonOption,
+    TimeoutOption,
+    WideOption,
+    refuse_timeout_alone,
+)
+from artifact_pipeline.worker.cli.output import print_json, say, show_rows
+from artifact_pipeline.worker.composition.operator import batches, this_user
+
+app = group_app("Many transfers together: preview, start, watch, pause, report.")
+
+_COLUMNS = ("batch", "state", "members", "reason", "requested_at", "mode", "by")
+
+BatchArgument = Annotated[int, typer.Argument(min=1, metavar="BATCH", help="Its id.")]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", parser=rate, metavar="N/s", help="Members per second; 0 is no limit."),
+]
+InFlightOption = Annotated[
+    int | None,
+    typer.Option("--max-in-flight", min=1, max=1_000_000, help="Members requested at once."),
+]
+
+
+@app.command("preview")
+def preview(  # noqa: PLR0913 - an argument for each option
+    *,
+    job_id: JobsOption = None,
+    run_id: RunsOption = None,
+    user_id: UsersOption = None,
+    kind: KindsOption = None,
+    direction: DirectionsOption = None,
+    state: StatesOption = None,
+    reason_code: ReasonsOption = None,
+    tag: TagsOption = None,
+    created_after: CreatedAfterOption = None,
+    created_before: CreatedBeforeOption = None,
+    failed_after: FailedAfterOption = None,
+    failed_before: FailedBeforeOption = None,
+    from_file: FileOption = None,
+    never_requested: NeverRequestedOption = False,
+    include_stored: IncludeStoredOption = False,
+    rate: RateOption = None,
+    expires_in: Annotated[
+        float, typer.Option("--expires-hours", min=0.01, max=168, help="Of the snapshot.")
+    ] = 24,
+    wide: WideOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Freeze what fits as a snapshot, and show what it would be. Nothing is asked for yet.
+
+    Without a filter it is everything that was ever requested. What is being transferred is left
+    out, and so are uploads of which the workspace has nothing, where ARTIFACTS_WORKSPACE is set.
+    """
+    which = filter_of(
+        job_ids=job_id,
+        run_ids=run_id,
+        user_ids=user_id,
+        kinds=kind,
+        directions=direction,
+        states=state,
+        reasons=reason_code,
+        tags=tag,
+        created_after=created_after,
+        created_before=created_before,
+        failed_after=failed_after,
+        failed_before=failed_before,
+        never_requested=never_requested,
+        include_stored=include_stored,
+    )
+    shown = batches().preview(
+        which,
+        requested_by=this_user(),
+        expires_in=timedelta(hours=expires_in),
+        listed=None if from_file is None else listed_in(from_file),
+    )
+    show_preview(shown, rate or None, as_json=as_json, wide=wide)
+    if not shown.members:
+        raise typer.Exit(1)
+
+
+@app.command("start")
+def start(  # noqa: PLR0913 - an argument for each option
+    batch_id: BatchArgument,
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept.")],
+    mode: Annotated[
+        BatchMode,
+        typer.Option(help="Members that failed, whose artifact is missing, or all of them."),
+    ] = BatchMode.FAILED,
+    rate: RateOption = None,
+    max_in_flight: InFlightOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Send unchanged bytes again.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the members of a snapshot transferred, just those. The workers' dispatch does it."""
+    started = batches().start(
+        batch_id,
+        requested_by=this_user(),
+        reason=reason,
+        mode=mode,
+        rate=rate or None,
+        max_in_flight=max_in_flight or MAX_IN_FLIGHT,
+        is_forced=force,
+    )
+    _show(started, f"batch {batch_id} is running: {started.members:,} members", as_json=as_json)
+
+
+@app.command("status")
+def status(
+    batch_id: BatchArgument,
+    *,
+    watching: Annotated[bool, typer.Option("--watch", help="Until it has ended.")] = False,
+    timeout: TimeoutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How far it is. After --timeout the exit status is 1, and the batch stays as it is."""
+    refuse_timeout_alone(timeout, "--watch", waits=watching)
+    using, late = batches(), None
+    if watching:
+        progress, late = watch(using, batch_id, timeout)
+    else:
+        progress = using.progress(batch_id)
+    show_progress(progress, as_json=as_json)
+    if late:
+        raise late
+
+
+@app.command("list")
+def list_batches(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    wide: WideOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest batches and snapshots: who, when, why."""
+    rows = [progress_row(batch) for batch in batches().newest(limit)]
+    show_rows(rows, as_json=as_json, empty="there are no batches", brief=_COLUMNS, wide=wide)
+
+
+@app.command("pause")
+def pause(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """Let no more members begin; what is under way is finished."""
+    _show(batches().pause(batch_id), f"batch {batch_id} is paused", as_json=as_json)
+
+
+@app.command("resume")
+def resume(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """Go on with a paused batch."""
+    _show(batches().resume(batch_id), f"batch {batch_id} is running", as_json=as_json)
+
+
+@app.command("change")
+def change(
+    batch_id: BatchArgument,
+    rate: RateOption = None,
+    max_in_flight: InFlightOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Another pace, from the next dispatch on."""
+    if rate is None and max_in_flight is None:
+        raise typer.BadParameter("give --rate or --max-in-flight")
+    changed = batches().change(batch_id, rate=rate, max_in_flight=max_in_flight)
+    _show(changed, f"batch {batch_id} has another pace", as_json=as_json)
+
+
+@app.command("cancel")
+def cancel(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """End it: what has not begun never will, what is under way stops."""
+    using = batches()
+    cancelled = using.cancel(batch_id)
+    line = f"batch {batch_id} is cancelled; {cancelled:,} were under way"
+    _show(using.get(batch_id), line, as_json=as_json)
+
+
+@app.command("report")
+def report(
+    batch_id: BatchArgument,
+    output_format: Annotated[
+        ReportFormat, typer.Option("--format", help="csv, or json: one object in each line.")
+    ] = ReportFormat.CSV,
+    output: Annotated[
+        Path | None, typer.Option("--output", dir_okay=False, help="By default printed.")
+    ] = None,
+) -> None:
+    """Every member, with what became of it and why."""
+    using = batches()
+    using.get(batch_id)  # before a file is emptied for it, or a heading printed
+    write_report(using.members(batch_id), output_format, output)
+
+
+def _show(batch: Batch, line: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(progress_row(batch))
+    else:
+        say(line)

@@ -1,0 +1,289 @@
+"""`artifacts jobs uploads relocate`: old artifacts to where the job's creation time puts them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies, OldCopy
+from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
+from artifact_pipeline.domain.each import outcome_of, until_away, up_to_failure
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, UnreadableArtifact
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
+from artifact_pipeline.domain.transfers.relocate import plan_relocations
+from artifact_pipeline.worker.cli.options import (
+    DryRunOption,
+    JobArgument,
+    JobIdOption,
+    JsonOption,
+    WideOption,
+    optional_job,
+)
+from artifact_pipeline.worker.cli.output import Size, note, show_rows, where, why
+from artifact_pipeline.worker.composition.operator import adapters
+
+if TYPE_CHECKING:
+    from artifact_pipeline.worker.composition.adapters import Adapters
+
+_PAGE = 500
+
+_MAX_HOURS = 26
+"""Two time zones are at most this far apart."""
+
+_COLUMNS = ("job_id", "kind", "outcome", "run_id", "error", "from", "size")
+
+AllOption = Annotated[bool, typer.Option("--all", help="Those of every job.")]
+DeleteOldOption = Annotated[
+    bool, typer.Option("--delete-old", help="Then delete the copies elsewhere that are the same.")
+]
+OnlyDatabaseOption = Annotated[
+    bool,
+    typer.Option(
+        "--only-database",
+        help="No other database has jobs in this bucket: delete also copies that no row names.",
+    ),
+]
+FromShiftedOption = Annotated[
+    float | None,
+    typer.Option(
+        "--from-shifted",
+        metavar="HOURS",
+        help="Only what is recorded in a directory so many hours off, such as -4 or 5.5.",
+    ),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="With --from-shifted: do it, instead of showing it.")
+]
+
+
+def relocate(  # noqa: PLR0913 - an argument for each option
+    job: JobArgument = None,
+    *,
+    job_id: JobIdOption = None,
+    every: AllOption = False,
+    dry_run: DryRunOption = False,
+    delete_old: DeleteOldOption = False,
+    only_database: OnlyDatabaseOption = False,
+    from_shifted: FromShiftedOption = None,
+    yes: YesOption = False,
+    wide: WideOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy what an old rule put elsewhere to the job's one directory, verify it and record it.
+
+    What is elsewhere stays, and URLs of it go on working, unless --delete-old is given. That keeps
+    as uncertain what may be a later job's of another database, unless --only-database is given
+    too. What was interrupted goes on when it is asked for again. The exit status is 1 if anything
+    failed.
+
+    With --from-shifted it copies what an earlier version stored some hours off, and only shows it
+    unless --yes is given.
+    """
+    asked = optional_job(job, job_id)
+    if (asked is None) is not every:
+        raise typer.BadParameter("give --job-id, or --all for every job")
+    if only_database and not delete_old:
+        raise typer.BadParameter("--only-database is of --delete-old")
+    offset = _offset(from_shifted, dry_run=dry_run, yes=yes)
+    is_preview = dry_run or (offset is not None and not yes)
+    using = adapters()
+    delete = DeleteOldCopies(
+        locate=using.locate, copier=using.copier, is_only_database=only_database
+    )
+    relocation = _Relocation(
+        using,
+        dry_run=is_preview,
+        delete_old=delete if delete_old else None,
+        shifted=None if offset is None else ShiftedArtifacts(locate=using.locate, offset=offset),
+    )
+    if asked is None:
+        done, failure = up_to_failure(relocation.of_jobs(_watched(_all_jobs(using))))
+    else:
+        done, failure = up_to_failure(relocation.of_job(asked))
+    empty = "all of it is where it belongs" if offset is None else _nothing_shifted(from_shifted)
+    rows = [each.row() for each in done]
+    if rows or failure is None:
+        show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
+    if failure is not None:
+        raise failure
+    if offset is not None and is_preview and done:
+        note("nothing was changed; give --yes to copy and record it")
+    if any(each.has_failed for each in done):
+        raise typer.Exit(1)
+
+
+def _offset(hours: float | None, *, dry_run: bool, yes: bool) -> timedelta | None:
+    if hours is None:
+        if yes:
+            raise typer.BadParameter("--yes is of --from-shifted")
+        return None
+    if dry_run and yes:
+        raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
+    if not 0 < abs(hours) <= _MAX_HOURS or not (hours * 60).is_integer():
+        raise typer.BadParameter(
+            f"--from-shifted {hours:g}: give hours from -{_MAX_HOURS} to {_MAX_HOURS} except 0, "
+            "in whole minutes, such as -4 or 5.5"
+        )
+    return timedelta(minutes=hours * 60)
+
+
+def _nothing_shifted(hours: float | None) -> str:
+    return f"nothing is recorded {hours:+g} hours off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What became of an artifact, or of a job that cannot be looked at."""
+
+    job_id: int
+    outcome: str
+    artifact: Artifact | None = None
+    address: ObjectAddress | None = None
+    size: int | None = None
+    error: str | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        return self.outcome == "failed"
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "job_id": self.job_id,
+            "kind": self.artifact and self.artifact.kind,
+            "run_id": self.artifact and self.artifact.run_id,
+            "size": None if self.size is None else Size(self.size),
+            "from": self.address and where(self.address),
+            "outcome": self.outcome,
+            "error": self.error,
+        }
+
+
+class _Relocation:
+    def __init__(
+        self,
+        using: "Adapters",
+        *,
+        dry_run: bool,
+        delete_old: DeleteOldCopies | None,
+        shifted: ShiftedArtifacts | None,
+    ) -> None:
+        # A worker, which would make the next attempt, does not know the offset.
+        self._run = using.runner(lambda _: using.relocate(shifted), retries=shifted is None)
+        self._locate = using.locate
+        self._delete_old = delete_old
+        self._dry_run = dry_run
+        self._shifted = shifted
+
+    def of_jobs(self, job_ids: Iterable[int]) -> Iterator[_Done]:
+        """Yield what became of each job, however many of them fail.
+
+        Raises:
+            S3UnavailableError, SqlUnavailableError: job after job has failed so.
+        """
+        jobs = ((job_id, *up_to_failure(self.of_job(job_id))) for job_id in job_ids)
+        looks = (((job_id, rows), failure) for job_id, rows, failure in jobs)
+        for (job_id, rows), failure in until_away(looks):
+            yield from rows
+            if failure is not None:
+                yield _Done(job_id=job_id, outcome="failed", error=why(failure))
+
+    def of_job(self, job_id: int) -> Iterator[_Done]:
+        planned, unreadable = plan_relocations(job_id, self._locate, self._shifted)
+        yield from map(_unreadable, unreadable)
+        if self._dry_run:
+            yield from map(self._previewed, planned)
+            return
+        artifacts = (found.artifact for found in planned)
+        outcomes = self._run.each(artifacts, Direction.RELOCATE)
+        yield from map(_copied, planned, outcomes)
+        if self._delete_old is not None:
+            yield from map(_deleted, self._old_copies(self._delete_old, job_id, planned))
+
+    def _previewed(self, found: FoundArtifact) -> _Done:
+        # The usual places were looked at; of a directory that is off, only the rows were.
+        if self._shifted is not None:
+            look = outcome_of(partial(self._shifted.find, found.artifact))
+            if isinstance(look, PipelineError):
+                return _done(found, "failed", str(look))
+        return _done(found, "would be copied")
+
+    def _old_copies(
+        self, delete_old: DeleteOldCopies, job_id: int, planned: list[FoundArtifact]
+    ) -> list[OldCopy]:
+        if self._shifted is None:
+            return delete_old(job_id, planned)
+        # Also those of an earlier call, whose rows name the copies by now.
+        moved = [*planned, *self._shifted.left_behind(job_id)]
+        return delete_old(job_id, moved, self._shifted.directory(job_id))
+
+
+def _copied(found: FoundArtifact, outcome: TransferSummary | PipelineError) -> _Done:
+    if isinstance(outcome, PipelineError):
+        return _done(found, "failed", str(outcome))
+    if outcome.state is not TransferState.DONE:
+        # Somebody else is at it, or it waits for its next attempt.
+        return _done(found, outcome.state.value)
+    return _done(found, "copied")
+
+
+def _deleted(copy: OldCopy) -> _Done:
+    outcome = "deleted" if copy.kept_for is None else "kept"
+    return _of(copy.artifact, copy.object, "failed" if copy.failure else outcome, copy.kept_for)
+
+
+def _done(found: FoundArtifact, outcome: str, error: str | None = None) -> _Done:
+    return _of(found.artifact, found.object, outcome, error)
+
+
+def _of(artifact: Artifact, there: BucketObject, outcome: str, error: str | None) -> _Done:
+    return _Done(
+        job_id=artifact.job_id,
+        outcome=outcome,
+        artifact=artifact,
+        address=there.address,
+        size=there.size,
+        error=error,
+    )
+
+
+def _unreadable(look: UnreadableArtifact) -> _Done:
+    return _Done(
+        job_id=look.artifact.job_id,
+        outcome="failed",
+        artifact=look.artifact,
+        address=look.address,
+        error=str(look.error),
+    )
+
+
+def _all_jobs(using: "Adapters") -> Iterator[int]:
+    last = 0
+    while page := using.jobs.ids_after(last, _PAGE):
+        yield from page
+        last = page[-1]
+
+
+def _watched(job_ids: Iterable[int]) -> Iterator[int]:
+    """The same, behind a count where a person looks."""
+    from rich.progress import (  # noqa: PLC0415 - the help needs no Rich
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    from artifact_pipeline.worker.cli.output import err  # noqa: PLC0415 - nor does it need a console
+
+    columns = (SpinnerColumn(), TextColumn("jobs"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task("jobs", total=None)
+        for job_id in job_ids:
+            yield job_id
+            progress.advance(task)

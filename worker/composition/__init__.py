@@ -1,0 +1,1 @@
+"""Composition: which adapter stands behind which port, for each kind of process."""

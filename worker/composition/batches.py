@@ -1,0 +1,187 @@
+"""Batches as the platform's code and the commands use them."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from celery import Celery
+from sqlalchemy import Engine
+
+from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import (
+    MAX_IN_FLIGHT,
+    Batch,
+    BatchFilter,
+    BatchMode,
+    BatchProgress,
+    Listed,
+    Member,
+    Preview,
+)
+from artifact_pipeline.tasks.publish import ask_for_dispatch
+from artifact_pipeline.worker.sql.batches.repository import SqlBatches
+from artifact_pipeline.worker.sql.batches.snapshots import DEFAULT_PARTS, Parts, SqlBatchSnapshots
+
+if TYPE_CHECKING:
+    from artifact_pipeline.domain.ports.batches import IBatches, IBatchSnapshots
+
+logger = logging.getLogger(__name__)
+
+_A_DAY = timedelta(days=1)
+
+
+class Batches:
+    """Preview, start and follow batches; the workers' dispatch is what keeps them going.
+
+    Args:
+        engine: of SQLite or PostgreSQL, with the pipeline's tables.
+        app: with a broker, which hears of changes at once; without one the next sweep notices.
+        parts: how the workers cut objects, by which S3 requests are foretold.
+        has_source: whether an artifact is there to be uploaded; by default it is believed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        app: Celery | None = None,
+        *,
+        parts: Parts = DEFAULT_PARTS,
+        has_source: Callable[[Artifact], bool] | None = None,
+    ) -> None:
+        self._app = app
+        self._batches: IBatches = SqlBatches(engine)
+        self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts)
+        self._has_source = has_source
+
+    def preview(
+        self,
+        which: BatchFilter,
+        *,
+        requested_by: str,
+        expires_in: timedelta = _A_DAY,
+        listed: Iterable[Listed] | None = None,
+    ) -> Preview:
+        """Freeze what fits as a snapshot, and tell what it is. No transfer is changed.
+
+        Args:
+            which: the filter; an empty one is everything.
+            requested_by: who asks.
+            expires_in: how long the snapshot can be started.
+            listed: the members are among these.
+
+        Returns:
+            what was frozen; a preview without members has left no batch behind.
+        """
+        batch_id = self._snapshots.freeze(
+            which,
+            requested_by=requested_by,
+            expires_in=expires_in,
+            listed=listed,
+            has_source=self._has_source,
+        )
+        preview = self._snapshots.preview(batch_id)
+        if not preview.members:
+            self._snapshots.delete(batch_id)
+        return preview
+
+    def start(  # noqa: PLR0913 - all that is decided at the start
+        self,
+        batch_id: int,
+        *,
+        requested_by: str,
+        reason: str,
+        mode: BatchMode = BatchMode.FAILED,
+        rate: float | None = None,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        is_forced: bool = False,
+    ) -> Batch:
+        """Have the frozen members transferred, just those.
+
+        Args:
+            batch_id: of the snapshot.
+            requested_by: who starts it.
+            reason: why; it is kept.
+            mode: which of the members.
+            rate: members per second at the most; None is no limit.
+            max_in_flight: members at the most that are requested and have not ended.
+            is_forced: unchanged bytes are sent again.
+
+        Raises:
+            NotFoundError: there is no such snapshot.
+            InvalidRequestError: it has expired, was started before, has no member of that mode, or
+                no reason was given.
+        """
+        started = self._batches.start(
+            batch_id,
+            requested_by=requested_by,
+            reason=reason,
+            mode=mode,
+            rate=rate,
+            max_in_flight=max_in_flight,
+            is_forced=is_forced,
+        )
+        self._nudge()
+        return started
+
+    def pause(self, batch_id: int) -> Batch:
+        """No member gets its turn any more; what is requested already is done.
+
+        Raises:
+            NotFoundError: there is no such batch.
+            InvalidRequestError: it is not running.
+        """
+        return self._batches.pause(batch_id)
+
+    def resume(self, batch_id: int) -> Batch:
+        """Raises: NotFoundError, InvalidRequestError: it is not paused."""
+        resumed = self._batches.resume(batch_id)
+        self._nudge()
+        return resumed
+
+    def change(
+        self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
+    ) -> Batch:
+        """Another pace at once; a rate of 0 is no limit.
+
+        Raises:
+            NotFoundError: there is no such batch.
+            InvalidRequestError: it has ended, or was not started.
+        """
+        changed = self._batches.change(batch_id, rate=rate, max_in_flight=max_in_flight)
+        self._nudge()
+        return changed
+
+    def cancel(self, batch_id: int) -> int:
+        """End it: what has not begun never will, what is under way stops; how many that are.
+
+        Raises:
+            NotFoundError: there is no such batch.
+            InvalidRequestError: it has ended.
+        """
+        return self._batches.cancel(batch_id)
+
+    def get(self, batch_id: int) -> Batch:
+        """Raises: NotFoundError."""
+        return self._batches.get(batch_id)
+
+    def newest(self, limit: int) -> list[Batch]:
+        """Batches and snapshots, newest first."""
+        return self._batches.newest(limit)
+
+    def progress(self, batch_id: int) -> BatchProgress:
+        """How far it is. Raises: NotFoundError."""
+        return self._batches.progress(batch_id)
+
+    def members(self, batch_id: int) -> Iterator[Member]:
+        """Every member in its order, with what became of it. Raises: NotFoundError."""
+        return self._batches.members(batch_id)
+
+    def _nudge(self) -> None:
+        if self._app is None:
+            return
+        try:
+            ask_for_dispatch(self._app)
+        except BrokerUnavailableError:
+            logger.info("the broker does not answer: the next sweep will notice")

@@ -1,0 +1,147 @@
+"""What the commands work with: imported when a command runs, for its help needs none of it."""
+
+# The imports are in the functions: see above.
+# ruff: noqa: PLC0415
+
+import os
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from celery import Celery
+
+    from artifact_pipeline.domain.model.artifacts import Artifact
+    from artifact_pipeline.worker.composition.adapters import Adapters
+    from artifact_pipeline.worker.composition.batches import Batches
+    from artifact_pipeline.worker.composition.repositories import Database
+    from artifact_pipeline.worker.workspace import Workspace
+
+
+_OPEN = ExitStack()
+_databases: "list[Database]" = []
+
+
+def close_all() -> None:
+    """Close the connections of what the command was given."""
+    _OPEN.close()
+    _databases.clear()
+
+
+def this_user() -> str:
+    """Return who runs the command, as transfers and batches keep it."""
+    import getpass
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # As in a container that runs under a number without a name.
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def adapters() -> "Adapters":
+    """Return what moves something in the bucket, until the command ends.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+    """
+    from artifact_pipeline.worker.composition.adapters import Adapters
+    from artifact_pipeline.worker.composition.process_name import new_process_name
+    from artifact_pipeline.worker.settings import OperatorSettings, load
+
+    opened = Adapters(load(OperatorSettings), f"command:{new_process_name()}")
+    _keep(opened)
+    return opened
+
+
+def database(*, makes_file: bool = False) -> "Database":
+    """Return what SQL has, until the command ends: one engine, however often it is asked for.
+
+    Args:
+        makes_file: create a missing SQLite file; by default it is an error.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+    """
+    from artifact_pipeline.worker.composition.repositories import Database
+    from artifact_pipeline.worker.settings import DatabaseSettings, load
+
+    if _databases:
+        return _databases[0]
+    opened = Database(load(DatabaseSettings), makes_file=makes_file)
+    _keep(opened)
+    return opened
+
+
+def _keep(opened: "Database") -> None:
+    """Close it at the end, and let the command use it again."""
+    _OPEN.callback(opened.close)
+    _databases.append(opened)
+
+
+def batches() -> "Batches":
+    """Return the batches in SQL. Raises: ConfigurationError."""
+    from artifact_pipeline.worker.composition.batches import Batches
+    from artifact_pipeline.worker.settings import BatchSettings, load
+    from artifact_pipeline.worker.sql.batches.snapshots import Parts
+
+    settings = load(BatchSettings)
+    return Batches(
+        database().engine,
+        _broker(),
+        parts=Parts(settings.multipart_threshold, settings.part_size),
+        has_source=_has_source(),
+    )
+
+
+def _broker() -> "Celery | None":
+    from artifact_pipeline.domain.errors import ConfigurationError
+    from artifact_pipeline.tasks.app import producer_app
+    from artifact_pipeline.worker.settings import BrokerSettings, load
+
+    try:
+        return producer_app(load(BrokerSettings).broker)
+    except ConfigurationError:
+        return None  # the next sweep notices what is changed
+
+
+def _has_source() -> "Callable[[Artifact], bool] | None":
+    from artifact_pipeline.domain.errors import ConfigurationError
+    from artifact_pipeline.worker.settings import WorkspaceSettings, load
+
+    try:
+        directory = load(WorkspaceSettings).workspace
+    except ConfigurationError:
+        return None  # this machine has no part of it; the workers look
+    found: list[Workspace] = []
+
+    def has(artifact: "Artifact") -> bool:
+        # Checked once, and only where it is asked: else an absent share looks like missing files.
+        if not found:
+            found.append(workspace(directory))
+        return found[0].has(artifact)
+
+    return has
+
+
+def workspace(directory: "Path") -> "Workspace":
+    """Return the workspace.
+
+    Raises:
+        WorkspaceUnavailableError: the directory is not a workspace that the database knows.
+    """
+    from artifact_pipeline.domain.errors import WorkspaceUnavailableError
+    from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+    from artifact_pipeline.worker.workspace import Workspace
+    from artifact_pipeline.worker.workspace.identity import WorkspaceCheck
+
+    check = WorkspaceCheck(directory, SqlWorkspaces(database().engine))
+    try:
+        check()
+    except WorkspaceUnavailableError as error:
+        raise WorkspaceUnavailableError(f"ARTIFACTS_WORKSPACE={directory}: {error}") from error
+    return Workspace(directory, check)

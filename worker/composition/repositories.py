@@ -1,0 +1,99 @@
+"""The repositories of a database: of workers and commands on an engine, of a producer in a session.
+
+Each is made when it is first asked for, and connects when it is first used.
+"""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from artifact_pipeline.domain.catalog.placement import Placement
+from artifact_pipeline.worker.composition.engine import database_engine
+from artifact_pipeline.worker.settings import DatabaseSettings
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.engine import Bind
+from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+
+
+class Repositories(ABC):
+    """All on one engine or in one session."""
+
+    @property
+    @abstractmethod
+    def bind(self) -> Bind:
+        """The engine or the session."""
+
+    @cached_property
+    def transfers(self) -> SqlTransfers:
+        return SqlTransfers(self.bind)
+
+    @cached_property
+    def artifacts(self) -> SqlArtifacts:
+        return SqlArtifacts(self.bind)
+
+    @cached_property
+    def jobs(self) -> SqlJobs:
+        return SqlJobs(self.bind)
+
+    @cached_property
+    def runs(self) -> SqlRuns:
+        return SqlRuns(self.bind)
+
+    @cached_property
+    def placement(self) -> Placement:
+        return Placement(jobs=self.jobs, runs=self.runs)
+
+
+class SessionRepositories(Repositories):
+    """Repositories in a session of the platform: what they write commits with it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def bind(self) -> Session:
+        return self._session
+
+
+class Database(Repositories):
+    """Repositories on an engine of their own.
+
+    Args:
+        settings: of the database.
+        makes_file: create a missing SQLite file; by default it is an error.
+    """
+
+    def __init__(self, settings: DatabaseSettings, *, makes_file: bool = False) -> None:
+        self._database_settings = settings
+        self._makes_file = makes_file
+
+    @property
+    def bind(self) -> Engine:
+        return self.engine
+
+    @cached_property
+    def engine(self) -> Engine:
+        return database_engine(self._database_settings, makes_file=self._makes_file)
+
+    @cached_property
+    def quarantine(self) -> SqlQuarantine:
+        return SqlQuarantine(self.engine)
+
+    def forget_parent(self) -> None:
+        """In a process that was forked off: leave what is the parent's open, and forget it.
+
+        A connection that two processes share gives each the other's answers.
+        """
+        inherited = self.__dict__.get("engine")
+        if inherited is not None:
+            inherited.dispose(close=False)
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        opened = self.__dict__.get("engine")
+        if opened is not None:
+            opened.dispose()

@@ -1,0 +1,198 @@
+"""The composition root of a worker: which use case stands behind which task."""
+
+import logging
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+from celery import Celery
+
+from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
+from artifact_pipeline.domain.maintenance.reconcile import (
+    AbortAbandonedUploads,
+    Reconcile,
+    ReconcileSummary,
+)
+from artifact_pipeline.domain.maintenance.release_batches import AdvanceBatches
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferSummary
+from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmations
+from artifact_pipeline.domain.transfers.download import RequestDownloads
+from artifact_pipeline.domain.transfers.relocate import RequestRelocations
+from artifact_pipeline.domain.transfers.runner import TransferRunner
+from artifact_pipeline.domain.transfers.verification import VerifyWrites
+from artifact_pipeline.tasks.last_dispatch import note_dispatch
+from artifact_pipeline.tasks.publish import publish, remembers_since, room
+from artifact_pipeline.tasks.receipt import BareRequest
+from artifact_pipeline.worker.composition.adapters import Adapters
+from artifact_pipeline.worker.composition.handlers import Handlers
+from artifact_pipeline.worker.composition.process_name import new_process_name
+from artifact_pipeline.worker.settings import WorkerSettings
+from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
+from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
+from artifact_pipeline.worker.sql.database_id import read_database_id
+from artifact_pipeline.worker.sql.transfers.receipt import record_requests
+from artifact_pipeline.worker.sql.transfers.revocations import cancel_revoked
+from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
+
+logger = logging.getLogger(__name__)
+
+
+class Composition:
+    """The use cases of one process, on connections that are its own.
+
+    Nothing connects before the first call. A process that was forked off must call `after_fork`.
+    """
+
+    def __init__(self, settings: WorkerSettings, app: Celery) -> None:
+        self._settings = settings
+        self._app = app
+        # Of the process that made this, and so the same for all children it forks.
+        self._worker = new_process_name()
+        self.adapters = self._new_adapters()
+        self.handlers = Handlers(settings, self.adapters)
+
+    def transfer(
+        self, direction: Direction, artifact: Artifact, request_id: str
+    ) -> TransferSummary:
+        return self.runner(artifact, direction, request_id)
+
+    def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
+        transfer = self.adapters.transfers.of_request(request_id, job_id, direction)
+        return transfer.artifact if transfer else None
+
+    def request_confirmations(self, job_id: int, run_id: int | None) -> int:
+        request = RequestConfirmations(
+            transfers=self.adapters.transfers,
+            placement=self.adapters.placement,
+            artifacts=self.adapters.artifacts,
+            reader=self.adapters.reader,
+            publish=self._publish,
+        )
+        return request(job_id, run_id)
+
+    def request_relocations(self, job_id: int) -> int:
+        request = RequestRelocations(
+            transfers=self.adapters.transfers,
+            locate=self.adapters.locate,
+            publish=self._publish,
+        )
+        return request(job_id)
+
+    def request_downloads(self, job_id: int) -> int:
+        request = RequestDownloads(
+            transfers=self.adapters.transfers,
+            locate=self.adapters.locate,
+            publish=self._publish,
+        )
+        return request(job_id)
+
+    def record(self, requests: Sequence[BareRequest]) -> None:
+        """Insert the requests of bare messages. Raises: SqlUnavailableError."""
+        record_requests(self.adapters.engine, requests)
+
+    def database_id(self) -> str | None:
+        """Return what tells this database from others. Raises: SqlUnavailableError."""
+        engine = self.adapters.engine
+        try:
+            return read_database_id(engine)
+        finally:
+            # The worker forks next, and SQLite forbids an open connection at a fork: a commit of
+            # the child could be lost.
+            engine.dispose()
+
+    def revoke(self, request_ids: Sequence[str]) -> None:
+        """Cancel the transfers whose tasks were revoked. Raises: SqlUnavailableError."""
+        cancel_revoked(self.adapters.engine, request_ids)
+
+    def give_back(self) -> int:
+        """Hand on what this worker's children were at, now that they have ended."""
+        return self.adapters.transfers.give_back(self._worker)
+
+    def after_fork(self) -> None:
+        """Make connections of its own, without closing what is the parent's."""
+        self.adapters.forget_parent()
+        self.adapters = self._new_adapters()
+        self.handlers = Handlers(self._settings, self.adapters)
+
+    @property
+    def runner(self) -> TransferRunner:
+        """What runs transfers; it makes a handler when a transfer needs it."""
+        return self.adapters.runner(self.handlers, self.handlers.circuits)
+
+    def dispatch(self) -> int:
+        settings = self._settings
+        dispatch = DispatchDueTransfers(
+            transfers=self.adapters.transfers,
+            publish=partial(publish, app=self._app),
+            room=partial(room, settings.dispatch_queue_limit, self._app),
+            # Fewer than one message.
+            empty=partial(room, 1, self._app),
+            remembers_since=partial(remembers_since, app=self._app),
+            page_size=settings.dispatch_page,
+            unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
+            republish_after=timedelta(seconds=settings.dispatch_republish_seconds),
+        )
+        published = dispatch()
+        self._note_dispatch()
+        return published
+
+    def advance_batches(self) -> int:
+        limit = self._settings.dispatch_queue_limit
+        advance = AdvanceBatches(
+            batches=SqlBatchReleases(self.adapters.engine),
+            publish=partial(publish, app=self._app),
+            has_room=lambda: room(limit, self._app).batches,
+            page_size=self._settings.dispatch_page,
+        )
+        return advance()
+
+    def reconcile(self) -> ReconcileSummary:
+        abort_abandoned = AbortAbandonedUploads(
+            transfers=self.adapters.transfers,
+            store=self.adapters.store,
+            abandoned_after=timedelta(hours=self._settings.abandoned_upload_hours),
+        )
+        reconcile = Reconcile(
+            transfers=self.adapters.transfers,
+            abort_abandoned=abort_abandoned,
+            delete_expired=partial(delete_expired, self.adapters.engine),
+            verify_writes=self._verify_writes,
+        )
+        return reconcile()
+
+    @property
+    def _verify_writes(self) -> VerifyWrites:
+        # A server may carry out a request shortly after its client has given it up.
+        settled = timedelta(seconds=2 * self._settings.s3_timeout_seconds)
+        return VerifyWrites(
+            verifications=SqlVerifications(self.adapters.engine),
+            transfers=self.adapters.transfers,
+            artifacts=self.adapters.artifacts,
+            placement=self.adapters.placement,
+            reader=self.adapters.reader,
+            location=self.adapters.store.location,
+            settles_after={
+                Direction.UPLOAD: settled,
+                Direction.RELOCATE: settled,
+                Direction.CONFIRM: self.handlers.uploads_end_after,
+            },
+        )
+
+    def _new_adapters(self) -> Adapters:
+        return Adapters(self._settings, owner=f"{self._worker}:{os.getpid()}")
+
+    def _note_dispatch(self) -> None:
+        try:
+            note_dispatch(self.adapters.transfers.now(), self._app)
+        except BrokerUnavailableError as error:
+            # The sweep itself is done; a broker that is full must not stop the batches.
+            logger.warning("the end of the dispatch was not recorded: %s", error)
+
+    def _publish(self, transfers: Sequence[Transfer]) -> None:
+        try:
+            publish(transfers, self._app)
+        except BrokerUnavailableError as error:
+            logger.warning("%d requests wait for the dispatch: %s", len(transfers), error)

@@ -1,0 +1,1 @@
+"""What a store does with the requests that promises rest on."""

@@ -1,0 +1,45 @@
+"""Handing on, in a cold shutdown, what it interrupts."""
+
+import logging
+from typing import Any
+
+from celery import Celery
+from celery.bootsteps import StartStopStep
+
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.worker.composition.worker import Composition
+
+logger = logging.getLogger(__name__)
+
+
+def give_back_on_shutdown(app: Celery, composition: Composition) -> None:
+    """Have a worker of this app give its transfers back when it is stopped in the midst of them.
+
+    A shutdown is nobody's failure: what it interrupted goes on elsewhere at once, and the attempt
+    does not count. Not a signal handler: Celery sends `worker_shutdown` after a warm shutdown
+    alone, which interrupts nothing.
+    """
+
+    class GiveBack(StartStopStep):
+        requires = ("celery.worker.components:Pool",)
+
+        def start(self, parent: Any) -> None:  # noqa: ANN401
+            """Nothing to start."""
+
+        def stop(self, parent: Any) -> None:  # noqa: ANN401
+            """Nothing to give back: the tasks are waited for."""
+
+        def terminate(self, parent: Any) -> None:  # noqa: ANN401, ARG002
+            # The children still live for a moment, yet the fence has risen and they cannot write.
+            _give_back(composition)
+
+    app.steps["worker"].add(GiveBack)
+
+
+def _give_back(composition: Composition) -> None:
+    try:
+        count = composition.give_back()
+    except PipelineError as error:
+        logger.warning("what is interrupted waits for its lease to end: %s", error)
+    else:
+        logger.info("%d interrupted transfers go on elsewhere", count)

@@ -1,0 +1,123 @@
+"""What a worker takes out of its queues: messages, and nothing else that lies there."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from queue import Empty
+from time import sleep
+from typing import Any
+
+from kombu.transport import redis
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.objects import cached_property
+from redis.exceptions import ResponseError
+
+from artifact_pipeline.tasks.broker_errors import said_by
+from artifact_pipeline.tasks.dead_letters import keep_dead_letter
+from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.message_body import RefusedError
+from artifact_pipeline.worker.messages.redelivery import RedeliveringChannel
+
+logger = logging.getLogger(__name__)
+
+_REFUSED_SECONDS = 1.0
+_REPLIES = ".reply.celery.pidbox"
+
+
+def nothing() -> None:
+    """For whom nobody waits."""
+
+
+def take_in_messages_only(
+    looked: Callable[[], None] = nothing,
+    may_take: Callable[[], bool] = RedeliveringChannel.may_take,
+) -> None:
+    """Have kombu drop what is no message, in this process.
+
+    Args:
+        looked: is called whenever the broker has answered what is in the queues, if only nothing.
+        may_take: says whether messages are taken.
+
+    Of the channel's class, because an app's `broker_transport` does not hold for every URL: the
+    scheme `redis+socket` and a failover to a second URL decide for themselves.
+    """
+    Channel.looked = staticmethod(looked)
+    Channel.may_take = staticmethod(may_take)
+    redis.Transport.Channel = Channel
+
+
+@contextmanager
+def redelivering_channels() -> Iterator[None]:
+    """Have what connects meanwhile use a worker's channel; it is no place to wait for answers."""
+    before = redis.Transport.Channel
+    take_in_messages_only()
+    try:
+        yield
+    finally:
+        redis.Transport.Channel = before
+
+
+class Channel(RedeliveringChannel):
+    """Redis as a channel, with a look at each element that is taken out of a list.
+
+    kombu and Celery unpack an element without looking, in the loop of the worker's main process.
+    Whatever they raise ends the worker; a KeyError they take for a lost connection. An element
+    that is dropped here was never a message: it is in neither `unacked` nor anybody's count, and
+    the loop goes on as if nothing had been found.
+    """
+
+    looked: Callable[[], None] = staticmethod(nothing)
+
+    @cached_property
+    def client(self) -> Any:  # noqa: ANN401 - of redis-py
+        """What kombu reads the queues with."""
+        client = super().client
+        # Where kombu itself changes the answer of a BRPOP, in its GlobalKeyPrefixMixin.
+        client.parse_response = partial(self._parse, client.parse_response)
+        return client
+
+    def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
+        """Note a message that is refused."""
+        keep_dead_letter(self.own, queue, element, reason, self.global_keyprefix)
+
+    def _parse(
+        self,
+        parse_response: Callable[..., Any],
+        connection: Any,  # noqa: ANN401 - of redis-py
+        command: str,
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        if command != "BRPOP":
+            return parse_response(connection, command, **options)
+        try:
+            answer = parse_response(connection, command, **options)
+        except ResponseError as error:
+            logger.warning("the broker gives no messages: %s", said_by(error))
+            # A worker without the right to a command reconnects at once, and meets the same error.
+            sleep(_REFUSED_SECONDS)
+            raise
+        self.looked()
+        answer = self.taken(answer)
+        if answer is None:
+            return None
+        key, element = answer
+        queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
+        try:
+            return key, made_anew(element, queue, self.tag, self.clock.skew)
+        except RefusedError as error:
+            self._refuse(queue, element, str(error))
+        except Exception as error:
+            # It would end one worker after the other, each of which would put it back.
+            logger.exception("an element of the queue %s could not be read", queue)
+            self._refuse(queue, element, type(error).__name__)
+        # The next queue's turn, as after a message: rubbish in one must not starve the others.
+        self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs
+        raise Empty
+
+    def _refuse(self, queue: str, element: bytes, part: str) -> None:
+        # Workers' answers to each other are no messages, and nobody's loss.
+        if not queue.endswith(_REPLIES):
+            logger.warning("refused what lay in the queue %s, for its %s", queue, part)
+            self.keep_dead_letter(queue, element, f"wrong {part}")
+        self.forget_taken(self.tag)

@@ -1,0 +1,63 @@
+"""Log records that are changed: bodies of messages are left out, routine is moved to DEBUG."""
+
+import logging
+from typing import Any
+
+from celery import beat
+from celery.app import trace
+from celery.worker import strategy
+from celery.worker.consumer import consumer
+
+from artifact_pipeline.tasks.routing import DISPATCH, RECONCILE
+
+_consumer: Any = consumer  # its constants are not in the stubs
+_SAID_INSTEAD = {
+    _consumer.UNKNOWN_FORMAT: "refused a message of an unknown format",
+    _consumer.UNKNOWN_TASK_ERROR: "refused a message for an unknown task",
+    _consumer.INVALID_TASK_ERROR: "refused a malformed message",
+    _consumer.MESSAGE_DECODE_ERROR: "refused a message that cannot be decoded",
+    # kombu has no names for these two.
+    "Could not restore message: %r": "lost a message that cannot be put back into its queue",
+    "Cannot process event on channel %r: %s": "refused an event that cannot be decoded",
+}
+_QUOTING = (_consumer.logger.name, "kombu.transport.redis")
+_SENT_BY_BEAT = "Scheduler: Sending due task %s (%s)"  # Celery has no name for it
+_ROUTINE = {trace.LOG_RECEIVED, trace.LOG_SUCCESS, _SENT_BY_BEAT}
+_ROUTINE_LOGGERS = (strategy.__name__, trace.__name__, beat.__name__)
+_UPKEEP = {DISPATCH, RECONCILE}
+
+
+def leave_bodies_out() -> None:
+    """Have Celery's consumer and kombu say what they refused without quoting it."""
+    for name in _QUOTING:
+        logging.getLogger(name).addFilter(_without_body)
+
+
+def log_upkeep_as_debug() -> None:
+    """Move the sending, the receipt and the success of upkeep tasks from INFO to DEBUG.
+
+    Several times in five seconds, they would hide what happens to transfers.
+    """
+    for name in _ROUTINE_LOGGERS:
+        logging.getLogger(name).addFilter(_routine_as_debug)
+
+
+def _without_body(record: logging.LogRecord) -> bool:
+    said = _SAID_INSTEAD.get(str(record.msg))
+    if said is not None:
+        record.msg, record.args, record.exc_info = said, (), None
+    return True
+
+
+def _routine_as_debug(record: logging.LogRecord) -> bool:
+    if record.msg not in _ROUTINE or _task_of(record) not in _UPKEEP:
+        return True
+    record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+    return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+
+
+def _task_of(record: logging.LogRecord) -> object:
+    """Return the name of the task that the record is about."""
+    if isinstance(record.args, tuple):
+        return record.args[-1] if record.args else None
+    return record.args.get("name") if record.args else None

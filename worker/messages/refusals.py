@@ -1,0 +1,44 @@
+"""Keeping what a worker refuses after it has left its queue: unknown tasks, and wrong arguments."""
+
+import json
+from typing import Any
+
+from celery.signals import task_received, task_rejected, task_unknown
+
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.tasks.arguments import bind
+from artifact_pipeline.worker.messages.intake import Channel
+
+
+def keep_refusals() -> None:
+    """Have this process note the messages that Celery, or a task, refuses."""
+    task_unknown.connect(_unknown, weak=False)
+    task_rejected.connect(_malformed, weak=False)
+    task_received.connect(_received, weak=False)
+
+
+def _unknown(message: Any = None, **_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
+    _keep(message, "an unknown task")
+
+
+def _malformed(message: Any = None, **_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
+    _keep(message, "a malformed message")
+
+
+def _received(request: Any = None, **_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
+    """The task fails at once if its arguments are wrong, and is not tried again."""
+    arguments = getattr(request.task, "arguments", None)
+    if arguments is None:
+        return
+    args, kwargs, _embed = request.message.payload
+    try:
+        bind(arguments, args, kwargs)
+    except InvalidRequestError as error:
+        _keep(request.message, str(error))
+
+
+def _keep(message: Any, reason: str) -> None:  # noqa: ANN401 - kombu's
+    channel = getattr(message, "channel", None)
+    if isinstance(channel, Channel):
+        queue = message.delivery_info.get("routing_key", "")
+        channel.keep_dead_letter(queue, json.dumps(message._raw).encode(), reason)  # noqa: SLF001

@@ -1,0 +1,119 @@
+"""Which transfers a batch or an operator selects: the filter as SQL."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, column, exists, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.selectable import Subquery
+
+from artifact_pipeline.domain.model.batches import BatchFilter
+from artifact_pipeline.domain.model.selection import IdRange, Selection
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.sql.clock import utc_now, utc_of
+from artifact_pipeline.worker.sql.directories import job_directory
+from artifact_pipeline.worker.sql.named_artifacts import Identity, is_listed
+from artifact_pipeline.worker.sql.platform_tables import JobRow
+from artifact_pipeline.worker.sql.tables import TRANSFER_RUN, TransferRow
+
+_MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
+
+
+def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
+    """Of each artifact and direction the last transfer, with the job's user, if it fits."""
+    artifact = [TransferRow.job_id, TRANSFER_RUN, TransferRow.kind, TransferRow.direction]
+    age = func.row_number().over(partition_by=artifact, order_by=TransferRow.id.desc())
+    ranked = (
+        select(
+            *(TransferRow.job_id, TransferRow.run_id, TransferRow.kind, TransferRow.direction),
+            *(TransferRow.state, TransferRow.reason_code, TransferRow.finished_at),
+            JobRow.user_id,
+            job_directory().label("directory"),
+            age.label("age"),
+        )
+        .join(JobRow, JobRow.id == TransferRow.job_id)
+        .where(*_of_members(which, dialect))
+        .subquery("ranked")
+    )
+    last: Select[Any] = select(ranked).where(ranked.c.age == 1, *_of_last(which, ranked))
+    return last.subquery("last")
+
+
+def of_job(which: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on the job's row, except its id."""
+    if which.user_ids:
+        yield JobRow.user_id.in_(which.user_ids)
+    if which.created_after is not None:
+        yield utc_of(JobRow.created_at) >= which.created_after
+    if which.created_before is not None:
+        yield utc_of(JobRow.created_at) < which.created_before
+    for tag in which.tags:
+        yield _has_tag(tag, dialect)
+
+
+def of_artifact(which: Selection) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on a transfer's artifact."""
+    if which.kinds:
+        yield TransferRow.kind.in_(which.kinds)
+    if which.job_ids:
+        yield is_in(TransferRow.job_id, which.job_ids)
+    if which.run_ids:
+        yield is_in(TransferRow.run_id, which.run_ids)
+
+
+def of_end(which: Selection, ended: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - a table
+    """Yield the conditions on how and when a transfer has ended.
+
+    Args:
+        which: the selection.
+        ended: has the columns `state`, `reason_code` and `finished_at`.
+    """
+    if which.reasons:
+        yield ended.reason_code.in_(which.reasons)
+    if which.is_about_failures:
+        yield ended.state == TransferState.QUARANTINED
+    if which.failed_after is not None:
+        yield ended.finished_at >= which.failed_after
+    if which.failed_before is not None:
+        yield ended.finished_at < which.failed_before
+    if which.older_than is not None:
+        yield ended.finished_at <= utc_now(-which.older_than)
+    if which.newer_than is not None:
+        yield ended.finished_at >= utc_now(-which.newer_than)
+
+
+def _of_members(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
+    """What is the same for all transfers of an artifact, and so may be asked before the last."""
+    yield TransferRow.direction.in_(which.directions or _MOVES)
+    yield from of_artifact(which)
+    yield from of_job(which, dialect)
+    if which.listed is not None:
+        yield is_listed(Identity(TransferRow.job_id, TransferRow.run_id, TransferRow.kind))
+
+
+def _of_last(which: BatchFilter, last: Subquery) -> Iterator[ColumnElement[bool]]:
+    if which.states:
+        yield last.c.state.in_(which.states)
+    yield from of_end(which, last.c)
+
+
+def is_in(column: InstrumentedAttribute[Any], ranges: Sequence[IdRange]) -> ColumnElement[bool]:
+    """Return the condition that the column is in one of the ranges."""
+    single = [each.first for each in ranges if each.first == each.last]
+    between = [column.between(each.first, each.last) for each in ranges if each.first != each.last]
+    return or_(column.in_(single), *between)
+
+
+def _has_tag(tag: str, dialect: str) -> ColumnElement[bool]:
+    """A list has the tag, or an object has the name with that value."""
+    name, is_named, value = tag.partition("=")
+    if dialect == "postgresql":
+        tags = JobRow.tags.cast(JSONB)
+        alone = tags.contains([tag])
+        return or_(alone, tags.contains({name: value})) if is_named else alone
+    each = func.json_each(JobRow.tags).table_valued("key", "value", "type", name="tag")
+    in_list = and_(func.json_type(JobRow.tags) == "array", each.c.value == tag)
+    by_name = and_(func.json_type(JobRow.tags) == "object", each.c.key == name)
+    named = and_(by_name, each.c.value == value) if is_named else literal(False)  # noqa: FBT003
+    return exists(select(column("value")).select_from(each).where(or_(in_list, named)))

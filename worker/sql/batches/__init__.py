@@ -1,0 +1,1 @@
+"""The `batches` and `batch_members` tables."""

@@ -1,0 +1,51 @@
+"""Rows of `batches` and `batch_members` as the domain's objects."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row
+
+from artifact_pipeline.domain.model.batches import Batch, BatchFilter, BatchMode, BatchState, Member
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.worker.sql.rows import reason_of
+
+
+def as_batch(row: Row[Any]) -> Batch:
+    return Batch(
+        id=row.id,
+        state=BatchState(row.state),
+        requested_by=row.requested_by,
+        reason=row.reason,
+        filter=as_filter(row.filter),
+        mode=BatchMode(row.mode) if row.mode else None,
+        rate=row.rate,
+        max_in_flight=row.max_in_flight,
+        is_forced=row.is_forced,
+        members=row.members,
+        requested_at=row.requested_at,
+        expires_at=row.expires_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def as_filter(stored: Mapping[str, Any]) -> BatchFilter:
+    """Return the filter, without criteria and reasons that only a newer version knows.
+
+    While a new version is rolled out, its batches meet commands and workers of this one. Their
+    members are frozen, so the filter is only shown.
+    """
+    known = {name: value for name, value in stored.items() if name in BatchFilter.model_fields}
+    reasons = [reason_of(code) for code in known.get("reasons", ())]
+    return BatchFilter.model_validate({**known, "reasons": list(dict.fromkeys(reasons))})
+
+
+def as_member(row: Row[Any]) -> Member:
+    return Member(
+        job_id=row.job_id,
+        run_id=row.run_id,
+        kind=ArtifactKind(row.kind),
+        direction=Direction(row.direction),
+        user_id=row.user_id,
+    )

@@ -1,0 +1,88 @@
+"""Members of batches, and what became of them."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, and_, case, cast, literal, or_, select, true
+
+from artifact_pipeline.domain.model.batches import (
+    ENDED_BADLY,
+    Batch,
+    BatchMode,
+    BatchState,
+    Member,
+    Outcome,
+)
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Direction, TransferState
+from artifact_pipeline.worker.sql.rows import reason_of
+from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
+
+
+def is_member(batch_id: int, mode: BatchMode) -> list[ColumnElement[bool]]:
+    """Those of the snapshot that are transferred."""
+    of_mode = {
+        BatchMode.FAILED: MemberRow.state.in_(ENDED_BADLY),
+        BatchMode.MISSING: MemberRow.size.is_(None),
+        BatchMode.ALL: true(),
+    }
+    return [MemberRow.batch_id == batch_id, MemberRow.left_out.is_(None), of_mode[mode]]
+
+
+def request_id(batch_id: int) -> ColumnElement[str]:
+    """Of a member's transfer: told by Flower, and never given twice."""
+    return literal(f"batch-{batch_id}-") + cast(MemberRow.position, String)
+
+
+def outcome_of_transfer() -> ColumnElement[str]:
+    state = TransferRow.state
+    return case(
+        (state.in_(ACTIVE_STATES), literal(Outcome.ACTIVE.value)),
+        (state == TransferState.QUARANTINED, literal(Outcome.FAILED.value)),
+        (state == TransferState.CANCELLED, literal(Outcome.CANCELLED.value)),
+        (TransferRow.bytes_sent == 0, literal(Outcome.UNCHANGED.value)),
+        else_=literal(Outcome.DONE.value),
+    )
+
+
+def members_after(batch: Batch, last: int, limit: int) -> Any:  # noqa: ANN401 - a SELECT
+    released_to = select(BatchRow.released_to).where(BatchRow.id == batch.id).scalar_subquery()
+    never = Outcome.CANCELLED if batch.state is BatchState.CANCELLED else Outcome.PENDING
+    outcome = case(
+        (TransferRow.id.is_not(None), outcome_of_transfer()),
+        (MemberRow.position <= released_to, literal(Outcome.ALREADY_RUNNING.value)),
+        else_=literal(never.value),
+    )
+    its_transfer = and_(
+        TransferRow.request_id == request_id(batch.id),
+        TransferRow.job_id == MemberRow.job_id,
+        TransferRow.kind == MemberRow.kind,
+        TransferRow.direction == MemberRow.direction,
+        or_(TransferRow.run_id == MemberRow.run_id, MemberRow.run_id.is_(None)),
+    )
+    return (
+        select(
+            MemberRow.__table__,
+            outcome.label("outcome"),
+            *(TransferRow.attempts, TransferRow.bytes_sent, TransferRow.finished_at),
+            TransferRow.reason_code.label("failed_for"),
+        )
+        .outerjoin(TransferRow, its_transfer)
+        .where(*is_member(batch.id, batch.mode or BatchMode.ALL), MemberRow.position > last)
+        .order_by(MemberRow.position)
+        .limit(limit)
+    )
+
+
+def as_ended_member(row: Any) -> Member:  # noqa: ANN401 - a row
+    return Member(
+        job_id=row.job_id,
+        run_id=row.run_id,
+        kind=ArtifactKind(row.kind),
+        direction=Direction(row.direction),
+        user_id=row.user_id,
+        outcome=Outcome(row.outcome),
+        attempts=row.attempts or 0,
+        bytes_moved=row.bytes_sent,
+        reason=reason_of(row.failed_for),
+        finished_at=row.finished_at,
+    )

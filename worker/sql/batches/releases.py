@@ -1,0 +1,127 @@
+"""Members of running batches become transfers: `IBatchReleases` over SQL."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, literal, select, update
+
+from artifact_pipeline.domain.model.batch_states import TRANSITIONS, BatchAction, Pace
+from artifact_pipeline.domain.model.batches import BatchMode, BatchState
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Transfer, TransferState
+from artifact_pipeline.domain.ports.batches import Released
+from artifact_pipeline.worker.sql.batches.members import is_member, request_id
+from artifact_pipeline.worker.sql.clock import read_clock, utc_now
+from artifact_pipeline.worker.sql.engine import autocommit, insert_into, transaction
+from artifact_pipeline.worker.sql.rows import as_transfer
+from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
+
+_COLUMNS = (
+    *("request_id", "job_id", "run_id", "kind", "direction", "state", "attempts", "fence"),
+    *("requested_at", "next_attempt_at", "batch_id", "is_forced", "requested_by"),
+)
+
+
+class SqlBatchReleases:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def running(self) -> Sequence[int]:
+        running = select(BatchRow.id).where(BatchRow.state == BatchState.RUNNING)
+        with autocommit(self._engine) as connection:
+            return connection.scalars(running.order_by(BatchRow.id)).all()
+
+    def release(self, batch_id: int, limit: int) -> Released:
+        mine = (
+            select(BatchRow.__table__)
+            .where(BatchRow.id == batch_id, BatchRow.state == BatchState.RUNNING)
+            # Another beat's dispatch is at it, or somebody changes it just now.
+            .with_for_update(skip_locked=True)
+        )
+        with transaction(self._engine) as connection:
+            batch = connection.execute(mine).one_or_none()
+            return Released() if batch is None else _Release(connection, batch).do(limit)
+
+    def sent(self, transfers: Sequence[Transfer]) -> None:
+        ids = [transfer.id for transfer in transfers]
+        theirs = update(TransferRow).where(TransferRow.id.in_(ids))
+        with transaction(self._engine) as connection:
+            connection.execute(theirs.values(enqueued_at=utc_now()))
+
+
+class _Release:
+    """The next members of a batch that is ours for this transaction."""
+
+    def __init__(self, connection: Connection, batch: Row[Any]) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._pace = Pace(rate=batch.rate, paced_to=batch.paced_to, now=read_clock(connection))
+
+    def do(self, limit: int) -> Released:
+        allowed = min(limit, self._share(), self._pace.allowed)
+        positions = self._next(max(allowed, 1))
+        if not positions:
+            self._finish()
+            return Released()
+        if allowed < 1:
+            return Released()
+        requested = self._request(positions)
+        self._mark(positions)
+        return Released(turns=len(positions), transfers=requested)
+
+    def _share(self) -> float:
+        """How many members may be requested beside those that are."""
+        if self._batch.max_in_flight >= self._batch.members:
+            return math.inf
+        share: int = self._batch.max_in_flight - self._active()
+        return share
+
+    def _active(self) -> int:
+        active = select(func.count()).where(
+            TransferRow.batch_id == self._batch.id, TransferRow.state.in_(ACTIVE_STATES)
+        )
+        return self._connection.execute(active).scalar_one()
+
+    def _next(self, count: float) -> Sequence[int]:
+        members = is_member(self._batch.id, BatchMode(self._batch.mode))
+        following = (
+            select(MemberRow.position)
+            .where(*members, MemberRow.position > self._batch.released_to)
+            .order_by(MemberRow.position)
+            .limit(int(count))
+        )
+        return self._connection.scalars(following).all()
+
+    def _request(self, positions: Sequence[int]) -> list[Transfer]:
+        batch = self._batch
+        members = select(
+            *(request_id(batch.id), MemberRow.job_id, MemberRow.run_id, MemberRow.kind),
+            *(MemberRow.direction, literal(TransferState.REQUESTED.value), literal(0), literal(0)),
+            *(utc_now(), utc_now(), literal(batch.id), literal(batch.is_forced)),
+            literal(batch.requested_by),
+        ).where(
+            *is_member(batch.id, BatchMode(batch.mode)),
+            MemberRow.position.between(positions[0], positions[-1]),
+        )
+        # A member whose artifact is being transferred already conflicts, and is passed over.
+        insertion = (
+            insert_into(self._connection.dialect.name, TransferRow)
+            .from_select(_COLUMNS, members)
+            .on_conflict_do_nothing()
+            .returning(TransferRow.__table__)
+        )
+        return [as_transfer(row) for row in self._connection.execute(insertion)]
+
+    def _mark(self, positions: Sequence[int]) -> None:
+        values: dict[str, Any] = {"released_to": positions[-1]}
+        if self._batch.rate is not None:
+            values["paced_to"] = self._pace.after(len(positions))
+        mine = update(BatchRow).where(BatchRow.id == self._batch.id)
+        self._connection.execute(mine.values(values))
+
+    def _finish(self) -> None:
+        if self._active():
+            return
+        mine = update(BatchRow).where(BatchRow.id == self._batch.id)
+        done = TRANSITIONS[BatchAction.FINISH].to
+        self._connection.execute(mine.values(state=done, finished_at=utc_now()))

@@ -1,0 +1,238 @@
+"""Batches once they are started: the `batches` table, and what became of the members."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    and_,
+    func,
+    select,
+    update,
+)
+
+from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.model.batch_states import (
+    TRANSITIONS,
+    BatchAction,
+    check_can_start,
+    check_has_members,
+    check_reason,
+    refusal,
+)
+from artifact_pipeline.domain.model.batches import (
+    Batch,
+    BatchMode,
+    BatchProgress,
+    BatchState,
+    Member,
+    Outcome,
+)
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState
+from artifact_pipeline.worker.sql.batches.mapping import as_batch
+from artifact_pipeline.worker.sql.batches.members import (
+    as_ended_member,
+    is_member,
+    members_after,
+    outcome_of_transfer,
+)
+from artifact_pipeline.worker.sql.clock import read_clock, utc_now
+from artifact_pipeline.worker.sql.engine import autocommit, transaction
+from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.statements import NO_LEASE
+
+_PAGE = 1_000
+_TABLE = BatchRow.__table__
+
+
+class SqlBatches:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, batch_id: int) -> Batch:
+        """Raises: NotFoundError."""
+        with autocommit(self._engine) as connection:
+            row = connection.execute(select(_TABLE).where(BatchRow.id == batch_id)).one_or_none()
+        if row is None:
+            raise NotFoundError(f"there is no batch {batch_id}")
+        return as_batch(row)
+
+    def newest(self, limit: int) -> list[Batch]:
+        newest = select(_TABLE).order_by(BatchRow.id.desc()).limit(limit)
+        with autocommit(self._engine) as connection:
+            return [as_batch(row) for row in connection.execute(newest)]
+
+    def start(  # noqa: PLR0913 - all that is decided at the start
+        self,
+        batch_id: int,
+        *,
+        requested_by: str,
+        reason: str,
+        mode: BatchMode,
+        rate: float | None,
+        max_in_flight: int,
+        is_forced: bool,
+    ) -> Batch:
+        """Have the frozen members transferred; the next dispatch begins.
+
+        Raises:
+            NotFoundError: there is no such snapshot.
+            InvalidRequestError: it has expired, was started before, has no member of that mode, or
+                no reason was given.
+        """
+        reason = check_reason(reason)
+        self._check_can_start(self.get(batch_id))
+        members = self._count_members(batch_id, mode)
+        check_has_members(batch_id, mode, members)
+        started = self._do(
+            BatchAction.START,
+            batch_id,
+            BatchRow.expires_at > utc_now(),
+            requested_by=requested_by,
+            reason=reason,
+            mode=mode,
+            rate=rate,
+            max_in_flight=max_in_flight,
+            is_forced=is_forced,
+            members=members,
+            started_at=utc_now(),
+            paced_to=utc_now(),
+        )
+        if not started:
+            self._check_can_start(self.get(batch_id))
+        return self.get(batch_id)
+
+    def pause(self, batch_id: int) -> Batch:
+        """No member gets its turn any more; what is requested already is done.
+
+        Raises:
+            NotFoundError: there is no such batch.
+            InvalidRequestError: it is not running.
+        """
+        return self._changed(BatchAction.PAUSE, batch_id)
+
+    def resume(self, batch_id: int) -> Batch:
+        """Raises: NotFoundError, InvalidRequestError: it is not paused."""
+        return self._changed(BatchAction.RESUME, batch_id, paced_to=utc_now())
+
+    def change(
+        self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
+    ) -> Batch:
+        """Another pace, from the next dispatch on; a rate of 0 is none.
+
+        Raises:
+            NotFoundError: there is no such batch.
+            InvalidRequestError: it has ended, or was not started.
+        """
+        values: dict[str, Any] = {}
+        if rate is not None:
+            values |= {"rate": rate or None, "paced_to": utc_now()}
+        if max_in_flight is not None:
+            values["max_in_flight"] = max_in_flight
+        return self._changed(BatchAction.CHANGE, batch_id, **values)
+
+    def cancel(self, batch_id: int) -> int:
+        """No member gets its turn any more, and what is under way stops; how many that are.
+
+        Raises:
+            NotFoundError: there is no such batch.
+            InvalidRequestError: it has ended.
+        """
+        self._changed(BatchAction.CANCEL, batch_id, finished_at=utc_now())
+        total = 0
+        while cancelled := self._cancel_page(batch_id):
+            total += cancelled
+        return total
+
+    def progress(self, batch_id: int) -> BatchProgress:
+        """Raises: NotFoundError."""
+        batch = self.get(batch_id)
+        if batch.mode is None:
+            return BatchProgress(batch=batch)
+        of_batch = TransferRow.batch_id == batch_id
+        counts = (
+            select(
+                outcome_of_transfer().label("outcome"),
+                func.count().label("members"),
+                func.coalesce(func.sum(TransferRow.bytes_sent), 0).label("bytes_moved"),
+            )
+            .where(of_batch)
+            .group_by("outcome")
+        )
+        with autocommit(self._engine) as connection:
+            # First, for what is released in between counts as pending still.
+            turns = self._turns(batch_id, batch.mode)
+            released = connection.execute(turns).scalar_one()
+            rows = connection.execute(counts).all()
+            now = read_clock(connection)
+        outcomes = Counter({Outcome(row.outcome): row.members for row in rows})
+        transfers = outcomes.total()
+        members = batch.members or 0
+        outcomes[Outcome.ALREADY_RUNNING] = max(0, released - transfers)
+        pending = members - outcomes.total()
+        left = Outcome.CANCELLED if batch.state is BatchState.CANCELLED else Outcome.PENDING
+        outcomes[left] += max(0, pending)
+        return BatchProgress(
+            batch=batch,
+            outcomes=+outcomes,
+            bytes_moved=sum(int(row.bytes_moved) for row in rows),
+            as_of=now,
+        )
+
+    def members(self, batch_id: int) -> Iterator[Member]:
+        """Every member in its order, with what became of it. Raises: NotFoundError."""
+        batch = self.get(batch_id)
+        with autocommit(self._engine) as connection:
+            last = 0
+            while page := connection.execute(members_after(batch, last, _PAGE)).all():
+                yield from map(as_ended_member, page)
+                last = page[-1].position
+
+    def _check_can_start(self, batch: Batch) -> None:
+        with autocommit(self._engine) as connection:
+            now = read_clock(connection)
+        check_can_start(batch, now)
+
+    def _count_members(self, batch_id: int, mode: BatchMode) -> int:
+        with autocommit(self._engine) as connection:
+            count = select(func.count()).where(*is_member(batch_id, mode))
+            return connection.execute(count).scalar_one()
+
+    def _turns(self, batch_id: int, mode: BatchMode) -> Any:  # noqa: ANN401 - a SELECT
+        """How many members had their turn."""
+        released_to = select(BatchRow.released_to).where(BatchRow.id == batch_id)
+        return select(func.count()).where(
+            *is_member(batch_id, mode), MemberRow.position <= released_to.scalar_subquery()
+        )
+
+    def _changed(self, action: BatchAction, batch_id: int, **values: Any) -> Batch:  # noqa: ANN401
+        if not self._do(action, batch_id, **values):
+            raise refusal(self.get(batch_id))
+        return self.get(batch_id)
+
+    def _do(
+        self,
+        action: BatchAction,
+        batch_id: int,
+        *conditions: ColumnElement[bool],
+        **values: Any,  # noqa: ANN401
+    ) -> bool:
+        """Take the action if the state is one for it; return whether it was."""
+        transition = TRANSITIONS[action]
+        # The state is a condition of the statement: of two actions at once, one is refused.
+        conditions = (BatchRow.id == batch_id, BatchRow.state.in_(transition.of), *conditions)
+        # An action may change no column, such as another pace that is not given.
+        values["state"] = transition.to or BatchRow.state
+        change = update(BatchRow).where(*conditions).values(values)
+        with transaction(self._engine) as connection:
+            return bool(connection.execute(change).rowcount)
+
+    def _cancel_page(self, batch_id: int) -> int:
+        active = and_(TransferRow.batch_id == batch_id, TransferRow.state.in_(ACTIVE_STATES))
+        page = select(TransferRow.id).where(active).limit(_PAGE)
+        cancelled = update(TransferRow).where(TransferRow.id.in_(page), active)
+        values = {"state": TransferState.CANCELLED, "finished_at": utc_now(), **NO_LEASE}
+        with transaction(self._engine) as connection:
+            return connection.execute(cancelled.values(values)).rowcount

@@ -1,0 +1,298 @@
+"""Snapshots: the members of a batch, frozen before anything is asked for."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
+
+from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batches import (
+    BatchFilter,
+    BatchState,
+    LeftOut,
+    Listed,
+    Member,
+    Preview,
+    PreviewGroup,
+)
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.sql.batches.candidates import NEVER_REQUESTED, candidates
+from artifact_pipeline.worker.sql.batches.mapping import as_batch, as_member
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.directories import is_own
+from artifact_pipeline.worker.sql.engine import autocommit, transaction
+from artifact_pipeline.worker.sql.named_artifacts import count_unmatched, forget_listed, keep_listed
+from artifact_pipeline.worker.sql.rows import artifact_of
+from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow, BatchRow, MemberRow
+
+HasSource = Callable[[Artifact], bool]
+_PAGE = 5_000
+_EXAMPLES = 5
+_COLUMNS = (
+    *("batch_id", "position", "job_id", "run_id", "kind", "direction"),
+    *("user_id", "state", "reason_code", "size", "left_out"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How objects are cut, by which S3 requests are foretold; in bytes."""
+
+    multipart_threshold: int
+    part_size: int
+
+
+DEFAULT_PARTS = Parts(16 * 2**20, 16 * 2**20)
+
+
+class SqlBatchSnapshots:
+    def __init__(self, engine: Engine, parts: Parts) -> None:
+        self._engine = engine
+        self._parts = parts
+
+    def freeze(
+        self,
+        which: BatchFilter,
+        *,
+        requested_by: str,
+        expires_in: timedelta,
+        listed: Iterable[Listed] | None = None,
+        has_source: HasSource | None = None,
+    ) -> int:
+        """Keep the members as they are now, and change nothing else; the snapshot's id.
+
+        Args:
+            which: the filter.
+            requested_by: who asks.
+            expires_in: how long it can be started.
+            listed: what a file names; the members are among it.
+            has_source: whether an artifact is there to be uploaded; by default it is believed.
+        """
+        with transaction(self._engine) as connection:
+            _take_time(connection)
+            if listed is not None:
+                which = which.model_copy(update={"listed": keep_listed(connection, listed)})
+            batch_id = _insert_batch(connection, which, requested_by, expires_in)
+            connection.execute(_freezing(batch_id, which, connection.dialect.name))
+            if listed is not None:
+                unmatched = count_unmatched(connection, batch_id)
+                _keep_filter(connection, batch_id, which, unmatched)
+                forget_listed(connection)
+            if has_source is not None:
+                _leave_out(connection, batch_id, has_source)
+        return batch_id
+
+    def preview(self, batch_id: int) -> Preview:
+        """What the snapshot has frozen. Raises: NotFoundError."""
+        with autocommit(self._engine) as connection:
+            row = connection.execute(select(BatchRow.__table__).where(BatchRow.id == batch_id))
+            batch = row.one_or_none()
+            if batch is None:
+                raise NotFoundError(f"there is no batch {batch_id}")
+            return Preview(
+                batch=as_batch(batch),
+                groups=self._groups(connection, batch_id),
+                left_out=_left_out(connection, batch_id),
+                examples=_examples(connection, batch_id),
+            )
+
+    def delete(self, batch_id: int) -> None:
+        """Remove a snapshot that nobody can start."""
+        _delete(self._engine, batch_id)
+
+    def _groups(self, connection: Connection, batch_id: int) -> list[PreviewGroup]:
+        size, is_upload = MemberRow.size, MemberRow.direction == Direction.UPLOAD
+        part_size, threshold = self._parts.part_size, self._parts.multipart_threshold
+        parts = (size + (part_size - 1)) // part_size
+        sent = case((size > threshold, parts + 2), else_=1)
+        fetched = case((size > part_size, parts), else_=1)
+        at_most = case((is_upload, sent), else_=fetched)
+        at_least = case((is_upload, 1), else_=0)  # a HEAD; a file that is there already costs none
+        asked = (MemberRow.direction, MemberRow.kind, MemberRow.state)
+        groups = (
+            select(
+                *asked,
+                func.count().label("members"),
+                func.count(size).label("stored"),
+                func.coalesce(func.sum(size), 0).label("known_bytes"),
+                func.sum(at_least).label("requests_at_least"),
+                func.sum(at_most).label("requests_at_most"),
+            )
+            .where(MemberRow.batch_id == batch_id, MemberRow.left_out.is_(None))
+            .group_by(*asked)
+            .order_by(*asked)
+        )
+        return [_as_group(row) for row in connection.execute(groups)]
+
+
+def delete_expired(engine: Engine) -> int:
+    """Remove the snapshots that nobody has started in time, in pages; how many members."""
+    expired = select(BatchRow.id).where(
+        BatchRow.state == BatchState.PREVIEWED, BatchRow.expires_at <= utc_now()
+    )
+    with autocommit(engine) as connection:
+        ids = connection.scalars(expired).all()
+    return sum(_delete(engine, batch_id) for batch_id in ids)
+
+
+def _delete(engine: Engine, batch_id: int) -> int:
+    total = 0
+    of_batch = MemberRow.batch_id == batch_id
+    page = select(MemberRow.position).where(of_batch).order_by(MemberRow.position).limit(_PAGE)
+    removal = delete(MemberRow).where(of_batch, MemberRow.position.in_(page))
+    while True:
+        with transaction(engine) as connection:
+            removed = connection.execute(removal).rowcount
+            if not removed:
+                connection.execute(delete(BatchRow).where(BatchRow.id == batch_id))
+                return total
+        total += removed
+
+
+def _take_time(connection: Connection) -> None:
+    # A million members take longer than any other statement may.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = '15min'"))
+
+
+def _insert_batch(
+    connection: Connection, which: BatchFilter, requested_by: str, expires_in: timedelta
+) -> int:
+    values: dict[str, Any] = {
+        "requested_by": requested_by,
+        "reason": "",
+        "filter": which.model_dump(mode="json", exclude_defaults=True),
+        "state": BatchState.PREVIEWED,
+        "requested_at": utc_now(),
+        "expires_at": utc_now(expires_in),
+    }
+    made = insert(BatchRow).values(values).returning(BatchRow.id)
+    return connection.execute(made).scalar_one()
+
+
+def _keep_filter(connection: Connection, batch_id: int, which: BatchFilter, unmatched: int) -> None:
+    which = which.model_copy(update={"unmatched": unmatched})
+    mine = update(BatchRow).where(BatchRow.id == batch_id)
+    connection.execute(mine.values(filter=which.model_dump(mode="json", exclude_defaults=True)))
+
+
+def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: ANN401 - an INSERT
+    last = candidates(which, dialect).c
+    run = func.coalesce(last.run_id, 0)
+    in_order = (last.job_id, run, last.kind, last.direction)
+    turn = func.row_number().over(partition_by=last.user_id, order_by=in_order).label("turn")
+    stored = and_(
+        *(ArtifactRow.job_id == last.job_id, run == ARTIFACT_RUN, ArtifactRow.kind == last.kind),
+        # The size of what an earlier job with this id has stored says nothing of this one's.
+        is_own(last.directory),
+    )
+    size = ArtifactRow.size
+    ordered = (
+        select(
+            *(last.job_id, last.run_id, last.kind, last.direction, last.user_id),
+            *(last.state, last.reason_code, size, _left_out_for(last, size).label("left_out")),
+            turn,
+        )
+        .outerjoin(ArtifactRow, stored)
+        .subquery("ordered")
+        .c
+    )
+    # One of each user in turn: whoever has a million does not come first with all of them.
+    position = func.row_number().over(order_by=(ordered.turn, ordered.user_id))
+    frozen = select(
+        *(literal(batch_id), position, ordered.job_id, ordered.run_id, ordered.kind),
+        *(ordered.direction, ordered.user_id, ordered.state, ordered.reason_code),
+        *(ordered.size, ordered.left_out),
+    )
+    return insert(MemberRow).from_select(_COLUMNS, frozen)
+
+
+def _left_out_for(last: Any, size: Any) -> ColumnElement[Any]:  # noqa: ANN401 - columns
+    is_nowhere = and_(
+        last.direction == Direction.DOWNLOAD,
+        last.reason_code == ReasonCode.ARTIFACT_MISSING,
+        size.is_(None),
+    )
+    return case(
+        (last.state.in_(ACTIVE_STATES), LeftOut.RUNNING.value),
+        (is_nowhere, LeftOut.NO_SOURCE.value),
+        else_=None,
+    )
+
+
+def _leave_out(connection: Connection, batch_id: int, has_source: HasSource) -> None:
+    """Those of which there is nothing to upload. In pages, for memory."""
+    uploads = (
+        select(MemberRow.position, MemberRow.job_id, MemberRow.run_id, MemberRow.kind)
+        .where(
+            MemberRow.batch_id == batch_id,
+            MemberRow.left_out.is_(None),
+            MemberRow.direction == Direction.UPLOAD,
+        )
+        .order_by(MemberRow.position)
+        .limit(_PAGE)
+    )
+    last = 0
+    while page := connection.execute(uploads.where(MemberRow.position > last)).all():
+        missing = [row.position for row in page if not has_source(artifact_of(row))]
+        _mark(connection, batch_id, missing)
+        last = page[-1].position
+
+
+def _mark(connection: Connection, batch_id: int, positions: Sequence[int]) -> None:
+    of_batch = update(MemberRow).where(MemberRow.batch_id == batch_id)
+    if positions:
+        connection.execute(
+            of_batch.where(MemberRow.position.in_(positions)).values(left_out=LeftOut.NO_SOURCE)
+        )
+
+
+def _left_out(connection: Connection, batch_id: int) -> dict[LeftOut, int]:
+    counts = (
+        select(MemberRow.left_out, func.count())
+        .where(MemberRow.batch_id == batch_id, MemberRow.left_out.is_not(None))
+        .group_by(MemberRow.left_out)
+    )
+    return Counter({LeftOut(str(why)): count for why, count in connection.execute(counts)})
+
+
+def _examples(connection: Connection, batch_id: int) -> list[Member]:
+    first = (
+        select(MemberRow.__table__)
+        .where(MemberRow.batch_id == batch_id, MemberRow.left_out.is_(None))
+        .order_by(MemberRow.position)
+        .limit(_EXAMPLES)
+    )
+    return [as_member(row) for row in connection.execute(first)]
+
+
+def _as_group(row: Any) -> PreviewGroup:  # noqa: ANN401 - a row
+    return PreviewGroup(
+        direction=Direction(row.direction),
+        kind=ArtifactKind(row.kind),
+        state=None if row.state == NEVER_REQUESTED else TransferState(row.state),
+        members=row.members,
+        stored=row.stored,
+        known_bytes=int(row.known_bytes),
+        requests_at_least=int(row.requests_at_least),
+        requests_at_most=int(row.requests_at_most),
+    )

@@ -1,0 +1,154 @@
+"""The quarantine: what was given up, until somebody retries or discards it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Update,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+
+from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.model.quarantine import RetrySummary
+from artifact_pipeline.domain.model.selection import Selection
+from artifact_pipeline.domain.model.transfers import WRITING_DIRECTIONS, Transfer, TransferState
+from artifact_pipeline.worker.sql.artifact_filter import of_artifact, of_end, of_job
+from artifact_pipeline.worker.sql.clock import read_clock, utc_now
+from artifact_pipeline.worker.sql.engine import autocommit, transaction
+from artifact_pipeline.worker.sql.platform_tables import JobRow
+from artifact_pipeline.worker.sql.rows import as_transfer
+from artifact_pipeline.worker.sql.tables import TRANSFER_RUN, TransferRow
+
+_PAGE = 500
+_TRIES = 3
+_TABLE = TransferRow.__table__
+Conditions = list[ColumnElement[bool]]
+
+
+class SqlQuarantine:
+    """Writes go in pages, so that neither memory nor a transaction grows with the quarantine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self, which: Selection, limit: int) -> Sequence[Transfer]:
+        """The ones that were given up last, first."""
+        newest = TransferRow.finished_at.desc(), TransferRow.id.desc()
+        statement = select(_TABLE).where(*self._conditions(which)).order_by(*newest).limit(limit)
+        with autocommit(self._engine) as connection:
+            return [as_transfer(row) for row in connection.execute(statement)]
+
+    def count(self, which: Selection) -> int:
+        return self._count(self._conditions(which))
+
+    def preview(self, which: Selection) -> RetrySummary:
+        """What `retry` would do now."""
+        all_of_them = self._count(self._conditions(which))
+        superseded = self._count([*self._conditions(which), _is_superseded()])
+        return RetrySummary(retried=all_of_them - superseded, superseded=superseded)
+
+    def retry(self, which: Selection) -> RetrySummary:
+        """Have the transfers tried again, from their first attempt; the next dispatch sends them.
+
+        A multipart upload that had begun goes on from its parts. Where the artifact was asked for
+        again meanwhile, the newer transfer is the one that counts.
+        """
+        again = {
+            "state": TransferState.REQUESTED,
+            "attempts": 0,
+            "next_attempt_at": utc_now(),
+            "enqueued_at": None,
+            "finished_at": None,
+            "reason_code": None,
+            "last_error": None,
+            # What the last attempt wrote is not verified yet; its state would not say so any more.
+            "doubted_at": _doubted_at(),
+        }
+        retried = self._change([*self._conditions(which), ~_is_superseded()], again)
+        superseded = self._count([*self._conditions(which), _is_superseded()])
+        return RetrySummary(retried=retried, superseded=superseded)
+
+    def discard(self, which: Selection) -> int:
+        """Cancel the transfers for good, keeping why; reconcile aborts what they had begun."""
+        return self._change(self._conditions(which), {"state": TransferState.CANCELLED})
+
+    def _conditions(self, which: Selection) -> Conditions:
+        conditions = [
+            TransferRow.state == TransferState.QUARANTINED,
+            *of_artifact(which),
+            *_of_job(which, self._engine.dialect.name),
+            *of_end(which, TransferRow),
+        ]
+        if which.directions:
+            conditions.append(TransferRow.direction.in_(which.directions))
+        return conditions
+
+    def _count(self, conditions: Sequence[ColumnElement[bool]]) -> int:
+        statement = select(func.count(TransferRow.id)).where(*conditions)
+        with autocommit(self._engine) as connection:
+            return connection.execute(statement).scalar_one()
+
+    def _change(self, conditions: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
+        # What fails again meanwhile is not meant.
+        conditions = [*conditions, TransferRow.finished_at <= self._now()]
+        total, last = 0, 0
+        while ids := self._page(conditions, last):
+            # The conditions once more: somebody else may have changed the row since, and
+            # PostgreSQL looks again, after waiting for its lock, only at what stands here.
+            change = update(TransferRow).where(TransferRow.id.in_(ids), *conditions)
+            total += self._execute(change.values(values))
+            last = ids[-1]
+        return total
+
+    def _page(self, conditions: Sequence[ColumnElement[bool]], last: int) -> Sequence[int]:
+        after = select(TransferRow.id).where(*conditions, TransferRow.id > last)
+        with autocommit(self._engine) as connection:
+            return connection.scalars(after.order_by(TransferRow.id).limit(_PAGE)).all()
+
+    def _now(self) -> datetime:
+        with autocommit(self._engine) as connection:
+            return read_clock(connection)
+
+    def _execute(self, change: Update) -> int:
+        for _ in range(_TRIES):
+            try:
+                with transaction(self._engine) as connection:
+                    return connection.execute(change).rowcount
+            except IntegrityError:
+                # Somebody asked for one of the artifacts just now; seen by the next try.
+                continue
+        raise SqlUnavailableError("the quarantine is too busy")
+
+
+def _of_job(which: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
+    # Only if it is asked for: a job may have been deleted since.
+    if conditions := list(of_job(which, dialect)):
+        yield exists(select(JobRow.id).where(JobRow.id == TransferRow.job_id, *conditions))
+
+
+def _doubted_at() -> ColumnElement[datetime | None]:
+    may_have_written = and_(TransferRow.fence > 0, TransferRow.direction.in_(WRITING_DIRECTIONS))
+    ended = func.coalesce(TransferRow.doubted_at, TransferRow.finished_at)
+    return case((may_have_written, ended), else_=TransferRow.doubted_at)
+
+
+def _is_superseded() -> ColumnElement[bool]:
+    later = aliased(TransferRow)
+    return exists().where(
+        later.id > TransferRow.id,
+        later.job_id == TransferRow.job_id,
+        func.coalesce(later.run_id, literal_column("0")) == TRANSFER_RUN,
+        later.kind == TransferRow.kind,
+        later.direction == TransferRow.direction,
+    )

@@ -1,0 +1,299 @@
+"""The truth about transfers: the `transfers` table."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, select, update
+
+from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import (
+    Claim,
+    Direction,
+    MessageLoss,
+    Room,
+    Transfer,
+    TransferState,
+)
+from artifact_pipeline.worker.sql.artifacts import replace_artifact, write_artifact
+from artifact_pipeline.worker.sql.clock import read_clock, utc_now
+from artifact_pipeline.worker.sql.engine import (
+    Bind,
+    autocommit,
+    limit_lock_wait,
+    repeated_transaction,
+    transaction,
+)
+from artifact_pipeline.worker.sql.platform import move_location, tell_platform
+from artifact_pipeline.worker.sql.rows import as_claim, as_transfer
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.predicates import (
+    has_room,
+    is_active,
+    is_active_of,
+    is_due,
+    is_put_off,
+    is_well_formed,
+    of_artifact,
+)
+from artifact_pipeline.worker.sql.transfers.statements import (
+    NO_ERROR,
+    NO_LEASE,
+    claim_row,
+    failed,
+    request_transfer,
+    waiting,
+    write,
+)
+
+_TABLE = TransferRow.__table__
+_REQUEST_WAIT_MS = 1_000
+
+
+class SqlTransfers:
+    def __init__(self, bind: Bind) -> None:
+        self._bind = bind
+
+    def now(self) -> datetime:
+        with autocommit(self._bind) as connection:
+            return read_clock(connection)
+
+    def request(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        requested_by: str | None = None,
+    ) -> Transfer:
+        with transaction(self._bind) as connection:
+            return request_transfer(connection, artifact, direction, request_id, requested_by)
+
+    def claim(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        *,
+        owner: str,
+        lease: timedelta,
+    ) -> Claim | None:
+        # Even where it is one statement: of a worker that is killed while it waits for the row, the
+        # server would carry out the claim, and the transfer would wait for a dead man's lease.
+        with transaction(self._bind) as connection:
+            asked = and_(TransferRow.request_id == request_id, of_artifact(artifact, direction))
+            row = claim_row(connection, asked, owner, lease)
+            if row is None:
+                transfer_id = connection.scalar(select(TransferRow.id).where(asked))
+                if transfer_id is None:
+                    # A producer may not have committed the same request yet: the message comes
+                    # back later, and this process goes on with others.
+                    limit_lock_wait(connection, _REQUEST_WAIT_MS)
+                    transfer_id = request_transfer(connection, artifact, direction, request_id).id
+                # If it was there all the time, it may have been committed just after the look.
+                row = claim_row(connection, TransferRow.id == transfer_id, owner, lease)
+        return None if row is None else as_claim(row, lease)
+
+    def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
+        found = self._read(
+            and_(
+                TransferRow.request_id == request_id,
+                TransferRow.job_id == job_id,
+                TransferRow.direction == direction,
+            )
+        )
+        return found[0] if found else None
+
+    def expect(
+        self,
+        artifact: Artifact,
+        request_id: str,
+        due_in: timedelta,
+        requested_by: str | None = None,
+    ) -> Transfer:
+        confirm = Direction.CONFIRM
+        with transaction(self._bind) as connection:
+            transfer = request_transfer(connection, artifact, confirm, request_id, requested_by)
+            again = update(TransferRow).where(TransferRow.id == transfer.id)
+            put_off = again.values(requested_at=utc_now(), next_attempt_at=utc_now(due_in))
+            return as_transfer(connection.execute(put_off.returning(_TABLE)).one())
+
+    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
+        active = is_active_of(direction, job_id, run_id)
+        hastened = update(TransferRow).where(active, is_put_off())
+        with transaction(self._bind) as connection:
+            connection.execute(hastened.values(next_attempt_at=utc_now()))
+            rows = connection.execute(select(_TABLE).where(active).order_by(TransferRow.id))
+            return [as_transfer(row) for row in rows]
+
+    def hasten_untried(self, direction: Direction) -> int:
+        untried = update(TransferRow).where(
+            TransferRow.state == TransferState.REQUESTED,
+            TransferRow.direction == direction,
+            is_put_off(),
+        )
+        with autocommit(self._bind) as connection:
+            return connection.execute(untried.values(next_attempt_at=utc_now())).rowcount
+
+    def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
+        statement = (
+            select(_TABLE)
+            .where(of_artifact(artifact, direction))
+            .order_by(TransferRow.id.desc())
+            .limit(1)
+        )
+        with autocommit(self._bind) as connection:
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else as_transfer(row)
+
+    def active(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+        """What `cancel` would end now."""
+        return self._read(is_active(job_id, run_id, kind))
+
+    def of_job(self, job_id: int) -> list[Transfer]:
+        return self._read(TransferRow.job_id == job_id)
+
+    def get_many(self, ids: Sequence[int]) -> list[Transfer]:
+        return self._read(TransferRow.id.in_(ids))
+
+    def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
+        return self._read(TransferRow.upload_id.in_(upload_ids))
+
+    def _read(self, which: ColumnElement[bool]) -> list[Transfer]:
+        with autocommit(self._bind) as connection:
+            rows = connection.execute(select(_TABLE).where(which).order_by(TransferRow.id))
+            return [as_transfer(row) for row in rows]
+
+    def renew(self, claim: Claim) -> None:
+        with autocommit(self._bind) as connection:
+            write(connection, claim, lease_expires_at=utc_now(claim.lease))
+
+    def keep_upload_id(self, claim: Claim, upload_id: str) -> None:
+        with autocommit(self._bind) as connection:
+            write(connection, claim, upload_id=upload_id)
+
+    def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
+        for attempt in repeated_transaction(self._bind):
+            with attempt as connection:
+                # The transfer last, as a producer changes its job and then asks for a transfer,
+                # and the artifact first, as `SqlArtifacts.record`: in another order two
+                # transactions could wait for each other. The fence turns a late worker away, which
+                # undoes its changes.
+                tell_platform(connection, write_artifact(connection, stored), location)
+                write(connection, claim, **_done(claim, stored.object.bytes_sent))
+
+    def adopt(
+        self,
+        claim: Claim,
+        stored: StoredArtifact,
+        location: UploadLocation,
+        known: StoredArtifact | None,
+    ) -> None:
+        for attempt in repeated_transaction(self._bind):
+            with attempt as connection:
+                # In the order of `record`; a lost lease counts before a replaced object.
+                recorded = replace_artifact(connection, stored, known)
+                move_location(connection, stored, location)
+                write(connection, claim, **_done(claim, stored.object.bytes_sent))
+                if recorded is None:
+                    raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
+
+    def doubt(self, claim: Claim) -> None:
+        doubted = update(TransferRow).where(TransferRow.id == claim.transfer_id)
+        with autocommit(self._bind) as connection:
+            connection.execute(doubted.values(doubted_at=utc_now()))
+
+    def finish(self, claim: Claim, bytes_fetched: int) -> None:
+        with autocommit(self._bind) as connection:
+            write(connection, claim, **_done(claim, bytes_fetched))
+
+    def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        with autocommit(self._bind) as connection:
+            write(connection, claim, **waiting(delay), **failed(error))
+
+    def postpone(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
+        attempts = TransferRow.attempts - 1
+        with autocommit(self._bind) as connection:
+            write(connection, claim, attempts=attempts, **waiting(delay), **failed(error))
+
+    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+        active = update(TransferRow).where(is_active(job_id, run_id, kind))
+        # The holder, if there is one, hears of it at its next renewal.
+        cancelled = active.values(
+            state=TransferState.CANCELLED, finished_at=utc_now(), **NO_LEASE
+        ).returning(_TABLE)
+        with autocommit(self._bind) as connection:
+            return [as_transfer(row) for row in connection.execute(cancelled)]
+
+    def quarantine(self, claim: Claim, error: TransferError) -> None:
+        with autocommit(self._bind) as connection:
+            write(
+                connection,
+                claim,
+                state=TransferState.QUARANTINED,
+                finished_at=utc_now(),
+                **failed(error),
+            )
+
+    def give_back(self, worker: str) -> int:
+        running = update(TransferRow).where(
+            TransferRow.state == TransferState.RUNNING,
+            TransferRow.lease_owner.startswith(f"{worker}:", autoescape=True),
+        )
+        with autocommit(self._bind) as connection:
+            given_back = running.values(
+                attempts=TransferRow.attempts - 1,
+                # Risen, for a child that still lives must not write any more.
+                fence=TransferRow.fence + 1,
+                doubted_at=utc_now(),
+                **waiting(timedelta(0)),
+                **NO_LEASE,
+            )
+            return connection.execute(given_back).rowcount
+
+    def publish_due(
+        self,
+        publish: Callable[[Sequence[Transfer]], None],
+        *,
+        limit: int,
+        room: Room,
+        loss: MessageLoss,
+    ) -> int:
+        page = (
+            select(_TABLE)
+            .where(has_room(room), is_due(loss), is_well_formed())
+            .order_by(TransferRow.id)
+            .limit(limit)
+            # Where the database has it, another beat's dispatch takes the next page meanwhile.
+            .with_for_update(skip_locked=True)
+        )
+        with transaction(self._bind) as connection:
+            # Before the messages leave: should the broker forget them right then, they must have
+            # been sent before the moment since when it remembers.
+            # Not before that moment either, should the clock have gone back: they would be sent
+            # again and again.
+            sent_at = max(read_clock(connection), loss.remembers_since)
+            transfers = [as_transfer(row) for row in connection.execute(page)]
+            if transfers:
+                # Before the mark: dying in between sends a duplicate, never nothing.
+                publish(transfers)
+                ids = [transfer.id for transfer in transfers]
+                marked = update(TransferRow).where(TransferRow.id.in_(ids))
+                connection.execute(marked.values(enqueued_at=sent_at))
+        return len(transfers)
+
+
+def _done(claim: Claim, bytes_moved: int) -> dict[str, Any]:
+    # The client can use its upload URL once more, so what it stores then would stay unrecorded.
+    doubted = {"doubted_at": utc_now()} if claim.direction is Direction.CONFIRM else {}
+    return {
+        **doubted,
+        "state": TransferState.DONE,
+        "finished_at": utc_now(),
+        "bytes_sent": bytes_moved,
+        "upload_id": None,
+        **NO_LEASE,
+        **NO_ERROR,
+    }

@@ -1,0 +1,202 @@
+"""Asking for a transfer inside the producer's own transaction."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from celery import Celery
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import Session, SessionTransaction
+
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.requester import Requester, new_request_id, requester_name
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
+from artifact_pipeline.tasks.publish import publish as publish_all
+from artifact_pipeline.worker.sql.connections.sessions import synchronous_session
+from artifact_pipeline.worker.sql.engine import session_connection
+from artifact_pipeline.worker.sql.errors import translated_errors
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.statements import request_transfer
+
+logger = logging.getLogger(__name__)
+
+_KEY = "artifacts.unsent"
+
+
+@dataclass(frozen=True)
+class _Request:
+    transfer: Transfer
+    app: Celery
+    made_in: SessionTransaction
+    connection: Connection
+
+    def is_committed_by(self, ended: SessionTransaction | None) -> bool:
+        # A session that was given a connection with a transaction commits nothing: its giver may
+        # yet roll back. The dispatch sends what the giver commits.
+        return _is_within(self.made_in, ended) and not self.connection.in_transaction()
+
+
+@dataclass
+class _Unsent:
+    """The requests of one session that no commit has sent yet."""
+
+    requests: list[_Request] = field(default_factory=list)
+
+    def forget(self, rolled_back: SessionTransaction) -> None:
+        self.requests = [
+            request for request in self.requests if not _is_within(request.made_in, rolled_back)
+        ]
+
+    def take(self, ended: SessionTransaction | None) -> list[_Request]:
+        """Those that this transaction has committed.
+
+        What else is left was rolled back with its session's close(), which no event tells of.
+        """
+        taken, self.requests = self.requests, []
+        return [request for request in taken if request.is_committed_by(ended)]
+
+
+def request_upload(  # noqa: PLR0913 - what, for whom, and how its message leaves
+    session: Session,
+    kind: ArtifactKind,
+    job_id: int,
+    run_id: int | None = None,
+    *,
+    app: Celery | None = None,
+    requested_by: Requester | None = None,
+    publish: bool = True,
+) -> Transfer:
+    """Ask for an upload in the session's transaction; its message leaves after the commit.
+
+    Asking again while a transfer of the artifact is active returns that one. If the broker is
+    away at the commit, the request stays in SQL and the dispatch sends it later.
+
+    Args:
+        session: of SQLite or PostgreSQL, with the pipeline's tables.
+        kind: what to upload.
+        job_id: whose it is; the job may be inserted in the same transaction.
+        run_id: for the kinds that belong to a run, and for no other.
+        app: with a broker; by default what `producer_app` made, else Celery's current one.
+        requested_by: the id or name of the user who asks.
+        publish: False leaves the message to the next dispatch, a few seconds later, so that the
+            commit never waits for the broker; no app is needed then.
+
+    Raises:
+        InvalidRequestError: the ids name no artifact, or `requested_by` no user.
+        ProducerNotConfiguredError: no Celery app with a broker was made in this process.
+    """
+    requests = SessionRequests(session, app, requested_by, publish)
+    return requests.request(Artifact(kind, job_id, run_id), Direction.UPLOAD)
+
+
+def request_download(  # noqa: PLR0913 - as request_upload
+    session: Session,
+    kind: ArtifactKind,
+    job_id: int,
+    run_id: int | None = None,
+    *,
+    app: Celery | None = None,
+    requested_by: Requester | None = None,
+    publish: bool = True,
+) -> Transfer:
+    """Ask for a download into the workspace. Arguments and errors: as `request_upload`."""
+    requests = SessionRequests(session, app, requested_by, publish)
+    return requests.request(Artifact(kind, job_id, run_id), Direction.DOWNLOAD)
+
+
+def request_in(
+    session: Session, artifact: Artifact, direction: Direction, app: Celery | None = None
+) -> Transfer:
+    """As `request_upload`, for a transfer of whichever direction."""
+    return SessionRequests(session, app).request(artifact, direction)
+
+
+@dataclass(frozen=True)
+class SessionRequests:
+    """Asking for transfers in a producer's session. Arguments and errors: as `request_upload`."""
+
+    session: Session
+    app: Celery | None = None
+    requested_by: Requester | None = None
+    publish: bool = True
+
+    def request(
+        self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
+    ) -> Transfer:
+        name = requester_name(self.requested_by if requested_by is None else requested_by)
+        app = self._app()
+        state = TransferState.WAITING if app is None else TransferState.REQUESTED
+        session = synchronous_session(self.session)
+        with translated_errors(), session_connection(session) as connection:
+            transfer = request_transfer(
+                connection, artifact, direction, new_request_id(name), name, state=state
+            )
+        if app is not None:
+            _send_after_commit(session, connection, [transfer], app)
+        return transfer
+
+    def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
+        app = self._app()
+        session = synchronous_session(self.session)
+        expected = SqlTransfers(session).hasten(Direction.CONFIRM, job_id, run_id)
+        if app is not None:
+            _send_after_commit(session, session.connection(), expected, app)
+        return expected
+
+    def _app(self) -> Celery | None:
+        """Return the app that publishes after the commit, or None if the dispatch is to."""
+        if not self.publish:
+            return None
+        app = self.app or pipeline_app()
+        # Now, and not after the commit, where nobody could hear of it.
+        ensure_configured(app)
+        return app
+
+
+def _send_after_commit(
+    session: Session, connection: Connection, transfers: Sequence[Transfer], app: Celery
+) -> None:
+    innermost = session.get_nested_transaction() or session.get_transaction()
+    if innermost is not None:
+        requests = [_Request(transfer, app, innermost, connection) for transfer in transfers]
+        _unsent_of(session).requests.extend(requests)
+
+
+def _unsent_of(session: Session) -> _Unsent:
+    unsent = session.info.get(_KEY)
+    if unsent is None:
+        unsent = session.info[_KEY] = _Unsent()
+        event.listen(session, "after_commit", _after_commit)
+        event.listen(session, "after_soft_rollback", _after_rollback)
+    return unsent
+
+
+def _after_commit(session: Session) -> None:
+    # Releasing a savepoint is a commit to SQLAlchemy as well, and may yet be rolled back.
+    if not session.in_nested_transaction():
+        _send(_unsent_of(session).take(session.get_transaction()))
+
+
+def _after_rollback(session: Session, previous: SessionTransaction) -> None:
+    _unsent_of(session).forget(previous)
+
+
+def _is_within(inner: SessionTransaction | None, outer: SessionTransaction | None) -> bool:
+    while inner is not None and inner is not outer:
+        inner = inner.parent
+    return inner is not None
+
+
+def _send(requests: Sequence[_Request]) -> None:
+    for app in {request.app for request in requests}:
+        transfers = [request.transfer for request in requests if request.app is app]
+        try:
+            publish_all(transfers, app)
+        except Exception as error:  # noqa: BLE001 - it would look as if the commit had failed
+            # The commit has succeeded, and so has the request; it only takes longer. The message
+            # of a foreign error may quote the broker's URL.
+            said = str(error) if isinstance(error, PipelineError) else type(error).__name__
+            logger.warning("%d requests wait for the dispatch: %s", len(transfers), said)

@@ -1,0 +1,31 @@
+"""Ending the transfers whose tasks an operator has revoked."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, update
+
+from artifact_pipeline.domain.errors import RevokedError
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.engine import autocommit, closed_before_fork
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.statements import failed
+
+_ACTIVE = [state for state in TransferState if state.is_active]
+
+
+def cancel_revoked(engine: Engine, request_ids: Sequence[str]) -> None:
+    """Cancel those that are active, with the reason `revoked`.
+
+    Else the dispatch sends them again and again, and every worker discards them.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+    """
+    revoked = (
+        update(TransferRow)
+        .where(TransferRow.request_id.in_(request_ids), TransferRow.state.in_(_ACTIVE))
+        .values(state=TransferState.CANCELLED, finished_at=utc_now(), **failed(RevokedError()))
+    )
+    with closed_before_fork(engine), autocommit(engine) as connection:
+        connection.execute(revoked)
