@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
 from inspect import signature
-from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
 from celery import Celery
 from celery.app import app_or_default
 from celery.result import AsyncResult
 
-from artifact_pipeline.domain.errors import ConfigurationError, ProducerNotConfiguredError
+from artifact_pipeline import celeryconfig
+from artifact_pipeline.domain.errors import ProducerNotConfiguredError
 from artifact_pipeline.tasks.broker import URL_VARIABLE, Broker
 from artifact_pipeline.tasks.keys import use_broker
 from artifact_pipeline.tasks.sendable import check_sendable
@@ -57,7 +55,7 @@ def make_app(broker: Broker | str) -> Celery:
 
 def configured(app: A, broker: Broker | str) -> A:
     """Give the app everything that celeryconfig.py says. Raises: as `make_app`."""
-    app.config_from_object(_settings())
+    app.config_from_object(celeryconfig)
     use_broker(app, broker if isinstance(broker, Broker) else Broker(url=broker))
     return app
 
@@ -128,17 +126,7 @@ def ensure_configured(app: Celery) -> None:
     """
     if not app.conf.broker_write_url and not app.conf.task_always_eager:
         raise ProducerNotConfiguredError(
-            f"no broker: set {BROKER_VARIABLE} and call artifact_pipeline.tasks.app.producer_app() at start-up, "
-            "or give your own Celery app a broker_url"
+            f"no broker: set {BROKER_VARIABLE} and call artifact_pipeline.producer_app()"
+            " at start-up, or give your own Celery app a broker_url"
         )
 
-
-def _settings() -> ModuleType:
-    """The celeryconfig.py beside this package: the platform may well have one of that name too."""
-    path = Path(__file__).resolve().parents[1] / "celeryconfig.py"
-    spec = spec_from_file_location("artifacts_celeryconfig", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ConfigurationError("the installation has no celeryconfig.py beside tasks/")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -72,8 +72,9 @@ def _services_of(app: Celery) -> Services:
     services = getattr(app, _ATTRIBUTE, None)
     if services is None:
         raise ConfigurationError(
-            "this process runs no transfers. A worker is started with `-A artifact_pipeline.worker.app`; in a"
-            " producer's tests use artifact_pipeline.tasks.testing.recorded_tasks()"
+            "this process runs no transfers. A worker is started with"
+            " `-A artifact_pipeline.worker.app`; in a producer's tests use"
+            " artifact_pipeline.tasks.testing.recorded_tasks()"
         )
     return cast("Services", services)
 

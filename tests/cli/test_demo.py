@@ -156,7 +156,10 @@ def test_a_results_dir_without_a_run_is_named(tmp_path: Path) -> None:
 
 def test_a_temporary_directory_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     # Given
-    code = "import tempfile; tempfile.tempdir = '/proc'; from artifact_pipeline.worker.cli.main import main; main()"
+    code = (
+        "import tempfile; tempfile.tempdir = '/proc'\n"
+        "from artifact_pipeline.worker.cli.main import main; main()"
+    )
     # When
     with ParentProcess(tmp_path, [sys.executable, "-c", code, "demo"], tmp_path) as demo:
         status = demo.ended()

@@ -26,8 +26,9 @@ from artifact_pipeline.worker.workspace import Workspace
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 KEY = "jobs/12/2025/10/23/211500/job_config.json"
 WHERE = (
-    "import celeryconfig, domain, tasks, worker\n"
-    "for module in (celeryconfig, domain, tasks, worker): print(module.__file__)"
+    "import artifact_pipeline, celeryconfig, domain, tasks, worker\n"
+    "for module in (artifact_pipeline, celeryconfig, domain, tasks, worker):\n"
+    "    print(module.__file__)"
 )
 
 
@@ -96,7 +97,7 @@ def test_the_modules_are_the_wheels(
     said = run("python", "-c", WHERE, environment=environment, directory=elsewhere)
     # Then
     files = [Path(line) for line in said.splitlines()]
-    assert len(files) == 4
+    assert len(files) == 5
     assert all(file.is_relative_to(image) for file in files)
 
 
@@ -104,7 +105,10 @@ def test_the_locked_packages_are_enough_for_all_that_the_image_runs(
     environment: dict[str, str], elsewhere: Path
 ) -> None:
     # When
-    code = "import artifact_pipeline.worker.app, artifact_pipeline.worker.control, flower; print(flower.__name__)"
+    code = (
+        "import artifact_pipeline.worker.app, artifact_pipeline.worker.control, flower\n"
+        "print(flower.__name__)"
+    )
     said = run("python", "-c", code, environment=environment, directory=elsewhere)
     # Then
     assert said == "flower\n"

@@ -179,7 +179,8 @@ def test_the_one_of_the_platforms_tables_that_is_missing_is_made(empty: Engine, 
 def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
     # When
     run_at_once(
-        "from artifact_pipeline.worker.sql.engine import make_engine; from artifact_pipeline.worker.sql.migrate import upgrade",
+        "from artifact_pipeline.worker.sql.engine import make_engine\n"
+        "from artifact_pipeline.worker.sql.migrate import upgrade",
         "upgrade(make_engine(sys.argv[1]), with_platform_tables=True)",
         empty_url,
     )

@@ -65,7 +65,11 @@ def test_a_wrong_setting_ends_it_without_being_quoted(good: dict[str, str]) -> N
 
 def test_the_app_connects_nowhere_until_it_is_used(good: dict[str, str]) -> None:
     # When
-    code = "from artifact_pipeline.worker.app import app; app.loader.import_default_modules(); print(list(app.tasks))"
+    code = (
+        "from artifact_pipeline.worker.app import app\n"
+        "app.loader.import_default_modules()\n"
+        "print(list(app.tasks))"
+    )
     ended = python("-c", f"{WATCH}{code}", **good)
     # Then
     assert (ended.returncode, ended.stderr) == (0, "")

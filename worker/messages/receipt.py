@@ -130,7 +130,8 @@ def run_recorder(app: Celery, recorder: Recorder) -> None:
     """Have the recorder answer to the main loop of a worker of this app."""
 
     class RunRecorder(StartStopStep):
-        name = f"artifact_pipeline.worker.messages.receipt:{recorder.what}"  # of two of one name Celery keeps one
+        # Of two steps with one name Celery keeps one.
+        name = f"{__name__}:{recorder.what}"
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, parent: Any) -> None:  # noqa: ANN401

@@ -1,0 +1,79 @@
+"""Imports by the names that modules had before they were all in `artifact_pipeline`.
+
+The wheel installs `domain`, `tasks` and `worker` beside `artifact_pipeline`: empty packages whose
+modules are those of `artifact_pipeline`, the same objects. A folder of the platform that has one of
+these names comes first on the path, and nothing here needs them.
+"""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+
+PACKAGE = "artifact_pipeline"
+STILL_DOCUMENTED = ("worker.app", "worker.control")
+"""What commands of deployments name: `celery -A worker.app worker` goes on without a warning."""
+MOVED = {
+    "domain.artifacts": "domain.model.artifacts",
+    "domain.batches": "domain.model.batches",
+    "domain.controller": "domain.platform.job_controller",
+    "domain.jobs": "domain.model.jobs",
+    "domain.locations": "domain.model.locations",
+    "domain.prefix": "domain.model.keys",
+    "domain.transfers": "domain.model.transfers",
+    "domain.use_cases": "domain.platform.use_cases",
+    "tasks.contract": "tasks.routing",
+    "tasks.enqueue": "tasks.publish",
+    "worker.batches": "worker.composition.batches",
+    "worker.database": "worker.composition.engine",
+    "worker.producers": "worker.composition.producer",
+    "worker.sql.requests": "worker.sql.transfers.requests",
+    "worker.sql.transfers": "worker.sql.transfers.repository",
+}
+"""The modules that producers import by the documents of before, and where they are now."""
+
+
+def answer_for(package: str) -> None:
+    """Let imports below this package find the modules of `artifact_pipeline`."""
+    sys.meta_path.insert(0, _FormerNames(f"{package}."))
+
+
+class _FormerNames(MetaPathFinder):
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith(self._prefix):
+            return None
+        name = f"{PACKAGE}.{MOVED.get(fullname, fullname)}"
+        if find_spec(name) is None:
+            return None
+        if fullname not in STILL_DOCUMENTED:
+            warnings.warn(
+                f"{fullname} is deprecated: import from {PACKAGE} what docs/api.md lists",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        return ModuleSpec(fullname, _SameModule(name))
+
+
+class _SameModule(Loader):
+    """Loads a module under a second name, as the same object."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = import_module(self._name)
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system has written the second name's spec into it.
+        module.__spec__ = self._spec
