@@ -20,7 +20,7 @@ def names(columns: Iterable[Any], table: str) -> str:
 
 def test_every_command_of_a_worker_logs_what_it_does() -> None:
     texts = [path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
-    commands = re.findall(r"celery -A worker\.app worker(.*)", "\n".join(texts))
+    commands = re.findall(r"celery -A artifact_pipeline\.worker\.app worker(.*)", "\n".join(texts))
     assert len(commands) > 1
     assert all(options.startswith(" --loglevel INFO") for options in commands)
 
