@@ -11,6 +11,8 @@ RUN /opt/build/bin/pip install --quiet --no-deps --require-hashes -r uv.lock
 RUN python -m venv --without-pip /opt/venv
 RUN /opt/build/bin/uv pip sync --quiet --python /opt/venv/bin/python --compile-bytecode --require-hashes requirements-runtime.lock
 COPY LICENSE README.md pyproject.toml celeryconfig.py ./
+COPY artifact_pipeline ./artifact_pipeline
+COPY legacy ./legacy
 COPY domain ./domain
 COPY tasks ./tasks
 COPY worker ./worker

@@ -46,7 +46,6 @@ from .worker.composition.engine import database_engine as database_engine
 from .worker.composition.engine import use_iam_tokens as use_iam_tokens
 from .worker.composition.producer import Producer as Producer
 from .worker.settings import ProducerSettings as ProducerSettings
-from .worker.settings import load as load
 from .worker.sql.autogenerate import include_name as include_name
 from .worker.sql.transfers.repository import SqlTransfers as SqlTransfers
 from .worker.sql.transfers.requests import request_download as request_download

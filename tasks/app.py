@@ -129,4 +129,3 @@ def ensure_configured(app: Celery) -> None:
             f"no broker: set {BROKER_VARIABLE} and call artifact_pipeline.producer_app()"
             " at start-up, or give your own Celery app a broker_url"
         )
-

@@ -62,7 +62,8 @@ def _copy(sources: Path, argument: str, directory: Path) -> None:
     *names, target = argument.split()
     for name in names:
         if (sources / name).is_dir():
-            shutil.copytree(sources / name, directory / target)
+            # Links stay links, as they do for COPY.
+            shutil.copytree(sources / name, directory / target, symlinks=True)
         else:
             shutil.copy(sources / name, directory / target)
 

@@ -16,6 +16,8 @@ from artifact_pipeline.domain.reasons import ReasonCode
 
 
 class BatchState(StrEnum):
+    """How far a batch is."""
+
     PREVIEWED = "previewed"
     """A snapshot: its members are frozen, and nothing was asked for; it expires."""
     RUNNING = "running"

@@ -27,6 +27,8 @@ class FoundBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundArtifact:
+    """An artifact as it was found in a bucket."""
+
     artifact: Artifact
     object: BucketObject
     found_by: FoundBy

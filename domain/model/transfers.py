@@ -22,6 +22,8 @@ MAX_REQUEST_ID = 255
 
 
 class Direction(StrEnum):
+    """What a transfer does with its artifact."""
+
     UPLOAD = "upload"
     DOWNLOAD = "download"
     CONFIRM = "confirm"
@@ -31,6 +33,8 @@ class Direction(StrEnum):
 
 
 class TransferState(StrEnum):
+    """How far a transfer is."""
+
     REQUESTED = "requested"
     RUNNING = "running"
     WAITING = "waiting"

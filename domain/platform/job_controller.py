@@ -39,7 +39,9 @@ from artifact_pipeline.domain.ports.transfers import ITransferRepository, ITrans
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobController:
-    """Each method raises UnknownJobError, UnknownRunError or RunOfAnotherJobError for wrong ids.
+    """Give clients their URLs, and say what there is of a job.
+
+    Each method raises UnknownJobError, UnknownRunError or RunOfAnotherJobError for wrong ids.
 
     Attributes:
         requested_by: the id or name of the user for whom everything is requested.

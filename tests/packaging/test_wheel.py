@@ -29,13 +29,12 @@ def metadata(wheel: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     "name",
     [
+        "__init__.pyi",
         "celeryconfig.py",
         "domain/model/keys.py",
-        "domain/py.typed",
+        "py.typed",
         "tasks/uploads.py",
-        "tasks/py.typed",
         "worker/app.py",
-        "worker/py.typed",
         "worker/cli/main.py",
         "worker/sql/migrations/env.py",
         "worker/sql/migrations/script.py.mako",
@@ -46,13 +45,13 @@ def metadata(wheel: Path) -> dict[str, str]:
 )
 def test_the_wheel_holds(names: set[str], name: str) -> None:
     # Then
-    assert name in names
+    assert f"artifact_pipeline/{name}" in names
 
 
 def test_the_wheel_holds_every_module_of_the_packages(names: set[str], sources: Path) -> None:
     # Given
     modules = {
-        str(path.relative_to(sources))
+        f"artifact_pipeline/{path.relative_to(sources)}"
         for package in ("domain", "tasks", "worker")
         for path in (sources / package).rglob("*.py")
     }
@@ -63,9 +62,10 @@ def test_the_wheel_holds_every_module_of_the_packages(names: set[str], sources: 
 
 def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
     # When
-    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    others = {name for name in names if not name.startswith("artifact_pipeline")}
     # Then
-    assert tops == {"celeryconfig.py", "domain", "tasks", "worker"}
+    empty = {"domain/__init__.py", "tasks/__init__.py", "worker/__init__.py"}
+    assert others == {"celeryconfig.py"} | empty
 
 
 def test_the_wheel_brings_the_command(metadata: dict[str, str]) -> None:

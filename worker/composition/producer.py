@@ -11,7 +11,7 @@ from artifact_pipeline.tasks.broker import PREFIX_VARIABLE
 from artifact_pipeline.tasks.keys import prefix_of
 from artifact_pipeline.worker.composition.adapters import BucketAdapters, locate_artifacts
 from artifact_pipeline.worker.composition.repositories import SessionRepositories
-from artifact_pipeline.worker.settings import ProducerSettings
+from artifact_pipeline.worker.settings import ProducerSettings, load
 from artifact_pipeline.worker.sql.connections.sessions import synchronous_session
 from artifact_pipeline.worker.sql.transfers.requests import SessionRequests
 
@@ -20,7 +20,7 @@ class Producer:
     """What a process of the platform has once: an S3 client, and an app to publish with.
 
     Args:
-        settings: of the environment, as `worker.settings.load(ProducerSettings)` reads them.
+        settings: by default those of the environment, the ARTIFACTS_ variables.
         app: the platform's own, with a broker; by default `producer_app` makes one.
         publish: False leaves every message to the dispatch, so that no commit waits for the
             broker.
@@ -30,8 +30,13 @@ class Producer:
     """
 
     def __init__(
-        self, settings: ProducerSettings, app: Celery | None = None, *, publish: bool = True
+        self,
+        settings: ProducerSettings | None = None,
+        app: Celery | None = None,
+        *,
+        publish: bool = True,
     ) -> None:
+        settings = settings or load(ProducerSettings)
         self._app = app or producer_app(settings.broker)
         _check_prefix(self._app, settings.broker_prefix)
         self._bucket = BucketAdapters(settings)

@@ -54,6 +54,8 @@ _REQUEST_WAIT_MS = 1_000
 
 
 class SqlTransfers:
+    """Transfers as SQL has them: claimed, recorded, listed and cancelled here."""
+
     def __init__(self, bind: Bind) -> None:
         self._bind = bind
 

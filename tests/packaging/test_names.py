@@ -1,0 +1,132 @@
+"""The names that the installed wheel has, from the wheel itself, in a folder of somebody else's."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artifact_pipeline import ArtifactKind
+from artifact_pipeline.former_names import MOVED, STILL_DOCUMENTED
+from artifact_pipeline.tasks.routing import queue_of
+from artifact_pipeline.worker.embedded.servers import Valkey
+from tests.packaging.wheels import foreign_settings_left_out
+
+pytestmark = pytest.mark.processes
+
+PRODUCER = """
+import json, os
+from datetime import UTC, datetime
+
+import celeryconfig, domain, tasks, worker
+from celery import Celery
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+from artifact_pipeline import ArtifactKind, Producer, producer_app, request_upload
+
+producer_app()
+engine = create_engine(os.environ["ARTIFACTS_DATABASE_URL"])
+with Session(engine) as session, session.begin():
+    session.execute(
+        text("INSERT INTO jobs (id, user_id, status, created_at) VALUES (12, 1, 'CREATED', :at)"),
+        {"at": datetime(2025, 10, 23, 21, 15, tzinfo=UTC)},
+    )
+    transfer = request_upload(session, ArtifactKind.JOB_INPUT, job_id=12)
+with Session(engine) as session, session.begin():
+    controller = Producer().controller(session)
+    location = controller.submit_job_config(job_id=12)
+app = Celery(broker=os.environ["ARTIFACTS_BROKER_URL"])
+app.conf.task_ignore_result = True
+app.send_task("artifacts.upload_run_logs", kwargs={"job_id": 12, "run_id": 4}, queue="logs")
+print(json.dumps({
+    "state": transfer.state,
+    "key": location.url.split("?")[0].split("/", 3)[3],
+    "platform": [module.OWNER for module in (celeryconfig, domain, tasks, worker)],
+}))
+"""
+FORMER = """
+import importlib, json, sys, warnings
+
+moved, documented = json.loads(sys.argv[1])
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    for name in documented:
+        importlib.import_module(name)
+    quiet = [str(warning.message) for warning in seen if "deprecated" in str(warning.message)]
+    for old, new in moved.items():
+        assert importlib.import_module(old) is importlib.import_module("artifact_pipeline." + new)
+    told = [str(warning.message).split()[0] for warning in seen]
+    from domain.errors import PipelineError
+import artifact_pipeline
+assert artifact_pipeline.PipelineError is PipelineError
+print(json.dumps([quiet, sorted(set(told) & set(moved))]))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A platform's folder, where its own modules have the names that ours had."""
+    for name in ("domain", "worker"):
+        (tmp_path / name).mkdir()
+    for name in ("tasks.py", "celeryconfig.py", "domain/__init__.py", "worker/__init__.py"):
+        (tmp_path / name).write_text("OWNER = 'the platform'\n")
+    return tmp_path
+
+
+def settings(directory: Path, broker: Valkey) -> dict[str, str]:
+    return {
+        **foreign_settings_left_out(),
+        "ARTIFACTS_DATABASE_URL": f"sqlite:///{directory}/pipeline.db",
+        "ARTIFACTS_BROKER_URL": broker.url,
+        "ARTIFACTS_BUCKET": "artifacts",
+        "ARTIFACTS_WORKSPACE": str(directory),
+        "AWS_ACCESS_KEY_ID": "tests",
+        "AWS_SECRET_ACCESS_KEY": "tests-secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+def run(*command: str, directory: Path, environment: dict[str, str]) -> str:
+    ended = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def test_a_producer_works_beside_modules_of_the_same_names(
+    image: Path, folder: Path, broker: Valkey
+) -> None:
+    # Given
+    environment = settings(folder, broker)
+    upgrade = (str(image / "bin/artifacts"), "db", "upgrade", "--with-platform-tables")
+    run(*upgrade, directory=folder, environment=environment)
+    # When it asks for an upload, for a URL, and sends a bare message
+    said: dict[str, Any] = json.loads(
+        run(str(image / "bin/python"), "-c", PRODUCER, directory=folder, environment=environment)
+    )
+    # Then each name is whose it was, and ours has done its work
+    assert said["platform"] == ["the platform"] * 4
+    assert (said["state"], said["key"]) == (
+        "requested",
+        "jobs/12/2025/10/23/211500/job_config.json",
+    )
+    with broker.client() as client:
+        queues = (queue_of(ArtifactKind.JOB_INPUT), "logs")
+        assert [client.llen(queue) for queue in queues] == [1, 1]
+
+
+def test_the_names_of_before_are_the_same_modules(
+    image: Path, tmp_path: Path, broker: Valkey
+) -> None:
+    # When
+    names = json.dumps([MOVED, STILL_DOCUMENTED])
+    said = run(
+        *(str(image / "bin/python"), "-c", FORMER, names),
+        directory=tmp_path,
+        environment=settings(tmp_path, broker),
+    )
+    # Then the commands of deployments hear nothing, and imports hear what to do
+    assert json.loads(said) == [[], sorted(MOVED)]
