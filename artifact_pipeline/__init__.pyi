@@ -50,3 +50,5 @@ from .worker.sql.autogenerate import include_name as include_name
 from .worker.sql.transfers.repository import SqlTransfers as SqlTransfers
 from .worker.sql.transfers.requests import request_download as request_download
 from .worker.sql.transfers.requests import request_upload as request_upload
+
+__all__: list[str]  # noqa: PYI035 - the names above are the list

@@ -47,7 +47,10 @@ class _FormerNames(MetaPathFinder):
         self._prefix = prefix
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - MetaPathFinder's
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         if not fullname.startswith(self._prefix):
             return None
@@ -69,7 +72,7 @@ class _SameModule(Loader):
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
+    def create_module(self, spec: ModuleSpec) -> ModuleType:  # noqa: ARG002 - Loader's
         module = import_module(self._name)
         self._spec = module.__spec__
         return module

@@ -1,4 +1,6 @@
-"""The Celery app of what talks to the broker alone: `celery -A artifact_pipeline.worker.control beat`, or `flower`.
+"""The Celery app of what talks to the broker alone: beat, and Flower.
+
+It is started by `celery -A artifact_pipeline.worker.control beat`, or `flower`.
 
 It needs neither the database nor the bucket, and so is not given their secrets.
 """

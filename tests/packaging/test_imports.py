@@ -42,8 +42,10 @@ def loaded_by(modules: str) -> set[str]:
             (*S3, *TERMINAL, "pydantic_settings"),
         ),
         (
-            "artifact_pipeline.domain.transfers.upload,"
-            " artifact_pipeline.domain.maintenance.dispatch",
+            (
+                "artifact_pipeline.domain.transfers.upload,"
+                " artifact_pipeline.domain.maintenance.dispatch"
+            ),
             "artifact_pipeline.domain",
             (*S3, *SQL, *TERMINAL, "celery", "kombu"),
         ),
