@@ -7,10 +7,11 @@ import re
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from artifact_pipeline.tasks.broker_url import split_connect_timeout
 from artifact_pipeline.worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
+from artifact_pipeline.worker.s3.endpoint_forms import check_endpoint_form, split_url
 from artifact_pipeline.worker.s3.tags import ObjectTags
 
 _TLS_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
@@ -50,10 +51,10 @@ def check_broker_url(value: str) -> str:
     for url in value.split(";"):  # Celery takes several, for failover
         if not url.startswith(("redis://", "rediss://", "redis+socket://")):
             raise ValueError("use redis://, rediss:// or redis+socket://")
-        database = _split(url).path.strip("/")
+        database = split_url(url).path.strip("/")
         if not url.startswith("redis+socket://") and database and not database.isdecimal():
             raise ValueError("the path is not the number of a database")
-        if url.startswith("redis+socket://") and not _split(url).path.strip("/"):
+        if url.startswith("redis+socket://") and not split_url(url).path.strip("/"):
             raise ValueError("no path of a socket. Example: redis+socket:///run/redis.sock")
         _check_broker_options(url)
     return value
@@ -62,7 +63,7 @@ def check_broker_url(value: str) -> str:
 def _check_broker_options(url: str) -> None:
     # kombu hands them on to the client, which ends with a traceback if it does not know one. None
     # is quoted: where a password has a question mark in it, the rest of it stands here.
-    options = parse_qs(_split(url).query, keep_blank_values=True)
+    options = parse_qs(split_url(url).query, keep_blank_values=True)
     known = _broker_options()
     if not options.keys() <= known:
         raise ValueError(f"options after the ? are {', '.join(sorted(known))}")
@@ -98,38 +99,14 @@ def check_file(value: Path) -> Path:
 
 
 def check_endpoint_url(value: str) -> str:
-    if _split(value).username is not None:
+    if split_url(value).username is not None:
         raise ValueError("credentials come from boto3's own chain, not from the URL")
     return check_endpoint_form(value)
-
-
-def check_endpoint_form(value: str) -> str:
-    """Return an endpoint's URL if the URLs of objects can be made of it."""
-    parts = _split(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("use http:// or https://, and a host")
-    if parts.query or parts.fragment:
-        raise ValueError("remove what follows the ? or #. Example: https://s3.example.com")
-    return value
 
 
 def check_tags(value: str) -> str:
     ObjectTags.parse(value)
     return value
-
-
-def addressing_refusal(why: str) -> str:
-    """Return the error of a bucket that cannot be addressed by the host."""
-    return f"ARTIFACTS_S3_ADDRESSING=virtual: {why}. Use path, or auto"
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # is checked only when it is asked for
-    except ValueError:
-        raise ValueError("not a URL") from None
-    return parts
 
 
 def check_directory(value: Path) -> Path:

@@ -13,9 +13,9 @@ from artifact_pipeline.domain.model.endpoints import Endpoint
 from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes
 from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.s3.endpoint_forms import addressing_refusal
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
 from artifact_pipeline.worker.setting_checks import (
-    addressing_refusal,
     check_broker_prefix,
     check_broker_url,
     check_checksum,

@@ -1,4 +1,4 @@
-"""What batches need from the outside. `domain.maintenance.release_batches` has the port of their releases."""
+"""What use cases need of batches."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

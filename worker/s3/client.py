@@ -13,10 +13,10 @@ from botocore.exceptions import BotoCoreError
 
 from artifact_pipeline.domain.errors import MisconfiguredError
 from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.worker.s3.endpoint_forms import addressing_refusal, check_endpoint_form
 from artifact_pipeline.worker.s3.endpoints import Addressing, ConfiguredEndpoint, obstacle, style_of
 from artifact_pipeline.worker.s3.errors import translated_errors
 from artifact_pipeline.worker.s3.refused_requests import describe_refusals
-from artifact_pipeline.worker.setting_checks import addressing_refusal, check_endpoint_form
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
