@@ -1,7 +1,6 @@
 """Real servers for the tests, each started once. One that cannot start fails the run."""
 
 import fcntl
-import functools
 import gc
 import os
 import shutil
@@ -12,13 +11,12 @@ from shutil import copy
 from uuid import uuid4
 
 import boto3
-import botocore.session
 import hypothesis
 import pytest
 from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
 
-from tests import compiled_statements, preloaded, processes
+from tests import compiled_statements, preloaded, processes, shared_botocore
 from tests.databases import Databases
 from tests.faults.postgres import RestartablePostgres
 from tests.image import ROOT, build, environment_of
@@ -38,9 +36,7 @@ def pytest_configure() -> None:
     _leave_out_the_users_settings()
     _measure_no_time()
     compiled_statements.share()
-    # Each session parses botocore's descriptions of AWS again, which took a third of the tests'
-    # time. One session gives them to many clients, so that sessions can share them as well.
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    shared_botocore.share()
 
 
 def _measure_no_time() -> None:

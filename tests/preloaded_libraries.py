@@ -1,13 +1,13 @@
 """What a forked process finds loaded: all that it imports before it reads a setting."""
 
 import ast
-import functools
 import gc
 import importlib
 from pathlib import Path
 
 import boto3
-import botocore.session
+
+from tests import shared_botocore
 
 _APP = Path(__file__).parents[1] / "worker" / "app.py"
 _LATER = (
@@ -32,8 +32,8 @@ def _imported_by(path: Path) -> list[str]:
 for _name in (*_LATER, *_imported_by(_APP)):
     importlib.import_module(_name)
 
-# Parsing botocore's descriptions of AWS takes a fifth of a worker's start, so share them as well.
-botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+# The descriptions of AWS that a client needs are loaded as well.
+shared_botocore.share()
 boto3.Session("tests", "tests-secret", region_name="us-east-1").client("s3")
 
 # A search for garbage in a fork would copy the pages that it shares.
