@@ -18,6 +18,7 @@ from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.resource_tracker import _resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -26,7 +27,9 @@ from unittest.mock import patch
 from worker.embedded import lifeline
 
 _LIBRARIES = ["tests.preloaded_libraries"]
-_READ_LATE = ("ARTIFACTS_", "AWS_", "FAULTS_", "PYTHONPATH", "SKEW_SECONDS", "TMPDIR")
+_READ_LATE = (
+    *("ARTIFACTS_", "AWS_", "FAULTS_", "FLOWER_", "PYTHONPATH", "SKEW_SECONDS", "TMPDIR"),
+)
 """Variables that nobody reads while the libraries are loaded."""
 _LINKED = "LD_PRELOAD"
 """The variable that only a new program reads; each value has processes of its own to fork from."""
@@ -105,6 +108,19 @@ def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> Ended:
             process.kill()
             raise subprocess.TimeoutExpired(["artifacts", *arguments], _PATIENCE_SECONDS)
         return Ended(process.exitcode, *(each.read_text() for each in printed))
+
+
+def run_forking() -> None:
+    """Run `artifacts` with this process's arguments, and fork the Celery processes it starts."""
+    lifeline.start = start
+    try:
+        importlib.import_module("worker.cli.main").main()
+    finally:
+        # Wait for them: each would live a moment longer than this process.
+        if _server.cache_info().currsize:
+            left: tuple[Any, ...] = (_server(os.environ.get(_LINKED)), _resource_tracker)
+            for each in left:
+                each._stop()
 
 
 def _start_process(process: ForkServerProcess, env: Mapping[str, str]) -> None:

@@ -12,14 +12,14 @@ import botocore.session
 from botocore import hooks
 from botocore.hooks import EVENT_ALIASES, EventAliaser
 
-_accepts_kwargs = hooks.accepts_kwargs
+_accepts_kwargs: Any = hooks.accepts_kwargs
 _new_names: dict[str, str] = {}
 
 
 def share() -> None:
     """Let clients share botocore's descriptions of AWS and the names of its events."""
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
-    hooks.accepts_kwargs = _has_kwargs
+    setattr(hooks, "accepts_kwargs", _has_kwargs)  # noqa: B010 - the stubs have another type
     _share_names(EventAliaser.__init__)
 
 
@@ -36,5 +36,5 @@ def _has_kwargs(function: Callable[..., Any]) -> bool:
     """Look at the flag of the code: making a signature takes a hundred times as long."""
     code = getattr(function, "__code__", None)
     if code is None:
-        return _accepts_kwargs(function)
+        return bool(_accepts_kwargs(function))
     return bool(code.co_flags & inspect.CO_VARKEYWORDS)
