@@ -31,6 +31,7 @@ _OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
 
 
 def pytest_configure() -> None:
+    gc.disable()  # until all is collected: little of it is garbage
     processes.watch()
     lifeline.start = preloaded.start
     _leave_out_the_users_settings()
@@ -65,6 +66,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
