@@ -17,6 +17,7 @@ import requests
 from tests.cli.command_process import CommandProcess, ForkingProcess
 from tests.cli.commands import Answer, Command
 from worker.dev.logs import Follower
+from worker.embedded.lifeline import temporary_directory
 
 pytestmark = pytest.mark.processes
 
@@ -29,6 +30,13 @@ LOGS = {
     "flower": "flower.log",
 }
 """Where some of its processes write to."""
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory whose path leaves room for the names of sockets in it."""
+    with temporary_directory("dev-") as directory:
+        yield directory
 
 
 @contextmanager
@@ -53,10 +61,10 @@ def upload_all(artifacts: Command, **environment: str) -> Answer:
 
 
 def test_everything_runs_until_ctrl_c_and_is_there_again(
-    tmp_path: Path, artifacts_forked: Command
+    short: Path, artifacts_forked: Command
 ) -> None:
-    data = tmp_path / "data"
-    with running(tmp_path / "one", data) as dev:
+    data = short / "data"
+    with running(short / "one", data) as dev:
         # When somebody does as it says
         uploaded = upload_all(artifacts_forked, **settings(dev))
         # Then the workers do it, each class its own, and Flower shows them
@@ -77,7 +85,7 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
     assert list(dev.temporary.iterdir()) == []
 
     # When it runs again with the same data
-    with running(tmp_path / "two", data) as dev:
+    with running(short / "two", data) as dev:
         listed = artifacts_forked(
             *("jobs", "uploads", "list", "--job-id", "12", "--json"), **settings(dev)
         )
