@@ -1,7 +1,6 @@
 """Real servers for the tests, each started once. One that cannot start fails the run."""
 
 import fcntl
-import functools
 import gc
 import os
 import shutil
@@ -12,7 +11,6 @@ from shutil import copy
 from uuid import uuid4
 
 import boto3
-import botocore.session
 import hypothesis
 import pytest
 from mypy_boto3_s3 import S3Client
@@ -23,7 +21,7 @@ from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
 from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
-from tests import compiled_statements, preloaded, processes
+from tests import compiled_statements, preloaded, processes, shared_botocore
 from tests.databases import Databases
 from tests.faults.postgres import RestartablePostgres
 from tests.image import ROOT, build, environment_of
@@ -33,14 +31,13 @@ _OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
 
 
 def pytest_configure() -> None:
+    gc.disable()  # until all is collected: little of it is garbage
     processes.watch()
     lifeline.start = preloaded.start
     _leave_out_the_users_settings()
     _measure_no_time()
     compiled_statements.share()
-    # Each session parses botocore's descriptions of AWS again, which took a third of the tests'
-    # time. One session gives them to many clients, so that sessions can share them as well.
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    shared_botocore.share()
 
 
 def _measure_no_time() -> None:
@@ -69,6 +66,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

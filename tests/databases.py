@@ -1,6 +1,6 @@
 """Databases for the tests: quick to come by, and each test's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -52,6 +52,7 @@ class Databases:
 
     def __init__(self, named: str) -> None:
         self._named = named
+        self._altered: set[str] = set()
         self._execute("postgres", f"CREATE DATABASE {_MIGRATED}")
         engine = make_engine(named.format(name=_MIGRATED))
         upgrade(engine, with_platform_tables=True)
@@ -74,8 +75,26 @@ class Databases:
 
         For what changes no tables: it takes a tenth of the time of a fresh one.
         """
-        self._execute(_SHARED, _EMPTY)
-        return self._named.format(name=_SHARED)
+        return self._emptied(_SHARED)
+
+    def altered(self, kind: str, alter: Callable[[str], object]) -> str:
+        """The URL of another such database, whose tables were altered once.
+
+        Args:
+            kind: of the tables; each has one database.
+            alter: is called with the URL of a migrated database.
+        """
+        name = f"{_SHARED}_{kind}"
+        if name not in self._altered:
+            self._execute("postgres", f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}")
+            alter(self._named.format(name=name))
+            self._execute(name, _REFUSE_DDL)
+            self._altered.add(name)
+        return self._emptied(name)
+
+    def _emptied(self, name: str) -> str:
+        self._execute(name, _EMPTY)
+        return self._named.format(name=name)
 
     def _execute(self, name: str, statement: str) -> None:
         url = self._named.format(name=name).replace("+psycopg", "")

@@ -14,17 +14,25 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.resource_tracker import _resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from artifact_pipeline.worker.embedded import lifeline
 
 _LIBRARIES = ["tests.preloaded_libraries"]
-_READ_LATE = ("ARTIFACTS_", "AWS_", "FAULTS_", "PYTHONPATH", "TMPDIR")
+_READ_LATE = (
+    *("ARTIFACTS_", "AWS_", "FAULTS_", "FLOWER_", "PYTHONPATH", "SKEW_SECONDS", "TMPDIR"),
+)
 """Variables that nobody reads while the libraries are loaded."""
+_LINKED = "LD_PRELOAD"
+"""The variable that only a new program reads; each value has processes of its own to fork from."""
 _PATIENCE_SECONDS = 120
 _OPTIONS = {"env", "user", "cwd", "stdout", "stderr", "ends_by"}
 _start = lifeline.start
@@ -34,11 +42,10 @@ class Forked:
     """A forked process, with the methods of `subprocess.Popen` that its users call."""
 
     def __init__(self, arguments: Sequence[str], **options: Any) -> None:
-        context = _context()
-        waiting, go = context.Pipe(duplex=False)
+        waiting, go = multiprocessing.Pipe(duplex=False)
         place = (options["env"], options["cwd"], Path(options["stdout"].name))
-        self._process = context.Process(target=_become, args=(waiting, arguments, *place))
-        self._process.start()
+        self._process = ForkServerProcess(target=_become, args=(waiting, arguments, *place))
+        _start_process(self._process, options["env"])
         waiting.close()
         self.pid: int = self._process.pid or 0
         # Registered before it begins, as a command that `lifeline` starts is.
@@ -89,13 +96,13 @@ def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> Ended:
     Raises:
         ValueError: the environment has what Python or a library reads before the fork.
     """
-    if not all(name.startswith(_READ_LATE) for name in _changed(env)):
+    if not _can_be_forked(env):
         raise ValueError(f"{_changed(env)}: run the installed command instead")
     with TemporaryDirectory() as directory:
         printed = (Path(directory, "out"), Path(directory, "err"))
         place = (env, Path.cwd(), *printed)
-        process = _context().Process(target=_run_artifacts, args=(arguments, *place))
-        process.start()
+        process = ForkServerProcess(target=_run_artifacts, args=(arguments, *place))
+        _start_process(process, env)
         process.join(_PATIENCE_SECONDS)
         if process.exitcode is None:
             process.kill()
@@ -103,18 +110,42 @@ def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> Ended:
         return Ended(process.exitcode, *(each.read_text() for each in printed))
 
 
-def _context() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LIBRARIES)
-    return context
+def run_forking() -> None:
+    """Run `artifacts` with this process's arguments, and fork the Celery processes it starts."""
+    lifeline.start = start
+    try:
+        importlib.import_module("artifact_pipeline.worker.cli.main").main()
+    finally:
+        # Wait for them: each would live a moment longer than this process.
+        if _server.cache_info().currsize:
+            left: tuple[Any, ...] = (_server(os.environ.get(_LINKED)), _resource_tracker)
+            for each in left:
+                each._stop()
+
+
+def _start_process(process: ForkServerProcess, env: Mapping[str, str]) -> None:
+    """Fork it from the process that has the libraries and was linked as this one should be."""
+    connect = _server(env.get(_LINKED)).connect_to_new_process
+    with patch.object(forkserver, "connect_to_new_process", connect):
+        process.start()
+
+
+@cache
+def _server(linked: str | None) -> forkserver.ForkServer:
+    """Start the process from which those with this value of LD_PRELOAD are forked."""
+    server = forkserver.ForkServer()
+    server.set_forkserver_preload(_LIBRARIES)
+    with patch.dict(os.environ, {} if linked is None else {_LINKED: linked}):
+        server.ensure_running()
+    return server
 
 
 def _is_plain(options: Mapping[str, Any]) -> bool:
-    return (
-        set(options) == _OPTIONS
-        and options["user"] is None
-        and all(name.startswith(_READ_LATE) for name in _changed(options["env"]))
-    )
+    return set(options) == _OPTIONS and options["user"] is None and _can_be_forked(options["env"])
+
+
+def _can_be_forked(env: Mapping[str, str]) -> bool:
+    return all(name.startswith((*_READ_LATE, _LINKED)) for name in _changed(env))
 
 
 def _changed(env: Mapping[str, str]) -> set[str]:

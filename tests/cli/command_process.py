@@ -106,11 +106,23 @@ class ParentProcess:
 class CommandProcess(ParentProcess):
     """`artifacts` with these arguments."""
 
+    command: tuple[str, ...] = (ARTIFACTS,)
+
     def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
         # Short, for the broker's socket lies below it.
         temporary = directory / "t"
         temporary.mkdir()
-        super().__init__(directory, [ARTIFACTS, *arguments], temporary, **environment)
+        super().__init__(directory, [*self.command, *arguments], temporary, **environment)
+
+
+class ForkingProcess(CommandProcess):
+    """The same, whose processes of Celery are forked: their start took most of the tests' time."""
+
+    command = (
+        sys.executable,
+        "-c",
+        "from tests.preloaded import run_forking; run_forking()",
+    )
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:

@@ -15,28 +15,35 @@ import pytest
 import requests
 
 from artifact_pipeline.worker.dev.logs import Follower
-from tests.cli.command_process import CommandProcess
+from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from tests.cli.command_process import CommandProcess, ForkingProcess
 from tests.cli.commands import Answer, Command
 
 pytestmark = pytest.mark.processes
 
 KINDS = {"job_config", "job_input", "run_config", "run_logs", "run_results"}
-WORDS = {
-    "valkey": "valkey-server",
-    "ministack": "ministack",
-    "configs": "configs@",
-    "beat": " beat ",
-    "flower": " flower ",
+LOGS = {
+    "valkey": "valkey.log",
+    "ministack": "s3.log",
+    "configs": "configs.log",
+    "beat": "beat.log",
+    "flower": "flower.log",
 }
-"""What the commands of some of its processes have in them."""
+"""Where some of its processes write to."""
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory whose path leaves room for the names of sockets in it."""
+    with temporary_directory("dev-") as directory:
+        yield directory
 
 
 @contextmanager
-def running(directory: Path, data: Path | None = None) -> Iterator[CommandProcess]:
-    directory.mkdir(exist_ok=True)
-    arguments = () if data is None else ("--data", str(data))
-    with CommandProcess(directory, "dev", *arguments) as dev:
-        dev.places += [data] if data else []
+def running(directory: Path, data: Path) -> Iterator[CommandProcess]:
+    directory.mkdir()
+    with ForkingProcess(directory, "dev", "--data", str(data)) as dev:
+        dev.places.append(data)
         dev.wait_for("artifacts jobs upload")
         yield dev
 
@@ -54,10 +61,10 @@ def upload_all(artifacts: Command, **environment: str) -> Answer:
 
 
 def test_everything_runs_until_ctrl_c_and_is_there_again(
-    tmp_path: Path, artifacts_forked: Command
+    short: Path, artifacts_forked: Command
 ) -> None:
-    data = tmp_path / "data"
-    with running(tmp_path / "one", data) as dev:
+    data = short / "data"
+    with running(short / "one", data) as dev:
         # When somebody does as it says
         uploaded = upload_all(artifacts_forked, **settings(dev))
         # Then the workers do it, each class its own, and Flower shows them
@@ -78,7 +85,7 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
     assert list(dev.temporary.iterdir()) == []
 
     # When it runs again with the same data
-    with running(tmp_path / "two", data) as dev:
+    with running(short / "two", data) as dev:
         listed = artifacts_forked(
             *("jobs", "uploads", "list", "--job-id", "12", "--json"), **settings(dev)
         )
@@ -109,30 +116,31 @@ def kill_one_of_each(dev: CommandProcess) -> None:
     for process in leaders(dev).values():
         assert process is not None
         process.kill()
-    for name in WORDS:
+    for name in LOGS:
         dev.wait_for(f"{name} has ended (SIGKILL); starting it again")
 
 
 def leaders(dev: CommandProcess) -> dict[str, psutil.Process | None]:
     """Return one process of each kind that runs."""
-    return {name: leader(dev, word) for name, word in WORDS.items()}
+    return {name: leader(dev, log) for name, log in LOGS.items()}
 
 
-def leader(dev: CommandProcess, word: str) -> psutil.Process | None:
-    """The process that has a word in its command, not a child of its own."""
+def leader(dev: CommandProcess, log: str) -> psutil.Process | None:
+    """The process that writes to that log, not a child of its own."""
     for process in dev.processes():
-        with suppress(psutil.Error, ProcessLookupError):
+        with suppress(psutil.Error, OSError):
             is_leader = os.getpgid(process.pid) == process.pid
-            if is_leader and word in " ".join(process.cmdline()):
+            if is_leader and Path(f"/proc/{process.pid}/fd/1").readlink().name == log:
                 return process
     return None
 
 
 def test_one_that_ends_again_and_again_takes_the_others_along(tmp_path: Path) -> None:
-    with running(tmp_path) as dev:
+    with CommandProcess(tmp_path, "dev") as dev:
+        dev.wait_for("artifacts jobs upload")
         # When
         while dev.is_running:
-            if (beat := leader(dev, " beat ")) is not None:
+            if (beat := leader(dev, "beat.log")) is not None:
                 with suppress(psutil.NoSuchProcess):
                     beat.kill()
         status = dev.ended()

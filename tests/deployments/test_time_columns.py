@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -67,10 +68,9 @@ def give_times_the_type(url: str, kind: str) -> None:
 
 
 @pytest.fixture(params=["timestamp", "timestamptz"])
-def url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
-    with databases.fresh() as url:
-        give_times_the_type(url, request.param)
-        yield url
+def url(request: pytest.FixtureRequest, databases: Databases) -> str:
+    kind: str = request.param
+    return databases.altered(f"{kind}_in_zone", partial(give_times_the_type, kind=kind))
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The tokens that boto3 signs, checked as RDS checks them, through worker and commands."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +15,7 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.composition.engine import RdsTokens
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from artifact_pipeline.worker.sql.errors import SqlMisconfiguredError
+from tests import preloaded
 from tests.faults.postgres import RestartablePostgres
 from tests.iam.conftest import DATABASE
 from tests.iam.tls_front import HOST, TlsFront
@@ -69,17 +68,8 @@ def environment(
         }
 
 
-def run(
-    stack: EmbeddedStack, *arguments: str, **settings: str
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [Path(sys.executable).with_name("artifacts"), *arguments],
-        env={**os.environ, **stack.settings(), **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+def run(stack: EmbeddedStack, *arguments: str, **settings: str) -> preloaded.Ended:
+    return preloaded.run_command(arguments, {**os.environ, **stack.settings(), **settings})
 
 
 def test_a_worker_and_the_commands_do_their_work_by_tokens(
@@ -105,9 +95,9 @@ def test_a_worker_and_the_commands_do_their_work_by_tokens(
     ):
         before = rds.accepted
         ended = run(stack, *command, **environment)
-        assert "Traceback" not in ended.stderr
-        assert rds.accepted > before, (command, ended.stdout, ended.stderr)
-        assert "X-Amz-" not in ended.stdout + ended.stderr
+        assert "Traceback" not in ended.err
+        assert rds.accepted > before, (command, ended.out, ended.err)
+        assert "X-Amz-" not in ended.out + ended.err
     assert f"job_config of job {artifact.job_id}" in _logs(stack)
     assert "X-Amz-" not in _logs(stack)
 
@@ -118,8 +108,8 @@ def test_a_token_that_others_signed_is_refused_in_one_line(
     # When
     ended = run(stack, "jobs", "list", **environment, AWS_SECRET_ACCESS_KEY="another")
     # Then
-    assert ended.returncode == 1
-    (line,) = ended.stderr.splitlines()
+    assert ended.status == 1
+    (line,) = ended.err.splitlines()
     assert line.startswith("artifacts: ARTIFACTS_DATABASE_URL: connection failed: ")
     assert f'password authentication failed for user "{USER}"' in line
     assert rds.accepted == 0

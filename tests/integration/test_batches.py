@@ -86,7 +86,7 @@ def deployed(
 
 def test_a_batch_goes_on_whatever_is_killed(deployed: Deployed) -> None:
     # Given a batch, somebody who watches it, and a worker that is in the middle of it
-    wait_until, jobs = deployed.deployment.wait_until, range(1, 301)
+    wait_until, jobs = deployed.deployment.wait_until, range(1, 151)
     deployed.failed_configs(*jobs)
     batch = deployed.history.started(max_in_flight=50)
     watching = deployed.command("batch", "status", str(batch.id), "--watch")
@@ -105,7 +105,7 @@ def test_a_batch_goes_on_whatever_is_killed(deployed: Deployed) -> None:
     # Then every member is transferred, once
     wait_until(partial(deployed.is_done, batch.id))
     assert deployed.history.outcomes(batch.id) == {Outcome.DONE: len(jobs)}
-    for job_id in (1, 150, 300):
+    for job_id in (1, 75, 150):
         # The one that failed, and the batch's.
         assert deployed.deployment.count_transfers(job_id) == 2
     assert len(deployed.deployment.listing("jobs/")) == len(jobs)

@@ -29,7 +29,11 @@ PYTEST = (
     "-p",
     "no:cacheprovider",
 )
-FAULTS = ("-m", "tests.faults", "--small", "20", "--large", "0", "--workers", "1")
+# The first fault is to come later, or it could be the worker that is killed first.
+FAULTS = (
+    *("-m", "tests.faults", "--small", "20", "--large", "0"),
+    *("--workers", "1", "--pause", "120"),
+)
 # One worker of a stack is killed, another takes its place.
 KILLED_WORKER = """
 import sys

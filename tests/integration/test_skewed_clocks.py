@@ -1,6 +1,7 @@
 """Workers, beat and a producer whose clocks are wrong by 20 minutes, each in another direction."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,6 +100,13 @@ class Skewed:
         assert abs(stored.recorded_at - self.deployed.transfers.now()) < timedelta(minutes=5)
 
 
+def minutes_ahead(process: ManagedProcess) -> float:
+    """Compare what a process wrote as the time with the time at which it wrote it."""
+    *_, said = re.findall(r"^\[([-0-9]+ [:0-9]+),", process.log.read_text(), re.MULTILINE)
+    written = datetime.fromtimestamp(process.log.stat().st_mtime).astimezone()
+    return (datetime.fromisoformat(said).astimezone() - written) / timedelta(minutes=1)
+
+
 @pytest.fixture
 def skewed(databases: Databases, tmp_path: Path) -> Iterator[Skewed]:
     # SQLite has no clock of its own, but that of whoever asks
@@ -135,6 +143,7 @@ def test_all_ends_well_though_every_clock_is_another(
     # When a producer at the other time asks for an upload, it is stored
     skewed.produce(producer, upload)
     skewed.stored_at_once(upload)
+    assert [minutes_ahead(worker) for worker in workers] == pytest.approx([AHEAD, BEHIND], abs=5)
 
     # When an attempt fails, the next one is made
     skewed.s3.inject(S3Fault.SLOW_DOWN, S3_TRIES, is_put)

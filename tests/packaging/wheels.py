@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import distributions
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -64,6 +65,23 @@ def locked_wheels(lock: Path) -> Path:
         if not directory.is_dir():
             _fill(directory, lock)
     return directory
+
+
+def old_pip(lock: Path) -> Path:
+    """Return a directory with the old pip of the lock's wheels: it runs from it, as from its wheel.
+
+    From the wheel itself, each run would compile it again, which takes longer than what it does.
+    """
+    wheels = locked_wheels(lock)
+    (wheel,) = wheels.glob("pip-22.3-*.whl")
+    unpacked = wheels.parent / f"{wheels.name}-old-pip"
+    if not unpacked.is_dir():
+        unfinished = Path(mkdtemp(dir=wheels.parent))
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(unfinished)
+        with suppress(OSError):  # another process was first
+            unfinished.rename(unpacked)
+    return unpacked / "pip"
 
 
 def _fill(directory: Path, lock: Path) -> None:

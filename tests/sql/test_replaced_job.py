@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +18,6 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import make_engine
-from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.databases import Databases
 from tests.sql.steps import CONFIG, CREATED_AT, RESULTS, claimed, job_row, run_row, stored_artifact
@@ -34,26 +33,23 @@ each_artifact = pytest.mark.parametrize(
 
 @pytest.fixture(params=["sqlite", "timestamp", "timestamptz"])
 def engine(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
+    request: pytest.FixtureRequest, databases: Databases, sqlite_url: str
 ) -> Iterator[Engine]:
     """With job 12 and its run 4; PostgreSQL with and without a time zone in the column."""
-    if request.param == "sqlite":
-        yield from _with_job(f"sqlite:///{tmp_path / 'platform.db'}")
-        return
-    with databases.fresh() as url:
-        yield from _with_job(url, request.param)
-
-
-def _with_job(url: str, time_type: str | None = None) -> Iterator[Engine]:
+    url = sqlite_url
+    if request.param != "sqlite":
+        url = databases.altered(request.param, partial(_give_the_type, request.param))
     engine = make_engine(url)
-    if time_type is None:
-        upgrade(engine, with_platform_tables=True)
-    else:
-        with engine.begin() as connection:
-            column = "ALTER TABLE jobs ALTER created_at TYPE"
-            connection.execute(text(f"{column} {time_type} USING created_at AT TIME ZONE 'UTC'"))
     insert_job(engine)
     yield engine
+    engine.dispose()
+
+
+def _give_the_type(time_type: str, url: str) -> None:
+    engine = make_engine(url)
+    column = "ALTER TABLE jobs ALTER created_at TYPE"
+    with engine.begin() as connection:
+        connection.execute(text(f"{column} {time_type} USING created_at AT TIME ZONE 'UTC'"))
     engine.dispose()
 
 

@@ -72,6 +72,18 @@ def is_empty(broker: Valkey) -> bool:
         return not client.exists(TAKEN, "unacked", "unacked_index")
 
 
+def test_a_channel_keeps_its_client_until_its_pool_is_replaced(opened: Open) -> None:
+    # Given
+    channel = opened()
+    client = channel.own
+    assert channel.own is client
+    # When kombu drops the pool, as after a lost connection
+    channel._disconnect_pools()
+    # Then
+    assert channel.own is not client
+    assert channel.own.ping()
+
+
 def test_an_acknowledged_message_leaves_nothing(broker: Valkey, opened: Open) -> None:
     put(broker, "an id")
     take(opened()).ack()

@@ -147,6 +147,7 @@ class RedeliveringChannel(WritableChannel):
         self.id = uuid4().hex
         self.tag = ""
         self._is_waiting = self._was_empty = False
+        self._own: Redis | None = None
         super().__init__(*args, **kwargs)
 
     @cached_property
@@ -155,8 +156,14 @@ class RedeliveringChannel(WritableChannel):
 
     @property
     def own(self) -> Redis:
-        """A client for `key`: kombu's adds the prefix itself, but not in every command."""
-        return Redis(connection_pool=self.pool)
+        """A client for `key`: kombu's adds the prefix itself, but not in every command.
+
+        Kept as long as its pool: making a client takes longer than a command.
+        """
+        pool = self.pool
+        if self._own is None or self._own.connection_pool is not pool:
+            self._own = Redis(connection_pool=pool)
+        return self._own
 
     def key(self, name: str) -> str:
         """Return what a key or queue is called in the broker."""

@@ -1,0 +1,40 @@
+"""What botocore works out for each client, and what is the same for all of them.
+
+The tests and the processes that they start make thousands of clients, each of which took 22 ms.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import botocore.session
+from botocore import hooks
+from botocore.hooks import EVENT_ALIASES, EventAliaser
+
+_accepts_kwargs: Any = hooks.accepts_kwargs
+_new_names: dict[str, str] = {}
+
+
+def share() -> None:
+    """Let clients share botocore's descriptions of AWS and the names of its events."""
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    setattr(hooks, "accepts_kwargs", _has_kwargs)  # noqa: B010 - the stubs have another type
+    _share_names(EventAliaser.__init__)
+
+
+def _share_names(init: Callable[..., None]) -> None:
+    def init_and_share(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        if self._event_aliases == EVENT_ALIASES:
+            self._alias_name_cache = _new_names
+
+    setattr(EventAliaser, "__init__", init_and_share)  # noqa: B010 - mypy lets no method be assigned
+
+
+def _has_kwargs(function: Callable[..., Any]) -> bool:
+    """Look at the flag of the code: making a signature takes a hundred times as long."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return bool(_accepts_kwargs(function))
+    return bool(code.co_flags & inspect.CO_VARKEYWORDS)
