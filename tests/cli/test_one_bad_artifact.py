@@ -152,7 +152,7 @@ def test_the_others_are_done(
         answer = run(artifacts, line, tmp_path)
     # Then each bad one is named, with its place and the reason
     expected: dict[str, str | None] = {
-        "job_config.json": None if line in OF_ZIPS else "HeadObject: 400. An object encrypted with",
+        "job_config.json": None if line in OF_ZIPS else "HeadObject: InvalidRequest. Is the object",
         NAMES[INPUT]: None if line in FROM_A_LIST else "",
         NAMES[RESULTS]: "File too large" if "download" in line else None,
     }
@@ -240,7 +240,7 @@ def test_a_command_for_one_artifact_names_its_place(
     refusals.answers[OLD] = SSE_C
     answer = artifacts("jobs", "uploads", command, "12", "--kind", "job_config")
     assert answer.status == 1
-    assert answer.error.startswith(f"artifacts: s3://shelf/{OLD}: HeadObject: 400")
+    assert answer.error.startswith(f"artifacts: s3://shelf/{OLD}: HeadObject: InvalidRequest. Is")
 
 
 def test_a_bucket_with_versions_says_what_they_cost(artifacts: Command, shelf: Shelf) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,6 +14,7 @@ from mypy_boto3_s3 import S3Client
 
 from artifact_pipeline.domain.errors import AccessDeniedError, NotCopyableError, RefusedByS3Error
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.worker.s3.checksums import as_base64
 from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from tests.s3.copier_contract import OLD_KEY, copy
@@ -115,7 +117,13 @@ class Store:
         return answer_of(200, "<R><UploadId>upload</UploadId></R>")
 
     def UploadPartCopy(self, _request: AWSPreparedRequest) -> AWSResponse:  # noqa: N802
-        return answer_of(200, "<CopyPartResult><ETag>part</ETag></CopyPartResult>")
+        return answer_of(
+            200,
+            (
+                "<CopyPartResult><ETag>part</ETag>"
+                f"<ChecksumSHA256>{as_base64(sha256(b'{}').digest())}</ChecksumSHA256></CopyPartResult>"
+            ),
+        )
 
     def GetObject(self, _request: AWSPreparedRequest) -> AWSResponse:  # noqa: N802
         return answer_of(200, "{}", ETag='"etag"', Content_Length="2")

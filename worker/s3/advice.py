@@ -22,6 +22,8 @@ _WORDS = {
 }
 """By feature, what a store calls it."""
 _CREATES = {"PutObject", "CreateMultipartUpload"}
+_READS = {"HeadObject", "GetObject"}
+_REFUSED_READS = {"400", "InvalidRequest", "InvalidArgument"}
 _KEY = ". Check ARTIFACTS_KMS_KEY_ID, or the bucket's default key"
 _REGION = ". Check AWS_DEFAULT_REGION and ARTIFACTS_S3_ENDPOINT_URL"
 _ADVICE_OF_CODE = {
@@ -42,6 +44,8 @@ def advice(error: ClientError, code: str, kind: type[TransferError]) -> str:
         return _of_unsupported(error)
     if code == "AccessDenied":
         return _of_denied(error)
+    if error.operation_name in _READS and code in _REFUSED_READS:
+        return ". Is the object encrypted with a client's key (SSE-C)?"
     if not issubclass(kind, PermanentError):
         return ""
     return _KEY if code.startswith(_OF_KEYS) else _ADVICE_OF_CODE.get(code, "")

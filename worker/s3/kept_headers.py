@@ -6,7 +6,7 @@ them disabled by default since 2023. A copy gets the bucket's default.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -182,4 +182,4 @@ def _require_ascii(name: str, value: object) -> None:
 
 
 def _answered_at(head: Mapping[str, Any]) -> datetime:
-    return date_of(head) if "ResponseMetadata" in head else datetime.now(UTC)
+    return date_of({"ResponseMetadata": {"HTTPHeaders": {}}, **head})

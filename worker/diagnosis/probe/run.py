@@ -30,6 +30,7 @@ ACTIONS = {
     "ListObjectsV2": "s3:ListBucket",
     "ListParts": "s3:ListMultipartUploadParts",
     "PutObject": "s3:PutObject",
+    "PutObjectTagging": "s3:PutObjectTagging",
     "UploadPart": "s3:PutObject",
     "UploadPartCopy": "s3:PutObject",
 }
