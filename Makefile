@@ -129,7 +129,7 @@ endef
 .PHONY: lock
 lock: $(VENV)/.installed ## resolve the lock files again, with hashes (ARGS=--upgrade for newer versions)
 	$(call resolve,requirements.lock,--all-extras $(ARGS))
-	$(call resolve,requirements-runtime.lock,--extra monitoring --constraint requirements.lock)
+	$(call resolve,requirements-runtime.lock,--extra monitoring --extra crc32c --constraint requirements.lock)
 	$(call resolve,requirements-demo.lock,--extra embedded --constraint requirements.lock)
 
 .PHONY: clean

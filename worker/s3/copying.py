@@ -6,18 +6,14 @@ everywhere, and a copy that lands late must never replace what an upload stored 
 there are no bytes there is no part to copy, and so it is a PUT.
 """
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from artifact_pipeline.domain.errors import (
     ArchivedError,
     ChecksumMismatchError,
-    ObjectReplacedError,
     PermanentError,
     TransferError,
 )
@@ -25,19 +21,18 @@ from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import IObjectReader, UploadProgress
 from artifact_pipeline.worker.s3.abilities import AWS, Checksum, Copies, StoreAbilities
-from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, is_same
 from artifact_pipeline.worker.s3.deletes import ObjectDeletion
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.errors import translated_errors
-from artifact_pipeline.worker.s3.integrity import NO_CHECKSUM, SHA256, integrity_of
+from artifact_pipeline.worker.s3.integrity import NO_CHECKSUM, SHA256
 from artifact_pipeline.worker.s3.kept_headers import described, ensure_tags, explained, kept_tags
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, part_size_for
+from artifact_pipeline.worker.s3.object_copy import UNREADABLE, ObjectCopy
 from artifact_pipeline.worker.s3.part_copies import PartCopies
-from artifact_pipeline.worker.s3.read_back import check_stored
 from artifact_pipeline.worker.s3.reading import look_at
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.worker_copies import WorkerCopies
-from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
+from artifact_pipeline.worker.s3.write_fence import WriteFence
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -46,7 +41,6 @@ logger = logging.getLogger(__name__)
 
 _MIB = 2**20
 _GIB = 2**30
-_UNREADABLE = {"GLACIER", "DEEP_ARCHIVE"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +90,7 @@ class S3ObjectCopier:
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
-        if not self.abilities.checks_uploads and storage_class in _UNREADABLE:
+        if not self.abilities.checks_uploads and storage_class in UNREADABLE:
             raise ArchivedError(
                 f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {storage_class},"
                 " which cannot be read. Use the storage class GLACIER_IR"
@@ -117,7 +111,7 @@ class S3ObjectCopier:
             integrity=SHA256 if is_summed else NO_CHECKSUM,
         )
         return self._carry_out(
-            _Copy(
+            ObjectCopy(
                 there=there,
                 reader=self.reader,
                 upload=upload,
@@ -136,7 +130,7 @@ class S3ObjectCopier:
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
         return ObjectDeletion(self.client, self.abilities.deletes)(addresses)
 
-    def _carry_out(self, copy: "_Copy") -> StoredObject:
+    def _carry_out(self, copy: ObjectCopy) -> StoredObject:
         try:
             with translated_errors():
                 stored = self._made(copy)
@@ -152,7 +146,7 @@ class S3ObjectCopier:
             _give_up(copy.upload)
             raise
 
-    def _made(self, copy: "_Copy") -> StoredObject:
+    def _made(self, copy: ObjectCopy) -> StoredObject:
         by_worker = self.by_worker
         if by_worker is not None:
             return by_worker.copy(
@@ -186,7 +180,7 @@ class S3ObjectCopier:
         kept = {**(there.headers or {}), **kept_tags(self.client, there.address)}
         return described(kept, content_type=content_type, metadata={**metadata, **sha256})
 
-    def _parts(self, copy: "_Copy") -> PartCopies:
+    def _parts(self, copy: ObjectCopy) -> PartCopies:
         size = copy.there.size
         is_one = size <= self.multipart_threshold
         return PartCopies(
@@ -195,118 +189,6 @@ class S3ObjectCopier:
             upload=copy.upload,
             part_size=size if is_one else part_size_for(size, self.part_size),
             trusts_etags=self.abilities.checks_uploads,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Copy:
-    """One copy under way."""
-
-    there: BucketObject
-    reader: IObjectReader
-    upload: MultipartUpload
-    fence: WriteFence
-    storage_class: str
-    abilities: StoreAbilities
-
-    def of_parts(self, parts: PartCopies) -> StoredObject:
-        sent, sha256 = parts.send()
-        # With the size that it must have: S3 refuses another before the object appears.
-        condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.there.size}
-        try:
-            self.fence.look_before()
-            answer = self.upload.complete(sent, condition)
-            etag = acknowledged_etag(answer.get("ETag"))
-            self.fence.look_after(etag)
-        except (ClientError, ObjectReplacedError) as error:
-            found = self._found_instead(error, sha256, sent.checksum)
-            self.upload.abort(sent.upload_id)
-            return found
-        if answer.get("ChecksumSHA256") is None:
-            self._check_size(etag)
-        if not sent.is_proven and self.storage_class not in _UNREADABLE:
-            self._read_back(etag, sha256)
-        return self._stored(sha256, sent.checksum, etag, answer.get("VersionId"))
-
-    def of_nothing(self) -> StoredObject:
-        source = self.reader.find(self.there.address)
-        if source is None or source.etag.strip('"') != self.there.etag.strip('"'):
-            raise ObjectReplacedError
-        digest = hashlib.sha256()
-        sha256, checksum = digest.hexdigest(), as_base64(digest.digest())
-        integrity = integrity_of(self.abilities.checksum)
-        described: dict[str, Any] = {
-            **integrity.sent(integrity.of(b"", digest.digest())),
-            **self.upload.create,
-            **self.fence.condition,
-        }
-        self.upload.progress.checkpoint()
-        try:
-            self.fence.look_before()
-            answer = self.upload.client.put_object(
-                Bucket=self.upload.bucket, Key=self.upload.key, **described
-            )
-            etag = acknowledged_etag(answer.get("ETag"))
-            self.fence.look_after(etag)
-        except (ClientError, ObjectReplacedError) as error:
-            return self._found_instead(error, sha256, checksum)
-        return self._stored(sha256, checksum, etag, answer.get("VersionId"))
-
-    def _check_size(self, etag: str) -> None:
-        # Not every server looks at the size when the copy is completed, or has checksums of it.
-        head = self.upload.client.head_object(
-            Bucket=self.upload.bucket, Key=self.upload.key, IfMatch=etag
-        )
-        if head["ContentLength"] != self.there.size:
-            raise ChecksumMismatchError("the copy has another size than the source")
-
-    def _read_back(self, etag: str, sha256: str) -> None:
-        address = ObjectAddress(self.upload.bucket, self.upload.key)
-        check_stored(self.reader, address, etag, sha256, self.upload.progress.checkpoint)
-
-    def _found_instead(
-        self, error: ClientError | ObjectReplacedError, sha256: str, checksum: str
-    ) -> StoredObject:
-        """What is there already, if it is what was to be stored.
-
-        Raises:
-            ObjectReplacedError: it is something else, or gone.
-            ClientError: the error means something else.
-        """
-        if not is_refusal(error):
-            raise error
-        found = self.reader.find(ObjectAddress(self.upload.bucket, self.upload.key))
-        if found is None or not self._is_this(found, sha256, checksum):
-            raise ObjectReplacedError from error
-        stored = self._stored(sha256, checksum, found.etag, found.version_id)
-        return replace(stored, storage_class=found.storage_class)
-
-    def _is_this(self, found: BucketObject, sha256: str, checksum: str) -> bool:
-        if found.size != self.there.size or self.storage_class not in {"", found.storage_class}:
-            return False
-        # Where the store checks nothing, its metadata may describe bytes that it does not have.
-        if found.sha256 is not None and self.abilities.checks_uploads:
-            return found.sha256 == sha256
-        if is_same(checksum, (found.checksums or {}).get("SHA256")):
-            return True
-        # Its checksum may be of other parts, or there is none.
-        digest = hashlib.sha256()
-        for chunk in self.reader.read(found):
-            self.upload.progress.checkpoint()
-            digest.update(chunk)
-        return digest.hexdigest() == sha256
-
-    def _stored(
-        self, sha256: str, checksum: str, etag: str, version_id: str | None
-    ) -> StoredObject:
-        return StoredObject(
-            key=self.upload.key,
-            size=self.there.size,
-            sha256=sha256,
-            s3_checksum=checksum,
-            etag=etag,
-            version_id=version_id,
-            storage_class=self.storage_class or "STANDARD",
         )
 
 

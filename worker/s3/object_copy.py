@@ -1,0 +1,137 @@
+"""One copy of an object within S3."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from artifact_pipeline.domain.errors import (
+    ChecksumMismatchError,
+    ObjectReplacedError,
+)
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.object_store import IObjectReader
+from artifact_pipeline.worker.s3.abilities import StoreAbilities
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, is_same
+from artifact_pipeline.worker.s3.integrity import integrity_of
+from artifact_pipeline.worker.s3.multipart import MultipartUpload
+from artifact_pipeline.worker.s3.part_copies import PartCopies
+from artifact_pipeline.worker.s3.read_back import check_stored
+from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
+
+UNREADABLE = {"GLACIER", "DEEP_ARCHIVE"}
+"""Storage classes whose objects cannot be read before they are restored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectCopy:
+    """A copy under way: sends its parts, completes it, and looks at what it has made."""
+
+    there: BucketObject
+    reader: IObjectReader
+    upload: MultipartUpload
+    fence: WriteFence
+    storage_class: str
+    abilities: StoreAbilities
+
+    def of_parts(self, parts: PartCopies) -> StoredObject:
+        sent, sha256 = parts.send()
+        # With the size that it must have: S3 refuses another before the object appears.
+        condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.there.size}
+        try:
+            self.fence.look_before()
+            answer = self.upload.complete(sent, condition)
+            etag = acknowledged_etag(answer.get("ETag"))
+            self.fence.look_after(etag)
+        except (ClientError, ObjectReplacedError) as error:
+            found = self._found_instead(error, sha256, sent.checksum)
+            self.upload.abort(sent.upload_id)
+            return found
+        if answer.get("ChecksumSHA256") is None:
+            self._check_size(etag)
+        if not sent.is_proven and self.storage_class not in UNREADABLE:
+            self._read_back(etag, sha256)
+        return self._stored(sha256, sent.checksum, etag, answer.get("VersionId"))
+
+    def of_nothing(self) -> StoredObject:
+        source = self.reader.find(self.there.address)
+        if source is None or source.etag.strip('"') != self.there.etag.strip('"'):
+            raise ObjectReplacedError
+        digest = hashlib.sha256()
+        sha256, checksum = digest.hexdigest(), as_base64(digest.digest())
+        integrity = integrity_of(self.abilities.checksum)
+        described: dict[str, Any] = {
+            **integrity.sent(integrity.of(b"", digest.digest())),
+            **self.upload.create,
+            **self.fence.condition,
+        }
+        self.upload.progress.checkpoint()
+        try:
+            self.fence.look_before()
+            answer = self.upload.client.put_object(
+                Bucket=self.upload.bucket, Key=self.upload.key, **described
+            )
+            etag = acknowledged_etag(answer.get("ETag"))
+            self.fence.look_after(etag)
+        except (ClientError, ObjectReplacedError) as error:
+            return self._found_instead(error, sha256, checksum)
+        return self._stored(sha256, checksum, etag, answer.get("VersionId"))
+
+    def _check_size(self, etag: str) -> None:
+        # Not every server looks at the size when the copy is completed, or has checksums of it.
+        head = self.upload.client.head_object(
+            Bucket=self.upload.bucket, Key=self.upload.key, IfMatch=etag
+        )
+        if head["ContentLength"] != self.there.size:
+            raise ChecksumMismatchError("the copy has another size than the source")
+
+    def _read_back(self, etag: str, sha256: str) -> None:
+        address = ObjectAddress(self.upload.bucket, self.upload.key)
+        check_stored(self.reader, address, etag, sha256, self.upload.progress.checkpoint)
+
+    def _found_instead(
+        self, error: ClientError | ObjectReplacedError, sha256: str, checksum: str
+    ) -> StoredObject:
+        """What is there already, if it is what was to be stored.
+
+        Raises:
+            ObjectReplacedError: it is something else, or gone.
+            ClientError: the error means something else.
+        """
+        if not is_refusal(error):
+            raise error
+        found = self.reader.find(ObjectAddress(self.upload.bucket, self.upload.key))
+        if found is None or not self._is_this(found, sha256, checksum):
+            raise ObjectReplacedError from error
+        stored = self._stored(sha256, checksum, found.etag, found.version_id)
+        return replace(stored, storage_class=found.storage_class)
+
+    def _is_this(self, found: BucketObject, sha256: str, checksum: str) -> bool:
+        if found.size != self.there.size or self.storage_class not in {"", found.storage_class}:
+            return False
+        # Where the store checks nothing, its metadata may describe bytes that it does not have.
+        if found.sha256 is not None and self.abilities.checks_uploads:
+            return found.sha256 == sha256
+        if is_same(checksum, (found.checksums or {}).get("SHA256")):
+            return True
+        # Its checksum may be of other parts, or there is none.
+        digest = hashlib.sha256()
+        for chunk in self.reader.read(found):
+            self.upload.progress.checkpoint()
+            digest.update(chunk)
+        return digest.hexdigest() == sha256
+
+    def _stored(
+        self, sha256: str, checksum: str, etag: str, version_id: str | None
+    ) -> StoredObject:
+        return StoredObject(
+            key=self.upload.key,
+            size=self.there.size,
+            sha256=sha256,
+            s3_checksum=checksum,
+            etag=etag,
+            version_id=version_id,
+            storage_class=self.storage_class or "STANDARD",
+        )
