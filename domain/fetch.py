@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,16 +17,23 @@ class IPartialFile(Protocol):
 
     @property
     def missing(self) -> Sequence[int]:
-        """The numbers, from 0 on, of the ranges that are not there."""
+        """The numbers, from 0 on, of the ranges that have no mark."""
+
+    @property
+    def marks(self) -> Mapping[int, bytes]:
+        """The SHA-256 of each marked range, by its number.
+
+        A mark says what was written. After a crash the file may hold something else.
+        """
 
     def write(self, at: int, chunk: bytes) -> None:
-        """Bytes in their place; called by several threads at once."""
+        """Write bytes at their place; called by several threads at once."""
 
-    def mark(self, number: int) -> None:
-        """All bytes of the range were written; called by several threads at once."""
+    def mark(self, number: int, digest: bytes) -> None:
+        """Record that all of a range was written, with its SHA-256; called by several threads."""
 
-    def chunks(self) -> Iterator[bytes]:
-        """All bytes in their order."""
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Read the bytes from `start` to before `stop` in order; fewer where the file ends."""
 
     def finish(self, *, replace: bool) -> None:
         """Let the file appear in its place, whole and at once.
@@ -131,7 +138,10 @@ class Fetch:
             verifier = self.reader.verifier(there)
             ranges = _Ranges(self, there, partial, checkpoint, progress)
             ranges.fetch()
-            sha256 = _verified(partial, there, verifier, checkpoint)
+            if there.sha256 and self.reader.is_proven(there, ranges.in_order):
+                sha256 = there.sha256
+            else:
+                sha256 = _read_back(partial, there, verifier, checkpoint)
             # The last look before the file appears.
             checkpoint()
             partial.finish(replace=replace)
@@ -140,7 +150,11 @@ class Fetch:
 
 @dataclass(slots=True)
 class _Ranges:
-    """The ranges that are missing."""
+    """The ranges of one object, each fetched or taken over from an earlier attempt.
+
+    Attributes:
+        digests: the SHA-256 of each range that is in the file.
+    """
 
     how: Fetch
     there: BucketObject
@@ -148,12 +162,21 @@ class _Ranges:
     checkpoint: Callable[[], None]
     progress: Callable[[int], None]
     bytes_fetched: int = 0
+    digests: dict[int, bytes] = field(default_factory=dict)
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def in_order(self) -> list[bytes]:
+        return [self.digests[number] for number in sorted(self.digests)]
+
     def fetch(self) -> None:
+        marks = self.partial.marks
+        numbers = range(-(-self.there.size // self.how.range_size))
         with ThreadPoolExecutor(self.how.threads) as pool:
-            under_way = [pool.submit(self._fetch_one, number) for number in self.partial.missing]
+            under_way = [
+                pool.submit(self._have_one, number, marks.get(number)) for number in numbers
+            ]
             try:
                 for future in as_completed(under_way):
                     future.result()
@@ -162,33 +185,54 @@ class _Ranges:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _fetch_one(self, number: int) -> None:
-        at = number * self.how.range_size
-        stop = min(at + self.how.range_size, self.there.size)
+    def _have_one(self, number: int, mark: bytes | None) -> None:
         try:
-            if self._is_there(at, stop):
-                self.partial.mark(number)
+            if mark is None or self._digest_in_file(number) != mark:
+                mark = self._fetch_one(number)
+            if mark is not None:
+                self.digests[number] = mark
         except BaseException:
-            # Here, for before the failure is heard of another range may have begun.
+            # Set it here: another range could start before the main thread sees the failure.
             self._stopped.set()
             raise
 
-    def _is_there(self, at: int, stop: int) -> bool:
-        """Whether the range was fetched, and not stopped by another's failure."""
+    def _bounds(self, number: int) -> tuple[int, int]:
+        start = number * self.how.range_size
+        return start, min(start + self.how.range_size, self.there.size)
+
+    def _digest_in_file(self, number: int) -> bytes | None:
+        """Return the SHA-256 of what the file has of a range; None if another range failed.
+
+        A crash can lose pages that were written, because ranges are not flushed one by one.
+        """
+        digest = hashlib.sha256()
+        for chunk in self.partial.chunks(*self._bounds(number)):
+            if self._stopped.is_set():
+                return None
+            self.checkpoint()
+            digest.update(chunk)
+        return digest.digest()
+
+    def _fetch_one(self, number: int) -> bytes | None:
+        """Fetch and mark a range. Return its SHA-256; None if another range failed meanwhile."""
         if self._stopped.is_set():
-            return False
+            return None
         self.checkpoint()
+        digest = hashlib.sha256()
+        at, stop = self._bounds(number)
         # No name for the iterator: a traceback would keep it, and so its connection, open.
         for chunk in self.how.reader.read(self.there, at, stop):
+            digest.update(chunk)
             self.partial.write(at, chunk)
             at += len(chunk)
             self._count(len(chunk))
             self.checkpoint()
             if self._stopped.is_set():
-                return False
+                return None
         if at != stop:
             raise S3UnavailableError("the answer had another number of bytes")
-        return True
+        self.partial.mark(number, digest.digest())
+        return digest.digest()
 
     def _count(self, size: int) -> None:
         with self._counting:
@@ -196,13 +240,13 @@ class _Ranges:
             self.progress(size)
 
 
-def _verified(
+def _read_back(
     partial: IPartialFile,
     there: BucketObject,
     verifier: Verifier,
     checkpoint: Callable[[], None],
 ) -> str:
-    """The SHA-256 of what was fetched, as read back: neither wire nor disk is trusted."""
+    """Compare the whole file with what S3 says of the object, and return its SHA-256."""
     whole, size = hashlib.sha256(), 0
     for chunk in partial.chunks():
         checkpoint()

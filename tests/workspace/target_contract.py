@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
@@ -45,8 +46,9 @@ class Adapter:
 def fetch(partial: IPartialFile, *numbers: int, content: bytes = CONTENT) -> None:
     for number in numbers:
         at = number * RANGE
-        partial.write(at, content[at : at + RANGE])
-        partial.mark(number)
+        chunk = content[at : at + RANGE]
+        partial.write(at, chunk)
+        partial.mark(number, sha256(chunk).digest())
 
 
 def finish(target: ITarget, *, replaces: bool = False, content: bytes = CONTENT) -> None:

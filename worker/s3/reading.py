@@ -1,6 +1,6 @@
 """Objects in buckets: `IObjectReader` over boto3."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from domain.errors import ObjectReplacedError, S3UnavailableError
 from domain.objects import BucketObject, ObjectAddress, Verifier
-from worker.s3.checksums import acknowledged_etag
+from worker.s3.checksums import acknowledged_etag, composite
 from worker.s3.errors import code_of, translated_errors
 from worker.s3.verification import checksums_of, of_sha256, sha256_of, strongest
 
@@ -82,6 +82,13 @@ class S3ObjectReader:
         if there.sha256 is not None:
             return of_sha256(there.sha256)
         return strongest(there.checksums or {}, lambda parts: self._part_size(there, parts))
+
+    def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
+        if len(digests) == 1:
+            return digests[0].hex() == there.sha256
+        # The parts of the object were of that size if the checksum is the same. Its number of
+        # parts counts as well: without it, it could be the SHA-256 of something else.
+        return composite(digests) == (there.checksums or {}).get("SHA256")
 
     def _get(self, there: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
         bucket, key = there.address.bucket, there.address.key
