@@ -95,6 +95,20 @@ class TargetContract:
         # Then
         assert adapter.content == CONTENT
 
+    def test_a_part_of_it_is_read_back(self, adapter: Adapter) -> None:
+        with adapter.target.partial(THERE, RANGE) as partial:
+            fetch(partial, 0, 1, 2, 3)
+            assert b"".join(partial.chunks(RANGE, 2 * RANGE)) == CONTENT[RANGE : 2 * RANGE]
+
+    def test_the_next_attempt_knows_what_was_written(self, adapter: Adapter) -> None:
+        with adapter.target.partial(THERE, RANGE) as partial:
+            fetch(partial, 1, 3)
+        with adapter.again().partial(THERE, RANGE) as partial:
+            assert partial.marks == {
+                1: sha256(CONTENT[RANGE : 2 * RANGE]).digest(),
+                3: sha256(CONTENT[3 * RANGE :]).digest(),
+            }
+
     @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
     def test_another_object_is_begun_anew(self, adapter: Adapter, other: BucketObject) -> None:
         with adapter.target.partial(THERE, RANGE) as partial:
