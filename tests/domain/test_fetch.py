@@ -202,11 +202,13 @@ class TestChecksumOfParts:
         self, world: World, in_parts: BucketObject, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Given
-        read = list[object]()
-        chunks = InMemoryPartialFile.chunks
-        monkeypatch.setattr(
-            InMemoryPartialFile, "chunks", lambda self, *of: read.append(of) or chunks(self, *of)
-        )
+        read, chunks = list[tuple[int, ...]](), InMemoryPartialFile.chunks
+
+        def note(partial: InMemoryPartialFile, *of: int) -> Iterator[bytes]:
+            read.append(of)
+            return chunks(partial, *of)
+
+        monkeypatch.setattr(InMemoryPartialFile, "chunks", note)
         # When
         fetched = world.fetch(in_parts)
         # Then
