@@ -98,6 +98,7 @@ def _unheard(_size: int) -> None:
 class Fetch:
     """Attributes: `range_size` in bytes; an object of at most that size is one request.
 
+    The reader may choose another size for an object, so that its checksum can prove the ranges.
     Each of the `threads` has one chunk in memory.
     """
 
@@ -134,9 +135,10 @@ class Fetch:
         """
         if not replace and target.exists:
             raise TargetExistsError
-        with target.partial(there, self.range_size) as partial:
+        range_size = self.reader.range_size(there, self.range_size)
+        with target.partial(there, range_size) as partial:
             verifier = self.reader.verifier(there)
-            ranges = _Ranges(self, there, partial, checkpoint, progress)
+            ranges = _Ranges(self, there, range_size, partial, checkpoint, progress)
             ranges.fetch()
             if there.sha256 and self.reader.is_proven(there, ranges.in_order):
                 sha256 = there.sha256
@@ -158,6 +160,7 @@ class _Ranges:
 
     how: Fetch
     there: BucketObject
+    range_size: int
     partial: IPartialFile
     checkpoint: Callable[[], None]
     progress: Callable[[int], None]
@@ -172,7 +175,7 @@ class _Ranges:
 
     def fetch(self) -> None:
         marks = self.partial.marks
-        numbers = range(-(-self.there.size // self.how.range_size))
+        numbers = range(-(-self.there.size // self.range_size))
         with ThreadPoolExecutor(self.how.threads) as pool:
             under_way = [
                 pool.submit(self._have_one, number, marks.get(number)) for number in numbers
@@ -197,8 +200,8 @@ class _Ranges:
             raise
 
     def _bounds(self, number: int) -> tuple[int, int]:
-        start = number * self.how.range_size
-        return start, min(start + self.how.range_size, self.there.size)
+        start = number * self.range_size
+        return start, min(start + self.range_size, self.there.size)
 
     def _digest_in_file(self, number: int) -> bytes | None:
         """Return the SHA-256 of what the file has of a range; None if another range failed.

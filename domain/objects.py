@@ -101,6 +101,12 @@ class IObjectReader(Protocol):
     def verifier(self, there: BucketObject) -> Verifier:
         """For all bytes of the object; the strongest check that what S3 says of it allows."""
 
+    def range_size(self, there: BucketObject, wanted: int) -> int:
+        """Return the size of its parts if that is near the wanted one, else the wanted one.
+
+        Ranges as large as the parts have the digests that the object's checksum is made of.
+        """
+
     def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
         """Return whether the SHA-256 of its ranges, in order, prove that they are the object's.
 

@@ -6,14 +6,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mypy_boto3_s3 import S3Client
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import ChecksumMismatchError
 from domain.fetch import Fetch
 from domain.objects import BucketObject, ObjectAddress
-from tests.s3.steps import KEY, PART, Requests, put, random_bytes, store_of
+from tests.s3.steps import KEY, MIB, PART, Requests, client_at, put, random_bytes, store_of
 from worker.s3.checksums import composite
+from worker.s3.multipart import likely_part_size
 from worker.s3.reading import S3ObjectReader
 from worker.workspace import Workspace
 
@@ -62,12 +65,16 @@ def digests_of(content: bytes, size: int = PART) -> list[bytes]:
     return [sha256(content[start : start + size]).digest() for start in starts]
 
 
-@pytest.mark.parametrize("part_size", [PART, 2 * PART], ids=["as ranges", "larger"])
-def test_a_recorded_object_costs_its_ranges_alone(made: Bucket, part_size: int) -> None:
+@pytest.mark.parametrize(
+    ("part_size", "ranges"), [(PART, 4), (2 * PART, 2), (PART // 2, 7), (PART // 8, 4)]
+)
+def test_a_recorded_object_costs_its_ranges_alone(
+    made: Bucket, part_size: int, ranges: int
+) -> None:
     # Given
     there = made.recorded(part_size)
     # When / Then
-    assert made.fetch(there) == ["GetObject"] * 4
+    assert made.fetch(there) == ["GetObject"] * ranges
     assert (made.root / "job_12" / "run_4_results.zip").read_bytes() == CONTENT
 
 
@@ -77,6 +84,51 @@ def test_parts_as_large_as_the_ranges_prove_it(made: Bucket) -> None:
     assert not made.reader.is_proven(there, digests_of(CONTENT[:-1] + b"x"))
     assert not made.reader.is_proven(there, digests_of(CONTENT)[::-1])
     assert not made.reader.is_proven(there, digests_of(CONTENT, 2 * PART))
+
+
+@pytest.mark.parametrize("part_size", [MIB, 8 * MIB, 10 * MIB, 16 * MIB, 64 * MIB])
+@pytest.mark.parametrize("size", [65 * MIB, 200 * MIB + 1, 1024 * MIB, 1024 * MIB - 1, 10**9])
+def test_a_usual_part_size_is_derived(part_size: int, size: int) -> None:
+    assert likely_part_size(size, -(-size // part_size)) == part_size
+
+
+@given(size=st.integers(2, 10**13), parts=st.integers(2, 10_000))
+def test_a_derived_part_size_gives_that_number_of_parts(size: int, parts: int) -> None:
+    derived = likely_part_size(size, parts)
+    assert derived is None or -(-size // derived) == parts
+
+
+def test_some_numbers_of_parts_have_no_size() -> None:
+    assert likely_part_size(5, 4) is None
+
+
+@pytest.mark.parametrize(
+    ("checksum", "chosen"),
+    [
+        ("AAAA-64", 16),
+        ("AAAA-128", 8),
+        ("AAAA-16", 64),
+        ("AAAA-8", 16),
+        ("AAAA-1024", 16),
+        ("AAAA-1", 16),
+        ("AAAA-0", 16),
+        ("AAAA-x", 16),
+        ("64", 16),
+        ("", 16),
+    ],
+)
+def test_ranges_are_as_large_as_parts_that_are_near(checksum: str, chosen: int) -> None:
+    # Given an object of 1 GiB
+    there = BucketObject(
+        address=ObjectAddress("bucket", KEY),
+        size=1024 * MIB,
+        etag="e",
+        modified_at=datetime.now(UTC),
+        checksums={"SHA256": checksum},
+    )
+    reader = S3ObjectReader(client=client_at(None), bucket="bucket")
+    # When / Then
+    assert reader.range_size(there, 16 * MIB) == chosen * MIB
 
 
 def test_one_range_is_proven_by_the_sha256(made: Bucket) -> None:

@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 
 from domain.errors import ObjectReplacedError, S3UnavailableError
 from domain.objects import BucketObject, ObjectAddress, Verifier
-from worker.s3.checksums import acknowledged_etag, composite
+from worker.s3.checksums import acknowledged_etag, composite, number_of_parts
 from worker.s3.errors import code_of, translated_errors
+from worker.s3.multipart import likely_part_size
 from worker.s3.verification import checksums_of, of_sha256, sha256_of, strongest
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
 CHUNK = 1024 * 1024
+_FACTOR = 4
+"""Parts that many times as large as the wanted ranges, or as small, are taken for ranges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,15 @@ class S3ObjectReader:
         if there.sha256 is not None:
             return of_sha256(there.sha256)
         return strongest(there.checksums or {}, lambda parts: self._part_size(there, parts))
+
+    def range_size(self, there: BucketObject, wanted: int) -> int:
+        """Derived from the number of parts: a wrong guess costs no more than reading back."""
+        parts = number_of_parts((there.checksums or {}).get("SHA256", ""))
+        if parts < 2 or there.size <= wanted or -(-there.size // wanted) == parts:  # noqa: PLR2004 - one part is the whole
+            return wanted
+        size = likely_part_size(there.size, parts) or wanted
+        # Larger ones would lose more at a kill, and smaller ones cost more requests.
+        return size if wanted <= size * _FACTOR and size <= wanted * _FACTOR else wanted
 
     def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
         if len(digests) == 1:
