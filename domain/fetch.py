@@ -1,4 +1,4 @@
-"""An object's bytes into a file: in ranges, several at a time, and only those that are missing."""
+"""Fetch an object into a file: in ranges, several at a time, and only those that are missing."""
 
 import hashlib
 import threading
@@ -13,7 +13,7 @@ from domain.objects import BucketObject, IObjectReader, Verifier
 
 
 class IPartialFile(Protocol):
-    """The bytes that are there so far. All but the last range have the same size."""
+    """The file that a download writes to. All but the last range have the same size."""
 
     @property
     def missing(self) -> Sequence[int]:
@@ -36,34 +36,34 @@ class IPartialFile(Protocol):
         """Read the bytes from `start` to before `stop` in order; fewer where the file ends."""
 
     def finish(self, *, replace: bool) -> None:
-        """Let the file appear in its place, whole and at once.
+        """Flush the file and give it its name, whole and at once.
 
         Raises:
             TargetExistsError: there is a file already, and it is not to be replaced.
         """
 
     def discard(self) -> None:
-        """Throw away what is there."""
+        """Delete the file."""
 
 
 class ITarget(Protocol):
-    """Where the bytes of an object go."""
+    """The place of a downloaded file."""
 
     @property
     def exists(self) -> bool:
-        """Whether there is something in the place."""
+        """Return whether the place is taken."""
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes of the file that is in the place.
+        """Read the file that is in the place.
 
         Raises:
             TargetExistsError: what is there is no file.
         """
 
     def partial(self, there: BucketObject, range_size: int) -> AbstractContextManager[IPartialFile]:
-        """What an attempt before has fetched of that very object; or else nothing yet.
+        """Open what an earlier attempt has fetched of this object, or an empty file.
 
-        It is nobody else's until it is left, and stays for the next attempt unless it was finished
+        It is locked until the context ends, and stays for the next attempt unless it was finished
         or discarded.
 
         Raises:
@@ -72,12 +72,12 @@ class ITarget(Protocol):
         """
 
     def discard(self) -> None:
-        """Throw away what was fetched and not finished, unless somebody is at it."""
+        """Delete what was fetched and not finished, unless another process holds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file that is there.
+    """A file that was fetched.
 
     Attributes:
         size: bytes.
@@ -115,10 +115,10 @@ class Fetch:
         checkpoint: Callable[[], None],
         progress: Callable[[int], None] = _unheard,
     ) -> Fetched:
-        """Fetch the object; nothing is in the place before all of it was compared with S3's.
+        """Fetch the object. The file appears only after all of it was compared with S3's.
 
         Args:
-            there: what is fetched; should it change meanwhile, nothing is.
+            there: what is fetched; if it changes during the download, nothing is.
             target: where it goes.
             replace: whether a file that is there already gives way.
             checkpoint: called between chunks, by several threads; what it raises ends all.
@@ -126,12 +126,12 @@ class Fetch:
 
         Raises:
             TargetExistsError: there is a file already, and it is not to be replaced.
-            TargetBusyError: another process is at it.
+            TargetBusyError: another process downloads it.
             WorkspaceUnavailableError: it cannot be written.
-            ObjectReplacedError: the object is not there any more.
+            ObjectReplacedError: the object was replaced or deleted.
             ArchivedError: it must be restored before.
             S3UnavailableError: the next attempt goes on from here.
-            ChecksumMismatchError: the bytes are not the object's; the next attempt starts anew.
+            ChecksumMismatchError: the bytes are not the object's; the next attempt starts again.
         """
         if not replace and target.exists:
             raise TargetExistsError
@@ -217,7 +217,7 @@ class _Ranges:
         return digest.digest()
 
     def _fetch_one(self, number: int) -> bytes | None:
-        """Fetch and mark a range. Return its SHA-256; None if another range failed meanwhile."""
+        """Fetch and mark a range. Return its SHA-256; None if another range failed."""
         if self._stopped.is_set():
             return None
         self.checkpoint()

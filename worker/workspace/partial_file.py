@@ -1,6 +1,6 @@
-"""What was fetched so far of a file.
+"""The partial file of a download.
 
-A *partial file* has every byte at its offset already. Behind them, and cut off in the end, are the
+A *partial file* has every byte at its offset already. Behind them, until it is finished, are the
 identity of the object and a mark for each range: the SHA-256 of what was written there, or zeros.
 So the one file is all that the next attempt needs. Nothing is flushed before the end: a mark that
 outlives the bytes in a crash does not match them, and the range is fetched again.
@@ -45,7 +45,7 @@ _NOT_THERE = {errno.ENOENT, errno.EIO, errno.ENOLCK} | AWAY
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where in a partial file is what."""
+    """The offsets in a partial file."""
 
     there: BucketObject
     range_size: int
@@ -72,19 +72,19 @@ class Layout:
         return hashlib.sha256(json.dumps(told).encode()).digest()
 
     def restore(self, file: int, marks: bytes) -> None:
-        """Put back what was cut off."""
+        """Put identity and marks back behind the bytes."""
         os.ftruncate(file, self.end)
         _write(file, marks, self.marks)
         _write(file, self.identity, self.there.size)
 
     def is_there_or_begun(self, file: int) -> bool:
-        """Whether it is such a file; an empty one is made one."""
+        """Return whether it is a partial file of this object; make an empty one so."""
         seen = os.fstat(file)
         if seen.st_nlink != 1:
             return False
         if not seen.st_size:
             os.ftruncate(file, self.end)
-            # Last, so that what a kill left before is of no object.
+            # Last, so that a file that a kill leaves before has no identity.
             _write(file, self.identity, self.there.size)
             return True
         is_as_long = seen.st_size == self.end
@@ -136,7 +136,7 @@ class PartialFile:
                 raise in_the_way(self.artifact)  # as long as there is something to go on with
             marks = self._written_marks()
             # Not undone if it fails: the kernel may have dropped what it could not write, and
-            # still show it to the next attempt, which would take it for good.
+            # still show it to the next attempt, which would believe it.
             os.ftruncate(self.file, self.layout.there.size)
             os.fsync(self.file)
             try:
