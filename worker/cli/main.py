@@ -36,8 +36,8 @@ The line is the group's `help`, or the summary of the function's docstring; a te
 
 _INTERRUPTED = 128 + signal.SIGINT
 _CLOSED_PIPE = 128 + signal.SIGPIPE
-_OBJECTS_BEFORE_COLLECTING = 100_000
-"""Instead of Python's 700; some ten MiB."""
+_OBJECTS_BEFORE_COLLECTING = 300_000
+"""Instead of Python's 700: more than a command imports, and some tens of MiB at most."""
 
 
 def main() -> None:
