@@ -36,7 +36,9 @@ _Seconds = Annotated[float, Field(gt=0, le=_WEEK)]
 
 
 class _Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="ARTIFACTS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ARTIFACTS_", frozen=True, extra="ignore", defer_build=True
+    )
 
 
 class DatabaseSettings(_Settings):

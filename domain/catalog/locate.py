@@ -203,6 +203,7 @@ class LocateArtifacts:
             storage_class=stored.object.storage_class,
             version_id=stored.object.version_id,
             sha256=stored.object.sha256,
+            checksums={"SHA256": stored.object.s3_checksum},
         )
 
 

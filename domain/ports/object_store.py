@@ -120,6 +120,19 @@ class IObjectReader(Protocol):
     def verifier(self, there: BucketObject) -> Verifier:
         """For all bytes of the object; the strongest check that what S3 says of it allows."""
 
+    def range_size(self, there: BucketObject, wanted: int) -> int:
+        """Return the size of its parts if that is near the wanted one, else the wanted one.
+
+        Ranges as large as the parts have the digests that the object's checksum is made of.
+        """
+
+    def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
+        """Return whether the SHA-256 of its ranges, in order, prove that they are the object's.
+
+        Asks S3 nothing. False says only that they prove nothing, as where the object was uploaded
+        in parts of another size.
+        """
+
 
 @runtime_checkable
 class IObjectCopier(Protocol):

@@ -1,6 +1,6 @@
 """What use cases need of the workspace."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -46,50 +46,57 @@ class IWorkspace(Protocol):
 
 
 class IPartialFile(Protocol):
-    """The bytes that are there so far. All but the last range have the same size."""
+    """The file that a download writes to. All but the last range have the same size."""
 
     @property
     def missing(self) -> Sequence[int]:
-        """The numbers, from 0 on, of the ranges that are not there."""
+        """The numbers, from 0 on, of the ranges that have no mark."""
+
+    @property
+    def marks(self) -> Mapping[int, bytes]:
+        """The SHA-256 of each marked range, by its number.
+
+        A mark says what was written. After a crash the file may hold something else.
+        """
 
     def write(self, at: int, chunk: bytes) -> None:
-        """Bytes in their place; called by several threads at once."""
+        """Write bytes at their place; called by several threads at once."""
 
-    def mark(self, number: int) -> None:
-        """All bytes of the range were written; called by several threads at once."""
+    def mark(self, number: int, digest: bytes) -> None:
+        """Record that all of a range was written, with its SHA-256; called by several threads."""
 
-    def chunks(self) -> Iterator[bytes]:
-        """All bytes in their order."""
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Read the bytes from `start` to before `stop` in order; fewer where the file ends."""
 
     def finish(self, *, replace: bool) -> None:
-        """Let the file appear in its place, whole and at once.
+        """Flush the file and give it its name, whole and at once.
 
         Raises:
             TargetExistsError: there is a file already, and it is not to be replaced.
         """
 
     def discard(self) -> None:
-        """Throw away what is there."""
+        """Delete the file."""
 
 
 class ITarget(Protocol):
-    """Where the bytes of an object go."""
+    """The place of a downloaded file."""
 
     @property
     def exists(self) -> bool:
-        """Whether there is something in the place."""
+        """Return whether the place is taken."""
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes of the file that is in the place.
+        """Read the file that is in the place.
 
         Raises:
             TargetExistsError: what is there is no file.
         """
 
     def partial(self, there: BucketObject, range_size: int) -> AbstractContextManager[IPartialFile]:
-        """What an attempt before has fetched of that very object; or else nothing yet.
+        """Open what an earlier attempt has fetched of this object, or an empty file.
 
-        It is nobody else's until it is left, and stays for the next attempt unless it was finished
+        It is locked until the context ends, and stays for the next attempt unless it was finished
         or discarded.
 
         Raises:
@@ -98,4 +105,4 @@ class ITarget(Protocol):
         """
 
     def discard(self) -> None:
-        """Throw away what was fetched and not finished, unless somebody is at it."""
+        """Delete what was fetched and not finished, unless another process holds it."""

@@ -1,4 +1,4 @@
-"""An object's bytes into a file: in ranges, several at a time, and only those that are missing."""
+"""Fetch an object into a file: in ranges, several at a time, and only those that are missing."""
 
 import hashlib
 import threading
@@ -18,7 +18,7 @@ from artifact_pipeline.domain.ports.workspace import IPartialFile, ITarget
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file that is there.
+    """A file that was fetched.
 
     Attributes:
         size: bytes.
@@ -39,6 +39,7 @@ def _unheard(_size: int) -> None:
 class Fetch:
     """Attributes: `range_size` in bytes; an object of at most that size is one request.
 
+    The reader may choose another size for an object, so that its checksum can prove the ranges.
     Each of the `threads` has one chunk in memory.
     """
 
@@ -55,10 +56,10 @@ class Fetch:
         checkpoint: Callable[[], None],
         progress: Callable[[int], None] = _unheard,
     ) -> Fetched:
-        """Fetch the object; nothing is in the place before all of it was compared with S3's.
+        """Fetch the object. The file appears only after all of it was compared with S3's.
 
         Args:
-            there: what is fetched; should it change meanwhile, nothing is.
+            there: what is fetched; if it changes during the download, nothing is.
             target: where it goes.
             replace: whether a file that is there already gives way.
             checkpoint: called between chunks, by several threads; what it raises ends all.
@@ -66,20 +67,24 @@ class Fetch:
 
         Raises:
             TargetExistsError: there is a file already, and it is not to be replaced.
-            TargetBusyError: another process is at it.
+            TargetBusyError: another process downloads it.
             WorkspaceUnavailableError: it cannot be written.
-            ObjectReplacedError: the object is not there any more.
+            ObjectReplacedError: the object was replaced or deleted.
             ArchivedError: it must be restored before.
             S3UnavailableError: the next attempt goes on from here.
-            ChecksumMismatchError: the bytes are not the object's; the next attempt starts anew.
+            ChecksumMismatchError: the bytes are not the object's; the next attempt starts again.
         """
         if not replace and target.exists:
             raise TargetExistsError
-        with target.partial(there, self.range_size) as partial:
+        range_size = self.reader.range_size(there, self.range_size)
+        with target.partial(there, range_size) as partial:
             verifier = self.reader.verifier(there)
-            ranges = _Ranges(self, there, partial, checkpoint, progress)
+            ranges = _Ranges(self, there, range_size, partial, checkpoint, progress)
             ranges.fetch()
-            sha256 = _verified(partial, there, verifier, checkpoint)
+            if there.sha256 and self.reader.is_proven(there, ranges.in_order):
+                sha256 = there.sha256
+            else:
+                sha256 = _read_back(partial, there, verifier, checkpoint)
             # The last look before the file appears.
             checkpoint()
             partial.finish(replace=replace)
@@ -88,20 +93,34 @@ class Fetch:
 
 @dataclass(slots=True)
 class _Ranges:
-    """The ranges that are missing."""
+    """The ranges of one object, each fetched or taken over from an earlier attempt.
+
+    Attributes:
+        digests: the SHA-256 of each range that is in the file.
+    """
 
     how: Fetch
     there: BucketObject
+    range_size: int
     partial: IPartialFile
     checkpoint: Callable[[], None]
     progress: Callable[[int], None]
     bytes_fetched: int = 0
+    digests: dict[int, bytes] = field(default_factory=dict)
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def in_order(self) -> list[bytes]:
+        return [self.digests[number] for number in sorted(self.digests)]
+
     def fetch(self) -> None:
+        marks = self.partial.marks
+        numbers = range(-(-self.there.size // self.range_size))
         with ThreadPoolExecutor(self.how.threads) as pool:
-            under_way = [pool.submit(self._fetch_one, number) for number in self.partial.missing]
+            under_way = [
+                pool.submit(self._have_one, number, marks.get(number)) for number in numbers
+            ]
             try:
                 for future in as_completed(under_way):
                     future.result()
@@ -110,33 +129,54 @@ class _Ranges:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _fetch_one(self, number: int) -> None:
-        at = number * self.how.range_size
-        stop = min(at + self.how.range_size, self.there.size)
+    def _have_one(self, number: int, mark: bytes | None) -> None:
         try:
-            if self._is_there(at, stop):
-                self.partial.mark(number)
+            if mark is None or self._digest_in_file(number) != mark:
+                mark = self._fetch_one(number)
+            if mark is not None:
+                self.digests[number] = mark
         except BaseException:
-            # Here, for before the failure is heard of another range may have begun.
+            # Set it here: another range could start before the main thread sees the failure.
             self._stopped.set()
             raise
 
-    def _is_there(self, at: int, stop: int) -> bool:
-        """Whether the range was fetched, and not stopped by another's failure."""
+    def _bounds(self, number: int) -> tuple[int, int]:
+        start = number * self.range_size
+        return start, min(start + self.range_size, self.there.size)
+
+    def _digest_in_file(self, number: int) -> bytes | None:
+        """Return the SHA-256 of what the file has of a range; None if another range failed.
+
+        A crash can lose pages that were written, because ranges are not flushed one by one.
+        """
+        digest = hashlib.sha256()
+        for chunk in self.partial.chunks(*self._bounds(number)):
+            if self._stopped.is_set():
+                return None
+            self.checkpoint()
+            digest.update(chunk)
+        return digest.digest()
+
+    def _fetch_one(self, number: int) -> bytes | None:
+        """Fetch and mark a range. Return its SHA-256; None if another range failed."""
         if self._stopped.is_set():
-            return False
+            return None
         self.checkpoint()
+        digest = hashlib.sha256()
+        at, stop = self._bounds(number)
         # No name for the iterator: a traceback would keep it, and so its connection, open.
         for chunk in self.how.reader.read(self.there, at, stop):
+            digest.update(chunk)
             self.partial.write(at, chunk)
             at += len(chunk)
             self._count(len(chunk))
             self.checkpoint()
             if self._stopped.is_set():
-                return False
+                return None
         if at != stop:
             raise S3UnavailableError("the answer had another number of bytes")
-        return True
+        self.partial.mark(number, digest.digest())
+        return digest.digest()
 
     def _count(self, size: int) -> None:
         with self._counting:
@@ -144,13 +184,13 @@ class _Ranges:
             self.progress(size)
 
 
-def _verified(
+def _read_back(
     partial: IPartialFile,
     there: BucketObject,
     verifier: Verifier,
     checkpoint: Callable[[], None],
 ) -> str:
-    """The SHA-256 of what was fetched, as read back: neither wire nor disk is trusted."""
+    """Compare the whole file with what S3 says of the object, and return its SHA-256."""
     whole, size = hashlib.sha256(), 0
     for chunk in partial.chunks():
         checkpoint()

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.processes
 HEAVY = {"alembic", "boto3", "botocore", "celery", "kombu", "psycopg", "redis", "sqlalchemy"}
 
 
-def imported_by(*arguments: str, **settings: str) -> set[str]:
-    """The top-level packages that the installed command imports."""
+def modules_of(*arguments: str, **settings: str) -> set[str]:
+    """Return the modules that the installed command imports."""
     command = str(Path(sys.executable).with_name("artifacts"))
     ended = subprocess.run(
         [sys.executable, "-X", "importtime", command, *arguments],
@@ -30,8 +30,12 @@ def imported_by(*arguments: str, **settings: str) -> set[str]:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
-    return {name.split(".")[0] for name in names}
+    return {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+
+
+def imported_by(*arguments: str, **settings: str) -> set[str]:
+    """Return the top-level packages that the installed command imports."""
+    return {name.split(".")[0] for name in modules_of(*arguments, **settings)}
 
 
 def test_a_look_at_a_file_imports_no_library_of_a_server(tmp_path: Path) -> None:
@@ -94,10 +98,52 @@ def test_completion_imports_no_library_of_a_server() -> None:
     assert imported_by(**completing) & HEAVY == set()
 
 
-def test_a_look_into_sql_imports_neither_celery_nor_s3(sqlite_url: str) -> None:
-    imported = imported_by("jobs", "list", ARTIFACTS_DATABASE_URL=sqlite_url)
+@pytest.mark.parametrize(
+    "arguments",
+    ["jobs list --json", "jobs status 12", "jobs info 12 --json", "quarantine list"],
+)
+@pytest.mark.usefixtures("database")
+def test_a_look_into_sql_imports_neither_celery_nor_s3(arguments: str, sqlite_url: str) -> None:
+    # When
+    modules = modules_of(*arguments.split(), ARTIFACTS_DATABASE_URL=sqlite_url)
+    # Then
+    imported = {name.split(".")[0] for name in modules}
     assert "sqlalchemy" in imported
     assert imported & {"alembic", "boto3", "botocore", "celery", "kombu", "redis", "rich"} == set()
+    assert len(modules) < 650
+
+
+def test_help_imports_few_modules() -> None:
+    assert len(modules_of("--help")) < 200
+
+
+def test_a_command_does_not_look_for_garbage_in_what_it_imports(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    # Given
+    script = tmp_path / "counting.py"
+    script.write_text(_COUNTING_COLLECTIONS)
+    settings = {**bare_environment(), "ARTIFACTS_DATABASE_URL": sqlite_url}
+    # When
+    ended = subprocess.run(
+        [sys.executable, str(script), "jobs", "list"],
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    # Then it hardly does, where Python would some two hundred times
+    assert int(ended.stdout.splitlines()[-1]) < 10
+
+
+_COUNTING_COLLECTIONS = """
+import atexit, gc
+begun = sum(each["collections"] for each in gc.get_stats())
+atexit.register(lambda: print(sum(each["collections"] for each in gc.get_stats()) - begun))
+from artifact_pipeline.worker.cli.main import main
+main()
+"""
 
 
 @pytest.mark.parametrize(

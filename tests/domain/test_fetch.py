@@ -20,6 +20,8 @@ from artifact_pipeline.domain.errors import (
     TargetExistsError,
 )
 from artifact_pipeline.domain.fakes import InMemoryReader
+from artifact_pipeline.domain.fakes.objects import InMemoryPartialFile, of_ranges
+from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.transfers.ranged_download import Fetched
 from tests.domain.fetching import ADDRESS, CONTENT, RANGE, Lease, World, world_of
 
@@ -115,7 +117,9 @@ class TestAnotherObject:
 
 class TestOtherBytes:
     @given(at=st.integers(0, len(CONTENT) - 1))
-    def test_a_byte_that_flipped_on_the_disk_is_found_and_all_thrown_away(self, at: int) -> None:
+    def test_only_the_range_with_a_byte_that_flipped_on_the_disk_is_fetched_again(
+        self, at: int
+    ) -> None:
         # Given an attempt that ended before it compared
         world = world_of(CONTENT)
         lease = Lease(10 * RANGE)
@@ -125,12 +129,27 @@ class TestOtherBytes:
         assert partial is not None
         assert partial.missing == []
         partial.content[at] ^= 1
+        world.reader.reads.clear()
+        # When
+        world.fetch()
+        # Then
+        start = at // RANGE * RANGE
+        assert world.ranges == [(start, min(start + RANGE, len(CONTENT)))]
+        assert world.target.content == CONTENT
+
+    def test_ranges_that_are_marked_and_not_the_objects_are_found(self, world: World) -> None:
+        # Given a file whose marks are those of other bytes
+        other = bytes(len(CONTENT))
+        with world.target.partial(world.there, RANGE) as partial:
+            partial.write(0, other)
+            for number in partial.missing:
+                stop = (number + 1) * RANGE
+                partial.mark(number, sha256(other[number * RANGE : stop]).digest())
         # When
         with pytest.raises(ChecksumMismatchError):
             world.fetch()
-        # Then
-        assert not world.target.exists
-        assert world.target.fetched is None
+        # Then nothing is left, and the next attempt is right
+        assert (world.target.content, world.target.fetched) == (None, None)
         assert world.fetch().bytes_fetched == len(CONTENT)
         assert world.target.content == CONTENT
 
@@ -149,11 +168,8 @@ class TestOtherBytes:
     ) -> None:
         # Given a file of which bytes are missing, and nothing to compare but the size
         monkeypatch.setattr(
-            "artifact_pipeline.domain.fakes.objects.InMemoryVerifier.check", lambda _self: None
-        )
-        monkeypatch.setattr(
             "artifact_pipeline.domain.fakes.objects.InMemoryPartialFile.chunks",
-            lambda _self: iter([CONTENT[:-1]]),
+            lambda *_: iter([CONTENT[:-1]]),
         )
         # When / Then
         with pytest.raises(ChecksumMismatchError, match="another size"):
@@ -172,6 +188,59 @@ class TestOtherBytes:
             with pytest.raises(S3UnavailableError):
                 world.fetch()
         assert world.fetch().bytes_fetched == len(CONTENT)
+
+
+class TestChecksumOfParts:
+    @pytest.fixture
+    def in_parts(self, world: World) -> BucketObject:
+        """The object, as a row has it that was uploaded in parts as large as the ranges."""
+        starts = range(0, len(CONTENT), RANGE)
+        digests = [sha256(CONTENT[start : start + RANGE]).digest() for start in starts]
+        return replace(world.there, checksums={"SHA256": of_ranges(digests)})
+
+    def test_a_file_that_it_proves_is_not_read_back(
+        self, world: World, in_parts: BucketObject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given
+        read, chunks = list[tuple[int, ...]](), InMemoryPartialFile.chunks
+
+        def note(partial: InMemoryPartialFile, *of: int) -> Iterator[bytes]:
+            read.append(of)
+            return chunks(partial, *of)
+
+        monkeypatch.setattr(InMemoryPartialFile, "chunks", note)
+        # When
+        fetched = world.fetch(in_parts)
+        # Then
+        assert (fetched.sha256, read) == (in_parts.sha256, [])
+        assert world.target.content == CONTENT
+
+    def test_one_of_other_parts_leaves_it_to_the_sha256_of_the_whole(self, world: World) -> None:
+        there = replace(world.there, checksums={"SHA256": of_ranges([b"other parts"])})
+        assert world.fetch(there).sha256 == there.sha256
+        assert world.target.content == CONTENT
+
+    def test_other_bytes_are_found(
+        self, world: World, in_parts: BucketObject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(InMemoryReader, "_of", lambda *_: CONTENT[::-1])
+        with pytest.raises(ChecksumMismatchError):
+            world.fetch(in_parts)
+        assert (world.target.content, world.target.fetched) == (None, None)
+
+    def test_it_proves_what_two_attempts_have_fetched(
+        self, world: World, in_parts: BucketObject
+    ) -> None:
+        # Given
+        world.threads = 1
+        world.reader.failures = [None, None, S3UnavailableError()]
+        with pytest.raises(S3UnavailableError):
+            world.fetch(in_parts)
+        # When
+        fetched = world.fetch(in_parts)
+        # Then
+        assert fetched.bytes_fetched == len(CONTENT) - 2 * RANGE
+        assert world.target.content == CONTENT
 
 
 def _before_comparing(world: World, lease: Lease) -> Callable[[], None]:

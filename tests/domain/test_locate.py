@@ -42,7 +42,9 @@ class TestOne:
         found = next(world.locate.candidates(CONFIG))
         assert (found.found_by, found.scheme) == (FoundBy.ROW, Scheme.PREFIX)
         assert found.object.address.key == CONFIG_KEY
-        assert found.object.sha256 == world.artifacts.rows[CONFIG].object.sha256
+        recorded = world.artifacts.rows[CONFIG].object
+        assert found.object.sha256 == recorded.sha256
+        assert found.object.checksums == {"SHA256": recorded.s3_checksum}
 
     def test_each_place_in_its_order(self, world: World) -> None:
         # Given the artifact in all of them

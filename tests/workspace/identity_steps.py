@@ -1,6 +1,7 @@
 """Marking a workspace, and downloading into one."""
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
@@ -21,5 +22,5 @@ def marked(root: Path) -> str:
 def download(target: Target) -> None:
     with target.partial(OBJECT, 4) as partial:
         partial.write(0, b"data")
-        partial.mark(0)
+        partial.mark(0, sha256(b"data").digest())
         partial.finish(replace=False)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
@@ -45,8 +46,9 @@ class Adapter:
 def fetch(partial: IPartialFile, *numbers: int, content: bytes = CONTENT) -> None:
     for number in numbers:
         at = number * RANGE
-        partial.write(at, content[at : at + RANGE])
-        partial.mark(number)
+        chunk = content[at : at + RANGE]
+        partial.write(at, chunk)
+        partial.mark(number, sha256(chunk).digest())
 
 
 def finish(target: ITarget, *, replaces: bool = False, content: bytes = CONTENT) -> None:
@@ -92,6 +94,20 @@ class TargetContract:
             partial.finish(replace=False)
         # Then
         assert adapter.content == CONTENT
+
+    def test_a_part_of_it_is_read_back(self, adapter: Adapter) -> None:
+        with adapter.target.partial(THERE, RANGE) as partial:
+            fetch(partial, 0, 1, 2, 3)
+            assert b"".join(partial.chunks(RANGE, 2 * RANGE)) == CONTENT[RANGE : 2 * RANGE]
+
+    def test_the_next_attempt_knows_what_was_written(self, adapter: Adapter) -> None:
+        with adapter.target.partial(THERE, RANGE) as partial:
+            fetch(partial, 1, 3)
+        with adapter.again().partial(THERE, RANGE) as partial:
+            assert partial.marks == {
+                1: sha256(CONTENT[RANGE : 2 * RANGE]).digest(),
+                3: sha256(CONTENT[3 * RANGE :]).digest(),
+            }
 
     @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
     def test_another_object_is_begun_anew(self, adapter: Adapter, other: BucketObject) -> None:

@@ -126,6 +126,23 @@ def test_what_could_not_appear_is_not_fetched_again(
     assert b"".join(target.chunks()) == CONTENT
 
 
+def test_what_could_not_be_flushed_is_fetched_again(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a file that could not be written to the disk, though it can still be read
+    with target.partial(THERE, RANGE) as partial:
+        fetch(partial, *partial.missing, content=CONTENT)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", refusing(errno.EIO))
+            with pytest.raises(WorkspaceUnavailableError):
+                partial.finish(replace=False)
+    # When the next attempt begins
+    with target.partial(THERE, RANGE) as partial:
+        # Then it takes nothing of it
+        assert partial.missing == [0, 1, 2, 3]
+        assert b"".join(partial.chunks()) == bytes(len(CONTENT))
+
+
 def test_a_file_that_has_appeared_gets_no_marks(
     target: Target, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,12 @@ def composite(part_digests: Sequence[bytes]) -> str:
     return f"{as_base64(whole)}-{len(part_digests)}"
 
 
+def number_of_parts(checksum: str) -> int:
+    """The number that a multipart object's checksum ends with; 0 where it has none."""
+    number = checksum.rpartition("-")[2]
+    return int(number) if number.isdecimal() and "-" in checksum else 0
+
+
 def is_same(expected: str, answered: str | None) -> bool:
     # Some servers leave the number of parts away.
     return answered is not None and answered.partition("-")[0] == expected.partition("-")[0]

@@ -35,6 +35,21 @@ def part_size_for(size: int, wanted: int) -> int:
     return max(wanted, -(-size // MAX_PARTS))
 
 
+def likely_part_size(size: int, parts: int) -> int | None:
+    """The roundest part size in bytes that cuts an object into so many parts; None if none does.
+
+    Args:
+        size: of the object, in bytes.
+        parts: how many; two at least.
+    """
+    least, most = -(-size // parts), -(-size // (parts - 1)) - 1
+    for exponent in reversed(range(most.bit_length())):
+        rounded = -(-least >> exponent) << exponent
+        if rounded <= most:
+            return rounded
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class SentPart:
     """A part that S3 has.

@@ -1,6 +1,6 @@
 """Objects in buckets: `IObjectReader` over boto3."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,9 +11,10 @@ from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError,
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import Verifier
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
-from artifact_pipeline.worker.s3.checksums import acknowledged_etag
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag, composite, number_of_parts
 from artifact_pipeline.worker.s3.errors import code_of, translated_errors
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
+from artifact_pipeline.worker.s3.multipart import likely_part_size
 from artifact_pipeline.worker.s3.verification import (
     checksums_of,
     claimed_sha256,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
 CHUNK = 1024 * 1024
+_FACTOR = 4
+"""Parts that many times as large as the wanted ranges, or as small, are taken for ranges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,22 @@ class S3ObjectReader:
         # A store that checks nothing may have other bytes than its metadata say, as when a worker
         # died before it had read them back. They may not be recorded before somebody reads them.
         return found if self.abilities.checks_uploads else replace(found, sha256=None)
+
+    def range_size(self, there: BucketObject, wanted: int) -> int:
+        """Derived from the number of parts: a wrong guess costs no more than reading back."""
+        parts = number_of_parts((there.checksums or {}).get("SHA256", ""))
+        if parts < 2 or there.size <= wanted or -(-there.size // wanted) == parts:  # noqa: PLR2004 - one part is the whole
+            return wanted
+        size = likely_part_size(there.size, parts) or wanted
+        # Larger ones would lose more at a kill, and smaller ones cost more requests.
+        return size if wanted <= size * _FACTOR and size <= wanted * _FACTOR else wanted
+
+    def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
+        if len(digests) == 1:
+            return digests[0].hex() == there.sha256
+        # The parts of the object were of that size if the checksum is the same. Its number of
+        # parts counts as well: without it, it could be the SHA-256 of something else.
+        return composite(digests) == (there.checksums or {}).get("SHA256")
 
     def _get(self, there: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
         bucket, key = there.address.bucket, there.address.key

@@ -1,8 +1,9 @@
-"""What was fetched so far of a file.
+"""The partial file of a download.
 
-A *partial file* has every byte at its offset already. Behind them, and cut off in the end, is what
-tells which object they are of and which ranges are there: so the one file is all that the next
-attempt needs.
+A *partial file* has every byte at its offset already. Behind them, until it is finished, are the
+identity of the object and a mark for each range: the SHA-256 of what was written there, or zeros.
+So the one file is all that the next attempt needs. Nothing is flushed before the end: a mark that
+outlives the bytes in a crash does not match them, and the range is fetched again.
 """
 
 import errno
@@ -32,8 +33,8 @@ from artifact_pipeline.worker.workspace.naming import (
     sync_directory,
 )
 
-_IDENTITY_BYTES = hashlib.sha256().digest_size
-_DONE = b"\1"
+_DIGEST_BYTES = hashlib.sha256().digest_size
+_NO_MARK = bytes(_DIGEST_BYTES)
 
 _IN_THE_WAY = {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -48,7 +49,7 @@ _NOT_THERE = {errno.ENOENT, errno.EIO, errno.ENOLCK} | AWAY
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where in a partial file is what."""
+    """The offsets in a partial file."""
 
     there: BucketObject
     range_size: int
@@ -59,7 +60,14 @@ class Layout:
 
     @property
     def marks(self) -> int:
-        return self.there.size + _IDENTITY_BYTES
+        return self.mark(0)
+
+    @property
+    def end(self) -> int:
+        return self.mark(self.ranges)
+
+    def mark(self, number: int) -> int:
+        return self.there.size + _DIGEST_BYTES * (1 + number)
 
     @property
     def identity(self) -> bytes:
@@ -67,24 +75,24 @@ class Layout:
         told = [address.bucket, address.key, self.there.etag, self.there.size, self.range_size]
         return hashlib.sha256(json.dumps(told).encode()).digest()
 
-    def mark_all(self, file: int) -> None:
-        """Mark a file as one that has every range."""
-        os.ftruncate(file, self.marks + self.ranges)
-        _write(file, _DONE * self.ranges, self.marks)
+    def restore(self, file: int, marks: bytes) -> None:
+        """Put identity and marks back behind the bytes."""
+        os.ftruncate(file, self.end)
+        _write(file, marks, self.marks)
         _write(file, self.identity, self.there.size)
 
     def is_there_or_begun(self, file: int) -> bool:
-        """Whether it is such a file; an empty one is made one."""
+        """Return whether it is a partial file of this object; make an empty one so."""
         seen = os.fstat(file)
         if seen.st_nlink != 1:
             return False
         if not seen.st_size:
-            os.ftruncate(file, self.marks + self.ranges)
-            # Last, so that what a kill left before is of no object.
+            os.ftruncate(file, self.end)
+            # Last, so that a file that a kill leaves before has no identity.
             _write(file, self.identity, self.there.size)
             return True
-        is_as_long = seen.st_size == self.marks + self.ranges
-        return is_as_long and os.pread(file, _IDENTITY_BYTES, self.there.size) == self.identity
+        is_as_long = seen.st_size == self.end
+        return is_as_long and os.pread(file, _DIGEST_BYTES, self.there.size) == self.identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +108,29 @@ class PartialFile:
 
     @property
     def missing(self) -> list[int]:
+        marks = self.marks
+        return [number for number in range(self.layout.ranges) if number not in marks]
+
+    @property
+    def marks(self) -> dict[int, bytes]:
         with writing(self.artifact):
-            marks = os.pread(self.file, self.layout.ranges, self.layout.marks)
-        return [number for number, mark in enumerate(marks) if mark != _DONE[0]]
+            written = self._written_marks()
+        starts = range(0, len(written), _DIGEST_BYTES)
+        each = enumerate(written[start : start + _DIGEST_BYTES] for start in starts)
+        return {number: mark for number, mark in each if mark != _NO_MARK}
 
     def write(self, at: int, chunk: bytes) -> None:
         with writing(self.artifact, kept=self.partial_name):
             _write(self.file, chunk, at)
 
-    def mark(self, number: int) -> None:
+    def mark(self, number: int, digest: bytes) -> None:
         with writing(self.artifact, kept=self.partial_name):
-            # First the bytes, or a machine that fails could keep the mark alone.
-            os.fsync(self.file)
-            _write(self.file, _DONE, self.layout.marks + number)
+            _write(self.file, digest, self.layout.mark(number))
 
-    def chunks(self) -> Iterator[bytes]:
-        at, size = 0, self.layout.there.size
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        at, stop = start, self.layout.there.size if stop is None else stop
         with writing(self.artifact):
-            while chunk := os.pread(self.file, min(CHUNK, size - at), at):
+            while chunk := os.pread(self.file, min(CHUNK, stop - at), at):
                 at += len(chunk)
                 yield chunk
 
@@ -125,16 +138,22 @@ class PartialFile:
         with writing(self.artifact):
             if not replace and look(self.name, self.directory) is not None:
                 raise in_the_way(self.artifact)  # as long as there is something to go on with
+            marks = self._written_marks()
+            # Not undone if it fails: the kernel may have dropped what it could not write, and
+            # still show it to the next attempt, which would believe it.
+            os.ftruncate(self.file, self.layout.there.size)
+            os.fsync(self.file)
             try:
                 self._appear(replace=replace)
             except (OSError, PipelineError):
-                self._keep_for_the_next_attempt()
+                self._keep_for_the_next_attempt(marks)
                 raise
             sync_directory(self.directory)
 
+    def _written_marks(self) -> bytes:
+        return os.pread(self.file, self.layout.end - self.layout.marks, self.layout.marks)
+
     def _appear(self, *, replace: bool) -> None:
-        os.ftruncate(self.file, self.layout.there.size)
-        os.fsync(self.file)
         if not is_named(self.file, self.partial_name, self.directory):
             raise TargetBusyError(f"{self.artifact}: its partial file was taken away")
         if replace:
@@ -149,14 +168,14 @@ class PartialFile:
                 Place(self.partial_name, self.directory), Place(self.name, self.directory)
             )
 
-    def _keep_for_the_next_attempt(self) -> None:
+    def _keep_for_the_next_attempt(self, marks: bytes) -> None:
         """Put the marks back, or all bytes would be fetched again."""
         with suppress(OSError):
             # Once it has the other name, or both, it is the file that people read.
             if os.fstat(self.file).st_nlink == 1 and is_named(
                 self.file, self.partial_name, self.directory
             ):
-                self.layout.mark_all(self.file)
+                self.layout.restore(self.file, marks)
 
     def discard(self) -> None:
         with writing(self.artifact), suppress(FileNotFoundError):
