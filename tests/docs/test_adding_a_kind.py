@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Path:
     """Return a copy of the project, which is no Git repository."""
     # With the compiled modules, which spare the second interpreter seconds.
     left_out = ignore_patterns(".*", "*.egg-info", "build", "dist")
-    return Path(copytree(ROOT, tmp_path / "project", ignore=left_out))
+    return Path(copytree(ROOT, tmp_path / "project", symlinks=True, ignore=left_out))
 
 
 def test_the_example_passes_the_tests_of_kinds(project: Path) -> None:
