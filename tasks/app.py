@@ -27,7 +27,13 @@ _FURTHER = list(signature(Celery.send_task).parameters)[4:]
 
 
 class PipelineApp(Celery):
-    """An app that sends nothing that its workers would refuse."""
+    """An app that sends nothing that its workers would refuse.
+
+    Attributes:
+        own_routes: those of celeryconfig.py; somebody may have set others since.
+    """
+
+    own_routes: Any = None
 
     def send_task(
         self,
@@ -59,6 +65,8 @@ def configured(app: A, broker: Broker | str) -> A:
     """Give the app everything that celeryconfig.py says. Raises: as `make_app`."""
     app.config_from_object(_settings())
     use_broker(app, broker if isinstance(broker, Broker) else Broker(url=broker))
+    if isinstance(app, PipelineApp):
+        app.own_routes = dict(app.conf.task_routes)
     return app
 
 
