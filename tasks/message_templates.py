@@ -6,7 +6,7 @@ Making a message through Celery and kombu costs more than all else that a publis
 import json
 from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import getpid
 from types import FunctionType
@@ -23,7 +23,7 @@ from tasks.app import PipelineApp
 from tasks.contract import BATCH_HEADER
 
 _ATTRIBUTE = "artifacts_message_templates"
-"""An attribute of an app: its templates."""
+"""An attribute of an app and of a channel, for what is kept with it."""
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
 _PUSHED_AT_ONCE = 1000
 _SAMPLE_IDS = {"job_id": MAX_ID - 1, "run_id": MAX_ID}
@@ -75,8 +75,7 @@ def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> b
     templates = [_template_of(message, app, producer) for message in messages]
     if None in templates or any(map(_expires, queues)):
         return False
-    for queue in queues:
-        producer.maybe_declare(queue)
+    _declare(queues, producer)
     filled = _filled(templates, messages, app, producer.channel)
     for start in range(0, len(filled), _PUSHED_AT_ONCE):
         _push(producer.channel, filled[start : start + _PUSHED_AT_ONCE])
@@ -112,8 +111,6 @@ def _is_usual(app: Celery) -> bool:
         and not conf.task_always_eager
         and not conf.task_send_sent_event
         and not conf.task_inherit_parent_priority
-        and not conf.task_compression
-        and conf.task_serializer == "json"
     )
 
 
@@ -129,6 +126,14 @@ def _is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu
         and type(channel)._put is redis.Channel._put  # noqa: SLF001
         and producer.supports_batch_publish
     )
+
+
+def _declare(queues: Iterable[Any], producer: Any) -> None:  # noqa: ANN401 - of kombu
+    declared = _Kept.by(producer.channel).declared
+    for queue in queues:
+        if queue.name not in declared:
+            producer.maybe_declare(queue)
+            declared.add(queue.name)
 
 
 def _expires(queue: Any) -> bool:  # noqa: ANN401 - of kombu
@@ -227,7 +232,7 @@ def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None
 
 
 def _made(message: Outgoing, app: Celery, producer: Any) -> _Template | None:  # noqa: ANN401
-    """Return the template, or None if what it is filled with differs from Celery's message."""
+    """Return the template, or None if Celery's message is not what the template becomes."""
     ids = {name: _SAMPLE_IDS[name] for name in message.ids}
     sample = Outgoing(
         task=message.task,
@@ -242,6 +247,8 @@ def _made(message: Outgoing, app: Celery, producer: Any) -> _Template | None:  #
     if len(pushed) != 1 or pushed[0][0] != "lpush":
         return None
     _command, key, payload = pushed[0]
+    if '"content-type": "application/json"' not in payload or '"compression": ' in payload:
+        return None
     template = _Template.of(key, payload, sample, parent)
     names = ("root_id", "parent_id", "reply_to")
     as_json = _Origin(*(json.dumps(origin[name]) for name in names))
@@ -285,7 +292,35 @@ def _push(channel: Any, messages: Sequence[tuple[str, str]]) -> None:  # noqa: A
     by_key: dict[str, list[str]] = defaultdict(list)
     for key, message in messages:
         by_key[key].append(message)
-    with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+    client = _Kept.by(channel).client
+    if len(by_key) == 1:
+        for key, pushed in by_key.items():
+            client.lpush(key, *pushed)
+        return
+    with client.pipeline(transaction=False) as pipe:
         for key, pushed in by_key.items():
             pipe.lpush(key, *pushed)
         pipe.execute()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a channel has, which kombu makes or looks up for each message.
+
+    Attributes:
+        pool: of the channel's connections; a channel that reconnects has another.
+        client: with these connections. It adds the prefix to keys.
+        declared: queues that the channel has declared.
+    """
+
+    pool: Any
+    client: Any
+    declared: set[str]
+
+    @classmethod
+    def by(cls, channel: Any) -> Self:  # noqa: ANN401 - of kombu
+        kept: Self | None = vars(channel).get(_ATTRIBUTE)
+        if kept is None or kept.pool is not channel.pool:
+            kept = cls(channel.pool, channel._create_client(), set())  # noqa: SLF001 - see above
+            setattr(channel, _ATTRIBUTE, kept)
+        return kept

@@ -12,7 +12,6 @@ from uuid import UUID
 import pytest
 from celery import Celery, signals
 from kombu import Exchange, Producer, Queue
-from redis.exceptions import ResponseError
 
 from domain.artifacts import Artifact, ArtifactKind
 from domain.errors import BrokerUnavailableError
@@ -317,15 +316,18 @@ def test_another_transport_is_left_to_kombu() -> None:
             assert channel._size("configs") == 1
 
 
-@pytest.mark.parametrize("refusal", ["OOM command not allowed", "READONLY You can't write"])
-def test_a_refused_write_is_told_as_ever(
-    app: Celery, monkeypatch: pytest.MonkeyPatch, refusal: str
-) -> None:
-    publish([transfer_of()], app)
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise ResponseError(refusal)
-
-    monkeypatch.setattr("redis.client.Pipeline.execute", refuse)
-    with pytest.raises(BrokerUnavailableError, match=refusal):
-        publish([transfer_of()], app)
+@pytest.mark.parametrize("kinds", [1, 5], ids=["one queue", "two queues"])
+def test_a_full_brokers_refusal_is_told_as_ever(app: Celery, broker: Valkey, kinds: int) -> None:
+    # Given
+    transfers = [transfer_of(kind=kind) for kind in list(ArtifactKind)[:kinds]]
+    publish(transfers, app)
+    with broker.client() as client:
+        client.config_set("maxmemory", 1)
+        # When
+        try:
+            with pytest.raises(BrokerUnavailableError, match="maxmemory") as refused:
+                publish(transfers, app)
+        finally:
+            client.config_set("maxmemory", 0)
+    # Then it does not quote the message
+    assert "job_id" not in str(refused.value)
