@@ -1,23 +1,25 @@
 """Asking for a transfer inside the producer's own transaction."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from celery import Celery
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from domain.artifacts import Artifact, ArtifactKind
-from domain.errors import PipelineError
+from domain.errors import InvalidRequestError, PipelineError
 from domain.requester import Requester, new_request_id, requester_name
 from domain.transfers import Direction, Transfer, TransferState
 from tasks.app import ensure_configured, pipeline_app
 from tasks.enqueue import publish as publish_all
 from worker.sql.engine import session_connection, translated_errors
+from worker.sql.job_requests import JobRequest
 from worker.sql.sessions import synchronous_session
 from worker.sql.transfers import SqlTransfers
-from worker.sql.writes import request_transfer
+from worker.sql.writes import Asked, request_transfer, request_transfers
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +92,57 @@ def request_upload(  # noqa: PLR0913 - what, for whom, and how its message leave
     return requests.request(Artifact(kind, job_id, run_id), Direction.UPLOAD)
 
 
+def request_uploads(
+    session: Session,
+    artifacts: Iterable[tuple[ArtifactKind, int, int | None]],
+    *,
+    app: Celery | None = None,
+    requested_by: Requester | None = None,
+    publish: bool = True,
+) -> list[Transfer]:
+    """Ask for many uploads by one INSERT; their messages leave together after the commit.
+
+    `artifacts` has the kind, the job's id, and the run's id or None of each. The transfers are
+    returned in the same order. One that is active already is returned as it is. Other arguments and
+    errors: as `request_upload`; if the ids of one name no artifact, nothing is requested.
+    """
+    requests = SessionRequests(session, app, requested_by, publish)
+    return requests.request_many(list(map(_artifact_of, artifacts)), Direction.UPLOAD)
+
+
+def request_job_uploads(  # noqa: PLR0913 - as request_upload
+    session: Session,
+    job_id: int,
+    *,
+    kinds: Iterable[ArtifactKind] | None = None,
+    app: Celery | None = None,
+    requested_by: Requester | None = None,
+    publish: bool = True,
+) -> list[Transfer]:
+    """Ask for the uploads of a whole job by one INSERT; their messages leave after the commit.
+
+    `kinds` are those of the job itself and of each of its runs, by default all. The session is
+    flushed first. Only new transfers are returned: an artifact with an active transfer keeps that
+    one. Other arguments and errors: as `request_upload`.
+    """
+    requests = SessionRequests(session, app, requested_by, publish)
+    of = ArtifactKind if kinds is None else map(_kind_of, kinds)
+    return requests.request_job(job_id, frozenset(of), Direction.UPLOAD)
+
+
+def _artifact_of(given: Any) -> Artifact:  # noqa: ANN401 - whatever a caller gives
+    match given:
+        case (kind, job_id, run_id):
+            return Artifact(_kind_of(kind), job_id, run_id)
+    raise InvalidRequestError(f"artifacts: {given!r} is no (kind, job_id, run_id)")
+
+
+def _kind_of(kind: object) -> ArtifactKind:
+    if isinstance(kind, str) and kind in set(ArtifactKind):
+        return ArtifactKind(kind)
+    raise InvalidRequestError(f"kind: {kind!r} is none; give one of {', '.join(ArtifactKind)}")
+
+
 def request_download(  # noqa: PLR0913 - as request_upload
     session: Session,
     kind: ArtifactKind,
@@ -125,16 +178,46 @@ class SessionRequests:
         self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
     ) -> Transfer:
         name = requester_name(self.requested_by if requested_by is None else requested_by)
+
+        return self._insert(
+            lambda connection, state: [
+                request_transfer(
+                    connection, artifact, direction, new_request_id(name), name, state=state
+                )
+            ]
+        )[0]
+
+    def request_many(self, artifacts: Sequence[Artifact], direction: Direction) -> list[Transfer]:
+        name = requester_name(self.requested_by)
+        return self._insert(
+            lambda connection, state: request_transfers(
+                connection,
+                [Asked(new_request_id(name), each, direction, name, state) for each in artifacts],
+            )
+        )
+
+    def request_job(
+        self, job_id: int, kinds: Collection[ArtifactKind], direction: Direction
+    ) -> list[Transfer]:
+        name = requester_name(self.requested_by)
+        _ = Artifact(ArtifactKind.JOB_CONFIG, job_id)  # checks the id
+        request = JobRequest(job_id=job_id, kinds=kinds, direction=direction, requested_by=name)
+        return self._insert(request.insert, flush=True)
+
+    def _insert(
+        self, insert: Callable[[Connection, TransferState], list[Transfer]], *, flush: bool = False
+    ) -> list[Transfer]:
+        """Insert in the session's transaction, and have the messages sent after its commit."""
         app = self._app()
         state = TransferState.WAITING if app is None else TransferState.REQUESTED
         session = synchronous_session(self.session)
+        if flush:
+            session.flush()
         with translated_errors(), session_connection(session) as connection:
-            transfer = request_transfer(
-                connection, artifact, direction, new_request_id(name), name, state=state
-            )
+            transfers = insert(connection, state)
         if app is not None:
-            _send_after_commit(session, connection, [transfer], app)
-        return transfer
+            _send_after_commit(session, connection, transfers, app)
+        return transfers
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
         app = self._app()
