@@ -22,6 +22,8 @@ BROKER_VARIABLE = URL_VARIABLE
 A = TypeVar("A", bound=Celery)
 
 _producer: Celery | None = None
+_IS_CONFIGURED = "artifacts_is_configured"
+"""An attribute of an app that has a broker: looking its settings up takes longer."""
 _FURTHER = list(signature(Celery.send_task).parameters)[4:]
 """Options of `send_task` in the order in which they may be given by position."""
 
@@ -134,11 +136,14 @@ def ensure_configured(app: Celery) -> None:
     Raises:
         ProducerNotConfiguredError: no app was made in this process, or it has no broker.
     """
+    if getattr(app, _IS_CONFIGURED, False):
+        return
     if not app.conf.broker_write_url and not app.conf.task_always_eager:
         raise ProducerNotConfiguredError(
             f"no broker: set {BROKER_VARIABLE} and call tasks.app.producer_app() at start-up, "
             "or give your own Celery app a broker_url"
         )
+    setattr(app, _IS_CONFIGURED, True)
 
 
 def _settings() -> ModuleType:

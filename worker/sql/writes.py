@@ -23,7 +23,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.types import TypeEngine
 
 from domain.artifacts import Artifact, artifact_order
 from domain.errors import (
@@ -52,9 +51,10 @@ NO_ERROR: dict[str, None] = {"reason_code": None, "last_error": None}
 _TABLE = TransferRow.__table__
 _REQUEST_TRIES = 3
 _LOOKED_UP_AT_ONCE = 500
-_ASKED = ("request_id", "job_id", "run_id", "kind", "direction", "requested_by", "state")
-"""The columns of a request that differ between requests."""
-_TYPES: dict[str, type[TypeEngine[Any]]] = {"job_id": Integer, "run_id": Integer}
+_IN_ARRAYS = {"request_id": Text, "job_id": Integer, "run_id": Integer, "kind": Text}
+"""Columns in which requests differ, with the types of their arrays."""
+_OF_ALL = ("direction", "requested_by", "state")
+"""Columns that are the same in all requests of a statement."""
 _MADE = (
     *(TransferRow.id, TransferRow.request_id),
     *(TransferRow.requested_at, TransferRow.next_attempt_at),
@@ -135,7 +135,7 @@ def request_transfers(connection: Connection, asked: Sequence[Asked]) -> list[Tr
 
     Args:
         connection: of the caller's transaction.
-        asked: of one direction.
+        asked: alike but for their ids and artifacts.
     """
     if not asked:
         return []
@@ -166,10 +166,7 @@ def _insert_all(
     by_id = {each.request_id: each for each in asked}
     dialect = connection.dialect.name
     if dialect == "postgresql":
-        # One statement, whose text is the same for however many.
-        columns = zip(*(each.values.values() for each in asked), strict=True)
-        values = {name: list(column) for name, column in zip(_ASKED, columns, strict=True)}
-        rows = connection.execute(_inserted_from_arrays(), values)
+        rows = connection.execute(_inserted_from_arrays(), _arrays_of(asked))
     else:
         rows = connection.execute(_inserted(dialect), [each.values for each in asked])
     for row in rows:
@@ -215,15 +212,24 @@ def _inserted(dialect: str) -> Any:  # noqa: ANN401 - of either dialect
 
 @cache
 def _inserted_from_arrays() -> Any:  # noqa: ANN401 - of PostgreSQL's dialect
-    arrays = (cast(bindparam(name), ARRAY(_TYPES.get(name, Text))) for name in _ASKED)
-    asked = func.unnest(*arrays).table_valued(*_ASKED).render_derived(name="asked")
-    values = first_values()
+    # The text of the statement is the same for however many rows.
+    arrays: list[Any] = [cast(bindparam(name), ARRAY(of)) for name, of in _IN_ARRAYS.items()]
+    asked = func.unnest(*arrays).table_valued(*_IN_ARRAYS).render_derived(name="asked")
+    values = {**{name: cast(bindparam(name), Text) for name in _OF_ALL}, **first_values()}
     return (
         insert_into("postgresql", TransferRow)
-        .from_select([*_ASKED, *values], select(*asked.c, *values.values()))
+        .from_select([*_IN_ARRAYS, *values], select(*asked.c, *values.values()))
         .on_conflict_do_nothing()
         .returning(*_MADE)
     )
+
+
+def _arrays_of(asked: Sequence[Asked]) -> dict[str, Any]:
+    rows = [each.values for each in asked]
+    return {
+        **{name: [row[name] for row in rows] for name in _IN_ARRAYS},
+        **{name: rows[0][name] for name in _OF_ALL},
+    }
 
 
 def _existing(artifact: Artifact, direction: Direction, request_id: str) -> Select[Any]:
