@@ -1,6 +1,6 @@
 """Messages that are filled into templates, each made from one real message of Celery's.
 
-Making a message through Celery and kombu costs more than all else that a publish does.
+Making a message through Celery and kombu costs more than the rest of a publish.
 """
 
 import json
@@ -23,7 +23,7 @@ from tasks.app import PipelineApp
 from tasks.contract import BATCH_HEADER
 
 _ATTRIBUTE = "artifacts_message_templates"
-"""An attribute of an app and of a channel, for what is kept with it."""
+"""An attribute of an app, with its templates, and of a channel, with a `_Kept`."""
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
 _PUSHED_AT_ONCE = 1000
 _SAMPLE_IDS = {"job_id": MAX_ID - 1, "run_id": MAX_ID}
@@ -58,7 +58,7 @@ class Outgoing:
 
     @property
     def is_plain(self) -> bool:
-        """Whether JSON shows its id as it is."""
+        """Whether its id needs no escapes in JSON."""
         return self.task_id.isascii() and self.task_id.replace("-", "").isalnum()
 
 
@@ -99,7 +99,7 @@ def _filled(
 
 
 def _is_usual(app: Celery) -> bool:
-    """Whether Celery makes all messages of a task alike, and nobody watches it."""
+    """Whether Celery makes all messages of a task alike, and calls no other code for them."""
     conf = app.conf
     return (
         # Of another app, anything may be overridden.
@@ -110,7 +110,7 @@ def _is_usual(app: Celery) -> bool:
         and conf.task_routes == app.own_routes
         and not conf.task_always_eager
         and not conf.task_send_sent_event
-        and not conf.task_inherit_parent_priority
+        and not (app.current_worker_task and conf.task_inherit_parent_priority)
     )
 
 
@@ -167,7 +167,7 @@ class _Template:
     Attributes:
         key: of the list in the broker.
         message: a format with the names of the gaps.
-        body: likewise, before it is encoded.
+        body: the same of its body, before that is encoded.
     """
 
     key: str
