@@ -5,8 +5,7 @@ Making a message through Celery and kombu costs more than the rest of a publish.
 
 import json
 from base64 import b64decode, b64encode
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import getpid
 from types import FunctionType
@@ -21,9 +20,10 @@ from kombu.transport import redis
 from domain.jobs import MAX_ID
 from tasks.app import PipelineApp
 from tasks.contract import BATCH_HEADER
+from tasks.redis_push import declare, expires, push
 
 _ATTRIBUTE = "artifacts_message_templates"
-"""An attribute of an app, with its templates, and of a channel, with a `_Kept`."""
+"""An attribute of an app, with its templates."""
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
 _PUSHED_AT_ONCE = 1000
 _SAMPLE_IDS = {"job_id": MAX_ID - 1, "run_id": MAX_ID}
@@ -73,12 +73,12 @@ def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> b
         return False
     queues = [app.amqp.queues[name] for name in {message.queue for message in messages}]
     templates = [_template_of(message, app, producer) for message in messages]
-    if None in templates or any(map(_expires, queues)):
+    if None in templates or any(map(expires, queues)):
         return False
-    _declare(queues, producer)
+    declare(queues, producer)
     filled = _filled(templates, messages, app, producer.channel)
     for start in range(0, len(filled), _PUSHED_AT_ONCE):
-        _push(producer.channel, filled[start : start + _PUSHED_AT_ONCE])
+        push(producer.channel, filled[start : start + _PUSHED_AT_ONCE])
     return True
 
 
@@ -126,19 +126,6 @@ def _is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu
         and type(channel)._put is redis.Channel._put  # noqa: SLF001
         and producer.supports_batch_publish
     )
-
-
-def _declare(queues: Iterable[Any], producer: Any) -> None:  # noqa: ANN401 - of kombu
-    declared = _Kept.by(producer.channel).declared
-    for queue in queues:
-        if queue.name not in declared:
-            producer.maybe_declare(queue)
-            declared.add(queue.name)
-
-
-def _expires(queue: Any) -> bool:  # noqa: ANN401 - of kombu
-    """Whether each message to it renews its time to live."""
-    return bool(queue.expires or "x-expires" in (queue.queue_arguments or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,41 +273,3 @@ class _HoldingChannel:
     def add(self, *command: str) -> None:
         """Take a command, as a batch of kombu's does."""
         self.held.append(command)
-
-
-def _push(channel: Any, messages: Sequence[tuple[str, str]]) -> None:  # noqa: ANN401 - of kombu
-    by_key: dict[str, list[str]] = defaultdict(list)
-    for key, message in messages:
-        by_key[key].append(message)
-    client = _Kept.by(channel).client
-    if len(by_key) == 1:
-        for key, pushed in by_key.items():
-            client.lpush(key, *pushed)
-        return
-    with client.pipeline(transaction=False) as pipe:
-        for key, pushed in by_key.items():
-            pipe.lpush(key, *pushed)
-        pipe.execute()
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What a channel has, which kombu makes or looks up for each message.
-
-    Attributes:
-        pool: of the channel's connections; a channel that reconnects has another.
-        client: with these connections. It adds the prefix to keys.
-        declared: queues that the channel has declared.
-    """
-
-    pool: Any
-    client: Any
-    declared: set[str]
-
-    @classmethod
-    def by(cls, channel: Any) -> Self:  # noqa: ANN401 - of kombu
-        kept: Self | None = vars(channel).get(_ATTRIBUTE)
-        if kept is None or kept.pool is not channel.pool:
-            kept = cls(channel.pool, channel._create_client(), set())  # noqa: SLF001 - see above
-            setattr(channel, _ATTRIBUTE, kept)
-        return kept

@@ -252,7 +252,7 @@ def test_what_changes_messages_has_celery_make_them(
 ) -> None:
     change(app)
     expected = by_celery(app, [transfer_of()] * 2, broker)
-    with patch("tasks.message_templates._push", None):
+    with patch("tasks.message_templates.push", None):
         publish([transfer_of()] * 2, app)
     assert without_tags(taken(broker)) == without_tags(expected)
 
