@@ -49,6 +49,8 @@ from .worker.settings import ProducerSettings as ProducerSettings
 from .worker.sql.autogenerate import include_name as include_name
 from .worker.sql.transfers.repository import SqlTransfers as SqlTransfers
 from .worker.sql.transfers.requests import request_download as request_download
+from .worker.sql.transfers.requests import request_job_uploads as request_job_uploads
 from .worker.sql.transfers.requests import request_upload as request_upload
+from .worker.sql.transfers.requests import request_uploads as request_uploads
 
 __all__: list[str]  # noqa: PYI035 - the names above are the list

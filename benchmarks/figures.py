@@ -15,6 +15,7 @@ OURS = "ours"
 class Unit(StrEnum):
     UPLOADS = "uploads/s"
     REQUESTS = "requests/s"
+    PRODUCER_CPU = "ms of the producer's CPU a request"
     CLAIMS = "claims/s"
     SPEED = "MiB/s"
     PEAK_MEMORY = "MiB of memory at the peak"

@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from artifact_pipeline.worker.sql.transfers.requests import request_upload, request_uploads
 from benchmarks import naive
 from benchmarks.deployment import Deployment
 from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
@@ -21,11 +21,11 @@ _ONE_BY_ONE = 2_000
 def measure_publishing(made: Deployment) -> list[Figure]:
     """Without workers: nothing is taken meanwhile. The messages are thrown away."""
     together = {
-        OURS: partial(_by_ours, made, _TOGETHER, _IN_A_TRANSACTION),
+        OURS: partial(_together_by_ours, made, _TOGETHER, _IN_A_TRANSACTION),
         "naive": partial(_by_naive, made, _TOGETHER, _IN_A_TRANSACTION),
     }
     one_by_one = {
-        OURS: partial(_by_ours, made, _ONE_BY_ONE, 1),
+        OURS: partial(_one_by_one_by_ours, made, _ONE_BY_ONE, 1),
         "naive": partial(_by_naive, made, _ONE_BY_ONE, 1),
     }
     return [
@@ -34,14 +34,31 @@ def measure_publishing(made: Deployment) -> list[Figure]:
     ]
 
 
-def _by_ours(made: Deployment, count: int, page: int) -> Measured:
+def _together_by_ours(made: Deployment, count: int, page: int) -> Measured:
+    def ask(session: Session, job_ids: range) -> None:
+        artifacts = [(ArtifactKind.JOB_CONFIG, job_id, None) for job_id in job_ids]
+        request_uploads(session, artifacts, app=made.app)
+
+    return _by_ours(made, count, page, ask)
+
+
+def _one_by_one_by_ours(made: Deployment, count: int, page: int) -> Measured:
+    def ask(session: Session, job_ids: range) -> None:
+        for job_id in job_ids:
+            request_upload(session, ArtifactKind.JOB_CONFIG, job_id, app=made.app)
+
+    return _by_ours(made, count, page, ask)
+
+
+def _by_ours(
+    made: Deployment, count: int, page: int, ask: Callable[[Session, range], None]
+) -> Measured:
     def work() -> None:
         for job_ids in _pages(made, count, page):
             with Session(made.stack.engine) as session, session.begin():
                 session.add_all(job_row(job_id) for job_id in job_ids)
                 session.flush()
-                for job_id in job_ids:
-                    request_upload(session, ArtifactKind.JOB_CONFIG, job_id, app=made.app)
+                ask(session, job_ids)
 
     return _rate(made, work, count)
 
@@ -62,9 +79,9 @@ def _pages(made: Deployment, count: int, page: int) -> Iterator[range]:
 
 
 def _rate(made: Deployment, work: Callable[[], None], count: int) -> Measured:
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     work()
-    seconds = time.perf_counter() - began
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
     with made.stack.broker.client() as client:
         client.flushall()
-    return {Unit.REQUESTS: count / seconds}
+    return {Unit.REQUESTS: count / seconds, Unit.PRODUCER_CPU: 1000 * cpu_seconds / count}

@@ -20,12 +20,20 @@ BROKER_VARIABLE = URL_VARIABLE
 A = TypeVar("A", bound=Celery)
 
 _producer: Celery | None = None
+_IS_CONFIGURED = "artifacts_is_configured"
+"""An attribute of an app that has a broker: looking its settings up takes longer."""
 _FURTHER = list(signature(Celery.send_task).parameters)[4:]
 """Options of `send_task` in the order in which they may be given by position."""
 
 
 class PipelineApp(Celery):
-    """An app that sends nothing that its workers would refuse."""
+    """An app that sends nothing that its workers would refuse.
+
+    Attributes:
+        own_routes: those of celeryconfig.py; somebody may have set others since.
+    """
+
+    own_routes: Any = None
 
     def send_task(
         self,
@@ -57,6 +65,8 @@ def configured(app: A, broker: Broker | str) -> A:
     """Give the app everything that celeryconfig.py says. Raises: as `make_app`."""
     app.config_from_object(celeryconfig)
     use_broker(app, broker if isinstance(broker, Broker) else Broker(url=broker))
+    if isinstance(app, PipelineApp):
+        app.own_routes = dict(app.conf.task_routes)
     return app
 
 
@@ -124,8 +134,11 @@ def ensure_configured(app: Celery) -> None:
     Raises:
         ProducerNotConfiguredError: no app was made in this process, or it has no broker.
     """
+    if getattr(app, _IS_CONFIGURED, False):
+        return
     if not app.conf.broker_write_url and not app.conf.task_always_eager:
         raise ProducerNotConfiguredError(
             f"no broker: set {BROKER_VARIABLE} and call artifact_pipeline.producer_app()"
             " at start-up, or give your own Celery app a broker_url"
         )
+    setattr(app, _IS_CONFIGURED, True)

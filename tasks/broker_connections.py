@@ -10,7 +10,11 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
-from artifact_pipeline.domain.errors import BrokerRefusedError, BrokerUnavailableError
+from artifact_pipeline.domain.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    PipelineError,
+)
 from artifact_pipeline.tasks.app import BROKER_VARIABLE, broker_urls
 from artifact_pipeline.tasks.broker_errors import is_refused, said_by
 from artifact_pipeline.tasks.tls import tls_refusal
@@ -68,12 +72,12 @@ def broker_producer(app: Celery) -> Iterator[Any]:
 @contextmanager
 def translated_errors(app: Celery) -> Iterator[None]:
     """Raise what kombu raises as BrokerUnavailableError or BrokerRefusedError."""
-    with _naming_the_url():
-        # Connects to nothing, and knows what errors there are.
-        transport: Any = app.connection_for_write()
     try:
         yield
-    except (KombuError, *transport.connection_errors, *transport.channel_errors) as error:
+    except Exception as error:
+        # Asked only now: it takes a good part of the time of a publish.
+        if isinstance(error, PipelineError) or not isinstance(error, _errors_of_kombu(app)):
+            raise
         if refusal := tls_refusal(error):
             raise BrokerRefusedError(refusal) from error
         if is_refused(error):
@@ -83,6 +87,13 @@ def translated_errors(app: Celery) -> Iterator[None]:
             raise BrokerUnavailableError from error
         said = f"the broker answers with an error: {said_by(answer)}"
         raise BrokerUnavailableError(said) from error
+
+
+def _errors_of_kombu(app: Celery) -> tuple[type[Exception], ...]:
+    with _naming_the_url():
+        # Connects to nothing, and knows what errors there are.
+        transport: Any = app.connection_for_write()
+    return (KombuError, *transport.connection_errors, *transport.channel_errors)
 
 
 def _opened(app: Celery, exits: ExitStack) -> Any:  # noqa: ANN401 - a kombu connection

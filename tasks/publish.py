@@ -12,6 +12,7 @@ from artifact_pipeline.domain.model.transfers import Room, Transfer
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.broker_connections import broker_connection, broker_producer
 from artifact_pipeline.tasks.keys import own_client, own_key
+from artifact_pipeline.tasks.message_templates import Outgoing, fill_and_send
 from artifact_pipeline.tasks.routing import (
     BATCH_HEADER,
     BATCHES,
@@ -43,22 +44,23 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
     """
     app = app or pipeline_app()
     ensure_configured(app)
-    with broker_producer(app) as producer, producer.batch():
-        for transfer in transfers:
-            ids = ids_of(transfer.direction, transfer.artifact)
-            app.send_task(
-                task_name(transfer.direction, transfer.artifact.kind),
-                kwargs=ids,
-                # What Celery would find out itself, more slowly: for it they may be of any size.
-                argsrepr="()",
-                kwargsrepr=repr(ids),
-                task_id=message_id(transfer.request_id),
-                queue=queue_of_transfer(transfer),
-                headers=_headers(transfer),
-                producer=producer,
-                retry=False,
-                ignore_result=True,
-            )
+    messages = [_message_of(transfer) for transfer in transfers]
+    with broker_producer(app) as producer:
+        if fill_and_send(messages, app, producer):
+            return
+        with producer.batch():
+            for message in messages:
+                message.send(app, producer)
+
+
+def _message_of(transfer: Transfer) -> Outgoing:
+    return Outgoing(
+        task=task_name(transfer.direction, transfer.artifact.kind),
+        queue=queue_of_transfer(transfer),
+        task_id=message_id(transfer.request_id),
+        ids=ids_of(transfer.direction, transfer.artifact),
+        headers=_headers(transfer),
+    )
 
 
 def ask_for_dispatch(app: Celery) -> None:

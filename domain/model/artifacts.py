@@ -52,6 +52,11 @@ def listing_order(artifact: Artifact) -> tuple[int, str]:
     return artifact.run_id or 0, artifact.kind
 
 
+def artifact_order(artifact: Artifact) -> tuple[int, int, str]:
+    """Return the key by which artifacts of several jobs are sorted."""
+    return artifact.job_id, *listing_order(artifact)
+
+
 class Scheme(StrEnum):
     """Which rule an artifact's key was built by."""
 

@@ -38,13 +38,18 @@ def requester_name(requested_by: Requester | None) -> str | None:
 
 
 def new_request_id(requested_by: str | None) -> str:
-    """Return an id that no other request has.
+    """Return an id that no other request has."""
+    return f"{request_id_prefix(requested_by)}{uuid4()}"
+
+
+def request_id_prefix(requested_by: str | None) -> str:
+    """Return what the ids of this user's requests begin with.
 
     A user's id stands in it, so that Flower, which shows task ids, finds what the user asked for
     by `user-42-`. A name stays in SQL, because messages carry only ids.
     """
     is_id = requested_by is not None and _USER_ID.fullmatch(requested_by)
-    return f"user-{requested_by}-{uuid4()}" if is_id else str(uuid4())
+    return f"user-{requested_by}-" if is_id else ""
 
 
 def _shown(value: object) -> str:

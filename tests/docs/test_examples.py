@@ -27,7 +27,7 @@ def _examples(page: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-TRANSACTION, BARE, TASK, CLIENT, TESTS, STATUS = _examples("producers.md")
+TRANSACTION, BARE, TASK, CLIENT, MANY, TESTS, STATUS = _examples("producers.md")
 (BATCH,) = _examples("batches.md")
 JOB_CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
@@ -47,10 +47,13 @@ def deployed(tmp_path: Path) -> Iterator[Deployment]:
         yield deployment
 
 
-def test_the_example_of_a_transaction_works(deployed: Deployment) -> None:
+def test_the_examples_of_transactions_work(deployed: Deployment) -> None:
     assert _run(TRANSACTION, deployed) == "requested\n"
     deployed.stored(JOB_CONFIG)
     deployed.stored(RESULTS)
+    assert _run(MANY, deployed) == "3\n"
+    deployed.stored(RUN_CONFIG)
+    deployed.stored(LOGS)
 
 
 def test_the_example_of_a_bare_message_works_without_this_package(deployed: Deployment) -> None:

@@ -1,14 +1,15 @@
 """Asking for a transfer inside the producer's own transaction."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from celery import Celery
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
-from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.domain.errors import InvalidRequestError, PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.requester import Requester, new_request_id, requester_name
@@ -18,8 +19,13 @@ from artifact_pipeline.tasks.publish import publish as publish_all
 from artifact_pipeline.worker.sql.connections.sessions import synchronous_session
 from artifact_pipeline.worker.sql.engine import session_connection
 from artifact_pipeline.worker.sql.errors import translated_errors
+from artifact_pipeline.worker.sql.transfers.job_requests import JobRequest
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
-from artifact_pipeline.worker.sql.transfers.statements import request_transfer
+from artifact_pipeline.worker.sql.transfers.statements import (
+    Asked,
+    request_transfer,
+    request_transfers,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +98,57 @@ def request_upload(  # noqa: PLR0913 - what, for whom, and how its message leave
     return requests.request(Artifact(kind, job_id, run_id), Direction.UPLOAD)
 
 
+def request_uploads(
+    session: Session,
+    artifacts: Iterable[tuple[ArtifactKind, int, int | None]],
+    *,
+    app: Celery | None = None,
+    requested_by: Requester | None = None,
+    publish: bool = True,
+) -> list[Transfer]:
+    """Ask for many uploads by one INSERT; their messages leave together after the commit.
+
+    `artifacts` has the kind, the job's id, and the run's id or None of each. The transfers are
+    returned in the same order. One that is active already is returned as it is. Other arguments and
+    errors: as `request_upload`; if the ids of one name no artifact, nothing is requested.
+    """
+    requests = SessionRequests(session, app, requested_by, publish)
+    return requests.request_many(list(map(_artifact_of, artifacts)), Direction.UPLOAD)
+
+
+def request_job_uploads(  # noqa: PLR0913 - as request_upload
+    session: Session,
+    job_id: int,
+    *,
+    kinds: Iterable[ArtifactKind] | None = None,
+    app: Celery | None = None,
+    requested_by: Requester | None = None,
+    publish: bool = True,
+) -> list[Transfer]:
+    """Ask for the uploads of a whole job by one INSERT; their messages leave after the commit.
+
+    `kinds` are those of the job itself and of each of its runs, by default all. The session is
+    flushed first. Only new transfers are returned: an artifact with an active transfer keeps that
+    one. Other arguments and errors: as `request_upload`.
+    """
+    requests = SessionRequests(session, app, requested_by, publish)
+    of = ArtifactKind if kinds is None else map(_kind_of, kinds)
+    return requests.request_job(job_id, frozenset(of), Direction.UPLOAD)
+
+
+def _artifact_of(given: Any) -> Artifact:  # noqa: ANN401 - whatever a caller gives
+    match given:
+        case (kind, job_id, run_id):
+            return Artifact(_kind_of(kind), job_id, run_id)
+    raise InvalidRequestError(f"artifacts: {given!r} is no (kind, job_id, run_id)")
+
+
+def _kind_of(kind: object) -> ArtifactKind:
+    if isinstance(kind, str) and kind in set(ArtifactKind):
+        return ArtifactKind(kind)
+    raise InvalidRequestError(f"kind: {kind!r} is none; give one of {', '.join(ArtifactKind)}")
+
+
 def request_download(  # noqa: PLR0913 - as request_upload
     session: Session,
     kind: ArtifactKind,
@@ -127,16 +184,46 @@ class SessionRequests:
         self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
     ) -> Transfer:
         name = requester_name(self.requested_by if requested_by is None else requested_by)
+
+        return self._insert(
+            lambda connection, state: [
+                request_transfer(
+                    connection, artifact, direction, new_request_id(name), name, state=state
+                )
+            ]
+        )[0]
+
+    def request_many(self, artifacts: Sequence[Artifact], direction: Direction) -> list[Transfer]:
+        name = requester_name(self.requested_by)
+        return self._insert(
+            lambda connection, state: request_transfers(
+                connection,
+                [Asked(new_request_id(name), each, direction, name, state) for each in artifacts],
+            )
+        )
+
+    def request_job(
+        self, job_id: int, kinds: Collection[ArtifactKind], direction: Direction
+    ) -> list[Transfer]:
+        name = requester_name(self.requested_by)
+        _ = Artifact(ArtifactKind.JOB_CONFIG, job_id)  # checks the id
+        request = JobRequest(job_id=job_id, kinds=kinds, direction=direction, requested_by=name)
+        return self._insert(request.insert, flush=True)
+
+    def _insert(
+        self, insert: Callable[[Connection, TransferState], list[Transfer]], *, flush: bool = False
+    ) -> list[Transfer]:
+        """Insert in the session's transaction, and have the messages sent after its commit."""
         app = self._app()
         state = TransferState.WAITING if app is None else TransferState.REQUESTED
         session = synchronous_session(self.session)
+        if flush:
+            session.flush()
         with translated_errors(), session_connection(session) as connection:
-            transfer = request_transfer(
-                connection, artifact, direction, new_request_id(name), name, state=state
-            )
+            transfers = insert(connection, state)
         if app is not None:
-            _send_after_commit(session, connection, [transfer], app)
-        return transfer
+            _send_after_commit(session, connection, transfers, app)
+        return transfers
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
         app = self._app()
@@ -166,22 +253,22 @@ def _send_after_commit(
 
 
 def _unsent_of(session: Session) -> _Unsent:
-    unsent = session.info.get(_KEY)
-    if unsent is None:
-        unsent = session.info[_KEY] = _Unsent()
-        event.listen(session, "after_commit", _after_commit)
-        event.listen(session, "after_soft_rollback", _after_rollback)
+    unsent: _Unsent = session.info.setdefault(_KEY, _Unsent())
     return unsent
 
 
+# Of all sessions: listening to each new one would cost a fifth of a request.
+@event.listens_for(Session, "after_commit")
 def _after_commit(session: Session) -> None:
     # Releasing a savepoint is a commit to SQLAlchemy as well, and may yet be rolled back.
-    if not session.in_nested_transaction():
+    if _KEY in session.info and not session.in_nested_transaction():
         _send(_unsent_of(session).take(session.get_transaction()))
 
 
+@event.listens_for(Session, "after_soft_rollback")
 def _after_rollback(session: Session, previous: SessionTransaction) -> None:
-    _unsent_of(session).forget(previous)
+    if _KEY in session.info:
+        _unsent_of(session).forget(previous)
 
 
 def _is_within(inner: SessionTransaction | None, outer: SessionTransaction | None) -> bool:

@@ -1,10 +1,28 @@
 """What the writes to `transfers` have in common."""
 
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from artifact_pipeline.domain.errors import (
     LeaseLostError,
@@ -12,7 +30,7 @@ from artifact_pipeline.domain.errors import (
     TransferCancelledError,
     TransferError,
 )
-from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact, artifact_order
 from artifact_pipeline.domain.model.transfers import (
     ACTIVE_STATES,
     Claim,
@@ -25,7 +43,7 @@ from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import insert_into
 from artifact_pipeline.worker.sql.rows import as_transfer
-from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.tables import IS_ACTIVE, TRANSFER_RUN, TransferRow
 from artifact_pipeline.worker.sql.transfers.predicates import (
     is_abandoned,
     is_unclaimed,
@@ -36,6 +54,53 @@ NO_LEASE: dict[str, None] = {"lease_owner": None, "lease_expires_at": None}
 NO_ERROR: dict[str, None] = {"reason_code": None, "last_error": None}
 _TABLE = TransferRow.__table__
 _REQUEST_TRIES = 3
+_LOOKED_UP_AT_ONCE = 500
+_IN_ARRAYS = {"request_id": Text, "job_id": Integer, "run_id": Integer, "kind": Text}
+"""Columns in which requests differ, with the types of their arrays."""
+_OF_ALL = ("direction", "requested_by", "state")
+"""Columns that are the same in all requests of a statement."""
+_MADE = (
+    *(TransferRow.id, TransferRow.request_id),
+    *(TransferRow.requested_at, TransferRow.next_attempt_at),
+)
+"""The columns of a new row that are not known before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that is not in SQL yet. Attributes: as of `Transfer`."""
+
+    request_id: str
+    artifact: Artifact
+    direction: Direction
+    requested_by: str | None
+    state: TransferState
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of its row, beside `first_values`."""
+        return {
+            "request_id": self.request_id,
+            "job_id": self.artifact.job_id,
+            "run_id": self.artifact.run_id,
+            "kind": self.artifact.kind.value,
+            "direction": self.direction.value,
+            "requested_by": self.requested_by,
+            "state": self.state.value,
+        }
+
+    def as_made(self, row: Row[Any]) -> Transfer:
+        """Return the transfer that it has become, from what the insert returns."""
+        return Transfer(
+            id=row.id,
+            request_id=self.request_id,
+            artifact=self.artifact,
+            direction=self.direction,
+            state=self.state,
+            requested_at=row.requested_at,
+            next_attempt_at=row.next_attempt_at,
+            requested_by=self.requested_by,
+        )
 
 
 def request_transfer(  # noqa: PLR0913 - the columns of a request
@@ -57,22 +122,76 @@ def request_transfer(  # noqa: PLR0913 - the columns of a request
         requested_by: the user's id or a name.
         state: REQUESTED if the caller sends the message; WAITING leaves it to the next dispatch.
     """
-    asked = {
-        "request_id": request_id,
-        "job_id": artifact.job_id,
-        "run_id": artifact.run_id,
-        "kind": artifact.kind,
-        "direction": direction,
-        "requested_by": requested_by,
-        "state": state,
-    }
+    asked = Asked(request_id, artifact, direction, requested_by, state)
     # The active transfer that the insert met may end before the select looks for it.
     for _ in range(_REQUEST_TRIES):
-        row = connection.execute(_inserted(connection.dialect.name), asked).first()
-        row = row or connection.execute(_existing(artifact, direction, request_id)).first()
+        made = connection.execute(_inserted(connection.dialect.name), asked.values).first()
+        if made is not None:
+            return asked.as_made(made)
+        row = connection.execute(_existing(artifact, direction, request_id)).first()
         if row is not None:
             return as_transfer(row)
     raise SqlUnavailableError(f"{artifact}: the request could not be recorded")
+
+
+def request_transfers(connection: Connection, asked: Sequence[Asked]) -> list[Transfer]:
+    """Insert many requests in one statement, as `request_transfer` does each, in their order.
+
+    Args:
+        connection: of the caller's transaction.
+        asked: alike but for their ids and artifacts.
+    """
+    if not asked:
+        return []
+    found: dict[Artifact, Transfer] = {}
+    for _ in range(_REQUEST_TRIES):
+        missing = _not_in(found, asked)
+        found.update(_insert_all(connection, missing))
+        found.update(_active_of(connection, _not_in(found, missing)))
+        if all(each.artifact in found for each in asked):
+            return [found[each.artifact] for each in asked]
+    lost = _not_in(found, asked)[0].artifact
+    raise SqlUnavailableError(f"{lost}: the request could not be recorded")
+
+
+def _not_in(found: Container[Artifact], asked: Iterable[Asked]) -> list[Asked]:
+    """Return one request for each artifact that was not found, in the order of all inserts.
+
+    In another order two transactions that ask for the same artifacts could meet a deadlock.
+    """
+    missing = {each.artifact: each for each in asked if each.artifact not in found}
+    return sorted(missing.values(), key=lambda each: artifact_order(each.artifact))
+
+
+def _insert_all(
+    connection: Connection, asked: Sequence[Asked]
+) -> Iterator[tuple[Artifact, Transfer]]:
+    """Insert those whose artifact has no active transfer."""
+    by_id = {each.request_id: each for each in asked}
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        rows = connection.execute(_inserted_from_arrays(), _arrays_of(asked))
+    else:
+        rows = connection.execute(_inserted(dialect), [each.values for each in asked])
+    for row in rows:
+        made = by_id[row.request_id]
+        yield made.artifact, made.as_made(row)
+
+
+def _active_of(
+    connection: Connection, asked: Sequence[Asked]
+) -> Iterator[tuple[Artifact, Transfer]]:
+    """Find the active transfers that the insert has met."""
+    identity = tuple_(TransferRow.job_id, TRANSFER_RUN, TransferRow.kind)
+    for start in range(0, len(asked), _LOOKED_UP_AT_ONCE):
+        page = asked[start : start + _LOOKED_UP_AT_ONCE]
+        meant = [(a.job_id, a.run_id or 0, a.kind.value) for a in (each.artifact for each in page)]
+        query = select(_TABLE).where(
+            identity.in_(meant), TransferRow.direction == page[0].direction, IS_ACTIVE
+        )
+        for row in connection.execute(query):
+            transfer = as_transfer(row)
+            yield transfer.artifact, transfer
 
 
 def first_values() -> dict[str, Any]:
@@ -91,8 +210,30 @@ def _inserted(dialect: str) -> Any:  # noqa: ANN401 - of either dialect
         insert_into(dialect, TransferRow)
         .values(first_values())
         .on_conflict_do_nothing()
-        .returning(_TABLE)
+        .returning(*_MADE)
     )
+
+
+@cache
+def _inserted_from_arrays() -> Any:  # noqa: ANN401 - of PostgreSQL's dialect
+    # The text of the statement is the same for however many rows.
+    arrays: list[Any] = [cast(bindparam(name), ARRAY(of)) for name, of in _IN_ARRAYS.items()]
+    asked = func.unnest(*arrays).table_valued(*_IN_ARRAYS).render_derived(name="asked")
+    values = {**{name: cast(bindparam(name), Text) for name in _OF_ALL}, **first_values()}
+    return (
+        insert_into("postgresql", TransferRow)
+        .from_select([*_IN_ARRAYS, *values], select(*asked.c, *values.values()))
+        .on_conflict_do_nothing()
+        .returning(*_MADE)
+    )
+
+
+def _arrays_of(asked: Sequence[Asked]) -> dict[str, Any]:
+    rows = [each.values for each in asked]
+    return {
+        **{name: [row[name] for row in rows] for name in _IN_ARRAYS},
+        **{name: rows[0][name] for name in _OF_ALL},
+    }
 
 
 def _existing(artifact: Artifact, direction: Direction, request_id: str) -> Select[Any]:

@@ -1,0 +1,275 @@
+"""Messages that are filled into templates, each made from one real message of Celery's.
+
+Making a message through Celery and kombu costs more than the rest of a publish.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import getpid
+from types import FunctionType
+from typing import Any, Self
+from uuid import uuid4
+
+import celery.app.base
+import kombu.messaging
+from celery import Celery, signals
+from kombu.transport import redis
+
+from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.tasks.app import PipelineApp
+from artifact_pipeline.tasks.redis_push import declare, expires, push
+from artifact_pipeline.tasks.routing import BATCH_HEADER
+
+_ATTRIBUTE = "artifacts_message_templates"
+"""An attribute of an app, with its templates."""
+_SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
+_PUSHED_AT_ONCE = 1000
+_SAMPLE_IDS = {"job_id": MAX_ID - 1, "run_id": MAX_ID}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message of a transfer: what `send_task` is given."""
+
+    task: str
+    queue: str
+    task_id: str
+    ids: Mapping[str, int]
+    headers: Mapping[str, int]
+
+    def send(self, app: Celery, producer: Any, **further: Any) -> None:  # noqa: ANN401 - of kombu
+        """Have Celery make the message, and send it."""
+        app.send_task(
+            self.task,
+            kwargs=dict(self.ids),
+            # What Celery would find out itself, more slowly: for it they may be of any size.
+            argsrepr="()",
+            kwargsrepr=repr(self.ids),
+            task_id=self.task_id,
+            queue=self.queue,
+            headers=dict(self.headers),
+            producer=producer,
+            retry=False,
+            ignore_result=True,
+            **further,
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its id needs no escapes in JSON."""
+        return self.task_id.isascii() and self.task_id.replace("-", "").isalnum()
+
+
+def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> bool:  # noqa: ANN401
+    """Send the messages from templates, in one round trip for each thousand.
+
+    Returns:
+        False if Celery has to make them, since something may change or watch each message. Then
+        nothing was sent.
+    """
+    if not (_is_usual(app) and _is_usual_redis(producer) and all(m.is_plain for m in messages)):
+        return False
+    queues = [app.amqp.queues[name] for name in {message.queue for message in messages}]
+    templates = [_template_of(message, app, producer) for message in messages]
+    if None in templates or any(map(expires, queues)):
+        return False
+    declare(queues, producer)
+    filled = _filled(templates, messages, app, producer.channel)
+    for start in range(0, len(filled), _PUSHED_AT_ONCE):
+        push(producer.channel, filled[start : start + _PUSHED_AT_ONCE])
+    return True
+
+
+def _filled(
+    templates: Sequence["_Template | None"],
+    messages: Sequence[Outgoing],
+    app: Celery,
+    channel: Any,  # noqa: ANN401 - of kombu
+) -> list[tuple[str, str]]:
+    """Return the messages, each with the key of its list."""
+    origin = _Origin.of(app)
+    new_tag = channel._next_delivery_tag  # noqa: SLF001 - kombu's own tags
+    return [
+        (template.key, template.fill(message, origin, new_tag()))
+        for template, message in zip(templates, messages, strict=True)
+        if template
+    ]
+
+
+def _is_usual(app: Celery) -> bool:
+    """Whether Celery makes all messages of a task alike, and calls no other code for them."""
+    conf = app.conf
+    return (
+        # Of another app, anything may be overridden.
+        type(app) is PipelineApp
+        and not any(signal.receivers for signal in _SIGNALS)
+        and _is_of(celery.app.base, Celery.send_task)
+        and _is_of(kombu.messaging, kombu.messaging.Producer.publish)
+        and conf.task_routes == app.own_routes
+        and not conf.task_always_eager
+        and not conf.task_send_sent_event
+        and not (app.current_worker_task and conf.task_inherit_parent_priority)
+    )
+
+
+def _is_of(module: Any, function: object) -> bool:  # noqa: ANN401 - a module
+    """Whether the function is the module's own, and not a wrapper, as of a tracer."""
+    return type(function) is FunctionType and function.__globals__ is vars(module)
+
+
+def _is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu
+    channel = producer.channel
+    return (
+        isinstance(channel, redis.Channel)
+        and type(channel)._put is redis.Channel._put  # noqa: SLF001
+        and producer.supports_batch_publish
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where messages come from, as JSON. It is the same for all that leave together."""
+
+    root: str
+    parent: str
+    reply_to: str
+
+    @classmethod
+    def of(cls, app: Any) -> Self:  # noqa: ANN401 - the stubs lack what is read here
+        reply_to = json.dumps(app.thread_oid)
+        task = app.current_worker_task
+        if task is None:
+            return cls("", "null", reply_to)
+        request = task.request
+        root = request.root_id or request.id
+        return cls(json.dumps(root) if root else "", json.dumps(request.id), reply_to)
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A message with gaps.
+
+    Attributes:
+        key: of the list in the broker.
+        message: a format with the names of the gaps.
+        body: the same of its body, before that is encoded.
+    """
+
+    key: str
+    message: str
+    body: str
+
+    @classmethod
+    def of(cls, key: str, payload: str, sample: Outgoing, parent: str) -> Self:
+        """Make one from a message that Celery has made of the sample."""
+        message = json.loads(payload)
+        gaps = {
+            sample.task_id: "id",
+            parent: "parent",
+            f"{parent}.root": "root",
+            f"{parent}.reply": "reply_to",
+            message["properties"]["delivery_tag"]: "tag",
+            message["body"]: "body",
+            repr(sample.ids): "repr",
+        }
+        if BATCH_HEADER in sample.headers:
+            message["headers"][BATCH_HEADER] = gap = str(uuid4())
+            gaps[gap] = "batch"
+        body = json.loads(b64decode(message["body"]))
+        ids = {name: str(uuid4()) for name in sample.ids}
+        body[1] = ids
+        return cls(
+            key,
+            _with_gaps(message, gaps),
+            _with_gaps(body, {gap: name for name, gap in ids.items()}),
+        )
+
+    def fill(self, message: Outgoing, origin: _Origin, delivery_tag: str) -> str:
+        task_id = f'"{message.task_id}"'
+        return self.message % {
+            "id": task_id,
+            "root": origin.root or task_id,
+            "parent": origin.parent,
+            "reply_to": origin.reply_to,
+            "tag": f'"{delivery_tag}"',
+            "repr": f'"{message.ids}"',
+            "batch": message.headers.get(BATCH_HEADER),
+            "body": f'"{b64encode((self.body % message.ids).encode()).decode()}"',
+        }
+
+
+def _with_gaps(message: Any, gaps: Mapping[str, str]) -> str:  # noqa: ANN401 - of JSON
+    text = json.dumps(message).replace("%", "%%")
+    for value, name in gaps.items():
+        text = text.replace(json.dumps(value), f"%({name})s")
+    return text
+
+
+def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None:  # noqa: ANN401
+    templates: dict[object, _Template | None] = app.__dict__.setdefault(_ATTRIBUTE, {})
+    # The process stands in a message, and so do the options of a task, once it is registered.
+    task = app._tasks.get(message.task)  # noqa: SLF001 - `tasks` would import all of them
+    names = (*message.ids, *message.headers)
+    key = (message.task, message.queue, names, getpid(), id(task))
+    if key not in templates:
+        templates[key] = _made(message, app, producer)
+    return templates[key]
+
+
+def _made(message: Outgoing, app: Celery, producer: Any) -> _Template | None:  # noqa: ANN401
+    """Return the template, or None if Celery's message is not what the template becomes."""
+    ids = {name: _SAMPLE_IDS[name] for name in message.ids}
+    sample = Outgoing(
+        task=message.task,
+        queue=message.queue,
+        task_id=str(uuid4()),
+        ids=ids,
+        headers=dict.fromkeys(message.headers, 1),
+    )
+    parent = str(uuid4())
+    origin = {"parent_id": parent, "root_id": f"{parent}.root", "reply_to": f"{parent}.reply"}
+    pushed = _pushed(sample, app, producer, origin)
+    if len(pushed) != 1 or pushed[0][0] != "lpush":
+        return None
+    _command, key, payload = pushed[0]
+    if '"content-type": "application/json"' not in payload or '"compression": ' in payload:
+        return None
+    template = _Template.of(key, payload, sample, parent)
+    names = ("root_id", "parent_id", "reply_to")
+    as_json = _Origin(*(json.dumps(origin[name]) for name in names))
+    tag = json.loads(payload)["properties"]["delivery_tag"]
+    return template if template.fill(sample, as_json, tag) == payload else None
+
+
+def _pushed(
+    sample: Outgoing,
+    app: Celery,
+    producer: Any,  # noqa: ANN401 - of kombu
+    origin: Mapping[str, str],
+) -> list[tuple[str, ...]]:
+    """Return the commands that Celery and kombu would send for it."""
+    channel: Any = _HoldingChannel(producer.channel)
+    holding = kombu.messaging.Producer(channel, auto_declare=False)
+    sample.send(app, holding, add_to_parent=False, **origin)
+    held: list[tuple[str, ...]] = channel.held
+    return held
+
+
+class _HoldingChannel:
+    """A channel that holds back what it would send."""
+
+    def __init__(self, channel: Any) -> None:  # noqa: ANN401 - of kombu
+        self._channel = channel
+        self.held: list[tuple[str, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - of the channel
+        return getattr(self._channel, name)
+
+    def basic_publish(self, message: Any, **options: Any) -> None:  # noqa: ANN401 - of kombu
+        self._channel.basic_publish(message, _publish_batch=self, **options)
+
+    def add(self, *command: str) -> None:
+        """Take a command, as a batch of kombu's does."""
+        self.held.append(command)

@@ -1,0 +1,245 @@
+"""Many requests at once: each as `request_upload` makes it, by one statement and one publish."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Transfer, TransferState
+from artifact_pipeline.worker.embedded.servers import Valkey, free_port
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.requests import (
+    request_job_uploads,
+    request_upload,
+    request_uploads,
+)
+from tests.sql.producer import Sent, count_rows, message_of, producing_to, sent_to, swept
+from tests.sql.steps import HOUR, UPLOAD, Statements, insert, job_row, run_row
+
+CONFIG, INPUT = ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT
+LOGS = ArtifactKind.RUN_LOGS
+MANY = [
+    *((CONFIG, job_id, None) for job_id in range(50, 0, -1)),
+    *((LOGS, 12, run_id) for run_id in range(1, 51)),
+]
+
+
+def artifacts_of(transfers: list[Transfer]) -> list[tuple[ArtifactKind, int, int | None]]:
+    named = [transfer.artifact for transfer in transfers]
+    return [(each.kind, each.job_id, each.run_id) for each in named]
+
+
+@pytest.fixture
+def pushes(broker: Valkey) -> Iterator[Callable[[], int]]:
+    """Say by how many commands messages were sent."""
+    with broker.client() as client:
+        client.config_resetstat()
+        yield lambda: client.info("commandstats").get("cmdstat_lpush", {"calls": 0})["calls"]
+
+
+def make_templates(session: Session) -> None:
+    request_uploads(session, [(CONFIG, 900, None), (LOGS, 900, 1)])
+    session.commit()
+
+
+class TestManyUploads:
+    def test_each_is_requested_and_sent(self, engine: Engine, session: Session, sent: Sent) -> None:
+        # Given
+        statements = Statements(engine)
+        # When
+        transfers = request_uploads(session, MANY, requested_by=42)
+        # Then by one statement, in the order that was asked for
+        assert statements.seen == ["INSERT"]
+        assert artifacts_of(transfers) == MANY
+        assert sent() == []
+        # And as they are in SQL
+        session.commit()
+        assert set(SqlTransfers(engine).get_many([each.id for each in transfers])) == set(transfers)
+        assert sorted(sent()) == sorted(map(message_of, transfers))
+        assert {each.requested_by for each in transfers} == {"42"}
+        assert all(each.request_id.startswith("user-42-") for each in transfers)
+
+    def test_a_row_is_as_one_of_a_single_request(self, session: Session) -> None:
+        single = request_upload(session, LOGS, 12, 4)
+        (many,) = request_uploads(session, [(LOGS, 12, 5)])
+        changed = {"id", "request_id", "artifact", "requested_at", "next_attempt_at"}
+        names = [name for name in Transfer.__slots__ if name not in changed]
+        assert [getattr(single, name) for name in names] == [getattr(many, name) for name in names]
+
+    def test_an_active_transfer_is_returned(self, engine: Engine, session: Session) -> None:
+        # Given one that runs, one that is done, and one of the same transaction
+        transfers = SqlTransfers(engine)
+        running = transfers.claim(Artifact(LOGS, 12, 2), UPLOAD, "running", owner="w", lease=HOUR)
+        done = transfers.claim(Artifact(LOGS, 12, 3), UPLOAD, "done", owner="w", lease=HOUR)
+        assert running
+        assert done
+        transfers.cancel(12, run_id=3, kind=None)
+        own = request_upload(session, CONFIG, 12)
+        # When
+        made = request_uploads(
+            session, [(CONFIG, 12, None), (LOGS, 12, 1), (LOGS, 12, 2), (LOGS, 12, 3)]
+        )
+        session.commit()
+        # Then
+        assert made[0] == own
+        assert made[2].id == running.transfer_id
+        assert made[2].state is TransferState.RUNNING
+        assert made[3].id != done.transfer_id
+        assert count_rows(engine) == 5
+
+    def test_one_that_is_named_twice_is_one_transfer(
+        self, engine: Engine, session: Session, sent: Sent
+    ) -> None:
+        first, second, third = request_uploads(
+            session, [(CONFIG, 12, None), (INPUT, 12, None), (CONFIG, 12, None)]
+        )
+        session.commit()
+        assert first == third != second
+        assert set(sent()) == {message_of(first), message_of(second)}
+        assert count_rows(engine) == 2
+
+    def test_none_is_nothing(self, session: Session, sent: Sent) -> None:
+        assert request_uploads(session, []) == []
+        session.commit()
+        assert sent() == []
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [(CONFIG, 0, None), (CONFIG, 12, 4), (LOGS, 12, None), ("logs", 12, 4), (LOGS, 12), None],
+        ids=str,
+    )
+    def test_a_wrong_one_refuses_all(self, engine: Engine, session: Session, wrong: Any) -> None:
+        with pytest.raises(InvalidRequestError):
+            request_uploads(session, [(CONFIG, 12, None), wrong])
+        session.commit()
+        assert count_rows(engine) == 0
+
+    def test_a_rollback_takes_them_back(self, engine: Engine, session: Session, sent: Sent) -> None:
+        request_uploads(session, MANY)
+        session.rollback()
+        session.commit()
+        assert (sent(), count_rows(engine)) == ([], 0)
+
+    def test_without_publishing_they_are_left_to_the_dispatch(
+        self, engine: Engine, broker: Valkey
+    ) -> None:
+        with Session(engine) as session, session.begin():
+            transfers = request_uploads(session, MANY, publish=False)
+        assert {each.state for each in transfers} == {TransferState.WAITING}
+        assert sent_to(broker) == []
+        assert sorted(swept(engine, broker)) == sorted(map(message_of, transfers))
+
+    def test_a_broker_that_is_away_loses_nothing(self, engine: Engine, broker: Valkey) -> None:
+        away = f"redis://127.0.0.1:{free_port()}/0"
+        with producing_to(away), Session(engine) as session, session.begin():
+            transfers = request_uploads(session, MANY)
+        assert sorted(swept(engine, broker)) == sorted(map(message_of, transfers))
+
+    def test_more_active_ones_than_are_looked_up_at_once(
+        self, engine: Engine, session: Session
+    ) -> None:
+        asked = [(CONFIG, job_id, None) for job_id in range(1, 1_102)]
+        first = request_uploads(session, asked)
+        second = request_uploads(session, reversed(asked))
+        assert second == first[::-1]
+        session.commit()
+        assert count_rows(engine) == len(asked)
+
+
+class TestOnePublish:
+    def test_of_many_requests(self, session: Session, pushes: Callable[[], int]) -> None:
+        make_templates(session)
+        before = pushes()
+        request_uploads(session, [(CONFIG, job_id, None) for job_id in range(1, 101)])
+        session.commit()
+        assert pushes() - before == 1
+
+    def test_of_single_requests_in_a_commit(
+        self, session: Session, pushes: Callable[[], int]
+    ) -> None:
+        make_templates(session)
+        before = pushes()
+        for job_id in range(1, 101):
+            request_upload(session, CONFIG, job_id)
+        session.commit()
+        assert pushes() - before == 1
+
+    def test_of_a_page_of_the_dispatch(
+        self, engine: Engine, broker: Valkey, pushes: Callable[[], int]
+    ) -> None:
+        # Given
+        with Session(engine) as session, session.begin():
+            transfers = request_uploads(session, MANY, publish=False)
+        # When
+        found = swept(engine, broker)
+        # Then by one command for each of the two queues
+        assert sorted(found) == sorted(map(message_of, transfers))
+        assert pushes() == 2
+
+
+@pytest.fixture
+def runs(engine: Engine) -> list[int]:
+    """Two runs of a job, and one of another job."""
+    insert(engine, job_row(), job_row(13), run_row(4), run_row(5), run_row(6, job_id=13))
+    return [4, 5]
+
+
+class TestAJob:
+    def test_all_of_it_is_requested_by_one_statement(
+        self, engine: Engine, session: Session, sent: Sent, runs: list[int]
+    ) -> None:
+        # Given
+        statements = Statements(engine)
+        # When
+        transfers = request_job_uploads(session, 12, requested_by=42)
+        # Then
+        assert statements.seen == ["INSERT"]
+        expected = {
+            (kind, 12, run_id)
+            for kind in ArtifactKind
+            for run_id in (runs if kind.belongs_to_run else [None])
+        }
+        assert set(artifacts_of(transfers)) == expected
+        session.commit()
+        assert set(SqlTransfers(engine).get_many([each.id for each in transfers])) == set(transfers)
+        assert sorted(sent()) == sorted(map(message_of, transfers))
+        assert len({each.request_id for each in transfers}) == len(expected)
+        assert all(each.request_id.startswith("user-42-") for each in transfers)
+
+    @pytest.mark.parametrize(
+        ("kinds", "number"), [([CONFIG], 1), ([LOGS], 2), ([CONFIG, LOGS], 3), ([], 0)]
+    )
+    @pytest.mark.usefixtures("runs")
+    def test_of_some_kinds(self, session: Session, kinds: list[ArtifactKind], number: int) -> None:
+        transfers = request_job_uploads(session, 12, kinds=kinds)
+        assert {each.artifact.kind for each in transfers} == set(kinds)
+        assert len(transfers) == number
+
+    def test_with_runs_of_the_same_transaction(self, session: Session) -> None:
+        with session.no_autoflush:
+            session.add(job_row())
+            session.flush()
+            session.add_all(map(run_row, range(1, 4)))
+            transfers = request_job_uploads(session, 12, kinds=[ArtifactKind.RUN_CONFIG])
+        assert [each.artifact.run_id for each in transfers] == [1, 2, 3]
+
+    @pytest.mark.usefixtures("runs")
+    def test_an_active_transfer_is_left_alone(
+        self, engine: Engine, session: Session, sent: Sent
+    ) -> None:
+        first = request_upload(session, LOGS, 12, 4)
+        transfers = request_job_uploads(session, 12, kinds=[LOGS])
+        session.commit()
+        assert artifacts_of(transfers) == [(LOGS, 12, 5)]
+        assert sorted(sent()) == sorted(map(message_of, [first, *transfers]))
+        assert count_rows(engine) == 2
+
+    @pytest.mark.parametrize(("job_id", "kinds"), [(0, None), ("12", None), (12, ["logs"])])
+    def test_what_is_wrong_is_refused(self, session: Session, job_id: Any, kinds: Any) -> None:
+        with pytest.raises(InvalidRequestError):
+            request_job_uploads(session, job_id, kinds=kinds)
