@@ -14,7 +14,7 @@ from worker.workspace.files import FileSource
 from worker.workspace.identity import WorkspaceCheck
 from worker.workspace.places import job_directory, source_place
 from worker.workspace.target import Target
-from worker.workspace.zip_stream import ZippedDirectory
+from worker.workspace.zip_stream import DEFAULT_THREADS, ZippedDirectory
 
 
 class Workspace:
@@ -24,6 +24,7 @@ class Workspace:
         root: the directory.
         check: refuses a directory that is not the workspace. Without it, any will do.
         keeps_times: pack the times of modification of results.
+        threads: how many files of results are deflated at once.
 
     Example:
         >>> Workspace(Path("/srv")).path(Artifact(ArtifactKind.RUN_RESULTS, 12, 4)).as_posix()
@@ -31,10 +32,16 @@ class Workspace:
     """
 
     def __init__(
-        self, root: Path, check: WorkspaceCheck | None = None, *, keeps_times: bool = False
+        self,
+        root: Path,
+        check: WorkspaceCheck | None = None,
+        *,
+        keeps_times: bool = False,
+        threads: int = DEFAULT_THREADS,
     ) -> None:
         self._root = root
         self._keeps_times = keeps_times
+        self._threads = threads
         self._check = check
 
     def path(self, artifact: Artifact) -> Path:
@@ -93,7 +100,9 @@ class Workspace:
         if not stat.S_ISDIR(seen.st_mode):
             raise SourceInvalidError(f"{artifact}: not a directory")
         enclosure = Enclosure(job.workspace, f"{job.directory}/{real}")
-        return ZippedDirectory(artifact, enclosure, keeps_times=self._keeps_times)
+        return ZippedDirectory(
+            artifact, enclosure, keeps_times=self._keeps_times, threads=self._threads
+        )
 
 
 def _is_empty(directory: Path) -> bool:
