@@ -32,8 +32,9 @@ from tests.s3.steps import (
     source_of,
     store_of,
 )
+from worker.s3.chunks import in_parts
 from worker.s3.multipart import MAX_PARTS, part_size_for
-from worker.s3.store import S3ObjectStore, _in_parts
+from worker.s3.store import S3ObjectStore
 
 THREADS = 4
 
@@ -52,7 +53,7 @@ def test_no_size_makes_more_parts_than_s3_allows(size: int, wanted: int) -> None
     size=st.integers(1, 60),
 )
 def test_parts_are_the_same_bytes_in_equal_pieces(chunks: list[bytes], size: int) -> None:
-    parts = list(_in_parts(iter(chunks), size))
+    parts = list(in_parts(iter(chunks), size))
     assert b"".join(parts) == b"".join(chunks)
     assert all(len(part) == size for part in parts[:-1])
     assert all(0 < len(part) <= size for part in parts)

@@ -27,10 +27,21 @@ if TYPE_CHECKING:
 MAX_PARTS = 10_000
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 
+_SMALL_PART = 8 * 2**20
+_MANY_PARTS = 1_000
+
 
 def part_size_for(size: int, wanted: int) -> int:
     """The wanted part size in bytes, or the smallest one that S3's number of parts allows."""
     return max(wanted, -(-size // MAX_PARTS))
+
+
+def upload_part_size(size: int, wanted: int) -> int:
+    """Return the part size of an upload of at most that many bytes.
+
+    Small objects have small parts: each part is in memory until it is sent.
+    """
+    return part_size_for(size, min(wanted, max(_SMALL_PART, size // _MANY_PARTS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +187,11 @@ class MultipartUpload:
             try:
                 for send in parts:
                     self.progress.checkpoint()
-                    # No more parts in memory than threads to send them.
+                    under_way.append(pool.submit(send, upload_id))
+                    del send  # it has the part, which is to go once it is sent
+                    # No more parts in memory than threads to send them, and the next one.
                     if len(under_way) == self.threads:
                         sent.append(under_way.popleft().result())
-                    under_way.append(pool.submit(send, upload_id))
                 sent.extend(future.result() for future in under_way)
             except BaseException:
                 pool.shutdown(cancel_futures=True)

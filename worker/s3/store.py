@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,12 @@ from domain.locations import UploadLocation
 from domain.objects import ObjectAddress
 from domain.ports import Source, UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, check, composite, is_same
+from worker.s3.chunks import at_least, drained, hashed, in_parts
 from worker.s3.dates import date_of
 from worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
 from worker.s3.endpoints import endpoint_of, location_of
 from worker.s3.errors import code_of, translated_errors
-from worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
+from worker.s3.multipart import MultipartUpload, SentUpload, upload_part_size
 from worker.s3.tags import NO_TAGS, ObjectTags
 
 if TYPE_CHECKING:
@@ -68,18 +70,18 @@ class S3ObjectStore:
         # The fence on S3's side: what appeared meanwhile is not replaced.
         condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
         whole = hashlib.sha256()
-        chunks = _hashed(source.chunks(), whole)
-        with translated_errors():
-            head = _at_least(chunks, self.multipart_threshold)
-            if len(head) < self.multipart_threshold:
+        # Closed at once when the upload stops: a source may have threads that read ahead.
+        with translated_errors(), closing(hashed(source.chunks(), whole)) as chunks:
+            head = at_least(chunks, self.multipart_threshold)
+            if sum(map(len, head)) < self.multipart_threshold:
                 progress.checkpoint()
-                stored = self._put_small(key, head, whole.digest(), described, condition)
+                body = b"".join(drained(head))
+                stored = self._put_small(key, body, whole.digest(), described, condition)
                 if progress.upload_id is not None:  # the source was larger once
                     self.abort(key, progress.upload_id)
                 return stored
-            size = part_size_for(source.largest_size, self.part_size)
-            parts = _in_parts(chain((head,), chunks), size)
-            del head  # or it would stay in memory for as long as the upload takes
+            size = upload_part_size(source.largest_size, self.part_size)
+            parts = in_parts(chain(drained(head), chunks), size)
             upload = self._multipart(key, described, progress)
             existing = upload.existing_parts()
             if existing is None and progress.upload_id is not None:
@@ -193,7 +195,7 @@ class S3ObjectStore:
         if head is None:
             return None
         whole, digests = hashlib.sha256(), []
-        for part in _in_parts(_hashed(source.chunks(), whole), part_size):
+        for part in in_parts(hashed(source.chunks(), whole), part_size):
             progress.checkpoint()
             digests.append(hashlib.sha256(part).digest())
         checksum = composite(digests)
@@ -244,33 +246,3 @@ def _stored(  # noqa: PLR0913 - the fields of a StoredObject
         version_id=answer.get("VersionId"),
         bytes_sent=bytes_sent,
     )
-
-
-def _hashed(chunks: Iterator[bytes], whole: "hashlib._Hash") -> Iterator[bytes]:
-    for chunk in chunks:
-        whole.update(chunk)
-        yield chunk
-
-
-def _at_least(chunks: Iterator[bytes], size: int) -> bytes:
-    """The first chunks, together at least that many bytes unless there are no more."""
-    taken, total = [], 0
-    for chunk in chunks:
-        taken.append(chunk)
-        total += len(chunk)
-        if total >= size:
-            break
-    return b"".join(taken)
-
-
-def _in_parts(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in pieces of just that size, but for the last."""
-    buffer = bytearray()
-    for chunk in chunks:
-        buffer += chunk
-        while len(buffer) >= size:
-            part = bytes(memoryview(buffer)[:size])
-            del buffer[:size]
-            yield part
-    if buffer:
-        yield bytes(buffer)

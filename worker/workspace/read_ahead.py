@@ -12,11 +12,11 @@ from worker.workspace.scan import Entry
 
 _MIB = 2**20
 
-LARGE = 16 * _MIB
-"""A file above this size is deflated while it is sent: its stream would not fit into memory."""
+LARGE = 8 * _MIB
+"""A file above this size is deflated while it is sent: its stream would take too much memory."""
 
-_BYTES_PER_THREAD = 8 * _MIB
-_FILES_PER_THREAD = 16
+_MOST_BYTES = 16 * _MIB
+_MOST_FILES = 256
 
 Read = Callable[[Entry], Iterator[bytes]]
 """Yields the bytes of an entry's file; none for a directory."""
@@ -43,14 +43,12 @@ class ReadAhead:
 
     Args:
         read: may be called by several threads at once.
-        threads: how many files are deflated at once; it also bounds the bytes in memory.
+        threads: how many files are deflated at once.
     """
 
     def __init__(self, read: Read, threads: int) -> None:
         self._read = read
         self._threads = threads
-        self._most_files = threads * _FILES_PER_THREAD
-        self._most_bytes = threads * _BYTES_PER_THREAD
 
     def deflated(self, entries: Iterable[Entry]) -> Generator[DeflatedEntry, None, None]:
         """Yield the entries in their order; those of directories have no bytes.
@@ -62,16 +60,13 @@ class ReadAhead:
             ahead = 0
             for entry in entries:
                 size = _size_in_memory(entry)
-                while begun and self._is_full(len(begun), ahead + size):
+                while begun and (len(begun) >= _MOST_FILES or ahead + size > _MOST_BYTES):
                     ahead -= begun[0].size
                     yield self._finish(begun.popleft())
                 begun.append(_Begun(entry, size, self._begin(entry, pool, stopped)))
                 ahead += size
             while begun:
                 yield self._finish(begun.popleft())
-
-    def _is_full(self, files: int, size: int) -> bool:
-        return files >= self._most_files or size > self._most_bytes
 
     def _begin(
         self, entry: Entry, pool: ThreadPoolExecutor, stopped: Event
