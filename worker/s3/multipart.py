@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.ports import UploadProgress
+from domain.ports import Source, UploadProgress
 from worker.s3.checksums import acknowledged_etag, as_base64, check, composite
 from worker.s3.errors import code_of
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 MAX_PARTS = 10_000
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 
-_SMALL_PART = 8 * 2**20
+MIN_PART = 5 * 2**20
+"""S3 refuses a smaller part unless it is the last."""
+
 _MANY_PARTS = 1_000
 
 
@@ -36,12 +38,16 @@ def part_size_for(size: int, wanted: int) -> int:
     return max(wanted, -(-size // MAX_PARTS))
 
 
-def upload_part_size(size: int, wanted: int) -> int:
-    """Return the part size of an upload of at most that many bytes.
+def upload_part_size(source: Source, wanted: int) -> int:
+    """Return the part size in bytes for an upload of the source.
 
-    Small objects have small parts: each part is in memory until it is sent.
+    What is made while it is sent, such as a zip, has small parts until it is large. Each part is in
+    memory until it is sent, and making it is slower than sending it.
     """
-    return part_size_for(size, min(wanted, max(_SMALL_PART, size // _MANY_PARTS)))
+    size = source.largest_size
+    if source.exact_size is None:
+        wanted = min(wanted, max(MIN_PART, size // _MANY_PARTS))
+    return part_size_for(size, wanted)
 
 
 @dataclass(frozen=True, slots=True)

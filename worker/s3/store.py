@@ -80,7 +80,7 @@ class S3ObjectStore:
                 if progress.upload_id is not None:  # the source was larger once
                     self.abort(key, progress.upload_id)
                 return stored
-            size = upload_part_size(source.largest_size, self.part_size)
+            size = upload_part_size(source, self.part_size)
             parts = in_parts(chain(drained(head), chunks), size)
             upload = self._multipart(key, described, progress)
             existing = upload.existing_parts()
