@@ -9,7 +9,7 @@ from domain.errors import ConfigurationError
 from tasks.app import make_app
 from tasks.base import attach_services
 from tasks.events import attach_watch
-from worker.allocator import return_large_blocks
+from worker.allocator import keep_heaps_small
 from worker.answers import answer_for_database
 from worker.composition import Composition
 from worker.diagnosis.readiness import START
@@ -33,7 +33,7 @@ except ConfigurationError as error:
     # A worker with a wrong setting must not start, and its operator needs no traceback.
     sys.exit(f"artifacts: {error}")
 
-return_large_blocks()
+keep_heaps_small()
 leave_bodies_out()
 log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
