@@ -16,7 +16,7 @@ _RAW = -zlib.MAX_WBITS  # without zlib's own header, as a zip has it
 _SAMPLES = 8
 _SAMPLE = 8 * 1024
 _SHRUNK = 0.95
-"""Deflating what shrinks by less takes the CPU twenty times as long as storing it."""
+"""Deflating what shrinks by less takes the CPU some fifteen times as long as storing it."""
 
 # RFC 1951, 3.2.4: a stored block has at most 65,535 bytes, behind its size and the complement.
 _STORED_HEADER = struct.Struct("<BHH")
