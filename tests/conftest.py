@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from shutil import copy
@@ -32,12 +33,18 @@ _OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
 
 def pytest_configure() -> None:
     gc.disable()  # until all is collected: little of it is garbage
+    _hide_the_folders()
     processes.watch()
     lifeline.start = preloaded.start
     _leave_out_the_users_settings()
     _measure_no_time()
     compiled_statements.share()
     shared_botocore.share()
+
+
+def _hide_the_folders() -> None:
+    """Let no test import a module by the name of its folder: it would be a second one."""
+    sys.modules.update(dict.fromkeys(("domain", "tasks", "worker")))  # type: ignore[arg-type]
 
 
 def _measure_no_time() -> None:

@@ -11,6 +11,7 @@ from artifact_pipeline.tasks.base import attach_services
 from artifact_pipeline.tasks.events import attach_watch
 from artifact_pipeline.worker.composition.worker import Composition
 from artifact_pipeline.worker.diagnosis.readiness import START
+from artifact_pipeline.worker.lifecycle.allocator import keep_heaps_small
 from artifact_pipeline.worker.lifecycle.forking import share_memory_with_children
 from artifact_pipeline.worker.lifecycle.liveness import Liveness, note_while_busy
 from artifact_pipeline.worker.lifecycle.pools import refuse_other_pools
@@ -32,6 +33,7 @@ except ConfigurationError as error:
     # A worker with a wrong setting must not start, and its operator needs no traceback.
     sys.exit(f"artifacts: {error}")
 
+keep_heaps_small()
 leave_bodies_out()
 log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None

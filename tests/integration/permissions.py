@@ -18,6 +18,7 @@ ACTION_OF = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "CompleteMultipartUpload": "s3:PutObject",
     "CreateMultipartUpload": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject",
     "DeleteObjects": "s3:DeleteObject",
     "GetObject": "s3:GetObject",
     "GetObjectTagging": "s3:GetObjectTagging",

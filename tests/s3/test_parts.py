@@ -20,7 +20,12 @@ from artifact_pipeline.domain.errors import (
     SourceChangedError,
 )
 from artifact_pipeline.worker.s3.chunks import in_parts
-from artifact_pipeline.worker.s3.multipart import MAX_PARTS, part_size_for
+from artifact_pipeline.worker.s3.multipart import (
+    MAX_PARTS,
+    MIN_PART,
+    part_size_for,
+    upload_part_size,
+)
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.steps import (
     KEY,
@@ -46,6 +51,28 @@ def test_no_size_makes_more_parts_than_s3_allows(size: int, wanted: int) -> None
     assert part_size >= wanted
     # Larger than wanted only where the next smaller one would be too small.
     assert part_size == wanted or -(-size // (part_size - 1)) > MAX_PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """A source that is only asked for its size."""
+
+    largest_size: int
+    exact_size: int | None = None
+    links_left_out: int = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(MIB, 5 * MIB), (1024 * MIB, 5 * MIB), (8_000 * MIB, 8 * MIB), (2**40, 2**40 // 10_000 + 1)],
+)
+def test_what_is_made_while_it_is_sent_has_small_parts(size: int, expected: int) -> None:
+    assert upload_part_size(Sized(size), 16 * MIB) == expected
+    assert upload_part_size(Sized(size, exact_size=size), 16 * MIB) == max(16 * MIB, expected)
+    assert upload_part_size(Sized(size), MIN_PART) == max(MIN_PART, -(-size // MAX_PARTS))
 
 
 @given(
@@ -181,6 +208,29 @@ def test_a_source_that_changes_ends_the_upload_and_leaves_no_thread(store: S3Obj
     # Then
     assert set(threading.enumerate()) <= before
     assert not _exists(store)
+
+
+def test_an_upload_that_loses_its_lease_closes_its_source_at_once(store: S3ObjectStore) -> None:
+    # Given a source that notes when it is closed
+    closed: list[bool] = []
+
+    class Noting:
+        exact_size = None
+        largest_size = 10 * PART
+        links_left_out = 0
+
+        def chunks(self) -> Iterator[bytes]:
+            try:
+                yield from source_of(random_bytes(10 * PART)).chunks()
+            finally:
+                closed.append(True)
+
+    # When
+    with pytest.raises(LeaseLostError) as lost:
+        put(store, Noting(), Progress(lost_at=3))
+    # Then it is closed while the error, and with it each frame, is still held
+    assert lost.value is not None
+    assert closed == [True]
 
 
 def test_a_row_that_cannot_keep_the_upload_id_sends_no_part(

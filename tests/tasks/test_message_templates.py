@@ -161,7 +161,7 @@ def test_a_template_is_of_one_process(
 ) -> None:
     publish([transfer_of()], app)
     monkeypatch.setattr(os, "getpid", lambda: 4_000_001)
-    monkeypatch.setattr("tasks.message_templates.getpid", os.getpid)
+    monkeypatch.setattr("artifact_pipeline.tasks.message_templates.getpid", os.getpid)
     taken(broker)
     publish([transfer_of()], app)
     ((message,),) = taken(broker).values()
@@ -253,7 +253,7 @@ def test_what_changes_messages_has_celery_make_them(
 ) -> None:
     change(app)
     expected = by_celery(app, [transfer_of()] * 2, broker)
-    with patch("tasks.message_templates.push", None):
+    with patch("artifact_pipeline.tasks.message_templates.push", None):
         publish([transfer_of()] * 2, app)
     assert without_tags(taken(broker)) == without_tags(expected)
 

@@ -3,21 +3,23 @@
 import re
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.quarantine import QuarantineFilter
 from artifact_pipeline.domain.model.transfers import Transfer
-from artifact_pipeline.domain.ports.quarantine import IQuarantine
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import DryRunOption, JsonOption, WideOption
 from artifact_pipeline.worker.cli.output import note, print_json, say, show_rows, transfer_row
 from artifact_pipeline.worker.composition.operator import database
+
+if TYPE_CHECKING:
+    from artifact_pipeline.domain.model.quarantine import QuarantineFilter
+    from artifact_pipeline.domain.ports.quarantine import IQuarantine
 
 app = group_app("What will not be tried again by itself.")
 
@@ -140,7 +142,7 @@ def discard(  # noqa: PLR0913 - an argument for each option
     say(f"{count} {'would be' if dry_run else 'are'} discarded")
 
 
-def _to_change(which: QuarantineFilter, jobs: list[int] | None, *, every: bool) -> IQuarantine:
+def _to_change(which: "QuarantineFilter", jobs: list[int] | None, *, every: bool) -> "IQuarantine":
     """Return the quarantine; refuse a filter or a job id that may be a mistake."""
     _refuse_unclear(which, every=every)
     quarantine = database().quarantine
@@ -148,10 +150,10 @@ def _to_change(which: QuarantineFilter, jobs: list[int] | None, *, every: bool) 
     return quarantine
 
 
-def _refuse_other_ids(jobs: list[int] | None, quarantine: IQuarantine) -> None:
+def _refuse_other_ids(jobs: list[int] | None, quarantine: "IQuarantine") -> None:
     """Name a job that has nothing in quarantine: the id may be a transfer's, which `list` shows."""
     for job_id in jobs or ():
-        if not quarantine.count(QuarantineFilter(job_ids=frozenset({job_id}))):
+        if not quarantine.count(_filter(None, None, {job_id}, None, None)):
             raise NotFoundError(
                 f"job {job_id} has nothing in quarantine. JOB_ID is what `artifacts quarantine"
                 " list` shows as job id"
@@ -178,7 +180,10 @@ def _filter(
     job_ids: set[int],
     older_than: timedelta | None,
     newer_than: timedelta | None,
-) -> QuarantineFilter:
+) -> "QuarantineFilter":
+    # Only here: `--help` needs no pydantic.
+    from artifact_pipeline.domain.model.quarantine import QuarantineFilter  # noqa: PLC0415
+
     return QuarantineFilter(
         reasons=frozenset(reason or ()),
         kinds=frozenset(kind or ()),
@@ -188,7 +193,7 @@ def _filter(
     )
 
 
-def _refuse_unclear(which: QuarantineFilter, *, every: bool) -> None:
+def _refuse_unclear(which: "QuarantineFilter", *, every: bool) -> None:
     """Raise BadParameter: a forgotten filter would mean everything."""
     if which.is_empty is not every:
         raise typer.BadParameter("give a filter such as --reason, or --all for all of them")

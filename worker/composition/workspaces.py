@@ -29,7 +29,10 @@ class WorkspaceAdapters:
         self._engine = engine
         self.check = workspace_check(settings, engine)
         self.workspace = Workspace(
-            settings.workspace, self.check, keeps_times=settings.keeps_zip_times
+            settings.workspace,
+            self.check,
+            keeps_times=settings.keeps_zip_times,
+            threads=settings.transfer_threads,
         )
         self.circuits: Sequence[Circuit] = self._circuits()
 

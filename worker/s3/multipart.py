@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag, composite
 from artifact_pipeline.worker.s3.errors import code_of
 from artifact_pipeline.worker.s3.integrity import SHA256, Integrity
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 MAX_PARTS = 10_000
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+
+MIN_PART = 5 * 2**20
+"""S3 refuses a smaller part unless it is the last."""
+
+_MANY_PARTS = 1_000
 
 
 def part_size_for(size: int, wanted: int) -> int:
@@ -48,6 +54,18 @@ def likely_part_size(size: int, parts: int) -> int | None:
         if rounded <= most:
             return rounded
     return None
+
+
+def upload_part_size(source: Source, wanted: int) -> int:
+    """Return the part size in bytes for an upload of the source.
+
+    What is made while it is sent, such as a zip, has small parts until it is large. Each part is in
+    memory until it is sent, and making it is slower than sending it.
+    """
+    size = source.largest_size
+    if source.exact_size is None:
+        wanted = min(wanted, max(MIN_PART, size // _MANY_PARTS))
+    return part_size_for(size, wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +229,11 @@ class MultipartUpload:
             try:
                 for send in parts:
                     self.progress.checkpoint()
-                    # No more parts in memory than threads to send them.
+                    under_way.append(pool.submit(send, upload_id))
+                    del send  # it has the part, which is to go once it is sent
+                    # No more parts in memory than threads to send them, and the next one.
                     if len(under_way) == self.threads:
                         sent.append(under_way.popleft().result())
-                    under_way.append(pool.submit(send, upload_id))
                 sent.extend(future.result() for future in under_way)
             except BaseException:
                 pool.shutdown(cancel_futures=True)

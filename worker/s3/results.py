@@ -82,6 +82,7 @@ class S3ResultsRepository(ResultsUploads):
         client = s3_client or make_regional_client(bucket_name, region_name)
         self._endpoints = endpoints_of(client, public_client)
         self._keeps_times = keeps_times
+        self._threads = threads
         self._presigner = Presigner(public_client or client, expiration_seconds)
         self._store = S3ObjectStore(
             client=client,
@@ -98,7 +99,9 @@ class S3ResultsRepository(ResultsUploads):
         prefix = JobS3Prefix.of(s3_prefix)
         artifact = Artifact(ArtifactKind.RUN_RESULTS, prefix.job_id, run_id)
         key = prefix.run_results_key(run_id)
-        source = zipped_results(artifact, results_dir, keeps_times=self._keeps_times)
+        source = zipped_results(
+            artifact, results_dir, keeps_times=self._keeps_times, threads=self._threads
+        )
         stored = self._put(artifact, key, source)
         return SentResults(
             object=stored,

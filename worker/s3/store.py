@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,13 @@ from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, composite
-from artifact_pipeline.worker.s3.chunks import at_least, hashed, in_parts
+from artifact_pipeline.worker.s3.chunks import at_least, drained, hashed, in_parts
 from artifact_pipeline.worker.s3.dates import date_of
 from artifact_pipeline.worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.s3.endpoints import endpoint_of, location_of
 from artifact_pipeline.worker.s3.errors import code_of, translated_errors
 from artifact_pipeline.worker.s3.integrity import Integrity, integrity_of
-from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentUpload, part_size_for
+from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentUpload, upload_part_size
 from artifact_pipeline.worker.s3.read_back import check_stored
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
@@ -92,18 +93,18 @@ class S3ObjectStore:
         # The fence on S3's side: what appeared meanwhile is not replaced.
         fence = self._fence(key, replaces, progress)
         whole = hashlib.sha256()
-        chunks = hashed(source.chunks(), whole)
-        with translated_errors():
+        # Closed at once when the upload stops: a source may have threads that read ahead.
+        with translated_errors(), closing(hashed(source.chunks(), whole)) as chunks:
             head = at_least(chunks, self.multipart_threshold)
-            if len(head) < self.multipart_threshold:
+            if sum(map(len, head)) < self.multipart_threshold:
                 progress.checkpoint()
-                stored = self._put_small(head, whole.digest(), create, fence)
+                body = b"".join(drained(head))
+                stored = self._put_small(body, whole.digest(), create, fence)
                 if progress.upload_id is not None:  # the source was larger once
                     self.abort(key, progress.upload_id)
                 return stored
-            size = part_size_for(source.largest_size, self.part_size)
-            parts = in_parts(chain((head,), chunks), size)
-            del head  # or it would stay in memory for as long as the upload takes
+            size = upload_part_size(source, self.part_size)
+            parts = in_parts(chain(drained(head), chunks), size)
             upload = self._multipart(key, create, progress)
             existing = upload.existing_parts()
             if existing is None and progress.upload_id is not None:

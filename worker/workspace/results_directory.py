@@ -9,11 +9,15 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.worker.workspace.enclosure import Enclosure
 from artifact_pipeline.worker.workspace.failures import looking_for
 from artifact_pipeline.worker.workspace.scan import is_run
-from artifact_pipeline.worker.workspace.zip_stream import ZippedDirectory
+from artifact_pipeline.worker.workspace.zip_stream import DEFAULT_THREADS, ZippedDirectory
 
 
 def zipped_results(
-    artifact: Artifact, results_dir: Path, *, keeps_times: bool = False
+    artifact: Artifact,
+    results_dir: Path,
+    *,
+    keeps_times: bool = False,
+    threads: int = DEFAULT_THREADS,
 ) -> ZippedDirectory:
     """Return the results as a zip, with the RUN* directories at its top.
 
@@ -32,7 +36,7 @@ def zipped_results(
         with looking_for(artifact):
             run = "" if _holds_only_runs(real) else run
     enclosure = Enclosure(real.parent, real.name)
-    return ZippedDirectory(artifact, enclosure, run, keeps_times=keeps_times)
+    return ZippedDirectory(artifact, enclosure, run, keeps_times=keeps_times, threads=threads)
 
 
 def _holds_only_runs(directory: Path) -> bool:

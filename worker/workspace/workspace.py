@@ -18,7 +18,7 @@ from artifact_pipeline.worker.workspace.files import FileSource
 from artifact_pipeline.worker.workspace.identity import WorkspaceCheck
 from artifact_pipeline.worker.workspace.places import job_directory, source_place
 from artifact_pipeline.worker.workspace.target import Target
-from artifact_pipeline.worker.workspace.zip_stream import ZippedDirectory
+from artifact_pipeline.worker.workspace.zip_stream import DEFAULT_THREADS, ZippedDirectory
 
 
 class Workspace:
@@ -28,6 +28,7 @@ class Workspace:
         root: the directory.
         check: refuses a directory that is not the workspace. Without it, any will do.
         keeps_times: pack the times of modification of results.
+        threads: how many files of results are deflated at once.
 
     Example:
         >>> Workspace(Path("/srv")).path(Artifact(ArtifactKind.RUN_RESULTS, 12, 4)).as_posix()
@@ -35,10 +36,16 @@ class Workspace:
     """
 
     def __init__(
-        self, root: Path, check: WorkspaceCheck | None = None, *, keeps_times: bool = False
+        self,
+        root: Path,
+        check: WorkspaceCheck | None = None,
+        *,
+        keeps_times: bool = False,
+        threads: int = DEFAULT_THREADS,
     ) -> None:
         self._root = root
         self._keeps_times = keeps_times
+        self._threads = threads
         self._check = check
 
     def path(self, artifact: Artifact) -> Path:
@@ -104,7 +111,9 @@ class Workspace:
         if not stat.S_ISDIR(seen.st_mode):
             raise SourceInvalidError(f"{artifact}: not a directory")
         enclosure = Enclosure(job.workspace, f"{job.directory}/{real}")
-        return ZippedDirectory(artifact, enclosure, keeps_times=self._keeps_times)
+        return ZippedDirectory(
+            artifact, enclosure, keeps_times=self._keeps_times, threads=self._threads
+        )
 
 
 def _is_empty(directory: Path) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from artifact_pipeline.domain.errors import InvalidRequestError, PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.kinds import JOB_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.requester import Requester, new_request_id, requester_name
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
@@ -206,7 +206,7 @@ class SessionRequests:
         self, job_id: int, kinds: Collection[ArtifactKind], direction: Direction
     ) -> list[Transfer]:
         name = requester_name(self.requested_by)
-        _ = Artifact(ArtifactKind.JOB_CONFIG, job_id)  # checks the id
+        _ = Artifact(JOB_KINDS[0], job_id)  # checks the id
         request = JobRequest(job_id=job_id, kinds=kinds, direction=direction, requested_by=name)
         return self._insert(request.insert, flush=True)
 
