@@ -20,6 +20,7 @@ _OPERATIONS: list[tuple[str, str, set[str]]] = [
     ("DeleteObject", "DELETE", set()),
     ("ListParts", "GET", {"uploadId"}),
     ("ListObjects", "GET", {"list-type"}),
+    ("GetObjectTagging", "GET", {"tagging"}),
     ("GetObject", "GET", set()),
     ("HeadObject", "HEAD", set()),
 ]

@@ -94,8 +94,7 @@ def find_tags(tags: ObjectTags) -> Iterator[Finding]:
         # Nothing but a write tells whether the permission is there.
         yield ok(
             "bucket tags",
-            f"uploads get {', '.join(tags.names)}, which needs s3:PutObjectTagging"
-            " (docs/iam/tagging.json)",
+            f"uploads get {', '.join(tags.names)}, which needs s3:PutObjectTagging (docs/iam)",
         )
 
 

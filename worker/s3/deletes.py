@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.each import for_each, until_away
-from artifact_pipeline.domain.errors import PermanentError, PipelineError
+from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError, PipelineError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.s3.abilities import Deletes
 from artifact_pipeline.worker.s3.errors import code_of, translated_errors
@@ -83,7 +83,7 @@ class ObjectDeletion:
         try:
             with translated_errors():
                 self.client.delete_object(Bucket=address.bucket, Key=address.key)
-        except PermanentError as error:
+        except (PermanentError, ObjectReplacedError) as error:
             cause = error.__cause__
             code = code_of(cause) if isinstance(cause, ClientError) else ""
             if not code or code == "NoSuchBucket":
