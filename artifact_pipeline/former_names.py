@@ -32,7 +32,6 @@ MOVED = {
     "worker.database": "worker.composition.engine",
     "worker.producers": "worker.composition.producer",
     "worker.sql.requests": "worker.sql.transfers.requests",
-    "worker.sql.transfers": "worker.sql.transfers.repository",
 }
 """The modules that producers import by the documents of before, and where they are now."""
 

@@ -141,4 +141,5 @@ def ensure_configured(app: Celery) -> None:
             f"no broker: set {BROKER_VARIABLE} and call artifact_pipeline.producer_app()"
             " at start-up, or give your own Celery app a broker_url"
         )
-    setattr(app, _IS_CONFIGURED, True)
+    if app.conf.broker_write_url:  # an app that is eager now may be so no longer
+        setattr(app, _IS_CONFIGURED, True)

@@ -22,6 +22,6 @@ def _task(direction: Direction, kind: ArtifactKind) -> TransferTask:
 
     transfer.__name__ = f"{direction}_{kind}"
     # Celery imports this module where a pickled task is read.
-    transfer.__module__ = f"tasks.{direction}s"
+    transfer.__module__ = f"artifact_pipeline.tasks.{direction}s"
     base = RunTransferTask if kind.belongs_to_run else JobTransferTask
     return shared_task(name=task_name(direction, kind), base=base, bind=True)(transfer)

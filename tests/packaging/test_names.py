@@ -59,8 +59,11 @@ with warnings.catch_warnings(record=True) as seen:
         assert importlib.import_module(old) is importlib.import_module("artifact_pipeline." + new)
     told = [str(warning.message).split()[0] for warning in seen]
     from domain.errors import PipelineError
+    from worker.sql.transfers import SqlTransfers
 import artifact_pipeline
+import artifact_pipeline.worker.sql.transfers.statements
 assert artifact_pipeline.PipelineError is PipelineError
+assert artifact_pipeline.SqlTransfers is SqlTransfers
 print(json.dumps([quiet, sorted(set(told) & set(moved))]))
 """
 

@@ -156,7 +156,7 @@ def copier_adapter(on: Lacking) -> copier_contract.Adapter:
         put_with=put_with,
         headers=lambda key: dict(on.direct.head_object(Bucket=on.bucket, Key=key)),
         sends=on.copier.by_worker is not None,
-        knows_sha256=on.reader.abilities.checks_uploads,
+        knows_sha256=on.reader.abilities.checks_sha256,
     )
 
 

@@ -62,6 +62,14 @@ class StoreAbilities:
         """Whether the store compares what it gets with a checksum."""
         return self.checksum is not Checksum.READ_BACK
 
+    @property
+    def checks_sha256(self) -> bool:
+        """Whether an object that was written with a SHA-256 in its metadata has these bytes.
+
+        The weaker checksums are followed by a look at the bytes, which an attempt may not live to.
+        """
+        return self.checksum is Checksum.SHA256
+
     def is_digest(self, algorithm: str, checksum: str) -> bool:
         """Return whether what the store says is a digest of the bytes."""
         if algorithm != "MD5":  # the ETag

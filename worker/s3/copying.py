@@ -134,7 +134,7 @@ class S3ObjectCopier:
         try:
             with translated_errors():
                 stored = self._made(copy)
-                ensure_tags(self.client, ObjectAddress(self.bucket, stored.key), copy.upload.create)
+                self._ensure_tags(copy)
                 return stored
         except PermanentError as error:
             _give_up(copy.upload)
@@ -145,6 +145,16 @@ class S3ObjectCopier:
         except ChecksumMismatchError:
             _give_up(copy.upload)
             raise
+
+    def _ensure_tags(self, copy: ObjectCopy) -> None:
+        key = copy.upload.key
+        try:
+            ensure_tags(self.client, ObjectAddress(self.bucket, key), copy.upload.create)
+        except TransferError as error:
+            if copy.fence.replaces is None:
+                raise
+            # The object in its place is gone: without its row, nobody would know of this one.
+            logger.warning("%s: it may lack its tags: %s", key, error)
 
     def _made(self, copy: ObjectCopy) -> StoredObject:
         by_worker = self.by_worker
@@ -166,7 +176,7 @@ class S3ObjectCopier:
         return replace(
             there,
             # What a store that checks nothing says of the bytes is not believed.
-            sha256=there.sha256 or (seen.sha256 if self.abilities.checks_uploads else None),
+            sha256=there.sha256 or (seen.sha256 if self.abilities.checks_sha256 else None),
             checksums=seen.checksums,
             metadata=seen.metadata,
             headers=seen.headers,

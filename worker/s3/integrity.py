@@ -126,7 +126,7 @@ class _Md5:
         return {}
 
     def listed(self, part: Mapping[str, Any]) -> str:
-        etag = part["ETag"].strip('"')
+        etag = str(part.get("ETag") or "").strip('"')
         return as_base64(bytes.fromhex(etag)) if _MD5.fullmatch(etag) else ""
 
     def is_proven(self, checksum: str, answer: Mapping[str, Any]) -> bool:

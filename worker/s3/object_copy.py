@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.errors import (
+    ArchivedError,
     ChecksumMismatchError,
     ObjectReplacedError,
 )
@@ -38,6 +39,11 @@ class ObjectCopy:
 
     def of_parts(self, parts: PartCopies) -> StoredObject:
         sent, sha256 = parts.send()
+        if not sent.is_proven and self.storage_class in UNREADABLE:
+            raise ArchivedError(
+                f"{self.upload.key}: S3 says nothing that proves the copy's bytes, and they cannot"
+                f" be read in {self.storage_class}. Use the storage class GLACIER_IR"
+            )
         # With the size that it must have: S3 refuses another before the object appears.
         condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.there.size}
         try:
@@ -51,7 +57,7 @@ class ObjectCopy:
             return found
         if answer.get("ChecksumSHA256") is None:
             self._check_size(etag)
-        if not sent.is_proven and self.storage_class not in UNREADABLE:
+        if not sent.is_proven:
             self._read_back(etag, sha256)
         return self._stored(sha256, sent.checksum, etag, answer.get("VersionId"))
 
@@ -112,7 +118,7 @@ class ObjectCopy:
         if found.size != self.there.size or self.storage_class not in {"", found.storage_class}:
             return False
         # Where the store checks nothing, its metadata may describe bytes that it does not have.
-        if found.sha256 is not None and self.abilities.checks_uploads:
+        if found.sha256 is not None and self.abilities.checks_sha256:
             return found.sha256 == sha256
         if is_same(checksum, (found.checksums or {}).get("SHA256")):
             return True

@@ -106,7 +106,7 @@ class S3ObjectReader:
     def _believed(self, found: BucketObject) -> BucketObject:
         # A store that checks nothing may have other bytes than its metadata say, as when a worker
         # died before it had read them back. They may not be recorded before somebody reads them.
-        return found if self.abilities.checks_uploads else replace(found, sha256=None)
+        return found if self.abilities.checks_sha256 else replace(found, sha256=None)
 
     def range_size(self, there: BucketObject, wanted: int) -> int:
         """Derived from the number of parts: a wrong guess costs no more than reading back."""

@@ -15,7 +15,6 @@ _FEATURES = {
     "x-amz-storage-class": "a storage class",
     "if-none-match": "a condition",
     "if-match": "a condition",
-    "x-amz-copy-source-if-match": "a condition",
     "x-amz-checksum-sha256": "a checksum",
     "x-amz-checksum-algorithm": "a checksum",
 }

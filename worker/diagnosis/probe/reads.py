@@ -42,7 +42,7 @@ def listing(probe: Probe) -> Outcome:
 
 def open_uploads(probe: Probe) -> Outcome:
     keys = [probe.area.key(f"uploads/{name}") for name in ("a", "b", "b")]
-    started = {(key, probe.area.start(key)) for key in keys}
+    started = {(key, probe.area.start(key, **probe.described)) for key in keys}
     whole = _open_uploads(probe, page=1000)
     if not started <= whole:
         return unmet(f"of {len(started)} open uploads {len(whole & started)} are listed")
