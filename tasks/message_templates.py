@@ -212,7 +212,9 @@ def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None
     # The process stands in a message, and so do the options of a task, once it is registered.
     task = app._tasks.get(message.task)  # noqa: SLF001 - `tasks` would import all of them
     names = (*message.ids, *message.headers)
-    key = (message.task, message.queue, names, getpid(), id(task))
+    conf = app.conf
+    settings = (conf.task_compression, conf.task_serializer, conf.task_default_priority)
+    key = (message.task, message.queue, names, getpid(), id(task), settings)
     if key not in templates:
         templates[key] = _made(message, app, producer)
     return templates[key]

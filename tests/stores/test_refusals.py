@@ -163,7 +163,7 @@ def test_a_denied_write_names_what_its_policy_may_want(
         (
             403,
             "AccessDenied",
-            ". Check the policies (docs/iam); ARTIFACTS_S3_TAGS needs s3:PutObjectTagging",
+            ". Check the policies (docs/iam); tags need s3:PutObjectTagging",
         ),
     ],
 )

@@ -7,20 +7,26 @@ from botocore.exceptions import ClientError
 from artifact_pipeline.domain.errors import PermanentError, TransferError, UnsupportedByStoreError
 from artifact_pipeline.worker.s3.refused_requests import features_of
 
-_ENCRYPTION, _TAGS = "encryption", "tags"
+_ENCRYPTION, _TAGS, _CONDITION = "encryption", "tags", "a condition"
 _UNSET = {_ENCRYPTION: "ARTIFACTS_SSE", _TAGS: "ARTIFACTS_S3_TAGS"}
 _SET = {
-    "a condition": "ARTIFACTS_S3_CONDITIONAL_WRITES=false",
+    _CONDITION: "ARTIFACTS_S3_CONDITIONAL_WRITES=false",
     "a checksum": "ARTIFACTS_S3_CHECKSUM=md5",
 }
 _WORDS = {
     _ENCRYPTION: ("encrypt", "kms"),
     _TAGS: ("tag",),
     "a storage class": ("storageclass", "storage class"),
-    "a condition": ("if-match", "if-none-match", "conditional"),
+    _CONDITION: ("if-match", "if-none-match", "conditional"),
     "a checksum": ("checksum",),
 }
 """By feature, what a store calls it."""
+_SET_FOR = {
+    "UploadPartCopy": "ARTIFACTS_S3_COPIES=worker",
+    "DeleteObjects": "ARTIFACTS_S3_DELETES=md5 or single",
+}
+"""By operation, what does without it."""
+_CONDITIONAL = {"PutObject", "CompleteMultipartUpload"}
 _CREATES = {"PutObject", "CreateMultipartUpload"}
 _READS = {"HeadObject", "GetObject"}
 _REFUSED_READS = {"400", "InvalidRequest", "InvalidArgument"}
@@ -52,7 +58,7 @@ def advice(error: ClientError, code: str, kind: type[TransferError]) -> str:
 
 
 def _of_unsupported(error: ClientError) -> str:
-    features = _meant(error, features_of(error) or {})
+    features = _meant(error, _optional(error))
     what = f"one of: {', '.join(features)}" if len(features) > 1 else "".join(features)
     remedies = "".join(
         f" {verb} {' or '.join(settings[each] for each in features if each in settings)}."
@@ -60,10 +66,19 @@ def _of_unsupported(error: ClientError) -> str:
         for verb, settings in (("Unset", _UNSET), ("Set", _SET if len(features) == 1 else {}))
         if not settings.keys().isdisjoint(features)
     )
+    if error.operation_name in _SET_FOR:
+        what, remedies = "", f" Set {_SET_FOR[error.operation_name]}."
     return (
         f": the store does not support {what or 'this request'}.{remedies}"
         " `artifacts doctor --probe` shows what it lacks"
     )
+
+
+def _optional(error: ClientError) -> Mapping[str, str]:
+    """Return the features of the request that some setting or choice leaves out."""
+    is_conditional = error.operation_name in _CONDITIONAL
+    asked = features_of(error) or {}
+    return {name: value for name, value in asked.items() if is_conditional or name != _CONDITION}
 
 
 def _meant(error: ClientError, features: Mapping[str, str]) -> list[str]:
@@ -86,7 +101,7 @@ def _needs(features: Mapping[str, str]) -> Iterator[str]:
     elif features[_ENCRYPTION].startswith("aws:kms"):
         yield "; the key needs kms:GenerateDataKey and kms:Decrypt"
     if _TAGS in features:
-        yield "; ARTIFACTS_S3_TAGS needs s3:PutObjectTagging"
+        yield "; tags need s3:PutObjectTagging"
 
 
 def _said(error: ClientError, name: str) -> str:

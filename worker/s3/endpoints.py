@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from artifact_pipeline.domain.model.addresses import AWS_DOMAINS
 from artifact_pipeline.domain.model.endpoints import Endpoint
 from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.worker.s3.abilities import StoreAbilities
 
 if TYPE_CHECKING:
     import boto3
@@ -100,6 +101,11 @@ def location_of(client: "S3Client", address: ObjectAddress) -> str:
         style = "virtual" if is_of_aws(endpoint) else "path"
     by_host = style == "virtual" and endpoint.obstacle(address.bucket) is None
     return endpoint.url_of(address, by_host=by_host)
+
+
+def abilities_of(client: "S3Client") -> StoreAbilities:
+    """Return the abilities that the store has as far as its address tells."""
+    return StoreAbilities(multipart_etags=is_of_aws(endpoint_of(client)))
 
 
 def is_of_aws(endpoint: Endpoint) -> bool:

@@ -21,7 +21,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.s3.dates import date_of
-from artifact_pipeline.worker.s3.errors import code_of, translated_errors
+from artifact_pipeline.worker.s3.errors import code_of, is_unsupported, translated_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -86,7 +86,7 @@ def kept_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
         try:
             answer = client.get_object_tagging(Bucket=address.bucket, Key=address.key)
         except ClientError as error:
-            if code_of(error) in _NO_TAGS:
+            if code_of(error) in _NO_TAGS or is_unsupported(error):
                 return {}
             if code_of(error) in {"404", "NoSuchKey"}:
                 raise ObjectReplacedError from error

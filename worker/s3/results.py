@@ -16,10 +16,10 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.platform.repository_shapes import ResultsUploads
 from artifact_pipeline.domain.ports.platform import SentResults, url_of
 from artifact_pipeline.domain.ports.workspace import Source
-from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
+from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from artifact_pipeline.worker.s3.client import make_regional_client
 from artifact_pipeline.worker.s3.encryption import Encryption
-from artifact_pipeline.worker.s3.endpoints import endpoints_of
+from artifact_pipeline.worker.s3.endpoints import abilities_of, endpoints_of
 from artifact_pipeline.worker.s3.presign import Presigner
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
@@ -77,7 +77,7 @@ class S3ResultsRepository(ResultsUploads):
         keeps_times: bool = False,
         tags: ObjectTags = NO_TAGS,
         public_client: "S3Client | None" = None,
-        abilities: StoreAbilities = AWS,
+        abilities: StoreAbilities | None = None,
     ) -> None:
         client = s3_client or make_regional_client(bucket_name, region_name)
         self._endpoints = endpoints_of(client, public_client)
@@ -92,7 +92,7 @@ class S3ResultsRepository(ResultsUploads):
             part_size=part_size,
             threads=threads,
             tags=tags,
-            abilities=abilities,
+            abilities=abilities or abilities_of(client),
         )
 
     def _send(self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix) -> SentResults:

@@ -16,12 +16,12 @@ from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.platform.repository_shapes import UploadLocations, upload_key
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.object_store import IObjectCopier
-from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
+from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from artifact_pipeline.worker.s3.client import make_regional_client
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.dates import s3_now
 from artifact_pipeline.worker.s3.encryption import Encryption
-from artifact_pipeline.worker.s3.endpoints import endpoints_of
+from artifact_pipeline.worker.s3.endpoints import abilities_of, endpoints_of
 from artifact_pipeline.worker.s3.presign import Presigner
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
@@ -46,7 +46,7 @@ class S3UploadLocationRepository(UploadLocations):
             nothing but the URL, and the bucket's default encrypts what it puts.
         signed_tags: tags that a client must send as a header.
         copier: by default one in this bucket.
-        abilities: of the store.
+        abilities: of the store; by default what its address tells.
         now: the clock that ages go by; by default S3's, which is asked once for each filter.
         public_client: signs the URLs for the host that clients use; by default `s3_client`.
 
@@ -65,7 +65,7 @@ class S3UploadLocationRepository(UploadLocations):
         signs_encryption: bool = False,
         signed_tags: ObjectTags = NO_TAGS,
         copier: IObjectCopier | None = None,
-        abilities: StoreAbilities = AWS,
+        abilities: StoreAbilities | None = None,
         now: Callable[[], datetime] | None = None,
         public_client: "S3Client | None" = None,
     ) -> None:
@@ -75,6 +75,7 @@ class S3UploadLocationRepository(UploadLocations):
         self._presigner = Presigner(public_client or client, expiration_seconds)
         self._signed_encryption = encryption if signs_encryption else None
         self._signed_tags = signed_tags
+        abilities = abilities or abilities_of(client)
         reader = S3ObjectReader(client=client, bucket=bucket_name, abilities=abilities)
         copier = copier or S3ObjectCopier(
             client=client,

@@ -70,7 +70,7 @@ FENCED_BY_SQL = WayAround(
 OTHER_CHECKSUM = WayAround(
     "ARTIFACTS_S3_CHECKSUM=md5|crc32c|read-back",
     costs="md5 and crc32c find damage on the way, but are no SHA-256; read-back fetches every"
-    " object once after its upload",
+    " object once after its upload, and what it finds wrong is at the key until the next attempt",
 )
 WORKER_COPIES = WayAround(
     "ARTIFACTS_S3_COPIES=worker",
