@@ -162,7 +162,8 @@ def test_a_control_command_does_not_stop_a_worker_of_a_full_broker(refused: Refu
 
         # When the answer does not fit into the broker
         with refused.refusals.refusing("OOM"):
-            client.publish(PIDBOX, command["data"])
+            # A subscriber that connects again just now would never hear of it.
+            deployment.wait_until(lambda: client.publish(PIDBOX, command["data"]) > 1)
             deployment.wait_until(lambda: refused.worker.log.read_text().count(UNBOUND) > before)
 
     # Then the worker answers the next one
