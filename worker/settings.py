@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.domain.model.endpoints import Endpoint
 from artifact_pipeline.tasks.broker import Broker
-from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes
+from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.endpoint_forms import addressing_refusal
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
@@ -140,6 +140,16 @@ class BucketSettings(PartSettings):
     def signed_tags(self) -> ObjectTags:
         """What clients must tag their uploads with."""
         return self.tags if self.url_signs_tags else NO_TAGS
+
+    @property
+    def abilities(self) -> StoreAbilities:
+        """The abilities of the store, as chosen; its address may show that it lacks others."""
+        return StoreAbilities(
+            conditional_writes=self.s3_conditional_writes,
+            checksum=self.s3_checksum,
+            copies=self.s3_copies,
+            deletes=self.s3_deletes,
+        )
 
     @property
     def encryption(self) -> Encryption:

@@ -9,11 +9,12 @@ from mypy_boto3_s3 import S3Client
 
 from artifact_pipeline.worker.diagnosis.findings import Finding, Severity
 from artifact_pipeline.worker.diagnosis.probe.area import PROBE_PREFIX
-from artifact_pipeline.worker.diagnosis.probe.outcomes import StoreChoices, met, unmet
+from artifact_pipeline.worker.diagnosis.probe.outcomes import met, unmet
 from artifact_pipeline.worker.diagnosis.probe.run import judged, probe_store
 from artifact_pipeline.worker.diagnosis.probe.store import Probe
 from artifact_pipeline.worker.diagnosis.probe.table import CHECKS
 from artifact_pipeline.worker.embedded.servers import Ministack
+from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
 from artifact_pipeline.worker.s3.encryption import Encryption
 from benchmarks.deployment import Rclone
 from tests.conftest import create_bucket
@@ -38,7 +39,7 @@ def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def probe_of(client: S3Client, bucket: str, **changes: Any) -> Probe:
-    options = {"encryption": Encryption("AES256"), "choices": StoreChoices(), "part_size": PART}
+    options = {"encryption": Encryption("AES256"), "part_size": PART}
     return Probe(client, bucket, **{**options, **changes})
 
 
@@ -89,7 +90,7 @@ def test_each_lie_is_found_by_its_finding(
     bucket: str,
 ) -> None:
     # When
-    findings = lying(*(lie for _, _, lie in lies), choices=StoreChoices(tags=True))
+    findings = lying(*(lie for _, _, lie in lies), has_tags=True)
     # Then
     expected = {(severity, name) for severity, name, _ in lies}
     assert unwell(findings) == expected
@@ -123,15 +124,15 @@ class TestWaysAround:
 
     def test_once_chosen_leave_the_weaker_promise_alone(self) -> None:
         # Given
-        choices = StoreChoices(
+        chosen = StoreAbilities(
             conditional_writes=False,
-            checksum="md5",
-            copies="worker",
-            deletes="single",
+            checksum=Checksum.MD5,
+            copies=Copies.WORKER,
+            deletes=Deletes.SINGLE,
         )
         around = [check for check in CHECKS if check.way_around]
         # When
-        findings = [judged(check, unmet("it is refused"), choices.has) for check in around]
+        findings = [judged(check, unmet("it is refused"), chosen) for check in around]
         # Then
         assert unwell(findings) == {
             ("warning", "If-None-Match"),
@@ -145,16 +146,16 @@ class TestWaysAround:
         [check] = [check for check in CHECKS if check.name == "probe SHA-256 of a PUT"]
         outcome = unmet("it is accepted", ("ARTIFACTS_S3_CHECKSUM=read-back",))
         # When
-        finding = judged(check, outcome, StoreChoices(checksum="md5").has)
+        finding = judged(check, outcome, StoreAbilities(checksum=Checksum.MD5))
         # Then
         assert finding.severity is Severity.ERROR
         assert finding.mend == "set ARTIFACTS_S3_CHECKSUM=read-back"
 
     def test_chosen_without_need_are_named(self) -> None:
         # Given
-        choices = StoreChoices(conditional_writes=False, copies="worker")
+        chosen = StoreAbilities(conditional_writes=False, copies=Copies.WORKER)
         # When
-        findings = [judged(check, met("it works"), choices.has) for check in CHECKS]
+        findings = [judged(check, met("it works"), chosen) for check in CHECKS]
         # Then
         mends = [finding.mend for finding in findings if finding.severity]
         assert mends == ["unset ARTIFACTS_S3_CONDITIONAL_WRITES"] * 4

@@ -23,7 +23,7 @@ from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
-from artifact_pipeline.worker.s3.endpoints import endpoint_of, endpoints_of, is_of_aws
+from artifact_pipeline.worker.s3.endpoints import abilities_of, endpoints_of
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.results import S3ResultsRepository
 from artifact_pipeline.worker.s3.store import S3ObjectStore
@@ -70,14 +70,7 @@ class BucketAdapters:
 
     @cached_property
     def abilities(self) -> StoreAbilities:
-        settings = self._bucket_settings
-        return StoreAbilities(
-            conditional_writes=settings.s3_conditional_writes,
-            checksum=settings.s3_checksum,
-            copies=settings.s3_copies,
-            deletes=settings.s3_deletes,
-            multipart_etags=is_of_aws(endpoint_of(self.client)),
-        )
+        return abilities_of(self.client, self._bucket_settings.abilities)
 
     @cached_property
     def store(self) -> S3ObjectStore:

@@ -14,7 +14,6 @@ from artifact_pipeline.worker.diagnosis.bucket import examine_bucket, find_tags
 from artifact_pipeline.worker.diagnosis.database import examine_database, opened
 from artifact_pipeline.worker.diagnosis.endpoints import examine_endpoints
 from artifact_pipeline.worker.diagnosis.findings import Finding, error
-from artifact_pipeline.worker.diagnosis.probe.outcomes import choices_of
 from artifact_pipeline.worker.diagnosis.probe.run import probe_store
 from artifact_pipeline.worker.diagnosis.probe.store import Probe
 from artifact_pipeline.worker.diagnosis.workspace import examine_workspace
@@ -110,7 +109,8 @@ def _probe(settings: BucketSettings) -> Iterator[Finding]:
                 client,
                 settings.bucket,
                 encryption=settings.encryption,
-                choices=choices_of(settings),
+                abilities=settings.abilities,
+                has_tags=bool(settings.tags.names),
                 url_signs_encryption=settings.url_signs_encryption,
             )
         )

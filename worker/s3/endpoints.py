@@ -1,13 +1,13 @@
 """Which S3 a client talks to, and where its URLs have the bucket."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from artifact_pipeline.domain.model.addresses import AWS_DOMAINS
 from artifact_pipeline.domain.model.endpoints import Endpoint
 from artifact_pipeline.domain.model.objects import ObjectAddress
-from artifact_pipeline.worker.s3.abilities import StoreAbilities
+from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
 
 if TYPE_CHECKING:
     import boto3
@@ -103,9 +103,9 @@ def location_of(client: "S3Client", address: ObjectAddress) -> str:
     return endpoint.url_of(address, by_host=by_host)
 
 
-def abilities_of(client: "S3Client") -> StoreAbilities:
-    """Return the abilities that the store has as far as its address tells."""
-    return StoreAbilities(multipart_etags=is_of_aws(endpoint_of(client)))
+def abilities_of(client: "S3Client", chosen: StoreAbilities = AWS) -> StoreAbilities:
+    """Return the chosen abilities of the store, with the one that its address shows."""
+    return replace(chosen, multipart_etags=is_of_aws(endpoint_of(client)))
 
 
 def is_of_aws(endpoint: Endpoint) -> bool:

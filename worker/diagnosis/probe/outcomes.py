@@ -1,4 +1,4 @@
-"""What a check of the probe observes, and what the settings choose."""
+"""What a check of the probe observes, and the settings that work around it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from artifact_pipeline.worker.diagnosis.findings import Severity
+from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from artifact_pipeline.worker.s3.errors import code_of
-from artifact_pipeline.worker.settings import BucketSettings
 
 _FORBIDDEN = {"AccessDenied", "AllAccessDisabled", "403"}
 
@@ -37,35 +37,14 @@ def unmet(
     return Outcome(what, severity, settings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreChoices:
-    """What the settings say of the store's abilities; the defaults rely on all of them."""
-
-    conditional_writes: bool = True
-    checksum: str = "sha256"
-    copies: str = "store"
-    deletes: str = "checksum"
-    tags: bool = False
-
-    def has(self, assignment: str) -> bool:
-        """Return whether the settings have that `NAME=value`."""
-        return assignment in {
-            f"ARTIFACTS_S3_CONDITIONAL_WRITES={str(self.conditional_writes).lower()}",
-            f"ARTIFACTS_S3_CHECKSUM={self.checksum}",
-            f"ARTIFACTS_S3_COPIES={self.copies}",
-            f"ARTIFACTS_S3_DELETES={self.deletes}",
-        }
-
-
-def choices_of(settings: BucketSettings) -> StoreChoices:
-    """Return what the settings choose."""
-    return StoreChoices(
-        conditional_writes=settings.s3_conditional_writes,
-        checksum=settings.s3_checksum,
-        copies=settings.s3_copies,
-        deletes=settings.s3_deletes,
-        tags=bool(settings.s3_tags),
-    )
+def assignments_of(abilities: StoreAbilities) -> set[str]:
+    """Return the settings that choose these abilities, each as `NAME=value`."""
+    return {
+        f"ARTIFACTS_S3_CONDITIONAL_WRITES={str(abilities.conditional_writes).lower()}",
+        f"ARTIFACTS_S3_CHECKSUM={abilities.checksum}",
+        f"ARTIFACTS_S3_COPIES={abilities.copies}",
+        f"ARTIFACTS_S3_DELETES={abilities.deletes}",
+    }
 
 
 @dataclass(frozen=True, slots=True)

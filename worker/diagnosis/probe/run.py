@@ -1,6 +1,6 @@
 """`artifacts doctor --probe`: what a store does with the requests that promises rest on."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,9 +10,15 @@ from artifact_pipeline.domain.errors import PipelineError
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.worker.diagnosis.findings import Finding, Severity, error, ok, warning
 from artifact_pipeline.worker.diagnosis.probe.area import PROBE_PREFIX
-from artifact_pipeline.worker.diagnosis.probe.outcomes import Outcome, Refusal, unmet
+from artifact_pipeline.worker.diagnosis.probe.outcomes import (
+    Outcome,
+    Refusal,
+    assignments_of,
+    unmet,
+)
 from artifact_pipeline.worker.diagnosis.probe.store import Probe
 from artifact_pipeline.worker.diagnosis.probe.table import CHECKS, Check
+from artifact_pipeline.worker.s3.abilities import StoreAbilities
 
 _REMOVAL = "probe removal"
 ACTIONS = {
@@ -88,7 +94,7 @@ def _finding(check: Check, probe: Probe) -> Finding:
         outcome = unmet(f"an answer lacks {lacking.args[0]}")
     except (BotoCoreError, HTTPError, PipelineError) as unanswered:
         outcome = unmet(_what(unanswered))
-    return judged(check, outcome, probe.choices.has)
+    return judged(check, outcome, probe.abilities)
 
 
 def _settings(check: Check) -> tuple[str, ...]:
@@ -98,10 +104,11 @@ def _settings(check: Check) -> tuple[str, ...]:
     return tuple(f"{name}={value}" for value in values.split("|"))
 
 
-def judged(check: Check, outcome: Outcome, has: Callable[[str], bool]) -> Finding:
-    """Return the finding of an outcome, under settings that have some assignments."""
+def judged(check: Check, outcome: Outcome, abilities: StoreAbilities) -> Finding:
+    """Return the finding of an outcome, under the settings that choose these abilities."""
     settings = _settings(check) if outcome.settings is None else outcome.settings
-    chosen = next(filter(has, settings), None)
+    assigned = assignments_of(abilities)
+    chosen = next((setting for setting in settings if setting in assigned), None)
     if outcome.severity is Severity.OK:
         return _needless(check, outcome, chosen) if chosen else ok(check.name, outcome.what)
     if chosen is None or check.way_around is None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from artifact_pipeline.worker.diagnosis.probe.area import ProbeArea
-from artifact_pipeline.worker.diagnosis.probe.outcomes import Refusal, StoreChoices, refused
+from artifact_pipeline.worker.diagnosis.probe.outcomes import Refusal, refused
+from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
 from artifact_pipeline.worker.s3.checksums import as_base64
 from artifact_pipeline.worker.s3.encryption import Encryption
 
@@ -50,6 +51,8 @@ class Probe:
     """One probe of one bucket.
 
     Attributes:
+        abilities: of the store, as the settings choose them.
+        has_tags: whether the settings have tags.
         asked: the arguments for the encryption that the settings ask for.
         part_size: of the larger parts, in bytes; S3 takes none below 5 MiB.
     """
@@ -60,7 +63,8 @@ class Probe:
         bucket: str,
         *,
         encryption: Encryption,
-        choices: StoreChoices,
+        abilities: StoreAbilities = AWS,
+        has_tags: bool = False,
         url_signs_encryption: bool = False,
         part_size: int = MIN_PART,
     ) -> None:
@@ -68,7 +72,8 @@ class Probe:
         self.bucket = bucket
         self.encryption = encryption
         self.asked = encryption.arguments()
-        self.choices = choices
+        self.abilities = abilities
+        self.has_tags = has_tags
         self.url_signs_encryption = url_signs_encryption
         self.part_size = part_size
         self.area = ProbeArea(client, bucket)

@@ -102,7 +102,7 @@ def tags(probe: Probe) -> Outcome:
 
 
 def _untagged(probe: Probe, observed: str) -> Outcome:
-    if probe.choices.tags:
+    if probe.has_tags:
         return unmet(observed)
     return met(f"{observed}; ARTIFACTS_S3_TAGS is not set, so nothing needs tags")
 
