@@ -16,7 +16,7 @@ from artifact_pipeline.worker.s3.errors import code_of, translated_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import DeleteObjectsOutputTypeDef, ObjectIdentifierTypeDef
 
 _MAX_DELETED = 1000
 """With one request: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
@@ -64,17 +64,8 @@ class ObjectDeletion:
         return self._together(request[0].bucket, [address.key for address in request])
 
     def _together(self, bucket: str, keys: Sequence[str]) -> dict[ObjectAddress, str]:
-        objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
-        checksum: dict[str, Any] = {"ChecksumAlgorithm": "SHA256"}
-        if self.mode is Deletes.MD5:
-            checksum = {}
-            self.client.meta.events.register(
-                "before-call.s3.DeleteObjects", _send_md5, unique_id="artifacts-delete-by-md5"
-            )
         with translated_errors():
-            answer = self.client.delete_objects(
-                Bucket=bucket, Delete={"Objects": objects, "Quiet": True}, **checksum
-            )
+            answer = delete_together(self.client, bucket, keys, self.mode)
         return {
             ObjectAddress(bucket, error["Key"]): error["Code"] for error in answer.get("Errors", [])
         }
@@ -91,6 +82,25 @@ class ObjectDeletion:
             # A few servers answer so for an object that is gone already.
             return {} if code == "NoSuchKey" else {address: code}
         return {}
+
+
+def delete_together(
+    client: "S3Client", bucket: str, keys: Sequence[str], mode: Deletes
+) -> "DeleteObjectsOutputTypeDef":
+    """Send one DeleteObjects, by a SHA-256 or by a Content-MD5.
+
+    A client that has sent a Content-MD5 once sends it with every later DeleteObjects.
+    """
+    objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
+    checksum: dict[str, Any] = {"ChecksumAlgorithm": "SHA256"}
+    if mode is Deletes.MD5:
+        checksum = {}
+        client.meta.events.register(
+            "before-call.s3.DeleteObjects", _send_md5, unique_id="artifacts-delete-by-md5"
+        )
+    return client.delete_objects(
+        Bucket=bucket, Delete={"Objects": objects, "Quiet": True}, **checksum
+    )
 
 
 def _send_md5(params: dict[str, Any], **_: object) -> None:

@@ -1,7 +1,5 @@
 """Checks of the probe: listings, reads, deletions and presigned URLs."""
 
-import base64
-import hashlib
 import os
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +13,8 @@ from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.diagnosis.probe.outcomes import Outcome, met, refused, unmet
 from artifact_pipeline.worker.diagnosis.probe.store import BODY, LargeObject, Probe
 from artifact_pipeline.worker.diagnosis.probe.writes import WRONG_ETAG
+from artifact_pipeline.worker.s3.abilities import Deletes
+from artifact_pipeline.worker.s3.deletes import delete_together
 from artifact_pipeline.worker.s3.presign import Presigner
 
 _NAMES = ("B", "a-b", "a/b", "a0", "b")
@@ -111,46 +111,27 @@ def _readable(probe: Probe) -> tuple[str, bytes]:
 
 
 def deletion(probe: Probe) -> Outcome:
-    refusals = {}
-    for name in ("checksum", "md5"):
-        keys = [probe.area.key(f"deleted-{name}/{number}") for number in (1, 2)]
-        for key in keys:
-            probe.put(key, b"{}")
-        refusal = refused(_delete, probe, keys, name)
-        if refusal is None and not _left(probe, keys):
-            if name == "checksum":
-                return met("DeleteObjects deletes several")
-            break
-        refusals[name] = f"answers {refusal}" if refusal else "leaves an object"
-    works = [name for name in ("md5",) if name not in refusals]
+    checksum = _deletion_by(probe, Deletes.CHECKSUM)
+    if checksum is None:
+        return met("DeleteObjects deletes several")
+    # Only after the SHA-256: from here on the client sends a Content-MD5.
+    by_md5 = _deletion_by(probe, Deletes.MD5) is None
+    works = (Deletes.MD5, Deletes.SINGLE) if by_md5 else (Deletes.SINGLE,)
     return unmet(
-        f"DeleteObjects with a SHA-256 {refusals['checksum']}"
-        + (", and wants Content-MD5" if works else ""),
-        tuple(f"ARTIFACTS_S3_DELETES={name}" for name in (*works, "single")),
+        f"DeleteObjects with a SHA-256 {checksum}" + (", and wants Content-MD5" if by_md5 else ""),
+        tuple(f"ARTIFACTS_S3_DELETES={mode}" for mode in works),
     )
 
 
-def _delete(probe: Probe, keys: list[str], name: str) -> None:
-    hooks: Any = probe.client.meta.events  # whose stubs know of no such hook
-    event = "before-call.s3.DeleteObjects"
-    if name == "md5":
-        hooks.register(event, _by_md5)
-    try:
-        probe.client.delete_objects(
-            Bucket=probe.bucket,
-            Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
-            ChecksumAlgorithm="SHA256",
-        )
-    finally:
-        hooks.unregister(event, _by_md5)
-
-
-def _by_md5(params: dict[str, Any], **_event: object) -> None:
-    """Replace the SHA-256 that botocore would add."""
-    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
-    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode("ascii")
-    params["headers"].pop("x-amz-sdk-checksum-algorithm", None)
-    params["context"].pop("checksum", None)
+def _deletion_by(probe: Probe, mode: Deletes) -> str | None:
+    """Return what goes wrong when two objects are deleted together; None if nothing does."""
+    keys = [probe.area.key(f"deleted-{mode}/{number}") for number in (1, 2)]
+    for key in keys:
+        probe.put(key, b"{}")
+    refusal = refused(delete_together, probe.client, probe.bucket, keys, mode)
+    if refusal is not None:
+        return f"answers {refusal}"
+    return "leaves an object" if _left(probe, keys) else None
 
 
 def _left(probe: Probe, keys: list[str]) -> bool:
