@@ -1,4 +1,4 @@
-"""SHA-256 as S3 writes it."""
+"""SHA-256 and ETags as S3 writes them."""
 
 import base64
 import hashlib
@@ -42,6 +42,12 @@ def acknowledged_etag(etag: str | None) -> str:
     if etag is None or not re.fullmatch(r'"[^"]+"|[^"]+', etag):
         raise S3UnavailableError("the answer was cut off")
     return etag
+
+
+def is_same_etag(one: str | None, other: str | None) -> bool:
+    """Return whether both are one ETag; None is that of no object."""
+    # Not every server puts it in quotes each time.
+    return (one and one.strip('"')) == (other and other.strip('"'))
 
 
 def check(expected: str, answered: str | None) -> None:

@@ -19,7 +19,7 @@ from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, 
 from artifact_pipeline.worker.s3.integrity import integrity_of
 from artifact_pipeline.worker.s3.multipart import MultipartUpload
 from artifact_pipeline.worker.s3.part_copies import PartCopies
-from artifact_pipeline.worker.s3.read_back import check_stored
+from artifact_pipeline.worker.s3.read_back import check_stored, digest_of, find_same
 from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
 
 UNREADABLE = {"GLACIER", "DEEP_ARCHIVE"}
@@ -62,9 +62,7 @@ class ObjectCopy:
         return self._stored(sha256, sent.checksum, etag, answer.get("VersionId"))
 
     def of_nothing(self) -> StoredObject:
-        source = self.reader.find(self.there.address)
-        if source is None or source.etag.strip('"') != self.there.etag.strip('"'):
-            raise ObjectReplacedError
+        find_same(self.reader, self.there.address, self.there.etag)
         digest = hashlib.sha256()
         sha256, checksum = digest.hexdigest(), as_base64(digest.digest())
         integrity = integrity_of(self.abilities.checksum)
@@ -123,11 +121,7 @@ class ObjectCopy:
         if is_same(checksum, (found.checksums or {}).get("SHA256")):
             return True
         # Its checksum may be of other parts, or there is none.
-        digest = hashlib.sha256()
-        for chunk in self.reader.read(found):
-            self.upload.progress.checkpoint()
-            digest.update(chunk)
-        return digest.hexdigest() == sha256
+        return digest_of(self.reader, found, self.upload.progress.checkpoint) == sha256
 
     def _stored(
         self, sha256: str, checksum: str, etag: str, version_id: str | None

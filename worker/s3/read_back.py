@@ -6,6 +6,7 @@ from collections.abc import Callable
 from artifact_pipeline.domain.errors import ChecksumMismatchError, ObjectReplacedError
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import IObjectReader
+from artifact_pipeline.worker.s3.checksums import is_same_etag
 
 _RANGE = 64 * 2**20
 
@@ -30,11 +31,21 @@ def check_stored(
         ObjectReplacedError: another object is there already.
         ChecksumMismatchError: the store has other bytes.
     """
-    found = reader.find(address)
-    if found is None or found.etag.strip('"') != etag.strip('"'):
-        raise ObjectReplacedError
+    found = find_same(reader, address, etag)
     if digest_of(reader, found, checkpoint) != sha256:
         raise ChecksumMismatchError(f"{address.key}: the store has other bytes than were sent")
+
+
+def find_same(reader: IObjectReader, address: ObjectAddress, etag: str) -> BucketObject:
+    """Return the object that has this ETag.
+
+    Raises:
+        ObjectReplacedError: another object, or none, is there.
+    """
+    found = reader.find(address)
+    if found is None or not is_same_etag(found.etag, etag):
+        raise ObjectReplacedError
+    return found
 
 
 def digest_of(reader: IObjectReader, there: BucketObject, checkpoint: Callable[[], None]) -> str:

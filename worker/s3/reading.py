@@ -11,7 +11,12 @@ from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError,
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import Verifier
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
-from artifact_pipeline.worker.s3.checksums import acknowledged_etag, composite, number_of_parts
+from artifact_pipeline.worker.s3.checksums import (
+    acknowledged_etag,
+    composite,
+    is_same_etag,
+    number_of_parts,
+)
 from artifact_pipeline.worker.s3.errors import code_of, translated_errors
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
 from artifact_pipeline.worker.s3.multipart import likely_part_size
@@ -209,8 +214,7 @@ def _check(answer: "GetObjectOutputTypeDef", there: BucketObject, start: int, st
         ObjectReplacedError: it is of another object.
         S3UnavailableError: it has other bytes.
     """
-    # Not every server puts it in quotes each time.
-    if acknowledged_etag(answer.get("ETag")).strip('"') != there.etag.strip('"'):
+    if not is_same_etag(acknowledged_etag(answer.get("ETag")), there.etag):
         raise ObjectReplacedError
     whole = stop - start == there.size
     asked_for = None if whole else f"bytes {start}-{stop - 1}/{there.size}"

@@ -8,8 +8,8 @@ from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import IObjectReader, UploadProgress
-from artifact_pipeline.worker.s3.checksums import composite
-from artifact_pipeline.worker.s3.read_back import digest_of
+from artifact_pipeline.worker.s3.checksums import composite, is_same_etag
+from artifact_pipeline.worker.s3.read_back import digest_of, find_same
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 
 
@@ -44,19 +44,14 @@ class ObjectSource:
         size = self.there.size
         verifier = self.reader.verifier(self.there)
         if not size:
-            self._check_empty()
+            # Reading no bytes asks for nothing, and so would not notice another object.
+            find_same(self.reader, self.there.address, self.there.etag)
         for start in range(0, size, self.range_size):
             stop = min(start + self.range_size, size)
             read = b"".join(self.reader.read(self.there, start, stop))
             verifier.update(read)
             yield read
         verifier.check()
-
-    def _check_empty(self) -> None:
-        # Reading no bytes asks for nothing, and so would not notice another object.
-        found = self.reader.find(self.there.address)
-        if found is None or found.etag.strip('"') != self.there.etag.strip('"'):
-            raise ObjectReplacedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +113,7 @@ class WorkerCopies:
             ObjectReplacedError: another object is there.
         """
         found = self.reader.find(ObjectAddress(self.store.bucket, key))
-        if found is None or found.etag.strip('"') == (replaces or "").strip('"'):
+        if found is None or is_same_etag(found.etag, replaces):
             return None
         wanted = create.get("StorageClass", found.storage_class)
         if (found.size, found.storage_class) != (there.size, wanted):

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.worker.s3.checksums import is_same_etag
 from artifact_pipeline.worker.s3.errors import code_of
 
 if TYPE_CHECKING:
@@ -44,14 +45,14 @@ class WriteFence:
         if self.is_conditional:
             return
         # Without the permission to list, S3 answers 403 for a missing object.
-        if not _is_same(self._etag({"403", "404", "NoSuchKey"}), self.replaces):
+        if not is_same_etag(self._etag({"403", "404", "NoSuchKey"}), self.replaces):
             raise ObjectReplacedError
         # The look took time, in which the lease may have been lost.
         self.progress.checkpoint()
 
     def look_after(self, etag: str) -> None:
         """Raise ObjectReplacedError if the object is not the one that was written."""
-        if not self.is_conditional and not _is_same(self._etag({"404", "NoSuchKey"}), etag):
+        if not self.is_conditional and not is_same_etag(self._etag({"404", "NoSuchKey"}), etag):
             raise ObjectReplacedError
 
     def _etag(self, missing: set[str]) -> str | None:
@@ -70,8 +71,3 @@ def is_refusal(error: Exception) -> bool:
         # NoSuchKey: the object that was to be replaced is not there any more.
         return code_of(error) in {"PreconditionFailed", "NoSuchKey"}
     return isinstance(error, ObjectReplacedError)
-
-
-def _is_same(etag: str | None, other: str | None) -> bool:
-    # Not every server puts it in quotes each time.
-    return (etag and etag.strip('"')) == (other and other.strip('"'))
