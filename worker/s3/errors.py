@@ -124,6 +124,17 @@ def translated_errors() -> Iterator[None]:
         raise RefusedByS3Error(_REDIRECTED) from error
 
 
+@contextmanager
+def gone_is_replaced() -> Iterator[None]:
+    """Raise ObjectReplacedError if the object of the request is not there any more."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) in {"404", "NoSuchKey"}:
+            raise ObjectReplacedError from error
+        raise
+
+
 def code_of(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 

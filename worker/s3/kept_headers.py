@@ -15,13 +15,17 @@ from botocore.exceptions import ClientError
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     NotCopyableError,
-    ObjectReplacedError,
     RefusedByS3Error,
     TransferError,
 )
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.s3.dates import date_of
-from artifact_pipeline.worker.s3.errors import code_of, is_unsupported, translated_errors
+from artifact_pipeline.worker.s3.errors import (
+    code_of,
+    gone_is_replaced,
+    is_unsupported,
+    translated_errors,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -82,14 +86,12 @@ def kept_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
         ObjectReplacedError: the object is not there any more.
         TransferError: S3 does not answer.
     """
-    with translated_errors():
+    with translated_errors(), gone_is_replaced():
         try:
             answer = client.get_object_tagging(Bucket=address.bucket, Key=address.key)
         except ClientError as error:
             if code_of(error) in _NO_TAGS or is_unsupported(error):
                 return {}
-            if code_of(error) in {"404", "NoSuchKey"}:
-                raise ObjectReplacedError from error
             if code_of(error) in _DENIED:
                 raise AccessDeniedError(
                     "GetObjectTagging: AccessDenied. Nothing was copied, because a copy must keep "

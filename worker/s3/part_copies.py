@@ -14,14 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from botocore.exceptions import ClientError
-
-from artifact_pipeline.domain.errors import ChecksumMismatchError, ObjectReplacedError
+from artifact_pipeline.domain.errors import ChecksumMismatchError
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.object_store import IObjectReader
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag
 from artifact_pipeline.worker.s3.encryption import has_md5_etag
-from artifact_pipeline.worker.s3.errors import code_of
+from artifact_pipeline.worker.s3.errors import gone_is_replaced
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, Send, SentPart, SentUpload
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -131,7 +129,7 @@ class PartCopies:
         # Of a small object S3 copies no range.
         is_whole = stop - start == self.there.size
         wanted = {} if is_whole else {"CopySourceRange": f"bytes={start}-{stop - 1}"}
-        try:
+        with gone_is_replaced():
             answer = self.upload.client.upload_part_copy(
                 Bucket=self.upload.bucket,
                 Key=self.upload.key,
@@ -141,10 +139,6 @@ class PartCopies:
                 CopySourceIfMatch=self.there.etag,
                 **wanted,  # type: ignore[arg-type]  # the range
             )
-        except ClientError as error:
-            if code_of(error) in {"404", "NoSuchKey"}:
-                raise ObjectReplacedError from error
-            raise
         copied = answer.get("CopyPartResult", {})
         checksum = copied.get("ChecksumSHA256", "")
         return SentPart(

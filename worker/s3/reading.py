@@ -17,7 +17,7 @@ from artifact_pipeline.worker.s3.checksums import (
     is_same_etag,
     number_of_parts,
 )
-from artifact_pipeline.worker.s3.errors import code_of, translated_errors
+from artifact_pipeline.worker.s3.errors import code_of, gone_is_replaced, translated_errors
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
 from artifact_pipeline.worker.s3.multipart import likely_part_size
 from artifact_pipeline.worker.s3.verification import (
@@ -131,7 +131,7 @@ class S3ObjectReader:
 
     def _get(self, there: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
         bucket, key = there.address.bucket, there.address.key
-        with _gone_is_replaced():
+        with gone_is_replaced():
             if stop - start == there.size:
                 return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.etag)
             wanted = f"bytes={start}-{stop - 1}"
@@ -149,7 +149,7 @@ class S3ObjectReader:
         return size if self._size_of_part(there, parts) == last else None
 
     def _size_of_part(self, there: BucketObject, number: int) -> int:
-        with translated_errors(), _gone_is_replaced():
+        with translated_errors(), gone_is_replaced():
             # Without IfMatch, which some servers compare with the ETag of the part.
             return self.client.head_object(
                 Bucket=there.address.bucket, Key=there.address.key, PartNumber=number
@@ -162,7 +162,7 @@ def look_at(client: "S3Client", there: BucketObject) -> BucketObject:
     Raises:
         ObjectReplacedError: another object, or none, is there now.
     """
-    with _placed(there.address), translated_errors(), _gone_is_replaced():
+    with _placed(there.address), translated_errors(), gone_is_replaced():
         head = client.head_object(
             Bucket=there.address.bucket,
             Key=there.address.key,
@@ -179,16 +179,6 @@ def _placed(address: ObjectAddress) -> Iterator[None]:
         yield
     except PermanentError as error:
         error.place = f"s3://{address.bucket}/{address.key}"
-        raise
-
-
-@contextmanager
-def _gone_is_replaced() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        if code_of(error) in {"404", "NoSuchKey"}:
-            raise ObjectReplacedError from error
         raise
 
 
