@@ -42,8 +42,8 @@ _HOLDS = (
 )
 _NO_TYPE = {None, "", "binary/octet-stream", "application/octet-stream"}
 """What servers answer for an object that was put without a type."""
-_NO_TAGS = {"NoSuchTagSet", "NoSuchTagSetError", "NotImplemented", "MethodNotAllowed", "501", "405"}
-"""Answers of stores that have no tags at all, or none of this object."""
+_NO_TAGS = {"NoSuchTagSet", "NoSuchTagSetError"}
+"""Answers of stores where this object has no tags."""
 _DENIED = {"AccessDenied", "403"}
 _PERMISSIONS = {
     "Tagging": "s3:PutObjectTagging",
