@@ -1,7 +1,7 @@
 """What the S3 tests are written with."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from io import BytesIO
@@ -105,6 +105,20 @@ def store_of(client: S3Client, bucket: str, **changes: Any) -> S3ObjectStore:
         threads=4,
     )
     return replace(store, **changes)
+
+
+def put_in_parts(client: S3Client, bucket: str, parts: Iterable[bytes], key: str = KEY) -> None:
+    """Upload an object in these parts as another tool would, without a checksum."""
+    upload_id = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    sent: list[Any] = []
+    for number, part in enumerate(parts, start=1):
+        answer = client.upload_part(
+            Bucket=bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=part
+        )
+        sent.append({"PartNumber": number, "ETag": answer["ETag"]})
+    client.complete_multipart_upload(
+        Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": sent}
+    )
 
 
 @cache

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +26,16 @@ from artifact_pipeline.worker.s3.verification import (
     strongest,
 )
 from tests.conftest import create_bucket
-from tests.s3.steps import KEY, MIB, Requests, answer_of, answered_client, client_at, random_bytes
+from tests.s3.steps import (
+    KEY,
+    MIB,
+    Requests,
+    answer_of,
+    answered_client,
+    client_at,
+    put_in_parts,
+    random_bytes,
+)
 from tests.servers import Moto
 
 ADDRESS = ObjectAddress("bucket", KEY)
@@ -207,13 +217,7 @@ def answering(sizes: dict[str | None, int], **headers: str) -> S3ObjectReader:
 class TestAsking:
     def test_nothing_is_asked_where_the_sha256_is_known(self) -> None:
         reader = answering({})
-        known = BucketObject(
-            address=ADDRESS,
-            size=3,
-            etag='"e"',
-            modified_at=datetime.now(UTC),
-            sha256=hashlib.sha256(b"abc").hexdigest(),
-        )
+        known = replace(listed(3), sha256=hashlib.sha256(b"abc").hexdigest())
         requests = Requests(reader.client)
         check(reader.verifier(known), [b"abc"])
         assert requests.names == []
@@ -276,7 +280,7 @@ class TestMultipartObject:
     def test_its_bytes_are_compared_with_its_etag(self, reader: S3ObjectReader, parts: int) -> None:
         # Given an object of parts, uploaded without a checksum
         content = CONTENT[-((parts - 1) * PART + 1) :]
-        multipart(reader, in_parts(content, PART))
+        put_in_parts(reader.client, reader.bucket, in_parts(content, PART))
         # When
         requests = Requests(reader.client)
         there = reader.find(ObjectAddress(reader.bucket, KEY))
@@ -291,19 +295,5 @@ class TestMultipartObject:
 
     def test_one_of_several_sizes_is_not_refused(self, reader: S3ObjectReader) -> None:
         parts = [CONTENT[:PART], CONTENT[: PART + 9], CONTENT[: PART - 9]]
-        multipart(reader, parts)
+        put_in_parts(reader.client, reader.bucket, parts)
         check(reader.verifier(*reader.list("")), parts)
-
-
-def multipart(reader: S3ObjectReader, parts: list[bytes]) -> None:
-    client, bucket = reader.client, reader.bucket
-    upload_id = client.create_multipart_upload(Bucket=bucket, Key=KEY)["UploadId"]
-    sent: list[Any] = []
-    for number, part in enumerate(parts, start=1):
-        answer = client.upload_part(
-            Bucket=bucket, Key=KEY, UploadId=upload_id, PartNumber=number, Body=part
-        )
-        sent.append({"PartNumber": number, "ETag": answer["ETag"]})
-    client.complete_multipart_upload(
-        Bucket=bucket, Key=KEY, UploadId=upload_id, MultipartUpload={"Parts": sent}
-    )

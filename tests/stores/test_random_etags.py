@@ -11,7 +11,7 @@ from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import Checksum, StoreAbilities
 from tests.s3.copier_contract import OLD_KEY, copy
-from tests.s3.steps import KEY, PART, Progress, put, random_bytes
+from tests.s3.steps import KEY, PART, Progress, put, put_in_parts, random_bytes
 from tests.stores.abilities_steps import Lacking, lacking
 from tests.stores.lacking import Lack
 
@@ -37,21 +37,8 @@ def everywhere(ministack: Ministack) -> Iterator[Lacking]:
 
 def of_parts(on: Lacking, key: str = OLD_KEY) -> BucketObject:
     """Return an object that a client has uploaded in parts, without a checksum."""
-    client, bucket = on.direct, on.bucket
-    upload_id = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
-    parts: list[Any] = []
-    for number, start in enumerate(range(0, len(CONTENT), PART), start=1):
-        etag = client.upload_part(
-            Bucket=bucket,
-            Key=key,
-            UploadId=upload_id,
-            PartNumber=number,
-            Body=CONTENT[start : start + PART],
-        )["ETag"]
-        parts.append({"PartNumber": number, "ETag": etag})
-    client.complete_multipart_upload(
-        Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
-    )
+    parts = (CONTENT[start : start + PART] for start in range(0, len(CONTENT), PART))
+    put_in_parts(on.direct, on.bucket, parts, key)
     return found(on, key)
 
 
