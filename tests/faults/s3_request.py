@@ -42,8 +42,11 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], str] = {
     ("POST", "object", frozenset({"uploads"})): "CreateMultipartUpload",
     ("POST", "object", frozenset({"uploadId"})): "CompleteMultipartUpload",
     ("DELETE", "object", frozenset({"uploadId"})): "AbortMultipartUpload",
+    ("DELETE", "object", frozenset()): "DeleteObject",
     ("POST", "bucket", frozenset({"delete"})): "DeleteObjects",
 }
+_COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
+"""The operations that have a source, by those without one."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Request:
         kind = "object" if self.key else "bucket"
         operation = _OPERATIONS.get((self.method, kind, self._telling_parameters()), "other")
         if "x-amz-copy-source" in self.headers:
-            return "UploadPartCopy" if operation == "UploadPart" else "other"
+            return _COPIES.get(operation, "other")
         return operation
 
     @property

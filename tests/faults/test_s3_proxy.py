@@ -73,6 +73,8 @@ def test_operations_are_told_apart(s3: FaultyS3, client: S3Client, bucket: str) 
     client.list_objects_v2(Bucket=bucket, Prefix="jobs/", MaxKeys=1)
     client.get_object_tagging(Bucket=bucket, Key=KEY)
     client.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": KEY})
+    client.delete_object(Bucket=bucket, Key="copy")
+    client.get_bucket_location(Bucket=bucket)
     # Then
     assert s3.counts == {
         "CreateMultipartUpload": 1,
@@ -82,6 +84,8 @@ def test_operations_are_told_apart(s3: FaultyS3, client: S3Client, bucket: str) 
         "PutObject": 1,
         "ListObjectsV2": 1,
         "GetObjectTagging": 1,
+        "CopyObject": 1,
+        "DeleteObject": 1,
         "other": 1,
     }
 

@@ -8,23 +8,9 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
+from tests.faults import s3_request
+
 _OF_ONE_HOP = {"connection", "content-length", "expect", "host", "transfer-encoding"}
-_OPERATIONS: list[tuple[str, str, set[str]]] = [
-    ("UploadPartCopy", "PUT", {"partNumber", "x-amz-copy-source"}),
-    ("UploadPart", "PUT", {"partNumber"}),
-    ("PutObject", "PUT", set()),
-    ("CompleteMultipartUpload", "POST", {"uploadId"}),
-    ("CreateMultipartUpload", "POST", {"uploads"}),
-    ("DeleteObjects", "POST", {"delete"}),
-    ("AbortMultipartUpload", "DELETE", {"uploadId"}),
-    ("DeleteObject", "DELETE", set()),
-    ("ListParts", "GET", {"uploadId"}),
-    ("ListObjects", "GET", {"list-type"}),
-    ("GetObjectTagging", "GET", {"tagging"}),
-    ("GetObject", "GET", set()),
-    ("HeadObject", "HEAD", set()),
-]
-"""By the method, and parameters or headers; the first that fits."""
 _REFUSAL = "<Error><Code>{code}</Code><Message>{code}</Message></Error>"
 
 
@@ -44,12 +30,9 @@ class Request:
 
     @property
     def operation(self) -> str:
-        """What it is, by S3's name; only for those that a test asks for."""
-        return next(
-            name
-            for name, method, needed in _OPERATIONS
-            if method == self.method and needed <= self.query.keys() | self.headers.keys()
-        )
+        """What it is, as boto3 names it."""
+        path, _, query = self.target.partition("?")
+        return s3_request.Request(self.method, path, query, self.headers).operation
 
     @property
     def is_write(self) -> bool:
