@@ -25,6 +25,7 @@ from tests.s3 import copier_contract, store_contract
 from tests.s3.steps import PART, Progress, client_at, put, store_of
 from tests.s3.test_store_contract import _body, _described
 from tests.stores.lacking import Lack, LackingStore
+from tests.stores.s3_requests import served
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,14 @@ def lacking(
     direct = client_at(behind.url)
     bucket = create_bucket(direct)
     server = LackingStore(behind.url, frozenset(lacks))
-    client = client_at(server.url)
+    with served(server.answer) as port:
+        client = client_at(f"http://127.0.0.1:{port}")
+        yield Lacking(server, direct, *_adapters(client, bucket, abilities, part_size))
+
+
+def _adapters(
+    client: S3Client, bucket: str, abilities: StoreAbilities, part_size: int
+) -> tuple[S3ObjectStore, S3ObjectReader, S3ObjectCopier]:
     reader = S3ObjectReader(client=client, bucket=bucket, abilities=abilities)
     store = store_of(
         client,
@@ -119,10 +127,7 @@ def lacking(
         abilities=abilities,
         upload_part_size=part_size,
     )
-    try:
-        yield Lacking(server, direct, store, reader, copier)
-    finally:
-        server.close()
+    return store, reader, copier
 
 
 def store_adapter(on: Lacking) -> store_contract.Adapter:

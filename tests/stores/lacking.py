@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from http.server import ThreadingHTTPServer
 from importlib import import_module
-from threading import Thread
 
-from tests.stores.s3_requests import Answer, Request, forwarded, handler_of
+from tests.stores.s3_requests import Answer, Request, forwarded
 
 _ETAG = re.compile(r"[0-9a-f]{32}(?:-\d+)?")
 _XML_ETAG = re.compile(rb"(?<=<ETag>)[^<]*(?=</ETag>)")
@@ -65,17 +63,6 @@ class LackingStore:
     _sizes: dict[tuple[str, int], int] = field(default_factory=dict)
     _crc32cs: dict[tuple[str, int], str] = field(default_factory=dict)
     _real_etags: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self.answer))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def answer(self, request: Request) -> Answer:
         self.requests.append(request.operation)

@@ -4,17 +4,15 @@ import hashlib
 from uuid import NAMESPACE_URL, uuid5
 
 from tests.stores.lying import (
-    Answer,
     Lie,
     OtherETags,
-    Request,
     answering,
-    error,
     ignoring,
     ignoring_sha256,
     on,
     refusing,
 )
+from tests.stores.s3_requests import Answer, Request
 
 _SHA256 = "x-amz-checksum-sha256"
 _NO_CHECKSUMS = "<ChecksumSHA256>[^<]*</ChecksumSHA256>"
@@ -51,19 +49,21 @@ def _of_nothing(_request: Request) -> Answer:
 
 
 def _put_by_url_is_refused(request: Request) -> Request | Answer:
-    return error(403, "SignatureDoesNotMatch") if request.is_presigned else request
+    return Answer.refusing(403, "SignatureDoesNotMatch") if request.is_presigned else request
 
 
 def _missing_is(status: int, code: str) -> Lie:
     return on(
         "HeadObject",
-        lambda request: error(status, code) if request.key.endswith("/missing") else request,
+        lambda request: (
+            Answer.refusing(status, code) if request.path.endswith("/missing") else request
+        ),
     )
 
 
 def _unsigned(request: Request) -> Request:
     # The server behind takes requests that nobody has signed.
-    return Request(request.method, request.key, request.headers, request.body)
+    return Request(request.method, request.path, request.headers, request.body)
 
 
 def _keeps_objects(_request: Request) -> Answer:
@@ -71,7 +71,9 @@ def _keeps_objects(_request: Request) -> Answer:
 
 
 def _wants_md5(request: Request) -> Request | Answer:
-    return request if "content-md5" in request.headers else error(400, "MissingContentMD5")
+    return (
+        request if "content-md5" in request.headers else Answer.refusing(400, "MissingContentMD5")
+    )
 
 
 TOGETHER: list[list[tuple[str, str, Lie]]] = [

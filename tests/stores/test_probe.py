@@ -21,7 +21,7 @@ from tests.conftest import create_bucket
 from tests.s3.steps import client_at
 from tests.servers import Moto
 from tests.stores.lies import HARMLESS, TOGETHER, WORKED_AROUND
-from tests.stores.lying import Lie, LyingS3, refusing
+from tests.stores.lying import Lie, lying_s3, refusing
 
 Lying = Callable[..., list[Finding]]
 """Probes the bucket through a front with these lies."""
@@ -68,7 +68,7 @@ def is_empty(client: S3Client, bucket: str) -> bool:
 def lying(ministack: Ministack, bucket: str) -> Lying:
 
     def probe(*lies: Lie, **changes: Any) -> list[Finding]:
-        with LyingS3(ministack.port, *lies) as front, closing(client_at(front.url)) as client:
+        with lying_s3(ministack.url, *lies) as url, closing(client_at(url)) as client:
             return list(probe_store(probe_of(client, bucket, **changes)))
 
     return probe

@@ -76,7 +76,7 @@ def fronts(
     resolve(monkeypatch, "s3.test")
     with ExitStack() as stack:
         internal, public = (
-            stack.enter_context(fronting(Front(ministack.port, CREDENTIALS, path, domain)))
+            stack.enter_context(fronting(Front(ministack.url, CREDENTIALS, path, domain)))
             for _ in range(2)
         )
         yield internal, public
