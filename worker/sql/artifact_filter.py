@@ -1,4 +1,4 @@
-"""Which transfers a batch or an operator selects: the filter as SQL."""
+"""Which transfers a batch, an operator or a list selects: the filter as SQL."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy.sql.selectable import Subquery
 
 from artifact_pipeline.domain.model.batches import BatchFilter
 from artifact_pipeline.domain.model.selection import IdRange, Selection
+from artifact_pipeline.domain.model.transfer_filter import TransferFilter
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.sql.clock import utc_now, utc_of
 from artifact_pipeline.worker.sql.directories import job_directory
@@ -52,7 +53,7 @@ def of_job(which: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
         yield _has_tag(tag, dialect)
 
 
-def of_artifact(which: Selection) -> Iterator[ColumnElement[bool]]:
+def of_artifact(which: Selection | TransferFilter) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on a transfer's artifact."""
     if which.kinds:
         yield TransferRow.kind.in_(which.kinds)
