@@ -146,6 +146,12 @@ class Batch:
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
+    @property
+    def unreleased(self) -> Outcome:
+        """Return the outcome of members that have not had their turn."""
+        is_cancelled = self.state is BatchState.CANCELLED
+        return Outcome.CANCELLED if is_cancelled else Outcome.PENDING
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewGroup:
