@@ -27,6 +27,7 @@ _ATTRIBUTE = "artifacts_message_templates"
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
 _PUSHED_AT_ONCE = 1000
 _SAMPLE_IDS = {"job_id": MAX_ID - 1, "run_id": MAX_ID}
+_Shape = tuple[str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,11 @@ class Outgoing:
         """Whether its id needs no escapes in JSON."""
         return self.task_id.isascii() and self.task_id.replace("-", "").isalnum()
 
+    @property
+    def shape(self) -> _Shape:
+        """What messages have in common that are filled into one template."""
+        return self.task, self.queue, (*self.ids, *self.headers)
+
 
 def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> bool:  # noqa: ANN401
     """Send the messages from templates, in one round trip for each thousand.
@@ -72,8 +78,8 @@ def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> b
     if not (_is_usual(app) and _is_usual_redis(producer) and all(m.is_plain for m in messages)):
         return False
     queues = [app.amqp.queues[name] for name in {message.queue for message in messages}]
-    templates = [_template_of(message, app, producer) for message in messages]
-    if None in templates or any(map(expires, queues)):
+    templates = _templates_of(messages, app, producer)
+    if templates is None or any(map(expires, queues)):
         return False
     declare(queues, producer)
     filled = _filled(templates, messages, app, producer.channel)
@@ -83,7 +89,7 @@ def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> b
 
 
 def _filled(
-    templates: Sequence["_Template | None"],
+    templates: Mapping[_Shape, "_Template"],
     messages: Sequence[Outgoing],
     app: Celery,
     channel: Any,  # noqa: ANN401 - of kombu
@@ -91,10 +97,10 @@ def _filled(
     """Return the messages, each with the key of its list."""
     origin = _Origin.of(app)
     new_tag = channel._next_delivery_tag  # noqa: SLF001 - kombu's own tags
+    with_templates = ((templates[message.shape], message) for message in messages)
     return [
         (template.key, template.fill(message, origin, new_tag()))
-        for template, message in zip(templates, messages, strict=True)
-        if template
+        for template, message in with_templates
     ]
 
 
@@ -207,14 +213,26 @@ def _with_gaps(message: Any, gaps: Mapping[str, str]) -> str:  # noqa: ANN401 - 
     return text
 
 
+def _templates_of(
+    messages: Sequence[Outgoing],
+    app: Celery,
+    producer: Any,  # noqa: ANN401 - of kombu
+) -> dict[_Shape, _Template] | None:
+    """Return the template of each shape, or None if one has none."""
+    # Once for each shape: looking settings up takes longer than filling a template.
+    samples = {message.shape: message for message in messages}
+    found = {shape: _template_of(each, app, producer) for shape, each in samples.items()}
+    made = {shape: template for shape, template in found.items() if template is not None}
+    return made if len(made) == len(found) else None
+
+
 def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None:  # noqa: ANN401
     templates: dict[object, _Template | None] = app.__dict__.setdefault(_ATTRIBUTE, {})
     # The process stands in a message, and so do the options of a task, once it is registered.
     task = app._tasks.get(message.task)  # noqa: SLF001 - `tasks` would import all of them
-    names = (*message.ids, *message.headers)
     conf = app.conf
     settings = (conf.task_compression, conf.task_serializer, conf.task_default_priority)
-    key = (message.task, message.queue, names, getpid(), id(task), settings)
+    key = (message.shape, getpid(), id(task), settings)
     if key not in templates:
         templates[key] = _made(message, app, producer)
     return templates[key]
