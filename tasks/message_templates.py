@@ -6,7 +6,7 @@ Making a message through Celery and kombu costs more than the rest of a publish.
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import getpid
 from types import FunctionType
 from typing import Any, Self
@@ -138,8 +138,8 @@ def _is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu
 class _Origin:
     """Where messages come from, as JSON. It is the same for all that leave together."""
 
-    root: str
-    parent: str
+    root_id: str
+    parent_id: str
     reply_to: str
 
     @classmethod
@@ -168,14 +168,12 @@ class _Template:
     body: str
 
     @classmethod
-    def of(cls, key: str, payload: str, sample: Outgoing, parent: str) -> Self:
+    def of(cls, key: str, payload: str, sample: Outgoing, origin: Mapping[str, str]) -> Self:
         """Make one from a message that Celery has made of the sample."""
         message = json.loads(payload)
         gaps = {
             sample.task_id: "id",
-            parent: "parent",
-            f"{parent}.root": "root",
-            f"{parent}.reply": "reply_to",
+            **{value: name for name, value in origin.items()},
             message["properties"]["delivery_tag"]: "tag",
             message["body"]: "body",
             repr(sample.ids): "repr",
@@ -196,8 +194,8 @@ class _Template:
         task_id = f'"{message.task_id}"'
         return self.message % {
             "id": task_id,
-            "root": origin.root or task_id,
-            "parent": origin.parent,
+            "root_id": origin.root_id or task_id,
+            "parent_id": origin.parent_id,
             "reply_to": origin.reply_to,
             "tag": f'"{delivery_tag}"',
             "repr": f'"{message.ids}"',
@@ -240,25 +238,21 @@ def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None
 
 def _made(message: Outgoing, app: Celery, producer: Any) -> _Template | None:  # noqa: ANN401
     """Return the template, or None if Celery's message is not what the template becomes."""
-    ids = {name: _SAMPLE_IDS[name] for name in message.ids}
-    sample = Outgoing(
-        task=message.task,
-        queue=message.queue,
+    sample = replace(
+        message,
         task_id=str(uuid4()),
-        ids=ids,
+        ids={name: _SAMPLE_IDS[name] for name in message.ids},
         headers=dict.fromkeys(message.headers, 1),
     )
-    parent = str(uuid4())
-    origin = {"parent_id": parent, "root_id": f"{parent}.root", "reply_to": f"{parent}.reply"}
+    origin = {name: str(uuid4()) for name in ("root_id", "parent_id", "reply_to")}
     pushed = _pushed(sample, app, producer, origin)
     if len(pushed) != 1 or pushed[0][0] != "lpush":
         return None
     _command, key, payload = pushed[0]
     if '"content-type": "application/json"' not in payload or '"compression": ' in payload:
         return None
-    template = _Template.of(key, payload, sample, parent)
-    names = ("root_id", "parent_id", "reply_to")
-    as_json = _Origin(*(json.dumps(origin[name]) for name in names))
+    template = _Template.of(key, payload, sample, origin)
+    as_json = _Origin(**{name: json.dumps(value) for name, value in origin.items()})
     tag = json.loads(payload)["properties"]["delivery_tag"]
     return template if template.fill(sample, as_json, tag) == payload else None
 
