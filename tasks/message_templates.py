@@ -6,7 +6,7 @@ Making a message through Celery and kombu costs more than the rest of a publish.
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import getpid
 from types import FunctionType
 from typing import Any, Self
@@ -27,6 +27,7 @@ _ATTRIBUTE = "artifacts_message_templates"
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
 _PUSHED_AT_ONCE = 1000
 _SAMPLE_IDS = {"job_id": MAX_ID - 1, "run_id": MAX_ID}
+_Shape = tuple[str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,11 @@ class Outgoing:
         """Whether its id needs no escapes in JSON."""
         return self.task_id.isascii() and self.task_id.replace("-", "").isalnum()
 
+    @property
+    def shape(self) -> _Shape:
+        """What messages have in common that are filled into one template."""
+        return self.task, self.queue, (*self.ids, *self.headers)
+
 
 def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> bool:  # noqa: ANN401
     """Send the messages from templates, in one round trip for each thousand.
@@ -72,8 +78,8 @@ def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> b
     if not (_is_usual(app) and _is_usual_redis(producer) and all(m.is_plain for m in messages)):
         return False
     queues = [app.amqp.queues[name] for name in {message.queue for message in messages}]
-    templates = [_template_of(message, app, producer) for message in messages]
-    if None in templates or any(map(expires, queues)):
+    templates = _templates_of(messages, app, producer)
+    if templates is None or any(map(expires, queues)):
         return False
     declare(queues, producer)
     filled = _filled(templates, messages, app, producer.channel)
@@ -83,7 +89,7 @@ def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> b
 
 
 def _filled(
-    templates: Sequence["_Template | None"],
+    templates: Mapping[_Shape, "_Template"],
     messages: Sequence[Outgoing],
     app: Celery,
     channel: Any,  # noqa: ANN401 - of kombu
@@ -91,10 +97,10 @@ def _filled(
     """Return the messages, each with the key of its list."""
     origin = _Origin.of(app)
     new_tag = channel._next_delivery_tag  # noqa: SLF001 - kombu's own tags
+    with_templates = ((templates[message.shape], message) for message in messages)
     return [
         (template.key, template.fill(message, origin, new_tag()))
-        for template, message in zip(templates, messages, strict=True)
-        if template
+        for template, message in with_templates
     ]
 
 
@@ -132,8 +138,8 @@ def _is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu
 class _Origin:
     """Where messages come from, as JSON. It is the same for all that leave together."""
 
-    root: str
-    parent: str
+    root_id: str
+    parent_id: str
     reply_to: str
 
     @classmethod
@@ -162,14 +168,12 @@ class _Template:
     body: str
 
     @classmethod
-    def of(cls, key: str, payload: str, sample: Outgoing, parent: str) -> Self:
+    def of(cls, key: str, payload: str, sample: Outgoing, origin: Mapping[str, str]) -> Self:
         """Make one from a message that Celery has made of the sample."""
         message = json.loads(payload)
         gaps = {
             sample.task_id: "id",
-            parent: "parent",
-            f"{parent}.root": "root",
-            f"{parent}.reply": "reply_to",
+            **{value: name for name, value in origin.items()},
             message["properties"]["delivery_tag"]: "tag",
             message["body"]: "body",
             repr(sample.ids): "repr",
@@ -190,8 +194,8 @@ class _Template:
         task_id = f'"{message.task_id}"'
         return self.message % {
             "id": task_id,
-            "root": origin.root or task_id,
-            "parent": origin.parent,
+            "root_id": origin.root_id or task_id,
+            "parent_id": origin.parent_id,
             "reply_to": origin.reply_to,
             "tag": f'"{delivery_tag}"',
             "repr": f'"{message.ids}"',
@@ -207,14 +211,26 @@ def _with_gaps(message: Any, gaps: Mapping[str, str]) -> str:  # noqa: ANN401 - 
     return text
 
 
+def _templates_of(
+    messages: Sequence[Outgoing],
+    app: Celery,
+    producer: Any,  # noqa: ANN401 - of kombu
+) -> dict[_Shape, _Template] | None:
+    """Return the template of each shape, or None if one has none."""
+    # Once for each shape: looking settings up takes longer than filling a template.
+    samples = {message.shape: message for message in messages}
+    found = {shape: _template_of(each, app, producer) for shape, each in samples.items()}
+    made = {shape: template for shape, template in found.items() if template is not None}
+    return made if len(made) == len(found) else None
+
+
 def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None:  # noqa: ANN401
     templates: dict[object, _Template | None] = app.__dict__.setdefault(_ATTRIBUTE, {})
     # The process stands in a message, and so do the options of a task, once it is registered.
     task = app._tasks.get(message.task)  # noqa: SLF001 - `tasks` would import all of them
-    names = (*message.ids, *message.headers)
     conf = app.conf
     settings = (conf.task_compression, conf.task_serializer, conf.task_default_priority)
-    key = (message.task, message.queue, names, getpid(), id(task), settings)
+    key = (message.shape, getpid(), id(task), settings)
     if key not in templates:
         templates[key] = _made(message, app, producer)
     return templates[key]
@@ -222,25 +238,21 @@ def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None
 
 def _made(message: Outgoing, app: Celery, producer: Any) -> _Template | None:  # noqa: ANN401
     """Return the template, or None if Celery's message is not what the template becomes."""
-    ids = {name: _SAMPLE_IDS[name] for name in message.ids}
-    sample = Outgoing(
-        task=message.task,
-        queue=message.queue,
+    sample = replace(
+        message,
         task_id=str(uuid4()),
-        ids=ids,
+        ids={name: _SAMPLE_IDS[name] for name in message.ids},
         headers=dict.fromkeys(message.headers, 1),
     )
-    parent = str(uuid4())
-    origin = {"parent_id": parent, "root_id": f"{parent}.root", "reply_to": f"{parent}.reply"}
+    origin = {name: str(uuid4()) for name in ("root_id", "parent_id", "reply_to")}
     pushed = _pushed(sample, app, producer, origin)
     if len(pushed) != 1 or pushed[0][0] != "lpush":
         return None
     _command, key, payload = pushed[0]
     if '"content-type": "application/json"' not in payload or '"compression": ' in payload:
         return None
-    template = _Template.of(key, payload, sample, parent)
-    names = ("root_id", "parent_id", "reply_to")
-    as_json = _Origin(*(json.dumps(origin[name]) for name in names))
+    template = _Template.of(key, payload, sample, origin)
+    as_json = _Origin(**{name: json.dumps(value) for name, value in origin.items()})
     tag = json.loads(payload)["properties"]["delivery_tag"]
     return template if template.fill(sample, as_json, tag) == payload else None
 

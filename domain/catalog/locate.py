@@ -176,7 +176,7 @@ class LocateArtifacts:
             if isinstance(look, PipelineError)
         ]
         found = [look for _, look in looks if isinstance(look, FoundArtifact)]
-        known = {*(each.artifact for each in found), *(each.artifact for each in refused)}
+        known = {one for one, look in looks if look is not None}
         return found, [*refused, *listing.unreadable(known)]
 
     def _location(self, artifact: Artifact) -> ObjectAddress | None:

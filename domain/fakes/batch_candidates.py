@@ -8,7 +8,12 @@ from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from artifact_pipeline.domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
-from artifact_pipeline.domain.model.batches import BatchFilter, Listed
+from artifact_pipeline.domain.model.batches import (
+    BATCH_DIRECTIONS,
+    REQUEST_DIRECTIONS,
+    BatchFilter,
+    Listed,
+)
 from artifact_pipeline.domain.model.earlier_transfers import is_of_job
 from artifact_pipeline.domain.model.jobs import Job
 from artifact_pipeline.domain.model.keys import JobS3Prefix
@@ -16,13 +21,6 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.ownership import Ownership
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
-
-_MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
-# A client that got an upload URL was asked for the artifact too.
-_REQUESTS = {
-    Direction.UPLOAD: (Direction.UPLOAD, Direction.CONFIRM),
-    Direction.DOWNLOAD: (Direction.DOWNLOAD,),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ class Candidates:
             job = self.jobs.find_by_id(artifact.job_id)
             if (
                 job is not None
-                and direction in (which.directions or _MOVES)
+                and direction in (which.directions or BATCH_DIRECTIONS)
                 and self._fits(which, job, artifact)
                 and (which.listed is None or is_listed(artifact, lines))
                 and (not which.states or transfer.state in which.states)
@@ -115,7 +113,7 @@ class Candidates:
         elif not which.directions:
             yield from of_artifact
             return
-        yield from (row for row in of_artifact if row.direction in _REQUESTS[direction])
+        yield from (row for row in of_artifact if row.direction in REQUEST_DIRECTIONS[direction])
 
     def _fits(self, which: BatchFilter, job: Job, artifact: Artifact) -> bool:
         return fits_artifact(which, artifact) and fits_job(which, job, self.tags)

@@ -199,9 +199,7 @@ class InMemoryBatches:
             )
         if position <= row.released_to:
             return replace(as_member(member), outcome=Outcome.ALREADY_RUNNING)
-        is_cancelled = row.batch.state is BatchState.CANCELLED
-        never = Outcome.CANCELLED if is_cancelled else Outcome.PENDING
-        return replace(as_member(member), outcome=never)
+        return replace(as_member(member), outcome=row.batch.unreleased)
 
 
 def _request_id(batch_id: int, position: int) -> str:

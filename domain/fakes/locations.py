@@ -34,7 +34,6 @@ from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.platform import SentResults, url_of
 
 _HOST = ".s3.invalid"
-_SMALL = 16 * 2**20
 _LONGEST = timedelta(days=7)
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 

@@ -39,6 +39,14 @@ class BatchMode(StrEnum):
 MAX_IN_FLIGHT = 2_000
 """By default; more than workers do in a few sweeps of the dispatch, less than fills a queue."""
 ENDED_BADLY = (TransferState.QUARANTINED, TransferState.CANCELLED)
+BATCH_DIRECTIONS = (Direction.UPLOAD, Direction.DOWNLOAD)
+"""They read or write the workspace; only these run in batches."""
+REQUEST_DIRECTIONS = {
+    # A client that got an upload URL was asked for the artifact too.
+    Direction.UPLOAD: (Direction.UPLOAD, Direction.CONFIRM),
+    Direction.DOWNLOAD: (Direction.DOWNLOAD,),
+}
+"""The directions of transfers by which an artifact was requested, for each of a batch."""
 OF_LAST_TRANSFER = (
     *("states", "reasons", "failed_after", "failed_before"),
     *("older_than", "newer_than"),
@@ -68,7 +76,7 @@ class Outcome(StrEnum):
 
 
 def _transfers_workspace(direction: Direction) -> Direction:
-    if direction not in {Direction.UPLOAD, Direction.DOWNLOAD}:
+    if direction not in BATCH_DIRECTIONS:
         raise ValueError("only uploads and downloads run in batches")
     return direction
 
@@ -145,6 +153,12 @@ class Batch:
     expires_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def unreleased(self) -> Outcome:
+        """Return the outcome of members that have not had their turn."""
+        is_cancelled = self.state is BatchState.CANCELLED
+        return Outcome.CANCELLED if is_cancelled else Outcome.PENDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

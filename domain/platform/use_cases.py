@@ -15,7 +15,6 @@ from artifact_pipeline.domain.catalog.platform_records import (
     refuse_submitted,
     submit,
 )
-from artifact_pipeline.domain.errors import ArtifactMissingError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact
 from artifact_pipeline.domain.model.jobs import Job
@@ -178,10 +177,7 @@ def get_run_results(
         ArtifactMissingError: they are nowhere.
     """
     artifact = Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
-    found = next(locate.candidates(artifact), None)
-    if found is None:
-        raise ArtifactMissingError(f"{artifact}: not in the bucket")
-    return _download_url(results_repository, found)
+    return locate.first(artifact, lambda found: _download_url(results_repository, found))
 
 
 def get_job_results(

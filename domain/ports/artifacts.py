@@ -3,16 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from artifact_pipeline.domain.model.artifacts import (
-    Artifact,
-    StoredArtifact,
-)
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.locations import UploadLocation
-from artifact_pipeline.domain.ports.jobs import IJobRepository as IJobRepository  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.jobs import IRunRepository as IRunRepository  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.transfers import IRequestedTransfers as IRequestedTransfers  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.transfers import ITransferRepository as ITransferRepository  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.transfers import ITransferRequests as ITransferRequests  # noqa: PLC0414 - re-exported
 
 
 @runtime_checkable

@@ -1,19 +1,11 @@
-"""What the use cases need from the outside. `domain.fakes` has each in memory."""
+"""What use cases need of the object store."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
-from artifact_pipeline.domain.model.artifacts import (
-    OpenUpload,
-    StoredObject,
-)
+from artifact_pipeline.domain.model.artifacts import OpenUpload, StoredObject
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
-from artifact_pipeline.domain.ports.jobs import IJobRepository as IJobRepository  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.jobs import IRunRepository as IRunRepository  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.transfers import IRequestedTransfers as IRequestedTransfers  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.transfers import ITransferRepository as ITransferRepository  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.transfers import ITransferRequests as ITransferRequests  # noqa: PLC0414 - re-exported
 from artifact_pipeline.domain.ports.workspace import Source
 
 

@@ -4,9 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from artifact_pipeline.domain.errors import (
-    TransferError,
-)
+from artifact_pipeline.domain.errors import TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation

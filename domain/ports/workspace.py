@@ -4,15 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
-from artifact_pipeline.domain.model.artifacts import (
-    Artifact,
-)
+from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.objects import BucketObject
-from artifact_pipeline.domain.ports.jobs import IJobRepository as IJobRepository  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.jobs import IRunRepository as IRunRepository  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.transfers import IRequestedTransfers as IRequestedTransfers  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.transfers import ITransferRepository as ITransferRepository  # noqa: PLC0414 - re-exported
-from artifact_pipeline.domain.ports.transfers import ITransferRequests as ITransferRequests  # noqa: PLC0414 - re-exported
 
 
 @runtime_checkable

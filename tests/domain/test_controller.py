@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from artifact_pipeline.domain.platform.job_controller import JobController
 from tests.domain.producing import ProducingWorld, plant_results
 from tests.domain.world import CONFIG, CONFIG_KEY, RESULTS
 
+DIRECTORY = "jobs/12/2025/10/23/211500"
 RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)
 
 
@@ -43,6 +45,27 @@ class TestUploads:
             )
         ]
         assert names == ["job_config.json", "job_input.zip", "run_4_config.json"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "key"),
+        [
+            ((12,), f"{DIRECTORY}/job_input.zip"),
+            ((12, "job", "input"), f"{DIRECTORY}/job_input.zip"),
+            ((12, "job", "config"), CONFIG_KEY),
+            ((12, "run", "config", 4), f"{DIRECTORY}/run_4_config.json"),
+        ],
+    )
+    def test_submit_job_takes_the_platforms_words(
+        self, controller: JobController, arguments: tuple[Any, ...], key: str
+    ) -> None:
+        assert f"/{key}?" in controller.submit_job(*arguments).url
+
+    @pytest.mark.parametrize("arguments", [(12, "run", "logs", 4), (12, "job", "output")])
+    def test_submit_job_refuses_what_no_client_uploads(
+        self, controller: JobController, arguments: tuple[Any, ...]
+    ) -> None:
+        with pytest.raises(ValueError, match=r"does not upload run_logs|a job has no output"):
+            controller.submit_job(*arguments)
 
     def test_a_client_that_has_used_its_url_is_heard_at_once(
         self, world: ProducingWorld, controller: JobController

@@ -47,3 +47,16 @@ def test_whose_upload_it_is_by_the_platforms_names() -> None:
     of_job, of_run = JobUpload("job", "config", 12), JobUpload("run", "config", 12, run_id=4)
     assert (of_job.is_job_upload(), of_job.is_run_upload()) == (True, False)
     assert (of_run.is_job_upload(), of_run.is_run_upload()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("upload", "name"),
+    [
+        (JobUpload("job", "config", 12), "job_12_config.json"),
+        (JobUpload("job", "input", 42), "job_42_input.zip"),
+        (JobUpload("run", "config", 12, 4), "run_4_config.json"),
+        (JobUpload("run", "logs", 12, 5), "run_5_logs.log"),
+    ],
+)
+def test_its_file_name(upload: JobUpload, name: str) -> None:
+    assert upload.get_default_filename() == name

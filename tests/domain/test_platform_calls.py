@@ -31,7 +31,7 @@ from tests.domain.platform_classes import (
     RunStatus,
 )
 from tests.domain.producing import ProducingWorld
-from tests.domain.world import CONFIG_KEY, JOB
+from tests.domain.world import JOB
 
 BUCKET_URL = "https://bucket.s3.amazonaws.com"
 DIRECTORY = "jobs/12/2025/10/23/211500"
@@ -137,18 +137,6 @@ class TestJobUploads:
         assert run_config.to_sanitized_dict()["runId"] == 4
         assert "X-Amz-Signature" not in repr(config)
         assert JobUpload("job", "input", 12).to_dict() == {**ids, "uploadType": "input"}
-
-    @pytest.mark.parametrize(
-        ("upload", "name"),
-        [
-            (JobUpload("job", "config", 12), "job_12_config.json"),
-            (JobUpload("job", "input", 42), "job_42_input.zip"),
-            (JobUpload("run", "config", 12, 4), "run_4_config.json"),
-            (JobUpload("run", "logs", 12, 5), "run_5_logs.log"),
-        ],
-    )
-    def test_its_file_name(self, upload: JobUpload, name: str) -> None:
-        assert upload.get_default_filename() == name
 
 
 class TestRunResults:
@@ -305,23 +293,3 @@ class TestOurOwnShape:
         call: Any = get_job_uploads
         with pytest.raises(TypeError, match="job_id"):
             call(ProducingWorld().locate)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "key"),
-    [
-        ((12,), f"{DIRECTORY}/job_input.zip"),
-        ((12, "job", "input"), f"{DIRECTORY}/job_input.zip"),
-        ((12, "job", "config"), CONFIG_KEY),
-        ((12, "run", "config", 4), f"{DIRECTORY}/run_4_config.json"),
-    ],
-)
-def test_the_controllers_submit_job(arguments: tuple[Any, ...], key: str) -> None:
-    location = ProducingWorld().controller.submit_job(*arguments)
-    assert f"/{key}?" in location.url
-
-
-@pytest.mark.parametrize("arguments", [(12, "run", "logs", 4), (12, "job", "output")])
-def test_the_controllers_submit_job_of_nothing(arguments: tuple[Any, ...]) -> None:
-    with pytest.raises(ValueError, match=r"does not upload run_logs|a job has no output"):
-        ProducingWorld().controller.submit_job(*arguments)

@@ -27,7 +27,7 @@ ASK = """
 import sys
 sys.addaudithook(lambda event, args: event == 'socket.connect' and print(args[1], file=sys.stderr))
 from sqlalchemy.orm import Session
-from artifact_pipeline.domain.model.artifacts import ArtifactKind
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.errors import ProducerNotConfiguredError
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.transfers.requests import request_upload

@@ -1,4 +1,4 @@
-"""Which transfers a batch or an operator selects: the filter as SQL."""
+"""Which transfers a batch, an operator or a list selects: the filter as SQL."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,16 +8,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import Subquery
 
-from artifact_pipeline.domain.model.batches import BatchFilter
+from artifact_pipeline.domain.model.batches import BATCH_DIRECTIONS, BatchFilter
 from artifact_pipeline.domain.model.selection import IdRange, Selection
-from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.model.transfer_filter import TransferFilter
+from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.clock import utc_now, utc_of
 from artifact_pipeline.worker.sql.directories import job_directory
 from artifact_pipeline.worker.sql.named_artifacts import Identity, is_listed
 from artifact_pipeline.worker.sql.platform_tables import JobRow
 from artifact_pipeline.worker.sql.tables import TRANSFER_RUN, TransferRow
-
-_MOVES = (Direction.UPLOAD, Direction.DOWNLOAD)
 
 
 def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
@@ -52,7 +51,7 @@ def of_job(which: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
         yield _has_tag(tag, dialect)
 
 
-def of_artifact(which: Selection) -> Iterator[ColumnElement[bool]]:
+def of_artifact(which: Selection | TransferFilter) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on a transfer's artifact."""
     if which.kinds:
         yield TransferRow.kind.in_(which.kinds)
@@ -85,7 +84,7 @@ def of_end(which: Selection, ended: Any) -> Iterator[ColumnElement[bool]]:  # no
 
 def _of_members(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
     """What is the same for all transfers of an artifact, and so may be asked before the last."""
-    yield TransferRow.direction.in_(which.directions or _MOVES)
+    yield TransferRow.direction.in_(which.directions or BATCH_DIRECTIONS)
     yield from of_artifact(which)
     yield from of_job(which, dialect)
     if which.listed is not None:

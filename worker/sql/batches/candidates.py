@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import Subquery
 
-from artifact_pipeline.domain.model.batches import BatchFilter
+from artifact_pipeline.domain.model.batches import REQUEST_DIRECTIONS, BatchFilter
 from artifact_pipeline.domain.model.earlier_transfers import CLOCK_SKEW, STORING
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Direction, TransferState
@@ -34,11 +34,6 @@ from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 
 NEVER_REQUESTED = "never requested"
 """The state of a member without a last transfer, in `batch_members`."""
-_REQUESTS = {
-    # A client that got an upload URL was asked for the artifact too.
-    Direction.UPLOAD: (Direction.UPLOAD, Direction.CONFIRM),
-    Direction.DOWNLOAD: (Direction.DOWNLOAD,),
-}
 _COLUMNS = (
     *("job_id", "run_id", "kind", "direction", "state", "reason_code"),
     *("user_id", "directory"),
@@ -109,7 +104,7 @@ def _transfers(which: BatchFilter, artifact: Identity, direction: Direction) -> 
         # A line of a file that fits a download does not mean an upload as well. Here an earlier
         # job's transfers count: the artifact is a member by the last of them already.
         return of_artifact
-    return of_artifact.where(TransferRow.direction.in_(_REQUESTS[direction]))
+    return of_artifact.where(TransferRow.direction.in_(REQUEST_DIRECTIONS[direction]))
 
 
 def _not_stored(

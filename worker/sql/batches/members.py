@@ -1,5 +1,6 @@
 """Members of batches, and what became of them."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, case, cast, literal, or_, select, true
@@ -8,12 +9,11 @@ from artifact_pipeline.domain.model.batches import (
     ENDED_BADLY,
     Batch,
     BatchMode,
-    BatchState,
     Member,
     Outcome,
 )
-from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Direction, TransferState
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState
+from artifact_pipeline.worker.sql.batches.mapping import as_member
 from artifact_pipeline.worker.sql.rows import reason_of
 from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
 
@@ -46,11 +46,10 @@ def outcome_of_transfer() -> ColumnElement[str]:
 
 def members_after(batch: Batch, last: int, limit: int) -> Any:  # noqa: ANN401 - a SELECT
     released_to = select(BatchRow.released_to).where(BatchRow.id == batch.id).scalar_subquery()
-    never = Outcome.CANCELLED if batch.state is BatchState.CANCELLED else Outcome.PENDING
     outcome = case(
         (TransferRow.id.is_not(None), outcome_of_transfer()),
         (MemberRow.position <= released_to, literal(Outcome.ALREADY_RUNNING.value)),
-        else_=literal(never.value),
+        else_=literal(batch.unreleased.value),
     )
     its_transfer = and_(
         TransferRow.request_id == request_id(batch.id),
@@ -74,12 +73,8 @@ def members_after(batch: Batch, last: int, limit: int) -> Any:  # noqa: ANN401 -
 
 
 def as_ended_member(row: Any) -> Member:  # noqa: ANN401 - a row
-    return Member(
-        job_id=row.job_id,
-        run_id=row.run_id,
-        kind=ArtifactKind(row.kind),
-        direction=Direction(row.direction),
-        user_id=row.user_id,
+    return replace(
+        as_member(row),
         outcome=Outcome(row.outcome),
         attempts=row.attempts or 0,
         bytes_moved=row.bytes_sent,

@@ -15,11 +15,10 @@ from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, insert_into, transaction
 from artifact_pipeline.worker.sql.rows import as_transfer
 from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.statements import first_values
 
-_COLUMNS = (
-    *("request_id", "job_id", "run_id", "kind", "direction", "state", "attempts", "fence"),
-    *("requested_at", "next_attempt_at", "batch_id", "is_forced", "requested_by"),
-)
+_OF_MEMBER = (MemberRow.job_id, MemberRow.run_id, MemberRow.kind, MemberRow.direction)
+"""Columns that a transfer has from its member."""
 
 
 class SqlBatchReleases:
@@ -94,19 +93,23 @@ class _Release:
 
     def _request(self, positions: Sequence[int]) -> list[Transfer]:
         batch = self._batch
-        members = select(
-            *(request_id(batch.id), MemberRow.job_id, MemberRow.run_id, MemberRow.kind),
-            *(MemberRow.direction, literal(TransferState.REQUESTED.value), literal(0), literal(0)),
-            *(utc_now(), utc_now(), literal(batch.id), literal(batch.is_forced)),
-            literal(batch.requested_by),
-        ).where(
+        values = {
+            "request_id": request_id(batch.id),
+            **{column.key: column for column in _OF_MEMBER},
+            "state": literal(TransferState.REQUESTED.value),
+            "batch_id": literal(batch.id),
+            "is_forced": literal(batch.is_forced),
+            "requested_by": literal(batch.requested_by),
+            **first_values(),
+        }
+        members = select(*values.values()).where(
             *is_member(batch.id, BatchMode(batch.mode)),
             MemberRow.position.between(positions[0], positions[-1]),
         )
         # A member whose artifact is being transferred already conflicts, and is passed over.
         insertion = (
             insert_into(self._connection.dialect.name, TransferRow)
-            .from_select(_COLUMNS, members)
+            .from_select(list(values), members)
             .on_conflict_do_nothing()
             .returning(TransferRow.__table__)
         )

@@ -26,7 +26,6 @@ from artifact_pipeline.domain.model.batches import (
     Batch,
     BatchMode,
     BatchProgress,
-    BatchState,
     Member,
     Outcome,
 )
@@ -172,8 +171,7 @@ class SqlBatches:
         members = batch.members or 0
         outcomes[Outcome.ALREADY_RUNNING] = max(0, released - transfers)
         pending = members - outcomes.total()
-        left = Outcome.CANCELLED if batch.state is BatchState.CANCELLED else Outcome.PENDING
-        outcomes[left] += max(0, pending)
+        outcomes[batch.unreleased] += max(0, pending)
         return BatchProgress(
             batch=batch,
             outcomes=+outcomes,

@@ -8,7 +8,7 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfer_filter import TransferFilter
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Transfer, TransferState
 from artifact_pipeline.tasks.routing import BATCHES, queue_of
-from artifact_pipeline.worker.sql.artifact_filter import is_in
+from artifact_pipeline.worker.sql.artifact_filter import of_artifact
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.rows import as_transfer
@@ -76,16 +76,11 @@ def _is_validated(connection: Connection) -> bool:
 def _conditions(filters: TransferFilter) -> Iterator[ColumnElement[bool]]:
     if filters.states:
         yield from _in_states(filters.states)
-    if filters.kinds:
-        yield TransferRow.kind.in_(filters.kinds)
+    yield from of_artifact(filters)
     if filters.directions:
         yield TransferRow.direction.in_(filters.directions)
     if filters.reasons:
         yield TransferRow.reason_code.in_(filters.reasons)
-    if filters.job_ids:
-        yield is_in(TransferRow.job_id, filters.job_ids)
-    if filters.run_ids:
-        yield is_in(TransferRow.run_id, filters.run_ids)
     yield from _scalar_conditions(filters)
 
 

@@ -184,7 +184,6 @@ class SessionRequests:
         self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
     ) -> Transfer:
         name = requester_name(self.requested_by if requested_by is None else requested_by)
-
         return self._insert(
             lambda connection, state: [
                 request_transfer(
