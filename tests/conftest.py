@@ -179,6 +179,14 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 
 @pytest.fixture
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries of botocore follow at once."""
+    monkeypatch.setattr(
+        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda _self, _context: 0
+    )
+
+
+@pytest.fixture
 def s3_client(ministack: Ministack) -> S3Client:
     """A client of the S3 server that verifies checksums."""
     return client_of(ministack.url)

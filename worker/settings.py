@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.domain.model.endpoints import Endpoint
+from artifact_pipeline.domain.model.parts import MIN_PART
 from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
 from artifact_pipeline.worker.s3.encryption import Encryption
@@ -28,7 +29,6 @@ from artifact_pipeline.worker.setting_checks import (
 
 _MIB = 2**20
 _WEEK = 7 * 24 * 3600
-_MIN_PART = 5 * _MIB  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _MAX_PUT = 5 * 2**30
 
 # Past a week, a wait is a mistake; and far past it, no timedelta holds it.
@@ -87,8 +87,8 @@ class PartSettings(_Settings):
     """How an object is cut; sizes are in bytes."""
 
     # Small enough that four parts on their way stay below 100 MiB, large enough for throughput.
-    multipart_threshold: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
-    part_size: Annotated[int, Field(ge=_MIN_PART, le=_MAX_PUT)] = 16 * _MIB
+    multipart_threshold: Annotated[int, Field(ge=MIN_PART, le=_MAX_PUT)] = 16 * _MIB
+    part_size: Annotated[int, Field(ge=MIN_PART, le=_MAX_PUT)] = 16 * _MIB
 
 
 class BucketSettings(PartSettings):

@@ -21,11 +21,12 @@ from artifact_pipeline.domain.model.batches import (
     Preview,
     PreviewGroup,
 )
+from artifact_pipeline.domain.model.parts import smallest_part_size
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.reasons import ReasonCode
 
 _EXAMPLES = 5
-_PART = 16 * 2**20
+_THRESHOLD = _PART = 16 * 2**20
 
 
 @dataclass(slots=True)
@@ -178,8 +179,8 @@ def _group(members: list[Candidate]) -> PreviewGroup:
 
 def _requests(member: Candidate) -> int:
     size = member.size or 0
-    if size <= _PART:
-        return 1
-    parts = -(-size // _PART)
+    parts = -(-size // smallest_part_size(member.artifact.kind, _PART)) or 1
+    if member.direction is Direction.DOWNLOAD:
+        return parts
     # An upload in parts is begun and completed as well.
-    return parts + 2 if member.direction is Direction.UPLOAD else parts
+    return 1 if size < _THRESHOLD else parts + 2

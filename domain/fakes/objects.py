@@ -192,11 +192,6 @@ class InMemoryPartialFile:
     content: bytearray
     marks: dict[int, bytes] = field(default_factory=dict)
 
-    @property
-    def missing(self) -> list[int]:
-        ranges = range(-(-self.there.size // self.range_size))
-        return [number for number in ranges if number not in self.marks]
-
     @classmethod
     def of(cls, target: InMemoryTarget, there: BucketObject, range_size: int) -> Self:
         return cls(target, there, range_size, bytearray(there.size))

@@ -1,6 +1,6 @@
 """What use cases need of the workspace."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -42,12 +42,8 @@ class IPartialFile(Protocol):
     """The file that a download writes to. All but the last range have the same size."""
 
     @property
-    def missing(self) -> Sequence[int]:
-        """The numbers, from 0 on, of the ranges that have no mark."""
-
-    @property
     def marks(self) -> Mapping[int, bytes]:
-        """The SHA-256 of each marked range, by its number.
+        """The SHA-256 of each marked range, by its number from 0 on.
 
         A mark says what was written. After a crash the file may hold something else.
         """

@@ -37,13 +37,11 @@ def test_the_public_endpoint_is_for_urls_alone_and_is_not_tried(
     assert url.startswith(f"{PUBLIC}/{healthy.bucket}/jobs/12/")
 
 
+@pytest.mark.usefixtures("no_backoff")
 def test_where_s3_is_away_the_endpoints_are_named_all_the_same(
     artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given
-    monkeypatch.setattr(
-        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda _self, _context: 0
-    )
     nowhere = f"http://127.0.0.1:{free_port()}"
     monkeypatch.delenv("ARTIFACTS_S3_ENDPOINT_URL")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", nowhere)

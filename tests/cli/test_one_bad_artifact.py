@@ -26,6 +26,8 @@ from tests.cli.shelf import INPUT, LOGS, NAMES, OF_13, RESULTS, RUN_CONFIG, Shel
 from tests.cli.tree import commands
 from tests.stores.refusing_objects import AWAY, DENIED, SSE_C, Refusals, refusing_store
 
+pytestmark = pytest.mark.usefixtures("no_backoff")
+
 OLD = "old/job_config.json"
 """The key of the config, which no listing of the job shows."""
 ARCHIVE = ("--all-kinds", "--storage-class", "GLACIER_IR")
@@ -69,14 +71,6 @@ def test_every_command_is_in_one_of_the_tables() -> None:
     of_many = {line.partition(" --")[0] for line in MANY}
     others = [path for paths in OTHERS.values() for path in paths]
     assert sorted([*of_many, *others]) == sorted(path for path, _ in commands())
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries of botocore follow at once."""
-    monkeypatch.setattr(
-        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda _self, _context: 0
-    )
 
 
 @pytest.fixture

@@ -16,6 +16,9 @@ from tests.contract.batch_world import CREATED_AT, BatchWorld, config_of, jobs_o
 
 DAY = timedelta(days=1)
 CONFIGS = [ArtifactKind.JOB_CONFIG]
+CONFIG = config_of(1)
+RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 1, 10)
+MIB = 2**20
 
 
 def members_of(world: BatchWorld, *lines: Listed, **which: Any) -> list[int]:
@@ -125,6 +128,33 @@ class SnapshotContract:
         assert group.known_bytes == 10 + 33 * 2**20
         assert (group.requests_at_least, group.requests_at_most) == (3, 1 + 1 + 5)
         assert preview.of_mode(BatchMode.MISSING) == 1
+
+    @pytest.mark.parametrize(
+        ("artifact", "size", "to_upload", "to_download"),
+        [
+            (CONFIG, 16 * MIB - 1, 1, 1),
+            (CONFIG, 16 * MIB, 1 + 2, 1),
+            (CONFIG, 16 * MIB + 1, 2 + 2, 2),
+            (RESULTS, 16 * MIB - 1, 1, 4),
+            (RESULTS, 16 * MIB, 4 + 2, 4),
+            (RESULTS, 41 * 10**6, 8 + 2, 8),
+        ],
+    )
+    def test_requests_are_at_most_those_of_the_smallest_parts(
+        self, world: BatchWorld, artifact: Artifact, size: int, to_upload: int, to_download: int
+    ) -> None:
+        # Given
+        world.job(1, [10])
+        for direction in (Direction.DOWNLOAD, Direction.UPLOAD):
+            world.give_up(artifact, direction=direction)
+        world.store(artifact, size)
+        # When
+        preview = world.snapshots.preview(world.freeze())
+        # Then
+        assert [(group.direction, group.requests_at_most) for group in preview.groups] == [
+            (Direction.DOWNLOAD, to_download),
+            (Direction.UPLOAD, to_upload),
+        ]
 
     def test_later_transfers_change_nothing(self, world: BatchWorld) -> None:
         world.failed_configs(1)

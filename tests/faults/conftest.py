@@ -11,14 +11,6 @@ from tests.faults.s3_steps import client_at
 
 
 @pytest.fixture
-def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries of botocore follow at once."""
-    monkeypatch.setattr(
-        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda _self, _context: 0
-    )
-
-
-@pytest.fixture
 def s3_client(ministack: Ministack) -> S3Client:
     """Straight to the server."""
     return client_at(ministack.url)

@@ -31,6 +31,8 @@ from tests.conftest import client_of
 from tests.faults.s3_proxy import FaultyS3, Request, S3Fault
 from tests.integration.download_process import RANGE, RESULTS, THREADS
 
+pytestmark = pytest.mark.usefixtures("no_backoff")
+
 RANGES = 64
 MARK = 32
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
@@ -40,14 +42,6 @@ ROOT = Path(__file__).parents[2]
 @cache
 def content_of(seed: int) -> bytes:
     return random.Random(seed).randbytes(RANGES * RANGE)  # noqa: S311 - the same bytes in every run
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries of botocore follow at once."""
-    monkeypatch.setattr(
-        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda _self, _context: 0
-    )
 
 
 @dataclass(frozen=True)

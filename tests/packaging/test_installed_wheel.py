@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.platform_tables import JobRow
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.workspace import Workspace
+from tests.packaging.wheels import run_quietly
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 KEY = "jobs/12/2025/10/23/211500/job_config.json"
@@ -76,25 +76,11 @@ def celery(
         yield process
 
 
-def run(*command: str, environment: dict[str, str], directory: Path) -> str:
-    """What a command of the image says."""
-    ended = subprocess.run(
-        command,
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return ended.stdout
-
-
 def test_the_modules_are_the_wheels(
     environment: dict[str, str], elsewhere: Path, image: Path
 ) -> None:
     # When
-    said = run("python", "-c", WHERE, environment=environment, directory=elsewhere)
+    said = run_quietly("python", "-c", WHERE, environment=environment, directory=elsewhere)
     # Then
     files = [Path(line) for line in said.splitlines()]
     assert len(files) == 5
@@ -109,10 +95,10 @@ def test_the_locked_packages_are_enough_for_all_that_the_image_runs(
         "import artifact_pipeline.worker.app, artifact_pipeline.worker.control, flower\n"
         "print(flower.__name__)"
     )
-    said = run("python", "-c", code, environment=environment, directory=elsewhere)
+    said = run_quietly("python", "-c", code, environment=environment, directory=elsewhere)
     # Then
     assert said == "flower\n"
-    told = run("artifacts", "--help", environment=environment, directory=elsewhere)
+    told = run_quietly("artifacts", "--help", environment=environment, directory=elsewhere)
     assert "health" in told
 
 
@@ -120,7 +106,7 @@ def test_the_locked_packages_are_enough_for_all_that_the_image_runs(
 def test_nothing_else_is_in_it(environment: dict[str, str], elsewhere: Path, package: str) -> None:
     # When
     code = f"from importlib.util import find_spec; print(find_spec({package!r}))"
-    said = run("python", "-c", code, environment=environment, directory=elsewhere)
+    said = run_quietly("python", "-c", code, environment=environment, directory=elsewhere)
     # Then
     assert said == "None\n"
 
@@ -168,7 +154,7 @@ def test_the_migrations_of_the_wheel_are_all_there(
     # Given
     url = f"sqlite:///{tmp_path / 'new.db'}"
     # When
-    run(
+    run_quietly(
         *("artifacts", "db", "upgrade", "--with-platform-tables"),
         environment={**environment, "ARTIFACTS_DATABASE_URL": url},
         directory=elsewhere,

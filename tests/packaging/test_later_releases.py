@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from importlib.metadata import distributions
 from pathlib import Path
@@ -13,11 +12,11 @@ from packaging.utils import canonicalize_name
 
 from tests.packaging.conftest import ROOT
 from tests.packaging.wheels import (
-    foreign_settings_left_out,
     locked_wheels,
     make_newer,
     old_pip,
     required_with_an_extra,
+    run_foreign,
 )
 
 pytestmark = pytest.mark.processes
@@ -66,10 +65,7 @@ def environment(tmp_path: Path) -> Path:
 
 
 def run(*command: str) -> None:
-    ended = subprocess.run(
-        command, env=foreign_settings_left_out(), capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    run_foreign(command, {})
 
 
 def test_uv_installs_what_the_lock_says(

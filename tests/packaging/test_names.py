@@ -1,7 +1,6 @@
 """The names that the installed wheel has, from the wheel itself, in a folder of somebody else's."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from artifact_pipeline import ArtifactKind
 from artifact_pipeline.former_names import MOVED, STILL_DOCUMENTED
 from artifact_pipeline.tasks.routing import queue_of
 from artifact_pipeline.worker.embedded.servers import Valkey
-from tests.packaging.wheels import foreign_settings_left_out
+from tests.packaging.wheels import foreign_settings_left_out, run_quietly
 
 pytestmark = pytest.mark.processes
 
@@ -91,24 +90,20 @@ def settings(directory: Path, broker: Valkey) -> dict[str, str]:
     }
 
 
-def run(*command: str, directory: Path, environment: dict[str, str]) -> str:
-    ended = subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return ended.stdout
-
-
 def test_a_producer_works_beside_modules_of_the_same_names(
     image: Path, folder: Path, broker: Valkey
 ) -> None:
     # Given
     environment = settings(folder, broker)
     upgrade = (str(image / "bin/artifacts"), "db", "upgrade", "--with-platform-tables")
-    run(*upgrade, directory=folder, environment=environment)
+    run_quietly(*upgrade, directory=folder, environment=environment)
     # When it asks for an upload, for a URL, and sends a bare message
     said: dict[str, Any] = json.loads(
-        run(str(image / "bin/python"), "-c", PRODUCER, directory=folder, environment=environment)
+        run_quietly(
+            *(str(image / "bin/python"), "-c", PRODUCER),
+            directory=folder,
+            environment=environment,
+        )
     )
     # Then each name is whose it was, and ours has done its work
     assert said["platform"] == ["the platform"] * 4
@@ -126,7 +121,7 @@ def test_the_names_of_before_are_the_same_modules(
 ) -> None:
     # When
     names = json.dumps([MOVED, STILL_DOCUMENTED])
-    said = run(
+    said = run_quietly(
         *(str(image / "bin/python"), "-c", FORMER, names),
         directory=tmp_path,
         environment=settings(tmp_path, broker),

@@ -1,14 +1,13 @@
 """The other ways in that the README names, each from the built wheel in an empty folder."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.packaging.conftest import ROOT
-from tests.packaging.wheels import foreign_settings_left_out, lend_bytecode, locked_wheels
+from tests.packaging.wheels import lend_bytecode, locked_wheels, run_foreign
 
 pytestmark = pytest.mark.processes
 
@@ -32,16 +31,7 @@ def offline() -> list[str]:
 
 
 def run(*command: str, directory: Path) -> str:
-    ended = subprocess.run(
-        command,
-        cwd=directory,
-        env=foreign_settings_left_out(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    return run_foreign(command, {}, directory=directory)
 
 
 def packages_below(directory: Path) -> Path:

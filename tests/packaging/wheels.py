@@ -129,22 +129,43 @@ def foreign_settings_left_out() -> dict[str, str]:
     return {**kept, "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
 
 
-def run_foreign(command: Sequence[str], environment: Mapping[str, str], given: str = "") -> str:
+def run_foreign(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    given: str = "",
+    directory: Path = Path(os.sep),
+) -> str:
     """Run a command that must succeed, without this environment's own settings; return its output.
 
     Args:
         command: and its arguments.
         environment: is added.
         given: to standard input.
+        directory: where it runs.
     """
     ended = subprocess.run(
         command,
         input=given,
         env={**foreign_settings_left_out(), **environment},
-        cwd=os.sep,
+        cwd=directory,
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def run_quietly(*command: str, environment: Mapping[str, str], directory: Path) -> str:
+    """Run a command that must succeed without a line to standard error; return its output.
+
+    Args:
+        command: and its arguments.
+        environment: all of it.
+        directory: where it runs.
+    """
+    ended = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout

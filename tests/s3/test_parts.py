@@ -19,10 +19,11 @@ from artifact_pipeline.domain.errors import (
     S3UnavailableError,
     SourceChangedError,
 )
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.parts import MIN_PART, smallest_part_size
 from artifact_pipeline.worker.s3.chunks import in_parts
 from artifact_pipeline.worker.s3.multipart import (
     MAX_PARTS,
-    MIN_PART,
     part_size_for,
     upload_part_size,
 )
@@ -41,6 +42,7 @@ from tests.s3.steps import (
     store_of,
 )
 
+PACKED = ArtifactKind.RUN_RESULTS
 THREADS = 4
 
 
@@ -72,6 +74,7 @@ class Sized:
 def test_what_is_made_while_it_is_sent_has_small_parts(size: int, expected: int) -> None:
     assert upload_part_size(Sized(size), 16 * MIB) == expected
     assert upload_part_size(Sized(size, exact_size=size), 16 * MIB) == max(16 * MIB, expected)
+    assert upload_part_size(Sized(size), 16 * MIB) >= smallest_part_size(PACKED, 16 * MIB)
     assert upload_part_size(Sized(size), MIN_PART) == max(MIN_PART, -(-size // MAX_PARTS))
 
 

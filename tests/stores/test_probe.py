@@ -23,19 +23,14 @@ from tests.servers import Moto
 from tests.stores.lies import HARMLESS, TOGETHER, WORKED_AROUND
 from tests.stores.lying import Lie, lying_s3, refusing
 
+pytestmark = pytest.mark.usefixtures("no_backoff")
+
 Lying = Callable[..., list[Finding]]
 """Probes the bucket through a front with these lies."""
 
 PART = 64 * 1024
 """Smaller than S3's smallest part, which ministack takes."""
 MIB = 2**20
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "botocore.retries.standard.ExponentialBackoff.delay_amount", lambda _self, _context: 0
-    )
 
 
 def probe_of(client: S3Client, bucket: str, **changes: Any) -> Probe:

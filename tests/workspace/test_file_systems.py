@@ -25,7 +25,7 @@ from artifact_pipeline.worker.workspace.target import Target
 from artifact_pipeline.worker.workspace.workspace import Workspace
 from tests.workspace.extract_steps import INTO, extract, files, names, pack, tree
 from tests.workspace.identity_steps import marked
-from tests.workspace.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch
+from tests.workspace.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch, missing
 from tests.workspace.trees import LOGS
 
 
@@ -58,7 +58,7 @@ def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 class TestWithoutHardLinks:
     def test_a_file_appears(self, target: Target, directory: Path) -> None:
         with target.partial(THERE, RANGE) as partial:
-            fetch(partial, *partial.missing, content=CONTENT)
+            fetch(partial, *missing(partial), content=CONTENT)
             partial.finish(replace=False)
         assert b"".join(target.chunks()) == CONTENT
         assert PARTIAL not in names(directory)
@@ -74,7 +74,7 @@ class TestWithoutHardLinks:
             fsync(descriptor)
 
         with target.partial(THERE, RANGE) as partial:
-            fetch(partial, *partial.missing, content=CONTENT)
+            fetch(partial, *missing(partial), content=CONTENT)
             # When
             with monkeypatch.context() as patched:
                 patched.setattr(os, "fsync", appear)
@@ -83,7 +83,7 @@ class TestWithoutHardLinks:
         # Then it stays, and so does what was fetched
         assert b"".join(target.chunks()) == b"theirs"
         with target.partial(THERE, RANGE) as partial:
-            assert partial.missing == []
+            assert missing(partial) == []
 
 
 def test_a_kill_leaves_no_empty_marker_where_only_a_plain_rename_works(
@@ -113,7 +113,7 @@ def test_what_could_not_appear_is_not_fetched_again(
 ) -> None:
     # Given a file that is complete, and could not be given its name
     with target.partial(THERE, RANGE) as partial:
-        fetch(partial, *partial.missing, content=CONTENT)
+        fetch(partial, *missing(partial), content=CONTENT)
         with monkeypatch.context() as patched:
             patched.setattr(os, "link", refusing(errno.EDQUOT))
             with pytest.raises(WorkspaceNotWritableError):
@@ -121,7 +121,7 @@ def test_what_could_not_appear_is_not_fetched_again(
     # When the next attempt begins
     with target.partial(THERE, RANGE) as partial:
         # Then nothing is missing
-        assert partial.missing == []
+        assert missing(partial) == []
         partial.finish(replace=False)
     assert b"".join(target.chunks()) == CONTENT
 
@@ -131,7 +131,7 @@ def test_what_could_not_be_flushed_is_fetched_again(
 ) -> None:
     # Given a file that could not be written to the disk, though it can still be read
     with target.partial(THERE, RANGE) as partial:
-        fetch(partial, *partial.missing, content=CONTENT)
+        fetch(partial, *missing(partial), content=CONTENT)
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", refusing(errno.EIO))
             with pytest.raises(WorkspaceUnavailableError):
@@ -139,7 +139,7 @@ def test_what_could_not_be_flushed_is_fetched_again(
     # When the next attempt begins
     with target.partial(THERE, RANGE) as partial:
         # Then it takes nothing of it
-        assert partial.missing == [0, 1, 2, 3]
+        assert missing(partial) == [0, 1, 2, 3]
         assert b"".join(partial.chunks()) == bytes(len(CONTENT))
 
 
@@ -148,7 +148,7 @@ def test_a_file_that_has_appeared_gets_no_marks(
 ) -> None:
     # Given that the other name cannot be taken away
     with target.partial(THERE, RANGE) as partial:
-        fetch(partial, *partial.missing, content=CONTENT)
+        fetch(partial, *missing(partial), content=CONTENT)
         with monkeypatch.context() as patched:
             patched.setattr(os, "unlink", refusing(errno.EIO))
             with pytest.raises(WorkspaceUnavailableError):
@@ -172,7 +172,7 @@ def test_a_directory_that_cannot_be_synced_is_no_failure(
     monkeypatch.setattr(os, "fsync", only_files)
     # When, Then
     with target.partial(THERE, RANGE) as partial:
-        fetch(partial, *partial.missing, content=CONTENT)
+        fetch(partial, *missing(partial), content=CONTENT)
         partial.finish(replace=False)
     assert b"".join(target.chunks()) == CONTENT
 

@@ -1,11 +1,11 @@
 """`artifacts doctor`."""
 
 from contextlib import closing
-from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from artifact_pipeline.worker.cli.health import OnlyOption
 from artifact_pipeline.worker.cli.options import JsonOption
 from artifact_pipeline.worker.cli.output import print_json
 from artifact_pipeline.worker.cli.signals import unwind_on_signals
@@ -17,21 +17,9 @@ _COLOURS = ("green", "yellow", "bold red")
 """By severity."""
 
 
-class Part(StrEnum):
-    """A part of the deployment, as the examination names it."""
-
-    BROKER = auto()
-    DATABASE = auto()
-    BUCKET = auto()
-    WORKSPACE = auto()
-    BACKLOG = auto()
-
-
 def doctor(
     *,
-    only: Annotated[
-        list[Part] | None, typer.Option("--only", help="By default all; repeatable.")
-    ] = None,
+    only: OnlyOption = None,
     probe: Annotated[
         bool,
         typer.Option(

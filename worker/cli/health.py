@@ -16,6 +16,8 @@ class NotWellError(PipelineError):
 
 
 class Part(StrEnum):
+    """A part of the deployment, as the diagnosis names it."""
+
     BROKER = "broker"
     DATABASE = "database"
     BUCKET = "bucket"
@@ -29,6 +31,10 @@ class Part(StrEnum):
 
 
 _WELL = {Part.BACKLOG: "backlog is worked off", Part.WORKSPACE: "workspace is there"}
+
+OnlyOption = Annotated[
+    list[Part] | None, typer.Option("--only", help="By default all; repeatable.")
+]
 
 
 @app.command("live")
@@ -59,9 +65,7 @@ def live(
 @app.command("ready")
 def ready(
     *,
-    only: Annotated[
-        list[Part] | None, typer.Option("--only", help="By default all; repeatable.")
-    ] = None,
+    only: OnlyOption = None,
 ) -> None:
     """Whether broker, database and bucket answer, and workers do what is outstanding.
 

@@ -38,7 +38,7 @@ class Batches:
     Args:
         engine: of SQLite or PostgreSQL, with the pipeline's tables.
         app: with a broker, which hears of changes at once; without one the next sweep notices.
-        parts: how the workers cut objects, by which S3 requests are foretold.
+        parts: how the workers cut objects; used to estimate S3 requests.
         has_source: whether an artifact is there to be uploaded; by default it is believed.
     """
 

@@ -62,16 +62,9 @@ class DevStack(EmbeddedStack):
         return [
             self.start_celery(
                 name,
-                *(
-                    "artifact_pipeline.worker.app",
-                    "worker",
-                    "--hostname",
-                    f"{name}@%h",
-                    "--loglevel",
-                    "INFO",
-                ),
+                *("artifact_pipeline.worker.app", "worker", "--hostname", f"{name}@%h"),
                 *("--queues", ",".join(queues), "--concurrency", str(concurrency)),
-                *("--without-gossip", "--without-mingle"),
+                *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
             )
             for name, queues in QUEUES.items()
         ]
@@ -79,15 +72,8 @@ class DevStack(EmbeddedStack):
     def start_beat(self) -> ManagedProcess:
         schedule = self.directory / "beat-schedule"
         return self.start_celery(
-            *(
-                "beat",
-                "artifact_pipeline.worker.control",
-                "beat",
-                "--loglevel",
-                "INFO",
-                "--schedule",
-                str(schedule),
-            ),
+            *("beat", "artifact_pipeline.worker.control", "beat"),
+            *("--loglevel", "INFO", "--schedule", str(schedule)),
         )
 
     def start_flower(self, port: int | None) -> Flower:

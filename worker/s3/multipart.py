@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from artifact_pipeline.domain.model.parts import MIN_PART
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag, composite
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 MAX_PARTS = 10_000
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
-
-MIN_PART = 5 * 2**20
-"""S3 refuses a smaller part unless it is the last."""
 
 _MANY_PARTS = 1_000
 

@@ -107,11 +107,6 @@ class PartialFile:
     layout: Layout
 
     @property
-    def missing(self) -> list[int]:
-        marks = self.marks
-        return [number for number in range(self.layout.ranges) if number not in marks]
-
-    @property
     def marks(self) -> dict[int, bytes]:
         with writing(self.artifact):
             written = self._written_marks()

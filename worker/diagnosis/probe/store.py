@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from artifact_pipeline.domain.model.parts import MIN_PART
 from artifact_pipeline.worker.diagnosis.probe.area import ProbeArea
 from artifact_pipeline.worker.diagnosis.probe.outcomes import Refusal, refused
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
@@ -17,8 +18,6 @@ from artifact_pipeline.worker.s3.encryption import Encryption
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MIN_PART = 5 * 2**20
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 BODY = b"123456789"
 """Of small objects."""
 _TAIL = 1000

@@ -33,6 +33,7 @@ from artifact_pipeline.domain.model.batches import (
     PreviewGroup,
 )
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.parts import smallest_part_size
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.sql.batches.candidates import NEVER_REQUESTED, candidates
@@ -55,7 +56,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """How objects are cut, by which S3 requests are foretold; in bytes."""
+    """How workers cut objects, in bytes; used to estimate S3 requests."""
 
     multipart_threshold: int
     part_size: int
@@ -121,11 +122,12 @@ class SqlBatchSnapshots:
 
     def _groups(self, connection: Connection, batch_id: int) -> list[PreviewGroup]:
         size, is_upload = MemberRow.size, MemberRow.direction == Direction.UPLOAD
-        part_size, threshold = self._parts.part_size, self._parts.multipart_threshold
+        wanted, threshold = self._parts.part_size, self._parts.multipart_threshold
+        part_sizes = {kind.value: smallest_part_size(kind, wanted) for kind in ArtifactKind}
+        part_size = case(part_sizes, value=MemberRow.kind)
         parts = (size + (part_size - 1)) // part_size
-        sent = case((size > threshold, parts + 2), else_=1)
+        sent = case((size >= threshold, parts + 2), else_=1)
         fetched = case((size > part_size, parts), else_=1)
-        at_most = case((is_upload, sent), else_=fetched)
         at_least = case((is_upload, 1), else_=0)  # a HEAD; a file that is there already costs none
         asked = (MemberRow.direction, MemberRow.kind, MemberRow.state)
         groups = (
@@ -135,7 +137,7 @@ class SqlBatchSnapshots:
                 func.count(size).label("stored"),
                 func.coalesce(func.sum(size), 0).label("known_bytes"),
                 func.sum(at_least).label("requests_at_least"),
-                func.sum(at_most).label("requests_at_most"),
+                func.sum(case((is_upload, sent), else_=fetched)).label("requests_at_most"),
             )
             .where(MemberRow.batch_id == batch_id, MemberRow.left_out.is_(None))
             .group_by(*asked)
@@ -261,9 +263,8 @@ def _leave_out(connection: Connection, batch_id: int, has_source: HasSource) -> 
 def _mark(connection: Connection, batch_id: int, positions: Sequence[int]) -> None:
     of_batch = update(MemberRow).where(MemberRow.batch_id == batch_id)
     if positions:
-        connection.execute(
-            of_batch.where(MemberRow.position.in_(positions)).values(left_out=LeftOut.NO_SOURCE)
-        )
+        marked = of_batch.where(MemberRow.position.in_(positions))
+        connection.execute(marked.values(left_out=LeftOut.NO_SOURCE))
 
 
 def _left_out(connection: Connection, batch_id: int) -> dict[LeftOut, int]:
