@@ -28,6 +28,9 @@ from tests.faults.postgres import RestartablePostgres
 from tests.image import ROOT, build, environment_of
 from tests.servers import Moto
 
+# The suites are no test modules by name; so their failures say what they compared.
+pytest.register_assert_rewrite("tests.contract")
+
 _OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
 
 

@@ -5,18 +5,6 @@ import pytest
 
 from tests.contract.repositories import Repositories, in_memory, on_sql
 
-# The suites are no test modules by name; so their failures say what they compared.
-pytest.register_assert_rewrite(
-    "tests.contract.batch_contract",
-    "tests.contract.quarantine_contract",
-    "tests.contract.snapshot_contract",
-    "tests.contract.transfer_cancellation_contract",
-    "tests.contract.transfer_contract",
-    "tests.contract.transfer_dispatch_contract",
-    "tests.contract.transfer_shutdown_contract",
-    "tests.contract.transfer_writes_contract",
-)
-
 
 @pytest.fixture
 def fake() -> Repositories:

@@ -9,13 +9,6 @@ from tests.s3.results_steps import FILES
 from tests.s3.steps import Requests, client_at, store_of
 from tests.workspace.trees import plant
 
-pytest.register_assert_rewrite(
-    "tests.s3.copier_contract",
-    "tests.s3.reader_contract",
-    "tests.s3.store_contract",
-    "tests.s3.upload_locations_contract",
-)
-
 
 @pytest.fixture(autouse=True)
 def _no_backoff(no_backoff: None) -> None:

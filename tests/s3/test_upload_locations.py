@@ -31,9 +31,8 @@ from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 from tests.conftest import create_bucket
-from tests.s3.located_uploads_contract import LocatedContract
-from tests.s3.steps import Progress, Requests, client_at, source_of, store_of
-from tests.s3.upload_locations_contract import (
+from tests.contract.located_uploads_contract import LocatedContract
+from tests.contract.upload_locations_contract import (
     CONFIG,
     EXPIRES_IN,
     LOGS,
@@ -46,6 +45,7 @@ from tests.s3.upload_locations_contract import (
     ReadContentContract,
     UploadUrlContract,
 )
+from tests.s3.steps import Progress, Requests, client_at, source_of, store_of
 from tests.servers import Moto
 
 

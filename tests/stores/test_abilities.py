@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from artifact_pipeline.domain.errors import ArchivedError
-from tests.s3 import copier_contract, store_contract
+from tests.contract import copier_contract, store_contract
 from tests.s3.steps import KEY, MIB
 from tests.servers import Moto
 from tests.stores.abilities_steps import (

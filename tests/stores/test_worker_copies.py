@@ -18,7 +18,7 @@ from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import Checksum, Copies, StoreAbilities
 from artifact_pipeline.worker.s3.worker_copies import ObjectSource
-from tests.s3.copier_contract import OLD_KEY, copy
+from tests.contract.copier_contract import OLD_KEY, copy
 from tests.s3.steps import KEY, PART, Progress, random_bytes
 from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
 from tests.stores.lacking import Lack

@@ -9,8 +9,6 @@ from artifact_pipeline.worker.workspace import Workspace
 from artifact_pipeline.worker.workspace.target import Target
 from tests.workspace.trees import LOGS, RESULTS
 
-pytest.register_assert_rewrite("tests.workspace.target_contract")
-
 
 @pytest.fixture(autouse=True)
 def _nothing_blocks() -> Iterator[None]:

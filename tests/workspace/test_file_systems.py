@@ -23,9 +23,9 @@ from artifact_pipeline.worker.workspace.marker import MARKER
 from artifact_pipeline.worker.workspace.partial_file import writing
 from artifact_pipeline.worker.workspace.target import Target
 from artifact_pipeline.worker.workspace.workspace import Workspace
+from tests.contract.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch, missing
 from tests.workspace.extract_steps import INTO, extract, files, names, pack, tree
 from tests.workspace.identity_steps import marked
-from tests.workspace.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch, missing
 from tests.workspace.trees import LOGS
 
 

@@ -20,7 +20,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.workspace import Workspace
 from artifact_pipeline.worker.workspace.target import Target
-from tests.workspace.target_contract import (
+from tests.contract.target_contract import (
     CONTENT,
     PARTIAL,
     RANGE,

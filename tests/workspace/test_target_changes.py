@@ -12,7 +12,7 @@ import pytest
 from artifact_pipeline.domain.errors import TargetBusyError, TargetExistsError
 from artifact_pipeline.worker.workspace import Workspace
 from artifact_pipeline.worker.workspace.target import Target
-from tests.workspace.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch, finish, missing
+from tests.contract.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch, finish, missing
 from tests.workspace.trees import LOGS
 
 

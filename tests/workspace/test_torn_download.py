@@ -13,7 +13,7 @@ from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryStore
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.worker.workspace.target import Target
-from tests.workspace.target_contract import PARTIAL
+from tests.contract.target_contract import PARTIAL
 
 ADDRESS = ObjectAddress("bucket", "jobs/12/run_4_logs.log")
 RANGE = 4096

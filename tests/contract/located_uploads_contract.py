@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
-from tests.s3.upload_locations_contract import LOGS, OLD_KEY, PREFIX, Adapter
+from tests.contract.upload_locations_contract import LOGS, OLD_KEY, PREFIX, Adapter
 
 
 class LocatedContract:
