@@ -88,12 +88,18 @@ servers: ## Debian's PgBouncer and Redis, with which the tests build deployments
 pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
 	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower
 
+.PHONY: docs
+docs: $(VENV)/.installed ## the documentation site, in build/docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+
 .PHONY: check
-check: $(VENV)/.installed ## lint, format, types, direction of imports, the specification in small (20 s)
+check: docs ## lint, format, types, direction of imports, spelling, links, the specification in small (40 s)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy docs/reference_pages.py
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 	$(BIN)/python -m spec --bounded
 
 .PHONY: spec

@@ -63,10 +63,7 @@ def _directory(data: Path | None) -> Iterator[Path]:
 
 def _tell(stack: DevStack, flower: Flower) -> None:
     """Where everything is, and what to type in another terminal."""
-    environment = stack.directory / "environment"
-    exports = (f"export {name}={shlex.quote(value)}" for name, value in stack.settings().items())
-    environment.touch(mode=0o600)
-    environment.write_text("\n".join(exports) + "\n")
+    environment = stack.write_environment()
     for name, value in (
         ("broker", stack.broker.url),
         ("S3", f"{stack.s3.url}/{BUCKET}"),

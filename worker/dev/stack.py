@@ -2,6 +2,7 @@
 
 import fcntl
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,6 +58,14 @@ class DevStack(EmbeddedStack):
         """Complete the restart of one that had ended."""
         if process is self.s3:
             self._make_bucket()  # S3 does not keep an empty one
+
+    def write_environment(self) -> Path:
+        """Write the settings as a file for the shell, readable by its owner alone."""
+        file = self.directory / "environment"
+        exports = (f"export {name}={shlex.quote(value)}" for name, value in self.settings().items())
+        file.touch(mode=0o600)
+        file.write_text("\n".join(exports) + "\n")
+        return file
 
     def start_workers(self, concurrency: int) -> list[ManagedProcess]:
         return [
