@@ -60,9 +60,8 @@ def _without_markup(text: str) -> str:
 
 
 def settings() -> str:
-    """Return a row for each variable, with who reads it."""
-    rows = [_setting(name) for name in _all_settings()]
-    return _table(("variable", "values", "default", "read by", "meaning"), rows)
+    """Return a definition of each variable, with who reads it."""
+    return "\n\n".join(_setting(name) for name in _all_settings())
 
 
 def _all_settings() -> list[str]:
@@ -82,19 +81,17 @@ def _readers(module: Any) -> Iterator[tuple[str, type[BaseSettings]]]:  # noqa: 
     yield "downloads", module.DownloadSettings
 
 
-def _setting(name: str) -> Sequence[str]:
+def _setting(name: str) -> str:
     from artifact_pipeline.worker import settings as module  # noqa: PLC0415
 
     readers = [(who, of) for who, of in _readers(module) if name in of.model_fields]
     field = readers[0][1].model_fields[name]
     variable = f"ARTIFACTS_{name.upper()}"
-    default = "required" if field.is_required() else _shown(field.default)
+    default = "required" if field.is_required() else f"default: {_shown(field.default)}"
+    read_by = ", ".join(who for who, _ in readers)
     return (
-        f"`{variable}`",
-        _values(field.annotation),
-        default,
-        ", ".join(who for who, _ in readers),
-        _meaning(variable),
+        f"`{variable}`\n: {_row_of(variable)[2]}\n"
+        f": {_values(field.annotation)}; {default}; read by {read_by}"
     )
 
 
@@ -112,11 +109,8 @@ def _values(annotation: Any) -> str:  # noqa: ANN401 - whatever a field is annot
     names = {"str": "text", "int": "whole number", "float": "number", "bool": "`true`, `false`"}
     if get_args(annotation):
         return _values(get_args(annotation)[0])
-    return names.get(annotation.__name__, annotation.__name__.lower())
-
-
-def _meaning(variable: str) -> str:
-    return _row_of(variable)[2]
+    name: str = annotation.__name__
+    return names.get(name, name.lower())
 
 
 def _row_of(name: str) -> list[str]:
