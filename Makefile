@@ -90,7 +90,7 @@ pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
 
 .PHONY: docs
 docs: $(VENV)/.installed ## the documentation site, in build/docs
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
 
 .PHONY: check
 check: docs ## lint, format, types, direction of imports, spelling, links, the specification in small (40 s)
