@@ -43,15 +43,24 @@ def commands() -> str:
     from artifact_pipeline.worker.cli.main import COMMANDS  # noqa: PLC0415
     from artifact_pipeline.worker.cli.root import make_app  # noqa: PLC0415
 
-    command = typer.main.get_command(make_app(COMMANDS))
+    command = _loaded(typer.main.get_command(make_app(COMMANDS)))
     context = typer.Context(command, info_name="artifacts")
-    text: str = typer.cli.get_docs_for_click(obj=command, ctx=context, name="artifacts")
-    return _below_the_title(_without_markup(text))
+    text = typer.cli.get_docs_for_click(obj=command, ctx=context, name="artifacts")
+    # The page has a title already. A command's path says below which one it is.
+    return re.sub(r"(?m)^#+ ", "## ", _without_markup(text))
 
 
-def _below_the_title(text: str) -> str:
-    # The page has a title already, and levels of headings must not be skipped.
-    return re.sub(r"(?m)^(#+) ", lambda mark: f"{mark[1][:3].ljust(2, '#')} ", text)
+def _loaded(command: Any) -> Any:  # noqa: ANN401 - Typer exports no name for its commands' class
+    """Return the real command, with all below it."""
+    from artifact_pipeline.worker.cli.lazy import LazyCommand  # noqa: PLC0415
+
+    real = command.load() if isinstance(command, LazyCommand) else command
+    # Else Typer cuts the summary in the lists of commands.
+    real.short_help = (real.help or "").split("\n\n")[0]
+    for name, below in getattr(real, "commands", {}).items():
+        real.commands[name] = _loaded(below)
+        real.commands[name].name = name
+    return real
 
 
 def _without_markup(text: str) -> str:
