@@ -24,6 +24,7 @@ from artifact_pipeline.worker.s3.endpoints import endpoint_of, location_of
 from artifact_pipeline.worker.s3.errors import code_of, translated_errors
 from artifact_pipeline.worker.s3.integrity import Integrity, integrity_of
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentUpload, upload_part_size
+from artifact_pipeline.worker.s3.object_tags import ensure_tags_of_upload
 from artifact_pipeline.worker.s3.read_back import check_stored
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
@@ -75,7 +76,9 @@ class S3ObjectStore:
         progress: UploadProgress,
     ) -> StoredObject:
         create = self._described(content_type, metadata)
-        return self.write(key, source, create=create, replaces=replaces, progress=progress)
+        stored = self.write(key, source, create=create, replaces=replaces, progress=progress)
+        ensure_tags_of_upload(self.client, self.bucket, stored, create)
+        return stored
 
     def write(
         self,
