@@ -96,7 +96,7 @@ def test_a_worker_that_lost_its_lease_tags_nothing(s3_client: S3Client, bucket: 
 
 
 @pytest.mark.parametrize(
-    ("operation", "status", "code"),
+    "refusal",
     [
         ("GetObjectTagging", 403, "AccessDenied"),
         ("PutObjectTagging", 403, "AccessDenied"),
@@ -108,15 +108,13 @@ def test_a_refusal_is_a_warning_because_the_object_is_stored(
     s3_client: S3Client,
     bucket: str,
     caplog: pytest.LogCaptureFixture,
-    *,
-    operation: str,
-    status: int,
-    code: str,
+    refusal: tuple[str, int, str],
 ) -> None:
     # When
-    with lying(ministack, bucket, refusing(operation, status, code)) as store:
+    with lying(ministack, bucket, refusing(*refusal)) as store:
         stored = put(store, CONTENT)
     # Then
+    operation, _, code = refusal
     assert stored.etag == s3_client.head_object(Bucket=bucket, Key=KEY)["ETag"]
     [said] = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
     assert said.startswith(f"{KEY}: stored, but it may lack its tags: {operation}: {code}")

@@ -1,6 +1,7 @@
 """Checks of the probe: what a store does with one PUT."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -50,16 +51,21 @@ def encryption(probe: Probe) -> Outcome:
         probe.client.put_object, Bucket=probe.bucket, Key=key, Body=b"{}", **probe.asked
     )
     if refusal:
-        return unmet(f"a PUT with {_described(probe.asked)} answers {refusal}")
+        return _not_as_asked(probe, f"a PUT with {_described(probe.asked)} answers {refusal}")
     large = probe.large
     heads = [probe.head(key), *([large.head] if isinstance(large, LargeObject) else [])]
     for head in heads:
         if probe.asked and not _has(head, probe.asked):
             has = _described(head)
-            return unmet(f"{_described(probe.asked)} is asked for, and the object has {has}")
+            observed = f"{_described(probe.asked)} is asked for, and the object has {has}"
+            return _not_as_asked(probe, observed)
     if not probe.asked:
         return met(f"none is asked for; an object has {_described(heads[0])}")
     return met(f"objects have {_described(probe.asked)}, as asked for")
+
+
+def _not_as_asked(probe: Probe, observed: str) -> Outcome:
+    return replace(unmet(observed), otherwise=probe.encryption.remedy)
 
 
 def _has(head: Mapping[str, Any], asked: Mapping[str, str]) -> bool:
@@ -82,29 +88,6 @@ def metadata(probe: Probe) -> Outcome:
     if has != ("application/zip", wanted):
         return unmet(f"an object has {has[0]} and {has[1]}, not what it was put with")
     return met("an object has the content type and the metadata that it was put with")
-
-
-def tags(probe: Probe) -> Outcome:
-    key = probe.area.key("tags")
-    refusal = refused(probe.put, key, BODY, Tagging="probe=1")
-    if refusal:
-        return _untagged(probe, f"a PUT with tags answers {refusal}")
-    got: list[Any] = []
-    refusal = refused(
-        lambda: got.append(probe.client.get_object_tagging(Bucket=probe.bucket, Key=key))
-    )
-    if refusal:
-        return _untagged(probe, f"GetObjectTagging answers {refusal}")
-    has = got[0].get("TagSet", [])
-    if has != [{"Key": "probe", "Value": "1"}]:
-        return _untagged(probe, f"an object has the tags {has}, not those that it was put with")
-    return met("an object has the tags that it was put with")
-
-
-def _untagged(probe: Probe, observed: str) -> Outcome:
-    if probe.has_tags:
-        return unmet(observed)
-    return met(f"{observed}; ARTIFACTS_S3_TAGS is not set, so nothing needs tags")
 
 
 def missing(probe: Probe) -> Outcome:
