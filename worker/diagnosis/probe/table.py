@@ -232,7 +232,7 @@ CHECKS = (
     ),
     Check(
         name="probe missing key",
-        asks="HEAD of a missing key answers 404, or 403 without s3:ListBucket",
+        asks="HEAD of a missing key answers 404, or 403 where no listing has the key",
         promise="what is not stored is known not to be stored",
         run=probe_writes.missing,
     ),

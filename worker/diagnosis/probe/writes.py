@@ -7,10 +7,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.diagnosis.probe.outcomes import Outcome, Refusal, met, refused, unmet
 from artifact_pipeline.worker.diagnosis.probe.store import BODY, LargeObject, Probe
 from artifact_pipeline.worker.s3.encryption import encryption_of
+from artifact_pipeline.worker.s3.existence import is_listed
 from artifact_pipeline.worker.s3.verification import metadata_of
 
 WRONG_ETAG = f'"{"0" * 32}"'
@@ -97,8 +99,17 @@ def missing(probe: Probe) -> Outcome:
     except ClientError as error:
         refusal = Refusal.of(error)
         if refusal.status == HTTPStatus.FORBIDDEN:
-            return met("HEAD of a missing key answers 403, as S3 does where LIST is limited")
+            return _forbidden(probe, key)
         if refusal.status != HTTPStatus.NOT_FOUND:
             return unmet(f"HEAD of a missing key answers {refusal}, not 404")
         return met("HEAD of a missing key answers 404")
     return unmet("HEAD of a missing key answers 200")
+
+
+def _forbidden(probe: Probe, key: str) -> Outcome:
+    listed = is_listed(probe.client, ObjectAddress(probe.bucket, key))
+    if listed:
+        return unmet("HEAD of a missing key answers 403, and the listing has the key")
+    if listed is None:
+        return met("HEAD of a missing key answers 403, as S3 does without s3:ListBucket")
+    return met("HEAD of a missing key answers 403; the listing tells that it is missing")
