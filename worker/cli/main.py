@@ -88,8 +88,7 @@ def _run_safely() -> int:
 
         return _fail(why(error))
     except OSError as error:
-        # Typer goes round the guard of a stream whose encoding is ASCII.
-        return _fail(OutputError(error) if error.filename is None else error)
+        return _fail(error)
     except UnicodeEncodeError as error:
         return _fail(f"{error.object!r} is not text in this locale: use UTF-8")
     else:
