@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.jobs import MAX_ID
@@ -14,7 +15,7 @@ def is_id(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID
 
 
-def kind_of(kind: object) -> ArtifactKind:
+def kind_of(kind: Any) -> ArtifactKind:  # noqa: ANN401 - whatever a caller gives
     """Return the kind, which may be given by its text, such as "run_results".
 
     Raises:

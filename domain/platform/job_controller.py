@@ -184,7 +184,8 @@ class JobController:
         requested_by: Requester | None = None,
     ) -> Transfer:
         """Ask for an upload from the workspace."""
-        return self._request(Artifact(kind_of(kind), job_id, run_id), Direction.UPLOAD, requested_by)
+        artifact = Artifact(kind_of(kind), job_id, run_id)
+        return self._request(artifact, Direction.UPLOAD, requested_by)
 
     def request_download(
         self,
@@ -195,7 +196,8 @@ class JobController:
         requested_by: Requester | None = None,
     ) -> Transfer:
         """Ask for a download into the workspace."""
-        return self._request(Artifact(kind_of(kind), job_id, run_id), Direction.DOWNLOAD, requested_by)
+        artifact = Artifact(kind_of(kind), job_id, run_id)
+        return self._request(artifact, Direction.DOWNLOAD, requested_by)
 
     def cancel(
         self, job_id: int, run_id: int | None = None, kind: ArtifactKind | str | None = None
