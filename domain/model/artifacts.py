@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.jobs import MAX_ID
@@ -14,12 +15,26 @@ def is_id(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID
 
 
+def kind_of(kind: Any) -> ArtifactKind:  # noqa: ANN401 - whatever a caller gives
+    """Return the kind, which may be given by its text, such as "run_results".
+
+    Raises:
+        InvalidRequestError: it is no kind.
+    """
+    try:
+        return ArtifactKind(kind)
+    except ValueError:
+        kinds = ", ".join(ArtifactKind)
+        raise InvalidRequestError(f"kind: {kind!r} is none; give one of {kinds}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """The identity of an artifact: one kind of one job, or of one of its runs.
 
     Raises:
-        InvalidRequestError: an id is out of range, or a run id is missing or too many.
+        InvalidRequestError: the kind is none, an id is out of range, or a run id is missing or too
+            many.
     """
 
     kind: ArtifactKind
@@ -27,6 +42,8 @@ class Artifact:
     run_id: int | None = None
 
     def __post_init__(self) -> None:
+        if type(self.kind) is not ArtifactKind:
+            object.__setattr__(self, "kind", kind_of(self.kind))
         if not is_id(self.job_id):
             raise InvalidRequestError(f"job_id must be from 1 to {MAX_ID}, not {self.job_id!r}")
         if self.kind.belongs_to_run and not is_id(self.run_id):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.errors import InvalidRequestError
-from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, kind_of
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact
 from artifact_pipeline.domain.model.job_uploads import JobUpload
 from artifact_pipeline.domain.model.kinds import ArtifactKind
@@ -177,32 +177,35 @@ class JobController:
 
     def request_upload(
         self,
-        kind: ArtifactKind,
+        kind: ArtifactKind | str,
         job_id: int,
         run_id: int | None = None,
         *,
         requested_by: Requester | None = None,
     ) -> Transfer:
         """Ask for an upload from the workspace."""
-        return self._request(Artifact(kind, job_id, run_id), Direction.UPLOAD, requested_by)
+        artifact = Artifact(kind_of(kind), job_id, run_id)
+        return self._request(artifact, Direction.UPLOAD, requested_by)
 
     def request_download(
         self,
-        kind: ArtifactKind,
+        kind: ArtifactKind | str,
         job_id: int,
         run_id: int | None = None,
         *,
         requested_by: Requester | None = None,
     ) -> Transfer:
         """Ask for a download into the workspace."""
-        return self._request(Artifact(kind, job_id, run_id), Direction.DOWNLOAD, requested_by)
+        artifact = Artifact(kind_of(kind), job_id, run_id)
+        return self._request(artifact, Direction.DOWNLOAD, requested_by)
 
     def cancel(
-        self, job_id: int, run_id: int | None = None, kind: ArtifactKind | None = None
+        self, job_id: int, run_id: int | None = None, kind: ArtifactKind | str | None = None
     ) -> list[Transfer]:
         """End the job's active transfers, or only those of a run or of a kind."""
         self.locate.placement.check(job_id, run_id)
-        return self.transfer_repository.cancel(job_id, run_id, kind)
+        of = None if kind is None else kind_of(kind)
+        return self.transfer_repository.cancel(job_id, run_id, of)
 
     def status(self, job_id: int) -> list[Transfer]:
         """All that was asked for of the job, oldest first."""

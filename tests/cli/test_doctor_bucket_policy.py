@@ -123,6 +123,11 @@ def test_what_a_store_does_not_know_is_no_warning() -> None:
             AES256,
             "the newest object has aws:kms key-1, ARTIFACTS_SSE asks for AES256",
         ),
+        (
+            "ServerSideEncryptionConfigurationNotFoundError",
+            NOTHING.with_signing(is_signed=True),
+            "the newest object has aws:kms key-1, ARTIFACTS_URL_SIGNS_ENCRYPTION asks for AES256",
+        ),
     ],
 )
 def test_the_newest_object_tells_what_is_encrypted(

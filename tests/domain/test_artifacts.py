@@ -26,6 +26,21 @@ def test_every_kind_has_a_content_type(kind: ArtifactKind) -> None:
     assert "/" in kind.content_type
 
 
+@pytest.mark.parametrize("kind", ArtifactKind)
+def test_a_kind_may_be_given_by_its_text(kind: ArtifactKind) -> None:
+    text: Any = str(kind)
+    run_id = 4 if kind.belongs_to_run else None
+    artifact = Artifact(text, 12, run_id)
+    assert artifact.kind is kind
+    assert artifact == Artifact(kind, 12, run_id)
+
+
+@pytest.mark.parametrize("kind", ["results", "", None, 1, ["run_logs"]], ids=repr)
+def test_what_is_no_kind_is_refused_with_those_that_are(kind: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^kind: .* is none; give one of job_con"):
+        Artifact(kind, 12, 4)
+
+
 @given(job_id=st.integers(1, MAX_ID), run_id=st.integers(1, MAX_ID))
 def test_every_id_of_the_platform_is_taken(job_id: int, run_id: int) -> None:
     for kind in OF_JOBS:

@@ -107,6 +107,20 @@ class TestTransfers:
         first = controller.request_upload(ArtifactKind.JOB_CONFIG, 12)
         assert controller.request_upload(ArtifactKind.JOB_CONFIG, 12) == first
 
+    def test_a_kind_may_be_given_by_its_text(self, controller: JobController) -> None:
+        first = controller.request_upload("job_config", 12)
+        assert controller.request_upload(ArtifactKind.JOB_CONFIG, 12) == first
+        assert controller.request_download("run_results", 12, 4).artifact == RESULTS
+        (cancelled,) = controller.cancel(12, kind="job_config")
+        assert cancelled.artifact == first.artifact
+
+    def test_a_text_that_is_no_kind_is_refused(self, controller: JobController) -> None:
+        for refused in (controller.request_upload, controller.request_download):
+            with pytest.raises(InvalidRequestError, match="'results' is none; give one of job_con"):
+                refused("results", 12, 4)
+        with pytest.raises(InvalidRequestError, match="'results' is none; give one of job_config"):
+            controller.cancel(12, kind="results")
+
     def test_only_a_kind_is_cancelled(self, controller: JobController) -> None:
         controller.request_upload(ArtifactKind.JOB_CONFIG, 12)
         controller.request_upload(ArtifactKind.JOB_INPUT, 12)

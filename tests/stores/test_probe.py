@@ -1,72 +1,34 @@
 """`artifacts doctor --probe`: what a store does not keep is found, and nothing else."""
 
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from artifact_pipeline.worker.diagnosis.findings import Finding, Severity
+from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.diagnosis.probe.area import PROBE_PREFIX
 from artifact_pipeline.worker.diagnosis.probe.outcomes import met, unmet
 from artifact_pipeline.worker.diagnosis.probe.run import judged, probe_store
-from artifact_pipeline.worker.diagnosis.probe.store import Probe
 from artifact_pipeline.worker.diagnosis.probe.table import CHECKS
-from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
-from artifact_pipeline.worker.s3.encryption import Encryption
 from benchmarks.deployment import Rclone
 from tests.conftest import create_bucket
 from tests.s3.steps import client_at
 from tests.servers import Moto
 from tests.stores.lies import HARMLESS, TOGETHER, WORKED_AROUND
-from tests.stores.lying import Lie, lying_s3, refusing
+from tests.stores.lying import Lie, refusing
+from tests.stores.probing import Lying, ask_only, probe_of, unwell
 
 pytestmark = pytest.mark.usefixtures("no_backoff")
 
-Lying = Callable[..., list[Finding]]
-"""Probes the bucket through a front with these lies."""
-
-PART = 64 * 1024
-"""Smaller than S3's smallest part, which ministack takes."""
 MIB = 2**20
-
-
-def probe_of(client: S3Client, bucket: str, **changes: Any) -> Probe:
-    options = {"encryption": Encryption("AES256"), "part_size": PART}
-    return Probe(client, bucket, **{**options, **changes})
-
-
-def unwell(findings: list[Finding]) -> set[tuple[str, str]]:
-    """The severity and the name of each finding that is not ok."""
-    return {
-        (finding.severity.name.lower(), finding.check.removeprefix("probe "))
-        for finding in findings
-        if finding.severity
-    }
-
-
-def ask_only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Leave the other checks out, which take most of the time."""
-    checks = [check for check in CHECKS if check.name in names]
-    monkeypatch.setattr("artifact_pipeline.worker.diagnosis.probe.run.CHECKS", checks)
 
 
 def is_empty(client: S3Client, bucket: str) -> bool:
     objects = client.list_objects_v2(Bucket=bucket, Prefix=PROBE_PREFIX)["KeyCount"]
     uploads = client.list_multipart_uploads(Bucket=bucket, Prefix=PROBE_PREFIX)
     return not objects and not uploads.get("Uploads")
-
-
-@pytest.fixture
-def lying(ministack: Ministack, bucket: str) -> Lying:
-
-    def probe(*lies: Lie, **changes: Any) -> list[Finding]:
-        with lying_s3(ministack.url, *lies) as url, closing(client_at(url)) as client:
-            return list(probe_store(probe_of(client, bucket, **changes)))
-
-    return probe
 
 
 def test_a_store_that_keeps_every_promise_has_no_finding(s3_client: S3Client, bucket: str) -> None:
@@ -121,7 +83,7 @@ class TestWaysAround:
         # Given
         chosen = StoreAbilities(
             conditional_writes=False,
-            checksum=Checksum.MD5,
+            checksum=Checksum.READ_BACK,
             copies=Copies.WORKER,
             deletes=Deletes.SINGLE,
         )

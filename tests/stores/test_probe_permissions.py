@@ -8,7 +8,7 @@ from mypy_boto3_s3 import S3Client
 from artifact_pipeline.worker.diagnosis.probe.area import PROBE_PREFIX
 from artifact_pipeline.worker.diagnosis.probe.run import ACTIONS, probe_store
 from tests.integration.permissions import ACTION_OF, DOCUMENTED_BUCKET, Need, Policy
-from tests.stores.test_probe import probe_of, unwell
+from tests.stores.probing import probe_of, unwell
 
 ARN = f"arn:aws:s3:::{DOCUMENTED_BUCKET}"
 

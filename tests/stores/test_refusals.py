@@ -14,10 +14,12 @@ from artifact_pipeline.domain.errors import (
     UnsupportedByStoreError,
 )
 from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.composition.adapters import BucketAdapters
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.tags import ObjectTags
+from artifact_pipeline.worker.settings import BucketSettings
 from tests.domain.world import CONFIG, World
 from tests.s3.steps import (
     PART,
@@ -78,6 +80,20 @@ def test_encryption_that_a_store_lacks_ends_the_transfer_and_names_the_setting(
     assert not world.failures.counts
     # And botocore did not try again
     assert front.counts["PutObject"] == 1
+
+
+def test_encryption_that_the_signing_of_urls_asks_for_names_that_setting(
+    front: RefusingS3, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    is_encrypted = asks_for("x-amz-server-side-encryption")
+    front.refusals = [Refusal(when=is_encrypted, status=501, code="X", message=WITHOUT_KMS)]
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "tests")
+    settings = BucketSettings(bucket=bucket, s3_endpoint_url=front.url, url_signs_encryption=True)
+    # When / Then
+    with pytest.raises(UnsupportedByStoreError, match=r"Unset ARTIFACTS_URL_SIGNS_ENCRYPTION\."):
+        put(BucketAdapters(settings).store, b"abc")
 
 
 def test_a_condition_that_a_store_lacks_ends_the_transfer_and_lists_what_was_asked_for(

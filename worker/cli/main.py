@@ -1,6 +1,7 @@
 """The command line's root: `artifacts`."""
 
 import atexit
+import errno
 import gc
 import signal
 import sys
@@ -88,14 +89,20 @@ def _run_safely() -> int:
 
         return _fail(why(error))
     except OSError as error:
-        # Typer goes round the guard of a stream whose encoding is ASCII.
-        return _fail(OutputError(error) if error.filename is None else error)
+        return _fail(_system_error(error))
     except UnicodeEncodeError as error:
         return _fail(f"{error.object!r} is not text in this locale: use UTF-8")
     else:
         return status
     finally:
         release_output()
+
+
+def _system_error(error: OSError) -> str:
+    """Return what the operating system refused, and the file if it names one."""
+    code = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    said = f"{error.strerror or error} ({code})"
+    return f"{error.filename}: {said}" if error.filename is not None else f"system error: {said}"
 
 
 def _fail(error: object) -> int:

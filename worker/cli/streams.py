@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from artifact_pipeline.domain.errors import PipelineError
 
@@ -34,16 +34,19 @@ class OutputError(PipelineError):
     """Standard output cannot be written."""
 
     def __init__(self, error: OSError) -> None:
-        super().__init__(f"the output could not be written: {error.strerror}")
+        super().__init__(f"the output could not be written: {error.strerror or error}")
         self.is_closed_pipe = error.errno == errno.EPIPE
 
 
-class _Output(io.TextIOWrapper):
-    """Standard output, whose failures have a type of their own."""
+class _Output(io.BufferedWriter):
+    """The bytes of standard output, whose failures have a type of their own.
 
-    def write(self, text: str) -> int:
+    A guard of the text alone would not do: Typer writes to the bytes if the encoding is ASCII.
+    """
+
+    def write(self, data: "ReadableBuffer", /) -> int:
         try:
-            return super().write(text)
+            return super().write(data)
         except OSError as error:
             raise OutputError(error) from None
 
@@ -52,6 +55,19 @@ class _Output(io.TextIOWrapper):
             super().flush()
         except OSError as error:
             raise OutputError(error) from None
+
+
+class _WholeWrites(io.BufferedWriter):
+    """Write all bytes at once; a raw stream may write only some of them, without an error."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        written = super().write(data)
+        self.flush()
+        return written
+
+
+class _WholeOutput(_WholeWrites, _Output):
+    """Standard output without a buffer."""
 
 
 class _Errors(io.TextIOWrapper):
@@ -70,15 +86,6 @@ class _Errors(io.TextIOWrapper):
             _discard(sys.stderr)
 
 
-class _WholeWrites(io.BufferedWriter):
-    """Write all bytes at once; a raw stream may write only some of them, without an error."""
-
-    def write(self, data: "ReadableBuffer", /) -> int:
-        written = super().write(data)
-        self.flush()
-        return written
-
-
 def prepare_streams() -> None:
     """Make the three streams of this process safe to use.
 
@@ -88,9 +95,9 @@ def prepare_streams() -> None:
     if sys.stdin is None:
         sys.stdin = open(_reopen(0, os.O_WRONLY), encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stdout is sys.__stdout__:
-        sys.stdout = _guarded(sys.stdout or _reopen(1, os.O_RDONLY), _Output)
+        sys.stdout = _output(sys.stdout or _reopen(1, os.O_RDONLY))
     if sys.stderr is sys.__stderr__:
-        sys.stderr = _guarded(sys.stderr or _reopen(2, os.O_WRONLY), _Errors)
+        sys.stderr = _errors(sys.stderr or _reopen(2, os.O_WRONLY))
 
 
 def release_output() -> None:
@@ -111,15 +118,33 @@ def _reopen(number: int, flags: int) -> int:
     return number
 
 
-def _guarded(stream: TextIO | int, kind: type[io.TextIOWrapper]) -> TextIO:
+def _output(stream: TextIO | int) -> TextIO:
     if isinstance(stream, int):
-        return kind(open(stream, "wb", closefd=False), encoding="utf-8", errors=_HANDLER)
+        raw = open(stream, "wb", buffering=0, closefd=False)  # noqa: SIM115 - until the end
+        return io.TextIOWrapper(_Output(raw), encoding="utf-8", errors=_HANDLER)
     if not isinstance(stream, io.TextIOWrapper):
         return stream
+    binary: Any = stream.buffer
+    if isinstance(binary, io.RawIOBase):
+        return _like(stream, io.TextIOWrapper, _WholeOutput(binary))
+    is_buffer = isinstance(binary, io.BufferedWriter)
+    return _like(stream, io.TextIOWrapper, _Output(binary.raw) if is_buffer else binary)
+
+
+def _errors(stream: TextIO | int) -> TextIO:
+    if isinstance(stream, int):
+        return _Errors(open(stream, "wb", closefd=False), encoding="utf-8", errors=_HANDLER)
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    binary: Any = stream.buffer
     # With PYTHONUNBUFFERED it is a raw one.
-    binary: BinaryIO | io.RawIOBase = stream.buffer
+    is_raw = isinstance(binary, io.RawIOBase)
+    return _like(stream, _Errors, _WholeWrites(binary) if is_raw else binary)
+
+
+def _like(stream: io.TextIOWrapper, kind: type[io.TextIOWrapper], binary: Any) -> TextIO:  # noqa: ANN401 - of any layer
     return kind(
-        _WholeWrites(binary) if isinstance(binary, io.RawIOBase) else binary,
+        binary,
         encoding=stream.encoding,
         errors=_HANDLER,
         line_buffering=stream.line_buffering,

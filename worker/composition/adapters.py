@@ -25,6 +25,7 @@ from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.endpoints import abilities_of, endpoints_of
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.s3.refused_requests import name_encryption_setting
 from artifact_pipeline.worker.s3.results import S3ResultsRepository
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
@@ -45,13 +46,15 @@ class BucketAdapters:
 
     @cached_property
     def client(self) -> "S3Client":
-        return make_client(
+        client = make_client(
             self._bucket_settings.s3_endpoint_url,
             self._bucket_settings.transfer_threads,
             bucket=self._bucket_settings.bucket,
             read_timeout_seconds=self._bucket_settings.s3_timeout_seconds,
             addressing=self._bucket_settings.s3_addressing,
         )
+        name_encryption_setting(client, self.encryption.setting)
+        return client
 
     @cached_property
     def public_client(self) -> "S3Client | None":

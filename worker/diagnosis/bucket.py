@@ -133,7 +133,7 @@ def _told(existing: Encryption | None, asked: Encryption) -> str:
         return ""
     # It may be older than the setting, or a client's.
     differs = asked.algorithm not in {None, existing.algorithm}
-    wanted = f", ARTIFACTS_SSE asks for {asked}" if differs else ""
+    wanted = f", {asked.setting} asks for {asked}" if differs else ""
     return f"the newest object has {existing}{wanted}"
 
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.errors import PermanentError, TransferError, UnsupportedByStoreError
-from artifact_pipeline.worker.s3.refused_requests import features_of
+from artifact_pipeline.worker.s3.refused_requests import encryption_setting_of, features_of
 
 _ENCRYPTION, _TAGS, _CONDITION = "encryption", "tags", "a condition"
-_UNSET = {_ENCRYPTION: "ARTIFACTS_SSE", _TAGS: "ARTIFACTS_S3_TAGS"}
 _SET = {
     _CONDITION: "ARTIFACTS_S3_CONDITIONAL_WRITES=false",
     "a checksum": "ARTIFACTS_S3_CHECKSUM=md5",
@@ -60,10 +59,11 @@ def advice(error: ClientError, code: str, kind: type[TransferError]) -> str:
 def _of_unsupported(error: ClientError) -> str:
     features = _meant(error, _optional(error))
     what = f"one of: {', '.join(features)}" if len(features) > 1 else "".join(features)
+    unset = {_ENCRYPTION: encryption_setting_of(error), _TAGS: "ARTIFACTS_S3_TAGS"}
     remedies = "".join(
         f" {verb} {' or '.join(settings[each] for each in features if each in settings)}."
         # A weaker promise is advised only where it is known to be what the store asks for.
-        for verb, settings in (("Unset", _UNSET), ("Set", _SET if len(features) == 1 else {}))
+        for verb, settings in (("Unset", unset), ("Set", _SET if len(features) == 1 else {}))
         if not settings.keys().isdisjoint(features)
     )
     if error.operation_name in _SET_FOR:

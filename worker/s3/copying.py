@@ -25,9 +25,10 @@ from artifact_pipeline.worker.s3.deletes import ObjectDeletion
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.errors import translated_errors
 from artifact_pipeline.worker.s3.integrity import NO_CHECKSUM, SHA256
-from artifact_pipeline.worker.s3.kept_headers import described, ensure_tags, explained, kept_tags
+from artifact_pipeline.worker.s3.kept_headers import described, explained, kept_tags
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, part_size_for
 from artifact_pipeline.worker.s3.object_copy import UNREADABLE, ObjectCopy
+from artifact_pipeline.worker.s3.object_tags import ensure_tags
 from artifact_pipeline.worker.s3.part_copies import PartCopies
 from artifact_pipeline.worker.s3.reading import look_at
 from artifact_pipeline.worker.s3.store import S3ObjectStore

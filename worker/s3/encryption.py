@@ -1,10 +1,11 @@
 """Server-side encryption: what writes ask for, and what an object has."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _S3_MANAGED = "AES256"
+_CHOSEN, _SIGNED = "ARTIFACTS_SSE", "ARTIFACTS_URL_SIGNS_ENCRYPTION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +15,12 @@ class Encryption:
     Attributes:
         algorithm: None asks for nothing: the bucket's default encrypts.
         kms_key_id: None is the key that the bucket or the account has for the algorithm.
+        setting: the name of the setting that asks for it.
     """
 
     algorithm: str | None = None
     kms_key_id: str | None = None
+    setting: str = field(default=_CHOSEN, compare=False)
 
     def arguments(self) -> dict[str, str]:
         """Return the arguments of a write."""
@@ -29,7 +32,15 @@ class Encryption:
 
         Where none is chosen that is AES256, which was signed before nothing could be chosen.
         """
-        return Encryption(_S3_MANAGED) if is_signed and self.algorithm is None else self
+        is_chosen = self.algorithm is not None
+        return Encryption(_S3_MANAGED, setting=_SIGNED) if is_signed and not is_chosen else self
+
+    @property
+    def remedy(self) -> str:
+        """What to do where a store has no such encryption."""
+        if self.setting == _CHOSEN:
+            return f"set {_CHOSEN} to what the store has, or unset it"
+        return f"unset {self.setting}, or set {_CHOSEN} to what the store has"
 
     @property
     def is_by_kms(self) -> bool:

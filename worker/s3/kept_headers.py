@@ -8,7 +8,7 @@ them disabled by default since 2023. A copy gets the bucket's default.
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from botocore.exceptions import ClientError
 
@@ -20,16 +20,11 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.s3.dates import date_of
-from artifact_pipeline.worker.s3.errors import (
-    code_of,
-    gone_is_replaced,
-    is_unsupported,
-    translated_errors,
-)
+from artifact_pipeline.worker.s3.errors import code_of
+from artifact_pipeline.worker.s3.object_tags import read_tags
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import TagTypeDef
 
 _HEADERS = (
     *("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"),
@@ -42,8 +37,6 @@ _HOLDS = (
 )
 _NO_TYPE = {None, "", "binary/octet-stream", "application/octet-stream"}
 """What servers answer for an object that was put without a type."""
-_NO_TAGS = {"NoSuchTagSet", "NoSuchTagSetError"}
-"""Answers of stores where this object has no tags."""
 _DENIED = {"AccessDenied", "403"}
 _PERMISSIONS = {
     "Tagging": "s3:PutObjectTagging",
@@ -86,43 +79,17 @@ def kept_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
         ObjectReplacedError: the object is not there any more.
         TransferError: S3 does not answer.
     """
-    with translated_errors(), gone_is_replaced():
-        try:
-            answer = client.get_object_tagging(Bucket=address.bucket, Key=address.key)
-        except ClientError as error:
-            if code_of(error) in _NO_TAGS or is_unsupported(error):
-                return {}
-            if code_of(error) in _DENIED:
-                raise AccessDeniedError(
-                    "GetObjectTagging: AccessDenied. Nothing was copied, because a copy must keep "
-                    "the tags: allow s3:GetObjectTagging and s3:PutObjectTagging"
-                ) from error
-            raise
-    tags = sorted((tag["Key"], tag["Value"]) for tag in answer.get("TagSet", []))
-    return {"Tagging": urlencode(tags, quote_via=quote)} if tags else {}
-
-
-def ensure_tags(client: "S3Client", address: ObjectAddress, described: Mapping[str, Any]) -> None:
-    """Give a copy its tags, if the store ignored them where the copy began.
-
-    Some stores do, with CreateMultipartUpload. A copy without tags costs no request.
-
-    Args:
-        client: of the store.
-        address: of the copy.
-        described: the arguments of the copy.
-
-    Raises:
-        TransferError: the store refuses them.
-    """
-    wanted = described.get("Tagging")
-    if wanted is None or kept_tags(client, address).get("Tagging") == wanted:
-        return
-    tags: list[TagTypeDef] = [
-        {"Key": key, "Value": value} for key, value in parse_qsl(wanted, keep_blank_values=True)
-    ]
-    with translated_errors():
-        client.put_object_tagging(Bucket=address.bucket, Key=address.key, Tagging={"TagSet": tags})
+    try:
+        tags = read_tags(client, address)
+    except AccessDeniedError as error:
+        cause = error.__cause__
+        if not isinstance(cause, ClientError) or code_of(cause) not in _DENIED:
+            raise  # wrong credentials
+        raise AccessDeniedError(
+            "GetObjectTagging: AccessDenied. Nothing was copied, because a copy must keep the tags:"
+            " allow s3:GetObjectTagging and s3:PutObjectTagging"
+        ) from error
+    return {"Tagging": urlencode(sorted(tags.items()), quote_via=quote)} if tags else {}
 
 
 def described(

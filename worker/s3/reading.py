@@ -5,8 +5,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError, S3UnavailableError
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import Verifier
@@ -17,7 +15,8 @@ from artifact_pipeline.worker.s3.checksums import (
     is_same_etag,
     number_of_parts,
 )
-from artifact_pipeline.worker.s3.errors import code_of, gone_is_replaced, translated_errors
+from artifact_pipeline.worker.s3.errors import gone_is_replaced, translated_errors
+from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
 from artifact_pipeline.worker.s3.multipart import likely_part_size
 from artifact_pipeline.worker.s3.verification import (
@@ -52,16 +51,8 @@ class S3ObjectReader:
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
         with _placed(address), translated_errors():
-            try:
-                head = self.client.head_object(
-                    Bucket=address.bucket, Key=address.key, ChecksumMode="ENABLED"
-                )
-            except ClientError as error:
-                # 403 is what a missing object gives without the permission to list.
-                if code_of(error) in {"404", "403", "NoSuchKey"}:
-                    return None
-                raise
-        return self._believed(described(address, head))
+            head = head_of(self.client, address, checksums=True)
+        return None if head is None else self._believed(described(address, head))
 
     def list(self, prefix: str) -> Iterator[BucketObject]:
         pages = self.client.get_paginator("list_objects_v2").paginate(

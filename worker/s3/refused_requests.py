@@ -20,6 +20,8 @@ _FEATURES = {
 }
 """By header; a store may lack each of them."""
 _NOTED = "artifacts_features"
+_SETTING = "artifacts_encryption_setting"
+_SSE = "ARTIFACTS_SSE"
 _HEAD = "artifacts_head"
 _BAD_REQUEST = "400"
 
@@ -31,6 +33,25 @@ def describe_refusals(client: "S3Client") -> None:
     events.register("after-call.s3", _tell_features)
     events.register("before-parameter-build.s3.HeadObject", _note_head)
     events.register("after-call.s3.HeadObject", _Heads(client))
+
+
+def name_encryption_setting(client: "S3Client", setting: str) -> None:
+    """Have the client's errors tell which setting asks for encryption, if it is another one."""
+    if setting == _SSE:
+        return
+
+    def tell(parsed: dict[str, Any], **_event: object) -> None:
+        if "Error" in parsed:
+            parsed["Error"][_SETTING] = setting
+
+    events: Any = client.meta.events
+    events.register("after-call.s3", tell)
+
+
+def encryption_setting_of(error: ClientError) -> str:
+    """Return the name of the setting that asked for the encryption of the refused request."""
+    said: Any = error.response.get("Error", {})
+    return str(said.get(_SETTING, _SSE))
 
 
 def features_of(error: ClientError) -> Mapping[str, str] | None:

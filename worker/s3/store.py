@@ -22,8 +22,10 @@ from artifact_pipeline.worker.s3.dates import date_of
 from artifact_pipeline.worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.s3.endpoints import endpoint_of, location_of
 from artifact_pipeline.worker.s3.errors import code_of, translated_errors
+from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.integrity import Integrity, integrity_of
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentUpload, upload_part_size
+from artifact_pipeline.worker.s3.object_tags import ensure_tags_of_upload
 from artifact_pipeline.worker.s3.read_back import check_stored
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
@@ -75,7 +77,9 @@ class S3ObjectStore:
         progress: UploadProgress,
     ) -> StoredObject:
         create = self._described(content_type, metadata)
-        return self.write(key, source, create=create, replaces=replaces, progress=progress)
+        stored = self.write(key, source, create=create, replaces=replaces, progress=progress)
+        ensure_tags_of_upload(self.client, self.bucket, stored, create)
+        return stored
 
     def write(
         self,
@@ -281,11 +285,4 @@ class S3ObjectStore:
         return content.is_of(head, self._reader, fence, self.abilities.checksum)
 
     def _head(self, key: str) -> "HeadObjectOutputTypeDef | None":
-        try:
-            return self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-        except ClientError as error:
-            # 403 is what a missing object gives without the permission to list: not known to be
-            # there, and if the bucket is closed altogether, the write will say so.
-            if code_of(error) in {"404", "403", "NoSuchKey"}:
-                return None
-            raise
+        return head_of(self.client, ObjectAddress(self.bucket, key), checksums=True)

@@ -9,7 +9,8 @@ from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.worker.s3.checksums import is_same_etag
-from artifact_pipeline.worker.s3.errors import code_of
+from artifact_pipeline.worker.s3.errors import code_of, gone_is_replaced
+from artifact_pipeline.worker.s3.existence import head_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,25 +45,21 @@ class WriteFence:
         """Raise ObjectReplacedError if another object is there, unless the store will look."""
         if self.is_conditional:
             return
-        # Without the permission to list, S3 answers 403 for a missing object.
-        if not is_same_etag(self._etag({"403", "404", "NoSuchKey"}), self.replaces):
+        head = head_of(self.client, self.address)
+        if not is_same_etag(head["ETag"] if head else None, self.replaces):
             raise ObjectReplacedError
         # The look took time, in which the lease may have been lost.
         self.progress.checkpoint()
 
     def look_after(self, etag: str) -> None:
         """Raise ObjectReplacedError if the object is not the one that was written."""
-        if not self.is_conditional and not is_same_etag(self._etag({"404", "NoSuchKey"}), etag):
-            raise ObjectReplacedError
-
-    def _etag(self, missing: set[str]) -> str | None:
-        try:
+        if self.is_conditional:
+            return
+        with gone_is_replaced():
+            # A 403 is an error here: the object has just been written.
             head = self.client.head_object(Bucket=self.address.bucket, Key=self.address.key)
-        except ClientError as error:
-            if code_of(error) in missing:
-                return None
-            raise
-        return head["ETag"]
+        if not is_same_etag(head["ETag"], etag):
+            raise ObjectReplacedError
 
 
 def is_refusal(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -22,6 +23,8 @@ from artifact_pipeline.worker.workspace.partial_file import (
     look,
     writing,
 )
+
+logger = logging.getLogger(__name__)
 
 _MODE = 0o644
 _TRIES = 10
@@ -128,7 +131,18 @@ class Target:
             return False
         if layout.is_there_or_begun(file):
             return True
+        self._tell_that_it_starts_again(file)
         # Not emptied: it may be the finished file under its other name, if a process was killed
         # between giving it the one and taking the other away.
         os.unlink(self._partial, dir_fd=directory)
         return False
+
+    def _tell_that_it_starts_again(self, file: int) -> None:
+        seen = os.fstat(file)
+        if seen.st_nlink == 1:  # else it is finished
+            logger.info(
+                "%s: the download starts from zero. Its partial file (%s bytes) is of another"
+                " object, another size of ranges, or another release",
+                self.artifact,
+                f"{seen.st_size:,}",
+            )

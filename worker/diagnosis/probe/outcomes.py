@@ -20,11 +20,13 @@ class Outcome:
     Attributes:
         severity: how bad it is if no setting works around it.
         settings: assignments that work around it, the best one first; None for the table's.
+        otherwise: what to do where no setting helps; empty for the table's.
     """
 
     what: str
     severity: Severity = Severity.OK
     settings: tuple[str, ...] | None = None
+    otherwise: str = ""
 
 
 def met(what: str) -> Outcome:

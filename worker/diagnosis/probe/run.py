@@ -113,7 +113,7 @@ def judged(check: Check, outcome: Outcome, abilities: StoreAbilities) -> Finding
         return _needless(check, outcome, chosen) if chosen else ok(check.name, outcome.what)
     if chosen is None or check.way_around is None:
         make = error if outcome.severity is Severity.ERROR else warning
-        mend = f"set {settings[0]}" if settings else check.otherwise
+        mend = f"set {settings[0]}" if settings else outcome.otherwise or check.otherwise
         return make(check.name, outcome.what, why=f"at stake: {check.promise}", mend=mend)
     if check.way_around.weakens:
         what = f"{outcome.what}; {chosen} is set"

@@ -13,10 +13,14 @@ from artifact_pipeline.worker.diagnosis.probe import (
     reads as probe_reads,
 )
 from artifact_pipeline.worker.diagnosis.probe import (
+    tags as probe_tags,
+)
+from artifact_pipeline.worker.diagnosis.probe import (
     writes as probe_writes,
 )
 from artifact_pipeline.worker.diagnosis.probe.outcomes import Outcome
 from artifact_pipeline.worker.diagnosis.probe.store import Probe
+from artifact_pipeline.worker.s3.encryption import Encryption
 
 _FENCE = "a worker that finishes late does not replace what its successor stored"
 _STORED = "what is recorded as stored is stored: the store refuses other bytes"
@@ -72,6 +76,11 @@ OTHER_CHECKSUM = WayAround(
     costs="md5 and crc32c find damage on the way, but are no SHA-256; read-back fetches every"
     " object once after its upload, and what it finds wrong is at the key until the next attempt",
 )
+NO_ETAGS = WayAround(
+    "ARTIFACTS_S3_CHECKSUM=read-back",
+    costs="every object is fetched once after its upload; of what clients put without a checksum,"
+    " a download compares the size alone",
+)
 WORKER_COPIES = WayAround(
     "ARTIFACTS_S3_COPIES=worker",
     costs="the bytes of a relocation or an archived artifact go through the worker",
@@ -80,15 +89,16 @@ OTHER_DELETES = WayAround(
     "ARTIFACTS_S3_DELETES=md5|single",
     costs="single sends one request for each object",
 )
-WAYS_AROUND = (FENCED_BY_SQL, OTHER_CHECKSUM, WORKER_COPIES, OTHER_DELETES)
+WAYS_AROUND = (FENCED_BY_SQL, OTHER_CHECKSUM, NO_ETAGS, WORKER_COPIES, OTHER_DELETES)
+"""In docs/stores.md each has a row."""
 
 CHECKS = (
     Check(
         name="probe encryption",
-        asks="PutObject and CreateMultipartUpload by ARTIFACTS_SSE; HEAD has the same",
-        promise="objects are encrypted as ARTIFACTS_SSE says",
+        asks="PutObject and CreateMultipartUpload with the encryption of the settings; HEAD has it",
+        promise="objects are encrypted as the settings ask",
         run=probe_writes.encryption,
-        otherwise="set ARTIFACTS_SSE to what the store has, or unset it",
+        otherwise=Encryption().remedy,
     ),
     Check(
         name="probe If-None-Match",
@@ -165,6 +175,7 @@ CHECKS = (
         asks="an ETag that looks like an MD5, or md5-N, is the digest of the bytes",
         promise=_READ,
         run=probe_parts.etags,
+        way_around=NO_ETAGS,
     ),
     Check(
         name="probe metadata",
@@ -174,9 +185,10 @@ CHECKS = (
     ),
     Check(
         name="probe tags",
-        asks="PutObject with tags; GetObjectTagging has the same",
+        asks="PutObject with tags, and CreateMultipartUpload with tags or PutObjectTagging after"
+        " it; GetObjectTagging has the same",
         promise="lifecycle rules find artifacts by ARTIFACTS_S3_TAGS",
-        run=probe_writes.tags,
+        run=probe_tags.tags,
         otherwise="unset ARTIFACTS_S3_TAGS",
     ),
     Check(
@@ -220,7 +232,7 @@ CHECKS = (
     ),
     Check(
         name="probe missing key",
-        asks="HEAD of a missing key answers 404, or 403 without s3:ListBucket",
+        asks="HEAD of a missing key answers 404, or 403 where no listing has the key",
         promise="what is not stored is known not to be stored",
         run=probe_writes.missing,
     ),

@@ -1,15 +1,18 @@
 """Checks of the probe: what a store does with one PUT."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.diagnosis.probe.outcomes import Outcome, Refusal, met, refused, unmet
 from artifact_pipeline.worker.diagnosis.probe.store import BODY, LargeObject, Probe
 from artifact_pipeline.worker.s3.encryption import encryption_of
+from artifact_pipeline.worker.s3.existence import is_listed
 from artifact_pipeline.worker.s3.verification import metadata_of
 
 WRONG_ETAG = f'"{"0" * 32}"'
@@ -50,16 +53,21 @@ def encryption(probe: Probe) -> Outcome:
         probe.client.put_object, Bucket=probe.bucket, Key=key, Body=b"{}", **probe.asked
     )
     if refusal:
-        return unmet(f"a PUT with {_described(probe.asked)} answers {refusal}")
+        return _not_as_asked(probe, f"a PUT with {_described(probe.asked)} answers {refusal}")
     large = probe.large
     heads = [probe.head(key), *([large.head] if isinstance(large, LargeObject) else [])]
     for head in heads:
         if probe.asked and not _has(head, probe.asked):
             has = _described(head)
-            return unmet(f"{_described(probe.asked)} is asked for, and the object has {has}")
+            observed = f"{_described(probe.asked)} is asked for, and the object has {has}"
+            return _not_as_asked(probe, observed)
     if not probe.asked:
         return met(f"none is asked for; an object has {_described(heads[0])}")
     return met(f"objects have {_described(probe.asked)}, as asked for")
+
+
+def _not_as_asked(probe: Probe, observed: str) -> Outcome:
+    return replace(unmet(observed), otherwise=probe.encryption.remedy)
 
 
 def _has(head: Mapping[str, Any], asked: Mapping[str, str]) -> bool:
@@ -84,29 +92,6 @@ def metadata(probe: Probe) -> Outcome:
     return met("an object has the content type and the metadata that it was put with")
 
 
-def tags(probe: Probe) -> Outcome:
-    key = probe.area.key("tags")
-    refusal = refused(probe.put, key, BODY, Tagging="probe=1")
-    if refusal:
-        return _untagged(probe, f"a PUT with tags answers {refusal}")
-    got: list[Any] = []
-    refusal = refused(
-        lambda: got.append(probe.client.get_object_tagging(Bucket=probe.bucket, Key=key))
-    )
-    if refusal:
-        return _untagged(probe, f"GetObjectTagging answers {refusal}")
-    has = got[0].get("TagSet", [])
-    if has != [{"Key": "probe", "Value": "1"}]:
-        return _untagged(probe, f"an object has the tags {has}, not those that it was put with")
-    return met("an object has the tags that it was put with")
-
-
-def _untagged(probe: Probe, observed: str) -> Outcome:
-    if probe.has_tags:
-        return unmet(observed)
-    return met(f"{observed}; ARTIFACTS_S3_TAGS is not set, so nothing needs tags")
-
-
 def missing(probe: Probe) -> Outcome:
     key = probe.area.key("missing")
     try:
@@ -114,8 +99,17 @@ def missing(probe: Probe) -> Outcome:
     except ClientError as error:
         refusal = Refusal.of(error)
         if refusal.status == HTTPStatus.FORBIDDEN:
-            return met("HEAD of a missing key answers 403, as S3 does where LIST is limited")
+            return _forbidden(probe, key)
         if refusal.status != HTTPStatus.NOT_FOUND:
             return unmet(f"HEAD of a missing key answers {refusal}, not 404")
         return met("HEAD of a missing key answers 404")
     return unmet("HEAD of a missing key answers 200")
+
+
+def _forbidden(probe: Probe, key: str) -> Outcome:
+    listed = is_listed(probe.client, ObjectAddress(probe.bucket, key))
+    if listed:
+        return unmet("HEAD of a missing key answers 403, and the listing has the key")
+    if listed is None:
+        return met("HEAD of a missing key answers 403, as S3 does without s3:ListBucket")
+    return met("HEAD of a missing key answers 403; the listing tells that it is missing")

@@ -2,7 +2,7 @@
 
 from sqlalchemy import ColumnElement, and_, literal, or_, true
 
-from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact, kind_of
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.transfers import (
     ACTIVE_STATES,
@@ -31,7 +31,7 @@ def is_active(job_id: int, run_id: int | None, kind: ArtifactKind | None) -> Col
         TransferRow.state.in_(ACTIVE_STATES),
         TransferRow.job_id == job_id,
         true() if run_id is None else TransferRow.run_id == run_id,
-        true() if kind is None else TransferRow.kind == kind,
+        true() if kind is None else TransferRow.kind == kind_of(kind),
     )
 
 

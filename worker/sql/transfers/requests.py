@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from artifact_pipeline.domain.errors import InvalidRequestError, PipelineError
-from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact, kind_of
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.requester import Requester, new_request_id, requester_name
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
@@ -67,7 +67,7 @@ class _Unsent:
 
 def request_upload(  # noqa: PLR0913 - what, for whom, and how its message leaves
     session: Session,
-    kind: ArtifactKind,
+    kind: ArtifactKind | str,
     job_id: int,
     run_id: int | None = None,
     *,
@@ -82,7 +82,7 @@ def request_upload(  # noqa: PLR0913 - what, for whom, and how its message leave
 
     Args:
         session: of SQLite or PostgreSQL, with the pipeline's tables.
-        kind: what to upload.
+        kind: what to upload; also by its text, such as "run_results".
         job_id: whose it is; the job may be inserted in the same transaction.
         run_id: for the kinds that belong to a run, and for no other.
         app: with a broker; by default what `producer_app` made, else Celery's current one.
@@ -91,16 +91,16 @@ def request_upload(  # noqa: PLR0913 - what, for whom, and how its message leave
             commit never waits for the broker; no app is needed then.
 
     Raises:
-        InvalidRequestError: the ids name no artifact, or `requested_by` no user.
+        InvalidRequestError: the kind and the ids name no artifact, or `requested_by` no user.
         ProducerNotConfiguredError: no Celery app with a broker was made in this process.
     """
     requests = SessionRequests(session, app, requested_by, publish)
-    return requests.request(Artifact(kind, job_id, run_id), Direction.UPLOAD)
+    return requests.request(Artifact(kind_of(kind), job_id, run_id), Direction.UPLOAD)
 
 
 def request_uploads(
     session: Session,
-    artifacts: Iterable[tuple[ArtifactKind, int, int | None]],
+    artifacts: Iterable[tuple[ArtifactKind | str, int, int | None]],
     *,
     app: Celery | None = None,
     requested_by: Requester | None = None,
@@ -120,7 +120,7 @@ def request_job_uploads(  # noqa: PLR0913 - as request_upload
     session: Session,
     job_id: int,
     *,
-    kinds: Iterable[ArtifactKind] | None = None,
+    kinds: Iterable[ArtifactKind | str] | None = None,
     app: Celery | None = None,
     requested_by: Requester | None = None,
     publish: bool = True,
@@ -132,26 +132,20 @@ def request_job_uploads(  # noqa: PLR0913 - as request_upload
     one. Other arguments and errors: as `request_upload`.
     """
     requests = SessionRequests(session, app, requested_by, publish)
-    of = ArtifactKind if kinds is None else map(_kind_of, kinds)
-    return requests.request_job(job_id, frozenset(of), Direction.UPLOAD)
+    of = [kinds] if isinstance(kinds, str) else ArtifactKind if kinds is None else kinds
+    return requests.request_job(job_id, frozenset(map(kind_of, of)), Direction.UPLOAD)
 
 
 def _artifact_of(given: Any) -> Artifact:  # noqa: ANN401 - whatever a caller gives
     match given:
         case (kind, job_id, run_id):
-            return Artifact(_kind_of(kind), job_id, run_id)
+            return Artifact(kind, job_id, run_id)
     raise InvalidRequestError(f"artifacts: {given!r} is no (kind, job_id, run_id)")
-
-
-def _kind_of(kind: object) -> ArtifactKind:
-    if isinstance(kind, str) and kind in set(ArtifactKind):
-        return ArtifactKind(kind)
-    raise InvalidRequestError(f"kind: {kind!r} is none; give one of {', '.join(ArtifactKind)}")
 
 
 def request_download(  # noqa: PLR0913 - as request_upload
     session: Session,
-    kind: ArtifactKind,
+    kind: ArtifactKind | str,
     job_id: int,
     run_id: int | None = None,
     *,
@@ -161,7 +155,7 @@ def request_download(  # noqa: PLR0913 - as request_upload
 ) -> Transfer:
     """Ask for a download into the workspace. Arguments and errors: as `request_upload`."""
     requests = SessionRequests(session, app, requested_by, publish)
-    return requests.request(Artifact(kind, job_id, run_id), Direction.DOWNLOAD)
+    return requests.request(Artifact(kind_of(kind), job_id, run_id), Direction.DOWNLOAD)
 
 
 def request_in(
