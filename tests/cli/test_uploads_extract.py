@@ -11,6 +11,8 @@ from tests.cli.commands import Answer, Command
 from tests.cli.file_sizes import files_up_to
 from tests.cli.shelf import INPUT, LOGS, RUN_CONFIG, Shelf, files, zip_of
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
