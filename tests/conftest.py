@@ -22,7 +22,7 @@ from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
 from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
-from tests import compiled_statements, preloaded, processes, shared_botocore
+from tests import bytecode, compiled_statements, preloaded, processes, shared_botocore
 from tests.databases import Databases
 from tests.faults.postgres import RestartablePostgres
 from tests.image import ROOT, build, environment_of
@@ -34,7 +34,8 @@ pytest.register_assert_rewrite("tests.contract")
 _OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    bytecode.compile_for_all(config)
     gc.disable()  # until all is collected: little of it is garbage
     _hide_the_folders()
     processes.watch()
@@ -73,7 +74,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Collect garbage seldom, and never the collected tests: that took an eighth of the time."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     gc.enable()

@@ -16,6 +16,8 @@ from tests.cli.commands import Command
 from tests.cli.doctor_steps import ABORT, found, set_lifecycle
 from tests.cli.shelf import Shelf
 
+pytestmark = pytest.mark.processes
+
 KMS_KEY = "11111111-2222-3333-4444-555555555555"
 EXPIRE = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}}
 

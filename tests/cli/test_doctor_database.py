@@ -16,6 +16,8 @@ from tests.cli.doctor_steps import found
 from tests.cli.shelf import Shelf
 from tests.databases import role
 
+pytestmark = pytest.mark.processes
+
 
 class TestDatabase:
     def test_one_that_was_never_upgraded(

@@ -10,6 +10,8 @@ from tests.cli.commands import Answer, Command
 from tests.cli.doctor_steps import found
 from tests.cli.shelf import CONFIG, Shelf
 
+pytestmark = pytest.mark.processes
+
 PUBLIC = "https://files.example.invalid/storage/v1/s3"
 
 

@@ -19,6 +19,8 @@ from tests.cli.doctor_steps import found
 from tests.cli.shelf import Shelf
 from tests.integration.fuzzing import envelope
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def _no_scripts(queues: Valkey, healthy: Shelf, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -6,6 +6,8 @@ from artifact_pipeline.tasks.dead_letters import keep_dead_letter
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.cli.commands import Command
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def _refused(queues: Valkey) -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.cli.commands import Command
 from tests.databases import role
 
+pytestmark = pytest.mark.processes
+
 OURS = ("ARTIFACTS_", "AWS_")
 OF_THE_BUCKET = [
     ("jobs", "uploads", "list", "--job-id", "12"),

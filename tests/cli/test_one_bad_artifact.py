@@ -5,9 +5,8 @@ The table of commands decides which are tested, so that a new command is not for
 
 import errno
 import os
-import resource
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.workspace import DownloadDirectory
 from artifact_pipeline.worker.workspace.target import Target
 from tests.cli.commands import Answer, Command
+from tests.cli.file_sizes import files_up_to
 from tests.cli.shelf import INPUT, LOGS, NAMES, OF_13, RESULTS, RUN_CONFIG, Shelf, zip_of
 from tests.cli.tree import commands
 from tests.stores.refusing_objects import AWAY, DENIED, SSE_C, Refusals, refusing_store
@@ -121,17 +121,6 @@ def done(answer: Answer) -> set[str]:
 def name_of(row: dict[str, Any]) -> str:
     run_id = row["run_id"]
     return file_name(Artifact(ArtifactKind(row["kind"]), 12, run_id))
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """Let the system refuse larger files, with EFBIG."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.usefixtures("shelf")

@@ -39,7 +39,7 @@ def in_source(path: Path) -> Iterator[str]:
     """Those in its texts, but not in its docstrings, which the commands do not print."""
     source = path.read_text()
     # Parsing every source takes a second, so look first; a literal may be continued on a new line.
-    if _PRINTED.search(_CONTINUED.sub("", source)):
+    if "artifacts " in source and _PRINTED.search(_CONTINUED.sub("", source)):
         for text in _texts(ast.parse(source)):
             yield from (match[1].strip() for match in _PRINTED.finditer(text))
 

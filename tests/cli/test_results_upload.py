@@ -14,6 +14,8 @@ from tests.cli.commands import Answer, Command
 from tests.cli.shelf import RESULTS, Shelf, key_of
 from tests.workspace.trees import plant, unzipped
 
+pytestmark = pytest.mark.processes
+
 FILES = {"RUN1/out.csv": b"1", "RUN2/out.csv": b"2"}
 
 

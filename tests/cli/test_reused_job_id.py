@@ -22,6 +22,8 @@ from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, Shelf, key_of, zip_of
 from tests.s3.steps import Progress, source_of, store_of
 
+pytestmark = pytest.mark.processes
+
 CREATED_AT = datetime(2026, 2, 1, 8, 30, 0, 250_000, tzinfo=UTC)
 DIRECTORY = "jobs/12/2026/02/01/083000/"
 OLD_JOBS = {"job_config", "job_input", "run_results", "run_logs"}

@@ -12,6 +12,8 @@ from tests.cli.status_answers import codes
 from tests.integration.deployment import Deployment
 from tests.sql.status_steps import Rows
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def deployment(
@@ -23,7 +25,6 @@ def deployment(
         yield Deployment(stack, patience_seconds=180)
 
 
-@pytest.mark.processes
 def test_real_workers_are_shown_with_their_queues(
     artifacts: Command, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,7 +90,8 @@ def test_a_write_that_is_cut_short_without_a_buffer_is_an_error(
     # When
     with (tmp_path / "output").open("wb") as output:
         ended = subprocess.run(
-            [sys.executable, "-c", program],
+            # -B: else a .pyc file could be cut short as well.
+            [sys.executable, "-B", "-c", program],
             env={**bare_environment(), "PYTHONUNBUFFERED": "1"},
             stdout=output,
             stderr=subprocess.PIPE,

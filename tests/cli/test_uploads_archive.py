@@ -9,6 +9,8 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, RUN_CONFIG, Shelf
 
+pytestmark = pytest.mark.processes
+
 OF_12 = ("jobs", "uploads", "archive", "--job-id", "12")
 ARCHIVE = (*OF_12, "--all-kinds")
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
@@ -15,9 +16,16 @@ from tests.cli.shelf import CONFIG, LOGS, Shelf, key_of
 from tests.faults.s3_faults import S3Fault
 from tests.faults.s3_proxy import FaultyS3
 
+pytestmark = pytest.mark.processes
+
 COMMAND = Path(sys.executable).with_name("artifacts")
-TEXT = "".join(f"step {n}\n" for n in range(300_000))
 OF_LOGS = ("12", "--run-id", "5", "--kind", "run_logs")
+
+
+@cache
+def text() -> str:
+    """Return more than a pipe holds."""
+    return "".join(f"step {n}\n" for n in range(300_000))
 
 
 @pytest.fixture
@@ -43,13 +51,13 @@ class TestCat:
         self, uploads: Command, shelf: Shelf, faulty: FaultyS3
     ) -> None:
         # Given a log that breaks off half-way
-        shelf.record(LOGS, TEXT.encode())
+        shelf.record(LOGS, text().encode())
         faulty.inject(S3Fault.TRUNCATED_ANSWER, when=lambda asked: asked.operation == "GetObject")
         # When
         answer = uploads("cat", *OF_LOGS)
         # Then it is whole, by one more request for the rest
         assert (answer.status, answer.err) == (0, "")
-        assert answer.out == TEXT
+        assert answer.out == text()
         assert faulty.counts["GetObject"] == 2
 
     def test_only_a_range(self, uploads: Command, shelf: Shelf) -> None:
@@ -73,10 +81,9 @@ class TestCat:
             "do not use the output"
         )
 
-    @pytest.mark.processes
     def test_it_may_be_cut_by_head(self, shelf: Shelf) -> None:
         # Given more than a pipe holds
-        shelf.record(LOGS, TEXT.encode())
+        shelf.record(LOGS, text().encode())
         # When, Then
         line = (
             f"{COMMAND} jobs uploads cat {' '.join(OF_LOGS)} | head -n 1; echo ${{PIPESTATUS[0]}}"

@@ -10,6 +10,8 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import ALL, INPUT, LOGS, NAMES, RESULTS, Shelf, files, stock, zip_of
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def shelf(shelf: Shelf) -> Shelf:

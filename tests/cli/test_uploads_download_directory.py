@@ -10,6 +10,8 @@ from tests.cli.commands import Command
 from tests.cli.shelf import ALL, NAMES, RESULT_FILES, Shelf, files, stock
 from tests.workspace.trees import link
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def shelf(shelf: Shelf) -> Shelf:

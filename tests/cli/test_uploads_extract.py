@@ -1,7 +1,6 @@
 """`artifacts jobs uploads download --extract`: the names in zips of others."""
 
 import io
-import resource
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Answer, Command
+from tests.cli.file_sizes import files_up_to
 from tests.cli.shelf import INPUT, LOGS, RUN_CONFIG, Shelf, files, zip_of
+
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
@@ -68,10 +70,8 @@ def test_names_that_are_wrong_use(download: Command, options: tuple[str, ...], s
 @pytest.fixture
 def one_mebibyte() -> Iterator[None]:
     """The largest file that the system lets this process write, as on a small file system."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with files_up_to(2**20):
+        yield
 
 
 @pytest.mark.usefixtures("one_mebibyte")

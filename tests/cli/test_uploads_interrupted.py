@@ -15,7 +15,8 @@ from tests.cli.shelf import INPUT, Shelf
 from tests.faults.s3_proxy import FaultyS3
 
 MIB = 2**20
-CONTENT = os.urandom(40 * MIB)
+
+pytestmark = pytest.mark.processes
 
 
 def test_the_next_run_goes_on_where_ctrl_c_ended_it(
@@ -25,7 +26,8 @@ def test_the_next_run_goes_on_where_ctrl_c_ended_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shelf.record(INPUT, CONTENT)
+    content = os.urandom(40 * MIB)
+    shelf.record(INPUT, content)
     download = ("jobs", "uploads", "download", "--job-id", "12", "--output-dir", str(tmp_path))
     with FaultyS3(ministack.port) as s3:
         # Given a download of which two ranges have come
@@ -52,5 +54,5 @@ def test_the_next_run_goes_on_where_ctrl_c_ended_it(
     with FaultyS3(ministack.port) as s3:
         monkeypatch.setenv("ARTIFACTS_S3_ENDPOINT_URL", s3.url)
         assert artifacts(*download).status == 0
-    assert (tmp_path / "job_input.zip").read_bytes() == CONTENT
+    assert (tmp_path / "job_input.zip").read_bytes() == content
     assert s3.counts["GetObject"] in {2, 3}

@@ -11,6 +11,8 @@ from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Command, quarantined
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RESULTS, RUN_CONFIG, Shelf
 
+pytestmark = pytest.mark.processes
+
 LIST = ("jobs", "uploads", "list", "--job-id", "12")
 SIGNED = "X-Amz-Credential=AKIA&X-Amz-Signature=5160"
 

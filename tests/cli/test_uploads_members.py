@@ -15,6 +15,8 @@ from tests.cli.commands import Answer, Command
 from tests.cli.shelf import INPUT, RESULT_FILES, RESULTS, Shelf, files, stock, zip_of
 from tests.faults.s3_proxy import FaultyS3
 
+pytestmark = pytest.mark.processes
+
 NOISE = os.urandom(3 * 2**20)
 
 

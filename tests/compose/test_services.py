@@ -22,6 +22,8 @@ from tests.compose.containers import Containers
 from tests.compose.places import Places
 from tests.flower.deployed import wait_until
 
+pytestmark = pytest.mark.processes
+
 PREFIX = "jobs/12/2025/10/23/211500/"
 
 

@@ -12,6 +12,8 @@ from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests import skewed
 
+pytestmark = pytest.mark.processes
+
 # Nobody can make a file there, not even root.
 READ_ONLY = "/proc"
 AN_HOUR_AHEAD = 60.0

@@ -37,6 +37,8 @@ from tests.deployments.environments import (
 )
 from tests.integration.events import listening
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def environments(

@@ -10,6 +10,8 @@ from artifact_pipeline.worker.diagnosis.database import examine_database, reach_
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.sql.engine import make_engine
 
+pytestmark = pytest.mark.processes
+
 READ_ONLY = "cannot execute UPDATE in a read-only transaction"
 
 

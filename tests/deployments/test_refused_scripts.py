@@ -15,6 +15,8 @@ from artifact_pipeline.worker.messages.intake import take_in_messages_only
 from tests.integration.fuzzing import envelope
 from tests.worker.channel_steps import take
 
+pytestmark = pytest.mark.processes
+
 OPTIONS = {"visibility_timeout": 3600, "unacked_restore_interval": 0.01}
 BODY = b'[[], {"job_id": 12}, {}]'
 

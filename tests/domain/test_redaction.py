@@ -1,6 +1,7 @@
 """Nothing of a URL, path, key or token is kept; ids and plain words are."""
 
 import time
+from string import ascii_letters, digits
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ words = st.lists(
     | st.integers(0, 2**31).map(str),
     max_size=8,
 ).map(" ".join)
-opaque = st.from_regex(r"[A-Za-z0-9+/=_.%-]{0,40}", fullmatch=True).map(lambda s: MARK + s)
+opaque = st.text(f"{ascii_letters}{digits}+/=_.%-", max_size=40).map(lambda s: MARK + s)
 path_names = st.text(
     st.characters(categories=["L", "N", "P", "S"], exclude_characters="'\""), max_size=12
 ).map(lambda s: MARK + s.replace("/", ""))

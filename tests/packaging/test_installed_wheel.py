@@ -23,6 +23,8 @@ from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.workspace import Workspace
 from tests.packaging.wheels import run_quietly
 
+pytestmark = pytest.mark.processes
+
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 KEY = "jobs/12/2025/10/23/211500/job_config.json"
 WHERE = (

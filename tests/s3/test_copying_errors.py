@@ -34,6 +34,8 @@ from tests.s3.copying_steps import (
 from tests.s3.steps import PART, Progress, answer_of, error_of
 from tests.s3.test_requests import KMS
 
+pytestmark = pytest.mark.processes
+
 each_size = pytest.mark.parametrize("content", [SMALL, CONTENT], ids=["small", "large"])
 
 

@@ -24,6 +24,8 @@ from tests.s3.copying_steps import (
 )
 from tests.s3.steps import KEY, Progress, Requests, put, store_of
 
+pytestmark = pytest.mark.processes
+
 each_size = pytest.mark.parametrize("content", [SMALL, CONTENT], ids=["small", "large"])
 
 

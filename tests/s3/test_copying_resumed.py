@@ -26,6 +26,8 @@ from tests.s3.copying_steps import (
 )
 from tests.s3.steps import KEY, PART, Progress, Requests, random_bytes
 
+pytestmark = pytest.mark.processes
+
 READ = PARTS
 """The checkpoints of the source's chunks, each of which is a part here."""
 BEFORE_THE_END = 2 * PARTS + 1

@@ -9,6 +9,8 @@ from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.steps import KEY, PART, Progress, Requests, put
 
+pytestmark = pytest.mark.processes
+
 SIZES = pytest.mark.parametrize("size", [10, 2 * PART + 1], ids=["small", "large"])
 
 

@@ -22,6 +22,8 @@ from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationReposit
 from tests.conftest import create_bucket
 from tests.s3.steps import MIB, client_at, random_bytes
 
+pytestmark = pytest.mark.processes
+
 CONFIG = JobUpload(UploadContext.JOB, UploadType.CONFIG, 12)
 PREFIX = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
 KMS_KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"

@@ -16,6 +16,8 @@ from artifact_pipeline.worker.s3.presign import Presigner
 from tests.s3.presigned_steps import AES256, SSE, presigner
 from tests.s3.steps import KEY
 
+pytestmark = pytest.mark.processes
+
 
 class TestUsed:
     """On the server that verifies signatures."""

@@ -31,6 +31,8 @@ from tests.s3.steps import (
 )
 from tests.workspace.trees import RESULTS, all_of, link, plant, unzipped
 
+pytestmark = pytest.mark.processes
+
 LARGE = {"RUN1/noise": random_bytes(3 * PART)}
 """Four parts as a zip."""
 PARTS = 4

@@ -23,6 +23,8 @@ from tests.sql.steps import (
     stored_artifact,
 )
 
+pytestmark = pytest.mark.processes
+
 LOCATION = UploadLocation("https://bucket.s3.invalid/key")
 
 

@@ -13,6 +13,8 @@ from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.sql.steps import CONFIG, UPLOAD
 
+pytestmark = pytest.mark.processes
+
 WRITES: dict[str, Callable[[SqlTransfers, Claim], object]] = {
     "renew": lambda transfers, claim: transfers.renew(claim),
     "keep_upload_id": lambda transfers, claim: transfers.keep_upload_id(claim, "u"),

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.sql.producer import ask, count_rows, message_of, producing_to, sent_to, swept
 
+pytestmark = pytest.mark.processes
+
 
 def fill(broker: Valkey) -> None:
     with broker.client() as client:

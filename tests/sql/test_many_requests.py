@@ -21,6 +21,8 @@ from artifact_pipeline.worker.sql.transfers.requests import (
 from tests.sql.producer import Sent, count_rows, message_of, producing_to, sent_to, swept
 from tests.sql.steps import HOUR, UPLOAD, Statements, insert, job_row, run_row
 
+pytestmark = pytest.mark.processes
+
 CONFIG, INPUT = ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT
 LOGS = ArtifactKind.RUN_LOGS
 MANY = [

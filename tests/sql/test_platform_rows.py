@@ -25,6 +25,8 @@ from tests.databases import Databases
 from tests.sql.platform_ddl import make_platform
 from tests.sql.steps import CONFIG, HOUR, RESULTS, UPLOAD, claimed, stored_artifact
 
+pytestmark = pytest.mark.processes
+
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
 RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)

@@ -22,6 +22,8 @@ from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.databases import Databases
 from tests.sql.steps import CONFIG, CREATED_AT, RESULTS, claimed, job_row, run_row, stored_artifact
 
+pytestmark = pytest.mark.processes
+
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
 RUN_CONFIG = Artifact(ArtifactKind.RUN_CONFIG, 12, 4)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)

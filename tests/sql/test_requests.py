@@ -26,6 +26,8 @@ from tests.sql.producer import (
 )
 from tests.sql.steps import job_row, run_row
 
+pytestmark = pytest.mark.processes
+
 
 class OnPurposeError(Exception):
     """Ends a transaction."""

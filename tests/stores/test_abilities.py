@@ -18,6 +18,8 @@ from tests.stores.abilities_steps import (
     store_adapter,
 )
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def on(

@@ -12,6 +12,8 @@ from tests.stores.abilities_steps import Lacking, lacking
 from tests.stores.lacking import Lack
 from tests.stores.s3_requests import Answer
 
+pytestmark = pytest.mark.processes
+
 KEYS = ["a b", "ä+%?&<>", "jobs/12/x"]
 
 

@@ -28,6 +28,8 @@ from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from tests.integration.platform import Client
 from tests.stores.fronts import Front, fronting, resolve
 
+pytestmark = pytest.mark.processes
+
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 DIRECTORY = "jobs/12/2025/10/23/211500"
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)

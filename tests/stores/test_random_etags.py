@@ -15,6 +15,8 @@ from tests.s3.steps import KEY, PART, Progress, put, put_in_parts, random_bytes
 from tests.stores.abilities_steps import Lacking, lacking
 from tests.stores.lacking import Lack
 
+pytestmark = pytest.mark.processes
+
 CONTENT = random_bytes(2 * PART + 1)
 SMALL = CONTENT[:100]
 PARTS = 3

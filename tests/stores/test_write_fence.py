@@ -13,6 +13,8 @@ from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
 from tests.stores.lacking import Lack
 from tests.stores.s3_requests import Answer, Request
 
+pytestmark = pytest.mark.processes
+
 SMALL, LARGE = random_bytes(100), random_bytes(PART + 1)
 NEWER = b"newer"
 WRITES = {"PutObject", "CompleteMultipartUpload"}

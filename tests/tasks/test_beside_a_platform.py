@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from artifact_pipeline.worker.embedded.servers import Valkey
+
+pytestmark = pytest.mark.processes
 
 PLATFORM = """
 from celery import Celery, current_app, shared_task

@@ -13,6 +13,8 @@ from artifact_pipeline.tasks.publish import broker_channel
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
 
+pytestmark = pytest.mark.processes
+
 BODY = b'[[], {"job_id": 12, "run_id": "x"}, {}]'
 
 

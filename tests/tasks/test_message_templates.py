@@ -18,6 +18,8 @@ from artifact_pipeline.tasks.uploads import upload_job_config
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.tasks.template_steps import by_celery, by_template, forbidden, taken, transfer_of
 
+pytestmark = pytest.mark.processes
+
 PREFIX = "staging:"
 
 

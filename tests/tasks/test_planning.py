@@ -30,6 +30,8 @@ from artifact_pipeline.tasks.base import PipelineTask, attach_services
 from artifact_pipeline.tasks.routing import CONFIGS, RECORDED_HEADER, UPKEEP, ids_of, task_name
 from artifact_pipeline.worker.embedded.servers import Valkey
 
+pytestmark = pytest.mark.processes
+
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 PLANNING = ["artifacts.confirm_upload", "artifacts.relocate_job", "artifacts.download_job"]
 ONE_OR_ALL = {"artifacts.confirm_upload": Direction.CONFIRM} | {

@@ -14,6 +14,8 @@ from artifact_pipeline.tasks.sendable import _ARGUMENTS
 from artifact_pipeline.tasks.uploads import upload_job_config
 from artifact_pipeline.worker.embedded.servers import Valkey
 
+pytestmark = pytest.mark.processes
+
 NAME = upload_job_config.name
 IDS = {"job_id": 12}
 TAKEN: list[dict[str, Any]] = [

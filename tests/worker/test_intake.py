@@ -14,6 +14,8 @@ from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.messages.intake import Channel, take_in_messages_only
 from tests.integration.fuzzing import SECRET, envelope
 
+pytestmark = pytest.mark.processes
+
 BODY = b'[[], {"job_id": 12}, {}]'
 
 

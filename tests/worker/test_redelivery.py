@@ -17,6 +17,8 @@ from artifact_pipeline.worker.messages.intake import Channel, take_in_messages_o
 from tests.integration.fuzzing import envelope
 from tests.worker.channel_steps import take
 
+pytestmark = pytest.mark.processes
+
 BODY = b'[[], {"job_id": 12}, {}]'
 OPTIONS = {"visibility_timeout": 3600, "unacked_restore_interval": 0.01}
 Open = Callable[[], Any]

@@ -33,6 +33,8 @@ from tests.integration.fuzzing import KNOWN, envelope
 from tests.sql.producer import swept
 from tests.worker.channel_steps import take
 
+pytestmark = pytest.mark.processes
+
 BODY = b'[[], {"job_id": 12}, {}]'
 
 
