@@ -15,6 +15,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.artifacts import Artifact, OpenUpload, StoredObject
 from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 
@@ -90,7 +91,7 @@ class InMemoryStore:
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         self.puts[key] += 1
@@ -100,7 +101,7 @@ class InMemoryStore:
         for chunk in source.chunks():
             progress.checkpoint()
             content += chunk
-        if self.etag(key) != replaces and self.objects.get(key) != bytes(content):
+        if not precondition.allows(self.etag(key)) and self.objects.get(key) != bytes(content):
             raise ObjectReplacedError
         self.objects[key] = bytes(content)
         self.metadata[key] = metadata

@@ -10,6 +10,7 @@ import pytest
 from artifact_pipeline.domain.errors import LeaseLostError, ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import replacing
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, UploadProgress
 from tests.s3.steps import CONTENT_TYPE, KEY, METADATA, MIB, Progress, random_bytes
 
@@ -34,7 +35,7 @@ def copy(  # noqa: PLR0913 - the arguments of the port
         key,
         content_type=CONTENT_TYPE,
         metadata=METADATA,
-        replaces=replaces,
+        precondition=replacing(replaces),
         storage_class=storage_class,
         progress=progress or Progress(),
     )
