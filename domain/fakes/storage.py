@@ -1,6 +1,5 @@
 """The workspace and the bucket in memory."""
 
-import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from artifact_pipeline.domain.errors import (
     SourceMissingError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact, OpenUpload, StoredObject
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
@@ -137,7 +137,7 @@ def stored_object(key: str, content: bytes, storage_class: str = "STANDARD") -> 
         key=key,
         size=len(content),
         sha256=digest.hexdigest(),
-        s3_checksum=base64.b64encode(digest.digest()).decode(),
         etag=digest.hexdigest()[:32],
+        checksum=Checksum(SHA256, digest.hexdigest()),
         storage_class=storage_class,
     )

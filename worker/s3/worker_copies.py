@@ -9,7 +9,7 @@ from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import IObjectReader, UploadProgress
-from artifact_pipeline.worker.s3.checksums import composite
+from artifact_pipeline.worker.s3.checksums import composite, sha256_checksum
 from artifact_pipeline.worker.s3.read_back import digest_of, find_same
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.write_fence import allows
@@ -126,4 +126,5 @@ class WorkerCopies:
         # What the metadata say of the copy is not believed: it may never have been verified.
         if digest_of(self.reader, found, progress.checkpoint) != sha256:
             raise ObjectReplacedError
-        return replace(found.as_stored(sha256, composite([bytes.fromhex(sha256)])), bytes_sent=0)
+        checksum = sha256_checksum(composite([bytes.fromhex(sha256)]))
+        return replace(found.as_stored(sha256, checksum), bytes_sent=0)
