@@ -1,6 +1,5 @@
 """The handler of uploads: what it returns is recorded by the runner."""
 
-import hashlib
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +8,7 @@ from uuid import uuid4
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.errors import ObjectReplacedError, PipelineError, TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.preconditions import Precondition, replacing
 from artifact_pipeline.domain.model.transfers import Claim, Direction, is_expected_of_client
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
@@ -112,11 +112,8 @@ class UploadArtifact:
     def _is_unchanged(self, stored: StoredArtifact, source: Source, keeper: LeaseKeeper) -> bool:
         if source.exact_size not in (None, stored.object.size):
             return False
-        digest = hashlib.sha256()
-        for chunk in source.chunks():
-            keeper.checkpoint()
-            digest.update(chunk)
-        return digest.hexdigest() == stored.object.sha256 and self.store.holds(stored.object)
+        digest = sha256_of(source.chunks(), checkpoint=keeper.checkpoint)
+        return digest.hex() == stored.object.sha256 and self.store.holds(stored.object)
 
     def _clean_up(self, claim: Claim, keeper: LeaseKeeper) -> None:
         if keeper.upload_id is None:
