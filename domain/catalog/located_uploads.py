@@ -20,7 +20,7 @@ from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectRe
 logger = logging.getLogger(__name__)
 
 _ANY_TYPE = "binary/octet-stream"
-"""What S3 gives to an object that is put without a type."""
+"""The type that a store gives to an object that is put without one."""
 
 
 def is_located(uploads: Sequence[object]) -> bool:
