@@ -13,14 +13,14 @@ from artifact_pipeline.domain.model.found_artifacts import FoundArtifact
 from artifact_pipeline.domain.model.keys import artifact_at
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Replace
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, UploadProgress
 
 logger = logging.getLogger(__name__)
 
-_TIER = "GLACIER"
 _ANY_TYPE = "binary/octet-stream"
-"""What S3 gives to an object that is put without a type."""
+"""The type that a store gives to an object that is put without one."""
 
 
 def is_located(uploads: Sequence[object]) -> bool:
@@ -95,8 +95,8 @@ class LocatedUploads:
             there.address.key,
             content_type=_content_type(there.address.key),
             metadata={},  # its own is kept
-            replaces=there.etag,
-            storage_class=_TIER,
+            precondition=Replace(there.etag),
+            storage_class=self.copier.archive_tier,
             progress=self.progress(),
         )
         if known is not None and self.artifacts is not None:

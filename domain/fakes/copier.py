@@ -8,9 +8,8 @@ from artifact_pipeline.domain.fakes.objects import InMemoryReader
 from artifact_pipeline.domain.fakes.storage import stored_object
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
-
-_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 
 
 @dataclass(slots=True)
@@ -27,6 +26,7 @@ class InMemoryCopier:
     copies: list[tuple[ObjectAddress, str]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     refused: dict[ObjectAddress, str] = field(default_factory=dict)
+    archive_tier: str = "ARCHIVE"
 
     def copy(  # noqa: PLR0913 - as the port has it
         self,
@@ -35,7 +35,7 @@ class InMemoryCopier:
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
@@ -49,7 +49,7 @@ class InMemoryCopier:
         is_same = store.objects.get(key) == content
         if is_same and found is not None and storage_class in {"", found.storage_class}:
             return stored_object(key, content, found.storage_class)
-        if store.etag(key) != replaces:
+        if not precondition.allows(store.etag(key)):
             raise ObjectReplacedError
         source = self._found(there)
         store.objects[key] = content
@@ -79,7 +79,7 @@ class InMemoryCopier:
 
     def _content(self, there: BucketObject) -> bytes:
         found = self._found(there)
-        if found.storage_class in _ARCHIVES:
+        if found.tier.must_be_restored:
             raise ArchivedError
         if there.address.bucket == self.reader.bucket:
             return self.reader.store.objects[there.address.key]

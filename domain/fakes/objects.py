@@ -15,10 +15,10 @@ from artifact_pipeline.domain.errors import (
     TargetExistsError,
 )
 from artifact_pipeline.domain.fakes.storage import InMemoryStore
-from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
 from artifact_pipeline.domain.ports.object_store import Verifier
 
-_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 _LONG_AGO = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 
 
@@ -47,9 +47,9 @@ class InMemoryVerifier:
             raise ChecksumMismatchError("the bytes are not the object's")
 
 
-def of_ranges(digests: Sequence[bytes]) -> str:
+def of_ranges(digests: Sequence[bytes]) -> Checksum:
     """Return the checksum of an object that was uploaded in parts with these SHA-256."""
-    return f"{hashlib.sha256(b''.join(digests)).hexdigest()}-{len(digests)}"
+    return Checksum(SHA256, hashlib.sha256(b"".join(digests)).hexdigest(), len(digests))
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class InMemoryReader:
             size=len(content),
             etag=digest[:32],
             modified_at=self.modified_at.get(address, _LONG_AGO),
-            storage_class=self.storage_classes.get(address, "STANDARD"),
+            tier=self.tier(self.storage_classes.get(address, "STANDARD")),
             sha256=None if address in self.without_sha256 else digest,
             metadata=self.store.metadata.get(address.key, {}) if self._is_here(address) else {},
             headers=self.store.headers.get(address.key, {}) if self._is_here(address) else {},
@@ -105,6 +105,11 @@ class InMemoryReader:
                 yield replace(
                     found, sha256=None, metadata=None, headers=None
                 )  # a listing never tells them
+
+    def tier(self, name: str) -> Tier:
+        # Every tier but the standard ones is an archive, and offline.
+        is_archive = not name.startswith("STANDARD")
+        return Tier(name, is_archive=is_archive, must_be_restored=is_archive)
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         stop = there.size if stop is None else stop
@@ -124,8 +129,7 @@ class InMemoryReader:
         return wanted
 
     def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
-        known = (there.checksums or {}).get("SHA256")
-        return known is not None and known == of_ranges(digests)
+        return there.checksum(SHA256) == of_ranges(digests)
 
     def _is_here(self, address: ObjectAddress) -> bool:
         return address.bucket == self.bucket
@@ -139,7 +143,7 @@ class InMemoryReader:
         content = self._content(there.address)
         if content is None or hashlib.sha256(content).hexdigest()[:32] != there.etag:
             raise ObjectReplacedError
-        if self.storage_classes.get(there.address) in _ARCHIVES:
+        if self.tier(self.storage_classes.get(there.address, "STANDARD")).must_be_restored:
             raise ArchivedError
         return content
 

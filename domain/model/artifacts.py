@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.checksums import Checksum
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind as ArtifactKind  # noqa: PLC0414 - re-exported
 
@@ -55,7 +56,7 @@ class Artifact:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What its object says of it in S3."""
+        """The metadata of its object."""
         run = {} if self.run_id is None else {"run": str(self.run_id)}
         return {"job": str(self.job_id), **run, "kind": self.kind.value}
 
@@ -83,21 +84,24 @@ class Scheme(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """What S3 acknowledged.
+    """What the store acknowledged.
 
     Attributes:
         size: bytes.
         sha256: of the whole object, hexadecimal.
-        s3_checksum: S3's own SHA-256 in base64; for a multipart object the checksum of its parts'
-            checksums, followed by `-` and their number. Empty where S3 was given none.
+        checksum: the store's own SHA-256; None if it has none.
+        etag: the version: another one after each write.
+        version_id: under which a store that keeps replaced objects keeps this one; None if it does
+            not.
+        storage_class: the name of its tier.
         bytes_sent: bytes that went over the wire for it; fewer than `size` after a resumption.
     """
 
     key: str
     size: int
     sha256: str
-    s3_checksum: str
     etag: str
+    checksum: Checksum | None = None
     version_id: str | None = None
     storage_class: str = "STANDARD"
     bytes_sent: int = 0
@@ -128,11 +132,11 @@ class StoredArtifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenUpload:
-    """A multipart upload in the bucket, neither completed nor aborted; its parts cost storage.
+    """An unfinished upload in the bucket, neither completed nor aborted; it costs storage.
 
     Attributes:
-        initiated_at: by S3's clock.
-        listed_at: when S3 listed it, by the same clock.
+        initiated_at: by the store's clock.
+        listed_at: when the store listed it, by the same clock.
     """
 
     key: str

@@ -6,9 +6,25 @@ from datetime import datetime
 from typing import Any
 
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
+from artifact_pipeline.domain.model.checksums import Checksum
 
-ARCHIVE_TIERS = ("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
-"""Storage classes where objects cost less and reading them more; what is in one is left there."""
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A tier of storage, with its price and its speed. A store has at least one.
+
+    Attributes:
+        name: as the store has it.
+        is_archive: whether objects cost less and reading them more; an object in one is left there.
+        must_be_restored: whether objects cannot be read before they are restored.
+    """
+
+    name: str
+    is_archive: bool = False
+    must_be_restored: bool = False
+
+
+STANDARD = Tier("STANDARD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +40,11 @@ class BucketObject:
     Attributes:
         size: bytes.
         sha256: of the whole object, hexadecimal; None where the answer does not say.
+        etag: the version: another one after each write.
         modified_at: when it was put there.
-        checksums: what S3 says of the bytes beside that, by algorithm and as it writes them, those
-            of parts with a hyphen and their number; None where it was not asked.
+        version_id: under which a store that keeps replaced objects keeps this one.
+        checksums: what the store says of the bytes beside that, one for each algorithm; None if it
+            was not asked.
         metadata: what its uploader left with it, by lower-case names; None where it was not asked.
         headers: what a copy is given to keep everything else, in the adapter's own terms; None
             where it was not asked.
@@ -36,10 +54,10 @@ class BucketObject:
     size: int
     etag: str
     modified_at: datetime
-    storage_class: str = "STANDARD"
+    tier: Tier = STANDARD
     version_id: str | None = None
     sha256: str | None = None
-    checksums: Mapping[str, str] | None = field(default=None, compare=False)
+    checksums: tuple[Checksum, ...] | None = field(default=None, compare=False)
     metadata: Mapping[str, str] | None = field(default=None, compare=False)
     headers: Mapping[str, Any] | None = field(default=None, compare=False)
 
@@ -47,18 +65,27 @@ class BucketObject:
         """Return whether the pipeline wrote it as this artifact; clients leave no metadata."""
         return artifact.metadata.items() <= (self.metadata or {}).items()
 
-    def as_stored(self, sha256: str, s3_checksum: str) -> StoredObject:
+    def checksum(self, algorithm: str) -> Checksum | None:
+        """Return the store's checksum by this algorithm, if it has said one."""
+        said = (each for each in self.checksums or () if each.algorithm == algorithm)
+        return next(said, None)
+
+    def as_stored(self, sha256: str, checksum: Checksum | None) -> StoredObject:
         """Return it as a record has it, with the checksums of its bytes."""
         return StoredObject(
             key=self.address.key,
             size=self.size,
             sha256=sha256,
-            s3_checksum=s3_checksum,
             etag=self.etag,
+            checksum=checksum,
             version_id=self.version_id,
             storage_class=self.storage_class,
         )
 
     @property
     def is_archived(self) -> bool:
-        return self.storage_class in ARCHIVE_TIERS
+        return self.tier.is_archive
+
+    @property
+    def storage_class(self) -> str:
+        return self.tier.name

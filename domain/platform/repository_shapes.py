@@ -19,6 +19,7 @@ from artifact_pipeline.domain.model.keys import JobS3Prefix, PlatformPrefix
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.minimum_age import age_of
+from artifact_pipeline.domain.model.preconditions import Replace
 from artifact_pipeline.domain.platform.call_shapes import either
 from artifact_pipeline.domain.ports.platform import ArchiveSummary, SentResults
 
@@ -38,6 +39,10 @@ class UploadLocations(ABC):
     @abstractmethod
     def _read_clock(self) -> datetime:
         """Return the time that ages go by."""
+
+    @property
+    def archive_tier(self) -> str:
+        return self._located.copier.archive_tier
 
     def read_content(self, location: UploadLocation) -> bytes:
         there = self._located.find(location)
@@ -118,7 +123,7 @@ class UploadLocations(ABC):
             there.address.key,
             content_type=artifact.kind.content_type,
             metadata=upload.metadata,
-            replaces=there.etag,
+            precondition=Replace(there.etag),
             storage_class=storage_class,
             progress=bucket.progress(),
         )

@@ -12,7 +12,7 @@ from artifact_pipeline.domain.model.addresses import parse_address
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
-from artifact_pipeline.domain.transfers.circuits import Circuit, s3_circuit
+from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
 from artifact_pipeline.domain.transfers.download import FetchArtifact
 from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.domain.transfers.relocate import RelocateArtifacts
@@ -240,4 +240,4 @@ class Adapters(BucketAdapters, Database):
             threshold=settings.breaker_failures,
             cool_off=timedelta(seconds=settings.breaker_seconds),
         )
-        return s3_circuit(breaker)
+        return store_circuit(breaker, "S3")

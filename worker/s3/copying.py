@@ -19,6 +19,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Create, Precondition
 from artifact_pipeline.domain.ports.object_store import IObjectReader, UploadProgress
 from artifact_pipeline.worker.s3.abilities import AWS, Checksum, Copies, StoreAbilities
 from artifact_pipeline.worker.s3.deletes import ObjectDeletion
@@ -27,11 +28,12 @@ from artifact_pipeline.worker.s3.errors import translated_errors
 from artifact_pipeline.worker.s3.integrity import NO_CHECKSUM, SHA256
 from artifact_pipeline.worker.s3.kept_headers import described, explained, kept_tags
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, part_size_for
-from artifact_pipeline.worker.s3.object_copy import UNREADABLE, ObjectCopy
+from artifact_pipeline.worker.s3.object_copy import ObjectCopy
 from artifact_pipeline.worker.s3.object_tags import ensure_tags
 from artifact_pipeline.worker.s3.part_copies import PartCopies
 from artifact_pipeline.worker.s3.reading import look_at
 from artifact_pipeline.worker.s3.store import S3ObjectStore
+from artifact_pipeline.worker.s3.tiers import DEFAULT_ARCHIVE, tier
 from artifact_pipeline.worker.s3.worker_copies import WorkerCopies
 from artifact_pipeline.worker.s3.write_fence import WriteFence
 
@@ -80,6 +82,10 @@ class S3ObjectCopier:
         )
         return WorkerCopies(store, self.reader)
 
+    @property
+    def archive_tier(self) -> str:
+        return DEFAULT_ARCHIVE
+
     def copy(  # noqa: PLR0913 - as the port has it
         self,
         there: BucketObject,
@@ -87,11 +93,11 @@ class S3ObjectCopier:
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
-        if not self.abilities.checks_uploads and storage_class in UNREADABLE:
+        if not self.abilities.checks_uploads and tier(storage_class).must_be_restored:
             raise ArchivedError(
                 f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {storage_class},"
                 " which cannot be read. Use the storage class GLACIER_IR"
@@ -119,7 +125,7 @@ class S3ObjectCopier:
                 fence=WriteFence(
                     client=self.client,
                     address=ObjectAddress(self.bucket, key),
-                    replaces=replaces,
+                    precondition=precondition,
                     is_conditional=self.abilities.conditional_writes,
                     progress=progress,
                 ),
@@ -152,7 +158,7 @@ class S3ObjectCopier:
         try:
             ensure_tags(self.client, ObjectAddress(self.bucket, key), copy.upload.create)
         except TransferError as error:
-            if copy.fence.replaces is None:
+            if copy.fence.precondition == Create():
                 raise
             # The object in its place is gone: without its row, nobody would know of this one.
             logger.warning("%s: it may lack its tags: %s", key, error)
@@ -164,7 +170,7 @@ class S3ObjectCopier:
                 copy.there,
                 copy.upload.key,
                 create=copy.upload.create,
-                replaces=copy.fence.replaces,
+                precondition=copy.fence.precondition,
                 progress=copy.upload.progress,
             )
         return copy.of_parts(self._parts(copy)) if copy.there.size else copy.of_nothing()

@@ -3,22 +3,25 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError, S3UnavailableError
-from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
 from artifact_pipeline.domain.ports.object_store import Verifier
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
 from artifact_pipeline.worker.s3.checksums import (
     acknowledged_etag,
     composite,
     is_same_etag,
-    number_of_parts,
+    sha256_checksum,
 )
 from artifact_pipeline.worker.s3.errors import gone_is_replaced, translated_errors
 from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
 from artifact_pipeline.worker.s3.multipart import likely_part_size
+from artifact_pipeline.worker.s3.tiers import tier
 from artifact_pipeline.worker.s3.verification import (
     checksums_of,
     claimed_sha256,
@@ -66,8 +69,11 @@ class S3ObjectReader:
                         size=each["Size"],
                         etag=each["ETag"],
                         modified_at=each["LastModified"],
-                        storage_class=each.get("StorageClass", "STANDARD"),
+                        tier=tier(each.get("StorageClass", "STANDARD")),
                     )
+
+    def tier(self, name: str) -> Tier:
+        return tier(name)
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         stop = there.size if stop is None else stop
@@ -93,9 +99,9 @@ class S3ObjectReader:
         if sha256 is not None:
             return of_sha256(sha256)
         said = {
-            algorithm: checksum
-            for algorithm, checksum in (there.checksums or {}).items()
-            if self.abilities.is_digest(algorithm, checksum)
+            checksum.algorithm: str(checksum)
+            for checksum in there.checksums or ()
+            if self.abilities.is_digest(checksum)
         }
         return strongest(said, lambda parts: self._part_size(there, parts))
 
@@ -106,7 +112,8 @@ class S3ObjectReader:
 
     def range_size(self, there: BucketObject, wanted: int) -> int:
         """Derived from the number of parts: a wrong guess costs no more than reading back."""
-        parts = number_of_parts((there.checksums or {}).get("SHA256", ""))
+        checksum = there.checksum(SHA256)
+        parts = 0 if checksum is None else checksum.parts
         if parts < 2 or there.size <= wanted or -(-there.size // wanted) == parts:  # noqa: PLR2004 - one part is the whole
             return wanted
         size = likely_part_size(there.size, parts) or wanted
@@ -118,7 +125,7 @@ class S3ObjectReader:
             return digests[0].hex() == there.sha256
         # The parts of the object were of that size if the checksum is the same. Its number of
         # parts counts as well: without it, it could be the SHA-256 of something else.
-        return composite(digests) == (there.checksums or {}).get("SHA256")
+        return sha256_checksum(composite(digests)) == there.checksum(SHA256)
 
     def _get(self, there: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
         bucket, key = there.address.bucket, there.address.key
@@ -179,10 +186,10 @@ def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucket
         size=head["ContentLength"],
         etag=acknowledged_etag(head.get("ETag")),
         modified_at=head["LastModified"],
-        storage_class=head.get("StorageClass", "STANDARD"),
+        tier=tier(head.get("StorageClass", "STANDARD")),
         version_id=head.get("VersionId"),
         sha256=sha256_of(head),
-        checksums=checksums_of(head),
+        checksums=tuple(starmap(Checksum.parse, checksums_of(head).items())),
         metadata=metadata_of(head),
         headers=kept_headers(head),
     )

@@ -11,8 +11,10 @@ from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import OpenUpload, StoredObject
+from artifact_pipeline.domain.model.digests import feed
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
@@ -73,11 +75,13 @@ class S3ObjectStore:
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         create = self._described(content_type, metadata)
-        stored = self.write(key, source, create=create, replaces=replaces, progress=progress)
+        stored = self.write(
+            key, source, create=create, precondition=precondition, progress=progress
+        )
         ensure_tags_of_upload(self.client, self.bucket, stored, create)
         return stored
 
@@ -87,7 +91,7 @@ class S3ObjectStore:
         source: Source,
         *,
         create: dict[str, Any],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         """Store the source with these arguments of PutObject and CreateMultipartUpload.
@@ -95,7 +99,7 @@ class S3ObjectStore:
         Other arguments and errors: as `put`.
         """
         # The fence on S3's side: what appeared meanwhile is not replaced.
-        fence = self._fence(key, replaces, progress)
+        fence = self._fence(key, precondition, progress)
         whole = hashlib.sha256()
         # Closed at once when the upload stops: a source may have threads that read ahead.
         with translated_errors(), closing(hashed(source.chunks(), whole)) as chunks:
@@ -173,11 +177,11 @@ class S3ObjectStore:
     def _reader(self) -> S3ObjectReader:
         return S3ObjectReader(client=self.client, bucket=self.bucket, abilities=self.abilities)
 
-    def _fence(self, key: str, replaces: str | None, progress: UploadProgress) -> WriteFence:
+    def _fence(self, key: str, precondition: Precondition, progress: UploadProgress) -> WriteFence:
         return WriteFence(
             client=self.client,
             address=ObjectAddress(self.bucket, key),
-            replaces=replaces,
+            precondition=precondition,
             is_conditional=self.abilities.conditional_writes,
             progress=progress,
         )
@@ -248,11 +252,12 @@ class S3ObjectStore:
         head = self._head(fence.address.key)
         if head is None:
             return None
-        whole, size, digests = hashlib.sha256(), 0, []
-        for part in in_parts(hashed(source.chunks(), whole), part_size):
-            fence.progress.checkpoint()
-            size += len(part)
-            digests.append(hashlib.sha256(part).digest())
+        whole, digests = hashlib.sha256(), list[bytes]()
+        size = feed(
+            in_parts(source.chunks(), part_size),
+            *(whole.update, lambda part: digests.append(hashlib.sha256(part).digest())),
+            checkpoint=fence.progress.checkpoint,
+        )
         content = Content(size, whole.hexdigest(), composite(digests))
         if not self._holds(head, content, fence):
             return None
