@@ -195,6 +195,7 @@ class LocateArtifacts:
 
     def recorded(self, stored: StoredArtifact) -> BucketObject:
         """Return the object as a row has it; S3 is not asked."""
+        checksum = stored.object.checksum
         return BucketObject(
             address=ObjectAddress(self.reader.bucket, stored.object.key),
             size=stored.object.size,
@@ -203,7 +204,7 @@ class LocateArtifacts:
             storage_class=stored.object.storage_class,
             version_id=stored.object.version_id,
             sha256=stored.object.sha256,
-            checksums={"SHA256": stored.object.s3_checksum},
+            checksums=() if checksum is None else (checksum,),
         )
 
 

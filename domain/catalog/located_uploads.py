@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.found_artifacts import FoundArtifact
 from artifact_pipeline.domain.model.keys import artifact_at
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Replace
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, UploadProgress
 
@@ -95,7 +96,7 @@ class LocatedUploads:
             there.address.key,
             content_type=_content_type(there.address.key),
             metadata={},  # its own is kept
-            replaces=there.etag,
+            precondition=Replace(there.etag),
             storage_class=_TIER,
             progress=self.progress(),
         )

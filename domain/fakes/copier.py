@@ -8,6 +8,7 @@ from artifact_pipeline.domain.fakes.objects import InMemoryReader
 from artifact_pipeline.domain.fakes.storage import stored_object
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
@@ -35,7 +36,7 @@ class InMemoryCopier:
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
@@ -49,7 +50,7 @@ class InMemoryCopier:
         is_same = store.objects.get(key) == content
         if is_same and found is not None and storage_class in {"", found.storage_class}:
             return stored_object(key, content, found.storage_class)
-        if store.etag(key) != replaces:
+        if not precondition.allows(store.etag(key)):
             raise ObjectReplacedError
         source = self._found(there)
         store.objects[key] = content

@@ -25,6 +25,7 @@ from artifact_pipeline.domain.model.keys import JobS3Prefix, PlatformPrefix
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.preconditions import replacing
 from artifact_pipeline.domain.platform.repository_shapes import (
     ResultsUploads,
     UploadLocations,
@@ -104,7 +105,7 @@ class InMemoryResults(ResultsUploads):
             InMemorySource(content, None),
             content_type=artifact.kind.content_type,
             metadata=artifact.metadata,
-            replaces=self.store.etag(key),
+            precondition=replacing(self.store.etag(key)),
             progress=_Unguarded(),
         )
 

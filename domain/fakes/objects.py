@@ -15,6 +15,7 @@ from artifact_pipeline.domain.errors import (
     TargetExistsError,
 )
 from artifact_pipeline.domain.fakes.storage import InMemoryStore
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import Verifier
 
@@ -47,9 +48,9 @@ class InMemoryVerifier:
             raise ChecksumMismatchError("the bytes are not the object's")
 
 
-def of_ranges(digests: Sequence[bytes]) -> str:
+def of_ranges(digests: Sequence[bytes]) -> Checksum:
     """Return the checksum of an object that was uploaded in parts with these SHA-256."""
-    return f"{hashlib.sha256(b''.join(digests)).hexdigest()}-{len(digests)}"
+    return Checksum(SHA256, hashlib.sha256(b"".join(digests)).hexdigest(), len(digests))
 
 
 @dataclass(slots=True)
@@ -124,8 +125,7 @@ class InMemoryReader:
         return wanted
 
     def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
-        known = (there.checksums or {}).get("SHA256")
-        return known is not None and known == of_ranges(digests)
+        return there.checksum(SHA256) == of_ranges(digests)
 
     def _is_here(self, address: ObjectAddress) -> bool:
         return address.bucket == self.bucket

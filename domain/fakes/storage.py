@@ -1,6 +1,5 @@
 """The workspace and the bucket in memory."""
 
-import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +13,9 @@ from artifact_pipeline.domain.errors import (
     SourceMissingError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact, OpenUpload, StoredObject
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 
@@ -90,7 +91,7 @@ class InMemoryStore:
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         self.puts[key] += 1
@@ -100,7 +101,7 @@ class InMemoryStore:
         for chunk in source.chunks():
             progress.checkpoint()
             content += chunk
-        if self.etag(key) != replaces and self.objects.get(key) != bytes(content):
+        if not precondition.allows(self.etag(key)) and self.objects.get(key) != bytes(content):
             raise ObjectReplacedError
         self.objects[key] = bytes(content)
         self.metadata[key] = metadata
@@ -136,7 +137,7 @@ def stored_object(key: str, content: bytes, storage_class: str = "STANDARD") -> 
         key=key,
         size=len(content),
         sha256=digest.hexdigest(),
-        s3_checksum=base64.b64encode(digest.digest()).decode(),
         etag=digest.hexdigest()[:32],
+        checksum=Checksum(SHA256, digest.hexdigest()),
         storage_class=storage_class,
     )

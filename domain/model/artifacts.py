@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.checksums import Checksum
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind as ArtifactKind  # noqa: PLC0414 - re-exported
 
@@ -71,16 +72,15 @@ class StoredObject:
     Attributes:
         size: bytes.
         sha256: of the whole object, hexadecimal.
-        s3_checksum: S3's own SHA-256 in base64; for a multipart object the checksum of its parts'
-            checksums, followed by `-` and their number. Empty where S3 was given none.
+        checksum: the store's own SHA-256; None if it has none.
         bytes_sent: bytes that went over the wire for it; fewer than `size` after a resumption.
     """
 
     key: str
     size: int
     sha256: str
-    s3_checksum: str
     etag: str
+    checksum: Checksum | None = None
     version_id: str | None = None
     storage_class: str = "STANDARD"
     bytes_sent: int = 0

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
+from artifact_pipeline.domain.model.checksums import Checksum
 
 ARCHIVE_TIERS = ("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
 """Storage classes where objects cost less and reading them more; what is in one is left there."""
@@ -35,8 +36,8 @@ class BucketObject:
         size: bytes.
         sha256: of the whole object, hexadecimal; None where the answer does not say.
         modified_at: when it was put there.
-        checksums: what S3 says of the bytes beside that, by algorithm and as it writes them, those
-            of parts with a hyphen and their number; None where it was not asked.
+        checksums: what the store says of the bytes beside that, one for each algorithm; None if it
+            was not asked.
         metadata: what its uploader left with it, by lower-case names; None where it was not asked.
         headers: what a copy is given to keep everything else, in the adapter's own terms; None
             where it was not asked.
@@ -49,7 +50,7 @@ class BucketObject:
     storage_class: str = "STANDARD"
     version_id: str | None = None
     sha256: str | None = None
-    checksums: Mapping[str, str] | None = field(default=None, compare=False)
+    checksums: tuple[Checksum, ...] | None = field(default=None, compare=False)
     metadata: Mapping[str, str] | None = field(default=None, compare=False)
     headers: Mapping[str, Any] | None = field(default=None, compare=False)
 
@@ -57,14 +58,19 @@ class BucketObject:
         """Return whether the pipeline wrote it as this artifact; clients leave no metadata."""
         return artifact.metadata.items() <= (self.metadata or {}).items()
 
-    def as_stored(self, sha256: str, s3_checksum: str) -> StoredObject:
+    def checksum(self, algorithm: str) -> Checksum | None:
+        """Return the store's checksum by this algorithm, if it has said one."""
+        said = (each for each in self.checksums or () if each.algorithm == algorithm)
+        return next(said, None)
+
+    def as_stored(self, sha256: str, checksum: Checksum | None) -> StoredObject:
         """Return it as a record has it, with the checksums of its bytes."""
         return StoredObject(
             key=self.address.key,
             size=self.size,
             sha256=sha256,
-            s3_checksum=s3_checksum,
             etag=self.etag,
+            checksum=checksum,
             version_id=self.version_id,
             storage_class=self.storage_class,
         )

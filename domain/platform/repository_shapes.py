@@ -19,6 +19,7 @@ from artifact_pipeline.domain.model.keys import JobS3Prefix, PlatformPrefix
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.minimum_age import age_of
+from artifact_pipeline.domain.model.preconditions import Replace
 from artifact_pipeline.domain.platform.call_shapes import either
 from artifact_pipeline.domain.ports.platform import ArchiveSummary, SentResults
 
@@ -118,7 +119,7 @@ class UploadLocations(ABC):
             there.address.key,
             content_type=artifact.kind.content_type,
             metadata=upload.metadata,
-            replaces=there.etag,
+            precondition=Replace(there.etag),
             storage_class=storage_class,
             progress=bucket.progress(),
         )

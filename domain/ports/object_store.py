@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 from artifact_pipeline.domain.model.artifacts import OpenUpload, StoredObject
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.workspace import Source
 
 
@@ -37,7 +38,7 @@ class IObjectStore(Protocol):
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         """Store the source under the key; returns once S3 acknowledged the checksum.
@@ -50,7 +51,7 @@ class IObjectStore(Protocol):
             source: its bytes.
             content_type: what they are.
             metadata: kept with the object.
-            replaces: the ETag of the object that it may replace; None where there is none.
+            precondition: which object the write may find under the key.
             progress: the other end of the lease.
 
         Raises:
@@ -135,7 +136,7 @@ class IObjectCopier(Protocol):
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
@@ -150,7 +151,7 @@ class IObjectCopier(Protocol):
             key: where it goes.
             content_type: of the copy, if the source has none.
             metadata: of the copy, beside the source's.
-            replaces: the ETag of the object that it may replace; None where there is none.
+            precondition: which object the write may find under the key.
             storage_class: of the copy.
             progress: the other end of the lease.
 

@@ -79,7 +79,7 @@ class ConfirmUploads:
             digest.update(chunk)
             verifier.update(chunk)
         verifier.check()
-        stored = there.as_stored(digest.hexdigest(), s3_checksum="")
+        stored = there.as_stored(digest.hexdigest(), checksum=None)
         return StoredArtifact(artifact=artifact, object=stored)
 
 

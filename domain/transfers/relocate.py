@@ -15,6 +15,7 @@ from artifact_pipeline.domain.model.found_artifacts import (
     FoundBy,
     UnreadableArtifact,
 )
+from artifact_pipeline.domain.model.preconditions import Create
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectStore
 from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
@@ -52,7 +53,7 @@ class RelocateArtifacts:
             key,
             content_type=artifact.kind.content_type,
             metadata={**artifact.metadata, **_origin(found)},
-            replaces=None,
+            precondition=Create(),
             storage_class=found.object.storage_class,
             progress=keeper,
         )

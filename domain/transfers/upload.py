@@ -9,6 +9,7 @@ from uuid import uuid4
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.errors import ObjectReplacedError, PipelineError, TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.preconditions import Precondition, replacing
 from artifact_pipeline.domain.model.transfers import Claim, Direction, is_expected_of_client
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.object_store import IObjectStore
@@ -72,7 +73,8 @@ class UploadArtifact:
         if there and not claim.is_forced and self._is_unchanged(there, source, keeper):
             self._abort(key, keeper)
             return replace(there, object=replace(there.object, bytes_sent=0))
-        sent = self._put(claim, key, source, there.object.etag if there else None, keeper)
+        precondition = replacing(there.object.etag if there else None)
+        sent = self._put(claim, key, source, precondition, keeper)
         if source.links_left_out:
             logger.warning("%s: %d links left out", artifact, source.links_left_out)
         return StoredArtifact(
@@ -86,7 +88,7 @@ class UploadArtifact:
         claim: Claim,
         key: str,
         source: Source,
-        replaces: str | None,
+        precondition: Precondition,
         keeper: LeaseKeeper,
     ) -> StoredObject:
         put = partial(
@@ -99,13 +101,13 @@ class UploadArtifact:
         )
         for _ in range(_PUT_TRIES - 1):
             try:
-                return put(replaces=replaces)
+                return put(precondition=precondition)
             except ObjectReplacedError:
                 # First the look, then the fence: whoever takes the lease over after it and writes
-                # changes the ETag, so that a worker back from the dead replaces nothing.
-                replaces = self.store.etag(key)
+                # changes the version, so that a worker back from the dead replaces nothing.
+                precondition = replacing(self.store.etag(key))
                 keeper.renew()
-        return put(replaces=replaces)
+        return put(precondition=precondition)
 
     def _is_unchanged(self, stored: StoredArtifact, source: Source, keeper: LeaseKeeper) -> bool:
         if source.exact_size not in (None, stored.object.size):

@@ -4,7 +4,6 @@ A transfer can end while one of its writes may have been carried out, or may yet
 given up after an answer was lost, or overtaken. Its row says so until this has looked.
 """
 
-import base64
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +21,7 @@ from artifact_pipeline.domain.errors import (
     TransferError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.checksums import SHA256
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.model.transfers import (
@@ -163,7 +163,7 @@ class VerifyWrites:
         known: StoredArtifact | None,
         last: Transfer | None,
     ) -> Outcome:
-        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        checksum = found.checksum(SHA256)
         stored = StoredArtifact(artifact=artifact, object=found.as_stored(sha256, checksum))
         location = self.location(found.address.key)
         # It stays unverified: the record may have become another and the first again meanwhile.

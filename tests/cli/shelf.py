@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.keys import file_name
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.preconditions import Create
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.platform_tables import JobRow
 from tests.s3.steps import Progress, source_of, store_of
@@ -62,7 +63,7 @@ class Shelf:
             source_of(content),
             content_type=artifact.kind.content_type,
             metadata=artifact.metadata,
-            replaces=None,
+            precondition=Create(),
             progress=Progress(),
         )
         row = StoredArtifact(artifact=artifact, object=stored, stored_at=datetime.now(UTC))

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.errors import ArtifactMissingError
+from artifact_pipeline.domain.model.preconditions import Create
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.transfers.upload import UploadArtifact
 from artifact_pipeline.worker.composition.adapters import Adapters
@@ -176,7 +177,7 @@ def test_what_a_second_database_on_the_bucket_has_stored_is_foreign(
         source_of(b"theirs"),
         content_type=RESULTS.kind.content_type,
         metadata=RESULTS.metadata,
-        replaces=None,
+        precondition=Create(),
         progress=Progress(),
     )
     shelf.client.put_object(Bucket=shelf.bucket, Key=f"{other}job_config.json", Body=b"theirs")

@@ -11,6 +11,7 @@ import pytest
 
 from artifact_pipeline.domain.errors import S3UnavailableError, SourceMissingError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import (
@@ -44,7 +45,7 @@ def stored_artifact(artifact: Artifact, **changes: object) -> StoredArtifact:
             key=f"jobs/12/2025/10/23/211500/{artifact.kind}",
             size=5_000_000_000,
             sha256="ab" * 32,
-            s3_checksum="c2hhMjU2-75",
+            checksum=Checksum(SHA256, "c2hhMjU2", 75),
             etag='"0123-75"',
             version_id="v1",
             storage_class="GLACIER_IR",

@@ -7,6 +7,7 @@ from artifact_pipeline.domain.errors import S3UnavailableError
 from artifact_pipeline.domain.fakes import InMemoryCopier, InMemoryStore
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 
@@ -30,7 +31,7 @@ class UnreliableStore(InMemoryStore):
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         before, self.before_write = self.before_write, None
@@ -42,7 +43,7 @@ class UnreliableStore(InMemoryStore):
             source,
             content_type=content_type,
             metadata=metadata,
-            replaces=replaces,
+            precondition=precondition,
             progress=progress,
         )
         if self.lost_answers:
@@ -68,7 +69,7 @@ class UnreliableCopier(InMemoryCopier):
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
@@ -78,7 +79,7 @@ class UnreliableCopier(InMemoryCopier):
             key,
             content_type=content_type,
             metadata=metadata,
-            replaces=replaces,
+            precondition=precondition,
             storage_class=storage_class,
             progress=progress,
         )

@@ -44,7 +44,7 @@ class TestOne:
         assert found.object.address.key == CONFIG_KEY
         recorded = world.artifacts.rows[CONFIG].object
         assert found.object.sha256 == recorded.sha256
-        assert found.object.checksums == {"SHA256": recorded.s3_checksum}
+        assert found.object.checksums == (recorded.checksum,)
 
     def test_each_place_in_its_order(self, world: World) -> None:
         # Given the artifact in all of them

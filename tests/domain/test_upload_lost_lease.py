@@ -10,6 +10,7 @@ import pytest
 from artifact_pipeline.domain.errors import AccessDeniedError, S3UnavailableError
 from artifact_pipeline.domain.fakes import InMemorySource, InMemoryStore
 from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
@@ -28,7 +29,7 @@ class InterruptedStore(InMemoryStore):
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         self.meanwhile(progress)
@@ -37,7 +38,7 @@ class InterruptedStore(InMemoryStore):
             source,
             content_type=content_type,
             metadata=metadata,
-            replaces=replaces,
+            precondition=precondition,
             progress=progress,
         )
 

@@ -14,6 +14,7 @@ from mypy_boto3_s3 import S3Client
 from artifact_pipeline.domain.errors import LeaseLostError
 from artifact_pipeline.domain.fakes import InMemorySource
 from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.preconditions import replacing
 from artifact_pipeline.domain.ports.object_store import IObjectStore, UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3.client import make_client
@@ -89,7 +90,7 @@ def put(
         source_of(content) if isinstance(content, bytes) else content,
         content_type=CONTENT_TYPE,
         metadata=METADATA,
-        replaces=replaces,
+        precondition=replacing(replaces),
         progress=progress or Progress(),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.domain.model.preconditions import Create
 from artifact_pipeline.worker.s3.encryption import Encryption, encryption_of, has_md5_etag
 from artifact_pipeline.worker.s3.results import S3ResultsRepository
 from tests.s3.copying_steps import copier_of, store_source
@@ -45,7 +46,7 @@ def copy(client: S3Client, bucket: str, size: int) -> None:
         KEY,
         content_type="application/zip",
         metadata={},
-        replaces=None,
+        precondition=Create(),
         storage_class="",
         progress=Progress(),
     )

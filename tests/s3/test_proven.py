@@ -15,7 +15,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.transfers.ranged_download import Fetch
-from artifact_pipeline.worker.s3.checksums import composite
+from artifact_pipeline.worker.s3.checksums import composite, sha256_checksum
 from artifact_pipeline.worker.s3.multipart import likely_part_size
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.workspace import Workspace
@@ -44,7 +44,7 @@ class Bucket:
             etag=stored.etag,
             modified_at=datetime.now(UTC),
             sha256=stored.sha256,
-            checksums={"SHA256": stored.s3_checksum},
+            checksums=(stored.checksum,) if stored.checksum else (),
         )
 
     def fetch(self, there: BucketObject) -> list[str]:
@@ -125,7 +125,7 @@ def test_ranges_are_as_large_as_parts_that_are_near(checksum: str, chosen: int) 
         size=1024 * MIB,
         etag="e",
         modified_at=datetime.now(UTC),
-        checksums={"SHA256": checksum},
+        checksums=(sha256_checksum(checksum),),
     )
     reader = S3ObjectReader(client=client_at(None), bucket="bucket")
     # When / Then
@@ -156,7 +156,7 @@ def test_bytes_other_than_the_row_says_do_not_appear(made: Bucket) -> None:
         etag=there.etag,
         modified_at=there.modified_at,
         sha256=sha256(other).hexdigest(),
-        checksums={"SHA256": composite(digests_of(other))},
+        checksums=(sha256_checksum(composite(digests_of(other))),),
     )
     # When / Then nothing appears
     with pytest.raises(ChecksumMismatchError):

@@ -54,7 +54,7 @@ def test_from_the_threshold_on_it_is_one_request_for_each_part_and_two_more(
         *["UploadPart"] * parts,
         "CompleteMultipartUpload",
     ]
-    assert (stored.size, stored.s3_checksum.partition("-")[2]) == (size, str(parts))
+    assert (stored.size, str(stored.checksum).partition("-")[2]) == (size, str(parts))
 
 
 def test_every_part_but_the_last_has_just_the_part_size(

@@ -26,6 +26,7 @@ from artifact_pipeline.domain.fakes import (
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Create
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
@@ -122,7 +123,7 @@ class TestLocated(LocatedContract):
             source_of(b"{}"),
             content_type=artifact.kind.content_type,
             metadata=artifact.metadata,
-            replaces=None,
+            precondition=Create(),
             progress=Progress(),
         )
         artifacts = InMemoryArtifacts()

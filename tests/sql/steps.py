@@ -9,6 +9,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import Claim, Direction
@@ -81,7 +82,7 @@ def stored_artifact(artifact: Artifact = RESULTS, **changes: Any) -> StoredArtif
         "key": f"jobs/{artifact.job_id}/2025/10/23/211500/{artifact.kind}",
         "size": 5_000_000_000,
         "sha256": "ab" * 32,
-        "s3_checksum": "c2hhMjU2-75",
+        "checksum": Checksum(SHA256, "c2hhMjU2", 75),
         "etag": '"0123-75"',
         "version_id": "v1",
         "storage_class": "GLACIER_IR",

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
@@ -56,6 +57,33 @@ def test_what_is_written_is_found_again(engine: Engine, artifact: Artifact) -> N
     stored = stored_artifact(artifact, links_left_out=2)
     write(engine, stored)
     assert SqlArtifacts(engine).find(artifact) == stored
+
+
+@pytest.mark.parametrize(
+    ("checksum", "column"),
+    [
+        (Checksum(SHA256, "c2hhMjU2"), "c2hhMjU2"),
+        (Checksum(SHA256, "c2hhMjU2", 75), "c2hhMjU2-75"),
+        (None, ""),
+    ],
+    ids=str,
+)
+def test_a_checksum_is_one_text_in_its_column(
+    engine: Engine, checksum: Checksum | None, column: str
+) -> None:
+    stored = stored_artifact(RESULTS, checksum=checksum)
+    write(engine, stored)
+    with engine.connect() as connection:
+        assert connection.scalar(select(ArtifactRow.s3_checksum)) == column
+    assert SqlArtifacts(engine).find(RESULTS) == stored
+
+
+def test_a_checksum_of_another_algorithm_is_not_recorded(engine: Engine) -> None:
+    # The column does not say which algorithm its value is of.
+    write(engine, stored_artifact(RESULTS, checksum=Checksum("CRC32C", "AAAAAA==")))
+    found = SqlArtifacts(engine).find(RESULTS)
+    assert found is not None
+    assert found.object.checksum is None
 
 
 def test_what_may_be_missing_may_be_missing(engine: Engine) -> None:

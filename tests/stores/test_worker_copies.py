@@ -15,6 +15,7 @@ from artifact_pipeline.domain.errors import (
     S3UnavailableError,
 )
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Create
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import Checksum, Copies, StoreAbilities
 from artifact_pipeline.worker.s3.worker_copies import ObjectSource
@@ -65,7 +66,7 @@ def test_the_headers_of_the_copy_are_those_that_are_given(on: Lacking) -> None:
     }
     assert on.copier.by_worker is not None
     # When
-    on.copier.by_worker.copy(there, KEY, create=create, replaces=None, progress=Progress())
+    on.copier.by_worker.copy(there, KEY, create=create, precondition=Create(), progress=Progress())
     # Then
     head = on.direct.head_object(Bucket=on.bucket, Key=KEY)
     assert {name: head[name] for name in create} == create  # type: ignore[literal-required]

@@ -67,7 +67,7 @@ class Bucket:
         world = World()
         world.reader = self.reader
         size = self.path.stat().st_size
-        stored = StoredObject(key=KEY, size=size, sha256="0" * 64, s3_checksum="", etag="one")
+        stored = StoredObject(key=KEY, size=size, sha256="0" * 64, etag="one")
         world.artifacts.rows[RESULTS] = StoredArtifact(
             artifact=RESULTS, object=stored, stored_at=datetime.now(UTC)
         )

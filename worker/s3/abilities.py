@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from artifact_pipeline.domain.model import checksums
+
 CRC32C_PACKAGE = "google-crc32c"
 CRC32C_LIBRARY = "google_crc32c"
 
@@ -70,11 +72,11 @@ class StoreAbilities:
         """
         return self.checksum is Checksum.SHA256
 
-    def is_digest(self, algorithm: str, checksum: str) -> bool:
+    def is_digest(self, checksum: checksums.Checksum) -> bool:
         """Return whether what the store says is a digest of the bytes."""
-        if algorithm != "MD5":  # the ETag
+        if checksum.algorithm != "MD5":  # the ETag
             return True
-        return self.checks_uploads and (self.multipart_etags or "-" not in checksum)
+        return self.checks_uploads and (self.multipart_etags or not checksum.parts)
 
 
 AWS = StoreAbilities()

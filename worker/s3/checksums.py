@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from artifact_pipeline.domain.errors import ChecksumMismatchError, S3UnavailableError
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 
 
 def as_base64(digest: bytes) -> str:
@@ -21,10 +22,9 @@ def composite(part_digests: Sequence[bytes]) -> str:
     return f"{as_base64(whole)}-{len(part_digests)}"
 
 
-def number_of_parts(checksum: str) -> int:
-    """The number that a multipart object's checksum ends with; 0 where it has none."""
-    number = checksum.rpartition("-")[2]
-    return int(number) if number.isdecimal() and "-" in checksum else 0
+def sha256_checksum(text: str) -> Checksum:
+    """Return the checksum that S3 writes so, of the bytes or of their parts."""
+    return Checksum.parse(SHA256, text)
 
 
 def is_same(expected: str, answered: str | None) -> bool:

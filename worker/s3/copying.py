@@ -19,6 +19,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Create, Precondition
 from artifact_pipeline.domain.ports.object_store import IObjectReader, UploadProgress
 from artifact_pipeline.worker.s3.abilities import AWS, Checksum, Copies, StoreAbilities
 from artifact_pipeline.worker.s3.deletes import ObjectDeletion
@@ -86,7 +87,7 @@ class S3ObjectCopier:
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
@@ -118,7 +119,7 @@ class S3ObjectCopier:
                 fence=WriteFence(
                     client=self.client,
                     address=ObjectAddress(self.bucket, key),
-                    replaces=replaces,
+                    precondition=precondition,
                     is_conditional=self.abilities.conditional_writes,
                     progress=progress,
                 ),
@@ -151,7 +152,7 @@ class S3ObjectCopier:
         try:
             ensure_tags(self.client, ObjectAddress(self.bucket, key), copy.upload.create)
         except TransferError as error:
-            if copy.fence.replaces is None:
+            if copy.fence.precondition == Create():
                 raise
             # The object in its place is gone: without its row, nobody would know of this one.
             logger.warning("%s: it may lack its tags: %s", key, error)
@@ -163,7 +164,7 @@ class S3ObjectCopier:
                 copy.there,
                 copy.upload.key,
                 create=copy.upload.create,
-                replaces=copy.fence.replaces,
+                precondition=copy.fence.precondition,
                 progress=copy.upload.progress,
             )
         return copy.of_parts(self._parts(copy)) if copy.there.size else copy.of_nothing()

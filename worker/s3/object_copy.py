@@ -12,10 +12,16 @@ from artifact_pipeline.domain.errors import (
     ObjectReplacedError,
 )
 from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.checksums import SHA256
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import IObjectReader
 from artifact_pipeline.worker.s3.abilities import StoreAbilities
-from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, is_same
+from artifact_pipeline.worker.s3.checksums import (
+    acknowledged_etag,
+    as_base64,
+    is_same,
+    sha256_checksum,
+)
 from artifact_pipeline.worker.s3.integrity import integrity_of
 from artifact_pipeline.worker.s3.multipart import MultipartUpload
 from artifact_pipeline.worker.s3.part_copies import PartCopies
@@ -118,7 +124,8 @@ class ObjectCopy:
         # Where the store checks nothing, its metadata may describe bytes that it does not have.
         if found.sha256 is not None and self.abilities.checks_sha256:
             return found.sha256 == sha256
-        if is_same(checksum, (found.checksums or {}).get("SHA256")):
+        said = found.checksum(SHA256)
+        if said is not None and is_same(checksum, str(said)):
             return True
         # Its checksum may be of other parts, or there is none.
         return digest_of(self.reader, found, self.upload.progress.checkpoint) == sha256
@@ -130,8 +137,8 @@ class ObjectCopy:
             key=self.upload.key,
             size=self.there.size,
             sha256=sha256,
-            s3_checksum=checksum,
             etag=etag,
+            checksum=sha256_checksum(checksum),
             version_id=version_id,
             storage_class=self.storage_class or "STANDARD",
         )

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError, S3UnavailableError
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import Verifier
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
@@ -15,7 +17,7 @@ from artifact_pipeline.worker.s3.checksums import (
     acknowledged_etag,
     composite,
     is_same_etag,
-    number_of_parts,
+    sha256_checksum,
 )
 from artifact_pipeline.worker.s3.errors import code_of, gone_is_replaced, translated_errors
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
@@ -102,9 +104,9 @@ class S3ObjectReader:
         if sha256 is not None:
             return of_sha256(sha256)
         said = {
-            algorithm: checksum
-            for algorithm, checksum in (there.checksums or {}).items()
-            if self.abilities.is_digest(algorithm, checksum)
+            checksum.algorithm: str(checksum)
+            for checksum in there.checksums or ()
+            if self.abilities.is_digest(checksum)
         }
         return strongest(said, lambda parts: self._part_size(there, parts))
 
@@ -115,7 +117,8 @@ class S3ObjectReader:
 
     def range_size(self, there: BucketObject, wanted: int) -> int:
         """Derived from the number of parts: a wrong guess costs no more than reading back."""
-        parts = number_of_parts((there.checksums or {}).get("SHA256", ""))
+        checksum = there.checksum(SHA256)
+        parts = 0 if checksum is None else checksum.parts
         if parts < 2 or there.size <= wanted or -(-there.size // wanted) == parts:  # noqa: PLR2004 - one part is the whole
             return wanted
         size = likely_part_size(there.size, parts) or wanted
@@ -127,7 +130,7 @@ class S3ObjectReader:
             return digests[0].hex() == there.sha256
         # The parts of the object were of that size if the checksum is the same. Its number of
         # parts counts as well: without it, it could be the SHA-256 of something else.
-        return composite(digests) == (there.checksums or {}).get("SHA256")
+        return sha256_checksum(composite(digests)) == there.checksum(SHA256)
 
     def _get(self, there: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
         bucket, key = there.address.bucket, there.address.key
@@ -191,7 +194,7 @@ def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucket
         storage_class=head.get("StorageClass", "STANDARD"),
         version_id=head.get("VersionId"),
         sha256=sha256_of(head),
-        checksums=checksums_of(head),
+        checksums=tuple(starmap(Checksum.parse, checksums_of(head).items())),
         metadata=metadata_of(head),
         headers=kept_headers(head),
     )

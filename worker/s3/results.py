@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
 from artifact_pipeline.domain.model.keys import JobS3Prefix, PlatformPrefix
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.preconditions import replacing
 from artifact_pipeline.domain.platform.repository_shapes import ResultsUploads
 from artifact_pipeline.domain.ports.platform import SentResults, url_of
 from artifact_pipeline.domain.ports.workspace import Source
@@ -140,10 +141,10 @@ class S3ResultsRepository(ResultsUploads):
         try:
             for _ in range(_TRIES - 1):
                 try:
-                    return put(replaces=self._store.etag(key))
+                    return put(precondition=replacing(self._store.etag(key)))
                 except ObjectReplacedError:
                     continue
-            return put(replaces=self._store.etag(key))
+            return put(precondition=replacing(self._store.etag(key)))
         except BaseException:
             # No other attempt will go on with its parts.
             if progress.upload_id is not None:

@@ -13,6 +13,7 @@ from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import OpenUpload, StoredObject
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
@@ -71,11 +72,11 @@ class S3ObjectStore:
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         create = self._described(content_type, metadata)
-        return self.write(key, source, create=create, replaces=replaces, progress=progress)
+        return self.write(key, source, create=create, precondition=precondition, progress=progress)
 
     def write(
         self,
@@ -83,7 +84,7 @@ class S3ObjectStore:
         source: Source,
         *,
         create: dict[str, Any],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         """Store the source with these arguments of PutObject and CreateMultipartUpload.
@@ -91,7 +92,7 @@ class S3ObjectStore:
         Other arguments and errors: as `put`.
         """
         # The fence on S3's side: what appeared meanwhile is not replaced.
-        fence = self._fence(key, replaces, progress)
+        fence = self._fence(key, precondition, progress)
         whole = hashlib.sha256()
         # Closed at once when the upload stops: a source may have threads that read ahead.
         with translated_errors(), closing(hashed(source.chunks(), whole)) as chunks:
@@ -169,11 +170,11 @@ class S3ObjectStore:
     def _reader(self) -> S3ObjectReader:
         return S3ObjectReader(client=self.client, bucket=self.bucket, abilities=self.abilities)
 
-    def _fence(self, key: str, replaces: str | None, progress: UploadProgress) -> WriteFence:
+    def _fence(self, key: str, precondition: Precondition, progress: UploadProgress) -> WriteFence:
         return WriteFence(
             client=self.client,
             address=ObjectAddress(self.bucket, key),
-            replaces=replaces,
+            precondition=precondition,
             is_conditional=self.abilities.conditional_writes,
             progress=progress,
         )

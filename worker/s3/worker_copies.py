@@ -7,10 +7,12 @@ from typing import Any
 from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import IObjectReader, UploadProgress
-from artifact_pipeline.worker.s3.checksums import composite, is_same_etag
+from artifact_pipeline.worker.s3.checksums import composite, sha256_checksum
 from artifact_pipeline.worker.s3.read_back import digest_of, find_same
 from artifact_pipeline.worker.s3.store import S3ObjectStore
+from artifact_pipeline.worker.s3.write_fence import allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class WorkerCopies:
         key: str,
         *,
         create: dict[str, Any],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         """Copy the object.
@@ -80,7 +82,7 @@ class WorkerCopies:
             key: of the copy.
             create: content type, metadata and all other headers of the copy, as the arguments of
                 PutObject and CreateMultipartUpload.
-            replaces: the ETag of the object that the copy may replace; None if there must be none.
+            precondition: which object the copy may find under its key.
             progress: the other end of the lease.
 
         Raises:
@@ -90,19 +92,21 @@ class WorkerCopies:
             ChecksumMismatchError: the copy is not the source.
         """
         source = ObjectSource(there, self.reader, self.store.part_size)
-        existing = self._existing(there, key, create, replaces, progress)
+        existing = self._existing(there, key, create, precondition, progress)
         if existing is not None:
             if progress.upload_id is not None:
                 self.store.abort(key, progress.upload_id)
             return existing
-        return self.store.write(key, source, create=create, replaces=replaces, progress=progress)
+        return self.store.write(
+            key, source, create=create, precondition=precondition, progress=progress
+        )
 
     def _existing(
         self,
         there: BucketObject,
         key: str,
         create: dict[str, Any],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject | None:
         """Return the copy if an earlier attempt has made it.
@@ -113,7 +117,7 @@ class WorkerCopies:
             ObjectReplacedError: another object is there.
         """
         found = self.reader.find(ObjectAddress(self.store.bucket, key))
-        if found is None or is_same_etag(found.etag, replaces):
+        if found is None or allows(precondition, found.etag):
             return None
         wanted = create.get("StorageClass", found.storage_class)
         if (found.size, found.storage_class) != (there.size, wanted):
@@ -122,4 +126,5 @@ class WorkerCopies:
         # What the metadata say of the copy is not believed: it may never have been verified.
         if digest_of(self.reader, found, progress.checkpoint) != sha256:
             raise ObjectReplacedError
-        return replace(found.as_stored(sha256, composite([bytes.fromhex(sha256)])), bytes_sent=0)
+        checksum = sha256_checksum(composite([bytes.fromhex(sha256)]))
+        return replace(found.as_stored(sha256, checksum), bytes_sent=0)

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.objects import ObjectAddress
+from artifact_pipeline.domain.model.preconditions import Create, Precondition, Replace
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.worker.s3.checksums import is_same_etag
 from artifact_pipeline.worker.s3.errors import code_of
@@ -24,12 +25,12 @@ class WriteFence:
     its own writer or by the verification of writes.
 
     Attributes:
-        replaces: the ETag of the object that may be there; None where there must be none.
+        precondition: which object may be there; its version is the ETag.
     """
 
     client: "S3Client"
     address: ObjectAddress
-    replaces: str | None
+    precondition: Precondition
     is_conditional: bool
     progress: UploadProgress
 
@@ -38,14 +39,18 @@ class WriteFence:
         """Arguments of PutObject or CompleteMultipartUpload."""
         if not self.is_conditional:
             return {}
-        return {"IfNoneMatch": "*"} if self.replaces is None else {"IfMatch": self.replaces}
+        match self.precondition:
+            case Create():
+                return {"IfNoneMatch": "*"}
+            case Replace(etag):
+                return {"IfMatch": etag}
 
     def look_before(self) -> None:
         """Raise ObjectReplacedError if another object is there, unless the store will look."""
         if self.is_conditional:
             return
         # Without the permission to list, S3 answers 403 for a missing object.
-        if not is_same_etag(self._etag({"403", "404", "NoSuchKey"}), self.replaces):
+        if not allows(self.precondition, self._etag({"403", "404", "NoSuchKey"})):
             raise ObjectReplacedError
         # The look took time, in which the lease may have been lost.
         self.progress.checkpoint()
@@ -63,6 +68,15 @@ class WriteFence:
                 return None
             raise
         return head["ETag"]
+
+
+def allows(precondition: Precondition, etag: str | None) -> bool:
+    """Return whether the precondition allows a write where this ETag is found, None for none."""
+    match precondition:
+        case Create():
+            return etag is None
+        case Replace(version):
+            return is_same_etag(etag, version)
 
 
 def is_refusal(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.ports.object_store import IObjectReader
 from artifact_pipeline.worker.s3.abilities import Checksum
-from artifact_pipeline.worker.s3.checksums import acknowledged_etag, is_same
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag, is_same, sha256_checksum
 from artifact_pipeline.worker.s3.read_back import digest_of
 from artifact_pipeline.worker.s3.reading import described
 from artifact_pipeline.worker.s3.write_fence import WriteFence
@@ -62,9 +62,9 @@ def stored_object(
         key=fence.address.key,
         size=content.size,
         sha256=content.sha256,
-        s3_checksum=content.checksum,
         etag=acknowledged_etag(answer.get("ETag")),
         version_id=answer.get("VersionId"),
+        checksum=sha256_checksum(content.checksum),
         bytes_sent=bytes_sent,
         storage_class=answer.get("StorageClass", create.get("StorageClass", "STANDARD")),
     )

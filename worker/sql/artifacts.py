@@ -8,6 +8,7 @@ from sqlalchemy.types import TypeEngine
 
 from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
@@ -122,7 +123,7 @@ def _values(stored: StoredArtifact) -> dict[str, Any]:
         "scheme": stored.scheme.value,
         "size": stored.object.size,
         "sha256": stored.object.sha256,
-        "s3_checksum": stored.object.s3_checksum,
+        "s3_checksum": _column(stored.object.checksum),
         "etag": stored.object.etag,
         "version_id": stored.object.version_id,
         "storage_class": stored.object.storage_class,
@@ -132,6 +133,15 @@ def _values(stored: StoredArtifact) -> dict[str, Any]:
     }
 
 
+def _column(checksum: Checksum | None) -> str:
+    """Return what the column has, which is meant for SHA-256 alone; empty for none."""
+    return str(checksum) if checksum is not None and checksum.algorithm == SHA256 else ""
+
+
+def _checksum(column: str) -> Checksum | None:
+    return Checksum.parse(SHA256, column) if column else None
+
+
 def _stored_artifact(row: Row[Any]) -> StoredArtifact:
     return StoredArtifact(
         artifact=artifact_of(row),
@@ -139,8 +149,8 @@ def _stored_artifact(row: Row[Any]) -> StoredArtifact:
             key=row.key,
             size=row.size,
             sha256=row.sha256,
-            s3_checksum=row.s3_checksum,
             etag=row.etag,
+            checksum=_checksum(row.s3_checksum),
             version_id=row.version_id,
             storage_class=row.storage_class,
         ),
