@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from artifact_pipeline.domain.each import for_each, until_away
@@ -14,6 +14,7 @@ from artifact_pipeline.domain.errors import (
     UnsupportedByStoreError,
 )
 from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.checksums import SHA256
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
@@ -131,8 +132,7 @@ class FileObjectCopier:
         sha256 = self.reader.sha256_of(found)
         if sha256 != self.reader.sha256_of(source):
             raise ObjectReplacedError
-        checksum = (found.checksums or {}).get("SHA256", "")
-        return replace(found.as_stored(sha256, checksum), bytes_sent=0)
+        return found.as_stored(sha256, found.checksum(SHA256))
 
     def _delete(self, address: ObjectAddress) -> None:
         root = self.reader.root_of(address)

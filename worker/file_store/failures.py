@@ -36,8 +36,7 @@ _MEANINGS: Sequence[tuple[set[int], type[PipelineError], str]] = (
     (
         {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO},
         RefusedByS3Error,
-        "{}: something else than a file is in its place in ARTIFACTS_STORE, or a link is on the"
-        " way. Move it",
+        "{}: something else than a file is in its place in ARTIFACTS_STORE. Move it",
     ),
     (CANNOT_HOLD, FileSystemLimitError, "{}: the file system of ARTIFACTS_STORE cannot hold it"),
 )

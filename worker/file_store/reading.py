@@ -13,6 +13,7 @@ from artifact_pipeline.domain.errors import (
     ObjectReplacedError,
     PermanentError,
 )
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import Verifier
 from artifact_pipeline.worker.file_store.descriptions import (
@@ -147,8 +148,8 @@ class FileObjectReader:
         return UndescribedVerifier() if sha256 is None else Sha256Verifier(sha256)
 
     def range_size(self, there: BucketObject, wanted: int) -> int:
-        parts = (there.checksums or {}).get("SHA256", "").partition("-")[2]
-        if not parts.isdecimal() or there.size <= wanted:
+        checksum = there.checksum(SHA256)
+        if checksum is None or not checksum.parts or there.size <= wanted:
             return wanted
         size = (there.headers or {}).get(PART_SIZE)
         if not isinstance(size, int):
@@ -159,7 +160,7 @@ class FileObjectReader:
     def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
         if len(digests) == 1:
             return digests[0].hex() == there.sha256
-        return composite(digests) == (there.checksums or {}).get("SHA256")
+        return composite(digests) == there.checksum(SHA256)
 
     def sha256_of(self, there: BucketObject) -> str:
         """Return the SHA-256 of that very object; it is read if nothing else tells."""
@@ -216,7 +217,7 @@ def _object(
         etag=version_of(seen),
         modified_at=datetime.fromtimestamp(seen.st_mtime, UTC),
         sha256=description.sha256 if description else None,
-        checksums={"SHA256": description.checksum} if description else None,
+        checksums=(Checksum.parse(SHA256, description.checksum),) if description else None,
         metadata=description.metadata if description else None,
         headers=_headers(description) if description else None,
     )

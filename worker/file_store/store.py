@@ -91,7 +91,7 @@ class FileObjectStore:
                     content_type=content_type,
                     metadata=metadata,
                     sha256=written.sha256,
-                    checksum=written.checksum,
+                    checksum=str(written.checksum),
                     part_size=self.part_size,
                     headers=headers,
                 )
@@ -148,7 +148,7 @@ class FileObjectStore:
             key=key,
             size=written.size,
             sha256=written.sha256,
-            s3_checksum=written.checksum,
+            checksum=written.checksum,
             etag=version,
             bytes_sent=written.bytes_sent,
         )

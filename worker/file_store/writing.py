@@ -1,4 +1,4 @@
-"""Writing a source to an upload in parts, of which those that are on the disk are not sent again."""
+"""Writing a source to an upload in parts; those that are on the disk are not written again."""
 
 import base64
 import hashlib
@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.file_store.descriptions import write_all
@@ -17,24 +18,25 @@ class Written:
     """The bytes of an upload.
 
     Attributes:
-        checksum: as a `Description` has it.
+        checksum: of the whole, or of its parts if there are several.
         bytes_sent: those that were not there already.
     """
 
     size: int
     sha256: str
-    checksum: str
+    checksum: Checksum
     bytes_sent: int
 
 
-def composite(digests: Sequence[bytes]) -> str:
-    """Return the SHA-256 of the parts' SHA-256, in base64, followed by a hyphen and their number."""
-    whole = hashlib.sha256(b"".join(digests)).digest()
-    return f"{as_base64(whole)}-{len(digests)}"
+def composite(digests: Sequence[bytes]) -> Checksum:
+    """Return the checksum of an object from the SHA-256 of its parts."""
+    if len(digests) == 1:
+        return _checksum(digests[0])
+    return _checksum(hashlib.sha256(b"".join(digests)).digest(), len(digests))
 
 
-def as_base64(digest: bytes) -> str:
-    return base64.b64encode(digest).decode("ascii")
+def _checksum(digest: bytes, parts: int = 0) -> Checksum:
+    return Checksum(SHA256, base64.b64encode(digest).decode("ascii"), parts)
 
 
 def write_source(
@@ -62,7 +64,7 @@ def write_source(
             parts.take(chunk)
     parts.end()
     upload.finish(parts.size)
-    checksum = as_base64(whole.digest()) if len(parts.digests) < 2 else composite(parts.digests)  # noqa: PLR2004 - one part is the whole
+    checksum = composite(parts.digests or [whole.digest()])
     return Written(parts.size, whole.hexdigest(), checksum, parts.bytes_sent)
 
 
