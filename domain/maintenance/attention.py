@@ -70,8 +70,8 @@ class _OpenBreaker:
 
 _S3 = _OpenBreaker(
     ProblemCode.S3_BREAKER_OPEN,
-    what="S3 breaker open: {of.endpoint} failed {of.failures} times, last {ago} ago",
-    why="workers pause their requests to S3, and retry by themselves",
+    what="store breaker open: {of.endpoint} failed {of.failures} times, last {ago} ago",
+    why="workers pause their requests to the object store, and retry by themselves",
     fix="artifacts health ready --only bucket",
 )
 _WORKSPACE = _OpenBreaker(

@@ -68,10 +68,10 @@ class Circuit:
         return None
 
 
-def s3_circuit(breaker: Breaker) -> Circuit:
-    """Return the circuit of all transfers."""
+def store_circuit(breaker: Breaker, name: str) -> Circuit:
+    """Return the circuit of all transfers. Args: the name that operators know the store by."""
     return Circuit(
-        name="S3",
+        name=name,
         breaker=breaker,
         directions=frozenset(Direction),
         failures=S3UnavailableError,

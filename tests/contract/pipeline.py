@@ -23,7 +23,7 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferSummary
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
-from artifact_pipeline.domain.transfers.circuits import s3_circuit
+from artifact_pipeline.domain.transfers.circuits import store_circuit
 from artifact_pipeline.domain.transfers.confirm_upload import ConfirmUploads
 from artifact_pipeline.domain.transfers.relocate import RelocateArtifacts
 from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
@@ -142,7 +142,7 @@ class Pipeline:
     @property
     def runner(self) -> TransferRunner:
         policy = RetryPolicy(
-            circuits=(s3_circuit(self._breaker()),),
+            circuits=(store_circuit(self._breaker(), "S3"),),
             max_attempts=self.max_attempts,
             backoff=AtOnce(),
         )

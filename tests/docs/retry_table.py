@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
+import artifact_pipeline.worker.sql.errors  # noqa: F401 - its errors belong to the table
 from artifact_pipeline.domain.errors import (
     LeaseLostError,
     PermanentError,
@@ -26,7 +27,7 @@ from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
 from artifact_pipeline.domain.transfers.circuits import (
     WORKSPACE_FAILURES,
     Circuit,
-    s3_circuit,
+    store_circuit,
     workspace_circuit,
     writes_circuit,
 )
@@ -137,7 +138,7 @@ def _circuits(*, is_down: bool) -> Sequence[Circuit]:
             raise WorkspaceUnavailableError
 
     return (
-        s3_circuit(_breaker(1 if is_down else _S3_FAILURES)),
+        store_circuit(_breaker(1 if is_down else _S3_FAILURES), "S3"),
         writes_circuit(_breaker(WORKSPACE_FAILURES)),
         workspace_circuit(_breaker(WORKSPACE_FAILURES), probe),
     )

@@ -21,7 +21,7 @@ def documented() -> Iterator[tuple[str, str]]:
 
 def in_code(error: type[TransferError] = TransferError) -> Iterator[tuple[str, str]]:
     for child in error.__subclasses__():
-        if child.__module__ == "artifact_pipeline.domain.errors":
+        if child.__module__.startswith("artifact_pipeline.domain.errors"):
             if child not in (TransientError, PermanentError):
                 yield (
                     child.reason,

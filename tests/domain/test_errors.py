@@ -29,7 +29,7 @@ ERRORS = sorted(
     {
         error
         for error in descendants(PipelineError)
-        if error.__module__ == "artifact_pipeline.domain.errors"
+        if error.__module__.startswith("artifact_pipeline.domain.errors")
     },
     key=lambda error: error.__name__,
 )

@@ -28,7 +28,7 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferSummary
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
-from artifact_pipeline.domain.transfers.circuits import Circuit, s3_circuit
+from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
 from artifact_pipeline.domain.transfers.confirm_upload import ConfirmUploads, RequestConfirmations
 from artifact_pipeline.domain.transfers.download import (
     DownloadArtifacts,
@@ -112,7 +112,7 @@ class World:
         policy = RetryPolicy(
             max_attempts=self.max_attempts,
             backoff=SureBackoff(),
-            circuits=(s3_circuit(self.breaker), *self.circuits),
+            circuits=(store_circuit(self.breaker, "S3"), *self.circuits),
             retries=shifted is None,
         )
         return TransferRunner(

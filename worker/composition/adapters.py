@@ -13,7 +13,7 @@ from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, IObjectStore
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
-from artifact_pipeline.domain.transfers.circuits import Circuit, s3_circuit
+from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
 from artifact_pipeline.domain.transfers.download import FetchArtifact
 from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.domain.transfers.relocate import RelocateArtifacts
@@ -281,4 +281,4 @@ class Adapters(Database):
             threshold=settings.breaker_failures,
             cool_off=timedelta(seconds=settings.breaker_seconds),
         )
-        return s3_circuit(breaker)
+        return store_circuit(breaker, "S3")

@@ -7,27 +7,19 @@ through what it does not know. The docstring is the default message. Errors of b
 """
 
 from datetime import timedelta
-from typing import ClassVar
 
-from artifact_pipeline.domain.reasons import ReasonCode as ReasonCode  # noqa: PLC0414 - re-exported
-
-
-class PipelineError(Exception):
-    """The artifact pipeline could not do what it was asked.
-
-    Attributes:
-        place: the address of the object, for the commands to show. It stays out of the message,
-            which is logged and recorded.
-    """
-
-    place: str | None = None
-
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip())
-
-
-class ConfigurationError(PipelineError):
-    """A setting is missing or wrong."""
+# All errors are imported from here.
+from artifact_pipeline.domain.errors.former import *  # noqa: F403 - re-exported
+from artifact_pipeline.domain.errors.store import *  # noqa: F403 - re-exported
+from artifact_pipeline.domain.errors.tree import *  # noqa: F403 - re-exported
+from artifact_pipeline.domain.errors.tree import (
+    ConfigurationError,
+    NotFoundError,
+    PermanentError,
+    PipelineError,
+    TransientError,
+)
+from artifact_pipeline.domain.reasons import ReasonCode as ReasonCode
 
 
 class ProducerNotConfiguredError(ConfigurationError):
@@ -66,30 +58,12 @@ class JobStatusError(InvalidRequestError):
     """The job's status does not allow this."""
 
 
-class NotFoundError(PipelineError):
-    """There is no such thing."""
-
-
 class LeaseLostError(PipelineError):
     """Another worker has taken this transfer over."""
 
 
 class TransferCancelledError(LeaseLostError):
     """Somebody cancelled this transfer."""
-
-
-class TransferError(PipelineError):
-    """An attempt to move an artifact failed."""
-
-    reason: ClassVar[ReasonCode] = ReasonCode.UNEXPECTED
-
-
-class TransientError(TransferError):
-    """The attempt failed, and a later one may not."""
-
-
-class PermanentError(TransferError):
-    """No later attempt can succeed until somebody changes something."""
 
 
 class UnknownJobError(PermanentError, NotFoundError, ValueError):
@@ -158,72 +132,6 @@ class WorkspaceNotWritableError(WorkspaceUnavailableError):
     reason = ReasonCode.WORKSPACE_NOT_WRITABLE
 
 
-class AccessDeniedError(PermanentError):
-    """S3 denies access."""
-
-    reason = ReasonCode.ACCESS_DENIED
-
-
-class BucketMissingError(PermanentError):
-    """The bucket does not exist."""
-
-    reason = ReasonCode.BUCKET_MISSING
-
-
-class RefusedByS3Error(PermanentError):
-    """S3 refuses the request."""
-
-    reason = ReasonCode.REFUSED_BY_S3
-
-
-class UnsupportedByStoreError(PermanentError):
-    """The store does not support this request."""
-
-    reason = ReasonCode.UNSUPPORTED_BY_STORE
-
-
-class ChecksumMismatchError(TransientError):
-    """What S3 holds is not what was sent."""
-
-    reason = ReasonCode.CHECKSUM_MISMATCH
-
-
-class ChecksumMismatchTwiceError(PermanentError):
-    """In two attempts running, what S3 holds is not what was sent."""
-
-    reason = ReasonCode.CHECKSUM_MISMATCH_TWICE
-
-
-class ObjectReplacedError(TransientError):
-    """Another object appeared under the key meanwhile."""
-
-    reason = ReasonCode.OBJECT_REPLACED
-
-
-class S3ConflictError(TransientError):
-    """Another request came in between."""
-
-    reason = ReasonCode.S3_CONFLICT
-
-
-class ArtifactMissingError(PermanentError, NotFoundError):
-    """The bucket has no such artifact."""
-
-    reason = ReasonCode.ARTIFACT_MISSING
-
-
-class ArchivedError(PermanentError):
-    """The object is in an archive tier, and must be restored before it can be read."""
-
-    reason = ReasonCode.ARCHIVED
-
-
-class NotCopyableError(PermanentError):
-    """The object has something that a copy of it cannot keep."""
-
-    reason = ReasonCode.NOT_COPYABLE
-
-
 class TargetExistsError(PermanentError):
     """Another file is where the download would go."""
 
@@ -263,18 +171,6 @@ class NeverUploadedError(PermanentError):
     """The upload URL expired, and nothing was uploaded."""
 
     reason = ReasonCode.NEVER_UPLOADED
-
-
-class S3UnavailableError(TransientError):
-    """S3 does not answer, or asks to slow down."""
-
-    reason = ReasonCode.S3_UNAVAILABLE
-
-
-class S3BreakerOpenError(S3UnavailableError):
-    """S3 failed so often just now that nobody asks it for a while."""
-
-    reason = ReasonCode.S3_BREAKER_OPEN
 
 
 class SqlUnavailableError(TransientError):
