@@ -1,7 +1,7 @@
 """What the tests of the store of files are written with."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from artifact_pipeline.domain.fakes import InMemorySource
 from artifact_pipeline.domain.model.artifacts import StoredObject
@@ -31,8 +31,17 @@ class Shelf:
     """A store, another one beside it, and a hand in both."""
 
     def __init__(self, directory: Path) -> None:
-        self.root = initialized(directory / "store")
-        self.other = initialized(directory / "other")
+        self._use(initialized(directory / "store"), initialized(directory / "other"))
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Return the store that is there already, alone."""
+        shelf = cls.__new__(cls)
+        shelf._use(StoreRoot(path), StoreRoot(path))
+        return shelf
+
+    def _use(self, root: StoreRoot, other: StoreRoot) -> None:
+        self.root, self.other = root, other
         self.store = store_in(self.root)
         self.reader = FileObjectReader(root=self.root, others=[self.other])
         self.copier = FileObjectCopier(store=self.store, reader=self.reader)

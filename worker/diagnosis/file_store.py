@@ -16,7 +16,7 @@ def reach_store(root: StoreRoot) -> None:
     """Write to the store as an upload does.
 
     Raises:
-        S3UnavailableError: it is away, no store, full, or read-only.
+        StoreUnavailableError: it is away, no store, full, or read-only.
         AccessDeniedError: this user may not write to it.
         UnsupportedByStoreError: the file system lacks something that the store needs.
     """

@@ -8,8 +8,8 @@ from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     FileSystemLimitError,
     PipelineError,
-    RefusedByS3Error,
-    S3UnavailableError,
+    RefusedByStoreError,
+    StoreUnavailableError,
     UnexpectedError,
 )
 from artifact_pipeline.worker.workspace.failures import AWAY, LEADS_NOWHERE
@@ -18,24 +18,24 @@ from artifact_pipeline.worker.workspace.partial_file import CANNOT_HOLD
 _MEANINGS: Sequence[tuple[set[int], type[PipelineError], str]] = (
     (
         {errno.ENOSPC, errno.EDQUOT},
-        S3UnavailableError,
+        StoreUnavailableError,
         "no space left in ARTIFACTS_STORE. Free some",
     ),
-    ({errno.EROFS}, S3UnavailableError, "ARTIFACTS_STORE is read-only. Mount it writable"),
+    ({errno.EROFS}, StoreUnavailableError, "ARTIFACTS_STORE is read-only. Mount it writable"),
     (
         {errno.EACCES, errno.EPERM},
         AccessDeniedError,
         "{}. Change owner or mode in ARTIFACTS_STORE",
     ),
-    ({errno.EIO, errno.ENODEV} | AWAY, S3UnavailableError, "{}: ARTIFACTS_STORE is away"),
+    ({errno.EIO, errno.ENODEV} | AWAY, StoreUnavailableError, "{}: ARTIFACTS_STORE is away"),
     (
         {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS},
-        S3UnavailableError,
+        StoreUnavailableError,
         "{}: ARTIFACTS_STORE has no file locks. Mount it with locks",
     ),
     (
         {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO},
-        RefusedByS3Error,
+        RefusedByStoreError,
         "{}: something else than a file is in its place in ARTIFACTS_STORE. Move it",
     ),
     (CANNOT_HOLD, FileSystemLimitError, "{}: the file system of ARTIFACTS_STORE cannot hold it"),
@@ -51,9 +51,9 @@ def translated(key: str) -> Iterator[None]:
     """Translate the errors of what is done with a key.
 
     Raises:
-        S3UnavailableError: the store is away, full, or read-only.
+        StoreUnavailableError: the store is away, full, or read-only.
         AccessDeniedError: this user may not do it.
-        RefusedByS3Error: something else than a file is in the key's place.
+        RefusedByStoreError: something else than a file is in the key's place.
         FileSystemLimitError: the file system has no such large files, or no such names.
         UnexpectedError: anything else that the system answers.
     """

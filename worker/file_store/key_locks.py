@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from artifact_pipeline.domain.errors import S3ConflictError
+from artifact_pipeline.domain.errors import StoreConflictError
 from artifact_pipeline.worker.file_store.layout import LOCKS
 from artifact_pipeline.worker.file_store.root import StoreRoot
 
@@ -35,7 +35,7 @@ def locked(root: StoreRoot, key: str, checkpoint: Callable[[], None]) -> Iterato
         checkpoint: called while another process holds the lock; what it raises ends the wait.
 
     Raises:
-        S3ConflictError: another process did not release it in time.
+        StoreConflictError: another process did not release it in time.
     """
     # Never wait within the system call: a process that is stopped, or a server that is away,
     # would keep the lease renewed for ever.
@@ -46,7 +46,7 @@ def locked(root: StoreRoot, key: str, checkpoint: Callable[[], None]) -> Iterato
         while not try_lock(file):
             checkpoint()
             if time.monotonic() > deadline:
-                raise S3ConflictError(f"{key}: another process writes in its place")
+                raise StoreConflictError(f"{key}: another process writes in its place")
             time.sleep(_PAUSE_SECONDS)
         yield
     finally:

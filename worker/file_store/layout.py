@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import PurePosixPath
 
-from artifact_pipeline.domain.errors import RefusedByS3Error
+from artifact_pipeline.domain.errors import RefusedByStoreError
 
 OWN = ".artifacts"
 """Directories of this name are the store's own, and no part of a key."""
@@ -31,10 +31,10 @@ def place_of(key: str) -> PurePosixPath:
     """Return the path of an object, relative to the root.
 
     Raises:
-        RefusedByS3Error: no file can have this key.
+        RefusedByStoreError: no file can have this key.
     """
     if not is_key(key):
-        raise RefusedByS3Error(
+        raise RefusedByStoreError(
             f"{key!r}: a store of files has no such key. Its parts between slashes must not be"
             f" empty, '.', '..' or '{OWN}'"
         )

@@ -21,7 +21,7 @@ def probe(root: StoreRoot) -> None:
     """Write a file as an upload does, and remove it.
 
     Raises:
-        S3UnavailableError: it is away, no store, full, or read-only.
+        StoreUnavailableError: it is away, no store, full, or read-only.
         AccessDeniedError: this user may not write to it.
         UnsupportedByStoreError: the file system lacks something that the store needs.
     """

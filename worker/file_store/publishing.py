@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from artifact_pipeline.domain.errors import RefusedByS3Error, S3ConflictError
+from artifact_pipeline.domain.errors import RefusedByStoreError, StoreConflictError
 from artifact_pipeline.domain.model.preconditions import Create, Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.worker.file_store.descriptions import (
@@ -47,7 +47,7 @@ class Publication:
 
         Raises:
             LeaseLostError: another worker may have taken the transfer over.
-            S3ConflictError: the upload was removed.
+            StoreConflictError: the upload was removed.
         """
         with locked(self.root, self.key, progress.checkpoint):
             # Within the lock: whoever takes the lease over now finds what appears here.
@@ -70,7 +70,7 @@ class Publication:
                 if not self.upload.is_there:
                     break
                 # A deletion of the last file in the directory has removed that too.
-        raise S3ConflictError(f"{self.key}: the upload was removed while it was under way")
+        raise StoreConflictError(f"{self.key}: the upload was removed while it was under way")
 
     def _appear_in(
         self, directory: int, there: os.stat_result | None, precondition: Precondition
@@ -109,11 +109,11 @@ def find_file(directory: int, name: str, key: str) -> os.stat_result | None:
     """Return what a look at the file says; None if there is none.
 
     Raises:
-        RefusedByS3Error: it is something else than a file.
+        RefusedByStoreError: it is something else than a file.
     """
     there = look(name, directory)
     if there is not None and not is_regular(there):
-        raise RefusedByS3Error(
+        raise RefusedByStoreError(
             f"{key}: a directory, a link or the like is in its place in ARTIFACTS_STORE. Move it"
         )
     return there

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.worker.file_store.layout import LOCKS, OWN, UPLOADS
 from artifact_pipeline.worker.workspace.directories import DIRECTORY, opened_directory, reached
 from artifact_pipeline.worker.workspace.naming import sync_directory
@@ -37,7 +37,7 @@ class StoreRoot:
 
     @contextmanager
     def opened(self) -> Iterator[int]:
-        """Open the root. Raises: S3UnavailableError: it is not there, or no store."""
+        """Open the root. Raises: StoreUnavailableError: it is not there, or no store."""
         with self.reached(_ROOT, make=False) as descriptor:
             assert descriptor is not None  # noqa: S101 - the root itself
             yield descriptor
@@ -51,7 +51,7 @@ class StoreRoot:
             make: what is missing; without, None stands for a missing directory.
 
         Raises:
-            S3UnavailableError: the root is not there, or no store.
+            StoreUnavailableError: the root is not there, or no store.
         """
         opened: list[int] = []
 
@@ -66,7 +66,7 @@ class StoreRoot:
             except OSError as error:
                 if opened:
                     raise
-                raise S3UnavailableError(
+                raise StoreUnavailableError(
                     f"ARTIFACTS_STORE: its directory: {error.strerror}. Mount it"
                 ) from None
             yield descriptor
@@ -92,9 +92,9 @@ class StoreRoot:
 
 
 def check_store(root: int) -> None:
-    """Refuse an opened root that is no store. Raises: S3UnavailableError."""
+    """Refuse an opened root that is no store. Raises: StoreUnavailableError."""
     if look(OWN, root) is None:
-        raise S3UnavailableError(
+        raise StoreUnavailableError(
             f"ARTIFACTS_STORE: it has no directory {OWN}, so it is no store, or its share is not"
             " mounted. Mount it, or run `artifacts store init` once"
         )
