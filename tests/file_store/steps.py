@@ -83,6 +83,15 @@ class Shelf:
         assert found is not None
         return self.headers(key)[CONTENT_TYPE], dict(found.metadata or {})
 
+    def with_parts(self, part_size: int) -> FileObjectStore:
+        """Return the same store, with parts of another size."""
+        return store_in(self.root, part_size)
+
+    def marks(self, upload_id: str) -> list[bytes]:
+        """Return the SHA-256 of the parts of an upload that are on the disk."""
+        content = (self.root.path / ".artifacts/uploads" / upload_id / "marks").read_bytes()
+        return [content[at : at + 32] for at in range(0, len(content), 32)]
+
     def own_files(self) -> list[str]:
         """Return the paths of all files that are the store's own."""
         files = (path for path in self.root.path.rglob("*") if path.is_file())

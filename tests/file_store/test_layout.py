@@ -43,9 +43,7 @@ def test_a_replaced_object_leaves_nothing(shelf: Shelf) -> None:
     assert len([p for p in shelf.own_files() if second.etag in p]) == 1
 
 
-def test_a_copy_of_the_whole_directory_has_the_same_versions(
-    shelf: Shelf, tmp_path: Path
-) -> None:
+def test_a_copy_of_the_whole_directory_has_the_same_versions(shelf: Shelf, tmp_path: Path) -> None:
     # Given
     stored = put(shelf.store, SMALL)
     # When it moves to another disk, as by `cp -a`

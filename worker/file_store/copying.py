@@ -146,9 +146,11 @@ class FileObjectCopier:
 def _delete_file(root: StoreRoot, key: str) -> None:
     place = place_of(key)
     with root.reached(place.parent, make=False) as directory:
-        if directory is None or find_file(directory, place.name, key) is None:
+        if directory is None:
             return
-        os.unlink(place.name, dir_fd=directory)
+        if find_file(directory, place.name, key) is not None:
+            os.unlink(place.name, dir_fd=directory)
+        # Also those that a kill has left of a file that is gone.
         remove_descriptions(directory, place.name)
         sync_directory(directory)
 
@@ -161,15 +163,22 @@ def _remove_empty(root: StoreRoot, directory: PurePosixPath) -> None:
     """
     while directory.name:
         with root.reached(directory.parent, make=False) as above:
-            if above is None:
-                return
-            try:
-                with suppress(OSError), opened_directory(directory.name, above) as opened:
-                    os.rmdir(OWN, dir_fd=opened)
-                os.rmdir(directory.name, dir_fd=above)
-            except OSError:
+            if above is not None and not _remove_if_empty(directory.name, above):
                 return
         directory = directory.parent
+
+
+def _remove_if_empty(name: str, above: int) -> bool:
+    """Return whether the directory is gone."""
+    try:
+        with opened_directory(name, above) as opened, suppress(OSError):
+            os.rmdir(OWN, dir_fd=opened)
+        os.rmdir(name, dir_fd=above)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _uninterrupted() -> None:

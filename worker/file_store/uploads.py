@@ -116,8 +116,10 @@ class FileUpload:
 
     @property
     def is_there(self) -> bool:
-        """Return whether its file has neither its final name yet, nor was removed."""
-        return is_named(self.content, CONTENT, self.directory)
+        """Return whether its file has not got its final name yet, and was not removed."""
+        # A kill can leave both names. Then its bytes are those of an object.
+        has_one_name = os.fstat(self.content).st_nlink == 1
+        return has_one_name and is_named(self.content, CONTENT, self.directory)
 
     def mark(self, digests: list[bytes]) -> None:
         """Record that the next parts are written, once their bytes are on the disk."""
@@ -204,8 +206,8 @@ def remove_finished(root: StoreRoot, upload_id: str | None) -> None:
     with suppress(FileNotFoundError), root.reached(UPLOADS, make=True) as uploads:
         assert uploads is not None  # noqa: S101 - it was made
         with opened_directory(upload_id, uploads) as directory:
-            is_finished = look(CONTENT, directory) is None
-        if is_finished:
+            there = look(CONTENT, directory)
+        if there is None or there.st_nlink != 1:
             remove_tree(upload_id, uploads)
 
 
