@@ -1,15 +1,23 @@
-"""What the tests start: `process.py DIRECTORY upload` or `process.py DIRECTORY contend NAME`."""
+"""What the tests start: `process.py DIRECTORY KEY upload` or `process.py DIRECTORY KEY contend`.
 
+It imports no more than that takes: boto3 alone would double its time.
+"""
+
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from artifact_pipeline.domain.errors import ObjectReplacedError
-from tests.file_store.steps import Shelf
-from tests.s3.steps import KEY, Progress, put
+from artifact_pipeline.domain.model.artifacts import StoredObject
+from artifact_pipeline.domain.model.preconditions import replacing
+from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.worker.file_store.platform import BytesSource
+from artifact_pipeline.worker.file_store.root import StoreRoot
+from artifact_pipeline.worker.file_store.store import FileObjectStore
 
 PART = 64 * 1024
-ROUNDS = 40
+ROUNDS = 20
 
 
 class Stdin:
@@ -24,12 +32,17 @@ class Stdin:
             yield chunk
 
 
-class ToldProgress(Progress):
+class ToldProgress:
     """Tells the test the id of the upload."""
 
+    upload_id: str | None = None
+
     def started(self, upload_id: str) -> None:
-        super().started(upload_id)
+        self.upload_id = upload_id
         say(upload_id)
+
+    def checkpoint(self) -> None:
+        """Never lost."""
 
 
 def say(line: str) -> None:
@@ -37,22 +50,34 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def contend(shelf: Shelf, name: str) -> None:
+def put(store: FileObjectStore, key: str, source: Source, replaces: str | None) -> StoredObject:
+    return store.put(
+        key,
+        source,
+        content_type="text/plain",
+        metadata={},
+        precondition=replacing(replaces),
+        progress=ToldProgress(),
+    )
+
+
+def contend(store: FileObjectStore, key: str) -> None:
     """Replace whatever is there, again and again; print which version made way for which."""
     say("ready")
     sys.stdin.readline()
     for number in range(ROUNDS):
-        replaces = shelf.store.etag(KEY)
+        replaces = store.etag(key)
         try:
-            stored = put(shelf.store, f"{name} {number}".encode(), replaces=replaces)
+            stored = put(store, key, BytesSource(f"{os.getpid()} {number}".encode()), replaces)
         except ObjectReplacedError:
             continue
         say(f"{replaces} {stored.etag}")
 
 
 if __name__ == "__main__":
-    shelf = Shelf.at(Path(sys.argv[1]))
-    if sys.argv[2] == "upload":
-        put(shelf.with_parts(PART), Stdin(), ToldProgress())
+    directory, key, act = sys.argv[1:]
+    store = FileObjectStore(root=StoreRoot(Path(directory)), part_size=PART, resumable_from=PART)
+    if act == "upload":
+        put(store, key, Stdin(), None)
     else:
-        contend(shelf, sys.argv[3])
+        contend(store, key)

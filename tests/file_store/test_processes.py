@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from artifact_pipeline.domain.errors import LeaseLostError, ObjectReplacedError, StoreConflictError
-from artifact_pipeline.domain.fakes import InMemorySource
 from tests.file_store.process import PART
 from tests.file_store.steps import Shelf
 from tests.s3.steps import KEY, Progress, put, random_bytes
@@ -18,9 +16,9 @@ ROOT = Path(__file__).parents[2]
 CONTENT = random_bytes(10 * PART)
 
 
-def started(shelf: Shelf, *arguments: str) -> "subprocess.Popen[bytes]":
+def started(shelf: Shelf, act: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.file_store.process", shelf.root.path, *arguments],
+        [sys.executable, "-m", "tests.file_store.process", shelf.root.path, KEY, act],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -72,7 +70,7 @@ def test_what_a_living_process_is_at_is_not_touched(shelf: Shelf) -> None:
 
 def test_of_several_writers_each_version_gives_way_to_one(shelf: Shelf) -> None:
     # Given
-    writers = [started(shelf, "contend", name) for name in "ab"]
+    writers = [started(shelf, "contend") for _ in range(2)]
     for writer in writers:
         assert writer.stdout
         writer.stdout.readline()
@@ -88,19 +86,4 @@ def test_of_several_writers_each_version_gives_way_to_one(shelf: Shelf) -> None:
     assert len(set(replaced)) == len(replaced) >= 1
     last = {new for _, new in pairs} - set(replaced)
     assert last == {shelf.store.etag(KEY)}
-    assert list(shelf.store.open_uploads("")) == []
-
-
-def test_who_has_lost_the_lease_while_waiting_for_the_lock_replaces_nothing(shelf: Shelf) -> None:
-    # Given
-    first = put(shelf.store, b"first")
-
-    class Lost(Progress):
-        def checkpoint(self) -> None:
-            raise LeaseLostError
-
-    # When / Then
-    with pytest.raises(LeaseLostError):
-        put(shelf.store, b"late", Lost(), replaces=first.etag)
-    assert shelf.body(KEY) == b"first"
     assert list(shelf.store.open_uploads("")) == []

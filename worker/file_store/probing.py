@@ -32,11 +32,12 @@ def probe(root: StoreRoot) -> None:
 
 @contextmanager
 def _upload(root: StoreRoot) -> Iterator[FileUpload]:
-    with FileUpload.begin(root, About(_NAME, 1)) as upload:
-        try:
+    upload = FileUpload.begin(root, About(_NAME, 1))
+    try:
+        with upload:
             yield upload
-        finally:
-            remove_upload(root, upload.id)
+    finally:
+        remove_upload(root, upload.id)
 
 
 def _check_locks(upload: FileUpload) -> None:

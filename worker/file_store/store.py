@@ -2,10 +2,11 @@
 
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
 from artifact_pipeline.domain.model.artifacts import OpenUpload, StoredObject
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
@@ -84,26 +85,34 @@ class FileObjectStore:
     ) -> StoredObject:
         """Store the source with these headers in its description. Otherwise as `put`."""
         place_of(key)  # before anything is made
-        with translated(key), self._upload(key, progress) as upload:
+        with translated(key):
+            upload = self._upload(key, progress)
             try:
-                written = self._written(upload, source, progress)
-                description = Description(
-                    content_type=content_type,
-                    metadata=metadata,
-                    sha256=written.sha256,
-                    checksum=str(written.checksum),
-                    part_size=self.part_size,
-                    headers=headers,
-                )
-                publication = Publication(self.root, key, upload, description)
-                version = publication.publish(precondition, progress)
+                with upload:
+                    written = self._written(upload, source, progress)
+                    description = Description(
+                        content_type=content_type,
+                        metadata=metadata,
+                        sha256=written.sha256,
+                        checksum=str(written.checksum),
+                        part_size=self.part_size,
+                        headers=headers,
+                    )
+                    publication = Publication(self.root, key, upload, description)
+                    version = publication.publish(precondition, progress)
                 stored = self._stored(key, written, version)
             except BaseException:
                 if progress.upload_id != upload.id:  # no other attempt can go on with it
-                    remove_upload(self.root, upload.id)
+                    self._clean_up(upload)
                 raise
-            remove_upload(self.root, upload.id)
+            self._clean_up(upload)
             return stored
+
+    def _clean_up(self, upload: FileUpload) -> None:
+        # After its files were closed: NFS keeps what is removed while it is open. Where it fails,
+        # the next reconcile removes it.
+        with suppress(OSError, TransferError):
+            remove_upload(self.root, upload.id)
 
     def holds(self, stored: StoredObject) -> bool:
         found = self._find(stored.key)

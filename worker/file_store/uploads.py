@@ -73,11 +73,16 @@ class FileUpload:
             uploads = stack.enter_context(root.reached(UPLOADS, make=True))
             assert uploads is not None  # noqa: S101 - it was made
             os.mkdir(upload_id, dir_fd=uploads)
-            directory = stack.enter_context(opened_directory(upload_id, uploads))
-            _write_about(directory, about)
-            for name in (CONTENT, _MARKS):
-                os.close(os.open(name, NEW, MODE, dir_fd=directory))
-            upload = cls(upload_id, stack, directory)
+            try:
+                directory = stack.enter_context(opened_directory(upload_id, uploads))
+                _write_about(directory, about)
+                for name in (CONTENT, _MARKS):
+                    os.close(os.open(name, NEW, MODE, dir_fd=directory))
+                upload = cls(upload_id, stack, directory)
+            except OSError:
+                # Each attempt would leave one while the store is full.
+                remove_tree(upload_id, uploads)
+                raise
             try_lock(upload.content)  # nobody else knows it yet
             upload._opened = stack.pop_all()
             return upload
