@@ -117,7 +117,7 @@ def test_where_locks_exclude_nobody_a_new_object_replaces_none(
 ) -> None:
     # Given a mount without locks, and a process that is faster between the look and the rename
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
-    utime, is_second = os.utime, []
+    utime, is_second = os.utime, list[bool]()
 
     def faster(*args: Any, **kwargs: Any) -> None:
         if not is_second:
@@ -136,7 +136,7 @@ def test_a_removed_directory_is_made_again(shelf: Shelf, monkeypatch: pytest.Mon
     # Given a deletion that removes the directory while an object is about to appear in it
     neighbour = f"{KEY.rpartition('/')[0]}/neighbour"
     put(shelf.store, b"x", key=neighbour)
-    utime, is_second = os.utime, []
+    utime, is_second = os.utime, list[bool]()
 
     def delete(*args: Any, **kwargs: Any) -> None:
         if not is_second:
