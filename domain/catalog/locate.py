@@ -201,7 +201,7 @@ class LocateArtifacts:
             size=stored.object.size,
             etag=stored.object.etag,
             modified_at=stored.recorded_at,
-            storage_class=stored.object.storage_class,
+            tier=self.reader.tier(stored.object.storage_class),
             version_id=stored.object.version_id,
             sha256=stored.object.sha256,
             checksums=() if checksum is None else (checksum,),
@@ -253,15 +253,15 @@ def warn_of(unreadable: Iterable[UnreadableArtifact]) -> None:
 
 
 def _confirmed(recorded: BucketObject | None, there: BucketObject | None) -> BucketObject | None:
-    """Return the recorded object if it is the one that is there, with its storage class now."""
+    """Return the recorded object if it is the one that is there, with its tier now."""
     if recorded is None or there is None:
         return None
     if (recorded.etag, recorded.size) != (there.etag, there.size):
         return None
-    # A lifecycle rule changes the class of an object, and nothing else of it.
+    # A rule of the bucket changes the tier of an object, and nothing else of it.
     return replace(
         recorded,
-        storage_class=there.storage_class,
+        tier=there.tier,
         metadata=there.metadata,
         headers=there.headers,
     )

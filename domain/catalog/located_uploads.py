@@ -19,7 +19,6 @@ from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectRe
 
 logger = logging.getLogger(__name__)
 
-_TIER = "GLACIER"
 _ANY_TYPE = "binary/octet-stream"
 """What S3 gives to an object that is put without a type."""
 
@@ -97,7 +96,7 @@ class LocatedUploads:
             content_type=_content_type(there.address.key),
             metadata={},  # its own is kept
             precondition=Replace(there.etag),
-            storage_class=_TIER,
+            storage_class=self.copier.archive_tier,
             progress=self.progress(),
         )
         if known is not None and self.artifacts is not None:

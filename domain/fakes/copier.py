@@ -11,8 +11,6 @@ from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 
-_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
-
 
 @dataclass(slots=True)
 class InMemoryCopier:
@@ -28,6 +26,7 @@ class InMemoryCopier:
     copies: list[tuple[ObjectAddress, str]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     refused: dict[ObjectAddress, str] = field(default_factory=dict)
+    archive_tier: str = "ARCHIVE"
 
     def copy(  # noqa: PLR0913 - as the port has it
         self,
@@ -80,7 +79,7 @@ class InMemoryCopier:
 
     def _content(self, there: BucketObject) -> bytes:
         found = self._found(there)
-        if found.storage_class in _ARCHIVES:
+        if found.tier.must_be_restored:
             raise ArchivedError
         if there.address.bucket == self.reader.bucket:
             return self.reader.store.objects[there.address.key]

@@ -16,10 +16,9 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.fakes.storage import InMemoryStore
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
-from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
 from artifact_pipeline.domain.ports.object_store import Verifier
 
-_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 _LONG_AGO = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 
 
@@ -93,7 +92,7 @@ class InMemoryReader:
             size=len(content),
             etag=digest[:32],
             modified_at=self.modified_at.get(address, _LONG_AGO),
-            storage_class=self.storage_classes.get(address, "STANDARD"),
+            tier=self.tier(self.storage_classes.get(address, "STANDARD")),
             sha256=None if address in self.without_sha256 else digest,
             metadata=self.store.metadata.get(address.key, {}) if self._is_here(address) else {},
             headers=self.store.headers.get(address.key, {}) if self._is_here(address) else {},
@@ -106,6 +105,11 @@ class InMemoryReader:
                 yield replace(
                     found, sha256=None, metadata=None, headers=None
                 )  # a listing never tells them
+
+    def tier(self, name: str) -> Tier:
+        # Every tier but the standard ones is an archive, and offline.
+        is_archive = not name.startswith("STANDARD")
+        return Tier(name, is_archive=is_archive, must_be_restored=is_archive)
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         stop = there.size if stop is None else stop
@@ -139,7 +143,7 @@ class InMemoryReader:
         content = self._content(there.address)
         if content is None or hashlib.sha256(content).hexdigest()[:32] != there.etag:
             raise ObjectReplacedError
-        if self.storage_classes.get(there.address) in _ARCHIVES:
+        if self.tier(self.storage_classes.get(there.address, "STANDARD")).must_be_restored:
             raise ArchivedError
         return content
 

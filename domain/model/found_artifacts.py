@@ -48,7 +48,7 @@ class FoundArtifact:
         return self.artifact.metadata if self.scheme is Scheme.PREFIX else {}
 
     def is_archived(self, storage_class: str) -> bool:
-        """Return whether there is nothing to do to have it in that class, or in any archive."""
+        """Return whether it is in the tier of this name, or in any archive."""
         return self.object.is_archived or self.object.storage_class == storage_class
 
 

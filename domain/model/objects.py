@@ -9,8 +9,23 @@ from urllib.parse import quote
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
 from artifact_pipeline.domain.model.checksums import Checksum
 
-ARCHIVE_TIERS = ("GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
-"""Storage classes where objects cost less and reading them more; what is in one is left there."""
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A tier of storage, with its price and its speed. A store has at least one.
+
+    Attributes:
+        name: as the store has it.
+        is_archive: whether objects cost less and reading them more; an object in one is left there.
+        must_be_restored: whether objects cannot be read before they are restored.
+    """
+
+    name: str
+    is_archive: bool = False
+    must_be_restored: bool = False
+
+
+STANDARD = Tier("STANDARD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +62,7 @@ class BucketObject:
     size: int
     etag: str
     modified_at: datetime
-    storage_class: str = "STANDARD"
+    tier: Tier = STANDARD
     version_id: str | None = None
     sha256: str | None = None
     checksums: tuple[Checksum, ...] | None = field(default=None, compare=False)
@@ -77,4 +92,8 @@ class BucketObject:
 
     @property
     def is_archived(self) -> bool:
-        return self.storage_class in ARCHIVE_TIERS
+        return self.tier.is_archive
+
+    @property
+    def storage_class(self) -> str:
+        return self.tier.name

@@ -16,7 +16,6 @@ from artifact_pipeline.domain.ports.platform import ArchiveSummary, IUploadLocat
 
 ARCHIVED_KINDS = tuple(kind for kind in ArtifactKind if kind.spec.archived)
 """What is archived by default, as by the platform."""
-DEFAULT_TIER = "GLACIER"
 
 
 def _are_locations(*args: object, **_named: object) -> bool:
@@ -31,14 +30,15 @@ def archive_uploads(
     artifact_repository: IArtifactRepository,
     uploads: Sequence[FoundArtifact],
     *,
-    storage_class: str = DEFAULT_TIER,
+    storage_class: str | None = None,
 ) -> ArchiveSummary:
     """Move the uploads to an archive tier, and bring the rows of those recorded up to date.
 
-    An upload that a rule of the bucket has archived is left as it is; its row gets the class. The
+    An upload that a rule of the bucket has archived is left as it is; its row gets the tier. The
     platform's arguments work too: see `platform_calls.archive_uploads`.
     """
-    summary = upload_location_repository.archive_uploads(uploads, storage_class)
+    tier = storage_class or upload_location_repository.archive_tier
+    summary = upload_location_repository.archive_uploads(uploads, tier)
     rows = _Rows(artifact_repository)
     moved = for_each(rows.record_move, summary.archived)
     left = for_each(rows.record_class, summary.already)
@@ -64,7 +64,7 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     days_since_create: float | None = None,
     hours_since_create: float | None = None,
     days_since_job_created: float | None = None,
-    storage_class: str = DEFAULT_TIER,
+    storage_class: str | None = None,
     dry_run: bool = False,
 ) -> ArchiveSummary:
     """Archive what there is of a job, or only of one of its runs.
@@ -79,9 +79,9 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
         days_since_create: only objects that were put there so long ago.
         hours_since_create: the same in hours; the days do not count then. Zero beside days
             is refused.
-        days_since_job_created: only if the job was created so long ago, by S3's clock too. Its
-            late uploads count as well, unless the other ages leave them out.
-        storage_class: where they go.
+        days_since_job_created: only if the job was created so long ago, by the store's clock too.
+            Its late uploads count as well, unless the other ages leave them out.
+        storage_class: the tier that they go to; by default the one that the store archives to.
         dry_run: change nothing, and tell what would be archived.
 
     Raises:
@@ -89,6 +89,7 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
         RunOfAnotherJobError: the run is another job's.
         InvalidRequestError: zero hours stand beside days.
     """
+    storage_class = storage_class or upload_location_repository.archive_tier
     locate.placement.check(job_id, run_id)
     contents = locate.contents(job_id)
     old = upload_location_repository.filter_by_age(

@@ -14,7 +14,6 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.requester import Requester
 from artifact_pipeline.domain.model.transfers import Direction, Transfer
 from artifact_pipeline.domain.platform.archiving import (
-    DEFAULT_TIER,
     archive_job_uploads,
     archive_uploads,
 )
@@ -165,9 +164,9 @@ class JobController:
         )
 
     def archive_uploads(
-        self, uploads: Sequence[FoundArtifact], storage_class: str = DEFAULT_TIER
+        self, uploads: Sequence[FoundArtifact], storage_class: str | None = None
     ) -> ArchiveSummary:
-        """Move these to an archive tier, of whatever kind they are."""
+        """Move these to an archive tier, by default to the one that the store archives to."""
         return archive_uploads(
             self.upload_location_repository,
             self.artifact_repository,

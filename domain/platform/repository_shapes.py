@@ -40,6 +40,10 @@ class UploadLocations(ABC):
     def _read_clock(self) -> datetime:
         """Return the time that ages go by."""
 
+    @property
+    def archive_tier(self) -> str:
+        return self._located.copier.archive_tier
+
     def read_content(self, location: UploadLocation) -> bytes:
         there = self._located.find(location)
         if there.size > _SMALL:

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from artifact_pipeline.domain.model.artifacts import OpenUpload, StoredObject
 from artifact_pipeline.domain.model.locations import UploadLocation
-from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
 from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.workspace import Source
 
@@ -101,6 +101,9 @@ class IObjectReader(Protocol):
     def list(self, prefix: str) -> Iterator[BucketObject]:
         """All that is below the prefix, in pages of a thousand."""
 
+    def tier(self, name: str) -> Tier:
+        """Return the store's tier of this name, which a row has."""
+
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes of that very object, from `start` to before `stop`.
 
@@ -129,6 +132,10 @@ class IObjectReader(Protocol):
 
 @runtime_checkable
 class IObjectCopier(Protocol):
+    @property
+    def archive_tier(self) -> str:
+        """The tier that objects are archived to unless another one is named."""
+
     def copy(  # noqa: PLR0913 - what it is, where it goes, what it replaces
         self,
         there: BucketObject,
@@ -152,7 +159,7 @@ class IObjectCopier(Protocol):
             content_type: of the copy, if the source has none.
             metadata: of the copy, beside the source's.
             precondition: which object the write may find under the key.
-            storage_class: of the copy.
+            storage_class: the name of its tier; empty for the one that the store chooses.
             progress: the other end of the lease.
 
         Raises:

@@ -50,6 +50,10 @@ class IUploadLocationRepository(Protocol):
     def expires_in(self) -> timedelta:
         """How long a client may begin to use a URL."""
 
+    @property
+    def archive_tier(self) -> str:
+        """The tier that uploads are archived to unless another one is named."""
+
     def get_upload_location(self, job_upload: JobUpload, s3_prefix: JobS3Prefix) -> UploadLocation:
         """A URL that a client may put the upload to, with the headers it must send along.
 
@@ -97,7 +101,7 @@ class IUploadLocationRepository(Protocol):
     ) -> list[UploadLocation]: ...
 
     def archive_uploads(self, *args: Any, **kwargs: Any) -> Any:
-        """Move each to the storage class; one that fails does not stop the others.
+        """Move each to the tier of this name; one that fails does not stop the others.
 
         The platform names URLs and a time instead: see `LocatedUploads.archive`.
         """

@@ -39,6 +39,11 @@ class Adapter:
         assert found is not None
         return found
 
+    def found(self, key: str) -> BucketObject:
+        found = self.reader.find(self.address(key))
+        assert found is not None
+        return found
+
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> bytes:
         return b"".join(self.reader.read(there, start, stop))
 
@@ -102,8 +107,14 @@ class ObjectReaderContract:
         # Then
         assert there is not None
         assert there.storage_class == "GLACIER"
+        assert (there.tier.is_archive, there.tier.must_be_restored) == (True, True)
         with pytest.raises(ArchivedError):
             adapter.read(there)
+
+    def test_a_tier_that_is_recorded_by_its_name_is_known(self, adapter: Adapter) -> None:
+        adapter.archive(adapter.address(ARCHIVED_KEY), CONTENT)
+        for there in (adapter.stored(CONTENT), adapter.found(ARCHIVED_KEY)):
+            assert adapter.reader.tier(there.tier.name) == there.tier
 
     def test_all_below_a_prefix_is_listed(self, adapter: Adapter) -> None:
         # Given

@@ -96,7 +96,7 @@ class World:
         self.transfers = InMemoryTransfers(self.artifacts, self.clock)
         self.breaker = self.new_breaker()
         self.reader = InMemoryReader(self.store)
-        self.copier = InMemoryCopier(self.reader)
+        self.copier = InMemoryCopier(self.reader, archive_tier="GLACIER")
 
     def new_breaker(self, threshold: int = 5) -> Breaker:
         """One as another process has it."""

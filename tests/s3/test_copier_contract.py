@@ -48,7 +48,7 @@ def fake() -> Adapter:
         store.headers[address.key] = headers
 
     return Adapter(
-        InMemoryCopier(reader),
+        InMemoryCopier(reader, archive_tier="GLACIER"),
         reader,
         put,
         body=store.objects.get,

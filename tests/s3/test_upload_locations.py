@@ -30,6 +30,7 @@ from artifact_pipeline.domain.model.preconditions import Create
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.s3.tiers import tier
 from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 from tests.conftest import create_bucket
 from tests.contract.located_uploads_contract import LocatedContract
@@ -58,7 +59,7 @@ def fake() -> Adapter:
 def _in_memory(signed_headers: Mapping[str, str] = MappingProxyType({})) -> Adapter:
     store = InMemoryStore()
     reader = InMemoryReader(store)
-    copier = InMemoryCopier(reader)
+    copier = InMemoryCopier(reader, archive_tier="GLACIER")
 
     def put(address: ObjectAddress, body: bytes) -> None:
         if address.bucket == reader.bucket:
@@ -168,7 +169,7 @@ class TestRequests:
         self, adapter: Adapter, s3_client: S3Client
     ) -> None:
         upload, other = adapter.stored(), adapter.stored(LOGS.artifact)
-        archived = replace(other, object=replace(other.object, storage_class="DEEP_ARCHIVE"))
+        archived = replace(other, object=replace(other.object, tier=tier("DEEP_ARCHIVE")))
         requests = Requests(s3_client)
         adapter.locations.archive_uploads([upload, archived], "STANDARD")
         assert requests.names == []

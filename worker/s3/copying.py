@@ -28,10 +28,11 @@ from artifact_pipeline.worker.s3.errors import translated_errors
 from artifact_pipeline.worker.s3.integrity import NO_CHECKSUM, SHA256
 from artifact_pipeline.worker.s3.kept_headers import described, ensure_tags, explained, kept_tags
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, part_size_for
-from artifact_pipeline.worker.s3.object_copy import UNREADABLE, ObjectCopy
+from artifact_pipeline.worker.s3.object_copy import ObjectCopy
 from artifact_pipeline.worker.s3.part_copies import PartCopies
 from artifact_pipeline.worker.s3.reading import look_at
 from artifact_pipeline.worker.s3.store import S3ObjectStore
+from artifact_pipeline.worker.s3.tiers import DEFAULT_ARCHIVE, tier
 from artifact_pipeline.worker.s3.worker_copies import WorkerCopies
 from artifact_pipeline.worker.s3.write_fence import WriteFence
 
@@ -80,6 +81,10 @@ class S3ObjectCopier:
         )
         return WorkerCopies(store, self.reader)
 
+    @property
+    def archive_tier(self) -> str:
+        return DEFAULT_ARCHIVE
+
     def copy(  # noqa: PLR0913 - as the port has it
         self,
         there: BucketObject,
@@ -91,7 +96,7 @@ class S3ObjectCopier:
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
-        if not self.abilities.checks_uploads and storage_class in UNREADABLE:
+        if not self.abilities.checks_uploads and tier(storage_class).must_be_restored:
             raise ArchivedError(
                 f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {storage_class},"
                 " which cannot be read. Use the storage class GLACIER_IR"

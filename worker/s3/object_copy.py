@@ -26,10 +26,8 @@ from artifact_pipeline.worker.s3.integrity import integrity_of
 from artifact_pipeline.worker.s3.multipart import MultipartUpload
 from artifact_pipeline.worker.s3.part_copies import PartCopies
 from artifact_pipeline.worker.s3.read_back import check_stored, digest_of, find_same
+from artifact_pipeline.worker.s3.tiers import tier
 from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
-
-UNREADABLE = {"GLACIER", "DEEP_ARCHIVE"}
-"""Storage classes whose objects cannot be read before they are restored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +43,7 @@ class ObjectCopy:
 
     def of_parts(self, parts: PartCopies) -> StoredObject:
         sent, sha256 = parts.send()
-        if not sent.is_proven and self.storage_class in UNREADABLE:
+        if not sent.is_proven and tier(self.storage_class).must_be_restored:
             raise ArchivedError(
                 f"{self.upload.key}: S3 says nothing that proves the copy's bytes, and they cannot"
                 f" be read in {self.storage_class}. Use the storage class GLACIER_IR"

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError, S3UnavailableError
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
-from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
 from artifact_pipeline.domain.ports.object_store import Verifier
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
 from artifact_pipeline.worker.s3.checksums import (
@@ -22,6 +22,7 @@ from artifact_pipeline.worker.s3.checksums import (
 from artifact_pipeline.worker.s3.errors import code_of, gone_is_replaced, translated_errors
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
 from artifact_pipeline.worker.s3.multipart import likely_part_size
+from artifact_pipeline.worker.s3.tiers import tier
 from artifact_pipeline.worker.s3.verification import (
     checksums_of,
     claimed_sha256,
@@ -77,8 +78,11 @@ class S3ObjectReader:
                         size=each["Size"],
                         etag=each["ETag"],
                         modified_at=each["LastModified"],
-                        storage_class=each.get("StorageClass", "STANDARD"),
+                        tier=tier(each.get("StorageClass", "STANDARD")),
                     )
+
+    def tier(self, name: str) -> Tier:
+        return tier(name)
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         stop = there.size if stop is None else stop
@@ -191,7 +195,7 @@ def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucket
         size=head["ContentLength"],
         etag=acknowledged_etag(head.get("ETag")),
         modified_at=head["LastModified"],
-        storage_class=head.get("StorageClass", "STANDARD"),
+        tier=tier(head.get("StorageClass", "STANDARD")),
         version_id=head.get("VersionId"),
         sha256=sha256_of(head),
         checksums=tuple(starmap(Checksum.parse, checksums_of(head).items())),

@@ -11,10 +11,8 @@ from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, UnreadableArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.minimum_age import age_of
-from artifact_pipeline.domain.model.objects import ARCHIVE_TIERS
 from artifact_pipeline.domain.platform.archiving import (
     ARCHIVED_KINDS,
-    DEFAULT_TIER,
     archive_job_uploads,
 )
 from artifact_pipeline.domain.ports.platform import ArchiveSummary
@@ -31,9 +29,10 @@ from artifact_pipeline.worker.cli.options import (
 )
 from artifact_pipeline.worker.cli.output import Size, say, show_rows, where
 from artifact_pipeline.worker.composition.operator import adapters
+from artifact_pipeline.worker.s3.tiers import ARCHIVES, DEFAULT_ARCHIVE, tier
 
 StorageClassOption = Annotated[
-    str, typer.Option("--storage-class", help=f"One of {', '.join(ARCHIVE_TIERS)}.")
+    str, typer.Option("--storage-class", help=f"One of {', '.join(ARCHIVES)}.")
 ]
 DaysOption = Annotated[
     float | None,
@@ -86,7 +85,7 @@ def archive(  # noqa: PLR0913 - an argument for each option
     run_id: RunIdOption = None,
     kind: KindsOption = None,
     all_kinds: AllKindsOption = False,
-    storage_class: StorageClassOption = DEFAULT_TIER,
+    storage_class: StorageClassOption = DEFAULT_ARCHIVE,
     days_since_create: DaysOption = None,
     hours_since_create: HoursOption = None,
     days_since_job_created: JobDaysOption = None,
@@ -98,8 +97,8 @@ def archive(  # noqa: PLR0913 - an argument for each option
 
     What is in one already is left. One failure does not stop the rest; the exit status is 1 then.
     """
-    if storage_class not in ARCHIVE_TIERS:
-        raise typer.BadParameter(f"{storage_class}: use one of {', '.join(ARCHIVE_TIERS)}")
+    if storage_class not in ARCHIVES:
+        raise typer.BadParameter(f"{storage_class}: use one of {', '.join(ARCHIVES)}")
     kinds = _kinds(kind, run_id, all_kinds=all_kinds)
     _check_age(days_since_create, hours_since_create)
     asked, using = the_job(job, job_id), adapters()
@@ -172,7 +171,7 @@ def _is_version(version_id: str | None) -> bool:
 
 
 def _moved(found: FoundArtifact, archived: StoredObject) -> FoundArtifact:
-    return replace(found, object=replace(found.object, storage_class=archived.storage_class))
+    return replace(found, object=replace(found.object, tier=tier(archived.storage_class)))
 
 
 def _row(found: FoundArtifact, outcome: str, error: str | None = None) -> dict[str, Any]:

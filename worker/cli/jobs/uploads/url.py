@@ -28,7 +28,6 @@ ExpiresOption = Annotated[
     ),
 ]
 _LONGEST = timedelta(days=7)
-_MUST_BE_RESTORED = ("GLACIER", "DEEP_ARCHIVE")
 
 
 def url(  # noqa: PLR0913 - an argument for each option
@@ -51,7 +50,7 @@ def url(  # noqa: PLR0913 - an argument for each option
     there = using.locate.find(artifact).object
     seconds = int((expires or using.download_url_expires).total_seconds())
     signed = using.results.get_download_url(where(there.address), expiration_seconds=seconds)
-    if there.storage_class in _MUST_BE_RESTORED:
+    if there.tier.must_be_restored:
         note(f"{artifact}: in {there.storage_class}, so it must be restored before the URL works")
     if as_json:
         print_json({"url": signed.url, "expires_in": timedelta(seconds=seconds)})
