@@ -109,6 +109,25 @@ def check_tags(value: str) -> str:
     return value
 
 
+def check_store(value: str) -> str:
+    if value:
+        from artifact_pipeline.worker.file_store.urls import parse_root  # noqa: PLC0415 - few have one
+
+        parse_root(value)
+    return value
+
+
+def check_stores(value: str) -> str:
+    for url in split_stores(value):
+        check_store(url)
+    return value
+
+
+def split_stores(value: str) -> list[str]:
+    """Return the URLs of directories, which commas separate."""
+    return [url for url in map(str.strip, value.split(",")) if url]
+
+
 def check_directory(value: Path) -> Path:
     try:
         is_directory = value != Path() and value.is_dir()  # an empty value is no choice

@@ -2,10 +2,18 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from artifact_pipeline.domain.errors import ConfigurationError
@@ -24,8 +32,16 @@ from artifact_pipeline.worker.setting_checks import (
     check_directory,
     check_endpoint_url,
     check_file,
+    check_store,
+    check_stores,
     check_tags,
+    split_stores,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from artifact_pipeline.worker.file_store.root import StoreRoot
 
 _MIB = 2**20
 _WEEK = 7 * 24 * 3600
@@ -92,9 +108,19 @@ class PartSettings(_Settings):
 
 
 class BucketSettings(PartSettings):
+    # A directory that artifacts are stored in, instead of the bucket, and others to read from.
+    store: Annotated[str, AfterValidator(check_store)] = ""
+    other_stores: Annotated[str, AfterValidator(check_stores)] = ""
     bucket: Annotated[
-        str, Field(min_length=3, max_length=63, pattern=r"^[\w.-]+$", examples=["my-artifacts"])
-    ]
+        str,
+        Field(
+            min_length=3,
+            max_length=63,
+            pattern=r"^[\w.-]+$",
+            examples=["my-artifacts"],
+            validate_default=True,
+        ),
+    ] = ""
     # For an S3 that is not AWS's.
     s3_endpoint_url: Annotated[str, AfterValidator(check_endpoint_url)] | None = None
     # Presigned URLs are made for it, where clients reach S3 by another host than workers do.
@@ -126,6 +152,25 @@ class BucketSettings(PartSettings):
     # Whether zips of results have the files' times of modification; without, a re-run that writes
     # the same files sends nothing.
     zip_times: Literal["drop", "keep"] = "drop"
+
+    @field_validator("bucket", mode="wrap")
+    @classmethod
+    def _a_directory_needs_no_bucket(
+        cls, value: str, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> str:
+        if value:
+            bucket: str = check(value)
+            return bucket
+        if not info.data.get("store", "invalid"):
+            raise PydanticCustomError("missing", "not set")
+        return ""
+
+    @property
+    def stores(self) -> "Sequence[StoreRoot]":
+        """The directories of artifacts: first the one that is written to; none with a bucket."""
+        from artifact_pipeline.worker.file_store.urls import parse_root  # noqa: PLC0415 - as in check_store
+
+        return [parse_root(url) for url in split_stores(f"{self.store},{self.other_stores}")]
 
     @property
     def keeps_zip_times(self) -> bool:

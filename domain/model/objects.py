@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
 from artifact_pipeline.domain.model.checksums import Checksum
@@ -29,8 +30,17 @@ STANDARD = Tier("STANDARD")
 
 @dataclass(frozen=True, slots=True)
 class ObjectAddress:
+    """Attributes: `bucket` is a name, or of a store of files the path of its root."""
+
     bucket: str
     key: str
+
+    @property
+    def url(self) -> str:
+        """Return the address as people write it, which never has a signature."""
+        if self.bucket.startswith("/"):
+            return f"file://{quote(self.bucket)}/{quote(self.key)}"
+        return f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

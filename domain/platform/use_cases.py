@@ -215,8 +215,7 @@ def get_job_uploads(locate: LocateArtifacts, *, job_id: int) -> list[FoundArtifa
 
 
 def _download_url(results_repository: IResultsRepository, found: FoundArtifact) -> UploadLocation:
-    address = found.object.address
-    return results_repository.get_download_url(f"s3://{address.bucket}/{address.key}")
+    return results_repository.get_download_url(found.object.address.url)
 
 
 def _location_of(

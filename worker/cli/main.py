@@ -23,6 +23,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.quarantine",
         "What will not be tried again by itself.",
     ),
+    "store": (
+        "artifact_pipeline.worker.cli.store",
+        "The directory that artifacts are stored in, instead of a bucket.",
+    ),
     "transfers": ("artifact_pipeline.worker.cli.transfers", "Transfers across jobs."),
     "status": (
         "artifact_pipeline.worker.cli.status.commands",

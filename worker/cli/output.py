@@ -78,7 +78,7 @@ def why(error: PipelineError | None) -> str | None:
 
 def where(address: ObjectAddress) -> str:
     """Return an object's address as people write it, which never has a signature."""
-    return f"s3://{address.bucket}/{address.key}"
+    return address.url
 
 
 def size_of(size: int, *, exact: bool = False) -> Any:  # noqa: ANN401 - an integer or a text

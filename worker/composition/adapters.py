@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
-from artifact_pipeline.domain.errors import TransferError
+from artifact_pipeline.domain.errors import ConfigurationError, TransferError
 from artifact_pipeline.domain.model.addresses import parse_address
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, IObjectStore
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
 from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
 from artifact_pipeline.domain.transfers.download import FetchArtifact
@@ -18,7 +19,9 @@ from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.domain.transfers.relocate import RelocateArtifacts
 from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
 from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
+from artifact_pipeline.worker.composition.file_adapters import FileAdapters
 from artifact_pipeline.worker.composition.repositories import Database, Repositories
+from artifact_pipeline.worker.file_store.platform import FileResults, FileUploadLocations
 from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
@@ -138,17 +141,23 @@ class BucketAdapters:
         )
 
     @property
-    def download_url_expires(self) -> timedelta:
-        return timedelta(seconds=self._bucket_settings.download_url_expires)
-
-    @property
     def address_of(self) -> Callable[[str], ObjectAddress]:
         """Reads the URLs of this S3, by its internal and its public endpoint, and of AWS's."""
         endpoints = endpoints_of(self.client, self.public_client)
         return partial(parse_address, endpoints=endpoints)
 
 
-def locate_artifacts(bucket: BucketAdapters, repositories: Repositories) -> LocateArtifacts:
+StoreAdapters = BucketAdapters | FileAdapters
+
+
+def store_adapters(settings: BucketSettings) -> StoreAdapters:
+    """Return the adapters of the store that the settings choose."""
+    return FileAdapters(settings) if settings.store else BucketAdapters(settings)
+
+
+def locate_artifacts(
+    bucket: "StoreAdapters | Adapters", repositories: Repositories
+) -> LocateArtifacts:
     """Return what finds the artifacts that these repositories know in the bucket."""
     return LocateArtifacts(
         placement=repositories.placement,
@@ -158,7 +167,7 @@ def locate_artifacts(bucket: BucketAdapters, repositories: Repositories) -> Loca
     )
 
 
-class Adapters(BucketAdapters, Database):
+class Adapters(Database):
     """Each is made when it is first asked for, and connects when it is first used.
 
     Args:
@@ -167,10 +176,45 @@ class Adapters(BucketAdapters, Database):
     """
 
     def __init__(self, settings: OperatorSettings, owner: str) -> None:
-        BucketAdapters.__init__(self, settings)
-        Database.__init__(self, settings)
+        super().__init__(settings)
         self._settings = settings
         self._owner = owner
+        self._of_store = store_adapters(settings)
+
+    @property
+    def client(self) -> "S3Client":
+        """The client of S3. Raises: ConfigurationError: ARTIFACTS_STORE is a directory."""
+        if isinstance(self._of_store, FileAdapters):
+            raise ConfigurationError("ARTIFACTS_STORE is a directory, which has no client of S3")
+        return self._of_store.client
+
+    @cached_property
+    def store(self) -> IObjectStore:
+        return self._of_store.store
+
+    @cached_property
+    def reader(self) -> IObjectReader:
+        return self._of_store.reader
+
+    @cached_property
+    def copier(self) -> IObjectCopier:
+        return self._of_store.copier
+
+    @property
+    def upload_locations(self) -> S3UploadLocationRepository | FileUploadLocations:
+        return self._of_store.upload_locations
+
+    @property
+    def results(self) -> S3ResultsRepository | FileResults:
+        return self._of_store.results
+
+    @property
+    def download_url_expires(self) -> timedelta:
+        return timedelta(seconds=self._settings.download_url_expires)
+
+    @property
+    def address_of(self) -> Callable[[str], ObjectAddress]:
+        return self._of_store.address_of
 
     @cached_property
     def locate(self) -> LocateArtifacts:

@@ -9,7 +9,7 @@ from artifact_pipeline.domain.platform.job_controller import JobController
 from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.tasks.broker import PREFIX_VARIABLE
 from artifact_pipeline.tasks.keys import prefix_of
-from artifact_pipeline.worker.composition.adapters import BucketAdapters, locate_artifacts
+from artifact_pipeline.worker.composition.adapters import locate_artifacts, store_adapters
 from artifact_pipeline.worker.composition.repositories import SessionRepositories
 from artifact_pipeline.worker.settings import ProducerSettings, load
 from artifact_pipeline.worker.sql.connections.sessions import synchronous_session
@@ -39,7 +39,7 @@ class Producer:
         settings = settings or load(ProducerSettings)
         self._app = app or producer_app(settings.broker)
         _check_prefix(self._app, settings.broker_prefix)
-        self._bucket = BucketAdapters(settings)
+        self._bucket = store_adapters(settings)
         self._publish = publish
 
     def controller(self, session: Session, requested_by: Requester | None = None) -> JobController:

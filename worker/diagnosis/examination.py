@@ -13,6 +13,7 @@ from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_
 from artifact_pipeline.worker.diagnosis.bucket import examine_bucket, find_tags
 from artifact_pipeline.worker.diagnosis.database import examine_database, opened
 from artifact_pipeline.worker.diagnosis.endpoints import examine_endpoints
+from artifact_pipeline.worker.diagnosis.file_store import examine_store
 from artifact_pipeline.worker.diagnosis.findings import Finding, error
 from artifact_pipeline.worker.diagnosis.probe.run import probe_store
 from artifact_pipeline.worker.diagnosis.probe.store import Probe
@@ -82,6 +83,9 @@ def _database(settings: DatabaseSettings) -> Iterator[Finding]:
 
 
 def _bucket(settings: BucketSettings) -> Iterator[Finding]:
+    if settings.store:
+        yield from examine_store(settings.stores[0])
+        return
     yield from examine_endpoints(settings)
     client = make_client(
         settings.s3_endpoint_url,
@@ -96,6 +100,8 @@ def _bucket(settings: BucketSettings) -> Iterator[Finding]:
 
 
 def _probe(settings: BucketSettings) -> Iterator[Finding]:
+    if settings.store:
+        return  # every examination of a directory writes to it
     client = make_client(
         settings.s3_endpoint_url,
         threads=1,

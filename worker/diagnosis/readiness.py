@@ -22,6 +22,7 @@ from artifact_pipeline.worker.diagnosis.broker import (
 )
 from artifact_pipeline.worker.diagnosis.bucket import reach_bucket
 from artifact_pipeline.worker.diagnosis.database import opened, reach_database
+from artifact_pipeline.worker.diagnosis.file_store import reach_store
 from artifact_pipeline.worker.diagnosis.workspace import (
     await_workspace,
     reach_directory,
@@ -66,6 +67,9 @@ def _database() -> None:
 
 def _bucket() -> None:
     settings = load(BucketSettings)
+    if settings.store:
+        reach_store(settings.stores[0])
+        return
     with closing(
         make_client(
             settings.s3_endpoint_url,

@@ -1,0 +1,312 @@
+"""What the store of files does beside the contract: fences, uploads, failures of the system."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artifact_pipeline.domain.errors import (
+    AccessDeniedError,
+    ChecksumMismatchError,
+    FileSystemLimitError,
+    LeaseLostError,
+    ObjectReplacedError,
+    PipelineError,
+    RefusedByStoreError,
+    SourceChangedError,
+    StoreConflictError,
+    StoreUnavailableError,
+    UnexpectedError,
+)
+from artifact_pipeline.domain.model.preconditions import Create
+from artifact_pipeline.worker.file_store import key_locks
+from artifact_pipeline.worker.file_store.key_locks import locked
+from artifact_pipeline.worker.file_store.root import StoreRoot
+from tests.file_store.steps import Shelf
+from tests.s3.steps import KEY, Progress, put, random_bytes
+
+PART = 1000
+CONTENT = random_bytes(3500)
+
+
+class Waiting(Progress):
+    """Loses the lease at a checkpoint, once something else has happened there."""
+
+    def __init__(self, happen: Any) -> None:
+        super().__init__()
+        self._happen = happen
+
+    def checkpoint(self) -> None:
+        self._happen()
+
+
+def lose() -> None:
+    raise LeaseLostError
+
+
+def nothing() -> None:
+    pass
+
+
+class Broken:
+    """A source that breaks off."""
+
+    exact_size = None
+    largest_size = 10 * PART
+    links_left_out = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        yield CONTENT[:2500]
+        raise SourceChangedError
+
+
+def test_who_has_lost_the_lease_replaces_nothing(shelf: Shelf) -> None:
+    first = put(shelf.store, b"first")
+    with pytest.raises(LeaseLostError):
+        put(shelf.store, b"late", Progress(lost_at=2), replaces=first.etag)
+    assert shelf.body(KEY) == b"first"
+    assert list(shelf.store.open_uploads("")) == []
+
+
+def test_the_lease_is_looked_at_while_the_lock_is_held(shelf: Shelf) -> None:
+    """Else another could take the lease over, and write, between the look and the rename."""
+    first, looks = put(shelf.store, b"first"), []
+
+    def look() -> None:
+        files = [
+            os.open(path, os.O_RDWR) for path in (shelf.root.path / ".artifacts/locks").iterdir()
+        ]
+        looks.append([key_locks.try_lock(file) for file in files])
+        for file in files:
+            os.close(file)
+
+    put(shelf.store, b"second", Waiting(look), replaces=first.etag)
+    assert looks[-1] == [False]
+
+
+def test_who_waits_for_a_lock_hears_that_the_lease_is_lost(shelf: Shelf) -> None:
+    checkpoints = []
+
+    def lose_at_the_second() -> None:
+        checkpoints.append(1)
+        if len(checkpoints) == 3:
+            lose()
+
+    with locked(shelf.root, KEY, nothing), pytest.raises(LeaseLostError):
+        put(shelf.store, b"x", Waiting(lose_at_the_second))
+    assert shelf.body(KEY) is None
+
+
+def test_a_lock_that_is_never_released_is_given_up(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_locks, "_LONGEST_SECONDS", 0)
+    with locked(shelf.root, KEY, nothing), pytest.raises(StoreConflictError, match=KEY):
+        put(shelf.store, b"x")
+    assert list(shelf.store.open_uploads("")) == []
+
+
+def test_where_locks_exclude_nobody_a_new_object_replaces_none(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a mount without locks, and a process that is faster between the look and the rename
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    utime, is_second = os.utime, list[bool]()
+
+    def faster(*args: Any, **kwargs: Any) -> None:
+        if not is_second:
+            is_second.append(True)
+            put(shelf.store, b"faster")
+        utime(*args, **kwargs)
+
+    monkeypatch.setattr(os, "utime", faster)
+    # When / Then
+    with pytest.raises(ObjectReplacedError):
+        put(shelf.store, b"late")
+    assert shelf.body(KEY) == b"faster"
+
+
+def test_a_removed_directory_is_made_again(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a deletion that removes the directory while an object is about to appear in it
+    neighbour = f"{KEY.rpartition('/')[0]}/neighbour"
+    put(shelf.store, b"x", key=neighbour)
+    utime, is_second = os.utime, list[bool]()
+
+    def delete(*args: Any, **kwargs: Any) -> None:
+        if not is_second:
+            is_second.append(True)
+            shelf.copier.delete([shelf.address(neighbour)])
+        utime(*args, **kwargs)
+
+    monkeypatch.setattr(os, "utime", delete)
+    # When / Then
+    put(shelf.store, CONTENT)
+    assert shelf.body(KEY) == CONTENT
+    assert shelf.described(KEY)[0] == "application/zip"
+
+
+def test_an_upload_that_is_interrupted_is_listed_and_can_be_aborted(shelf: Shelf) -> None:
+    # Given
+    store, progress = shelf.with_parts(PART), Progress()
+    with pytest.raises(SourceChangedError):
+        put(store, Broken(), progress)
+    # When / Then
+    (upload,) = store.open_uploads("jobs/12/")
+    assert (upload.key, upload.upload_id) == (KEY, progress.upload_id)
+    assert upload.age.total_seconds() >= -1
+    assert list(store.open_uploads("jobs/13/")) == []
+    for _ in range(2):
+        store.abort(upload.key, upload.upload_id)
+    assert list(store.open_uploads("")) == []
+    # And who goes on with it begins anew
+    stored = put(store, CONTENT, Progress(progress.upload_id))
+    assert stored.bytes_sent == len(CONTENT)
+
+
+@pytest.mark.parametrize("upload_id", ["../../x", "", "2~of-a-bucket", "a" * 32])
+def test_an_id_of_another_store_names_no_upload(shelf: Shelf, upload_id: str) -> None:
+    shelf.store.abort(KEY, upload_id)
+    put(shelf.store, CONTENT, Progress(upload_id))
+    assert shelf.body(KEY) == CONTENT
+
+
+def test_who_was_aborted_stores_nothing(shelf: Shelf) -> None:
+    # Given an upload that is aborted once all of it is there
+    store = shelf.with_parts(PART)
+
+    def abort() -> None:
+        for upload in store.open_uploads(""):
+            store.abort(KEY, upload.upload_id)
+
+    progress = Waiting(abort)
+    # When / Then
+    with pytest.raises(StoreConflictError, match="was removed while it was under way"):
+        put(store, CONTENT, progress)
+    assert shelf.body(KEY) is None
+
+
+def test_small_uploads_are_not_resumed(shelf: Shelf) -> None:
+    progress = Progress()
+    put(shelf.store, CONTENT, progress)
+    assert progress.started_ids == []
+
+
+def test_a_large_object_is_proven_by_its_ranges(shelf: Shelf) -> None:
+    stored = put(shelf.with_parts(PART), CONTENT)
+    found = shelf.reader.find(shelf.address(KEY))
+    assert found is not None
+    assert found.checksum("SHA256") == stored.checksum
+    assert shelf.reader.range_size(found, 900) == PART
+    assert shelf.reader.range_size(found, 10 * PART) == 10 * PART
+    digests = [sha256(CONTENT[at : at + PART]).digest() for at in range(0, len(CONTENT), PART)]
+    assert shelf.reader.is_proven(found, digests)
+    assert not shelf.reader.is_proven(found, digests[:-1])
+    assert shelf.reader.is_proven(found, [sha256(CONTENT).digest()])
+
+
+def test_a_copy_of_damaged_bytes_is_refused(shelf: Shelf) -> None:
+    # Given a disk that has lost a bit, which changes no time
+    put(shelf.store, CONTENT, key="old")
+    path = shelf.root.path / "old"
+    seen = path.stat()
+    path.write_bytes(b"\0" + CONTENT[1:])
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    found = shelf.reader.find(shelf.address("old"))
+    assert found is not None
+    # When / Then
+    with pytest.raises(ChecksumMismatchError):
+        shelf.copier.copy(
+            found,
+            KEY,
+            content_type="text/plain",
+            metadata={},
+            precondition=Create(),
+            storage_class="",
+            progress=Progress(),
+        )
+    assert shelf.body(KEY) is None
+
+
+@contextmanager
+def failing(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[None]:
+    """Let all writes fail."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number), "/srv/secret-path")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", fail)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("number", "expected", "said"),
+    [
+        (errno.ENOSPC, StoreUnavailableError, "no space left in ARTIFACTS_STORE"),
+        (errno.EDQUOT, StoreUnavailableError, "no space left in ARTIFACTS_STORE"),
+        (errno.EROFS, StoreUnavailableError, "ARTIFACTS_STORE is read-only"),
+        (errno.EIO, StoreUnavailableError, "ARTIFACTS_STORE is away"),
+        (errno.ESTALE, StoreUnavailableError, "ARTIFACTS_STORE is away"),
+        (errno.ENOLCK, StoreUnavailableError, "has no file locks"),
+        (errno.EACCES, AccessDeniedError, "Change owner or mode"),
+        (errno.EFBIG, FileSystemLimitError, "cannot hold it"),
+        (errno.EISDIR, RefusedByStoreError, "is in its place"),
+        (errno.EBADMSG, UnexpectedError, "Bad message"),
+    ],
+)
+def test_what_the_system_says_is_one_line_without_the_path(
+    shelf: Shelf,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    expected: type[PipelineError],
+    said: str,
+) -> None:
+    with failing(monkeypatch, number), pytest.raises(expected) as refused:
+        put(shelf.store, CONTENT)
+    assert type(refused.value) is expected
+    assert said in str(refused.value)
+    assert KEY in str(refused.value)
+    assert "/srv" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert list(shelf.store.open_uploads("")) == []
+
+
+@pytest.mark.parametrize("kind", ["missing", "a file", "not mounted"])
+def test_a_root_that_is_no_store_is_away(tmp_path: Path, kind: str) -> None:
+    # Given
+    path = tmp_path / "store"
+    if kind == "a file":
+        path.write_bytes(b"")
+    if kind == "not mounted":
+        path.mkdir()
+    shelf = Shelf.at(path)
+    # When / Then: nothing counts as missing, and nothing is written to a mount point
+    with pytest.raises(StoreUnavailableError, match=r"ARTIFACTS_STORE: .*Mount it"):
+        shelf.reader.find(shelf.address(KEY))
+    with pytest.raises(StoreUnavailableError):
+        list(shelf.reader.list("jobs/"))
+    with pytest.raises(StoreUnavailableError):
+        put(shelf.store, CONTENT)
+    with pytest.raises(StoreUnavailableError):
+        list(shelf.store.open_uploads("jobs/"))
+    with pytest.raises(StoreUnavailableError):
+        shelf.copier.delete([shelf.address(KEY)])
+    assert not path.is_dir() or list(path.iterdir()) == []
+
+
+def test_a_root_may_be_a_link(shelf: Shelf, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(shelf.root.path)
+    put(shelf.store, CONTENT)
+    linked = Shelf.at(tmp_path / "link")
+    assert linked.reader.find(linked.address(KEY)) is not None
+
+
+def test_a_store_is_initialized_once(tmp_path: Path) -> None:
+    root = StoreRoot(tmp_path)
+    assert (root.initialize(), root.initialize()) == (True, False)
