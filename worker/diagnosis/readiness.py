@@ -13,6 +13,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.tasks.dead_letters import count_dead_letters
 from artifact_pipeline.tasks.publish import broker_channel
+from artifact_pipeline.worker.composition.clients import bucket_client
 from artifact_pipeline.worker.composition.workspaces import workspace_check
 from artifact_pipeline.worker.diagnosis.backlog import reach_backlog
 from artifact_pipeline.worker.diagnosis.broker import (
@@ -28,7 +29,6 @@ from artifact_pipeline.worker.diagnosis.workspace import (
     reach_workspace,
 )
 from artifact_pipeline.worker.lifecycle.startup import SHARE
-from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.settings import (
     BrokerSettings,
     BucketSettings,
@@ -66,15 +66,8 @@ def _database() -> None:
 
 def _bucket() -> None:
     settings = load(BucketSettings)
-    with closing(
-        make_client(
-            settings.s3_endpoint_url,
-            threads=1,
-            bucket=settings.bucket,
-            read_timeout_seconds=_S3_TIMEOUT_SECONDS,
-            addressing=settings.s3_addressing,
-        )
-    ) as client:
+    client = bucket_client(settings, read_timeout_seconds=_S3_TIMEOUT_SECONDS)
+    with closing(client):
         try:
             reach_bucket(client, settings.bucket)
         except _REFUSALS as refused:
