@@ -18,6 +18,8 @@ _LATER = (
     *("celery.worker.autoscale", "celery.worker.components", "celery.worker.consumer"),
     *("celery.worker.consumer.delayed_delivery", "kombu.transport.redis", "psutil"),
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
+    *(f"artifact_pipeline.worker.diagnosis.{part}" for part in ("broker", "bucket", "database")),
+    "artifact_pipeline.worker.diagnosis.workspace",
     *("alembic.command", "rich.live", "rich.table", "rich.traceback", "typer"),
 )
 """Modules that a library or a command imports only when it needs them."""

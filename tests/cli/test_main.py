@@ -18,8 +18,8 @@ pytestmark = pytest.mark.processes
 HEAVY = {"alembic", "boto3", "botocore", "celery", "kombu", "psycopg", "redis", "sqlalchemy"}
 
 
-def modules_of(*arguments: str, **settings: str) -> set[str]:
-    """Return the modules that the installed command imports."""
+def modules_of(*arguments: str, status: int = 0, **settings: str) -> set[str]:
+    """Return the modules that the installed command imports. `status` is its exit status."""
     command = str(Path(sys.executable).with_name("artifacts"))
     ended = subprocess.run(
         [sys.executable, "-X", "importtime", command, *arguments],
@@ -29,7 +29,7 @@ def modules_of(*arguments: str, **settings: str) -> set[str]:
         timeout=60,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
+    assert ended.returncode == status, ended.stderr
     return {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
 
 
@@ -100,17 +100,61 @@ def test_completion_imports_no_library_of_a_server() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    ["jobs list --json", "jobs status 12", "jobs info 12 --json", "quarantine list"],
+    [
+        *("jobs list --json", "jobs status 12", "jobs info 12 --json", "transfers list --json"),
+        *("quarantine list", "batch list", "health ready --only database"),
+    ],
 )
 @pytest.mark.usefixtures("database")
 def test_a_look_into_sql_imports_neither_celery_nor_s3(arguments: str, sqlite_url: str) -> None:
     # When
-    modules = modules_of(*arguments.split(), ARTIFACTS_DATABASE_URL=sqlite_url)
+    modules = modules_of(
+        *arguments.split(),
+        ARTIFACTS_DATABASE_URL=sqlite_url,
+        ARTIFACTS_BROKER_URL="redis://127.0.0.1:1/0",
+    )
     # Then
     imported = {name.split(".")[0] for name in modules}
     assert "sqlalchemy" in imported
     assert imported & {"alembic", "boto3", "botocore", "celery", "kombu", "redis", "rich"} == set()
-    assert len(modules) < 650
+    assert len(modules) < 620
+
+
+@pytest.mark.usefixtures("database")
+def test_a_look_at_a_job_does_not_import_what_selects_transfers(sqlite_url: str) -> None:
+    # When
+    modules = modules_of("jobs", "status", "12", ARTIFACTS_DATABASE_URL=sqlite_url)
+    # Then
+    ours = {name.removeprefix("artifact_pipeline.") for name in modules}
+    assert "worker.sql.transfers.repository" in ours
+    assert ours & {"domain.model.batches", "worker.sql.transfers.quarantine"} == set()
+
+
+@pytest.mark.parametrize(
+    ("part", "wanted", "unwanted"),
+    [
+        ("broker", "kombu", {"alembic", "boto3", "botocore", "rich", "sqlalchemy"}),
+        ("bucket", "botocore", {"alembic", "celery", "kombu", "redis", "rich", "sqlalchemy"}),
+        ("workspace", "sqlalchemy", {"alembic", "boto3", "botocore", "celery", "kombu", "rich"}),
+    ],
+)
+def test_a_probe_imports_what_it_probes_alone(
+    part: str, wanted: str, unwanted: set[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    # Given nothing that answers
+    settings = {
+        "ARTIFACTS_DATABASE_URL": sqlite_url,
+        "ARTIFACTS_BROKER_URL": "redis://127.0.0.1:1/0",
+        "ARTIFACTS_BUCKET": "artifacts",
+        "ARTIFACTS_S3_ENDPOINT_URL": "http://127.0.0.1:1",
+        "ARTIFACTS_WORKSPACE": str(tmp_path),
+    }
+    # When
+    modules = modules_of("health", "ready", "--only", part, status=1, **settings)
+    # Then
+    imported = {name.split(".")[0] for name in modules}
+    assert wanted in imported
+    assert imported & unwanted == set()
 
 
 def test_help_imports_few_modules() -> None:

@@ -39,7 +39,7 @@ def loaded_by(modules: str) -> set[str]:
         (
             "artifact_pipeline.worker.sql.transfers.requests",
             "sqlalchemy",
-            (*S3, *TERMINAL, "pydantic_settings"),
+            (*S3, *TERMINAL, "alembic", "psycopg", "pydantic_settings"),
         ),
         (
             (
@@ -54,9 +54,14 @@ def loaded_by(modules: str) -> set[str]:
             "kombu",
             (*S3, *SQL, *TERMINAL, "pydantic_settings", "artifact_pipeline.worker"),
         ),
+        (
+            "artifact_pipeline; artifact_pipeline.Producer; artifact_pipeline.JobController",
+            "pydantic_settings",
+            (*S3, *TERMINAL, "alembic", "psycopg"),
+        ),
         ("artifact_pipeline", "lazy_loader", (*S3, *SQL, *TERMINAL, "celery", "pydantic")),
     ],
-    ids=["tasks", "requests", "domain", "celeryconfig", "public names"],
+    ids=["tasks", "requests", "domain", "celeryconfig", "producer", "public names"],
 )
 def test_an_import_loads_no_more_than_it_needs(
     modules: str, wanted: str, unwanted: tuple[str, ...]

@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
 from mypy_boto3_s3 import S3Client
 
-from artifact_pipeline.worker.composition import adapters
+from artifact_pipeline.worker.composition import clients
 from artifact_pipeline.worker.s3.client import make_client
 from tests.s3.steps import answer_instead, answer_of, error_of
 
@@ -47,5 +47,5 @@ def refusing_store() -> Iterator[Refusals]:
         answer_instead(client, refusals)
         return client
 
-    with mock_aws(), patch.object(adapters, "make_client", make):
+    with mock_aws(), patch.object(clients, "make_client", make):
         yield refusals

@@ -19,16 +19,15 @@ from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.domain.transfers.relocate import RelocateArtifacts
 from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
 from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
+from artifact_pipeline.worker.composition.clients import bucket_client, signing_client
 from artifact_pipeline.worker.composition.file_adapters import FileAdapters
 from artifact_pipeline.worker.composition.repositories import Database, Repositories
 from artifact_pipeline.worker.file_store.platform import FileResults, FileUploadLocations
 from artifact_pipeline.worker.s3.abilities import StoreAbilities
-from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.endpoints import abilities_of, endpoints_of
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
-from artifact_pipeline.worker.s3.refused_requests import name_encryption_setting
 from artifact_pipeline.worker.s3.results import S3ResultsRepository
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
@@ -49,26 +48,11 @@ class BucketAdapters:
 
     @cached_property
     def client(self) -> "S3Client":
-        client = make_client(
-            self._bucket_settings.s3_endpoint_url,
-            self._bucket_settings.transfer_threads,
-            bucket=self._bucket_settings.bucket,
-            read_timeout_seconds=self._bucket_settings.s3_timeout_seconds,
-            addressing=self._bucket_settings.s3_addressing,
-        )
-        name_encryption_setting(client, self.encryption.setting)
-        return client
+        return bucket_client(self._bucket_settings)
 
     @cached_property
     def public_client(self) -> "S3Client | None":
-        """Return the client that only signs: a signature is of one host, the clients' own."""
-        settings = self._bucket_settings
-        url = settings.s3_public_endpoint_url
-        if url is None:
-            return None
-        return make_client(
-            url, threads=1, bucket=settings.bucket, addressing=settings.s3_addressing
-        )
+        return signing_client(self._bucket_settings)
 
     @property
     def encryption(self) -> Encryption:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from celery import Celery
 from sqlalchemy import Engine
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError
@@ -20,11 +19,12 @@ from artifact_pipeline.domain.model.batches import (
     Member,
     Preview,
 )
-from artifact_pipeline.tasks.publish import ask_for_dispatch
 from artifact_pipeline.worker.sql.batches.repository import SqlBatches
 from artifact_pipeline.worker.sql.batches.snapshots import DEFAULT_PARTS, Parts, SqlBatchSnapshots
 
 if TYPE_CHECKING:
+    from celery import Celery
+
     from artifact_pipeline.domain.ports.batches import IBatches, IBatchSnapshots
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Batches:
     Args:
         engine: of SQLite or PostgreSQL, with the pipeline's tables.
         app: with a broker, which hears of changes at once; without one the next sweep notices.
+        find_app: returns the app when something has changed, instead of `app`.
         parts: how the workers cut objects; used to estimate S3 requests.
         has_source: whether an artifact is there to be uploaded; by default it is believed.
     """
@@ -45,12 +46,13 @@ class Batches:
     def __init__(
         self,
         engine: Engine,
-        app: Celery | None = None,
+        app: "Celery | None" = None,
         *,
+        find_app: "Callable[[], Celery | None] | None" = None,
         parts: Parts = DEFAULT_PARTS,
         has_source: Callable[[Artifact], bool] | None = None,
     ) -> None:
-        self._app = app
+        self._find_app = find_app or (lambda: app)
         self._batches: IBatches = SqlBatches(engine)
         self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts)
         self._has_source = has_source
@@ -179,9 +181,13 @@ class Batches:
         return self._batches.members(batch_id)
 
     def _nudge(self) -> None:
-        if self._app is None:
+        app = self._find_app()
+        if app is None:
             return
+        # Only here: a look at batches loads no Celery.
+        from artifact_pipeline.tasks.publish import ask_for_dispatch  # noqa: PLC0415
+
         try:
-            ask_for_dispatch(self._app)
+            ask_for_dispatch(app)
         except BrokerUnavailableError:
             logger.info("the broker does not answer: the next sweep will notice")

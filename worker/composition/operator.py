@@ -92,7 +92,7 @@ def batches() -> "Batches":
     settings = load(BatchSettings)
     return Batches(
         database().engine,
-        _broker(),
+        find_app=_broker,
         parts=Parts(settings.multipart_threshold, settings.part_size),
         has_source=_has_source(),
     )

@@ -1,19 +1,29 @@
 """The platform's side: a `JobController` in each of its sessions."""
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from celery import Celery
 from sqlalchemy.orm import Session
 
+from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.domain.model.requester import Requester, requester_name
 from artifact_pipeline.domain.platform.job_controller import JobController
+from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.jobs import IJobRepository, IRunRepository
+from artifact_pipeline.domain.ports.platform import IResultsRepository, IUploadLocationRepository
+from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.tasks.broker import PREFIX_VARIABLE
 from artifact_pipeline.tasks.keys import prefix_of
-from artifact_pipeline.worker.composition.adapters import locate_artifacts, store_adapters
 from artifact_pipeline.worker.composition.repositories import SessionRepositories
 from artifact_pipeline.worker.settings import ProducerSettings, load
 from artifact_pipeline.worker.sql.connections.sessions import synchronous_session
 from artifact_pipeline.worker.sql.transfers.requests import SessionRequests
+
+if TYPE_CHECKING:
+    from artifact_pipeline.worker.composition.adapters import StoreAdapters
 
 
 class Producer:
@@ -36,10 +46,9 @@ class Producer:
         *,
         publish: bool = True,
     ) -> None:
-        settings = settings or load(ProducerSettings)
+        self._settings = settings = settings or load(ProducerSettings)
         self._app = app or producer_app(settings.broker)
         _check_prefix(self._app, settings.broker_prefix)
-        self._bucket = store_adapters(settings)
         self._publish = publish
 
     def controller(self, session: Session, requested_by: Requester | None = None) -> JobController:
@@ -55,18 +64,63 @@ class Producer:
         """
         requester_name(requested_by)
         session = synchronous_session(session)
-        sql = SessionRepositories(session)
-        return JobController(
-            job_repository=sql.jobs,
-            run_repository=sql.runs,
-            artifact_repository=sql.artifacts,
-            transfer_repository=sql.transfers,
-            transfer_requests=SessionRequests(session, self._app, publish=self._publish),
-            requested_by=requested_by,
-            upload_location_repository=self._bucket.upload_locations.recording_in(sql.artifacts),
-            results_repository=self._bucket.results,
-            locate=locate_artifacts(self._bucket, sql),
-        )
+        requests = SessionRequests(session, self._app, publish=self._publish)
+        return _SessionController(self, SessionRepositories(session), requests, requested_by)
+
+    @cached_property
+    def bucket(self) -> "StoreAdapters":
+        """The adapters of the store, which all sessions share."""
+        # Only here: a process that only requests or cancels transfers loads no boto3.
+        from artifact_pipeline.worker.composition.adapters import store_adapters  # noqa: PLC0415
+
+        return store_adapters(self._settings)
+
+
+class _SessionController(JobController):
+    """A controller that makes each adapter when a use case first needs it."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        sql: SessionRepositories,
+        requests: SessionRequests,
+        requested_by: Requester | None,
+    ) -> None:
+        self._producer = producer
+        self._sql = sql
+        # A frozen base lets nobody assign its fields.
+        object.__setattr__(self, "transfer_requests", requests)
+        object.__setattr__(self, "requested_by", requested_by)
+
+    @property
+    def job_repository(self) -> IJobRepository:
+        return self._sql.jobs
+
+    @property
+    def run_repository(self) -> IRunRepository:
+        return self._sql.runs
+
+    @property
+    def artifact_repository(self) -> IArtifactRepository:
+        return self._sql.artifacts
+
+    @property
+    def transfer_repository(self) -> ITransferRepository:
+        return self._sql.transfers
+
+    @cached_property
+    def upload_location_repository(self) -> IUploadLocationRepository:
+        return self._producer.bucket.upload_locations.recording_in(self._sql.artifacts)
+
+    @property
+    def results_repository(self) -> IResultsRepository:
+        return self._producer.bucket.results
+
+    @cached_property
+    def locate(self) -> LocateArtifacts:
+        from artifact_pipeline.worker.composition.adapters import locate_artifacts  # noqa: PLC0415
+
+        return locate_artifacts(self._producer.bucket, self._sql)
 
 
 def _check_prefix(app: Celery, prefix: str) -> None:

@@ -5,6 +5,7 @@ Each is made when it is first asked for, and connects when it is first used.
 
 from abc import ABC, abstractmethod
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -15,8 +16,10 @@ from artifact_pipeline.worker.settings import DatabaseSettings
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import Bind
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
-from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+
+if TYPE_CHECKING:
+    from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 
 
 class Repositories(ABC):
@@ -80,7 +83,10 @@ class Database(Repositories):
         return database_engine(self._database_settings, makes_file=self._makes_file)
 
     @cached_property
-    def quarantine(self) -> SqlQuarantine:
+    def quarantine(self) -> "SqlQuarantine":
+        # Most commands never look at it, and it imports all that selects transfers.
+        from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine  # noqa: PLC0415
+
         return SqlQuarantine(self.engine)
 
     def forget_parent(self) -> None:

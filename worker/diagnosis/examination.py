@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 
 from artifact_pipeline.domain.errors import ConfigurationError, PipelineError
 from artifact_pipeline.domain.redaction import hide_credentials, redact
+from artifact_pipeline.worker.composition.clients import bucket_client
 from artifact_pipeline.worker.diagnosis.backlog import examine_backlog
 from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app
 from artifact_pipeline.worker.diagnosis.bucket import examine_bucket, find_tags
@@ -18,7 +19,6 @@ from artifact_pipeline.worker.diagnosis.findings import Finding, error
 from artifact_pipeline.worker.diagnosis.probe.run import probe_store
 from artifact_pipeline.worker.diagnosis.probe.store import Probe
 from artifact_pipeline.worker.diagnosis.workspace import examine_workspace
-from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.settings import (
     BrokerSettings,
     BucketSettings,
@@ -87,29 +87,17 @@ def _bucket(settings: BucketSettings) -> Iterator[Finding]:
         yield from examine_store(settings.stores[0])
         return
     yield from examine_endpoints(settings)
-    client = make_client(
-        settings.s3_endpoint_url,
-        threads=1,
-        bucket=settings.bucket,
-        addressing=settings.s3_addressing,
-    )
     asked = settings.encryption
     default = None if settings.url_signs_encryption else asked
-    yield from examine_bucket(client, settings.bucket, default, asked)
+    with closing(bucket_client(settings)) as client:
+        yield from examine_bucket(client, settings.bucket, default, asked)
     yield from find_tags(settings.tags)
 
 
 def _probe(settings: BucketSettings) -> Iterator[Finding]:
     if settings.store:
         return  # every examination of a directory writes to it
-    client = make_client(
-        settings.s3_endpoint_url,
-        threads=1,
-        bucket=settings.bucket,
-        addressing=settings.s3_addressing,
-        read_timeout_seconds=settings.s3_timeout_seconds,
-    )
-    with closing(client):
+    with closing(bucket_client(settings)) as client:
         yield from probe_store(
             Probe(
                 client,

@@ -1,9 +1,11 @@
 """Whether all that a worker needs can be used, by the settings of the environment."""
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
+# Each part is imported when it is asked about: a probe of the database needs no Celery and no S3.
+# ruff: noqa: PLC0415
 
-from botocore.exceptions import ClientError
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
@@ -11,25 +13,7 @@ from artifact_pipeline.domain.errors import (
     RefusedByS3Error,
     UnsupportedByStoreError,
 )
-from artifact_pipeline.tasks.dead_letters import count_dead_letters
-from artifact_pipeline.tasks.publish import broker_channel
-from artifact_pipeline.worker.composition.workspaces import workspace_check
-from artifact_pipeline.worker.diagnosis.backlog import reach_backlog
-from artifact_pipeline.worker.diagnosis.broker import (
-    impatient_app,
-    reach_broker,
-    reach_broker_of_worker,
-)
-from artifact_pipeline.worker.diagnosis.bucket import reach_bucket
-from artifact_pipeline.worker.diagnosis.database import opened, reach_database
-from artifact_pipeline.worker.diagnosis.file_store import reach_store
-from artifact_pipeline.worker.diagnosis.workspace import (
-    await_workspace,
-    reach_directory,
-    reach_workspace,
-)
-from artifact_pipeline.worker.lifecycle.startup import SHARE
-from artifact_pipeline.worker.s3.client import make_client
+from artifact_pipeline.worker.lifecycle.start_parts import SHARE
 from artifact_pipeline.worker.settings import (
     BrokerSettings,
     BucketSettings,
@@ -39,46 +23,72 @@ from artifact_pipeline.worker.settings import (
     WorkspaceSettings,
     load,
 )
-from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from sqlalchemy import Engine
 
 # A server that takes longer is away; it is asked three times.
 _S3_TIMEOUT_SECONDS = 5.0
 _REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByS3Error, UnsupportedByStoreError)
 
 
+def _app() -> "Celery":
+    from artifact_pipeline.worker.diagnosis.broker import impatient_app
+
+    return impatient_app(load(BrokerSettings).broker)
+
+
+@contextmanager
+def _engine(settings: DatabaseSettings | None = None) -> "Iterator[Engine]":
+    from artifact_pipeline.worker.diagnosis.database import opened
+
+    with opened(settings or load(DatabaseSettings)) as engine:
+        yield engine
+
+
 def _broker() -> None:
-    reach_broker(impatient_app(load(BrokerSettings).broker))
+    from artifact_pipeline.worker.diagnosis.broker import reach_broker
+
+    reach_broker(_app())
 
 
 def _broker_of_worker() -> None:
-    reach_broker_of_worker(impatient_app(load(BrokerSettings).broker))
+    from artifact_pipeline.worker.diagnosis.broker import reach_broker_of_worker
+
+    reach_broker_of_worker(_app())
 
 
 def refused_messages() -> int:
     """Return how many dead letters are kept. Raises: BrokerUnavailableError."""
-    with broker_channel(impatient_app(load(BrokerSettings).broker)) as channel:
+    from artifact_pipeline.tasks.dead_letters import count_dead_letters
+    from artifact_pipeline.tasks.publish import broker_channel
+
+    with broker_channel(_app()) as channel:
         return count_dead_letters(channel)
 
 
 def _database() -> None:
-    with opened(load(DatabaseSettings)) as engine:
+    from artifact_pipeline.worker.diagnosis.database import reach_database
+
+    with _engine() as engine:
         reach_database(engine)
 
 
 def _bucket() -> None:
+    from botocore.exceptions import ClientError
+
+    from artifact_pipeline.worker.composition.clients import bucket_client
+    from artifact_pipeline.worker.diagnosis.bucket import reach_bucket
+
     settings = load(BucketSettings)
     if settings.store:
+        from artifact_pipeline.worker.diagnosis.file_store import reach_store
+
         reach_store(settings.stores[0])
         return
-    with closing(
-        make_client(
-            settings.s3_endpoint_url,
-            threads=1,
-            bucket=settings.bucket,
-            read_timeout_seconds=_S3_TIMEOUT_SECONDS,
-            addressing=settings.s3_addressing,
-        )
-    ) as client:
+    client = bucket_client(settings, read_timeout_seconds=_S3_TIMEOUT_SECONDS)
+    with closing(client):
         try:
             reach_bucket(client, settings.bucket)
         except _REFUSALS as refused:
@@ -91,26 +101,36 @@ def _bucket() -> None:
 
 
 def _directory() -> None:
+    from artifact_pipeline.worker.diagnosis.workspace import reach_directory
+
     reach_directory(load(WorkspaceSettings).workspace)
 
 
 def _workspace() -> None:
+    from artifact_pipeline.worker.diagnosis.workspace import reach_directory, reach_workspace
+    from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+
     directory = load(WorkspaceSettings).workspace
     reach_directory(directory)
-    with opened(load(DatabaseSettings)) as engine:
+    with _engine() as engine:
         reach_workspace(directory, SqlWorkspaces(engine))
 
 
 def _share() -> None:
     """Wait for the share, if the database knows a workspace; mark a tree that is in use."""
+    from artifact_pipeline.worker.composition.workspaces import workspace_check
+    from artifact_pipeline.worker.diagnosis.workspace import await_workspace
+
     settings = load(WorkerSettings)
-    with opened(settings) as engine:
+    with _engine(settings) as engine:
         await_workspace(workspace_check(settings, engine))
 
 
 def _backlog() -> None:
-    app = impatient_app(load(BrokerSettings).broker)
-    with opened(load(DatabaseSettings)) as engine:
+    from artifact_pipeline.worker.diagnosis.backlog import reach_backlog
+
+    app = _app()
+    with _engine() as engine:
         reach_backlog(engine, app)
 
 

@@ -23,6 +23,7 @@ from artifact_pipeline.domain.errors import (
 from artifact_pipeline.domain.redaction import hide_credentials, redact
 from artifact_pipeline.tasks.routing import UPKEEP
 from artifact_pipeline.worker.lifecycle.liveness import Liveness
+from artifact_pipeline.worker.lifecycle.start_parts import SHARE
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +33,6 @@ _FIRST_PAUSE_SECONDS = 1.0
 # Well below the age at which `health live` calls the process dead.
 _LONGEST_PAUSE_SECONDS = 10.0
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
-
-SHARE = "shared workspace"
-"""The part that only a worker needs whose queues have transfers."""
 
 
 class WrongError(ConfigurationError):

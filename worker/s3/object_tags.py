@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 from artifact_pipeline.domain.errors import PermanentError
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import ObjectAddress
-from artifact_pipeline.worker.s3.checksums import number_of_parts
 from artifact_pipeline.worker.s3.errors import (
     code_of,
     gone_is_replaced,
@@ -77,7 +76,7 @@ def ensure_tags_of_upload(
     Raises:
         TransientError: the next attempt finds the object, and looks at its tags again.
     """
-    if not number_of_parts(stored.s3_checksum):
+    if stored.checksum is None or not stored.checksum.parts:
         return  # PutObject: a store that ignores its tags has none, which the probe finds
     try:
         ensure_tags(client, ObjectAddress(bucket, stored.key), described)
