@@ -213,6 +213,12 @@ class BucketSettings(PartSettings):
         return self
 
     @model_validator(mode="after")
+    def _other_stores_need_one(self) -> Self:
+        if self.other_stores and not self.store:
+            raise ValueError("ARTIFACTS_OTHER_STORES: it needs ARTIFACTS_STORE; set that, too")
+        return self
+
+    @model_validator(mode="after")
     def _a_key_needs_kms(self) -> Self:
         if self.kms_key_id is not None and self.sse not in {"aws:kms", "aws:kms:dsse"}:
             raise ValueError(

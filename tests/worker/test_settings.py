@@ -220,6 +220,8 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "broker_prefix": "",
         "broker_ca_file": None,
         "database_prepare_threshold": None,
+        "store": "",
+        "other_stores": "",
         "s3_public_endpoint_url": None,
         "s3_addressing": "auto",
         "sse": None,
@@ -278,3 +280,39 @@ def test_settings_do_not_change() -> None:
     # When / Then
     with pytest.raises(ValidationError, match="frozen"):
         settings.bucket = "another"  # type: ignore[misc] # which is the point
+
+
+def test_a_directory_needs_no_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARTIFACTS_BUCKET")
+    monkeypatch.setenv("ARTIFACTS_STORE", "file:///srv/artifacts")
+    monkeypatch.setenv("ARTIFACTS_OTHER_STORES", "file:///srv/old, file:///srv/older")
+    roots = [root.path for root in load(WorkerSettings).stores]
+    assert roots == [Path("/srv/artifacts"), Path("/srv/old"), Path("/srv/older")]
+
+
+def test_without_a_directory_the_bucket_is_the_store() -> None:
+    settings = load(WorkerSettings)
+    assert (settings.store, settings.bucket) == ("", "artifacts")
+
+
+@pytest.mark.parametrize("name", ["STORE", "OTHER_STORES"])
+@pytest.mark.parametrize("value", ["s3://bucket", "/srv/artifacts", "file://host/srv", "file:///"])
+def test_any_other_store_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.delenv("ARTIFACTS_BUCKET")
+    monkeypatch.setenv("ARTIFACTS_STORE", "file:///srv/artifacts")
+    monkeypatch.setenv(f"ARTIFACTS_{name}", value)
+    with pytest.raises(ConfigurationError) as refused:
+        load(WorkerSettings)
+    assert str(refused.value) == (
+        f"ARTIFACTS_{name}: use file:// and the absolute path of a directory."
+        " Example: file:///srv/artifacts"
+    )
+
+
+def test_other_stores_need_one_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTIFACTS_OTHER_STORES", "file:///srv/old")
+    with pytest.raises(ConfigurationError) as refused:
+        load(WorkerSettings)
+    assert str(refused.value) == "ARTIFACTS_OTHER_STORES: it needs ARTIFACTS_STORE; set that, too"

@@ -15,7 +15,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.checksums import SHA256
-from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.objects import STANDARD, BucketObject, ObjectAddress
 from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.worker.file_store.descriptions import remove_descriptions
@@ -28,8 +28,6 @@ from artifact_pipeline.worker.file_store.root import StoreRoot
 from artifact_pipeline.worker.file_store.store import FileObjectStore
 from artifact_pipeline.worker.workspace.directories import opened_directory
 from artifact_pipeline.worker.workspace.naming import sync_directory
-
-_ONLY_CLASS = "STANDARD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +67,14 @@ class FileObjectCopier:
     store: FileObjectStore
     reader: FileObjectReader
 
+    @property
+    def archive_tier(self) -> str:
+        """Refuse. Raises: UnsupportedByStoreError: a directory has one tier."""
+        raise UnsupportedByStoreError(
+            "ARTIFACTS_STORE is a directory, which has no archive tiers. Move its files by the"
+            " means of the file system"
+        )
+
     def copy(  # noqa: PLR0913 - as the port has it
         self,
         there: BucketObject,
@@ -80,10 +86,9 @@ class FileObjectCopier:
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
-        if storage_class not in {"", _ONLY_CLASS}:
+        if storage_class not in {"", STANDARD.name}:
             raise UnsupportedByStoreError(
-                f"{key}: a directory has no storage class {storage_class}. ARTIFACTS_STORE must be"
-                " a bucket for that"
+                f"{key}: ARTIFACTS_STORE is a directory, which has no storage class {storage_class}"
             )
         source = self._source(there)
         existing = self._existing(source, key, precondition)

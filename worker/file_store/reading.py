@@ -14,7 +14,7 @@ from artifact_pipeline.domain.errors import (
     PermanentError,
 )
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
-from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
 from artifact_pipeline.domain.ports.object_store import Verifier
 from artifact_pipeline.worker.file_store.descriptions import (
     TO_READ,
@@ -121,6 +121,9 @@ class FileObjectReader:
         with translated(prefix), closing(files_below(self.root, prefix)) as files:
             for key, seen in files:
                 yield _object(ObjectAddress(self.bucket, key), seen, None)
+
+    def tier(self, name: str) -> Tier:
+        return Tier(name)
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         at, stop = start, there.size if stop is None else stop

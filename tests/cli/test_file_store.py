@@ -1,0 +1,250 @@
+"""The commands on a store of files: ARTIFACTS_STORE=file://..."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from artifact_pipeline.domain.errors import InvalidRequestError, UnsupportedByStoreError
+from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.platform.job_controller import JobController
+from artifact_pipeline.worker.composition.producer import Producer
+from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from tests.cli.commands import Command
+from tests.cli.shelf import CONFIG, INPUT, LOGS, NAMES, RESULT_FILES, RESULTS, key_of, zip_of
+from tests.file_store.steps import Shelf
+
+OLD_KEY = "jobs/12/2025/11/01/093000/run_5_logs.log"
+
+
+@pytest.fixture
+def files(tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """A store that the commands see: results that are recorded, a config, and logs elsewhere."""
+    shelf = Shelf(tmp_path)
+    monkeypatch.setenv("ARTIFACTS_STORE", shelf.root.url)
+    stored = shelf.put_with(
+        shelf.address(key_of(RESULTS)),
+        zip_of(RESULT_FILES),
+        {"ContentType": "application/zip", "Metadata": RESULTS.metadata},
+    )
+    row = StoredArtifact(artifact=RESULTS, object=stored, stored_at=datetime.now(UTC))
+    SqlArtifacts(database).record(row, shelf.store.location(stored.key), None)
+    shelf.put(shelf.address(key_of(CONFIG)), b"{}")
+    shelf.put(shelf.address(OLD_KEY), b"logs")
+    return shelf
+
+
+@pytest.fixture
+def controller(
+    database: Engine, files: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[JobController]:
+    """The platform's, whose broker does not matter."""
+    assert files
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", "redis://127.0.0.1:1/0")
+    with Session(database) as session:
+        yield Producer(publish=False).controller(session)
+
+
+def of_kind(rows: list[dict[str, str]]) -> dict[str, str]:
+    return {row["kind"]: row["location"] for row in rows if row["location"]}
+
+
+class TestStore:
+    @pytest.fixture
+    def root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        root = tmp_path / "my store"
+        monkeypatch.setenv("ARTIFACTS_STORE", f"file://{tmp_path}/my%20store")
+        return root
+
+    def test_a_directory_becomes_a_store_once(self, artifacts: Command, root: Path) -> None:
+        root.mkdir()
+        assert artifacts("store", "init").out == f"{root} is a store\n"
+        assert artifacts("store", "init").out == f"{root} was a store already\n"
+        assert (root / ".artifacts").is_dir()
+
+    def test_a_directory_that_is_not_there_is_not_made(
+        self, artifacts: Command, root: Path
+    ) -> None:
+        answer = artifacts("store", "init")
+        assert answer.status == 1
+        assert f"ARTIFACTS_STORE=file://{root.parent}/my%20store: No such file" in answer.error
+        assert not root.exists()
+
+    def test_it_needs_its_setting(
+        self, artifacts: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARTIFACTS_BUCKET", "a-bucket")
+        answer = artifacts("store", "init")
+        assert (answer.status, answer.error) == (
+            1,
+            "artifacts: ARTIFACTS_STORE: not set. Example: file:///srv/artifacts",
+        )
+
+
+class TestHealth:
+    def test_a_store_is_ready(self, artifacts: Command, files: Shelf) -> None:
+        answer = artifacts("health", "ready", "--only", "bucket")
+        assert (answer.status, answer.out) == (0, "bucket answers\n")
+        assert list(files.store.open_uploads("")) == []
+
+    def test_a_directory_that_is_not_mounted_is_not_ready(
+        self, artifacts: Command, files: Shelf, tmp_path: Path
+    ) -> None:
+        # Given what is under the mount point
+        files.root.path.rename(tmp_path / "unmounted")
+        files.root.path.mkdir()
+        # When
+        answer = artifacts("health", "ready", "--only", "bucket")
+        # Then
+        assert answer.status == 1
+        assert f"ARTIFACTS_STORE={files.root.url}: " in answer.error
+        assert "Mount it, or run `artifacts store init` once" in answer.error
+        assert list(files.root.path.iterdir()) == []
+
+    def test_the_doctor_examines_it(self, artifacts: Command, files: Shelf) -> None:
+        answer = artifacts("doctor", "--only", "bucket", "--json")
+        assert [each["check"] for each in answer.json] == ["store", "store space"]
+        assert answer.json[0]["severity"] == "ok"
+        assert f"{files.root.path} is writable, on the file system" in answer.json[0]["what"]
+
+    def test_the_doctor_finds_a_store_that_is_away(
+        self, artifacts: Command, files: Shelf, tmp_path: Path
+    ) -> None:
+        files.root.path.rename(tmp_path / "unmounted")
+        answer = artifacts("doctor", "--only", "bucket", "--json")
+        (found,) = answer.json
+        assert (answer.status, found["check"], found["severity"]) == (2, "store", "error")
+        assert "No such file or directory" in found["what"]
+        assert "findmnt" in found["mend"]
+
+
+class TestUploads:
+    def test_all_is_listed(self, artifacts: Command, files: Shelf) -> None:
+        answer = artifacts("jobs", "uploads", "list", "12", "--json")
+        assert of_kind(answer.json) == {
+            "job_config": files.store.location(key_of(CONFIG)).url,
+            "run_results": files.store.location(key_of(RESULTS)).url,
+            "run_logs": files.store.location(OLD_KEY).url,
+        }
+
+    def test_they_are_downloaded(self, artifacts: Command, files: Shelf, tmp_path: Path) -> None:
+        answer = artifacts("jobs", "uploads", "download", "12", "--output-dir", str(tmp_path / "o"))
+        assert answer.status == 0, answer
+        downloaded = {path.name: path.read_bytes() for path in (tmp_path / "o").rglob("*.*")}
+        assert downloaded == {
+            NAMES[CONFIG]: b"{}",
+            NAMES[RESULTS]: files.body(key_of(RESULTS)),
+            NAMES[LOGS]: b"logs",
+        }
+
+    def test_one_file_of_a_zip_is_downloaded(
+        self, artifacts: Command, files: Shelf, tmp_path: Path
+    ) -> None:
+        listed = artifacts("jobs", "uploads", "list", "12", "--members", "--json")
+        assert {each["member"] for each in listed.json} >= RESULT_FILES.keys()
+        arguments = ("--run-id", "4", "--member", "RUN1/out.csv", "--output-dir", str(tmp_path))
+        answer = artifacts("jobs", "uploads", "download", "12", *arguments)
+        assert answer.status == 0, answer
+        (path,) = tmp_path.rglob("out.csv")
+        assert path.read_bytes() == RESULT_FILES["RUN1/out.csv"]
+        assert files
+
+    def test_one_is_written_to_stdout(
+        self, artifacts: Command, files: Shelf, capfdbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
+        artifacts("jobs", "uploads", "cat", "12", "--kind", "job_config")
+        assert capfdbinary.readouterr().out == b"{}"
+        assert files
+
+    def test_an_old_one_is_relocated_and_its_old_copy_deleted(
+        self, artifacts: Command, files: Shelf, database: Engine
+    ) -> None:
+        # When
+        answer = artifacts("jobs", "uploads", "relocate", "12", "--json")
+        # Then
+        assert answer.status == 0, answer
+        row = SqlArtifacts(database).find(LOGS)
+        assert row is not None
+        assert row.object.key == key_of(LOGS)
+        assert files.body(key_of(LOGS)) == b"logs"
+        # When
+        answer = artifacts("jobs", "uploads", "relocate", "12", "--delete-old")
+        # Then
+        assert files.body(OLD_KEY) is None, answer
+        assert not (files.root.path / OLD_KEY).parent.exists()
+
+    def test_a_url_is_refused_in_one_line(self, artifacts: Command, files: Shelf) -> None:
+        answer = artifacts(*("jobs", "uploads", "url", "12", "--kind", "job_config"))
+        assert answer.status == 1
+        assert f"ARTIFACTS_STORE={files.root.url} has no download URLs" in answer.error
+
+    def test_an_archive_is_refused(self, artifacts: Command, files: Shelf) -> None:
+        answer = artifacts("jobs", "uploads", "archive", "12", "--json")
+        assert answer.status == 1
+        (row,) = answer.json
+        assert "has no storage class GLACIER" in row["error"]
+        assert files
+
+    def test_the_job_shows_what_is_recorded(self, artifacts: Command, files: Shelf) -> None:
+        answer = artifacts("jobs", "info", "12", "--json")
+        assert [each["key"] for each in answer.json["artifacts"]] == [key_of(RESULTS)]
+        assert files
+
+
+class TestProducer:
+    def test_uploads_and_downloads_are_requested(self, controller: JobController) -> None:
+        transfer = controller.request_upload(INPUT.kind, 12)
+        assert (transfer.direction, transfer.state) == (Direction.UPLOAD, TransferState.WAITING)
+        assert controller.request_download(RESULTS.kind, 12, 4).direction is Direction.DOWNLOAD
+
+    def test_all_is_found(self, controller: JobController) -> None:
+        found = {each.artifact for each in controller.get_job_uploads(12)}
+        assert found == {CONFIG, RESULTS, LOGS}
+
+    def test_results_are_stored_without_a_worker(
+        self, controller: JobController, files: Shelf, tmp_path: Path
+    ) -> None:
+        (tmp_path / "results/RUN1").mkdir(parents=True)
+        (tmp_path / "results/RUN1/out.csv").write_bytes(b"5")
+        stored = controller.upload_results(12, 5, tmp_path / "results")
+        assert files.store.holds(stored.object)
+
+    def test_what_needs_a_url_names_the_setting_and_the_remedy(
+        self, controller: JobController, files: Shelf
+    ) -> None:
+        for ask in (
+            lambda: controller.submit_job(12),
+            lambda: controller.submit_job_config(12),
+            lambda: controller.submit_run_config(12, 4),
+        ):
+            with pytest.raises(InvalidRequestError) as refused:
+                ask()
+        assert f"ARTIFACTS_STORE={files.root.url} has no upload URLs" in str(refused.value)
+        assert "request_upload" in str(refused.value)
+        with pytest.raises(InvalidRequestError, match="has no download URLs"):
+            controller.get_run_results(12, 4)
+        with pytest.raises(InvalidRequestError):
+            controller.get_job_results(12)
+
+    def test_what_was_refused_has_changed_nothing(
+        self, controller: JobController, artifacts: Command
+    ) -> None:
+        with pytest.raises(InvalidRequestError):
+            controller.submit_job_config(12)
+        assert artifacts("jobs", "status", "12", "--json").json == []
+
+    def test_an_archive_has_no_meaning(self, controller: JobController) -> None:
+        with pytest.raises(UnsupportedByStoreError, match="no archive tiers"):
+            controller.archive_job_uploads(12)
+
+    def test_an_upload_is_read_by_its_location(
+        self, controller: JobController, files: Shelf
+    ) -> None:
+        location = files.store.location(key_of(CONFIG))
+        locations = controller.upload_location_repository
+        assert locations.read_content(location) == b"{}"  # type: ignore[union-attr]
+        assert locations.filter_by_age([], hours_since_create=1) == []  # type: ignore[union-attr]
