@@ -229,7 +229,10 @@ def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None
     # The process stands in a message, and so do the options of a task, once it is registered.
     task = app._tasks.get(message.task)  # noqa: SLF001 - `tasks` would import all of them
     conf = app.conf
-    settings = (conf.task_compression, conf.task_serializer, conf.task_default_priority)
+    settings = (
+        *(conf.task_compression, conf.task_serializer),
+        *(conf.task_default_priority, conf.task_default_delivery_mode),
+    )
     key = (message.shape, getpid(), id(task), settings)
     if key not in templates:
         templates[key] = _made(message, app, producer)

@@ -1,6 +1,6 @@
 """The commands on a store of files: ARTIFACTS_STORE=file://..."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -216,11 +216,12 @@ class TestProducer:
     def test_what_needs_a_url_names_the_setting_and_the_remedy(
         self, controller: JobController, files: Shelf
     ) -> None:
-        for ask in (
+        submissions: list[Callable[[], object]] = [
             lambda: controller.submit_job(12),
             lambda: controller.submit_job_config(12),
             lambda: controller.submit_run_config(12, 4),
-        ):
+        ]
+        for ask in submissions:
             with pytest.raises(InvalidRequestError) as refused:
                 ask()
         assert f"ARTIFACTS_STORE={files.root.url} has no upload URLs" in str(refused.value)
@@ -246,5 +247,5 @@ class TestProducer:
     ) -> None:
         location = files.store.location(key_of(CONFIG))
         locations = controller.upload_location_repository
-        assert locations.read_content(location) == b"{}"  # type: ignore[union-attr]
-        assert locations.filter_by_age([], hours_since_create=1) == []  # type: ignore[union-attr]
+        assert locations.read_content(location) == b"{}"
+        assert locations.filter_by_age([], hours_since_create=1) == []
