@@ -1,6 +1,6 @@
 """Claim several uploads in one statement, with the rows that their handlers need."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import cache
 from types import SimpleNamespace
@@ -26,6 +26,7 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    tuple_,
     update,
 )
 
@@ -46,9 +47,18 @@ _ROWS = {
     "artifacts": tuple(ArtifactRow.__table__.c),
 }
 """What is joined to each transfer: columns by table."""
-_NAMES = {table: [column.name for column in columns] for table, columns in _ROWS.items()}
+_CLAIMED = tuple(
+    TransferRow.__table__.c[name]
+    for name in (
+        *("id", "request_id", "job_id", "run_id", "kind", "direction", "lease_owner", "fence"),
+        *("attempts", "requested_at", "next_attempt_at", "upload_id", "reason_code", "is_forced"),
+    )
+)
+"""What is read of each transfer, before those."""
 _OWNER = bindparam("owner", type_=Text)
-_LIMIT = bindparam("limit", type_=Integer)
+# As literals: PostgreSQL plans a limit that is a parameter for a tenth of the table.
+_LIMIT = bindparam("limit", type_=Integer, literal_execute=True)
+_LIMIT_OF_OTHERS = bindparam("limit_of_others", type_=Integer, literal_execute=True)
 
 
 def claim_page(connection: Connection, values: dict[str, Any]) -> list[ClaimedUpload]:
@@ -59,7 +69,10 @@ def claim_page(connection: Connection, values: dict[str, Any]) -> list[ClaimedUp
         values: of the parameters of `_of_request`, and `kinds`, `limit`, `owner` and `lease`.
     """
     if connection.dialect.name == "postgresql":
-        return _uploads(connection.execute(_claimed_with_others(), values), values["lease"])
+        limits = {"limit_of_others": values["limit"] - 1}
+        return _uploads(
+            connection.execute(_claimed_with_others(), values | limits), values["lease"]
+        )
     return _claim_one(connection, _of_request(), values)
 
 
@@ -84,7 +97,7 @@ def _claim_one(
     transfer_id = connection.scalar(row)
     if transfer_id is None:
         return []
-    page = select(TransferRow.__table__).where(TransferRow.id == transfer_id).subquery("page")
+    page = select(*_CLAIMED).where(TransferRow.id == transfer_id).subquery("page")
     return _uploads(connection.execute(_with_rows(page)), values["lease"])
 
 
@@ -134,11 +147,12 @@ def _others(asked: CTE) -> CTE:
     """Return other uploads that are due; none if the one that was asked for is not."""
     kinds = func.unnest(cast(bindparam("kinds"), ARRAY(Text)))
     kind = kinds.table_valued("kind").render_derived(name="kinds")
-    # Each kind by itself, in the order of its index.
     due = (
-        _locked(TransferRow.kind == kind.c.kind, TransferRow.id.not_in(select(asked.c.id)))
+        _locked(TransferRow.id.not_in(select(asked.c.id)), _is_due_of(kind.c.kind))
         .add_columns(TransferRow.next_attempt_at)
-        .limit(_LIMIT - 1)
+        .order_by(None)
+        .order_by(TransferRow.kind, TransferRow.next_attempt_at, TransferRow.id)
+        .limit(_LIMIT_OF_OTHERS)
         .lateral("due")
     )
     return (
@@ -147,9 +161,17 @@ def _others(asked: CTE) -> CTE:
         .join(due, true())
         .where(exists(select(asked.c.id)))
         .order_by(due.c.next_attempt_at, due.c.id)
-        .limit(_LIMIT - 1)
+        .limit(_LIMIT_OF_OTHERS)
         .cte("others")
     )
+
+
+def _is_due_of(kind: ColumnElement[str]) -> ColumnElement[bool]:
+    # As a range of rows, which only the index by kind serves. PostgreSQL cannot know how many are
+    # due of which kind, and would also search for a rare kind among all that are due.
+    row = tuple_(TransferRow.kind, TransferRow.next_attempt_at)
+    first, last = tuple_(kind, literal_column("'-infinity'")), tuple_(kind, utc_now())
+    return and_(row >= first, row <= last)
 
 
 def _claimed(page: FromClause) -> CTE:
@@ -158,7 +180,7 @@ def _claimed(page: FromClause) -> CTE:
         update(TransferRow)
         .where(TransferRow.id == page.c.id)
         .values(claimed(_OWNER, expires_at))
-        .returning(TransferRow.__table__)
+        .returning(*_CLAIMED)
         .cte("claimed")
     )
 
@@ -190,7 +212,7 @@ def _uploads(rows: Iterable[Row[Any]], lease: timedelta) -> list[ClaimedUpload]:
 
 
 def _upload(row: Row[Any], lease: timedelta) -> ClaimedUpload:
-    job, run, artifact = (_part(row, table) for table in _ROWS)
+    job, run, artifact = _joined(row)
     return ClaimedUpload(
         claim=as_claim(row, lease),
         request_id=row.request_id,
@@ -200,7 +222,9 @@ def _upload(row: Row[Any], lease: timedelta) -> ClaimedUpload:
     )
 
 
-def _part(row: Row[Any], table: str) -> dict[str, Any] | None:
-    """Return the values of the joined row by its columns' names; None if there is none."""
-    values = {name: getattr(row, f"{table}_{name}") for name in _NAMES[table]}
-    return None if values["id"] is None else values
+def _joined(row: Row[Any]) -> Iterator[dict[str, Any] | None]:
+    """Yield the values of each joined row by its columns' names; None if there is none."""
+    values: Iterator[Any] = iter(row[len(_CLAIMED) :])
+    for columns in _ROWS.values():
+        of_row = {column.name: value for column, value in zip(columns, values, strict=False)}
+        yield None if of_row["id"] is None else of_row
