@@ -246,9 +246,10 @@ class TestOnlyOneFails:
         assert either.state_of(other) is TransferState.DONE
         assert _config_location(either, 12) is None
 
-    def test_a_run_of_another_job_is_left_out(self, either: Pages) -> None:
+    @pytest.mark.parametrize("kind", [ArtifactKind.RUN_CONFIG, ArtifactKind.RUN_LOGS])
+    def test_a_run_of_another_job_is_left_out(self, either: Pages, kind: ArtifactKind) -> None:
         # Given
-        claims = either.claimed(*RUN_CONFIGS[:2])
+        claims = either.claimed(Artifact(kind, 12, 4), Artifact(kind, 12, 5))
         insert_rows(either.other, job_row(13))
         with either.other.begin() as connection:
             connection.execute(update(RunRow).where(RunRow.id == 4).values(job_id=13))
@@ -256,7 +257,17 @@ class TestOnlyOneFails:
         recorded = either.pages.record(uploads_of(claims))
         # Then
         assert recorded == {claims[1].transfer_id}
-        assert SqlArtifacts(either.other).find(RUN_CONFIGS[0]) is None
+        assert SqlArtifacts(either.other).find(claims[0].artifact) is None
+
+    def test_logs_of_a_job_that_was_replaced_are_left_out(self, either: Pages) -> None:
+        # Given artifacts that no row of the platform names
+        claims = either.claimed(*(Artifact(ArtifactKind.RUN_LOGS, 12, run) for run in RUNS))
+        with either.other.begin() as connection:
+            later = {"created_at": CREATED_AT + timedelta(seconds=1)}
+            connection.execute(update(JobRow).where(JobRow.id == 12).values(later))
+        # Then
+        assert either.pages.record(uploads_of(claims)) == set()
+        assert SqlArtifacts(either.other).of_job(12) == []
 
     def test_a_job_that_is_gone_is_recorded_as_before(self, either: Pages) -> None:
         claims = either.claimed(CONFIG, RUN_CONFIGS[0])
@@ -303,7 +314,7 @@ class TestWhileARecordWaits:
                     if claim.transfer_id in recorded.result(30)
                 }
 
-        yield recorded_after
+        return recorded_after
 
     def test_one_that_is_cancelled_is_left_out(self, world: Pages, waiting: "Waiting") -> None:
         # When
@@ -370,7 +381,7 @@ class TestTheOrderOfLocks:
         # Given a page that is named backwards, and whose first row is locked
         claims = world.claimed(*RUN_CONFIGS)
         # Its rows lie backwards in the table too.
-        _rewrite(world.other, [claim.transfer_id for claim in reversed(claims)])
+        _rewrite(world.other, TransferRow, [claim.transfer_id for claim in reversed(claims)])
         with ThreadPoolExecutor(1) as pool, world.other.connect() as connection:
             with connection.begin():
                 lock(connection, TransferRow, claims[0].transfer_id)
@@ -383,8 +394,9 @@ class TestTheOrderOfLocks:
             ended.result(30)
 
     def test_runs_are_locked_by_their_ids(self, world: Pages) -> None:
-        # Given
+        # Given runs that lie backwards in the table
         claims = world.claimed(*RESULTS, *RUN_CONFIGS)
+        _rewrite(world.other, RunRow, list(reversed(RUNS)))
         with ThreadPoolExecutor(2) as pool, world.other.connect() as connection:
             with connection.begin():
                 lock(connection, RunRow, 4)
@@ -408,11 +420,14 @@ class TestTheOrderOfLocks:
         assert isinstance(refused.value.orig, LockNotAvailable)
 
 
-def _rewrite(engine: Engine, ids: Sequence[int]) -> None:
+def _rewrite(engine: Engine, table: type[RunRow | TransferRow], ids: Sequence[int]) -> None:
+    """Let the rows lie in this order, and the database know of no other."""
     for row_id in ids:
         with engine.begin() as connection:
-            same = update(TransferRow).where(TransferRow.id == row_id)
-            connection.execute(same.values(enqueued_at=utc_now()))
+            same = update(table).where(table.id == row_id)
+            connection.execute(same.values(job_id=table.job_id))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"VACUUM ANALYZE {table.__tablename__}"))
 
 
 def _config_location(world: Pages, job_id: int) -> str | None:
