@@ -17,6 +17,7 @@ from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import Bind
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 
 if TYPE_CHECKING:
     from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
@@ -88,6 +89,10 @@ class Database(Repositories):
         from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine  # noqa: PLC0415
 
         return SqlQuarantine(self.engine)
+
+    @cached_property
+    def upload_pages(self) -> SqlUploadPages:
+        return SqlUploadPages(self.engine)
 
     def forget_parent(self) -> None:
         """In a process that was forked off: leave what is the parent's open, and forget it.
