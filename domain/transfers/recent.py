@@ -19,3 +19,6 @@ class RecentIds:
 
     def __contains__(self, wanted: str) -> bool:
         return wanted in self._ids
+
+    def __len__(self) -> int:
+        return len(self._ids)

@@ -38,16 +38,22 @@ _AWS = "s3.amazonaws.com"
 
 
 class BucketAdapters:
-    """The adapters of S3."""
+    """The adapters of S3.
 
-    def __init__(self, settings: BucketSettings) -> None:
+    Args:
+        settings: of the bucket.
+        requests: that may be under way at once, if more than one transfer makes.
+    """
+
+    def __init__(self, settings: BucketSettings, requests: int = 0) -> None:
         self._bucket_settings = settings
+        self._requests = max(requests, settings.transfer_threads)
 
     @cached_property
     def client(self) -> "S3Client":
         return make_client(
             self._bucket_settings.s3_endpoint_url,
-            self._bucket_settings.transfer_threads,
+            self._requests,
             bucket=self._bucket_settings.bucket,
             read_timeout_seconds=self._bucket_settings.s3_timeout_seconds,
             addressing=self._bucket_settings.s3_addressing,
@@ -161,10 +167,11 @@ class Adapters(BucketAdapters, Database):
     Args:
         settings: of the environment.
         owner: of the leases.
+        requests: as `BucketAdapters`.
     """
 
-    def __init__(self, settings: OperatorSettings, owner: str) -> None:
-        BucketAdapters.__init__(self, settings)
+    def __init__(self, settings: OperatorSettings, owner: str, requests: int = 0) -> None:
+        BucketAdapters.__init__(self, settings, requests)
         Database.__init__(self, settings)
         self._settings = settings
         self._owner = owner
