@@ -16,6 +16,7 @@ from artifact_pipeline.domain.fakes.storage import (
     InMemoryWorkspace,
 )
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
+from artifact_pipeline.domain.fakes.upload_pages import InMemoryUploadPages
 from artifact_pipeline.domain.fakes.verifications import InMemoryVerifications
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "InMemoryTarget",
     "InMemoryTransfers",
     "InMemoryUploadLocations",
+    "InMemoryUploadPages",
     "InMemoryVerifications",
     "InMemoryWorkspace",
 ]

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from artifact_pipeline.domain.model.transfers import (
     NO_FAILURE_REASONS,
+    Direction,
     MessageLoss,
     Transfer,
     TransferState,
@@ -21,6 +22,14 @@ def is_put_off(transfer: Transfer, now: datetime) -> bool:
 def is_unclaimed(transfer: Transfer, now: datetime) -> bool:
     unclaimed = transfer.state in (TransferState.REQUESTED, TransferState.WAITING)
     return unclaimed and transfer.next_attempt_at <= now
+
+
+def is_page_member(transfer: Transfer, now: datetime) -> bool:
+    """Return whether an upload may be claimed together with others now."""
+    is_untried = transfer.attempts == 0 and transfer.reason_code is None
+    is_single = transfer.batch_id is None and transfer.upload_id is None
+    is_upload = transfer.direction is Direction.UPLOAD
+    return is_upload and is_untried and is_single and is_unclaimed(transfer, now)
 
 
 def is_abandoned(transfer: Transfer, now: datetime) -> bool:

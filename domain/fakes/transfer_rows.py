@@ -38,6 +38,38 @@ class TransferRows:
         # Re-entrant, for `publish` may run the task at once, which calls back.
         self._lock = threading.RLock()
 
+    @property
+    def lock(self) -> threading.RLock:
+        """What each call holds; a caller that makes several of them one call holds it too."""
+        return self._lock
+
+    def take(self, transfer: Transfer, owner: str, lease: timedelta) -> Claim:
+        """Claim a transfer that may be claimed."""
+        now = self._clock()
+        is_takeover = transfer.state is TransferState.RUNNING
+        claimed = self._keep(
+            transfer,
+            state=TransferState.RUNNING,
+            attempts=transfer.attempts + 1,
+            fence=transfer.fence + 1,
+            lease_owner=owner,
+            lease_expires_at=now + lease,
+            doubted_at=now if is_takeover else transfer.doubted_at,
+        )
+        return claim_of(claimed, owner, lease)
+
+    def release(self, transfer: Transfer) -> None:
+        """End a claim whose attempt does not count."""
+        self._keep(
+            transfer,
+            state=TransferState.WAITING,
+            attempts=transfer.attempts - 1,
+            fence=transfer.fence + 1,
+            next_attempt_at=self._clock(),
+            enqueued_at=None,
+            **NO_LEASE,
+        )
+
     def _doubted_by(self, error: TransferError) -> dict[str, object]:
         return {"doubted_at": self._clock()} if may_have_written(error) else {}
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
 from artifact_pipeline.domain.fakes.due import is_abandoned, is_due, is_put_off, is_unclaimed
-from artifact_pipeline.domain.fakes.transfer_rows import NO_LEASE, TransferRows, claim_of, failed
+from artifact_pipeline.domain.fakes.transfer_rows import NO_LEASE, TransferRows, failed
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
@@ -56,16 +56,7 @@ class InMemoryTransfers(TransferRows):
             is_takeover = is_abandoned(transfer, now)
             if not (is_unclaimed(transfer, now) or is_takeover):
                 return None
-            claimed = self._keep(
-                transfer,
-                state=TransferState.RUNNING,
-                attempts=transfer.attempts + 1,
-                fence=transfer.fence + 1,
-                lease_owner=owner,
-                lease_expires_at=now + lease,
-                doubted_at=now if is_takeover else transfer.doubted_at,
-            )
-            return claim_of(claimed, owner, lease)
+            return self.take(transfer, owner, lease)
 
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
         with self._lock:
@@ -225,16 +216,7 @@ class InMemoryTransfers(TransferRows):
                 and (transfer.lease_owner or "").startswith(f"{worker}:")
             ]
             for transfer in held:
-                self._keep(
-                    transfer,
-                    state=TransferState.WAITING,
-                    attempts=transfer.attempts - 1,
-                    fence=transfer.fence + 1,
-                    next_attempt_at=self._clock(),
-                    enqueued_at=None,
-                    doubted_at=self._clock(),
-                    **NO_LEASE,
-                )
+                self.release(self._keep(transfer, doubted_at=self._clock()))
             return len(held)
 
     def publish_due(

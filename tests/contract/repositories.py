@@ -12,13 +12,16 @@ from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryJobs,
     InMemoryQuarantine,
+    InMemoryRuns,
     InMemoryTransfers,
+    InMemoryUploadPages,
     InMemoryVerifications,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.jobs import Job
+from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import make_engine
@@ -27,6 +30,7 @@ from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
@@ -42,6 +46,9 @@ class Repositories:
     clear: Callable[[], None]
     """Forget all transfers and artifacts."""
     quarantine: IQuarantine
+    pages: IUploadPages
+    largest_page: int
+    """What a page holds at most, whatever its limit."""
 
 
 def in_memory() -> Repositories:
@@ -53,9 +60,17 @@ def in_memory() -> Repositories:
         transfers.rows.clear()
         artifacts.rows.clear()
 
-    quarantine = InMemoryQuarantine(transfers, InMemoryJobs(Job(12, CREATED_AT, user_id=1)))
+    jobs = InMemoryJobs(Job(12, CREATED_AT, user_id=1))
+    runs = InMemoryRuns(*(Run(run_id, 12) for run_id in range(1, 6)))
     return Repositories(
-        transfers, artifacts, verifications, artifacts.locations.get, clear, quarantine
+        transfers,
+        artifacts,
+        verifications,
+        artifacts.locations.get,
+        clear,
+        InMemoryQuarantine(transfers, jobs),
+        InMemoryUploadPages(transfers, artifacts, jobs, runs),
+        1_000,
     )
 
 
@@ -69,6 +84,8 @@ def on_sql(url: str) -> Iterator[Repositories]:
         _location(engine),
         lambda: _clear(engine),
         SqlQuarantine(engine),
+        SqlUploadPages(engine),
+        1 if url.startswith("sqlite") else 1_000,
     )
     engine.dispose()
 

@@ -6,6 +6,7 @@ import pytest
 
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.artifact_contract import ArtifactRepositoryContract
 from tests.contract.repositories import Repositories
@@ -13,6 +14,7 @@ from tests.contract.transfer_adoption_contract import TransferAdoptionContract
 from tests.contract.transfer_cancellation_contract import TransferCancellationContract
 from tests.contract.transfer_contract import TransferRepositoryContract
 from tests.contract.transfer_shutdown_contract import TransferShutdownContract
+from tests.contract.upload_pages_contract import UploadPagesContract
 
 
 @pytest.fixture
@@ -28,6 +30,16 @@ def artifacts(repositories: Repositories) -> IArtifactRepository:
 @pytest.fixture
 def location(repositories: Repositories) -> Callable[[Artifact], str | None]:
     return repositories.location
+
+
+@pytest.fixture
+def pages(repositories: Repositories) -> IUploadPages:
+    return repositories.pages
+
+
+@pytest.fixture
+def largest_page(repositories: Repositories) -> int:
+    return repositories.largest_page
 
 
 class TestTransferRepository(TransferRepositoryContract):
@@ -48,3 +60,8 @@ class TestTransferAdoption(TransferAdoptionContract):
 
 class TestTransferShutdown(TransferShutdownContract):
     pass
+
+
+class TestUploadPages(UploadPagesContract):
+    def test_an_adapter_has_all_of_the_port(self, pages: IUploadPages) -> None:
+        assert isinstance(pages, IUploadPages)

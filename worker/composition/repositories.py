@@ -17,6 +17,7 @@ from artifact_pipeline.worker.sql.engine import Bind
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 
 
 class Repositories(ABC):
@@ -82,6 +83,10 @@ class Database(Repositories):
     @cached_property
     def quarantine(self) -> SqlQuarantine:
         return SqlQuarantine(self.engine)
+
+    @cached_property
+    def upload_pages(self) -> SqlUploadPages:
+        return SqlUploadPages(self.engine)
 
     def forget_parent(self) -> None:
         """In a process that was forked off: leave what is the parent's open, and forget it.

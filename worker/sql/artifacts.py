@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, literal, select, update
 from sqlalchemy.types import TypeEngine
 
 from artifact_pipeline.domain.errors import ObjectReplacedError
@@ -16,7 +16,8 @@ from artifact_pipeline.worker.sql.rows import artifact_of
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
-_IDENTITY = [ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind]
+IDENTITY = [ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind]
+"""What the unique index of the table is on."""
 
 
 class SqlArtifacts:
@@ -27,7 +28,7 @@ class SqlArtifacts:
         statement = select(_TABLE).where(_is_of(artifact))
         with autocommit(self._bind) as connection:
             row = connection.execute(statement).one_or_none()
-        return None if row is None else _stored_artifact(row)
+        return None if row is None else stored_artifact_of(row)
 
     def of_job(self, job_id: int) -> list[StoredArtifact]:
         statement = (
@@ -36,7 +37,7 @@ class SqlArtifacts:
             .order_by(ARTIFACT_RUN, ArtifactRow.kind)
         )
         with autocommit(self._bind) as connection:
-            return [_stored_artifact(row) for row in connection.execute(statement)]
+            return [stored_artifact_of(row) for row in connection.execute(statement)]
 
     def record(
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
@@ -85,7 +86,7 @@ def write_artifact(connection: Connection, stored: StoredArtifact) -> StoredArti
         JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
     """
     written = _insert(connection, stored).on_conflict_do_update(
-        index_elements=_IDENTITY, set_=_values(stored)
+        index_elements=IDENTITY, set_=_values(stored)
     )
     stored_at = connection.scalar(written.returning(ArtifactRow.stored_at))
     if stored_at is None:
@@ -114,6 +115,12 @@ def _is_of(artifact: Artifact) -> ColumnElement[bool]:
 
 
 def _values(stored: StoredArtifact) -> dict[str, Any]:
+    # The time of the write, by the one clock that all workers share.
+    return {**artifact_values(stored), "stored_at": stored.stored_at or utc_now()}
+
+
+def artifact_values(stored: StoredArtifact) -> dict[str, Any]:
+    """Return the values of its row; `stored_at` is None if it was not recorded before."""
     return {
         "job_id": stored.artifact.job_id,
         "run_id": stored.artifact.run_id,
@@ -127,12 +134,12 @@ def _values(stored: StoredArtifact) -> dict[str, Any]:
         "version_id": stored.object.version_id,
         "storage_class": stored.object.storage_class,
         "links_left_out": stored.links_left_out,
-        # The time of the write, by the one clock that all workers share.
-        "stored_at": stored.stored_at or utc_now(),
+        "stored_at": stored.stored_at,
     }
 
 
-def _stored_artifact(row: Row[Any]) -> StoredArtifact:
+def stored_artifact_of(row: Any) -> StoredArtifact:  # noqa: ANN401 - a row
+    """Return the object of a row of the table."""
     return StoredArtifact(
         artifact=artifact_of(row),
         object=StoredObject(

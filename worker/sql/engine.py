@@ -4,7 +4,7 @@ import os
 import select
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from time import monotonic, sleep
 from typing import Any
@@ -159,26 +159,34 @@ def transaction(bind: Bind) -> Iterator[Connection]:
             yield connection
 
 
-def repeated_transaction(bind: Bind) -> Iterator[AbstractContextManager[Connection]]:
+def repeated_transaction(
+    bind: Bind, begin: Callable[[Bind], AbstractContextManager[Connection]] = transaction
+) -> Iterator[AbstractContextManager[Connection]]:
     """Yield a transaction, and another one if another transaction made PostgreSQL end it.
 
     `for attempt in repeated_transaction(bind):` and `with attempt as connection:` around the work.
     A session's transaction is not repeated: only its owner knows what else was in it.
+
+    Args:
+        bind: an engine, or a session.
+        begin: begins it; `autocommit` for work that is one statement.
     """
     ended: list[SqlUnavailableError] = []
     for tries_left in reversed(range(_DEADLOCK_TRIES)):
         ended.clear()
         is_last = not tries_left or not isinstance(bind, Engine)
-        yield transaction(bind) if is_last else _repeatable_transaction(bind, ended)
+        yield begin(bind) if is_last else _repeatable(begin(bind), ended)
         if not ended:
             return
 
 
 @contextmanager
-def _repeatable_transaction(bind: Bind, ended: list[SqlUnavailableError]) -> Iterator[Connection]:
+def _repeatable(
+    begun: AbstractContextManager[Connection], ended: list[SqlUnavailableError]
+) -> Iterator[Connection]:
     """Yield a transaction; keep the error with which PostgreSQL ends it, instead of raising it."""
     try:
-        with transaction(bind) as connection:
+        with begun as connection:
             yield connection
     except SqlUnavailableError as error:
         if not is_repeatable(error):

@@ -47,16 +47,21 @@ RUN_LOCATIONS = tuple(getattr(RunRow, name) for name in RUN_FIELDS)
 """The columns with the artifacts' locations."""
 
 # Cast, for the platform may add a member to its enums before the pipeline knows of it.
-_JOBS = select(
-    JobRow.id,
-    JobRow.created_at,
-    JobRow.user_id,
+JOB_COLUMNS = (
+    *(JobRow.id, JobRow.created_at, JobRow.user_id),
     cast(JobRow.status, String).label("status"),
     *JOB_LOCATIONS,
 )
-_RUNS = select(
-    RunRow.id, RunRow.job_id, cast(RunRow.status, String).label("status"), *RUN_LOCATIONS
+"""The columns of a `Job`, by its names."""
+RUN_COLUMNS = (
+    *(RunRow.id, RunRow.job_id),
+    cast(RunRow.status, String).label("status"),
+    *RUN_LOCATIONS,
 )
+"""The columns of a `Run`, by its names."""
+
+_JOBS = select(*JOB_COLUMNS)
+_RUNS = select(*RUN_COLUMNS)
 
 WRITTEN = (
     *JOB_LOCATIONS,

@@ -24,7 +24,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
 
 from artifact_pipeline.domain.model.requester import MAX_REQUESTER
-from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, MAX_REQUEST_ID, TransferState
+from artifact_pipeline.domain.model.transfers import (
+    ACTIVE_STATES,
+    MAX_REQUEST_ID,
+    Direction,
+    TransferState,
+)
 from artifact_pipeline.worker.sql.platform_tables import JOB_STATUS as JOB_STATUS  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import POD_PHASE as POD_PHASE  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import RUN_STATUS as RUN_STATUS  # noqa: PLC0414 - re-exported
@@ -213,6 +218,20 @@ IS_QUARANTINED = TransferRow.state == literal_column(f"'{TransferState.QUARANTIN
 _index_where(IS_QUARANTINED, "transfers_quarantined", TransferRow.finished_at)
 IS_DONE = TransferRow.state == literal_column(f"'{TransferState.DONE}'")
 _index_where(IS_DONE, "transfers_done", TransferRow.finished_at)
+# What may be claimed together with others. By kind, so that due artifacts of other kinds are not
+# read first.
+_UNTRIED = (TransferState.REQUESTED, TransferState.WAITING)
+IS_UNTRIED_UPLOAD = and_(
+    TransferRow.state.in_([literal_column(f"'{state}'") for state in _UNTRIED]),
+    TransferRow.direction == literal_column(f"'{Direction.UPLOAD}'"),
+    TransferRow.attempts == literal_column("0"),
+    TransferRow.reason_code.is_(None),
+    TransferRow.batch_id.is_(None),
+    TransferRow.upload_id.is_(None),
+)
+_index_where(
+    IS_UNTRIED_UPLOAD, "transfers_untried_uploads", TransferRow.kind, TransferRow.next_attempt_at
+)
 # As `Transfer.unverified_since`. In brackets, since text is joined to other conditions as it is.
 IS_UNVERIFIED = text(
     "(state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"

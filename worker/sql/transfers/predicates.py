@@ -1,6 +1,6 @@
 """Which transfers: the conditions that several statements share."""
 
-from sqlalchemy import ColumnElement, and_, literal, or_, true
+from sqlalchemy import ColumnElement, and_, literal, or_, select, true
 
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS, ArtifactKind
@@ -13,7 +13,7 @@ from artifact_pipeline.domain.model.transfers import (
     TransferState,
 )
 from artifact_pipeline.worker.sql.clock import utc_now
-from artifact_pipeline.worker.sql.tables import TRANSFER_RUN, TransferRow
+from artifact_pipeline.worker.sql.tables import IS_UNTRIED_UPLOAD, TRANSFER_RUN, TransferRow
 
 
 def of_artifact(artifact: Artifact, direction: Direction) -> ColumnElement[bool]:
@@ -68,6 +68,24 @@ def is_abandoned() -> ColumnElement[bool]:
     return and_(
         TransferRow.state == TransferState.RUNNING, TransferRow.lease_expires_at <= utc_now()
     )
+
+
+def is_page_member() -> ColumnElement[bool]:
+    """Return whether an upload may be claimed together with others now.
+
+    Never one that an attempt has failed, or whose lease has run out: it may kill its worker, and
+    would count an attempt of all the others.
+    """
+    return and_(IS_UNTRIED_UPLOAD, TransferRow.next_attempt_at <= utc_now(), is_well_formed())
+
+
+def in_order(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the same condition, under which an UPDATE locks its rows by their ids.
+
+    In different orders, two statements that change several rows could meet a deadlock.
+    """
+    locked = select(TransferRow.id).where(which).order_by(TransferRow.id).with_for_update()
+    return TransferRow.id.in_(locked)
 
 
 def is_well_formed() -> ColumnElement[bool]:

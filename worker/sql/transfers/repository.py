@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select, update
 
@@ -18,7 +17,7 @@ from artifact_pipeline.domain.model.transfers import (
     Transfer,
     TransferState,
 )
-from artifact_pipeline.worker.sql.artifacts import replace_artifact, write_artifact
+from artifact_pipeline.worker.sql.artifacts import replace_artifact
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import (
     Bind,
@@ -27,11 +26,13 @@ from artifact_pipeline.worker.sql.engine import (
     repeated_transaction,
     transaction,
 )
-from artifact_pipeline.worker.sql.platform import move_location, tell_platform
+from artifact_pipeline.worker.sql.platform import move_location
 from artifact_pipeline.worker.sql.rows import as_claim, as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.claims import claim_row
 from artifact_pipeline.worker.sql.transfers.predicates import (
     has_room,
+    in_order,
     is_active,
     is_active_of,
     is_due,
@@ -39,11 +40,12 @@ from artifact_pipeline.worker.sql.transfers.predicates import (
     is_well_formed,
     of_artifact,
 )
+from artifact_pipeline.worker.sql.transfers.records import record_stored
 from artifact_pipeline.worker.sql.transfers.statements import (
-    NO_ERROR,
     NO_LEASE,
-    claim_row,
+    done,
     failed,
+    given_back,
     request_transfer,
     waiting,
     write,
@@ -179,12 +181,7 @@ class SqlTransfers:
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
         for attempt in repeated_transaction(self._bind):
             with attempt as connection:
-                # The transfer last, as a producer changes its job and then asks for a transfer,
-                # and the artifact first, as `SqlArtifacts.record`: in another order two
-                # transactions could wait for each other. The fence turns a late worker away, which
-                # undoes its changes.
-                tell_platform(connection, write_artifact(connection, stored), location)
-                write(connection, claim, **_done(claim, stored.object.bytes_sent))
+                record_stored(connection, claim, stored, location)
 
     def adopt(
         self,
@@ -198,7 +195,7 @@ class SqlTransfers:
                 # In the order of `record`; a lost lease counts before a replaced object.
                 recorded = replace_artifact(connection, stored, known)
                 move_location(connection, stored, location)
-                write(connection, claim, **_done(claim, stored.object.bytes_sent))
+                write(connection, claim, **done(claim, stored.object.bytes_sent))
                 if recorded is None:
                     raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
 
@@ -209,7 +206,7 @@ class SqlTransfers:
 
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         with autocommit(self._bind) as connection:
-            write(connection, claim, **_done(claim, bytes_fetched))
+            write(connection, claim, **done(claim, bytes_fetched))
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         with autocommit(self._bind) as connection:
@@ -221,7 +218,7 @@ class SqlTransfers:
             write(connection, claim, attempts=attempts, **waiting(delay), **failed(error))
 
     def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
-        active = update(TransferRow).where(is_active(job_id, run_id, kind))
+        active = update(TransferRow).where(in_order(is_active(job_id, run_id, kind)))
         # The holder, if there is one, hears of it at its next renewal.
         cancelled = active.values(
             state=TransferState.CANCELLED, finished_at=utc_now(), **NO_LEASE
@@ -240,20 +237,13 @@ class SqlTransfers:
             )
 
     def give_back(self, worker: str) -> int:
-        running = update(TransferRow).where(
+        held = and_(
             TransferRow.state == TransferState.RUNNING,
             TransferRow.lease_owner.startswith(f"{worker}:", autoescape=True),
         )
+        ended = update(TransferRow).where(in_order(held))
         with autocommit(self._bind) as connection:
-            given_back = running.values(
-                attempts=TransferRow.attempts - 1,
-                # Risen, for a child that still lives must not write any more.
-                fence=TransferRow.fence + 1,
-                doubted_at=utc_now(),
-                **waiting(timedelta(0)),
-                **NO_LEASE,
-            )
-            return connection.execute(given_back).rowcount
+            return connection.execute(ended.values(**given_back(), doubted_at=utc_now())).rowcount
 
     def publish_due(
         self,
@@ -285,17 +275,3 @@ class SqlTransfers:
                 marked = update(TransferRow).where(TransferRow.id.in_(ids))
                 connection.execute(marked.values(enqueued_at=sent_at))
         return len(transfers)
-
-
-def _done(claim: Claim, bytes_moved: int) -> dict[str, Any]:
-    # The client can use its upload URL once more, so what it stores then would stay unrecorded.
-    doubted = {"doubted_at": utc_now()} if claim.direction is Direction.CONFIRM else {}
-    return {
-        **doubted,
-        "state": TransferState.DONE,
-        "finished_at": utc_now(),
-        "bytes_sent": bytes_moved,
-        "upload_id": None,
-        **NO_LEASE,
-        **NO_ERROR,
-    }

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
-    case,
     cast,
     func,
     or_,
@@ -44,11 +43,7 @@ from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import insert_into
 from artifact_pipeline.worker.sql.rows import as_transfer
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, TRANSFER_RUN, TransferRow
-from artifact_pipeline.worker.sql.transfers.predicates import (
-    is_abandoned,
-    is_unclaimed,
-    of_artifact,
-)
+from artifact_pipeline.worker.sql.transfers.predicates import of_artifact
 
 NO_LEASE: dict[str, None] = {"lease_owner": None, "lease_expires_at": None}
 NO_ERROR: dict[str, None] = {"reason_code": None, "last_error": None}
@@ -246,30 +241,6 @@ def _existing(artifact: Artifact, direction: Direction, request_id: str) -> Sele
     )
 
 
-def claim_row(
-    connection: Connection, which: ColumnElement[bool], owner: str, lease: timedelta
-) -> Row[Any] | None:
-    # One statement, so that of many workers told the same thing one gets the row and the others
-    # find its condition no longer true.
-    return connection.execute(
-        update(TransferRow)
-        .where(which, or_(is_unclaimed(), is_abandoned()))
-        .values(
-            state=TransferState.RUNNING,
-            attempts=TransferRow.attempts + 1,
-            fence=TransferRow.fence + 1,
-            lease_owner=owner,
-            lease_expires_at=utc_now(lease),
-            # A takeover: the holder before may have a write on its way.
-            doubted_at=case(
-                (TransferRow.state == TransferState.RUNNING, utc_now()),
-                else_=TransferRow.doubted_at,
-            ),
-        )
-        .returning(_TABLE)
-    ).one_or_none()
-
-
 def write(connection: Connection, claim: Claim, **values: Any) -> None:  # noqa: ANN401 - SQL values
     held = update(TransferRow).where(
         TransferRow.id == claim.transfer_id,
@@ -294,3 +265,31 @@ def failed(error: TransferError) -> dict[str, Any]:
     doubted = {"doubted_at": utc_now()} if may_have_written(error) else {}
     said = {"reason_code": error.reason, "last_error": redact(str(error))}
     return {**said, **doubted, **NO_LEASE}
+
+
+def done(claim: Claim, bytes_moved: int) -> dict[str, Any]:
+    # The client can use its upload URL once more, so what it stores then would stay unrecorded.
+    doubted = {"doubted_at": utc_now()} if claim.direction is Direction.CONFIRM else {}
+    return {**doubted, **ended_well(bytes_moved)}
+
+
+def ended_well(bytes_moved: int | ColumnElement[int]) -> dict[str, Any]:
+    return {
+        "state": TransferState.DONE,
+        "finished_at": utc_now(),
+        "bytes_sent": bytes_moved,
+        "upload_id": None,
+        **NO_LEASE,
+        **NO_ERROR,
+    }
+
+
+def given_back() -> dict[str, Any]:
+    """Return the values of a transfer whose attempt does not count."""
+    return {
+        "attempts": TransferRow.attempts - 1,
+        # Risen, since a child that still lives must not write any more.
+        "fence": TransferRow.fence + 1,
+        **waiting(timedelta(0)),
+        **NO_LEASE,
+    }

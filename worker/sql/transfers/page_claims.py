@@ -1,0 +1,206 @@
+"""Claim several uploads in one statement, with the rows that their handlers need."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Interval,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
+
+from artifact_pipeline.domain.model.jobs import Job, Run
+from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload
+from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.platform import JOB_COLUMNS, RUN_COLUMNS
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.rows import as_claim
+from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, TRANSFER_RUN, ArtifactRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.claims import claimed
+from artifact_pipeline.worker.sql.transfers.predicates import is_page_member
+
+_ROWS = {
+    "jobs": JOB_COLUMNS,
+    "runs": RUN_COLUMNS,
+    "artifacts": tuple(ArtifactRow.__table__.c),
+}
+"""What is joined to each transfer: columns by table."""
+_NAMES = {table: [column.name for column in columns] for table, columns in _ROWS.items()}
+_OWNER = bindparam("owner", type_=Text)
+_LIMIT = bindparam("limit", type_=Integer)
+
+
+def claim_page(connection: Connection, values: dict[str, Any]) -> list[ClaimedUpload]:
+    """Claim the upload of a request, and others of the same kinds.
+
+    Args:
+        connection: of the database.
+        values: of the parameters of `_of_request`, and `kinds`, `limit`, `owner` and `lease`.
+    """
+    if connection.dialect.name == "postgresql":
+        return _uploads(connection.execute(_claimed_with_others(), values), values["lease"])
+    return _claim_one(connection, _of_request(), values)
+
+
+def claim_page_of_job(connection: Connection, values: dict[str, Any]) -> list[ClaimedUpload]:
+    """Claim uploads of a job. Args: `values` has `asked_job`, `limit`, `owner` and `lease`."""
+    if connection.dialect.name == "postgresql":
+        return _uploads(connection.execute(_claimed_of_job(), values), values["lease"])
+    return _claim_one(connection, _of_job(), values)
+
+
+def _claim_one(
+    connection: Connection, which: ColumnElement[bool], values: dict[str, Any]
+) -> list[ClaimedUpload]:
+    """Claim one upload in SQLite, which cannot skip what another transaction holds."""
+    due = _due(which).limit(1).params(values)
+    row = (
+        update(TransferRow)
+        .where(TransferRow.id.in_(due))
+        .values(claimed(values["owner"], utc_now(values["lease"])))
+        .returning(TransferRow.id)
+    )
+    transfer_id = connection.scalar(row)
+    if transfer_id is None:
+        return []
+    page = select(TransferRow.__table__).where(TransferRow.id == transfer_id).subquery("page")
+    return _uploads(connection.execute(_with_rows(page)), values["lease"])
+
+
+def _of_request() -> ColumnElement[bool]:
+    return and_(
+        TransferRow.request_id == bindparam("asked_request", type_=Text),
+        TransferRow.job_id == bindparam("asked_job", type_=Integer),
+        bindparam("asked_run", type_=Integer) == TRANSFER_RUN,
+        TransferRow.kind == bindparam("asked_kind", type_=Text),
+    )
+
+
+def _of_job() -> ColumnElement[bool]:
+    return TransferRow.job_id == bindparam("asked_job", type_=Integer)
+
+
+def _due(*which: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(TransferRow.id)
+        .where(is_page_member(), *which)
+        .order_by(TransferRow.next_attempt_at, TransferRow.id)
+    )
+
+
+def _locked(*which: ColumnElement[bool]) -> Select[Any]:
+    """Return the ids that are due, locked by this transaction, but for those another one holds."""
+    # Nothing waits for a lock here, so a page can meet no deadlock.
+    return _due(*which).with_for_update(skip_locked=True)
+
+
+@cache
+def _claimed_with_others() -> Select[Any]:
+    asked = _locked(_of_request()).cte("asked")
+    page = select(asked.c.id).union_all(select(_others(asked).c.id)).subquery("page")
+    claimed_rows = _claimed(page)
+    is_asked = claimed_rows.c.id.in_(select(asked.c.id))
+    return _with_rows(claimed_rows, case((is_asked, 0), else_=1))
+
+
+@cache
+def _claimed_of_job() -> Select[Any]:
+    page = _locked(_of_job()).limit(_LIMIT).cte("page")
+    return _with_rows(_claimed(page))
+
+
+def _others(asked: CTE) -> CTE:
+    """Return other uploads that are due; none if the one that was asked for is not."""
+    kinds = func.unnest(cast(bindparam("kinds"), ARRAY(Text)))
+    kind = kinds.table_valued("kind").render_derived(name="kinds")
+    # Each kind by itself, in the order of its index.
+    due = (
+        _locked(TransferRow.kind == kind.c.kind, TransferRow.id.not_in(select(asked.c.id)))
+        .add_columns(TransferRow.next_attempt_at)
+        .limit(_LIMIT - 1)
+        .lateral("due")
+    )
+    return (
+        select(due.c.id)
+        .select_from(kind)
+        .join(due, true())
+        .where(exists(select(asked.c.id)))
+        .order_by(due.c.next_attempt_at, due.c.id)
+        .limit(_LIMIT - 1)
+        .cte("others")
+    )
+
+
+def _claimed(page: FromClause) -> CTE:
+    expires_at = utc_now() + cast(bindparam("lease"), Interval)
+    return (
+        update(TransferRow)
+        .where(TransferRow.id == page.c.id)
+        .values(claimed(_OWNER, expires_at))
+        .returning(TransferRow.__table__)
+        .cte("claimed")
+    )
+
+
+def _with_rows(page: FromClause, *order: ColumnElement[Any]) -> Select[Any]:
+    """Select the claimed transfers with the rows of their jobs, runs and artifacts."""
+    is_artifact = and_(
+        ArtifactRow.job_id == page.c.job_id,
+        func.coalesce(page.c.run_id, literal_column("0")) == ARTIFACT_RUN,
+        ArtifactRow.kind == page.c.kind,
+    )
+    return (
+        select(*page.c, *(column.label(label) for column, label in _labels()))
+        .outerjoin(JobRow, JobRow.id == page.c.job_id)
+        .outerjoin(RunRow, RunRow.id == page.c.run_id)
+        .outerjoin(ArtifactRow, is_artifact)
+        .order_by(*order, page.c.next_attempt_at, page.c.id)
+    )
+
+
+def _labels() -> Iterable[tuple[Any, str]]:
+    for table, columns in _ROWS.items():
+        for column in columns:
+            yield column, f"{table}_{column.name}"
+
+
+def _uploads(rows: Iterable[Row[Any]], lease: timedelta) -> list[ClaimedUpload]:
+    return [_upload(row, lease) for row in rows]
+
+
+def _upload(row: Row[Any], lease: timedelta) -> ClaimedUpload:
+    job, run, artifact = (_part(row, table) for table in _ROWS)
+    return ClaimedUpload(
+        claim=as_claim(row, lease),
+        request_id=row.request_id,
+        job=Job(**job) if job else None,
+        run=Run(**run) if run else None,
+        stored=stored_artifact_of(SimpleNamespace(**artifact)) if artifact else None,
+    )
+
+
+def _part(row: Row[Any], table: str) -> dict[str, Any] | None:
+    """Return the values of the joined row by its columns' names; None if there is none."""
+    values = {name: getattr(row, f"{table}_{name}") for name in _NAMES[table]}
+    return None if values["id"] is None else values

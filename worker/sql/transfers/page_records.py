@@ -1,0 +1,281 @@
+"""Record several uploads in one statement of PostgreSQL, on the conditions of `record_stored`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    String,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    column,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.types import TypeEngine
+
+from artifact_pipeline.domain.catalog.platform_records import JOB_FIELDS, RUN_FIELDS
+from artifact_pipeline.domain.model.jobs import DONE
+from artifact_pipeline.domain.model.keys import directory_of
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.ports.transfer_pages import StoredUpload
+from artifact_pipeline.worker.sql.artifacts import IDENTITY, artifact_values
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.directories import job_directory
+from artifact_pipeline.worker.sql.engine import insert_into
+from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.statements import ended_well
+
+_OF_ARTIFACT: dict[str, TypeEngine[Any]] = {
+    # As text: an array of a shorter type would cut a long value off, where the table refuses it.
+    each.name: Text() if isinstance(each.type, String) else each.type
+    for each in ArtifactRow.__table__.c
+    if each.name != "id"
+}
+_OF_UPLOAD: dict[str, TypeEngine[Any]] = {
+    "transfer_id": BigInteger(),
+    "fence": Integer(),
+    "bytes_sent": BigInteger(),
+    "directory": Text(),
+    "platform_column": Text(),
+    "location": Text(),
+    "completes_run": Boolean(),
+}
+_SENT = {**_OF_ARTIFACT, **_OF_UPLOAD}
+"""What the statement is sent of each upload, with the types."""
+_ZERO: ColumnElement[int] = literal_column("0")
+_ONE: ColumnElement[int] = literal_column("1")
+
+
+def record_page(connection: Connection, uploads: Sequence[StoredUpload]) -> set[int]:
+    """Record the uploads, and return the ids of the transfers that were recorded.
+
+    Raises:
+        DataError: nothing was recorded. A transfer or a row of the platform has changed while the
+            statement ran, or a value does not fit its column.
+    """
+    rows = [_values(upload) for upload in uploads]
+    arrays = {_parameter(name): [row[name] for row in rows] for name in _SENT}
+    recorded, _ = connection.execute(_recorded(), arrays).one()
+    return set(recorded or ())
+
+
+def _values(upload: StoredUpload) -> dict[str, Any]:
+    stored = upload.stored
+    spec = stored.artifact.kind.spec
+    return {
+        **artifact_values(stored),
+        "transfer_id": upload.claim.transfer_id,
+        "fence": upload.claim.fence,
+        "bytes_sent": stored.object.bytes_sent,
+        "directory": directory_of(stored),
+        "platform_column": spec.column,
+        "location": upload.location.sanitized,
+        "completes_run": spec.completes_run,
+    }
+
+
+def _parameter(name: str) -> str:
+    # SQLAlchemy sets each column that has the name of a parameter.
+    return f"sent_{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Rows of the platform that are to name their artifacts' locations, and those that now do."""
+
+    expected: CTE
+    changed: Sequence[CTE]
+
+    @property
+    def is_complete(self) -> ColumnElement[bool]:
+        counts = [_count(each) for each in self.changed]
+        return sum(counts, _ZERO) == _count(self.expected)
+
+
+@cache
+def _recorded() -> Any:  # noqa: ANN401 - generic otherwise in 2.0
+    # In the order of `record_stored`, and the rows of each table by their ids. Each part reads
+    # what the part before it returns: PostgreSQL gives parts that do not depend on each other no
+    # order.
+    held = _held()
+    written = _written(held)
+    jobs = _tell_jobs(held, written)
+    runs = _tell_runs(held, written, jobs.is_complete)
+    ended = _ended(held, and_(jobs.is_complete, runs.is_complete))
+    # If a transfer or a row of the platform has changed since this statement began, nothing may
+    # stay of what was written for it: the division by zero undoes the whole statement.
+    is_whole = case((_count(ended) == _count(held), _ONE), else_=_ZERO)
+    return select(func.array_agg(ended.c.id), _ONE // is_whole)
+
+
+def _held() -> CTE:
+    """Return the uploads whose claims hold, and whose job and run are still the same."""
+    arrays: list[Any] = [cast(bindparam(_parameter(name)), ARRAY(of)) for name, of in _SENT.items()]
+    columns: list[Any] = [column(name, of) for name, of in _SENT.items()]
+    sent = func.unnest(*arrays).table_valued(*columns).render_derived(name="sent")
+    is_same_job = or_(
+        JobRow.id.is_(None), sent.c.directory.is_(None), job_directory() == sent.c.directory
+    )
+    is_same_run = or_(RunRow.id.is_(None), RunRow.job_id == sent.c.job_id)
+    has_run = or_(sent.c.run_id.is_(None), RunRow.id.is_not(None))
+    return (
+        select(*sent.c, and_(JobRow.id.is_not(None), has_run).label("has_row"))
+        .select_from(sent)
+        .join(TransferRow, _is_held(sent))
+        .outerjoin(JobRow, JobRow.id == sent.c.job_id)
+        .outerjoin(RunRow, RunRow.id == sent.c.run_id)
+        .where(is_same_job, is_same_run)
+        .cte("held")
+    )
+
+
+def _is_held(sent: FromClause) -> ColumnElement[bool]:
+    return and_(
+        TransferRow.id == sent.c.transfer_id,
+        TransferRow.fence == sent.c.fence,
+        TransferRow.state == TransferState.RUNNING,
+    )
+
+
+def _written(held: CTE) -> CTE:
+    """Write the artifacts."""
+    values: dict[str, Any] = {name: held.c[name] for name in _OF_ARTIFACT}
+    values["stored_at"] = func.coalesce(held.c.stored_at, utc_now())
+    rows = select(*values.values()).order_by(held.c.job_id, _run(held), held.c.kind)
+    insertion = insert_into("postgresql", ArtifactRow).from_select(list(values), rows)
+    replaced = {name: insertion.excluded[name] for name in values}
+    written: CTE = (
+        insertion.on_conflict_do_update(index_elements=IDENTITY, set_=replaced)
+        .returning(ArtifactRow.job_id, ArtifactRow.run_id, ArtifactRow.kind, ArtifactRow.stored_at)
+        .cte("written")
+    )
+    return written
+
+
+def _tell_jobs(held: CTE, written: CTE) -> _Told:
+    expected = _expected(held, written, held.c.job_id, JOB_FIELDS, held.c.run_id.is_(None))
+    is_same = or_(expected.c.directory.is_(None), job_directory() == expected.c.directory)
+    locked = _locked(JobRow, expected, is_same)
+    return _Told(expected, [_changed(JobRow, locked, JOB_FIELDS)])
+
+
+def _tell_runs(held: CTE, written: CTE, after: ColumnElement[bool]) -> _Told:
+    """Write the runs' rows once `after` is true."""
+    expected = _expected(held, written, held.c.run_id, RUN_FIELDS, held.c.run_id.is_not(None))
+    locked = _locked(RunRow, expected, and_(RunRow.job_id == expected.c.job_id, after))
+    completed = locked.c.completes_run
+    completion = {RunRow.results_uploaded_at: locked.c.completed_at, RunRow.status: DONE}
+    # Two parts, since a column that an upload does not write must not be read: workers may not.
+    others = _changed(RunRow, locked, RUN_FIELDS, completed == false())
+    completed_runs = _changed(RunRow, locked, RUN_FIELDS, completed, completion)
+    return _Told(expected, [others, completed_runs])
+
+
+def _expected(
+    held: CTE,
+    written: CTE,
+    row_id: ColumnElement[Any],
+    fields: Sequence[str],
+    which: ColumnElement[bool],
+) -> CTE:
+    """Return what the rows of a table are to say, one for each."""
+    is_its = and_(
+        written.c.job_id == held.c.job_id,
+        _run(written) == _run(held),
+        written.c.kind == held.c.kind,
+    )
+    location, completes = held.c.location, held.c.completes_run
+    return (
+        select(
+            row_id.label("row_id"),
+            func.max(held.c.job_id).label("job_id"),
+            func.max(held.c.directory).label("directory"),
+            func.bool_or(completes, type_=Boolean).label("completes_run"),
+            func.max(written.c.stored_at).filter(completes).label("completed_at"),
+            *(_last(location, held.c.platform_column == name).label(name) for name in fields),
+        )
+        .select_from(held)
+        .join(written, is_its)
+        .where(held.c.has_row, held.c.platform_column.is_not(None), which)
+        .group_by(row_id)
+        .cte(f"expected_{row_id.name}")
+    )
+
+
+def _last(value: ColumnElement[Any], which: ColumnElement[bool]) -> ColumnElement[Any]:
+    return func.max(value).filter(which)
+
+
+def _locked(table: type[JobRow | RunRow], expected: CTE, is_same: ColumnElement[bool]) -> CTE:
+    return (
+        select(*expected.c)
+        .select_from(expected)
+        .join(table, table.id == expected.c.row_id)
+        .where(is_same)
+        .order_by(table.id)
+        .with_for_update(key_share=True, of=table)
+        .cte(f"locked_{table.__tablename__}")
+    )
+
+
+def _changed(
+    table: type[JobRow | RunRow],
+    locked: CTE,
+    fields: Sequence[str],
+    which: ColumnElement[bool] | None = None,
+    more: dict[Any, Any] | None = None,
+) -> CTE:
+    values = {name: func.coalesce(locked.c[name], getattr(table, name)) for name in fields}
+    return (
+        update(table)
+        .where(table.id == locked.c.row_id, true() if which is None else which)
+        .values({**values, table.updated_at: utc_now(), **(more or {})})
+        .returning(table.id)
+        .cte()
+    )
+
+
+def _ended(held: CTE, is_told: ColumnElement[bool]) -> CTE:
+    """End the transfers that still hold, once the platform's rows are written."""
+    due = (
+        select(TransferRow.id, held.c.bytes_sent)
+        .join(held, _is_held(held))
+        .where(is_told)
+        .order_by(TransferRow.id)
+        .with_for_update(of=TransferRow)
+        .cte("due")
+    )
+    return (
+        update(TransferRow)
+        .where(TransferRow.id == due.c.id)
+        .values(ended_well(due.c.bytes_sent))
+        .returning(TransferRow.id)
+        .cte("ended")
+    )
+
+
+def _run(rows: FromClause) -> ColumnElement[int]:
+    return func.coalesce(rows.c.run_id, _ZERO)
+
+
+def _count(rows: FromClause) -> ColumnElement[int]:
+    return select(func.count()).select_from(rows).scalar_subquery()

@@ -1,0 +1,26 @@
+"""Record one stored artifact in a transaction."""
+
+from sqlalchemy import Connection
+
+from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Claim
+from artifact_pipeline.worker.sql.artifacts import write_artifact
+from artifact_pipeline.worker.sql.platform import tell_platform
+from artifact_pipeline.worker.sql.transfers.statements import done, write
+
+
+def record_stored(
+    connection: Connection, claim: Claim, stored: StoredArtifact, location: UploadLocation
+) -> None:
+    """Record the artifact, the platform's row and the transfer's end in this transaction.
+
+    Raises:
+        LeaseLostError: the claim is void; the transaction must be rolled back.
+        JobReplacedError, RunOfAnotherJobError: as `ITransferRepository.record`.
+    """
+    # The transfer last, as a producer changes its job and then asks for a transfer, and the
+    # artifact first, as `SqlArtifacts.record`: in another order two transactions could wait for
+    # each other. The fence turns a late worker away, which undoes its changes.
+    tell_platform(connection, write_artifact(connection, stored), location)
+    write(connection, claim, **done(claim, stored.object.bytes_sent))

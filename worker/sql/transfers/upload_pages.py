@@ -1,0 +1,149 @@
+"""Uploads whose first attempt is due, several at a time: `IUploadPages` in SQL."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, tuple_, update
+from sqlalchemy.exc import DataError, IntegrityError
+
+from artifact_pipeline.domain.errors import LeaseLostError, PermanentError
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Claim, TransferState
+from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredUpload
+from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.engine import autocommit, repeated_transaction, transaction
+from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.page_claims import claim_page, claim_page_of_job
+from artifact_pipeline.worker.sql.transfers.page_records import record_page
+from artifact_pipeline.worker.sql.transfers.predicates import in_order
+from artifact_pipeline.worker.sql.transfers.records import record_stored
+from artifact_pipeline.worker.sql.transfers.statements import given_back
+
+_REFUSED = (LeaseLostError, PermanentError, DataError, IntegrityError, UnicodeError)
+"""What one upload can meet that says nothing about the others."""
+
+
+class SqlUploadPages:
+    """Claims, renews and records several uploads with one statement each.
+
+    SQLite claims one at a time, since it cannot skip the rows that another transaction holds.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def claim(  # noqa: PLR0913 - whose message it is, and the limits of the page
+        self,
+        artifact: Artifact,
+        request_id: str,
+        *,
+        kinds: Collection[ArtifactKind],
+        limit: int,
+        owner: str,
+        lease: timedelta,
+    ) -> list[ClaimedUpload]:
+        asked = {
+            "asked_request": request_id,
+            "asked_job": artifact.job_id,
+            "asked_run": artifact.run_id or 0,
+            "asked_kind": artifact.kind.value,
+        }
+        page = {"kinds": sorted(kinds), "limit": limit, "owner": owner, "lease": lease}
+        with self._claiming() as connection:
+            return claim_page(connection, {**asked, **page})
+
+    def claim_of_job(
+        self, job_id: int, *, limit: int, owner: str, lease: timedelta
+    ) -> list[ClaimedUpload]:
+        page = {"asked_job": job_id, "limit": limit, "owner": owner, "lease": lease}
+        with self._claiming() as connection:
+            return claim_page_of_job(connection, page)
+
+    def _claiming(self) -> AbstractContextManager[Connection]:
+        # PostgreSQL claims in one statement that waits for no lock. If it waited, the server could
+        # claim the page after its worker was killed.
+        is_one_statement = self._engine.dialect.name == "postgresql"
+        return autocommit(self._engine) if is_one_statement else transaction(self._engine)
+
+    def record(self, uploads: Sequence[StoredUpload]) -> set[int]:
+        if not uploads:
+            return set()
+        if self._engine.dialect.name != "postgresql":
+            return self._record_in_sqlite(uploads)
+        try:
+            return self._record_together(uploads)
+        except (DataError, IntegrityError, UnicodeError):
+            # One of them was cancelled or taken over just now, or has a value that does not fit.
+            return {upload.claim.transfer_id for upload in uploads if self._record_alone(upload)}
+
+    def _record_together(self, uploads: Sequence[StoredUpload]) -> set[int]:
+        recorded: set[int] = set()
+        for attempt in repeated_transaction(self._engine, autocommit):
+            with attempt as connection:
+                recorded = record_page(connection, uploads)
+        return recorded
+
+    def _record_alone(self, upload: StoredUpload) -> bool:
+        # In a transaction of its own: one over several would hold locks on transfers while it
+        # waits for rows of the platform, and could meet a deadlock with a producer.
+        try:
+            for attempt in repeated_transaction(self._engine):
+                with attempt as connection:
+                    record_stored(connection, upload.claim, upload.stored, upload.location)
+        except _REFUSED:
+            return False
+        return True
+
+    def _record_in_sqlite(self, uploads: Sequence[StoredUpload]) -> set[int]:
+        with transaction(self._engine) as connection:
+            return {
+                upload.claim.transfer_id
+                for upload in uploads
+                if _is_recorded(connection, upload, connection.begin_nested())
+            }
+
+    def renew(self, claims: Collection[Claim]) -> set[int]:
+        renewed: set[int] = set()
+        with autocommit(self._engine) as connection:
+            for lease, held in _by_lease(claims):
+                renewal = update(TransferRow).where(in_order(_holds(held)))
+                renewal = renewal.values(lease_expires_at=utc_now(lease))
+                renewed |= set(connection.scalars(renewal.returning(TransferRow.id)))
+        return renewed
+
+    def give_back(self, claims: Collection[Claim]) -> None:
+        if not claims:
+            return
+        held = update(TransferRow).where(in_order(_holds(claims)))
+        with autocommit(self._engine) as connection:
+            connection.execute(held.values(given_back()))
+
+
+def _is_recorded(
+    connection: Connection, upload: StoredUpload, savepoint: AbstractContextManager[object]
+) -> bool:
+    try:
+        with savepoint:
+            record_stored(connection, upload.claim, upload.stored, upload.location)
+    except _REFUSED:
+        return False
+    return True
+
+
+def _by_lease(claims: Iterable[Claim]) -> Iterator[tuple[timedelta, list[Claim]]]:
+    lease_of = attrgetter("lease")
+    for lease, held in groupby(sorted(claims, key=lease_of), lease_of):
+        yield lease, list(held)
+
+
+def _holds(claims: Collection[Claim]) -> ColumnElement[bool]:
+    fences = [(claim.transfer_id, claim.fence) for claim in claims]
+    return and_(
+        TransferRow.id.in_([claim.transfer_id for claim in claims]),
+        tuple_(TransferRow.id, TransferRow.fence).in_(fences),
+        TransferRow.state == TransferState.RUNNING,
+    )
