@@ -258,7 +258,7 @@ class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings):
     # Uploads of small kinds that one message may start, and how many of them are under way at once.
     # With 1, each is claimed by its own message.
     page_size: Annotated[int, Field(ge=1, le=500)] = 32
-    page_threads: Annotated[int, Field(ge=1, le=64)] = 4
+    page_threads: Annotated[int, Field(ge=1, le=64)] = 8
 
     dispatch_page: Annotated[int, Field(ge=1, le=10_000)] = 500
     # Messages in a queue from which on the dispatch adds none; at 1 KB each, 10 MB of the broker.
