@@ -39,8 +39,14 @@ class Services(Protocol):
     """The use cases, as the worker's composition root offers them."""
 
     def transfer(
-        self, direction: Direction, artifact: Artifact, request_id: str
-    ) -> TransferSummary: ...
+        self,
+        direction: Direction,
+        artifact: Artifact,
+        request_id: str,
+        *,
+        is_alone: bool = False,
+    ) -> TransferSummary:
+        """Do the transfer. Args: `is_alone` says that no other may be done with it."""
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
         """What was requested under this id, if anything."""
@@ -140,14 +146,18 @@ class TransferTask(PipelineTask):
         due, and the dispatch publishes it under the same id.
         """
         try:
-            summary = self.services.transfer(direction, artifact, _request_id(self))
+            # A batch has its own pace and queue.
+            is_alone = bool(self.request.get(BATCH_HEADER))
+            summary = self.services.transfer(
+                direction, artifact, _request_id(self), is_alone=is_alone
+            )
         except PipelineError as error:
             # From None: the causes may quote what must not reach Flower.
             raise self._ending(error, is_recorded=True) from None
         except Exception as error:  # noqa: BLE001 - an attempt records all errors: none has begun
             is_recorded = bool(self.request.get(RECORDED_HEADER))
             raise self._ending(self._unexpected(error), is_recorded=is_recorded) from None
-        return _answer(summary)
+        return answer_of(summary)
 
     def one_or_all(
         self, direction: Direction, job_id: int, request_all: Callable[[], int]
@@ -225,6 +235,14 @@ def _shown(error: PipelineError) -> PipelineError:
     return type(error)(f"{error.reason}: {redact(str(error))}")
 
 
+def ending_of(error: Exception) -> tuple[str, str]:
+    """Return the type of the event, and what it shows, of a recorded upload that has failed."""
+    if not isinstance(error, PipelineError):
+        error = UnexpectedError(f"{type(error).__name__}: {error}")
+    is_over = decide_message(error, is_recorded=True) is MessageDecision.FAIL
+    return "task-failed" if is_over else "task-retried", repr(_shown(error))
+
+
 def _request_id(task: TransferTask) -> str:
     request_id = task.request.id or str(uuid4())  # none where it is called as a function
     if len(request_id) > MAX_REQUEST_ID:
@@ -232,6 +250,7 @@ def _request_id(task: TransferTask) -> str:
     return request_id
 
 
-def _answer(summary: TransferSummary) -> dict[str, Any]:
+def answer_of(summary: TransferSummary) -> dict[str, Any]:
+    """Return what a task answers."""
     answer = {"state": summary.state.value, "size": summary.size, "seconds": summary.seconds}
     return {name: value for name, value in answer.items() if value is not None}

@@ -70,9 +70,14 @@ class _Recorder:
     asked: list[Asked] = field(default_factory=list)
 
     def transfer(
-        self, direction: Direction, artifact: Artifact, request_id: str
+        self,
+        direction: Direction,
+        artifact: Artifact,
+        request_id: str,
+        *,
+        is_alone: bool = False,
     ) -> TransferSummary:
-        del request_id
+        del request_id, is_alone
         self._note(task_name(direction, artifact.kind), **ids_of(direction, artifact))
         return TransferSummary(state=TransferState.DONE)
 

@@ -306,6 +306,11 @@ class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings):
     # Where a worker says that it is listening, for `artifacts health live`.
     liveness_file: Path | None = None
 
+    # Uploads of small kinds that one message may start, and how many of them are under way at once.
+    # With 1, each is claimed by its own message.
+    page_size: Annotated[int, Field(ge=1, le=500)] = 32
+    page_threads: Annotated[int, Field(ge=1, le=64)] = 8
+
     dispatch_page: Annotated[int, Field(ge=1, le=10_000)] = 500
     # Messages in a queue from which on the dispatch adds none; at 1 KB each, 10 MB of the broker.
     dispatch_queue_limit: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from artifact_pipeline.domain.catalog.platform_records import find_run_of
+from artifact_pipeline.domain.catalog.platform_records import (
+    find_run_of,
+    known_job,
+    known_run,
+    refuse_other_run,
+)
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.model.keys import JobS3Prefix
@@ -38,6 +43,23 @@ class Placement:
         if run_id is None:
             return self.jobs.get(job_id), None
         return find_run_of(self.jobs, self.runs, job_id, run_id)
+
+
+def key_by_rows(artifact: Artifact, job: Job | None, run: Run | None) -> str:
+    """Return where the artifact belongs, by rows that were read before.
+
+    Args:
+        artifact: of the job or run.
+        job: None if there is no such job.
+        run: None if the artifact has none, or there is no such run.
+
+    Raises:
+        UnknownJobError, UnknownRunError, RunOfAnotherJobError: as `Placement.key`.
+    """
+    found = known_job(job, artifact.job_id)
+    if artifact.run_id is not None:
+        refuse_other_run(found, known_run(run, artifact.run_id))
+    return JobS3Prefix.from_job(found).key(artifact)
 
 
 def kept_location(kind: ArtifactKind, job: Job, run: Run | None) -> str | None:

@@ -111,9 +111,14 @@ def find_run_of(jobs: Jobs, runs: Runs, job_id: int, run_id: int | None) -> tupl
         RunOfAnotherJobError: the run is another job's.
     """
     job, run = find_job(jobs, job_id), find_run(runs, run_id)
+    refuse_other_run(job, run)
+    return job, run
+
+
+def refuse_other_run(job: Job, run: Run) -> None:
+    """Refuse a run that is not the job's. Raises: RunOfAnotherJobError."""
     if run.job_id != job.id:
         raise RunOfAnotherJobError(f"run {run.id} is not a run of job {job.id}")
-    return job, run
 
 
 def runs_of(runs: Runs, job_id: int) -> Sequence[Run]:

@@ -168,3 +168,4 @@ class ArtifactKind(StrEnum):
 
 JOB_KINDS = tuple(kind for kind in ArtifactKind if not kind.belongs_to_run)
 RUN_KINDS = tuple(kind for kind in ArtifactKind if kind.belongs_to_run)
+SMALL_KINDS = tuple(kind for kind in ArtifactKind if kind.spec.size is SizeClass.SMALL)

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -57,6 +58,10 @@ class LeaseKeeper:
         self._thread.join(_JOIN_SECONDS)
 
     @property
+    def claim(self) -> Claim:
+        return self._claim
+
+    @property
     def upload_id(self) -> str | None:
         return self._upload_id
 
@@ -75,18 +80,31 @@ class LeaseKeeper:
         if time.monotonic() > self._expires:
             raise LeaseLostError
 
+    def renewed(self, asked_at: float) -> None:
+        """Take the lease for renewed by a request that was made at this `time.monotonic()`."""
+        self._expires = asked_at + self._claim.lease.total_seconds()
+
+    def lose(self, error: LeaseLostError) -> None:
+        """Raise the error at the next checkpoint."""
+        self._lost = error
+
     def _renew_until_ended(self) -> None:
-        lease = self._claim.lease.total_seconds()
-        while not self._ended.wait(min(lease / 3, _LONGEST_INTERVAL_SECONDS)):
+        interval = renewal_interval(self._claim.lease)
+        while not self._ended.wait(interval):
             asked_at = time.monotonic()
             try:
                 self._transfers.renew(self._claim)
-                self._expires = asked_at + lease
+                self.renewed(asked_at)
             except LeaseLostError as error:
-                self._lost = error
+                self.lose(error)
                 return
             except Exception as error:  # noqa: BLE001 - the lease must not lapse unnoticed
                 message = redact(f"{type(error).__name__}: {error}")
                 logger.warning("%s: lease not renewed: %s", self._claim.artifact, message)
                 if time.monotonic() > self._expires:
                     return
+
+
+def renewal_interval(lease: timedelta) -> float:
+    """Return how many seconds to leave between two renewals of a lease."""
+    return min(lease.total_seconds() / 3, _LONGEST_INTERVAL_SECONDS)

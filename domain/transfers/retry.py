@@ -23,7 +23,7 @@ from artifact_pipeline.domain.errors import (
     UnexpectedError,
     UploadAwaitedError,
 )
-from artifact_pipeline.domain.model.transfers import Claim
+from artifact_pipeline.domain.model.transfers import Claim, Direction
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.domain.transfers.circuits import Circuit
@@ -125,6 +125,11 @@ class RetryPolicy:
             if circuit.breaker.open_for:
                 return _wait_for(circuit, circuit.refusal(), None)
         return None
+
+    def is_waiting(self, direction: Direction) -> bool:
+        """Return whether transfers of this direction wait for a resource that is down."""
+        used = (circuit for circuit in self.circuits if direction in circuit.directions)
+        return any(circuit.breaker.open_for for circuit in used)
 
     def decide(self, claim: Claim, error: Exception) -> Decision:
         """Return what becomes of the attempt.

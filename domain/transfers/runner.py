@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TypeVar
 from uuid import uuid4
 
 from artifact_pipeline.domain.each import for_each
@@ -43,6 +43,8 @@ from artifact_pipeline.domain.transfers.retry import (
 )
 
 logger = logging.getLogger(__name__)
+
+Claimed = TypeVar("Claimed")
 
 
 class Handler(Protocol):
@@ -128,17 +130,12 @@ class TransferRunner:
 
     def claim(self, artifact: Artifact, direction: Direction, request_id: str) -> Claim | None:
         """Return the claim, or None if there is nothing to do. Raises: SqlUnavailableError."""
-        try:
-            return self.transfers.claim(
+        return claiming(
+            artifact,
+            lambda: self.transfers.claim(
                 artifact, direction, request_id, owner=self.owner, lease=self.lease
-            )
-        except PipelineError:
-            raise
-        except Exception as error:
-            # There may be no row yet, without which the request would be lost with its message.
-            _log_unexpected(artifact, error)
-            shown = redact(f"{type(error).__name__}: {error}")
-            raise SqlUnavailableError(f"the request was not recorded: {shown}") from error
+            ),
+        )
 
     def handle(self, handler: Handler, claim: Claim, keeper: LeaseKeeper) -> Outcome | Decision:
         """Do the work of the claim, and return what is to be recorded of it. Raises nothing."""
@@ -221,6 +218,19 @@ class TransferRunner:
     def _summary_without_claim(self, artifact: Artifact, direction: Direction) -> TransferSummary:
         latest = self.transfers.latest(artifact, direction)
         return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
+
+
+def claiming(artifact: Artifact, claim: Callable[[], Claimed]) -> Claimed:
+    """Return what was claimed. Raises: SqlUnavailableError: the request may not be in SQL."""
+    try:
+        return claim()
+    except PipelineError:
+        raise
+    except Exception as error:
+        # There may be no row yet, without which the request would be lost with its message.
+        _log_unexpected(artifact, error)
+        shown = redact(f"{type(error).__name__}: {error}")
+        raise SqlUnavailableError(f"the request was not recorded: {shown}") from error
 
 
 def conclude(claim: Claim, end: Outcome | Failure, started: float) -> TransferSummary:

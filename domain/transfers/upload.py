@@ -34,7 +34,21 @@ class UploadArtifact:
     store: IObjectStore
 
     def handle(self, claim: Claim, keeper: LeaseKeeper) -> Stored:
-        stored = self._move(claim, keeper)
+        key = self.placement.key(claim.artifact)
+        return self.handle_known(claim, keeper, key, self.artifacts.find(claim.artifact))
+
+    def handle_known(
+        self, claim: Claim, keeper: LeaseKeeper, key: str, recorded: StoredArtifact | None
+    ) -> Stored:
+        """Upload an artifact of which SQL was asked already.
+
+        Args:
+            claim: of the upload.
+            keeper: of its lease.
+            key: where the artifact belongs.
+            recorded: what SQL has of the artifact.
+        """
+        stored = self._move(claim, keeper, key, recorded)
         return Stored(stored=stored, location=self.store.location(stored.object.key))
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
@@ -64,11 +78,11 @@ class UploadArtifact:
         except TransferError as error:
             logger.warning("%s: not known whether it was replaced: %s", artifact, error)
 
-    def _move(self, claim: Claim, keeper: LeaseKeeper) -> StoredArtifact:
+    def _move(
+        self, claim: Claim, keeper: LeaseKeeper, key: str, stored: StoredArtifact | None
+    ) -> StoredArtifact:
         artifact = claim.artifact
-        key = self.placement.key(artifact)
         source = self.workspace.source(artifact)
-        stored = self.artifacts.find(artifact)
         there = stored if stored and stored.object.key == key else None
         if there and not claim.is_forced and self._is_unchanged(there, source, keeper):
             self._abort(key, keeper)

@@ -53,8 +53,14 @@ class Answers:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
 
     def transfer(
-        self, direction: Direction, artifact: Artifact, request_id: str
+        self,
+        direction: Direction,
+        artifact: Artifact,
+        request_id: str,
+        *,
+        is_alone: bool = False,
     ) -> TransferSummary:
+        del is_alone
         self._note("transfer", direction, artifact, request_id)
         return TransferSummary(state=TransferState.DONE, size=3, seconds=0.5)
 

@@ -248,6 +248,8 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "breaker_failures": 5,
         "breaker_seconds": 30,
         "abandoned_upload_hours": 168,
+        "page_size": 32,
+        "page_threads": 8,
         "dispatch_page": 500,
         "dispatch_queue_limit": 10_000,
         "dispatch_unclaimed_seconds": 15,

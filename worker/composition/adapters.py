@@ -41,14 +41,20 @@ _AWS = "s3.amazonaws.com"
 
 
 class BucketAdapters:
-    """The adapters of S3."""
+    """The adapters of S3.
 
-    def __init__(self, settings: BucketSettings) -> None:
+    Args:
+        settings: of the bucket.
+        requests: that may be under way at once, if more than one transfer makes.
+    """
+
+    def __init__(self, settings: BucketSettings, requests: int = 0) -> None:
         self._bucket_settings = settings
+        self._requests = max(requests, settings.transfer_threads)
 
     @cached_property
     def client(self) -> "S3Client":
-        return bucket_client(self._bucket_settings)
+        return bucket_client(self._bucket_settings, self._requests)
 
     @cached_property
     def public_client(self) -> "S3Client | None":
@@ -134,9 +140,9 @@ class BucketAdapters:
 StoreAdapters = BucketAdapters | FileAdapters
 
 
-def store_adapters(settings: BucketSettings) -> StoreAdapters:
-    """Return the adapters of the store that the settings choose."""
-    return FileAdapters(settings) if settings.store else BucketAdapters(settings)
+def store_adapters(settings: BucketSettings, requests: int = 0) -> StoreAdapters:
+    """Return the adapters of the store that the settings choose. Args: as `BucketAdapters`."""
+    return FileAdapters(settings) if settings.store else BucketAdapters(settings, requests)
 
 
 def locate_artifacts(
@@ -157,13 +163,14 @@ class Adapters(Database):
     Args:
         settings: of the environment.
         owner: of the leases.
+        requests: as `BucketAdapters`.
     """
 
-    def __init__(self, settings: OperatorSettings, owner: str) -> None:
+    def __init__(self, settings: OperatorSettings, owner: str, requests: int = 0) -> None:
         super().__init__(settings)
         self._settings = settings
         self._owner = owner
-        self._of_store = store_adapters(settings)
+        self._of_store = store_adapters(settings, requests)
 
     @property
     def client(self) -> "S3Client":

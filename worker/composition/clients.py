@@ -11,17 +11,18 @@ if TYPE_CHECKING:
 
 
 def bucket_client(
-    settings: BucketSettings, *, read_timeout_seconds: float | None = None
+    settings: BucketSettings, requests: int = 0, *, read_timeout_seconds: float | None = None
 ) -> "S3Client":
     """Return a client of the bucket. Raises: as `make_client`.
 
     Args:
         settings: of the bucket.
+        requests: that may be under way at once, if more than one transfer makes.
         read_timeout_seconds: instead of that of the settings.
     """
     client = make_client(
         settings.s3_endpoint_url,
-        settings.transfer_threads,
+        max(requests, settings.transfer_threads),
         bucket=settings.bucket,
         read_timeout_seconds=read_timeout_seconds or settings.s3_timeout_seconds,
         addressing=settings.s3_addressing,

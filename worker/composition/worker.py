@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 
 from celery import Celery
 
@@ -17,10 +17,15 @@ from artifact_pipeline.domain.maintenance.reconcile import (
 )
 from artifact_pipeline.domain.maintenance.release_batches import AdvanceBatches
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import SMALL_KINDS
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferSummary
 from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmations
 from artifact_pipeline.domain.transfers.download import RequestDownloads
+from artifact_pipeline.domain.transfers.page import PageLimits
+from artifact_pipeline.domain.transfers.page_runner import PageRunner
+from artifact_pipeline.domain.transfers.page_watch import PageWatch
 from artifact_pipeline.domain.transfers.relocate import RequestRelocations
+from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
@@ -34,7 +39,8 @@ from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
 from artifact_pipeline.worker.sql.database_id import read_database_id
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
-from artifact_pipeline.worker.sql.transfers.revocations import cancel_revoked
+from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
+from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
 logger = logging.getLogger(__name__)
@@ -44,10 +50,18 @@ class Composition:
     """The use cases of one process, on connections that are its own.
 
     Nothing connects before the first call. A process that was forked off must call `after_fork`.
+
+    Args:
+        settings: of the environment.
+        app: that the messages are sent with.
+        watch: learns which uploads are done without their messages.
     """
 
-    def __init__(self, settings: WorkerSettings, app: Celery) -> None:
+    def __init__(
+        self, settings: WorkerSettings, app: Celery, watch: PageWatch | None = None
+    ) -> None:
         self._settings = settings
+        self._watch = watch
         self._app = app
         # Of the process that made this, and so the same for all children it forks.
         self._worker = new_process_name()
@@ -55,8 +69,15 @@ class Composition:
         self.handlers = Handlers(settings, self.adapters)
 
     def transfer(
-        self, direction: Direction, artifact: Artifact, request_id: str
+        self,
+        direction: Direction,
+        artifact: Artifact,
+        request_id: str,
+        *,
+        is_alone: bool = False,
     ) -> TransferSummary:
+        if direction is Direction.UPLOAD and self._settings.page_size > 1 and not is_alone:
+            return self.page_runner(artifact, request_id)
         return self.runner(artifact, direction, request_id)
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
@@ -103,6 +124,10 @@ class Composition:
             # the child could be lost.
             engine.dispose()
 
+    def revoke_waiting(self, request_ids: Sequence[str]) -> None:
+        """Cancel those of them that nobody works on yet. Raises: SqlUnavailableError."""
+        cancel_revoked(self.adapters.engine, request_ids, of=WAITING)
+
     def revoke(self, request_ids: Sequence[str]) -> None:
         """Cancel the transfers whose tasks were revoked. Raises: SqlUnavailableError."""
         cancel_revoked(self.adapters.engine, request_ids)
@@ -116,6 +141,20 @@ class Composition:
         self.adapters.forget_parent()
         self.adapters = self._new_adapters()
         self.handlers = Handlers(self._settings, self.adapters)
+        self.__dict__.pop("page_runner", None)
+
+    @cached_property
+    def page_runner(self) -> PageRunner:
+        """What runs uploads in pages; it lives as long as the process."""
+        pages, settings = SqlUploadPages(self.adapters.engine), self._settings
+        return PageRunner(
+            runner=lambda: self.runner,
+            pages=pages,
+            renewals=SharedRenewals(pages, self.adapters.transfers, settings.lease),
+            kinds=SMALL_KINDS,
+            limits=PageLimits(size=settings.page_size, threads=settings.page_threads),
+            watch=self._watch,
+        )
 
     @property
     def runner(self) -> TransferRunner:
@@ -182,7 +221,11 @@ class Composition:
         )
 
     def _new_adapters(self) -> Adapters:
-        return Adapters(self._settings, owner=f"{self._worker}:{os.getpid()}")
+        return Adapters(
+            self._settings,
+            owner=f"{self._worker}:{os.getpid()}",
+            requests=self._settings.page_threads,
+        )
 
     def _note_dispatch(self) -> None:
         try:

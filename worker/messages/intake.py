@@ -29,21 +29,29 @@ def nothing() -> None:
     """For whom nobody waits."""
 
 
+def never(_element: bytes) -> bool:
+    """Take each element for a message that has something to do."""
+    return False
+
+
 def take_in_messages_only(
     looked: Callable[[], None] = nothing,
     may_take: Callable[[], bool] = RedeliveringChannel.may_take,
+    is_handled: Callable[[bytes], bool] = never,
 ) -> None:
     """Have kombu drop what is no message, in this process.
 
     Args:
         looked: is called whenever the broker has answered what is in the queues, if only nothing.
         may_take: says whether messages are taken.
+        is_handled: says that an element is a message that has nothing to do.
 
     Of the channel's class, because an app's `broker_transport` does not hold for every URL: the
     scheme `redis+socket` and a failover to a second URL decide for themselves.
     """
     Channel.looked = staticmethod(looked)
     Channel.may_take = staticmethod(may_take)
+    Channel.is_handled = staticmethod(is_handled)
     redis.Transport.Channel = Channel
 
 
@@ -68,6 +76,7 @@ class Channel(RedeliveringChannel):
     """
 
     looked: Callable[[], None] = staticmethod(nothing)
+    is_handled: Callable[[bytes], bool] = staticmethod(never)
 
     @cached_property
     def client(self) -> Any:  # noqa: ANN401 - of redis-py
@@ -104,14 +113,17 @@ class Channel(RedeliveringChannel):
         key, element = answer
         queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
         try:
-            return key, made_anew(element, queue, self.tag, self.clock.skew)
+            if not self.is_handled(element):
+                return key, made_anew(element, queue, self.tag, self.clock.skew)
+            # Acknowledged before it becomes a task: its upload is done or under way.
+            self.forget_taken(self.tag)
         except RefusedError as error:
             self._refuse(queue, element, str(error))
         except Exception as error:
             # It would end one worker after the other, each of which would put it back.
             logger.exception("an element of the queue %s could not be read", queue)
             self._refuse(queue, element, type(error).__name__)
-        # The next queue's turn, as after a message: rubbish in one must not starve the others.
+        # The next queue's turn, as after a message: such elements must not starve the others.
         self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs
         raise Empty
 

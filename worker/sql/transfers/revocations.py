@@ -1,6 +1,6 @@
 """Ending the transfers whose tasks an operator has revoked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Engine, update
 
@@ -11,20 +11,28 @@ from artifact_pipeline.worker.sql.engine import autocommit, closed_before_fork
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.statements import failed
 
-_ACTIVE = [state for state in TransferState if state.is_active]
+ACTIVE = frozenset(state for state in TransferState if state.is_active)
+WAITING = ACTIVE - {TransferState.RUNNING}
 
 
-def cancel_revoked(engine: Engine, request_ids: Sequence[str]) -> None:
-    """Cancel those that are active, with the reason `revoked`.
+def cancel_revoked(
+    engine: Engine, request_ids: Sequence[str], of: Collection[TransferState] = ACTIVE
+) -> None:
+    """Cancel those that are in one of these states, with the reason `revoked`.
 
     Else the dispatch sends them again and again, and every worker discards them.
+
+    Args:
+        engine: of the database.
+        request_ids: of the tasks.
+        of: the states.
 
     Raises:
         SqlUnavailableError: the database does not answer.
     """
     revoked = (
         update(TransferRow)
-        .where(TransferRow.request_id.in_(request_ids), TransferRow.state.in_(_ACTIVE))
+        .where(TransferRow.request_id.in_(request_ids), TransferRow.state.in_(of))
         .values(state=TransferState.CANCELLED, finished_at=utc_now(), **failed(RevokedError()))
     )
     with closed_before_fork(engine), autocommit(engine) as connection:

@@ -1,0 +1,141 @@
+"""Uploads in pages: a worker that gets one message claims other uploads that are due with it."""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cached_property
+
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
+from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, IUploadPages
+from artifact_pipeline.domain.transfers.page import Page, PageLimits
+from artifact_pipeline.domain.transfers.page_watch import NoWatch, PageWatch, UploadEnd
+from artifact_pipeline.domain.transfers.recent import RecentIds
+from artifact_pipeline.domain.transfers.renewals import SharedRenewals
+from artifact_pipeline.domain.transfers.runner import TransferRunner, UnavailableHandler, claiming
+
+_REMEMBERED = 100_000
+_MOST_THREADS = 256
+"""Of all pages that a process handles at the same time."""
+
+
+class PageRunner:
+    """Runs uploads in pages, and those that cannot be in one alone. Lives as long as its process.
+
+    Args:
+        runner: makes what runs a transfer alone.
+        pages: claims and records several.
+        renewals: of the leases of this process.
+        kinds: that may be in pages.
+        limits: of a page.
+        watch: learns which uploads are handled without their messages.
+    """
+
+    def __init__(  # noqa: PLR0913 - ports and limits
+        self,
+        *,
+        runner: Callable[[], TransferRunner],
+        pages: IUploadPages,
+        renewals: SharedRenewals,
+        kinds: Collection[ArtifactKind],
+        limits: PageLimits,
+        watch: PageWatch | None = None,
+    ) -> None:
+        self._runner = runner
+        self._pages = pages
+        self._renewals = renewals
+        self._kinds = frozenset(kinds)
+        self._limits = limits
+        self._watch = watch or NoWatch()
+        self._done = RecentIds(_REMEMBERED)
+        # More is claimed once the store has shown how fast it is.
+        self._size = min(limits.threads, limits.size)
+
+    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
+        """Do the upload of this request, and others with it, if there is something to do.
+
+        Raises:
+            TransientError, PermanentError: as `TransferRunner`.
+        """
+        if request_id in self._done:
+            return TransferSummary(state=TransferState.DONE)
+        alone, claimed_at = self._runner(), time.monotonic()
+        uploads = self._claim(alone, artifact, request_id)
+        if not uploads:
+            return alone(artifact, Direction.UPLOAD, request_id)
+        ends = self.run(uploads, claimed_at, own=request_id)
+        [result] = [end.result for end in ends if end.request_id == request_id]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def run(
+        self, uploads: Sequence[ClaimedUpload], claimed_at: float, *, own: str | None = None
+    ) -> list[UploadEnd]:
+        """Handle uploads that were claimed together; those given back have no end.
+
+        Args:
+            uploads: at least one.
+            claimed_at: of `time.monotonic()` before the claim.
+            own: the request whose message is being handled, if it is one of them.
+        """
+        alone = self._runner()
+        page = Page(
+            uploads,
+            alone=alone,
+            handler=alone.handler(Direction.UPLOAD),
+            pages=self._pages,
+            renewals=self._renewals,
+            limits=self._limits,
+            watch=self._watch,
+            own=own,
+            claimed_at=claimed_at,
+        )
+        page.run(self._pool if len(uploads) > 1 else None)
+        self._adapt(len(uploads) - page.given_back, page.given_back)
+        self._remember(page.ends)
+        return page.ends
+
+    def _claim(
+        self, alone: TransferRunner, artifact: Artifact, request_id: str
+    ) -> list[ClaimedUpload]:
+        """Return the page of this request; empty if it is to be tried alone."""
+        if artifact.kind not in self._kinds or not _can_upload(alone):
+            return []
+        return claiming(
+            artifact,
+            lambda: self._pages.claim(
+                artifact,
+                request_id,
+                kinds=self._kinds,
+                limit=self._size,
+                owner=alone.owner,
+                lease=alone.lease,
+            ),
+        )
+
+    def _adapt(self, begun: int, given_back: int) -> None:
+        """Claim as many as can be begun in time: each that is given back costs two statements."""
+        if given_back:
+            self._size = max(1, begun)
+        elif begun >= self._size:
+            self._size = min(self._limits.size, 2 * self._size)
+
+    def _remember(self, ends: Sequence[UploadEnd]) -> None:
+        for end in ends:
+            if isinstance(end.result, TransferSummary) and end.result.state is TransferState.DONE:
+                self._done.add(end.request_id)
+
+    @cached_property
+    def _pool(self) -> Executor:
+        # Threads are started when they are needed.
+        return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="page")
+
+
+def _can_upload(alone: TransferRunner) -> bool:
+    """Return whether a page could succeed; its claims would all be spent on one cause."""
+    handler = alone.handler(Direction.UPLOAD)
+    return not (
+        alone.policy.is_waiting(Direction.UPLOAD) or isinstance(handler, UnavailableHandler)
+    )
