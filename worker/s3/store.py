@@ -1,7 +1,7 @@
 """The bucket: `IObjectStore` over boto3."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +17,7 @@ from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.worker.s3 import direct_requests
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, composite
 from artifact_pipeline.worker.s3.chunks import at_least, drained, hashed, in_parts
@@ -36,15 +37,7 @@ from artifact_pipeline.worker.s3.written import Content, stored_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import (
-        CompleteMultipartUploadOutputTypeDef,
-        HeadObjectOutputTypeDef,
-        PutObjectOutputTypeDef,
-    )
-
-    _Answer = (
-        CompleteMultipartUploadOutputTypeDef | HeadObjectOutputTypeDef | PutObjectOutputTypeDef
-    )
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,14 +199,24 @@ class S3ObjectStore:
         integrity = self._integrity
         checksum = integrity.of(body, digest)
         metadata = {**create["Metadata"], "sha256": content.sha256}
-        answer: _Answer
+        answer: Mapping[str, Any]
         try:
             fence.look_before()
-            answer = self.client.put_object(
-                Bucket=self.bucket,
-                Key=fence.address.key,
-                Body=body,
-                **{**integrity.sent(checksum), **create, **fence.condition, "Metadata": metadata},
+            arguments = {
+                "Bucket": self.bucket,
+                "Key": fence.address.key,
+                **integrity.sent(checksum),
+                **create,
+                **fence.condition,
+                "Metadata": metadata,
+            }
+            answer = direct_requests.send(
+                self.client,
+                "put_object",
+                arguments,
+                body=body,
+                length=len(body),
+                sha256=digest,
             )
             is_proven = integrity.is_proven(checksum, answer)
             self._check_stored(answer, content, fence, is_proven=is_proven)
@@ -225,7 +228,7 @@ class S3ObjectStore:
         self, upload: MultipartUpload, sent: SentUpload, sha256: str, fence: WriteFence
     ) -> StoredObject:
         content = Content(sent.size, sha256, sent.checksum)
-        answer: _Answer
+        answer: Mapping[str, Any]
         try:
             fence.look_before()
             answer = upload.complete(sent, fence.condition)
@@ -236,7 +239,7 @@ class S3ObjectStore:
         return stored_object(content, upload.create, fence, answer, bytes_sent=sent.bytes_sent)
 
     def _check_stored(
-        self, answer: "_Answer", content: Content, fence: WriteFence, *, is_proven: bool
+        self, answer: Mapping[str, Any], content: Content, fence: WriteFence, *, is_proven: bool
     ) -> None:
         etag = acknowledged_etag(answer.get("ETag"))
         if is_proven:

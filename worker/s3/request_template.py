@@ -1,0 +1,203 @@
+"""Requests that are made from one that botocore has sent.
+
+botocore takes a millisecond to make a request out of arguments. Requests with arguments of the same
+names differ only in the values, which go into headers, the path and the query as they are.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.utils import percent_encode_sequence
+
+from artifact_pipeline.worker.s3.signing import UnsignedRequest, host_of, sign
+
+Body = bytes | BinaryIO
+"""The bytes of a request, or a file of them that begins at its first byte."""
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.~-][A-Za-z0-9_.~/-]*")
+"""Keys that a URL has as they are."""
+
+_EXPECT_ABOVE = 64 * 1024
+"""Smaller bodies are sent at once: to ask first costs a round trip, and the socket takes them."""
+
+_STATIC = {"user-agent", "expect"}
+_BY_SIGNER = {"x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "authorization"}
+_INVOCATION, _ATTEMPT, _LENGTH = "amz-sdk-invocation-id", "amz-sdk-request", "content-length"
+_FIRST_ATTEMPT = re.compile(r"attempt=1(; max=\d+)?")
+_SIGNING = {"region", "signing_name", "disableDoubleEncoding"}
+
+
+class NotPlainError(Exception):
+    """Only botocore can make the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request.
+
+    Attributes:
+        arguments: of the client's method, without the body.
+        sha256: of the body.
+    """
+
+    operation: Any
+    arguments: Mapping[str, Any]
+    body: Body
+    length: int
+    sha256: bytes
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What two requests of one template have in common."""
+        metadata = tuple(self.arguments.get("Metadata", ()))
+        return self.operation.name, self.arguments["Bucket"], (*self.arguments,), metadata
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that are arguments. Raises: NotPlainError."""
+        return dict(map(_plain, self._located("header")))
+
+    def query(self) -> dict[str, str]:
+        """Return the parameters of the query that are arguments."""
+        return {name: str(value) for name, value in self._located("querystring")}
+
+    @property
+    def key(self) -> str:
+        """Return the key. Raises: NotPlainError: the URL has another form of it."""
+        key = self.arguments["Key"]
+        if not _PLAIN_KEY.fullmatch(key):
+            raise NotPlainError
+        return str(key)
+
+    def _located(self, wanted: str) -> Iterator[tuple[str, Any]]:
+        members = self.operation.input_shape.members
+        for argument, value in self.arguments.items():
+            serialization = members[argument].serialization
+            location, name = serialization.get("location"), serialization.get("name")
+            if location == wanted:
+                yield name, value
+            elif location == "headers" and wanted == "header":  # the metadata
+                yield from ((f"{name}{key}", each) for key, each in value.items())
+
+
+def _plain(header: tuple[str, object]) -> tuple[str, str]:
+    name, value = header
+    if not isinstance(value, str) or not value or not (name + value).isascii():
+        raise NotPlainError
+    if not value.isprintable() or value != value.strip():
+        raise NotPlainError
+    return name, value
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTemplate:
+    """The part of requests that is the same in all of them.
+
+    Attributes:
+        before_key: the URL up to the key.
+        header_names: in the order in which botocore sends them, up to those that are signed last.
+        static: headers that are no arguments.
+        attempt: the header that counts the attempts, of a first one.
+        context: what botocore's signer looks at.
+    """
+
+    method: str
+    before_key: str
+    host: str
+    query_names: tuple[str, ...]
+    header_names: tuple[str, ...]
+    static: Mapping[str, str]
+    attempt: str
+    context: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, sent: Any, call: Call, credentials: Any) -> Self:  # noqa: ANN401 - botocore has no types
+        """Return the template of a request that botocore has sent for this call.
+
+        Raises:
+            NotPlainError: the same request does not come out of it, to the last byte of its
+                signature. Some setting, or another botocore, adds what is not known here.
+        """
+        sent_headers = {name: _text(value) for name, value in sent.headers.items()}
+        template = cls._parse(sent, sent_headers, call)
+        lower = {name.lower(): value for name, value in sent_headers.items()}
+        made = template.fill(
+            call, credentials, invocation=lower[_INVOCATION], timestamp=lower["x-amz-date"]
+        )
+        made_headers = {name.lower(): _text(value) for name, value in made.headers.items()}
+        if "expect" in lower:
+            made_headers.setdefault("expect", lower["expect"])
+        if (made.method, made.url, made_headers) != (sent.method, sent.url, lower):
+            raise NotPlainError
+        return template
+
+    @classmethod
+    def _parse(cls, sent: Any, headers: Mapping[str, str], call: Call) -> Self:  # noqa: ANN401
+        signing = sent.context.get("signing", {})
+        attempt = next((headers[name] for name in headers if name.lower() == _ATTEMPT), "")
+        if sent.context.get("auth_type") != "s3v4" or not signing.keys() <= _SIGNING:
+            raise NotPlainError
+        if not _FIRST_ATTEMPT.fullmatch(attempt) or "x-amz-date" not in map(str.lower, headers):
+            raise NotPlainError
+        later = {*_BY_SIGNER, _INVOCATION, _ATTEMPT, _LENGTH}
+        url = urlsplit(sent.url)
+        return cls(
+            method=sent.method,
+            before_key=sent.url.removesuffix(f"?{url.query}").removesuffix(call.key),
+            host=host_of(sent.url),
+            query_names=tuple(name for name, _ in parse_qsl(url.query)),
+            header_names=tuple(name for name in headers if name.lower() not in later),
+            static={name: headers[name] for name in headers if name.lower() in _STATIC},
+            attempt=attempt,
+            context={
+                name: sent.context[name]
+                for name in ("client_config", "has_streaming_input", "signing", "auth_type")
+                if name in sent.context
+            },
+        )
+
+    def fill(
+        self,
+        call: Call,
+        credentials: Any,  # noqa: ANN401 - botocore has no types
+        *,
+        invocation: str,
+        timestamp: str,
+    ) -> Any:  # noqa: ANN401 - the same
+        """Return the signed request of a call. Raises: NotPlainError: it has other headers."""
+        values = {**self.static, **call.headers()}
+        if values.keys() != set(self.header_names):
+            raise NotPlainError
+        context = {**self.context, "timestamp": timestamp}
+        headers: dict[str, Any] = {name: values[name] for name in self.header_names}
+        request = UnsignedRequest(self.method, self._url(call), self.host, headers, context)
+        sign(request, credentials, call.sha256)
+        headers["amz-sdk-invocation-id"] = invocation
+        headers["amz-sdk-request"] = self.attempt
+        headers["Content-Length"] = str(call.length)
+        if "Expect" in headers:
+            # Bytes, or the connection would not wait for the answer.
+            headers["Expect"] = headers["Expect"].encode()
+            if call.length <= _EXPECT_ABOVE:
+                del headers["Expect"]
+        prepare: Any = AWSPreparedRequest  # whose stubs lack the context
+        return prepare(
+            self.method, request.url, headers, call.body, stream_output=False, context=context
+        )
+
+    def _url(self, call: Call) -> str:
+        url = f"{self.before_key}{call.key}"
+        if not self.query_names:
+            return url
+        query = call.query()
+        if query.keys() != set(self.query_names):
+            raise NotPlainError
+        in_order = {name: query[name] for name in self.query_names}
+        return f"{url}?{percent_encode_sequence(in_order)}"
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
