@@ -9,6 +9,7 @@ from artifact_pipeline.domain.errors import LeaseLostError, PipelineError
 from artifact_pipeline.domain.fakes import InMemoryStore
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
+from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredUpload
@@ -161,7 +162,7 @@ class HeldStore(InMemoryStore):
         *,
         content_type: str,
         metadata: dict[str, str],
-        replaces: str | None,
+        precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
         self.begun.release()
@@ -173,7 +174,7 @@ class HeldStore(InMemoryStore):
             source,
             content_type=content_type,
             metadata=metadata,
-            replaces=replaces,
+            precondition=precondition,
             progress=progress,
         )
 
