@@ -54,6 +54,11 @@ _OTHER_HOSTS = {
 """Hosts of AWS that are meant for something else, with the reason."""
 
 
+def uri_of(address: ObjectAddress) -> str:
+    """Return the shortest URL that `parse_address` reads."""
+    return f"s3://{address.bucket}/{address.key}"
+
+
 def aws_url(address: ObjectAddress) -> str:
     """Return the URL of an object at AWS, as the platform writes it: in no region, not quoted."""
     return f"https://{address.bucket}.s3.amazonaws.com/{address.key}"
