@@ -36,7 +36,7 @@ class LocatedUploads:
         address_of: reads an object's URL; InvalidRequestError where it is none.
         progress: makes the progress of a copy, which no lease guards.
         artifacts: where those that are recorded get their new class. Without it their rows are
-            stale: a copy has another ETag.
+            stale: a copy has another version.
     """
 
     reader: IObjectReader

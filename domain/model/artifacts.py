@@ -90,7 +90,7 @@ class StoredObject:
         size: bytes.
         sha256: of the whole object, hexadecimal.
         checksum: the store's own SHA-256; None if it has none.
-        etag: the version: another one after each write.
+        etag: a token that changes with each write.
         version_id: under which a store that keeps replaced objects keeps this one; None if it does
             not.
         storage_class: the name of its tier.

@@ -50,7 +50,7 @@ class BucketObject:
     Attributes:
         size: bytes.
         sha256: of the whole object, hexadecimal; None where the answer does not say.
-        etag: the version: another one after each write.
+        etag: a token that changes with each write.
         modified_at: when it was put there.
         version_id: under which a store that keeps replaced objects keeps this one.
         checksums: what the store says of the bytes beside that, one for each algorithm; None if it

@@ -93,7 +93,7 @@ def get_run_results(  # noqa: PLR0913, PLR0917 - as the platform has it
     """Return a download URL for each run of the job, whether or not it has results.
 
     It is of the place that the run's row names, else of the run's key, also where the row names
-    no object; S3 is not asked.
+    no object; the store is not asked.
 
     Raises:
         UnknownJobError: there is no such job.

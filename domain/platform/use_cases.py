@@ -168,7 +168,7 @@ def get_run_results(
 ) -> UploadLocation:
     """A URL to download the run's results with, wherever they are.
 
-    Where they are recorded it costs no request to S3. The platform's arguments work too: see
+    Where they are recorded it costs no request to the store. The platform's arguments work too: see
     `platform_calls.get_run_results`.
 
     Raises:

@@ -25,7 +25,7 @@ from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
 from artifact_pipeline.domain.transfers.lease import LeaseKeeper
 from artifact_pipeline.domain.transfers.outcomes import Adopted, Finished
 
-# By which S3's clock, in whole seconds, may be behind the database's.
+# By which the store's clock, in whole seconds, may be behind the database's.
 _SKEW = timedelta(seconds=5)
 
 
@@ -72,7 +72,7 @@ class ConfirmUploads:
         return there
 
     def _read(self, artifact: Artifact, there: BucketObject, keeper: LeaseKeeper) -> StoredArtifact:
-        # S3 has no SHA-256 of what a client put without one, so the bytes themselves must tell.
+        # The store has no SHA-256 of what a client put without one, so read the bytes.
         verifier = self.reader.verifier(there)
         digest = sha256_of(self.reader.read(there), verifier.update, checkpoint=keeper.checkpoint)
         verifier.check()

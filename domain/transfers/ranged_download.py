@@ -57,7 +57,7 @@ class Fetch:
         checkpoint: Callable[[], None],
         progress: Callable[[int], None] = _unheard,
     ) -> Fetched:
-        """Fetch the object. The file appears only after all of it was compared with S3's.
+        """Fetch the object. The file appears only after all of it was compared with the store's.
 
         Args:
             there: what is fetched; if it changes during the download, nothing is.
@@ -192,7 +192,7 @@ def _read_back(
     verifier: Verifier,
     checkpoint: Callable[[], None],
 ) -> str:
-    """Compare the whole file with what S3 says of the object, and return its SHA-256."""
+    """Compare the whole file with what the store says of the object, and return its SHA-256."""
     whole = hashlib.sha256()
     # A SHA-256 that is known is what the verifier compares with.
     takers = [verifier.update] if there.sha256 else [verifier.update, whole.update]

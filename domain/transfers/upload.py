@@ -60,8 +60,8 @@ class UploadArtifact:
         """Ask for the artifact again, should the bucket not hold what is recorded of it.
 
         As when the transfer was cancelled too late to stop its write. Or when a successor found the
-        object unchanged, and so did not write: S3's condition tells bytes apart, not writes, and
-        lets the late write of this worker pass.
+        object unchanged, and so did not write: a version may tell bytes apart, not writes, and lets
+        the late write of this worker pass.
         """
         try:
             stored = self.artifacts.find(artifact)
@@ -139,6 +139,6 @@ class UploadArtifact:
             logger.warning("%s: its parts are still there: %s", claim.artifact, error)
 
     def _abort(self, key: str, keeper: LeaseKeeper) -> None:
-        """Nobody goes on with the multipart upload of an attempt before, if there is one."""
+        """Nobody goes on with the unfinished upload of an attempt before, if there is one."""
         if keeper.upload_id is not None:
             self.store.abort(key, keeper.upload_id)
