@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 _AWAY = (S3UnavailableError, SqlUnavailableError)
 _FAILURES = 5
-"""In a row, after which S3 or SQL counts as away: every further one would wait as long."""
+"""In a row, after which the store or SQL counts as away: every further one would wait as long."""
 
 
 def for_each(
@@ -63,7 +63,7 @@ def up_to_failure(items: Iterable[Item]) -> tuple[list[Item], PipelineError | No
 def until_away(
     outcomes: Iterable[tuple[Item, Result | PipelineError]],
 ) -> Iterator[tuple[Item, Result | PipelineError]]:
-    """Yield the outcomes, and raise the last error once S3 or SQL is away for all of them."""
+    """Yield the outcomes; raise the last error once the store or SQL is away for all of them."""
     failures = 0
     for item, outcome in outcomes:
         yield item, outcome

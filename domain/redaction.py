@@ -16,7 +16,7 @@ _SECRET = re.compile(
     rf"(?i)\b([\w-]{{0,40}}?{_SENSITIVE}[\w-]*['\"]?\s*[=:]\s*)"
     r"(?:'[^']*'|\"[^\"]*\"|(?:bearer|basic)\s+\S+|\S+)"
 )
-# S3 answers in XML, which a proxy or a log may have escaped. The end may be cut off.
+# The store answers in XML, which a proxy or a log may have escaped. The end may be cut off.
 _SECRET_ELEMENT = re.compile(
     rf"(?i)((?:<|&lt;)[\w:.-]{{0,40}}?{_SENSITIVE}[\w.-]{{0,40}}(?:\s(?:(?!&gt;)[^<>]){{0,200}})?(?:>|&gt;))"
     r"(?:<!\[CDATA\[.*?(?:\]\]>|$)|(?!&lt;)[^<])*(?:(?:<|&lt;)/[\w:.-]+(?:>|&gt;))?"

@@ -1,6 +1,5 @@
 """The use case that removes what a relocation has left behind, when it is told to."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -10,6 +9,7 @@ from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.each import for_each
 from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError, PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.found_artifacts import ORIGIN, FoundArtifact
 from artifact_pipeline.domain.model.keys import artifact_named
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
@@ -123,9 +123,10 @@ class DeleteOldCopies:
         if objects.is_uncertain(address) and not (was_named or self.is_only_database):
             return replace(copy, kept_for="uncertain")
         try:
-            is_same = self._sha256(copy.object) == stored.object.sha256
+            digest = sha256_of(self.locate.reader.read(copy.object))
         except (ObjectReplacedError, PermanentError) as error:
             return replace(copy, kept_for=error.reason.value)
+        is_same = digest.hex() == stored.object.sha256
         return copy if is_same else replace(copy, kept_for="differs")
 
     def _recorded(self, stored: StoredArtifact | None, own: ObjectAddress) -> BucketObject | None:
@@ -134,12 +135,6 @@ class DeleteOldCopies:
             return None
         there = self.locate.reader.find(own)
         return there if there is not None and there.etag == stored.object.etag else None
-
-    def _sha256(self, there: BucketObject) -> str:
-        digest = hashlib.sha256()
-        for chunk in self.locate.reader.read(there):
-            digest.update(chunk)
-        return digest.hexdigest()
 
 
 def _after(copy: OldCopy, refused: dict[ObjectAddress, str]) -> OldCopy:

@@ -29,7 +29,7 @@ class ArtifactState(StrEnum):
     WAITING = "waiting"
     QUARANTINED = "quarantined"
     UNREADABLE = "unreadable"
-    """S3 refuses to say whether it is there, as of an object with a key of its own (SSE-C)."""
+    """The store refuses to describe it, as an object that a client's own key encrypts."""
     FOREIGN = "foreign"
     """It is in the bucket, and belongs to another job that has, or had, this id."""
 

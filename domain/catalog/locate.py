@@ -194,7 +194,7 @@ class LocateArtifacts:
         return _confirmed(recorded, self.reader.find(recorded.address))
 
     def recorded(self, stored: StoredArtifact) -> BucketObject:
-        """Return the object as a row has it; S3 is not asked."""
+        """Return the object as a row has it; the store is not asked."""
         checksum = stored.object.checksum
         return BucketObject(
             address=ObjectAddress(self.reader.bucket, stored.object.key),

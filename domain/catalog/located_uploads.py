@@ -20,7 +20,7 @@ from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectRe
 logger = logging.getLogger(__name__)
 
 _ANY_TYPE = "binary/octet-stream"
-"""What S3 gives to an object that is put without a type."""
+"""The type that a store gives to an object that is put without one."""
 
 
 def is_located(uploads: Sequence[object]) -> bool:
@@ -36,7 +36,7 @@ class LocatedUploads:
         address_of: reads an object's URL; InvalidRequestError where it is none.
         progress: makes the progress of a copy, which no lease guards.
         artifacts: where those that are recorded get their new class. Without it their rows are
-            stale: a copy has another ETag.
+            stale: a copy has another version.
     """
 
     reader: IObjectReader

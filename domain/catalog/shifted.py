@@ -41,7 +41,7 @@ class ShiftedArtifacts:
         return self._prefix(self.locate.placement.jobs.get(job_id)).directory
 
     def of_job(self, job_id: int) -> list[FoundArtifact]:
-        """Return the job's artifacts that are recorded there; S3 is not asked.
+        """Return the job's artifacts that are recorded there; the store is not asked.
 
         Raises:
             UnknownJobError: there is no such job.

@@ -19,7 +19,7 @@ class InMemoryCopier:
     Attributes:
         copies: where each copy came from, and its key, failures included.
         failures: what the next copies raise, one each, before they copy anything.
-        refused: what cannot be deleted, with S3's code.
+        refused: what cannot be deleted, with the store's code.
     """
 
     reader: InMemoryReader

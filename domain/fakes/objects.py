@@ -33,7 +33,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class InMemoryVerifier:
-    """Takes the ETag for what it is in `InMemoryStore`: the beginning of the SHA-256."""
+    """Takes the version for what it is in `InMemoryStore`: the beginning of the SHA-256."""
 
     etag: str
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)

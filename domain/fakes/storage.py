@@ -70,7 +70,7 @@ class InMemoryStore:
         puts: how often each key was put, failures included.
         failures: what the next puts raise, one each, before they store anything.
         headers: what each object has beside its metadata and its type, if somebody gave it some.
-        uploads: multipart uploads that are neither completed nor aborted.
+        uploads: unfinished uploads.
     """
 
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class InMemoryStore:
 
 
 def stored_object(key: str, content: bytes, storage_class: str = "STANDARD") -> StoredObject:
-    """Return what S3 would tell of an object with this content."""
+    """Return what the store would tell of an object with this content."""
     digest = hashlib.sha256(content)
     return StoredObject(
         key=key,

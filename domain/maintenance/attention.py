@@ -68,7 +68,7 @@ class _OpenBreaker:
     fix: str
 
 
-_S3 = _OpenBreaker(
+_STORE = _OpenBreaker(
     ProblemCode.S3_BREAKER_OPEN,
     what="store breaker open: {of.endpoint} failed {of.failures} times, last {ago} ago",
     why="workers pause their requests to the object store, and retry by themselves",
@@ -257,7 +257,7 @@ def _expired(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
 
 def _of_breakers(status: PipelineStatus) -> Iterator[Problem]:
     database = status.database
-    for breaker, failures in ((_S3, database.endpoints), (_WORKSPACE, database.workspaces)):
+    for breaker, failures in ((_STORE, database.endpoints), (_WORKSPACE, database.workspaces)):
         for each in failures:
             if each.is_open:
                 ago = age(database.now - each.failed_at)

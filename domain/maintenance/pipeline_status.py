@@ -73,7 +73,7 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFailures:
-    """Consecutive failures of an S3 endpoint, or of the workspace of a host.
+    """Consecutive failures of an endpoint of a store, or of the workspace of a host.
 
     Attributes: `is_open` if its circuit breaker is open.
     """

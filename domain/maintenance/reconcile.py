@@ -22,12 +22,12 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSummary:
-    """What became of the open multipart uploads, and of the uploads by URL.
+    """What became of the unfinished uploads, and of the uploads by URL.
 
     Attributes:
         expected: uploads that nobody has confirmed, and that are looked for now.
         expired: members of snapshots that nobody has started in time.
-        verified: transfers after whose end SQL and S3 agree.
+        verified: transfers after whose end SQL and the store agree.
         recorded: those after which SQL did not record the object that is there, and now does.
         requested: those for which another transfer was requested that makes them agree.
         left: those that the next run looks at again.
@@ -54,7 +54,7 @@ class Reconcile:
         """Verify writes of unknown outcome, look for unconfirmed uploads, remove what is abandoned.
 
         Raises:
-            S3UnavailableError: S3 is away; the next run goes on.
+            S3UnavailableError: the store is away; the next run goes on.
         """
         expected = self.transfers.hasten_untried(Direction.CONFIRM)
         expired = self.delete_expired()
@@ -66,11 +66,11 @@ class Reconcile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbortAbandonedUploads:
-    """Aborts the multipart uploads that no transfer will go on with.
+    """Aborts the unfinished uploads that no transfer will go on with.
 
     Those of transfers that are cancelled go at once; those of quarantined ones, and those
     that no transfer knows of, after a limit: somebody may yet mend the cause, and an upload is
-    known to S3 a moment before it is to SQL.
+    known to the store a moment before it is to SQL.
 
     Attributes:
         abandoned_after: the limit.
@@ -83,10 +83,10 @@ class AbortAbandonedUploads:
     def __call__(self) -> ReconcileSummary:
         """Look at every open upload below the jobs' directories.
 
-        One that S3 refuses to abort does not stop the others.
+        One that the store refuses to abort does not stop the others.
 
         Raises:
-            S3UnavailableError: S3 is away; the next run goes on.
+            S3UnavailableError: the store is away; the next run goes on.
         """
         uploads = self.store.open_uploads(ROOT)
         aborted = failed = 0
@@ -113,7 +113,7 @@ class AbortAbandonedUploads:
                 yield upload
 
     def _is_abandoned(self, upload: OpenUpload, owner: Transfer | None, now: datetime) -> bool:
-        # Each age by one clock: S3's for what only S3 knows, the database's for a transfer.
+        # Each age by one clock: the store's for what it alone knows, the database's for a transfer.
         if owner is None:
             return upload.age >= self.abandoned_after
         if owner.state is TransferState.QUARANTINED:

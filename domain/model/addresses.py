@@ -54,6 +54,16 @@ _OTHER_HOSTS = {
 """Hosts of AWS that are meant for something else, with the reason."""
 
 
+def uri_of(address: ObjectAddress) -> str:
+    """Return the shortest URL of an object, which its store reads."""
+    return address.url
+
+
+def aws_url(address: ObjectAddress) -> str:
+    """Return the URL of an object at AWS, as the platform writes it: in no region, not quoted."""
+    return f"https://{address.bucket}.s3.amazonaws.com/{address.key}"
+
+
 def parse_address(url: str, endpoints: Sequence[Endpoint] = ()) -> ObjectAddress:
     """Return the bucket and key of an object's URL; its query, signed or not, does not count.
 

@@ -39,7 +39,7 @@ class Artifact:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What its object says of it in S3."""
+        """The metadata of its object."""
         run = {} if self.run_id is None else {"run": str(self.run_id)}
         return {"job": str(self.job_id), **run, "kind": self.kind.value}
 
@@ -67,12 +67,16 @@ class Scheme(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """What S3 acknowledged.
+    """What the store acknowledged.
 
     Attributes:
         size: bytes.
         sha256: of the whole object, hexadecimal.
         checksum: the store's own SHA-256; None if it has none.
+        etag: a token that changes with each write.
+        version_id: under which a store that keeps replaced objects keeps this one; None if it does
+            not.
+        storage_class: the name of its tier.
         bytes_sent: bytes that went over the wire for it; fewer than `size` after a resumption.
     """
 
@@ -111,11 +115,11 @@ class StoredArtifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenUpload:
-    """A multipart upload in the bucket, neither completed nor aborted; its parts cost storage.
+    """An unfinished upload in the bucket, neither completed nor aborted; it costs storage.
 
     Attributes:
-        initiated_at: by S3's clock.
-        listed_at: when S3 listed it, by the same clock.
+        initiated_at: by the store's clock.
+        listed_at: when the store listed it, by the same clock.
     """
 
     key: str

@@ -169,8 +169,8 @@ class PreviewGroup:
         state: of the last transfer; None for artifacts that were never requested.
         stored: of how many the artifact was stored.
         known_bytes: of those whose size is known.
-        requests_at_least: S3 requests, if all that is stored is unchanged.
-        requests_at_most: S3 requests, if all bytes are sent.
+        requests_at_least: requests to the store, if all that is stored is unchanged.
+        requests_at_most: requests to the store, if all bytes are sent.
     """
 
     direction: Direction

@@ -41,7 +41,7 @@ class FoundArtifact:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What a copy in the same place says of it in S3.
+        """What a copy in the same place says of it in the store.
 
         In a path of the old rule it is nothing, for it would be taken for another job's upload.
         """

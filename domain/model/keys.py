@@ -90,7 +90,7 @@ class PlatformPrefix(Protocol):
 
 @dataclass(frozen=True, slots=True, init=False)
 class JobS3Prefix:
-    """The one S3 directory of a job, named after the moment the job was created.
+    """The one directory of a job, named after the moment the job was created.
 
     Args:
         job_id: of the job.

@@ -50,7 +50,9 @@ class BucketObject:
     Attributes:
         size: bytes.
         sha256: of the whole object, hexadecimal; None where the answer does not say.
+        etag: a token that changes with each write.
         modified_at: when it was put there.
+        version_id: under which a store that keeps replaced objects keeps this one.
         checksums: what the store says of the bytes beside that, one for each algorithm; None if it
             was not asked.
         metadata: what its uploader left with it, by lower-case names; None where it was not asked.

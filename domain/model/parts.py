@@ -3,10 +3,7 @@
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 
 MIN_PART = 5 * 2**20
-"""S3 refuses a smaller part unless it is the last.
-
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-"""
+"""A store may refuse a smaller part unless it is the last."""
 
 
 def smallest_part_size(kind: ArtifactKind, wanted: int) -> int:

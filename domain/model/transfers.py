@@ -66,7 +66,7 @@ _UNKNOWN_OUTCOMES = (
 
 
 def may_have_written(error: TransferError) -> bool:
-    """Return whether S3 may have carried out the write that failed with this error."""
+    """Return whether the store may have carried out the write that failed with this error."""
     was_sent = not isinstance(error, S3BreakerOpenError)
     return was_sent and isinstance(error, _UNKNOWN_OUTCOMES)
 
@@ -81,12 +81,12 @@ class Transfer:
     Attributes:
         request_id: the id of its message, the same however often it is sent.
         fence: rises with every claim; only the holder of the highest may write.
-        bytes_sent: bytes that the last attempt sent to S3, or fetched from it; 0 where they were
-            there already.
+        bytes_sent: bytes that the last attempt sent to the store, or fetched from it; 0 where they
+            were there already.
         last_error: one line, redacted.
         is_forced: bytes that are stored unchanged are sent all the same.
         requested_by: the user's id or a name, or None if the request had none.
-        doubted_at: when an attempt ended whose write S3 may have carried out, or may yet.
+        doubted_at: when an attempt ended whose write the store may have carried out, or may yet.
         verified_to: the writes of attempts that ended until then are verified.
     """
 
@@ -132,7 +132,7 @@ class Transfer:
         # A client can use its upload URL after its confirmation was cancelled.
         if self.direction is Direction.CONFIRM:
             return self.state is TransferState.CANCELLED
-        # Not by the attempts, which a shutdown and an S3 that is away do not count.
+        # Not by the attempts, which a shutdown and a store that is away do not count.
         was_claimed = self.direction in WRITING_DIRECTIONS and self.fence > 0
         return was_claimed and self.state is not TransferState.DONE
 

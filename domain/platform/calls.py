@@ -23,12 +23,14 @@ from artifact_pipeline.domain.catalog.platform_records import (
 )
 from artifact_pipeline.domain.each import outcome_of
 from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.domain.model.addresses import aws_url
 from artifact_pipeline.domain.model.job_uploads import JobUpload
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.model.keys import JobS3Prefix, directory_time, job_directory
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.minimum_age import age_of
+from artifact_pipeline.domain.model.objects import ObjectAddress
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +93,7 @@ def get_run_results(  # noqa: PLR0913, PLR0917 - as the platform has it
     """Return a download URL for each run of the job, whether or not it has results.
 
     It is of the place that the run's row names, else of the run's key, also where the row names
-    no object; S3 is not asked.
+    no object; the store is not asked.
 
     Raises:
         UnknownJobError: there is no such job.
@@ -197,7 +199,7 @@ def _results_url(prefix: JobS3Prefix, run: Run, bucket_name: str) -> str:
 
 
 def _url_of_key(prefix: JobS3Prefix, run_id: int, bucket_name: str) -> str:
-    return f"https://{bucket_name}.s3.amazonaws.com/{prefix.run_results_key(run_id)}"
+    return aws_url(ObjectAddress(bucket_name, prefix.run_results_key(run_id)))
 
 
 def _is_of_an_earlier_job(prefix: JobS3Prefix, url: str) -> bool:

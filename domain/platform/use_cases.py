@@ -15,6 +15,7 @@ from artifact_pipeline.domain.catalog.platform_records import (
     refuse_submitted,
     submit,
 )
+from artifact_pipeline.domain.model.addresses import uri_of
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact
 from artifact_pipeline.domain.model.jobs import Job
@@ -168,7 +169,7 @@ def get_run_results(
 ) -> UploadLocation:
     """A URL to download the run's results with, wherever they are.
 
-    Where they are recorded it costs no request to S3. The platform's arguments work too: see
+    Where they are recorded it costs no request to the store. The platform's arguments work too: see
     `platform_calls.get_run_results`.
 
     Raises:
@@ -215,7 +216,7 @@ def get_job_uploads(locate: LocateArtifacts, *, job_id: int) -> list[FoundArtifa
 
 
 def _download_url(results_repository: IResultsRepository, found: FoundArtifact) -> UploadLocation:
-    return results_repository.get_download_url(found.object.address.url)
+    return results_repository.get_download_url(uri_of(found.object.address))
 
 
 def _location_of(

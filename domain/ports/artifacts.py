@@ -34,7 +34,7 @@ class IArtifactRepository(Protocol):
 
 @runtime_checkable
 class IEndpointFailures(Protocol):
-    """How often S3 endpoints have failed since they were last known to work."""
+    """How often endpoints of stores have failed since they were last known to work."""
 
     def count(self, endpoint: str) -> int:
         """Count one more failure; how many there are now. Those of long ago are forgotten."""

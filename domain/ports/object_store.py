@@ -1,4 +1,9 @@
-"""What use cases need of the object store."""
+"""What use cases need of an object store, whichever it is.
+
+A version is a token that a store gives an object at each write; equal versions are one object. A
+store that knows a stronger check, a cheaper copy or an archive says so by its answers: no use case
+asks which store it is.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
@@ -16,10 +21,10 @@ class UploadProgress(Protocol):
 
     @property
     def upload_id(self) -> str | None:
-        """The multipart upload to go on with."""
+        """The unfinished upload to go on with, by the id that the store gave it."""
 
     def started(self, upload_id: str) -> None:
-        """A multipart upload has begun."""
+        """The store has begun an upload that another attempt can go on with."""
 
     def checkpoint(self) -> None:
         """Called between parts; LeaseLostError where the upload must stop."""
@@ -41,7 +46,7 @@ class IObjectStore(Protocol):
         precondition: Precondition,
         progress: UploadProgress,
     ) -> StoredObject:
-        """Store the source under the key; returns once S3 acknowledged the checksum.
+        """Store the source under the key; return once the store acknowledged the checksum.
 
         An object with the same bytes that is there already, as from an attempt that died before
         it could record it, is taken for this one.
@@ -59,16 +64,16 @@ class IObjectStore(Protocol):
         """
 
     def etag(self, key: str) -> str | None:
-        """The ETag of the object that is there now, if any."""
+        """The version of the object that is there now, if any."""
 
     def holds(self, stored: StoredObject) -> bool:
         """Whether the bucket still has just this object."""
 
     def abort(self, key: str, upload_id: str) -> None:
-        """Drop the parts of a multipart upload that nobody will go on with."""
+        """Drop what there is of an unfinished upload. One that is gone is no error."""
 
     def open_uploads(self, prefix: str) -> Iterator[OpenUpload]:
-        """Every multipart upload below the prefix that was neither completed nor aborted."""
+        """Return the unfinished uploads below the prefix."""
 
     def location(self, key: str) -> UploadLocation:
         """The object's permanent URL."""
@@ -76,11 +81,11 @@ class IObjectStore(Protocol):
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Compares bytes that were read with what S3 says of the object they come from."""
+    """Compares bytes that were read with what the store says of the object they come from."""
 
     @property
     def is_sure(self) -> bool:
-        """Whether S3 says more than how many there are."""
+        """Whether the store says more than how many there are."""
 
     def update(self, chunk: bytes) -> None:
         """Take the next bytes, in their order."""
@@ -110,11 +115,11 @@ class IObjectReader(Protocol):
         Raises:
             ObjectReplacedError: another object, or none, is there now.
             ArchivedError: it must be restored before.
-            S3UnavailableError: S3 does not answer, or not to the end.
+            StoreUnavailableError: the store does not answer, or not to the end.
         """
 
     def verifier(self, there: BucketObject) -> Verifier:
-        """For all bytes of the object; the strongest check that what S3 says of it allows."""
+        """Return the strongest check of all bytes that the store's answers allow."""
 
     def range_size(self, there: BucketObject, wanted: int) -> int:
         """Return the size of its parts if that is near the wanted one, else the wanted one.
@@ -125,8 +130,8 @@ class IObjectReader(Protocol):
     def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
         """Return whether the SHA-256 of its ranges, in order, prove that they are the object's.
 
-        Asks S3 nothing. False says only that they prove nothing, as where the object was uploaded
-        in parts of another size.
+        Asks the store nothing. False says only that they prove nothing, as where the object was
+        uploaded in parts of another size.
         """
 
 
@@ -147,7 +152,7 @@ class IObjectCopier(Protocol):
         storage_class: str,
         progress: UploadProgress,
     ) -> StoredObject:
-        """Copy within S3, to the key in the one bucket, which may be where it lies already.
+        """Copy to the key in the one bucket, which may be where it lies already.
 
         Nothing appears under the key before its size and SHA-256 are known to be the source's. A
         copy that was interrupted goes on from its parts. It keeps the source's headers, metadata
@@ -170,4 +175,4 @@ class IObjectCopier(Protocol):
         """
 
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
-        """Delete them, a thousand with each request; what S3 refused, with its code."""
+        """Delete them; return those that the store refused, with its code."""

@@ -1,4 +1,4 @@
-"""The platform's own repositories of what is in S3. `domain.fakes` has them in memory."""
+"""The platform's own repositories of what is in the store. `domain.fakes` has them in memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -146,7 +146,7 @@ class IResultsRepository(Protocol):
             expiration_seconds: of the URL; by default that of the repository.
 
         Raises:
-            InvalidRequestError: it names no object, or S3 allows no such expiry.
+            InvalidRequestError: it names no object, or the store allows no such expiry.
         """
 
 

@@ -89,13 +89,13 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         """All of the job's, oldest first."""
 
     def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
-        """The transfers that know one of these multipart uploads as theirs."""
+        """The transfers that know one of these unfinished uploads as theirs."""
 
     def renew(self, claim: Claim) -> None:
         """Lengthen the lease to its full time from now."""
 
     def keep_upload_id(self, claim: Claim, upload_id: str) -> None:
-        """Remember the multipart upload, so that another worker can go on with it."""
+        """Remember the unfinished upload, so that another worker can go on with it."""
 
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
         """Write artifact, platform row and the transfer's end in one transaction.
@@ -143,7 +143,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         """Give the transfer up, with the error's reason code.
 
-        It keeps its multipart upload: should somebody mend the cause, it goes on from there.
+        It keeps its unfinished upload: should somebody mend the cause, it goes on from there.
         """
 
     def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:

@@ -20,7 +20,7 @@ _WORD_EVERY = 60
 class Breaker:
     """Opens when an endpoint failed several times running, in whichever workers.
 
-    An endpoint is an S3, or the workspace of a host. The failures are counted in SQL, for all
+    An endpoint is a store, or the workspace of a host. The failures are counted in SQL, for all
     workers together; that it is open each process learns by its own first failure, and then asks
     nobody. While the endpoint works it costs a statement a minute. Once `cool_off` is over, the
     next transfers try again: the first success closes it, the first failure opens it for as long

@@ -1,6 +1,5 @@
 """The use case of a presigned upload: what the client stored is found, read, and recorded."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from artifact_pipeline.domain.errors import (
     UploadAwaitedError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
+from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
@@ -25,7 +25,7 @@ from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
 from artifact_pipeline.domain.transfers.lease import LeaseKeeper
 from artifact_pipeline.domain.transfers.outcomes import Adopted, Finished
 
-# By which S3's clock, in whole seconds, may be behind the database's.
+# By which the store's clock, in whole seconds, may be behind the database's.
 _SKEW = timedelta(seconds=5)
 
 
@@ -72,14 +72,11 @@ class ConfirmUploads:
         return there
 
     def _read(self, artifact: Artifact, there: BucketObject, keeper: LeaseKeeper) -> StoredArtifact:
-        # S3 has no SHA-256 of what a client put without one, so the bytes themselves must tell.
-        digest, verifier = hashlib.sha256(), self.reader.verifier(there)
-        for chunk in self.reader.read(there):
-            keeper.checkpoint()
-            digest.update(chunk)
-            verifier.update(chunk)
+        # The store has no SHA-256 of what a client put without one, so read the bytes.
+        verifier = self.reader.verifier(there)
+        digest = sha256_of(self.reader.read(there), verifier.update, checkpoint=keeper.checkpoint)
         verifier.check()
-        stored = there.as_stored(digest.hexdigest(), checksum=None)
+        stored = there.as_stored(digest.hex(), checksum=None)
         return StoredArtifact(artifact=artifact, object=stored)
 
 

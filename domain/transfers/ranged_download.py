@@ -11,6 +11,7 @@ from artifact_pipeline.domain.errors import (
     S3UnavailableError,
     TargetExistsError,
 )
+from artifact_pipeline.domain.model.digests import feed, sha256_of
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.object_store import IObjectReader, Verifier
 from artifact_pipeline.domain.ports.workspace import IPartialFile, ITarget
@@ -56,7 +57,7 @@ class Fetch:
         checkpoint: Callable[[], None],
         progress: Callable[[int], None] = _unheard,
     ) -> Fetched:
-        """Fetch the object. The file appears only after all of it was compared with S3's.
+        """Fetch the object. The file appears only after all of it was compared with the store's.
 
         Args:
             there: what is fetched; if it changes during the download, nothing is.
@@ -89,6 +90,10 @@ class Fetch:
             checkpoint()
             partial.finish(replace=replace)
         return Fetched(there.size, sha256, ranges.bytes_fetched)
+
+
+class _StoppedError(Exception):
+    """Another range failed."""
 
 
 @dataclass(slots=True)
@@ -133,8 +138,9 @@ class _Ranges:
         try:
             if mark is None or self._digest_in_file(number) != mark:
                 mark = self._fetch_one(number)
-            if mark is not None:
-                self.digests[number] = mark
+            self.digests[number] = mark
+        except _StoppedError:
+            pass
         except BaseException:
             # Set it here: another range could start before the main thread sees the failure.
             self._stopped.set()
@@ -144,39 +150,35 @@ class _Ranges:
         start = number * self.range_size
         return start, min(start + self.range_size, self.there.size)
 
-    def _digest_in_file(self, number: int) -> bytes | None:
-        """Return the SHA-256 of what the file has of a range; None if another range failed.
+    def _digest_in_file(self, number: int) -> bytes:
+        """Return the SHA-256 of what the file has of a range.
 
         A crash can lose pages that were written, because ranges are not flushed one by one.
         """
-        digest = hashlib.sha256()
-        for chunk in self.partial.chunks(*self._bounds(number)):
-            if self._stopped.is_set():
-                return None
-            self.checkpoint()
-            digest.update(chunk)
-        return digest.digest()
+        return sha256_of(self.partial.chunks(*self._bounds(number)), checkpoint=self._go_on)
 
-    def _fetch_one(self, number: int) -> bytes | None:
-        """Fetch and mark a range. Return its SHA-256; None if another range failed."""
-        if self._stopped.is_set():
-            return None
-        self.checkpoint()
-        digest = hashlib.sha256()
+    def _fetch_one(self, number: int) -> bytes:
+        """Fetch and mark a range. Return its SHA-256."""
+        self._go_on()
         at, stop = self._bounds(number)
-        # No name for the iterator: a traceback would keep it, and so its connection, open.
-        for chunk in self.how.reader.read(self.there, at, stop):
-            digest.update(chunk)
+
+        def write(chunk: bytes) -> None:
+            nonlocal at
             self.partial.write(at, chunk)
             at += len(chunk)
             self._count(len(chunk))
-            self.checkpoint()
-            if self._stopped.is_set():
-                return None
+            self._go_on()
+
+        digest = sha256_of(self.how.reader.read(self.there, at, stop), write)
         if at != stop:
             raise S3UnavailableError("the answer had another number of bytes")
-        self.partial.mark(number, digest.digest())
-        return digest.digest()
+        self.partial.mark(number, digest)
+        return digest
+
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+        self.checkpoint()
 
     def _count(self, size: int) -> None:
         with self._counting:
@@ -190,14 +192,11 @@ def _read_back(
     verifier: Verifier,
     checkpoint: Callable[[], None],
 ) -> str:
-    """Compare the whole file with what S3 says of the object, and return its SHA-256."""
-    whole, size = hashlib.sha256(), 0
-    for chunk in partial.chunks():
-        checkpoint()
-        size += len(chunk)
-        verifier.update(chunk)
-        if there.sha256 is None:  # else the verifier makes sure that it is this one
-            whole.update(chunk)
+    """Compare the whole file with what the store says of the object, and return its SHA-256."""
+    whole = hashlib.sha256()
+    # A SHA-256 that is known is what the verifier compares with.
+    takers = [verifier.update] if there.sha256 else [verifier.update, whole.update]
+    size = feed(partial.chunks(), *takers, checkpoint=checkpoint)
     try:
         _compare(size, there.size)
         verifier.check()

@@ -81,7 +81,7 @@ class ResumedReads:
 
         Raises:
             ObjectReplacedError: another object, or none, is there now.
-            S3UnavailableError: S3 did not answer again and again.
+            S3UnavailableError: the store did not answer again and again.
         """
         failures = 0
         while start < stop:
@@ -119,7 +119,7 @@ class ReadArtifact:
             ArtifactMissingError: it is nowhere.
             ObjectReplacedError: it was replaced after some bytes were written.
             ChecksumMismatchError: what was written is not the artifact.
-            TransientError, PermanentError: as S3 answers.
+            TransientError, PermanentError: as the store answers.
         """
         output = _Output(write)
         try:

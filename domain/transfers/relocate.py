@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelocateArtifacts:
-    """Copies within S3, verifies, and records; deletes nothing.
+    """Copies within the store, verifies, and records; deletes nothing.
 
     Attributes:
         shifted: where the artifacts are, if they are looked for in a directory some hours off
@@ -118,7 +118,7 @@ def plan_relocations(
 def _origin(found: FoundArtifact) -> dict[str, str]:
     """Return the metadata that let the old copy be deleted later, when no row names it any more."""
     key = found.object.address.key
-    # S3 keeps only ASCII in metadata; the old rule's keys have nothing else.
+    # The store keeps only ASCII in metadata; the old rule's keys have nothing else.
     return {ORIGIN: key} if found.is_named and key.isascii() else {}
 
 

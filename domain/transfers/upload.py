@@ -1,6 +1,5 @@
 """The handler of uploads: what it returns is recorded by the runner."""
 
-import hashlib
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +8,7 @@ from uuid import uuid4
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.errors import ObjectReplacedError, PipelineError, TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.preconditions import Precondition, replacing
 from artifact_pipeline.domain.model.transfers import Claim, Direction, is_expected_of_client
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
@@ -46,8 +46,8 @@ class UploadArtifact:
         """Ask for the artifact again, should the bucket not hold what is recorded of it.
 
         As when the transfer was cancelled too late to stop its write. Or when a successor found the
-        object unchanged, and so did not write: S3's condition tells bytes apart, not writes, and
-        lets the late write of this worker pass.
+        object unchanged, and so did not write: a version may tell bytes apart, not writes, and lets
+        the late write of this worker pass.
         """
         try:
             stored = self.artifacts.find(artifact)
@@ -112,11 +112,8 @@ class UploadArtifact:
     def _is_unchanged(self, stored: StoredArtifact, source: Source, keeper: LeaseKeeper) -> bool:
         if source.exact_size not in (None, stored.object.size):
             return False
-        digest = hashlib.sha256()
-        for chunk in source.chunks():
-            keeper.checkpoint()
-            digest.update(chunk)
-        return digest.hexdigest() == stored.object.sha256 and self.store.holds(stored.object)
+        digest = sha256_of(source.chunks(), checkpoint=keeper.checkpoint)
+        return digest.hex() == stored.object.sha256 and self.store.holds(stored.object)
 
     def _clean_up(self, claim: Claim, keeper: LeaseKeeper) -> None:
         if keeper.upload_id is None:
@@ -128,6 +125,6 @@ class UploadArtifact:
             logger.warning("%s: its parts are still there: %s", claim.artifact, error)
 
     def _abort(self, key: str, keeper: LeaseKeeper) -> None:
-        """Nobody goes on with the multipart upload of an attempt before, if there is one."""
+        """Nobody goes on with the unfinished upload of an attempt before, if there is one."""
         if keeper.upload_id is not None:
             self.store.abort(key, keeper.upload_id)

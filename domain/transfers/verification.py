@@ -1,4 +1,4 @@
-"""The use case that makes SQL and S3 agree after a write whose outcome is unknown.
+"""The use case that makes SQL and the store agree after a write whose outcome is unknown.
 
 A transfer can end while one of its writes may have been carried out, or may yet be: cancelled or
 given up after an answer was lost, or overtaken. Its row says so until this has looked.
@@ -43,7 +43,7 @@ class Outcome(StrEnum):
     """What became of a verification."""
 
     VERIFIED = "verified"
-    """SQL and S3 agree."""
+    """SQL and the store agree."""
     RECORDED = "recorded"
     """SQL now records the object that is there."""
     REQUESTED = "requested"
@@ -81,7 +81,7 @@ class VerifyWrites:
         """Return how many verifications ended in which way.
 
         Raises:
-            S3UnavailableError: S3 is away; the next run goes on.
+            S3UnavailableError: the store is away; the next run goes on.
         """
         outcomes: Counter[Outcome] = Counter()
         for direction, delay in self.settles_after.items():
@@ -172,7 +172,7 @@ class VerifyWrites:
         return Outcome.RECORDED
 
     def _have_read(self, transfer: Transfer, reading: Transfer | None) -> Outcome:
-        """Have a worker read the object: S3 has no SHA-256 of one that was sent in parts.
+        """Have a worker read the object: the store has no SHA-256 of one that was sent in parts.
 
         Args:
             transfer: that is to be verified.

@@ -17,7 +17,7 @@ def is_unclaimed(transfer: Transfer, now: datetime) -> bool:
 
 
 def progress_of(transfer: Transfer, now: datetime) -> str:
-    """Return the state, such as `retry in 12s: s3_unavailable`."""
+    """Return the state, such as `retry in 12s: sql_unavailable`."""
     if not transfer.state.is_active:
         return _with_reason(transfer.state, transfer)
     if is_unclaimed(transfer, now):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from artifact_pipeline.domain.errors import ChecksumMismatchError
+from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.object_store import IObjectReader
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag
@@ -104,15 +105,14 @@ class PartCopies:
         verifier, whole = self.reader.verifier(self.there), hashlib.sha256()
         parts = []
         for start, stop in self._ranges:
-            sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-            for chunk in self.reader.read(self.there, start, stop):
-                self.upload.progress.checkpoint()
-                verifier.update(chunk)
-                whole.update(chunk)
-                sha256.update(chunk)
-                md5.update(chunk)
+            md5 = hashlib.md5(usedforsecurity=False)
+            sha256 = sha256_of(
+                self.reader.read(self.there, start, stop),
+                *(verifier.update, whole.update, md5.update),
+                checkpoint=self.upload.progress.checkpoint,
+            )
             comparable = md5.hexdigest() if self.trusts_etags else None
-            parts.append(_PartDigest(sha256.digest(), comparable))
+            parts.append(_PartDigest(sha256, comparable))
         verifier.check()
         return _Digests(whole.hexdigest(), parts, were_read=True)
 

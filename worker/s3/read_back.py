@@ -1,9 +1,9 @@
 """Reading a stored object, to compare its bytes where no checksum of the store proves them."""
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from artifact_pipeline.domain.errors import ChecksumMismatchError, ObjectReplacedError
+from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.ports.object_store import IObjectReader
 from artifact_pipeline.worker.s3.checksums import is_same_etag
@@ -54,9 +54,9 @@ def digest_of(reader: IObjectReader, there: BucketObject, checkpoint: Callable[[
     Raises:
         ObjectReplacedError: another object is there now.
     """
-    digest = hashlib.sha256()
+    return sha256_of(_in_ranges(reader, there), checkpoint=checkpoint).hex()
+
+
+def _in_ranges(reader: IObjectReader, there: BucketObject) -> Iterator[bytes]:
     for start in range(0, there.size, _RANGE):
-        for chunk in reader.read(there, start, min(start + _RANGE, there.size)):
-            checkpoint()
-            digest.update(chunk)
-    return digest.hexdigest()
+        yield from reader.read(there, start, min(start + _RANGE, there.size))

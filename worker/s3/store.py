@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import OpenUpload, StoredObject
+from artifact_pipeline.domain.model.digests import feed
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.preconditions import Precondition
@@ -245,11 +246,12 @@ class S3ObjectStore:
         head = self._head(fence.address.key)
         if head is None:
             return None
-        whole, size, digests = hashlib.sha256(), 0, []
-        for part in in_parts(hashed(source.chunks(), whole), part_size):
-            fence.progress.checkpoint()
-            size += len(part)
-            digests.append(hashlib.sha256(part).digest())
+        whole, digests = hashlib.sha256(), list[bytes]()
+        size = feed(
+            in_parts(source.chunks(), part_size),
+            *(whole.update, lambda part: digests.append(hashlib.sha256(part).digest())),
+            checkpoint=fence.progress.checkpoint,
+        )
         content = Content(size, whole.hexdigest(), composite(digests))
         if not self._holds(head, content, fence):
             return None
