@@ -55,7 +55,7 @@ class BytesSource:
 
 
 class Uninterrupted:
-    """The progress of what no lease guards, and no other attempt goes on with."""
+    """The progress of a write without a lease, which no other attempt continues."""
 
     upload_id: str | None = None
 
@@ -63,7 +63,7 @@ class Uninterrupted:
         """Keep no id: an upload that fails is removed at once."""
 
     def checkpoint(self) -> None:
-        """Pass: nobody takes it over."""
+        """Pass: there is no lease to lose."""
 
 
 class FileUploadLocations(UploadLocations):
@@ -156,7 +156,7 @@ class FileResults(ResultsUploads):
         url_of(location, results_url)  # one of them must be given
         raise InvalidRequestError(
             f"ARTIFACTS_STORE={self._store.root.url} has no download URLs. Use request_download or"
-            " `artifacts jobs results download`, or store artifacts in a bucket"
+            " `artifacts jobs uploads download`, or store artifacts in a bucket"
         )
 
     def _put(self, artifact: Artifact, prefix: JobS3Prefix, source: Source) -> StoredObject:

@@ -174,7 +174,7 @@ class FileObjectReader:
 
     @contextmanager
     def _opened(self, address: ObjectAddress) -> Iterator[OpenFile | None]:
-        """Open a file without following a link; None if there is none."""
+        """Open a file without following a link; None if it is missing."""
         root = self.root_of(address)
         with ExitStack() as stack:
             opened = None
