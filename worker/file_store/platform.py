@@ -1,6 +1,6 @@
 """The platform's repositories of uploads and results, over files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -72,9 +72,16 @@ class FileUploadLocations(UploadLocations):
     Args:
         reader: of the store.
         copier: in the store.
+        now: the clock that ages go by.
     """
 
-    def __init__(self, reader: FileObjectReader, copier: IObjectCopier) -> None:
+    def __init__(
+        self,
+        reader: FileObjectReader,
+        copier: IObjectCopier,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._now = now
         self._uploads = LocatedUploads(
             reader=reader,
             copier=copier,
@@ -94,7 +101,7 @@ class FileUploadLocations(UploadLocations):
         return self._uploads
 
     def _read_clock(self) -> datetime:
-        return datetime.now(UTC)
+        return self._now()
 
     @property
     def expires_in(self) -> timedelta:
