@@ -62,7 +62,7 @@ OTHERS = {
     "the broker": {"messages list", "messages show", "messages discard", "messages restore"},
     "no artifact": {
         *("health live", "health ready", "status", "demo", "dev", "doctor"),
-        *("workspace init", "workspace show"),
+        *("store init", "workspace init", "workspace show"),
     },
 }
 

@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from artifact_pipeline.domain.errors import UnsupportedByStoreError
-from tests.contract import copier_contract, reader_contract, store_contract
+from artifact_pipeline.domain.errors import InvalidRequestError, UnsupportedByStoreError
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.worker.file_store.platform import FileUploadLocations
+from tests.contract import (
+    copier_contract,
+    reader_contract,
+    store_contract,
+    upload_locations_contract,
+)
 from tests.contract.copier_contract import SMALL, copy
 from tests.file_store.steps import Shelf
 from tests.s3.steps import KEY
@@ -65,3 +72,53 @@ class TestCopier(copier_contract.AnyCopierContract, copier_contract.FencedCopier
     def test_the_class_of_all_is_taken(self, adapter: copier_contract.Adapter) -> None:
         there = adapter.stored(SMALL)
         assert copy(adapter.copier, there, storage_class="STANDARD").storage_class == "STANDARD"
+
+
+@pytest.fixture
+def locations(shelf: Shelf) -> upload_locations_contract.Adapter:
+    return upload_locations_contract.Adapter(
+        FileUploadLocations(shelf.reader, shelf.copier, lambda: upload_locations_contract.NOW),
+        shelf.reader,
+        shelf.put,
+        delete=lambda address: shelf.copier.delete([address]),
+        described=shelf.described,
+        url=lambda address: address.url,
+        other_bucket=str(shelf.other.path),
+    )
+
+
+class TestAge(upload_locations_contract.AgeContract):
+    @pytest.fixture
+    def adapter(
+        self, locations: upload_locations_contract.Adapter
+    ) -> upload_locations_contract.Adapter:
+        return locations
+
+
+class TestReadContent(upload_locations_contract.ReadContentContract):
+    @pytest.fixture
+    def adapter(
+        self, locations: upload_locations_contract.Adapter
+    ) -> upload_locations_contract.Adapter:
+        return locations
+
+    @pytest.mark.parametrize("form", ["file://{bucket}/{key}", "file://localhost{bucket}/{key}"])
+    def test_whatever_the_form_of_its_url(
+        self, adapter: upload_locations_contract.Adapter, form: str
+    ) -> None:
+        super().test_whatever_the_form_of_its_url(adapter, form)
+
+    def test_by_the_signed_url_that_a_client_got(
+        self, adapter: upload_locations_contract.Adapter
+    ) -> None:
+        with pytest.raises(InvalidRequestError, match="has no upload URLs"):
+            super().test_by_the_signed_url_that_a_client_got(adapter)
+
+    @pytest.mark.parametrize("url", ["/mnt/share/job_config.json", "https://example.org/b/k"])
+    def test_what_names_no_object(
+        self, adapter: upload_locations_contract.Adapter, url: str
+    ) -> None:
+        with pytest.raises(
+            InvalidRequestError, match="not the URL of an object in ARTIFACTS"
+        ):
+            adapter.locations.read_content(UploadLocation(url))

@@ -51,7 +51,7 @@ class FileSource:
 
         Raises:
             ObjectReplacedError: the file changed.
-            ChecksumMismatchError: the bytes are not those of its description.
+            ChecksumMismatchError: the bytes differ from its description.
         """
         verifier = self.reader.verifier(self.there)
         for chunk in self.reader.read(self.there):

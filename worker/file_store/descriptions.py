@@ -1,4 +1,4 @@
-"""The description of an object, in a file of its own beside the object's bytes."""
+"""The description of an object, in a separate file beside the object's bytes."""
 
 import json
 import os
@@ -25,7 +25,7 @@ class Description:
 
     Attributes:
         sha256: of the whole object, hexadecimal.
-        checksum: its SHA-256 in base64; of a large object that of its parts' SHA-256, followed by
+        checksum: its SHA-256 in base64; of a large object the SHA-256 of its parts' SHA-256, then
             a hyphen and their number.
         part_size: of these parts, in bytes.
         headers: all else that a copy keeps.

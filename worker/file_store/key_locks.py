@@ -38,7 +38,7 @@ def locked(root: StoreRoot, key: str, checkpoint: Callable[[], None]) -> Iterato
         StoreConflictError: another process did not release it in time.
     """
     # Never wait within the system call: a process that is stopped, or a server that is away,
-    # would keep the lease renewed for ever.
+    # would keep the lease renewed without end.
     deadline = time.monotonic() + _LONGEST_SECONDS
     with root.reached(LOCKS, make=True) as directory:
         file = os.open(_name(key), _TO_LOCK, _MODE, dir_fd=directory)

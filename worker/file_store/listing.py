@@ -45,7 +45,7 @@ def _files_in(name: str, directory: int, above: str) -> Generator[tuple[str, os.
             deeper = stack.enter_context(opened_directory(name, directory))
         except OSError as error:
             if error.errno in ABSENT:
-                return  # it was removed meanwhile
+                return  # it was just removed
             raise
         yield from _files(deeper, f"{above}{name}/")
 
@@ -63,7 +63,7 @@ def _sorted(directory: int, start: str) -> list[tuple[str, bool]]:
 
 
 def _look(name: str, directory: int) -> os.stat_result | None:
-    """Return what a look says; None if it is no file, or was removed meanwhile."""
+    """Return what a look says; None if it is no file, or was just removed."""
     try:
         seen = os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:

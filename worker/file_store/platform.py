@@ -1,6 +1,6 @@
 """The platform's repositories of uploads and results, over files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ class BytesSource:
 
 
 class Uninterrupted:
-    """The progress of what no lease guards, and no other attempt goes on with."""
+    """The progress of a write without a lease, which no other attempt continues."""
 
     upload_id: str | None = None
 
@@ -63,7 +63,7 @@ class Uninterrupted:
         """Keep no id: an upload that fails is removed at once."""
 
     def checkpoint(self) -> None:
-        """Pass: nobody takes it over."""
+        """Pass: there is no lease to lose."""
 
 
 class FileUploadLocations(UploadLocations):
@@ -72,9 +72,16 @@ class FileUploadLocations(UploadLocations):
     Args:
         reader: of the store.
         copier: in the store.
+        now: the clock that ages go by.
     """
 
-    def __init__(self, reader: FileObjectReader, copier: IObjectCopier) -> None:
+    def __init__(
+        self,
+        reader: FileObjectReader,
+        copier: IObjectCopier,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._now = now
         self._uploads = LocatedUploads(
             reader=reader,
             copier=copier,
@@ -94,7 +101,7 @@ class FileUploadLocations(UploadLocations):
         return self._uploads
 
     def _read_clock(self) -> datetime:
-        return datetime.now(UTC)
+        return self._now()
 
     @property
     def expires_in(self) -> timedelta:
@@ -156,7 +163,7 @@ class FileResults(ResultsUploads):
         url_of(location, results_url)  # one of them must be given
         raise InvalidRequestError(
             f"ARTIFACTS_STORE={self._store.root.url} has no download URLs. Use request_download or"
-            " `artifacts jobs results download`, or store artifacts in a bucket"
+            " `artifacts jobs uploads download`, or store artifacts in a bucket"
         )
 
     def _put(self, artifact: Artifact, prefix: JobS3Prefix, source: Source) -> StoredObject:

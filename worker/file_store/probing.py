@@ -45,7 +45,7 @@ def _check_locks(upload: FileUpload) -> None:
     try:
         if try_lock(again):
             raise UnsupportedByStoreError(
-                "the locks of its file system exclude nobody. Mount it with locks"
+                "the locks of its file system do not exclude others. Mount it with locks"
             )
     finally:
         os.close(again)

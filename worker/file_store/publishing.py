@@ -106,7 +106,7 @@ class Publication:
 
 
 def find_file(directory: int, name: str, key: str) -> os.stat_result | None:
-    """Return what a look at the file says; None if there is none.
+    """Return what a look at the file says; None if it is missing.
 
     Raises:
         RefusedByStoreError: it is something else than a file.

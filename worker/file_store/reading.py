@@ -14,6 +14,7 @@ from artifact_pipeline.domain.errors import (
     PermanentError,
 )
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
+from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
 from artifact_pipeline.domain.ports.object_store import Verifier
 from artifact_pipeline.worker.file_store.descriptions import (
@@ -169,14 +170,11 @@ class FileObjectReader:
         """Return the SHA-256 of that very object; it is read if nothing else tells."""
         if there.sha256 is not None:
             return there.sha256
-        digest = hashlib.sha256()
-        for chunk in self.read(there):
-            digest.update(chunk)
-        return digest.hexdigest()
+        return sha256_of(self.read(there)).hex()
 
     @contextmanager
     def _opened(self, address: ObjectAddress) -> Iterator[OpenFile | None]:
-        """Open a file without following a link; None if there is none."""
+        """Open a file without following a link; None if it is missing."""
         root = self.root_of(address)
         with ExitStack() as stack:
             opened = None

@@ -1,4 +1,4 @@
-"""Uploads that are not finished: each in a directory of its own, until its file has its name.
+"""Uploads that are not finished: each in its own directory, until its file has its name.
 
 The directory has the file with the bytes, and marks: the SHA-256 of each part whose bytes are on
 the disk. A mark is written after its bytes were flushed, so the next attempt can believe it even
@@ -48,7 +48,7 @@ class About:
 
 
 class FileUpload:
-    """An upload under way, which no other process goes on with while this one has it open.
+    """An upload under way, which no other process continues while this one has it open.
 
     Attributes:
         id: of the upload.
@@ -83,7 +83,7 @@ class FileUpload:
                 # Each attempt would leave one while the store is full.
                 remove_tree(upload_id, uploads)
                 raise
-            try_lock(upload.content)  # nobody else knows it yet
+            try_lock(upload.content)  # no other process knows it yet
             upload._opened = stack.pop_all()
             return upload
 
@@ -122,7 +122,7 @@ class FileUpload:
     @property
     def is_there(self) -> bool:
         """Return whether its file has not got its final name yet, and was not removed."""
-        # A kill can leave both names. Then its bytes are those of an object.
+        # A kill can leave both names. Then its bytes belong to an object.
         has_one_name = os.fstat(self.content).st_nlink == 1
         return has_one_name and is_named(self.content, CONTENT, self.directory)
 

@@ -2,11 +2,11 @@
 
 import base64
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
+from artifact_pipeline.domain.model.digests import feed
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.file_store.descriptions import write_all
@@ -58,20 +58,11 @@ def write_source(
     """
     whole = hashlib.sha256()
     parts = _Parts(upload, part_size, resumable_from, progress)
-    # Closed at once when the upload stops: a source may have threads that read ahead.
-    with closing(_hashed(source.chunks(), whole)) as chunks:
-        for chunk in chunks:
-            parts.take(chunk)
+    feed(source.chunks(), whole.update, parts.take)
     parts.end()
     upload.finish(parts.size)
     checksum = composite(parts.digests or [whole.digest()])
     return Written(parts.size, whole.hexdigest(), checksum, parts.bytes_sent)
-
-
-def _hashed(chunks: Iterator[bytes], whole: "hashlib._Hash") -> Generator[bytes]:
-    for chunk in chunks:
-        whole.update(chunk)
-        yield chunk
 
 
 class _Parts:
