@@ -1,39 +1,18 @@
 """The steps of tests about direct requests."""
 
-
 import base64
-import gc
-import logging
-import weakref
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
-from botocore import UNSIGNED
-from botocore.awsrequest import AWSResponse
-from botocore.client import BaseClient
-from botocore.config import Config
-from botocore.credentials import RefreshableCredentials
-from botocore.endpoint import Endpoint
-from botocore.exceptions import ParamValidationError
-from botocore.httpsession import URLLib3Session
-from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
 from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.s3.direct_requests import send
-from artifact_pipeline.worker.s3.encryption import Encryption
-from artifact_pipeline.worker.s3.tags import ObjectTags
-from tests.deployments.tls import Authority
-from tests.s3.recording_server import LOST, Recorded, RecordingServer, Said, recording
-from tests.s3.steps import KEY, answer_of, random_bytes
+from tests.s3.recording_server import Recorded, RecordingServer
+from tests.s3.steps import KEY, random_bytes
 
 BUCKET = "artifacts"
 BODY = random_bytes(1000)
@@ -54,32 +33,6 @@ class Ways:
         ways = cls(make(), make())
         ways.boto3.meta.events.register("before-send.s3", lambda **_: None)
         return ways
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RecordingServer]:
-    with recording() as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def _fresh(server: RecordingServer) -> None:
-    server.taken()
-    server.answers.clear()
-
-
-@pytest.fixture
-def made_by_botocore(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The operations whose requests botocore makes."""
-    names: list[str] = []
-    make: Any = Endpoint.make_request
-
-    def noting(self: Any, operation: Any, request: Any) -> Any:
-        names.append(operation.name)
-        return make(self, operation, request)
-
-    monkeypatch.setattr(Endpoint, "make_request", noting)
-    return names
 
 
 def session(**credentials: str) -> boto3.Session:
@@ -127,5 +80,3 @@ def essence(request: Any) -> object:
     }
     url = request.target if isinstance(request, Recorded) else request.url
     return request.method, url, compared(headers)
-
-

@@ -1,48 +1,10 @@
 """A failed direct request ends as it would in boto3."""
 
-
-import base64
-import gc
-import logging
-import weakref
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from io import BytesIO
-from pathlib import Path
-from typing import Any
-
-import boto3
 import pytest
-from botocore import UNSIGNED
-from botocore.awsrequest import AWSResponse
-from botocore.client import BaseClient
-from botocore.config import Config
-from botocore.credentials import RefreshableCredentials
-from botocore.endpoint import Endpoint
-from botocore.exceptions import ParamValidationError
-from botocore.httpsession import URLLib3Session
-from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from artifact_pipeline.worker.s3.client import make_client
-from artifact_pipeline.worker.s3.direct_requests import send
-from artifact_pipeline.worker.s3.encryption import Encryption
-from artifact_pipeline.worker.s3.tags import ObjectTags
-from tests.deployments.tls import Authority
-from tests.s3.recording_server import LOST, Recorded, RecordingServer, Said, recording
-from tests.s3.steps import KEY, answer_of, random_bytes
-
-BUCKET = "artifacts"
-BODY = random_bytes(1000)
-LARGE = random_bytes(70_000)
-VOLATILE = {"x-amz-date", "user-agent", "amz-sdk-invocation-id", "authorization", "expect"}
-KEYS = ["jobs/1/config.json", "jobs/1/2025/10/23/211500/run_4_results.zip", "a~b_c-d.e"]
-
-
-from tests.s3.direct_steps import *
+from tests.s3.direct_steps import Ways, client_at, essence, put
+from tests.s3.recording_server import LOST, RecordingServer, Said
 
 REFUSED = b"<Error><Code>%s</Code><Message>no</Message></Error>"
 FAILURES: dict[str, list[Said]] = {
@@ -133,5 +95,3 @@ def test_successes_give_botocore_its_retries_back(server: RecordingServer) -> No
     put(client)
     # Then
     assert quota.available_capacity == before + 1
-
-

@@ -1,13 +1,10 @@
 """Direct requests are those that boto3 would send."""
 
-
 import base64
 import gc
-import logging
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
@@ -18,13 +15,10 @@ import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
-from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
-from botocore.endpoint import Endpoint
 from botocore.exceptions import ParamValidationError
 from botocore.httpsession import URLLib3Session
-from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
 from artifact_pipeline.worker.s3.client import make_client
@@ -32,17 +26,20 @@ from artifact_pipeline.worker.s3.direct_requests import send
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.tags import ObjectTags
 from tests.deployments.tls import Authority
-from tests.s3.recording_server import LOST, Recorded, RecordingServer, Said, recording
-from tests.s3.steps import KEY, answer_of, random_bytes
-
-BUCKET = "artifacts"
-BODY = random_bytes(1000)
-LARGE = random_bytes(70_000)
-VOLATILE = {"x-amz-date", "user-agent", "amz-sdk-invocation-id", "authorization", "expect"}
-KEYS = ["jobs/1/config.json", "jobs/1/2025/10/23/211500/run_4_results.zip", "a~b_c-d.e"]
-
-
-from tests.s3.direct_steps import *
+from tests.s3.direct_steps import (
+    BODY,
+    BUCKET,
+    KEYS,
+    LARGE,
+    Ways,
+    arguments,
+    client_at,
+    essence,
+    put,
+    session,
+)
+from tests.s3.recording_server import RecordingServer, recording
+from tests.s3.steps import KEY, answer_of
 
 _KMS = Encryption("aws:kms", "arn:aws:kms:eu-central-1:1:key/k")
 _TAGS = ObjectTags.parse("team=c f/d,job={job_id},ort=Köln")
@@ -183,9 +180,7 @@ def test_fresh_credentials_are_used(server: RecordingServer) -> None:
 
     own = session()
     core: Any = own._session
-    core._credentials = RefreshableCredentials.create_from_metadata(
-        refresh(), refresh, "tests"
-    )
+    core._credentials = RefreshableCredentials.create_from_metadata(refresh(), refresh, "tests")
     client = make_client(server.url, 1, own, bucket=BUCKET)
     # When
     for _ in range(6):
