@@ -44,18 +44,17 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recording_server() -> Iterator[RecordingServer]:
-    """A server that notes each request."""
+def recorder() -> Iterator[RecordingServer]:
     with recording() as made:
         yield made
 
 
 @pytest.fixture
-def server(recording_server: RecordingServer) -> RecordingServer:
-    """The same one, without what it has noted and was told before."""
-    recording_server.taken()
-    recording_server.answers.clear()
-    return recording_server
+def server(recorder: RecordingServer) -> RecordingServer:
+    """A server that keeps the requests of one test."""
+    recorder.taken()
+    recorder.answers.clear()
+    return recorder
 
 
 @pytest.fixture
