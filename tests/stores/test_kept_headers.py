@@ -192,7 +192,12 @@ def test_metadata_that_is_too_long_with_ours_is_named() -> None:
         copied(store)
 
 
-@pytest.mark.parametrize("answer", [error_of(501, "NotImplemented"), error_of(404, "NoSuchTagSet")])
+@pytest.mark.usefixtures("no_backoff")
+@pytest.mark.parametrize(
+    "answer",
+    [error_of(501, "NotImplemented"), error_of(404, "NoSuchTagSet"), answer_of(500)],
+    ids=["not implemented", "no tag set", "rclone"],
+)
 def test_a_store_without_tags_copies(answer: AWSResponse) -> None:
     store = Store()
     store.answers["GetObjectTagging"] = answer

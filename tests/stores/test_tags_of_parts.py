@@ -13,7 +13,8 @@ from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.tags import ObjectTags
 from tests.s3.steps import KEY, PART, Progress, Requests, client_at, put, random_bytes, store_of
-from tests.stores.lying import Lie, lying_s3, refusing
+from tests.stores.lying import Forward, Lie, lying_s3, on, refusing
+from tests.stores.s3_requests import Answer, Request
 
 pytestmark = pytest.mark.usefixtures("no_backoff")
 
@@ -93,6 +94,34 @@ def test_a_worker_that_lost_its_lease_tags_nothing(s3_client: S3Client, bucket: 
         put(tagging(s3_client, bucket), CONTENT, Progress(lost_at=3))
     # Then
     assert not [name for name in requests.names if "Tagging" in name]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer.refusing(501, "NotImplemented"), Answer(500)],
+    ids=["not implemented", "rclone"],
+)
+def test_a_store_without_tags_is_not_given_any(
+    ministack: Ministack,
+    s3_client: S3Client,
+    bucket: str,
+    caplog: pytest.LogCaptureFixture,
+    answer: Answer,
+) -> None:
+    """Rclone stores the body of PutObjectTagging as the object."""
+
+    # Given
+    def overwrite(request: Request, forward: Forward) -> Answer:
+        is_put = request.operation == "PutObjectTagging"
+        return forward(replace(request, target=request.path)) if is_put else forward(request)
+
+    no_tags = on("GetObjectTagging", lambda _: answer)
+    # When
+    with lying(ministack, bucket, no_tags, overwrite) as store:
+        put(store, CONTENT)
+    # Then
+    assert s3_client.get_object(Bucket=bucket, Key=KEY)["Body"].read() == CONTENT
+    assert "GetObjectTagging: the store has no tags. Unset ARTIFACTS_S3_TAGS" in caplog.text
 
 
 @pytest.mark.parametrize(

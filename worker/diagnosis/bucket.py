@@ -119,7 +119,8 @@ def _readable(
         yield error(
             "bucket reading",
             f"HEAD of an object: {code_of(refused)}",
-            why="unchanged bytes are sent again, and what a client has uploaded is not found",
+            why="what is stored cannot be looked at: uploads to its place end as access_denied, and"
+            " what a client has uploaded is not confirmed",
             mend="allow s3:GetObject, as in docs/iam/worker.json",
         )
         return None

@@ -80,7 +80,7 @@ def kept_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
         TransferError: S3 does not answer.
     """
     try:
-        tags = read_tags(client, address)
+        tags = read_tags(client, address) or {}
     except AccessDeniedError as error:
         cause = error.__cause__
         if not isinstance(cause, ClientError) or code_of(cause) not in _DENIED:

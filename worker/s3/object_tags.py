@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from botocore.exceptions import ClientError
 
-from artifact_pipeline.domain.errors import PermanentError
+from artifact_pipeline.domain.errors import PermanentError, UnsupportedByStoreError
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.s3.errors import (
@@ -24,10 +24,12 @@ logger = logging.getLogger(__name__)
 
 _NO_TAGS = {"NoSuchTagSet", "NoSuchTagSetError"}
 """Answers of stores where this object has no tags."""
+_NO_CODE = "500"
+"""In the place of a missing code: rclone answers so. S3 names InternalError."""
 
 
-def read_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
-    """Return the tags of an object, which are none where the store has no tags.
+def read_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str] | None:
+    """Return the tags of an object; None where the store has no tags at all.
 
     Raises:
         ObjectReplacedError: the object is not there any more.
@@ -37,8 +39,10 @@ def read_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str]:
         try:
             answer = client.get_object_tagging(Bucket=address.bucket, Key=address.key)
         except ClientError as error:
-            if code_of(error) in _NO_TAGS or is_unsupported(error):
+            if code_of(error) in _NO_TAGS:
                 return {}
+            if is_unsupported(error) or code_of(error) == _NO_CODE:
+                return None
             raise
     return {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", [])}
 
@@ -59,7 +63,13 @@ def ensure_tags(client: "S3Client", address: ObjectAddress, described: Mapping[s
     if "Tagging" not in described:
         return
     wanted = dict(parse_qsl(described["Tagging"], keep_blank_values=True))
-    if read_tags(client, address) == wanted:
+    existing = read_tags(client, address)
+    if existing is None:
+        # Such a store may take PutObjectTagging for a PutObject, and replace the bytes by the tags.
+        raise UnsupportedByStoreError(
+            "GetObjectTagging: the store has no tags. Unset ARTIFACTS_S3_TAGS"
+        )
+    if existing == wanted:
         return
     tags: Any = [{"Key": key, "Value": value} for key, value in wanted.items()]
     with translated_errors(), gone_is_replaced():
