@@ -8,10 +8,11 @@ import json
 import pickle
 import random
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -114,6 +115,15 @@ class Fuzzer:
         self._random = random.Random(seed)  # noqa: S311 - the same in every run
         self._ids = {"job_id": victim}
         self._marker = marker
+        self._wrong_types = self._one_after_the_other(
+            (path, value)
+            for path, right in (_REQUIRED | _OPTIONAL).items()
+            for value in _VALUES
+            if type(value) not in right
+        )
+        self._wrong_texts = self._one_after_the_other(
+            (path, text) for path, texts in _WRONG_TEXTS for text in texts
+        )
         self._kinds: dict[Callable[[], bytes], int] = {
             self._garbage: 10,
             self._wrong_json: 12,
@@ -136,6 +146,14 @@ class Fuzzer:
         for number, kind in enumerate(kinds):
             element = self._huge() if number % every == every // 2 else kind()
             yield Hostile(self._random.choice(_QUEUES), element)
+
+    def _one_after_the_other(
+        self, changes: Iterable[tuple[_Path, object]]
+    ) -> Iterator[tuple[_Path, object]]:
+        """All of them in some order, again and again: dice would leave some out for long."""
+        shuffled = list(changes)
+        self._random.shuffle(shuffled)
+        return cycle(shuffled)
 
     def _valid_but(self, *changes: tuple[_Path, object]) -> bytes:
         """A valid envelope with other values in these places."""
@@ -175,13 +193,10 @@ class Fuzzer:
         return self._valid_but((self._random.choice(list(_REQUIRED)), _GONE))
 
     def _with_a_wrong_type(self) -> bytes:
-        path, right = self._random.choice([*_REQUIRED.items(), *_OPTIONAL.items()])
-        wrong = [value for value in _VALUES if type(value) not in right]
-        return self._valid_but((path, self._random.choice(wrong)))
+        return self._valid_but(next(self._wrong_types))
 
     def _with_a_wrong_text(self) -> bytes:
-        path, texts = self._random.choice(_WRONG_TEXTS)
-        return self._valid_but((path, self._random.choice(texts)))
+        return self._valid_but(next(self._wrong_texts))
 
     def _with_a_wrong_body(self) -> bytes:
         ids = self._ids

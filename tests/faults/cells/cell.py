@@ -24,7 +24,7 @@ from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
 from artifact_pipeline.worker.sql.tables import ArtifactRow, EndpointRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.requests import request_upload
-from tests.faults.queues import messages
+from tests.faults.queues import messages, unfinished_tasks
 from tests.faults.s3_proxy import FaultyS3
 from tests.integration.deployment import Deployment
 
@@ -182,7 +182,7 @@ class Cell(Deployment):
 
     def assert_idle(self) -> None:
         """The broker has nothing more to deliver, now or later."""
-        self.wait_until(lambda: self.backlog() == 0)
+        self.wait_until(lambda: not unfinished_tasks(self.stack.broker))
 
     def _written(self, artifact: Artifact, content: bytes) -> Artifact:
         self.write(artifact, content)
