@@ -1,6 +1,6 @@
 """The commands on a store of files: ARTIFACTS_STORE=file://..."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 

@@ -118,7 +118,5 @@ class TestReadContent(upload_locations_contract.ReadContentContract):
     def test_what_names_no_object(
         self, adapter: upload_locations_contract.Adapter, url: str
     ) -> None:
-        with pytest.raises(
-            InvalidRequestError, match="not the URL of an object in ARTIFACTS"
-        ):
+        with pytest.raises(InvalidRequestError, match="not the URL of an object in ARTIFACTS"):
             adapter.locations.read_content(UploadLocation(url))

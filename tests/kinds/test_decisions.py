@@ -17,6 +17,7 @@ NAMED = {
     "domain/fakes/locations.py": "the same in memory",
     "domain/platform/repository_shapes.py": "results have their own repository",
     "worker/s3/results.py": "the repository",
+    "worker/file_store/platform.py": "the same in a directory",
     # Names to import, and an example.
     "tasks/downloads.py": "the names that producers import",
     "tasks/uploads.py": "the names that producers import",

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore import handlers
 from botocore.endpoint import Endpoint
 from mypy_boto3_s3 import S3Client
 
@@ -50,8 +51,11 @@ def recorder() -> Iterator[RecordingServer]:
 
 
 @pytest.fixture
-def server(recorder: RecordingServer) -> RecordingServer:
+def server(recorder: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> RecordingServer:
     """A server that keeps the requests of one test."""
+    # moto, once another test has imported it, watches all requests that are made from then on.
+    own = [each for each in handlers.BUILTIN_HANDLERS if "moto" not in repr(each)]
+    monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", own)
     recorder.taken()
     recorder.answers.clear()
     return recorder

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from select import POLLOUT, poll
+from selectors import EVENT_WRITE, DefaultSelector
 from socket import AF_UNIX, SO_SNDBUF, SOCK_DGRAM, SOL_SOCKET, socketpair
 from time import monotonic, time
 from typing import Any
@@ -110,9 +110,9 @@ class HandledUploads:
         until = monotonic() + patience
         for datagram in _datagrams(notes):
             while not self._send(datagram) and monotonic() < until:
-                writable = poll()
-                writable.register(self._writer, POLLOUT)
-                writable.poll(1000 * (until - monotonic()))
+                with DefaultSelector() as writable:
+                    writable.register(self._writer, EVENT_WRITE)
+                    writable.select(until - monotonic())
 
     def _send(self, datagram: bytes) -> bool:
         try:
