@@ -1,7 +1,7 @@
 """Whether an object exists: HEAD, and a LIST where HEAD alone cannot tell.
 
-S3 answers 403 to the HEAD of a missing object for those who may not list the bucket. It answers the
-same for an object that may not be read, or whose key of KMS may not be used. The listing tells them
+S3 answers 403 to the HEAD of a missing object if the bucket may not be listed. It answers the same
+for an object that may not be read, or whose key of KMS may not be used. The listing tells them
 apart.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MISSING = {"404", "NoSuchKey"}
 _DENIED = {"403", "AccessDenied", "AccessForbidden", "Forbidden"}
-"""Answers to those who lack a permission. Wrong credentials have other codes, but not in a HEAD."""
+"""Codes of a missing permission. Wrong credentials have other codes, but a HEAD has no code."""
 
 
 def head_of(
