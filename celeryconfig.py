@@ -43,7 +43,7 @@ result_expires = None
 # One queue for each size of work, so that a 10 GB result never delays a 4 KB config. Priorities
 # would not do: they order what waits, and cannot interrupt what runs.
 task_default_queue = CONFIGS
-# Each with its own exchange: without one, Celery binds all of them to that of the default queue,
+# Each has its own exchange. Else Celery binds all of them to the exchange of the default queue,
 # and a message sent there arrives in every queue.
 task_queues = [
     Queue(name, Exchange(name), routing_key=name)
@@ -54,12 +54,12 @@ task_routes = {
     "artifacts.*": {"queue": UPKEEP},
 }
 
-# A message is acknowledged when its task has ended, and a worker holds no more than it runs: what
-# a killed worker leaves behind comes back to the others.
+# A message is acknowledged when its task has ended, and a worker holds only what it runs: the
+# broker delivers what a killed worker leaves behind to the others.
 task_acks_late = True
 worker_prefetch_multiplier = 1
 # A killed child's task is tried again as a retry that is counted. reject_on_worker_lost would
-# deliver a task that kills its worker for ever.
+# deliver a task that kills its worker without end.
 task_retry_on_worker_lost = True
 
 # No attempt takes longer; the soft limit gives it a minute to end in order.
@@ -68,8 +68,8 @@ task_soft_time_limit = task_time_limit - 60
 # On SIGQUIT, which REMAP_SIGTERM=SIGQUIT makes of SIGTERM, running tasks have this long before they
 # are interrupted (seconds); a bare SIGTERM waits for them however long they take.
 worker_soft_shutdown_timeout = 60.0
-# A lost connection does not end what runs: the upload goes on, and its lease turns the message away
-# that the broker delivers once more.
+# A lost connection does not end what runs: the upload continues, and its lease turns the message
+# away that the broker delivers again.
 worker_cancel_long_running_tasks_on_connection_loss = False
 
 # What a dead worker held comes back sooner, by `channel_seconds` below: this is for messages that a
@@ -85,7 +85,7 @@ broker_transport_options = {
     # longer than that interval and `socket_timeout`, for which a slow broker may stop its main loop
     # just before a renewal. With less, what a living worker does would be delivered again.
     "channel_seconds": 40,
-    # Without these four, a publish on a dead connection hangs for ever (seconds).
+    # Without these four, a publish on a dead connection hangs without end (seconds).
     "socket_timeout": 30,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,

@@ -1,7 +1,7 @@
 """Imports by the names that modules had before they were all in `artifact_pipeline`.
 
 The wheel installs `domain`, `tasks` and `worker` beside `artifact_pipeline`: empty packages whose
-modules are those of `artifact_pipeline`, the same objects. A folder of the platform that has one of
+modules are the same objects as in `artifact_pipeline`. A folder of the platform that has one of
 these names comes first on the path, and nothing here needs them.
 """
 
@@ -16,7 +16,7 @@ from types import ModuleType
 
 PACKAGE = "artifact_pipeline"
 STILL_DOCUMENTED = ("worker.app", "worker.control")
-"""What commands of deployments name: `celery -A worker.app worker` goes on without a warning."""
+"""What commands of deployments name: `celery -A worker.app worker` works without a warning."""
 MOVED = {
     "domain.artifacts": "domain.model.artifacts",
     "domain.batches": "domain.model.batches",

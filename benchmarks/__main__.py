@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _measured(work: str) -> list[Figure]:
-    """In a process and on servers of its own, so that no work finds what another has left."""
+    """Measure in a separate process on separate servers, so that no work affects another."""
     with lifeline.temporary_directory() as directory:
         report = directory / REPORT.name
         command = [sys.executable, "-m", "benchmarks", work, "--to", str(report)]

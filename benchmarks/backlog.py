@@ -101,7 +101,7 @@ def measure_backlog(made: Deployment) -> list[Figure]:
 
 @contextmanager
 def _backlog(made: Deployment, rows: int) -> Iterator[Backlog]:
-    """In a database of its own on the same server."""
+    """In a separate database on the same server."""
     name = f"backlog_{uuid4().hex}"
     _administer(made, f"CREATE DATABASE {name}")
     engine = make_engine(made.stack.database_url.replace("/platform?", f"/{name}?"))

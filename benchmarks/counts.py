@@ -62,7 +62,10 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class _Contender:
-    """Attributes: `ask` for the upload of a job, `work` it off in this process."""
+    """One of the programs that are compared.
+
+    Attributes: `ask` for the upload of a job, `work` it off in this process.
+    """
 
     ask: Callable[[Session, int], None]
     after_commit: Callable[[int], Any]

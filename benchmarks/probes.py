@@ -11,7 +11,7 @@ _TABLES = {"jobs", "runs", "artifacts", "transfers"}
 
 
 class Requests:
-    """Those of an S3 client, by the names of their operations."""
+    """Counts the requests of an S3 client, by their operations."""
 
     def __init__(self, client: Any) -> None:
         self._seen: list[str] = []
@@ -27,7 +27,7 @@ class Requests:
 
 
 class Statements:
-    """Those that an engine is given meanwhile, by their verbs and tables."""
+    """Counts the statements of an engine, by their verbs and tables."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

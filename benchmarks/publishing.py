@@ -19,7 +19,7 @@ _ONE_BY_ONE = 2_000
 
 
 def measure_publishing(made: Deployment) -> list[Figure]:
-    """Without workers: nothing is taken meanwhile. The messages are thrown away."""
+    """Without workers, so that no message is taken. The messages are thrown away."""
     together = {
         OURS: partial(_together_by_ours, made, _TOGETHER, _IN_A_TRANSACTION),
         "naive": partial(_by_naive, made, _TOGETHER, _IN_A_TRANSACTION),

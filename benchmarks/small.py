@@ -22,7 +22,7 @@ _CONTENT = b"x" * 4096
 
 
 def measure_small_uploads(made: Deployment) -> list[Figure]:
-    """A job with its config, again and again, each in a transaction of its own."""
+    """Jobs with a config, each in a separate transaction."""
     made.start_worker(), made.start_naive_worker()
     contenders = {
         OURS: partial(_jobs_by_ours, made),

@@ -1,4 +1,4 @@
 """An executable specification of the pipeline's protocol: `python -m spec` explores it.
 
-It has its own states and steps, and shares no code with the pipeline.
+Its states and steps share no code with the pipeline.
 """

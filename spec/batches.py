@@ -11,7 +11,10 @@ COMMITTED = "no message of a batch leaves before its row is committed"
 
 
 class State(NamedTuple):
-    """Attributes: `requested` counts rows by member; `open` is a release that has not committed."""
+    """A state of the model of batches.
+
+    Attributes: `requested` counts rows by member; `open` is a release that has not committed.
+    """
 
     released_to: int = 0
     requested: tuple[int, ...] = (0,) * MEMBERS
@@ -24,7 +27,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Attributes: `is_atomic` and `publishes_after_commit` can be switched off."""
+    """The model of batches.
+
+    Attributes: `is_atomic` and `publishes_after_commit` can be switched off.
+    """
 
     is_atomic: bool = True
     publishes_after_commit: bool = True

@@ -154,7 +154,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Multipart:
-    """Attributes: `has_stored` begins with content 1 recorded, and a file that is 2 since."""
+    """The model of multipart uploads.
+
+    Attributes: `has_stored` begins with content 1 recorded, and a file that is 2 since.
+    """
 
     rules: Rules = Rules()
     bounds: Bounds = Bounds()

@@ -68,7 +68,7 @@ def _acted(state: State, look: Look) -> State:
         return left
     if look.was_done and look.record:
         return left.asked()
-    # S3 has no SHA-256 of an object in parts, so a worker reads what is there now.
+    # S3 has no SHA-256 of an object in parts, so a worker reads the object.
     return left._replace(reading=_look(state))
 
 

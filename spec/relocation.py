@@ -10,7 +10,10 @@ AGREEMENT = "at rest, SQL records what the bucket holds under the key"
 
 
 class State(NamedTuple):
-    """Attributes: contents, 0 for none; `record` is of the key, and 0 while the old one counts."""
+    """A state of the model of relocations.
+
+    Attributes: contents, 0 for none; `record` is of the key, and 0 while the old one counts.
+    """
 
     old: int = 1
     new: int = 0
@@ -25,7 +28,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Relocation:
-    """Attributes: each can be switched off."""
+    """The model of relocations.
+
+    Attributes: each can be switched off.
+    """
 
     copies_conditionally: bool = True
     records_what_was_known: bool = True

@@ -32,7 +32,7 @@ def steps(state: State, rules: Rules, bounds: Bounds) -> Iterator[Step]:
 
 
 def _stored(state: State) -> State:
-    # The condition of the PUT is looked up again until it is met, so it replaces what is there.
+    # The condition of the PUT is looked up again until it is met, so it replaces the object.
     is_unrecorded = state.bucket not in {FILE, state.record}
     lost = state.lost or (state.is_against_client and is_unrecorded)
     return state.put(FILE)._replace(upload="sent", lost=lost)

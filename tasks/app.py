@@ -30,7 +30,7 @@ class PipelineApp(Celery):
     """An app that sends nothing that its workers would refuse.
 
     Attributes:
-        own_routes: those of celeryconfig.py; somebody may have set others since.
+        own_routes: the routes of celeryconfig.py; the app may have got others since.
     """
 
     own_routes: Any = None
@@ -43,7 +43,10 @@ class PipelineApp(Celery):
         *further: Any,  # noqa: ANN401
         **options: Any,  # noqa: ANN401
     ) -> AsyncResult[Any]:
-        """Raises: InvalidRequestError: the arguments or an option are wrong."""
+        """Send a task by its name.
+
+        Raises: InvalidRequestError: the arguments or an option are wrong.
+        """
         given = {**dict(zip(_FURTHER, further, strict=False)), **options}
         check_sendable(name, args, kwargs, given)
         return super().send_task(name, args, kwargs, *further, **options)
@@ -53,7 +56,7 @@ def make_app(broker: Broker | str) -> Celery:
     """An app with everything that celeryconfig.py says; it is not made Celery's current one.
 
     Args:
-        broker: or its URL, if it has neither a prefix nor a certificate authority of its own.
+        broker: or its URL, if it has neither a prefix nor a private certificate authority.
 
     Raises:
         ConfigurationError: the URL has a connect_timeout that is no number above zero.
@@ -104,7 +107,7 @@ def producer_app(broker_url: Broker | str | None = None, *, timeout_seconds: flo
 
 @contextmanager
 def producing_with(app: Celery) -> Iterator[None]:
-    """Have this process publish with the app, instead of that of `producer_app`."""
+    """Publish with this app, instead of the app of `producer_app`."""
     global _producer  # noqa: PLW0603 - as there
     before, _producer = _producer, app
     try:

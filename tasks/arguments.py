@@ -62,7 +62,7 @@ def bind(
 def _line(error: Any, names: list[str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     name = error["loc"][0]
     if name not in names:
-        # Somebody else chose the name: it is repeated only where it can be nothing but a name.
+        # The name is untrusted: repeat it only if it can be nothing but a name.
         shown = name if len(name) <= _LONGEST_NAME and name.isidentifier() else "an argument"
         return f"{shown}: not one of {', '.join(names) or 'none'}"
     return f"{name}: {error['msg']}, got {_shown(error)}"

@@ -122,7 +122,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         """
         app = pipeline_app(self.app)
         if app is not self.app:
-            # The current app is the platform's own, and speaks to a broker of its own.
+            # The current app is the platform's, and speaks to another broker.
             return app.tasks[self.name].apply_async(args, kwargs, **options)
         ensure_configured(app)
         ids = bind_arguments(self.arguments, args, kwargs)
@@ -130,7 +130,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         return super().apply_async((), ids, **_with_delay(options))
 
     def chunks(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - Celery's signature
-        """Celery would send a task of its own, which no worker takes."""
+        """Refuse: Celery would send another task, which no worker takes."""
         raise InvalidRequestError("workers take no map, starmap or chunks; send each by itself")
 
     map = starmap = chunks
@@ -142,7 +142,7 @@ class TransferTask(PipelineTask):
     def transfer(self, direction: Direction, artifact: Artifact) -> dict[str, Any]:
         """Run the use case, and end as Flower should show it.
 
-        A failed attempt ends as RETRY without a message of its own: SQL says when the next one is
+        A failed attempt ends as RETRY and sends no message: SQL says when the next attempt is
         due, and the dispatch publishes it under the same id.
         """
         try:
@@ -164,8 +164,7 @@ class TransferTask(PipelineTask):
     ) -> dict[str, Any]:
         """Do the transfer that was requested under this message's id.
 
-        Where there is none, have all that the message may mean requested, each with a message of
-        its own.
+        If none was, request all that the message may mean, each with a separate message.
         """
         try:
             artifact = self.services.requested(direction, job_id, _request_id(self))
@@ -174,7 +173,7 @@ class TransferTask(PipelineTask):
         return self.plan(request_all) if artifact is None else self.transfer(direction, artifact)
 
     def after_return(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Celery's signature
-        """A batch of which the workers have nothing left goes on now, not with the next sweep."""
+        """Release more of a batch at once if the workers have nothing left of it."""
         if self.request.get(BATCH_HEADER):
             with suppress(BrokerUnavailableError):
                 ask_if_drained(self.app)
@@ -220,7 +219,7 @@ class RunTransferTask(TransferTask):
 def _with_delay(options: dict[str, Any]) -> dict[str, Any]:
     """Say in how many seconds a retry is due.
 
-    Celery makes an `eta` of it, by the clock of this worker. By that of the next worker it may be
+    Celery makes an `eta` of it, by the clock of this worker. By the clock of the next one it may be
     an hour ahead, or over at once.
     """
     if not options.get("retries") or options.get("countdown") is None:

@@ -28,8 +28,8 @@ def steady_now() -> datetime:
 class SteadyEntry(ScheduleEntry):
     """An entry that is due by the steady clock.
 
-    By Celery's own, nothing is due after the machine's clock was set back, for as long as it was
-    set back by.
+    With Celery's entry, nothing would be due after the machine's clock was set back, for as long as
+    it was set back by.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Celery's signature

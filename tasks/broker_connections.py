@@ -119,7 +119,7 @@ def _first_usable(app: Celery) -> Any:  # noqa: ANN401 - a kombu connection
             for refusal in filter(_is_refusal, failures):
                 logger.warning("%s: one of its brokers is left out: %s", BROKER_VARIABLE, refusal)
             return connection
-    # An outage can end by itself, a refusal cannot: name it.
+    # An outage can end without an operator, a refusal cannot: name it.
     raise next(filter(_is_refusal, failures), failures[-1])
 
 

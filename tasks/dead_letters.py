@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 MOST = 1_000
 """The newest are kept."""
 _KEY = "artifacts.dead_letters"
-# By the broker's clock, and in one round trip: somebody may send many.
+# By the broker's clock, and in one round trip: there may be many.
 # KEYS: the list. ARGV: the fields without the time, how many are kept.
 _KEEP = """
 redis.call('LPUSH', KEYS[1], redis.call('TIME')[1] .. ' ' .. ARGV[1])

@@ -30,7 +30,7 @@ def made_anew(element: bytes, queue: str, tag: str, skew: Skew = no_skew) -> byt
     """The message that the element of a Redis list stands for, of nothing but checked parts.
 
     Args:
-        element: as it was in the list, put there by whoever reaches the broker.
+        element: from the list, where anyone who reaches the broker can put anything.
         queue: the list.
         tag: the delivery tag that it gets: two messages of one tag count as one against the
             prefetch limit.
@@ -50,12 +50,18 @@ def made_anew(element: bytes, queue: str, tag: str, skew: Skew = no_skew) -> byt
 
 
 def check_headers(headers: dict[str, Any]) -> None:
-    """Raises: RefusedError: a worker would refuse a message with these headers."""
+    """Check the headers of a message that is to be sent.
+
+    Raises: RefusedError: a worker would refuse a message with these headers.
+    """
     checked_headers(json.loads(json.dumps(headers, default=str)), no_skew)
 
 
 def check_priority(priority: object) -> None:
-    """Raises: RefusedError: a worker would refuse a message of this priority."""
+    """Check the priority of a message that is to be sent.
+
+    Raises: RefusedError: a worker would refuse a message of this priority.
+    """
     try:
         _Priority.model_validate({"priority": priority})
     except ValidationError:

@@ -24,7 +24,7 @@ class WatchedRequest(Request):
         """Return whether it has expired.
 
         Celery takes an expired one for revoked from then on. It would discard what the dispatch
-        sends, and nobody could tell it from one that an operator has revoked.
+        sends, and it would look like one that an operator has revoked.
         """
         was_revoked = self.id in state.revoked
         has_expired = super().maybe_expire()

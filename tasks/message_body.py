@@ -36,7 +36,7 @@ def parsed(text: bytes) -> Any:  # noqa: ANN401 - of JSON
 
 
 def inflated(raw: bytes, compression: object) -> bytes:
-    """Few bytes can become many: no more are made than a message may have."""
+    """Inflate at most as many bytes as a message may have: few bytes can become many."""
     if not is_compression(compression):
         raise RefusedError("headers.compression")
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # zlib's header or gzip's

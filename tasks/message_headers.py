@@ -169,7 +169,7 @@ class Headers(Part):
 
     # The worker's own limits hold. Our producers send these along, from the same settings.
     timelimit: Annotated[list[float | None] | None, Field(max_length=2), _LeftOut]
-    # The strategy makes them anew from the body.
+    # The strategy rebuilds them from the body.
     argsrepr: Annotated[str | None, _LeftOut]
     kwargsrepr: Annotated[str | None, _LeftOut]
     # Would be shown in the task's stead.

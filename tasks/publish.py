@@ -102,7 +102,7 @@ def room(limit: int, app: Celery) -> Room:
 def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
     """Since when the broker has forgotten nothing: a moment that is kept in it.
 
-    After a FLUSHALL, or a restart without its data, it has none, and begins anew.
+    After a FLUSHALL, or a restart without its data, it has none, and gets a new one.
 
     Args:
         clock: of the answers.

@@ -30,7 +30,7 @@ class BareRequest:
 
 
 class Receipt(Protocol):
-    """Records requests in SQL while the worker's main loop goes on."""
+    """Records requests in SQL while the worker's main loop continues."""
 
     def record(self, request: BareRequest, then: Callable[[], None]) -> bool:
         """Have the request recorded; call `then` in the main loop, also if SQL is away.
@@ -55,7 +55,7 @@ def bare_request(
     """Return the request of a bare message; None if it is in SQL already or makes none.
 
     Wrong arguments make none: the task itself refuses them, with a line that names them. Nor does
-    a message that is due later: its row would answer, and so put off, whoever asks meanwhile.
+    a message that is due later: its row would answer, and so put off, other requests until then.
     """
     transfer = TRANSFER_TASKS.get(headers["task"])
     if transfer is None or headers.get(RECORDED_HEADER) or headers.get("eta"):

@@ -55,5 +55,5 @@ def dispatch(self: UpkeepTask) -> dict[str, int]:
 
 @shared_task(name=RECONCILE, base=UpkeepTask, bind=True)
 def reconcile(self: UpkeepTask) -> dict[str, int]:
-    """Have what nobody asks about looked after: uploads by URL, abandoned parts, old snapshots."""
+    """Clean up uploads by URL, abandoned parts and old snapshots."""
     return asdict(self.services.reconcile() if self.is_needed else ReconcileSummary())

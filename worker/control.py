@@ -39,7 +39,7 @@ check_beat_on_start(_parts, _liveness)
 
 
 def check_flower_on_start() -> None:
-    """Wait for the broker; end this process if its URL is wrong, which Flower would try for ever.
+    """Wait for the broker; end this process if its URL is wrong, as Flower would try it endlessly.
 
     Flower sends no signal when it starts: its settings call this.
     """

@@ -11,7 +11,7 @@ def flower_logins(environment: Mapping[str, str]) -> list[str]:
     """Return the `user:password` pairs of FLOWER_BASIC_AUTH.
 
     Raises:
-        ConfigurationError: there is none, or Flower cannot use one; it quotes no password.
+        ConfigurationError: no login is set, or Flower cannot use one; it quotes no password.
     """
     text = environment.get(_VARIABLE, "")
     if not text:

@@ -26,7 +26,7 @@ except ConfigurationError as error:
         # Without a password, Flower would show everything to everybody.
         sys.exit(f"artifacts: {error}")
 
-# /metrics and /healthcheck ask for no password: nobody beyond this machine, unless it is said.
+# /metrics and /healthcheck ask for no password: by default, serve only this machine.
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 port = int(os.environ.get("FLOWER_PORT", "5555"))
 
@@ -34,7 +34,7 @@ port = int(os.environ.get("FLOWER_PORT", "5555"))
 read_only = True
 
 # A container that was replaced is a worker under another name: the old one goes in ten minutes
-# (seconds), instead of standing there as lost for ever.
+# (seconds), instead of being listed as lost without end.
 purge_offline_workers = 600
 
 # About 2 KB each: 100 MB, and more than a day's ordinary transfers. SQL has all of them.
@@ -43,7 +43,7 @@ max_tasks = 50_000
 persistent = False
 
 # Not its column `exception`: that one puts a text into the page as HTML, and ours may quote the
-# name of somebody's file.
+# name of a user's file.
 tasks_columns = "name,uuid,state,kwargs,result,received,runtime,worker"
 
 

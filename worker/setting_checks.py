@@ -76,7 +76,7 @@ def _check_broker_options(url: str) -> None:
 
 
 def _broker_options() -> set[str]:
-    """Return the options that kombu takes from a URL: its own, and those of the client's TLS."""
+    """Return the options that kombu takes from a URL: its own, and the TLS client's."""
     from kombu import Connection  # noqa: PLC0415 - `health live` needs neither
     from redis.connection import SSLConnection  # noqa: PLC0415
 

@@ -147,7 +147,7 @@ class BucketSettings(PartSettings):
     url_signs_encryption: bool = False
     # Of uploads: NAME=VALUE, separated by commas.
     s3_tags: Annotated[str, AfterValidator(check_tags)] = ""
-    # An upload URL that signs the tags makes the client send them likewise.
+    # An upload URL that signs the tags makes the client send them too.
     url_signs_tags: bool = False
     # Whether zips of results have the files' times of modification; without, a re-run that writes
     # the same files sends nothing.
@@ -260,7 +260,7 @@ class BatchSettings(DatabaseSettings, PartSettings):
 class AttemptSettings(_Settings):
     """How often a transfer is tried, and when."""
 
-    # Ten attempts with the backoff below spread over half an hour at the most likely.
+    # Ten attempts with the backoff below spread over about half an hour.
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 10
     backoff_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 2
     backoff_cap_seconds: _Seconds = 600
@@ -300,7 +300,7 @@ class DownloadSettings(_Settings):
 class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings):
     """Everything that a worker needs."""
 
-    # Parts of an upload that nobody goes on with cost storage; a weekend passes before they go.
+    # Parts of an abandoned upload cost storage; they stay for a weekend at least.
     abandoned_upload_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 7 * 24
 
     # Where a worker says that it is listening, for `artifacts health live`.

@@ -1,4 +1,4 @@
-"""The use case that removes what a relocation has left behind, when it is told to."""
+"""Deletion of the copies that a relocation has left behind, on request."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class OldCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteOldCopies:
-    """Deletes only what has the very bytes that are recorded, and are there, under the prefix.
+    """Deletes only copies whose bytes are recorded, and exist, under the prefix.
 
     Attributes:
         is_only_database: whether no other database has jobs in this bucket. If another may have,
@@ -130,7 +130,7 @@ class DeleteOldCopies:
         return copy if is_same else replace(copy, kept_for="differs")
 
     def _recorded(self, stored: StoredArtifact | None, own: ObjectAddress) -> BucketObject | None:
-        """Return the job's own object, if it is there as it is recorded."""
+        """Return the job's own object, if it exists as recorded."""
         if stored is None or stored.object.key != own.key:
             return None
         there = self.locate.reader.find(own)

@@ -1,4 +1,4 @@
-"""The use case that finds artifacts, wherever an old or a new rule put them."""
+"""The use case that finds artifacts, under a new rule or an old one."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -170,7 +170,7 @@ class LocateArtifacts:
         artifacts = sorted({*rows, *kept, *listing.artifacts()}, key=listing_order)
         looks = list(for_each(find, artifacts))
         refused = [
-            # Only a location that the platform keeps costs a request of its own.
+            # Only a location that the platform keeps costs a separate request.
             UnreadableArtifact(artifact=one, error=look, address=self._address(kept.get(one)))
             for one, look in looks
             if isinstance(look, PipelineError)
@@ -186,7 +186,7 @@ class LocateArtifacts:
         try:
             return self.address_of(url) if url else None
         except InvalidRequestError:
-            return None  # the platform may keep something else there, a path of its own, say
+            return None  # the platform may keep something else there, such as a path
 
     def as_recorded(self, stored: StoredArtifact) -> BucketObject | None:
         """Return the object that a row names, if the bucket has it as the row says."""

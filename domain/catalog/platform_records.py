@@ -224,7 +224,7 @@ def _update_status(job: Any) -> None:  # noqa: ANN401 - of the platform's class
 
 
 def _status_like(found: Any, name: str) -> Any:  # noqa: ANN401 - of the platform's class
-    """Return the status of that name, as the object has its own: a member of an enum, or text."""
+    """Return the status of that name in the object's type: a member of an enum, or text."""
     status = getattr(found, "status", None)
     return type(status)[name] if isinstance(status, Enum) else name
 
@@ -240,5 +240,5 @@ def _save(
 
 
 def _own(location: UploadLocation) -> UploadLocation:
-    # The platform's repository returns one of its own class, which has no `sanitized`.
+    # The platform's repository returns its own class, which has no `sanitized`.
     return location if isinstance(location, UploadLocation) else UploadLocation(location.url)

@@ -63,7 +63,7 @@ class LeaseLostError(PipelineError):
 
 
 class TransferCancelledError(LeaseLostError):
-    """Somebody cancelled this transfer."""
+    """This transfer was cancelled."""
 
 
 class UnknownJobError(PermanentError, NotFoundError, ValueError):

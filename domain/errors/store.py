@@ -44,7 +44,7 @@ class ChecksumMismatchTwiceError(PermanentError):
 
 
 class ObjectReplacedError(TransientError):
-    """Another object appeared under the key meanwhile."""
+    """Another object appeared under the key during the transfer."""
 
     reason = ReasonCode.OBJECT_REPLACED
 

@@ -41,4 +41,4 @@ class TransientError(TransferError):
 
 
 class PermanentError(TransferError):
-    """No later attempt can succeed until somebody changes something."""
+    """No later attempt can succeed until an operator or user changes something."""

@@ -54,7 +54,10 @@ class BatchRecord:
 
 @dataclass(slots=True)
 class InMemoryBatchSnapshots:
-    """Attributes: `records` are all batches, by their ids."""
+    """Snapshots of batches in memory.
+
+    Attributes: `records` are all batches, by their ids.
+    """
 
     candidates: Candidates
     records: dict[int, BatchRecord] = field(default_factory=dict)

@@ -34,7 +34,10 @@ from artifact_pipeline.domain.ports.batches import Released
 
 
 class InMemoryBatches:
-    """Args: `snapshots` has the batches, and the transfers that their members become."""
+    """Batches in memory.
+
+    Args: `snapshots` has the batches, and the transfers that their members become.
+    """
 
     def __init__(self, snapshots: InMemoryBatchSnapshots) -> None:
         self._snapshots = snapshots

@@ -135,7 +135,7 @@ class _Unguarded:
         """There are no parts in memory."""
 
     def checkpoint(self) -> None:
-        """Nobody takes it over."""
+        """Do nothing: no other worker takes it over."""
 
 
 def _signed(

@@ -60,7 +60,7 @@ class InMemoryReader:
         elsewhere: objects in other buckets.
         modified_at: when an object was put there; unless told, long ago.
         storage_classes: of the objects that are not in STANDARD.
-        without_sha256: the addresses of those of which no answer tells it.
+        without_sha256: addresses of objects whose SHA-256 no answer has.
         reads: all that was asked for.
         failures: what the next reads raise, one each, after half of their bytes; None lets one be.
         refused: what a look at an object raises; a listing shows it all the same.
@@ -153,8 +153,8 @@ class InMemoryTarget:
     """A place in an output directory.
 
     Attributes:
-        content: of the file; None where there is none.
-        fetched: what is there of a partial file.
+        content: of the file; None if it does not exist.
+        fetched: the content of a partial file.
         is_busy: whether another process is at it.
     """
 

@@ -43,7 +43,10 @@ class InMemoryJobs:
 
 
 class InMemoryRuns:
-    """Attributes: `uploaded_at` has the times at which results were stored, by run id."""
+    """The platform's runs in memory.
+
+    Attributes: `uploaded_at` has the times at which results were stored, by run id.
+    """
 
     def __init__(self, *runs: Run) -> None:
         self.rows = {run.id: run for run in runs}

@@ -14,7 +14,10 @@ from artifact_pipeline.domain.model.transfers import WRITING_DIRECTIONS, Transfe
 
 
 class InMemoryQuarantine:
-    """Args: `jobs` and their `tags` are for criteria about jobs; without them none fits."""
+    """The quarantine in memory.
+
+    Args: `jobs` and their `tags` are for criteria about jobs; without them none fits.
+    """
 
     def __init__(
         self,

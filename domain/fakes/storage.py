@@ -46,7 +46,7 @@ class InMemoryWorkspace:
         content = self.contents[artifact]
         if not content:
             raise SourceEmptyError(f"{artifact} has no bytes")
-        # A directory is zipped as it is sent, so its size is known afterwards.
+        # A directory is zipped while it is sent, so its size is known afterwards.
         return InMemorySource(content, None if artifact.kind.is_packed else len(content))
 
 
@@ -69,7 +69,7 @@ class InMemoryStore:
     Attributes:
         puts: how often each key was put, failures included.
         failures: what the next puts raise, one each, before they store anything.
-        headers: what each object has beside its metadata and its type, if somebody gave it some.
+        headers: what each object has beside its metadata and its type, if anything.
         uploads: unfinished uploads.
     """
 

@@ -13,7 +13,7 @@ class DispatchDueTransfers:
     """Publishes in pages, so that neither memory nor a transaction grows with the backlog.
 
     Attributes:
-        room: asked before each page; a queue that nobody empties must not grow with
+        room: asked before each page; a queue without workers must not grow with
             every sweep until the broker is full.
         empty: the queues without a message, as after `celery purge`.
         remembers_since: since when the broker has lost nothing, asked with the clock. What

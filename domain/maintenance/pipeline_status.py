@@ -163,8 +163,8 @@ class BrokerStatus:
         messages: waiting in each queue.
         workers: those that answered.
         dispatched_at: when the last dispatch ended; None if the broker knows of none.
-        refused: messages that workers refused, and that nobody has discarded.
-        strays: messages of the pipeline in queues that are none of its own, by queue.
+        refused: messages that workers refused, and that were not discarded.
+        strays: messages of the pipeline in queues that are not the pipeline's, by queue.
     """
 
     messages: Mapping[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The use case that finds what nobody asked about: uploads by URL, and uploads left half-way."""
+"""Periodic cleanup of unconfirmed and abandoned uploads."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,10 +25,10 @@ class ReconcileSummary:
     """What became of the unfinished uploads, and of the uploads by URL.
 
     Attributes:
-        expected: uploads that nobody has confirmed, and that are looked for now.
-        expired: members of snapshots that nobody has started in time.
+        expected: unconfirmed uploads that are looked for now.
+        expired: members of snapshots that were not started in time.
         verified: transfers after whose end SQL and the store agree.
-        recorded: those after which SQL did not record the object that is there, and now does.
+        recorded: transfers whose object SQL had not recorded, and now has.
         requested: those for which another transfer was requested that makes them agree.
         left: those that the next run looks at again.
     """
@@ -54,7 +54,7 @@ class Reconcile:
         """Verify writes of unknown outcome, look for unconfirmed uploads, remove what is abandoned.
 
         Raises:
-            S3UnavailableError: the store is away; the next run goes on.
+            S3UnavailableError: the store is away; the next run continues.
         """
         expected = self.transfers.hasten_untried(Direction.CONFIRM)
         expired = self.delete_expired()
@@ -68,8 +68,8 @@ class Reconcile:
 class AbortAbandonedUploads:
     """Aborts the unfinished uploads that no transfer will go on with.
 
-    Those of transfers that are cancelled go at once; those of quarantined ones, and those
-    that no transfer knows of, after a limit: somebody may yet mend the cause, and an upload is
+    Uploads of cancelled transfers go at once. Uploads of quarantined ones, and uploads
+    that no transfer knows of, go after a limit: an operator may yet fix the cause, and an upload is
     known to the store a moment before it is to SQL.
 
     Attributes:
@@ -86,7 +86,7 @@ class AbortAbandonedUploads:
         One that the store refuses to abort does not stop the others.
 
         Raises:
-            S3UnavailableError: the store is away; the next run goes on.
+            S3UnavailableError: the store is away; the next run continues.
         """
         uploads = self.store.open_uploads(ROOT)
         aborted = failed = 0

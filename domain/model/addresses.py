@@ -20,7 +20,7 @@ AWS_DOMAINS = (
     *("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu"),
     *("c2s.ic.gov", "sc2s.sgov.gov", "cloud.adc-e.uk", "csp.hci.ic.gov"),
 )
-"""Each partition of AWS has its own."""
+"""One for each partition of AWS."""
 _DOMAIN = f"(?:{'|'.join(map(re.escape, AWS_DOMAINS))})"
 # s3, s3-fips, s3.dualstack, each with the region behind a dot, or in old URLs behind a hyphen;
 # accelerate has none. The label `bucket` before a VPC endpoint names no bucket.

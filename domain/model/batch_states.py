@@ -25,7 +25,10 @@ class BatchAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Attributes: `to` is None for an action that keeps the state."""
+    """A change of a batch's state.
+
+    Attributes: `to` is None for an action that keeps the state.
+    """
 
     of: tuple[BatchState, ...]
     to: BatchState | None

@@ -72,7 +72,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     ALREADY_RUNNING = "already running"
-    """Somebody else's transfer of the artifact was active when its turn came."""
+    """Another transfer of the artifact was active when its turn came."""
 
 
 def _transfers_workspace(direction: Direction) -> Direction:
@@ -84,7 +84,7 @@ def _transfers_workspace(direction: Direction) -> Direction:
 class BatchFilter(Selection):
     """Those artifacts whose last transfer fits every criterion given.
 
-    With `never_requested` they are those of the platform's jobs and runs that have no transfer in
+    With `never_requested`: artifacts of the platform's jobs and runs that have no transfer in
     that direction, by default uploads. A line of a file that names a kind is taken in both cases,
     unless a criterion is about the last transfer.
 
@@ -132,8 +132,8 @@ class Batch:
 
     Attributes:
         requested_by: who previewed it; who started it, once it is started.
-        rate: members per second at the most; None where nothing holds them back.
-        max_in_flight: members at the most that are requested and have not ended.
+        rate: the most members per second; None is no limit.
+        max_in_flight: the most members that are requested and have not ended.
         is_forced: unchanged bytes are sent again.
         members: how many are transferred; None before it is started.
         expires_at: of a snapshot.

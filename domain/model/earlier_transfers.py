@@ -1,4 +1,4 @@
-"""The rule that tells a job's transfers from those of an earlier job that had its id."""
+"""The rule that separates a job's transfers from the transfers of an earlier job with its id."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ one transaction.
 def is_of_job(transfer: Transfer, created_at: datetime, foreign_rows: Collection[Artifact]) -> bool:
     """Return whether a transfer was requested for the job that has the id now.
 
-    An active one is, whoever asked for it: its next attempt is for this job. No clock is needed for
+    An active one always is: its next attempt is for this job. No clock is needed for
     one that ended because the id was used again, nor for one that stored what a row says is another
     job's. Of the rest the time of the request decides.
 

@@ -1,4 +1,4 @@
-"""Artifacts as they are found in the bucket, wherever an old or a new rule put them."""
+"""Artifacts as they are found in the bucket, under a new rule or an old one."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,7 +27,7 @@ class FoundBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundArtifact:
-    """An artifact as it was found in a bucket."""
+    """An artifact that was found in a bucket."""
 
     artifact: Artifact
     object: BucketObject
@@ -54,7 +54,7 @@ class FoundArtifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableArtifact:
-    """An artifact that cannot be looked at, so nobody knows whether it is there.
+    """An artifact that cannot be looked at, so it is unknown whether it exists.
 
     Attributes:
         error: the answer to the look.
@@ -72,7 +72,7 @@ class JobContents:
 
     Attributes:
         found: the job's artifacts that are in the bucket.
-        unreadable: those of its artifacts that cannot be looked at; they stop no other.
+        unreadable: its artifacts that cannot be looked at; they do not affect the others.
         recorded: the job's artifacts that a row says are stored.
         foreign: artifacts of other jobs that have, or had, this id.
         foreign_rows: the artifacts whose rows are such a job's.

@@ -25,7 +25,10 @@ def as_utc_second(moment: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Attributes: the locations are URLs as the platform keeps them, of whatever form."""
+    """A job of the platform.
+
+    Attributes: the locations are URLs as the platform keeps them, of whatever form.
+    """
 
     id: int
     created_at: datetime
@@ -40,7 +43,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Attributes: the URLs are as the platform keeps them, of whatever form."""
+    """A run of a job.
+
+    Attributes: the URLs are as the platform keeps them, of whatever form.
+    """
 
     id: int
     job_id: int

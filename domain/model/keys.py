@@ -46,7 +46,7 @@ def artifact_at(key: str) -> Artifact | None:
 
 
 def job_directory(job_id: int) -> str:
-    """What a LIST takes to find all of a job, under whichever moment it was put."""
+    """Return the prefix that a LIST needs to find all of a job, whatever its creation time."""
     return f"{ROOT}{job_id}/"
 
 
@@ -68,7 +68,7 @@ def directory_time(job_id: int, key: str) -> datetime | None:
 
 
 def directory_of(stored: StoredArtifact) -> str | None:
-    """Return the directory of the job that it was stored for; None if its key tells of no job."""
+    """Return the directory of the job that it was stored for; None if its key names no job."""
     job_id = stored.artifact.job_id
     time = directory_time(job_id, stored.object.key)
     if time is None or stored.scheme is not Scheme.PREFIX:

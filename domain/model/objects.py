@@ -1,4 +1,4 @@
-"""Objects as a bucket tells of them, and what is done with those that are there already."""
+"""Objects as a bucket lists them, and what is done with existing ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,10 @@ STANDARD = Tier("STANDARD")
 
 @dataclass(frozen=True, slots=True)
 class ObjectAddress:
-    """Attributes: `bucket` is a name, or of a store of files the path of its root."""
+    """The place of an object.
+
+    Attributes: `bucket` is a name, or of a store of files the path of its root.
+    """
 
     bucket: str
     key: str

@@ -115,7 +115,7 @@ class Transfer:
 
     @property
     def unverified_since(self) -> datetime | None:
-        """When the last write ended whose outcome is not known yet; None if there is none."""
+        """When the last write of unknown outcome ended; None if all outcomes are known."""
         if self.state.is_active:
             return None
         if self.direction is Direction.DOWNLOAD:
@@ -140,7 +140,7 @@ class Transfer:
 def is_expected_of_client(upload: Transfer | None, confirmation: Transfer | None) -> bool:
     """Return whether a client was given an upload URL after the last upload was requested.
 
-    A repair that stored the upload's bytes once more could replace what the client has put.
+    A repair that stored the upload's bytes again could replace what the client has put.
     """
     if upload is None or confirmation is None:
         return confirmation is not None
@@ -188,8 +188,8 @@ class Room:
     """Which queues take more messages, or are empty.
 
     Attributes:
-        kinds: those whose queue is one of them.
-        batches: whether that of the batches is.
+        kinds: the kinds whose queue is one of them.
+        batches: whether the queue of the batches is.
     """
 
     kinds: frozenset[ArtifactKind]

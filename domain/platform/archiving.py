@@ -161,7 +161,7 @@ class _Rows:
             self.artifacts.replace(replace(known, object=now), known)
 
     def _of(self, found: FoundArtifact) -> StoredArtifact | None:
-        """Return the row of the very object that was found, if it has one."""
+        """Return the row of exactly the object that was found, if it has one."""
         known = self.artifacts.find(found.artifact)
         if known is None or found.found_by is not FoundBy.ROW:
             return None

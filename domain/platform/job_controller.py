@@ -203,7 +203,7 @@ class JobController:
     def cancel(
         self, job_id: int, run_id: int | None = None, kind: ArtifactKind | str | None = None
     ) -> list[Transfer]:
-        """End the job's active transfers, or only those of a run or of a kind."""
+        """End the job's active transfers, or only the transfers of a run or of a kind."""
         self._placement.check(job_id, run_id)
         of = None if kind is None else kind_of(kind)
         return self.transfer_repository.cancel(job_id, run_id, of)
@@ -221,7 +221,7 @@ class JobController:
     def _request(
         self, artifact: Artifact, direction: Direction, requested_by: Requester | None
     ) -> Transfer:
-        # A request of nothing is refused here, where somebody can hear of it.
+        # Refuse a request of nothing here, where the caller gets the error.
         self._placement.prefix(artifact)
         by = self.requested_by if requested_by is None else requested_by
         if by is None:

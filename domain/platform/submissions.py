@@ -1,6 +1,6 @@
 """What a call of `submit_job`, `submit_job_config` or `submit_run_config` asks for.
 
-The platform passes a `JobUpload` of its own class where our calls pass ids as keywords.
+The platform passes its own class of `JobUpload` where our calls pass ids as keywords.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Submission:
     """One upload that is asked for.
 
     Attributes:
-        upload: as it was passed in, because the platform's repository expects its own class.
+        upload: what was passed in, because the platform's repository expects its own class.
         artifact: of the upload.
         transfers: where the upload is expected from now on, if anywhere.
     """

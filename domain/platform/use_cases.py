@@ -92,7 +92,7 @@ def submit_job(  # noqa: PLR0913 - as above
     return location
 
 
-def submit_run_config(  # noqa: PLR0913 - as above, and of which run
+def submit_run_config(  # noqa: PLR0913 - as above, and the run
     job_repository: Jobs,
     run_repository: Runs,
     upload_location_repository: IUploadLocationRepository,
@@ -146,7 +146,7 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
         UnknownJobError, UnknownRunError: there is no such job or run.
         RunOfAnotherJobError: the run is another job's.
         SourceMissingError, SourceEmptyError, SourceInvalidError: there are no such results.
-        ObjectReplacedError: others were stored meanwhile.
+        ObjectReplacedError: others were stored in the meantime.
     """
     artifact = Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
     job, _ = find_run_of(job_repository, run_repository, job_id, run_id)
@@ -166,7 +166,7 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
 def get_run_results(
     locate: LocateArtifacts, results_repository: IResultsRepository, *, job_id: int, run_id: int
 ) -> UploadLocation:
-    """A URL to download the run's results with, wherever they are.
+    """Return a URL to download the run's results with; an old rule may have put them elsewhere.
 
     Where they are recorded it costs no request to the store. The platform's arguments work too: see
     `platform_calls.get_run_results`.
@@ -227,7 +227,7 @@ def _location_of(
 def _expect(
     asked: Submission, locations: IUploadLocationRepository, requested_by: Requester | None
 ) -> None:
-    # Due when the URL has expired: earlier, it takes somebody to ask, or the reconcile.
+    # Due when the URL has expired. A request or the reconcile can have it done earlier.
     if asked.transfers is not None:
         name = requester_name(requested_by)
         asked.transfers.expect(asked.artifact, new_request_id(name), locations.expires_in, name)

@@ -37,7 +37,7 @@ class IEndpointFailures(Protocol):
     """How often endpoints of stores have failed since they were last known to work."""
 
     def count(self, endpoint: str) -> int:
-        """Count one more failure; how many there are now. Those of long ago are forgotten."""
+        """Count one more failure. Return how many there are now, without old ones."""
 
     def forget(self, endpoint: str) -> None:
         """It works."""

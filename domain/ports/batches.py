@@ -98,7 +98,10 @@ class IBatches(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """Attributes: `turns` counts the members that were passed over as well."""
+    """What one release of members came to.
+
+    Attributes: `turns` counts the members that were passed over as well.
+    """
 
     turns: int = 0
     transfers: Sequence[Transfer] = ()

@@ -98,10 +98,10 @@ class Verifier(Protocol):
 class IObjectReader(Protocol):
     @property
     def bucket(self) -> str:
-        """Where everything is stored. An address may name another bucket, of times before."""
+        """The bucket where everything is stored. An address may name an earlier bucket."""
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
-        """What is there now, if anything."""
+        """Return the object that exists now, if any."""
 
     def list(self, prefix: str) -> Iterator[BucketObject]:
         """All that is below the prefix, in pages of a thousand."""
@@ -155,11 +155,11 @@ class IObjectCopier(Protocol):
         """Copy to the key in the one bucket, which may be where it lies already.
 
         Nothing appears under the key before its size and SHA-256 are known to be the source's. A
-        copy that was interrupted goes on from its parts. It keeps the source's headers, metadata
+        copy that was interrupted continues from its parts. It keeps the source's headers, metadata
         and tags.
 
         Args:
-            there: what is copied; should it change meanwhile, nothing is.
+            there: the source; if it changes during the copy, nothing is copied.
             key: where it goes.
             content_type: of the copy, if the source has none.
             metadata: of the copy, beside the source's.

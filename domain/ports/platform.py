@@ -37,7 +37,10 @@ class ArchiveSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentResults:
-    """Attributes: `location` is permanent, and not signed."""
+    """Results that were stored.
+
+    Attributes: `location` is permanent, and not signed.
+    """
 
     object: StoredObject
     location: UploadLocation
@@ -59,11 +62,11 @@ class IUploadLocationRepository(Protocol):
 
         Raises:
             InvalidRequestError: the prefix is another job's, or it is the results' upload.
-            AccessDeniedError: there is nobody to sign it.
+            AccessDeniedError: there are no credentials to sign it with.
         """
 
     def read_content(self, location: UploadLocation) -> bytes:
-        """What is there, if it is small, such as a config.
+        """Return the content of a small object, such as a config.
 
         Raises:
             InvalidRequestError: the URL names no object, or one that is not small.
@@ -127,7 +130,7 @@ class IResultsRepository(Protocol):
 
         Raises:
             SourceMissingError, SourceEmptyError, SourceInvalidError: there are no such results.
-            ObjectReplacedError: others kept being stored meanwhile.
+            ObjectReplacedError: others kept being stored in the meantime.
             InvalidRequestError: the prefix is another job's.
         """
 
@@ -143,7 +146,7 @@ class IResultsRepository(Protocol):
         Args:
             location: of the object.
             results_url: another name of `location`, which the platform uses.
-            expiration_seconds: of the URL; by default that of the repository.
+            expiration_seconds: of the URL; by default the repository's.
 
         Raises:
             InvalidRequestError: it names no object, or the store allows no such expiry.

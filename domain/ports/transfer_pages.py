@@ -86,4 +86,4 @@ class IUploadPages(Protocol):
         """
 
     def give_back(self, claims: Collection[Claim]) -> None:
-        """End claims of which no work was begun; their attempts do not count."""
+        """End claims whose work has not begun; their attempts do not count."""

@@ -20,7 +20,7 @@ from artifact_pipeline.domain.model.transfers import (
 
 @runtime_checkable
 class IRequestedTransfers(Protocol):
-    """Transfers as they are asked for and looked up. Handlers get no more: they end none."""
+    """Requests and look-ups of transfers. Handlers get only these: they end no transfer."""
 
     def now(self) -> datetime:
         """The clock of all times that transfers have."""
@@ -35,7 +35,7 @@ class IRequestedTransfers(Protocol):
         """A new transfer, or the one that is active for this artifact and direction."""
 
     def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
-        """Have the job's own or the run's transfers that merely wait for their moment done now.
+        """Make scheduled transfers of the job itself or of the run due now.
 
         Those whose attempt failed keep their backoff.
 
@@ -49,7 +49,7 @@ class IRequestedTransfers(Protocol):
 
 @runtime_checkable
 class ITransferRepository(IRequestedTransfers, Protocol):
-    """The truth about transfers. Each call is a transaction of its own.
+    """The truth about transfers. Each call is a separate transaction.
 
     Every write that takes a claim raises LeaseLostError, and writes nothing, once the fence of
     the transfer has risen above the claim's; TransferCancelledError if it was cancelled.
@@ -64,7 +64,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         owner: str,
         lease: timedelta,
     ) -> Claim | None:
-        """The lease on the transfer of this request, recording the request if nobody has.
+        """Claim the transfer of this request. Record the request if SQL does not have it.
 
         None where there is nothing to do: the transfer has ended, another worker holds it, or its
         next attempt is not due. A lease that has run out is taken over.
@@ -80,10 +80,10 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         due_in: timedelta,
         requested_by: str | None = None,
     ) -> Transfer:
-        """Request a confirmation that is due by itself only then; or put the active one off."""
+        """Request a confirmation that is due after this time, or put the active one off."""
 
     def hasten_untried(self, direction: Direction) -> int:
-        """Have those done now of which no attempt was made yet; how many were not due."""
+        """Make untried transfers due now. Return how many were not due."""
 
     def of_job(self, job_id: int) -> list[Transfer]:
         """All of the job's, oldest first."""
@@ -113,7 +113,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         location: UploadLocation,
         known: StoredArtifact | None,
     ) -> None:
-        """Like `record`, for what somebody else put into the bucket.
+        """Like `record`, for an object that another program put into the bucket.
 
         The platform's row gets the location, and nothing else.
 
@@ -132,7 +132,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         """Have the transfer verified once it has ended: this claim may have written too late."""
 
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
-        """End the transfer; what is stored stays as it was."""
+        """End the transfer, and do not change what is stored."""
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         """Give the lease back; the next attempt is due after the delay."""
@@ -147,9 +147,9 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         """
 
     def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
-        """End the active transfers of the job, or only those of a run or of a kind.
+        """End the active transfers of the job, or only the transfers of a run or of a kind.
 
-        Whoever holds one finds its claim void: TransferCancelledError.
+        The holder of one finds its claim void: TransferCancelledError.
         """
 
     def give_back(self, worker: str) -> int:
@@ -183,7 +183,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
 
 @runtime_checkable
 class ITransferRequests(Protocol):
-    """Asking for transfers in somebody's transaction; their messages leave after its commit."""
+    """Requests in the caller's transaction; their messages leave after its commit."""
 
     def request(
         self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
@@ -221,5 +221,5 @@ class IVerifications(Protocol):
 
         Raises:
             ObjectReplacedError: something else was recorded since `known` was read, or the last
-                upload is not `last` as it was.
+                upload is not `last`, unchanged.
         """

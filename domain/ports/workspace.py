@@ -18,7 +18,7 @@ class Source(Protocol):
 
     @property
     def largest_size(self) -> int:
-        """Bytes that there can be at the most."""
+        """The most bytes that there can be."""
 
     @property
     def links_left_out(self) -> int:
@@ -79,7 +79,7 @@ class ITarget(Protocol):
         """Read the file that is in the place.
 
         Raises:
-            TargetExistsError: what is there is no file.
+            TargetExistsError: something else than a file exists there.
         """
 
     def partial(self, there: BucketObject, range_size: int) -> AbstractContextManager[IPartialFile]:

@@ -18,13 +18,13 @@ _WORD_EVERY = 60
 
 
 class Breaker:
-    """Opens when an endpoint failed several times running, in whichever workers.
+    """Opens when an endpoint failed several times running, in all workers together.
 
     An endpoint is a store, or the workspace of a host. The failures are counted in SQL, for all
-    workers together; that it is open each process learns by its own first failure, and then asks
-    nobody. While the endpoint works it costs a statement a minute. Once `cool_off` is over, the
-    next transfers try again: the first success closes it, the first failure opens it for as long
-    once more.
+    workers together. A process learns by its own first failure that it is open, and then does not
+    ask again. While the endpoint works it costs a statement a minute. Once `cool_off` is over, the
+    next transfers try again: the first success closes it, the first failure opens it for the same
+    time again.
 
     Args:
         failures: the count that all workers share.
@@ -78,7 +78,7 @@ class Breaker:
             return 1
 
     def succeeded(self) -> None:
-        """The endpoint works: those who counted failures hear of it at once, or within a minute."""
+        """The endpoint works: reset the count of failures at once, or within a minute."""
         if self._clock() < self._word_due_at:
             return
         with self._lock:

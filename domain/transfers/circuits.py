@@ -55,7 +55,7 @@ class Circuit:
         """Return the failure of the resource that the error is, or comes from; None if neither."""
         if not isinstance(error, (self.failures, *self.suspects)):
             return None
-        # One of its own failures is proof, also if the resource has come back since.
+        # A failure of the resource is proof, also if it has come back since.
         if self.probe is None or isinstance(error, self.failures):
             return error
         try:

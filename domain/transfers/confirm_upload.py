@@ -31,7 +31,10 @@ _SKEW = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmUploads:
-    """Attributes: what is not there `expires_after` its URL was given will not come any more."""
+    """Looks for what clients upload by URL, and records it.
+
+    Attributes: what is not there `expires_after` its URL was given will not come any more.
+    """
 
     transfers: IRequestedTransfers
     placement: Placement
@@ -105,7 +108,7 @@ class RequestConfirmations:
         return len(waiting)
 
     def _request(self, job_id: int, run_id: int | None) -> list[Transfer]:
-        """For a URL that was given without an expectation, or was used once more."""
+        """For a URL that was given without an expectation, or was used again."""
         kinds = JOB_KINDS if run_id is None else RUN_KINDS
         artifacts = [Artifact(kind, job_id, run_id) for kind in kinds if kind.spec.from_client]
         given = [artifact for artifact in artifacts if self.placement.location(artifact)]

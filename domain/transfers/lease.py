@@ -20,10 +20,10 @@ _LONGEST_INTERVAL_SECONDS = 5.0
 
 
 class LeaseKeeper:
-    """Renews the lease every third of its time, or every five seconds, on a thread of its own.
+    """Renews the lease every third of its time, or every five seconds, on a separate thread.
 
     A renewal that fails for another reason than a risen fence is tried again; when the lease has
-    run out by this worker's own clock, it counts as lost, because somebody else may have it.
+    run out by this worker's own clock, it counts as lost, because another worker may have it.
 
     Args:
         transfers: where it is renewed.

@@ -38,7 +38,9 @@ def _unheard(_size: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """Attributes: `range_size` in bytes; an object of at most that size is one request.
+    """Fetches an object in ranges, several at once.
+
+    Attributes: `range_size` in bytes; an object of at most that size is one request.
 
     The reader may choose another size for an object, so that its checksum can prove the ranges.
     Each of the `threads` has one chunk in memory.
@@ -72,7 +74,7 @@ class Fetch:
             WorkspaceUnavailableError: it cannot be written.
             ObjectReplacedError: the object was replaced or deleted.
             ArchivedError: it must be restored before.
-            S3UnavailableError: the next attempt goes on from here.
+            S3UnavailableError: the next attempt continues from here.
             ChecksumMismatchError: the bytes are not the object's; the next attempt starts again.
         """
         if not replace and target.exists:

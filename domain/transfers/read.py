@@ -36,7 +36,10 @@ class ByteRange:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises: InvalidRequestError."""
+        """Parse a range of bytes.
+
+        Raises: InvalidRequestError.
+        """
         match = _RANGE.fullmatch(text)
         if match is None:
             raise InvalidRequestError(f"{text!r} is no range. Examples: 0-99, 100-, -100")

@@ -61,7 +61,7 @@ class RelocateArtifacts:
         return Adopted(stored=stored, location=self.store.location(copied.key), known=known)
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
-        """Drop the parts of a copy that nobody will go on with."""
+        """Drop the parts of a copy that will not be continued."""
         if not cancelled or keeper.upload_id is None:
             return
         try:

@@ -238,7 +238,7 @@ def conclude(claim: Claim, end: Outcome | Failure, started: float) -> TransferSu
 
     Args:
         claim: of the attempt.
-        end: as it was recorded.
+        end: what was recorded.
         started: of `time.monotonic()` before the claim.
 
     Raises:

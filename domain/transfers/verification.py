@@ -65,7 +65,7 @@ class VerifyWrites:
     Attributes:
         settles_after: how long a write of each direction can still be on its way after its end.
         limit: at most so many looks for each direction, beside those that come to nothing; the
-            next run goes on.
+            next run continues.
     """
 
     verifications: IVerifications
@@ -81,11 +81,11 @@ class VerifyWrites:
         """Return how many verifications ended in which way.
 
         Raises:
-            S3UnavailableError: the store is away; the next run goes on.
+            S3UnavailableError: the store is away; the next run continues.
         """
         outcomes: Counter[Outcome] = Counter()
         for direction, delay in self.settles_after.items():
-            # Read before the looks: a doubt that is noted meanwhile needs another look.
+            # Read before the looks: a doubt that is noted during them needs another look.
             until = self.transfers.now() - delay
             looks = (self._verify(transfer, until) for transfer in self._due(direction, until))
             # What is left would else keep all others out, run after run.
@@ -166,7 +166,7 @@ class VerifyWrites:
         checksum = found.checksum(SHA256)
         stored = StoredArtifact(artifact=artifact, object=found.as_stored(sha256, checksum))
         location = self.location(found.address.key)
-        # It stays unverified: the record may have become another and the first again meanwhile.
+        # It stays unverified: the record may have changed to another and back in the meantime.
         self.verifications.record_found(stored, location, known, last)
         logger.warning("%s: recorded as it was found", artifact)
         return Outcome.RECORDED

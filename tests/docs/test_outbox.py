@@ -125,7 +125,7 @@ def _described(transfer: Transfer) -> tuple[str, Artifact, str | None, TransferS
 
 def test_the_documented_columns_are_those_without_a_default() -> None:
     # Given
-    section = PRODUCERS.split("## By plain SQL")[1].split("\n## ")[0]
+    section = PRODUCERS.split("## Plain SQL")[1].split("\n## ")[0]
     listed = set(_ROW.findall(section))
     # Then
     columns = TransferRow.__table__.columns

@@ -8,7 +8,7 @@ from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.output import say
 from artifact_pipeline.worker.composition.operator import database
 
-app = group_app("The database.")
+app = group_app("Create and update the pipeline's tables.")
 
 
 @app.command("upgrade")
@@ -23,7 +23,7 @@ def upgrade_command(
         ),
     ] = False,
 ) -> None:
-    """Create or update the pipeline's tables; the platform's are left as they are."""
+    """Create or update the pipeline's tables, and do not change the platform's."""
     from artifact_pipeline.worker.sql.migrate import upgrade  # noqa: PLC0415 - the help needs no Alembic
 
     sql = database(makes_file=True)

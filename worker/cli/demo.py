@@ -14,10 +14,10 @@ def demo(
         typer.Option(exists=True, file_okay=False, help="Your own results: a directory of RUN*."),
     ] = None,
     *,
-    keep: Annotated[bool, typer.Option("--keep", help="Go on running until Ctrl-C.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep it running until Ctrl-C.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """The story of an upload three days late, on an embedded broker, database, S3 and worker."""
+    """Play the story of a late upload on an embedded broker, database, S3 and worker."""
     from artifact_pipeline.worker.cli.demo_run import show_demo  # noqa: PLC0415 - for the help
 
     show_demo(results_dir, keep=keep, as_json=as_json)

@@ -12,7 +12,9 @@ def dev(
     *,
     data: Annotated[
         Path | None,
-        typer.Option(file_okay=False, help="Keep everything there; by default it goes with us."),
+        typer.Option(
+            file_okay=False, help="Keep all data there; by default it is removed at the end."
+        ),
     ] = None,
     broker_port: Annotated[int | None, _Port] = None,
     s3_port: Annotated[int | None, _Port] = None,
@@ -21,7 +23,7 @@ def dev(
         int, typer.Option(min=1, max=64, help="Transfers at once, of each worker.")
     ] = 2,
 ) -> None:
-    """The whole pipeline here, until Ctrl-C: broker, S3, database, workers, beat and Flower."""
+    """Run the whole pipeline here until Ctrl-C: broker, S3, database, workers, beat, Flower."""
     from artifact_pipeline.worker.cli.dev_run import run_dev  # noqa: PLC0415 - for the help
 
     run_dev(

@@ -29,7 +29,7 @@ def doctor(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """What is wrong with this deployment, and how to mend it.
+    """Examine this deployment: what is wrong, and how to fix it.
 
     Run it where a worker runs, with its settings. The exit status is 1 if there are warnings, and
     2 if there are errors.

@@ -1,4 +1,4 @@
-"""`artifacts health`: for whoever restarts what is not well."""
+"""`artifacts health`: health checks for supervisors and orchestrators."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from artifact_pipeline.domain.errors import PipelineError
 from artifact_pipeline.worker.cli.lazy import group_app
 
-app = group_app("Whether this process is well.")
+app = group_app("Health checks for supervisors and orchestrators.")
 
 
 class NotWellError(PipelineError):
@@ -42,9 +42,9 @@ def live(
     *,
     within: Annotated[float, typer.Option(min=1, help="Seconds since its last sign of life.")] = 60,
 ) -> None:
-    """Whether the worker has looked at its queues just now, or has its hands full.
+    """Check that the worker has looked at its queues just now, or is busy.
 
-    Or, beside beat, whether that has sent something. A process that waits at its start for broker,
+    Beside beat: check that beat has sent something. A process that waits at its start for broker,
     database or S3 is alive too, and the answer says what it waits for.
     """
     from artifact_pipeline.worker.lifecycle.signs import seconds_since_sign  # noqa: PLC0415 - as well
@@ -67,9 +67,9 @@ def ready(
     *,
     only: OnlyOption = None,
 ) -> None:
-    """Whether broker, database and bucket answer, and workers do what is outstanding.
+    """Check that broker, database and bucket answer, and that workers handle the backlog.
 
-    Where ARTIFACTS_WORKSPACE is set, its marker must be that of a workspace of the database.
+    If ARTIFACTS_WORKSPACE is set, its marker must be the marker of a workspace of the database.
 
     The last part, `backlog`, is about the whole deployment. The health check of a single worker
     must leave it out, else a backlog restarts workers that are well: name the other parts.

@@ -25,8 +25,8 @@ THREAD = "listeners"
 class ListenerCheck:
     """Asks from time to time whether workers listen to the queues of waiting work.
 
-    It asks in the background: an answer takes seconds, and whoever waits looks more often. Where no
-    broker is configured it knows nothing, and says nothing.
+    It asks in the background: an answer takes seconds, and the wait looks more often. If no broker
+    is configured it says nothing.
 
     Args:
         timeout: of the wait, in seconds; the first answer should be there before it is over.

@@ -10,39 +10,45 @@ import sys
 COMMANDS = {
     "batch": (
         "artifact_pipeline.worker.cli.batch.commands",
-        "Many transfers together: preview, start, watch, pause, report.",
+        "Run many transfers again: preview, start, watch, pause, report.",
     ),
-    "db": ("artifact_pipeline.worker.cli.db", "The database."),
-    "health": ("artifact_pipeline.worker.cli.health", "Whether this process is well."),
-    "jobs": ("artifact_pipeline.worker.cli.jobs.commands", "Jobs and their artifacts."),
+    "db": ("artifact_pipeline.worker.cli.db", "Create and update the pipeline's tables."),
+    "health": (
+        "artifact_pipeline.worker.cli.health",
+        "Health checks for supervisors and orchestrators.",
+    ),
+    "jobs": (
+        "artifact_pipeline.worker.cli.jobs.commands",
+        "Show jobs, and upload, list or cancel their artifacts.",
+    ),
     "messages": (
         "artifact_pipeline.worker.cli.messages",
         "Messages that workers refused or dead workers held.",
     ),
     "quarantine": (
         "artifact_pipeline.worker.cli.quarantine",
-        "What will not be tried again by itself.",
+        "Transfers that were given up: list, retry, discard.",
     ),
     "store": (
         "artifact_pipeline.worker.cli.store",
         "The directory that artifacts are stored in, instead of a bucket.",
     ),
-    "transfers": ("artifact_pipeline.worker.cli.transfers", "Transfers across jobs."),
+    "transfers": ("artifact_pipeline.worker.cli.transfers", "List transfers across jobs."),
     "status": (
         "artifact_pipeline.worker.cli.status.commands",
         "Show the backlog, the workers, the failures, and everything that needs an operator.",
     ),
     "demo": (
         "artifact_pipeline.worker.cli.demo",
-        "The story of an upload three days late, on an embedded broker, database, S3 and worker.",
+        "Play the story of a late upload on an embedded broker, database, S3 and worker.",
     ),
     "dev": (
         "artifact_pipeline.worker.cli.dev",
-        "The whole pipeline here, until Ctrl-C: broker, S3, database, workers, beat and Flower.",
+        "Run the whole pipeline here until Ctrl-C: broker, S3, database, workers, beat, Flower.",
     ),
     "doctor": (
         "artifact_pipeline.worker.cli.doctor",
-        "What is wrong with this deployment, and how to mend it.",
+        "Examine this deployment: what is wrong, and how to fix it.",
     ),
     "workspace": (
         "artifact_pipeline.worker.cli.workspace",

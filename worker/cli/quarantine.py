@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from artifact_pipeline.domain.model.quarantine import QuarantineFilter
     from artifact_pipeline.domain.ports.quarantine import IQuarantine
 
-app = group_app("What will not be tried again by itself.")
+app = group_app("Transfers that were given up: list, retry, discard.")
 
 _COLUMNS = ("id", "job_id", "kind", "reason", "run_id", "finished_at", "error")
 
@@ -80,7 +80,7 @@ def list_quarantined(  # noqa: PLR0913 - an argument for each option
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """What was given up, and why, newest first."""
+    """List what was given up, and why, newest first."""
     which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
     quarantine = database().quarantine
     transfers = quarantine.list(which, limit)
@@ -103,9 +103,9 @@ def retry(  # noqa: PLR0913 - an argument for each option
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Have them tried again, once what they failed for is mended.
+    """Retry quarantined transfers, once the cause is fixed.
 
-    Those whose artifact was asked for again meanwhile are left as they are.
+    A transfer whose artifact was requested again since is not changed.
     """
     which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
     quarantine = _to_change(which, jobs, every=every)

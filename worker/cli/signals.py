@@ -24,7 +24,7 @@ def _exit(number: int, _frame: FrameType | None) -> None:
 
 
 def _raise_again(unraisable: "UnraisableHookArgs") -> None:
-    # What a signal raises within a destructor ends there, so it is raised anew a moment later.
+    # What a signal raises within a destructor ends there, so raise it again a moment later.
     swallowed = unraisable.exc_value
     if not isinstance(swallowed, (KeyboardInterrupt, SystemExit)):
         sys.__unraisablehook__(unraisable)

@@ -100,7 +100,7 @@ class TextTable:
 
 
 class _Fitted:
-    """Columns, of which those are shown that fit the width at which they are rendered."""
+    """Shows only the columns that fit the width at which they are rendered."""
 
     def __init__(self, columns: Sequence[_Column]) -> None:
         self._columns = columns

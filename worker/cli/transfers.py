@@ -18,7 +18,7 @@ from artifact_pipeline.worker.cli.output import note, show_rows
 from artifact_pipeline.worker.cli.quarantine import ReasonOption, parse_age
 from artifact_pipeline.worker.composition.operator import database
 
-app = group_app("Transfers across jobs.")
+app = group_app("List transfers across jobs.")
 
 _COLUMNS = (
     *("id", "job_id", "kind", "state", "run_id", "reason", "age", "direction", "attempts"),
@@ -75,7 +75,7 @@ def list_all(  # noqa: PLR0913 - an argument for each option
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Transfers of all jobs that fit every filter given, newest first."""
+    """List transfers of all jobs that match every given filter, newest first."""
     from artifact_pipeline.worker.sql.transfers.lists import list_transfers  # noqa: PLC0415 - for the help
 
     filters = TransferFilter(

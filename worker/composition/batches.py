@@ -37,7 +37,7 @@ class Batches:
 
     Args:
         engine: of SQLite or PostgreSQL, with the pipeline's tables.
-        app: with a broker, which hears of changes at once; without one the next sweep notices.
+        app: with a broker, to announce changes at once; without one the next sweep notices.
         find_app: returns the app when something has changed, instead of `app`.
         parts: how the workers cut objects; used to estimate S3 requests.
         has_source: whether an artifact is there to be uploaded; by default it is believed.
@@ -106,8 +106,8 @@ class Batches:
             requested_by: who starts it.
             reason: why; it is kept.
             mode: which of the members.
-            rate: members per second at the most; None is no limit.
-            max_in_flight: members at the most that are requested and have not ended.
+            rate: the most members per second; None is no limit.
+            max_in_flight: the most members that are requested and have not ended.
             is_forced: unchanged bytes are sent again.
 
         Raises:
@@ -137,7 +137,10 @@ class Batches:
         return self._batches.pause(batch_id)
 
     def resume(self, batch_id: int) -> Batch:
-        """Raises: NotFoundError, InvalidRequestError: it is not paused."""
+        """Continue a batch that was paused.
+
+        Raises: NotFoundError, InvalidRequestError: it is not paused.
+        """
         resumed = self._batches.resume(batch_id)
         self._nudge()
         return resumed
@@ -165,7 +168,10 @@ class Batches:
         return self._batches.cancel(batch_id)
 
     def get(self, batch_id: int) -> Batch:
-        """Raises: NotFoundError."""
+        """Return the batch.
+
+        Raises: NotFoundError.
+        """
         return self._batches.get(batch_id)
 
     def newest(self, limit: int) -> list[Batch]:

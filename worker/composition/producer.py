@@ -30,7 +30,7 @@ class Producer:
     """What a process of the platform has once: an S3 client, and an app to publish with.
 
     Args:
-        settings: by default those of the environment (`ARTIFACTS_…`).
+        settings: by default read from the environment (`ARTIFACTS_…`).
         app: the platform's own, with a broker; by default `producer_app` makes one.
         publish: False leaves every message to the dispatch, so that no commit waits for the
             broker.

@@ -125,7 +125,7 @@ class Composition:
             engine.dispose()
 
     def revoke_waiting(self, request_ids: Sequence[str]) -> None:
-        """Cancel those of them that nobody works on yet. Raises: SqlUnavailableError."""
+        """Cancel those that no worker holds yet. Raises: SqlUnavailableError."""
         cancel_revoked(self.adapters.engine, request_ids, of=WAITING)
 
     def revoke(self, request_ids: Sequence[str]) -> None:
@@ -137,7 +137,7 @@ class Composition:
         return self.adapters.transfers.give_back(self._worker)
 
     def after_fork(self) -> None:
-        """Make connections of its own, without closing what is the parent's."""
+        """Make new connections, without closing the parent's."""
         self.adapters.forget_parent()
         self.adapters = self._new_adapters()
         self.handlers = Handlers(self._settings, self.adapters)

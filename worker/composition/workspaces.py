@@ -22,7 +22,7 @@ from artifact_pipeline.worker.workspace.identity import WorkspaceCheck
 
 
 class WorkspaceAdapters:
-    """Those of one process. Each keeps what it has learnt, so they are made once."""
+    """The workspaces of one process. Each keeps what it has learnt, so make them once."""
 
     def __init__(self, settings: WorkerSettings, engine: Engine) -> None:
         self._settings = settings

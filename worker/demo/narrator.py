@@ -50,7 +50,7 @@ class ConsoleNarrator:
 
 
 class SilentNarrator:
-    """For `--json`, where only the outcome is told."""
+    """For `--json`, which prints only the outcome."""
 
     def message(self, raw: bytes, kwargs: dict[str, int]) -> None: ...
 

@@ -1,1 +1,1 @@
-"""The whole pipeline on one machine, for whoever tries it or builds on it."""
+"""The whole pipeline on one machine, to try it or to develop with it."""

@@ -42,5 +42,5 @@ class Logs:
     def new(self) -> Iterator[Text]:
         for name, colour, follower in self._followed:
             for line in follower.lines():
-                # A worker's banner is drawn in escape sequences of its own.
+                # A worker's banner brings its own escape sequences.
                 yield Text(f"{name:{self._width}} ", style=colour).append_text(Text.from_ansi(line))

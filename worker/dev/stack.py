@@ -30,7 +30,10 @@ _USER = "dev"
 
 @dataclass(frozen=True, slots=True)
 class Flower:
-    """Attributes: `credentials` are a user and a password, made anew at each start."""
+    """A running Flower, and how to log in.
+
+    Attributes: `credentials` are a user and a password, new at each start.
+    """
 
     process: ManagedProcess
     port: int
@@ -42,7 +45,10 @@ class Flower:
 
 
 class DevStack(EmbeddedStack):
-    """Args: `directory` and `ports` as ever; what is kept there is there again next time."""
+    """The servers and workers of `artifacts dev`.
+
+    Args: `directory` and `ports` as in `EmbeddedStack`. The next start finds the data again.
+    """
 
     def __init__(self, directory: Path, ports: Ports) -> None:
         # Killed processes left their temporary files there.
@@ -86,7 +92,10 @@ class DevStack(EmbeddedStack):
         )
 
     def start_flower(self, port: int | None) -> Flower:
-        """Raises: ConfigurationError: the port is taken."""
+        """Start Flower.
+
+        Raises: ConfigurationError: the port is taken.
+        """
         port = kept_port(self, port)
         credentials = f"{_USER}:{secrets.token_urlsafe(9)}"
         process = self.start_celery(
@@ -102,7 +111,7 @@ class DevStack(EmbeddedStack):
 
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
-    """Nobody else's while it is used: two brokers on one file would spoil it.
+    """Lock the directory while it is used: two brokers on one file would corrupt it.
 
     Raises:
         ConfigurationError: another process has it.

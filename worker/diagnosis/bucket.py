@@ -50,7 +50,10 @@ _ADD_ABORT = (
 
 
 def reach_bucket(client: "S3Client", bucket: str) -> None:
-    """Raises: TransferError: it is not there, refuses us, or does not answer."""
+    """List one key, to see whether the bucket answers.
+
+    Raises: TransferError: it is not there, refuses us, or does not answer.
+    """
     _list(client, bucket)
 
 

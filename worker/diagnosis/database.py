@@ -1,4 +1,4 @@
-"""The database."""
+"""Create and update the pipeline's tables."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager

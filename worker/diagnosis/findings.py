@@ -18,7 +18,10 @@ SIGNATURES = (
 
 
 class Severity(IntEnum):
-    """Attributes: the exit status of whoever finds nothing worse."""
+    """How serious a finding is.
+
+    Attributes: the exit status if nothing worse is found.
+    """
 
     OK = 0
     WARNING = 1
@@ -27,7 +30,10 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Attributes: `why` it matters and the command to `mend` it are empty where all is well."""
+    """One result of the diagnosis.
+
+    Attributes: `why` it matters and the command to `mend` it are empty where all is well.
+    """
 
     check: str
     severity: Severity

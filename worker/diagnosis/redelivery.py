@@ -16,7 +16,10 @@ _HELD = "messages of dead workers"
 
 
 def require_scripts(channel: Any) -> None:  # noqa: ANN401 - a kombu channel
-    """Raises: ConfigurationError: the broker does not let this user run a script."""
+    """Run a script on the broker, to see whether it is allowed.
+
+    Raises: ConfigurationError: the broker does not let this user run a script.
+    """
     refusal = _refusal(channel)
     if refusal:
         raise ConfigurationError(

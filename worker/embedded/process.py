@@ -39,7 +39,7 @@ class ManagedProcess:
         orphaned: the signal that ends it if this process is killed.
     """
 
-    def __init__(  # noqa: PLR0913 - those of a process, by name
+    def __init__(  # noqa: PLR0913 - a process has so many, by name
         self,
         name: str,
         argv: Sequence[str],
@@ -144,8 +144,8 @@ class ManagedProcess:
             return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        # Not for ever: a Ctrl-C within Popen.poll() can leave its lock held, and whoever then
-        # waits without a limit waits for nobody.
+        # With a limit: a Ctrl-C within Popen.poll() can leave its lock held, and a wait without a
+        # limit would then never end.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_KILLED_SECONDS)
             lifeline.forget(self._process.pid)
@@ -161,7 +161,7 @@ class ManagedProcess:
 def _signals_put_off() -> Iterator[None]:
     """Let the signals that end us take effect afterwards.
 
-    One that raised between the fork and the assignment would leave a process that nobody knows.
+    A signal between the fork and the assignment would leave a process that is never stopped.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # no other thread is interrupted by signals, or may say what they do

@@ -29,10 +29,10 @@ def free_port() -> int:
 
 
 def kept_port(owner: object, wanted: int | None = None) -> int:
-    """Return a port of the loopback address that the system gives to nobody else.
+    """Return a port of the loopback address that the system gives to no other process.
 
     A server takes a second to listen. Until then another process could get a port that is only
-    free, and whoever waits for the server would take the other one for it. So the port is bound
+    free, and a client that waits for the server would meet the other one. So the port is bound
     here, by a socket that never listens; the server binds it too, by SO_REUSEADDR.
 
     Args:

@@ -231,7 +231,7 @@ def _headers(description: Description) -> dict[str, object]:
 
 @contextmanager
 def _placed(address: ObjectAddress) -> Iterator[None]:
-    """Have a refusal say of which object it is."""
+    """Name the object in a refusal."""
     try:
         yield
     except PermanentError as error:

@@ -17,6 +17,6 @@ def share_memory_with_children() -> None:
 
 
 def _freeze(**_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
-    # Only once: what is garbage at a later fork would stay for ever.
+    # Only once: what is garbage at a later fork would never be freed.
     worker_before_create_process.disconnect(_freeze)
     gc.freeze()

@@ -49,7 +49,7 @@ class Liveness:
         self._try(self._clear)
 
     def _clear(self) -> None:
-        # An empty file stays as it is: its age is not a sign of life.
+        # Do not touch an empty file: its age is not a sign of life.
         if self._path.exists() and self._path.stat().st_size:
             self._path.write_text("")
 
@@ -57,7 +57,7 @@ class Liveness:
         try:
             write()
         except OSError as error:
-            # Whoever looks at the file will say so. It is no reason to take nothing any more, and
+            # The health check reports it. It is no reason to stop taking messages, and
             # Celery would take it for a lost connection.
             if not self._has_failed:
                 logger.warning("that this worker listens cannot be noted: %s", error)
@@ -78,7 +78,7 @@ def note_while_busy(app: Celery, liveness: Liveness) -> None:
             self._timer = parent.timer.call_repeatedly(_PERIOD_SECONDS, _note, (parent, liveness))
 
         def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
-            # With the connection: whether it listens to the next one is found out anew.
+            # With the connection: whether it listens to the next one is checked again.
             if self._timer is not None:
                 self._timer.cancel()
 

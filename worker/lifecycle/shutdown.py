@@ -13,11 +13,11 @@ logger = logging.getLogger(__name__)
 
 
 def give_back_on_shutdown(app: Celery, composition: Composition) -> None:
-    """Have a worker of this app give its transfers back when it is stopped in the midst of them.
+    """Have a worker of this app give its transfers back when it is stopped while they run.
 
-    A shutdown is nobody's failure: what it interrupted goes on elsewhere at once, and the attempt
-    does not count. Not a signal handler: Celery sends `worker_shutdown` after a warm shutdown
-    alone, which interrupts nothing.
+    A shutdown is not a failure: another worker continues what it interrupted at once, and the
+    attempt does not count. Not a signal handler: Celery sends `worker_shutdown` after a warm
+    shutdown alone, which interrupts nothing.
     """
 
     class GiveBack(StartStopStep):

@@ -73,7 +73,7 @@ def end_or_wait(
 
     Args:
         parts: what to look at, by name.
-        liveness: is told of each look.
+        liveness: is notified of each check.
         logfile: of this process, if it has one: the reason is logged as well.
     """
     try:

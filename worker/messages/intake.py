@@ -26,7 +26,7 @@ _REPLIES = ".reply.celery.pidbox"
 
 
 def nothing() -> None:
-    """For whom nobody waits."""
+    """Do nothing: the default for callbacks."""
 
 
 def never(_element: bytes) -> bool:
@@ -57,7 +57,7 @@ def take_in_messages_only(
 
 @contextmanager
 def redelivering_channels() -> Iterator[None]:
-    """Have what connects meanwhile use a worker's channel; it is no place to wait for answers."""
+    """Use a worker's channel for new connections in this context; await no answers in it."""
     before = redis.Transport.Channel
     take_in_messages_only()
     try:
@@ -72,7 +72,7 @@ class Channel(RedeliveringChannel):
     kombu and Celery unpack an element without looking, in the loop of the worker's main process.
     Whatever they raise ends the worker; a KeyError they take for a lost connection. An element
     that is dropped here was never a message: it is in neither `unacked` nor anybody's count, and
-    the loop goes on as if nothing had been found.
+    the loop continues as if nothing had been found.
     """
 
     looked: Callable[[], None] = staticmethod(nothing)
@@ -120,7 +120,7 @@ class Channel(RedeliveringChannel):
         except RefusedError as error:
             self._refuse(queue, element, str(error))
         except Exception as error:
-            # It would end one worker after the other, each of which would put it back.
+            # It would end one worker after the other, and each would put it back.
             logger.exception("an element of the queue %s could not be read", queue)
             self._refuse(queue, element, type(error).__name__)
         # The next queue's turn, as after a message: such elements must not starve the others.
@@ -128,7 +128,7 @@ class Channel(RedeliveringChannel):
         raise Empty
 
     def _refuse(self, queue: str, element: bytes, part: str) -> None:
-        # Workers' answers to each other are no messages, and nobody's loss.
+        # Workers' answers to each other are no messages, and no loss.
         if not queue.endswith(_REPLIES):
             logger.warning("refused what lay in the queue %s, for its %s", queue, part)
             self.keep_dead_letter(queue, element, f"wrong {part}")

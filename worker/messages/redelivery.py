@@ -129,14 +129,14 @@ class RedeliveringChannel(WritableChannel):
             the interval of renewals and `socket_timeout`, for which a slow broker may stop a
             worker's main loop.
         idle_seconds: between two looks at queues that were empty. The broker waits, not the worker,
-            whose loop goes on.
+            whose loop continues.
     """
 
     QoS = QoS
     channel_seconds: float = 40
     idle_seconds: float = 0.1
     may_take: Callable[[], bool] = staticmethod(_always)
-    """Whether messages are taken; a worker that may not goes on to ask, for nothing."""
+    """Whether messages are taken; a worker that may not still asks, and gets none."""
     from_transport_options = (
         *redis.Channel.from_transport_options,
         "channel_seconds",
@@ -226,7 +226,7 @@ class RedeliveringChannel(WritableChannel):
         return len({*held.noted, *taken})
 
     def _unanswered(self) -> list[str]:
-        """Return what the broker gave this channel, over a connection that broke meanwhile."""
+        """Return what the broker gave this channel over a connection that has broken since."""
         keys: Any = self.own.hkeys(self.key(TAKEN))
         own = [tag for tag in map(bytes_to_str, keys) if tag.startswith(self.id + SEPARATOR)]
         return [tag for tag in own if tag != self.tag]

@@ -45,7 +45,7 @@ def acknowledged_etag(etag: str | None) -> str:
 
 
 def is_same_etag(one: str | None, other: str | None) -> bool:
-    """Return whether both are one ETag; None is that of no object."""
+    """Return whether both are one ETag; None if there is no object."""
     # Not every server puts it in quotes each time.
     return (one and one.strip('"')) == (other and other.strip('"'))
 

@@ -15,7 +15,7 @@ def hashed(chunks: Iterator[bytes], whole: "hashlib._Hash") -> Generator[bytes, 
 
 
 def at_least(chunks: Iterator[bytes], size: int) -> deque[bytes]:
-    """Take the first chunks, together at least that many bytes unless there are no more."""
+    """Take the first chunks: together at least that many bytes, or all."""
     taken: deque[bytes] = deque()
     total = 0
     for chunk in chunks:

@@ -41,7 +41,7 @@ def make_client(  # noqa: PLR0913 - what a deployment may choose
         endpoint_url: for an S3 that is not AWS's; by default as boto3 finds one in the environment
             and the profile.
         threads: how many requests may be under way at once.
-        session: with credentials of its own, instead of boto3's chain.
+        session: with its own credentials, instead of boto3's chain.
         bucket: whose objects it is for.
         read_timeout_seconds: how long an answer may take.
         addressing: where requests and URLs have the bucket; `auto` is the host on AWS, unless the
@@ -102,7 +102,7 @@ def _require_addressing(
 
 @contextmanager
 def _translated_value_errors(endpoint: ConfiguredEndpoint | None) -> Iterator[None]:
-    # botocore has no class of its own for some wrong settings, such as a host with a space in it.
+    # botocore has no class for some wrong settings, such as a host with a space in it.
     try:
         yield
     except ValueError as error:
@@ -141,7 +141,7 @@ def _translated_file_errors(variable: str, path: str) -> Iterator[None]:
 
 
 def make_regional_client(bucket: str, region_name: str | None) -> "S3Client":
-    """A client of AWS for the bucket, in the region or in that of boto3's own chain."""
+    """Return a client of AWS for the bucket, in this region, or in the region of boto3's chain."""
     with translated_errors():
         session = boto3.Session(region_name=region_name)
     return make_client(None, _THREADS, session, bucket=bucket)

@@ -1,8 +1,8 @@
-"""Copies within S3 that another attempt can go on with: `IObjectCopier` over boto3.
+"""Copies within S3 that another attempt can continue: `IObjectCopier` over boto3.
 
-Each is a multipart upload whose parts S3 copies by itself, even where one part does. CopyObject
+Each is a multipart upload whose parts S3 copies, even if one part is enough. CopyObject
 would be one request instead of three, but its conditions on what it replaces are not honoured
-everywhere, and a copy that lands late must never replace what an upload stored meanwhile. Where
+everywhere, and a copy that lands late must never replace a newer upload. Where
 there are no bytes there is no part to copy, and so it is a PUT.
 """
 
@@ -48,7 +48,9 @@ _GIB = 2**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3ObjectCopier:
-    """Attributes: sizes in bytes; up to `multipart_threshold` an object is copied as one part.
+    """Copies and deletes objects in S3.
+
+    Attributes: sizes in bytes; up to `multipart_threshold` an object is copied as one part.
 
     That is by default the largest part there can be:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
@@ -160,7 +162,7 @@ class S3ObjectCopier:
         except TransferError as error:
             if copy.fence.precondition == Create():
                 raise
-            # The object in its place is gone: without its row, nobody would know of this one.
+            # The object in its place is gone: without its row, this one would be unknown.
             logger.warning("%s: it may lack its tags: %s", key, error)
 
     def _made(self, copy: ObjectCopy) -> StoredObject:
@@ -192,7 +194,7 @@ class S3ObjectCopier:
     def _described(
         self, there: BucketObject, content_type: str, metadata: Mapping[str, str]
     ) -> dict[str, Any]:
-        # As with every PUT, for S3's own checksum of parts is not that of the whole.
+        # As with every PUT: S3's own checksum of parts is not the checksum of the whole.
         sha256 = {} if there.sha256 is None else {"sha256": there.sha256}
         kept = {**(there.headers or {}), **kept_tags(self.client, there.address)}
         return described(kept, content_type=content_type, metadata={**metadata, **sha256})
@@ -210,11 +212,11 @@ class S3ObjectCopier:
 
 
 def _give_up(upload: MultipartUpload) -> None:
-    """Nobody goes on with its parts."""
+    """Abort it: its parts will not be continued."""
     upload_id = upload.progress.upload_id
     if upload_id is None:
         return
-    # Whoever lost its lease must leave them to its successor.
+    # A worker that lost its lease must leave them to its successor.
     upload.progress.checkpoint()
     try:
         with translated_errors():

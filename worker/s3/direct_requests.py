@@ -73,10 +73,11 @@ def _by_boto3(
 
 
 class _Pending(threading.local):
-    """Attributes: of the request that this thread makes by boto3.
+    """The request that this thread makes by boto3.
 
-    first: the outcome of its first attempt, if that was made already.
-    sent: its attempts.
+    Attributes:
+        first: the outcome of its first attempt, if that was made already.
+        sent: its attempts.
     """
 
     first: Any = None

@@ -32,8 +32,8 @@ from artifact_pipeline.domain.errors import (
 from artifact_pipeline.worker.s3.advice import advice
 from artifact_pipeline.worker.s3.misconfiguration import CONFIGURATION, explain
 
-# What each code means here, those of AWS and those that Swift, MinIO, Ceph, Garage, SeaweedFS, R2,
-# Google, Backblaze and Wasabi add. botocore puts the status in the place of a missing code. Codes
+# What each code means here: the codes of AWS, and codes that Swift, MinIO, Ceph, Garage, SeaweedFS,
+# R2, Google, Backblaze and Wasabi add. botocore puts the status in the place of a missing code. Codes
 # that are not here go by their status.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _CODES_OF_ERROR: dict[type[TransferError], str] = {
@@ -81,9 +81,9 @@ _CODES_OF_ERROR: dict[type[TransferError], str] = {
     """,
 }
 _ERROR_OF_CODE = {code: kind for kind, codes in _CODES_OF_ERROR.items() for code in codes.split()}
-# MinIO had no code of its own for these.
+# Older MinIO has no separate code for these.
 _UNSUPPORTED = re.compile(r"KMS is not configured|encryption method .*not supported", re.IGNORECASE)
-# While a body is read, botocore lets some errors of urllib3 through, and has one of its own for a
+# While a body is read, botocore lets some errors of urllib3 through, and has another one for a
 # body that ends early.
 _BROKEN_OFF = (IncompleteReadError, HTTPError)
 _PASSING = (

@@ -1,8 +1,8 @@
 """Multipart uploads that another attempt can go on with.
 
 A part is known by its checksum, by default its SHA-256. What S3 already has under a number is kept
-if it is the very part that would be sent under it, so that resuming needs no state but the upload
-id, and a source that changed simply has other parts. A part of which S3 lists no checksum is sent
+if it equals the part that would be sent under it, so that resuming needs no state but the upload
+id, and a source that changed simply has other parts. A part for which S3 lists no checksum is sent
 again.
 """
 
@@ -139,7 +139,7 @@ class MultipartUpload:
     integrity: Integrity = SHA256
 
     def existing_parts(self) -> dict[int, SentPart] | None:
-        """What S3 has of the upload to go on with; None if there is none, or not any more."""
+        """Return the parts that S3 has of the upload; None if it does not exist (any more)."""
         upload_id = self.progress.upload_id
         if upload_id is None:
             return None
@@ -151,7 +151,7 @@ class MultipartUpload:
         return None
 
     def send(self, parts: Iterator[bytes], existing: dict[int, SentPart] | None) -> SentUpload:
-        """Send the parts that S3 does not have yet; anew where none exist."""
+        """Send the parts that S3 does not have yet; begin an upload if none exists."""
         there = existing or {}
         each = (
             partial(self._send_part, number, body, there.get(number))
@@ -230,7 +230,7 @@ class MultipartUpload:
                     self.progress.checkpoint()
                     under_way.append(pool.submit(send, upload_id))
                     del send  # it has the part, which is to go once it is sent
-                    # No more parts in memory than threads to send them, and the next one.
+                    # As many parts in memory as threads to send them, and the next one.
                     if len(under_way) == self.threads:
                         sent.append(under_way.popleft().result())
                 sent.extend(future.result() for future in under_way)

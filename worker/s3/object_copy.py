@@ -102,7 +102,7 @@ class ObjectCopy:
     def _found_instead(
         self, error: ClientError | ObjectReplacedError, sha256: str, checksum: str
     ) -> StoredObject:
-        """What is there already, if it is what was to be stored.
+        """Return the existing object if it has the same content.
 
         Raises:
             ObjectReplacedError: it is something else, or gone.
@@ -125,7 +125,7 @@ class ObjectCopy:
         said = found.checksum(SHA256)
         if said is not None and is_same(checksum, str(said)):
             return True
-        # Its checksum may be of other parts, or there is none.
+        # It may have a checksum of other parts, or none.
         return digest_of(self.reader, found, self.upload.progress.checkpoint) == sha256
 
     def _stored(

@@ -1,9 +1,9 @@
 """The parts of a copy, copied by S3 itself and compared with their source.
 
-A part is known by the SHA-256 that S3 answers of it, elsewhere by its ETag. That of an only part
-is the object's, and so the object need not be read if S3 answers it. What several parts are no
-answer tells: their object is read once, before they are copied. So a part that is there is kept
-only if it is the very part that would be copied, whatever became of the source since, and resuming
+A part is known by the SHA-256 that S3 answers for it, elsewhere by its ETag. If there is one part,
+its SHA-256 is the object's, so the object need not be read if S3 answers it. No answer has the
+SHA-256 of several parts: their object is read once, before they are copied. So an existing part is
+kept only if it equals the part that would be copied, even if the source has changed, and resuming
 needs no state but the upload id.
 """
 
@@ -28,7 +28,10 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class _PartDigest:
-    """Attributes: `md5`, hexadecimal, where the bytes were read."""
+    """The digests of one part of the source.
+
+    Attributes: `md5`, hexadecimal, where the bytes were read.
+    """
 
     sha256: bytes
     md5: str | None = None

@@ -28,7 +28,7 @@ _NO_TAGGING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Presigner:
-    """Signs by itself: no request is sent.
+    """Signs URLs without a request.
 
     Raises:
         ConfigurationError: S3 allows no such expiry.

@@ -44,7 +44,7 @@ _FACTOR = 4
 class S3ObjectReader:
     """Reads whatever bucket an address names.
 
-    Never by version: that takes a permission of its own, and would go on with an object that
+    Never by version: that needs another permission, and would continue with an object that
     another has replaced. An ETag tells as well which object it is.
     """
 
@@ -107,11 +107,11 @@ class S3ObjectReader:
 
     def _believed(self, found: BucketObject) -> BucketObject:
         # A store that checks nothing may have other bytes than its metadata say, as when a worker
-        # died before it had read them back. They may not be recorded before somebody reads them.
+        # died before it had read them back. They may not be recorded before they are read.
         return found if self.abilities.checks_sha256 else replace(found, sha256=None)
 
     def range_size(self, there: BucketObject, wanted: int) -> int:
-        """Derived from the number of parts: a wrong guess costs no more than reading back."""
+        """Derive it from the number of parts: a wrong guess only costs reading back."""
         checksum = there.checksum(SHA256)
         parts = 0 if checksum is None else checksum.parts
         if parts < 2 or there.size <= wanted or -(-there.size // wanted) == parts:  # noqa: PLR2004 - one part is the whole
@@ -172,7 +172,7 @@ def look_at(client: "S3Client", there: BucketObject) -> BucketObject:
 
 @contextmanager
 def _placed(address: ObjectAddress) -> Iterator[None]:
-    """Have a refusal say of which object it is."""
+    """Name the object in a refusal."""
     try:
         yield
     except PermanentError as error:

@@ -61,7 +61,7 @@ class S3ResultsRepository(ResultsUploads):
     """Of one bucket. Args and errors: as `S3UploadLocationRepository`; sizes in bytes.
 
     The URLs are for downloads, so by default they expire after a day instead of an hour.
-    `keeps_times` packs the files' times of modification; `abilities` are those of the store.
+    `keeps_times` packs the files' times of modification; `abilities` are the store's.
     """
 
     def __init__(  # noqa: PLR0913 - as the platform calls it, and what it may choose

@@ -42,9 +42,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3ObjectStore:
-    """Attributes: sizes in bytes; below `multipart_threshold` an object is one PUT.
+    """Uploads objects to S3.
 
-    The `tags` are those of the objects that it puts.
+    Attributes: sizes in bytes; below `multipart_threshold` an object is one PUT.
+
+    The `tags` are put on its objects.
     """
 
     client: "S3Client"
@@ -91,7 +93,7 @@ class S3ObjectStore:
 
         Other arguments and errors: as `put`.
         """
-        # The fence on S3's side: what appeared meanwhile is not replaced.
+        # The fence on S3's side: an object that has appeared since is not replaced.
         fence = self._fence(key, precondition, progress)
         whole = hashlib.sha256()
         # Closed at once when the upload stops: a source may have threads that read ahead.
@@ -273,7 +275,7 @@ class S3ObjectStore:
         create: dict[str, Any],
         fence: WriteFence,
     ) -> "HeadObjectOutputTypeDef":
-        """What is there already, if it is what was to be stored.
+        """Return the existing object if it has the same content.
 
         Raises:
             ObjectReplacedError: it is something else, or gone.

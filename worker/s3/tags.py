@@ -24,7 +24,10 @@ _EXAMPLE = "Example: team=cfd,job={job_id}"
 
 @dataclass(frozen=True, slots=True)
 class ObjectTags:
-    """Attributes: `templates` of values by tag, which may have placeholders."""
+    """Tags for uploaded objects.
+
+    Attributes: `templates` of values by tag, which may have placeholders.
+    """
 
     templates: tuple[tuple[str, str], ...] = ()
 

@@ -119,7 +119,7 @@ class S3UploadLocationRepository(UploadLocations):
 
 
 class Uninterrupted:
-    """The progress of what no lease guards, and no other attempt goes on with."""
+    """The progress of an upload without a lease, which no other attempt continues."""
 
     def __init__(self) -> None:
         self.upload_id: str | None = None
@@ -128,4 +128,4 @@ class Uninterrupted:
         self.upload_id = upload_id
 
     def checkpoint(self) -> None:
-        """Nobody takes it over."""
+        """Do nothing: no other worker takes it over."""

@@ -99,7 +99,7 @@ class DigestVerifier:
 
 @dataclass(frozen=True, slots=True)
 class SizeAlone:
-    """For an object of which nothing is known but its size, which reading it has seen to."""
+    """For an object of known size and no checksum; reading it has checked the size."""
 
     is_sure: bool = False
 
@@ -121,7 +121,7 @@ def strongest(
 
     Args:
         checksums: as `checksums_of` gives them.
-        part_size: of an object with so many parts, in bytes; None if nobody knows.
+        part_size: of an object with so many parts, in bytes; None if unknown.
     """
     for algorithm, new in _DIGESTS.items():
         written, _, parts = checksums.get(algorithm, "").partition("-")

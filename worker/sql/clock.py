@@ -36,7 +36,7 @@ def _sqlite(element: utc_now, compiler: SQLCompiler, **kwargs: Any) -> str:  # n
 
 
 class utc_of(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
-    """A column of the platform as a time that compares with those of Python.
+    """A column of the platform as a time that compares with Python's.
 
     In SQLite times are text: of the platform's some may have an offset, or be of another form.
     """

@@ -21,7 +21,7 @@ _FILE = text("SELECT file FROM pragma_database_list WHERE name = 'main'")
 def read_database_id(engine: Engine) -> str | None:
     """Return an id of the database that every process on it reads alike.
 
-    None if there is none, as of an SQLite database in memory.
+    None if it has no id, such as an SQLite database in memory.
 
     Raises:
         SqlUnavailableError: the database does not answer.

@@ -23,7 +23,7 @@ from artifact_pipeline.worker.sql.errors import translated_errors as translated_
 from artifact_pipeline.worker.sql.session_zone import in_utc
 
 Bind = Engine | Session
-"""Of a repository: an engine, for a transaction with each call, or somebody's session."""
+"""Of a repository: an engine, for a transaction with each call, or the caller's session."""
 
 _DEADLOCK_TRIES = 3
 _SQLITE_BUSY_MS = 30_000
@@ -104,8 +104,8 @@ def _refuse_ended(connection: Any, _record: object, _proxy: object) -> None:  # 
     Raises:
         InvalidatePoolError: it has ended, and so have all that are older; the pool makes another.
     """
-    # Nothing is under way on it, so that what there is to read is the server's farewell, or its
-    # end. `pool_pre_ping` would ask the server, which is a round trip for each transaction.
+    # Nothing is under way on it, so anything to read is the server's termination message, or
+    # EOF. `pool_pre_ping` would ask the server, which is a round trip for each transaction.
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
     if waiting.poll(0):
@@ -123,8 +123,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 
 
 def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
-    # While somebody writes a file that is not WAL yet, SQLite refuses this at once, whatever the
-    # busy time-out: of two processes that open a new file, one would be told it is locked.
+    # While another process writes a file that is not WAL yet, SQLite refuses this at once, whatever
+    # the busy time-out: of two processes that open a new file, one would be told it is locked.
     until = monotonic() + _SQLITE_BUSY_MS / 1000
     while True:
         try:
@@ -148,7 +148,7 @@ def _begin_immediate(connection: Connection) -> None:
 
 @contextmanager
 def transaction(bind: Bind) -> Iterator[Connection]:
-    """A transaction that commits at the end; a session's is left to whoever began it."""
+    """A transaction that commits at the end; the owner of a session commits that one."""
     bind = bound(bind)
     with translated_errors():
         if isinstance(bind, Session):
@@ -198,9 +198,9 @@ def _repeatable(
 def autocommit(bind: Bind) -> Iterator[Connection]:
     """A connection whose statements are each their own transaction.
 
-    For SELECTs, and for a write that is one statement: whoever is frozen after it, between two
-    messages to the server, leaves no lock behind. Behind a pooler it is one transaction, for which
-    the settings of the session are made.
+    For SELECTs, and for a write that is one statement: a process that is frozen after it, between
+    two messages to the server, leaves no lock behind. Behind a pooler it is one transaction,
+    for which the settings of the session are made.
     """
     bind = bound(bind)
     with translated_errors():

@@ -80,7 +80,10 @@ SELECT pg_class.oid, pg_class.oid::regclass::text AS name
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Attributes: `on` is a table with its schema, or such as `SCHEMA public`."""
+    """A privilege in PostgreSQL.
+
+    Attributes: `on` is a table with its schema, or such as `SCHEMA public`.
+    """
 
     privilege: str
     on: str
@@ -145,7 +148,7 @@ def grant_statements(grants: Iterable[Grant], role: str) -> list[str]:
 def find_tables(connection: Connection, names: Iterable[str]) -> Sequence[Row[Any]]:
     """Return the tables that the pipeline's statements find by the search path. Of PostgreSQL.
 
-    Each has its `name`, `oid`, `schema` and `schema_oid`.
+    Each row: `name`, `oid`, `schema` and `schema_oid`.
     """
     return connection.exec_driver_sql(_FOUND, (sorted(names),)).all()
 

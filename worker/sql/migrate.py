@@ -11,7 +11,7 @@ from artifact_pipeline.worker.sql.engine import transaction
 from artifact_pipeline.worker.sql.platform_tables import PlatformBase
 from artifact_pipeline.worker.sql.version import VERSION_TABLE
 
-_LOCK = 0x617274  # any number that nobody else locks: "art"
+_LOCK = 0x617274  # any number that no other program locks: "art"
 
 
 class PlatformTablesMissingError(ConfigurationError):
@@ -25,7 +25,7 @@ def upgrade(engine: Engine, *, with_platform_tables: bool = False) -> None:
         engine: of the platform's database.
         with_platform_tables: make the platform's tables as well if they are missing, for a demo or
             for tests. The platform's own `upgrade head` fails afterwards. They are not made beside
-            those of another schema.
+            tables of another schema.
 
     Raises:
         PlatformTablesMissingError: they are missing, and were not asked for; nothing was made.

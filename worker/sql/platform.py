@@ -101,7 +101,7 @@ class SqlJobs:
                 raise not_created(job_id, self.get(job_id).status)
 
     def newest(self, limit: int, *, offset: int = 0, user_id: int | None = None) -> Sequence[Job]:
-        """Return the newest jobs after the first `offset` of them, or only those of a user."""
+        """Return the newest jobs after the first `offset` of them, or only a user's."""
         newest = _JOBS.order_by(JobRow.id.desc()).limit(limit).offset(offset)
         return self._read(newest if user_id is None else newest.where(JobRow.user_id == user_id))
 
@@ -190,8 +190,8 @@ def tell_platform(connection: Connection, stored: StoredArtifact, location: Uplo
     """Write where the artifact was stored to its row, and that a run with results is done.
 
     Raises:
-        JobReplacedError: the job was deleted, and another has its id.
-        RunOfAnotherJobError: the run was deleted, and a run of another job has its id.
+        JobReplacedError: the job was deleted, and another job got its id.
+        RunOfAnotherJobError: the run was deleted, and a run of another job got its id.
     """
     spec = stored.artifact.kind.spec
     if spec.column is None:

@@ -25,7 +25,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         if value is None:
             return None
-        # A column with a zone is answered in the session's, whose hours are not those of UTC.
+        # A column with a zone is answered in the session's zone, which may not be UTC.
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 

@@ -63,7 +63,10 @@ _IS_OF_BATCH = TransferRow.batch_id.is_not(None).label("of_batch")
 
 
 class SqlStatus:
-    """Args: `breaker_failures` are the failures at which the workers' circuit breaker opens."""
+    """Reads the state of the pipeline from SQL.
+
+    Args: `breaker_failures` are the failures at which the workers' circuit breaker opens.
+    """
 
     def __init__(self, engine: Engine, breaker_failures: int) -> None:
         self._engine = engine

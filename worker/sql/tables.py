@@ -1,4 +1,4 @@
-"""The pipeline's own tables; those of the platform can be imported from here as well."""
+"""The pipeline's own tables. The platform's can be imported from here too."""
 
 from datetime import datetime
 from typing import Any
@@ -69,13 +69,13 @@ class BatchRow(PipelineBase):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     released_to: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    """The position of the last member that had its turn."""
+    """The position of the last member that was released."""
     paced_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Until when the rate has been used up."""
 
 
 class MemberRow(PipelineBase):
-    """What a batch has frozen: an artifact as it was, by its last transfer."""
+    """A member of a batch: an artifact with its last transfer when the snapshot was made."""
 
     __tablename__ = "batch_members"
 
@@ -232,7 +232,7 @@ IS_UNTRIED_UPLOAD = and_(
 _index_where(
     IS_UNTRIED_UPLOAD, "transfers_untried_uploads", TransferRow.kind, TransferRow.next_attempt_at
 )
-# As `Transfer.unverified_since`. In brackets, since text is joined to other conditions as it is.
+# As `Transfer.unverified_since`. In brackets, since the text is joined to other conditions.
 IS_UNVERIFIED = text(
     "(state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"
     " AND (verified_to IS NULL OR verified_to < finished_at)"

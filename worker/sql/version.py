@@ -18,7 +18,10 @@ def newest_version() -> str:
 
 
 def version_of(engine: Engine) -> str:
-    """Raises: ConfigurationError: it has none, for it was never upgraded."""
+    """Return the version of the pipeline's tables.
+
+    Raises: ConfigurationError: it has none, for it was never upgraded.
+    """
     with autocommit(engine) as connection:
         found = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
     return str(found)

@@ -11,7 +11,10 @@ _LOCK = 0x776B73  # any number that nothing else locks: "wks"
 
 
 class SqlWorkspaces:
-    """Args: `added_by` names who adds one; a user and a host."""
+    """The known workspaces, in SQL.
+
+    Args: `added_by` names who adds one; a user and a host.
+    """
 
     def __init__(self, engine: Engine, added_by: str | None = None) -> None:
         self._engine = engine

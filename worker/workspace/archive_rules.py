@@ -60,7 +60,10 @@ class ExtractLimits:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Attributes: `name` is relative, and leads downwards only."""
+    """An entry of a zip that may be unpacked.
+
+    Attributes: `name` is relative, and leads downwards only.
+    """
 
     number: int
     info: zipfile.ZipInfo

@@ -1,4 +1,4 @@
-"""Opening what lies inside a directory, and nothing else, whatever is swapped meanwhile."""
+"""Opening files inside a directory and nothing else, even if another process swaps them."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 _NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: to open a FIFO that has no writer would block the worker for ever.
+# O_NONBLOCK: to open a FIFO that has no writer would block the worker without end.
 _TO_READ = _NO_LINK | os.O_NONBLOCK
 # O_PATH, where there is one: to pass through a directory takes no permission to list it.
 _TO_PASS = _NO_LINK | os.O_DIRECTORY | getattr(os, "O_PATH", 0)
@@ -20,7 +20,7 @@ class Stamp:
     """Which file it was, and what tells that it has changed.
 
     It lives as long as one attempt, and is in no message and no row. The time of change is there
-    because a program may put back the time of modification; nobody can put back the other.
+    because a program may put back the time of modification, but not the time of change.
     """
 
     device: int
@@ -61,7 +61,7 @@ class Enclosure:
     def opened(self, real: str) -> Iterator[int]:
         """A descriptor of what lies there, reached without following a single link.
 
-        Between looking and opening somebody may put a link in the place of a file or of any
+        Between looking and opening another process may put a link in the place of a file or of any
         directory above it. So each component is opened from the one above: O_NOFOLLOW on the
         whole path would watch its last component only.
         """

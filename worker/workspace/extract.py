@@ -1,4 +1,4 @@
-"""Unpacking what somebody else has packed."""
+"""Unpacking archives from any source."""
 
 import fcntl
 import os
@@ -23,7 +23,10 @@ _DEFAULT = ExtractLimits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extracted:
-    """Attributes: `kept` are names at the top that were there already, and stayed."""
+    """The result of unpacking a zip.
+
+    Attributes: `kept` are names at the top that were there already, and stayed.
+    """
 
     files: int
     bytes: int
@@ -53,7 +56,7 @@ class Extraction:
         """Unpack all of it, or nothing.
 
         Args:
-            replace: whether what is there already under a name at the top gives way.
+            replace: whether an existing entry at the top is replaced.
 
         Raises:
             UnsafeArchiveError: it is broken, or would do harm.

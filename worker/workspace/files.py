@@ -12,7 +12,7 @@ CHUNK = 1024 * 1024
 
 
 class FileSource:
-    """The bytes of one regular file, as it was when this source was made.
+    """The bytes of one regular file, unchanged since this source was made.
 
     Args:
         real: the file's real path, relative to the enclosure.

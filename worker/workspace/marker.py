@@ -95,7 +95,7 @@ def _id_in(content: bytes) -> str:
 def _write(root: int, name: str, text: str) -> None:
     file = os.open(name, _NEW, _MODE, dir_fd=root)
     try:
-        with suppress(PermissionError):  # FAT has no modes of its own
+        with suppress(PermissionError):  # FAT has no modes
             os.fchmod(file, _MODE)  # other users' workers read it, whatever the umask
         os.write(file, text.encode())
         os.fsync(file)

@@ -97,7 +97,10 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class PartialFile:
-    """Attributes: `directory` and `file` are descriptors."""
+    """A file that is being downloaded.
+
+    Attributes: `directory` and `file` are descriptors.
+    """
 
     artifact: Artifact
     directory: int
@@ -187,7 +190,7 @@ def writing(artifact: Artifact, *, kept: str = "") -> Iterator[None]:
 
     Raises:
         TargetExistsError: what is in the place is no file, or a link is on the way.
-        TargetBusyError: somebody else has it locked.
+        TargetBusyError: another process has it locked.
         WorkspaceNotWritableError: no room, or read-only.
         WorkspaceUnavailableError: no permission, or no workspace.
         FileSystemLimitError: the file system has no such large files, or no such names.

@@ -84,7 +84,7 @@ class RangedFile(io.RawIOBase):
         try:
             return self._stream.take(start, stop)
         except BaseException:
-            self._stream = _Stream(iter(()), 0, 0)  # what has failed has no more bytes
+            self._stream = _Stream(iter(()), 0, 0)  # what has failed yields nothing else
             raise
 
     def _end_of_span(self, at: int) -> int:

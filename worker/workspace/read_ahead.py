@@ -24,7 +24,10 @@ Read = Callable[[Entry], Iterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class DeflatedEntry:
-    """Attributes: `chunks` of the stream, which is complete once all of them were taken."""
+    """An entry of a zip with its deflated bytes.
+
+    Attributes: `chunks` of the stream, which is complete once all of them were taken.
+    """
 
     entry: Entry
     stream: DeflateStream
@@ -51,7 +54,7 @@ class ReadAhead:
         self._threads = threads
 
     def deflated(self, entries: Iterable[Entry]) -> Generator[DeflatedEntry, None, None]:
-        """Yield the entries in their order; those of directories have no bytes.
+        """Yield the entries in their order; directories have no bytes.
 
         All threads have ended when this ends, also early, by `close` or an error.
         """

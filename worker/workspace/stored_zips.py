@@ -16,7 +16,10 @@ from artifact_pipeline.worker.workspace.unpacking import Unpacker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredZips:
-    """Attributes: `encoding` decodes names in zips that do not name their encoding."""
+    """Reads zips in the bucket.
+
+    Attributes: `encoding` decodes names in zips that do not name their encoding.
+    """
 
     locate: LocateArtifacts
     reads: ResumedReads

@@ -1,4 +1,4 @@
-"""The place of a file that a download brings forth: whole, or not at all."""
+"""The target file of a download, which appears whole or not at all."""
 
 import errno
 import fcntl
@@ -30,7 +30,7 @@ _MODE = 0o644
 _TRIES = 10
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: to open a FIFO that has no other end would block the worker for ever.
+# O_NONBLOCK: to open a FIFO that has no other end would block the worker without end.
 _TO_READ = os.O_RDONLY | os.O_NONBLOCK | _NO_LINK
 _TO_WRITE = os.O_RDWR | os.O_NONBLOCK | _NO_LINK
 
@@ -111,7 +111,7 @@ class Target:
         return reached(self.root, parent, make=make, check=self.check)
 
     def _locked(self, directory: int, layout: Layout) -> int:
-        """A descriptor of the partial file, which nobody else gets while it is open."""
+        """Return a descriptor of the partial file; no other process gets one while it is open."""
         for _ in range(_TRIES):
             with ExitStack() as opened:
                 file = os.open(self._partial, _TO_WRITE | os.O_CREAT, _MODE, dir_fd=directory)
@@ -126,7 +126,7 @@ class Target:
         if not is_regular(os.fstat(file)):
             raise in_the_way(self.artifact)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Between the opening and the lock, whoever had it may have finished it.
+        # Between the opening and the lock, the process that had it may have finished it.
         if not is_named(file, self._partial, directory):
             return False
         if layout.is_there_or_begun(file):

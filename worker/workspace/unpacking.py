@@ -91,7 +91,7 @@ class Unpacker:
             raise FileSystemLimitError(f"{self.artifact}: {said}: {shown(entry.name)}") from None
 
     def _chunks(self, archive: zipfile.ZipFile, entry: Entry) -> Iterator[bytes]:
-        # `zipfile` gives no more bytes than the entry says it has, and compares its CRC.
+        # `zipfile` gives at most as many bytes as the entry says, and compares its CRC.
         with self._translated(entry), archive.open(entry.info) as source:
             while chunk := source.read(CHUNK):
                 yield chunk

@@ -77,7 +77,7 @@ class ZippedDirectory:
         with closing(ahead):
             for deflated in ahead:
                 yield from self._zipped(deflated, records)
-        # Each file was checked as it was read; this finds those added, or changed since.
+        # Each file was checked when it was read; this finds files added or changed since.
         if self._scan().entries != self._listing.entries:
             raise changed(self._artifact)
         records.close()

@@ -40,11 +40,11 @@ from artifact_pipeline.worker.cli.options import (
 from artifact_pipeline.worker.cli.output import print_json, say, show_rows
 from artifact_pipeline.worker.composition.operator import batches, this_user
 
-app = group_app("Many transfers together: preview, start, watch, pause, report.")
+app = group_app("Run many transfers again: preview, start, watch, pause, report.")
 
 _COLUMNS = ("batch", "state", "members", "reason", "requested_at", "mode", "by")
 
-BatchArgument = Annotated[int, typer.Argument(min=1, metavar="BATCH", help="Its id.")]
+BatchArgument = Annotated[int, typer.Argument(min=1, metavar="BATCH", help="The batch's id.")]
 RateOption = Annotated[
     float | None,
     typer.Option("--rate", parser=rate, metavar="N/s", help="Members per second; 0 is no limit."),
@@ -80,10 +80,10 @@ def preview(  # noqa: PLR0913 - an argument for each option
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Freeze what fits as a snapshot, and show what it would be. Nothing is asked for yet.
+    """Freeze matching artifacts as a snapshot, and show what a batch of them would do.
 
-    Without a filter it is everything that was ever requested. What is being transferred is left
-    out, and so are uploads of which the workspace has nothing, where ARTIFACTS_WORKSPACE is set.
+    Without a filter it is everything that was ever requested. Running transfers are left out,
+    and so are uploads without a file in the workspace, if ARTIFACTS_WORKSPACE is set.
     """
     which = filter_of(
         job_ids=job_id,
@@ -116,7 +116,7 @@ def preview(  # noqa: PLR0913 - an argument for each option
 def start(  # noqa: PLR0913 - an argument for each option
     batch_id: BatchArgument,
     *,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason; it is kept.")],
     mode: Annotated[
         BatchMode,
         typer.Option(help="Members that failed, whose artifact is missing, or all of them."),
@@ -126,7 +126,7 @@ def start(  # noqa: PLR0913 - an argument for each option
     force: Annotated[bool, typer.Option("--force", help="Send unchanged bytes again.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Have the members of a snapshot transferred, just those. The workers' dispatch does it."""
+    """Start a batch: have exactly the members of a snapshot transferred."""
     started = batches().start(
         batch_id,
         requested_by=this_user(),
@@ -143,11 +143,11 @@ def start(  # noqa: PLR0913 - an argument for each option
 def status(
     batch_id: BatchArgument,
     *,
-    watching: Annotated[bool, typer.Option("--watch", help="Until it has ended.")] = False,
+    watching: Annotated[bool, typer.Option("--watch", help="Wait until it has ended.")] = False,
     timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How far it is. After --timeout the exit status is 1, and the batch stays as it is."""
+    """Show its progress. After --timeout the exit status is 1, and the batch is not changed."""
     refuse_timeout_alone(timeout, "--watch", waits=watching)
     using, late = batches(), None
     if watching:
@@ -166,20 +166,20 @@ def list_batches(
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """The newest batches and snapshots: who, when, why."""
+    """List the newest batches and snapshots: who, when, why."""
     rows = [progress_row(batch) for batch in batches().newest(limit)]
     show_rows(rows, as_json=as_json, empty="there are no batches", brief=_COLUMNS, wide=wide)
 
 
 @app.command("pause")
 def pause(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
-    """Let no more members begin; what is under way is finished."""
+    """Stop releasing members; what is under way is finished."""
     _show(batches().pause(batch_id), f"batch {batch_id} is paused", as_json=as_json)
 
 
 @app.command("resume")
 def resume(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
-    """Go on with a paused batch."""
+    """Continue a paused batch."""
     _show(batches().resume(batch_id), f"batch {batch_id} is running", as_json=as_json)
 
 
@@ -190,7 +190,7 @@ def change(
     max_in_flight: InFlightOption = None,
     as_json: JsonOption = False,  # noqa: FBT002
 ) -> None:
-    """Another pace, from the next dispatch on."""
+    """Change the pace, from the next dispatch on."""
     if rate is None and max_in_flight is None:
         raise typer.BadParameter("give --rate or --max-in-flight")
     changed = batches().change(batch_id, rate=rate, max_in_flight=max_in_flight)
@@ -199,7 +199,7 @@ def change(
 
 @app.command("cancel")
 def cancel(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
-    """End it: what has not begun never will, what is under way stops."""
+    """End the batch: release no more members, and stop those that run."""
     using = batches()
     cancelled = using.cancel(batch_id)
     line = f"batch {batch_id} is cancelled; {cancelled:,} were under way"
@@ -216,7 +216,7 @@ def report(
         Path | None, typer.Option("--output", dir_okay=False, help="By default printed.")
     ] = None,
 ) -> None:
-    """Every member, with what became of it and why."""
+    """List every member, with its outcome and reason."""
     using = batches()
     using.get(batch_id)  # before a file is emptied for it, or a heading printed
     write_report(using.members(batch_id), output_format, output)

@@ -15,7 +15,10 @@ _GROUP_COLUMNS = ("kind", "direction", "last_state", "members", "known_size", "s
 def show_preview(
     preview: Preview, rate: float | None, *, as_json: bool, wide: bool = False
 ) -> None:
-    """Args: `rate` in members per second."""
+    """Print the preview of a batch.
+
+    Args: `rate` in members per second.
+    """
     if as_json:
         print_json(_json(preview, rate))
         return

@@ -21,7 +21,7 @@ class ReportFormat(StrEnum):
 
 
 def write_report(members: Iterable[Member], as_: ReportFormat, output: Path | None) -> None:
-    """Write them one by one, so that memory stays as it is.
+    """Write them one by one, so that memory stays constant.
 
     Raises:
         InvalidRequestError: the file cannot be written.

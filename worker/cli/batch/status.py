@@ -33,7 +33,7 @@ def watch(
         The progress now, and an error if the batch has not ended within `timeout` seconds.
 
     Raises:
-        InvalidRequestError: it is a snapshot, which does not end before somebody starts it.
+        InvalidRequestError: it is a snapshot, which does not end before it is started.
     """
     from artifact_pipeline.worker.cli.listeners import ListenerCheck  # noqa: PLC0415 - for the help
 
@@ -75,7 +75,7 @@ def _bar() -> "Progress":
 
 
 def _queues() -> tuple[str, str]:
-    """Return the queue of the members, and that of the dispatch, which releases them."""
+    """Return the queues of the members, and of the dispatch, which releases them."""
     from artifact_pipeline.tasks.routing import BATCHES, UPKEEP  # noqa: PLC0415 - for the help
 
     return BATCHES, UPKEEP
@@ -119,7 +119,7 @@ def show_progress(progress: BatchProgress, *, as_json: bool) -> None:
 
 
 def progress_row(batch: Batch) -> dict[str, Any]:
-    """What is told of every batch."""
+    """Return the columns of every batch."""
     return {
         "batch": batch.id,
         "state": batch.state,

@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     from artifact_pipeline.worker.composition.repositories import Database
 
 GROUPS = {
-    "results": ("artifact_pipeline.worker.cli.jobs.results", "A run's results."),
+    "results": (
+        "artifact_pipeline.worker.cli.jobs.results",
+        "Upload a run's results without a worker.",
+    ),
     "uploads": (
         "artifact_pipeline.worker.cli.jobs.uploads.commands",
-        "A job's artifacts in the bucket.",
+        "List, download, move or archive a job's artifacts in the bucket.",
     ),
 }
 _JOB_COLUMNS = ("job_id", "prefix", "status", "created_at", "user_id")
@@ -45,7 +48,7 @@ _TRANSFER_COLUMNS = (
     *("id", "kind", "state", "run_id", "reason", "error", "requested_at", "requested_by"),
 )
 
-app = group_app("Jobs and their artifacts.", cls=lazy_group(GROUPS))
+app = group_app("Show jobs, and upload, list or cancel their artifacts.", cls=lazy_group(GROUPS))
 
 
 @app.command("list")
@@ -61,7 +64,7 @@ def list_jobs(
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """The newest jobs, each with its one directory."""
+    """List the newest jobs, each with its one directory."""
     jobs = database().jobs.newest(limit, offset=offset, user_id=user_id)
     rows = [_job_row(job) for job in jobs]
     empty = "no job fits" if offset or user_id else "there are no jobs"
@@ -76,7 +79,7 @@ def info(
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """A job, its runs, and what is stored of it."""
+    """Show a job, its runs, and what is stored of it."""
     asked, sql = the_job(job, job_id), database()
     found = sql.jobs.get(asked)
     row = _job_row(found)
@@ -101,12 +104,12 @@ def status(
     *,
     job_id: JobIdOption = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Also those of an earlier job that had its id.")
+        bool, typer.Option("--all", help="Also transfers of an earlier job with its id.")
     ] = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """The job's transfers, oldest first."""
+    """List the job's transfers, oldest first."""
     asked, sql = the_job(job, job_id), database()
     transfers = sql.transfers.of_job(asked)
     # Transfers outlive their job; without any, a job that does not exist is an error.
@@ -125,12 +128,12 @@ def upload(  # noqa: PLR0913 - an argument for each option
     job_id: JobIdOption = None,
     run_id: RunIdOption = None,
     kind: KindOption = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until all have ended.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until all have ended.")] = False,
     timeout: TimeoutOption = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask for uploads: of the job and all its runs, of one run, or of one kind.
+    """Request uploads: of the job and all its runs, of one run, or of one kind.
 
     With --wait the exit status is 1 unless every transfer is done. After --timeout the requests
     stay, and workers still do them.
@@ -167,7 +170,7 @@ def cancel(  # noqa: PLR0913 - an argument for each option
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """End the job's active transfers, or only those of a run or of a kind.
+    """End the job's active transfers, or only the transfers of a run or of a kind.
 
     One that is under way stops between two parts, and its parts are removed.
     """

@@ -1,4 +1,4 @@
-"""`artifacts jobs results`: results from wherever they are."""
+"""`artifacts jobs results`: upload results without a worker."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,9 +20,11 @@ from artifact_pipeline.worker.composition.operator import adapters
 
 _COLUMNS = ("kind", "run_id", "size", "key", "links_left_out")
 
-app = group_app("A run's results.")
+app = group_app("Upload a run's results without a worker.")
 
-RunIdArgument = Annotated[int, typer.Option("--run-id", min=1, max=MAX_ID, help="Whose results.")]
+RunIdArgument = Annotated[
+    int, typer.Option("--run-id", min=1, max=MAX_ID, help="The run whose results they are.")
+]
 ResultsDirOption = Annotated[
     Path,
     typer.Option(

@@ -9,9 +9,7 @@ from artifact_pipeline.worker.cli.options import JsonOption
 
 def status(
     *,
-    watching: Annotated[
-        bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")
-    ] = False,
+    watching: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
     every: Annotated[
         float, typer.Option(min=0.1, max=3600, help="Seconds between two looks of --watch.")
     ] = 5,

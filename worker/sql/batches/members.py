@@ -19,7 +19,7 @@ from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
 
 
 def is_member(batch_id: int, mode: BatchMode) -> list[ColumnElement[bool]]:
-    """Those of the snapshot that are transferred."""
+    """Return the conditions for the members of the snapshot that are transferred."""
     of_mode = {
         BatchMode.FAILED: MemberRow.state.in_(ENDED_BADLY),
         BatchMode.MISSING: MemberRow.size.is_(None),

@@ -34,7 +34,7 @@ class SqlBatchReleases:
         mine = (
             select(BatchRow.__table__)
             .where(BatchRow.id == batch_id, BatchRow.state == BatchState.RUNNING)
-            # Another beat's dispatch is at it, or somebody changes it just now.
+            # Another beat's dispatch or an operator is changing it now.
             .with_for_update(skip_locked=True)
         )
         with transaction(self._engine) as connection:

@@ -51,7 +51,10 @@ class SqlBatches:
         self._engine = engine
 
     def get(self, batch_id: int) -> Batch:
-        """Raises: NotFoundError."""
+        """Return the batch.
+
+        Raises: NotFoundError.
+        """
         with autocommit(self._engine) as connection:
             row = connection.execute(select(_TABLE).where(BatchRow.id == batch_id)).one_or_none()
         if row is None:
@@ -113,7 +116,10 @@ class SqlBatches:
         return self._changed(BatchAction.PAUSE, batch_id)
 
     def resume(self, batch_id: int) -> Batch:
-        """Raises: NotFoundError, InvalidRequestError: it is not paused."""
+        """Continue a batch that was paused.
+
+        Raises: NotFoundError, InvalidRequestError: it is not paused.
+        """
         return self._changed(BatchAction.RESUME, batch_id, paced_to=utc_now())
 
     def change(
@@ -146,7 +152,10 @@ class SqlBatches:
         return total
 
     def progress(self, batch_id: int) -> BatchProgress:
-        """Raises: NotFoundError."""
+        """Return how many members have which outcome.
+
+        Raises: NotFoundError.
+        """
         batch = self.get(batch_id)
         if batch.mode is None:
             return BatchProgress(batch=batch)

@@ -117,7 +117,7 @@ class SqlBatchSnapshots:
             )
 
     def delete(self, batch_id: int) -> None:
-        """Remove a snapshot that nobody can start."""
+        """Remove a snapshot that cannot be started."""
         _delete(self._engine, batch_id)
 
     def _groups(self, connection: Connection, batch_id: int) -> list[PreviewGroup]:
@@ -147,7 +147,7 @@ class SqlBatchSnapshots:
 
 
 def delete_expired(engine: Engine) -> int:
-    """Remove the snapshots that nobody has started in time, in pages; how many members."""
+    """Remove the snapshots that were not started in time, in pages. Return how many members."""
     expired = select(BatchRow.id).where(
         BatchRow.state == BatchState.PREVIEWED, BatchRow.expires_at <= utc_now()
     )
@@ -218,7 +218,7 @@ def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: 
         .subquery("ordered")
         .c
     )
-    # One of each user in turn: whoever has a million does not come first with all of them.
+    # One of each user in turn: a user with a million does not come first with all of them.
     position = func.row_number().over(order_by=(ordered.turn, ordered.user_id))
     frozen = select(
         *(literal(batch_id), position, ordered.job_id, ordered.run_id, ordered.kind),
@@ -242,7 +242,7 @@ def _left_out_for(last: Any, size: Any) -> ColumnElement[Any]:  # noqa: ANN401 -
 
 
 def _leave_out(connection: Connection, batch_id: int, has_source: HasSource) -> None:
-    """Those of which there is nothing to upload. In pages, for memory."""
+    """Leave out members without a source. In pages, to bound memory."""
     uploads = (
         select(MemberRow.position, MemberRow.job_id, MemberRow.run_id, MemberRow.kind)
         .where(

@@ -27,7 +27,7 @@ _UNLESS_SET = {
 }
 """Settings for which the user's own value counts, if the URL, role, database or server has one."""
 
-# A pooler has process ids of its own. Behind one, the settings end with this statement: another
+# A pooler has other process ids. Behind one, the settings end with this statement: another
 # client gets the server's connection next.
 _APPLY = """
 SELECT pg_backend_pid() AS pid, wanted.name, wanted.value,

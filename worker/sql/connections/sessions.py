@@ -33,7 +33,7 @@ def synchronous_session(session: object) -> Session:
 
 
 def bound(bind: object) -> Engine | Session:
-    """Return what a repository works on: an engine as it is, else `synchronous_session`.
+    """Return what a repository works on: the engine itself, else `synchronous_session`.
 
     Raises:
         SessionTypeError: it is neither.

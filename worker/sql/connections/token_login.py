@@ -90,7 +90,7 @@ def log_in_by_token(engine: Engine, token: Callable[[], str]) -> None:
     def provide(
         _dialect: object, _record: object, _args: object, parameters: MutableMapping[str, Any]
     ) -> None:
-        # Once more: the check of the engine sees no parameters where a connection was pooled.
+        # Check again: the engine's check sees no parameters if a connection was pooled.
         _check_parameters(engine.url, parameters)
         parameters["password"] = token()
 

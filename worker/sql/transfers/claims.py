@@ -14,7 +14,7 @@ from artifact_pipeline.worker.sql.transfers.predicates import is_abandoned, is_u
 def claim_row(
     connection: Connection, which: ColumnElement[bool], owner: str, lease: timedelta
 ) -> Row[Any] | None:
-    # One statement, so that of many workers told the same thing one gets the row and the others
+    # One statement, so that of many workers with the same message one gets the row and the others
     # find its condition no longer true.
     return connection.execute(
         update(TransferRow)

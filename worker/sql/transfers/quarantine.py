@@ -1,4 +1,4 @@
-"""The quarantine: what was given up, until somebody retries or discards it."""
+"""The quarantine: what was given up, until an operator retries or discards it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -61,8 +61,8 @@ class SqlQuarantine:
     def retry(self, which: Selection) -> RetrySummary:
         """Have the transfers tried again, from their first attempt; the next dispatch sends them.
 
-        A multipart upload that had begun goes on from its parts. Where the artifact was asked for
-        again meanwhile, the newer transfer is the one that counts.
+        A multipart upload that had begun continues from its parts. If the artifact was requested
+        again since, the newer transfer is the one that counts.
         """
         again = {
             "state": TransferState.REQUESTED,
@@ -100,11 +100,11 @@ class SqlQuarantine:
             return connection.execute(statement).scalar_one()
 
     def _change(self, conditions: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
-        # What fails again meanwhile is not meant.
+        # Exclude transfers that fail again while this runs.
         conditions = [*conditions, TransferRow.finished_at <= self._now()]
         total, last = 0, 0
         while ids := self._page(conditions, last):
-            # The conditions once more: somebody else may have changed the row since, and
+            # Repeat the conditions: another process may have changed the row since, and
             # PostgreSQL looks again, after waiting for its lock, only at what stands here.
             change = update(TransferRow).where(TransferRow.id.in_(ids), *conditions)
             total += self._execute(change.values(values))
@@ -126,7 +126,7 @@ class SqlQuarantine:
                 with transaction(self._engine) as connection:
                     return connection.execute(change).rowcount
             except IntegrityError:
-                # Somebody asked for one of the artifacts just now; seen by the next try.
+                # One of the artifacts was requested just now; the next try sees it.
                 continue
         raise SqlUnavailableError("the quarantine is too busy")
 

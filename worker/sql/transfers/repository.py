@@ -93,7 +93,7 @@ class SqlTransfers:
                 transfer_id = connection.scalar(select(TransferRow.id).where(asked))
                 if transfer_id is None:
                     # A producer may not have committed the same request yet: the message comes
-                    # back later, and this process goes on with others.
+                    # back later, and this process continues with others.
                     limit_lock_wait(connection, _REQUEST_WAIT_MS)
                     transfer_id = request_transfer(connection, artifact, direction, request_id).id
                 # If it was there all the time, it may have been committed just after the look.
@@ -219,7 +219,7 @@ class SqlTransfers:
 
     def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
         active = update(TransferRow).where(in_order(is_active(job_id, run_id, kind)))
-        # The holder, if there is one, hears of it at its next renewal.
+        # The holder, if there is one, notices at its next renewal.
         cancelled = active.values(
             state=TransferState.CANCELLED, finished_at=utc_now(), **NO_LEASE
         ).returning(_TABLE)
@@ -258,7 +258,7 @@ class SqlTransfers:
             .where(has_room(room), is_due(loss), is_well_formed())
             .order_by(TransferRow.id)
             .limit(limit)
-            # Where the database has it, another beat's dispatch takes the next page meanwhile.
+            # If the database has it, another beat's dispatch takes the next page at the same time.
             .with_for_update(skip_locked=True)
         )
         with transaction(self._bind) as connection:

@@ -57,9 +57,9 @@ class _Unsent:
         ]
 
     def take(self, ended: SessionTransaction | None) -> list[_Request]:
-        """Those that this transaction has committed.
+        """Return the transfers that this transaction has committed.
 
-        What else is left was rolled back with its session's close(), which no event tells of.
+        The others were rolled back with their session's close(), for which there is no event.
         """
         taken, self.requests = self.requests, []
         return [request for request in taken if request.is_committed_by(ended)]
@@ -109,7 +109,7 @@ def request_uploads(
     """Ask for many uploads by one INSERT; their messages leave together after the commit.
 
     `artifacts` has the kind, the job's id, and the run's id or None of each. The transfers are
-    returned in the same order. One that is active already is returned as it is. Other arguments and
+    returned in the same order. One that is active already is returned. Other arguments and
     errors: as `request_upload`; if the ids of one name no artifact, nothing is requested.
     """
     requests = SessionRequests(session, app, requested_by, publish)
@@ -127,7 +127,7 @@ def request_job_uploads(  # noqa: PLR0913 - as request_upload
 ) -> list[Transfer]:
     """Ask for the uploads of a whole job by one INSERT; their messages leave after the commit.
 
-    `kinds` are those of the job itself and of each of its runs, by default all. The session is
+    `kinds` are kinds of the job itself and of each of its runs, by default all. The session is
     flushed first. Only new transfers are returned: an artifact with an active transfer keeps that
     one. Other arguments and errors: as `request_upload`.
     """
@@ -161,7 +161,7 @@ def request_download(  # noqa: PLR0913 - as request_upload
 def request_in(
     session: Session, artifact: Artifact, direction: Direction, app: Celery | None = None
 ) -> Transfer:
-    """As `request_upload`, for a transfer of whichever direction."""
+    """As `request_upload`, for a transfer of any direction."""
     return SessionRequests(session, app).request(artifact, direction)
 
 
@@ -231,7 +231,7 @@ class SessionRequests:
         if not self.publish:
             return None
         app = self.app or pipeline_app()
-        # Now, and not after the commit, where nobody could hear of it.
+        # Now, and not after the commit, where the caller would not get the error.
         ensure_configured(app)
         return app
 

@@ -268,7 +268,7 @@ def failed(error: TransferError) -> dict[str, Any]:
 
 
 def done(claim: Claim, bytes_moved: int) -> dict[str, Any]:
-    # The client can use its upload URL once more, so what it stores then would stay unrecorded.
+    # The client can use its upload URL again, so what it stores then would stay unrecorded.
     doubted = {"doubted_at": utc_now()} if claim.direction is Direction.CONFIRM else {}
     return {**doubted, **ended_well(bytes_moved)}
 

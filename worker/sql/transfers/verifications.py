@@ -71,12 +71,12 @@ class SqlVerifications:
                 raise ObjectReplacedError(f"{stored.artifact}: another upload was requested since")
             if not replace_artifact(connection, stored, known):
                 raise ObjectReplacedError(f"{stored.artifact}: another object was recorded since")
-            # The location alone: a transfer that somebody ended does not make a run DONE.
+            # Only the location: a cancelled or discarded transfer does not make a run DONE.
             move_location(connection, stored, location)
 
 
 def _is_last(connection: Connection, artifact: Artifact, last: Transfer | None) -> bool:
-    """Whether the artifact's last upload is this one still, as it was."""
+    """Return whether the artifact's last upload is still this one, unchanged."""
     columns = (TransferRow.id, TransferRow.state, TransferRow.fence)
     of_uploads = select(*columns).where(of_artifact(artifact, Direction.UPLOAD))
     row = connection.execute(of_uploads.order_by(TransferRow.id.desc()).limit(1)).first()

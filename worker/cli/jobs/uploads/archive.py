@@ -155,7 +155,7 @@ def _rows(summary: ArchiveSummary) -> Sequence[dict[str, Any]]:
 def _old_versions(summary: ArchiveSummary) -> str:
     """Return what the versions cost that a bucket with versions keeps; empty if it has none."""
     replaced = [found.object for found, now in summary.archived if _is_version(now.version_id)]
-    # Of an object that is only listed nobody knows, before it is archived.
+    # Unknown for an object that is only listed, until it is archived.
     replaced += [each.object for each in summary.planned if _is_version(each.object.version_id)]
     if not replaced:
         return ""

@@ -51,7 +51,9 @@ COMMANDS = {
         "Print a presigned URL to download one artifact with.",
     ),
 }
-app = group_app("A job's artifacts in the bucket.", cls=lazy_group(COMMANDS))
+app = group_app(
+    "List, download, move or archive a job's artifacts in the bucket.", cls=lazy_group(COMMANDS)
+)
 
 OutputDirOption = Annotated[
     Path | None,
@@ -100,7 +102,7 @@ def list_uploads(  # noqa: PLR0913 - an argument for each option
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Every artifact of the job with its state, and where it is.
+    """List every artifact of the job with its state and place.
 
     With --members what is inside its zips: of a large zip only the list of files is read. The
     exit status is 1 if one cannot be looked at.
@@ -139,7 +141,7 @@ def download(  # noqa: PLR0913 - an argument for each option
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch what there is of the job, or only of a run or of a kind.
+    """Download the artifacts of the job, or only of a run or of a kind.
 
     A file with other content is kept, unless --force replaces it. The exit status is 1 if one was
     kept so, or anything could not be had; objects of a run that the job does not have are reported

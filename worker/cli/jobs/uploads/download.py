@@ -77,7 +77,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloads:
-    """Attributes: `replace` lets other files in the directory give way.
+    """Downloads the artifacts of one command.
+
+    Attributes: `replace` lets other files in the directory give way.
 
     `encoding` decodes names in zips that do not name their encoding.
     """
@@ -96,7 +98,7 @@ class Downloads:
         with _progress() as bar:
             task = bar.add_task("downloads", total=_total(wanted))
             one = self._one_with(stopped, lambda size: bar.update(task, advance=size))
-            # Small ones side by side, each of which is one request; large ones in their ranges.
+            # Small ones side by side, one request each; large ones in their ranges.
             for outcome in _side_by_side(one, small, self.fetch.fetch.threads, stopped):
                 outcomes[outcome.artifact] = outcome
             for listed in filter(self._has_ranges, wanted):
@@ -177,7 +179,7 @@ def _side_by_side(
             for future in as_completed([pool.submit(one, listed) for listed in wanted]):
                 yield future.result()
         except BaseException:
-            # Ctrl-C: what is fetched stays, and the next run goes on from there.
+            # Ctrl-C: what is fetched stays, and the next run continues from there.
             stopped.set()
             pool.shutdown(cancel_futures=True)
             raise

@@ -45,7 +45,10 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class MemberDownloads:
-    """Attributes: `unmatched` are the patterns that no file has matched so far."""
+    """Downloads single files of zips.
+
+    Attributes: `unmatched` are the patterns that no file has matched so far.
+    """
 
     zips: StoredZips
     directory: DownloadDirectory

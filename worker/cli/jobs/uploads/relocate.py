@@ -38,7 +38,7 @@ _MAX_HOURS = 26
 
 _COLUMNS = ("job_id", "kind", "outcome", "run_id", "error", "from", "size")
 
-AllOption = Annotated[bool, typer.Option("--all", help="Those of every job.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Artifacts of every job.")]
 DeleteOldOption = Annotated[
     bool, typer.Option("--delete-old", help="Then delete the copies elsewhere that are the same.")
 ]
@@ -77,9 +77,9 @@ def relocate(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Copy what an old rule put elsewhere to the job's one directory, verify it and record it.
 
-    What is elsewhere stays, and URLs of it go on working, unless --delete-old is given. That keeps
+    The old objects stay, and their URLs keep working, unless --delete-old is given. That keeps
     as uncertain what may be a later job's of another database, unless --only-database is given
-    too. What was interrupted goes on when it is asked for again. The exit status is 1 if anything
+    too. What was interrupted continues when it is requested again. The exit status is 1 if anything
     failed.
 
     With --from-shifted it copies what an earlier version stored some hours off, and only shows it
@@ -218,7 +218,7 @@ class _Relocation:
     ) -> list[OldCopy]:
         if self._shifted is None:
             return delete_old(job_id, planned)
-        # Also those of an earlier call, whose rows name the copies by now.
+        # Also old copies of an earlier call, whose rows name the new ones by now.
         moved = [*planned, *self._shifted.left_behind(job_id)]
         return delete_old(job_id, moved, self._shifted.directory(job_id))
 
@@ -227,7 +227,7 @@ def _copied(found: FoundArtifact, outcome: TransferSummary | PipelineError) -> _
     if isinstance(outcome, PipelineError):
         return _done(found, "failed", str(outcome))
     if outcome.state is not TransferState.DONE:
-        # Somebody else is at it, or it waits for its next attempt.
+        # Another process is at it, or it waits for its next attempt.
         return _done(found, outcome.state.value)
     return _done(found, "copied")
 
