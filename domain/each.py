@@ -7,15 +7,15 @@ from typing import TypeVar
 from artifact_pipeline.domain.errors import (
     LeaseLostError,
     PipelineError,
-    S3UnavailableError,
     SqlUnavailableError,
+    StoreUnavailableError,
     UnexpectedError,
 )
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_AWAY = (S3UnavailableError, SqlUnavailableError)
+_AWAY = (StoreUnavailableError, SqlUnavailableError)
 _FAILURES = 5
 """In a row, after which the store or SQL counts as away: every further one would wait as long."""
 

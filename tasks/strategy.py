@@ -73,7 +73,7 @@ def _revoked(consumer: Any) -> Container[str]:  # noqa: ANN401 - Celery's
 
 
 def _is_well_formed(body: object) -> bool:
-    """Return whether it is [args, kwargs, embed] of Celery's second protocol, and asks nothing else.
+    """Return whether it is [args, kwargs, embed] of Celery's second protocol, alone.
 
     https://docs.celeryq.dev/en/stable/internals/protocol.html
     """

@@ -134,7 +134,7 @@ class DeleteOldCopies:
         if stored is None or stored.object.key != own.key:
             return None
         there = self.locate.reader.find(own)
-        return there if there is not None and there.etag == stored.object.etag else None
+        return there if there is not None and there.version == stored.object.version else None
 
 
 def _after(copy: OldCopy, refused: dict[ObjectAddress, str]) -> OldCopy:

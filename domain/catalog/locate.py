@@ -199,9 +199,9 @@ class LocateArtifacts:
         return BucketObject(
             address=ObjectAddress(self.reader.bucket, stored.object.key),
             size=stored.object.size,
-            etag=stored.object.etag,
+            version=stored.object.version,
             modified_at=stored.recorded_at,
-            tier=self.reader.tier(stored.object.storage_class),
+            tier=self.reader.tier(stored.object.tier_name),
             version_id=stored.object.version_id,
             sha256=stored.object.sha256,
             checksums=() if checksum is None else (checksum,),
@@ -256,7 +256,7 @@ def _confirmed(recorded: BucketObject | None, there: BucketObject | None) -> Buc
     """Return the recorded object if it is the one that is there, with its tier now."""
     if recorded is None or there is None:
         return None
-    if (recorded.etag, recorded.size) != (there.etag, there.size):
+    if (recorded.version, recorded.size) != (there.version, there.size):
         return None
     # A rule of the bucket changes the tier of an object, and nothing else of it.
     return replace(

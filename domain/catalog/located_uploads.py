@@ -88,24 +88,24 @@ class LocatedUploads:
             raise ArtifactMissingError(f"{there.address.key}: in another bucket, relocate it first")
         known = self._row(there)
         if there.is_archived:
-            self._update(known, there.storage_class)
+            self._update(known, there.tier_name)
             return
         archived = self.copier.copy(
             there,
             there.address.key,
             content_type=_content_type(there.address.key),
             metadata={},  # its own is kept
-            precondition=Replace(there.etag),
-            storage_class=self.copier.archive_tier,
+            precondition=Replace(there.version),
+            tier_name=self.copier.archive_tier,
             progress=self.progress(),
         )
         if known is not None and self.artifacts is not None:
             self.artifacts.replace(replace(known, object=archived), known)
 
-    def _update(self, known: StoredArtifact | None, storage_class: str) -> None:
-        if known is None or self.artifacts is None or known.object.storage_class == storage_class:
+    def _update(self, known: StoredArtifact | None, tier_name: str) -> None:
+        if known is None or self.artifacts is None or known.object.tier_name == tier_name:
             return
-        now = replace(known.object, storage_class=storage_class)
+        now = replace(known.object, tier_name=tier_name)
         self.artifacts.replace(replace(known, object=now), known)
 
     def _row(self, there: BucketObject) -> StoredArtifact | None:
@@ -114,7 +114,7 @@ class LocatedUploads:
         known = self.artifacts.find(artifact) if self.artifacts and artifact else None
         if known is None or known.object.key != there.address.key:
             return None
-        return known if known.object.etag == there.etag else None
+        return known if known.object.version == there.version else None
 
 
 def _is_older(look: BucketObject | PipelineError, before: datetime) -> bool:

@@ -22,7 +22,7 @@ class BucketMissingError(PermanentError):
 class RefusedByStoreError(PermanentError):
     """The object store refuses the request."""
 
-    reason = ReasonCode.REFUSED_BY_S3
+    reason = ReasonCode.REFUSED_BY_STORE
 
 
 class UnsupportedByStoreError(PermanentError):
@@ -52,7 +52,7 @@ class ObjectReplacedError(TransientError):
 class StoreConflictError(TransientError):
     """Another request came in between."""
 
-    reason = ReasonCode.S3_CONFLICT
+    reason = ReasonCode.STORE_CONFLICT
 
 
 class ArtifactMissingError(PermanentError, NotFoundError):
@@ -76,10 +76,10 @@ class NotCopyableError(PermanentError):
 class StoreUnavailableError(TransientError):
     """The object store does not answer, or asks to slow down."""
 
-    reason = ReasonCode.S3_UNAVAILABLE
+    reason = ReasonCode.STORE_UNAVAILABLE
 
 
 class StoreBreakerOpenError(StoreUnavailableError):
     """The object store failed often just now, so it is left alone for a while."""
 
-    reason = ReasonCode.S3_BREAKER_OPEN
+    reason = ReasonCode.STORE_BREAKER_OPEN

@@ -73,4 +73,4 @@ class InMemoryArtifacts:
 
 
 def _version(stored: StoredArtifact | None) -> tuple[str, str] | None:
-    return None if stored is None else (stored.object.key, stored.object.etag)
+    return None if stored is None else (stored.object.key, stored.object.version)

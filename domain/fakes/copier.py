@@ -36,7 +36,7 @@ class InMemoryCopier:
         content_type: str,
         metadata: dict[str, str],
         precondition: Precondition,
-        storage_class: str,
+        tier_name: str,
         progress: UploadProgress,
     ) -> StoredObject:
         self.copies.append((there.address, key))
@@ -47,17 +47,17 @@ class InMemoryCopier:
         store, address = self.reader.store, ObjectAddress(self.reader.bucket, key)
         found = self.reader.find(address)
         is_same = store.objects.get(key) == content
-        if is_same and found is not None and storage_class in {"", found.storage_class}:
-            return stored_object(key, content, found.storage_class)
-        if not precondition.allows(store.etag(key)):
+        if is_same and found is not None and tier_name in {"", found.tier_name}:
+            return stored_object(key, content, found.tier_name)
+        if not precondition.allows(store.version(key)):
             raise ObjectReplacedError
         source = self._found(there)
         store.objects[key] = content
         store.metadata[key] = {**(source.metadata or {}), **metadata}
         store.content_types[key] = self._type_of(there.address) or content_type
         store.headers[key] = dict(source.headers or {})
-        self.reader.storage_classes[address] = storage_class or "STANDARD"
-        return stored_object(key, content, storage_class or "STANDARD")
+        self.reader.tier_names[address] = tier_name or "STANDARD"
+        return stored_object(key, content, tier_name or "STANDARD")
 
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
         for address in addresses:
@@ -69,7 +69,7 @@ class InMemoryCopier:
 
     def _found(self, there: BucketObject) -> BucketObject:
         found = self.reader.find(there.address)
-        if found is None or found.etag != there.etag:
+        if found is None or found.version != there.version:
             raise ObjectReplacedError
         return found
 

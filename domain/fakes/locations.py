@@ -105,7 +105,7 @@ class InMemoryResults(ResultsUploads):
             InMemorySource(content, None),
             content_type=artifact.kind.content_type,
             metadata=artifact.metadata,
-            precondition=replacing(self.store.etag(key)),
+            precondition=replacing(self.store.version(key)),
             progress=_Unguarded(),
         )
 

@@ -35,7 +35,7 @@ class Read:
 class InMemoryVerifier:
     """Takes the version for what it is in `InMemoryStore`: the beginning of the SHA-256."""
 
-    etag: str
+    version: str
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     is_sure: bool = True
 
@@ -43,7 +43,7 @@ class InMemoryVerifier:
         self.digest.update(chunk)
 
     def check(self) -> None:
-        if self.digest.hexdigest()[:32] != self.etag:
+        if self.digest.hexdigest()[:32] != self.version:
             raise ChecksumMismatchError("the bytes are not the object's")
 
 
@@ -59,7 +59,7 @@ class InMemoryReader:
     Attributes:
         elsewhere: objects in other buckets.
         modified_at: when an object was put there; unless told, long ago.
-        storage_classes: of the objects that are not in STANDARD.
+        tier_names: of the objects that are not in STANDARD.
         without_sha256: addresses of objects whose SHA-256 no answer has.
         reads: all that was asked for.
         failures: what the next reads raise, one each, after half of their bytes; None lets one be.
@@ -70,7 +70,7 @@ class InMemoryReader:
     bucket: str = "bucket"
     elsewhere: dict[ObjectAddress, bytes] = field(default_factory=dict)
     modified_at: dict[ObjectAddress, datetime] = field(default_factory=dict)
-    storage_classes: dict[ObjectAddress, str] = field(default_factory=dict)
+    tier_names: dict[ObjectAddress, str] = field(default_factory=dict)
     without_sha256: set[ObjectAddress] = field(default_factory=set)
     reads: list[Read] = field(default_factory=list)
     failures: list[Exception | None] = field(default_factory=list)
@@ -90,9 +90,9 @@ class InMemoryReader:
         return BucketObject(
             address=address,
             size=len(content),
-            etag=digest[:32],
+            version=digest[:32],
             modified_at=self.modified_at.get(address, _LONG_AGO),
-            tier=self.tier(self.storage_classes.get(address, "STANDARD")),
+            tier=self.tier(self.tier_names.get(address, "STANDARD")),
             sha256=None if address in self.without_sha256 else digest,
             metadata=self.store.metadata.get(address.key, {}) if self._is_here(address) else {},
             headers=self.store.headers.get(address.key, {}) if self._is_here(address) else {},
@@ -123,7 +123,7 @@ class InMemoryReader:
             raise failure
 
     def verifier(self, there: BucketObject) -> Verifier:
-        return InMemoryVerifier(there.etag)
+        return InMemoryVerifier(there.version)
 
     def range_size(self, there: BucketObject, wanted: int) -> int:  # noqa: ARG002 - as `IObjectReader` has it
         return wanted
@@ -141,9 +141,9 @@ class InMemoryReader:
 
     def _of(self, there: BucketObject) -> bytes:
         content = self._content(there.address)
-        if content is None or hashlib.sha256(content).hexdigest()[:32] != there.etag:
+        if content is None or hashlib.sha256(content).hexdigest()[:32] != there.version:
             raise ObjectReplacedError
-        if self.tier(self.storage_classes.get(there.address, "STANDARD")).must_be_restored:
+        if self.tier(self.tier_names.get(there.address, "STANDARD")).must_be_restored:
             raise ArchivedError
         return content
 
@@ -201,8 +201,8 @@ class InMemoryPartialFile:
         return cls(target, there, range_size, bytearray(there.size))
 
     def is_of(self, there: BucketObject, range_size: int) -> bool:
-        known = (self.there.address, self.there.etag, self.there.size, self.range_size)
-        return known == (there.address, there.etag, there.size, range_size)
+        known = (self.there.address, self.there.version, self.there.size, self.range_size)
+        return known == (there.address, there.version, there.size, range_size)
 
     def write(self, at: int, chunk: bytes) -> None:
         self.content[at : at + len(chunk)] = chunk

@@ -101,7 +101,7 @@ class InMemoryStore:
         for chunk in source.chunks():
             progress.checkpoint()
             content += chunk
-        if not precondition.allows(self.etag(key)) and self.objects.get(key) != bytes(content):
+        if not precondition.allows(self.version(key)) and self.objects.get(key) != bytes(content):
             raise ObjectReplacedError
         self.objects[key] = bytes(content)
         self.metadata[key] = metadata
@@ -114,9 +114,9 @@ class InMemoryStore:
         content = self.objects.get(stored.key)
         return content is not None and hashlib.sha256(content).hexdigest() == stored.sha256
 
-    def etag(self, key: str) -> str | None:
+    def version(self, key: str) -> str | None:
         content = self.objects.get(key)
-        return None if content is None else stored_object(key, content).etag
+        return None if content is None else stored_object(key, content).version
 
     def abort(self, key: str, upload_id: str) -> None:
         self.aborted.append((key, upload_id))
@@ -130,14 +130,14 @@ class InMemoryStore:
         return UploadLocation(f"https://bucket.s3.invalid/{key}")
 
 
-def stored_object(key: str, content: bytes, storage_class: str = "STANDARD") -> StoredObject:
+def stored_object(key: str, content: bytes, tier_name: str = "STANDARD") -> StoredObject:
     """Return what the store would tell of an object with this content."""
     digest = hashlib.sha256(content)
     return StoredObject(
         key=key,
         size=len(content),
         sha256=digest.hexdigest(),
-        etag=digest.hexdigest()[:32],
+        version=digest.hexdigest()[:32],
         checksum=Checksum(SHA256, digest.hexdigest()),
-        storage_class=storage_class,
+        tier_name=tier_name,
     )

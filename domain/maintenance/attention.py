@@ -35,7 +35,7 @@ class ProblemCode(StrEnum):
     STUCK = "stuck"
     BEHIND = "behind"
     LEASE_EXPIRED = "lease_expired"
-    S3_BREAKER_OPEN = "s3_breaker_open"
+    STORE_BREAKER_OPEN = "s3_breaker_open"
     WORKSPACE_BREAKER_OPEN = "workspace_breaker_open"
     QUARANTINED = "quarantined"
 
@@ -69,7 +69,7 @@ class _OpenBreaker:
 
 
 _STORE = _OpenBreaker(
-    ProblemCode.S3_BREAKER_OPEN,
+    ProblemCode.STORE_BREAKER_OPEN,
     what="store breaker open: {of.endpoint} failed {of.failures} times, last {ago} ago",
     why="workers pause their requests to the object store, and retry by themselves",
     fix="artifacts health ready --only bucket",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from artifact_pipeline.domain.each import for_each
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.model.artifacts import OpenUpload
 from artifact_pipeline.domain.model.keys import ROOT
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
@@ -54,7 +54,7 @@ class Reconcile:
         """Verify writes of unknown outcome, look for unconfirmed uploads, remove what is abandoned.
 
         Raises:
-            S3UnavailableError: the store is away; the next run continues.
+            StoreUnavailableError: the store is away; the next run continues.
         """
         expected = self.transfers.hasten_untried(Direction.CONFIRM)
         expired = self.delete_expired()
@@ -86,13 +86,13 @@ class AbortAbandonedUploads:
         One that the store refuses to abort does not stop the others.
 
         Raises:
-            S3UnavailableError: the store is away; the next run continues.
+            StoreUnavailableError: the store is away; the next run continues.
         """
         uploads = self.store.open_uploads(ROOT)
         aborted = failed = 0
         while page := list(islice(uploads, _PAGE)):
             for upload, outcome in for_each(self._abort, self._abandoned(page)):
-                if isinstance(outcome, S3UnavailableError):
+                if isinstance(outcome, StoreUnavailableError):
                     raise outcome
                 if outcome is None:
                     aborted += 1

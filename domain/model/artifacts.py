@@ -90,20 +90,20 @@ class StoredObject:
         size: bytes.
         sha256: of the whole object, hexadecimal.
         checksum: the store's own SHA-256; None if it has none.
-        etag: a token that changes with each write.
+        version: a token that changes with each write.
         version_id: under which a store that keeps replaced objects keeps this one; None if it does
             not.
-        storage_class: the name of its tier.
+        tier_name: the name of its tier.
         bytes_sent: bytes that went over the wire for it; fewer than `size` after a resumption.
     """
 
     key: str
     size: int
     sha256: str
-    etag: str
+    version: str
     checksum: Checksum | None = None
     version_id: str | None = None
-    storage_class: str = "STANDARD"
+    tier_name: str = "STANDARD"
     bytes_sent: int = 0
 
 

@@ -47,9 +47,9 @@ class FoundArtifact:
         """
         return self.artifact.metadata if self.scheme is Scheme.PREFIX else {}
 
-    def is_archived(self, storage_class: str) -> bool:
+    def is_archived(self, tier_name: str) -> bool:
         """Return whether it is in the tier of this name, or in any archive."""
-        return self.object.is_archived or self.object.storage_class == storage_class
+        return self.object.is_archived or self.object.tier_name == tier_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

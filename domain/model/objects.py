@@ -53,7 +53,7 @@ class BucketObject:
     Attributes:
         size: bytes.
         sha256: of the whole object, hexadecimal; None where the answer does not say.
-        etag: a token that changes with each write.
+        version: a token that changes with each write.
         modified_at: when it was put there.
         version_id: under which a store that keeps replaced objects keeps this one.
         checksums: what the store says of the bytes beside that, one for each algorithm; None if it
@@ -65,7 +65,7 @@ class BucketObject:
 
     address: ObjectAddress
     size: int
-    etag: str
+    version: str
     modified_at: datetime
     tier: Tier = STANDARD
     version_id: str | None = None
@@ -89,10 +89,10 @@ class BucketObject:
             key=self.address.key,
             size=self.size,
             sha256=sha256,
-            etag=self.etag,
+            version=self.version,
             checksum=checksum,
             version_id=self.version_id,
-            storage_class=self.storage_class,
+            tier_name=self.tier_name,
         )
 
     @property
@@ -100,5 +100,5 @@ class BucketObject:
         return self.tier.is_archive
 
     @property
-    def storage_class(self) -> str:
+    def tier_name(self) -> str:
         return self.tier.name

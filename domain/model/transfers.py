@@ -7,9 +7,9 @@ from enum import StrEnum
 from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     ObjectReplacedError,
-    S3BreakerOpenError,
-    S3ConflictError,
-    S3UnavailableError,
+    StoreBreakerOpenError,
+    StoreConflictError,
+    StoreUnavailableError,
     TransferError,
     UnexpectedError,
 )
@@ -58,8 +58,8 @@ _UNKNOWN_OUTCOMES = (
     # Of a store without conditional writes: a write may have been carried out before it was found
     # that another object is there.
     ObjectReplacedError,
-    S3UnavailableError,
-    S3ConflictError,
+    StoreUnavailableError,
+    StoreConflictError,
     ChecksumMismatchError,
     UnexpectedError,
 )
@@ -67,7 +67,7 @@ _UNKNOWN_OUTCOMES = (
 
 def may_have_written(error: TransferError) -> bool:
     """Return whether the store may have carried out the write that failed with this error."""
-    was_sent = not isinstance(error, S3BreakerOpenError)
+    was_sent = not isinstance(error, StoreBreakerOpenError)
     return was_sent and isinstance(error, _UNKNOWN_OUTCOMES)
 
 

@@ -156,8 +156,8 @@ class _Rows:
 
     def record_class(self, found: FoundArtifact) -> None:
         known = self._of(found)
-        if known is not None and known.object.storage_class != found.object.storage_class:
-            now = replace(known.object, storage_class=found.object.storage_class)
+        if known is not None and known.object.tier_name != found.object.tier_name:
+            now = replace(known.object, tier_name=found.object.tier_name)
             self.artifacts.replace(replace(known, object=now), known)
 
     def _of(self, found: FoundArtifact) -> StoredArtifact | None:
@@ -166,4 +166,4 @@ class _Rows:
         if known is None or found.found_by is not FoundBy.ROW:
             return None
         # Another may have been stored since the LIST.
-        return known if known.object.etag == found.object.etag else None
+        return known if known.object.version == found.object.version else None

@@ -123,8 +123,8 @@ class UploadLocations(ABC):
             there.address.key,
             content_type=artifact.kind.content_type,
             metadata=upload.metadata,
-            precondition=Replace(there.etag),
-            storage_class=storage_class,
+            precondition=Replace(there.version),
+            tier_name=storage_class,
             progress=bucket.progress(),
         )
 

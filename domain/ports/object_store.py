@@ -63,7 +63,7 @@ class IObjectStore(Protocol):
             ObjectReplacedError: there is another object than the one to be replaced.
         """
 
-    def etag(self, key: str) -> str | None:
+    def version(self, key: str) -> str | None:
         """The version of the object that is there now, if any."""
 
     def holds(self, stored: StoredObject) -> bool:
@@ -149,7 +149,7 @@ class IObjectCopier(Protocol):
         content_type: str,
         metadata: dict[str, str],
         precondition: Precondition,
-        storage_class: str,
+        tier_name: str,
         progress: UploadProgress,
     ) -> StoredObject:
         """Copy to the key in the one bucket, which may be where it lies already.
@@ -164,7 +164,7 @@ class IObjectCopier(Protocol):
             content_type: of the copy, if the source has none.
             metadata: of the copy, beside the source's.
             precondition: which object the write may find under the key.
-            storage_class: the name of its tier; empty for the one that the store chooses.
+            tier_name: the name of its tier; empty for the one that the store chooses.
             progress: the other end of the lease.
 
         Raises:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from artifact_pipeline.domain.errors import (
-    S3BreakerOpenError,
-    S3UnavailableError,
     SourceChangedError,
     SourceEmptyError,
     SourceInvalidError,
     SourceMissingError,
     SourceUnreadableError,
+    StoreBreakerOpenError,
+    StoreUnavailableError,
     TransferError,
     UnexpectedError,
     WorkspaceNotWritableError,
@@ -74,8 +74,8 @@ def store_circuit(breaker: Breaker, name: str) -> Circuit:
         name=name,
         breaker=breaker,
         directions=frozenset(Direction),
-        failures=S3UnavailableError,
-        refusal=S3BreakerOpenError,
+        failures=StoreUnavailableError,
+        refusal=StoreBreakerOpenError,
     )
 
 

@@ -135,7 +135,7 @@ def _there(reader: IObjectReader, placement: Placement, artifact: Artifact) -> B
 def _is_known(there: BucketObject | None, known: StoredArtifact | None) -> bool:
     if there is None or known is None:
         return False
-    return (there.address.key, there.etag) == (known.object.key, known.object.etag)
+    return (there.address.key, there.version) == (known.object.key, known.object.version)
 
 
 def _is_from_before(there: BucketObject, claim: Claim, known: StoredArtifact | None) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
-    S3UnavailableError,
+    StoreUnavailableError,
     TargetExistsError,
 )
 from artifact_pipeline.domain.model.digests import feed, sha256_of
@@ -74,7 +74,7 @@ class Fetch:
             WorkspaceUnavailableError: it cannot be written.
             ObjectReplacedError: the object was replaced or deleted.
             ArchivedError: it must be restored before.
-            S3UnavailableError: the next attempt continues from here.
+            StoreUnavailableError: the next attempt continues from here.
             ChecksumMismatchError: the bytes are not the object's; the next attempt starts again.
         """
         if not replace and target.exists:
@@ -173,7 +173,7 @@ class _Ranges:
 
         digest = sha256_of(self.how.reader.read(self.there, at, stop), write)
         if at != stop:
-            raise S3UnavailableError("the answer had another number of bytes")
+            raise StoreUnavailableError("the answer had another number of bytes")
         self.partial.mark(number, digest)
         return digest
 

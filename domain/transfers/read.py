@@ -12,7 +12,7 @@ from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     InvalidRequestError,
     ObjectReplacedError,
-    S3UnavailableError,
+    StoreUnavailableError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.objects import BucketObject
@@ -84,7 +84,7 @@ class ResumedReads:
 
         Raises:
             ObjectReplacedError: another object, or none, is there now.
-            S3UnavailableError: the store did not answer again and again.
+            StoreUnavailableError: the store did not answer again and again.
         """
         failures = 0
         while start < stop:
@@ -92,7 +92,7 @@ class ResumedReads:
                 for chunk in self._once(there, start, stop):
                     start, failures = start + len(chunk), 0
                     yield chunk
-            except S3UnavailableError:
+            except StoreUnavailableError:
                 failures += 1
                 if failures == self.tries:
                     raise
@@ -103,7 +103,7 @@ class ResumedReads:
             start += len(chunk)
             yield chunk
         if start < stop:
-            raise S3UnavailableError("the answer had another number of bytes")
+            raise StoreUnavailableError("the answer had another number of bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

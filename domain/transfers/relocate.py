@@ -54,7 +54,7 @@ class RelocateArtifacts:
             content_type=artifact.kind.content_type,
             metadata={**artifact.metadata, **_origin(found)},
             precondition=Create(),
-            storage_class=found.object.storage_class,
+            tier_name=found.object.tier_name,
             progress=keeper,
         )
         stored = _as_copied(found, copied, known)

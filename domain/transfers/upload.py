@@ -87,7 +87,7 @@ class UploadArtifact:
         if there and not claim.is_forced and self._is_unchanged(there, source, keeper):
             self._abort(key, keeper)
             return replace(there, object=replace(there.object, bytes_sent=0))
-        precondition = replacing(there.object.etag if there else None)
+        precondition = replacing(there.object.version if there else None)
         sent = self._put(claim, key, source, precondition, keeper)
         if source.links_left_out:
             logger.warning("%s: %d links left out", artifact, source.links_left_out)
@@ -119,7 +119,7 @@ class UploadArtifact:
             except ObjectReplacedError:
                 # First the look, then the fence: whoever takes the lease over after it and writes
                 # changes the version, so that a worker back from the dead replaces nothing.
-                precondition = replacing(self.store.etag(key))
+                precondition = replacing(self.store.version(key))
                 keeper.renew()
         return put(precondition=precondition)
 

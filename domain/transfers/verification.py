@@ -17,7 +17,7 @@ from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     NotFoundError,
     RunOfAnotherJobError,
-    S3UnavailableError,
+    StoreUnavailableError,
     TransferError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
@@ -81,7 +81,7 @@ class VerifyWrites:
         """Return how many verifications ended in which way.
 
         Raises:
-            S3UnavailableError: the store is away; the next run continues.
+            StoreUnavailableError: the store is away; the next run continues.
         """
         outcomes: Counter[Outcome] = Counter()
         for direction, delay in self.settles_after.items():
@@ -112,7 +112,7 @@ class VerifyWrites:
     def _verify(self, transfer: Transfer, until: datetime) -> Outcome:
         try:
             return self._compare(transfer, until)
-        except S3UnavailableError:
+        except StoreUnavailableError:
             raise
         except (NotFoundError, RunOfAnotherJobError) as error:
             logger.warning("%s: cannot be verified any more: %s", transfer.artifact, error)
@@ -194,4 +194,4 @@ def _agree(known: StoredArtifact | None, key: str, found: BucketObject | None) -
     recorded = known.object if known is not None and known.object.key == key else None
     if recorded is None or found is None:
         return recorded is None and (found is None or not found.size)
-    return (recorded.size, recorded.etag) == (found.size, found.etag)
+    return (recorded.size, recorded.version) == (found.size, found.version)

@@ -40,7 +40,7 @@ def stored(scene: Scene) -> StoredArtifact:
 
 
 def listed(artifact: StoredArtifact) -> dict[str, Any]:
-    return {"ETag": artifact.object.etag, "Size": artifact.object.size}
+    return {"ETag": artifact.object.version, "Size": artifact.object.size}
 
 
 def test_an_object_that_does_not_belong_there_fails_the_demo(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.maintenance.attention import worker_command
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
@@ -100,7 +100,7 @@ class TestTimeout:
             artifact, Direction.UPLOAD, "a", owner="worker-1", lease=timedelta(minutes=1)
         )
         assert claim is not None
-        transfers.wait(claim, S3UnavailableError(), timedelta(hours=2, minutes=1))
+        transfers.wait(claim, StoreUnavailableError(), timedelta(hours=2, minutes=1))
         # When
         answer = artifacts(
             *("jobs", "upload", "--job-id", "13", "--kind", "job_config"),

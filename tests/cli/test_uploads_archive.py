@@ -37,7 +37,7 @@ def test_all_that_is_not_in_one_goes_to_the_tier(artifacts: Command, shelf: Shel
     }
     classes = [shelf.storage_class(artifact) for artifact in (CONFIG, RESULTS, LOGS)]
     assert classes == ["GLACIER_IR", "GLACIER_IR", "DEEP_ARCHIVE"]
-    assert shelf.stored(CONFIG).object.storage_class == "GLACIER_IR"
+    assert shelf.stored(CONFIG).object.tier_name == "GLACIER_IR"
 
 
 def test_by_default_to_glacier(artifacts: Command, shelf: Shelf) -> None:
@@ -66,7 +66,7 @@ def test_a_dry_run_changes_nothing(artifacts: Command, shelf: Shelf) -> None:
         "run_logs": ("archived already", "DEEP_ARCHIVE"),
     }
     assert shelf.storage_class(RESULTS) == "STANDARD"
-    assert shelf.stored(CONFIG).object.storage_class == "STANDARD"
+    assert shelf.stored(CONFIG).object.tier_name == "STANDARD"
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ class TestByTheBucketsOwnRules:
             StorageClass="GLACIER",
             MetadataDirective="COPY",
         )
-        assert shelf.stored(CONFIG).object.storage_class == "STANDARD"
+        assert shelf.stored(CONFIG).object.tier_name == "STANDARD"
 
     def test_the_list_shows_the_class_that_it_has_now(self, artifacts: Command) -> None:
         rows = artifacts("jobs", "uploads", "list", "12", "--json").json
@@ -236,13 +236,13 @@ class TestByTheBucketsOwnRules:
         answer = artifacts(*OF_12, "--storage-class", "DEEP_ARCHIVE", "--json")
         assert shown(answer) == {"job_config": ("archived already", "GLACIER")}
         after = shelf.stored(CONFIG)
-        assert after.object == replace(before.object, storage_class="GLACIER")
+        assert after.object == replace(before.object, tier_name="GLACIER")
         assert after.stored_at == before.stored_at
 
     def test_a_dry_run_leaves_its_row(self, artifacts: Command, shelf: Shelf) -> None:
         answer = artifacts(*OF_12, "--dry-run", "--json")
         assert shown(answer) == {"job_config": ("archived already", "GLACIER")}
-        assert shelf.stored(CONFIG).object.storage_class == "STANDARD"
+        assert shelf.stored(CONFIG).object.tier_name == "STANDARD"
 
 
 def is_archived(shelf: Shelf, artifact: Artifact) -> bool:

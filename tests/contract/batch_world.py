@@ -131,7 +131,7 @@ class BatchWorld:
 
 
 def _sized(stored: Any, key: str, size: int) -> Any:
-    return type(stored)(key=key, size=size, sha256="ab" * 32, etag='"0"')
+    return type(stored)(key=key, size=size, sha256="ab" * 32, version='"0"')
 
 
 def in_memory() -> BatchWorld:

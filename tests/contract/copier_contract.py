@@ -27,7 +27,7 @@ def copy(  # noqa: PLR0913 - the arguments of the port
     key: str = KEY,
     *,
     replaces: str | None = None,
-    storage_class: str = "",
+    tier_name: str = "",
     progress: UploadProgress | None = None,
 ) -> StoredObject:
     return copier.copy(
@@ -36,7 +36,7 @@ def copy(  # noqa: PLR0913 - the arguments of the port
         content_type=CONTENT_TYPE,
         metadata=METADATA,
         precondition=replacing(replaces),
-        storage_class=storage_class,
+        tier_name=tier_name,
         progress=progress or Progress(),
     )
 
@@ -95,7 +95,7 @@ class AnyCopierContract:
         sent = len(content) if adapter.sends else 0
         assert (stored.key, stored.size, stored.bytes_sent) == (KEY, len(content), sent)
         assert stored.sha256 == sha256(content).hexdigest()
-        assert (stored.etag, stored.storage_class) == (found.etag, found.storage_class)
+        assert (stored.version, stored.tier_name) == (found.version, found.tier_name)
         assert stored.checksum
 
     @each_size
@@ -165,7 +165,11 @@ class AnyCopierContract:
         # When
         again = copy(adapter.copier, there)
         # Then
-        assert (again.etag, again.sha256, again.size) == (first.etag, first.sha256, first.size)
+        assert (again.version, again.sha256, again.size) == (
+            first.version,
+            first.sha256,
+            first.size,
+        )
         assert again.bytes_sent == 0
 
     @each_size
@@ -174,7 +178,11 @@ class AnyCopierContract:
     ) -> None:
         there = replace(adapter.stored(content), sha256=None)
         first, again = copy(adapter.copier, there), copy(adapter.copier, there)
-        assert (again.etag, again.sha256, again.size) == (first.etag, first.sha256, first.size)
+        assert (again.version, again.sha256, again.size) == (
+            first.version,
+            first.sha256,
+            first.size,
+        )
 
     @each_size
     @pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
@@ -239,19 +247,19 @@ class ObjectCopierContract(AnyCopierContract):
     def test_the_copy_is_of_the_wanted_class(
         self, adapter: Adapter, content: bytes, wanted: str
     ) -> None:
-        stored = copy(adapter.copier, adapter.stored(content), storage_class=wanted)
-        assert stored.storage_class == wanted
-        assert adapter.found(adapter.address(KEY)).storage_class == wanted
+        stored = copy(adapter.copier, adapter.stored(content), tier_name=wanted)
+        assert stored.tier_name == wanted
+        assert adapter.found(adapter.address(KEY)).tier_name == wanted
 
     @each_size
     def test_an_object_changes_its_class_where_it_is(
         self, adapter: Adapter, content: bytes
     ) -> None:
         there = adapter.stored(content, adapter.address(KEY))
-        stored = copy(adapter.copier, there, replaces=there.etag, storage_class="STANDARD_IA")
+        stored = copy(adapter.copier, there, replaces=there.version, tier_name="STANDARD_IA")
         found = adapter.found(there.address)
-        assert (found.storage_class, found.size) == ("STANDARD_IA", len(content))
-        assert (found.etag, found.sha256) == (stored.etag, adapter.known_sha256(content))
+        assert (found.tier_name, found.size) == ("STANDARD_IA", len(content))
+        assert (found.version, found.sha256) == (stored.version, adapter.known_sha256(content))
         assert adapter.body(KEY) == content
 
     @each_size
@@ -259,15 +267,15 @@ class ObjectCopierContract(AnyCopierContract):
         self, adapter: Adapter, content: bytes
     ) -> None:
         there = adapter.stored(content)
-        copy(adapter.copier, there, storage_class="STANDARD")
+        copy(adapter.copier, there, tier_name="STANDARD")
         with pytest.raises(ObjectReplacedError):
-            copy(adapter.copier, there, storage_class="STANDARD_IA")
-        assert adapter.found(adapter.address(KEY)).storage_class == "STANDARD"
+            copy(adapter.copier, there, tier_name="STANDARD_IA")
+        assert adapter.found(adapter.address(KEY)).tier_name == "STANDARD"
 
     def test_the_same_bytes_may_be_in_any_class_if_none_is_wanted(self, adapter: Adapter) -> None:
         there = adapter.stored(SMALL)
-        copy(adapter.copier, there, storage_class="STANDARD_IA")
-        assert copy(adapter.copier, there).storage_class == "STANDARD_IA"
+        copy(adapter.copier, there, tier_name="STANDARD_IA")
+        assert copy(adapter.copier, there).tier_name == "STANDARD_IA"
 
     def test_a_key_that_continues_another_is_not_deleted_with_it(self, adapter: Adapter) -> None:
         for key in ("a b", "a b/c"):
@@ -290,9 +298,9 @@ class FencedCopierContract:
         newer = adapter.stored(b"newer", adapter.address(KEY))
         # When / Then
         with pytest.raises(ObjectReplacedError):
-            copy(adapter.copier, there, replaces=first.etag)
+            copy(adapter.copier, there, replaces=first.version)
         assert adapter.body(KEY) == b"newer"
-        copy(adapter.copier, there, replaces=newer.etag)
+        copy(adapter.copier, there, replaces=newer.version)
         assert adapter.body(KEY) == content
 
     def test_an_object_that_is_gone_is_not_replaced(self, adapter: Adapter) -> None:
@@ -302,5 +310,5 @@ class FencedCopierContract:
         adapter.copier.delete([first.address])
         # When / Then
         with pytest.raises(ObjectReplacedError):
-            copy(adapter.copier, there, replaces=first.etag)
+            copy(adapter.copier, there, replaces=first.version)
         assert adapter.body(KEY) is None

@@ -62,9 +62,9 @@ class ObjectReaderContract:
         there = adapter.stored(CONTENT)
         assert (there.address, there.size) == (adapter.address(), len(CONTENT))
         assert there.sha256 == sha256(CONTENT).hexdigest()
-        assert there.storage_class == "STANDARD"
+        assert there.tier_name == "STANDARD"
         assert there.modified_at.tzinfo
-        assert there.etag
+        assert there.version
 
     def test_an_address_may_name_another_bucket(self, adapter: Adapter) -> None:
         there = adapter.stored(CONTENT, ObjectAddress(adapter.other_bucket, "old/results.zip"))
@@ -106,7 +106,7 @@ class ObjectReaderContract:
         there = adapter.reader.find(adapter.address(ARCHIVED_KEY))
         # Then
         assert there is not None
-        assert there.storage_class == "GLACIER"
+        assert there.tier_name == "GLACIER"
         assert (there.tier.is_archive, there.tier.must_be_restored) == (True, True)
         with pytest.raises(ArchivedError):
             adapter.read(there)

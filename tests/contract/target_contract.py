@@ -17,13 +17,13 @@ PARTIAL = ".run_4_logs.log.part"
 THERE = BucketObject(
     address=ObjectAddress("bucket", "jobs/12/run_4_logs.log"),
     size=len(CONTENT),
-    etag='"e"',
+    version='"e"',
     modified_at=datetime.now(UTC),
 )
 OTHERS = {
     "bucket": replace(THERE, address=ObjectAddress("other", THERE.address.key)),
     "key": replace(THERE, address=ObjectAddress("bucket", "other")),
-    "ETag": replace(THERE, etag='"f"'),
+    "ETag": replace(THERE, version='"f"'),
     "size": replace(THERE, size=len(CONTENT) - 1),
 }
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.quarantine import QuarantineFilter
@@ -130,7 +130,7 @@ def test_a_cancelled_relocation_whose_copy_was_carried_out(
 def test_a_cancelled_relocation_whose_copy_never_arrived(repositories: Repositories) -> None:
     # Given
     pipeline = with_an_old_path(repositories)
-    pipeline.copier.failures.append(S3UnavailableError())
+    pipeline.copier.failures.append(StoreUnavailableError())
     pipeline.relocate("move")
     # When
     pipeline.transfers.cancel(12, None, None)
@@ -159,7 +159,9 @@ def with_an_old_path(repositories: Repositories) -> Pipeline:
     old = made.reader.find(ObjectAddress(made.reader.bucket, OLD_KEY))
     assert old is not None
     named = stored_artifact(CONFIG)
-    kept = replace(named.object, key=OLD_KEY, size=old.size, etag=old.etag, sha256=old.sha256 or "")
+    kept = replace(
+        named.object, key=OLD_KEY, size=old.size, version=old.version, sha256=old.sha256 or ""
+    )
     stored = replace(named, object=kept, scheme=Scheme.LEGACY)
     made.artifacts.record(stored, LOCATION, None)
     return made

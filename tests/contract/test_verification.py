@@ -212,7 +212,7 @@ def test_a_look_that_is_refused_is_repeated(
     there = BucketObject(
         address=ObjectAddress(pipeline.reader.bucket, CONFIG_KEY),
         size=3,
-        etag="",
+        version="",
         modified_at=pipeline.transfers.now(),
     )
     with monkeypatch.context() as refused:

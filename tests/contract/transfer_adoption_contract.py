@@ -8,7 +8,7 @@ import pytest
 
 from artifact_pipeline.domain.errors import (
     ObjectReplacedError,
-    S3UnavailableError,
+    StoreUnavailableError,
     UploadAwaitedError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
@@ -97,7 +97,7 @@ class HasteContract:
         transfers.expect(CONFIG, "a", AT_ONCE)
         claim = confirm(transfers, CONFIG, "a")
         assert claim is not None
-        transfers.wait(claim, S3UnavailableError(), HOUR)
+        transfers.wait(claim, StoreUnavailableError(), HOUR)
         assert len(transfers.hasten(Direction.CONFIRM, 12, None)) == 1
         assert confirm(transfers, CONFIG, "a") is None
 
@@ -187,7 +187,7 @@ def confirm(transfers: ITransferRepository, artifact: Artifact, request_id: str)
 
 
 def anew(stored: StoredArtifact) -> StoredArtifact:
-    return replace(stored, object=replace(stored.object, etag='"4567"', size=1))
+    return replace(stored, object=replace(stored.object, version='"4567"', size=1))
 
 
 def ids(transfers: list[Transfer]) -> list[int]:

@@ -4,7 +4,7 @@ import pytest
 
 from artifact_pipeline.domain.errors import (
     LeaseLostError,
-    S3UnavailableError,
+    StoreUnavailableError,
     TransferCancelledError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
@@ -34,7 +34,7 @@ class TransferCancellationContract:
         claim_of(transfers, RESULTS, "a")
         waiting = claim_of(transfers, CONFIG, "b")
         assert waiting is not None
-        transfers.wait(waiting, S3UnavailableError(), HOUR)
+        transfers.wait(waiting, StoreUnavailableError(), HOUR)
         transfers.request(LOGS[0], UPLOAD, "c")
         other = Artifact(ArtifactKind.JOB_CONFIG, 13)
         transfers.request(other, UPLOAD, "d")
@@ -94,10 +94,10 @@ class TransferCancellationContract:
 
     def test_a_postponed_attempt_does_not_count(self, transfers: ITransferRepository) -> None:
         claim = claimed(transfers)
-        transfers.postpone(claim, S3UnavailableError("503"), HOUR)
+        transfers.postpone(claim, StoreUnavailableError("503"), HOUR)
         waiting = latest(transfers)
         assert (waiting.state, waiting.attempts) == (TransferState.WAITING, 0)
-        assert (waiting.reason_code, waiting.last_error) == (S3UnavailableError.reason, "503")
+        assert (waiting.reason_code, waiting.last_error) == (StoreUnavailableError.reason, "503")
         assert claim_of(transfers) is None
 
     def test_a_transfer_is_found_by_its_multipart_upload(
@@ -112,8 +112,8 @@ class TransferCancellationContract:
     ) -> None:
         first = claimed(transfers)
         assert first.reason_code is None
-        transfers.wait(first, S3UnavailableError(), AT_ONCE)
-        assert claimed(transfers).reason_code is S3UnavailableError.reason
+        transfers.wait(first, StoreUnavailableError(), AT_ONCE)
+        assert claimed(transfers).reason_code is StoreUnavailableError.reason
 
     def test_what_the_broker_has_forgotten_is_published_again(
         self, transfers: ITransferRepository

@@ -2,7 +2,7 @@
 
 import pytest
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
@@ -55,7 +55,7 @@ class RequestContract:
         assert transfers.request(artifact, UPLOAD, "b").id == first.id
         claim = claimed(transfers, artifact)
         assert transfers.request(artifact, UPLOAD, "c").id == first.id
-        transfers.wait(claim, S3UnavailableError(), HOUR)
+        transfers.wait(claim, StoreUnavailableError(), HOUR)
         assert transfers.request(artifact, UPLOAD, "d").id == first.id
 
     @every_end
@@ -157,10 +157,10 @@ class ClaimContract:
     def test_the_next_attempt_is_claimed_once_it_is_due(
         self, transfers: ITransferRepository
     ) -> None:
-        transfers.wait(claimed(transfers), S3UnavailableError(), AT_ONCE)
+        transfers.wait(claimed(transfers), StoreUnavailableError(), AT_ONCE)
         again = claimed(transfers)
         assert again.attempt == 2
-        transfers.wait(again, S3UnavailableError(), HOUR)
+        transfers.wait(again, StoreUnavailableError(), HOUR)
         assert claim_of(transfers) is None
         assert claim_of(transfers, request_id="b") is None
 

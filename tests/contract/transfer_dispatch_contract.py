@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Room, Transfer
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
@@ -91,7 +91,7 @@ class DispatchContract:
         # Given one whose message was sent before its attempt failed
         transfers.request(RESULTS, UPLOAD, "a")
         published(transfers)
-        transfers.wait(claimed(transfers), S3UnavailableError(), AT_ONCE)
+        transfers.wait(claimed(transfers), StoreUnavailableError(), AT_ONCE)
         assert published(transfers, unclaimed_after=HOUR) == [
             replace(latest(transfers), enqueued_at=None)
         ]
@@ -99,7 +99,7 @@ class DispatchContract:
         assert published(transfers, unclaimed_after=HOUR) == []
 
     def test_a_retry_that_is_not_due_is_not_published(self, transfers: ITransferRepository) -> None:
-        transfers.wait(claimed(transfers), S3UnavailableError(), HOUR)
+        transfers.wait(claimed(transfers), StoreUnavailableError(), HOUR)
         assert published(transfers, republish_after=AT_ONCE) == []
 
     def test_what_a_worker_holds_is_not_published(self, transfers: ITransferRepository) -> None:

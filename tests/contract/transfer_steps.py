@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from artifact_pipeline.domain.errors import S3UnavailableError, SourceMissingError
+from artifact_pipeline.domain.errors import SourceMissingError, StoreUnavailableError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.kinds import ArtifactKind
@@ -46,9 +46,9 @@ def stored_artifact(artifact: Artifact, **changes: object) -> StoredArtifact:
             size=5_000_000_000,
             sha256="ab" * 32,
             checksum=Checksum(SHA256, "c2hhMjU2", 75),
-            etag='"0123-75"',
+            version='"0123-75"',
             version_id="v1",
-            storage_class="GLACIER_IR",
+            tier_name="GLACIER_IR",
         ),
         stored_at=datetime(2025, 10, 23, 21, 15, 1, tzinfo=UTC),
         links_left_out=2,
@@ -66,8 +66,10 @@ WRITES: dict[str, Write] = {
         claim, stored_artifact(claim.artifact), LOCATION, None
     ),
     "finish": lambda transfers, claim: transfers.finish(claim, 0),
-    "postpone": lambda transfers, claim: transfers.postpone(claim, S3UnavailableError(), AT_ONCE),
-    "wait": lambda transfers, claim: transfers.wait(claim, S3UnavailableError(), AT_ONCE),
+    "postpone": lambda transfers, claim: transfers.postpone(
+        claim, StoreUnavailableError(), AT_ONCE
+    ),
+    "wait": lambda transfers, claim: transfers.wait(claim, StoreUnavailableError(), AT_ONCE),
     "quarantine": lambda transfers, claim: transfers.quarantine(claim, SourceMissingError()),
 }
 ENDS = {name: WRITES[name] for name in ("record", "adopt", "finish", "quarantine")}

@@ -6,7 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from artifact_pipeline.domain.errors import LeaseLostError, S3UnavailableError, SourceMissingError
+from artifact_pipeline.domain.errors import (
+    LeaseLostError,
+    SourceMissingError,
+    StoreUnavailableError,
+)
 from artifact_pipeline.domain.model.artifacts import Artifact, Scheme
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import TransferState
@@ -49,7 +53,7 @@ class WriteContract:
         claim = claimed(transfers, lease=AT_ONCE)
         transfers.keep_upload_id(claim, "upload-1")
         if interruption == "wait":
-            transfers.wait(claim, S3UnavailableError(), AT_ONCE)
+            transfers.wait(claim, StoreUnavailableError(), AT_ONCE)
         assert claimed(transfers, owner="worker-2").upload_id == "upload-1"
 
     def test_waiting_gives_the_lease_back_and_says_why(
@@ -59,11 +63,11 @@ class WriteContract:
         published(transfers)
         claim = claimed(transfers)
         published(transfers)
-        transfers.wait(claim, S3UnavailableError("GET https://s3/k?sig=abc\n503"), HOUR)
+        transfers.wait(claim, StoreUnavailableError("GET https://s3/k?sig=abc\n503"), HOUR)
         waiting = latest(transfers)
         assert waiting.state is TransferState.WAITING
         assert (waiting.reason_code, waiting.last_error) == (
-            ReasonCode.S3_UNAVAILABLE,
+            ReasonCode.STORE_UNAVAILABLE,
             "GET <url> 503",
         )
         assert (waiting.lease_owner, waiting.lease_expires_at) == (None, None)
@@ -85,7 +89,7 @@ class WriteContract:
 
     def test_record_ends_the_transfer_as_done(self, transfers: ITransferRepository) -> None:
         # Given an attempt that failed, and a second one that began a multipart upload
-        transfers.wait(claimed(transfers), S3UnavailableError(), AT_ONCE)
+        transfers.wait(claimed(transfers), StoreUnavailableError(), AT_ONCE)
         claim = claimed(transfers)
         transfers.keep_upload_id(claim, "upload-1")
         stored = stored_artifact(RESULTS)
@@ -176,7 +180,7 @@ class WriteContract:
         self, transfers: ITransferRepository, artifacts: IArtifactRepository, write: Write
     ) -> None:
         claim = claimed(transfers)
-        transfers.wait(claim, S3UnavailableError(), HOUR)
+        transfers.wait(claim, StoreUnavailableError(), HOUR)
         waiting = latest(transfers)
         with pytest.raises(LeaseLostError):
             write(transfers, claim)

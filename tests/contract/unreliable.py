@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.fakes import InMemoryCopier, InMemoryStore
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import BucketObject
@@ -48,7 +48,7 @@ class UnreliableStore(InMemoryStore):
         )
         if self.lost_answers:
             self.lost_answers -= 1
-            raise S3UnavailableError("the answer was lost")
+            raise StoreUnavailableError("the answer was lost")
         return stored
 
 
@@ -70,7 +70,7 @@ class UnreliableCopier(InMemoryCopier):
         content_type: str,
         metadata: dict[str, str],
         precondition: Precondition,
-        storage_class: str,
+        tier_name: str,
         progress: UploadProgress,
     ) -> StoredObject:
         copied = InMemoryCopier.copy(
@@ -80,10 +80,10 @@ class UnreliableCopier(InMemoryCopier):
             content_type=content_type,
             metadata=metadata,
             precondition=precondition,
-            storage_class=storage_class,
+            tier_name=tier_name,
             progress=progress,
         )
         if self.lost_answers:
             self.lost_answers -= 1
-            raise S3UnavailableError("the answer was lost")
+            raise StoreUnavailableError("the answer was lost")
         return copied

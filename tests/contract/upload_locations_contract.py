@@ -79,7 +79,7 @@ class Adapter:
         )
 
     def storage_class(self, address: ObjectAddress) -> str:
-        return self.found(CONFIG.artifact, address).object.storage_class
+        return self.found(CONFIG.artifact, address).object.tier_name
 
 
 class UploadUrlContract:
@@ -233,7 +233,7 @@ class ArchiveContract:
         upload = adapter.stored()
         summary = adapter.locations.archive_uploads([upload], wanted)
         ((archived, stored),) = summary.archived
-        assert adapter.storage_class(upload.object.address) == stored.storage_class == wanted
+        assert adapter.storage_class(upload.object.address) == stored.tier_name == wanted
         assert (archived, stored.size) == (upload, upload.object.size)
         assert (summary.already, summary.failed) == ([], [])
 
@@ -300,7 +300,7 @@ class ArchiveContract:
 def uploaded(ago: timedelta) -> FoundArtifact:
     """One that was put so long before NOW."""
     address = ObjectAddress("bucket", PREFIX.job_config_key())
-    there = BucketObject(address=address, size=1, etag=str(ago), modified_at=NOW - ago)
+    there = BucketObject(address=address, size=1, version=str(ago), modified_at=NOW - ago)
     return FoundArtifact(
         artifact=CONFIG.artifact, object=there, found_by=FoundBy.KEY, scheme=Scheme.PREFIX
     )

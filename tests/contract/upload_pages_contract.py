@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from artifact_pipeline.domain.errors import LeaseLostError, S3UnavailableError
+from artifact_pipeline.domain.errors import LeaseLostError, StoreUnavailableError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Claim, Direction, TransferState
@@ -141,7 +141,7 @@ class PageClaimContract:
     ) -> None:
         # Given one that failed and is due again, one that killed its worker, and one in parts
         request(transfers, *RUN_CONFIGS[:3])
-        transfers.wait(claimed(transfers, RUN_CONFIGS[0]), S3UnavailableError(), AT_ONCE)
+        transfers.wait(claimed(transfers, RUN_CONFIGS[0]), StoreUnavailableError(), AT_ONCE)
         claimed(transfers, RUN_CONFIGS[1], lease=AT_ONCE)
         in_parts = claimed(transfers, RUN_CONFIGS[2], owner="host:1:2")
         transfers.keep_upload_id(in_parts, "upload-1")

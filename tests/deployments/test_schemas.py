@@ -210,7 +210,7 @@ class TestChecks:
             (f"UPDATE {VERSION_TABLE} SET version_num = '0001'", "0001", "database version"),  # noqa: S608
             (f"DROP TABLE {VERSION_TABLE}", "none", "database version"),
             ("DROP TABLE transfers CASCADE", "no table transfers", "pipeline columns"),
-            ("ALTER TABLE artifacts DROP etag", "no column artifacts.etag", "pipeline columns"),
+            ("ALTER TABLE artifacts DROP etag", "no column artifacts.version", "pipeline columns"),
             ("ALTER TABLE jobs DROP created_at", "no column jobs.created_at", "platform columns"),
         ],
     )

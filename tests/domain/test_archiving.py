@@ -60,14 +60,14 @@ def archive(
 
 def age_by_rule(world: ProducingWorld, storage_class: str = "GLACIER") -> None:
     """Let a lifecycle rule of the bucket archive the config."""
-    world.reader.storage_classes[ObjectAddress(world.reader.bucket, CONFIG_KEY)] = storage_class
+    world.reader.tier_names[ObjectAddress(world.reader.bucket, CONFIG_KEY)] = storage_class
 
 
 class TestOfAJob:
     def test_by_default_configs_and_inputs_to_glacier(self, world: ProducingWorld) -> None:
         summary = archive(world)
         assert archived(summary) == [CONFIG, INPUT, RUN_CONFIG]
-        assert {stored.storage_class for _, stored in summary.archived} == {"GLACIER"}
+        assert {stored.tier_name for _, stored in summary.archived} == {"GLACIER"}
         assert [found.artifact for found in summary.other_kinds] == [RESULTS]
 
     def test_only_the_kinds_that_are_chosen(self, world: ProducingWorld) -> None:
@@ -85,7 +85,7 @@ class TestOfAJob:
         assert [found.artifact for found in summary.planned] == [INPUT, RUN_CONFIG]
         assert [found.artifact for found in summary.already] == [CONFIG]
         assert summary.archived == []
-        assert world.artifacts.rows[CONFIG].object.storage_class == "STANDARD"
+        assert world.artifacts.rows[CONFIG].object.tier_name == "STANDARD"
 
     def test_the_controller_takes_what_the_platform_gives_it(self, world: ProducingWorld) -> None:
         # Given both, the hours count
@@ -125,19 +125,19 @@ class TestByARuleOfTheBucket:
     def test_the_listing_tells_the_class(self, world: ProducingWorld) -> None:
         age_by_rule(world)
         found = {each.artifact: each for each in world.locate.of_job(12)}[CONFIG]
-        assert (found.found_by, found.object.storage_class) == (FoundBy.ROW, "GLACIER")
+        assert (found.found_by, found.object.tier_name) == (FoundBy.ROW, "GLACIER")
 
     def test_so_does_a_look_at_one(self, world: ProducingWorld) -> None:
         age_by_rule(world)
         found = world.locate.find(CONFIG)
-        assert (found.found_by, found.object.storage_class) == (FoundBy.ROW, "GLACIER")
+        assert (found.found_by, found.object.tier_name) == (FoundBy.ROW, "GLACIER")
 
     def test_it_is_archived_already_and_its_row_follows(self, world: ProducingWorld) -> None:
         age_by_rule(world)
         before = world.artifacts.rows[CONFIG]
         summary = archive(world)
         assert [found.artifact for found in summary.already] == [CONFIG]
-        now = replace(before.object, storage_class="GLACIER")
+        now = replace(before.object, tier_name="GLACIER")
         assert world.artifacts.rows[CONFIG] == replace(before, object=now)
 
     def test_what_was_brought_back_is_archived_again(self, world: ProducingWorld) -> None:
@@ -152,7 +152,7 @@ class TestByARuleOfTheBucket:
         age_by_rule(world)
         uploads = world.locate.of_job(12)
         row = world.artifacts.rows[CONFIG]
-        newer = replace(row, object=replace(row.object, etag="newer"))
+        newer = replace(row, object=replace(row.object, version="newer"))
         world.artifacts.rows[CONFIG] = newer
         # When
         archive_uploads(world.locations, world.artifacts, uploads)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Claim, Direction, TransferState
@@ -68,7 +68,7 @@ def test_handling_changes_neither_transfer_nor_artifact(world: World, leases: Ex
 def test_a_failure_is_returned_and_not_raised(world: World, leases: ExitStack) -> None:
     # Given
     claim, keeper = claimed(world, leases, CONFIG)
-    world.store.failures.append(S3UnavailableError("503"))
+    world.store.failures.append(StoreUnavailableError("503"))
     # When / Then
     assert isinstance(handled(world, claim, keeper), Retry)
     assert world.latest().state is TransferState.RUNNING
@@ -87,11 +87,11 @@ def test_an_outcome_that_comes_too_late_is_stopped(world: World, leases: ExitSta
 def test_a_handler_that_cannot_be_made_fails_its_attempt_alone(world: World) -> None:
     # Given
     def fail(_: Direction) -> UploadArtifact:
-        raise S3UnavailableError("no credentials")
+        raise StoreUnavailableError("no credentials")
 
     runner = replace(world.runner(), handler_of=fail)
     # When
-    with pytest.raises(S3UnavailableError):
+    with pytest.raises(StoreUnavailableError):
         runner(CONFIG, UPLOAD, "a")
     # Then
     assert world.latest().state is TransferState.WAITING

@@ -6,9 +6,9 @@ import pytest
 
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
-    S3BreakerOpenError,
-    S3UnavailableError,
     SqlUnavailableError,
+    StoreBreakerOpenError,
+    StoreUnavailableError,
 )
 from artifact_pipeline.domain.fakes import InMemoryEndpointFailures
 from artifact_pipeline.domain.model.artifacts import Artifact
@@ -24,10 +24,10 @@ LOGS = [Artifact(ArtifactKind.RUN_LOGS, 12, 4), Artifact(ArtifactKind.RUN_CONFIG
 def down(world: World) -> World:
     """A world whose S3 has failed twice, for two transfers, and is left alone now."""
     world.breaker = world.new_breaker(threshold=2)
-    world.store.failures = [S3UnavailableError() for _ in range(100)]
+    world.store.failures = [StoreUnavailableError() for _ in range(100)]
     for artifact in LOGS:
         world.workspace.contents[artifact] = b"content"
-        with pytest.raises(S3UnavailableError):
+        with pytest.raises(StoreUnavailableError):
             world.upload(artifact)
     return world
 
@@ -37,25 +37,25 @@ def test_what_opened_it_has_spent_no_attempt(down: World) -> None:
 
 
 def test_while_it_is_open_nobody_asks_s3(down: World) -> None:
-    with pytest.raises(S3BreakerOpenError):
+    with pytest.raises(StoreBreakerOpenError):
         down.upload(CONFIG)
     assert down.store.puts.total() == len(LOGS)
     latest = down.latest()
     assert (latest.state, latest.attempts) == (TransferState.WAITING, 0)
-    assert latest.reason_code is S3BreakerOpenError.reason
+    assert latest.reason_code is StoreBreakerOpenError.reason
     assert latest.next_attempt_at >= down.clock() + COOL_OFF
 
 
 def test_however_long_it_lasts_no_transfer_runs_out_of_attempts(down: World) -> None:
     for _ in range(10 * down.max_attempts):
-        with pytest.raises(S3UnavailableError):
+        with pytest.raises(StoreUnavailableError):
             down.upload(CONFIG)
         down.clock.advance(2 * COOL_OFF)
     assert (down.latest().state, down.latest().attempts) == (TransferState.WAITING, 0)
 
 
 def test_when_s3_is_back_the_transfers_go_on(down: World) -> None:
-    with pytest.raises(S3BreakerOpenError):
+    with pytest.raises(StoreBreakerOpenError):
         down.upload(CONFIG)
     down.store.failures = []
     down.clock.advance(2 * COOL_OFF)
@@ -68,14 +68,14 @@ def test_when_s3_is_back_the_transfers_go_on(down: World) -> None:
 def test_one_failure_after_the_rest_opens_it_again(down: World) -> None:
     down.clock.advance(COOL_OFF)
     assert not down.breaker.open_for
-    with pytest.raises(S3UnavailableError):
+    with pytest.raises(StoreUnavailableError):
         down.upload(CONFIG)
     assert down.breaker.open_for == COOL_OFF
 
 
 def test_another_process_learns_it_from_its_own_first_failure(down: World) -> None:
     down.breaker = down.new_breaker(threshold=2)
-    with pytest.raises(S3UnavailableError):
+    with pytest.raises(StoreUnavailableError):
         down.upload(CONFIG)
     assert down.latest().attempts == 0
     assert down.breaker.open_for == COOL_OFF
@@ -127,6 +127,6 @@ def test_an_attempt_that_met_it_open_is_given_back_though_it_has_closed_since(
     # Given a rest that ends while the attempt is under way
     rest = iter([COOL_OFF])
     monkeypatch.setattr(Breaker, "open_for", property(lambda _: next(rest, timedelta(0))))
-    with pytest.raises(S3BreakerOpenError):
+    with pytest.raises(StoreBreakerOpenError):
         down.upload(CONFIG)
     assert (down.latest().state, down.latest().attempts) == (TransferState.WAITING, 0)

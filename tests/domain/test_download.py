@@ -6,7 +6,7 @@ import pytest
 
 from artifact_pipeline.domain.errors import (
     ArtifactMissingError,
-    S3UnavailableError,
+    StoreUnavailableError,
     TargetExistsError,
     TransferCancelledError,
 )
@@ -63,8 +63,8 @@ class TestByATask:
             world.download(CONFIG, "d")
 
     def test_an_interrupted_one_goes_on(self, world: World) -> None:
-        world.reader.failures = [S3UnavailableError()]
-        with pytest.raises(S3UnavailableError):
+        world.reader.failures = [StoreUnavailableError()]
+        with pytest.raises(StoreUnavailableError):
             world.download(CONFIG, "d")
         assert world.targets[CONFIG].content is None
         world.clock.advance(timedelta(hours=1))
@@ -86,8 +86,8 @@ class TestByATask:
             raise TransferCancelledError
 
         target = world.targets[CONFIG] = InMemoryTarget()
-        world.reader.failures = [S3UnavailableError()]
-        with pytest.raises(S3UnavailableError):
+        world.reader.failures = [StoreUnavailableError()]
+        with pytest.raises(StoreUnavailableError):
             world.download(CONFIG, "d")
         world.clock.advance(timedelta(hours=1))
         monkeypatch.setattr(

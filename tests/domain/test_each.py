@@ -13,9 +13,9 @@ from artifact_pipeline.domain.catalog.inventory import ArtifactState, list_artif
 from artifact_pipeline.domain.each import for_each, until_away, up_to_failure
 from artifact_pipeline.domain.errors import (
     PipelineError,
-    RefusedByS3Error,
-    S3UnavailableError,
+    RefusedByStoreError,
     SqlUnavailableError,
+    StoreUnavailableError,
     UnexpectedError,
 )
 from artifact_pipeline.domain.fakes import InMemoryArtifacts
@@ -31,7 +31,7 @@ from tests.domain.world import CONFIG, JOB, RESULTS
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
 ELSEWHERE = ObjectAddress("attic", "config.json")
 LATER = "jobs/12/2025/11/02/093000"
-REFUSED = RefusedByS3Error("HeadObject: 400")
+REFUSED = RefusedByStoreError("HeadObject: 400")
 
 
 def test_what_fails_with_one_is_beside_it() -> None:
@@ -69,7 +69,7 @@ def test_what_was_made_before_a_failure_stays(error: Exception) -> None:
 
 def test_after_five_in_a_row_s3_counts_as_away() -> None:
     # Given
-    away, asked = S3UnavailableError("SlowDown"), []
+    away, asked = StoreUnavailableError("SlowDown"), []
 
     def do(number: int) -> None:
         asked.append(number)
@@ -120,7 +120,7 @@ class TestALocationThatCannotBeLookedAt:
         assert world.request_relocations(12) == 2
         for direction in (Direction.DOWNLOAD, Direction.RELOCATE):
             assert world.latest(CONFIG, direction).state == "requested"
-        with pytest.raises(RefusedByS3Error):
+        with pytest.raises(RefusedByStoreError):
             world.relocate(CONFIG, "a")
         assert world.latest(CONFIG, Direction.RELOCATE).reason_code == "refused_by_s3"
 
@@ -142,7 +142,7 @@ class TestAnObjectInADirectoryWithALaterTime:
 
     def test_while_s3_is_away_for_it_nobody_knows(self, world: ProducingWorld) -> None:
         refusing = world.put(f"{LATER}/run_4_logs.log", b"logs")
-        world.reader.refused[refusing] = S3UnavailableError()
+        world.reader.refused[refusing] = StoreUnavailableError()
         contents = world.locate.contents(12)
         assert {each.artifact for each in contents.found} == {INPUT, RESULTS}
         assert {each.artifact.kind for each in contents.unreadable} == {"job_config", "run_logs"}
@@ -195,4 +195,4 @@ def test_a_row_that_cannot_be_written_stops_no_other(world: ProducingWorld) -> N
     )
     # Then
     assert [found.artifact for found, _ in summary.failed] == [RESULTS]
-    assert artifacts.rows[run_config].object.storage_class == "GLACIER"
+    assert artifacts.rows[run_config].object.tier_name == "GLACIER"

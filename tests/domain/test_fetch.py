@@ -15,7 +15,7 @@ from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     LeaseLostError,
     ObjectReplacedError,
-    S3UnavailableError,
+    StoreUnavailableError,
     TargetBusyError,
     TargetExistsError,
 )
@@ -113,7 +113,7 @@ class TestAnotherObject:
         assert fetched.bytes_fetched == len(CONTENT)
 
     def test_one_in_an_archive_says_so(self, world: World) -> None:
-        world.reader.storage_classes[ADDRESS] = "GLACIER"
+        world.reader.tier_names[ADDRESS] = "GLACIER"
         with pytest.raises(ArchivedError):
             world.fetch()
 
@@ -188,7 +188,7 @@ class TestOtherBytes:
 
         with monkeypatch.context() as patched:
             patched.setattr(InMemoryReader, "read", reads)
-            with pytest.raises(S3UnavailableError):
+            with pytest.raises(StoreUnavailableError):
                 world.fetch()
         assert world.fetch().bytes_fetched == len(CONTENT)
 
@@ -236,8 +236,8 @@ class TestChecksumOfParts:
     ) -> None:
         # Given
         world.threads = 1
-        world.reader.failures = [None, None, S3UnavailableError()]
-        with pytest.raises(S3UnavailableError):
+        world.reader.failures = [None, None, StoreUnavailableError()]
+        with pytest.raises(StoreUnavailableError):
             world.fetch(in_parts)
         # When
         fetched = world.fetch(in_parts)

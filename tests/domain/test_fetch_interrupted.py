@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artifact_pipeline.domain.errors import LeaseLostError, S3UnavailableError
+from artifact_pipeline.domain.errors import LeaseLostError, StoreUnavailableError
 from artifact_pipeline.domain.fakes import InMemoryReader
 from tests.domain.fetching import CONTENT, RANGE, Lease, World, world_of
 
@@ -22,8 +22,8 @@ class TestInterrupted:
     def test_the_next_attempt_fetches_what_is_missing(self, world: World) -> None:
         # Given an attempt whose fifth read breaks off half-way
         world.threads = 1
-        world.reader.failures = [None, None, None, None, S3UnavailableError()]
-        with pytest.raises(S3UnavailableError):
+        world.reader.failures = [None, None, None, None, StoreUnavailableError()]
+        with pytest.raises(StoreUnavailableError):
             world.fetch()
         assert sum(world.heard) == 4 * RANGE + RANGE // 2
         # When
@@ -35,9 +35,9 @@ class TestInterrupted:
         assert world.ranges[0] == (4 * RANGE, 5 * RANGE)
 
     def test_a_range_that_fails_stops_the_others(self, world: World) -> None:
-        world.reader.failures = [S3UnavailableError()]
+        world.reader.failures = [StoreUnavailableError()]
         world.threads = 1
-        with pytest.raises(S3UnavailableError):
+        with pytest.raises(StoreUnavailableError):
             world.fetch()
         assert world.ranges == [(0, RANGE)]
         assert not world.target.exists
@@ -98,7 +98,7 @@ class TestStopped:
         )
         return event
 
-    @pytest.mark.parametrize("error", [S3UnavailableError, KeyboardInterrupt])
+    @pytest.mark.parametrize("error", [StoreUnavailableError, KeyboardInterrupt])
     def test_the_others_stop_in_the_midst_of_a_range(
         self,
         world: World,

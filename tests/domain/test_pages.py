@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from artifact_pipeline.domain.errors import (
-    S3UnavailableError,
     SourceMissingError,
     SqlUnavailableError,
+    StoreUnavailableError,
     UnexpectedError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
@@ -137,8 +137,8 @@ def test_large_kinds_are_uploaded_alone(world: World, pages: FakePages) -> None:
 
 def test_what_has_failed_before_is_tried_alone(world: World, pages: FakePages) -> None:
     # Given
-    world.store.failures.append(S3UnavailableError("503"))
-    with pytest.raises(S3UnavailableError):
+    world.store.failures.append(StoreUnavailableError("503"))
+    with pytest.raises(StoreUnavailableError):
         world.upload(CONFIGS[0], request_of(CONFIGS[0]))
     world.clock.advance(timedelta(hours=1))
     # When
@@ -310,9 +310,9 @@ def test_an_outage_of_s3_costs_a_page_no_more_attempts_than_lone_uploads(
     world: World, pages: FakePages
 ) -> None:
     # Given
-    world.store.failures += [S3UnavailableError("503")] * COUNT
+    world.store.failures += [StoreUnavailableError("503")] * COUNT
     # When
-    with pytest.raises(S3UnavailableError):
+    with pytest.raises(StoreUnavailableError):
         grown(world, pages)
     # Then what was not tried before the circuit opened has spent no attempt
     attempts = [world.latest(config).attempts for config in CONFIGS]

@@ -91,11 +91,11 @@ class TestArchive:
         # When / Then a dry run names the old one, and changes nothing
         dry = archive_uploads(world.locations, locations, days_since_create=30, dry_run=True)
         assert dry == locations[:1]
-        assert world.reader.storage_classes == {}
+        assert world.reader.tier_names == {}
         # When / Then
         assert archive_uploads(world.locations, locations, days_since_create=30) == locations[:1]
         archived = {ObjectAddress("bucket", CONFIG_KEY): "GLACIER"}
-        assert world.reader.storage_classes == archived
+        assert world.reader.tier_names == archived
         assert locations[0].errors == []
 
     def test_a_recorded_ones_row_gets_the_class(self) -> None:
@@ -105,14 +105,12 @@ class TestArchive:
             world.workspace.contents[artifact] = b"content"
             world.upload(artifact)
         keys = [world.artifacts.rows[each].object.key for each in (CONFIG, INPUT)]
-        world.reader.storage_classes[ObjectAddress("bucket", keys[1])] = "DEEP_ARCHIVE"
+        world.reader.tier_names[ObjectAddress("bucket", keys[1])] = "DEEP_ARCHIVE"
         # When
         locations = [UploadLocation(f"https://bucket.s3.invalid/{key}") for key in keys]
         archive_uploads(world.locations, locations)
         # Then
-        classes = {
-            each: world.artifacts.rows[each].object.storage_class for each in (CONFIG, INPUT)
-        }
+        classes = {each: world.artifacts.rows[each].object.tier_name for each in (CONFIG, INPUT)}
         assert classes == {CONFIG: "GLACIER", INPUT: "DEEP_ARCHIVE"}
 
     def test_another_objects_row_stays(self) -> None:

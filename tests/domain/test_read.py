@@ -9,7 +9,7 @@ from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     InvalidRequestError,
     ObjectReplacedError,
-    S3UnavailableError,
+    StoreUnavailableError,
 )
 from artifact_pipeline.domain.fakes.objects import InMemoryVerifier
 from artifact_pipeline.domain.transfers.read import ByteRange, ReadArtifact, ResumedReads
@@ -62,7 +62,7 @@ def test_all_bytes_come_and_are_verified(world: World, output: Output) -> None:
 
 def test_a_broken_connection_continues_where_it_broke(world: World, output: Output) -> None:
     # Given two reads that break half-way
-    world.reader.failures = [S3UnavailableError("gone"), S3UnavailableError("gone")]
+    world.reader.failures = [StoreUnavailableError("gone"), StoreUnavailableError("gone")]
     # When, Then
     assert output.read()
     assert output.content == CONTENT
@@ -74,10 +74,10 @@ def test_it_gives_up_once_no_byte_comes_any_more(
     world: World, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> bytes:
-        raise S3UnavailableError("S3 does not answer")
+        raise StoreUnavailableError("S3 does not answer")
 
     monkeypatch.setattr(type(world.reader), "read", refuse)
-    with pytest.raises(S3UnavailableError, match="does not answer"):
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
         output.read()
     assert len(output.waited) == 2
 

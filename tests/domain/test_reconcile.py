@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from artifact_pipeline.domain.errors import AccessDeniedError, S3UnavailableError, TransferError
+from artifact_pipeline.domain.errors import AccessDeniedError, StoreUnavailableError, TransferError
 from artifact_pipeline.domain.fakes import InMemoryStore
 from artifact_pipeline.domain.maintenance.reconcile import AbortAbandonedUploads, ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import OpenUpload
@@ -96,7 +96,7 @@ def test_one_that_s3_refuses_to_abort_does_not_stop_the_others(world: World) -> 
 
 
 def test_an_s3_that_is_away_ends_it_until_the_next_time(world: World) -> None:
-    fail_to_abort(world, S3UnavailableError())
-    with pytest.raises(S3UnavailableError):
+    fail_to_abort(world, StoreUnavailableError())
+    with pytest.raises(StoreUnavailableError):
         reconcile(world)
     assert world.store.aborted == []

@@ -10,7 +10,7 @@ from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     ObjectReplacedError,
-    S3UnavailableError,
+    StoreUnavailableError,
     TransferCancelledError,
     UnknownJobError,
 )
@@ -98,8 +98,8 @@ class TestFailed:
         assert world.store.objects[RESULTS_KEY] == b"results"
 
     def test_it_is_tried_again(self, world: World) -> None:
-        world.copier.failures = [S3UnavailableError()]
-        assert here(world) == [S3UnavailableError]
+        world.copier.failures = [StoreUnavailableError()]
+        assert here(world) == [StoreUnavailableError]
         assert latest(world).state is TransferState.WAITING
         world.clock.advance(DAY)
         assert here(world) == [TransferState.DONE]
@@ -192,7 +192,7 @@ class TestOldCopies:
 
     def test_one_that_is_archived_is_kept(self, world: World) -> None:
         here(world)
-        world.reader.storage_classes[ObjectAddress("bucket", OLD)] = "GLACIER"
+        world.reader.tier_names[ObjectAddress("bucket", OLD)] = "GLACIER"
         assert self.delete(world) == {OLD: "archived"}
 
     def test_what_is_none_of_ours_is_left(self, world: World) -> None:

@@ -10,8 +10,8 @@ from artifact_pipeline.domain.errors import (
     AttemptsExhaustedError,
     InvalidRequestError,
     PipelineError,
-    S3UnavailableError,
     SqlUnavailableError,
+    StoreUnavailableError,
     TransferError,
     UnexpectedError,
     UnknownJobError,
@@ -101,7 +101,7 @@ def test_an_exception_that_is_no_error_of_the_pipeline_is_redacted_and_kept_as_t
 @pytest.mark.parametrize(
     ("error", "final"),
     [
-        (S3UnavailableError("503"), AttemptsExhaustedError),
+        (StoreUnavailableError("503"), AttemptsExhaustedError),
         (RuntimeError("x"), AttemptsExhaustedError),
         (AccessDeniedError("403"), AccessDeniedError),
     ],
@@ -121,8 +121,8 @@ def test_what_no_worker_could_repeat_has_one_attempt(
 @pytest.mark.parametrize(
     ("error", "is_recorded", "decision"),
     [
-        (S3UnavailableError(), True, MessageDecision.LEAVE),
-        (S3UnavailableError(), False, MessageDecision.SEND_BACK),
+        (StoreUnavailableError(), True, MessageDecision.LEAVE),
+        (StoreUnavailableError(), False, MessageDecision.SEND_BACK),
         (SqlUnavailableError(), True, MessageDecision.SEND_BACK),
         (SqlUnavailableError(), False, MessageDecision.SEND_BACK),
         (UnknownJobError(), True, MessageDecision.FAIL),

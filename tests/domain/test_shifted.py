@@ -14,7 +14,7 @@ from artifact_pipeline.domain.errors import (
     AttemptsExhaustedError,
     ChecksumMismatchError,
     ObjectReplacedError,
-    S3UnavailableError,
+    StoreUnavailableError,
 )
 from artifact_pipeline.domain.fakes import InMemoryCopier
 from artifact_pipeline.domain.fakes.storage import stored_object
@@ -140,7 +140,7 @@ class TestFailed:
     def test_it_is_not_left_to_a_worker(self, world: World) -> None:
         # Given
         old = record(world, CONFIG, b"config", AHEAD)
-        world.copier.failures = [S3UnavailableError("no answer")]
+        world.copier.failures = [StoreUnavailableError("no answer")]
         # When
         assert relocate(world, AHEAD) == {CONFIG: AttemptsExhaustedError}
         # Then no worker takes it, which would look in other places; the row is as it was

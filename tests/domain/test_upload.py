@@ -14,9 +14,9 @@ from artifact_pipeline.domain.errors import (
     PermanentError,
     PoisonedError,
     RunOfAnotherJobError,
-    S3UnavailableError,
     SourceEmptyError,
     SourceMissingError,
+    StoreUnavailableError,
     UnexpectedError,
     UnknownJobError,
     UnknownRunError,
@@ -62,8 +62,8 @@ class TestDone:
         assert "2 links left out" in caplog.text
 
     def test_an_attempt_after_a_failed_one_succeeds(self, world: World) -> None:
-        world.store.failures = [S3UnavailableError()]
-        with pytest.raises(S3UnavailableError):
+        world.store.failures = [StoreUnavailableError()]
+        with pytest.raises(StoreUnavailableError):
             world.upload()
         world.clock.advance(timedelta(minutes=1))
         assert world.upload().state is TransferState.DONE
@@ -85,8 +85,8 @@ class TestNothingToDo:
         assert world.store.puts.total() == 0
 
     def test_an_attempt_that_is_not_due_is_left_for_later(self, world: World) -> None:
-        world.store.failures = [S3UnavailableError()]
-        with pytest.raises(S3UnavailableError):
+        world.store.failures = [StoreUnavailableError()]
+        with pytest.raises(StoreUnavailableError):
             world.upload()
         assert world.upload().state is TransferState.WAITING
         assert world.latest().attempts == 1
@@ -173,9 +173,9 @@ class TestPermanentFailure:
 
 
 class TestTransientFailure:
-    @pytest.mark.parametrize("error", [S3UnavailableError(), ChecksumMismatchError()], ids=repr)
+    @pytest.mark.parametrize("error", [StoreUnavailableError(), ChecksumMismatchError()], ids=repr)
     def test_it_waits_for_its_next_attempt(
-        self, world: World, error: S3UnavailableError | ChecksumMismatchError
+        self, world: World, error: StoreUnavailableError | ChecksumMismatchError
     ) -> None:
         world.store.failures = [error]
         with pytest.raises(type(error)):
@@ -186,8 +186,8 @@ class TestTransientFailure:
         assert world.artifacts.find(CONFIG) is None
 
     def test_exhausted_attempts_are_quarantined_and_name_the_last_error(self, world: World) -> None:
-        world.store.failures = [S3UnavailableError("503 Slow Down") for _ in range(3)]
-        for expected in (S3UnavailableError, S3UnavailableError, AttemptsExhaustedError):
+        world.store.failures = [StoreUnavailableError("503 Slow Down") for _ in range(3)]
+        for expected in (StoreUnavailableError, StoreUnavailableError, AttemptsExhaustedError):
             with pytest.raises(expected):
                 world.upload()
             world.clock.advance(timedelta(hours=1))
@@ -211,7 +211,7 @@ class TestTransientFailure:
         self, world: World
     ) -> None:
         world.max_attempts = 4
-        between = S3UnavailableError()
+        between = StoreUnavailableError()
         world.store.failures = [ChecksumMismatchError(), between, ChecksumMismatchError()]
         for error in list(world.store.failures):
             with pytest.raises(type(error)):
@@ -234,12 +234,12 @@ class TestTransientFailure:
         assert "unexpected ValueError" in caplog.text
         assert "secret.txt" not in caplog.text
 
-    @pytest.mark.parametrize("failure", [S3UnavailableError, SourceMissingError])
+    @pytest.mark.parametrize("failure", [StoreUnavailableError, SourceMissingError])
     def test_each_failure_says_so_in_the_log(
         self,
         world: World,
         caplog: pytest.LogCaptureFixture,
-        failure: Callable[[], S3UnavailableError | SourceMissingError],
+        failure: Callable[[], StoreUnavailableError | SourceMissingError],
     ) -> None:
         error = failure()
         world.store.failures = [error]

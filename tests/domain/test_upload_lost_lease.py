@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from artifact_pipeline.domain.errors import AccessDeniedError, S3UnavailableError
+from artifact_pipeline.domain.errors import AccessDeniedError, StoreUnavailableError
 from artifact_pipeline.domain.fakes import InMemorySource, InMemoryStore
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.preconditions import Precondition
@@ -134,7 +134,7 @@ def test_a_late_worker_that_cannot_look_says_so(
 ) -> None:
     class Blind(InterruptedStore):
         def holds(self, stored: StoredObject) -> bool:
-            raise S3UnavailableError(stored.key)
+            raise StoreUnavailableError(stored.key)
 
     world.upload(request_id="first")
     world.workspace.contents[CONFIG] = b"late"
@@ -196,7 +196,7 @@ def test_what_a_cancelled_upload_cannot_clean_up_is_left_to_reconcile(
 ) -> None:
     class Unreachable(InterruptedStore):
         def abort(self, key: str, upload_id: str) -> None:
-            raise S3UnavailableError(f"{key} {upload_id}")
+            raise StoreUnavailableError(f"{key} {upload_id}")
 
     def be_cancelled(progress: UploadProgress) -> None:
         progress.started("upload-1")
@@ -229,7 +229,7 @@ def test_the_late_worker_stops_between_parts(world: World) -> None:
 def test_the_late_worker_does_not_report_its_failure(world: World) -> None:
     def fail_late(_: UploadProgress) -> None:
         take_over(world)
-        raise S3UnavailableError
+        raise StoreUnavailableError
 
     interrupt(world, fail_late)
     assert world.upload().state is TransferState.RUNNING

@@ -114,7 +114,7 @@ class TestArchived:
         )
         # Then
         assert [each.artifact for each, _ in summary.archived] == [CONFIG, INPUT]
-        assert world.artifacts.rows[CONFIG].object.storage_class == "DEEP_ARCHIVE"
+        assert world.artifacts.rows[CONFIG].object.tier_name == "DEEP_ARCHIVE"
         assert INPUT not in world.artifacts.rows
 
     def test_an_old_copy_of_what_is_recorded_changes_no_record(self, world: ProducingWorld) -> None:
@@ -127,4 +127,4 @@ class TestArchived:
         ]
         archive_uploads(world.locations, world.artifacts, uploads, storage_class="DEEP_ARCHIVE")
         assert world.artifacts.rows[CONFIG].object.key == CONFIG_KEY
-        assert world.artifacts.rows[CONFIG].object.storage_class != "DEEP_ARCHIVE"
+        assert world.artifacts.rows[CONFIG].object.tier_name != "DEEP_ARCHIVE"

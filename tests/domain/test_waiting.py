@@ -27,7 +27,7 @@ def transfer(state: TransferState, job_id: int = 12, **changes: Any) -> Transfer
     )
 
 
-FAILED: dict[str, Any] = {"next_attempt_at": LATER, "reason_code": ReasonCode.S3_UNAVAILABLE}
+FAILED: dict[str, Any] = {"next_attempt_at": LATER, "reason_code": ReasonCode.STORE_UNAVAILABLE}
 
 
 @pytest.mark.parametrize(

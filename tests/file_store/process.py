@@ -66,12 +66,12 @@ def contend(store: FileObjectStore, key: str) -> None:
     say("ready")
     sys.stdin.readline()
     for number in range(ROUNDS):
-        replaces = store.etag(key)
+        replaces = store.version(key)
         try:
             stored = put(store, key, BytesSource(f"{os.getpid()} {number}".encode()), replaces)
         except ObjectReplacedError:
             continue
-        say(f"{replaces} {stored.etag}")
+        say(f"{replaces} {stored.version}")
 
 
 if __name__ == "__main__":

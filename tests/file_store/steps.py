@@ -64,7 +64,7 @@ class Shelf:
             content_type=headers.pop("ContentType"),
             metadata=headers.pop("Metadata"),
             headers=headers,
-            precondition=replacing(store.etag(address.key)),
+            precondition=replacing(store.version(address.key)),
             progress=Progress(),
         )
 

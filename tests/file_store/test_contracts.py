@@ -66,12 +66,12 @@ class TestCopier(copier_contract.AnyCopierContract, copier_contract.FencedCopier
     ) -> None:
         there = adapter.stored(SMALL)
         with pytest.raises(UnsupportedByStoreError, match=f"no storage class {wanted}"):
-            copy(adapter.copier, there, storage_class=wanted)
+            copy(adapter.copier, there, tier_name=wanted)
         assert adapter.body(KEY) is None
 
     def test_the_class_of_all_is_taken(self, adapter: copier_contract.Adapter) -> None:
         there = adapter.stored(SMALL)
-        assert copy(adapter.copier, there, storage_class="STANDARD").storage_class == "STANDARD"
+        assert copy(adapter.copier, there, tier_name="STANDARD").tier_name == "STANDARD"
 
 
 @pytest.fixture

@@ -120,12 +120,12 @@ def test_an_object_is_replaced_whole_or_not_at_all(shelf: Shelf, death: Death) -
 
     def write() -> None:
         attempts.append(Progress())
-        put_in_parts(shelf, NEW, attempts[-1], first.etag)
+        put_in_parts(shelf, NEW, attempts[-1], first.version)
 
     for _ in death.each(write):
         assert_is_whole(shelf, [OLD, NEW])
         # When another goes on: the new object may be there, and is taken for this write
-        stored = put_in_parts(shelf, NEW, Progress(attempts[-1].upload_id), first.etag)
+        stored = put_in_parts(shelf, NEW, Progress(attempts[-1].upload_id), first.version)
         # Then
         assert_is_whole(shelf, [NEW])
         assert_nothing_is_left(shelf, stored)
@@ -152,7 +152,7 @@ def assert_nothing_is_left(shelf: Shelf, stored: StoredObject) -> None:
     uploads = shelf.root.path / ".artifacts/uploads"
     assert list(uploads.iterdir()) == []
     descriptions = [path for path in shelf.own_files() if path.startswith("jobs/")]
-    assert sum(stored.etag in path for path in descriptions) == 1
+    assert sum(stored.version in path for path in descriptions) == 1
 
 
 def test_another_attempt_sends_only_the_parts_that_are_missing(shelf: Shelf, death: Death) -> None:

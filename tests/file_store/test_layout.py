@@ -30,17 +30,17 @@ def test_the_bytes_are_a_file_and_its_description_is_beside_it(shelf_on_disk: Sh
     assert (shelf_on_disk.root.path / KEY).read_bytes() == SMALL
     directory, name = KEY.rsplit("/", 1)
     descriptions = [p for p in shelf_on_disk.own_files() if "/locks/" not in p]
-    assert descriptions == [f"{directory}/.artifacts/{name}.{stored.etag}.json"]
+    assert descriptions == [f"{directory}/.artifacts/{name}.{stored.version}.json"]
     found = json.loads((shelf_on_disk.root.path / descriptions[0]).read_text())
     assert (found["metadata"], found["sha256"]) == (METADATA, sha256(SMALL).hexdigest())
 
 
 def test_a_replaced_object_leaves_nothing(shelf: Shelf) -> None:
     first = put(shelf.store, SMALL)
-    second = put(shelf.store, SMALL[::-1], replaces=first.etag)
-    assert first.etag != second.etag
-    assert [p for p in shelf.own_files() if first.etag in p] == []
-    assert len([p for p in shelf.own_files() if second.etag in p]) == 1
+    second = put(shelf.store, SMALL[::-1], replaces=first.version)
+    assert first.version != second.version
+    assert [p for p in shelf.own_files() if first.version in p] == []
+    assert len([p for p in shelf.own_files() if second.version in p]) == 1
 
 
 def test_a_copy_of_the_whole_directory_has_the_same_versions(shelf: Shelf, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_what_is_read_while_it_is_replaced_is_the_old_object_whole(shelf: Shelf)
     assert found is not None
     read = shelf.reader.read(found)
     begin = next(read)
-    put(shelf.store, SMALL, replaces=first.etag)
+    put(shelf.store, SMALL, replaces=first.version)
     assert begin + b"".join(read) == content
 
 
@@ -111,10 +111,10 @@ def test_two_writes_in_one_tick_of_the_clock_have_two_versions(
     monkeypatch.setattr(os, "utime", coarse)
     # When
     first = put(shelf.store, SMALL)
-    second = put(shelf.store, SMALL[::-1], replaces=first.etag)
-    third = put(shelf.store, SMALL, replaces=second.etag)
+    second = put(shelf.store, SMALL[::-1], replaces=first.version)
+    third = put(shelf.store, SMALL, replaces=second.version)
     # Then
-    assert len({first.etag, second.etag, third.etag}) == 3
+    assert len({first.version, second.version, third.version}) == 3
 
 
 def test_objects_are_listed_in_the_order_of_their_keys(shelf: Shelf) -> None:

@@ -69,7 +69,7 @@ class Broken:
 def test_who_has_lost_the_lease_replaces_nothing(shelf: Shelf) -> None:
     first = put(shelf.store, b"first")
     with pytest.raises(LeaseLostError):
-        put(shelf.store, b"late", Progress(lost_at=2), replaces=first.etag)
+        put(shelf.store, b"late", Progress(lost_at=2), replaces=first.version)
     assert shelf.body(KEY) == b"first"
     assert list(shelf.store.open_uploads("")) == []
 
@@ -86,7 +86,7 @@ def test_the_lease_is_looked_at_while_the_lock_is_held(shelf: Shelf) -> None:
         for file in files:
             os.close(file)
 
-    put(shelf.store, b"second", Waiting(look), replaces=first.etag)
+    put(shelf.store, b"second", Waiting(look), replaces=first.version)
     assert looks[-1] == [False]
 
 
@@ -227,7 +227,7 @@ def test_a_copy_of_damaged_bytes_is_refused(shelf: Shelf) -> None:
             content_type="text/plain",
             metadata={},
             precondition=Create(),
-            storage_class="",
+            tier_name="",
             progress=Progress(),
         )
     assert shelf.body(KEY) is None

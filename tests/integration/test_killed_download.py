@@ -16,7 +16,7 @@ from mypy_boto3_s3 import S3Client
 from artifact_pipeline.domain.errors import (
     LeaseLostError,
     ObjectReplacedError,
-    S3UnavailableError,
+    StoreUnavailableError,
     TargetBusyError,
     TargetExistsError,
 )
@@ -185,7 +185,7 @@ class TestDisturbed:
             S3Fault.TRUNCATED_ANSWER, when=lambda request: request.headers.get("range") == fortieth
         )
         # When
-        with pytest.raises(S3UnavailableError):
+        with pytest.raises(StoreUnavailableError):
             download.fetch()
         # Then
         assert not download.file.exists()

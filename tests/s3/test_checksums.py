@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-from artifact_pipeline.domain.errors import ChecksumMismatchError, S3UnavailableError, TransferError
+from artifact_pipeline.domain.errors import (
+    ChecksumMismatchError,
+    StoreUnavailableError,
+    TransferError,
+)
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag, check
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.s3.steps import KEY, PART, Requests, put, random_bytes
@@ -102,7 +106,7 @@ def test_an_answer_that_is_cut_off_within_its_headers_is_none(
 
     store.client.meta.events.register(f"after-call.s3.{operation}", cut_off)
     # When / Then
-    with pytest.raises(S3UnavailableError, match="cut off"):
+    with pytest.raises(StoreUnavailableError, match="cut off"):
         put(store, SMALL if operation == "PutObject" else LARGE)
 
 

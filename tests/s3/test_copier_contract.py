@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
 
-from artifact_pipeline.domain.errors import ArchivedError, S3UnavailableError
+from artifact_pipeline.domain.errors import ArchivedError, StoreUnavailableError
 from artifact_pipeline.domain.fakes import InMemoryCopier, InMemoryReader, InMemoryStore
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.embedded.servers import Ministack
@@ -90,15 +90,15 @@ class TestInMemory:
 
     def test_what_is_archived_is_not_copied(self, fake: Adapter) -> None:
         copier = cast("InMemoryCopier", fake.copier)
-        copier.reader.storage_classes[fake.address()] = "GLACIER"
+        copier.reader.tier_names[fake.address()] = "GLACIER"
         with pytest.raises(ArchivedError):
             copy(copier, fake.stored(SMALL))
         assert fake.body(KEY) is None
 
     def test_a_failure_copies_nothing(self, fake: Adapter) -> None:
         copier = cast("InMemoryCopier", fake.copier)
-        copier.failures.append(S3UnavailableError())
-        with pytest.raises(S3UnavailableError):
+        copier.failures.append(StoreUnavailableError())
+        with pytest.raises(StoreUnavailableError):
             copy(copier, fake.stored(SMALL))
         assert fake.body(KEY) is None
         assert copier.copies == [(fake.address(), KEY)]

@@ -121,7 +121,7 @@ def test_no_part_is_copied_but_of_the_object_that_was_seen(
     copy(summed, there)
     # Then
     parts = [part for part in requests.sent if "partNumber" in part.url]
-    assert {header(part, "x-amz-copy-source-if-match") for part in parts} == {there.etag}
+    assert {header(part, "x-amz-copy-source-if-match") for part in parts} == {there.version}
     ends = [*(at * PART - 1 for at in range(1, PARTS)), len(CONTENT) - 1]
     assert {header(part, "x-amz-copy-source-range") for part in parts} == {
         f"bytes={number * PART}-{end}" for number, end in enumerate(ends)
@@ -131,7 +131,7 @@ def test_no_part_is_copied_but_of_the_object_that_was_seen(
 def test_a_copy_is_declared_where_it_begins(summed: S3ObjectCopier, requests: Requests) -> None:
     # When
     copier = replace(summed, encryption=KMS)
-    stored = copy(copier, store_source(summed, SMALL), storage_class="STANDARD_IA")
+    stored = copy(copier, store_source(summed, SMALL), tier_name="STANDARD_IA")
     # Then
     _tags, created, copied, completed = requests.sent
     assert header(created, "x-amz-checksum-algorithm") == "SHA256"
@@ -152,12 +152,12 @@ def test_what_is_not_known_is_not_declared(summed: S3ObjectCopier, requests: Req
     # When
     found = summed.reader.find(ObjectAddress(summed.bucket, KEY))
     assert found is not None
-    copy(summed, replace(there, sha256=None), replaces=found.etag)
+    copy(summed, replace(there, sha256=None), replaces=found.version)
     # Then
     created, completed = requests.sent[2], requests.sent[-1]
     assert header(created, "x-amz-storage-class") is None
     assert header(created, "x-amz-meta-sha256") is None
-    assert header(completed, "If-Match") == found.etag
+    assert header(completed, "If-Match") == found.version
 
 
 def test_the_version_of_a_versioned_bucket_is_known(summed: S3ObjectCopier) -> None:
@@ -168,7 +168,7 @@ def test_the_version_of_a_versioned_bucket_is_known(summed: S3ObjectCopier) -> N
     )
     # When
     first = copy(summed, store_source(summed, SMALL))
-    second = copy(summed, store_source(summed, CONTENT), replaces=first.etag)
+    second = copy(summed, store_source(summed, CONTENT), replaces=first.version)
     # Then
     now = client.head_object(Bucket=summed.bucket, Key=KEY)["VersionId"]
     assert None not in {first.version_id, second.version_id}

@@ -13,8 +13,8 @@ from artifact_pipeline.domain.errors import (
     BucketMissingError,
     ChecksumMismatchError,
     LeaseLostError,
-    S3ConflictError,
-    S3UnavailableError,
+    StoreConflictError,
+    StoreUnavailableError,
     TransferError,
 )
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
@@ -99,13 +99,17 @@ def test_who_lost_its_lease_leaves_the_parts_to_its_successor(copier: S3ObjectCo
 @pytest.mark.parametrize(
     ("operation", "answer", "error"),
     [
-        ("UploadPartCopy", error_of(503, "SlowDown"), S3UnavailableError),
+        ("UploadPartCopy", error_of(503, "SlowDown"), StoreUnavailableError),
         # S3 has answered 200 before it knows how it ends.
-        ("UploadPartCopy", error_of(200, "InternalError"), S3UnavailableError),
-        ("CompleteMultipartUpload", error_of(200, "InternalError"), S3UnavailableError),
-        ("UploadPartCopy", answer_of(200, "<CopyPartResult/>"), S3UnavailableError),
-        ("CompleteMultipartUpload", answer_of(200, "<R/>"), S3UnavailableError),
-        ("CompleteMultipartUpload", error_of(409, "ConditionalRequestConflict"), S3ConflictError),
+        ("UploadPartCopy", error_of(200, "InternalError"), StoreUnavailableError),
+        ("CompleteMultipartUpload", error_of(200, "InternalError"), StoreUnavailableError),
+        ("UploadPartCopy", answer_of(200, "<CopyPartResult/>"), StoreUnavailableError),
+        ("CompleteMultipartUpload", answer_of(200, "<R/>"), StoreUnavailableError),
+        (
+            "CompleteMultipartUpload",
+            error_of(409, "ConditionalRequestConflict"),
+            StoreConflictError,
+        ),
     ],
 )
 def test_what_may_pass_keeps_the_parts(

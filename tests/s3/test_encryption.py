@@ -47,7 +47,7 @@ def copy(client: S3Client, bucket: str, size: int) -> None:
         content_type="application/zip",
         metadata={},
         precondition=Create(),
-        storage_class="",
+        tier_name="",
         progress=Progress(),
     )
 

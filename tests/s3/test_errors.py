@@ -17,9 +17,9 @@ from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     BucketMissingError,
     ChecksumMismatchError,
-    RefusedByS3Error,
-    S3ConflictError,
-    S3UnavailableError,
+    RefusedByStoreError,
+    StoreConflictError,
+    StoreUnavailableError,
     TransferError,
 )
 from artifact_pipeline.domain.reasons import ReasonCode
@@ -41,9 +41,9 @@ from tests.s3.steps import (
 )
 
 DENIED = (AccessDeniedError, ReasonCode.ACCESS_DENIED)
-UNAVAILABLE = (S3UnavailableError, ReasonCode.S3_UNAVAILABLE)
-CONFLICT = (S3ConflictError, ReasonCode.S3_CONFLICT)
-REFUSED = (RefusedByS3Error, ReasonCode.REFUSED_BY_S3)
+UNAVAILABLE = (StoreUnavailableError, ReasonCode.STORE_UNAVAILABLE)
+CONFLICT = (StoreConflictError, ReasonCode.STORE_CONFLICT)
+REFUSED = (RefusedByStoreError, ReasonCode.REFUSED_BY_STORE)
 MISMATCH = (ChecksumMismatchError, ReasonCode.CHECKSUM_MISMATCH)
 MEANINGS: dict[tuple[int, str], tuple[type[TransferError], ReasonCode]] = {
     (403, "AccessDenied"): DENIED,
@@ -94,7 +94,9 @@ def test_a_code_of_s3_has_its_meaning(
         assert str(raised) == f"{operation}: {code}{advice}"
 
 
-@pytest.mark.parametrize(("status", "error"), [(502, S3UnavailableError), (403, AccessDeniedError)])
+@pytest.mark.parametrize(
+    ("status", "error"), [(502, StoreUnavailableError), (403, AccessDeniedError)]
+)
 def test_an_answer_without_a_body_is_told_by_its_status(
     status: int, error: type[TransferError]
 ) -> None:
@@ -107,7 +109,7 @@ def test_a_gateways_page_in_the_place_of_an_answer_is_unavailable(
     page: str, upload_id: str | None
 ) -> None:
     client = answered_client(lambda _operation, _request: answer_of(200, page))
-    with pytest.raises(S3UnavailableError):
+    with pytest.raises(StoreUnavailableError):
         put(store_of(client, "bucket"), random_bytes(PART), Progress(upload_id))
 
 
@@ -151,7 +153,7 @@ def test_a_hiccup_is_not_noticed() -> None:
     answers = iter([error_of(503, "SlowDown"), answer_of(200, ETag='"e"')])
     client = answered_client(lambda _operation, _request: next(answers))
     # When / Then
-    assert put(store_of(client, "bucket"), b"abc").etag == '"e"'
+    assert put(store_of(client, "bucket"), b"abc").version == '"e"'
 
 
 def test_looking_at_an_object_is_translated_as_well() -> None:
@@ -160,7 +162,7 @@ def test_looking_at_an_object_is_translated_as_well() -> None:
     store = store_of(answered_client(lambda _operation, _request: next(answers)), "bucket")
     stored = put(store, b"abc")
     # When / Then
-    with pytest.raises(RefusedByS3Error, match=r"^HeadObject: 405$"):
+    with pytest.raises(RefusedByStoreError, match=r"^HeadObject: 405$"):
         store.holds(stored)
 
 
@@ -171,7 +173,7 @@ def test_what_may_not_be_looked_at_is_not_known_to_be_there() -> None:
     stored = put(store, b"abc")
     # When / Then
     assert not store.holds(stored)
-    assert store.etag(stored.key) is None
+    assert store.version(stored.key) is None
 
 
 @pytest.fixture
@@ -196,14 +198,16 @@ def _reset_all(server: socket.socket) -> None:
 
 
 def test_a_reset_connection_is_unavailable(resetting_url: str) -> None:
-    with pytest.raises(S3UnavailableError, match=r"^S3 does not answer: \w+$"):
+    with pytest.raises(StoreUnavailableError, match=r"^S3 does not answer: \w+$"):
         put(store_of(client_at(resetting_url), "bucket"), b"abc")
 
 
 @pytest.mark.parametrize("size", [10, PART])
 def test_a_refused_connection_is_unavailable(size: int) -> None:
     client = client_at(f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(S3UnavailableError, match=r"^S3 does not answer: EndpointConnectionError$"):
+    with pytest.raises(
+        StoreUnavailableError, match=r"^S3 does not answer: EndpointConnectionError$"
+    ):
         put(store_of(client, "bucket"), random_bytes(size))
 
 
@@ -213,7 +217,7 @@ def test_a_read_that_times_out_is_unavailable() -> None:
         raise ReadTimeoutError(endpoint_url=request.url)
 
     # When / Then
-    with pytest.raises(S3UnavailableError, match=r"^S3 does not answer: ReadTimeoutError$"):
+    with pytest.raises(StoreUnavailableError, match=r"^S3 does not answer: ReadTimeoutError$"):
         put(store_of(answered_client(time_out), "bucket"), b"abc")
 
 
@@ -235,7 +239,9 @@ def test_without_credentials_access_is_denied(
 
 def test_credentials_that_cannot_be_fetched_now_are_tried_again_later() -> None:
     with (
-        pytest.raises(S3UnavailableError, match=r"^S3 does not answer: CredentialRetrievalError$"),
+        pytest.raises(
+            StoreUnavailableError, match=r"^S3 does not answer: CredentialRetrievalError$"
+        ),
         translated_errors(),
     ):
         raise CredentialRetrievalError(provider="custom-process", error_msg="secret")
@@ -243,5 +249,5 @@ def test_credentials_that_cannot_be_fetched_now_are_tried_again_later() -> None:
 
 def test_arguments_that_botocore_refuses_are_refused() -> None:
     client = answered_client(lambda _operation, _request: answer_of(200))
-    with pytest.raises(RefusedByS3Error, match=r"^ParamValidationError$"):
+    with pytest.raises(RefusedByStoreError, match=r"^ParamValidationError$"):
         put(store_of(client, "no bucket/at all"), b"abc")

@@ -31,10 +31,10 @@ def test_only_the_object_that_was_named_is_replaced(store: S3ObjectStore, size: 
     # Given an object that was replaced since the late worker looked
     first = put(store, urandom(size))
     newer = urandom(size)
-    put(store, newer, replaces=first.etag)
+    put(store, newer, replaces=first.version)
     # When / Then
     with pytest.raises(ObjectReplacedError):
-        put(store, urandom(size), replaces=first.etag)
+        put(store, urandom(size), replaces=first.version)
     assert _body(store) == newer
 
 
@@ -42,9 +42,9 @@ def test_only_the_object_that_was_named_is_replaced(store: S3ObjectStore, size: 
 def test_the_right_etag_replaces(store: S3ObjectStore, size: int) -> None:
     first = put(store, urandom(size))
     newer = urandom(size)
-    again = put(store, newer, replaces=first.etag)
+    again = put(store, newer, replaces=first.version)
     assert _body(store) == newer
-    assert store.etag(KEY) == again.etag
+    assert store.version(KEY) == again.version
 
 
 @SIZES
@@ -57,7 +57,7 @@ def test_the_same_bytes_are_taken_for_this_upload(
     # When the next attempt, which does not know of it, stores the same
     again = put(store, content)
     # Then it is that object, and no multipart upload stays open
-    assert (again.etag, again.sha256, again.size) == (stored.etag, stored.sha256, size)
+    assert (again.version, again.sha256, again.size) == (stored.version, stored.sha256, size)
     assert "Uploads" not in s3_client.list_multipart_uploads(Bucket=store.bucket)
 
 
@@ -73,14 +73,14 @@ def test_what_was_completed_but_not_recorded_is_not_sent_again(
     # Then it looks, and sends nothing
     assert requests.names[-2:] == ["ListParts", "HeadObject"]
     assert again.bytes_sent == 0
-    assert (again.etag, again.sha256) == (stored.etag, stored.sha256)
+    assert (again.version, again.sha256) == (stored.version, stored.sha256)
 
 
 def test_other_bytes_are_not_taken_for_an_upload_that_is_gone(store: S3ObjectStore) -> None:
     progress = Progress()
     first = put(store, urandom(2 * PART), progress)
     changed = urandom(2 * PART)
-    again = put(store, changed, Progress(progress.upload_id), replaces=first.etag)
+    again = put(store, changed, Progress(progress.upload_id), replaces=first.version)
     assert again.bytes_sent == len(changed)
     assert _body(store) == changed
 
@@ -89,8 +89,8 @@ def test_an_object_that_is_gone_is_not_replaced_but_made(store: S3ObjectStore) -
     first = put(store, urandom(10))
     store.client.delete_object(Bucket=store.bucket, Key=KEY)
     with pytest.raises(ObjectReplacedError):
-        put(store, b"again", replaces=first.etag)
-    assert store.etag(KEY) is None
+        put(store, b"again", replaces=first.version)
+    assert store.version(KEY) is None
     put(store, b"again", replaces=None)
 
 

@@ -13,8 +13,8 @@ from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     ConfigurationError,
     MisconfiguredError,
-    RefusedByS3Error,
-    S3UnavailableError,
+    RefusedByStoreError,
+    StoreUnavailableError,
     TransferError,
 )
 from artifact_pipeline.worker.diagnosis.bucket import reach_bucket
@@ -38,7 +38,7 @@ sso_role_name = x
 sso_region = us-east-1
 sso_start_url = https://company.example/start
 """
-# By the error that is raised; all others are RefusedByS3Error.
+# By the error that is raised; all others are RefusedByStoreError.
 PASSING = {
     *("HTTPClientError", "ConnectionClosedError", "ReadTimeoutError", "ResponseStreamingError"),
     *("ConnectionError", "EndpointConnectionError", "SSLError", "ConnectTimeoutError"),
@@ -170,7 +170,7 @@ def test_credentials_that_cannot_be_fetched_now_are_no_wrong_setting(
 ) -> None:
     aws.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
     aws.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{free_port()}/")
-    with pytest.raises(S3UnavailableError, match="CredentialRetrievalError"):
+    with pytest.raises(StoreUnavailableError, match="CredentialRetrievalError"):
         reach()
 
 
@@ -192,9 +192,9 @@ def test_every_error_of_botocore_was_looked_at(error: type[BotoCoreError]) -> No
     # Then a new class has to be put into one of the lists
     expected: type[TransferError] = MisconfiguredError
     for names, meaning in (
-        (PASSING, S3UnavailableError),
+        (PASSING, StoreUnavailableError),
         (DENIED, AccessDeniedError),
-        (OF_ONE_REQUEST, RefusedByS3Error),
+        (OF_ONE_REQUEST, RefusedByStoreError),
     ):
         if error.__name__ in names:
             expected = meaning

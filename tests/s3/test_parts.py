@@ -16,8 +16,8 @@ from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     LeaseLostError,
     PipelineError,
-    S3UnavailableError,
     SourceChangedError,
+    StoreUnavailableError,
 )
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.parts import MIN_PART, smallest_part_size
@@ -171,7 +171,7 @@ def test_no_more_than_two_parts_beside_those_under_way_are_in_memory() -> None:
 
 @pytest.mark.parametrize(
     ("status", "code", "error"),
-    [(403, "AccessDenied", AccessDeniedError), (503, "SlowDown", S3UnavailableError)],
+    [(403, "AccessDenied", AccessDeniedError), (503, "SlowDown", StoreUnavailableError)],
 )
 def test_an_error_of_one_part_is_the_uploads_and_leaves_no_thread(
     store: S3ObjectStore, status: int, code: str, error: type[PipelineError]

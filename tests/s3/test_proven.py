@@ -41,7 +41,7 @@ class Bucket:
         return BucketObject(
             address=ObjectAddress(self.name, KEY),
             size=stored.size,
-            etag=stored.etag,
+            version=stored.version,
             modified_at=datetime.now(UTC),
             sha256=stored.sha256,
             checksums=(stored.checksum,) if stored.checksum else (),
@@ -123,7 +123,7 @@ def test_ranges_are_as_large_as_parts_that_are_near(checksum: str, chosen: int) 
     there = BucketObject(
         address=ObjectAddress("bucket", KEY),
         size=1024 * MIB,
-        etag="e",
+        version="e",
         modified_at=datetime.now(UTC),
         checksums=(sha256_checksum(checksum),),
     )
@@ -140,7 +140,7 @@ def test_one_range_is_proven_by_the_sha256(made: Bucket) -> None:
 
 def test_nothing_is_proven_by_no_checksum(made: Bucket) -> None:
     unknown = BucketObject(
-        address=ObjectAddress(made.name, KEY), size=1, etag="e", modified_at=datetime.now(UTC)
+        address=ObjectAddress(made.name, KEY), size=1, version="e", modified_at=datetime.now(UTC)
     )
     for digests in ([], digests_of(b"x"), digests_of(CONTENT)):
         assert not made.reader.is_proven(unknown, digests)
@@ -153,7 +153,7 @@ def test_bytes_other_than_the_row_says_do_not_appear(made: Bucket) -> None:
     wrong = BucketObject(
         address=there.address,
         size=there.size,
-        etag=there.etag,
+        version=there.version,
         modified_at=there.modified_at,
         sha256=sha256(other).hexdigest(),
         checksums=(sha256_checksum(composite(digests_of(other))),),

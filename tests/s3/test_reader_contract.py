@@ -28,7 +28,7 @@ def fake() -> Adapter:
 
     def archive(address: ObjectAddress, body: bytes) -> None:
         put(address, body)
-        reader.storage_classes[address] = "GLACIER"
+        reader.tier_names[address] = "GLACIER"
 
     def delete(address: ObjectAddress) -> None:
         del reader.store.objects[address.key]

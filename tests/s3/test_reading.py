@@ -19,8 +19,8 @@ from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     BucketMissingError,
     ObjectReplacedError,
-    RefusedByS3Error,
-    S3UnavailableError,
+    RefusedByStoreError,
+    StoreUnavailableError,
     TransferError,
 )
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
@@ -44,7 +44,7 @@ from tests.s3.test_requests import header
 
 CONTENT = random_bytes(3 * MIB)
 THERE = BucketObject(
-    address=ObjectAddress("bucket", KEY), size=10, etag='"e"', modified_at=datetime.now(UTC)
+    address=ObjectAddress("bucket", KEY), size=10, version='"e"', modified_at=datetime.now(UTC)
 )
 HEAD = {"ETag": '"e"', "Last_Modified": "Thu, 23 Oct 2025 21:15:00 GMT"}
 
@@ -89,7 +89,7 @@ class TestRequests:
         # Then
         [sent] = requests.sent
         assert requests.names == ["GetObject"]
-        assert (header(sent, "If-Match"), header(sent, "Range")) == (there.etag, None)
+        assert (header(sent, "If-Match"), header(sent, "Range")) == (there.version, None)
 
     def test_a_part_of_an_object_is_one_get_of_a_range(
         self, reader: S3ObjectReader, there: BucketObject, s3_client: S3Client
@@ -97,7 +97,7 @@ class TestRequests:
         requests = Requests(s3_client)
         assert b"".join(reader.read(there, MIB, MIB + 10)) == CONTENT[MIB : MIB + 10]
         [sent] = requests.sent
-        wanted = (there.etag, f"bytes={MIB}-{MIB + 9}")
+        wanted = (there.version, f"bytes={MIB}-{MIB + 9}")
         assert (header(sent, "If-Match"), header(sent, "Range")) == wanted
 
     def test_nothing_is_sent_for_no_bytes(
@@ -151,7 +151,7 @@ class TestAnswers:
         assert reading(answer_of(403)).find(THERE.address) is None
 
     def test_a_look_that_is_refused_says_so(self) -> None:
-        with pytest.raises(RefusedByS3Error, match=r"^HeadObject: 405$"):
+        with pytest.raises(RefusedByStoreError, match=r"^HeadObject: 405$"):
             reading(answer_of(405)).find(THERE.address)
 
     def test_a_listing_that_is_refused_says_so(self) -> None:
@@ -160,7 +160,7 @@ class TestAnswers:
 
     def test_a_look_whose_answer_is_cut_off_within_the_etag_is_unavailable(self) -> None:
         cut_off = answer_of(200, **{**HEAD, "ETag": '"e'}, Content_Length="10")
-        with pytest.raises(S3UnavailableError):
+        with pytest.raises(StoreUnavailableError):
             reading(cut_off).find(THERE.address)
 
     @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ class TestAnswers:
             (404, "NoSuchKey", ObjectReplacedError),
             (404, "NoSuchBucket", BucketMissingError),
             (403, "AccessDenied", AccessDeniedError),
-            (503, "SlowDown", S3UnavailableError),
+            (503, "SlowDown", StoreUnavailableError),
         ],
     )
     def test_a_read_that_is_refused_says_why(
@@ -183,21 +183,21 @@ class TestAnswers:
         ("stop", "status", "headers", "error"),
         [
             (10, 200, {"ETag": '"f"', "Content_Length": "10"}, ObjectReplacedError),
-            (10, 200, {"ETag": '"e', "Content_Length": "10"}, S3UnavailableError),
-            (10, 200, {"ETag": '"e"', "Content_Length": "9"}, S3UnavailableError),
-            (10, 200, {"ETag": '"e"'}, S3UnavailableError),
-            (5, 200, {"ETag": '"e"', "Content_Length": "10"}, S3UnavailableError),
+            (10, 200, {"ETag": '"e', "Content_Length": "10"}, StoreUnavailableError),
+            (10, 200, {"ETag": '"e"', "Content_Length": "9"}, StoreUnavailableError),
+            (10, 200, {"ETag": '"e"'}, StoreUnavailableError),
+            (5, 200, {"ETag": '"e"', "Content_Length": "10"}, StoreUnavailableError),
             (
                 5,
                 206,
                 {"ETag": '"e"', "Content_Length": "5", "Content_Range": "bytes 1-5/10"},
-                S3UnavailableError,
+                StoreUnavailableError,
             ),
             (
                 5,
                 206,
                 {"ETag": '"e"', "Content_Length": "5", "Content_Range": "bytes 0-4/11"},
-                S3UnavailableError,
+                StoreUnavailableError,
             ),
         ],
     )
@@ -227,12 +227,14 @@ class TestAnswers:
         answer = answer_of(200, ETag='"e"', Content_Length="10")
         answer.raw = _Breaking(error)
         # When / Then
-        with pytest.raises(S3UnavailableError, match=r"^S3 does not answer: \w+$"):
+        with pytest.raises(StoreUnavailableError, match=r"^S3 does not answer: \w+$"):
             list(reading(answer).read(THERE))
 
     def test_a_body_of_fewer_bytes_is_unavailable(self) -> None:
         fewer = answer_of(200, "012345678", ETag='"e"', Content_Length="10")
-        with pytest.raises(S3UnavailableError, match=r"^S3 does not answer: IncompleteReadError$"):
+        with pytest.raises(
+            StoreUnavailableError, match=r"^S3 does not answer: IncompleteReadError$"
+        ):
             list(reading(fewer).read(THERE))
 
     def test_a_body_that_breaks_off_is_unavailable(
@@ -241,14 +243,14 @@ class TestAnswers:
         with FaultyS3(ministack.port) as proxy:
             proxy.inject(S3Fault.TRUNCATED_ANSWER)
             reader = S3ObjectReader(client=client_at(proxy.url), bucket=there.address.bucket)
-            with pytest.raises(S3UnavailableError, match=r"^S3 does not answer: \w+$"):
+            with pytest.raises(StoreUnavailableError, match=r"^S3 does not answer: \w+$"):
                 list(reader.read(there))
 
     def test_a_body_that_never_ends_is_unavailable(self) -> None:
         with _stalling() as url:
             client = make_client(url, 1, _session(), read_timeout_seconds=0.1)
             chunks = S3ObjectReader(client=client, bucket="bucket").read(THERE)
-            with pytest.raises(S3UnavailableError, match=r"^S3 does not answer: \w+$"):
+            with pytest.raises(StoreUnavailableError, match=r"^S3 does not answer: \w+$"):
                 list(chunks)
 
 

@@ -149,7 +149,7 @@ def test_the_version_of_a_versioned_bucket_is_known(
     )
     # When
     first = put(store, random_bytes(10))
-    second = put(store, random_bytes(PART), replaces=first.etag)
+    second = put(store, random_bytes(PART), replaces=first.version)
     versions = {first.version_id, second.version_id}
     # Then
     assert None not in versions

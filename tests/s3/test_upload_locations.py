@@ -14,7 +14,7 @@ from artifact_pipeline.domain.errors import (
     ConfigurationError,
     InvalidRequestError,
     LeaseLostError,
-    S3UnavailableError,
+    StoreUnavailableError,
 )
 from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
@@ -137,8 +137,8 @@ class TestLocated(LocatedContract):
         row = artifacts.rows[artifact].object
         there = s3_client.head_object(Bucket=bucket, Key=stored.key)
         assert location.errors == []
-        assert (row.etag, row.storage_class) == (there["ETag"], there["StorageClass"])
-        assert (row.sha256, row.storage_class) == (stored.sha256, "GLACIER")
+        assert (row.version, row.tier_name) == (there["ETag"], there["StorageClass"])
+        assert (row.sha256, row.tier_name) == (stored.sha256, "GLACIER")
 
 
 class TestRequests:
@@ -196,7 +196,7 @@ class TestFailures:
     def test_what_a_copier_cannot_do_is_reported(self, fake: Adapter, adapter: Adapter) -> None:
         # Given an S3 that does not answer for the first
         first, second = adapter.stored(), adapter.stored(LOGS.artifact)
-        copier_of(fake).failures = [unavailable := S3UnavailableError()]
+        copier_of(fake).failures = [unavailable := StoreUnavailableError()]
         # When
         summary = adapter.locations.archive_uploads([first, second], "GLACIER")
         # Then

@@ -196,7 +196,7 @@ class TestWhatAHeadSays:
 
 
 def listed(size: int, etag: str = '"e"') -> BucketObject:
-    return BucketObject(address=ADDRESS, size=size, etag=etag, modified_at=datetime.now(UTC))
+    return BucketObject(address=ADDRESS, size=size, version=etag, modified_at=datetime.now(UTC))
 
 
 def answering(sizes: dict[str | None, int], **headers: str) -> S3ObjectReader:
@@ -288,7 +288,7 @@ class TestMultipartObject:
         verifier = reader.verifier(there)
         # Then
         assert requests.names == ["HeadObject"] * (1 if parts == 1 else 3)
-        assert (there.sha256, there.etag[-3:]) == (None, f'{parts}"'.rjust(3, "-"))
+        assert (there.sha256, there.version[-3:]) == (None, f'{parts}"'.rjust(3, "-"))
         check(verifier, in_parts(content, MIB))
         with pytest.raises(ChecksumMismatchError, match="MD5"):
             check(reader.verifier(there), [content, b"x"])

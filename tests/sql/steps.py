@@ -83,9 +83,9 @@ def stored_artifact(artifact: Artifact = RESULTS, **changes: Any) -> StoredArtif
         "size": 5_000_000_000,
         "sha256": "ab" * 32,
         "checksum": Checksum(SHA256, "c2hhMjU2", 75),
-        "etag": '"0123-75"',
+        "version": '"0123-75"',
         "version_id": "v1",
-        "storage_class": "GLACIER_IR",
+        "tier_name": "GLACIER_IR",
     }
     own = {name: changes.pop(name) for name in ("stored_at", "links_left_out") if name in changes}
     stored_at = own.pop("stored_at", CREATED_AT + HOUR)

@@ -186,7 +186,7 @@ def test_an_artifact_that_cannot_be_written_leaves_everything_as_it_was(engine: 
     before = (row_of_the_run(engine), transfers.of_job(12))
     # When
     with pytest.raises(IntegrityError):
-        transfers.record(claim, stored_artifact(RESULTS, etag=None), SIGNED)
+        transfers.record(claim, stored_artifact(RESULTS, version=None), SIGNED)
     # Then
     assert (row_of_the_run(engine), transfers.of_job(12)) == before
     assert SqlArtifacts(engine).find(RESULTS) is None

@@ -67,5 +67,5 @@ def test_what_could_not_be_read_back_is_not_copied(on: Lacking, wanted: str) -> 
     there = adapter.stored(b"content")
     # When / Then
     with pytest.raises(ArchivedError, match=f"ARTIFACTS_S3_CHECKSUM=read-back .* {wanted}"):
-        copier_contract.copy(adapter.copier, there, storage_class=wanted)
+        copier_contract.copy(adapter.copier, there, tier_name=wanted)
     assert adapter.body(KEY) is None

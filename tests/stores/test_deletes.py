@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from artifact_pipeline.domain.errors import BucketMissingError, S3UnavailableError
+from artifact_pipeline.domain.errors import BucketMissingError, StoreUnavailableError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import Deletes, StoreAbilities
@@ -72,7 +72,7 @@ def test_what_is_refused_is_named(
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [((503, "SlowDown"), S3UnavailableError), ((404, "NoSuchBucket"), BucketMissingError)],
+    [((503, "SlowDown"), StoreUnavailableError), ((404, "NoSuchBucket"), BucketMissingError)],
 )
 def test_what_concerns_all_is_an_error(
     one_by_one: Lacking, answer: tuple[int, str], error: type[Exception]

@@ -14,9 +14,9 @@ from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     ObjectReplacedError,
     PermanentError,
-    RefusedByS3Error,
-    S3ConflictError,
-    S3UnavailableError,
+    RefusedByStoreError,
+    StoreConflictError,
+    StoreUnavailableError,
     TransferError,
     UnsupportedByStoreError,
 )
@@ -129,12 +129,12 @@ TABLE = [
     *rows(AccessDeniedError, DENIED, is_counted=False, spends_attempt=True),
     Row("NoSuchBucket", 404, BucketMissingError, is_counted=False, spends_attempt=True),
     Row("InvalidObjectState", 403, ArchivedError, is_counted=False, spends_attempt=True),
-    *rows(RefusedByS3Error, REFUSED, is_counted=False, spends_attempt=True),
+    *rows(RefusedByStoreError, REFUSED, is_counted=False, spends_attempt=True),
     *rows(ChecksumMismatchError, MISMATCHED, is_counted=False, spends_attempt=True),
     *rows(ObjectReplacedError, REPLACED, is_counted=False, spends_attempt=True),
-    *rows(S3ConflictError, CONFLICT, is_counted=False, spends_attempt=True),
+    *rows(StoreConflictError, CONFLICT, is_counted=False, spends_attempt=True),
     # The breaker leaves S3 alone, and the attempt is given back.
-    *rows(S3UnavailableError, UNAVAILABLE, is_counted=True, spends_attempt=False),
+    *rows(StoreUnavailableError, UNAVAILABLE, is_counted=True, spends_attempt=False),
 ]
 
 
@@ -189,14 +189,14 @@ def test_the_table_has_every_known_code() -> None:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (400, RefusedByS3Error),
+        (400, RefusedByStoreError),
         (403, AccessDeniedError),
         (404, ObjectReplacedError),
         # Of a delete marker, perhaps.
-        (405, RefusedByS3Error),
+        (405, RefusedByStoreError),
         (412, ObjectReplacedError),
         (501, UnsupportedByStoreError),
-        (503, S3UnavailableError),
+        (503, StoreUnavailableError),
     ],
 )
 def test_a_head_goes_by_its_status(

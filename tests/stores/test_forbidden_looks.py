@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from artifact_pipeline.domain.errors import AccessDeniedError, S3UnavailableError
+from artifact_pipeline.domain.errors import AccessDeniedError, StoreUnavailableError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.embedded.servers import Ministack
@@ -41,7 +41,7 @@ def find(store: S3ObjectStore) -> object:
 
 
 def etag(store: S3ObjectStore) -> object:
-    return store.etag(KEY)
+    return store.version(KEY)
 
 
 def write_unconditionally(store: S3ObjectStore) -> object:
@@ -122,7 +122,7 @@ def test_an_object_with_a_longer_key_is_another(
     [
         ((403, "InvalidAccessKeyId"), AccessDeniedError),
         ((403, "SignatureDoesNotMatch"), AccessDeniedError),
-        ((503, "SlowDown"), S3UnavailableError),
+        ((503, "SlowDown"), StoreUnavailableError),
     ],
 )
 def test_wrong_credentials_and_an_outage_are_no_missing_object(

@@ -126,7 +126,7 @@ class TestOtherBytes:
             put(on.store, content)
         on.server.corrupts = False
         # When: it is another object than the recorded one, so the upload names what is there
-        put(on.store, content, replaces=on.store.etag(KEY))
+        put(on.store, content, replaces=on.store.version(KEY))
         # Then
         assert on.body(KEY) == content
 
@@ -216,7 +216,7 @@ class TestResumption:
         # When
         again = put(on.store, CONTENT, Progress(progress.upload_id))
         # Then it is read instead
-        assert (again.etag, again.sha256, again.bytes_sent) == (stored.etag, stored.sha256, 0)
+        assert (again.version, again.sha256, again.bytes_sent) == (stored.version, stored.sha256, 0)
         assert "UploadPart" not in on.server.requests
         assert "GetObject" in on.server.requests
 
@@ -240,7 +240,7 @@ def test_the_same_bytes_are_told_from_others_by_reading(on: Lacking, content: by
     # When / Then
     with pytest.raises(ObjectReplacedError):
         put(on.store, content[::-1])
-    assert put(on.store, content).etag == stored.etag
+    assert put(on.store, content).version == stored.version
 
 
 class TestTheAnswerToACompletion:

@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
 from mypy_boto3_s3 import S3Client
 
-from artifact_pipeline.domain.errors import AccessDeniedError, NotCopyableError, RefusedByS3Error
+from artifact_pipeline.domain.errors import AccessDeniedError, NotCopyableError, RefusedByStoreError
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.worker.s3.checksums import as_base64
 from artifact_pipeline.worker.s3.client import make_client
@@ -66,7 +66,7 @@ def test_everything_is_kept(copier: S3ObjectCopier, body: bytes, key: str) -> No
     tagging = "retention=7y&cost%20centre=epi%2F1%2B1%3D2"
     there = put(copier, body, **HEADERS, Metadata=OWN, Tagging=tagging)
     # When
-    copy(copier, there, key, replaces=there.etag if key == OLD_KEY else None)
+    copy(copier, there, key, replaces=there.version if key == OLD_KEY else None)
     # Then
     head = copier.client.head_object(Bucket=BUCKET, Key=key)
     assert {name: head.get(name) for name in HEADERS} == HEADERS
@@ -140,7 +140,7 @@ def copied(store: Store) -> dict[str, str]:
     listed = BucketObject(
         address=ObjectAddress(BUCKET, OLD_KEY),
         size=2,
-        etag='"etag"',
+        version='"etag"',
         modified_at=datetime(2025, 10, 23, 21, 15, tzinfo=UTC),
     )
     copy(copier_of(answered_client(store), BUCKET), listed)
@@ -240,7 +240,7 @@ def test_tags_are_sent_as_a_query() -> None:
     ("code", "error", "said"),
     [
         ("AccessDenied", AccessDeniedError, "s3:PutObjectRetention, s3:PutObjectTagging"),
-        ("InvalidRequest", RefusedByS3Error, "The copy keeps Tagging, ObjectLockMode"),
+        ("InvalidRequest", RefusedByStoreError, "The copy keeps Tagging, ObjectLockMode"),
     ],
 )
 def test_a_refusal_names_what_the_copy_carries(

@@ -8,8 +8,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
-    RefusedByS3Error,
-    S3UnavailableError,
+    RefusedByStoreError,
+    StoreUnavailableError,
     TransferError,
     UnsupportedByStoreError,
 )
@@ -117,7 +117,7 @@ def test_a_condition_that_a_store_lacks_ends_the_transfer_and_lists_what_was_ask
 def test_a_400_that_passes_is_tried_again(front: RefusingS3, world: World, code: str) -> None:
     # Given an answer that outlasts botocore's own tries
     front.refusals = [Refusal(when=is_operation("PutObject"), status=400, code=code)]
-    with pytest.raises(S3UnavailableError):
+    with pytest.raises(StoreUnavailableError):
         world.upload()
     assert (world.latest().state, world.latest().attempts) == (TransferState.WAITING, 0)
     # When the breaker has closed
@@ -203,31 +203,31 @@ class TestHead:
 
     @pytest.mark.parametrize(
         ("code", "error"),
-        [("ExpiredToken", S3UnavailableError), ("InvalidRequest", RefusedByS3Error)],
+        [("ExpiredToken", StoreUnavailableError), ("InvalidRequest", RefusedByStoreError)],
     )
     def test_one_that_is_refused_asks_for_its_code_by_a_get(
         self, code: str, error: type[Exception]
     ) -> None:
         store, requests = self.store(error_of(400, code))
         with pytest.raises(error, match=rf"^HeadObject: {code}($|\. Is .*SSE-C)"):
-            store.etag("key")
+            store.version("key")
         assert requests.count("GetObject") == 1
 
     def test_one_whose_get_is_answered_stays_refused(self) -> None:
         store, _ = self.store(answer_of(200, "content", ETag='"e"', Content_Length="7"))
-        with pytest.raises(RefusedByS3Error, match=r"^HeadObject: 400\. Is .*SSE-C"):
-            store.etag("key")
+        with pytest.raises(RefusedByStoreError, match=r"^HeadObject: 400\. Is .*SSE-C"):
+            store.version("key")
 
     def test_one_of_an_object_that_is_not_there_is_one_request(self) -> None:
         client = answered_client(lambda *_: answer_of(404))
         requests = Requests(client)
-        assert store_of(client, "bucket").etag("key") is None
+        assert store_of(client, "bucket").version("key") is None
         assert requests.names == ["HeadObject"]
 
 
 def test_a_server_that_is_no_s3_is_named_by_its_setting() -> None:
     client = answered_client(lambda *_: answer_of(404, "<html>not found</html>"))
-    with pytest.raises(RefusedByS3Error, match="Check ARTIFACTS_S3_ENDPOINT_URL"):
+    with pytest.raises(RefusedByStoreError, match="Check ARTIFACTS_S3_ENDPOINT_URL"):
         put(store_of(client, "bucket"), b"abc")
 
 
@@ -235,5 +235,5 @@ def test_a_front_that_redirects_everything_is_named_by_its_setting(bucket: str) 
     # Given a web server that redirects http to https
     client = answered_client(lambda *_: answer_of(301, Location="https://s3.invalid/"))
     # When / Then
-    with pytest.raises(RefusedByS3Error, match="scheme and host of ARTIFACTS_S3_ENDPOINT_URL"):
+    with pytest.raises(RefusedByStoreError, match="scheme and host of ARTIFACTS_S3_ENDPOINT_URL"):
         put(store_of(client, bucket), b"abc")

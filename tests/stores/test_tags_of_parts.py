@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from artifact_pipeline.domain.errors import LeaseLostError, S3UnavailableError
+from artifact_pipeline.domain.errors import LeaseLostError, StoreUnavailableError
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.tags import ObjectTags
@@ -77,7 +77,7 @@ def test_an_attempt_that_dies_before_it_tags_leaves_that_to_the_next(
     # Given
     progress = Progress()
     away = refusing("PutObjectTagging", 503, "SlowDown")
-    with lying(ministack, bucket, away) as store, pytest.raises(S3UnavailableError):
+    with lying(ministack, bucket, away) as store, pytest.raises(StoreUnavailableError):
         put(store, CONTENT, progress)
     assert tags_of(s3_client, bucket) == {}
     # When
@@ -144,6 +144,6 @@ def test_a_refusal_is_a_warning_because_the_object_is_stored(
         stored = put(store, CONTENT)
     # Then
     operation, _, code = refusal
-    assert stored.etag == s3_client.head_object(Bucket=bucket, Key=KEY)["ETag"]
+    assert stored.version == s3_client.head_object(Bucket=bucket, Key=KEY)["ETag"]
     [said] = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
     assert said.startswith(f"{KEY}: stored, but it may lack its tags: {operation}: {code}")

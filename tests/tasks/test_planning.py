@@ -15,8 +15,8 @@ from artifact_pipeline.domain.errors import (
     InvalidRequestError,
     PermanentError,
     RunOfAnotherJobError,
-    S3UnavailableError,
     SqlUnavailableError,
+    StoreUnavailableError,
     TransferError,
     UnknownJobError,
 )
@@ -159,7 +159,7 @@ class TestUnknown:
         assert answers.asked == [asked]
 
     @pytest.mark.parametrize("name", PLANNING)
-    @pytest.mark.parametrize("error", [SqlUnavailableError("away"), S3UnavailableError("away")])
+    @pytest.mark.parametrize("error", [SqlUnavailableError("away"), StoreUnavailableError("away")])
     def test_it_comes_back_while_somebody_is_away(
         self, app: Celery, answers: Answers, broker: Valkey, name: str, error: TransferError
     ) -> None:

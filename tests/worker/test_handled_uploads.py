@@ -12,7 +12,7 @@ import pytest
 from kombu import Connection, Consumer, Queue
 from kombu.transport import redis
 
-from artifact_pipeline.domain.errors import S3UnavailableError, SourceMissingError
+from artifact_pipeline.domain.errors import SourceMissingError, StoreUnavailableError
 from artifact_pipeline.domain.fakes import InMemoryArtifacts, InMemoryTransfers
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
@@ -66,7 +66,7 @@ def test_the_message_of_an_upload_that_is_done_has_nothing_to_do(handled: Handle
     "result",
     [
         SourceMissingError("there is no file"),
-        S3UnavailableError("503"),
+        StoreUnavailableError("503"),
         TransferSummary(state=TransferState.CANCELLED),
         TransferSummary(state=TransferState.RUNNING),
     ],
@@ -250,7 +250,7 @@ def test_flower_sees_each_upload_as_a_task(
 def test_an_upload_that_waits_for_its_next_attempt_shows_as_retried(
     handled: HandledUploads,
 ) -> None:
-    handled.ended([ended("a", S3UnavailableError("https://key:secret@s3/ 503"))])
+    handled.ended([ended("a", StoreUnavailableError("https://key:secret@s3/ 503"))])
     kind, fields = events_of(handled)[-1]
     assert kind == "task-retried"
     assert "secret" not in fields["exception"]

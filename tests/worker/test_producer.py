@@ -8,7 +8,7 @@ from celery import Celery
 from sqlalchemy import Engine, insert
 from sqlalchemy.orm import Session
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.platform.job_controller import JobController
 from artifact_pipeline.worker.composition.producer import Producer
@@ -79,7 +79,7 @@ def test_a_use_case_makes_its_own_adapters_alone(
     with Session(engine) as session, session.begin():
         try:
             use_case(producer.controller(session))
-        except S3UnavailableError:
+        except StoreUnavailableError:
             assert "upload_locations" not in wanted
     # Then
     assert vars(producer.bucket).keys() & _OF_THE_BUCKET == wanted

@@ -11,8 +11,8 @@ from artifact_pipeline.domain.errors import (
     BrokerUnavailableError,
     MisconfiguredError,
     PipelineError,
-    S3UnavailableError,
     SqlUnavailableError,
+    StoreUnavailableError,
 )
 from artifact_pipeline.worker.lifecycle.liveness import Liveness
 from artifact_pipeline.worker.lifecycle.startup import WrongError, wait_until_reached
@@ -101,7 +101,7 @@ def test_what_is_wrong_ends_it_even_while_another_part_is_away(
 
 
 def test_what_turns_out_wrong_once_it_answers_ends_it(pause: Callable[[float], None]) -> None:
-    server = Server(S3UnavailableError("away"), AccessDeniedError("denied"))
+    server = Server(StoreUnavailableError("away"), AccessDeniedError("denied"))
     with pytest.raises(WrongError, match=r"^bucket: denied$"):
         wait_until_reached({"bucket": server}, pause=pause)
 

@@ -35,13 +35,13 @@ class CountingReader(InMemoryReader):
     """Reads an object that is a file, which may be sparse; counts what it is asked for."""
 
     path: Path = Path()
-    etag: str = "one"
+    version: str = "one"
     requests: list[tuple[int, int]] = field(default_factory=list)
 
     def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         stop = there.size if stop is None else stop
         self.requests.append((start, stop))
-        if there.etag != self.etag:
+        if there.version != self.version:
             raise ObjectReplacedError
         with self.path.open("rb") as file:
             file.seek(start)
@@ -67,7 +67,7 @@ class Bucket:
         world = World()
         world.reader = self.reader
         size = self.path.stat().st_size
-        stored = StoredObject(key=KEY, size=size, sha256="0" * 64, etag="one")
+        stored = StoredObject(key=KEY, size=size, sha256="0" * 64, version="one")
         world.artifacts.rows[RESULTS] = StoredArtifact(
             artifact=RESULTS, object=stored, stored_at=datetime.now(UTC)
         )
@@ -150,13 +150,13 @@ def test_another_object_is_never_mixed_in(bucket_of: Make) -> None:
     bucket = bucket_of({"RUN1/a": MEMBER, "RUN1/b": MEMBER})
     # When, Then
     with pytest.raises(ObjectReplacedError):
-        bucket.fetch("RUN1/a", meanwhile=lambda: setattr(bucket.reader, "etag", "two"))
+        bucket.fetch("RUN1/a", meanwhile=lambda: setattr(bucket.reader, "version", "two"))
     assert list((bucket.root / INTO).iterdir()) == []
 
 
 def test_one_that_is_gone_is_missing(bucket_of: Make) -> None:
     bucket = bucket_of({"RUN1/a": b"1"})
-    bucket.reader.etag = "two"
+    bucket.reader.version = "two"
     with pytest.raises(ArtifactMissingError, match="run_results of job 12 run 4: not in"):
         bucket.fetch("RUN1/a")
 

@@ -10,7 +10,7 @@ from artifact_pipeline.worker.workspace.marker import make_marker
 from artifact_pipeline.worker.workspace.target import Target
 
 OBJECT = BucketObject(
-    address=ObjectAddress("bucket", "key"), size=4, etag="etag", modified_at=datetime.now(UTC)
+    address=ObjectAddress("bucket", "key"), size=4, version="etag", modified_at=datetime.now(UTC)
 )
 
 

@@ -46,7 +46,7 @@ def test_of_an_object_that_was_replaced_it_is_told(
         fetch(partial, 0, 1)
     size = (directory / PARTIAL).stat().st_size
     # When
-    with target.partial(replace(THERE, etag='"another"'), RANGE):
+    with target.partial(replace(THERE, version='"another"'), RANGE):
         pass
     # Then
     assert lines(caplog) == [LINE.format(size=f"{size:,}")]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.worker.workspace.ranged_file import RangedFile
 
 CONTENT = bytes(range(251)) * 40
@@ -82,9 +82,9 @@ def test_what_has_failed_is_asked_for_again(requests: Requests) -> None:
     # Given
     file = requests.opened()
     file.expect([(2000, 4000)])
-    requests.failures = [S3UnavailableError("gone")]
+    requests.failures = [StoreUnavailableError("gone")]
     file.seek(2000)
-    with pytest.raises(S3UnavailableError):
+    with pytest.raises(StoreUnavailableError):
         file.read(50)
     # When, Then
     assert file.read(50) == CONTENT[2000:2050]

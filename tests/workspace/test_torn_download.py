@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from artifact_pipeline.domain.errors import S3UnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryStore
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.transfers.ranged_download import Fetch
@@ -56,8 +56,8 @@ def download(target: Target, directory: Path) -> Download:
     """One that has all ranges but the last, and a half of that."""
     reader = InMemoryReader(InMemoryStore(objects={ADDRESS.key: CONTENT}))
     download = Download(reader, target, directory / PARTIAL)
-    reader.failures = [*[None] * (RANGES - 1), S3UnavailableError()]
-    with pytest.raises(S3UnavailableError):
+    reader.failures = [*[None] * (RANGES - 1), StoreUnavailableError()]
+    with pytest.raises(StoreUnavailableError):
         download.run()
     return download
 

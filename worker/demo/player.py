@@ -159,5 +159,5 @@ def _check(found: "dict[str, ObjectTypeDef]", stored: list[StoredArtifact]) -> N
         raise DemoFailedError(f"not just where they should be: {strays}")
     for artifact in stored:
         listed = found[artifact.object.key]
-        if (listed["ETag"], listed["Size"]) != (artifact.object.etag, artifact.object.size):
+        if (listed["ETag"], listed["Size"]) != (artifact.object.version, artifact.object.size):
             raise DemoFailedError(f"{artifact.object.key}: S3 lists other bytes than recorded")

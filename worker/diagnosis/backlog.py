@@ -41,7 +41,7 @@ _CHECKS = {
     ProblemCode.STUCK: "backlog",
     ProblemCode.BEHIND: "backlog",
     ProblemCode.LEASE_EXPIRED: "backlog",
-    ProblemCode.S3_BREAKER_OPEN: "S3 breaker",
+    ProblemCode.STORE_BREAKER_OPEN: "S3 breaker",
     ProblemCode.WORKSPACE_BREAKER_OPEN: "workspace breaker",
     ProblemCode.QUARANTINED: "quarantine",
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     BucketMissingError,
-    RefusedByS3Error,
+    RefusedByStoreError,
     UnsupportedByStoreError,
 )
 from artifact_pipeline.worker.lifecycle.start_parts import SHARE
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # A server that takes longer is away; it is asked three times.
 _S3_TIMEOUT_SECONDS = 5.0
-_REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByS3Error, UnsupportedByStoreError)
+_REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByStoreError, UnsupportedByStoreError)
 
 
 def _app() -> "Celery":

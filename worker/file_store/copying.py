@@ -83,12 +83,12 @@ class FileObjectCopier:
         content_type: str,
         metadata: dict[str, str],
         precondition: Precondition,
-        storage_class: str,
+        tier_name: str,
         progress: UploadProgress,
     ) -> StoredObject:
-        if storage_class not in {"", STANDARD.name}:
+        if tier_name not in {"", STANDARD.name}:
             raise UnsupportedByStoreError(
-                f"{key}: ARTIFACTS_STORE is a directory, which has no storage class {storage_class}"
+                f"{key}: ARTIFACTS_STORE is a directory, which has no storage class {tier_name}"
             )
         source = self._source(there)
         existing = self._existing(source, key, precondition)
@@ -117,7 +117,7 @@ class FileObjectCopier:
     def _source(self, there: BucketObject) -> BucketObject:
         """Return that very object with all that its description says."""
         found = self.reader.find(there.address)
-        if found is None or found.etag != there.etag:
+        if found is None or found.version != there.version:
             raise ObjectReplacedError
         return found
 
@@ -130,7 +130,7 @@ class FileObjectCopier:
             ObjectReplacedError: another object is there.
         """
         found = self.reader.find(ObjectAddress(self.reader.bucket, key))
-        if precondition.allows(None if found is None else found.etag):
+        if precondition.allows(None if found is None else found.version):
             return None
         if found is None or found.size != source.size:
             raise ObjectReplacedError

@@ -178,7 +178,7 @@ class FileResults(ResultsUploads):
         )
         for _ in range(_TRIES - 1):
             try:
-                return put(precondition=replacing(self._store.etag(key)))
+                return put(precondition=replacing(self._store.version(key)))
             except ObjectReplacedError:
                 continue
-        return put(precondition=replacing(self._store.etag(key)))
+        return put(precondition=replacing(self._store.version(key)))

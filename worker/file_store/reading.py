@@ -132,7 +132,7 @@ class FileObjectReader:
             stack.enter_context(_placed(there.address))
             stack.enter_context(translated(there.address.key))
             opened = stack.enter_context(self._opened(there.address))
-            if opened is None or opened.version != there.etag:
+            if opened is None or opened.version != there.version:
                 raise ObjectReplacedError
             while at < stop:
                 chunk = os.pread(opened.file, min(CHUNK, stop - at), at)
@@ -146,7 +146,7 @@ class FileObjectReader:
         sha256 = there.sha256
         if sha256 is None:
             found = self.find(there.address)
-            if found is None or found.etag != there.etag:
+            if found is None or found.version != there.version:
                 raise ObjectReplacedError
             sha256 = found.sha256
         return UndescribedVerifier() if sha256 is None else Sha256Verifier(sha256)
@@ -215,7 +215,7 @@ def _object(
     return BucketObject(
         address=address,
         size=seen.st_size,
-        etag=version_of(seen),
+        version=version_of(seen),
         modified_at=datetime.fromtimestamp(seen.st_mtime, UTC),
         sha256=description.sha256 if description else None,
         checksums=(Checksum.parse(SHA256, description.checksum),) if description else None,

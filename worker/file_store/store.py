@@ -116,11 +116,11 @@ class FileObjectStore:
 
     def holds(self, stored: StoredObject) -> bool:
         found = self._find(stored.key)
-        return found is not None and (found.size, found.etag) == (stored.size, stored.etag)
+        return found is not None and (found.size, found.version) == (stored.size, stored.version)
 
-    def etag(self, key: str) -> str | None:
+    def version(self, key: str) -> str | None:
         found = self._find(key)
-        return None if found is None else found.etag
+        return None if found is None else found.version
 
     def abort(self, key: str, upload_id: str) -> None:
         with translated(key):
@@ -158,7 +158,7 @@ class FileObjectStore:
             size=written.size,
             sha256=written.sha256,
             checksum=written.checksum,
-            etag=version,
+            version=version,
             bytes_sent=written.bytes_sent,
         )
 
@@ -173,7 +173,7 @@ class FileObjectStore:
             raise ObjectReplacedError
         if self.reader.sha256_of(found) != written.sha256:
             raise ObjectReplacedError
-        return found.etag
+        return found.version
 
     def _find(self, key: str) -> BucketObject | None:
         return self.reader.find(ObjectAddress(self.reader.bucket, key))

@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from artifact_pipeline.domain.errors import ChecksumMismatchError, S3UnavailableError
+from artifact_pipeline.domain.errors import ChecksumMismatchError, StoreUnavailableError
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 
 
@@ -36,11 +36,11 @@ def acknowledged_etag(etag: str | None) -> str:
     """The ETag, whole: an answer that is cut off within its headers reads like a shorter one.
 
     Raises:
-        S3UnavailableError: it is missing, or lacks its second quote.
+        StoreUnavailableError: it is missing, or lacks its second quote.
     """
     # Not every server puts it in quotes.
     if etag is None or not re.fullmatch(r'"[^"]+"|[^"]+', etag):
-        raise S3UnavailableError("the answer was cut off")
+        raise StoreUnavailableError("the answer was cut off")
     return etag
 
 

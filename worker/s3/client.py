@@ -50,7 +50,7 @@ def make_client(  # noqa: PLR0913 - what a deployment may choose
     Raises:
         MisconfiguredError: a setting is wrong, such as AWS_PROFILE, or the bucket's name cannot
             stand before the endpoint's host.
-        S3UnavailableError: the credentials cannot be fetched now.
+        StoreUnavailableError: the credentials cannot be fetched now.
     """
     with translated_errors():
         session = session or boto3.Session()

@@ -96,12 +96,12 @@ class S3ObjectCopier:
         content_type: str,
         metadata: dict[str, str],
         precondition: Precondition,
-        storage_class: str,
+        tier_name: str,
         progress: UploadProgress,
     ) -> StoredObject:
-        if not self.abilities.checks_uploads and tier(storage_class).must_be_restored:
+        if not self.abilities.checks_uploads and tier(tier_name).must_be_restored:
             raise ArchivedError(
-                f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {storage_class},"
+                f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {tier_name},"
                 " which cannot be read. Use the storage class GLACIER_IR"
             )
         there = self._seen(there)
@@ -113,7 +113,7 @@ class S3ObjectCopier:
             create={
                 **self._described(there, content_type, metadata),
                 **self.encryption.arguments(),
-                **({"StorageClass": storage_class} if storage_class else {}),
+                **({"StorageClass": tier_name} if tier_name else {}),
             },
             threads=self.threads,
             progress=progress,
@@ -131,7 +131,7 @@ class S3ObjectCopier:
                     is_conditional=self.abilities.conditional_writes,
                     progress=progress,
                 ),
-                storage_class=storage_class,
+                tier_name=tier_name,
                 abilities=self.abilities,
             )
         )

@@ -23,9 +23,9 @@ from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     MisconfiguredError,
     ObjectReplacedError,
-    RefusedByS3Error,
-    S3ConflictError,
-    S3UnavailableError,
+    RefusedByStoreError,
+    StoreConflictError,
+    StoreUnavailableError,
     TransferError,
     UnsupportedByStoreError,
 )
@@ -33,8 +33,8 @@ from artifact_pipeline.worker.s3.advice import advice
 from artifact_pipeline.worker.s3.misconfiguration import CONFIGURATION, explain
 
 # What each code means here: the codes of AWS, and codes that Swift, MinIO, Ceph, Garage, SeaweedFS,
-# R2, Google, Backblaze and Wasabi add. botocore puts the status in the place of a missing code. Codes
-# that are not here go by their status.
+# R2, Google, Backblaze and Wasabi add. botocore puts the status in the place of a missing code.
+# Codes that are not here go by their status.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _CODES_OF_ERROR: dict[type[TransferError], str] = {
     UnsupportedByStoreError: """
@@ -53,7 +53,7 @@ _CODES_OF_ERROR: dict[type[TransferError], str] = {
     ChecksumMismatchError: """
         BadDigest InvalidDigest XAmzContentSHA256Mismatch XAmzContentChecksumMismatch CrcMismatch
     """,
-    S3UnavailableError: """
+    StoreUnavailableError: """
         InternalError InternalFailure InternalServerError ServiceUnavailable
         ServiceUnavailableException Unavailable TemporarilyUnavailable BackendError GatewayTimeout
         XMinioReadQuorum XMinioWriteQuorum XMinioServerNotInitialized XMinioBackendDown
@@ -75,7 +75,7 @@ _CODES_OF_ERROR: dict[type[TransferError], str] = {
     ArchivedError: "InvalidObjectState",
     # Another request was under way, or the multipart upload or a part of it went away. The next
     # attempt sends what is missing then, or all of it.
-    S3ConflictError: """
+    StoreConflictError: """
         ConditionalRequestConflict OperationAborted ConcurrentModification NoSuchUpload InvalidPart
         BadUpload 409
     """,
@@ -116,12 +116,12 @@ def translated_errors() -> Iterator[None]:
     except CONFIGURATION as error:
         raise MisconfiguredError(explain(error)) from error
     except _PASSING as error:
-        raise S3UnavailableError(f"S3 does not answer: {type(error).__name__}") from error
+        raise StoreUnavailableError(f"S3 does not answer: {type(error).__name__}") from error
     except BotoCoreError as error:
-        raise RefusedByS3Error(type(error).__name__) from error
+        raise RefusedByStoreError(type(error).__name__) from error
     except RecursionError as error:
         # botocore asks where the bucket is, and follows that question's redirect by asking again.
-        raise RefusedByS3Error(_REDIRECTED) from error
+        raise RefusedByStoreError(_REDIRECTED) from error
 
 
 @contextmanager
@@ -167,4 +167,4 @@ def _kind_of_status(status: int) -> type[TransferError]:
     if status == _NOT_IMPLEMENTED:
         return UnsupportedByStoreError
     is_passing = status >= _SERVER_ERROR or status in _PASSING_STATUSES
-    return S3UnavailableError if is_passing else RefusedByS3Error
+    return StoreUnavailableError if is_passing else RefusedByStoreError

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     NotCopyableError,
-    RefusedByS3Error,
+    RefusedByStoreError,
     TransferError,
 )
 from artifact_pipeline.domain.model.objects import ObjectAddress
@@ -137,9 +137,9 @@ def explained(error: TransferError, described: Mapping[str, Any]) -> TransferErr
     needed = sorted({permission for name, permission in _PERMISSIONS.items() if name in described})
     if needed and isinstance(error, AccessDeniedError):
         return AccessDeniedError(f"{said}. The copy keeps what needs {', '.join(needed)}")
-    if needed and isinstance(error, RefusedByS3Error):
+    if needed and isinstance(error, RefusedByStoreError):
         carried = ", ".join(name for name in _PERMISSIONS if name in described)
-        return RefusedByS3Error(f"{said}. The copy keeps {carried} of the source")
+        return RefusedByStoreError(f"{said}. The copy keeps {carried} of the source")
     return error
 
 

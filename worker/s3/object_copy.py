@@ -38,15 +38,15 @@ class ObjectCopy:
     reader: IObjectReader
     upload: MultipartUpload
     fence: WriteFence
-    storage_class: str
+    tier_name: str
     abilities: StoreAbilities
 
     def of_parts(self, parts: PartCopies) -> StoredObject:
         sent, sha256 = parts.send()
-        if not sent.is_proven and tier(self.storage_class).must_be_restored:
+        if not sent.is_proven and tier(self.tier_name).must_be_restored:
             raise ArchivedError(
                 f"{self.upload.key}: S3 says nothing that proves the copy's bytes, and they cannot"
-                f" be read in {self.storage_class}. Use the storage class GLACIER_IR"
+                f" be read in {self.tier_name}. Use the storage class GLACIER_IR"
             )
         # With the size that it must have: S3 refuses another before the object appears.
         condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.there.size}
@@ -66,7 +66,7 @@ class ObjectCopy:
         return self._stored(sha256, sent.checksum, etag, answer.get("VersionId"))
 
     def of_nothing(self) -> StoredObject:
-        find_same(self.reader, self.there.address, self.there.etag)
+        find_same(self.reader, self.there.address, self.there.version)
         digest = hashlib.sha256()
         sha256, checksum = digest.hexdigest(), as_base64(digest.digest())
         integrity = integrity_of(self.abilities.checksum)
@@ -113,11 +113,11 @@ class ObjectCopy:
         found = self.reader.find(ObjectAddress(self.upload.bucket, self.upload.key))
         if found is None or not self._is_this(found, sha256, checksum):
             raise ObjectReplacedError from error
-        stored = self._stored(sha256, checksum, found.etag, found.version_id)
-        return replace(stored, storage_class=found.storage_class)
+        stored = self._stored(sha256, checksum, found.version, found.version_id)
+        return replace(stored, tier_name=found.tier_name)
 
     def _is_this(self, found: BucketObject, sha256: str, checksum: str) -> bool:
-        if found.size != self.there.size or self.storage_class not in {"", found.storage_class}:
+        if found.size != self.there.size or self.tier_name not in {"", found.tier_name}:
             return False
         # Where the store checks nothing, its metadata may describe bytes that it does not have.
         if found.sha256 is not None and self.abilities.checks_sha256:
@@ -135,8 +135,8 @@ class ObjectCopy:
             key=self.upload.key,
             size=self.there.size,
             sha256=sha256,
-            etag=etag,
+            version=etag,
             checksum=sha256_checksum(checksum),
             version_id=version_id,
-            storage_class=self.storage_class or "STANDARD",
+            tier_name=self.tier_name or "STANDARD",
         )

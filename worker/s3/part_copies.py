@@ -139,7 +139,7 @@ class PartCopies:
                 UploadId=upload_id,
                 PartNumber=number,
                 CopySource={"Bucket": address.bucket, "Key": address.key},
-                CopySourceIfMatch=self.there.etag,
+                CopySourceIfMatch=self.there.version,
                 **wanted,  # type: ignore[arg-type]  # the range
             )
         copied = answer.get("CopyPartResult", {})

@@ -43,7 +43,7 @@ def find_same(reader: IObjectReader, address: ObjectAddress, etag: str) -> Bucke
         ObjectReplacedError: another object, or none, is there.
     """
     found = reader.find(address)
-    if found is None or not is_same_etag(found.etag, etag):
+    if found is None or not is_same_etag(found.version, etag):
         raise ObjectReplacedError
     return found
 

@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 from itertools import starmap
 from typing import TYPE_CHECKING
 
-from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError, S3UnavailableError
+from artifact_pipeline.domain.errors import (
+    ObjectReplacedError,
+    PermanentError,
+    StoreUnavailableError,
+)
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
 from artifact_pipeline.domain.ports.object_store import Verifier
@@ -67,7 +71,7 @@ class S3ObjectReader:
                     yield BucketObject(
                         address=ObjectAddress(self.bucket, each["Key"]),
                         size=each["Size"],
-                        etag=each["ETag"],
+                        version=each["ETag"],
                         modified_at=each["LastModified"],
                         tier=tier(each.get("StorageClass", "STANDARD")),
                     )
@@ -131,9 +135,11 @@ class S3ObjectReader:
         bucket, key = there.address.bucket, there.address.key
         with gone_is_replaced():
             if stop - start == there.size:
-                return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.etag)
+                return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.version)
             wanted = f"bytes={start}-{stop - 1}"
-            return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.etag, Range=wanted)
+            return self.client.get_object(
+                Bucket=bucket, Key=key, IfMatch=there.version, Range=wanted
+            )
 
     def _part_size(self, there: BucketObject, parts: int) -> int | None:
         """In bytes; None where the parts have no common one, or the server does not say."""
@@ -164,7 +170,7 @@ def look_at(client: "S3Client", there: BucketObject) -> BucketObject:
         head = client.head_object(
             Bucket=there.address.bucket,
             Key=there.address.key,
-            IfMatch=there.etag,
+            IfMatch=there.version,
             ChecksumMode="ENABLED",
         )
     return described(there.address, head)
@@ -184,7 +190,7 @@ def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucket
     return BucketObject(
         address=address,
         size=head["ContentLength"],
-        etag=acknowledged_etag(head.get("ETag")),
+        version=acknowledged_etag(head.get("ETag")),
         modified_at=head["LastModified"],
         tier=tier(head.get("StorageClass", "STANDARD")),
         version_id=head.get("VersionId"),
@@ -200,11 +206,11 @@ def _check(answer: "GetObjectOutputTypeDef", there: BucketObject, start: int, st
 
     Raises:
         ObjectReplacedError: it is of another object.
-        S3UnavailableError: it has other bytes.
+        StoreUnavailableError: it has other bytes.
     """
-    if not is_same_etag(acknowledged_etag(answer.get("ETag")), there.etag):
+    if not is_same_etag(acknowledged_etag(answer.get("ETag")), there.version):
         raise ObjectReplacedError
     whole = stop - start == there.size
     asked_for = None if whole else f"bytes {start}-{stop - 1}/{there.size}"
     if (answer.get("ContentLength"), answer.get("ContentRange")) != (stop - start, asked_for):
-        raise S3UnavailableError("GetObject: other bytes than those asked for")
+        raise StoreUnavailableError("GetObject: other bytes than those asked for")

@@ -141,10 +141,10 @@ class S3ResultsRepository(ResultsUploads):
         try:
             for _ in range(_TRIES - 1):
                 try:
-                    return put(precondition=replacing(self._store.etag(key)))
+                    return put(precondition=replacing(self._store.version(key)))
                 except ObjectReplacedError:
                     continue
-            return put(precondition=replacing(self._store.etag(key)))
+            return put(precondition=replacing(self._store.version(key)))
         except BaseException:
             # No other attempt will go on with its parts.
             if progress.upload_id is not None:

@@ -122,10 +122,10 @@ class S3ObjectStore:
             head = self._head(stored.key)
         return head is not None and (head["ContentLength"], head["ETag"]) == (
             stored.size,
-            stored.etag,
+            stored.version,
         )
 
-    def etag(self, key: str) -> str | None:
+    def version(self, key: str) -> str | None:
         with translated_errors():
             head = self._head(key)
         return None if head is None else head["ETag"]

@@ -47,7 +47,7 @@ class ObjectSource:
         verifier = self.reader.verifier(self.there)
         if not size:
             # Reading no bytes asks for nothing, and so would not notice another object.
-            find_same(self.reader, self.there.address, self.there.etag)
+            find_same(self.reader, self.there.address, self.there.version)
         for start in range(0, size, self.range_size):
             stop = min(start + self.range_size, size)
             read = b"".join(self.reader.read(self.there, start, stop))
@@ -117,10 +117,10 @@ class WorkerCopies:
             ObjectReplacedError: another object is there.
         """
         found = self.reader.find(ObjectAddress(self.store.bucket, key))
-        if found is None or allows(precondition, found.etag):
+        if found is None or allows(precondition, found.version):
             return None
-        wanted = create.get("StorageClass", found.storage_class)
-        if (found.size, found.storage_class) != (there.size, wanted):
+        wanted = create.get("StorageClass", found.tier_name)
+        if (found.size, found.tier_name) != (there.size, wanted):
             raise ObjectReplacedError
         sha256 = there.sha256 or digest_of(self.reader, there, progress.checkpoint)
         # What the metadata say of the copy is not believed: it may never have been verified.

@@ -62,9 +62,9 @@ def stored_object(
         key=fence.address.key,
         size=content.size,
         sha256=content.sha256,
-        etag=acknowledged_etag(answer.get("ETag")),
+        version=acknowledged_etag(answer.get("ETag")),
         version_id=answer.get("VersionId"),
         checksum=sha256_checksum(content.checksum),
         bytes_sent=bytes_sent,
-        storage_class=answer.get("StorageClass", create.get("StorageClass", "STANDARD")),
+        tier_name=answer.get("StorageClass", create.get("StorageClass", "STANDARD")),
     )

@@ -69,7 +69,7 @@ def replace_artifact(
         unchanged = and_(
             _is_of(known.artifact),
             ArtifactRow.key == known.object.key,
-            ArtifactRow.etag == known.object.etag,
+            ArtifactRow.etag == known.object.version,
         )
         written = update(ArtifactRow).where(unchanged, is_not_replaced(stored))
         written = written.values(_values(stored))
@@ -131,9 +131,9 @@ def artifact_values(stored: StoredArtifact) -> dict[str, Any]:
         "size": stored.object.size,
         "sha256": stored.object.sha256,
         "s3_checksum": _column(stored.object.checksum),
-        "etag": stored.object.etag,
+        "etag": stored.object.version,
         "version_id": stored.object.version_id,
-        "storage_class": stored.object.storage_class,
+        "storage_class": stored.object.tier_name,
         "links_left_out": stored.links_left_out,
         "stored_at": stored.stored_at,
     }
@@ -156,10 +156,10 @@ def stored_artifact_of(row: Any) -> StoredArtifact:  # noqa: ANN401 - a row
             key=row.key,
             size=row.size,
             sha256=row.sha256,
-            etag=row.etag,
+            version=row.etag,
             checksum=_checksum(row.s3_checksum),
             version_id=row.version_id,
-            storage_class=row.storage_class,
+            tier_name=row.storage_class,
         ),
         scheme=Scheme(row.scheme),
         links_left_out=row.links_left_out,

@@ -72,7 +72,7 @@ class Layout:
     @property
     def identity(self) -> bytes:
         address = self.there.address
-        told = [address.bucket, address.key, self.there.etag, self.there.size, self.range_size]
+        told = [address.bucket, address.key, self.there.version, self.there.size, self.range_size]
         return hashlib.sha256(json.dumps(told).encode()).digest()
 
     def restore(self, file: int, marks: bytes) -> None:

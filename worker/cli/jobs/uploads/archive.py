@@ -171,7 +171,7 @@ def _is_version(version_id: str | None) -> bool:
 
 
 def _moved(found: FoundArtifact, archived: StoredObject) -> FoundArtifact:
-    return replace(found, object=replace(found.object, tier=tier(archived.storage_class)))
+    return replace(found, object=replace(found.object, tier=tier(archived.tier_name)))
 
 
 def _row(found: FoundArtifact, outcome: str, error: str | None = None) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def _row(found: FoundArtifact, outcome: str, error: str | None = None) -> dict[s
         "run_id": found.artifact.run_id,
         "outcome": outcome,
         "size": Size(found.object.size),
-        "storage_class": found.object.storage_class,
+        "storage_class": found.object.tier_name,
         "location": where(found.object.address),
         "error": error,
     }

@@ -249,7 +249,7 @@ def _listed_row(listed: ListedArtifact, now: datetime) -> dict[str, Any]:
         "size": None if there is None else Size(there.size),
         "age": None if there is None else now - there.modified_at,
         "modified_at": there and there.modified_at,
-        "storage_class": there and there.storage_class,
+        "storage_class": there and there.tier_name,
         "location": address and where(address),
         "error": look and str(look.error),
     }

@@ -184,7 +184,7 @@ class _Relocation:
         """Yield what became of each job, however many of them fail.
 
         Raises:
-            S3UnavailableError, SqlUnavailableError: job after job has failed so.
+            StoreUnavailableError, SqlUnavailableError: job after job has failed so.
         """
         jobs = ((job_id, *up_to_failure(self.of_job(job_id))) for job_id in job_ids)
         looks = (((job_id, rows), failure) for job_id, rows, failure in jobs)

@@ -51,7 +51,7 @@ def url(  # noqa: PLR0913 - an argument for each option
     seconds = int((expires or using.download_url_expires).total_seconds())
     signed = using.results.get_download_url(where(there.address), expiration_seconds=seconds)
     if there.tier.must_be_restored:
-        note(f"{artifact}: in {there.storage_class}, so it must be restored before the URL works")
+        note(f"{artifact}: in {there.tier_name}, so it must be restored before the URL works")
     if as_json:
         print_json({"url": signed.url, "expires_in": timedelta(seconds=seconds)})
     else:
