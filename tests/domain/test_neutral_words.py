@@ -29,6 +29,7 @@ NAMES = {
     "S311": "a rule of ruff",
 }
 NAMES_IN_FILES = {
+    "model/objects.py": {"s3": "the scheme of an address in a bucket, beside `file`"},
     "platform/archiving.py": {"storage_class": "an argument of public functions"},
     "platform/job_controller.py": {"storage_class": "an argument of a public method"},
     "platform/repository_shapes.py": {"storage_class": "an argument by the name in the port"},

@@ -51,11 +51,15 @@ def recorder() -> Iterator[RecordingServer]:
 
 
 @pytest.fixture
-def server(recorder: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> RecordingServer:
-    """A server that keeps the requests of one test."""
-    # moto, once another test has imported it, watches all requests that are made from then on.
+def plain_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out moto, which watches all requests once another test has imported it."""
     own = [each for each in handlers.BUILTIN_HANDLERS if "moto" not in repr(each)]
     monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", own)
+
+
+@pytest.fixture
+def server(recorder: RecordingServer) -> RecordingServer:
+    """A server that keeps the requests of one test."""
     recorder.taken()
     recorder.answers.clear()
     return recorder

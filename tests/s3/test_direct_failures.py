@@ -6,6 +6,8 @@ from mypy_boto3_s3 import S3Client
 from tests.s3.direct_steps import Ways, client_at, essence, put
 from tests.s3.recording_server import LOST, RecordingServer, Said
 
+pytestmark = pytest.mark.usefixtures("plain_botocore")
+
 REFUSED = b"<Error><Code>%s</Code><Message>no</Message></Error>"
 FAILURES: dict[str, list[Said]] = {
     "a condition": [Said(412, body=REFUSED % b"PreconditionFailed")],

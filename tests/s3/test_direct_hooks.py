@@ -11,6 +11,8 @@ from artifact_pipeline.worker.s3.client import make_client
 from tests.s3.direct_steps import BUCKET, client_at, put, session
 from tests.s3.recording_server import RecordingServer
 
+pytestmark = pytest.mark.usefixtures("plain_botocore")
+
 
 @pytest.mark.parametrize(
     "event",

@@ -41,6 +41,8 @@ from tests.s3.direct_steps import (
 from tests.s3.recording_server import RecordingServer, recording
 from tests.s3.steps import KEY, answer_of
 
+pytestmark = pytest.mark.usefixtures("plain_botocore")
+
 _KMS = Encryption("aws:kms", "arn:aws:kms:eu-central-1:1:key/k")
 _TAGS = ObjectTags.parse("team=c f/d,job={job_id},ort=Köln")
 FORMS: dict[str, dict[str, Any]] = {
