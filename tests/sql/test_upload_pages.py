@@ -277,7 +277,9 @@ class TestOnlyOneFails:
         assert len(either.pages.record(uploads_of(claims))) == 2
 
     @pytest.mark.parametrize(
-        "bad", [{"version": "x" * 300}, {"version": "\0"}, {"size": 2**70}, {"key": "\ud800"}], ids=str
+        "bad",
+        [{"version": "x" * 300}, {"version": "\0"}, {"size": 2**70}, {"key": "\ud800"}],
+        ids=str,
     )
     def test_a_value_that_does_not_fit_spoils_no_other(
         self, world: Pages, bad: dict[str, Any]
