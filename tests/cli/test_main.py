@@ -35,7 +35,7 @@ def modules_of(*arguments: str, status: int = 0, **settings: str) -> set[str]:
 
 def imported_by(*arguments: str, **settings: str) -> set[str]:
     """Return the top-level packages that the installed command imports."""
-    return {name.split(".")[0] for name in modules_of(*arguments, **settings)}
+    return {name.split(".")[0] for name in modules_of(*arguments, status=0, **settings)}
 
 
 def test_a_look_at_a_file_imports_no_library_of_a_server(tmp_path: Path) -> None:
