@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from inspect import signature
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from celery.result import AsyncResult
 
 from artifact_pipeline import celeryconfig
 from artifact_pipeline.domain.errors import ProducerNotConfiguredError
+from artifact_pipeline.tasks.app_notes import notes_of
 from artifact_pipeline.tasks.broker import URL_VARIABLE, Broker
 from artifact_pipeline.tasks.keys import use_broker
 from artifact_pipeline.tasks.sendable import check_sendable
@@ -22,6 +24,8 @@ A = TypeVar("A", bound=Celery)
 _producer: Celery | None = None
 _IS_CONFIGURED = "artifacts_is_configured"
 """An attribute of an app that has a broker: looking its settings up takes longer."""
+_URLS = "broker_urls"
+"""The name of a note."""
 _FURTHER = list(signature(Celery.send_task).parameters)[4:]
 """Options of `send_task` in the order in which they may be given by position."""
 
@@ -69,7 +73,7 @@ def configured(app: A, broker: Broker | str) -> A:
     app.config_from_object(celeryconfig)
     use_broker(app, broker if isinstance(broker, Broker) else Broker(url=broker))
     if isinstance(app, PipelineApp):
-        app.own_routes = dict(app.conf.task_routes)
+        app.own_routes = deepcopy(app.conf.task_routes)
     return app
 
 
@@ -118,6 +122,16 @@ def producing_with(app: Celery) -> Iterator[None]:
 
 def broker_urls(app: Celery) -> list[str]:
     """Return the URLs that the app publishes to; several are for failover."""
+    if type(app) is not PipelineApp:
+        # The settings of another app may take longer to compare than to look up.
+        return _configured_urls(app)
+    notes = notes_of(app)
+    if _URLS not in notes:
+        notes[_URLS] = _configured_urls(app)
+    return list(notes[_URLS])
+
+
+def _configured_urls(app: Celery) -> list[str]:
     urls: Any = app.conf.broker_write_url or ""
     each = [urls] if isinstance(urls, str) else urls
     return [url for text in each for url in text.split(";")]

@@ -7,24 +7,20 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from os import getpid
-from types import FunctionType
 from typing import Any, Self
 from uuid import uuid4
 
-import celery.app.base
 import kombu.messaging
-from celery import Celery, signals
-from kombu.transport import redis
+from celery import Celery
 
 from artifact_pipeline.domain.model.jobs import MAX_ID
-from artifact_pipeline.tasks.app import PipelineApp
+from artifact_pipeline.tasks.app_notes import notes_of
+from artifact_pipeline.tasks.message_conditions import beside_settings, is_usual, is_usual_redis
 from artifact_pipeline.tasks.redis_push import declare, expires, push
 from artifact_pipeline.tasks.routing import BATCH_HEADER
 
-_ATTRIBUTE = "artifacts_message_templates"
-"""An attribute of an app, with its templates."""
-_SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
+_TEMPLATES = "message_templates"
+"""The name of a note."""
 _PUSHED_AT_ONCE = 1000
 _SAMPLE_IDS = {"job_id": MAX_ID - 1, "run_id": MAX_ID}
 _Shape = tuple[str, str, tuple[str, ...]]
@@ -75,7 +71,7 @@ def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> b
         False if Celery has to make them, since something may change or watch each message. Then
         nothing was sent.
     """
-    if not (_is_usual(app) and _is_usual_redis(producer) and all(m.is_plain for m in messages)):
+    if not (is_usual(app) and is_usual_redis(producer) and all(m.is_plain for m in messages)):
         return False
     queues = [app.amqp.queues[name] for name in {message.queue for message in messages}]
     templates = _templates_of(messages, app, producer)
@@ -102,36 +98,6 @@ def _filled(
         (template.key, template.fill(message, origin, new_tag()))
         for template, message in with_templates
     ]
-
-
-def _is_usual(app: Celery) -> bool:
-    """Whether Celery makes all messages of a task alike, and calls no other code for them."""
-    conf = app.conf
-    return (
-        # Of another app, anything may be overridden.
-        type(app) is PipelineApp
-        and not any(signal.receivers for signal in _SIGNALS)
-        and _is_of(celery.app.base, Celery.send_task)
-        and _is_of(kombu.messaging, kombu.messaging.Producer.publish)
-        and conf.task_routes == app.own_routes
-        and not conf.task_always_eager
-        and not conf.task_send_sent_event
-        and not (app.current_worker_task and conf.task_inherit_parent_priority)
-    )
-
-
-def _is_of(module: Any, function: object) -> bool:  # noqa: ANN401 - a module
-    """Whether the function is the module's own, and not a wrapper, as of a tracer."""
-    return type(function) is FunctionType and function.__globals__ is vars(module)
-
-
-def _is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu
-    channel = producer.channel
-    return (
-        isinstance(channel, redis.Channel)
-        and type(channel)._put is redis.Channel._put  # noqa: SLF001
-        and producer.supports_batch_publish
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,18 +191,13 @@ def _templates_of(
 
 
 def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None:  # noqa: ANN401
-    templates: dict[object, _Template | None] = app.__dict__.setdefault(_ATTRIBUTE, {})
-    # The process stands in a message, and so do the options of a task, once it is registered.
-    task = app._tasks.get(message.task)  # noqa: SLF001 - `tasks` would import all of them
-    conf = app.conf
-    settings = (
-        *(conf.task_compression, conf.task_serializer),
-        *(conf.task_default_priority, conf.task_default_delivery_mode),
-    )
-    key = (message.shape, getpid(), id(task), settings)
-    if key not in templates:
-        templates[key] = _made(message, app, producer)
-    return templates[key]
+    templates = notes_of(app).setdefault(_TEMPLATES, {})
+    beside = beside_settings(message.task, message.queue, app, producer)
+    made_of, template = templates.get(message.shape, (None, None))
+    if made_of != beside:
+        template = _made(message, app, producer)
+        templates[message.shape] = beside, template
+    return template  # type: ignore[no-any-return]
 
 
 def _made(message: Outgoing, app: Celery, producer: Any) -> _Template | None:  # noqa: ANN401

@@ -83,7 +83,6 @@ def test_a_template_is_of_one_process(
 ) -> None:
     publish([transfer_of()], app)
     monkeypatch.setattr(os, "getpid", lambda: 4_000_001)
-    monkeypatch.setattr("artifact_pipeline.tasks.message_templates.getpid", os.getpid)
     taken(broker)
     publish([transfer_of()], app)
     ((message,),) = taken(broker).values()

@@ -1,0 +1,70 @@
+"""What the messages of an app depend on: its settings, and what other code may change."""
+
+from types import FunctionType
+from typing import Any
+
+import celery.app.base
+import kombu.messaging
+from celery import Celery, signals
+from kombu.transport import redis
+
+from artifact_pipeline.tasks.app import PipelineApp
+from artifact_pipeline.tasks.app_notes import notes_of
+
+_SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
+_USUAL = "usual_settings"
+"""The name of a note."""
+
+
+def is_usual(app: Celery) -> bool:
+    """Return whether Celery makes all messages of a task alike, and calls nothing else for them."""
+    return (
+        # Of another app, anything may be overridden.
+        type(app) is PipelineApp
+        and not any(signal.receivers for signal in _SIGNALS)
+        and _is_of(celery.app.base, Celery.send_task)
+        and _is_of(kombu.messaging, kombu.messaging.Producer.publish)
+        and _has_usual_settings(app)
+        and not (app.current_worker_task and app.conf.task_inherit_parent_priority)
+    )
+
+
+def _has_usual_settings(app: PipelineApp) -> bool:
+    notes = notes_of(app)
+    if _USUAL not in notes:
+        conf = app.conf
+        sends_alike = not conf.task_always_eager and not conf.task_send_sent_event
+        notes[_USUAL] = sends_alike and conf.task_routes == app.own_routes
+    return bool(notes[_USUAL])
+
+
+def _is_of(module: Any, function: object) -> bool:  # noqa: ANN401 - a module
+    """Return whether the function is the module's own, and not a wrapper, as of a tracer."""
+    return type(function) is FunctionType and function.__globals__ is vars(module)
+
+
+def is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu
+    channel = producer.channel
+    return (
+        isinstance(channel, redis.Channel)
+        and type(channel)._put is redis.Channel._put  # noqa: SLF001
+        and producer.supports_batch_publish
+    )
+
+
+def beside_settings(task_name: str, queue_name: str, app: Any, producer: Any) -> list[Any]:  # noqa: ANN401
+    """Return what a message depends on besides the app's settings."""
+    task = app._tasks.get(task_name)  # noqa: SLF001 - `tasks` would import all of them
+    amqp, channel = app.amqp, producer.channel
+    queue = amqp.queues[queue_name]
+    exchange = queue.exchange
+    return [
+        # Celery reads some settings once, when it makes these.
+        amqp.send_task_message,
+        amqp.create_task_message,
+        amqp.router,
+        # A task that is registered has options of its own.
+        dict(task._get_exec_options()) if task else None,  # noqa: SLF001 - as `send_task` does
+        *(queue, queue.routing_key, exchange.name, exchange.type, exchange.delivery_mode),
+        *(channel.priority_steps, channel.sep),
+    ]
