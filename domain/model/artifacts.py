@@ -106,6 +106,21 @@ class StoredObject:
     tier_name: str = "STANDARD"
     bytes_sent: int = 0
 
+    @property
+    def etag(self) -> str:
+        """Return `version`, by its former name, which code of platforms may read."""
+        return self.version
+
+    @property
+    def storage_class(self) -> str:
+        """Return `tier_name`, by its former name."""
+        return self.tier_name
+
+    @property
+    def s3_checksum(self) -> str:
+        """Return `checksum` as text, by its former name; empty if there is none."""
+        return "" if self.checksum is None else str(self.checksum)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredArtifact:
