@@ -93,7 +93,13 @@ def count_ours(made: Deployment) -> Costs:
             queue="configs",
             broker_database=0,
             # What beat and heartbeats cost goes by the time, which on a busy machine is long.
-            start_worker=partial(made.start_worker, "--without-heartbeat", beat=False),
+            # And in pages, messages of a backlog are dropped, how many depends on the time too.
+            start_worker=partial(
+                made.start_worker,
+                "--without-heartbeat",
+                beat=False,
+                environment={"ARTIFACTS_PAGE_SIZE": "1"},
+            ),
             stored=lambda first, last: recorded(made, first, last),
         )
         return _count(made, ours, composition.adapters.engine, composition.adapters.client)

@@ -74,9 +74,13 @@ class Deployment:
         }
         naive.app.conf["broker_url"] = self.environment["NAIVE_BROKER_URL"]
 
-    def start_worker(self, *options: str, beat: bool = True) -> ManagedProcess:
+    def start_worker(
+        self, *options: str, beat: bool = True, environment: dict[str, str] | None = None
+    ) -> ManagedProcess:
         with_beat = ("--beat",) if beat else ()
-        return self.stack.start_worker("--concurrency", _CONCURRENCY, *with_beat, *options)
+        return self.stack.start_worker(
+            *("--concurrency", _CONCURRENCY, *with_beat, *options), environment=environment
+        )
 
     def start_naive_worker(self) -> ManagedProcess:
         worker = ("benchmarks.naive", "worker", "--hostname", "naive@%h")

@@ -140,6 +140,7 @@ class TestDeployment:
         # Given the database as version 0008 left it
         engine = make_engine(pooled.url)
         with transaction(engine) as connection:
+            connection.execute(text("DROP INDEX transfers_untried_uploads"))
             connection.execute(text("ALTER TABLE transfers DROP doubted_at, DROP verified_to"))
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0008'"))  # noqa: S608
         # When

@@ -47,7 +47,8 @@ RECORDS: dict[str, Callable[[Engine], object]] = {
 CHANGES = {
     "no table": "DROP TABLE transfers",
     "no column": "ALTER TABLE transfers DROP COLUMN next_attempt_at",
-    "another type": "ALTER TABLE transfers ALTER attempts TYPE bool USING false",
+    "another type": "DROP INDEX transfers_untried_uploads;"
+    " ALTER TABLE transfers ALTER attempts TYPE bool USING false",
     "a newer column": "ALTER TABLE transfers ADD newer int NOT NULL",
     "no schema": "ALTER SCHEMA public RENAME TO gone",
     "a view": "ALTER TABLE transfers RENAME TO old;"
@@ -210,7 +211,7 @@ class TestChecks:
             (f"UPDATE {VERSION_TABLE} SET version_num = '0001'", "0001", "database version"),  # noqa: S608
             (f"DROP TABLE {VERSION_TABLE}", "none", "database version"),
             ("DROP TABLE transfers CASCADE", "no table transfers", "pipeline columns"),
-            ("ALTER TABLE artifacts DROP etag", "no column artifacts.version", "pipeline columns"),
+            ("ALTER TABLE artifacts DROP etag", "no column artifacts.etag", "pipeline columns"),
             ("ALTER TABLE jobs DROP created_at", "no column jobs.created_at", "platform columns"),
         ],
     )
@@ -266,7 +267,7 @@ class TestWorker:
         assert deployed.ended(first).state is TransferState.DONE
 
         # When the schema changes while it runs
-        execute(engine, "ALTER TABLE transfers RENAME requested_by TO gone")
+        execute(engine, "ALTER TABLE transfers RENAME next_attempt_at TO gone")
         second = asked(deployed)
         deployed.wait_until(lambda: "database: " in alive.read_text())
         further = [asked(deployed) for _ in range(3)]
@@ -274,7 +275,7 @@ class TestWorker:
         deployed.wait_until(lambda: waiting(deployed) == 1 + len(further))
         assert "no message is taken until this is corrected: " in worker.log.read_text()
         # When it is as before
-        execute(engine, "ALTER TABLE transfers RENAME gone TO requested_by")
+        execute(engine, "ALTER TABLE transfers RENAME gone TO next_attempt_at")
         # Then
         for artifact in (second, *further):
             assert deployed.ended(artifact).state is TransferState.DONE

@@ -42,7 +42,7 @@ def test_the_tutorial_works_as_it_stands(checkout: Path) -> None:
     ended = subprocess.run(
         ["/bin/bash", "-euo", "pipefail", "-c", script],
         cwd=checkout,
-        env=bare_environment(),
+        env={**bare_environment(), "COLUMNS": "200"},
         capture_output=True,
         text=True,
         check=False,

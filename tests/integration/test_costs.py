@@ -11,15 +11,12 @@ def test_a_small_upload_costs_no_more_than_it_must() -> None:
         # And what is recorded is downloaded, and an upload URL signed
         downloading, signing = count_what_is_stored(made)
 
-    # Then S3 sees one request, and SQL a claim, two look-ups and one transaction that records
+    # Then S3 sees one request, and SQL one statement that claims and looks up, and one that records
     assert costs.s3_requests == ["PutObject"]
     assert costs.sql_of_the_producer == ["INSERT jobs", "INSERT transfers"]
-    assert costs.sql_of_the_worker == [
-        *("UPDATE transfers", "SELECT jobs", "SELECT artifacts"),
-        *("INSERT artifacts", "UPDATE jobs", "UPDATE transfers"),
-    ]
-    # With a BEGIN and a COMMIT for the claim and for the record, and for the producer's request
-    assert costs.round_trips_of_the_worker == 6 + 2 * 2
+    assert costs.sql_of_the_worker == ["WITH transfers", "WITH transfers"]
+    # Each commits itself. The producer's request has a BEGIN and a COMMIT
+    assert costs.round_trips_of_the_worker == 2
     assert costs.round_trips_of_the_producer == 2 + 2
     # And the broker one message of about a kilobyte, taken and acknowledged once
     assert costs.message_bytes < 1_100

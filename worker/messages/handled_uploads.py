@@ -7,7 +7,8 @@ which have nothing to do. Everything here is a hint: SQL is the truth.
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from selectors import EVENT_WRITE, DefaultSelector
@@ -23,7 +24,6 @@ from artifact_pipeline.domain.model.transfers import (
 )
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload
 from artifact_pipeline.domain.transfers.page_watch import UploadEnd
-from artifact_pipeline.domain.transfers.recent import RecentIds
 from artifact_pipeline.tasks.base import answer_of, ending_of
 from artifact_pipeline.tasks.routing import TRANSFER_TASKS, ids_of, task_name
 
@@ -80,8 +80,8 @@ class HandledUploads:
         for end in (self._reader, self._writer):
             end.settimeout(0)
         self._writer.setsockopt(SOL_SOCKET, SO_SNDBUF, _BUFFER)
-        self._done = RecentIds(_REMEMBERED)
-        self._in_hand: dict[str, float] = {}
+        self._done: dict[str, str] = {}
+        self._in_hand: dict[str, tuple[float, str]] = {}
         self._ends: list[TaskEnd] = []
         self._notify: Callable[[], None] | None = None
 
@@ -93,7 +93,12 @@ class HandledUploads:
 
     def claimed(self, uploads: Sequence[ClaimedUpload]) -> None:
         until = monotonic() + IN_HAND_SECONDS
-        self._tell([{"claimed": upload.request_id, "until": until} for upload in uploads])
+        self._tell(
+            [
+                {"claimed": upload.request_id, "key": _key_of_claim(upload), "until": until}
+                for upload in uploads
+            ]
+        )
 
     def releasing(self, uploads: Sequence[ClaimedUpload]) -> None:
         # Otherwise the message of the next attempt could be dropped.
@@ -144,14 +149,14 @@ class HandledUploads:
         if len(element) > _LARGEST_MESSAGE or not (self._in_hand or self._done):
             return False
         # Most elements are of none: parsing each would cost more than all else here.
-        found = _ID.findall(element)
-        if not any(self._knows(found_id.decode(errors="replace")) for found_id in found):
-            return False
-        request_id = _upload_of(element)
-        return request_id is not None and self._knows(request_id)
+        found = {each.decode(errors="replace") for each in _ID.findall(element)}
+        known = {self._key_of(request_id) for request_id in found} - {None}
+        return bool(known) and _key_of_message(element) in known
 
-    def _knows(self, request_id: str) -> bool:
-        return request_id in self._done or self._in_hand.get(request_id, 0.0) > monotonic()
+    def _key_of(self, request_id: str) -> str | None:
+        """Return the key of the upload that makes messages of this id superfluous, if one does."""
+        until, key = self._in_hand.get(request_id, (0.0, ""))
+        return key if until > monotonic() else self._done.get(request_id)
 
     def read(self) -> None:
         """Learn what the other processes have told."""
@@ -164,9 +169,9 @@ class HandledUploads:
 
     def _take(self, note: dict[str, Any]) -> None:
         match note:
-            case {"claimed": str(request_id), "until": float(until)}:
+            case {"claimed": str(request_id), "key": str(key), "until": float(until)}:
                 self._in_hand.pop(request_id, None)  # so that it becomes the last
-                self._in_hand[request_id] = until
+                self._in_hand[request_id] = until, key
                 self._forget_expired()
             case {"released": str(request_id)}:
                 self._in_hand.pop(request_id, None)
@@ -175,14 +180,19 @@ class HandledUploads:
                 self._in_hand.pop(end.request_id, None)
                 self._ends.append(end)
                 if end.is_done:
-                    self._done.add(end.request_id)
+                    self._remember(end)
+
+    def _remember(self, end: TaskEnd) -> None:
+        self._done[end.request_id] = _key(end.request_id, end.name, end.ids)
+        if len(self._done) > _REMEMBERED:
+            del self._done[next(iter(self._done))]
 
     def _forget_expired(self) -> None:
         """Keep no claims of children that were killed; the oldest are in front."""
         now = monotonic()
         while self._in_hand:
             oldest = next(iter(self._in_hand))
-            if self._in_hand[oldest] > now:
+            if self._in_hand[oldest][0] > now:
                 return
             del self._in_hand[oldest]
 
@@ -201,15 +211,31 @@ def _datagrams(notes: Sequence[dict[str, Any]]) -> Iterator[bytes]:
         yield f"[{','.join(packed)}]".encode()
 
 
-def _upload_of(element: bytes) -> str | None:
-    """Return the id of the upload that the message is for, if it is for one."""
+def _key(request_id: str, name: str, ids: Mapping[str, int]) -> str:
+    """Return what tells a message from others: its id, task and arguments.
+
+    A client may use an id again for another artifact, which is another request.
+    """
+    return json.dumps([request_id, name, sorted(ids.items())])
+
+
+def _key_of_claim(upload: ClaimedUpload) -> str:
+    artifact = upload.claim.artifact
+    name = task_name(Direction.UPLOAD, artifact.kind)
+    return _key(upload.request_id, name, ids_of(Direction.UPLOAD, artifact))
+
+
+def _key_of_message(element: bytes) -> str | None:
+    """Return the key of the message of an upload; None if it is another one, or in another form."""
     try:
-        headers = json.loads(element)["headers"]
-        request_id, name = headers["id"], headers["task"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        message = json.loads(element)
+        request_id, name = message["headers"]["id"], message["headers"]["task"]
+        is_base64 = message["properties"].get("body_encoding") == "base64"
+        arguments, ids, _ = json.loads(b64decode(message["body"]) if is_base64 else message["body"])
+        is_upload = name in _UPLOADS and not arguments
+        return _key(request_id, name, ids) if is_upload else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    is_upload = isinstance(name, str) and name in _UPLOADS
-    return request_id if is_upload and isinstance(request_id, str) else None
 
 
 def _task_end(end: UploadEnd) -> TaskEnd:

@@ -11,6 +11,8 @@ from typing import Self
 _CHUNK = 64 * 1024
 _RECORDS = b"INSERT INTO artifacts"
 _COMMIT = b"COMMIT\0"
+_OF_A_PAGE = b"WITH "
+"""A record of a page is one statement, which commits itself."""
 
 
 class Loss(Enum):
@@ -63,7 +65,8 @@ class LossyCommits:
 
     def loses(self, chunk: bytes) -> bool:
         """Whether this chunk, from a connection that records an artifact, is the one."""
-        return _COMMIT in chunk and not self.lost.is_set()
+        is_page = _RECORDS in chunk and _OF_A_PAGE in chunk
+        return (_COMMIT in chunk or is_page) and not self.lost.is_set()
 
     @property
     def loses_answer(self) -> bool:
