@@ -58,14 +58,15 @@ class PageRunner:
         Raises:
             TransientError, PermanentError: as `TransferRunner`.
         """
-        if request_id in self._done:
+        if _key(request_id, artifact) in self._done:
             return TransferSummary(state=TransferState.DONE)
         alone, claimed_at = self._runner(), time.monotonic()
         uploads = self._claim(alone, artifact, request_id)
         if not uploads:
             return alone(artifact, Direction.UPLOAD, request_id)
         ends = self.run(uploads, claimed_at, own=request_id)
-        [result] = [end.result for end in ends if end.request_id == request_id]
+        own = request_id, artifact
+        [result] = [end.result for end in ends if (end.request_id, end.artifact) == own]
         if isinstance(result, Exception):
             raise result
         return result
@@ -125,7 +126,7 @@ class PageRunner:
     def _remember(self, ends: Sequence[UploadEnd]) -> None:
         for end in ends:
             if isinstance(end.result, TransferSummary) and end.result.state is TransferState.DONE:
-                self._done.add(end.request_id)
+                self._done.add(_key(end.request_id, end.artifact))
 
     @cached_property
     def _pool(self) -> Executor:
@@ -139,3 +140,8 @@ def _can_upload(alone: TransferRunner) -> bool:
     return not (
         alone.policy.is_waiting(Direction.UPLOAD) or isinstance(handler, UnavailableHandler)
     )
+
+
+def _key(request_id: str, artifact: Artifact) -> str:
+    # A client may use an id again for another artifact, which is another request.
+    return f"{request_id} {artifact}"
