@@ -301,7 +301,7 @@ class TestWhileARecordWaits:
     def waiting(self, world: Pages) -> "Waiting":
         claims = world.claimed(CONFIG, *RUN_CONFIGS)
 
-        def recorded_after(change: Callable[[Connection], None]) -> set[int]:
+        def recorded_after(change: Callable[[Connection], object]) -> set[int]:
             with ThreadPoolExecutor(1) as pool:
                 with world.other.begin() as connection:
                     lock(connection, JobRow, 12)
