@@ -8,6 +8,7 @@ from spec.confirmation import Bounds as ConfirmationBounds
 from spec.confirmation import Confirmation
 from spec.multipart import Bounds as MultipartBounds
 from spec.multipart import Multipart
+from spec.pages import Pages
 from spec.relocation import Relocation
 from spec.search import Model
 from spec.single_put import Bounds, SinglePut
@@ -33,7 +34,11 @@ def _without(model: _Ruled, rule: str) -> _Ruled:
     return replace(model, rules=replace(model.rules, **{rule: False}))
 
 
-_OTHERS: dict[str, Model[Any]] = {"a relocation": Relocation(), "a batch": Batches()}
+_OTHERS: dict[str, Model[Any]] = {
+    "a relocation": Relocation(),
+    "a batch": Batches(),
+    "pages of uploads": Pages(shutdowns=0),
+}
 BOUNDED: dict[str, Model[Any]] = {
     "a small object, its last attempt": SinglePut(bounds=_LAST_ATTEMPT),
     "a small object, killed once": SinglePut(bounds=Bounds(asks=1, edits=0)),
@@ -45,6 +50,7 @@ BOUNDED: dict[str, Model[Any]] = {
 }
 WHOLE: dict[str, Model[Any]] = {
     **BOUNDED,
+    "pages of uploads, given back": Pages(),
     "a small object, asked for twice and killed": SinglePut(bounds=Bounds(edits=0)),
     "a small object, changed and killed": SinglePut(bounds=Bounds(asks=1, cancels=0)),
     "a small object, changed, asked for twice and killed": SinglePut(
@@ -117,6 +123,11 @@ MUTATIONS: dict[str, Model[Any]] = {
     "relocation.records_what_was_known": Relocation(records_what_was_known=False),
     "relocation.deletes_after_record": Relocation(deletes_after_record=False),
     "relocation.verifies_cancelled": Relocation(verifies_cancelled=False),
+    "pages.pages_untried_only": Pages(pages_untried_only=False),
+    "pages.checks_each_fence": Pages(checks_each_fence=False),
+    "pages.records_what_was_put": Pages(records_what_was_put=False),
+    "pages.records_the_others": Pages(records_the_others=False),
+    "pages.undoes_what_changed": Pages(undoes_what_changed=False),
     "batches.is_atomic": Batches(is_atomic=False),
     "batches.publishes_after_commit": Batches(publishes_after_commit=False),
 }

@@ -74,7 +74,7 @@ def test_make_check_explores_the_bounded_models_and_the_mutations() -> None:
     # Then
     assert recipe is not None
     assert "\t$(BIN)/python -m spec --bounded\n" in recipe[1]
-    assert (len(BOUNDED), len(MUTATIONS)) == (8, 36)
+    assert (len(BOUNDED), len(MUTATIONS)) == (9, 41)
     assert BOUNDED.items() <= WHOLE.items()
 
 
