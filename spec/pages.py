@@ -19,7 +19,10 @@ Step = tuple[str, "State"]
 
 
 class Upload(NamedTuple):
-    """Attributes: `lost` counts attempts that ended with a worker that the poison killed."""
+    """One upload of the model.
+
+    Attributes: `lost` counts attempts that ended with a worker that the poison killed.
+    """
 
     state: str = "due"  # running, done, cancelled, quarantined
     fence: int = 0
@@ -55,7 +58,10 @@ class Worker(NamedTuple):
 
 
 class State(NamedTuple):
-    """Attributes: `stored` is in the bucket; the last three break a promise."""
+    """A state of the model of pages.
+
+    Attributes: `stored` is in the bucket; the last three break a promise.
+    """
 
     uploads: tuple[Upload, ...] = (Upload(),) * UPLOADS
     workers: tuple[Worker, ...] = (Worker(),) * WORKERS
@@ -86,7 +92,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Attributes: the rules, of which each can be switched off, and how much happens at most."""
+    """The model of pages.
+
+    Attributes: the rules, each of which can be switched off, and how much happens at most.
+    """
 
     pages_untried_only: bool = True
     checks_each_fence: bool = True

@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 
 from artifact_pipeline.domain.catalog.placement import key_by_rows
 from artifact_pipeline.domain.errors import PipelineError, SqlUnavailableError
+from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.transfers import Claim, TransferSummary
 from artifact_pipeline.domain.ports.transfer_pages import (
     ClaimedUpload,
@@ -28,6 +29,9 @@ from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner, c
 from artifact_pipeline.domain.transfers.upload import UploadArtifact
 
 logger = logging.getLogger(__name__)
+
+Own = tuple[Artifact, str]
+"""An artifact, and the request of its upload. A client may use an id again for another artifact."""
 
 _FAILURES = 2
 """Failures to record in a row, after which SQL counts as away: each may take a time-out."""
@@ -91,7 +95,7 @@ class Page:
         renewals: keep the leases.
         limits: of time and threads.
         watch: learns how the others than `own` end.
-        own: the request whose message is being handled; its task tells its end.
+        own: the upload whose message is being handled; its task tells its end.
         claimed_at: of `time.monotonic()` before the claim.
     """
 
@@ -105,7 +109,7 @@ class Page:
         renewals: SharedRenewals,
         limits: PageLimits,
         watch: PageWatch,
-        own: str | None,
+        own: Own | None,
         claimed_at: float,
     ) -> None:
         self._alone = alone
@@ -143,7 +147,7 @@ class Page:
             self._watch.claimed([row.upload for row in others])
 
     def _of_others(self, rows: Collection[_Row]) -> list[_Row]:
-        return [row for row in rows if row.upload.request_id != self._own]
+        return [row for row in rows if (row.claim.artifact, row.upload.request_id) != self._own]
 
     def _start(self, pool: Executor | None) -> int:
         """Start the threads; return how many will say that they have ended."""
@@ -232,7 +236,7 @@ class Page:
         recorded = self._record_together(rows)
         ends = [self._ended(row, is_recorded=row.claim.transfer_id in recorded) for row in rows]
         self.ends += ends
-        if others := [end for end in ends if end.request_id != self._own]:
+        if others := [end for end in ends if (end.artifact, end.request_id) != self._own]:
             self._watch.ended(others)
 
     def _record_together(self, rows: Sequence[_Row]) -> set[int]:

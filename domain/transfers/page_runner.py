@@ -9,9 +9,9 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, IUploadPages
-from artifact_pipeline.domain.transfers.page import Page, PageLimits
+from artifact_pipeline.domain.transfers.page import Own, Page, PageLimits
 from artifact_pipeline.domain.transfers.page_watch import NoWatch, PageWatch, UploadEnd
-from artifact_pipeline.domain.transfers.recent import RecentIds
+from artifact_pipeline.domain.transfers.recent import RecentRequests
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner, UnavailableHandler, claiming
 
@@ -48,7 +48,7 @@ class PageRunner:
         self._kinds = frozenset(kinds)
         self._limits = limits
         self._watch = watch or NoWatch()
-        self._done = RecentIds(_REMEMBERED)
+        self._done = RecentRequests[Artifact](_REMEMBERED)
         # More is claimed once the store has shown how fast it is.
         self._size = min(limits.threads, limits.size)
 
@@ -58,28 +58,28 @@ class PageRunner:
         Raises:
             TransientError, PermanentError: as `TransferRunner`.
         """
-        if _key(request_id, artifact) in self._done:
+        if self._done.get(request_id) == artifact:
             return TransferSummary(state=TransferState.DONE)
         alone, claimed_at = self._runner(), time.monotonic()
         uploads = self._claim(alone, artifact, request_id)
         if not uploads:
             return alone(artifact, Direction.UPLOAD, request_id)
-        ends = self.run(uploads, claimed_at, own=request_id)
-        own = request_id, artifact
-        [result] = [end.result for end in ends if (end.request_id, end.artifact) == own]
+        own = artifact, request_id
+        ends = self.run(uploads, claimed_at, own=own)
+        [result] = [end.result for end in ends if (end.artifact, end.request_id) == own]
         if isinstance(result, Exception):
             raise result
         return result
 
     def run(
-        self, uploads: Sequence[ClaimedUpload], claimed_at: float, *, own: str | None = None
+        self, uploads: Sequence[ClaimedUpload], claimed_at: float, *, own: Own | None = None
     ) -> list[UploadEnd]:
         """Handle uploads that were claimed together; those given back have no end.
 
         Args:
             uploads: at least one.
             claimed_at: of `time.monotonic()` before the claim.
-            own: the request whose message is being handled, if it is one of them.
+            own: the upload whose message is being handled, if it is one of them.
         """
         alone = self._runner()
         page = Page(
@@ -126,7 +126,7 @@ class PageRunner:
     def _remember(self, ends: Sequence[UploadEnd]) -> None:
         for end in ends:
             if isinstance(end.result, TransferSummary) and end.result.state is TransferState.DONE:
-                self._done.add(_key(end.request_id, end.artifact))
+                self._done.note(end.request_id, end.artifact)
 
     @cached_property
     def _pool(self) -> Executor:
@@ -140,8 +140,3 @@ def _can_upload(alone: TransferRunner) -> bool:
     return not (
         alone.policy.is_waiting(Direction.UPLOAD) or isinstance(handler, UnavailableHandler)
     )
-
-
-def _key(request_id: str, artifact: Artifact) -> str:
-    # A client may use an id again for another artifact, which is another request.
-    return f"{request_id} {artifact}"

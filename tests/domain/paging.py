@@ -46,7 +46,7 @@ class FakePages:
 
     def claim(  # noqa: PLR0913 - as the port has it
         self,
-        artifact: Artifact,  # noqa: ARG002 - the request is enough
+        artifact: Artifact,
         request_id: str,
         *,
         kinds: Collection[ArtifactKind],
@@ -55,8 +55,8 @@ class FakePages:
         lease: timedelta,
     ) -> list[ClaimedUpload]:
         due = [row for row in self._world.transfers.rows.values() if self._is_due(row, kinds)]
-        asked = [row for row in due if row.request_id == request_id]
-        others = [row for row in due if row.request_id != request_id]
+        asked = [row for row in due if (row.artifact, row.request_id) == (artifact, request_id)]
+        others = [row for row in due if row not in asked]
         page = [*asked, *others][:limit] if asked else []
         self.claimed.append(len(page))
         return [self._claimed(row, owner, lease) for row in page]

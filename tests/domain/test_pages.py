@@ -130,6 +130,24 @@ def test_what_is_done_is_not_asked_about_again(world: World, pages: FakePages) -
     assert len(pages.claimed) == claims
 
 
+def test_one_id_may_name_the_uploads_of_two_artifacts(world: World, pages: FakePages) -> None:
+    # Given a client that has used one id twice
+    for config in CONFIGS[:2]:
+        world.transfers.cancel(12, config.run_id, None)
+        world.transfers.request(config, Direction.UPLOAD, "reused")
+    runner = page_runner(world, pages)
+    runner._size = 2 * COUNT
+    # When both are in one page
+    runner(CONFIGS[0], "reused")
+    # Then
+    assert [world.latest(config).state for config in CONFIGS[:2]] == [DONE, DONE]
+    # And a third one is not taken for one of them
+    world.transfers.request(CONFIGS[-1], Direction.UPLOAD, "reused")
+    assert world.latest(CONFIGS[-1]).state is TransferState.REQUESTED
+    runner(CONFIGS[-1], "reused")
+    assert world.latest(CONFIGS[-1]).state is DONE
+
+
 def test_large_kinds_are_uploaded_alone(world: World, pages: FakePages) -> None:
     summary = page_runner(world, pages)(RESULTS, "results")
     assert (summary.state, pages.claimed) == (DONE, [])

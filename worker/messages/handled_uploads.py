@@ -24,6 +24,7 @@ from artifact_pipeline.domain.model.transfers import (
 )
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload
 from artifact_pipeline.domain.transfers.page_watch import UploadEnd
+from artifact_pipeline.domain.transfers.recent import RecentRequests
 from artifact_pipeline.tasks.base import answer_of, ending_of
 from artifact_pipeline.tasks.routing import TRANSFER_TASKS, ids_of, task_name
 
@@ -80,7 +81,7 @@ class HandledUploads:
         for end in (self._reader, self._writer):
             end.settimeout(0)
         self._writer.setsockopt(SOL_SOCKET, SO_SNDBUF, _BUFFER)
-        self._done: dict[str, str] = {}
+        self._done = RecentRequests[str](_REMEMBERED)
         self._in_hand: dict[str, tuple[float, str]] = {}
         self._ends: list[TaskEnd] = []
         self._notify: Callable[[], None] | None = None
@@ -180,12 +181,7 @@ class HandledUploads:
                 self._in_hand.pop(end.request_id, None)
                 self._ends.append(end)
                 if end.is_done:
-                    self._remember(end)
-
-    def _remember(self, end: TaskEnd) -> None:
-        self._done[end.request_id] = _key(end.request_id, end.name, end.ids)
-        if len(self._done) > _REMEMBERED:
-            del self._done[next(iter(self._done))]
+                    self._done.note(end.request_id, _key(end.request_id, end.name, end.ids))
 
     def _forget_expired(self) -> None:
         """Keep no claims of children that were killed; the oldest are in front."""
