@@ -17,22 +17,24 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.fakes.copier import InMemoryCopier
 from artifact_pipeline.domain.fakes.objects import InMemoryReader
-from artifact_pipeline.domain.fakes.storage import InMemorySource, InMemoryStore
+from artifact_pipeline.domain.fakes.storage import InMemoryStore
 from artifact_pipeline.domain.model.addresses import parse_address
-from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
+from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.job_uploads import PlatformUpload
-from artifact_pipeline.domain.model.keys import JobS3Prefix, PlatformPrefix
-from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.keys import PlatformPrefix
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
-from artifact_pipeline.domain.model.preconditions import replacing
 from artifact_pipeline.domain.platform.repository_shapes import (
-    ResultsUploads,
     UploadLocations,
     upload_key,
 )
+from artifact_pipeline.domain.platform.store_repositories import (
+    BytesSource,
+    StoredResults,
+    Uninterrupted,
+)
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
-from artifact_pipeline.domain.ports.platform import SentResults, url_of
+from artifact_pipeline.domain.ports.platform import url_of
 
 _HOST = ".s3.invalid"
 _LONGEST = timedelta(days=7)
@@ -62,7 +64,7 @@ class InMemoryUploadLocations(UploadLocations):
             reader=self.reader,
             copier=self.copier,
             address_of=_address_of,
-            progress=_Unguarded,
+            progress=Uninterrupted,
             artifacts=self.artifacts,
         )
 
@@ -76,38 +78,16 @@ class InMemoryUploadLocations(UploadLocations):
         return _signed(address, self.expires_in, self.signed_headers)
 
 
-@dataclass(slots=True)
-class InMemoryResults(ResultsUploads):
+@dataclass
+class InMemoryResults(StoredResults):
     """Zips what is on the disk, and follows no links."""
 
     store: InMemoryStore
     bucket: str = "bucket"
     expires_in: timedelta = timedelta(days=1)
 
-    def _send(self, run_id: int, results_dir: Path, s3_prefix: PlatformPrefix) -> SentResults:
-        prefix = JobS3Prefix.of(s3_prefix)
-        artifact = Artifact(ArtifactKind.RUN_RESULTS, prefix.job_id, run_id)
-        stored = self._put(artifact, prefix, _zipped(artifact, results_dir))
-        return SentResults(
-            object=stored, location=self.store.location(stored.key), links_left_out=0
-        )
-
-    def _send_zip(
-        self, job_id: int, run_id: int, zip_content: bytes, s3_prefix: PlatformPrefix
-    ) -> UploadLocation:
-        artifact = Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
-        return self.store.location(self._put(artifact, JobS3Prefix.of(s3_prefix), zip_content).key)
-
-    def _put(self, artifact: Artifact, prefix: JobS3Prefix, content: bytes) -> StoredObject:
-        key = prefix.key(artifact)
-        return self.store.put(
-            key,
-            InMemorySource(content, None),
-            content_type=artifact.kind.content_type,
-            metadata=artifact.metadata,
-            precondition=replacing(self.store.version(key)),
-            progress=_Unguarded(),
-        )
+    def __post_init__(self) -> None:
+        super().__init__(self.store, _packed)
 
     def get_download_url(
         self,
@@ -124,18 +104,6 @@ class InMemoryResults(ResultsUploads):
                 f"expiration_seconds must be from 1, not {expiration_seconds}"
             )
         return _signed(_address_of(url_of(location, results_url)), expires_in, {})
-
-
-class _Unguarded:
-    """The progress of what no lease guards."""
-
-    upload_id: str | None = None
-
-    def started(self, upload_id: str) -> None:
-        """There are no parts in memory."""
-
-    def checkpoint(self) -> None:
-        """Do nothing: no other worker takes it over."""
 
 
 def _signed(
@@ -156,6 +124,10 @@ def _address_of(url: str) -> ObjectAddress:
     bucket, is_ours, _ = parts.netloc.rpartition(_HOST)
     key = unquote(parts.path.removeprefix("/"))
     return ObjectAddress(bucket, key) if is_ours and bucket and key else parse_address(url)
+
+
+def _packed(artifact: Artifact, results_dir: Path) -> BytesSource:
+    return BytesSource(_zipped(artifact, results_dir))
 
 
 def _zipped(artifact: Artifact, results_dir: Path) -> bytes:

@@ -13,11 +13,8 @@ NAMED = {
     "domain/model/keys.py": "job_config_key and the like",
     "domain/platform/submissions.py": "which function takes an upload of the kind",
     "domain/platform/use_cases.py": "submit_job and the like",
-    # The repository of results.
-    "domain/fakes/locations.py": "the same in memory",
+    "domain/platform/store_repositories.py": "the repository of results, on any store",
     "domain/platform/repository_shapes.py": "results have their own repository",
-    "worker/s3/results.py": "the repository",
-    "worker/file_store/platform.py": "the same in a directory",
     # Names to import, and an example.
     "tasks/downloads.py": "the names that producers import",
     "tasks/uploads.py": "the names that producers import",

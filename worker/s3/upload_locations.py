@@ -1,11 +1,9 @@
 """Upload URLs, and what was uploaded by them: `IUploadLocationRepository` over boto3."""
 
 from collections.abc import Callable
-from copy import copy
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.catalog.located_uploads import LocatedUploads
 from artifact_pipeline.domain.model.addresses import parse_address
@@ -13,8 +11,11 @@ from artifact_pipeline.domain.model.job_uploads import JobUpload, PlatformUpload
 from artifact_pipeline.domain.model.keys import PlatformPrefix
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
-from artifact_pipeline.domain.platform.repository_shapes import UploadLocations, upload_key
-from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.platform.repository_shapes import upload_key
+from artifact_pipeline.domain.platform.store_repositories import (
+    StoredUploadLocations,
+    Uninterrupted,
+)
 from artifact_pipeline.domain.ports.object_store import IObjectCopier
 from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from artifact_pipeline.worker.s3.client import make_regional_client
@@ -33,7 +34,7 @@ _SMALL = 16 * 2**20
 _BUCKETS_DEFAULT = Encryption()
 
 
-class S3UploadLocationRepository(UploadLocations):
+class S3UploadLocationRepository(StoredUploadLocations):
     """Of one bucket.
 
     Args:
@@ -85,26 +86,13 @@ class S3UploadLocationRepository(UploadLocations):
             threads=1,
             abilities=abilities,
         )
-        self._uploads = LocatedUploads(
+        uploads = LocatedUploads(
             reader=reader,
             copier=copier,
             address_of=partial(parse_address, endpoints=endpoints_of(client, public_client)),
             progress=Uninterrupted,
         )
-        self._now = now or partial(s3_now, client, bucket_name)
-
-    def recording_in(self, artifacts: IArtifactRepository) -> Self:
-        """Return the same repository, whose archive of URLs also updates the rows of artifacts."""
-        recording = copy(self)
-        recording._uploads = replace(self._uploads, artifacts=artifacts)  # noqa: SLF001 - its own
-        return recording
-
-    @property
-    def _located(self) -> LocatedUploads:
-        return self._uploads
-
-    def _read_clock(self) -> datetime:
-        return self._now()
+        super().__init__(uploads, now or partial(s3_now, client, bucket_name))
 
     @property
     def expires_in(self) -> timedelta:
@@ -116,16 +104,3 @@ class S3UploadLocationRepository(UploadLocations):
         address = ObjectAddress(self._bucket, upload_key(job_upload, s3_prefix))
         tagging = self._signed_tags.arguments(JobUpload.of(job_upload).artifact.metadata)
         return self._presigner.put(address, self._signed_encryption, tagging)
-
-
-class Uninterrupted:
-    """The progress of an upload without a lease, which no other attempt continues."""
-
-    def __init__(self) -> None:
-        self.upload_id: str | None = None
-
-    def started(self, upload_id: str) -> None:
-        self.upload_id = upload_id
-
-    def checkpoint(self) -> None:
-        """Do nothing: no other worker takes it over."""
