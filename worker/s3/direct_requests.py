@@ -125,7 +125,7 @@ class _Requests:
         except Exception as error:  # noqa: BLE001 - boto3 decides
             outcome = error
         else:
-            answer = _answer_of(outcome, call)
+            answer = _answer_of(outcome, template)
             if answer is not None:
                 _end(client, call, outcome, answer, request.context)
                 return answer
@@ -191,15 +191,11 @@ def _of(client: "S3Client") -> _Requests:
     return requests
 
 
-def _answer_of(response: Any, call: Call) -> dict[str, Any] | None:  # noqa: ANN401 - of botocore
+def _answer_of(response: Any, template: RequestTemplate) -> dict[str, Any] | None:  # noqa: ANN401 - of botocore
     """Return the headers of a plain success; None if it is anything else."""
     if response.status_code != _OK or response.content:
         return None
-    names = {
-        shape.serialization["name"].lower(): name
-        for name, shape in call.operation.output_shape.members.items()
-        if shape.serialization.get("location") == "header" and shape.type_name == "string"
-    }
+    names = template.answer_names
     answer = {
         names[name.lower()]: value
         for name, value in response.headers.items()

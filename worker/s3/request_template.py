@@ -102,6 +102,7 @@ class RequestTemplate:
         static: headers that are no arguments.
         attempt: the header that counts the attempts, of a first one.
         context: what botocore's signer looks at.
+        answer_names: by which boto3 gives the headers of the answer, in lower case.
     """
 
     method: str
@@ -112,6 +113,7 @@ class RequestTemplate:
     static: Mapping[str, str]
     attempt: str
     context: Mapping[str, Any]
+    answer_names: Mapping[str, str]
 
     @classmethod
     def of(cls, sent: Any, call: Call, credentials: Any) -> Self:  # noqa: ANN401 - botocore has no types
@@ -156,6 +158,11 @@ class RequestTemplate:
                 name: sent.context[name]
                 for name in ("client_config", "has_streaming_input", "signing", "auth_type")
                 if name in sent.context
+            },
+            answer_names={
+                shape.serialization["name"].lower(): name
+                for name, shape in call.operation.output_shape.members.items()
+                if shape.serialization.get("location") == "header" and shape.type_name == "string"
             },
         )
 

@@ -66,15 +66,11 @@ class ReadAhead:
                 while begun and (len(begun) >= _MOST_FILES or ahead + size > _MOST_BYTES):
                     ahead -= begun[0].size
                     yield self._finish(begun.popleft())
-                begun.append(_Begun(entry, size, self._begin(entry, pool, stopped)))
+                deflated = pool.submit(self._deflate, entry, stopped) if size else None
+                begun.append(_Begun(entry, size, deflated))
                 ahead += size
             while begun:
                 yield self._finish(begun.popleft())
-
-    def _begin(
-        self, entry: Entry, pool: ThreadPoolExecutor, stopped: Event
-    ) -> Future[DeflatedEntry] | None:
-        return pool.submit(self._deflate, entry, stopped) if _size_in_memory(entry) else None
 
     def _deflate(self, entry: Entry, stopped: Event) -> DeflatedEntry:
         stream, chunks = DeflateStream(), []
