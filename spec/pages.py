@@ -48,7 +48,7 @@ class Worker(NamedTuple):
 
     Attributes:
         page: the uploads that it has claimed, with the fences.
-        put: those of the page that are in the bucket.
+        put: the uploads of the page that are in the bucket.
         seen: those that its record has found held, and is about to write; None between records.
     """
 

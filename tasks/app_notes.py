@@ -47,7 +47,7 @@ def _entries(settings: Any) -> Any:  # noqa: ANN401 - what Celery looks settings
 
 
 def _copied(value: Any) -> Any:  # noqa: ANN401 - any setting
-    """Return the value with copies of its dictionaries and lists, which somebody may change."""
+    """Return the value with copies of its dictionaries and lists, which the platform may change."""
     if isinstance(value, list):
         return [_copied(each) for each in value]
     if isinstance(value, dict):

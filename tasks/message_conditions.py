@@ -63,7 +63,7 @@ def beside_settings(task_name: str, queue_name: str, app: Any, producer: Any) ->
         amqp.send_task_message,
         amqp.create_task_message,
         amqp.router,
-        # A task that is registered has options of its own.
+        # A registered task has its own options.
         dict(task._get_exec_options()) if task else None,  # noqa: SLF001 - as `send_task` does
         *(queue, queue.routing_key, exchange.name, exchange.type, exchange.delivery_mode),
         *(channel.priority_steps, channel.sep),

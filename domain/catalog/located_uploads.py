@@ -71,7 +71,7 @@ class LocatedUploads:
         return old
 
     def find(self, location: UploadLocation) -> BucketObject:
-        """Return what is there.
+        """Return the object at the location.
 
         Raises:
             ArtifactMissingError: there is nothing.

@@ -1,4 +1,4 @@
-"""Errors of the object store, whichever it is.
+"""Errors of any object store.
 
 Their messages name the store: an adapter says what it was asked, and what it answered.
 """

@@ -118,7 +118,7 @@ class StoredObject:
 
     @property
     def s3_checksum(self) -> str:
-        """Return `checksum` as text, by its former name; empty if there is none."""
+        """Return `checksum` as text, by its former name; empty without one."""
         return "" if self.checksum is None else str(self.checksum)
 
 

@@ -27,7 +27,7 @@ class Checksum:
         value, _, number = text.rpartition("-")
         parts = int(number) if number.isdecimal() else 0
         of_parts = cls(algorithm, value, parts)
-        # Any other text is a value as it is, so that nothing of it is lost.
+        # Keep any other text as a value, so that nothing of it is lost.
         return of_parts if parts and str(of_parts) == text else cls(algorithm, text)
 
     def __str__(self) -> str:

@@ -34,7 +34,7 @@ def archive_uploads(
 ) -> ArchiveSummary:
     """Move the uploads to an archive tier, and bring the rows of those recorded up to date.
 
-    An upload that a rule of the bucket has archived is left as it is; its row gets the tier. The
+    An upload that a rule of the bucket has archived is not changed; its row gets the tier. The
     platform's arguments work too: see `platform_calls.archive_uploads`.
     """
     tier = storage_class or upload_location_repository.archive_tier

@@ -1,4 +1,4 @@
-"""What use cases need of an object store, whichever it is.
+"""What use cases need of any object store.
 
 A version is a token that a store gives an object at each write; equal versions are one object. A
 store that knows a stronger check, a cheaper copy or an archive says so by its answers: no use case

@@ -143,7 +143,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         """Give the transfer up, with the error's reason code.
 
-        It keeps its unfinished upload: should somebody mend the cause, it goes on from there.
+        It keeps its unfinished upload: if the cause is fixed, a retry continues from there.
         """
 
     def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:

@@ -139,7 +139,7 @@ class Page:
             try:
                 self._collect(self._start(pool))
             finally:
-                # Otherwise the threads would go on with a page that nobody records.
+                # Otherwise the threads would continue with a page that is not recorded.
                 self._give_back()
 
     def _tell_claimed(self) -> None:

@@ -1,4 +1,4 @@
-"""What a process tells of uploads that it handles without their messages."""
+"""Notices about uploads that a process handles without their messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ class UploadArtifact:
     def handle_known(
         self, claim: Claim, keeper: LeaseKeeper, key: str, recorded: StoredArtifact | None
     ) -> Stored:
-        """Upload an artifact of which SQL was asked already.
+        """Upload an artifact whose rows were read already.
 
         Args:
             claim: of the upload.
@@ -117,8 +117,8 @@ class UploadArtifact:
             try:
                 return put(precondition=precondition)
             except ObjectReplacedError:
-                # First the look, then the fence: whoever takes the lease over after it and writes
-                # changes the version, so that a worker back from the dead replaces nothing.
+                # Look first, then renew: a worker that takes the lease over after that and writes
+                # changes the version, so a worker that lost its lease replaces nothing.
                 precondition = replacing(self.store.version(key))
                 keeper.renew()
         return put(precondition=precondition)
@@ -139,6 +139,6 @@ class UploadArtifact:
             logger.warning("%s: its parts are still there: %s", claim.artifact, error)
 
     def _abort(self, key: str, keeper: LeaseKeeper) -> None:
-        """Nobody goes on with the unfinished upload of an attempt before, if there is one."""
+        """Drop the unfinished upload of an attempt before, if there is one."""
         if keeper.upload_id is not None:
             self.store.abort(key, keeper.upload_id)

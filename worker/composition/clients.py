@@ -18,7 +18,7 @@ def bucket_client(
     Args:
         settings: of the bucket.
         requests: that may be under way at once, if more than one transfer makes.
-        read_timeout_seconds: instead of that of the settings.
+        read_timeout_seconds: instead of the settings' one.
     """
     client = make_client(
         settings.s3_endpoint_url,
@@ -32,7 +32,7 @@ def bucket_client(
 
 
 def signing_client(settings: BucketSettings) -> "S3Client | None":
-    """Return a client that signs URLs for the public endpoint, or None if there is none.
+    """Return a client that signs URLs for the public endpoint, if one is set.
 
     A signature is valid for one host only, the one that clients use. Raises: as `make_client`.
     """

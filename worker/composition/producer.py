@@ -88,7 +88,7 @@ class _SessionController(JobController):
     ) -> None:
         self._producer = producer
         self._sql = sql
-        # A frozen base lets nobody assign its fields.
+        # The base is frozen: its fields cannot be assigned.
         object.__setattr__(self, "transfer_requests", requests)
         object.__setattr__(self, "requested_by", requested_by)
 

@@ -71,7 +71,7 @@ class OpenFile:
     Attributes:
         directory: a descriptor of the directory where it is.
         file: its descriptor.
-        seen: as it was when it was opened.
+        seen: its state when it was opened.
     """
 
     directory: int

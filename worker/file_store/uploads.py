@@ -1,4 +1,4 @@
-"""Uploads that are not finished: each in its own directory, until its file has its name.
+"""Unfinished uploads: each in its own directory, until its file gets its final name.
 
 The directory has the file with the bytes, and marks: the SHA-256 of each part whose bytes are on
 the disk. A mark is written after its bytes were flushed, so the next attempt can believe it even
@@ -139,7 +139,7 @@ class FileUpload:
         del self.marks[number:]
 
     def finish(self, size: int) -> None:
-        """Bring all bytes to the disk, and no more than so many."""
+        """Bring all bytes to the disk, and cut the file to this size."""
         os.ftruncate(self.content, size)
         os.fsync(self.content)
 

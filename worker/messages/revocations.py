@@ -38,14 +38,14 @@ def cancel_when_revoked(app: Celery, cancel: Cancel) -> None:
 
 
 def cancel_when_told(app: Celery, cancel: Cancel, cancel_waiting: Cancel) -> None:
-    """Have the workers of this app cancel transfers as soon as somebody revokes their tasks.
+    """Have the workers of this app cancel transfers as soon as their tasks are revoked.
 
     The message of another upload could start one whose own message has not come yet.
 
     Args:
         app: of the workers.
         cancel: for tasks that are to be terminated.
-        cancel_waiting: for others, which go on if they have begun.
+        cancel_waiting: for others, which continue if they have begun.
     """
     recorders = {
         terminate: Recorder(write, what=f"revocations ({what})")

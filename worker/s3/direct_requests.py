@@ -1,8 +1,8 @@
 """Requests with a body, sent without most of botocore's work for each of them.
 
 The first request of each form goes through boto3, and is what the others are made from. They use
-the client's own credentials, signer and connections. Where an answer is anything else than a plain
-success, boto3 gets it as that of its first attempt: retries, redirects and errors are boto3's.
+the client's own credentials, signer and connections. If an answer is anything else than a plain
+success, boto3 gets it as the answer to its first attempt: retries, redirects and errors are boto3's.
 """
 
 import threading

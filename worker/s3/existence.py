@@ -33,7 +33,7 @@ def head_of(
     Args:
         client: of the store.
         address: of the object.
-        checksums: whether those of the store are asked for.
+        checksums: whether to ask for the store's checksums.
 
     Raises:
         AccessDeniedError: the object is listed, and may not be looked at; or the credentials are

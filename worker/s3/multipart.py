@@ -253,7 +253,7 @@ class MultipartUpload:
             "PartNumber": number,
             **self.integrity.sent(checksum),
         }
-        # One digest for the checksum and the signature: botocore would hash the part once more.
+        # One digest for the checksum and the signature: botocore would hash the part again.
         answer = direct_requests.send(
             self.client, "upload_part", arguments, body=body, length=len(body), sha256=digest
         )

@@ -10,7 +10,7 @@ _SET: list[Any] = [{"Key": "probe", "Value": "1"}]
 
 
 def tags(probe: Probe) -> Outcome:
-    """Judge the tags of a PUT, and then those of an object in parts."""
+    """Judge the tags of a PUT, and then the tags of an object in parts."""
     key = probe.area.key("tags")
     refusal = refused(probe.put, key, BODY, Tagging=_TAGGING)
     if refusal:

@@ -223,7 +223,7 @@ def _upload(row: Row[Any], lease: timedelta) -> ClaimedUpload:
 
 
 def _joined(row: Row[Any]) -> Iterator[dict[str, Any] | None]:
-    """Yield the values of each joined row by its columns' names; None if there is none."""
+    """Yield the values of each joined row by its columns' names; None for a missing row."""
     values: Iterator[Any] = iter(row[len(_CLAIMED) :])
     for columns in _ROWS.values():
         of_row = {column.name: value for column, value in zip(columns, values, strict=False)}

@@ -88,7 +88,7 @@ class SqlUploadPages:
         return recorded
 
     def _record_alone(self, upload: StoredUpload) -> bool:
-        # In a transaction of its own: one over several would hold locks on transfers while it
+        # In a separate transaction: one over several would hold locks on transfers while it
         # waits for rows of the platform, and could meet a deadlock with a producer.
         try:
             for attempt in repeated_transaction(self._engine):
