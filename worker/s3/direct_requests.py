@@ -2,7 +2,8 @@
 
 The first request of each form goes through boto3, and is what the others are made from. They use
 the client's own credentials, signer and connections. If an answer is anything else than a plain
-success, boto3 gets it as the answer to its first attempt: retries, redirects and errors are boto3's.
+success, boto3 gets it as the answer to its first attempt: retries, redirects and errors are its
+own.
 """
 
 import threading
