@@ -4,14 +4,13 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from artifact_pipeline.domain.errors import LeaseLostError, PipelineError
 from artifact_pipeline.domain.fakes import InMemoryStore
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
-from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
-from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredUpload
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.domain.transfers.page import PageLimits
@@ -155,28 +154,11 @@ class HeldStore(InMemoryStore):
     released: threading.Event = field(default_factory=threading.Event)
     begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def put(  # noqa: PLR0913 - as the port has it
-        self,
-        key: str,
-        source: Source,
-        *,
-        content_type: str,
-        metadata: dict[str, str],
-        precondition: Precondition,
-        progress: UploadProgress,
-    ) -> StoredObject:
+    def put(self, key: str, source: Source, **how: Any) -> StoredObject:
         self.begun.release()
         if any(part in key for part in self.held):
             assert self.released.wait(PATIENCE)
-        return InMemoryStore.put(
-            self,
-            key,
-            source,
-            content_type=content_type,
-            metadata=metadata,
-            precondition=precondition,
-            progress=progress,
-        )
+        return InMemoryStore.put(self, key, source, **how)
 
 
 def page_runner(

@@ -1,117 +1,130 @@
-"""The settings of what a store lacks, as the adapters get them."""
+"""The settings of the store."""
 
-import sys
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from artifact_pipeline.domain.errors import ConfigurationError, MisconfiguredError
-from artifact_pipeline.worker.composition.adapters import BucketAdapters
-from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
-from artifact_pipeline.worker.s3.integrity import integrity_of
-from artifact_pipeline.worker.settings import BucketSettings, WorkerSettings, load
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.s3.encryption import Encryption
+from artifact_pipeline.worker.settings import WorkerSettings, load
 
 pytestmark = pytest.mark.usefixtures("good")
 
-ALL = {
-    "CONDITIONAL_WRITES": "false",
-    "CHECKSUM": "read-back",
-    "COPIES": "worker",
-    "DELETES": "single",
-}
 
-
-def adapters(monkeypatch: pytest.MonkeyPatch, **settings: str) -> BucketAdapters:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests-secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name, value in settings.items():
-        monkeypatch.setenv(f"ARTIFACTS_S3_{name}", value)
-    return BucketAdapters(load(BucketSettings))
-
-
-def test_by_default_a_store_has_what_aws_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ARTIFACTS_S3_ENDPOINT_URL")
-    assert adapters(monkeypatch).abilities == StoreAbilities()
-
-
-def test_of_another_store_the_etag_of_a_multipart_object_is_no_digest(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("sse", "key"), [("AES256", "hunter2"), (None, "hunter2")])
+def test_a_kms_key_goes_only_with_kms(
+    monkeypatch: pytest.MonkeyPatch, sse: str | None, key: str | None
 ) -> None:
-    assert adapters(monkeypatch).abilities == StoreAbilities(multipart_etags=False)
-
-
-def test_every_adapter_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    # When
-    made = adapters(monkeypatch, **ALL)
-    # Then
-    expected = StoreAbilities(
-        conditional_writes=False,
-        checksum=Checksum.READ_BACK,
-        copies=Copies.WORKER,
-        deletes=Deletes.SINGLE,
-        multipart_etags=False,
-    )
-    results: Any = made.results
-    assert {
-        made.store.abilities,
-        made.reader.abilities,
-        made.copier.abilities,
-        results._store.abilities,
-    } == {expected}
-    by_worker = made.copier.by_worker
-    assert by_worker is not None
-    assert by_worker.store.abilities == expected
-    assert by_worker.store.part_size == made.store.part_size
-
-
-def test_a_store_that_copies_needs_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert adapters(monkeypatch, COPIES="store").copier.by_worker is None
-
-
-@pytest.mark.parametrize("name", ["CONDITIONAL_WRITES", "CHECKSUM", "COPIES", "DELETES"])
-def test_a_wrong_value_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     # Given
-    monkeypatch.setenv(f"ARTIFACTS_S3_{name}", "hunter2")
+    for name, value in {"SSE": sse, "KMS_KEY_ID": key}.items():
+        if value:
+            monkeypatch.setenv(f"ARTIFACTS_{name}", value)
     # When
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(ConfigurationError, match="ARTIFACTS_KMS_KEY_ID") as refused:
         load(WorkerSettings)
     # Then
-    assert str(refused.value).startswith(f"ARTIFACTS_S3_{name}: Input should be ")
-    assert "\n" not in str(refused.value)
     assert "hunter2" not in str(refused.value)
 
 
-def test_md5_is_refused_where_an_etag_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sse", ["aws:kms", "aws:kms:dsse"])
+@pytest.mark.parametrize("key", ["key-1", None])
+def test_kms_is_good_with_its_key_and_without(
+    monkeypatch: pytest.MonkeyPatch, sse: str, key: str | None
+) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_SSE", sse)
+    if key is not None:
+        monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", key)
+    # When
+    settings = load(WorkerSettings)
+    # Then
+    assert settings.encryption == Encryption(sse, key)
+
+
+def test_tags_that_s3_would_not_take_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTIFACTS_S3_TAGS", "team=cfd,owner={user}")
+    with pytest.raises(ConfigurationError) as refused:
+        load(WorkerSettings)
+    assert str(refused.value) == (
+        "ARTIFACTS_S3_TAGS: tag 'owner': {user} is unknown. Use {job_id}, {run_id}, {kind}"
+    )
+
+
+def test_clients_send_tags_only_if_their_urls_sign_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTIFACTS_S3_TAGS", "team=cfd")
+    assert load(WorkerSettings).signed_tags.names == ()
+    monkeypatch.setenv("ARTIFACTS_URL_SIGNS_TAGS", "true")
+    assert load(WorkerSettings).signed_tags.names == ("team",)
+
+
+def test_nothing_is_asked_for_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(WorkerSettings).encryption == Encryption()
+    # But by URLs that sign the encryption, which was AES256 before it was a choice
+    monkeypatch.setenv("ARTIFACTS_URL_SIGNS_ENCRYPTION", "true")
+    assert load(WorkerSettings).encryption == Encryption("AES256")
+
+
+@pytest.mark.parametrize("name", ["URL_EXPIRES", "DOWNLOAD_URL_EXPIRES"])
+def test_each_sort_of_url_has_its_own_expiry(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    # Given
+    default = load(WorkerSettings).model_dump()
+    monkeypatch.setenv(f"ARTIFACTS_{name}", "60")
+    # When / Then
+    assert load(WorkerSettings).model_dump() == {**default, name.lower(): 60}
+    # Given one that S3 does not allow
+    monkeypatch.setenv(f"ARTIFACTS_{name}", str(7 * 24 * 3600 + 1))
+    # When / Then
+    with pytest.raises(ConfigurationError, match=f"^ARTIFACTS_{name}: "):
+        load(WorkerSettings)
+
+
+def test_an_empty_kms_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given
     monkeypatch.setenv("ARTIFACTS_SSE", "aws:kms")
-    monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", "key")
-    monkeypatch.setenv("ARTIFACTS_S3_CHECKSUM", "md5")
+    monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", "")
     # When / Then
+    with pytest.raises(ConfigurationError, match="ARTIFACTS_KMS_KEY_ID: "):
+        load(WorkerSettings)
+
+
+def test_aws_itself_needs_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given
+    monkeypatch.delenv("ARTIFACTS_S3_ENDPOINT_URL")
+    # When / Then
+    assert load(WorkerSettings).s3_endpoint_url is None
+
+
+def test_a_directory_needs_no_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARTIFACTS_BUCKET")
+    monkeypatch.setenv("ARTIFACTS_STORE", "file:///srv/artifacts")
+    monkeypatch.setenv("ARTIFACTS_OTHER_STORES", "file:///srv/old, file:///srv/older")
+    roots = [root.path for root in load(WorkerSettings).stores]
+    assert roots == [Path("/srv/artifacts"), Path("/srv/old"), Path("/srv/older")]
+
+
+def test_without_a_directory_the_bucket_is_the_store() -> None:
+    settings = load(WorkerSettings)
+    assert (settings.store, settings.bucket) == ("", "artifacts")
+
+
+@pytest.mark.parametrize("name", ["STORE", "OTHER_STORES"])
+@pytest.mark.parametrize("value", ["s3://bucket", "/srv/artifacts", "file://host/srv", "file:///"])
+def test_any_other_store_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.delenv("ARTIFACTS_BUCKET")
+    monkeypatch.setenv("ARTIFACTS_STORE", "file:///srv/artifacts")
+    monkeypatch.setenv(f"ARTIFACTS_{name}", value)
     with pytest.raises(ConfigurationError) as refused:
         load(WorkerSettings)
     assert str(refused.value) == (
-        "ARTIFACTS_S3_CHECKSUM=md5: with ARTIFACTS_SSE=aws:kms an ETag is no MD5."
-        " Use sha256, crc32c or read-back"
+        f"ARTIFACTS_{name}: use file:// and the absolute path of a directory."
+        " Example: file:///srv/artifacts"
     )
 
 
-def test_crc32c_names_the_package_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Given
-    monkeypatch.setattr("artifact_pipeline.worker.setting_checks.find_spec", lambda _name: None)
-    monkeypatch.setenv("ARTIFACTS_S3_CHECKSUM", "crc32c")
-    # When / Then
+def test_other_stores_need_one_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTIFACTS_OTHER_STORES", "file:///srv/old")
     with pytest.raises(ConfigurationError) as refused:
         load(WorkerSettings)
-    assert str(refused.value) == (
-        "ARTIFACTS_S3_CHECKSUM: crc32c needs a package that is not installed."
-        " Run `pip install google-crc32c`"
-    )
-
-
-def test_code_of_the_platform_gets_the_same_by_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Given
-    monkeypatch.setitem(sys.modules, "google_crc32c", None)
-    # When / Then
-    with pytest.raises(MisconfiguredError, match="pip install google-crc32c"):
-        integrity_of(Checksum.CRC32C)
+    assert str(refused.value) == "ARTIFACTS_OTHER_STORES: it needs ARTIFACTS_STORE; set that, too"
