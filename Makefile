@@ -103,7 +103,7 @@ check: docs ## lint, format, types, direction of imports, spelling, links, the s
 	$(BIN)/python -m spec --bounded
 
 .PHONY: spec
-spec: $(VENV)/.installed ## 21 models of the protocol, 2.9 million states in 5 minutes of one core, 0.7 GB
+spec: $(VENV)/.installed ## 21 models of the protocol, 2.9 million states in 6 minutes of one core, 0.7 GB
 	$(BIN)/python -m spec
 
 .PHONY: bench
