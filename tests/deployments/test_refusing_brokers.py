@@ -30,7 +30,7 @@ KINDS = ["READONLY", "MASTERDOWN", "NOREPLICAS", "OOM", "MISCONF", "BUSY", "NOAU
 # A worker waits for up to half a minute between two tries to connect.
 _PATIENCE_SECONDS = 150
 PIDBOX = "/0.celery.pidbox"
-UNBOUND = "a queue could not be bound"
+UNANSWERED = "Control command error"
 
 
 class Refused:
@@ -147,7 +147,7 @@ def test_a_control_command_does_not_stop_a_worker_of_a_full_broker(refused: Refu
     deployment = refused.deployment
     control: Any = deployment.foreign.control
     deployment.wait_until(lambda: bool(control.ping(timeout=1)))
-    before = refused.worker.log.read_text().count(UNBOUND)
+    before = refused.worker.log.read_text().count(UNANSWERED)
     with deployment.foreign.connection_for_write() as connection, ExitStack() as exits:
         client = exits.enter_context(deployment.stack.broker.client())
         heard = exits.enter_context(client.pubsub(ignore_subscribe_messages=True))
@@ -164,7 +164,8 @@ def test_a_control_command_does_not_stop_a_worker_of_a_full_broker(refused: Refu
         with refused.refusals.refusing("OOM"):
             # A subscriber that connects again just now would never hear of it.
             deployment.wait_until(lambda: client.publish(PIDBOX, command["data"]) > 1)
-            deployment.wait_until(lambda: refused.worker.log.read_text().count(UNBOUND) > before)
+            # It then opens its mailbox anew; kombu fails at that now and then, and it connects again.
+            deployment.wait_until(lambda: refused.worker.log.read_text().count(UNANSWERED) > before)
 
     # Then the worker answers the next one
     deployment.wait_until(lambda: bool(control.ping(timeout=1)))
