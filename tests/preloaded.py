@@ -1,4 +1,4 @@
-"""Processes of Celery and of `artifacts` that are forked from one that has the libraries loaded.
+"""Processes of Celery, `artifacts` and ministack, forked from one that has the libraries loaded.
 
 To load them takes half of a worker's start, and the tests start hundreds. A forked process differs
 from `python -m celery …` in nothing else: it has a session, an environment, a directory and a log
@@ -31,6 +31,11 @@ _READ_LATE = (
     *("ARTIFACTS_", "AWS_", "FAULTS_", "FLOWER_", "PYTHONPATH", "SKEW_SECONDS", "TMPDIR"),
 )
 """Variables that nobody reads while the libraries are loaded."""
+_FORKED = {
+    "celery": (),
+    "ministack": ("BIND_HOST", "GATEWAY_PORT", "IOT_MTLS_ENABLED", "LOG_LEVEL", "S3_", "SERVICES"),
+}
+"""Modules that are forked, each with the variables that it alone reads."""
 _LINKED = "LD_PRELOAD"
 """The variable that only a new program reads; each value has processes of its own to fork from."""
 _PATIENCE_SECONDS = 120
@@ -63,7 +68,7 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         self._process.join(timeout)
         if self.returncode is None:
-            raise subprocess.TimeoutExpired("celery", timeout or 0)
+            raise subprocess.TimeoutExpired("a forked process", timeout or 0)
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -76,8 +81,9 @@ class Forked:
 
 
 def start(command: Sequence[str | os.PathLike[str]], **options: Any) -> Any:
-    """Start a command as `lifeline.start` does; one of Celery's is forked."""
-    if tuple(command[:3]) != (sys.executable, "-m", "celery") or not _is_plain(options):
+    """Start a command as `lifeline.start` does, forked if it is one of those modules."""
+    own = _FORKED.get(str(command[2])) if tuple(command[:2]) == (sys.executable, "-m") else None
+    if own is None or not _is_plain(options, own):
         return _start(command, **options)
     return Forked([str(word) for word in command[2:]], **options)
 
@@ -140,12 +146,13 @@ def _server(linked: str | None) -> forkserver.ForkServer:
     return server
 
 
-def _is_plain(options: Mapping[str, Any]) -> bool:
-    return set(options) == _OPTIONS and options["user"] is None and _can_be_forked(options["env"])
+def _is_plain(options: Mapping[str, Any], own: tuple[str, ...]) -> bool:
+    is_usual = set(options) == _OPTIONS and options["user"] is None
+    return is_usual and _can_be_forked(options["env"], own)
 
 
-def _can_be_forked(env: Mapping[str, str]) -> bool:
-    return all(name.startswith((*_READ_LATE, _LINKED)) for name in _changed(env))
+def _can_be_forked(env: Mapping[str, str], own: tuple[str, ...] = ()) -> bool:
+    return all(name.startswith((*_READ_LATE, *own, _LINKED)) for name in _changed(env))
 
 
 def _changed(env: Mapping[str, str]) -> set[str]:

@@ -21,6 +21,9 @@ _LATER = (
     *(f"artifact_pipeline.worker.diagnosis.{part}" for part in ("broker", "bucket", "database")),
     "artifact_pipeline.worker.diagnosis.workspace",
     *("alembic.command", "rich.live", "rich.table", "rich.traceback", "typer"),
+    # Not ministack itself, which reads its settings as it is imported.
+    *("argparse", "gzip", "hypercorn.asyncio", "hypercorn.protocol.h11"),
+    *("hypercorn.protocol.ws_stream", "h2.connection", "wsproto", "xml.etree.ElementTree"),
 )
 """Modules that a library or a command imports only when it needs them."""
 
