@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from multiprocessing import forkserver
+from multiprocessing import connection, forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.resource_tracker import _resource_tracker
@@ -23,6 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from unittest.mock import patch
+from uuid import uuid4
 
 from artifact_pipeline.worker.embedded import lifeline
 
@@ -47,16 +48,18 @@ class Forked:
     """A forked process, with the methods of `subprocess.Popen` that its users call."""
 
     def __init__(self, arguments: Sequence[str], **options: Any) -> None:
-        waiting, go = multiprocessing.Pipe(duplex=False)
+        child, parent = multiprocessing.Pipe()
         place = (options["env"], options["cwd"], Path(options["stdout"].name))
-        self._process = ForkServerProcess(target=_become, args=(waiting, arguments, *place))
+        self._process = ForkServerProcess(target=_become, args=(child, arguments, *place))
         _start_process(self._process, options["env"])
-        waiting.close()
+        child.close()
         self.pid: int = self._process.pid or 0
-        # Registered before it begins, as a command that `lifeline` starts is.
-        lifeline.adopt(self.pid, options["ends_by"])
-        with go:
-            go.send_bytes(b"go")
+        with parent:
+            # It leads a session by now. Before, a signal to its group would reach nobody.
+            parent.recv_bytes()
+            # Registered before it begins, as a command that `lifeline` starts is.
+            lifeline.adopt(self.pid, options["ends_by"])
+            parent.send_bytes(b"go")
 
     @property
     def returncode(self) -> int | None:
@@ -141,7 +144,12 @@ def _server(linked: str | None) -> forkserver.ForkServer:
     """Start the process from which those with this value of LD_PRELOAD are forked."""
     server = forkserver.ForkServer()
     server.set_forkserver_preload(_LIBRARIES)
-    with patch.dict(os.environ, {} if linked is None else {_LINKED: linked}):
+    # Nothing of such an address is left in a directory if this process is killed.
+    address = f"\0artifacts-tests-{uuid4().hex}"
+    with (
+        patch.dict(os.environ, {} if linked is None else {_LINKED: linked}),
+        patch.object(connection, "arbitrary_address", lambda _family: address),
+    ):
         server.ensure_running()
     return server
 
@@ -161,11 +169,12 @@ def _changed(env: Mapping[str, str]) -> set[str]:
 
 
 def _become(
-    waiting: Connection, arguments: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
+    parent: Connection, arguments: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
 ) -> None:
     os.setsid()
-    with waiting:
-        waiting.recv_bytes()  # EOFError: whoever started this has ended
+    with parent:
+        parent.send_bytes(b"leads a session")
+        parent.recv_bytes()  # EOFError: whoever started this has ended
     _settle(env, cwd, log, log)
     sys.path[:] = [str(cwd), *env.get("PYTHONPATH", "").split(os.pathsep), *sys.path]
     sys.argv = list(arguments)

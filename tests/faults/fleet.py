@@ -96,23 +96,23 @@ class Fleet:
     def kill_parent(self, worker: ManagedProcess) -> None:
         """SIGKILL to the parent alone: its children go on for a moment, with nobody to tell."""
         group = worker.pid
-        os.kill(group, signal.SIGKILL)
+        _signal(worker, signal.SIGKILL)
         _wait_for_end(worker)
         worker.start()
         self._stack.callback(_kill_group, group)
 
     def stop(self, worker: ManagedProcess) -> None:
         """As a deployment does, with a soft shutdown."""
-        os.kill(worker.pid, signal.SIGQUIT)
+        _signal(worker, signal.SIGQUIT)
         _wait_for_end(worker)
         self.kill(worker)
 
     def freeze(self, worker: ManagedProcess, ended: threading.Event, seconds: float) -> None:
         """As a machine that is paused: it comes back when its leases have run out."""
-        group = os.getpgid(worker.pid)
-        os.killpg(group, signal.SIGSTOP)
-        ended.wait(seconds)
-        os.killpg(group, signal.SIGCONT)
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(worker.pid, number)
+            ended.wait(seconds if number is signal.SIGSTOP else 0)
 
     def restart_broker(self) -> None:
         self.broker.kill()
@@ -203,6 +203,12 @@ def _skew(number: int) -> float:
 def _socket_of(broker: Valkey) -> Path | tuple[str, int]:
     url = urlsplit(broker.url)
     return Path(url.path) if url.scheme == "redis+socket" else ("127.0.0.1", url.port or 0)
+
+
+def _signal(worker: ManagedProcess, number: signal.Signals) -> None:
+    """Send a signal, unless it has ended: one whose child is killed as it starts does that."""
+    with suppress(ProcessLookupError):
+        os.kill(worker.pid, number)
 
 
 def _kill_group(group: int) -> None:
