@@ -17,6 +17,7 @@ from artifact_pipeline.tasks.routing import (
     RESULTS,
     UNROUTED,
     UPKEEP,
+    UPLOAD_JOB,
     queue_of,
 )
 
@@ -51,6 +52,7 @@ task_queues = [
 ]
 task_routes = {
     **{f"artifacts.*_{kind}": {"queue": queue_of(kind)} for kind in ArtifactKind},
+    UPLOAD_JOB: {"queue": CONFIGS},
     "artifacts.*": {"queue": UPKEEP},
 }
 

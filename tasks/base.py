@@ -28,9 +28,10 @@ from artifact_pipeline.domain.transfers.retry import (
     MessageDecision,
     decide_message,
 )
+from artifact_pipeline.domain.transfers.upload_job import JobUploads
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.arguments import JobArguments, NoArguments, RunArguments, bind
-from artifact_pipeline.tasks.publish import ask_if_drained
+from artifact_pipeline.tasks.publish import ask_if_drained, publish_of_jobs
 from artifact_pipeline.tasks.routing import BATCH_HEADER, DELAY_HEADER, RECORDED_HEADER
 from artifact_pipeline.tasks.sendable import bind_arguments, check_options
 
@@ -56,6 +57,9 @@ class Services(Protocol):
     def request_relocations(self, job_id: int) -> int: ...
 
     def request_downloads(self, job_id: int) -> int: ...
+
+    def upload_job(self, job_id: int) -> JobUploads:
+        """Do the small uploads of the job that are due, for a limited time."""
 
     def dispatch(self) -> int: ...
 
@@ -171,6 +175,24 @@ class TransferTask(PipelineTask):
         except SqlUnavailableError as error:
             raise self._ending(error, is_recorded=True) from None
         return self.plan(request_all) if artifact is None else self.transfer(direction, artifact)
+
+    def upload_job(self, job_id: int) -> dict[str, Any]:
+        """Do uploads of the job. If time runs out, another message continues."""
+        try:
+            done = self.services.upload_job(job_id)
+        except PipelineError as error:
+            raise self._ending(error, is_recorded=True) from None
+        except Exception as error:  # noqa: BLE001 - as in `transfer`
+            raise self._ending(self._unexpected(error), is_recorded=True) from None
+        if not done.is_over:
+            self._continue(job_id)
+        return {"uploaded": done.ended, "failed": done.failed}
+
+    def _continue(self, job_id: int) -> None:
+        try:
+            publish_of_jobs([job_id], self.app)
+        except BrokerUnavailableError as error:
+            logger.warning("the uploads of job %d wait for the dispatch: %s", job_id, error)
 
     def after_return(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - Celery's signature
         """Release more of a batch at once if the workers have nothing left of it."""

@@ -1,14 +1,15 @@
 """Publishing the messages of transfers that SQL knows of."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from celery import Celery
 
-from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import Room, Transfer
+from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Room, Transfer
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.broker_connections import broker_connection, broker_producer
 from artifact_pipeline.tasks.keys import own_client, own_key
@@ -16,9 +17,11 @@ from artifact_pipeline.tasks.message_templates import Outgoing, fill_and_send
 from artifact_pipeline.tasks.routing import (
     BATCH_HEADER,
     BATCHES,
+    CONFIGS,
     DISPATCH,
     RECORDED_HEADER,
     UPKEEP,
+    UPLOAD_JOB,
     ids_of,
     queue_of,
     queue_of_transfer,
@@ -26,17 +29,28 @@ from artifact_pipeline.tasks.routing import (
 )
 from artifact_pipeline.tasks.sendable import message_id
 
+_MOST_ALONE = 32
+"""So many small uploads of a job have a message each: more would wait behind each other."""
+_UPLOADS_A_MESSAGE = 128
+_MOST_OF_A_JOB = 8
+"""Messages for a job's small uploads. So many workers share them."""
 _REMEMBERS_SINCE = "artifacts.remembers_since"
 # What lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
 
 
-def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
+def publish(
+    transfers: Sequence[Transfer],
+    app: Celery | None = None,
+    *,
+    of_jobs: Collection[int] = (),
+) -> None:
     """Send each transfer's message: its ids, under its request id however often it is sent.
 
     Args:
         transfers: sent together, so that a page costs a few round trips.
         app: by default the one that `producer_app` made, else the current one.
+        of_jobs: ids of jobs whose small uploads have a few messages together, if they are many.
 
     Raises:
         ProducerNotConfiguredError: there is no broker to send to.
@@ -44,13 +58,51 @@ def publish(transfers: Sequence[Transfer], app: Celery | None = None) -> None:
     """
     app = app or pipeline_app()
     ensure_configured(app)
-    messages = [_message_of(transfer) for transfer in transfers]
+    _send(list(_messages_of(transfers, of_jobs)), app)
+
+
+def publish_of_jobs(job_ids: Iterable[int], app: Celery) -> None:
+    """Send one message for all small uploads of each job. Raises: as `publish`."""
+    _send([_message_of_job(job_id) for job_id in job_ids], app)
+
+
+def _send(messages: Sequence[Outgoing], app: Celery) -> None:
     with broker_producer(app) as producer:
         if fill_and_send(messages, app, producer):
             return
         with producer.batch():
             for message in messages:
                 message.send(app, producer)
+
+
+def _messages_of(transfers: Iterable[Transfer], of_jobs: Collection[int]) -> Iterator[Outgoing]:
+    together: dict[int, list[Transfer]] = {}
+    for transfer in transfers:
+        if transfer.artifact.job_id in of_jobs and _is_small_upload(transfer):
+            together.setdefault(transfer.artifact.job_id, []).append(transfer)
+        else:
+            yield _message_of(transfer)
+    for job_id, uploads in together.items():
+        if len(uploads) <= _MOST_ALONE:
+            yield from map(_message_of, uploads)
+        else:
+            count = min(_MOST_OF_A_JOB, -(-len(uploads) // _UPLOADS_A_MESSAGE))
+            yield from (_message_of_job(job_id) for _ in range(count))
+
+
+def _is_small_upload(transfer: Transfer) -> bool:
+    is_small = transfer.artifact.kind in SMALL_KINDS
+    return is_small and transfer.direction is Direction.UPLOAD and transfer.batch_id is None
+
+
+def _message_of_job(job_id: int) -> Outgoing:
+    return Outgoing(
+        task=UPLOAD_JOB,
+        queue=CONFIGS,
+        task_id=str(uuid4()),
+        ids={"job_id": job_id},
+        headers={RECORDED_HEADER: 1},
+    )
 
 
 def _message_of(transfer: Transfer) -> Outgoing:

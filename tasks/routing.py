@@ -28,6 +28,7 @@ RECONCILE = "artifacts.reconcile"
 CONFIRM = "artifacts.confirm_upload"
 RELOCATE = "artifacts.relocate_job"
 DOWNLOAD_JOB = "artifacts.download_job"
+UPLOAD_JOB = "artifacts.upload_job"
 
 # What may be large never stands in the way of a config.
 _QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}

@@ -29,6 +29,7 @@ from artifact_pipeline.tasks.routing import (
     RECORDED_HEADER,
     RELOCATE,
     TRANSFER_TASKS,
+    UPLOAD_JOB,
 )
 
 _OURS = "artifacts."
@@ -38,6 +39,7 @@ _ARGUMENTS: Mapping[str, type[NoArguments]] = {
     CONFIRM: JobOrRunArguments,
     RELOCATE: JobArguments,
     DOWNLOAD_JOB: JobArguments,
+    UPLOAD_JOB: JobArguments,
     DISPATCH: NoArguments,
     RECONCILE: NoArguments,
 }

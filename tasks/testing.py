@@ -10,6 +10,7 @@ from celery.result import EagerResult
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
+from artifact_pipeline.domain.transfers.upload_job import JobUploads
 from artifact_pipeline.tasks.app import PipelineApp, configured, producing_with
 from artifact_pipeline.tasks.base import attach_services
 from artifact_pipeline.tasks.routing import (
@@ -18,6 +19,7 @@ from artifact_pipeline.tasks.routing import (
     DOWNLOAD_JOB,
     RECONCILE,
     RELOCATE,
+    UPLOAD_JOB,
     ids_of,
     task_name,
 )
@@ -92,6 +94,10 @@ class _Recorder:
 
     def request_downloads(self, job_id: int) -> int:
         return self._note(DOWNLOAD_JOB, job_id=job_id)
+
+    def upload_job(self, job_id: int) -> JobUploads:
+        ended = self._note(UPLOAD_JOB, job_id=job_id)
+        return JobUploads(ended=ended, failed=0, is_over=True)
 
     def dispatch(self) -> int:
         return self._note(DISPATCH)

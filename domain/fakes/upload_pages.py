@@ -47,10 +47,18 @@ class InMemoryUploadPages:
             return self._claimed([*asked, *others][:limit], owner, lease)
 
     def claim_of_job(
-        self, job_id: int, *, limit: int, owner: str, lease: timedelta
+        self,
+        job_id: int,
+        *,
+        kinds: Collection[ArtifactKind],
+        limit: int,
+        owner: str,
+        lease: timedelta,
     ) -> list[ClaimedUpload]:
         with self._transfers.lock:
-            due = self._due(lambda row: row.artifact.job_id == job_id)
+            due = self._due(
+                lambda row: row.artifact.job_id == job_id and row.artifact.kind in kinds
+            )
             return self._claimed(due[:limit], owner, lease)
 
     def record(self, uploads: Sequence[StoredUpload]) -> set[int]:

@@ -65,9 +65,15 @@ class IUploadPages(Protocol):
         """
 
     def claim_of_job(
-        self, job_id: int, *, limit: int, owner: str, lease: timedelta
+        self,
+        job_id: int,
+        *,
+        kinds: Collection[ArtifactKind],
+        limit: int,
+        owner: str,
+        lease: timedelta,
     ) -> list[ClaimedUpload]:
-        """Claim uploads of the job that are due, of any kind; at most `limit`."""
+        """Claim uploads of the job and these kinds that are due; at most `limit`."""
 
     def record(self, uploads: Sequence[StoredUpload]) -> set[int]:
         """Record artifacts, platform rows and the ends of the transfers.

@@ -71,6 +71,20 @@ class PageRunner:
             raise result
         return result
 
+    def of_job(self, job_id: int) -> list[UploadEnd] | None:
+        """Do one page of a job's uploads; return how they ended, or None if none can be begun.
+
+        Raises:
+            SqlUnavailableError: it does not answer.
+        """
+        alone, claimed_at = self._runner(), time.monotonic()
+        if not _can_upload(alone):
+            return None
+        uploads = self._pages.claim_of_job(
+            job_id, kinds=self._kinds, limit=self._size, owner=alone.owner, lease=alone.lease
+        )
+        return self.run(uploads, claimed_at) if uploads else None
+
     def run(
         self, uploads: Sequence[ClaimedUpload], claimed_at: float, *, own: Own | None = None
     ) -> list[UploadEnd]:

@@ -1,6 +1,7 @@
 """The claims of `IUploadPages`."""
 
 from artifact_pipeline.domain.errors import StoreUnavailableError
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.ports.transfer_pages import (
     IUploadPages,
@@ -22,6 +23,7 @@ from tests.contract.transfer_steps import (
 )
 from tests.contract.upload_page_steps import (
     RUN_CONFIGS,
+    SMALL,
     UNKNOWN,
     all_of_job,
     artifacts_of,
@@ -105,7 +107,10 @@ class PageClaimContract:
         # Then none of them is part of a page, whether it was asked for or not
         assert [page_of(pages, artifact) for artifact in RUN_CONFIGS[:3]] == [[], [], []]
         assert artifacts_of(page_of(pages)) == [CONFIG]
-        assert pages.claim_of_job(12, limit=9, owner="worker-1", lease=HOUR) == []
+        assert (
+            pages.claim_of_job(12, kinds=list(ArtifactKind), limit=9, owner="worker-1", lease=HOUR)
+            == []
+        )
         # And each can be claimed alone
         assert all(claim_of(transfers, each, str(each)) for each in RUN_CONFIGS[:3])
 
@@ -156,8 +161,21 @@ class PageClaimContract:
         # Given uploads of a job in their order, and one of another job
         request(transfers, RESULTS, UNKNOWN, CONFIG, LOGS[0])
         # When
-        page = pages.claim_of_job(12, limit=2, owner="worker-1", lease=HOUR)
+        page = pages.claim_of_job(
+            12, kinds=list(ArtifactKind), limit=2, owner="worker-1", lease=HOUR
+        )
         # Then
         assert artifacts_of(page) == [RESULTS, CONFIG][:largest_page]
         assert artifacts_of(page + all_of_job(pages)) == [RESULTS, CONFIG, LOGS[0]]
         assert latest(transfers, UNKNOWN).state is TransferState.REQUESTED
+
+    def test_a_page_of_a_job_holds_no_other_kinds(
+        self, pages: IUploadPages, transfers: ITransferRepository
+    ) -> None:
+        # Given
+        request(transfers, RESULTS, CONFIG, LOGS[0])
+        # When
+        page = pages.claim_of_job(12, kinds=SMALL, limit=9, owner="worker-1", lease=HOUR)
+        # Then
+        assert artifacts_of(page) == [CONFIG]
+        assert artifacts_of(all_of_job(pages)) == [RESULTS, LOGS[0]]

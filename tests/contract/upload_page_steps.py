@@ -49,7 +49,9 @@ def page_of(
 def all_of_job(pages: IUploadPages, *, lease: timedelta = HOUR) -> list[ClaimedUpload]:
     """What all pages of the job hold together."""
     uploads: list[ClaimedUpload] = []
-    while page := pages.claim_of_job(12, limit=100, owner="worker-1", lease=lease):
+    while page := pages.claim_of_job(
+        12, kinds=list(ArtifactKind), limit=100, owner="worker-1", lease=lease
+    ):
         uploads += page
     return uploads
 

@@ -61,10 +61,16 @@ class FakePages:
         return [self._claimed(row, owner, lease) for row in page]
 
     def claim_of_job(
-        self, job_id: int, *, limit: int, owner: str, lease: timedelta
+        self,
+        job_id: int,
+        *,
+        kinds: Collection[ArtifactKind],
+        limit: int,
+        owner: str,
+        lease: timedelta,
     ) -> list[ClaimedUpload]:
         rows = [row for row in self._world.transfers.rows.values() if row.artifact.job_id == job_id]
-        due = [row for row in rows if self._is_due(row, list(ArtifactKind))]
+        due = [row for row in rows if self._is_due(row, kinds)]
         return [self._claimed(row, owner, lease) for row in due[:limit]]
 
     def record(self, uploads: Sequence[StoredUpload]) -> set[int]:

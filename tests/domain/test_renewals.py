@@ -73,7 +73,9 @@ def held(
         world.runs.rows[config.run_id] = Run(config.run_id, 12)
         world.transfers.request(config, Direction.UPLOAD, str(config))
     renewals = SharedRenewals(pages, world.transfers, lease, pause=steps)
-    uploads = pages.claim_of_job(12, limit=len(CONFIGS), owner="worker-1", lease=lease)
+    uploads = pages.claim_of_job(
+        12, kinds=list(ArtifactKind), limit=len(CONFIGS), owner="worker-1", lease=lease
+    )
     keepers = [renewals.keeper(upload.claim, 0.0) for upload in uploads]
     for keeper in keepers:
         keeper.renewed(LATE)

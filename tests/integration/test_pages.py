@@ -23,7 +23,7 @@ from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from artifact_pipeline.worker.messages.held_messages import TAKEN
 from artifact_pipeline.worker.settings import WorkerSettings, load
 from artifact_pipeline.worker.sql.tables import TransferRow
-from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from artifact_pipeline.worker.sql.transfers.requests import request_job_uploads, request_upload
 from benchmarks.probes import RoundTrips
 from tests.databases import Databases
 from tests.faults.cells.requests import is_put
@@ -61,6 +61,25 @@ def requested(deployed: Deployment, count: int = UPLOADS) -> dict[Artifact, str]
             config: request_upload(session, config.kind, config.job_id, app=app).request_id
             for config in configs
         }
+
+
+def requested_together(deployed: Deployment, count: int) -> list[Artifact]:
+    """Configs of the runs of one job that a producer asks for with one call."""
+    job_id = deployed.job(CREATED_AT)
+    configs = [
+        Artifact(ArtifactKind.RUN_CONFIG, job_id, deployed.run(job_id, CREATED_AT))
+        for _ in range(count)
+    ]
+    for config in configs:
+        deployed.write(config)
+    with Session(deployed.stack.engine) as session, session.begin():
+        request_job_uploads(
+            session,
+            job_id,
+            kinds=[ArtifactKind.RUN_CONFIG],
+            app=producer_app(deployed.stack.broker.url),
+        )
+    return configs
 
 
 def holder(deployed: Deployment, artifact: Artifact) -> int:
@@ -132,6 +151,31 @@ def holds_nothing(deployed: Deployment) -> bool:
         return not client.llen("configs") and not any(
             b"upload_job_config" in value for values in held for value in values
         )
+
+
+def test_a_job_that_is_requested_together_survives_a_killed_worker(deployed: Deployment) -> None:
+    with FaultyS3(deployed.stack.s3.port) as s3:
+        hold = s3.hold(is_put)
+        worker = deployed.stack.start_worker(
+            *("--concurrency", "2", "--beat"),
+            environment={**IMPATIENT, "ARTIFACTS_S3_ENDPOINT_URL": s3.url},
+        )
+        with listening(deployed.foreign) as events:
+            # Given many uploads of one job, and a worker that is killed amid them
+            configs = requested_together(deployed, 150)
+            assert hold.arrived.wait(60)
+            worker.kill()
+            hold.release()
+            # When another one is started
+            deployed.stack.start_worker("--concurrency", "2", "--beat", environment=IMPATIENT)
+            # Then each is done, and shows as a task of its own
+            assert all(deployed.ended(each).state is TransferState.DONE for each in configs)
+            ids = [deployed.latest(config).request_id for config in configs]
+            deployed.wait_until(lambda: all(events.last(each) == "task-succeeded" for each in ids))
+    # And all of it is stored once, in one directory
+    [job_id] = {config.job_id for config in configs}
+    assert deployed.count_transfers(job_id) == len(configs)
+    assert len(deployed.listing(f"jobs/{job_id}/2025/10/23/211500/")) == len(configs)
 
 
 def test_a_full_page_takes_three_statements(deployed: Deployment) -> None:

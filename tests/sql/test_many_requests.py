@@ -1,5 +1,6 @@
 """Many requests at once: each as `request_upload` makes it, by one statement and one publish."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Transfer, TransferState
+from artifact_pipeline.tasks.routing import CONFIGS, UPLOAD_JOB
 from artifact_pipeline.worker.embedded.servers import Valkey, free_port
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.requests import (
@@ -24,7 +26,7 @@ from tests.sql.steps import HOUR, UPLOAD, Statements, insert, job_row, run_row
 pytestmark = pytest.mark.processes
 
 CONFIG, INPUT = ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT
-LOGS = ArtifactKind.RUN_LOGS
+LOGS, RUN_CONFIG = ArtifactKind.RUN_LOGS, ArtifactKind.RUN_CONFIG
 MANY = [
     *((CONFIG, job_id, None) for job_id in range(50, 0, -1)),
     *((LOGS, 12, run_id) for run_id in range(1, 51)),
@@ -240,6 +242,51 @@ class TestAJob:
         assert artifacts_of(transfers) == [(LOGS, 12, 5)]
         assert sorted(sent()) == sorted(map(message_of, [first, *transfers]))
         assert count_rows(engine) == 2
+
+    def test_many_configs_have_a_few_messages_together(
+        self, engine: Engine, session: Session, sent: Sent
+    ) -> None:
+        # Given a job with many runs, and one with few
+        few = [run_row(run_id, job_id=13) for run_id in range(1000, 1032)]
+        insert(engine, job_row(), job_row(13), *few, *map(run_row, range(1, 301)))
+        # When all of both is requested
+        request_job_uploads(session, 12, kinds=[CONFIG, RUN_CONFIG, LOGS])
+        alone = request_job_uploads(session, 13, kinds=[RUN_CONFIG])
+        request_upload(session, CONFIG, 14)
+        session.commit()
+        # Then the logs, and what is not of many, have a message each
+        messages = sent()
+        tasks = Counter((message.task, message.job_id) for message in messages)
+        assert tasks == {
+            (UPLOAD_JOB, 12): 3,
+            ("artifacts.upload_run_logs", 12): 300,
+            ("artifacts.upload_run_config", 13): 32,
+            ("artifacts.upload_job_config", 14): 1,
+        }
+        assert {message_of(each) for each in alone} <= set(messages)
+        of_job = {message for message in messages if message.task == UPLOAD_JOB}
+        assert {message.queue for message in of_job} == {CONFIGS}
+        assert len({message.id for message in of_job}) == 3
+
+    def test_no_request_needs_more_than_the_largest_number_of_messages(
+        self, engine: Engine, session: Session, sent: Sent
+    ) -> None:
+        insert(engine, job_row(), *map(run_row, range(1, 3001)))
+        request_job_uploads(session, 12, kinds=[RUN_CONFIG])
+        session.commit()
+        assert [message.task for message in sent()] == [UPLOAD_JOB] * 8
+
+    def test_the_dispatch_sends_what_no_such_message_has_done(
+        self, engine: Engine, session: Session, broker: Valkey
+    ) -> None:
+        # Given messages that were lost with the broker
+        insert(engine, job_row(), *map(run_row, range(1, 41)))
+        transfers = request_job_uploads(session, 12, kinds=[RUN_CONFIG])
+        session.commit()
+        with broker.client() as client:
+            client.flushall()
+        # Then each upload has a message of its own
+        assert sorted(swept(engine, broker)) == sorted(map(message_of, transfers))
 
     @pytest.mark.parametrize(("job_id", "kinds"), [(0, None), ("12", None), (12, ["logs"])])
     def test_what_is_wrong_is_refused(self, session: Session, job_id: Any, kinds: Any) -> None:

@@ -24,10 +24,18 @@ from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
+from artifact_pipeline.domain.transfers.upload_job import JobUploads
 from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.tasks.arguments import bind
 from artifact_pipeline.tasks.base import PipelineTask, attach_services
-from artifact_pipeline.tasks.routing import CONFIGS, RECORDED_HEADER, UPKEEP, ids_of, task_name
+from artifact_pipeline.tasks.routing import (
+    CONFIGS,
+    RECORDED_HEADER,
+    UPKEEP,
+    UPLOAD_JOB,
+    ids_of,
+    task_name,
+)
 from artifact_pipeline.worker.embedded.servers import Valkey
 
 pytestmark = pytest.mark.processes
@@ -46,10 +54,12 @@ class Answers:
     Attributes:
         known: what was requested under which id.
         failure: what every one of them raises.
+        turns: what becomes of a job's uploads, turn by turn.
     """
 
     known: dict[str, Artifact] = field(default_factory=dict)
     failure: Exception | None = None
+    turns: list[JobUploads] = field(default_factory=list)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
 
     def transfer(
@@ -81,6 +91,10 @@ class Answers:
     def request_downloads(self, job_id: int) -> int:
         self._note("downloads", job_id)
         return 2
+
+    def upload_job(self, job_id: int) -> JobUploads:
+        self._note("uploads", job_id)
+        return self.turns.pop(0)
 
     def dispatch(self) -> int:
         raise NotImplementedError
@@ -247,8 +261,59 @@ class TestUnknown:
             task(job_id=12, run_id=7)
 
 
+class TestUploadsOfAJob:
+    def test_another_message_continues_until_all_is_done(
+        self, app: Celery, answers: Answers, broker: Valkey
+    ) -> None:
+        # Given a job whose uploads take longer than one turn
+        answers.turns = [JobUploads(ended=3, failed=1, is_over=False)]
+        # When
+        with message(app, UPLOAD_JOB, "first") as task:
+            answer = task(job_id=12)
+        # Then it says what it did, and a message of the job is behind those that wait
+        assert answer == {"uploaded": 3, "failed": 1}
+        with broker.client() as client:
+            (waiting,) = client.lrange(CONFIGS, 0, -1)
+        assert json.loads(waiting)["headers"]["task"] == UPLOAD_JOB
+        # And the last one sends none
+        answers.turns = [JobUploads(ended=1, failed=0, is_over=True)]
+        with message(app, UPLOAD_JOB, "second") as task:
+            assert task(job_id=12) == {"uploaded": 1, "failed": 0}
+        with broker.client() as client:
+            assert client.llen(CONFIGS) == 1
+        assert answers.asked == [("uploads", 12)] * 2
+
+    def test_the_dispatch_continues_while_the_broker_is_away(
+        self, app: Celery, answers: Answers, broker: Valkey, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        # Given
+        answers.turns = [JobUploads(ended=3, failed=0, is_over=False)]
+        broker.kill()
+        # When
+        try:
+            with message(app, UPLOAD_JOB, "first") as task:
+                answer = task(job_id=12)
+        finally:
+            broker.start()
+        # Then
+        assert answer == {"uploaded": 3, "failed": 0}
+        assert "the uploads of job 12 wait for the dispatch" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("error", "waiting"), [(SqlUnavailableError("away"), 1), (RuntimeError("a bug"), 0)]
+    )
+    def test_it_comes_back_while_sql_is_away_and_leaves_a_bug_to_the_dispatch(
+        self, app: Celery, answers: Answers, broker: Valkey, error: Exception, waiting: int
+    ) -> None:
+        answers.failure = error
+        with message(app, UPLOAD_JOB, "first") as task, pytest.raises(Retry):
+            task(job_id=12)
+        with broker.client() as client:
+            assert client.exists(UPKEEP, CONFIGS) == waiting
+
+
 class TestArguments:
-    @pytest.mark.parametrize("name", PLANNING)
+    @pytest.mark.parametrize("name", [*PLANNING, UPLOAD_JOB])
     @pytest.mark.parametrize(
         "wrong", [{}, {"job_id": "12"}, {"job_id": 0}, {"job_id": 12.0}, {"job_id": 12, "kind": 1}]
     )

@@ -33,6 +33,7 @@ QUEUE_OF = {
         for kind in ArtifactKind
     },
     **dict.fromkeys(UPKEEP_TASKS, UPKEEP),
+    "artifacts.upload_job": CONFIGS,
 }
 
 

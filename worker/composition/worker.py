@@ -27,6 +27,7 @@ from artifact_pipeline.domain.transfers.page_watch import PageWatch
 from artifact_pipeline.domain.transfers.relocate import RequestRelocations
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
+from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.tasks.publish import publish, remembers_since, room
@@ -109,6 +110,9 @@ class Composition:
             publish=self._publish,
         )
         return request(job_id)
+
+    def upload_job(self, job_id: int) -> JobUploads:
+        return UploadJob(page=self.page_runner.of_job)(job_id)
 
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""

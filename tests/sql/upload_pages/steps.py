@@ -65,7 +65,9 @@ class Pages:
         for artifact in artifacts:
             self.transfers.request(artifact, UPLOAD, str(artifact))
         page: list[ClaimedUpload] = []
-        while more := self.pages.claim_of_job(12, limit=100, owner="host:1:2", lease=HOUR):
+        while more := self.pages.claim_of_job(
+            12, kinds=list(ArtifactKind), limit=100, owner="host:1:2", lease=HOUR
+        ):
             page += more
         assert [upload.claim.artifact for upload in page] == list(artifacts)
         return [upload.claim for upload in page]

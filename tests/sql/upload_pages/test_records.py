@@ -151,7 +151,9 @@ class TestOnlyOneFails:
         other = Artifact(ArtifactKind.JOB_CONFIG, 13)
         claims = either.claimed(CONFIG)
         either.transfers.request(other, UPLOAD, "b")
-        (page,) = either.pages.claim_of_job(13, limit=9, owner="host:1:2", lease=HOUR)
+        (page,) = either.pages.claim_of_job(
+            13, kinds=list(ArtifactKind), limit=9, owner="host:1:2", lease=HOUR
+        )
         with either.other.begin() as connection:
             later = {"created_at": CREATED_AT + timedelta(seconds=1)}
             connection.execute(update(JobRow).where(JobRow.id == 12).values(later))

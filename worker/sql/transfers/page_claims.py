@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    any_,
     bindparam,
     case,
     cast,
@@ -77,10 +78,16 @@ def claim_page(connection: Connection, values: dict[str, Any]) -> list[ClaimedUp
 
 
 def claim_page_of_job(connection: Connection, values: dict[str, Any]) -> list[ClaimedUpload]:
-    """Claim uploads of a job. Args: `values` has `asked_job`, `limit`, `owner` and `lease`."""
+    """Claim uploads of a job.
+
+    Args:
+        connection: of the database.
+        values: of `asked_job`, `kinds`, `limit`, `owner` and `lease`.
+    """
     if connection.dialect.name == "postgresql":
         return _uploads(connection.execute(_claimed_of_job(), values), values["lease"])
-    return _claim_one(connection, _of_job(), values)
+    is_of_kinds = TransferRow.kind.in_(values["kinds"])
+    return _claim_one(connection, and_(_of_job(), is_of_kinds), values)
 
 
 def _claim_one(
@@ -139,7 +146,8 @@ def _claimed_with_others() -> Select[Any]:
 
 @cache
 def _claimed_of_job() -> Select[Any]:
-    page = _locked(_of_job()).limit(_LIMIT).cte("page")
+    is_of_kinds = TransferRow.kind == any_(cast(bindparam("kinds"), ARRAY(Text)))
+    page = _locked(_of_job(), is_of_kinds).limit(_LIMIT).cte("page")
     return _with_rows(_claimed(page))
 
 

@@ -38,6 +38,7 @@ class _Request:
     app: Celery
     made_in: SessionTransaction
     connection: Connection
+    is_of_whole_job: bool = False
 
     def is_committed_by(self, ended: SessionTransaction | None) -> bool:
         # A session that was given a connection with a transaction commits nothing: its giver may
@@ -127,6 +128,8 @@ def request_job_uploads(  # noqa: PLR0913 - as request_upload
 ) -> list[Transfer]:
     """Ask for the uploads of a whole job by one INSERT; their messages leave after the commit.
 
+    More than 32 configs have a few messages together, of the task `artifacts.upload_job`.
+
     `kinds` are kinds of the job itself and of each of its runs, by default all. The session is
     flushed first. Only new transfers are returned: an artifact with an active transfer keeps that
     one. Other arguments and errors: as `request_upload`.
@@ -201,21 +204,24 @@ class SessionRequests:
         name = requester_name(self.requested_by)
         _ = Artifact(JOB_KINDS[0], job_id)  # checks the id
         request = JobRequest(job_id=job_id, kinds=kinds, direction=direction, requested_by=name)
-        return self._insert(request.insert, flush=True)
+        return self._insert(request.insert, is_of_whole_job=True)
 
     def _insert(
-        self, insert: Callable[[Connection, TransferState], list[Transfer]], *, flush: bool = False
+        self,
+        insert: Callable[[Connection, TransferState], list[Transfer]],
+        *,
+        is_of_whole_job: bool = False,
     ) -> list[Transfer]:
         """Insert in the session's transaction, and have the messages sent after its commit."""
         app = self._app()
         state = TransferState.WAITING if app is None else TransferState.REQUESTED
         session = synchronous_session(self.session)
-        if flush:
-            session.flush()
+        if is_of_whole_job:
+            session.flush()  # the job's runs are read in the database
         with translated_errors(), session_connection(session) as connection:
             transfers = insert(connection, state)
         if app is not None:
-            _send_after_commit(session, connection, transfers, app)
+            _send_after_commit(session, connection, transfers, app, is_of_whole_job)
         return transfers
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
@@ -237,11 +243,18 @@ class SessionRequests:
 
 
 def _send_after_commit(
-    session: Session, connection: Connection, transfers: Sequence[Transfer], app: Celery
+    session: Session,
+    connection: Connection,
+    transfers: Sequence[Transfer],
+    app: Celery,
+    is_of_whole_job: bool = False,  # noqa: FBT001, FBT002 - as in `_Request`
 ) -> None:
     innermost = session.get_nested_transaction() or session.get_transaction()
     if innermost is not None:
-        requests = [_Request(transfer, app, innermost, connection) for transfer in transfers]
+        requests = [
+            _Request(transfer, app, innermost, connection, is_of_whole_job)
+            for transfer in transfers
+        ]
         _unsent_of(session).requests.extend(requests)
 
 
@@ -272,9 +285,11 @@ def _is_within(inner: SessionTransaction | None, outer: SessionTransaction | Non
 
 def _send(requests: Sequence[_Request]) -> None:
     for app in {request.app for request in requests}:
-        transfers = [request.transfer for request in requests if request.app is app]
+        sent = [request for request in requests if request.app is app]
+        transfers = [request.transfer for request in sent]
+        of_jobs = {each.transfer.artifact.job_id for each in sent if each.is_of_whole_job}
         try:
-            publish_all(transfers, app)
+            publish_all(transfers, app, of_jobs=of_jobs)
         except Exception as error:  # noqa: BLE001 - it would look as if the commit had failed
             # The commit has succeeded, and so has the request; it only takes longer. The message
             # of a foreign error may quote the broker's URL.

@@ -57,9 +57,16 @@ class SqlUploadPages:
             return claim_page(connection, {**asked, **page})
 
     def claim_of_job(
-        self, job_id: int, *, limit: int, owner: str, lease: timedelta
+        self,
+        job_id: int,
+        *,
+        kinds: Collection[ArtifactKind],
+        limit: int,
+        owner: str,
+        lease: timedelta,
     ) -> list[ClaimedUpload]:
-        page = {"asked_job": job_id, "limit": limit, "owner": owner, "lease": lease}
+        page = {"kinds": sorted(kinds), "limit": limit, "owner": owner, "lease": lease}
+        page |= {"asked_job": job_id}
         with self._claiming() as connection:
             return claim_page_of_job(connection, page)
 
