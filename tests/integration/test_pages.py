@@ -27,6 +27,7 @@ from artifact_pipeline.worker.sql.transfers.requests import request_job_uploads,
 from benchmarks.probes import RoundTrips
 from tests.databases import Databases
 from tests.faults.cells.requests import is_put
+from tests.faults.s3_faults import Hold
 from tests.faults.s3_proxy import FaultyS3, Request
 from tests.integration.deployment import Deployment
 from tests.integration.events import listening
@@ -92,6 +93,11 @@ def holder(deployed: Deployment, artifact: Artifact) -> int:
     return int(owner.rpartition(":")[2])
 
 
+def is_begun_or_given_back(deployed: Deployment, hold: Hold, artifact: Artifact) -> bool:
+    is_running = deployed.latest(artifact).state is TransferState.RUNNING
+    return hold.arrived.is_set() or not is_running
+
+
 def is_put_of(artifact: Artifact, request: Request) -> bool:
     return is_put(request) and f"jobs/{artifact.job_id}/" in request.key
 
@@ -105,7 +111,10 @@ def test_an_upload_that_kills_its_worker_takes_others_along_once(deployed: Deplo
             *("--concurrency", "1", "--beat"),
             environment={**IMPATIENT, "ARTIFACTS_S3_ENDPOINT_URL": s3.url},
         )
-        assert all(hold.arrived.wait(60) for hold in holds)
+        # On a slow machine some are given back, and claimed by no other child.
+        assert holds[0].arrived.wait(60)
+        for hold, artifact in zip(holds[1:], innocent, strict=True):
+            deployed.wait_until(partial(is_begun_or_given_back, deployed, hold, artifact))
         again = s3.hold(partial(is_put_of, poison))
         os.kill(holder(deployed, poison), signal.SIGKILL)
         for hold in holds:
@@ -118,10 +127,11 @@ def test_an_upload_that_kills_its_worker_takes_others_along_once(deployed: Deplo
         ended = deployed.ended(poison)
         assert ended.state is TransferState.QUARANTINED
         assert ended.reason_code is ReasonCode.POISONED
-        # And the others have lost one attempt
+        # And the others have lost one attempt at most
         for artifact in innocent:
             ended = deployed.ended(artifact)
-            assert (ended.state, ended.attempts) == (TransferState.DONE, 2)
+            assert ended.state is TransferState.DONE
+            assert ended.attempts <= 2
 
 
 def test_every_upload_of_a_backlog_shows_as_a_task_and_leaves_no_message(
