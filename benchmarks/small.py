@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from artifact_pipeline.worker.sql.transfers.requests import request_job_uploads, request_upload
 from benchmarks import naive
 from benchmarks.deployment import Deployment
 from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
@@ -35,7 +35,7 @@ def measure_small_uploads(made: Deployment) -> list[Figure]:
 
 
 def measure_run_configs(made: Deployment) -> list[Figure]:
-    """All runs of one job, made in one transaction."""
+    """All runs of one job, made and requested in one transaction."""
     made.start_worker(), made.start_naive_worker()
     contenders = {
         OURS: partial(_runs_by_ours, made),
@@ -96,8 +96,7 @@ def _runs_by_ours(made: Deployment) -> Measured:
     def work() -> None:
         with Session(made.stack.engine) as session, session.begin():
             add_runs(session, artifacts)
-            for artifact in artifacts:
-                request_upload(session, artifact.kind, job_id, artifact.run_id, app=made.app)
+            request_job_uploads(session, job_id, kinds=[ArtifactKind.RUN_CONFIG], app=made.app)
         made.wait_until(lambda: recorded(made, job_id, job_id) == len(artifacts))
 
     return _rate(work, len(artifacts))
