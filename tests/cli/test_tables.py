@@ -103,6 +103,25 @@ def test_batches_fit_the_terminal(
     assert max(len(line.rstrip()) for line in group) <= width
 
 
+def test_addresses_are_whole_beside_their_directory(
+    artifacts: Command, shelf: Shelf, ended: None, width: int
+) -> None:
+    # Given two artifacts in the job's directory, and one elsewhere
+    del ended
+    shelf.record(RUN_CONFIG, b"recorded")
+    shelf.record(LOGS, b"recorded")
+    shelf.put_old(RESULTS, b"old")
+    # When
+    directory, _, *rows = artifacts("jobs", "uploads", "list", "12").out.splitlines()
+    # Then each name is whole where there is room for the column, and the directory stands once
+    assert directory == f"location: s3://{shelf.bucket}/jobs/12/2025/10/23/211500/"
+    if "location" in rows[0]:
+        words = " ".join(rows).split()
+        assert f"run_{LOGS.run_id}_logs.log" in words
+        assert f"run_{RUN_CONFIG.run_id}_config.json" in words
+    assert ("location" in rows[0]) == (width >= 80)
+
+
 @pytest.mark.usefixtures("ended")
 def test_a_path_keeps_its_last_name(artifacts: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")

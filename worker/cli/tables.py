@@ -1,8 +1,9 @@
 """Tables that fit the terminal: few columns, and what is long is cut in the middle."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -18,6 +19,8 @@ _NO_EDGE = 10_000
 _GAP = 2
 # A cell that is cut keeps so much, so that its beginning and its end can be told.
 _LEAST = 16
+_ADDRESSES = {"location", "path"}
+"""Columns of addresses, most of which are in one directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,27 @@ def print_table(rows: Sequence[Mapping[str, object]], *, brief: Sequence[str], w
         for name in rows[0]
         if name in shown
     ]
+    if has_edge and _total([column.width for column in columns]) > console.width:
+        columns = _without_directory(columns, console)
     console.print(_Fitted(columns))
+
+
+def _without_directory(columns: Sequence[_Column], console: Console) -> list[_Column]:
+    """Print the directory of most addresses above the table, which then shows only the rest.
+
+    An address that is cut in the middle names nothing that could be copied.
+    """
+    shorter = []
+    for column in columns:
+        directories = Counter(cell[: cell.rfind("/") + 1] for cell in column.cells)
+        directory = max(directories, key=lambda each: directories[each])
+        if column.name in _ADDRESSES and directory:
+            console.print(Text(f"{column.header}: {directory}\n"), soft_wrap=True)
+            cells = tuple(cell.removeprefix(directory) or "./" for cell in column.cells)
+            shorter.append(replace(column, cells=cells))
+        else:
+            shorter.append(column)
+    return shorter
 
 
 class TextTable:
