@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from artifact_pipeline import celeryconfig
-from artifact_pipeline.worker.dev.stack import QUEUES
+from artifact_pipeline.worker.dev.layout import LAYOUT
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.compose.compose_file import (
     GIVEN,
@@ -133,7 +133,8 @@ class TestWorkers:
 
     @every_worker
     def test_it_is_the_worker_that_dev_starts(self, name: str) -> None:
-        assert queues(name) == list(QUEUES[name])
+        [plan] = [plan for plan in LAYOUT if plan.name == name]
+        assert queues(name) == list(plan.queues)
 
     def test_every_queue_is_one_workers(self) -> None:
         consumed = Counter(queue for name in SERVICES for queue in queues(name))

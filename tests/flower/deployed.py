@@ -19,6 +19,7 @@ from artifact_pipeline.domain.model.requester import new_request_id
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.tasks.routing import ids_of, queue_of, task_name
 from artifact_pipeline.worker.demo.story import seed
+from artifact_pipeline.worker.dev.layout import planned_processes
 from artifact_pipeline.worker.dev.stack import DevStack, Flower
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.servers import accepts
@@ -66,7 +67,7 @@ def deployed(directory: Path) -> Iterator[Deployed]:
         seed(stack.engine, Workspace(stack.workspace))
         flower = stack.start_flower(None)
         flower.process.wait_until(lambda: accepts(flower.port))
-        workers = stack.start_workers(concurrency=1)
+        workers = stack.start_workers(planned_processes(None, 1))
         here = Deployed(stack, flower, workers)
         wait_until(lambda: sum(here.get("/api/workers", status="1").values()) == len(workers))
         beat = stack.start_beat()

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def run_dev(
     broker_port: int | None,
     s3_port: int | None,
     flower_port: int | None,
-    concurrency: int,
+    processes: Mapping[str, int],
 ) -> None:
     """Run everything until a signal; without `data` its directory is removed at the end."""
     unwind_on_signals()
@@ -38,12 +38,12 @@ def run_dev(
         DevStack(directory, Ports(broker=broker_port, s3=s3_port)) as stack,
     ):
         seed(stack.engine, Workspace(stack.workspace))
-        started = [*stack.start_workers(concurrency), stack.start_beat()]
+        started = [*stack.start_workers(processes), stack.start_beat()]
         flower = stack.start_flower(flower_port)
-        processes = [stack.broker, stack.s3, *started, flower.process]
+        followed = [stack.broker, stack.s3, *started, flower.process]
         _tell(stack, flower)
         try:
-            _follow(stack, processes)
+            _follow(stack, followed)
         except KeyboardInterrupt:
             err.print("stopping")
         finally:

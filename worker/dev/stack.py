@@ -3,7 +3,7 @@
 import fcntl
 import secrets
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +11,12 @@ from shutil import rmtree
 from typing import IO
 
 from artifact_pipeline.domain.errors import ConfigurationError
-from artifact_pipeline.tasks.routing import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
+from artifact_pipeline.worker.dev.layout import LAYOUT
 from artifact_pipeline.worker.embedded.os_errors import explained
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.servers import free_port, kept_port
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack, Ports
 
-# As in production: what may be large never stands before what is small.
-QUEUES: Mapping[str, Sequence[str]] = {
-    "configs": (CONFIGS, UNROUTED),
-    "results": (RESULTS,),
-    "batches": (BATCHES,),
-    "upkeep": (UPKEEP,),
-}
 FLOWER_CONFIG = Path(__file__).resolve().parents[1] / "flowerconfig.py"
 _USER = "dev"
 
@@ -73,15 +66,17 @@ class DevStack(EmbeddedStack):
         file.write_text("\n".join(exports) + "\n")
         return file
 
-    def start_workers(self, concurrency: int) -> list[ManagedProcess]:
+    def start_workers(self, processes: Mapping[str, int]) -> list[ManagedProcess]:
+        """Start each worker of the layout. Args: `processes` of each, by its name."""
         return [
             self.start_celery(
-                name,
-                *("artifact_pipeline.worker.app", "worker", "--hostname", f"{name}@%h"),
-                *("--queues", ",".join(queues), "--concurrency", str(concurrency)),
+                plan.name,
+                *("artifact_pipeline.worker.app", "worker", "--hostname", f"{plan.name}@%h"),
+                *("--queues", ",".join(plan.queues)),
+                *("--concurrency", str(processes[plan.name])),
                 *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
             )
-            for name, queues in QUEUES.items()
+            for plan in LAYOUT
         ]
 
     def start_beat(self) -> ManagedProcess:
