@@ -14,7 +14,7 @@ from artifact_pipeline.domain.errors import (
     UnsupportedByStoreError,
 )
 from artifact_pipeline.domain.model.transfers import TransferState
-from artifact_pipeline.worker.composition.adapters import BucketAdapters
+from artifact_pipeline.worker.composition.bucket_adapters import BucketAdapters
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.store import S3ObjectStore
