@@ -219,6 +219,12 @@ class TestUploads:
         assert "has no storage class GLACIER" in row["error"]
         assert files
 
+    def test_a_dry_run_of_an_archive_is_refused(self, artifacts: Command, files: Shelf) -> None:
+        answer = artifacts("jobs", "uploads", "archive", "12", "--dry-run")
+        assert answer.status == 1
+        assert "ARTIFACTS_STORE is a directory, which has no archive tiers" in answer.error
+        assert files
+
     def test_the_job_shows_what_is_recorded(self, artifacts: Command, files: Shelf) -> None:
         answer = artifacts("jobs", "info", "12", "--json")
         assert [each["key"] for each in answer.json["artifacts"]] == [key_of(RESULTS)]
