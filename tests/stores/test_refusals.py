@@ -176,6 +176,7 @@ def test_a_denied_write_names_what_its_policy_may_want(
         (400, "InvalidTag", ". Check ARTIFACTS_S3_TAGS"),
         (400, "InvalidRegion", ". Check AWS_DEFAULT_REGION and ARTIFACTS_S3_ENDPOINT_URL"),
         (405, "MethodNotAllowed", LACKING),
+        (403, "SecondLevelDomainForbidden", ". Set ARTIFACTS_S3_ADDRESSING=virtual"),
         (
             403,
             "AccessDenied",
