@@ -1,8 +1,8 @@
 """Imports by the names that modules had before they were all in `artifact_pipeline`.
 
-The wheel installs `domain`, `tasks` and `worker` beside `artifact_pipeline`: empty packages whose
-modules are the same objects as in `artifact_pipeline`. A folder of the platform that has one of
-these names comes first on the path, and nothing here needs them.
+The wheel has no files called `domain`, `tasks` or `worker`: they would hide modules of the platform
+that have these names. Its `.pth` file (in `legacy/`) adds a finder at the end of `sys.meta_path`
+instead. Python asks that finder only if nothing else has the name, and the finder asks `spec_of`.
 """
 
 import sys
@@ -11,10 +11,16 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
+from importlib.util import find_spec, spec_from_file_location
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.importlib import MetaPathFinderProtocol
 
 PACKAGE = "artifact_pipeline"
+_FILE = Path(__file__).with_name("former_package.py")
 STILL_DOCUMENTED = ("worker.app", "worker.control")
 """What commands of deployments name: `celery -A worker.app worker` works without a warning."""
 MOVED = {
@@ -34,6 +40,20 @@ MOVED = {
     "worker.sql.requests": "worker.sql.transfers.requests",
 }
 """The modules that producers import by the documents of before, and where they are now."""
+
+
+def spec_of(package: str, finder: "MetaPathFinderProtocol") -> ModuleSpec | None:
+    """Return the spec of a package of before: an empty one, which calls `answer_for`.
+
+    Args:
+        package: `domain`, `tasks` or `worker`.
+        finder: which asks. An editable installation may have added its own finder later.
+    """
+    later = sys.meta_path[sys.meta_path.index(finder) + 1 :]
+    found = filter(None, (other.find_spec(package, None) for other in later))
+    # No directory: Python would load files in it a second time, under the former name.
+    ours = spec_from_file_location(package, _FILE, submodule_search_locations=[])
+    return next(found, ours)
 
 
 def answer_for(package: str) -> None:

@@ -10,7 +10,7 @@ from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.base import attach_services
 from artifact_pipeline.tasks.events import attach_watch
 from artifact_pipeline.worker.composition.worker import Composition
-from artifact_pipeline.worker.diagnosis.readiness import START
+from artifact_pipeline.worker.diagnosis.readiness import START, start_parts
 from artifact_pipeline.worker.lifecycle.allocator import keep_heaps_small
 from artifact_pipeline.worker.lifecycle.forking import share_memory_with_children
 from artifact_pipeline.worker.lifecycle.liveness import Liveness, note_while_busy
@@ -58,7 +58,7 @@ refuse_other_pools()
 cancel_when_revoked(app, _composition.revoke)
 cancel_when_told(app, _composition.revoke, _composition.revoke_waiting)
 send_page_events(app, _handled)
-check_worker_on_start(START, _liveness)
+check_worker_on_start(start_parts(), _liveness)
 answer_for_database(_composition.database_id)
 share_memory_with_children()
 if _liveness:

@@ -85,7 +85,7 @@ class LocateArtifacts:
             known = _confirmed(found.object, self.reader.find(found.object.address))
             if known is not None:
                 return replace(found, object=known)
-        raise ArtifactMissingError(f"{artifact}: not in the bucket")
+        raise ArtifactMissingError(f"{artifact}: not in the store")
 
     def of_job(self, job_id: int) -> list[FoundArtifact]:
         """Return all that there is of a job, for one LIST. Costs and errors: as `contents`."""
@@ -110,7 +110,7 @@ class LocateArtifacts:
                 return use(found)
             except ObjectReplacedError:
                 continue
-        raise ArtifactMissingError(f"{artifact}: not in the bucket")
+        raise ArtifactMissingError(f"{artifact}: not in the store")
 
     def contents(self, job_id: int) -> JobContents:
         """Look at all that is under a job's id, for one LIST.

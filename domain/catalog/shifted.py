@@ -63,7 +63,7 @@ class ShiftedArtifacts:
             raise ArtifactMissingError(f"{artifact}: not recorded {self.offset} off")
         found = self.locate.as_recorded(row)
         if found is None:
-            raise ArtifactMissingError(f"{artifact}: not in the bucket as it is recorded")
+            raise ArtifactMissingError(f"{artifact}: not in the store as it is recorded")
         return replace(self._found(row), object=found)
 
     def left_behind(self, job_id: int) -> list[FoundArtifact]:

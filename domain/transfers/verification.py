@@ -133,7 +133,7 @@ class VerifyWrites:
             self.verifications.verified(transfer, until)
             return Outcome.VERIFIED
         if found is None or not found.size:
-            logger.error("%s: is recorded, and the bucket does not have it", artifact)
+            logger.error("%s: is recorded, and the store does not have it", artifact)
             self.verifications.verified(transfer, until)
             return Outcome.VERIFIED
         is_recorded_here = known is not None and known.object.key == key

@@ -30,7 +30,7 @@ class TestPreview:
             "upload     job_config  quarantined        4       0     0 bytes  4–4",  # noqa: RUF001
             "job 1        -       job_config  upload           7",
             "left out: 1 already running",
-            "S3 requests: 4 if all is unchanged, up to 4",
+            "requests to the store: 4 if all is unchanged, up to 4",
             "at 2/s it takes 2s",
             "members by mode: --mode failed 4, --mode missing 4, --mode all 4",
             'nothing is changed yet: artifacts batch start 1 --reason "…" --rate 2/s',

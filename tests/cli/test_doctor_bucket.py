@@ -43,7 +43,7 @@ class TestBucket:
         def fail(*_: object) -> Iterator[Finding]:
             raise RuntimeError("https://user:hunter2@host/")
 
-        monkeypatch.setattr("artifact_pipeline.worker.diagnosis.examination.examine_bucket", fail)
+        monkeypatch.setattr("artifact_pipeline.worker.diagnosis.s3_store.examine_bucket", fail)
         answer = artifacts("doctor", "--json")
         assert list(found(answer)) == ["error bucket"]
         assert "hunter2" not in answer.out + answer.err

@@ -1,5 +1,9 @@
 """The commands on a store of files: ARTIFACTS_STORE=file://..."""
 
+import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +22,7 @@ from tests.cli.commands import Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, NAMES, RESULT_FILES, RESULTS, key_of, zip_of
 from tests.file_store.steps import Shelf
 
+ROOT = Path(__file__).parents[2]
 OLD_KEY = "jobs/12/2025/11/01/093000/run_5_logs.log"
 
 
@@ -47,6 +52,33 @@ def controller(
     monkeypatch.setenv("ARTIFACTS_BROKER_URL", "redis://127.0.0.1:1/0")
     with Session(database) as session:
         yield Producer(publish=False).controller(session)
+
+
+@pytest.mark.processes
+def test_no_process_loads_what_only_s3_needs(
+    files: Shelf, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # Given
+    directory = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(directory))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    # When a worker, a producer and commands are at work
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.cli.without_s3"],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Then
+    assert ended.returncode == 0, ended.stderr
+    said = json.loads((directory / "said.json").read_text())
+    assert said["done"] == {"upload": "done", "listed": 4}
+    assert set(said["statuses"].values()) == {0}, ended.stderr
+    assert not re.search("S3|bucket", ended.stdout + ended.stderr), ended
+    assert said["loaded"] == []
+    assert files.body(key_of(INPUT)) is not None
 
 
 def of_kind(rows: list[dict[str, str]]) -> dict[str, str]:
@@ -88,7 +120,7 @@ class TestStore:
 class TestHealth:
     def test_a_store_is_ready(self, artifacts: Command, files: Shelf) -> None:
         answer = artifacts("health", "ready", "--only", "bucket")
-        assert (answer.status, answer.out) == (0, "bucket answers\n")
+        assert (answer.status, answer.out) == (0, "store answers\n")
         assert list(files.store.open_uploads("")) == []
 
     def test_a_directory_that_is_not_mounted_is_not_ready(
@@ -185,6 +217,12 @@ class TestUploads:
         assert answer.status == 1
         (row,) = answer.json
         assert "has no storage class GLACIER" in row["error"]
+        assert files
+
+    def test_a_dry_run_of_an_archive_is_refused(self, artifacts: Command, files: Shelf) -> None:
+        answer = artifacts("jobs", "uploads", "archive", "12", "--dry-run")
+        assert answer.status == 1
+        assert "ARTIFACTS_STORE is a directory, which has no archive tiers" in answer.error
         assert files
 
     def test_the_job_shows_what_is_recorded(self, artifacts: Command, files: Shelf) -> None:

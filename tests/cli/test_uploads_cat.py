@@ -110,7 +110,7 @@ class TestCat:
 
     def test_what_is_not_there_is_one_line(self, uploads: Command) -> None:
         answer = uploads("cat", *OF_LOGS)
-        assert answer.error == "artifacts: run_logs of job 12 run 5: not in the bucket"
+        assert answer.error == "artifacts: run_logs of job 12 run 5: not in the store"
 
 
 class TestUrl:
@@ -134,7 +134,7 @@ class TestUrl:
     @pytest.mark.parametrize("expires", ["8d", "0s"])
     def test_a_time_that_s3_does_not_allow(self, uploads: Command, expires: str) -> None:
         refusal = uploads("url", "12", "--kind", "job_config", "--expires", expires).refusal
-        assert f"--expires {expires}: S3 allows from 1s to 7d" in refusal
+        assert f"--expires {expires}: 1s to 7d are allowed" in refusal
 
     def test_what_must_be_restored_is_said(self, uploads: Command, shelf: Shelf) -> None:
         shelf.put(CONFIG, b"config", StorageClass="GLACIER")

@@ -173,7 +173,7 @@ class TestFailed:
         assert answer.status == 1
         row = _row(answer, "run_results")
         assert (row["outcome"], row["path"]) == ("failed", None)
-        assert row["error"] == "run_results of job 12 run 4: not in the bucket"
+        assert row["error"] == "run_results of job 12 run 4: not in the store"
         assert len(files(output)) == len(ALL) - 1
 
     def test_an_archived_one_says_so(self, download: Command, shelf: Shelf) -> None:
@@ -205,7 +205,7 @@ class TestFailed:
     def test_there_is_nothing_of_that(self, download: Command) -> None:
         answer = download("--run-id", "5", "--kind", "run_config")
         assert answer.status == 1
-        assert answer.error == "artifacts: job 12: nothing of that is in the bucket"
+        assert answer.error == "artifacts: job 12: nothing of that is in the store"
 
     def test_a_run_has_nothing_of_a_jobs_kind(self, download: Command) -> None:
         answer = download("--run-id", "5", "--kind", "job_config")

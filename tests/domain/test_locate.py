@@ -83,7 +83,7 @@ class TestOne:
         assert (found.found_by, found.object.size) == (FoundBy.KEY, 8)
 
     def test_nowhere(self, world: World) -> None:
-        with pytest.raises(ArtifactMissingError, match="job_config of job 12: not in the bucket"):
+        with pytest.raises(ArtifactMissingError, match="job_config of job 12: not in the store"):
             world.locate.find(CONFIG)
 
     def test_ids_that_do_not_belong_together(self, world: World) -> None:

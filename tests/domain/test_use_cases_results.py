@@ -96,7 +96,7 @@ class TestResults:
 
     def test_there_are_none_anywhere(self, world: ProducingWorld) -> None:
         with pytest.raises(
-            ArtifactMissingError, match="run_results of job 12 run 4: not in the bucket"
+            ArtifactMissingError, match="run_results of job 12 run 4: not in the store"
         ):
             get_run_results(world.locate, world.results, job_id=12, run_id=4)
 

@@ -28,7 +28,8 @@ pytestmark = pytest.mark.processes
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 KEY = "jobs/12/2025/10/23/211500/job_config.json"
 WHERE = (
-    "import artifact_pipeline, celeryconfig, domain, tasks, worker\n"
+    "import artifact_pipeline, domain, tasks, worker\n"
+    "from artifact_pipeline import celeryconfig\n"
     "for module in (artifact_pipeline, celeryconfig, domain, tasks, worker):\n"
     "    print(module.__file__)"
 )

@@ -67,6 +67,20 @@ print(json.dumps([quiet, sorted(set(told) & set(moved))]))
 """
 
 
+LATER = """
+import sys
+from importlib.machinery import PathFinder
+
+class Later:
+    def find_spec(name, path=None, target=None):
+        return PathFinder.find_spec(name, ["elsewhere"])
+
+sys.meta_path.append(Later)
+import tasks
+print(tasks.OWNER, tasks.__file__)
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A platform's folder, where its own modules have the names that ours had."""
@@ -74,6 +88,15 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
     for name in ("tasks.py", "celeryconfig.py", "domain/__init__.py", "worker/__init__.py"):
         (tmp_path / name).write_text("OWNER = 'the platform'\n")
+    return tmp_path
+
+
+@pytest.fixture
+def bare_folder(tmp_path: Path) -> Path:
+    """Folders of a platform that are packages without an `__init__.py`."""
+    for name in ("domain", "tasks", "worker"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own.py").write_text("OWNER = 'the platform'\n")
     return tmp_path
 
 
@@ -128,3 +151,70 @@ def test_the_names_of_before_are_the_same_modules(
     )
     # Then the commands of deployments hear nothing, and imports hear what to do
     assert json.loads(said) == [[], sorted(MOVED)]
+
+
+def test_folders_without_an_init_are_the_platforms(image: Path, bare_folder: Path) -> None:
+    # When
+    code = "import domain.own, tasks.own, worker.own, artifact_pipeline.worker.cli.main as cli"
+    said = run_quietly(
+        *(str(image / "bin/python"), "-c", f"{code}; print(worker.own.OWNER, cli.__name__)"),
+        directory=bare_folder,
+        environment=foreign_settings_left_out(),
+    )
+    # Then
+    assert said == "the platform artifact_pipeline.worker.cli.main\n"
+
+
+def test_installed_modules_are_the_platforms(image: Path, tmp_path: Path, folder: Path) -> None:
+    # Given a later directory of the path than the wheel's
+    code = f"import sys; sys.path.append({str(folder)!r}); import domain, tasks, worker"
+    (tmp_path / "empty").mkdir()
+    # When
+    said = run_quietly(
+        *(str(image / "bin/python"), "-c", f"{code}; print({{domain.OWNER, worker.OWNER}})"),
+        directory=tmp_path / "empty",
+        environment=foreign_settings_left_out(),
+    )
+    # Then
+    assert said == "{'the platform'}\n"
+
+
+def test_a_finder_that_is_added_later_comes_first(image: Path, tmp_path: Path) -> None:
+    # Given what an editable installation adds, whose .pth file may be read after ours
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/tasks.py").write_text("OWNER = 'the platform'\n")
+    # When
+    said = run_quietly(
+        *(str(image / "bin/python"), "-c", LATER),
+        directory=tmp_path,
+        environment=foreign_settings_left_out(),
+    )
+    # Then
+    assert said.startswith("the platform ")
+
+
+def test_an_app_of_the_platform_does_not_get_our_settings(image: Path, tmp_path: Path) -> None:
+    # Given: Celery looks for a module `celeryconfig` if an app was given no settings
+    code = "from celery import Celery; print(Celery('platform').conf.task_default_queue)"
+    # When
+    said = run_quietly(
+        *(str(image / "bin/python"), "-c", code),
+        directory=tmp_path,
+        environment=foreign_settings_left_out(),
+    )
+    # Then
+    assert said == "celery\n"
+
+
+@pytest.mark.parametrize("app", ["worker.app", "worker.control"])
+def test_celery_finds_the_apps_by_the_names_of_before(
+    image: Path, tmp_path: Path, broker: Valkey, app: str
+) -> None:
+    # When
+    said = run_quietly(
+        *(str(image / "bin/celery"), "-A", app, "report"),
+        directory=tmp_path,
+        environment=settings(tmp_path, broker),
+    )
+    # Then
+    assert "task_default_queue: 'configs'" in said

@@ -10,7 +10,7 @@ import pytest
 
 from artifact_pipeline.domain.errors import ConfigurationError, MisconfiguredError
 from artifact_pipeline.domain.model.objects import ObjectAddress
-from artifact_pipeline.worker.composition.adapters import BucketAdapters
+from artifact_pipeline.worker.composition.bucket_adapters import BucketAdapters
 from artifact_pipeline.worker.diagnosis.endpoints import examine_endpoints
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.s3.client import make_client

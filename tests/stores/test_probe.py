@@ -142,6 +142,33 @@ class TestPermissions:
         assert "s3:GetObjectTagging" in finding.mend
 
 
+class TestPassingRefusals:
+    def test_one_says_nothing_about_what_the_store_lacks(
+        self, lying: Lying, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a 400 that S3 answers to what may succeed next time, and botocore does not repeat
+        ask_only(monkeypatch, "probe If-None-Match", "probe If-Match", "probe SHA-256 of a part")
+        # When
+        findings = lying(
+            refusing("PutObject", 400, "IncompleteBody", "if-none-match"),
+            refusing("PutObject", 400, "IncompleteBody", "if-match"),
+            refusing("UploadPart", 400, "IncompleteBody"),
+        )
+        # Then no setting that weakens a promise is advised
+        unsure = [finding for finding in findings if finding.severity]
+        assert [finding.severity for finding in unsure] == [Severity.WARNING] * 3
+        assert all("answers 400 IncompleteBody" in finding.what for finding in unsure)
+        assert {finding.mend for finding in unsure} == {
+            "run `artifacts doctor --probe` again: the same request may succeed"
+        }
+
+    def test_one_of_the_first_write_asks_for_no_permission(self, lying: Lying) -> None:
+        # When
+        [finding] = lying(refusing("PutObject", 403, "SecondLevelDomainForbidden"))
+        # Then
+        assert finding.mend == "correct that, and run `artifacts doctor --probe` again"
+
+
 class TestRemoval:
     def test_an_interrupted_probe_removes_what_it_wrote(
         self, s3_client: S3Client, bucket: str

@@ -14,7 +14,7 @@ from artifact_pipeline.domain.errors import (
     UnsupportedByStoreError,
 )
 from artifact_pipeline.domain.model.transfers import TransferState
-from artifact_pipeline.worker.composition.adapters import BucketAdapters
+from artifact_pipeline.worker.composition.bucket_adapters import BucketAdapters
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.store import S3ObjectStore
@@ -176,6 +176,7 @@ def test_a_denied_write_names_what_its_policy_may_want(
         (400, "InvalidTag", ". Check ARTIFACTS_S3_TAGS"),
         (400, "InvalidRegion", ". Check AWS_DEFAULT_REGION and ARTIFACTS_S3_ENDPOINT_URL"),
         (405, "MethodNotAllowed", LACKING),
+        (403, "SecondLevelDomainForbidden", ". Set ARTIFACTS_S3_ADDRESSING=virtual"),
         (
             403,
             "AccessDenied",

@@ -25,10 +25,6 @@ class Part(StrEnum):
     BACKLOG = "backlog"
     """Outstanding requests are done by workers: of the deployment, and not of one worker."""
 
-    @property
-    def is_well(self) -> str:
-        return _WELL.get(self, f"{self} answers")
-
 
 _WELL = {Part.BACKLOG: "backlog is worked off", Part.WORKSPACE: "workspace is there"}
 
@@ -75,7 +71,7 @@ def ready(
     must leave it out, else a backlog restarts workers that are well: name the other parts.
     """
     # Only here: `live` is run every few seconds, and needs no Celery, no SQL and no S3.
-    from artifact_pipeline.worker.diagnosis.readiness import REACH, has_workspace  # noqa: PLC0415
+    from artifact_pipeline.worker.diagnosis.readiness import REACH, has_workspace, part_name  # noqa: PLC0415
 
     for part in only or Part:
         if part is Part.WORKSPACE and not only and not has_workspace():
@@ -83,8 +79,8 @@ def ready(
         try:
             REACH[part]()
         except PipelineError as error:
-            raise NotWellError(f"{part}: {error or type(error).__name__}") from error
-        typer.echo(part.is_well)
+            raise NotWellError(f"{part_name(part)}: {error or type(error).__name__}") from error
+        typer.echo(_WELL.get(part) or f"{part_name(part)} answers")
         if part is Part.BROKER:
             _count_refused()
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
-from artifact_pipeline.domain.errors import ConfigurationError, TransferError
-from artifact_pipeline.domain.model.addresses import parse_address
+from artifact_pipeline.domain.errors import TransferError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, IObjectStore
@@ -19,134 +18,45 @@ from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.domain.transfers.relocate import RelocateArtifacts
 from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
 from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
-from artifact_pipeline.worker.composition.clients import bucket_client, signing_client
-from artifact_pipeline.worker.composition.file_adapters import FileAdapters
 from artifact_pipeline.worker.composition.repositories import Database, Repositories
-from artifact_pipeline.worker.file_store.platform import FileResults, FileUploadLocations
-from artifact_pipeline.worker.s3.abilities import StoreAbilities
-from artifact_pipeline.worker.s3.copying import S3ObjectCopier
-from artifact_pipeline.worker.s3.encryption import Encryption
-from artifact_pipeline.worker.s3.endpoints import abilities_of, endpoints_of
-from artifact_pipeline.worker.s3.reading import S3ObjectReader
-from artifact_pipeline.worker.s3.results import S3ResultsRepository
-from artifact_pipeline.worker.s3.store import S3ObjectStore
-from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 from artifact_pipeline.worker.settings import BucketSettings, OperatorSettings
 from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from artifact_pipeline.worker.composition.bucket_adapters import BucketAdapters
+    from artifact_pipeline.worker.composition.file_adapters import FileAdapters
+    from artifact_pipeline.worker.file_store.platform import FileResults, FileUploadLocations
+    from artifact_pipeline.worker.s3.results import S3ResultsRepository
+    from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
+
 _AWS = "s3.amazonaws.com"
 
 
-class BucketAdapters:
-    """The adapters of S3.
+def store_adapters(settings: BucketSettings, requests: int = 0) -> "BucketAdapters | FileAdapters":
+    """Return the adapters of the store that the settings choose, and load no other ones.
 
     Args:
-        settings: of the bucket.
+        settings: of the bucket or the store.
         requests: that may be under way at once, if more than one transfer makes.
     """
-
-    def __init__(self, settings: BucketSettings, requests: int = 0) -> None:
-        self._bucket_settings = settings
-        self._requests = max(requests, settings.transfer_threads)
-
-    @cached_property
-    def client(self) -> "S3Client":
-        return bucket_client(self._bucket_settings, self._requests)
-
-    @cached_property
-    def public_client(self) -> "S3Client | None":
-        return signing_client(self._bucket_settings)
-
-    @property
-    def encryption(self) -> Encryption:
-        return self._bucket_settings.encryption
-
-    @cached_property
-    def abilities(self) -> StoreAbilities:
-        return abilities_of(self.client, self._bucket_settings.abilities)
-
-    @cached_property
-    def store(self) -> S3ObjectStore:
-        settings = self._bucket_settings
-        return S3ObjectStore(
-            client=self.client,
-            bucket=settings.bucket,
-            encryption=self.encryption,
-            multipart_threshold=settings.multipart_threshold,
-            part_size=settings.part_size,
-            threads=settings.transfer_threads,
-            tags=settings.tags,
-            abilities=self.abilities,
+    # boto3 takes longer to load than all else, and a store of files needs none of it.
+    if settings.store:
+        from artifact_pipeline.worker.composition.file_adapters import (  # noqa: PLC0415
+            FileAdapters,
         )
 
-    @cached_property
-    def reader(self) -> S3ObjectReader:
-        bucket = self._bucket_settings.bucket
-        return S3ObjectReader(client=self.client, bucket=bucket, abilities=self.abilities)
+        return FileAdapters(settings)
+    from artifact_pipeline.worker.composition.bucket_adapters import (  # noqa: PLC0415
+        BucketAdapters,
+    )
 
-    @cached_property
-    def copier(self) -> S3ObjectCopier:
-        return S3ObjectCopier(
-            client=self.client,
-            bucket=self._bucket_settings.bucket,
-            encryption=self.encryption,
-            reader=self.reader,
-            threads=self._bucket_settings.transfer_threads,
-            abilities=self.abilities,
-            upload_part_size=self._bucket_settings.part_size,
-        )
-
-    @cached_property
-    def upload_locations(self) -> S3UploadLocationRepository:
-        return S3UploadLocationRepository(
-            self._bucket_settings.bucket,
-            expiration_seconds=self._bucket_settings.url_expires,
-            s3_client=self.client,
-            encryption=self.encryption,
-            signs_encryption=self._bucket_settings.url_signs_encryption,
-            signed_tags=self._bucket_settings.signed_tags,
-            copier=self.copier,
-            public_client=self.public_client,
-            abilities=self.abilities,
-        )
-
-    @cached_property
-    def results(self) -> S3ResultsRepository:
-        settings = self._bucket_settings
-        return S3ResultsRepository(
-            settings.bucket,
-            expiration_seconds=settings.download_url_expires,
-            s3_client=self.client,
-            encryption=self.encryption,
-            multipart_threshold=settings.multipart_threshold,
-            part_size=settings.part_size,
-            threads=settings.transfer_threads,
-            keeps_times=settings.keeps_zip_times,
-            tags=settings.tags,
-            public_client=self.public_client,
-            abilities=self.abilities,
-        )
-
-    @property
-    def address_of(self) -> Callable[[str], ObjectAddress]:
-        """Reads the URLs of this S3, by its internal and its public endpoint, and of AWS's."""
-        endpoints = endpoints_of(self.client, self.public_client)
-        return partial(parse_address, endpoints=endpoints)
-
-
-StoreAdapters = BucketAdapters | FileAdapters
-
-
-def store_adapters(settings: BucketSettings, requests: int = 0) -> StoreAdapters:
-    """Return the adapters of the store that the settings choose. Args: as `BucketAdapters`."""
-    return FileAdapters(settings) if settings.store else BucketAdapters(settings, requests)
+    return BucketAdapters(settings, requests)
 
 
 def locate_artifacts(
-    bucket: "StoreAdapters | Adapters", repositories: Repositories
+    bucket: "BucketAdapters | FileAdapters | Adapters", repositories: Repositories
 ) -> LocateArtifacts:
     """Return what finds the artifacts that these repositories know in the bucket."""
     return LocateArtifacts(
@@ -163,7 +73,7 @@ class Adapters(Database):
     Args:
         settings: of the environment.
         owner: of the leases.
-        requests: as `BucketAdapters`.
+        requests: as `store_adapters`.
     """
 
     def __init__(self, settings: OperatorSettings, owner: str, requests: int = 0) -> None:
@@ -175,8 +85,6 @@ class Adapters(Database):
     @property
     def client(self) -> "S3Client":
         """The client of S3. Raises: ConfigurationError: ARTIFACTS_STORE is a directory."""
-        if isinstance(self._of_store, FileAdapters):
-            raise ConfigurationError("ARTIFACTS_STORE is a directory, which has no client of S3")
         return self._of_store.client
 
     @cached_property
@@ -192,11 +100,11 @@ class Adapters(Database):
         return self._of_store.copier
 
     @property
-    def upload_locations(self) -> S3UploadLocationRepository | FileUploadLocations:
+    def upload_locations(self) -> "S3UploadLocationRepository | FileUploadLocations":
         return self._of_store.upload_locations
 
     @property
-    def results(self) -> S3ResultsRepository | FileResults:
+    def results(self) -> "S3ResultsRepository | FileResults":
         return self._of_store.results
 
     @property
@@ -261,13 +169,13 @@ class Adapters(Database):
             return self._circuit_of_client
         except TransferError:
             # Not kept: a failure must be recorded while no S3 client can be made.
-            return self._s3_circuit(self._settings.s3_endpoint_url or _AWS)
+            return self._store_circuit(self._settings.s3_endpoint_url or _AWS)
 
     @cached_property
     def _circuit_of_client(self) -> Circuit:
-        return self._s3_circuit(self.store.endpoint)
+        return self._store_circuit(self.store.endpoint)
 
-    def _s3_circuit(self, endpoint: str) -> Circuit:
+    def _store_circuit(self, endpoint: str) -> Circuit:
         settings = self._settings
         breaker = Breaker(
             SqlEndpointFailures(self.engine, settings.failures_forgotten_after),
@@ -275,4 +183,4 @@ class Adapters(Database):
             threshold=settings.breaker_failures,
             cool_off=timedelta(seconds=settings.breaker_seconds),
         )
-        return store_circuit(breaker, "S3")
+        return store_circuit(breaker, "store" if settings.store else "S3")

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
+from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.file_store.copying import FileObjectCopier
 from artifact_pipeline.worker.file_store.platform import FileResults, FileUploadLocations
@@ -11,6 +13,9 @@ from artifact_pipeline.worker.file_store.store import FileObjectStore
 from artifact_pipeline.worker.file_store.urls import parse_address
 from artifact_pipeline.worker.settings import BucketSettings
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 
 class FileAdapters:
     """One adapter for each port of the store, on the directories of ARTIFACTS_STORE."""
@@ -18,6 +23,11 @@ class FileAdapters:
     def __init__(self, settings: BucketSettings) -> None:
         self._settings = settings
         self._roots = settings.stores
+
+    @property
+    def client(self) -> "S3Client":
+        """Never. Raises: ConfigurationError."""
+        raise ConfigurationError("ARTIFACTS_STORE is a directory, which has no client of S3")
 
     @cached_property
     def store(self) -> FileObjectStore:

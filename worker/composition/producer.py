@@ -23,7 +23,8 @@ from artifact_pipeline.worker.sql.connections.sessions import synchronous_sessio
 from artifact_pipeline.worker.sql.transfers.requests import SessionRequests
 
 if TYPE_CHECKING:
-    from artifact_pipeline.worker.composition.adapters import StoreAdapters
+    from artifact_pipeline.worker.composition.bucket_adapters import BucketAdapters
+    from artifact_pipeline.worker.composition.file_adapters import FileAdapters
 
 
 class Producer:
@@ -68,7 +69,7 @@ class Producer:
         return _SessionController(self, SessionRepositories(session), requests, requested_by)
 
     @cached_property
-    def bucket(self) -> "StoreAdapters":
+    def bucket(self) -> "BucketAdapters | FileAdapters":
         """The adapters of the store, which all sessions share."""
         # Only here: a process that only requests or cancels transfers loads no boto3.
         from artifact_pipeline.worker.composition.adapters import store_adapters  # noqa: PLC0415

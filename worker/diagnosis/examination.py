@@ -1,23 +1,18 @@
 """Every part of a deployment, examined one after the other."""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 
 from pydantic_settings import BaseSettings
 
 from artifact_pipeline.domain.errors import ConfigurationError, PipelineError
 from artifact_pipeline.domain.redaction import hide_credentials, redact
-from artifact_pipeline.worker.composition.clients import bucket_client
 from artifact_pipeline.worker.diagnosis.backlog import examine_backlog
 from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app
-from artifact_pipeline.worker.diagnosis.bucket import examine_bucket, find_tags
 from artifact_pipeline.worker.diagnosis.database import examine_database, opened
-from artifact_pipeline.worker.diagnosis.endpoints import examine_endpoints
 from artifact_pipeline.worker.diagnosis.file_store import examine_store
 from artifact_pipeline.worker.diagnosis.findings import Finding, error
-from artifact_pipeline.worker.diagnosis.probe.run import probe_store
-from artifact_pipeline.worker.diagnosis.probe.store import Probe
 from artifact_pipeline.worker.diagnosis.workspace import examine_workspace
 from artifact_pipeline.worker.settings import (
     BrokerSettings,
@@ -86,28 +81,18 @@ def _bucket(settings: BucketSettings) -> Iterator[Finding]:
     if settings.store:
         yield from examine_store(settings.stores[0])
         return
-    yield from examine_endpoints(settings)
-    asked = settings.encryption
-    default = None if settings.url_signs_encryption else asked
-    with closing(bucket_client(settings)) as client:
-        yield from examine_bucket(client, settings.bucket, default, asked)
-    yield from find_tags(settings.tags)
+    # Only here: a store of files needs no boto3.
+    from artifact_pipeline.worker.diagnosis.s3_store import examine_s3_store  # noqa: PLC0415
+
+    yield from examine_s3_store(settings)
 
 
 def _probe(settings: BucketSettings) -> Iterator[Finding]:
     if settings.store:
         return  # every examination of a directory writes to it
-    with closing(bucket_client(settings)) as client:
-        yield from probe_store(
-            Probe(
-                client,
-                settings.bucket,
-                encryption=settings.encryption,
-                abilities=settings.abilities,
-                has_tags=bool(settings.tags.names),
-                url_signs_encryption=settings.url_signs_encryption,
-            )
-        )
+    from artifact_pipeline.worker.diagnosis.s3_store import probe_s3_store  # noqa: PLC0415
+
+    yield from probe_s3_store(settings)
 
 
 def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:

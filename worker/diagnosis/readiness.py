@@ -4,12 +4,13 @@
 # ruff: noqa: PLC0415
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     BucketMissingError,
+    ConfigurationError,
     RefusedByStoreError,
     UnsupportedByStoreError,
 )
@@ -76,17 +77,21 @@ def _database() -> None:
 
 
 def _bucket() -> None:
-    from botocore.exceptions import ClientError
-
-    from artifact_pipeline.worker.composition.clients import bucket_client
-    from artifact_pipeline.worker.diagnosis.bucket import reach_bucket
-
     settings = load(BucketSettings)
     if settings.store:
         from artifact_pipeline.worker.diagnosis.file_store import reach_store
 
         reach_store(settings.stores[0])
-        return
+    else:
+        _s3(settings)
+
+
+def _s3(settings: BucketSettings) -> None:
+    from botocore.exceptions import ClientError
+
+    from artifact_pipeline.worker.composition.clients import bucket_client
+    from artifact_pipeline.worker.diagnosis.bucket import reach_bucket
+
     client = bucket_client(settings, read_timeout_seconds=_S3_TIMEOUT_SECONDS)
     with closing(client):
         try:
@@ -157,6 +162,18 @@ START: Mapping[str, Callable[[], None]] = {
 
 The backlog is not among them: it waits for workers to start.
 """
+
+
+def part_name(part: str) -> str:
+    """Return the name that users see: a directory is no bucket."""
+    with suppress(ConfigurationError):  # which the part itself reports
+        return "store" if part == "bucket" and load(BucketSettings).store else part
+    return part
+
+
+def start_parts() -> Mapping[str, Callable[[], None]]:
+    """Return `START` by the names that users see."""
+    return {part_name(part): reach for part, reach in START.items()}
 
 
 def has_workspace() -> bool:

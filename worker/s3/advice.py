@@ -1,5 +1,6 @@
 """What the line of a refused request adds to S3's code: the setting or the command that helps."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from botocore.exceptions import ClientError
@@ -40,6 +41,8 @@ _ADVICE_OF_CODE = {
     ),
     **dict.fromkeys(("PermanentRedirect", "IncorrectEndpoint", "InvalidRegion"), _REGION),
 }
+_VIRTUAL_ONLY = re.compile(r"SecondLevelDomainForbidden|virtual[- ]host", re.IGNORECASE)
+"""In the code or the message of stores that refuse the bucket in the path, such as Alibaba's."""
 _OF_KEYS = ("KMS.", "KMSKey", "CloudKms")
 
 
@@ -53,6 +56,8 @@ def advice(error: ClientError, code: str, kind: type[TransferError]) -> str:
         return ". Is the object encrypted with a client's key (SSE-C)?"
     if not issubclass(kind, PermanentError):
         return ""
+    if _VIRTUAL_ONLY.search(f"{code} {_said(error, 'Message')}"):
+        return ". Set ARTIFACTS_S3_ADDRESSING=virtual"
     return _KEY if code.startswith(_OF_KEYS) else _ADVICE_OF_CODE.get(code, "")
 
 

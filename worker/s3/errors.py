@@ -144,6 +144,11 @@ def is_unsupported(error: ClientError) -> bool:
     return isinstance(_error_of(error), UnsupportedByStoreError)
 
 
+def is_passing(error: ClientError) -> bool:
+    """Return whether the request may succeed if it is sent again."""
+    return isinstance(_error_of(error), StoreUnavailableError)
+
+
 def _error_of(error: ClientError) -> TransferError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = code_of(error) or str(status)

@@ -72,7 +72,7 @@ def _hint(preview: Preview) -> str:
 
 def _show_cost(preview: Preview, rate: float | None) -> None:
     least, most = _requests(preview)
-    say(f"S3 requests: {least:,} if all is unchanged, up to {most:,}")
+    say(f"requests to the store: {least:,} if all is unchanged, up to {most:,}")
     if rate is not None:
         say(f"at {rate:g}/s it takes {duration(_takes(preview, rate))}")
 

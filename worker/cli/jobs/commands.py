@@ -39,7 +39,7 @@ GROUPS = {
     ),
     "uploads": (
         "artifact_pipeline.worker.cli.jobs.uploads.commands",
-        "List, download, move or archive a job's artifacts in the bucket.",
+        "List, download, move or archive a job's artifacts in the store.",
     ),
 }
 _JOB_COLUMNS = ("job_id", "prefix", "status", "created_at", "user_id")
@@ -182,7 +182,9 @@ def cancel(  # noqa: PLR0913 - an argument for each option
     _show_transfers(chosen, as_json=as_json, wide=wide, empty="nothing is active")
     unverified = sum(transfer.unverified_since is not None for transfer in chosen)
     if unverified:
-        note(f"{unverified} may have written to S3: the next reconcile verifies what is there")
+        note(
+            f"{unverified} may have written to the store: the next reconcile verifies what is there"
+        )
 
 
 def _of_this_job(transfers: list[Transfer], job: Job, sql: "Database") -> list[Transfer]:

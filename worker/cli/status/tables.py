@@ -174,9 +174,9 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
     for each in database.endpoints:
         state = "breaker open" if each.is_open else "breaker closed"
         ago = age(database.now - each.failed_at)
-        yield f"S3        {each.endpoint}: {state}, {each.failures} failures, last {ago} ago"
+        yield f"store     {each.endpoint}: {state}, {each.failures} failures, last {ago} ago"
     if not database.endpoints:
-        yield "S3        no failures"
+        yield "store     no failures"
     for each in database.workspaces:
         state = "breaker open" if each.is_open else "breaker closed"
         ago = age(database.now - each.failed_at)

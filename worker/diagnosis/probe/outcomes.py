@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.s3.abilities import StoreAbilities
-from artifact_pipeline.worker.s3.errors import code_of
+from artifact_pipeline.worker.s3.errors import code_of, is_passing
 
 _FORBIDDEN = {"AccessDenied", "AllAccessDisabled", "403"}
 
@@ -55,11 +56,15 @@ class Refusal:
 
     status: int
     code: str
+    is_of_the_moment: bool = False
+    """Of a request that may succeed if it is sent again, and so nothing that the store lacks."""
 
     @classmethod
     def of(cls, error: ClientError) -> "Refusal":
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return cls(status, code_of(error))
+        # botocore has repeated a request with a 5xx; some stores answer it to what they lack.
+        of_the_moment = is_passing(error) and status < HTTPStatus.INTERNAL_SERVER_ERROR
+        return cls(status, code_of(error), of_the_moment)
 
     @property
     def is_of_permissions(self) -> bool:
@@ -77,13 +82,13 @@ def refused(call: Callable[..., Any], *positional: Any, **arguments: Any) -> Ref
     """Return how the store refuses the call; None if it does not.
 
     Raises:
-        ClientError: it is these credentials that may not.
+        ClientError: it is these credentials that may not, or the refusal passes.
     """
     try:
         call(*positional, **arguments)
     except ClientError as error:
         refusal = Refusal.of(error)
-        if refusal.is_of_permissions:
+        if refusal.is_of_permissions or refusal.is_of_the_moment:
             raise
         return refusal
     return None

@@ -42,6 +42,8 @@ ACTIONS = {
 }
 """By operation: https://docs.aws.amazon.com/AmazonS3/latest/userguide/
 using-with-s3-policy-actions.html and mpuAndPermissions.html"""
+_CORRECT = "correct that, and run `artifacts doctor --probe` again"
+_AGAIN = "run `artifacts doctor --probe` again: the same request may succeed"
 _POLICY = "docs/iam/probe.json beside the role's own policy"
 
 
@@ -74,7 +76,7 @@ def _writes_can_be_removed(probe: Probe) -> Finding | None:
             f"{operation or 'no answer'}: {_what(refused)}",
             why="the store was not probed, because what a probe writes must be removed"
             + (f"; {key} is left" if operation == "DeleteObject" else ""),
-            mend=_allow(operation),
+            mend=_remedy(refused),
         )
     except BaseException:
         probe.area.remove()
@@ -89,6 +91,8 @@ def _finding(check: Check, probe: Probe) -> Finding:
         refusal = Refusal.of(refused)
         if refusal.is_of_permissions:
             return _denied(check, refused)
+        if refusal.is_of_the_moment:
+            return _not_checked(check, refused, _AGAIN)
         outcome = unmet(f"{refused.operation_name} answers {refusal}")
     except KeyError as lacking:
         outcome = unmet(f"an answer lacks {lacking.args[0]}")
@@ -135,19 +139,31 @@ def _needless(check: Check, outcome: Outcome, chosen: str) -> Finding:
 
 
 def _denied(check: Check, refused: ClientError) -> Finding:
-    operation = refused.operation_name
+    return _not_checked(check, refused, _allow(refused.operation_name))
+
+
+def _not_checked(check: Check, refused: ClientError, mend: str) -> Finding:
     return warning(
         check.name,
-        f"not checked: {operation} answers {Refusal.of(refused)}",
+        f"not checked: {refused.operation_name} answers {Refusal.of(refused)}",
         why=f"it cannot be said whether this holds: {check.promise}",
-        mend=_allow(operation),
+        mend=mend,
     )
+
+
+def _remedy(refused: ClientError | BotoCoreError) -> str:
+    if not isinstance(refused, ClientError):
+        return _CORRECT
+    refusal = Refusal.of(refused)
+    if refusal.is_of_permissions:
+        return _allow(refused.operation_name)
+    return _AGAIN if refusal.is_of_the_moment else _CORRECT
 
 
 def _allow(operation: str) -> str:
     action = ACTIONS.get(operation)
     if action is None:
-        return "correct that, and run `artifacts doctor --probe` again"
+        return _CORRECT
     return f"allow {action} on {PROBE_PREFIX}*: {_POLICY}"
 
 

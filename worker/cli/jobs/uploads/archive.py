@@ -102,6 +102,8 @@ def archive(  # noqa: PLR0913 - an argument for each option
     kinds = _kinds(kind, run_id, all_kinds=all_kinds)
     _check_age(days_since_create, hours_since_create)
     asked, using = the_job(job, job_id), adapters()
+    if dry_run:
+        _ = using.copier.archive_tier  # else it would promise what a store without tiers refuses
     summary = archive_job_uploads(
         using.locate,
         using.upload_locations,

@@ -52,7 +52,7 @@ COMMANDS = {
     ),
 }
 app = group_app(
-    "List, download, move or archive a job's artifacts in the bucket.", cls=lazy_group(COMMANDS)
+    "List, download, move or archive a job's artifacts in the store.", cls=lazy_group(COMMANDS)
 )
 
 OutputDirOption = Annotated[
@@ -173,7 +173,7 @@ def download(  # noqa: PLR0913 - an argument for each option
     listed = list_artifacts(using.locate, using.transfers, asked)
     wanted = [each for each in listed if _is_wanted(each, run_id, kind)]
     if not wanted:
-        raise ArtifactMissingError(f"job {asked}: nothing of that is in the bucket")
+        raise ArtifactMissingError(f"job {asked}: nothing of that is in the store")
     directory = _directory(output_dir, asked)
     downloads = Downloads(
         fetch=using.fetch,

@@ -112,7 +112,7 @@ def _artifacts(using: "Adapters", wanted: Wanted) -> Iterable[Artifact]:
         and wanted.run_id in {None, each.artifact.run_id}
     ]
     if not found:
-        raise ArtifactMissingError(f"job {wanted.job_id}: no zip of it is in the bucket")
+        raise ArtifactMissingError(f"job {wanted.job_id}: no zip of it is in the store")
     return found
 
 

@@ -45,7 +45,7 @@ def url(  # noqa: PLR0913 - an argument for each option
     """
     artifact = the_artifact(job, job_id, run_id, kind)
     if expires is not None and not timedelta(0) < expires <= _LONGEST:
-        raise typer.BadParameter(f"--expires {age(expires)}: S3 allows from 1s to {_LONGEST.days}d")
+        raise typer.BadParameter(f"--expires {age(expires)}: 1s to {_LONGEST.days}d are allowed")
     using = adapters()
     there = using.locate.find(artifact).object
     seconds = int((expires or using.download_url_expires).total_seconds())
