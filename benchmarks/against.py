@@ -1,0 +1,100 @@
+"""The sources of this directory beside those of a commit.
+
+python -m benchmarks.against REV [WORK …]
+
+Both run today's benchmarks, with the libraries of this environment, on servers of their own. They
+take turns, so that what else the machine does affects both. Above 1, a rate is better here.
+"""
+
+import argparse
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from artifact_pipeline.worker.embedded import lifeline
+from benchmarks.brief import BRIEF_WORKS
+from benchmarks.contestant import ContestantError, contestant
+from benchmarks.figures import OURS, ROUNDS, Figure
+from benchmarks.rendering import line
+
+_ROOT = Path(__file__).parents[1]
+_SHORT = 9
+
+
+class RevisionError(Exception):
+    """Git has no such commit."""
+
+
+def main() -> None:
+    known = ", ".join(BRIEF_WORKS)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.against", description=__doc__)
+    parser.add_argument("rev", metavar="REV", help="a commit, as git names it: HEAD, v1.0, 958dfc2")
+    parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {known}; by default all")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="by default %(default)s")
+    options = parser.parse_args()
+    works = options.works or list(BRIEF_WORKS)
+    if unknown := set(works) - set(BRIEF_WORKS):
+        parser.error(f"no such work: {', '.join(sorted(unknown))}; known: {known}")
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds}: at least 1 is needed")
+    try:
+        _compare(options.rev, works, options.rounds)
+    except (RevisionError, ContestantError) as error:
+        sys.exit(f"benchmarks.against: {error}")
+
+
+def _compare(rev: str, works: list[str], rounds: int) -> None:
+    commit = commit_of(rev, _ROOT)
+    with lifeline.temporary_directory() as tree:
+        extract(commit, _ROOT, tree)
+        for work in works:
+            for figure in _compared(work, tree, commit[:_SHORT], rounds):
+                print(line(figure), flush=True)
+
+
+def _compared(work: str, tree: Path, name: str, rounds: int) -> list[Figure]:
+    with contestant(_ROOT, work) as here, contestant(tree, work) as there:
+        contenders = {OURS: here.measure, name: there.measure}
+        return BRIEF_WORKS[work].compare(contenders, rounds)
+
+
+def commit_of(rev: str, repository: Path) -> str:
+    """Return the whole name of a commit.
+
+    Raises:
+        RevisionError: there is none of this name.
+    """
+    command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"]
+    found = _git(repository, *command)
+    if found.returncode:
+        said = found.stderr.decode().strip() or f"no commit in {repository}: see `git log`"
+        raise RevisionError(f"{rev!r}: {said}")
+    return found.stdout.decode().strip()
+
+
+def extract(commit: str, repository: Path, tree: Path) -> None:
+    """Write a commit's sources to a directory, with the benchmarks of today."""
+    archive = _git(repository, "archive", commit)
+    archive.check_returncode()
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as sources:
+        sources.extractall(tree, filter="data")
+    shutil.rmtree(tree / "benchmarks", ignore_errors=True)
+    shutil.copytree(
+        _ROOT / "benchmarks", tree / "benchmarks", ignore=shutil.ignore_patterns("__pycache__")
+    )
+
+
+def _git(repository: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    git = shutil.which("git")
+    if git is None:
+        raise RevisionError("git is missing: install it")
+    return subprocess.run(  # noqa: S603 - Git, and what this module asks of it
+        [git, "-C", str(repository), *arguments], capture_output=True, check=False
+    )
+
+
+if __name__ == "__main__":
+    main()
