@@ -2,26 +2,30 @@
 
 python -m benchmarks.against REV [WORK …]
 
-Both run today's benchmarks, with the libraries of this environment, on servers of their own. They
-take turns, so that what else the machine does affects both. Above 1, a rate is better here.
+Both run today's benchmarks, with the libraries of this environment, each on separate servers. They
+take turns, so that what else the machine does affects both. A ratio is the median of the rounds'
+ratios; half of them are between the two in brackets. Above 1, a rate is better here.
 """
 
 import argparse
 import io
 import shutil
+import statistics
 import subprocess
 import sys
 import tarfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from artifact_pipeline.worker.embedded import lifeline
 from benchmarks.brief import BRIEF_WORKS
 from benchmarks.contestant import ContestantError, contestant
-from benchmarks.figures import OURS, ROUNDS, Figure
-from benchmarks.rendering import line
+from benchmarks.figures import Measured, Unit, medians
 
 _ROOT = Path(__file__).parents[1]
 _SHORT = 9
+_ROUNDS = 9
+_HERE, _THERE = "here", "there"
 
 
 class RevisionError(Exception):
@@ -33,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.against", description=__doc__)
     parser.add_argument("rev", metavar="REV", help="a commit, as git names it: HEAD, v1.0, 958dfc2")
     parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {known}; by default all")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="by default %(default)s")
+    parser.add_argument("--rounds", type=int, default=_ROUNDS, help="by default %(default)s")
     options = parser.parse_args()
     works = options.works or list(BRIEF_WORKS)
     if unknown := set(works) - set(BRIEF_WORKS):
@@ -51,14 +55,29 @@ def _compare(rev: str, works: list[str], rounds: int) -> None:
     with lifeline.temporary_directory() as tree:
         extract(commit, _ROOT, tree)
         for work in works:
-            for figure in _compared(work, tree, commit[:_SHORT], rounds):
-                print(line(figure), flush=True)
+            title = BRIEF_WORKS[work].title
+            measured = _measured(work, tree, rounds)
+            for unit in measured[0][_HERE]:
+                print(f"{title}: {comparison(unit, measured, commit[:_SHORT])}", flush=True)
 
 
-def _compared(work: str, tree: Path, name: str, rounds: int) -> list[Figure]:
+def _measured(work: str, tree: Path, rounds: int) -> list[dict[str, Measured]]:
     with contestant(_ROOT, work) as here, contestant(tree, work) as there:
-        contenders = {OURS: here.measure, name: there.measure}
-        return BRIEF_WORKS[work].compare(contenders, rounds)
+        contenders = {_HERE: here.measure, _THERE: there.measure}
+        return BRIEF_WORKS[work].in_turns(contenders, rounds)
+
+
+def comparison(unit: Unit, rounds: Sequence[Mapping[str, Measured]], commit: str) -> str:
+    """Return the medians of both sides, and how the rounds' ratios are spread."""
+    of_each = medians(rounds)
+    here, there = of_each[_HERE][unit], of_each[_THERE][unit]
+    # Neighbours in time have the machine's load in common, so compare round by round.
+    ratios = [measured[_HERE][unit] / measured[_THERE][unit] for measured in rounds]
+    ratio = f"{statistics.median(ratios):.2f}"
+    if len(ratios) > 1:
+        low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        ratio = f"{ratio} ({low:.2f} to {high:.2f})"
+    return f"{here:,.1f} {unit}, {commit} {there:,.1f}: {ratio}"
 
 
 def commit_of(rev: str, repository: Path) -> str:

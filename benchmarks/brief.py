@@ -6,7 +6,7 @@ from functools import partial
 
 from benchmarks.counts import count_naive, count_ours, in_units
 from benchmarks.deployment import Deployment
-from benchmarks.figures import OURS, Contender, Figure, Measured, compared, interleaved
+from benchmarks.figures import OURS, Contender, Figure, Measured, compared, in_turns, medians
 from benchmarks.large import large_file_up_by_boto3, large_file_up_by_ours
 from benchmarks.publishing import one_by_one_by_naive, one_by_one_by_ours
 from benchmarks.small import jobs_by_naive, jobs_by_ours
@@ -35,16 +35,19 @@ class BriefWork:
 
     def measure(self, made: Deployment) -> list[Figure]:
         """Compare ours with the peer on the same servers."""
-        return self.compare({OURS: self.ours(made), self.peer_name: self.peer(made)}, ROUNDS)
+        contenders = {OURS: self.ours(made), self.peer_name: self.peer(made)}
+        return compared(self.title, medians(self.in_turns(contenders, ROUNDS)))
 
-    def compare(self, contenders: Mapping[str, Contender], rounds: int) -> list[Figure]:
-        """Compare any two, after each has been warmed up."""
+    def in_turns(
+        self, contenders: Mapping[str, Contender], rounds: int
+    ) -> list[dict[str, Measured]]:
+        """Return the rounds of any contenders, after each has been warmed up."""
         if self.is_count:
-            return compared(self.title, interleaved(contenders, 1))
+            return in_turns(contenders, 1)
         # Else the first round would measure imports and connections too.
         for contender in contenders.values():
             contender()
-        return compared(self.title, interleaved(contenders, rounds))
+        return in_turns(contenders, rounds)
 
 
 def _small_by_ours(made: Deployment) -> Contender:

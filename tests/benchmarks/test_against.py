@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.against import RevisionError, commit_of, extract, main
+from benchmarks.against import RevisionError, commit_of, comparison, extract, main
 from benchmarks.contestant import ContestantError, contestant
 from benchmarks.figures import Unit
 
@@ -112,6 +112,25 @@ class TestContestant:
                 started.measure()
         # Then
         assert str(failed.value) == "the benchmark ended with status 3; its error is above"
+
+
+class TestComparison:
+    def test_sides_are_compared_round_by_round(self) -> None:
+        # Given rounds of a machine that becomes slower, in which here is always twice as fast
+        rounds = [
+            {"here": {Unit.UPLOADS: 2 * speed}, "there": {Unit.UPLOADS: speed}}
+            for speed in (1000.0, 500.0, 100.0)
+        ]
+        # When one of them was disturbed
+        rounds.append({"here": {Unit.UPLOADS: 40.0}, "there": {Unit.UPLOADS: 80.0}})
+        # Then
+        said = comparison(Unit.UPLOADS, rounds, "958dfc2")
+        assert said == "600.0 uploads/s, 958dfc2 300.0: 2.00 (1.62 to 2.00)"
+
+    def test_one_round_has_no_spread(self) -> None:
+        rounds = [{"here": {Unit.MESSAGE: 1000.0}, "there": {Unit.MESSAGE: 1250.0}}]
+        said = comparison(Unit.MESSAGE, rounds, "958dfc2")
+        assert said == "1,000.0 bytes of message, 958dfc2 1,250.0: 0.80"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.brief import BRIEF_WORKS, BriefWork
 from benchmarks.deployment import Deployment
-from benchmarks.figures import OURS, Contender, Measured, Unit
+from benchmarks.figures import OURS, Contender, Measured, Unit, medians
 
 
 def work(*, is_count: bool = False) -> BriefWork:
@@ -33,10 +33,10 @@ def test_the_first_turn_of_each_is_not_counted() -> None:
     ours = contender(turns, OURS, 1, 30, 20, 40)
     theirs = contender(turns, "naive", 2, 10, 15, 5)
     # When
-    (figure,) = work().compare({OURS: ours, "naive": theirs}, rounds=3)
+    rounds = work().in_turns({OURS: ours, "naive": theirs}, rounds=3)
     # Then
     assert turns == [OURS, "naive", OURS, "naive", "naive", OURS, OURS, "naive"]
-    assert (figure.ours, figure.peer, figure.ratio) == (30, 10, 3)
+    assert medians(rounds) == {OURS: {Unit.SPEED: 30}, "naive": {Unit.SPEED: 10}}
 
 
 def test_a_count_takes_one_turn() -> None:
@@ -44,10 +44,10 @@ def test_a_count_takes_one_turn() -> None:
     turns: list[str] = []
     contenders = {name: contender(turns, name, 4) for name in (OURS, "naive")}
     # When
-    (figure,) = work(is_count=True).compare(contenders, rounds=5)
+    rounds = work(is_count=True).in_turns(contenders, rounds=5)
     # Then
     assert turns == [OURS, "naive"]
-    assert figure.ratio == 1
+    assert rounds == [{OURS: {Unit.SPEED: 4}, "naive": {Unit.SPEED: 4}}]
 
 
 def test_the_quick_benchmark_has_the_counts_and_three_ratios() -> None:
