@@ -2,8 +2,8 @@
 
 python -m benchmarks.against REV [WORK …]
 
-Both run today's benchmarks, with the libraries of this environment, each on separate servers. They
-take turns, so that what else the machine does affects both. A ratio is the median of the rounds'
+Both run today's benchmarks, with the libraries of this environment and one PostgreSQL. They take
+turns, so that what else the machine does affects both. A ratio is the median of the rounds'
 ratios; half of them are between the two in brackets. Above 1, a rate is better here.
 """
 
@@ -15,12 +15,14 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from artifact_pipeline.worker.embedded import lifeline
 from benchmarks.brief import BRIEF_WORKS
 from benchmarks.contestant import ContestantError, contestant
 from benchmarks.figures import Measured, Unit, medians
+from tests.faults.postgres import RestartablePostgres
 
 _ROOT = Path(__file__).parents[1]
 _SHORT = 9
@@ -62,9 +64,19 @@ def _compare(rev: str, works: list[str], rounds: int) -> None:
 
 
 def _measured(work: str, tree: Path, rounds: int) -> list[dict[str, Measured]]:
-    with contestant(_ROOT, work) as here, contestant(tree, work) as there:
+    with RestartablePostgres() as postgres, ExitStack() as started:
+        here, there = (
+            started.enter_context(contestant(sources, work, _new_database(postgres, name)))
+            for name, sources in ((_HERE, _ROOT), (_THERE, tree))
+        )
         contenders = {_HERE: here.measure, _THERE: there.measure}
         return BRIEF_WORKS[work].in_turns(contenders, rounds)
+
+
+def _new_database(postgres: RestartablePostgres, name: str) -> str:
+    # On one server: of two, one can flush its log faster for as long as it runs.
+    postgres.create(name)
+    return postgres.url(name)
 
 
 def comparison(unit: Unit, rounds: Sequence[Mapping[str, Measured]], commit: str) -> str:

@@ -1,7 +1,8 @@
 """Measures one brief work of the code it is started with, each time it is asked.
 
-python -m benchmarks.contestant WORK DESCRIPTOR: `benchmarks.against` starts it, writes a line to
-the descriptor for each round, and reads figures from standard output, a line of JSON each.
+python -m benchmarks.contestant WORK DATABASE_URL DESCRIPTOR: `benchmarks.against` starts it, writes
+a line to the descriptor for each round, and reads figures from standard output, a line of JSON
+each.
 """
 
 import json
@@ -15,7 +16,7 @@ from pathlib import Path
 import artifact_pipeline
 from artifact_pipeline.worker.embedded import lifeline
 from benchmarks.brief import BRIEF_WORKS
-from benchmarks.deployment import deployment
+from benchmarks.deployment import deployment_on
 from benchmarks.figures import Measured, Unit
 
 _GO = b"go\n"
@@ -26,7 +27,7 @@ class ContestantError(Exception):
 
 
 class Contestant:
-    """A process with servers, workers and code of its own."""
+    """A process that runs the code of one side, with its workers, broker and S3."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", asking: int) -> None:
         self._process = process
@@ -70,14 +71,14 @@ class Contestant:
 
 
 @contextmanager
-def contestant(tree: Path, work: str) -> Iterator[Contestant]:
-    """Start the benchmark of a directory with the project's sources."""
+def contestant(tree: Path, work: str, database_url: str) -> Iterator[Contestant]:
+    """Start the benchmark of a directory with the project's sources, on an empty database."""
     reading, asking = os.pipe()
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     # Else each of its processes would compile the sources again.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     process = lifeline.start(
-        [sys.executable, "-m", "benchmarks.contestant", work, str(reading)],
+        [sys.executable, "-m", "benchmarks.contestant", work, database_url, str(reading)],
         cwd=tree,
         env=environment,
         stdout=subprocess.PIPE,
@@ -97,9 +98,9 @@ def contestant(tree: Path, work: str) -> Iterator[Contestant]:
         lifeline.forget(process.pid)
 
 
-def main(name: str, descriptor: str) -> None:
+def main(name: str, database_url: str, descriptor: str) -> None:
     print(json.dumps(artifact_pipeline.__file__), flush=True)
-    with os.fdopen(int(descriptor), "rb") as asked, deployment() as made:
+    with os.fdopen(int(descriptor), "rb") as asked, deployment_on(database_url) as made:
         measure = BRIEF_WORKS[name].ours(made)
         for _ in asked:
             print(json.dumps(measure()), flush=True)

@@ -16,7 +16,7 @@ ANSWERS = """
 import json, os, sys
 from pathlib import Path
 print(json.dumps(str(Path({code!r}).resolve())), flush=True)
-with os.fdopen(int(sys.argv[2]), "rb") as asked:
+with os.fdopen(int(sys.argv[3]), "rb") as asked:
     for number, _ in enumerate(asked, 1):
         if number > {rounds}:
             sys.exit(3)
@@ -87,7 +87,7 @@ class TestContestant:
         # Given
         tree = sources(tmp_path / "tree")
         # When
-        with contestant(tree, "small") as started:
+        with contestant(tree, "small", "sqlite://") as started:
             measured = [started.measure(), started.measure()]
         # Then
         assert measured == [{Unit.UPLOADS: 1}, {Unit.UPLOADS: 2}]
@@ -98,14 +98,14 @@ class TestContestant:
         tree = sources(tmp_path / "tree", code="../elsewhere.py")
         with (
             pytest.raises(ContestantError, match=r"elsewhere\.py was imported instead of"),
-            contestant(tree, "small"),
+            contestant(tree, "small", "sqlite://"),
         ):
             pytest.fail("it was measured")
 
     def test_one_that_ends_early_is_one_line(self, tmp_path: Path) -> None:
         # Given one that ends in its second round
         tree = sources(tmp_path / "tree", rounds=1)
-        with contestant(tree, "small") as started:
+        with contestant(tree, "small", "sqlite://") as started:
             started.measure()
             # When
             with pytest.raises(ContestantError) as failed:
