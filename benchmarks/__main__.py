@@ -10,13 +10,14 @@ from pathlib import Path
 
 from artifact_pipeline.worker.embedded import lifeline
 from benchmarks.backlog import measure_backlog
+from benchmarks.brief import BRIEF_WORKS
 from benchmarks.counts import compare_counts
 from benchmarks.deployment import Deployment, deployment
 from benchmarks.figures import Figure, read_report, write_report
 from benchmarks.large import measure_large_file
 from benchmarks.picture import draw
 from benchmarks.publishing import measure_publishing
-from benchmarks.rendering import write_tables
+from benchmarks.rendering import line, write_tables
 from benchmarks.results import measure_results
 from benchmarks.small import measure_run_configs, measure_small_uploads
 
@@ -36,38 +37,46 @@ _WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {
 }
 
 
+_BRIEF_WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {
+    name: work.measure for name, work in BRIEF_WORKS.items()
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {', '.join(_WORKS)}")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"smaller and fewer rounds, and no report; WORK is of {', '.join(_BRIEF_WORKS)}",
+    )
     parser.add_argument("--to", type=Path, help="measure one work here, and write its figures")
     options = parser.parse_args()
-    works = options.works or list(_WORKS)
-    if unknown := set(works) - set(_WORKS):
-        parser.error(f"no such work: {', '.join(sorted(unknown))}")
+    known = _BRIEF_WORKS if options.quick else _WORKS
+    works = options.works or list(known)
+    if unknown := set(works) - set(known):
+        parser.error(f"no such work: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     if options.to:
         with deployment() as made:
-            write_report(_WORKS[works[0]](made), options.to)
+            write_report(known[works[0]](made), options.to)
         return
-    figures = [figure for work in works for figure in _measured(work)]
+    flags = ["--quick"] if options.quick else []
+    figures = [figure for work in works for figure in _measured(work, flags)]
     if works == list(_WORKS):  # a report is of one run
         write_report(figures, REPORT)
         write_tables(figures, _PAGE)
         draw(figures, _PICTURE)
 
 
-def _measured(work: str) -> list[Figure]:
+def _measured(work: str, flags: list[str]) -> list[Figure]:
     """Measure in a separate process on separate servers, so that no work affects another."""
     with lifeline.temporary_directory() as directory:
         report = directory / REPORT.name
-        command = [sys.executable, "-m", "benchmarks", work, "--to", str(report)]
+        command = [sys.executable, "-m", "benchmarks", *flags, work, "--to", str(report)]
         lifeline.run(command)
         figures = read_report(report)
     for figure in figures:
-        print(
-            f"{figure.name}: {figure.ours:,.1f} {figure.unit}, "
-            f"{figure.peer_name} {figure.peer:,.1f}: {figure.ratio:.2f}",
-            flush=True,
-        )
+        print(line(figure), flush=True)
     return figures
 
 

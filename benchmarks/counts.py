@@ -23,7 +23,7 @@ from artifact_pipeline.worker.settings import WorkerSettings, load
 from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from benchmarks import naive
 from benchmarks.deployment import CREATED_AT, Deployment
-from benchmarks.figures import Figure, Unit
+from benchmarks.figures import OURS, Figure, Measured, Unit, compared
 from benchmarks.platform import job_row, recorded
 from benchmarks.probes import Requests, RoundTrips, Statements
 
@@ -142,17 +142,18 @@ def count_what_is_stored(made: Deployment) -> tuple[list[str], list[str]]:
 
 
 def compare_counts(made: Deployment) -> list[Figure]:
-    ours, theirs = count_ours(made), count_naive(made)
-    counted: dict[Unit, Callable[[Costs], int]] = {
-        Unit.S3_REQUESTS: lambda costs: len(costs.s3_requests),
-        Unit.SQL_ROUND_TRIPS: lambda costs: costs.round_trips,
-        Unit.REDIS_COMMANDS: lambda costs: costs.redis_commands,
-        Unit.MESSAGE: lambda costs: costs.message_bytes,
+    medians = {OURS: in_units(count_ours(made)), _PEER: in_units(count_naive(made))}
+    return compared("one small upload", medians)
+
+
+def in_units(costs: Costs) -> Measured:
+    """Return the sums that are compared."""
+    return {
+        Unit.S3_REQUESTS: len(costs.s3_requests),
+        Unit.SQL_ROUND_TRIPS: costs.round_trips,
+        Unit.REDIS_COMMANDS: costs.redis_commands,
+        Unit.MESSAGE: costs.message_bytes,
     }
-    return [
-        Figure("one small upload", count(ours), count(theirs), _PEER, unit)
-        for unit, count in counted.items()
-    ]
 
 
 def _count(made: Deployment, contender: _Contender, engine: Engine, client: Any) -> Costs:

@@ -25,6 +25,7 @@ from tests.faults.postgres import RestartablePostgres
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 _ROOT = Path(__file__).parents[1]
 _CONCURRENCY = "2"
+_DATABASE = "platform"
 _POLL_SECONDS = 0.02
 _PATIENCE_SECONDS = 600
 
@@ -118,7 +119,14 @@ class Deployment:
 
 @contextmanager
 def deployment() -> Iterator[Deployment]:
-    with RestartablePostgres() as postgres, temporary_directory() as directory:
-        postgres.create("platform")
-        with FastStack(directory, postgres.url("platform")) as stack:
-            yield Deployment(stack)
+    with RestartablePostgres() as postgres:
+        postgres.create(_DATABASE)
+        with deployment_on(postgres.url(_DATABASE)) as made:
+            yield made
+
+
+@contextmanager
+def deployment_on(database_url: str) -> Iterator[Deployment]:
+    """Start all but the database, which is there and empty."""
+    with temporary_directory() as directory, FastStack(directory, database_url) as stack:
+        yield Deployment(stack)

@@ -54,20 +54,27 @@ class Figure:
         return self.ratio if self.unit.is_rate else 1 / self.ratio
 
 
-def interleaved(
-    contenders: Mapping[str, Contender], rounds: int = ROUNDS
-) -> dict[str, dict[Unit, float]]:
-    """The medians of each one's rounds.
+def in_turns(contenders: Mapping[str, Contender], rounds: int) -> list[dict[str, Measured]]:
+    """Return what each measured in each round.
 
     They take turns, another one first in each round: what the machine does beside, and what is
     left of the one before, is everybody's.
     """
-    seen: dict[str, dict[Unit, list[float]]] = {name: defaultdict(list) for name in contenders}
     names = list(contenders)
+    measured = []
     for number in range(rounds):
         first = number % len(names)
-        for name in names[first:] + names[:first]:
-            for unit, value in contenders[name]().items():
+        order = names[first:] + names[:first]
+        measured.append({name: contenders[name]() for name in order})
+    return measured
+
+
+def medians(rounds: Sequence[Mapping[str, Measured]]) -> dict[str, dict[Unit, float]]:
+    """Return the median of each contender and unit."""
+    seen: dict[str, dict[Unit, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for measured in rounds:
+        for name, figures in measured.items():
+            for unit, value in figures.items():
                 seen[name][unit].append(value)
     return {
         name: {unit: statistics.median(values) for unit, values in units.items()}
@@ -75,13 +82,20 @@ def interleaved(
     }
 
 
-def compared(name: str, medians: Mapping[str, Measured]) -> list[Figure]:
+def interleaved(
+    contenders: Mapping[str, Contender], rounds: int = ROUNDS
+) -> dict[str, dict[Unit, float]]:
+    """Return the medians of each one's rounds, which they do in turns."""
+    return medians(in_turns(contenders, rounds))
+
+
+def compared(name: str, of_each: Mapping[str, Measured]) -> list[Figure]:
     """Ours beside each peer, in every unit that both were measured in."""
-    ours = medians[OURS]
+    ours = of_each[OURS]
     return [
         Figure(name, ours[unit], peer[unit], peer_name, unit)
         for unit in ours
-        for peer_name, peer in medians.items()
+        for peer_name, peer in of_each.items()
         if peer_name != OURS and unit in peer
     ]
 

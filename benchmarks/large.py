@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,10 @@ from artifact_pipeline.worker.sql.platform_tables import RunRow
 from artifact_pipeline.worker.sql.transfers.requests import request_download, request_upload
 from benchmarks import naive
 from benchmarks.deployment import Deployment
-from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
+from benchmarks.figures import OURS, Contender, Figure, Measured, Unit, compared, interleaved
 from benchmarks.peers import run_peer, run_s5cmd
 from benchmarks.platform import key_of, new_run, recorded
-from benchmarks.processes import watched
+from benchmarks.processes import has_pool, watched
 
 _MIB = 2**20
 _SIZE_MIB = 1024
@@ -28,41 +28,60 @@ _KIND = ArtifactKind.RUN_LOGS
 
 
 def measure_large_file(made: Deployment) -> list[Figure]:
-    ours, theirs = made.start_worker(), made.start_naive_worker()
-    return _LargeFile(made, ours, theirs).measure()
+    workers = {OURS: made.start_worker(), "naive": made.start_naive_worker()}
+    return _LargeFile(made, workers).measure()
+
+
+def large_file_up_by_ours(made: Deployment, size_mib: int) -> Contender:
+    """Return the upload of one file by a worker that is started for it."""
+    return _LargeFile(made, {OURS: made.start_worker()}, size_mib).up[OURS]
+
+
+def large_file_up_by_boto3(made: Deployment, size_mib: int) -> Contender:
+    """Return the upload of one file by boto3 alone."""
+    return _LargeFile(made, {}, size_mib).up["boto3"]
 
 
 class _LargeFile:
     """Goes up and down; what is not needed any more is removed at once, for the disk's sake."""
 
     def __init__(
-        self, made: Deployment, ours: ManagedProcess, naive_worker: ManagedProcess
+        self, made: Deployment, workers: Mapping[str, ManagedProcess], size_mib: int = _SIZE_MIB
     ) -> None:
         self._made = made
-        self._ours = ours
-        self._naive = naive_worker
+        self._workers = workers
+        self._size_mib = size_mib
         self._bucket = made.environment["ARTIFACTS_BUCKET"]
         self._file = made.stack.directory / "large"
         with self._file.open("wb") as file:
-            for number in range(_SIZE_MIB * _MIB // len(_CHUNK)):
+            for number in range(size_mib * _MIB // len(_CHUNK)):
                 file.write(number.to_bytes(8, "big") + _CHUNK[8:])
+        for worker in workers.values():
+            # What is watched are the children that are there when the work begins.
+            made.wait_until(partial(has_pool, worker.pid))
 
-    def measure(self) -> list[Figure]:
-        up = {
+    @property
+    def up(self) -> dict[str, Contender]:
+        return {
             OURS: partial(self._cleared, self._up_by_ours),
             "naive": partial(self._cleared, self._up_by_naive),
             "boto3": partial(self._cleared, self._up_by_boto3),
             "s5cmd": partial(self._cleared, self._up_by_s5cmd),
         }
-        down = {
+
+    @property
+    def down(self) -> dict[str, Contender]:
+        return {
             OURS: partial(self._cleared, self._down_by_ours),
             "naive": partial(self._cleared, self._down_by_naive),
             "boto3": partial(self._cleared, self._down_by_boto3),
             "s5cmd": partial(self._cleared, self._down_by_s5cmd),
         }
+
+    def measure(self) -> list[Figure]:
         return [
-            *compared("1 GiB up", interleaved(up)),
-            *compared("1 GiB down", interleaved(down)),
+            *compared("1 GiB up", interleaved(self.up)),
+            *compared("1 GiB down", interleaved(self.down)),
         ]
 
     def _cleared(self, work: Callable[[Artifact], Measured]) -> Measured:
@@ -76,7 +95,7 @@ class _LargeFile:
 
     def _up_by_ours(self, artifact: Artifact) -> Measured:
         os.link(self._file, self._made.path(artifact))
-        return _measured(*watched(self._ours.pid, lambda: self._upload(artifact)))
+        return self._measured(*watched(self._workers[OURS].pid, lambda: self._upload(artifact)))
 
     def _upload(self, artifact: Artifact) -> None:
         job_id = artifact.job_id
@@ -98,7 +117,7 @@ class _LargeFile:
         os.link(self._file, self._made.path(artifact))
         self._upload(artifact)
         self._made.path(artifact).unlink()
-        return _measured(*watched(self._ours.pid, lambda: self._download(artifact)))
+        return self._measured(*watched(self._workers[OURS].pid, lambda: self._download(artifact)))
 
     def _download(self, artifact: Artifact) -> None:
         job_id = artifact.job_id
@@ -130,7 +149,7 @@ class _LargeFile:
             task.delay(artifact.job_id, artifact.run_id)
             self._made.wait_until(lambda: self._is_marked(artifact, mark))
 
-        return _measured(*watched(self._naive.pid, work))
+        return self._measured(*watched(self._workers["naive"].pid, work))
 
     def _is_marked(self, artifact: Artifact, mark: InstrumentedAttribute[str | None]) -> bool:
         with self._made.stack.engine.connect() as connection:
@@ -139,14 +158,13 @@ class _LargeFile:
 
     def _by_boto3(self, *arguments: str) -> Measured:
         said = run_peer(self._made.environment, *arguments)
-        return _measured(said["seconds"], said["peak_mib"])
+        return self._measured(said["seconds"], said["peak_mib"])
 
     def _by_s5cmd(self, source: str, target: str) -> Measured:
-        return _measured(*run_s5cmd(self._made.environment, "cp", source, target))
+        return self._measured(*run_s5cmd(self._made.environment, "cp", source, target))
 
     def _url(self, artifact: Artifact) -> str:
         return f"s3://{self._bucket}/{key_of(artifact)}"
 
-
-def _measured(seconds: float, peak: float) -> Measured:
-    return {Unit.SPEED: _SIZE_MIB / seconds, Unit.PEAK_MEMORY: peak}
+    def _measured(self, seconds: float, peak: float) -> Measured:
+        return {Unit.SPEED: self._size_mib / seconds, Unit.PEAK_MEMORY: peak}

@@ -24,6 +24,11 @@ def watched(worker_pid: int, work: Callable[[], None]) -> tuple[float, float]:
     return time.perf_counter() - began, max(peak_mib(pid) for pid in pids)
 
 
+def has_pool(worker_pid: int) -> bool:
+    """Whether a prefork worker that was just started has its children."""
+    return bool(psutil.Process(worker_pid).children())
+
+
 def _forget_peak(pid: int) -> None:
     """Count from what it has now.
 

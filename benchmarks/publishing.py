@@ -25,8 +25,8 @@ def measure_publishing(made: Deployment) -> list[Figure]:
         "naive": partial(_by_naive, made, _TOGETHER, _IN_A_TRANSACTION),
     }
     one_by_one = {
-        OURS: partial(_one_by_one_by_ours, made, _ONE_BY_ONE, 1),
-        "naive": partial(_by_naive, made, _ONE_BY_ONE, 1),
+        OURS: partial(one_by_one_by_ours, made, _ONE_BY_ONE),
+        "naive": partial(one_by_one_by_naive, made, _ONE_BY_ONE),
     }
     return [
         *compared("publishing 20,000 requests, 100 new jobs a commit", interleaved(together)),
@@ -42,12 +42,19 @@ def _together_by_ours(made: Deployment, count: int, page: int) -> Measured:
     return _by_ours(made, count, page, ask)
 
 
-def _one_by_one_by_ours(made: Deployment, count: int, page: int) -> Measured:
+def one_by_one_by_ours(made: Deployment, count: int) -> Measured:
+    """Publish with a commit for each request, and return the rate."""
+
     def ask(session: Session, job_ids: range) -> None:
         for job_id in job_ids:
             request_upload(session, ArtifactKind.JOB_CONFIG, job_id, app=made.app)
 
-    return _by_ours(made, count, page, ask)
+    return _by_ours(made, count, 1, ask)
+
+
+def one_by_one_by_naive(made: Deployment, count: int) -> Measured:
+    """Do the same by the naive task."""
+    return _by_naive(made, count, 1)
 
 
 def _by_ours(

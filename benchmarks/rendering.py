@@ -21,6 +21,14 @@ def write_tables(figures: Sequence[Figure], page: Path) -> None:
     page.write_text(f"{before}{_BEGIN}\n{tables(figures)}\n{_END}{after}")
 
 
+def line(figure: Figure) -> str:
+    """Return the figure for a terminal."""
+    return (
+        f"{figure.name}: {figure.ours:,.1f} {figure.unit}, "
+        f"{figure.peer_name} {figure.peer:,.1f}: {figure.ratio:.2f}"
+    )
+
+
 def _table(name: str, figures: Sequence[Figure]) -> str:
     rows = [
         f"| {figure.unit} | {figure.ours:,.1f} | {figure.peer_name} | {figure.peer:,.1f} "

@@ -25,8 +25,8 @@ def measure_small_uploads(made: Deployment) -> list[Figure]:
     """Jobs with a config, each in a separate transaction."""
     made.start_worker(), made.start_naive_worker()
     contenders = {
-        OURS: partial(_jobs_by_ours, made),
-        "naive": partial(_jobs_by_naive, made),
+        OURS: partial(jobs_by_ours, made, _UPLOADS),
+        "naive": partial(jobs_by_naive, made, _UPLOADS),
         "no-op tasks": partial(_noops, made),
         "boto3, 16 threads": partial(_by_boto3, made, _job_configs),
         "s5cmd": partial(_by_s5cmd, made, _job_configs),
@@ -46,8 +46,9 @@ def measure_run_configs(made: Deployment) -> list[Figure]:
     return compared("1,000 run configs of one job, requested to recorded", interleaved(contenders))
 
 
-def _jobs_by_ours(made: Deployment) -> Measured:
-    job_ids = [artifact.job_id for artifact in _job_configs(made)]
+def jobs_by_ours(made: Deployment, count: int) -> Measured:
+    """Request and store the configs of new jobs, and return the rate."""
+    job_ids = [artifact.job_id for artifact in _job_configs(made, count)]
 
     def work() -> None:
         for job_id in job_ids:
@@ -60,8 +61,9 @@ def _jobs_by_ours(made: Deployment) -> Measured:
     return _rate(work, len(job_ids))
 
 
-def _jobs_by_naive(made: Deployment) -> Measured:
-    job_ids = [artifact.job_id for artifact in _job_configs(made)]
+def jobs_by_naive(made: Deployment, count: int) -> Measured:
+    """Do the same by the naive task."""
+    job_ids = [artifact.job_id for artifact in _job_configs(made, count)]
 
     def located() -> int:
         return made.count(
@@ -136,8 +138,8 @@ def _by_s5cmd(made: Deployment, prepare: Callable[[Deployment], list[Artifact]])
     return {Unit.UPLOADS: len(files) / seconds}
 
 
-def _job_configs(made: Deployment) -> list[Artifact]:
-    ids = made.new_ids(_UPLOADS)
+def _job_configs(made: Deployment, count: int = _UPLOADS) -> list[Artifact]:
+    ids = made.new_ids(count)
     return _written(made, [Artifact(ArtifactKind.JOB_CONFIG, job_id) for job_id in ids])
 
 

@@ -1,0 +1,131 @@
+"""The sources of this directory beside those of a commit.
+
+python -m benchmarks.against REV [WORK …]
+
+Both run today's benchmarks, with the libraries of this environment and one PostgreSQL. They take
+turns, so that what else the machine does affects both. A ratio is the median of the rounds'
+ratios; half of them are between the two in brackets. Above 1, a rate is better here.
+"""
+
+import argparse
+import io
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from artifact_pipeline.worker.embedded import lifeline
+from benchmarks.brief import BRIEF_WORKS
+from benchmarks.contestant import ContestantError, contestant
+from benchmarks.figures import Measured, Unit, medians
+from tests.faults.postgres import RestartablePostgres
+
+_ROOT = Path(__file__).parents[1]
+_SHORT = 9
+_ROUNDS = 9
+_HERE, _THERE = "here", "there"
+
+
+class RevisionError(Exception):
+    """Git has no such commit."""
+
+
+def main() -> None:
+    known = ", ".join(BRIEF_WORKS)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.against", description=__doc__)
+    parser.add_argument("rev", metavar="REV", help="a commit, as git names it: HEAD, v1.0, 958dfc2")
+    parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {known}; by default all")
+    parser.add_argument("--rounds", type=int, default=_ROUNDS, help="by default %(default)s")
+    options = parser.parse_args()
+    works = options.works or list(BRIEF_WORKS)
+    if unknown := set(works) - set(BRIEF_WORKS):
+        parser.error(f"no such work: {', '.join(sorted(unknown))}; known: {known}")
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds}: at least 1 is needed")
+    try:
+        _compare(options.rev, works, options.rounds)
+    except (RevisionError, ContestantError) as error:
+        sys.exit(f"benchmarks.against: {error}")
+
+
+def _compare(rev: str, works: list[str], rounds: int) -> None:
+    commit = commit_of(rev, _ROOT)
+    with lifeline.temporary_directory() as tree:
+        extract(commit, _ROOT, tree)
+        for work in works:
+            title = BRIEF_WORKS[work].title
+            measured = _measured(work, tree, rounds)
+            for unit in measured[0][_HERE]:
+                print(f"{title}: {comparison(unit, measured, commit[:_SHORT])}", flush=True)
+
+
+def _measured(work: str, tree: Path, rounds: int) -> list[dict[str, Measured]]:
+    with RestartablePostgres() as postgres, ExitStack() as started:
+        here, there = (
+            started.enter_context(contestant(sources, work, _new_database(postgres, name)))
+            for name, sources in ((_HERE, _ROOT), (_THERE, tree))
+        )
+        contenders = {_HERE: here.measure, _THERE: there.measure}
+        return BRIEF_WORKS[work].in_turns(contenders, rounds)
+
+
+def _new_database(postgres: RestartablePostgres, name: str) -> str:
+    # On one server: of two, one can flush its log faster for as long as it runs.
+    postgres.create(name)
+    return postgres.url(name)
+
+
+def comparison(unit: Unit, rounds: Sequence[Mapping[str, Measured]], commit: str) -> str:
+    """Return the medians of both sides, and how the rounds' ratios are spread."""
+    of_each = medians(rounds)
+    here, there = of_each[_HERE][unit], of_each[_THERE][unit]
+    # Neighbours in time have the machine's load in common, so compare round by round.
+    ratios = [measured[_HERE][unit] / measured[_THERE][unit] for measured in rounds]
+    ratio = f"{statistics.median(ratios):.2f}"
+    if len(ratios) > 1:
+        low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        ratio = f"{ratio} ({low:.2f} to {high:.2f})"
+    return f"{here:,.1f} {unit}, {commit} {there:,.1f}: {ratio}"
+
+
+def commit_of(rev: str, repository: Path) -> str:
+    """Return the whole name of a commit.
+
+    Raises:
+        RevisionError: there is none of this name.
+    """
+    command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"]
+    found = _git(repository, *command)
+    if found.returncode:
+        said = found.stderr.decode().strip() or f"no commit in {repository}: see `git log`"
+        raise RevisionError(f"{rev!r}: {said}")
+    return found.stdout.decode().strip()
+
+
+def extract(commit: str, repository: Path, tree: Path) -> None:
+    """Write a commit's sources to a directory, with the benchmarks of today."""
+    archive = _git(repository, "archive", commit)
+    archive.check_returncode()
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as sources:
+        sources.extractall(tree, filter="data")
+    shutil.rmtree(tree / "benchmarks", ignore_errors=True)
+    shutil.copytree(
+        _ROOT / "benchmarks", tree / "benchmarks", ignore=shutil.ignore_patterns("__pycache__")
+    )
+
+
+def _git(repository: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    git = shutil.which("git")
+    if git is None:
+        raise RevisionError("git is missing: install it")
+    return subprocess.run(  # noqa: S603 - Git, and what this module asks of it
+        [git, "-C", str(repository), *arguments], capture_output=True, check=False
+    )
+
+
+if __name__ == "__main__":
+    main()
