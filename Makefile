@@ -36,7 +36,7 @@ $(VENV)/.demo: $(BIN)/uv requirements-demo.lock pyproject.toml
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 # The demo needs a third of what developers need; where they have all, it takes that.
 DEMO := $(if $(wildcard $(VENV)/.installed),$(VENV)/.installed,$(VENV)/.demo)
@@ -109,6 +109,15 @@ spec: $(VENV)/.installed ## 21 models of the protocol, 2.9 million states in 6 m
 .PHONY: bench
 bench: $(VENV)/.installed ## ours beside others, to report.json and docs/performance.md (ARGS="small large" for some)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(VENV)/.installed ## the counts and three ratios, within three minutes
+	$(BIN)/python -m benchmarks --quick $(ARGS)
+
+.PHONY: bench-against
+bench-against: $(VENV)/.installed ## these sources beside those of a commit: REV=v0.1.0 (ARGS="small --rounds 3")
+	@test -n "$(REV)" || { echo "make: name a commit: make bench-against REV=v0.1.0" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.against $(REV) $(ARGS)
 
 .PHONY: faults
 faults: $(VENV)/.installed ## thousands of transfers under random faults (ARGS="--seed 2", …), and the audit
