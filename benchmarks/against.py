@@ -4,7 +4,7 @@ python -m benchmarks.against REV [WORK …]
 
 Both run today's benchmarks, with the libraries of this environment and one PostgreSQL. They take
 turns, so that what else the machine does affects both. A ratio is the median of the rounds'
-ratios; half of them are between the two in brackets. Above 1, a rate is better here.
+ratios, with its 95 % confidence interval in brackets. Above 1, a rate is better here.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from math import comb
 from pathlib import Path
 
 from artifact_pipeline.worker.embedded import lifeline
@@ -27,6 +28,7 @@ from tests.faults.postgres import RestartablePostgres
 _ROOT = Path(__file__).parents[1]
 _SHORT = 9
 _ROUNDS = 9
+_CONFIDENCE = 0.95
 _HERE, _THERE = "here", "there"
 
 
@@ -80,16 +82,29 @@ def _new_database(postgres: RestartablePostgres, name: str) -> str:
 
 
 def comparison(unit: Unit, rounds: Sequence[Mapping[str, Measured]], commit: str) -> str:
-    """Return the medians of both sides, and how the rounds' ratios are spread."""
+    """Return the medians of both sides, and the median of the rounds' ratios."""
     of_each = medians(rounds)
     here, there = of_each[_HERE][unit], of_each[_THERE][unit]
     # Neighbours in time have the machine's load in common, so compare round by round.
     ratios = [measured[_HERE][unit] / measured[_THERE][unit] for measured in rounds]
     ratio = f"{statistics.median(ratios):.2f}"
     if len(ratios) > 1:
-        low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        low, high = confidence_interval(ratios)
         ratio = f"{ratio} ({low:.2f} to {high:.2f})"
     return f"{here:,.1f} {unit}, {commit} {there:,.1f}: {ratio}"
+
+
+def confidence_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the interval that has the median with 95 % confidence, or all if they are too few.
+
+    By order statistics, which assume nothing of how the values are distributed.
+    """
+    count, ordered = len(values), sorted(values)
+    left_out, tail = -1, 0.0
+    while (tail := tail + comb(count, left_out + 1) / 2**count) <= (1 - _CONFIDENCE) / 2:
+        left_out += 1
+    left_out = max(left_out, 0)
+    return ordered[left_out], ordered[-1 - left_out]
 
 
 def commit_of(rev: str, repository: Path) -> str:

@@ -16,6 +16,7 @@ class Unit(StrEnum):
     UPLOADS = "uploads/s"
     REQUESTS = "requests/s"
     PRODUCER_CPU = "ms of the producer's CPU a request"
+    COMMAND_CPU = "ms of CPU"
     CLAIMS = "claims/s"
     SPEED = "MiB/s"
     PEAK_MEMORY = "MiB of memory at the peak"

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.against import RevisionError, commit_of, comparison, extract, main
+from benchmarks.against import (
+    RevisionError,
+    commit_of,
+    comparison,
+    confidence_interval,
+    extract,
+    main,
+)
 from benchmarks.contestant import ContestantError, contestant
 from benchmarks.figures import Unit
 
@@ -125,7 +132,17 @@ class TestComparison:
         rounds.append({"here": {Unit.UPLOADS: 40.0}, "there": {Unit.UPLOADS: 80.0}})
         # Then
         said = comparison(Unit.UPLOADS, rounds, "958dfc2")
-        assert said == "600.0 uploads/s, 958dfc2 300.0: 2.00 (1.62 to 2.00)"
+        assert said == "600.0 uploads/s, 958dfc2 300.0: 2.00 (0.50 to 2.00)"
+
+    @pytest.mark.parametrize(
+        ("count", "low", "high"),
+        [(2, 1, 2), (5, 1, 5), (6, 1, 6), (8, 1, 8), (9, 2, 8), (20, 6, 15)],
+    )
+    def test_the_interval_is_that_of_statisticians_tables(
+        self, count: int, low: int, high: int
+    ) -> None:
+        values = [float(rank) for rank in range(count, 0, -1)]
+        assert confidence_interval(values) == (low, high)
 
     def test_one_round_has_no_spread(self) -> None:
         rounds = [{"here": {Unit.MESSAGE: 1000.0}, "there": {Unit.MESSAGE: 1250.0}}]

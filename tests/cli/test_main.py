@@ -121,13 +121,15 @@ def test_a_look_into_sql_imports_neither_celery_nor_s3(arguments: str, sqlite_ur
 
 
 @pytest.mark.usefixtures("database")
-def test_a_look_at_a_job_does_not_import_what_selects_transfers(sqlite_url: str) -> None:
+def test_a_look_at_a_job_does_not_import_what_changes_many_transfers(sqlite_url: str) -> None:
     # When
     modules = modules_of("jobs", "status", "12", ARTIFACTS_DATABASE_URL=sqlite_url)
     # Then
     ours = {name.removeprefix("artifact_pipeline.") for name in modules}
     assert "worker.sql.transfers.repository" in ours
-    assert ours & {"domain.model.batches", "worker.sql.transfers.quarantine"} == set()
+    unwanted = {"quarantine", "page_claims", "page_records", "upload_pages"}
+    assert ours & {f"worker.sql.transfers.{name}" for name in unwanted} == set()
+    assert "domain.model.batches" not in ours
 
 
 @pytest.mark.parametrize(

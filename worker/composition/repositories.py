@@ -17,10 +17,10 @@ from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import Bind
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
-from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 
 if TYPE_CHECKING:
     from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
+    from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 
 
 class Repositories(ABC):
@@ -91,7 +91,10 @@ class Database(Repositories):
         return SqlQuarantine(self.engine)
 
     @cached_property
-    def upload_pages(self) -> SqlUploadPages:
+    def upload_pages(self) -> "SqlUploadPages":
+        # Only a worker runs pages.
+        from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages  # noqa: PLC0415
+
         return SqlUploadPages(self.engine)
 
     def forget_parent(self) -> None:
