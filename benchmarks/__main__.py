@@ -12,6 +12,11 @@ from artifact_pipeline.worker.embedded import lifeline
 from benchmarks.backlog import measure_backlog
 from benchmarks.counts import compare_counts
 from benchmarks.deployment import Deployment, deployment
+from benchmarks.draining import (
+    measure_draining,
+    measure_draining_at_a_distance,
+    measure_draining_to_distant_s3,
+)
 from benchmarks.figures import Figure, read_report, write_report
 from benchmarks.large import measure_large_file
 from benchmarks.picture import draw
@@ -28,6 +33,9 @@ _PICTURE = _DOCS / "images" / "performance.svg"
 _WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {
     "small": measure_small_uploads,
     "run-configs": measure_run_configs,
+    "draining": measure_draining,
+    "draining-distant-s3": measure_draining_to_distant_s3,
+    "draining-at-a-distance": measure_draining_at_a_distance,
     "large": measure_large_file,
     "results": measure_results,
     "publishing": measure_publishing,
