@@ -88,6 +88,15 @@ def compared(name: str, medians: Mapping[str, Measured]) -> list[Figure]:
     ]
 
 
+def with_replaced(reported: Sequence[Figure], measured: Sequence[Figure]) -> list[Figure]:
+    """Return a report in which the measured figures replace those of the same names."""
+    by_name: dict[str, list[Figure]] = {figure.name: [] for figure in (*reported, *measured)}
+    renewed = {figure.name for figure in measured}
+    for figure in (*(old for old in reported if old.name not in renewed), *measured):
+        by_name[figure.name].append(figure)
+    return [figure for figures in by_name.values() for figure in figures]
+
+
 def write_report(figures: Sequence[Figure], path: Path) -> None:
     entries = [
         {
