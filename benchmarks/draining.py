@@ -21,6 +21,12 @@ from benchmarks.platform import job_row, recorded
 _UPLOADS, _UPLOADS_FAR_AWAY = 2_000, 500
 _CONTENT = b"x" * 4096
 _UNACKNOWLEDGED = "unacked"
+_SERVERS = {
+    "postgres": Unit.SQL_CPU,
+    "valkey-server": Unit.BROKER_CPU,
+    "rclone": Unit.S3_CPU,
+}
+"""What is measured of a server, by the name of its process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +83,14 @@ def _drained(
     worker = contender.start(environment)
     # From the first one on, since starting a worker takes seconds.
     made.wait_until(lambda: done() > 0)
-    began, before, cpu_before = time.perf_counter(), done(), _cpu_seconds(worker.pid)
+    process = psutil.Process(worker.pid)
+    began, before, cpu_before = time.perf_counter(), done(), _cpu_seconds(process)
     made.wait_until(lambda: done() == count and _is_empty(made, contender))
-    seconds, cpu_seconds = time.perf_counter() - began, _cpu_seconds(worker.pid) - cpu_before
+    seconds, cpu_after = time.perf_counter() - began, _cpu_seconds(process)
     worker.stop()
     uploads = count - before
-    return {Unit.UPLOADS: uploads / seconds, Unit.WORKER_CPU: 1000 * cpu_seconds / uploads}
+    cpu = {unit: 1000 * (cpu_after[unit] - cpu_before[unit]) / uploads for unit in cpu_before}
+    return {Unit.UPLOADS: uploads / seconds, **cpu}
 
 
 def _ours(made: Deployment) -> _Contender:
@@ -134,8 +142,22 @@ def _is_empty(made: Deployment, contender: _Contender) -> bool:
         return not broker.llen(contender.queue) and not broker.hlen(_UNACKNOWLEDGED)
 
 
-def _cpu_seconds(worker_pid: int) -> float:
-    """Return what a worker and its children have used."""
-    worker = psutil.Process(worker_pid)
-    times = [each.cpu_times() for each in [worker, *worker.children(recursive=True)]]
-    return sum(each.user + each.system for each in times)
+def _cpu_seconds(worker: psutil.Process) -> dict[Unit, float]:
+    """Return what a worker and the servers have used, each with its children."""
+    servers = {
+        _SERVERS[process.name()]: process
+        for process in psutil.Process().children()
+        if process.name() in _SERVERS
+    }
+    return {
+        unit: _of_tree(process) for unit, process in {Unit.WORKER_CPU: worker, **servers}.items()
+    }
+
+
+def _of_tree(process: psutil.Process) -> float:
+    total = 0.0
+    for each in (process, *process.children(recursive=True)):
+        times = each.cpu_times()
+        # With those of children that have ended, as connections of PostgreSQL do.
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
