@@ -1,4 +1,4 @@
-"""Claim and dispatch while few, and while a million transfers are outstanding."""
+"""Claim, record and dispatch while few, and while a million transfers or more are outstanding."""
 
 import time
 from collections.abc import Iterator
@@ -9,18 +9,25 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, text
 
-from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import Direction, MessageLoss, Room
+from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.transfers import Claim, Direction, MessageLoss, Room
+from artifact_pipeline.domain.ports.transfer_pages import StoredUpload
 from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
-from benchmarks.deployment import Deployment
+from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
+from benchmarks.deployment import CREATED_AT, Deployment
 from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
+from benchmarks.platform import key_of
 
 FEW, MANY = 1_000, 1_000_000
+EVEN_MORE = 10_000_000
 _CLAIMS = 200
+_UPLOAD_PAGES, _UPLOADS_OF_A_PAGE = 10, 32
 _PAGE = 500
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -30,8 +37,16 @@ INSERT INTO transfers (request_id, job_id, kind, direction, state, attempts, fen
 SELECT 'request-' || n, n, 'job_config', 'upload', 'requested', 0, 0, :then, :then
 FROM generate_series(1, :rows) n
 """
+_FILL_JOBS = """
+INSERT INTO jobs (id, user_id, status, created_at)
+SELECT n, 1, 'CREATED', :created_at FROM generate_series(1, :jobs) n
+"""
+_UNDO_PAGES = """
+UPDATE transfers SET state = 'requested', attempts = 0, finished_at = NULL, bytes_sent = NULL
+WHERE job_id <= :jobs
+"""
 _UNDO_CLAIMS = """
-UPDATE transfers SET state = 'requested', lease_owner = NULL, lease_expires_at = NULL
+UPDATE transfers SET state = 'requested', attempts = 0, lease_owner = NULL, lease_expires_at = NULL
 WHERE state = 'running'
 """
 _UNDO_DISPATCH = "UPDATE transfers SET enqueued_at = NULL WHERE enqueued_at IS NOT NULL"
@@ -43,7 +58,11 @@ class Backlog:
         self._engine = engine
         self._rows = rows
         self._transfers = SqlTransfers(engine)
-        self._execute(_FILL, rows=rows, then=_LONG_AGO.replace(tzinfo=None))
+        self._pages = SqlUploadPages(engine)
+        then = _LONG_AGO.replace(tzinfo=None)
+        self._execute(_FILL, rows=rows, then=then)
+        created_at = CREATED_AT.replace(tzinfo=None)
+        self._execute(_FILL_JOBS, jobs=_UPLOAD_PAGES * _UPLOADS_OF_A_PAGE, created_at=created_at)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE transfers"))
 
@@ -62,6 +81,26 @@ class Backlog:
         seconds = time.perf_counter() - began
         self._execute(_UNDO_CLAIMS)
         return {Unit.CLAIMS: _CLAIMS / seconds}
+
+    def pages(self) -> Measured:
+        """Claim and record pages as workers do, from the oldest upload on."""
+        uploads = _UPLOAD_PAGES * _UPLOADS_OF_A_PAGE
+        began = time.perf_counter()
+        for job_id in range(1, uploads, _UPLOADS_OF_A_PAGE):
+            page = self._pages.claim(
+                Artifact(ArtifactKind.JOB_CONFIG, job_id),
+                f"request-{job_id}",
+                kinds=[ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_CONFIG],
+                limit=_UPLOADS_OF_A_PAGE,
+                owner="benchmark",
+                lease=timedelta(minutes=1),
+            )
+            recorded = self._pages.record([_stored(each.claim) for each in page])
+            assert len(recorded) == _UPLOADS_OF_A_PAGE
+        seconds = time.perf_counter() - began
+        self._execute("DELETE FROM artifacts")
+        self._execute(_UNDO_PAGES, jobs=uploads)
+        return {Unit.RECORDS: uploads / seconds}
 
     def dispatch(self) -> Measured:
         began = time.perf_counter()
@@ -87,16 +126,33 @@ class Backlog:
             connection.execute(text(statement), parameters)
 
 
-def measure_backlog(made: Deployment) -> list[Figure]:
-    """Ours alone: what a thousand times as many cost."""
+def measure_backlog(made: Deployment, many: int = MANY) -> list[Figure]:
+    """Ours alone: the cost of a thousand times as many, or more."""
     peer = f"ours with {FEW:,}"
-    with _backlog(made, FEW) as few, _backlog(made, MANY) as many:
-        claims = interleaved({OURS: many.claims, peer: few.claims})
-        dispatch = interleaved({OURS: many.dispatch, peer: few.dispatch})
+    with _backlog(made, FEW) as few, _backlog(made, many) as more:
+        claims = interleaved({OURS: more.claims, peer: few.claims})
+        pages = interleaved({OURS: more.pages, peer: few.pages})
+        dispatch = interleaved({OURS: more.dispatch, peer: few.dispatch})
     return [
-        *compared(f"claims, one by one, with {MANY:,} outstanding", claims),
-        *compared(f"dispatch of a page, with {MANY:,} outstanding", dispatch),
+        *compared(f"claims, one by one, with {many:,} outstanding", claims),
+        *compared(f"pages of uploads claimed and recorded, with {many:,} outstanding", pages),
+        *compared(f"dispatch of a page, with {many:,} outstanding", dispatch),
     ]
+
+
+def _stored(claim: Claim) -> StoredUpload:
+    stored = StoredObject(
+        key=key_of(claim.artifact),
+        size=4096,
+        sha256="ab" * 32,
+        checksum=Checksum(SHA256, "c2hhMjU2"),
+        version='"0123"',
+    )
+    return StoredUpload(
+        claim=claim,
+        stored=StoredArtifact(artifact=claim.artifact, object=stored),
+        location=UploadLocation("https://artifacts.s3.invalid/config"),
+    )
 
 
 @contextmanager

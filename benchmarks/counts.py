@@ -77,7 +77,7 @@ class _Contender:
 
 
 def count_ours(made: Deployment) -> Costs:
-    with _composition(made) as composition:
+    with composition_of(made) as composition:
 
         def ask(session: Session, job_id: int) -> None:
             transfer = request_upload(session, ArtifactKind.JOB_CONFIG, job_id, app=made.app)
@@ -125,7 +125,7 @@ def count_naive(made: Deployment) -> Costs:
 
 def count_what_is_stored(made: Deployment) -> tuple[list[str], list[str]]:
     """S3's requests for a download of a recorded artifact, and for an upload URL."""
-    with _composition(made) as composition:
+    with composition_of(made) as composition:
         [job_id] = made.new_ids(1)
         artifact = _prepared(made, job_id)
         with Session(made.stack.engine) as session, session.begin():
@@ -221,7 +221,7 @@ def _config(job_id: int) -> Artifact:
 
 
 @contextmanager
-def _composition(made: Deployment) -> Iterator[Composition]:
+def composition_of(made: Deployment) -> Iterator[Composition]:
     """The use cases as a worker's child runs them, in this process."""
     with patch.dict("os.environ", made.stack.settings()):
         composition = Composition(load(WorkerSettings), made.app)

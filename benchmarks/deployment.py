@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,14 +83,14 @@ class Deployment:
             *("--concurrency", _CONCURRENCY, *with_beat, *options), environment=environment
         )
 
-    def start_naive_worker(self) -> ManagedProcess:
+    def start_naive_worker(self, environment: Mapping[str, str] | None = None) -> ManagedProcess:
         worker = ("benchmarks.naive", "worker", "--hostname", "naive@%h")
         return self.stack.start_celery(
             "naive",
             *worker,
             *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
             *("--concurrency", _CONCURRENCY),
-            environment=self.environment,
+            environment={**self.environment, **(environment or {})},
         )
 
     def new_ids(self, count: int) -> range:

@@ -17,7 +17,12 @@ class Unit(StrEnum):
     REQUESTS = "requests/s"
     PRODUCER_CPU = "ms of the producer's CPU a request"
     COMMAND_CPU = "ms of CPU"
+    WORKER_CPU = "ms of the workers' CPU an upload"
+    SQL_CPU = "ms of PostgreSQL's CPU an upload"
+    BROKER_CPU = "ms of Valkey's CPU an upload"
+    S3_CPU = "ms of the S3 server's CPU an upload"
     CLAIMS = "claims/s"
+    RECORDS = "records/s"
     SPEED = "MiB/s"
     PEAK_MEMORY = "MiB of memory at the peak"
     S3_REQUESTS = "S3 requests"
@@ -99,6 +104,15 @@ def compared(name: str, of_each: Mapping[str, Measured]) -> list[Figure]:
         for peer_name, peer in of_each.items()
         if peer_name != OURS and unit in peer
     ]
+
+
+def with_replaced(reported: Sequence[Figure], measured: Sequence[Figure]) -> list[Figure]:
+    """Return a report in which the measured figures replace those of the same names."""
+    by_name: dict[str, list[Figure]] = {figure.name: [] for figure in (*reported, *measured)}
+    renewed = {figure.name for figure in measured}
+    for figure in (*(old for old in reported if old.name not in renewed), *measured):
+        by_name[figure.name].append(figure)
+    return [figure for figures in by_name.values() for figure in figures]
 
 
 def write_report(figures: Sequence[Figure], path: Path) -> None:

@@ -3,27 +3,47 @@
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from psycopg.pq import Trace
 from sqlalchemy import Engine, event
 
+_OPERATIONS = {
+    "PUT": "PutObject",
+    "GET": "GetObject",
+    "HEAD": "HeadObject",
+    "DELETE": "DeleteObject",
+}
 _TABLES = {"jobs", "runs", "artifacts", "transfers"}
 
 
 class Requests:
-    """Counts the requests of an S3 client, by their operations."""
+    """Counts the requests of an S3 client, by their operations.
+
+    It counts in the client's HTTP session. With a hook, each request would go through boto3, and
+    none would be counted as workers send it.
+    """
 
     def __init__(self, client: Any) -> None:
         self._seen: list[str] = []
-        client.meta.events.register("before-send.s3", self._note)
+        session = client._endpoint.http_session  # noqa: SLF001 - nothing public is below the hooks
+        self._send = session.send
+        session.send = self._note
 
     def taken(self) -> list[str]:
-        """What was seen since this was asked last."""
+        """Return the operations since the last call."""
         seen, self._seen = self._seen, []
-        return [name.removeprefix("before-send.s3.") for name in seen]
+        return seen
 
-    def _note(self, event_name: str, **_: Any) -> None:
-        self._seen.append(event_name)
+    def _note(self, request: Any) -> Any:
+        self._seen.append(operation_of(request.method, request.url))
+        return self._send(request)
+
+
+def operation_of(method: str, url: str) -> str:
+    """Return the name of a request for a whole object; of others, their method and query."""
+    query = urlsplit(url).query
+    return f"{method} ?{query}" if query else _OPERATIONS.get(method, method)
 
 
 class Statements:

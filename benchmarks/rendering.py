@@ -5,8 +5,10 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.figures import Figure
+from benchmarks.goals import goals_table
 
-_BEGIN, _END = "<!-- measured -->\n", "<!-- /measured -->\n"
+_GOALS = "<!-- goals -->\n", "<!-- /goals -->\n"
+_MEASURED = "<!-- measured -->\n", "<!-- /measured -->\n"
 
 
 def tables(figures: Sequence[Figure]) -> str:
@@ -15,10 +17,12 @@ def tables(figures: Sequence[Figure]) -> str:
 
 
 def write_tables(figures: Sequence[Figure], page: Path) -> None:
-    """Put them between the page's two marks, in place of those that stand there."""
-    before, rest = page.read_text().split(_BEGIN)
-    after = rest.split(_END)[1]
-    page.write_text(f"{before}{_BEGIN}\n{tables(figures)}\n{_END}{after}")
+    """Put them and the goals between the page's marks, in place of those that stand there."""
+    text = page.read_text()
+    for (begin, end), table in ((_GOALS, goals_table(figures)), (_MEASURED, tables(figures))):
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}"
+    page.write_text(text)
 
 
 def line(figure: Figure) -> str:

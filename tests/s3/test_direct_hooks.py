@@ -8,8 +8,9 @@ from botocore.client import BaseClient
 from botocore.stub import Stubber
 
 from artifact_pipeline.worker.s3.client import make_client
+from benchmarks.probes import Requests, operation_of
 from tests.s3.direct_steps import BUCKET, client_at, put, session
-from tests.s3.recording_server import RecordingServer
+from tests.s3.recording_server import RecordingServer, Said
 
 pytestmark = pytest.mark.usefixtures("plain_botocore")
 
@@ -96,3 +97,36 @@ def test_botocores_log_has_each_request(
     with caplog.at_level(logging.DEBUG, "botocore"):
         put(client)
     assert len(made_by_botocore) == 2
+
+
+def test_requests_are_counted_without_a_hook(
+    server: RecordingServer, made_by_botocore: list[str]
+) -> None:
+    # Given a client whose puts are direct
+    client = client_at(server)
+    put(client)
+    made_by_botocore.clear()
+    # When its requests are counted
+    requests = Requests(client)
+    put(client)
+    # Then they still are
+    assert made_by_botocore == []
+    assert requests.taken() == ["PutObject"]
+    assert requests.taken() == []
+    # And one that fails is counted, as are boto3's tries after it
+    server.answers.append(Said(503))
+    put(client)
+    assert requests.taken() == ["PutObject", "PutObject"]
+    assert made_by_botocore == ["PutObject"]
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "operation"),
+    [
+        ("HEAD", "", "HeadObject"),
+        ("PUT", "?partNumber=1&uploadId=a", "PUT ?partNumber=1&uploadId=a"),
+        ("OPTIONS", "", "OPTIONS"),
+    ],
+)
+def test_a_counted_request_has_a_name(method: str, query: str, operation: str) -> None:
+    assert operation_of(method, f"http://127.0.0.1:9000/artifacts/key{query}") == operation
