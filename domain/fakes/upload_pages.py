@@ -73,11 +73,12 @@ class InMemoryUploadPages:
                     held.add(claim.transfer_id)
         return held
 
-    def give_back(self, claims: Collection[Claim]) -> None:
+    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
         with self._transfers.lock:
-            for claim in claims:
-                if self._holds(claim):
-                    self._transfers.release(self._transfers.rows[claim.transfer_id])
+            held = sorted(claim.transfer_id for claim in claims if self._holds(claim))
+            for transfer_id in held:
+                self._transfers.release(self._transfers.rows[transfer_id])
+            return [self._transfers.rows[transfer_id] for transfer_id in held]
 
     def _due(self, which: Callable[[Transfer], bool]) -> list[Transfer]:
         now = self._transfers.now()

@@ -9,7 +9,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
-from artifact_pipeline.domain.model.transfers import Claim
+from artifact_pipeline.domain.model.transfers import Claim, Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,5 +91,9 @@ class IUploadPages(Protocol):
             The ids of the transfers whose claims still hold.
         """
 
-    def give_back(self, claims: Collection[Claim]) -> None:
-        """End claims whose work has not begun; their attempts do not count."""
+    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
+        """End claims whose work has not begun; their attempts do not count.
+
+        Returns:
+            The transfers that wait again, ordered by id; not those whose claims were void.
+        """

@@ -4,23 +4,22 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from artifact_pipeline.domain.catalog.placement import key_by_rows
 from artifact_pipeline.domain.errors import PipelineError, SqlUnavailableError
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.transfers import Claim, TransferSummary
+from artifact_pipeline.domain.model.transfers import Claim, Transfer, TransferSummary
 from artifact_pipeline.domain.ports.transfer_pages import (
     ClaimedUpload,
     IUploadPages,
     StoredUpload,
 )
 from artifact_pipeline.domain.redaction import redact
-from artifact_pipeline.domain.transfers.lease import LeaseKeeper
+from artifact_pipeline.domain.transfers.known_upload import KnownUpload
 from artifact_pipeline.domain.transfers.outcomes import Outcome, Stored
 from artifact_pipeline.domain.transfers.page_watch import PageWatch, UploadEnd
 from artifact_pipeline.domain.transfers.renewals import SharedLease, SharedRenewals
@@ -56,22 +55,6 @@ class PageLimits:
     record_seconds: float = 0.05
 
 
-class KnownUpload:
-    """The handler of one claimed upload, by the rows that were read with its claim."""
-
-    def __init__(self, upload: UploadArtifact, rows: ClaimedUpload) -> None:
-        self._upload = upload
-        self._rows = rows
-
-    def handle(self, claim: Claim, keeper: LeaseKeeper) -> Stored:
-        key = key_by_rows(claim.artifact, self._rows.job, self._rows.run)
-        return self._upload.handle_known(claim, keeper, key, self._rows.stored)
-
-    def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
-        # By what SQL has now: the rows are of the time of the claim.
-        self._upload.stopped(claim, keeper, cancelled=cancelled)
-
-
 @dataclass(slots=True)
 class _Row:
     upload: ClaimedUpload
@@ -92,6 +75,7 @@ class Page:
         alone: handles, and records what is not recorded with others.
         handler: of uploads.
         pages: records several.
+        publish: sends the messages of those given back.
         renewals: keep the leases.
         limits: of time and threads.
         watch: learns how the others than `own` end.
@@ -106,6 +90,7 @@ class Page:
         alone: TransferRunner,
         handler: Handler,
         pages: IUploadPages,
+        publish: Callable[[Sequence[Transfer]], None],
         renewals: SharedRenewals,
         limits: PageLimits,
         watch: PageWatch,
@@ -115,6 +100,8 @@ class Page:
         self._alone = alone
         self._handler = handler
         self._pages = pages
+        self._publish = publish
+        self._published: list[Future[None]] = []
         self._renewals = renewals
         self._limits = limits
         self._watch = watch
@@ -137,10 +124,12 @@ class Page:
             self._tell_claimed()
             self._begin_until = time.monotonic() + self._limits.begin_seconds
             try:
-                self._collect(self._start(pool))
+                self._collect(self._start(pool), pool)
             finally:
                 # Otherwise the threads would continue with a page that is not recorded.
-                self._give_back()
+                self._give_back(pool)
+                # The process may end after this task, and its threads with it.
+                wait(self._published)
 
     def _tell_claimed(self) -> None:
         if others := self._of_others([self._first, *self._todo]):
@@ -187,7 +176,7 @@ class Page:
             return KnownUpload(self._handler, row.upload)
         return self._handler  # one that cannot be made
 
-    def _collect(self, threads: int) -> None:
+    def _collect(self, threads: int, pool: Executor | None) -> None:
         """Record what is ready in groups, until the threads have ended."""
         ready: list[_Row] = []
         due = math.inf
@@ -203,7 +192,7 @@ class Page:
                     due = min(due, time.monotonic() + self._limits.record_seconds)
                     ready.append(row)
             if time.monotonic() >= self._begin_until:
-                self._give_back()
+                self._give_back(pool)
             is_full = len(ready) >= self._limits.record_rows
             if ready and (is_full or not threads or time.monotonic() >= due):
                 self._record(ready)
@@ -214,7 +203,7 @@ class Page:
         until = min(due, self._begin_until) if self._todo else due
         return None if until == math.inf else max(0.0, until - time.monotonic())
 
-    def _give_back(self) -> None:
+    def _give_back(self, pool: Executor | None) -> None:
         left: list[_Row] = []
         while self._todo:
             try:
@@ -228,9 +217,20 @@ class Page:
             self._renewals.remove(row.lease)
         self._watch.releasing([row.upload for row in left])
         try:
-            self._pages.give_back([row.claim for row in left])
+            given_back = self._pages.give_back([row.claim for row in left])
         except Exception as error:  # noqa: BLE001 - the others must still be recorded
             _log(f"{len(left)} uploads wait for their leases to expire", error)
+            return
+        if given_back and pool is not None:
+            # On a thread: a broker that does not answer must not delay the records.
+            self._published.append(pool.submit(self._publish_again, given_back))
+
+    def _publish_again(self, transfers: Sequence[Transfer]) -> None:
+        """Send messages: those of before may have been dropped while the claims held."""
+        try:
+            self._publish(transfers)
+        except Exception as error:  # noqa: BLE001 - SQL has them, and the dispatch sends them
+            _log(f"{len(transfers)} uploads wait for the dispatch", error)
 
     def _record(self, rows: Sequence[_Row]) -> None:
         recorded = self._record_together(rows)

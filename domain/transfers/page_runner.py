@@ -7,7 +7,12 @@ from functools import cached_property
 
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
+from artifact_pipeline.domain.model.transfers import (
+    Direction,
+    Transfer,
+    TransferState,
+    TransferSummary,
+)
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, IUploadPages
 from artifact_pipeline.domain.transfers.page import Own, Page, PageLimits
 from artifact_pipeline.domain.transfers.page_watch import NoWatch, PageWatch, UploadEnd
@@ -26,6 +31,7 @@ class PageRunner:
     Args:
         runner: makes what runs a transfer alone.
         pages: claims and records several.
+        publish: sends the messages of uploads that a page gives back.
         renewals: of the leases of this process.
         kinds: that may be in pages.
         limits: of a page.
@@ -37,6 +43,7 @@ class PageRunner:
         *,
         runner: Callable[[], TransferRunner],
         pages: IUploadPages,
+        publish: Callable[[Sequence[Transfer]], None],
         renewals: SharedRenewals,
         kinds: Collection[ArtifactKind],
         limits: PageLimits,
@@ -44,6 +51,7 @@ class PageRunner:
     ) -> None:
         self._runner = runner
         self._pages = pages
+        self._publish = publish
         self._renewals = renewals
         self._kinds = frozenset(kinds)
         self._limits = limits
@@ -101,6 +109,7 @@ class PageRunner:
             alone=alone,
             handler=alone.handler(Direction.UPLOAD),
             pages=self._pages,
+            publish=self._publish,
             renewals=self._renewals,
             limits=self._limits,
             watch=self._watch,

@@ -148,8 +148,10 @@ class PageLeaseContract:
         published(transfers)
         held = claims(all_of_job(pages))
         # When
-        pages.give_back(held)
+        given_back = pages.give_back(held)
         # Then both wait, and are published again
+        assert [row.artifact for row in given_back] == [CONFIG, RUN_CONFIGS[0]]
+        assert {row.state for row in given_back} == {TransferState.WAITING}
         for claim in held:
             row = latest(transfers, claim.artifact)
             assert (row.state, row.attempts) == (TransferState.WAITING, 0)
@@ -171,10 +173,9 @@ class PageLeaseContract:
         held = claims(all_of_job(pages))
         pages.record([stored_upload(held[0])])
         transfers.cancel(12, 1, None)
-        # When
-        pages.give_back(held)
-        pages.give_back([])
         # Then
+        assert pages.give_back(held) == []
+        assert pages.give_back([]) == []
         assert latest(transfers, CONFIG).state is TransferState.DONE
         assert latest(transfers, RUN_CONFIGS[0]).state is TransferState.CANCELLED
 

@@ -32,6 +32,7 @@ class FakePages:
         recorded: how many were recorded together.
         renewed: how many leases were renewed together.
         given_back: the artifacts whose claims were given back; `gave_back` is set then.
+        published: the artifacts whose messages were sent again; `sent` is released for each page.
     """
 
     def __init__(self, world: World) -> None:
@@ -42,6 +43,8 @@ class FakePages:
         self.renewed: list[int] = []
         self.given_back: list[Artifact] = []
         self.gave_back = threading.Event()
+        self.published: list[Artifact] = []
+        self.sent = threading.Semaphore(0)
 
     def claim(  # noqa: PLR0913 - as the port has it
         self,
@@ -83,7 +86,7 @@ class FakePages:
         self.renewed.append(len(claims))
         return {claim.transfer_id for claim in claims if self._renew(claim)}
 
-    def give_back(self, claims: Collection[Claim]) -> None:
+    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
         for claim in claims:
             row = self._world.transfers.rows[claim.transfer_id]
             self.given_back.append(row.artifact)
@@ -91,6 +94,13 @@ class FakePages:
                 row, state=TransferState.WAITING, attempts=0, lease_owner=None
             )
         self.gave_back.set()
+        return [self._world.transfers.rows[claim.transfer_id] for claim in claims]
+
+    def publish(self, transfers: Sequence[Transfer]) -> None:
+        states = {self._world.transfers.rows[transfer.id].state for transfer in transfers}
+        assert states == {TransferState.WAITING}, "a message may arrive before its commit"
+        self.published += [transfer.artifact for transfer in transfers]
+        self.sent.release()
 
     def _is_due(self, row: Transfer, kinds: Collection[ArtifactKind]) -> bool:
         is_first = row.attempts == 0 and row.state in (
@@ -176,6 +186,7 @@ def page_runner(
     return PageRunner(
         runner=world.runner,
         pages=pages,
+        publish=pages.publish,
         renewals=SharedRenewals(pages, world.transfers, world.lease),
         kinds=SMALL_KINDS,
         limits=limits,

@@ -30,7 +30,7 @@ from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
-from artifact_pipeline.tasks.publish import publish, remembers_since, room
+from artifact_pipeline.tasks.publish import ask_for_dispatch, publish, remembers_since, room
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.handlers import Handlers
@@ -140,6 +140,10 @@ class Composition:
         """Hand on what this worker's children were at, now that they have ended."""
         return self.adapters.transfers.give_back(self._worker)
 
+    def ask_for_dispatch(self) -> None:
+        """Have another worker publish what was handed on. Raises: BrokerUnavailableError."""
+        ask_for_dispatch(self._app)
+
     def after_fork(self) -> None:
         """Make new connections, without closing the parent's."""
         self.adapters.forget_parent()
@@ -154,6 +158,7 @@ class Composition:
         return PageRunner(
             runner=lambda: self.runner,
             pages=pages,
+            publish=self._publish,
             renewals=SharedRenewals(pages, self.adapters.transfers, settings.lease),
             kinds=SMALL_KINDS,
             limits=PageLimits(size=settings.page_size, threads=settings.page_threads),

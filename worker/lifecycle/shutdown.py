@@ -41,5 +41,15 @@ def _give_back(composition: Composition) -> None:
         count = composition.give_back()
     except PipelineError as error:
         logger.warning("what is interrupted waits for its lease to end: %s", error)
-    else:
-        logger.info("%d interrupted transfers go on elsewhere", count)
+        return
+    logger.info("%d interrupted transfers go on elsewhere", count)
+    if count:
+        _publish(composition)
+
+
+def _publish(composition: Composition) -> None:
+    # Uploads that were claimed ahead may have no message any more.
+    try:
+        composition.ask_for_dispatch()
+    except PipelineError as error:
+        logger.warning("what is interrupted waits for the next dispatch: %s", error)

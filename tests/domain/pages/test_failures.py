@@ -1,6 +1,8 @@
 """Uploads of a page that fail, or cannot be recorded."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,12 +12,16 @@ from artifact_pipeline.domain.errors import (
     StoreUnavailableError,
     UnexpectedError,
 )
+from artifact_pipeline.domain.fakes import InMemoryStore
+from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.jobs import Run
 from artifact_pipeline.domain.model.transfers import (
     Direction,
     TransferState,
     TransferSummary,
 )
+from artifact_pipeline.domain.ports.workspace import Source
+from tests.contract.transfer_steps import published
 from tests.domain.pages.steps import CONFIGS, COUNT, DONE, grown, request_of, states
 from tests.domain.paging import (
     PATIENCE,
@@ -151,3 +157,25 @@ def test_while_sql_is_away_no_row_waits_for_its_own_time_out(
         grown(world, pages)
     # Then two rows were tried, each with its outcome and with its failure
     assert len(tries) == 4
+
+
+def test_the_retry_of_an_upload_claimed_ahead_is_published_like_any_other(
+    world: World, pages: FakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given messages that were sent, one of an upload that S3 refuses to take for now
+    assert len(published(world.transfers)) == COUNT
+
+    def put(store: HeldStore, key: str, source: Source, **how: Any) -> StoredObject:
+        if "run_103_" in key:
+            raise StoreUnavailableError("503")
+        return InMemoryStore.put(store, key, source, **how)
+
+    monkeypatch.setattr(HeldStore, "put", put)
+    # When
+    grown(world, pages)
+    # Then it waits without a message, and is published once it is due again
+    failed = world.latest(CONFIGS[3])
+    assert (failed.state, failed.attempts) == (TransferState.WAITING, 1)
+    assert (failed.enqueued_at, failed.lease_owner) == (None, None)
+    world.clock.advance(timedelta(hours=1))
+    assert [each.artifact for each in published(world.transfers)] == [CONFIGS[3]]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.model.transfers import (
     TransferState,
 )
@@ -50,11 +51,14 @@ def test_what_is_not_begun_in_time_is_given_back(
         page = pool.submit(runner, CONFIGS[0], request_of(CONFIGS[0]))
         # Then the claims end while the uploads go on
         assert pages.gave_back.wait(PATIENCE)
+        # And their messages are sent again while the uploads go on
+        assert pages.sent.acquire(timeout=PATIENCE)
         held.released.set()
         page.result(PATIENCE)
     begun = states(world).count(DONE)
     assert 1 <= begun <= 2
     assert len(pages.given_back) == COUNT - begun
+    assert pages.published == pages.given_back
     assert {world.latest(config).attempts for config in pages.given_back} == {0}
     # And the next page is no larger
     assert runner._size == begun
@@ -99,3 +103,20 @@ def test_the_watch_learns_of_a_release_before_it_is_written(world: World, pages:
     assert told == ["claimed", "releasing", "ended"]
     # And its own message is the task's affair
     assert all(request_of(CONFIGS[0]) not in ids for _, ids in watch.events)
+
+
+def test_a_broker_that_is_away_costs_a_page_nothing(
+    world: World, pages: FakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a page that gives back all but its first upload
+    def away(_: object) -> None:
+        raise BrokerUnavailableError("no answer")
+
+    monkeypatch.setattr(pages, "publish", away)
+    runner = page_runner(world, pages, replace(UNHURRIED, begin_seconds=0))
+    runner._size = COUNT
+    # When
+    runner(CONFIGS[0], request_of(CONFIGS[0]))
+    # Then the others wait for the dispatch
+    assert states(world) == [DONE] + [TransferState.WAITING] * (COUNT - 1)
+    assert all(world.latest(config).enqueued_at is None for config in CONFIGS[1:])

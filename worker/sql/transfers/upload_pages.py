@@ -12,10 +12,11 @@ from sqlalchemy.exc import DataError, IntegrityError
 from artifact_pipeline.domain.errors import LeaseLostError, PermanentError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import Claim, TransferState
+from artifact_pipeline.domain.model.transfers import Claim, Transfer, TransferState
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredUpload
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, repeated_transaction, transaction
+from artifact_pipeline.worker.sql.rows import as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.page_claims import claim_page, claim_page_of_job
 from artifact_pipeline.worker.sql.transfers.page_records import record_page
@@ -122,12 +123,14 @@ class SqlUploadPages:
                 renewed |= set(connection.scalars(renewal.returning(TransferRow.id)))
         return renewed
 
-    def give_back(self, claims: Collection[Claim]) -> None:
+    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
         if not claims:
-            return
+            return []
         held = update(TransferRow).where(in_order(_holds(claims)))
+        ended = held.values(given_back()).returning(TransferRow.__table__)
         with autocommit(self._engine) as connection:
-            connection.execute(held.values(given_back()))
+            transfers = [as_transfer(row) for row in connection.execute(ended)]
+        return sorted(transfers, key=attrgetter("id"))
 
 
 def _is_recorded(
