@@ -226,7 +226,7 @@ class Page:
             self._published.append(pool.submit(self._publish_again, given_back))
 
     def _publish_again(self, transfers: Sequence[Transfer]) -> None:
-        """Send messages: those of before may have been dropped while the claims held."""
+        """Send new messages: the first ones may have been dropped while the claims held."""
         try:
             self._publish(transfers)
         except Exception as error:  # noqa: BLE001 - SQL has them, and the dispatch sends them

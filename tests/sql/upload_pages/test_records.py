@@ -130,6 +130,10 @@ class TestMembers:
             world.transfers.request(artifact, UPLOAD, str(artifact))
         held = world.transfers.latest(RUN_CONFIGS[0], UPLOAD)
         assert held is not None
+        with world.engine.connect() as connection:
+            # A claim that waits must fail here, and not wait for ever.
+            connection.exec_driver_sql("SET lock_timeout = '2s'")
+            connection.commit()
         with world.other.begin() as connection:
             lock(connection, TransferRow, held.id)
             # Then nothing waits for it
