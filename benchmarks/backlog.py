@@ -64,7 +64,10 @@ class Backlog:
         created_at = CREATED_AT.replace(tzinfo=None)
         self._execute(_FILL_JOBS, jobs=_UPLOAD_PAGES * _UPLOADS_OF_A_PAGE, created_at=created_at)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM ANALYZE transfers"))
+            # It takes longer than the pipeline allows a statement, as does the filling.
+            for statement in ("SET statement_timeout = 0", "VACUUM ANALYZE transfers"):
+                connection.execute(text(statement))
+            connection.execute(text("RESET statement_timeout"))
 
     def claims(self) -> Measured:
         step = self._rows // _CLAIMS
@@ -123,6 +126,7 @@ class Backlog:
 
     def _execute(self, statement: str, **parameters: object) -> None:
         with self._engine.begin() as connection:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text(statement), parameters)
 
 

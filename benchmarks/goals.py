@@ -46,8 +46,8 @@ GOALS = [
     *(Goal("1 GiB up", peer, 1, Unit.SPEED) for peer in ("naive", "boto3", "s5cmd")),
     Goal("1 GiB down", "boto3", 1, Unit.SPEED),
     Goal("1 GiB of results in 2,000 files", "zipfile at our level 1, then s5cmd", 2, Unit.SPEED),
-    Goal("publishing 20,000 requests, 100 new jobs a commit", "naive", 5, Unit.REQUESTS),
-    Goal("publishing 2,000 requests, one new job a commit", "naive", 1, Unit.REQUESTS),
+    Goal("publishing 5,000 requests, 100 new jobs a commit", "naive", 5, Unit.REQUESTS),
+    Goal("publishing 1,000 requests, one new job a commit", "naive", 1, Unit.REQUESTS),
     *(
         goal
         for rows in (1_000_000, 10_000_000)
