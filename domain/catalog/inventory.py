@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
-from artifact_pipeline.domain.errors import TransferError
+from artifact_pipeline.domain.errors import ReasonCode, TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, listing_order
 from artifact_pipeline.domain.model.earlier_transfers import is_of_job
 from artifact_pipeline.domain.model.found_artifacts import (
@@ -15,7 +15,6 @@ from artifact_pipeline.domain.model.found_artifacts import (
 )
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
-from artifact_pipeline.domain.reasons import ReasonCode
 
 
 class ArtifactState(StrEnum):

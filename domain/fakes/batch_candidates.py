@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from artifact_pipeline.domain.errors import ReasonCode
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from artifact_pipeline.domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
@@ -20,7 +21,6 @@ from artifact_pipeline.domain.model.keys import JobS3Prefix
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.ownership import Ownership
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
-from artifact_pipeline.domain.reasons import ReasonCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.errors import NotFoundError, ReasonCode
 from artifact_pipeline.domain.fakes.batch_candidates import Candidate, Candidates, is_listed
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.batches import (
@@ -23,7 +23,6 @@ from artifact_pipeline.domain.model.batches import (
 )
 from artifact_pipeline.domain.model.parts import smallest_part_size
 from artifact_pipeline.domain.model.transfers import Direction
-from artifact_pipeline.domain.reasons import ReasonCode
 
 _EXAMPLES = 5
 _THRESHOLD = _PART = 16 * 2**20

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from artifact_pipeline.domain.errors import ReasonCode
 from artifact_pipeline.domain.model.batches import BatchState
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.reasons import ReasonCode
 
 LATE_AFTER = timedelta(minutes=5)
 """How long a transfer may be due before it counts as late."""

@@ -8,11 +8,11 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
 
+from artifact_pipeline.domain.errors import ReasonCode
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.selection import IdRange as IdRange  # noqa: PLC0414 - re-exported
 from artifact_pipeline.domain.model.selection import Selection
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
-from artifact_pipeline.domain.reasons import ReasonCode
 
 
 class BatchState(StrEnum):

@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from artifact_pipeline.domain.errors import ReasonCode
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
-from artifact_pipeline.domain.reasons import ReasonCode
 
 STORING = (Direction.UPLOAD, Direction.CONFIRM, Direction.RELOCATE)
 """The directions that leave a row in `artifacts`."""

@@ -12,10 +12,10 @@ from pydantic import (
     model_validator,
 )
 
+from artifact_pipeline.domain.errors import ReasonCode
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
-from artifact_pipeline.domain.reasons import ReasonCode
 
 
 class IdRange(BaseModel):

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from artifact_pipeline.domain.errors import ReasonCode
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.selection import IdRange
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
-from artifact_pipeline.domain.reasons import ReasonCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from artifact_pipeline.domain.errors import (
     ChecksumMismatchError,
     ObjectReplacedError,
+    ReasonCode,
     StoreBreakerOpenError,
     StoreConflictError,
     StoreUnavailableError,
@@ -15,7 +16,6 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.reasons import ReasonCode
 
 MAX_REQUEST_ID = 255
 """Characters."""

@@ -16,6 +16,7 @@ from artifact_pipeline.domain.errors import (
     LeaseLostError,
     PermanentError,
     PoisonedError,
+    ReasonCode,
     SqlUnavailableError,
     TransferCancelledError,
     TransferError,
@@ -24,7 +25,6 @@ from artifact_pipeline.domain.errors import (
     UploadAwaitedError,
 )
 from artifact_pipeline.domain.model.transfers import Claim, Direction
-from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.domain.transfers.circuits import Circuit
 
