@@ -124,7 +124,8 @@ class TestHealth:
 
 
 class TestUploads:
-    def test_each_is_verified(self, artifacts: Command, files: Shelf) -> None:
+    @pytest.mark.usefixtures("files")
+    def test_each_is_verified(self, artifacts: Command) -> None:
         # Given results as recorded, a config without a row, and logs in an old path
         verify = ("jobs", "uploads", "verify", "12", "--json")
         # When

@@ -58,7 +58,7 @@ def test_each_fault_is_named(artifacts: Command, shelf: Shelf) -> None:
     ]
     # And nothing was changed
     assert shelf.stored(CONFIG).object.size == 6
-    assert STRAY in shelf.keys()
+    assert shelf.body(STRAY) == b"notes"
 
 
 def test_people_get_a_table(artifacts: Command, shelf: Shelf) -> None:
