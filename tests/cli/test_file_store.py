@@ -1,8 +1,8 @@
 """The commands on a store of files: ARTIFACTS_STORE=file://..."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from os import utime
 from pathlib import Path
 
 import pytest
@@ -143,7 +143,7 @@ class TestUploads:
         path = files.root.path / key_of(RESULTS)
         seen, content = path.stat(), path.read_bytes()
         path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
-        os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+        utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
         # When, Then
         verify = ("jobs", "uploads", "verify", "12", "--json")
         for options, outcome in (((), "ok"), (("--deep",), "changed")):
