@@ -16,18 +16,23 @@ from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 
 
 class JobListing:
-    """The objects of a job, of other jobs with its id, and those that may be of either."""
+    """The objects of a job, of other jobs with its id, and those that may be of either.
+
+    Attributes:
+        own: the job's objects, oldest first.
+        refused: objects that may be another job's, with the error of the look that would tell.
+    """
 
     def __init__(self, objects: JobObjects) -> None:
         self.objects = objects
         looks = list(for_each(lambda there: objects.owns(there.address), objects.listed))
-        self._refused = [
+        self.refused = [
             (there, owned) for there, owned in looks if isinstance(owned, PipelineError)
         ]
-        own = [there for there, owned in looks if owned is True]
-        self._own = {there.address: there for there in own}
+        self.own = [there for there, owned in looks if owned is True]
+        self._own = {there.address: there for there in self.own}
         # The newest of each name.
-        self._named = {file_name_of(there.address): there for there in own}
+        self._named = {file_name_of(there.address): there for there in self.own}
 
     def look_at(self, address: ObjectAddress) -> BucketObject | None:
         reader, directory = self.objects.reader, job_directory(self.objects.prefix.job_id)
@@ -41,7 +46,7 @@ class JobListing:
     def unreadable(self, known: Collection[Artifact]) -> Iterator[UnreadableArtifact]:
         """Yield each artifact, except the known ones, that may be this job's or another's."""
         seen = set(known)
-        for there, error in self._refused:
+        for there, error in self.refused:
             artifact = artifact_named(self.objects.prefix.job_id, file_name_of(there.address))
             if artifact is not None and artifact not in seen:
                 seen.add(artifact)
@@ -49,14 +54,18 @@ class JobListing:
 
     def foreign(self, rows: Mapping[str, StoredArtifact]) -> list[FoundArtifact]:
         """Return the artifacts of other jobs with this id. Args: the rows by their keys."""
-        unsure = {there.address for there, _ in self._refused}
-        others = (
+        found = (self._foreign(there, rows.get(there.address.key)) for there in self.others)
+        return sorted(filter(None, found), key=lambda each: listing_order(each.artifact))
+
+    @property
+    def others(self) -> list[BucketObject]:
+        """Return the objects of other jobs with this id, oldest first."""
+        unsure = {there.address for there, _ in self.refused}
+        return [
             there
             for there in self.objects.listed
             if there.address not in self._own and there.address not in unsure
-        )
-        found = (self._foreign(there, rows.get(there.address.key)) for there in others)
-        return sorted(filter(None, found), key=lambda each: listing_order(each.artifact))
+        ]
 
     def _foreign(self, there: BucketObject, row: StoredArtifact | None) -> FoundArtifact | None:
         artifact = artifact_named(self.objects.prefix.job_id, file_name_of(there.address))

@@ -147,6 +147,12 @@ class LocateArtifacts:
             reader=self.reader,
         )
 
+    def kept(self, job: Job, runs: Sequence[Run]) -> dict[Artifact, ObjectAddress]:
+        """Return where the platform's rows of a job say that its artifacts are."""
+        urls = kept_locations(job, runs)
+        addresses = ((artifact, self._address(url)) for artifact, url in urls.items())
+        return {artifact: address for artifact, address in addresses if address is not None}
+
     def _found(
         self,
         listing: JobListing,

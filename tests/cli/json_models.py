@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from artifact_pipeline.domain.catalog.inventory import ArtifactState
+from artifact_pipeline.domain.catalog.verify import Verdict
 from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState
 from artifact_pipeline.domain.model.found_artifacts import FoundBy
@@ -160,6 +161,16 @@ class RelocatedShape(Shape):
     error: str | None
 
 
+class VerifiedShape(Shape):
+    kind: ArtifactKind | None
+    run_id: int | None
+    outcome: Verdict
+    size: Bytes | None
+    sha256: str | None
+    location: str
+    error: str | None
+
+
 class BatchShape(Shape):
     batch: int
     state: BatchState
@@ -260,6 +271,7 @@ SHAPES: dict[str, Any] = {
     "jobs uploads list": list[ListedShape],
     "jobs uploads relocate": list[RelocatedShape],
     "jobs uploads url": UrlShape,
+    "jobs uploads verify": list[VerifiedShape],
     "messages discard": DeletedShape,
     "messages list": list[RefusedShape],
     "messages restore": RestoredShape,

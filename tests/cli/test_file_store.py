@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from os import utime
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,32 @@ class TestHealth:
 
 
 class TestUploads:
+    @pytest.mark.usefixtures("files")
+    def test_each_is_verified(self, artifacts: Command) -> None:
+        # Given results as recorded, a config without a row, and logs in an old path
+        verify = ("jobs", "uploads", "verify", "12", "--json")
+        # When
+        answer = artifacts(*verify, "--deep")
+        # Then
+        assert answer.status == 1
+        assert {row["kind"]: row["outcome"] for row in answer.json} == {
+            "job_config": "unrecorded",
+            "run_results": "ok",
+            "run_logs": "misplaced",
+        }
+
+    def test_only_a_deep_look_finds_a_rotten_byte(self, artifacts: Command, files: Shelf) -> None:
+        # Given a byte that is another one, while size and time of the file are the same
+        path = files.root.path / key_of(RESULTS)
+        seen, content = path.stat(), path.read_bytes()
+        path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+        utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+        # When, Then
+        verify = ("jobs", "uploads", "verify", "12", "--json")
+        for options, outcome in (((), "ok"), (("--deep",), "changed")):
+            rows = artifacts(*verify, *options).json
+            assert {row["kind"]: row["outcome"] for row in rows}["run_results"] == outcome
+
     def test_all_is_listed(self, artifacts: Command, files: Shelf) -> None:
         answer = artifacts("jobs", "uploads", "list", "12", "--json")
         assert of_kind(answer.json) == {

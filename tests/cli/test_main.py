@@ -76,6 +76,7 @@ def test_the_help_of_all_shows_all(artifacts: Command) -> None:
         "jobs uploads archive --help",
         "jobs uploads cat --help",
         "jobs uploads url --help",
+        "jobs uploads verify --help",
         "quarantine retry --help",
         "status --help",
     ],

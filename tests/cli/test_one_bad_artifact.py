@@ -40,6 +40,8 @@ MANY: dict[str, tuple[str, ...]] = {
     "jobs uploads archive": ARCHIVE,
     "jobs uploads archive --dry-run": ARCHIVE,
     "jobs uploads relocate": (),
+    "jobs uploads verify": (),
+    "jobs uploads verify --deep": (),
     "jobs uploads relocate --dry-run": (),
     "jobs uploads relocate --delete-old --only-database": (),
 }

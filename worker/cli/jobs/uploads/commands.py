@@ -50,6 +50,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.jobs.uploads.url",
         "Print a presigned URL to download one artifact with.",
     ),
+    "verify": (
+        "artifact_pipeline.worker.cli.jobs.uploads.verify",
+        "Compare the job's artifacts in the bucket with what is recorded of them.",
+    ),
 }
 app = group_app(
     "List, download, move or archive a job's artifacts in the store.", cls=lazy_group(COMMANDS)
