@@ -95,7 +95,7 @@ def check_sendable(name: str, args: Any, kwargs: Any, options: Mapping[str, Any]
     if not name.startswith(_OURS):
         return
     if name not in _ARGUMENTS:
-        raise InvalidRequestError(f"{name!r} is no task of the pipeline: see docs/producers.md")
+        raise InvalidRequestError(f"{name!r} is not a task of the pipeline: see docs/producers.md")
     bind_arguments(_ARGUMENTS[name], args, kwargs)
     check_options(name, options)
 
@@ -170,7 +170,7 @@ def _names_a_queue(given: Mapping[str, Any]) -> bool:
 def _check_queue(queue: object) -> None:
     if queue is None or isinstance(queue, Queue) or (isinstance(queue, str) and queue):
         return
-    raise InvalidRequestError(f"queue: {queue!r} is no name of a queue")
+    raise InvalidRequestError(f"queue: {queue!r} is not the name of a queue")
 
 
 def _check_times(given: Mapping[str, Any]) -> None:
@@ -198,7 +198,7 @@ def _moment(option: str, value: Any, now: datetime) -> datetime | None:  # noqa:
         text = value.isoformat() if isinstance(value, date) else value
         moment = datetime.fromisoformat(text)
     except (ValueError, TypeError):
-        raise InvalidRequestError(f"{option}: {value!r} is no time") from None
+        raise InvalidRequestError(f"{option}: {value!r} is not a time") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -211,7 +211,7 @@ def _after(now: datetime, option: str, seconds: float) -> datetime:
 
 def _seconds(option: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
-        raise InvalidRequestError(f"{option}: {value!r} is no number of seconds")
+        raise InvalidRequestError(f"{option}: {value!r} is not a number of seconds")
     return value
 
 

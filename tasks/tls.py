@@ -11,7 +11,7 @@ _OTHER_HOST = {62, 64}
 _REASONS = {
     "NO_CERTIFICATE_OR_CRL_FOUND": f"{CA_VARIABLE}: the file has no certificate",
     "KEY_VALUES_MISMATCH": f"{URL_VARIABLE}: ssl_keyfile is not the key of ssl_certfile",
-    "PEM_LIB": f"{URL_VARIABLE}: ssl_certfile or ssl_keyfile is no PEM file",
+    "PEM_LIB": f"{URL_VARIABLE}: ssl_certfile or ssl_keyfile is not a PEM file",
 }
 
 

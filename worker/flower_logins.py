@@ -23,7 +23,7 @@ def flower_logins(environment: Mapping[str, str]) -> list[str]:
         user, _, password = pair.partition(":")
         if not (user and password):
             raise ConfigurationError(
-                f"{_VARIABLE}: part {number} of {len(pairs)} is no user:password. Commas separate"
+                f"{_VARIABLE}: part {number} of {len(pairs)} is not user:password. Commas separate"
                 " logins, so a password must not hold one"
             )
     # Flower compares logins as text and answers 500 to those with other characters.

@@ -44,7 +44,9 @@ class InMemoryArtifacts:
     ) -> StoredArtifact:
         self.refuse_replaced(stored)
         if not self.replace(stored, known):
-            raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
+            raise ObjectReplacedError(
+                f"{stored.artifact}: another transfer recorded it while this ran"
+            )
         self.tell_platform(stored, location)
         return self.rows[stored.artifact]
 

@@ -149,7 +149,9 @@ class InMemoryTransfers(TransferRows):
             self._held(claim)
             self._artifacts.refuse_replaced(stored)
             if not self._artifacts.replace(stored, known):
-                raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
+                raise ObjectReplacedError(
+                    f"{claim.artifact}: another transfer recorded it while this ran"
+                )
             self._end(claim, stored.object.bytes_sent)
             self._artifacts.tell_platform(stored, location)
 

@@ -26,7 +26,7 @@ def kind_of(kind: Any) -> ArtifactKind:  # noqa: ANN401 - whatever a caller give
         return ArtifactKind(kind)
     except ValueError:
         kinds = ", ".join(ArtifactKind)
-        raise InvalidRequestError(f"kind: {kind!r} is none; give one of {kinds}") from None
+        raise InvalidRequestError(f"kind: {kind!r} is not a kind; give one of {kinds}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def check_reason(reason: str) -> str:
     """
     stripped = reason.strip()
     if not stripped:
-        raise InvalidRequestError("a batch needs a reason")
+        raise InvalidRequestError("the reason is empty: say why the batch is started")
     return stripped
 
 

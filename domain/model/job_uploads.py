@@ -141,7 +141,7 @@ def _text(upload: Any, name: str) -> Any:  # noqa: ANN401 - of any class
     value = getattr(upload, name, None)
     if value is None and name == "context":
         raise InvalidRequestError(
-            f"job_upload: {upload!r} is no upload; give an object with context, upload_type, "
+            f"job_upload: {upload!r} is not an upload; give an object with context, upload_type, "
             "job_id and run_id"
         )
     return value.value if isinstance(value, Enum) else value

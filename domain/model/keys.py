@@ -144,7 +144,7 @@ class JobS3Prefix:
         moment = getattr(prefix, "timestamp", None)
         if not isinstance(moment, datetime):
             raise InvalidRequestError(
-                f"s3_prefix: {prefix!r} is no JobS3Prefix; make one by JobS3Prefix.from_job(job)"
+                f"s3_prefix: {prefix!r} is not a JobS3Prefix; make one by JobS3Prefix.from_job(job)"
             )
         return cls(prefix.job_id, moment)
 

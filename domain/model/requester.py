@@ -25,8 +25,8 @@ def requester_name(requested_by: Requester | None) -> str | None:
     name = str(requested_by).strip()
     if isinstance(requested_by, bool) or not name or len(name) > MAX_REQUESTER:
         raise InvalidRequestError(
-            f"requested_by: {_shown(requested_by)} is no user; give a user's id or a name of 1 to "
-            f"{MAX_REQUESTER} characters"
+            f"requested_by: {_shown(requested_by)} is not a user; give a user's id or a name of 1 "
+            f"to {MAX_REQUESTER} characters"
         )
     # The commands show it to everybody who may see transfers.
     if redact(name) != name:

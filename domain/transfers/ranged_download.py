@@ -173,7 +173,7 @@ class _Ranges:
 
         digest = sha256_of(self.how.reader.read(self.there, at, stop), write)
         if at != stop:
-            raise StoreUnavailableError("the answer had another number of bytes")
+            raise StoreUnavailableError("the response did not have the number of bytes requested")
         self.partial.mark(number, digest)
         return digest
 

@@ -42,14 +42,16 @@ class ByteRange:
         """
         match = _RANGE.fullmatch(text)
         if match is None:
-            raise InvalidRequestError(f"{text!r} is no range. Examples: 0-99, 100-, -100")
+            raise InvalidRequestError(f"{text!r} is not a byte range. Examples: 0-99, 100-, -100")
         first, last, at_end = (None if each is None else int(each) for each in match.groups())
         if first is None:
             if not at_end:
-                raise InvalidRequestError(f"{text!r} names no byte. Example: -100 for the last 100")
+                raise InvalidRequestError(
+                    f"{text!r} selects no bytes. Example: -100 for the last 100"
+                )
             return cls(-at_end)
         if last is not None and last < first:
-            raise InvalidRequestError(f"{text!r} ends before it begins")
+            raise InvalidRequestError(f"{text!r} ends before it begins. Example: 0-99")
         return cls(first, last)
 
     def of(self, size: int) -> tuple[int, int]:
@@ -60,7 +62,9 @@ class ByteRange:
         """
         start = max(0, size + self.first) if self.first < 0 else self.first
         if start > size:
-            raise InvalidRequestError(f"no byte {start}: there are {size} bytes")
+            raise InvalidRequestError(
+                f"the range begins at byte {start}, and the object has {size} bytes"
+            )
         return start, size if self.last is None else min(self.last + 1, size)
 
 
@@ -103,7 +107,7 @@ class ResumedReads:
             start += len(chunk)
             yield chunk
         if start < stop:
-            raise StoreUnavailableError("the answer had another number of bytes")
+            raise StoreUnavailableError("the response did not have the number of bytes requested")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,7 +80,7 @@ class TestStart:
         ("options", "status", "said"),
         [
             ((), 2, "Missing option '--reason'"),
-            (("--reason", " "), 1, "a batch needs a reason"),
+            (("--reason", " "), 1, "the reason is empty: say why"),
             ((*START, "--mode", "some"), 2, "'some' is not one of"),
             ((*START, "--max-in-flight", "0"), 2, "0 is less than 1, the smallest that is allowed"),
             ((*START, "--rate", "1/m"), 2, "such as 50/s"),

@@ -139,7 +139,7 @@ class TestPreview:
     @pytest.mark.usefixtures("history")
     @pytest.mark.parametrize(
         ("content", "said"),
-        [(None, ": No such file or directory"), (b"\xff\xfe1", " is no text")],
+        [(None, ": No such file or directory"), (b"\xff\xfe1", " is not text")],
     )
     def test_a_file_that_cannot_be_read(
         self, artifacts: Command, content: bytes | None, said: str, tmp_path: Path

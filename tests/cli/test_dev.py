@@ -191,7 +191,10 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, option: str) -> None:
         with CommandProcess(tmp_path, "dev", option, str(port)) as dev:
             status = dev.ended()
     # Then
-    assert (status, dev.err) == (1, f"artifacts: port {port} is taken\n")
+    assert (status, dev.err) == (
+        1,
+        f"artifacts: port {port} is in use: free it, or give another one\n",
+    )
     assert dev.processes() == []
 
 
@@ -206,7 +209,10 @@ def test_a_directory_in_use_is_named(tmp_path: Path) -> None:
             status = dev.ended()
     # Then
     assert status == 1
-    assert dev.err == f"artifacts: --data: {data} is another process's just now\n"
+    assert (
+        dev.err
+        == f"artifacts: --data: {data} is in use by another process: stop it, or give another one\n"
+    )
 
 
 class TestFollower:

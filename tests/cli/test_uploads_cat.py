@@ -102,7 +102,7 @@ class TestCat:
         [
             ("12 --kind run_logs", "run_logs belongs to a run: give --run-id"),
             ("12 --kind job_config --run-id 4", "job_config belongs to the job: leave --run-id"),
-            ("12 --kind job_config --range 5", "--range: '5' is no range"),
+            ("12 --kind job_config --range 5", "--range: '5' is not a byte range"),
         ],
     )
     def test_wrong_use(self, uploads: Command, arguments: str, said: str) -> None:

@@ -59,7 +59,7 @@ def test_one_bad_name_is_one_row_and_names_itself(download: Command, shelf: Shel
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--extract", "--names", "klingon"), "'klingon' is no encoding of file names"),
+        (("--extract", "--names", "klingon"), "'klingon' is not an encoding of file names"),
         (("--names", "cp850"), "--names cp850 is for --extract or --member: give that"),
     ],
 )

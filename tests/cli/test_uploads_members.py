@@ -164,7 +164,7 @@ class TestDownload:
         ("options", "said"),
         [
             (("--extract",), "--member unpacks these files: leave --extract out"),
-            (("--kind", "job_config"), "job_config is no zip: give --kind run_results or "),
+            (("--kind", "job_config"), "job_config is not a zip: give --kind run_results or "),
         ],
     )
     def test_wrong_use(self, download: Command, options: tuple[str, ...], said: str) -> None:

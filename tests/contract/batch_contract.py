@@ -46,7 +46,7 @@ class BatchStartContract:
     @pytest.mark.parametrize("reason", ["", "  ", "\n"])
     def test_a_reason_is_needed(self, world: BatchWorld, reason: str) -> None:
         world.failed_configs(1)
-        with pytest.raises(InvalidRequestError, match="a batch needs a reason"):
+        with pytest.raises(InvalidRequestError, match="the reason is empty: say why"):
             world.started(reason=reason)
 
     def test_a_snapshot_starts_once(self, world: BatchWorld) -> None:

@@ -37,7 +37,7 @@ def test_a_kind_may_be_given_by_its_text(kind: ArtifactKind) -> None:
 
 @pytest.mark.parametrize("kind", ["results", "", None, 1, ["run_logs"]], ids=repr)
 def test_what_is_no_kind_is_refused_with_those_that_are(kind: Any) -> None:
-    with pytest.raises(InvalidRequestError, match=r"^kind: .* is none; give one of job_con"):
+    with pytest.raises(InvalidRequestError, match=r"^kind: .* is not a kind; give one of job_con"):
         Artifact(kind, 12, 4)
 
 

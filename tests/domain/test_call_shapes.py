@@ -229,8 +229,8 @@ class TestOurRepositories:
     @pytest.mark.parametrize(
         ("prefix", "said"),
         [
-            ("jobs/12", "s3_prefix: 'jobs/12' is no JobS3Prefix; make one by"),
-            (None, "s3_prefix: None is no JobS3Prefix"),
+            ("jobs/12", "s3_prefix: 'jobs/12' is not a JobS3Prefix; make one by"),
+            (None, "s3_prefix: None is not a JobS3Prefix"),
             (PlatformPrefix(0, JOB.created_at), "job_id must be from 1 to"),
             (PlatformPrefix(13, JOB.created_at), "no place under the prefix of 13"),
         ],
@@ -254,7 +254,7 @@ class TestOurRepositories:
         ),
         (
             lambda of: submit_job_config(of.jobs, of.locations, "12"),  # type: ignore[arg-type]
-            "job_upload: '12' is no upload; give an object with context",
+            "job_upload: '12' is not an upload; give an object with context",
         ),
         (
             lambda of: submit_run_config(

@@ -116,9 +116,13 @@ class TestTransfers:
 
     def test_a_text_that_is_no_kind_is_refused(self, controller: JobController) -> None:
         for refused in (controller.request_upload, controller.request_download):
-            with pytest.raises(InvalidRequestError, match="'results' is none; give one of job_con"):
+            with pytest.raises(
+                InvalidRequestError, match="'results' is not a kind; give one of job_con"
+            ):
                 refused("results", 12, 4)
-        with pytest.raises(InvalidRequestError, match="'results' is none; give one of job_config"):
+        with pytest.raises(
+            InvalidRequestError, match="'results' is not a kind; give one of job_config"
+        ):
             controller.cancel(12, kind="results")
 
     def test_only_a_kind_is_cancelled(self, controller: JobController) -> None:

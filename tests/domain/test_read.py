@@ -105,7 +105,9 @@ def test_what_is_no_range(text: str) -> None:
 
 
 def test_a_range_behind_the_end(output: Output) -> None:
-    with pytest.raises(InvalidRequestError, match="no byte 1001: there are 1000 bytes"):
+    with pytest.raises(
+        InvalidRequestError, match="begins at byte 1001, and the object has 1000 bytes"
+    ):
         output.read(ByteRange(1001))
 
 

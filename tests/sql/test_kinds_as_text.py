@@ -63,7 +63,7 @@ def test_another_text_is_refused_with_those_that_are_kinds(session: Session, ask
     with pytest.raises(InvalidRequestError) as refused:
         ask(session, "results")
     assert str(refused.value) == (
-        "kind: 'results' is none; give one of job_config, job_input, run_config, run_results,"
+        "kind: 'results' is not a kind; give one of job_config, job_input, run_config, run_results,"
         " run_logs"
     )
 
@@ -76,7 +76,7 @@ def test_only_the_kind_of_a_text_is_cancelled(engine: Engine, session: Session) 
     session.commit()
     transfers: Any = SqlTransfers(engine)
     # When / Then
-    with pytest.raises(InvalidRequestError, match="'logs' is none"):
+    with pytest.raises(InvalidRequestError, match="'logs' is not a kind"):
         transfers.cancel(12, run_id=None, kind="logs")
     [cancelled] = transfers.cancel(12, run_id=None, kind="run_logs")
     assert cancelled.id == requested[1].id

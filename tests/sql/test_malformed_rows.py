@@ -123,7 +123,7 @@ class TestUnchecked:
     @pytest.mark.parametrize("name", ["without its run", "of another direction", "of another kind"])
     def test_one_is_named_where_it_is_read(self, unchecked: Engine, name: str) -> None:
         insert_row(unchecked, "wrong", **WRONG[name])
-        said = r"^row 1 of transfers is none: .*\. Correct it"
+        said = r"^row 1 of transfers is invalid: .*\. Correct it"
         with pytest.raises(InvalidRequestError, match=said):
             SqlTransfers(unchecked).of_job(12)
 

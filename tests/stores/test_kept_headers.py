@@ -173,7 +173,7 @@ def test_a_retention_that_has_ended_by_the_stores_clock_is_not_asked_for() -> No
         ({"x_amz_meta_title": "gr\xfcn"}, "its title has characters that a copy cannot keep"),
         ({"Content_Disposition": "f\xfcr"}, "its ContentDisposition has characters"),
         ({"x_amz_missing_meta": "2"}, "2 values of its metadata cannot be read by HTTP"),
-        ({"Expires": "soon"}, "its Expires is no date: 'soon'"),
+        ({"Expires": "soon"}, "its Expires is not a date: 'soon'"),
     ],
 )
 def test_what_cannot_be_kept_is_named_and_nothing_is_copied(

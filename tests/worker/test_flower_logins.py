@@ -27,11 +27,11 @@ def test_logins_are_separated_by_commas(text: str, logins: list[str]) -> None:
     [
         (None, "FLOWER_BASIC_AUTH: set it to user:password"),
         ("", "FLOWER_BASIC_AUTH: set it to user:password"),
-        ("me", "part 1 of 1 is no user:password"),
-        ("me:", "part 1 of 1 is no user:password"),
-        (":hunter2", "part 1 of 1 is no user:password"),
-        ("me:hunt,er2", "part 2 of 2 is no user:password. Commas separate logins"),
-        ("me:hunter2,", "part 2 of 2 is no user:password"),
+        ("me", "part 1 of 1 is not user:password"),
+        ("me:", "part 1 of 1 is not user:password"),
+        (":hunter2", "part 1 of 1 is not user:password"),
+        ("me:hunt,er2", "part 2 of 2 is not user:password. Commas separate logins"),
+        ("me:hunter2,", "part 2 of 2 is not user:password"),
         ("me:hünter2", "use ASCII characters only"),
     ],
 )

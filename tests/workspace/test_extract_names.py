@@ -88,7 +88,7 @@ class TestNames:
 
     @pytest.mark.parametrize("name", ["klingon", "rot13", "utf-16", "cp037", "", "a\0b", "hex"])
     def test_what_is_no_encoding_of_names(self, name: str) -> None:
-        with pytest.raises(InvalidRequestError, match="is no encoding of file names"):
+        with pytest.raises(InvalidRequestError, match="is not an encoding of file names"):
             check_encoding(name)
 
 

@@ -113,5 +113,5 @@ def _broker() -> "Celery":
 
 def _not_found(letter_id: str) -> NotFoundError:
     return NotFoundError(
-        f"message {letter_id!r} is none that was refused. `artifacts messages list` shows them"
+        f"no refused message has the id {letter_id!r}. `artifacts messages list` shows them"
     )

@@ -64,11 +64,11 @@ def _refuse(error: typer.TyperException) -> int:
 
 
 _PLAIN = {
-    "int_parsing": "{input!r} is no whole number",
+    "int_parsing": "{input!r} is not a whole number",
     "int_parsing_size": "{input!r} is too large a number",
-    "int_from_float": "{input!r} is no whole number",
-    "float_parsing": "{input!r} is no number",
-    "finite_number": "{input!r} is no finite number",
+    "int_from_float": "{input!r} is not a whole number",
+    "float_parsing": "{input!r} is not a number",
+    "finite_number": "{input!r} is not a finite number",
     "greater_than_equal": "{input} is less than {ge}, the smallest that is allowed",
     "less_than_equal": "{input} is more than {le}, the largest that is allowed",
     "value_error": "{error}",

@@ -115,7 +115,9 @@ def held(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigurationError(f"--data: {directory} is another process's just now") from None
+            raise ConfigurationError(
+                f"--data: {directory} is in use by another process: stop it, or give another one"
+            ) from None
         yield
 
 

@@ -48,7 +48,7 @@ def kept_port(owner: object, wanted: int | None = None) -> int:
     try:
         holder.bind(("127.0.0.1", wanted or 0))
     except OSError:
-        raise ConfigurationError(f"port {wanted} is taken") from None
+        raise ConfigurationError(f"port {wanted} is in use: free it, or give another one") from None
     port: int = holder.getsockname()[1]
     return port
 

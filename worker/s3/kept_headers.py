@@ -108,7 +108,7 @@ def described(
     if missing := kept.get("MissingMeta"):
         raise NotCopyableError(f"{missing} values of its metadata cannot be read by HTTP")
     if expires := kept.get("ExpiresString"):
-        raise NotCopyableError(f"its Expires is no date: {expires!r}. Correct it")
+        raise NotCopyableError(f"its Expires is not a date: {expires!r}. Correct it")
     for name, value in {**kept, **kept.get("Metadata", {})}.items():
         _require_ascii(name, value)
     own_type = kept.get("ContentType")

@@ -46,7 +46,9 @@ class SqlArtifacts:
         with transaction(self._bind) as connection:
             recorded = replace_artifact(connection, stored, known)
             if recorded is None:
-                raise ObjectReplacedError(f"{stored.artifact}: was stored anew meanwhile")
+                raise ObjectReplacedError(
+                    f"{stored.artifact}: another transfer recorded it while this ran"
+                )
             tell_platform(connection, recorded, location)
         return recorded
 

@@ -39,7 +39,7 @@ def as_transfer(row: Row[Any]) -> Transfer:
         return _as_transfer(row)
     except ValueError as error:
         raise InvalidRequestError(
-            f"row {row.id} of transfers is none: {error}. Correct it, or delete it"
+            f"row {row.id} of transfers is invalid: {error}. Correct it, or delete it"
         ) from error
 
 

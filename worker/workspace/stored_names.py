@@ -27,7 +27,7 @@ def check_encoding(name: str) -> str:
         is_usable = False
     if not is_usable:
         raise InvalidRequestError(
-            f"{name!r} is no encoding of file names. Examples: cp850, shift_jis, latin-1"
+            f"{name!r} is not an encoding of file names. Examples: cp850, shift_jis, latin-1"
         )
     return name
 

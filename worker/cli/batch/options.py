@@ -182,7 +182,7 @@ def _lines(file: TextIO, name: str) -> Iterator[Listed]:
             if text and not text.startswith(("#", "job_id")):
                 yield _line(text, f"{name}, line {number}")
     except UnicodeDecodeError:
-        raise InvalidRequestError(f"{name} is no text") from None
+        raise InvalidRequestError(f"{name} is not text") from None
 
 
 def _line(text: str, where: str) -> Listed:

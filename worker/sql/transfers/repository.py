@@ -197,7 +197,9 @@ class SqlTransfers:
                 move_location(connection, stored, location)
                 write(connection, claim, **done(claim, stored.object.bytes_sent))
                 if recorded is None:
-                    raise ObjectReplacedError(f"{claim.artifact}: was stored anew meanwhile")
+                    raise ObjectReplacedError(
+                        f"{claim.artifact}: another transfer recorded it while this ran"
+                    )
 
     def doubt(self, claim: Claim) -> None:
         doubted = update(TransferRow).where(TransferRow.id == claim.transfer_id)

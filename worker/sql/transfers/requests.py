@@ -143,7 +143,7 @@ def _artifact_of(given: Any) -> Artifact:  # noqa: ANN401 - whatever a caller gi
     match given:
         case (kind, job_id, run_id):
             return Artifact(kind, job_id, run_id)
-    raise InvalidRequestError(f"artifacts: {given!r} is no (kind, job_id, run_id)")
+    raise InvalidRequestError(f"artifacts: {given!r} is not a tuple (kind, job_id, run_id)")
 
 
 def request_download(  # noqa: PLR0913 - as request_upload

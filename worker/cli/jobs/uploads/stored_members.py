@@ -99,7 +99,7 @@ def _zips(using: "Adapters", encoding: str | None) -> StoredZips:
 def _artifacts(using: "Adapters", wanted: Wanted) -> Iterable[Artifact]:
     """Return those that are zips; one that is named costs no LIST."""
     if wanted.kind is not None and wanted.kind not in ZIPS:
-        raise typer.BadParameter(f"{wanted.kind} is no zip: give --kind {' or '.join(ZIPS)}")
+        raise typer.BadParameter(f"{wanted.kind} is not a zip: give --kind {' or '.join(ZIPS)}")
     kinds = [kind for kind in ZIPS if _may_have(wanted, kind)]
     if len(kinds) == 1 and kinds[0].belongs_to_run == (wanted.run_id is not None):
         return [Artifact(kinds[0], wanted.job_id, wanted.run_id)]
