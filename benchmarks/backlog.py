@@ -34,8 +34,9 @@ _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 _FILL = """
 INSERT INTO transfers (request_id, job_id, kind, direction, state, attempts, fence,
                        requested_at, next_attempt_at)
-SELECT 'request-' || n, n, 'job_config', 'upload', 'requested', 0, 0, :then, :then
-FROM generate_series(1, :rows) n
+SELECT 'request-' || n, n, 'job_config', 'upload', 'requested', 0, 0, due, due
+FROM generate_series(1, :rows) n,
+     LATERAL (SELECT CAST(:then AS timestamp) + n * INTERVAL '1 ms' AS due) at
 """
 _FILL_JOBS = """
 INSERT INTO jobs (id, user_id, status, created_at)

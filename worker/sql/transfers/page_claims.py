@@ -159,7 +159,9 @@ def _others(asked: CTE) -> CTE:
         _locked(TransferRow.id.not_in(select(asked.c.id)), _is_due_of(kind.c.kind))
         .add_columns(TransferRow.next_attempt_at)
         .order_by(None)
-        .order_by(TransferRow.kind, TransferRow.next_attempt_at, TransferRow.id)
+        # As the index has them. With the id, PostgreSQL would sort all that were requested in one
+        # transaction, which are due at the same time, for each page.
+        .order_by(TransferRow.kind, TransferRow.next_attempt_at)
         .limit(_LIMIT_OF_OTHERS)
         .lateral("due")
     )
