@@ -41,9 +41,6 @@ class Outgoing:
         app.send_task(
             self.task,
             kwargs=dict(self.ids),
-            # What Celery would find out itself, more slowly: for it they may be of any size.
-            argsrepr="()",
-            kwargsrepr=repr(self.ids),
             task_id=self.task_id,
             queue=self.queue,
             headers=dict(self.headers),

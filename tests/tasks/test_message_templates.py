@@ -38,6 +38,14 @@ def test_every_message_is_celerys_to_the_byte(
     assert sum(map(len, expected.values())) == len(transfers)
 
 
+def test_the_message_of_a_config_fits_into_a_kilobyte(app: Celery, broker: Valkey) -> None:
+    # Given a request without a user in its id
+    transfer = transfer_of(request_id="0d6ae2ca-6b8c-4dcb-a4c0-3a56e1c9a1f0")
+    # Then
+    [[message]] = by_template(app, [transfer], broker).values()
+    assert len(message) <= 1024
+
+
 def test_a_message_in_a_workers_task_is_celerys_to_the_byte(app: Celery, broker: Valkey) -> None:
     # Given what runs as the dispatch does, so that its messages name it as their parent
     sent = []
