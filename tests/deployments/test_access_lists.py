@@ -1,4 +1,4 @@
-"""Every role with the rights that docs/operations.md gives it in Redis, and no other."""
+"""Every role with the rights that docs/operations/broker.md gives it in Redis, and no other."""
 
 import json
 import re
@@ -41,7 +41,7 @@ from tests.sql.batch_steps import History, config_of
 pytestmark = pytest.mark.processes
 
 _LINE = re.compile(r"^    user (\w+) on >PASSWORD (.*)$", re.MULTILINE)
-RULES = dict(_LINE.findall((ROOT / "docs" / "operations.md").read_text()))
+RULES = dict(_LINE.findall((ROOT / "docs/operations/broker.md").read_text()))
 BODY = b'[[], {"job_id": %d}, {}]'
 
 

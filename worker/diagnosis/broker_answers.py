@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 from artifact_pipeline.tasks.broker_errors import said_by
 from artifact_pipeline.worker.diagnosis.findings import Finding, warning
 
-ACCESS_LISTS = "docs/operations.md, Redis access lists"
+ACCESS_LISTS = "docs/operations/broker.md, Redis access lists"
 
 
 def ask(question: Callable[..., Any], *arguments: Any) -> tuple[Any, ResponseError | None]:  # noqa: ANN401
