@@ -67,8 +67,8 @@ class InMemoryArtifacts:
             self.locations[stored.artifact] = location.sanitized
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact | None) -> bool:
-        there = self.rows.get(stored.artifact)
-        if _version(there) != _version(known):
+        existing = self.rows.get(stored.artifact)
+        if _version(existing) != _version(known):
             return False
         self.write(stored)
         return True

@@ -64,7 +64,7 @@ class InMemoryBatchSnapshots:
 
     def freeze(
         self,
-        which: BatchFilter,
+        filters: BatchFilter,
         *,
         requested_by: str,
         expires_in: timedelta,
@@ -73,8 +73,8 @@ class InMemoryBatchSnapshots:
     ) -> int:
         lines = list(listed or ())
         if listed is not None:
-            which = which.model_copy(update={"listed": len(lines)})
-        members = _in_turn(self.candidates(which, lines))
+            filters = filters.model_copy(update={"listed": len(lines)})
+        members = _in_turn(self.candidates(filters, lines))
         named = [member.artifact for member in members]
         unmatched = sum(not any(is_listed(each, [line]) for each in named) for line in lines)
         now, batch_id = self.candidates.transfers.now(), next(self._numbers)
@@ -83,7 +83,7 @@ class InMemoryBatchSnapshots:
             state=BatchState.PREVIEWED,
             requested_by=requested_by,
             reason="",
-            filter=which.model_copy(update={"unmatched": unmatched}),
+            filter=filters.model_copy(update={"unmatched": unmatched}),
             requested_at=now,
             expires_at=now + expires_in,
         )

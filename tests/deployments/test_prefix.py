@@ -147,10 +147,10 @@ class TestWorkers:
         self, production: Environment, staging: Environment
     ) -> None:
         theirs, ours = f"job-{uuid4()}", f"job-{uuid4()}"
-        there, here = staging.config(13), production.config(13)
+        existing, here = staging.config(13), production.config(13)
         with listening(production.app) as log, listening(staging.app) as log_there:
             # When staging has done its task before ours begins
-            staging.send(there, theirs)
+            staging.send(existing, theirs)
             wait_until(log_there.has_ended(theirs))
             production.send(here, ours)
             wait_until(log.has_ended(ours))

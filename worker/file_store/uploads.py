@@ -211,8 +211,8 @@ def remove_finished(root: StoreRoot, upload_id: str | None) -> None:
     with suppress(FileNotFoundError), root.reached(UPLOADS, make=True) as uploads:
         assert uploads is not None  # noqa: S101 - it was made
         with opened_directory(upload_id, uploads) as directory:
-            there = look(CONTENT, directory)
-        if there is None or there.st_nlink != 1:
+            existing = look(CONTENT, directory)
+        if existing is None or existing.st_nlink != 1:
             remove_tree(upload_id, uploads)
 
 

@@ -257,10 +257,10 @@ def _completion(uploaded_at: datetime | None) -> dict[Any, Any]:
 def _change(
     connection: Connection,
     table: type[JobRow | RunRow],
-    which: ColumnElement[bool],
+    condition: ColumnElement[bool],
     values: Mapping[Any, Any],
 ) -> int:
     """Write the values to the rows that fit, and return their number."""
     # The platform's own writes move `updated_at` too; its clients look there for changes.
     changed = {**values, table.updated_at: utc_now()}
-    return connection.execute(update(table).where(which).values(changed)).rowcount
+    return connection.execute(update(table).where(condition).values(changed)).rowcount

@@ -77,12 +77,12 @@ class Target:
                 yield chunk
 
     @contextmanager
-    def partial(self, there: BucketObject, range_size: int) -> Iterator["PartialFile"]:
+    def partial(self, source: BucketObject, range_size: int) -> Iterator["PartialFile"]:
         with ExitStack() as opened:
             with writing(self.artifact):
                 directory = opened.enter_context(self._reached(make=True))
                 assert directory is not None  # noqa: S101 - it was made
-                layout = Layout(there, range_size)
+                layout = Layout(source, range_size)
                 file = self._locked(directory, layout)
                 opened.callback(os.close, file)
             yield PartialFile(self.artifact, directory, self._name, self._partial, file, layout)

@@ -63,8 +63,8 @@ def _show_left_out(preview: Preview) -> None:
 
 
 def _hint(preview: Preview) -> str:
-    which = preview.batch.filter
-    if which.never_requested or which.of_last_transfer:
+    filters = preview.batch.filter
+    if filters.never_requested or filters.of_last_transfer:
         return ""
     # A line without a kind means only what was requested of its job or run.
     return "; --never-requested finds what was never requested"

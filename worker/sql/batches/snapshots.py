@@ -72,7 +72,7 @@ class SqlBatchSnapshots:
 
     def freeze(
         self,
-        which: BatchFilter,
+        filters: BatchFilter,
         *,
         requested_by: str,
         expires_in: timedelta,
@@ -82,7 +82,7 @@ class SqlBatchSnapshots:
         """Keep the members as they are now, and change nothing else; the snapshot's id.
 
         Args:
-            which: the filter.
+            filters: the filter.
             requested_by: who asks.
             expires_in: how long it can be started.
             listed: what a file names; the members are among it.
@@ -91,12 +91,12 @@ class SqlBatchSnapshots:
         with transaction(self._engine) as connection:
             _take_time(connection)
             if listed is not None:
-                which = which.model_copy(update={"listed": keep_listed(connection, listed)})
-            batch_id = _insert_batch(connection, which, requested_by, expires_in)
-            connection.execute(_freezing(batch_id, which, connection.dialect.name))
+                filters = filters.model_copy(update={"listed": keep_listed(connection, listed)})
+            batch_id = _insert_batch(connection, filters, requested_by, expires_in)
+            connection.execute(_freezing(batch_id, filters, connection.dialect.name))
             if listed is not None:
                 unmatched = count_unmatched(connection, batch_id)
-                _keep_filter(connection, batch_id, which, unmatched)
+                _keep_filter(connection, batch_id, filters, unmatched)
                 forget_listed(connection)
             if has_source is not None:
                 _leave_out(connection, batch_id, has_source)
@@ -177,12 +177,12 @@ def _take_time(connection: Connection) -> None:
 
 
 def _insert_batch(
-    connection: Connection, which: BatchFilter, requested_by: str, expires_in: timedelta
+    connection: Connection, filters: BatchFilter, requested_by: str, expires_in: timedelta
 ) -> int:
     values: dict[str, Any] = {
         "requested_by": requested_by,
         "reason": "",
-        "filter": which.model_dump(mode="json", exclude_defaults=True),
+        "filter": filters.model_dump(mode="json", exclude_defaults=True),
         "state": BatchState.PREVIEWED,
         "requested_at": utc_now(),
         "expires_at": utc_now(expires_in),
@@ -191,14 +191,16 @@ def _insert_batch(
     return connection.execute(made).scalar_one()
 
 
-def _keep_filter(connection: Connection, batch_id: int, which: BatchFilter, unmatched: int) -> None:
-    which = which.model_copy(update={"unmatched": unmatched})
+def _keep_filter(
+    connection: Connection, batch_id: int, filters: BatchFilter, unmatched: int
+) -> None:
+    filters = filters.model_copy(update={"unmatched": unmatched})
     mine = update(BatchRow).where(BatchRow.id == batch_id)
-    connection.execute(mine.values(filter=which.model_dump(mode="json", exclude_defaults=True)))
+    connection.execute(mine.values(filter=filters.model_dump(mode="json", exclude_defaults=True)))
 
 
-def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: ANN401 - an INSERT
-    last = candidates(which, dialect).c
+def _freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa: ANN401 - an INSERT
+    last = candidates(filters, dialect).c
     run = func.coalesce(last.run_id, 0)
     in_order = (last.job_id, run, last.kind, last.direction)
     turn = func.row_number().over(partition_by=last.user_id, order_by=in_order).label("turn")

@@ -195,7 +195,7 @@ def _expected(
     written: CTE,
     row_id: ColumnElement[Any],
     fields: Sequence[str],
-    which: ColumnElement[bool],
+    condition: ColumnElement[bool],
 ) -> CTE:
     """Return what the rows of a table are to say, one for each."""
     is_its = and_(
@@ -215,14 +215,14 @@ def _expected(
         )
         .select_from(held)
         .join(written, is_its)
-        .where(held.c.has_row, held.c.platform_column.is_not(None), which)
+        .where(held.c.has_row, held.c.platform_column.is_not(None), condition)
         .group_by(row_id)
         .cte(f"expected_{row_id.name}")
     )
 
 
-def _last(value: ColumnElement[Any], which: ColumnElement[bool]) -> ColumnElement[Any]:
-    return func.max(value).filter(which)
+def _last(value: ColumnElement[Any], condition: ColumnElement[bool]) -> ColumnElement[Any]:
+    return func.max(value).filter(condition)
 
 
 def _locked(table: type[JobRow | RunRow], expected: CTE, is_same: ColumnElement[bool]) -> CTE:
@@ -241,13 +241,13 @@ def _changed(
     table: type[JobRow | RunRow],
     locked: CTE,
     fields: Sequence[str],
-    which: ColumnElement[bool] | None = None,
+    condition: ColumnElement[bool] | None = None,
     more: dict[Any, Any] | None = None,
 ) -> CTE:
     values = {name: func.coalesce(locked.c[name], getattr(table, name)) for name in fields}
     return (
         update(table)
-        .where(table.id == locked.c.row_id, true() if which is None else which)
+        .where(table.id == locked.c.row_id, true() if condition is None else condition)
         .values({**values, table.updated_at: utc_now(), **(more or {})})
         .returning(table.id)
         .cte()

@@ -79,12 +79,12 @@ def is_page_member() -> ColumnElement[bool]:
     return and_(IS_UNTRIED_UPLOAD, TransferRow.next_attempt_at <= utc_now(), is_well_formed())
 
 
-def in_order(which: ColumnElement[bool]) -> ColumnElement[bool]:
+def in_order(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the same condition, under which an UPDATE locks its rows by their ids.
 
     In different orders, two statements that change several rows could meet a deadlock.
     """
-    locked = select(TransferRow.id).where(which).order_by(TransferRow.id).with_for_update()
+    locked = select(TransferRow.id).where(condition).order_by(TransferRow.id).with_for_update()
     return TransferRow.id.in_(locked)
 
 

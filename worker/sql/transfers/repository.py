@@ -165,9 +165,9 @@ class SqlTransfers:
     def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
         return self._read(TransferRow.upload_id.in_(upload_ids))
 
-    def _read(self, which: ColumnElement[bool]) -> list[Transfer]:
+    def _read(self, condition: ColumnElement[bool]) -> list[Transfer]:
         with autocommit(self._bind) as connection:
-            rows = connection.execute(select(_TABLE).where(which).order_by(TransferRow.id))
+            rows = connection.execute(select(_TABLE).where(condition).order_by(TransferRow.id))
             return [as_transfer(row) for row in rows]
 
     def renew(self, claim: Claim) -> None:

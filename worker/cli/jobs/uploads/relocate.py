@@ -241,13 +241,13 @@ def _done(found: FoundArtifact, outcome: str, error: str | None = None) -> _Done
     return _of(found.artifact, found.object, outcome, error)
 
 
-def _of(artifact: Artifact, there: BucketObject, outcome: str, error: str | None) -> _Done:
+def _of(artifact: Artifact, existing: BucketObject, outcome: str, error: str | None) -> _Done:
     return _Done(
         job_id=artifact.job_id,
         outcome=outcome,
         artifact=artifact,
-        address=there.address,
-        size=there.size,
+        address=existing.address,
+        size=existing.size,
         error=error,
     )
 
