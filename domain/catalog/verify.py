@@ -7,7 +7,7 @@ from enum import StrEnum
 from artifact_pipeline.domain.catalog.job_listing import JobListing
 from artifact_pipeline.domain.catalog.job_objects import file_name_of
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
-from artifact_pipeline.domain.each import for_each, until_away
+from artifact_pipeline.domain.each import for_each, until_unavailable
 from artifact_pipeline.domain.errors import ObjectReplacedError, PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, listing_order
 from artifact_pipeline.domain.model.digests import sha256_of
@@ -114,7 +114,7 @@ class _Look:
             _unreadable(self._locate.recorded(row).address, row.artifact, outcome)
             if isinstance(outcome, PipelineError)
             else outcome
-            for row, outcome in until_away(for_each(self._settled, own))
+            for row, outcome in until_unavailable(for_each(self._settled, own))
         ]
 
     def others(
@@ -138,7 +138,7 @@ class _Look:
             for at, artifact in {**named, **elsewhere}.items()
             if at not in seen and not (artifact in fine and self._is_elsewhere(at, artifact))
         ]
-        for (at, artifact), outcome in until_away(for_each(self._unrecorded, places)):
+        for (at, artifact), outcome in until_unavailable(for_each(self._unrecorded, places)):
             if isinstance(outcome, PipelineError):
                 yield _unreadable(at, artifact, outcome)
             elif outcome is not None:

@@ -73,7 +73,7 @@ class InMemoryUploadPages:
                     held.add(claim.transfer_id)
         return held
 
-    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
+    def release_leases(self, claims: Collection[Claim]) -> list[Transfer]:
         with self._transfers.lock:
             held = sorted(claim.transfer_id for claim in claims if self._holds(claim))
             for transfer_id in held:

@@ -64,13 +64,13 @@ class ConfirmUploads:
             NeverUploadedError: it does not come any more.
         """
         existing = _there(self.reader, self.placement, claim.artifact)
-        if existing is None or _is_from_before(existing, claim, known):
+        if existing is None or _predates_claim(existing, claim, known):
             age = self.transfers.now() - claim.requested_at
             if age <= self.expires_after:
                 raise UploadAwaitedError(f"{claim.artifact}: not uploaded yet", age=age)
             # Look again: the last PUT can have ended between the look and the reading of the clock.
             existing = _there(self.reader, self.placement, claim.artifact)
-        if existing is None or _is_from_before(existing, claim, known):
+        if existing is None or _predates_claim(existing, claim, known):
             raise NeverUploadedError(f"{claim.artifact}: its upload URL was not used in time")
         return existing
 
@@ -104,7 +104,7 @@ class RequestConfirmations:
             InvalidRequestError: nothing is expected.
             UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
         """
-        expected = self.transfers.hasten(Direction.CONFIRM, job_id, run_id)
+        expected = self.transfers.make_due(Direction.CONFIRM, job_id, run_id)
         if not expected:
             expected = self._request(job_id, run_id)
         waiting = [each for each in expected if each.state is not TransferState.RUNNING]
@@ -142,6 +142,6 @@ def _is_known(existing: BucketObject | None, known: StoredArtifact | None) -> bo
     return (existing.address.key, existing.version) == (known.object.key, known.object.version)
 
 
-def _is_from_before(existing: BucketObject, claim: Claim, known: StoredArtifact | None) -> bool:
+def _predates_claim(existing: BucketObject, claim: Claim, known: StoredArtifact | None) -> bool:
     """Whether it is what was recorded when the URL was given, which may be used yet."""
     return _is_known(existing, known) and existing.modified_at < claim.requested_at - _SKEW

@@ -32,7 +32,7 @@ class Fetched:
     bytes_fetched: int
 
 
-def _unheard(_size: int) -> None:
+def _ignore_progress(_size: int) -> None:
     pass
 
 
@@ -57,7 +57,7 @@ class Fetch:
         *,
         replace: bool,
         checkpoint: Callable[[], None],
-        progress: Callable[[int], None] = _unheard,
+        progress: Callable[[int], None] = _ignore_progress,
     ) -> Fetched:
         """Fetch the object. The file appears only after all of it was compared with the store's.
 

@@ -133,7 +133,7 @@ class ReadArtifact:
             return self.locate.first(
                 artifact, lambda found: self._read_first(found.object, wanted, output)
             )
-        except _BrokenOffError:
+        except _InterruptedBodyError:
             raise ObjectReplacedError(
                 f"{artifact}: replaced while it was read; do not use the output"
             ) from None
@@ -147,7 +147,7 @@ class ReadArtifact:
             return self._read(source, wanted, output)
         except ObjectReplacedError as error:
             if output.has_begun:  # too late for another place
-                raise _BrokenOffError from error
+                raise _InterruptedBodyError from error
             raise
 
     def _read(self, source: BucketObject, wanted: ByteRange, output: "_Output") -> bool:
@@ -161,7 +161,7 @@ class ReadArtifact:
         return verifier.is_sure
 
 
-class _BrokenOffError(Exception):
+class _InterruptedBodyError(Exception):
     """The object was replaced after some of its bytes were written."""
 
 

@@ -54,9 +54,9 @@ class UploadArtifact:
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
         if cancelled:
             self._clean_up(claim, keeper)
-        self._mend(claim.artifact)
+        self._repair_row(claim.artifact)
 
-    def _mend(self, artifact: Artifact) -> None:
+    def _repair_row(self, artifact: Artifact) -> None:
         """Ask for the artifact again, should the bucket not hold what is recorded of it.
 
         As when the transfer was cancelled too late to stop its write. Or when a successor found the

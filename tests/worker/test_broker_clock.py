@@ -10,7 +10,7 @@ import pytest
 from kombu import Connection, Consumer, Queue
 from kombu.transport import redis
 
-from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.envelope import rebuild_message
 from artifact_pipeline.tasks.routing import DELAY_HEADER, DISPATCH, RECONCILE
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.messages.broker_clock import BrokerClock
@@ -27,7 +27,7 @@ def taken_in(skew: timedelta, **headers: object) -> dict[str, Any]:
     """Return the headers of a message on a machine whose clock the broker's is ahead of."""
     message = envelope(BODY, "an id")
     message["headers"] |= headers
-    made = made_anew(json.dumps(message).encode(), "configs", "a tag", lambda: skew)
+    made = rebuild_message(json.dumps(message).encode(), "configs", "a tag", lambda: skew)
     kept: dict[str, Any] = json.loads(made)["headers"]
     return kept
 

@@ -146,7 +146,7 @@ def _to_change(
     filters: "QuarantineFilter", jobs: list[int] | None, *, every: bool
 ) -> "IQuarantine":
     """Return the quarantine; refuse a filter or a job id that may be a mistake."""
-    _refuse_unclear(filters, every=every)
+    _require_filter(filters, every=every)
     quarantine = database().quarantine
     _refuse_other_ids(jobs, quarantine)
     return quarantine
@@ -195,7 +195,7 @@ def _filter(
     )
 
 
-def _refuse_unclear(filters: "QuarantineFilter", *, every: bool) -> None:
+def _require_filter(filters: "QuarantineFilter", *, every: bool) -> None:
     """Raise BadParameter: a forgotten filter would mean everything."""
     if filters.is_empty is not every:
         raise typer.BadParameter("give a filter such as --reason, or --all for all of them")

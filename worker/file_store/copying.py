@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from artifact_pipeline.domain.each import for_each, until_away
+from artifact_pipeline.domain.each import for_each, until_unavailable
 from artifact_pipeline.domain.errors import (
     ObjectReplacedError,
     PermanentError,
@@ -107,7 +107,7 @@ class FileObjectCopier:
         )
 
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
-        answers = list(until_away(for_each(self._delete, addresses)))
+        answers = list(until_unavailable(for_each(self._delete, addresses)))
         failed = {each: error for each, error in answers if isinstance(error, PipelineError)}
         passing = [error for error in failed.values() if not isinstance(error, PermanentError)]
         if passing and len(passing) == len(answers):

@@ -53,26 +53,26 @@ class Publication:
             # Within the lock: a worker that takes the lease over now finds what appears here.
             progress.checkpoint()
             try:
-                return self._appear(precondition)
+                return self._move_into_place(precondition)
             except FileExistsError:
                 # Another process that does not see this lock was faster.
                 return None
 
-    def _appear(self, precondition: Precondition) -> str | None:
+    def _move_into_place(self, precondition: Precondition) -> str | None:
         for _ in range(_TRIES):
             try:
                 with self._reached() as directory:
                     existing = find_file(directory, self._place.name, self.key)
                     if not precondition.allows(None if existing is None else version_of(existing)):
                         return None
-                    return self._appear_in(directory, existing, precondition)
+                    return self._move_into_directory(directory, existing, precondition)
             except FileNotFoundError:
-                if not self.upload.is_there:
+                if not self.upload.exists:
                     break
                 # A deletion of the last file in the directory has removed that too.
         raise StoreConflictError(f"{self.key}: the upload was removed while it was under way")
 
-    def _appear_in(
+    def _move_into_directory(
         self, directory: int, existing: os.stat_result | None, precondition: Precondition
     ) -> str:
         name, upload = self._place.name, self.upload

@@ -103,7 +103,7 @@ class FileUpload:
             except FileNotFoundError:
                 return None
             # Between the opening and the lock, its holder may have finished it.
-            if not try_lock(upload.content) or not upload.is_there:
+            if not try_lock(upload.content) or not upload.exists:
                 return None
             upload._opened = stack.pop_all()
             return upload
@@ -120,7 +120,7 @@ class FileUpload:
         self._opened.close()
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         """Return whether its file has not got its final name yet, and was not removed."""
         # A kill can leave both names. Then its bytes belong to an object.
         has_one_name = os.fstat(self.content).st_nlink == 1

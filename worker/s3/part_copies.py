@@ -20,7 +20,7 @@ from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.object_store import IObjectReader
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag
 from artifact_pipeline.worker.s3.encryption import has_md5_etag
-from artifact_pipeline.worker.s3.errors import gone_is_replaced
+from artifact_pipeline.worker.s3.errors import missing_means_replaced
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, Send, SentPart, SentUpload
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -79,7 +79,7 @@ class PartCopies:
             ObjectReplacedError: the source changed.
         """
         existing = self.upload.existing_parts()
-        digests = self._known_beforehand()
+        digests = self._digests_known_before()
         sent = self.upload.send_each(self._each(digests, existing or {}), existing)
         was_read = digests is not None and digests.were_read
         if not was_read and not all(part.is_summed for part in sent.parts):
@@ -96,7 +96,7 @@ class PartCopies:
             (start, min(start + self.part_size, size)) for start in range(0, size, self.part_size)
         ]
 
-    def _known_beforehand(self) -> _Digests | None:
+    def _digests_known_before(self) -> _Digests | None:
         if self.part_size < self.source.size:
             return self._read()
         sha256 = self.source.sha256
@@ -132,7 +132,7 @@ class PartCopies:
         # Of a small object S3 copies no range.
         is_whole = stop - start == self.source.size
         wanted = {} if is_whole else {"CopySourceRange": f"bytes={start}-{stop - 1}"}
-        with gone_is_replaced():
+        with missing_means_replaced():
             answer = self.upload.client.upload_part_copy(
                 Bucket=self.upload.bucket,
                 Key=self.upload.key,

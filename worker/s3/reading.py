@@ -21,7 +21,7 @@ from artifact_pipeline.worker.s3.checksums import (
     is_same_etag,
     sha256_checksum,
 )
-from artifact_pipeline.worker.s3.errors import gone_is_replaced, translated_errors
+from artifact_pipeline.worker.s3.errors import missing_means_replaced, translated_errors
 from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
 from artifact_pipeline.worker.s3.multipart import likely_part_size
@@ -135,7 +135,7 @@ class S3ObjectReader:
 
     def _get(self, source: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
         bucket, key = source.address.bucket, source.address.key
-        with gone_is_replaced():
+        with missing_means_replaced():
             if stop - start == source.size:
                 return self.client.get_object(Bucket=bucket, Key=key, IfMatch=source.version)
             wanted = f"bytes={start}-{stop - 1}"
@@ -155,7 +155,7 @@ class S3ObjectReader:
         return size if self._size_of_part(source, parts) == last else None
 
     def _size_of_part(self, source: BucketObject, number: int) -> int:
-        with translated_errors(), gone_is_replaced():
+        with translated_errors(), missing_means_replaced():
             # Without IfMatch, which some servers compare with the ETag of the part.
             return self.client.head_object(
                 Bucket=source.address.bucket, Key=source.address.key, PartNumber=number
@@ -168,7 +168,7 @@ def look_at(client: "S3Client", source: BucketObject) -> BucketObject:
     Raises:
         ObjectReplacedError: another object, or none, is there now.
     """
-    with _placed(source.address), translated_errors(), gone_is_replaced():
+    with _placed(source.address), translated_errors(), missing_means_replaced():
         head = client.head_object(
             Bucket=source.address.bucket,
             Key=source.address.key,

@@ -81,7 +81,7 @@ class Layout:
         _write(file, marks, self.marks)
         _write(file, self.identity, self.source.size)
 
-    def is_there_or_begun(self, file: int) -> bool:
+    def exists_or_begun(self, file: int) -> bool:
         """Return whether it is a partial file of this object; make an empty one so."""
         seen = os.fstat(file)
         if seen.st_nlink != 1:
@@ -142,7 +142,7 @@ class PartialFile:
             os.ftruncate(self.file, self.layout.source.size)
             os.fsync(self.file)
             try:
-                self._appear(replace=replace)
+                self._move_into_place(replace=replace)
             except (OSError, PipelineError):
                 self._keep_for_the_next_attempt(marks)
                 raise
@@ -151,7 +151,7 @@ class PartialFile:
     def _written_marks(self) -> bytes:
         return os.pread(self.file, self.layout.end - self.layout.marks, self.layout.marks)
 
-    def _appear(self, *, replace: bool) -> None:
+    def _move_into_place(self, *, replace: bool) -> None:
         if not is_named(self.file, self.partial_name, self.directory):
             raise TargetBusyError(f"{self.artifact}: its partial file was taken away")
         if replace:
@@ -205,7 +205,7 @@ def writing(artifact: Artifact, *, kept: str = "") -> Iterator[None]:
             raise in_the_way(artifact) from None
         if error.errno in _FULL:
             raise WorkspaceNotWritableError(
-                f"{artifact}: no space left to write it{_what_stays(kept)}"
+                f"{artifact}: no space left to write it{_remaining_file_hint(kept)}"
             ) from None
         if error.errno == errno.EROFS:
             raise WorkspaceNotWritableError(f"{artifact}: the workspace is read-only") from None
@@ -219,7 +219,7 @@ def writing(artifact: Artifact, *, kept: str = "") -> Iterator[None]:
         raise UnexpectedError(f"{said}: it cannot be written") from None
 
 
-def _what_stays(partial_name: str) -> str:
+def _remaining_file_hint(partial_name: str) -> str:
     if not partial_name:
         return ""
     return f". What was fetched stays in {partial_name}: free space and ask again, or delete it"

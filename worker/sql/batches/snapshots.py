@@ -26,11 +26,11 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.batches import (
     BatchFilter,
     BatchState,
-    LeftOut,
     Listed,
     Member,
     Preview,
     PreviewGroup,
+    SkipReason,
 )
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.parts import smallest_part_size
@@ -112,7 +112,7 @@ class SqlBatchSnapshots:
             return Preview(
                 batch=as_batch(batch),
                 groups=self._groups(connection, batch_id),
-                left_out=_left_out(connection, batch_id),
+                left_out=_skip_reason(connection, batch_id),
                 examples=_examples(connection, batch_id),
             )
 
@@ -213,7 +213,7 @@ def _freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa
     ordered = (
         select(
             *(last.job_id, last.run_id, last.kind, last.direction, last.user_id),
-            *(last.state, last.reason_code, size, _left_out_for(last, size).label("left_out")),
+            *(last.state, last.reason_code, size, _skip_reason_of(last, size).label("left_out")),
             turn,
         )
         .outerjoin(ArtifactRow, stored)
@@ -230,15 +230,15 @@ def _freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa
     return insert(MemberRow).from_select(_COLUMNS, frozen)
 
 
-def _left_out_for(last: Any, size: Any) -> ColumnElement[Any]:  # noqa: ANN401 - columns
+def _skip_reason_of(last: Any, size: Any) -> ColumnElement[Any]:  # noqa: ANN401 - columns
     is_nowhere = and_(
         last.direction == Direction.DOWNLOAD,
         last.reason_code == ReasonCode.ARTIFACT_MISSING,
         size.is_(None),
     )
     return case(
-        (last.state.in_(ACTIVE_STATES), LeftOut.RUNNING.value),
-        (is_nowhere, LeftOut.NO_SOURCE.value),
+        (last.state.in_(ACTIVE_STATES), SkipReason.RUNNING.value),
+        (is_nowhere, SkipReason.NO_SOURCE.value),
         else_=None,
     )
 
@@ -266,16 +266,16 @@ def _mark(connection: Connection, batch_id: int, positions: Sequence[int]) -> No
     of_batch = update(MemberRow).where(MemberRow.batch_id == batch_id)
     if positions:
         marked = of_batch.where(MemberRow.position.in_(positions))
-        connection.execute(marked.values(left_out=LeftOut.NO_SOURCE))
+        connection.execute(marked.values(left_out=SkipReason.NO_SOURCE))
 
 
-def _left_out(connection: Connection, batch_id: int) -> dict[LeftOut, int]:
+def _skip_reason(connection: Connection, batch_id: int) -> dict[SkipReason, int]:
     counts = (
         select(MemberRow.left_out, func.count())
         .where(MemberRow.batch_id == batch_id, MemberRow.left_out.is_not(None))
         .group_by(MemberRow.left_out)
     )
-    return Counter({LeftOut(str(why)): count for why, count in connection.execute(counts)})
+    return Counter({SkipReason(str(why)): count for why, count in connection.execute(counts)})
 
 
 def _examples(connection: Connection, batch_id: int) -> list[Member]:

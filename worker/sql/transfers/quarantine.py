@@ -73,7 +73,7 @@ class SqlQuarantine:
             "reason_code": None,
             "last_error": None,
             # What the last attempt wrote is not verified yet; its state would not say so any more.
-            "doubted_at": _doubted_at(),
+            "doubted_at": _unverified_since_value(),
         }
         retried = self._change([*self._conditions(filters), ~_is_superseded()], again)
         superseded = self._count([*self._conditions(filters), _is_superseded()])
@@ -137,7 +137,7 @@ def _of_job(filters: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
         yield exists(select(JobRow.id).where(JobRow.id == TransferRow.job_id, *conditions))
 
 
-def _doubted_at() -> ColumnElement[datetime | None]:
+def _unverified_since_value() -> ColumnElement[datetime | None]:
     may_have_written = and_(TransferRow.fence > 0, TransferRow.direction.in_(WRITING_DIRECTIONS))
     ended = func.coalesce(TransferRow.doubted_at, TransferRow.finished_at)
     return case((may_have_written, ended), else_=TransferRow.doubted_at)

@@ -284,7 +284,7 @@ def ended_well(bytes_moved: int | ColumnElement[int]) -> dict[str, Any]:
     }
 
 
-def given_back() -> dict[str, Any]:
+def released_values() -> dict[str, Any]:
     """Return the values of a transfer whose attempt does not count."""
     return {
         "attempts": TransferRow.attempts - 1,

@@ -22,7 +22,7 @@ from artifact_pipeline.worker.sql.transfers.page_claims import claim_page, claim
 from artifact_pipeline.worker.sql.transfers.page_records import record_page
 from artifact_pipeline.worker.sql.transfers.predicates import in_order
 from artifact_pipeline.worker.sql.transfers.records import record_stored
-from artifact_pipeline.worker.sql.transfers.statements import given_back
+from artifact_pipeline.worker.sql.transfers.statements import released_values
 
 _REFUSED = (LeaseLostError, PermanentError, DataError, IntegrityError, UnicodeError)
 """What one upload can meet that says nothing about the others."""
@@ -123,11 +123,11 @@ class SqlUploadPages:
                 renewed |= set(connection.scalars(renewal.returning(TransferRow.id)))
         return renewed
 
-    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
+    def release_leases(self, claims: Collection[Claim]) -> list[Transfer]:
         if not claims:
             return []
         held = update(TransferRow).where(in_order(_holds(claims)))
-        ended = held.values(given_back()).returning(TransferRow.__table__)
+        ended = held.values(released_values()).returning(TransferRow.__table__)
         with autocommit(self._engine) as connection:
             transfers = [as_transfer(row) for row in connection.execute(ended)]
         return sorted(transfers, key=attrgetter("id"))
