@@ -20,13 +20,13 @@ from artifact_pipeline.worker.lifecycle.shutdown import release_leases_on_shutdo
 from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
 from artifact_pipeline.worker.messages.answers import answer_for_database
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
-from artifact_pipeline.worker.messages.intake import nothing, take_in_messages_only
 from artifact_pipeline.worker.messages.log_redaction import (
     log_upkeep_as_debug,
     redact_message_bodies,
 )
 from artifact_pipeline.worker.messages.page_events import send_page_events
 from artifact_pipeline.worker.messages.receipt import record_on_receipt
+from artifact_pipeline.worker.messages.redis_channel import nothing, take_in_messages_only
 from artifact_pipeline.worker.messages.refusals import keep_refusals
 from artifact_pipeline.worker.messages.refused_writes import retry_when_refused
 from artifact_pipeline.worker.messages.revocations import cancel_on_revoke, cancel_when_revoked

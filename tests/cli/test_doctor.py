@@ -12,7 +12,7 @@ from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.worker.diagnosis.findings import SIGNATURES, Severity, clock
 from artifact_pipeline.worker.embedded.servers import Valkey, free_port
-from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.tables import WorkspaceFailureRow
 from artifact_pipeline.worker.workspace.marker import MARKER
 from tests.cli.commands import Command

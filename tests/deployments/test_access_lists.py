@@ -29,7 +29,7 @@ from artifact_pipeline.worker.diagnosis.consumers import read_broker
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.embedded.servers import accepts, kept_port
 from artifact_pipeline.worker.messages.held_messages import TAKEN
-from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from artifact_pipeline.worker.sql.transfers.requests import request_in, request_upload
 from tests.deployments.deployed import RedisStack, a_config
 from tests.deployments.redis_server import RedisServer

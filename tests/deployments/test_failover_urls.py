@@ -26,7 +26,7 @@ from artifact_pipeline.worker.diagnosis.consumers import read_broker
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.servers import accepts, kept_port
-from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from artifact_pipeline.worker.messages.refused_writes import retry_when_refused
 from artifact_pipeline.worker.settings import BrokerSettings, load
 from tests.cli.commands import bare_environment

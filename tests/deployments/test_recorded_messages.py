@@ -13,7 +13,7 @@ import pytest
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
-from artifact_pipeline.tasks.envelope import rebuild_message
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.receipt import bare_request
 
 RECORDED: list[dict[str, Any]] = json.loads(

@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from artifact_pipeline.tasks.envelope import rebuild_message
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from tests.integration.fuzzing import envelope
 
 TAG = "a tag"

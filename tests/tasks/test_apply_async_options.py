@@ -16,8 +16,8 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.tasks import bucket, downloads, upkeep  # noqa: F401 - the tasks are registered
 from artifact_pipeline.tasks.app import producer_app
-from artifact_pipeline.tasks.envelope import rebuild_message
 from artifact_pipeline.tasks.message_body import LINKS
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.tasks.sendable import _PROTOCOL, CHECKED, IN_HEADERS, OF_SENDING
 from artifact_pipeline.tasks.uploads import upload_job_config

@@ -15,9 +15,9 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID
 from artifact_pipeline.tasks.app import producer_app
-from artifact_pipeline.tasks.envelope import check_headers, rebuild_message
 from artifact_pipeline.tasks.message_body import LONGEST, RefusedError
 from artifact_pipeline.tasks.message_headers import HORIZON
+from artifact_pipeline.tasks.message_validation import check_headers, rebuild_message
 from artifact_pipeline.tasks.uploads import upload_job_config
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.integration.fuzzing import KNOWN, SECRET, envelope

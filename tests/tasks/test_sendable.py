@@ -9,7 +9,7 @@ from celery import Celery
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.tasks import bucket, downloads, upkeep, uploads  # noqa: F401 - the tasks are registered
 from artifact_pipeline.tasks.app import producer_app
-from artifact_pipeline.tasks.envelope import rebuild_message
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.sendable import _ARGUMENTS
 from artifact_pipeline.tasks.uploads import upload_job_config
 from artifact_pipeline.worker.embedded.servers import Valkey

@@ -86,7 +86,7 @@ def restore(*, as_json: JsonOption = False) -> None:
     Running workers do this themselves; use it where only workers of an earlier version are left.
     """
     from artifact_pipeline.tasks.publish import broker_channel  # noqa: PLC0415 - for the help
-    from artifact_pipeline.worker.messages.intake import redelivering_channels  # noqa: PLC0415
+    from artifact_pipeline.worker.messages.redis_channel import redelivering_channels  # noqa: PLC0415
 
     with redelivering_channels(), broker_channel(_broker()) as channel:
         count = channel.requeue_dead()

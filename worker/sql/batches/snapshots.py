@@ -41,8 +41,8 @@ from artifact_pipeline.worker.sql.batches.mapping import as_batch, as_member
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.directories import is_own
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
+from artifact_pipeline.worker.sql.mapping import artifact_of
 from artifact_pipeline.worker.sql.named_artifacts import count_unmatched, forget_listed, keep_listed
-from artifact_pipeline.worker.sql.rows import artifact_of
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow, BatchRow, MemberRow
 
 HasSource = Callable[[Artifact], bool]

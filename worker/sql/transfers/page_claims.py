@@ -35,9 +35,9 @@ from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.mapping import as_claim
 from artifact_pipeline.worker.sql.platform import JOB_COLUMNS, RUN_COLUMNS
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
-from artifact_pipeline.worker.sql.rows import as_claim
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, TRANSFER_RUN, ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.claims import claimed
 from artifact_pipeline.worker.sql.transfers.predicates import is_page_member

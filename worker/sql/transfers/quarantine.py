@@ -26,8 +26,8 @@ from artifact_pipeline.domain.model.transfers import WRITING_DIRECTIONS, Transfe
 from artifact_pipeline.worker.sql.artifact_filter import of_artifact, of_end, of_job
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.platform_tables import JobRow
-from artifact_pipeline.worker.sql.rows import as_transfer
 from artifact_pipeline.worker.sql.tables import TRANSFER_RUN, TransferRow
 
 _PAGE = 500

@@ -26,8 +26,8 @@ from artifact_pipeline.worker.sql.engine import (
     repeated_transaction,
     transaction,
 )
+from artifact_pipeline.worker.sql.mapping import as_claim, as_transfer
 from artifact_pipeline.worker.sql.platform import move_location
-from artifact_pipeline.worker.sql.rows import as_claim, as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.claims import claim_row
 from artifact_pipeline.worker.sql.transfers.predicates import (

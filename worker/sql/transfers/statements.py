@@ -41,7 +41,7 @@ from artifact_pipeline.domain.model.transfers import (
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import insert_into
-from artifact_pipeline.worker.sql.rows import as_transfer
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, TRANSFER_RUN, TransferRow
 from artifact_pipeline.worker.sql.transfers.predicates import of_artifact
 

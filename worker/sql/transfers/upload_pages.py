@@ -16,7 +16,7 @@ from artifact_pipeline.domain.model.transfers import Claim, Transfer, TransferSt
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredUpload
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, repeated_transaction, transaction
-from artifact_pipeline.worker.sql.rows import as_transfer
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.page_claims import claim_page, claim_page_of_job
 from artifact_pipeline.worker.sql.transfers.page_records import record_page

@@ -15,8 +15,8 @@ from redis.exceptions import ResponseError
 
 from artifact_pipeline.tasks.broker_errors import error_text
 from artifact_pipeline.tasks.dead_letters import keep_dead_letter
-from artifact_pipeline.tasks.envelope import rebuild_message
 from artifact_pipeline.tasks.message_body import RefusedError
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.worker.messages.redelivery import RedeliveringChannel
 
 logger = logging.getLogger(__name__)
