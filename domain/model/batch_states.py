@@ -50,9 +50,12 @@ GOING = TRANSITIONS[BatchAction.CHANGE].of
 """The states of a batch that was started and has not ended."""
 
 
-def refusal(batch: Batch) -> InvalidRequestError:
+def refusal(batch: Batch, action: BatchAction) -> InvalidRequestError:
     """Return the error for an action that is not possible in the batch's state."""
-    return InvalidRequestError(f"batch {batch.id} is {batch.state}")
+    states = " or ".join(TRANSITIONS[action].of)
+    return InvalidRequestError(
+        f"batch {batch.id} is {batch.state}: to {action} it, it must be {states}"
+    )
 
 
 def check_reason(reason: str) -> str:

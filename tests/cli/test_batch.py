@@ -141,7 +141,10 @@ class TestGoing:
     @pytest.mark.usefixtures("history")
     def test_what_makes_no_sense_is_one_line(self, artifacts: Command) -> None:
         answer = artifacts("batch", "resume", str(started(artifacts)))
-        assert (answer.status, answer.error) == (1, "artifacts: batch 1 is running")
+        assert (answer.status, answer.error) == (
+            1,
+            "artifacts: batch 1 is running: to resume it, it must be paused",
+        )
 
 
 class TestStatus:
