@@ -42,9 +42,9 @@ class WatchedReader(InMemoryReader):
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
         self.heads.append(address)
-        there = InMemoryReader.find(self, address)
+        existing = InMemoryReader.find(self, address)
         said = self.checksums.get(address)
-        return replace(there, checksums=(said,)) if there and said else there
+        return replace(existing, checksums=(said,)) if existing and said else existing
 
 
 @pytest.fixture
