@@ -98,10 +98,10 @@ class InMemoryReader:
             headers=self.store.headers.get(address.key, {}) if self._is_here(address) else {},
         )
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
         for key in sorted(self.store.objects):
             found = self._described(ObjectAddress(self.bucket, key))
-            if found is not None and key.startswith(prefix):
+            if found is not None and key.startswith(prefix) and key > after:
                 yield replace(
                     found, sha256=None, metadata=None, headers=None
                 )  # a listing never tells them

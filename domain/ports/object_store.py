@@ -103,8 +103,13 @@ class IObjectReader(Protocol):
     def find(self, address: ObjectAddress) -> BucketObject | None:
         """Return the object that exists now, if any."""
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
-        """All that is below the prefix, in pages of a thousand."""
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
+        """Yield all below the prefix in the order of the keys' bytes, in pages of a thousand.
+
+        Args:
+            prefix: of the keys.
+            after: a key; those up to it are left out.
+        """
 
     def tier(self, name: str) -> Tier:
         """Return the store's tier of this name, which a row has."""

@@ -129,6 +129,21 @@ class ObjectReaderContract:
         }
         assert all(adapter.read(each) == bodies[each.address.key] for each in listed)
 
+    def test_a_listing_is_in_the_order_of_bytes_and_can_be_continued(
+        self, adapter: Adapter
+    ) -> None:
+        # Given keys whose order differs by language, by directory and by length
+        keys = ["jobs/12/a/x", "jobs/12/a-b", "jobs/12/Z", "jobs/12/z", "jobs/12/ä", "jobs/120/x"]
+        for key in keys:
+            adapter.put(adapter.address(key), b"1")
+        # When
+        listed = [each.address.key for each in adapter.reader.list("jobs/")]
+        # Then
+        assert listed == sorted(keys, key=str.encode)
+        for at, key in enumerate(listed):
+            rest = [each.address.key for each in adapter.reader.list("jobs/", after=key)]
+            assert rest == listed[at + 1 :]
+
     def test_a_prefix_without_anything_lists_nothing(self, adapter: Adapter) -> None:
         assert list(adapter.reader.list("jobs/12/")) == []
 

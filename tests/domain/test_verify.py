@@ -34,9 +34,9 @@ class WatchedReader(InMemoryReader):
     after_list: Callable[[], object] = lambda: None
     checksums: dict[ObjectAddress, Checksum] = field(default_factory=dict)
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
         self.lists.append(prefix)
-        found = [*InMemoryReader.list(self, prefix)]
+        found = [*InMemoryReader.list(self, prefix, after=after)]
         self.after_list()
         return iter(found)
 

@@ -118,9 +118,11 @@ class FileObjectReader:
             return self.find(address)
         return found
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
         with translated(prefix), closing(files_below(self.root, prefix)) as files:
             for key, seen in files:
+                if key.encode(errors="surrogateescape") <= after.encode(errors="surrogateescape"):
+                    continue
                 yield _object(ObjectAddress(self.bucket, key), seen, None)
 
     def tier(self, name: str) -> Tier:

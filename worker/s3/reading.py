@@ -61,9 +61,12 @@ class S3ObjectReader:
             head = head_of(self.client, address, checksums=True)
         return None if head is None else self._believed(described(address, head))
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
+        start: dict[str, str] = {"StartAfter": after} if after else {}
         pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=prefix
+            Bucket=self.bucket,
+            Prefix=prefix,
+            **start,  # type: ignore[arg-type]  # an option of its own
         )
         with translated_errors():
             for page in pages:
