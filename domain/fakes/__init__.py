@@ -1,6 +1,7 @@
 """Every port in memory: for tests of what uses them, and held to the adapters' own contract."""
 
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
+from artifact_pipeline.domain.fakes.audit_trail import InMemoryAuditTrail
 from artifact_pipeline.domain.fakes.batch_candidates import Candidates
 from artifact_pipeline.domain.fakes.batch_snapshots import InMemoryBatchSnapshots
 from artifact_pipeline.domain.fakes.batches import InMemoryBatches
@@ -22,6 +23,7 @@ from artifact_pipeline.domain.fakes.verifications import InMemoryVerifications
 __all__ = [
     "Candidates",
     "InMemoryArtifacts",
+    "InMemoryAuditTrail",
     "InMemoryBatchSnapshots",
     "InMemoryBatches",
     "InMemoryCopier",

@@ -251,6 +251,20 @@ class UrlShape(Shape):
     expires_in: Seconds
 
 
+class HistoryShape(Shape):
+    at: Moment
+    what: str
+    id: int
+    by: str | None
+    reason: str | None
+    job_id: int | None
+    run_id: int | None
+    kind: ArtifactKind | None
+    outcome: str
+    finished_at: Moment | None
+    detail: str | None
+
+
 SHAPES: dict[str, Any] = {
     "batch cancel": BatchShape,
     "batch change": BatchShape,
@@ -260,6 +274,7 @@ SHAPES: dict[str, Any] = {
     "batch resume": BatchShape,
     "batch start": BatchShape,
     "batch status": ProgressShape,
+    "history": list[HistoryShape],
     "jobs cancel": list[TransferShape],
     "jobs info": JobInfoShape,
     "jobs list": list[JobShape],

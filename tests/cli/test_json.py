@@ -61,6 +61,7 @@ def ended(transfers: SqlTransfers) -> None:
         "jobs list",
         "jobs info 12",
         "jobs status 12",
+        "history 12",
         "quarantine list 12",
         "quarantine retry 12 --dry-run",
         "quarantine discard 12 --dry-run",

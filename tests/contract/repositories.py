@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
+    InMemoryAuditTrail,
     InMemoryJobs,
     InMemoryQuarantine,
     InMemoryRuns,
@@ -20,10 +21,12 @@ from artifact_pipeline.domain.fakes import (
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
@@ -49,6 +52,7 @@ class Repositories:
     pages: IUploadPages
     largest_page: int
     """What a page holds at most, whatever its limit."""
+    trail: IAuditTrail
 
 
 def in_memory() -> Repositories:
@@ -60,6 +64,7 @@ def in_memory() -> Repositories:
         transfers.rows.clear()
         artifacts.rows.clear()
 
+    trail = InMemoryAuditTrail()
     jobs = InMemoryJobs(Job(12, CREATED_AT, user_id=1))
     runs = InMemoryRuns(*(Run(run_id, 12) for run_id in range(1, 6)))
     return Repositories(
@@ -68,9 +73,10 @@ def in_memory() -> Repositories:
         verifications,
         artifacts.locations.get,
         clear,
-        InMemoryQuarantine(transfers, jobs),
+        InMemoryQuarantine(transfers, jobs, trail=trail),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
         1_000,
+        trail,
     )
 
 
@@ -86,6 +92,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlQuarantine(engine),
         SqlUploadPages(engine),
         1 if url.startswith("sqlite") else 1_000,
+        SqlAuditTrail(engine),
     )
     engine.dispose()
 

@@ -23,6 +23,10 @@ KindsOption = Annotated[
     list[ArtifactKind] | None,
     typer.Option("--kind", metavar="KIND", help="Only this kind; repeatable."),
 ]
+ReasonOption = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", help="Why; `artifacts history` shows it."),
+]
 RunIdOption = Annotated[
     int | None, typer.Option("--run-id", min=1, max=MAX_ID, help="One of its runs.")
 ]

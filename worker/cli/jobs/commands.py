@@ -10,6 +10,7 @@ from artifact_pipeline.domain.model.earlier_transfers import is_of_job
 from artifact_pipeline.domain.model.jobs import MAX_ID, Job
 from artifact_pipeline.domain.model.keys import JobS3Prefix
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.operator_actions import ActionName
 from artifact_pipeline.domain.model.ownership import Ownership
 from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.worker.cli.lazy import group_app, lazy_group
@@ -19,6 +20,7 @@ from artifact_pipeline.worker.cli.options import (
     JobIdOption,
     JsonOption,
     KindOption,
+    ReasonOption,
     RunIdOption,
     TimeoutOption,
     WideOption,
@@ -27,7 +29,7 @@ from artifact_pipeline.worker.cli.options import (
     the_job,
 )
 from artifact_pipeline.worker.cli.output import Size, note, print_json, say, show_rows, transfer_row
-from artifact_pipeline.worker.composition.operator import database, this_user
+from artifact_pipeline.worker.composition.operator import audited, database, this_user
 
 if TYPE_CHECKING:
     from artifact_pipeline.worker.composition.repositories import Database
@@ -166,6 +168,7 @@ def cancel(  # noqa: PLR0913 - an argument for each option
     job_id: JobIdOption = None,
     run_id: RunIdOption = None,
     kind: KindOption = None,
+    reason: ReasonOption = None,
     dry_run: DryRunOption = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
@@ -176,7 +179,13 @@ def cancel(  # noqa: PLR0913 - an argument for each option
     """
     asked, sql = the_job(job, job_id), database()
     refuse_run_of_job_kind(run_id, kind)
-    chosen = (sql.transfers.active if dry_run else sql.transfers.cancel)(asked, run_id, kind)
+    if dry_run:
+        chosen = sql.transfers.active(asked, run_id, kind)
+    else:
+        about = {"run_id": run_id, "kind": kind}
+        with audited(ActionName.CANCEL, reason=reason, job_id=asked, target=about) as action:
+            chosen = sql.transfers.cancel(asked, run_id, kind)
+            action.came_to(f"{len(chosen)} cancelled")
     if not chosen:
         sql.jobs.get(asked)  # transfers may outlive their job, which may be a typing error
     _show_transfers(chosen, as_json=as_json, wide=wide, empty="nothing is active")
