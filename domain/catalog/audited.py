@@ -5,7 +5,12 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from artifact_pipeline.domain.errors import InvalidRequestError, PipelineError
+from artifact_pipeline.domain.errors import (
+    InvalidRequestError,
+    LegalHoldError,
+    PipelineError,
+    TransferError,
+)
 from artifact_pipeline.domain.model.operator_actions import ActionOutcome, NewAction
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 
@@ -18,11 +23,13 @@ class AuditedAction:
 
     Attributes:
         id: in the audit trail.
+        actor: who does it.
         outcome: how it ends, unless an error ends it.
         result: what came of it.
     """
 
     id: int
+    actor: str
     trail: IAuditTrail
     outcome: ActionOutcome = ActionOutcome.DONE
     result: str | None = None
@@ -46,7 +53,7 @@ def audited(trail: IAuditTrail, action: NewAction) -> Iterator[AuditedAction]:
     Raises:
         SqlUnavailableError: it cannot be kept; then it must not begin.
     """
-    running = AuditedAction(trail.begin(action), trail)
+    running = AuditedAction(trail.begin(action), action.actor, trail)
     try:
         yield running
     except BaseException as error:
@@ -66,10 +73,12 @@ def _end_badly(running: AuditedAction, error: BaseException) -> None:
 def _outcome_of(error: BaseException) -> ActionOutcome:
     if isinstance(error, KeyboardInterrupt):
         return ActionOutcome.INTERRUPTED
-    is_refusal = isinstance(error, InvalidRequestError)
+    is_refusal = isinstance(error, InvalidRequestError | LegalHoldError)
     return ActionOutcome.REFUSED if is_refusal else ActionOutcome.FAILED
 
 
 def _said(running: AuditedAction, error: BaseException) -> str:
     said = str(error) if isinstance(error, PipelineError) else type(error).__name__
+    if isinstance(error, TransferError):
+        said = f"{error.reason}: {said}"
     return f"{running.result}; {said}" if running.result else said

@@ -90,6 +90,12 @@ class JobReplacedError(PermanentError):
     reason = ReasonCode.JOB_REPLACED
 
 
+class LegalHoldError(PermanentError):
+    """The job is on legal hold: its artifacts must stay as they are."""
+
+    reason = ReasonCode.LEGAL_HOLD
+
+
 class SourceMissingError(PermanentError):
     """The workspace has no such file or directory."""
 

@@ -6,7 +6,9 @@ from artifact_pipeline.domain.fakes.batch_candidates import Candidates
 from artifact_pipeline.domain.fakes.batch_snapshots import InMemoryBatchSnapshots
 from artifact_pipeline.domain.fakes.batches import InMemoryBatches
 from artifact_pipeline.domain.fakes.copier import InMemoryCopier
+from artifact_pipeline.domain.fakes.legal_holds import InMemoryLegalHolds
 from artifact_pipeline.domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
+from artifact_pipeline.domain.fakes.object_versions import InMemoryVersions
 from artifact_pipeline.domain.fakes.objects import InMemoryReader, InMemoryTarget
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from artifact_pipeline.domain.fakes.quarantine import InMemoryQuarantine
@@ -29,6 +31,7 @@ __all__ = [
     "InMemoryCopier",
     "InMemoryEndpointFailures",
     "InMemoryJobs",
+    "InMemoryLegalHolds",
     "InMemoryQuarantine",
     "InMemoryReader",
     "InMemoryResults",
@@ -40,5 +43,6 @@ __all__ = [
     "InMemoryUploadLocations",
     "InMemoryUploadPages",
     "InMemoryVerifications",
+    "InMemoryVersions",
     "InMemoryWorkspace",
 ]

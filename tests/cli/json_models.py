@@ -251,6 +251,22 @@ class UrlShape(Shape):
     expires_in: Seconds
 
 
+class HoldShape(Shape):
+    job_id: int
+    held_at: Moment
+    held_by: str
+    reason: str
+
+
+class HeldShape(Shape):
+    job_id: int
+    is_held: bool
+    has_object_lock: bool | None
+    changed: Count
+    failed: Count
+    error: str | None
+
+
 class HistoryShape(Shape):
     at: Moment
     what: str
@@ -275,6 +291,9 @@ SHAPES: dict[str, Any] = {
     "batch start": BatchShape,
     "batch status": ProgressShape,
     "history": list[HistoryShape],
+    "jobs hold list": list[HoldShape],
+    "jobs hold release": HeldShape,
+    "jobs hold set": HeldShape,
     "jobs cancel": list[TransferShape],
     "jobs info": JobInfoShape,
     "jobs list": list[JobShape],

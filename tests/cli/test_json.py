@@ -114,6 +114,13 @@ def test_what_is_in_the_bucket(
     checked("jobs results upload", artifacts("jobs", "results", "upload", *job, *of_run))
 
 
+def test_a_hold(artifacts: Command, shelf: Shelf) -> None:
+    del shelf
+    for line in ("set 12 --reason x", "list", "release 12 --reason x"):
+        path = f"jobs hold {line.partition(' ')[0]}"
+        checked(path, artifacts("jobs", "hold", *line.split(), "--json"))
+
+
 def test_a_batch_from_its_preview_to_its_end(artifacts: Command, history: History) -> None:
     del history
     options = ("--user-id", "7", "--rate", "2", "--created-after", "2020-01-01")

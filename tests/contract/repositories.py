@@ -12,6 +12,7 @@ from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryAuditTrail,
     InMemoryJobs,
+    InMemoryLegalHolds,
     InMemoryQuarantine,
     InMemoryRuns,
     InMemoryTransfers,
@@ -22,12 +23,14 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
+from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
@@ -53,6 +56,7 @@ class Repositories:
     largest_page: int
     """What a page holds at most, whatever its limit."""
     trail: IAuditTrail
+    holds: ILegalHolds
 
 
 def in_memory() -> Repositories:
@@ -77,6 +81,7 @@ def in_memory() -> Repositories:
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
         1_000,
         trail,
+        InMemoryLegalHolds(),
     )
 
 
@@ -93,6 +98,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlUploadPages(engine),
         1 if url.startswith("sqlite") else 1_000,
         SqlAuditTrail(engine),
+        SqlLegalHolds(engine),
     )
     engine.dispose()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from artifact_pipeline.domain.catalog.audited import audited
-from artifact_pipeline.domain.errors import AccessDeniedError, InvalidRequestError
+from artifact_pipeline.domain.errors import AccessDeniedError, InvalidRequestError, LegalHoldError
 from artifact_pipeline.domain.model.operator_actions import ActionName, ActionOutcome, NewAction
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from tests.contract.repositories import Repositories
@@ -82,7 +82,8 @@ def test_an_audited_action_says_what_came_of_it(trail: IAuditTrail) -> None:
 @pytest.mark.parametrize(
     ("error", "outcome", "result"),
     [
-        (AccessDeniedError("denied"), "failed", "1 cancelled; denied"),
+        (AccessDeniedError("denied"), "failed", "1 cancelled; access_denied: denied"),
+        (LegalHoldError("held"), "refused", "1 cancelled; legal_hold: held"),
         (InvalidRequestError("not now"), "refused", "1 cancelled; not now"),
         (KeyboardInterrupt(), "interrupted", "1 cancelled; KeyboardInterrupt"),
         (ValueError("a secret"), "failed", "1 cancelled; ValueError"),

@@ -9,6 +9,12 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 
+ActorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--actor", metavar="USER", help="Who does it; by default the user and host of this command."
+    ),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 JobArgument = Annotated[
     int | None, typer.Argument(metavar="JOB_ID", min=1, max=MAX_ID, help="The job's id.")

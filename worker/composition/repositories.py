@@ -20,6 +20,7 @@ from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 
 if TYPE_CHECKING:
     from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
+    from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
     from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
     from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 
@@ -90,6 +91,13 @@ class Database(Repositories):
         from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail  # noqa: PLC0415
 
         return SqlAuditTrail(self.engine)
+
+    @cached_property
+    def legal_holds(self) -> "SqlLegalHolds":
+        # Only operators' commands look at holds.
+        from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds  # noqa: PLC0415
+
+        return SqlLegalHolds(self.engine)
 
     @cached_property
     def quarantine(self) -> "SqlQuarantine":

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from artifact_pipeline.worker.composition.repositories import Database
 
 GROUPS = {
+    "hold": (
+        "artifact_pipeline.worker.cli.jobs.hold",
+        "Legal holds: jobs whose artifacts must stay as they are.",
+    ),
     "results": (
         "artifact_pipeline.worker.cli.jobs.results",
         "Upload a run's results without a worker.",

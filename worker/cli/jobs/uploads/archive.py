@@ -121,6 +121,7 @@ def archive(  # noqa: PLR0913 - an argument for each option
         days_since_job_created=days_since_job_created,
         storage_class=storage_class,
         dry_run=dry_run,
+        holds=using.legal_holds,
     )
     if dry_run:
         summary = look()

@@ -99,7 +99,10 @@ def relocate(  # noqa: PLR0913 - an argument for each option
     is_preview = dry_run or (offset is not None and not yes)
     using = adapters()
     delete = DeleteOldCopies(
-        locate=using.locate, copier=using.copier, is_only_database=only_database
+        locate=using.locate,
+        copier=using.copier,
+        is_only_database=only_database,
+        holds=using.legal_holds,
     )
     relocation = _Relocation(
         using,
