@@ -18,6 +18,7 @@ from artifact_pipeline.domain.fakes.storage import (
     InMemoryStore,
     InMemoryWorkspace,
 )
+from artifact_pipeline.domain.fakes.tombstones import InMemoryTombstones
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
 from artifact_pipeline.domain.fakes.upload_pages import InMemoryUploadPages
 from artifact_pipeline.domain.fakes.verifications import InMemoryVerifications
@@ -39,6 +40,7 @@ __all__ = [
     "InMemorySource",
     "InMemoryStore",
     "InMemoryTarget",
+    "InMemoryTombstones",
     "InMemoryTransfers",
     "InMemoryUploadLocations",
     "InMemoryUploadPages",

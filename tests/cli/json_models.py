@@ -251,6 +251,21 @@ class UrlShape(Shape):
     expires_in: Seconds
 
 
+class DeletedObjectShape(Shape):
+    kind: ArtifactKind | None
+    run_id: int | None
+    outcome: str
+    size: Bytes
+    version_id: str | None
+    location: str
+    error: str | None
+
+
+class UndeletedShape(Shape):
+    job_id: int
+    lifted: Count
+
+
 class HoldShape(Shape):
     job_id: int
     held_at: Moment
@@ -301,6 +316,8 @@ SHAPES: dict[str, Any] = {
     "jobs status": list[TransferShape],
     "jobs upload": list[TransferShape],
     "jobs uploads archive": list[ArchivedShape],
+    "jobs uploads delete": list[DeletedObjectShape],
+    "jobs uploads undelete": UndeletedShape,
     "jobs uploads download": list[DownloadedShape],
     "jobs uploads list": list[ListedShape],
     "jobs uploads relocate": list[RelocatedShape],

@@ -111,6 +111,8 @@ def test_what_is_in_the_bucket(
     checked("jobs uploads relocate", artifacts(*uploads, "relocate", *job))
     checked("jobs uploads verify", artifacts(*uploads, "verify", *job))
     checked("jobs uploads url", artifacts(*uploads, "url", *job, "--kind", "job_input"))
+    checked("jobs uploads delete", artifacts(*uploads, "delete", *job))
+    checked("jobs uploads undelete", artifacts(*uploads, "undelete", *job))
     checked("jobs results upload", artifacts("jobs", "results", "upload", *job, *of_run))
 
 

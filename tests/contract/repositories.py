@@ -15,6 +15,7 @@ from artifact_pipeline.domain.fakes import (
     InMemoryLegalHolds,
     InMemoryQuarantine,
     InMemoryRuns,
+    InMemoryTombstones,
     InMemoryTransfers,
     InMemoryUploadPages,
     InMemoryVerifications,
@@ -25,6 +26,7 @@ from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.ports.tombstones import ITombstones
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
@@ -34,6 +36,7 @@ from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
+from artifact_pipeline.worker.sql.tombstones import SqlTombstones
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
@@ -57,6 +60,7 @@ class Repositories:
     """What a page holds at most, whatever its limit."""
     trail: IAuditTrail
     holds: ILegalHolds
+    tombstones: ITombstones
 
 
 def in_memory() -> Repositories:
@@ -68,7 +72,7 @@ def in_memory() -> Repositories:
         transfers.rows.clear()
         artifacts.rows.clear()
 
-    trail = InMemoryAuditTrail()
+    trail, holds = InMemoryAuditTrail(), InMemoryLegalHolds()
     jobs = InMemoryJobs(Job(12, CREATED_AT, user_id=1))
     runs = InMemoryRuns(*(Run(run_id, 12) for run_id in range(1, 6)))
     return Repositories(
@@ -81,7 +85,8 @@ def in_memory() -> Repositories:
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
         1_000,
         trail,
-        InMemoryLegalHolds(),
+        holds,
+        InMemoryTombstones(artifacts, holds),
     )
 
 
@@ -99,6 +104,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         1 if url.startswith("sqlite") else 1_000,
         SqlAuditTrail(engine),
         SqlLegalHolds(engine),
+        SqlTombstones(engine),
     )
     engine.dispose()
 

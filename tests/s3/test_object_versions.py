@@ -3,23 +3,19 @@
 from typing import cast
 
 import pytest
-from mypy_boto3_s3 import S3Client
 
 from artifact_pipeline.domain.errors import UnsupportedByStoreError
 from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryStore, InMemoryVersions
-from artifact_pipeline.domain.model.object_versions import ObjectVersion
-from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import Deletes, StoreAbilities
 from artifact_pipeline.worker.s3.object_versions import S3ObjectVersions
 from tests.conftest import create_bucket
 from tests.contract.versions_contract import (
-    PREFIX,
     Adapter,
     LegalHoldContract,
     ObjectVersionsContract,
 )
-from tests.s3.steps import Requests, client_at
+from tests.s3.steps import client_at
 from tests.servers import Moto
 
 
@@ -98,18 +94,3 @@ def test_a_fake_without_locks_refuses_a_hold(fake: Adapter) -> None:
     versions.locks = False
     with pytest.raises(UnsupportedByStoreError):
         versions.set_legal_hold(fake.now("jobs/12/a"), on=True)
-
-
-def test_a_thousand_are_listed_and_deleted_by_one_request(s3_client: S3Client, bucket: str) -> None:
-    # Given
-    for number in range(1001):
-        s3_client.put_object(Bucket=bucket, Key=f"{PREFIX}{number:04}", Body=b"")
-    versions, requests = S3ObjectVersions(client=s3_client, bucket=bucket), Requests(s3_client)
-    # When
-    found = {*versions.all(PREFIX)}  # this server lists one twice, at the end of a page
-    refused = versions.delete(
-        [ObjectVersion(address=ObjectAddress(bucket, each.address.key)) for each in found]
-    )
-    # Then
-    assert (len(found), refused) == (1001, {})
-    assert (requests.count("ListObjectVersions"), requests.count("DeleteObjects")) == (2, 2)

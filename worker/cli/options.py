@@ -33,6 +33,13 @@ ReasonOption = Annotated[
     str | None,
     typer.Option("--reason", metavar="TEXT", help="Why; `artifacts history` shows it."),
 ]
+OnlyDatabaseOption = Annotated[
+    bool,
+    typer.Option(
+        "--only-database",
+        help="No other database has jobs in this bucket: delete also copies that no row names.",
+    ),
+]
 RunIdOption = Annotated[
     int | None, typer.Option("--run-id", min=1, max=MAX_ID, help="One of its runs.")
 ]

@@ -21,6 +21,7 @@ from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 if TYPE_CHECKING:
     from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
     from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
+    from artifact_pipeline.worker.sql.tombstones import SqlTombstones
     from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
     from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 
@@ -98,6 +99,13 @@ class Database(Repositories):
         from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds  # noqa: PLC0415
 
         return SqlLegalHolds(self.engine)
+
+    @cached_property
+    def tombstones(self) -> "SqlTombstones":
+        # As legal holds.
+        from artifact_pipeline.worker.sql.tombstones import SqlTombstones  # noqa: PLC0415
+
+        return SqlTombstones(self.engine)
 
     @cached_property
     def quarantine(self) -> "SqlQuarantine":

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, select
 
 from artifact_pipeline.domain.model.legal_hold import LegalHold
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
+from artifact_pipeline.worker.sql.job_locks import lock_job
 from artifact_pipeline.worker.sql.tables import HoldRow
 
 _TABLE = HoldRow.__table__
-_LOCK = 0x686C64  # any number that nothing else locks: "hld"
 
 
 class SqlLegalHolds:
@@ -48,14 +48,6 @@ def find_hold(connection: Connection, job_id: int) -> LegalHold | None:
     """Return the job's hold, if it has one."""
     row = connection.execute(select(_TABLE).where(HoldRow.job_id == job_id)).one_or_none()
     return None if row is None else _hold(row)
-
-
-def lock_job(connection: Connection, job_id: int) -> None:
-    """Let no other transaction put the job on hold, or note its deletion, until this one ends."""
-    # SQLite has one writer anyway.
-    if connection.dialect.name == "postgresql":
-        lock = text("SELECT pg_advisory_xact_lock(:number, :job_id)")
-        connection.execute(lock, {"number": _LOCK, "job_id": job_id})
 
 
 def _hold(row: Any) -> LegalHold:  # noqa: ANN401 - a row

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.errors import ArtifactDeletedError, NotFoundError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.earlier_transfers import is_of_job
 from artifact_pipeline.domain.model.jobs import MAX_ID, Job
@@ -153,6 +153,7 @@ def upload(  # noqa: PLR0913 - an argument for each option
     artifacts = _artifacts(asked, runs, run_id, kind)
     if not artifacts:
         raise NotFoundError(f"job {asked} has no runs")
+    _refuse_deleted(artifacts, sql)
     transfers, late = request_all(sql.engine, artifacts, this_user()), None
     if wait:
         from artifact_pipeline.worker.cli.waiting import wait_for  # noqa: PLC0415 - for the help
@@ -198,6 +199,19 @@ def cancel(  # noqa: PLR0913 - an argument for each option
         note(
             f"{unverified} may have written to the store: the next reconcile verifies what is there"
         )
+
+
+def _refuse_deleted(artifacts: list[Artifact], sql: "Database") -> None:
+    """Raise ArtifactDeletedError if the request would end in quarantine."""
+    job_id = artifacts[0].job_id
+    deleted = [each for each in sql.tombstones.of_job(job_id) if any(map(each.covers, artifacts))]
+    directory = sql.placement.prefix_of(job_id).directory if deleted else ""
+    for tombstone in deleted:
+        if tombstone.directory == directory:
+            raise ArtifactDeletedError(
+                f"{tombstone}: deleted by {tombstone.deleted_by}."
+                f" `artifacts jobs uploads undelete {job_id}` takes uploads again"
+            )
 
 
 def _of_this_job(transfers: list[Transfer], job: Job, sql: "Database") -> list[Transfer]:

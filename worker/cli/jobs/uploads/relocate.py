@@ -24,6 +24,7 @@ from artifact_pipeline.worker.cli.options import (
     JobArgument,
     JobIdOption,
     JsonOption,
+    OnlyDatabaseOption,
     ReasonOption,
     WideOption,
     optional_job,
@@ -45,13 +46,6 @@ _CHANGES = ("copied", "deleted")
 AllOption = Annotated[bool, typer.Option("--all", help="Artifacts of every job.")]
 DeleteOldOption = Annotated[
     bool, typer.Option("--delete-old", help="Then delete the copies elsewhere that are the same.")
-]
-OnlyDatabaseOption = Annotated[
-    bool,
-    typer.Option(
-        "--only-database",
-        help="No other database has jobs in this bucket: delete also copies that no row names.",
-    ),
 ]
 FromShiftedOption = Annotated[
     float | None,
