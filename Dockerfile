@@ -4,9 +4,8 @@ FROM python:3.11-slim-trixie AS build
 WORKDIR /opt/source
 COPY requirements.lock requirements-runtime.lock ./
 # uv installs what the lock lists and nothing else, whatever pip the base image has.
-RUN python -m venv /opt/build
 RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock
-RUN /opt/build/bin/pip install --quiet --no-deps --require-hashes -r uv.lock
+RUN python -m pip install --quiet --no-deps --require-hashes --target /opt/build -r uv.lock
 # What runs, in an environment without pip. Nothing compiles it later: nobody can write there.
 RUN python -m venv --without-pip /opt/venv
 RUN /opt/build/bin/uv pip sync --quiet --python /opt/venv/bin/python --compile-bytecode --require-hashes requirements-runtime.lock

@@ -30,6 +30,7 @@ from artifact_pipeline.tasks.routing import (
     RELOCATE,
     TRANSFER_TASKS,
     UPLOAD_JOB,
+    VERIFY_JOB,
 )
 
 _OURS = "artifacts."
@@ -40,6 +41,7 @@ _ARGUMENTS: Mapping[str, type[NoArguments]] = {
     RELOCATE: JobArguments,
     DOWNLOAD_JOB: JobArguments,
     UPLOAD_JOB: JobArguments,
+    VERIFY_JOB: JobArguments,
     DISPATCH: NoArguments,
     RECONCILE: NoArguments,
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import botocore.session
-from botocore import hooks
+from botocore import endpoint_provider, hooks
 from botocore.hooks import EVENT_ALIASES, EventAliaser
 
 _accepts_kwargs: Any = hooks.accepts_kwargs
@@ -21,6 +21,21 @@ def share() -> None:
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     setattr(hooks, "accepts_kwargs", _has_kwargs)  # noqa: B010 - the stubs have another type
     _share_names(EventAliaser.__init__)
+    setattr(endpoint_provider, "RuleSet", _shared_rules(endpoint_provider.RuleSet))  # noqa: B010
+
+
+def _shared_rules(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Let clients share the rules of endpoints, which only read what they are asked about."""
+    made: dict[int, Any] = {}
+
+    def rules(**given: Any) -> Any:
+        described: Any = given["rules"]
+        if id(described) not in made:
+            # The description is kept too: nothing else can get its address.
+            made[id(described)] = described, make(**given)
+        return made[id(described)][1]
+
+    return rules
 
 
 def _share_names(init: Callable[..., None]) -> None:

@@ -14,7 +14,7 @@ from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.workspace import Workspace
-from tests.conftest import client_of
+from tests.buckets import client_of
 
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 RANGE = 2**18

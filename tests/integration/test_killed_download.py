@@ -27,7 +27,7 @@ from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.workspace import Workspace
 from artifact_pipeline.worker.workspace.target import Target
-from tests.conftest import client_of
+from tests.buckets import client_of
 from tests.faults.s3_proxy import FaultyS3, Request, S3Fault
 from tests.integration.download_process import RANGE, RESULTS, THREADS
 

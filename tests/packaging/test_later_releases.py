@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from tests.packaging.wheels import (
     old_pip,
     required_with_an_extra,
     run_foreign,
+    run_reporting,
 )
 
 pytestmark = pytest.mark.processes
@@ -37,12 +37,6 @@ def locked() -> dict[str, str]:
         for requirement in requirements
         if requirement.marker is None or requirement.marker.evaluate()
     }
-
-
-def installed(environment: Path) -> dict[str, str]:
-    (packages,) = environment.glob("lib/python*/site-packages")
-    found = distributions(path=[str(packages)])
-    return {canonicalize_name(each.name): each.version for each in found}
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +62,15 @@ def run(*command: str) -> None:
     run_foreign(command, {})
 
 
-def test_uv_installs_what_the_lock_says(
+def test_uv_chooses_what_the_lock_says(
     sources_of_packages: list[str], environment: Path, tmp_path: Path
 ) -> None:
     # When
     uv = [str(ROOT / ".venv/bin/uv"), "pip", "sync", "--cache-dir", str(tmp_path / "cache")]
-    python = ["--python", f"{environment}/bin/python"]
-    run(*uv, *python, *sources_of_packages, "--require-hashes", str(LOCK))
+    options = ["--python", f"{environment}/bin/python", "--dry-run", "--require-hashes"]
+    planned = run_reporting(*uv, *options, *sources_of_packages, str(LOCK))
     # Then
-    assert installed(environment) == locked()
+    assert dict(re.findall(r"(?m)^ \+ (\S+)==(\S+)$", planned)) == locked()
 
 
 def chosen(report: Path) -> dict[str, str]:

@@ -156,6 +156,19 @@ def run_foreign(
     return ended.stdout
 
 
+def run_reporting(*command: str) -> str:
+    """Run a command that must succeed, without settings; return what it writes to standard error.
+
+    Args:
+        command: and its arguments.
+    """
+    ended = subprocess.run(
+        command, env=foreign_settings_left_out(), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stderr
+
+
 def run_quietly(*command: str, environment: Mapping[str, str], directory: Path) -> str:
     """Run a command that must succeed without a line to standard error; return its output.
 

@@ -14,7 +14,7 @@ from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.contract.copier_contract import (
     SMALL,
     Adapter,

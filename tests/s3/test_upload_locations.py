@@ -32,7 +32,7 @@ from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tiers import tier
 from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.contract.located_uploads_contract import LocatedContract
 from tests.contract.upload_locations_contract import (
     CONFIG,

@@ -25,7 +25,7 @@ from artifact_pipeline.worker.s3.verification import (
     sha256_of,
     strongest,
 )
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.s3.steps import (
     KEY,
     MIB,

@@ -13,7 +13,7 @@ from artifact_pipeline.worker.diagnosis.probe.run import judged, probe_store
 from artifact_pipeline.worker.diagnosis.probe.table import CHECKS
 from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
 from benchmarks.deployment import Rclone
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.s3.steps import client_at
 from tests.servers import Moto
 from tests.stores.lies import HARMLESS, TOGETHER, WORKED_AROUND

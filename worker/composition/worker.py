@@ -8,6 +8,8 @@ from functools import cached_property, partial
 
 from celery import Celery
 
+from artifact_pipeline.domain.catalog.verified_job import verified_counts
+from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
 from artifact_pipeline.domain.maintenance.reconcile import (
@@ -24,6 +26,7 @@ from artifact_pipeline.domain.transfers.download import RequestDownloads
 from artifact_pipeline.domain.transfers.page import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
 from artifact_pipeline.domain.transfers.page_watch import PageWatch
+from artifact_pipeline.domain.transfers.read import ResumedReads
 from artifact_pipeline.domain.transfers.relocate import RequestRelocations
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
@@ -113,6 +116,14 @@ class Composition:
 
     def upload_job(self, job_id: int) -> JobUploads:
         return UploadJob(page=self.page_runner.of_job)(job_id)
+
+    def verify_job(self, job_id: int) -> dict[str, int]:
+        verify = VerifyJob(
+            locate=self.adapters.locate,
+            transfers=self.adapters.transfers,
+            reads=ResumedReads(reader=self.adapters.reader),
+        )
+        return verified_counts(job_id, verify(job_id))
 
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""
