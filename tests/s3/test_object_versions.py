@@ -9,7 +9,7 @@ from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryStore, InMemo
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import Deletes, StoreAbilities
 from artifact_pipeline.worker.s3.object_versions import S3ObjectVersions
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.contract.versions_contract import (
     Adapter,
     LegalHoldContract,
