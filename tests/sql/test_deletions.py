@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, insert
 
 from artifact_pipeline.domain.catalog.delete_job import DeleteArtifacts, DeletionSummary
 from artifact_pipeline.domain.catalog.deletion_plan import DeletionRequest
@@ -17,9 +17,11 @@ from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryStore, InMemo
 from artifact_pipeline.domain.model.addresses import parse_address
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.ports.transfer_pages import StoredUpload
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts, replace_artifact
+from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import make_engine, transaction
 from artifact_pipeline.worker.sql.job_locks import lock_job, share_job
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
@@ -30,12 +32,13 @@ from artifact_pipeline.worker.sql.transfers.records import record_stored
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from tests.sql.steps import insert_job_with_run, stored_artifact
-from tests.sql.test_deadlocks import LOCATION, wait_for_a_lock
+from tests.sql.test_deadlocks import wait_for_a_lock
 
 pytestmark = pytest.mark.processes
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 KEY = stored_artifact(CONFIG).object.key
+LOCATION = UploadLocation(f"https://bucket.s3.amazonaws.com/{KEY}")
 
 
 @pytest.fixture
@@ -139,8 +142,8 @@ def test_a_hold_that_is_just_being_set_counts(
     # Given
     def hold(connection: Connection) -> None:
         lock_job(connection, 12)
-        values = {"job_id": 12, "held_by": "bob", "reason": "case 7"}
-        connection.execute(HoldRow.__table__.insert().values(held_at=_now(engine), **values))
+        row = insert(HoldRow).values(job_id=12, held_at=utc_now(), held_by="bob", reason="case 7")
+        connection.execute(row)
 
     # When
     with deleting(engine, store, look, hold) as ended:
@@ -177,7 +180,3 @@ def test_a_page_that_records_while_it_is_deleted_records_nothing(
         assert recorded.result(60) == set()
     deletion(engine, store)(DeletionRequest(job_id=12), "ann", None)
     assert (store.objects, SqlArtifacts(engine).find(CONFIG)) == ({}, None)
-
-
-def _now(engine: Engine) -> object:
-    return SqlTransfers(engine).now()
