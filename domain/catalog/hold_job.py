@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from artifact_pipeline.domain.each import for_each, until_away
+from artifact_pipeline.domain.each import for_each, until_unavailable
 from artifact_pipeline.domain.errors import PermanentError, PipelineError
 from artifact_pipeline.domain.model.keys import job_directory
 from artifact_pipeline.domain.model.object_versions import ObjectVersion
@@ -77,7 +77,7 @@ class HoldJob:
             ]
         except PermanentError as error:
             return HeldObjects(has_lock=None, refusal=error)
-        answers = until_away(
+        answers = until_unavailable(
             for_each(lambda each: self.versions.set_legal_hold(each, on=on), found)
         )
         failed = [(each, error) for each, error in answers if error is not None]

@@ -33,28 +33,28 @@ class InMemoryQuarantine:
         self._tags = tags
         self._trail = trail or InMemoryAuditTrail()
 
-    def list(self, which: Selection, limit: int) -> Sequence[Transfer]:
-        newest = sorted(self._fitting(which), key=_left_at, reverse=True)
+    def list(self, filters: Selection, limit: int) -> Sequence[Transfer]:
+        newest = sorted(self._fitting(filters), key=_left_at, reverse=True)
         return newest[:limit]
 
-    def count(self, which: Selection) -> int:
-        return len(self._fitting(which))
+    def count(self, filters: Selection) -> int:
+        return len(self._fitting(filters))
 
-    def preview(self, which: Selection) -> RetrySummary:
-        fitting = self._fitting(which)
+    def preview(self, filters: Selection) -> RetrySummary:
+        fitting = self._fitting(filters)
         superseded = sum(map(self._is_superseded, fitting))
         return RetrySummary(retried=len(fitting) - superseded, superseded=superseded)
 
-    def retry(self, which: Selection, action_id: int | None = None) -> RetrySummary:
-        summary = self.preview(which)
-        again = [each for each in self._fitting(which) if not self._is_superseded(each)]
+    def retry(self, filters: Selection, action_id: int | None = None) -> RetrySummary:
+        summary = self.preview(filters)
+        again = [each for each in self._fitting(filters) if not self._is_superseded(each)]
         for transfer in again:
             self._transfers.rows[transfer.id] = _again(transfer, self._transfers.now())
         self._note(again, action_id)
         return summary
 
-    def discard(self, which: Selection, action_id: int | None = None) -> int:
-        fitting = self._fitting(which)
+    def discard(self, filters: Selection, action_id: int | None = None) -> int:
+        fitting = self._fitting(filters)
         self._note(fitting, action_id)
         for transfer in fitting:
             cancelled = replace(transfer, state=TransferState.CANCELLED)
@@ -65,16 +65,16 @@ class InMemoryQuarantine:
         if action_id is not None:
             self._trail.touch(action_id, {transfer.artifact.job_id for transfer in changed})
 
-    def _fitting(self, which: Selection) -> Sequence[Transfer]:
-        return [row for row in self._transfers.rows.values() if self._fits(which, row)]
+    def _fitting(self, filters: Selection) -> Sequence[Transfer]:
+        return [row for row in self._transfers.rows.values() if self._fits(filters, row)]
 
-    def _fits(self, which: Selection, row: Transfer) -> bool:
+    def _fits(self, filters: Selection, row: Transfer) -> bool:
         return (
             row.state is TransferState.QUARANTINED
-            and (not which.directions or row.direction in which.directions)
-            and fits_artifact(which, row.artifact)
-            and fits_job(which, self._jobs.find_by_id(row.artifact.job_id), self._tags)
-            and fits_end(which, row, self._transfers.now())
+            and (not filters.directions or row.direction in filters.directions)
+            and fits_artifact(filters, row.artifact)
+            and fits_job(filters, self._jobs.find_by_id(row.artifact.job_id), self._tags)
+            and fits_end(filters, row, self._transfers.now())
         )
 
     def _is_superseded(self, transfer: Transfer) -> bool:

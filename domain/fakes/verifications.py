@@ -53,7 +53,7 @@ class InMemoryVerifications:
         self._artifacts.refuse_replaced(stored)
         if not self._artifacts.replace(stored, known):
             raise ObjectReplacedError(f"{stored.artifact}: another object was recorded since")
-        self._artifacts.tell_platform(stored, location)
+        self._artifacts.update_platform(stored, location)
 
 
 def _version(transfer: Transfer | None) -> object:

@@ -20,9 +20,11 @@ from artifact_pipeline.domain.fakes import (
     InMemoryUploadPages,
     InMemoryVerifications,
 )
+from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.audit import IAuditedRecords
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
@@ -30,6 +32,7 @@ from artifact_pipeline.domain.ports.tombstones import ITombstones
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.audit import SqlAuditedRecords
 from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
@@ -56,6 +59,7 @@ class Repositories:
     """Forget all transfers and artifacts."""
     quarantine: IQuarantine
     pages: IUploadPages
+    audited: IAuditedRecords
     largest_page: int
     """What a page holds at most, whatever its limit."""
     trail: IAuditTrail
@@ -83,6 +87,7 @@ def in_memory() -> Repositories:
         clear,
         InMemoryQuarantine(transfers, jobs, trail=trail),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
+        InMemoryAuditedRecords(artifacts, jobs),
         1_000,
         trail,
         holds,
@@ -101,6 +106,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         lambda: _clear(engine),
         SqlQuarantine(engine),
         SqlUploadPages(engine),
+        SqlAuditedRecords(engine),
         1 if url.startswith("sqlite") else 1_000,
         SqlAuditTrail(engine),
         SqlLegalHolds(engine),

@@ -90,12 +90,12 @@ def list_quarantined(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """List what was given up, and why, newest first."""
-    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
     quarantine = database().quarantine
-    transfers = quarantine.list(which, limit)
+    transfers = quarantine.list(filters, limit)
     rows, empty = [_row(t) for t in transfers], "nothing is in quarantine"
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
-    if len(transfers) == limit and (more := quarantine.count(which) - limit) > 0:
+    if len(transfers) == limit and (more := quarantine.count(filters) - limit) > 0:
         tell(f"and {more} more: --limit shows them")
 
 
@@ -117,13 +117,13 @@ def retry(  # noqa: PLR0913 - an argument for each option
 
     A transfer whose artifact was requested again since is not changed.
     """
-    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
-    quarantine = _to_change(which, jobs, every=every)
+    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    quarantine = _to_change(filters, jobs, every=every)
     if dry_run:
-        summary = quarantine.preview(which)
+        summary = quarantine.preview(filters)
     else:
-        with _kept(ActionName.QUARANTINE_RETRY, which, note) as action:
-            summary = quarantine.retry(which, action.id)
+        with _kept(ActionName.QUARANTINE_RETRY, filters, note) as action:
+            summary = quarantine.retry(filters, action.id)
             action.came_to(f"{summary.retried} are tried again, {summary.superseded} left")
     if as_json:
         print_json({**asdict(summary), "dry_run": dry_run})
@@ -149,13 +149,13 @@ def discard(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """Cancel them for good; what they had sent in parts is removed by the next reconcile."""
-    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
-    quarantine = _to_change(which, jobs, every=every)
+    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    quarantine = _to_change(filters, jobs, every=every)
     if dry_run:
-        count = quarantine.count(which)
+        count = quarantine.count(filters)
     else:
-        with _kept(ActionName.QUARANTINE_DISCARD, which, note) as action:
-            count = quarantine.discard(which, action.id)
+        with _kept(ActionName.QUARANTINE_DISCARD, filters, note) as action:
+            count = quarantine.discard(filters, action.id)
             action.came_to(f"{count} are discarded")
     if as_json:
         print_json({"discarded": count, "dry_run": dry_run})
@@ -164,16 +164,18 @@ def discard(  # noqa: PLR0913 - an argument for each option
 
 
 def _kept(
-    name: ActionName, which: "QuarantineFilter", note: str | None
+    name: ActionName, filters: "QuarantineFilter", note: str | None
 ) -> "AbstractContextManager[AuditedAction]":
     """Keep the action in the audit trail, with its filter and its jobs."""
-    criteria = which.model_dump(mode="json", exclude_defaults=True)
+    criteria = filters.model_dump(mode="json", exclude_defaults=True)
     return audited(name, reason=note, target=criteria)
 
 
-def _to_change(which: "QuarantineFilter", jobs: list[int] | None, *, every: bool) -> "IQuarantine":
+def _to_change(
+    filters: "QuarantineFilter", jobs: list[int] | None, *, every: bool
+) -> "IQuarantine":
     """Return the quarantine; refuse a filter or a job id that may be a mistake."""
-    _refuse_unclear(which, every=every)
+    _require_filter(filters, every=every)
     quarantine = database().quarantine
     _refuse_other_ids(jobs, quarantine)
     return quarantine
@@ -222,9 +224,9 @@ def _filter(
     )
 
 
-def _refuse_unclear(which: "QuarantineFilter", *, every: bool) -> None:
+def _require_filter(filters: "QuarantineFilter", *, every: bool) -> None:
     """Raise BadParameter: a forgotten filter would mean everything."""
-    if which.is_empty is not every:
+    if filters.is_empty is not every:
         raise typer.BadParameter("give a filter such as --reason, or --all for all of them")
 
 

@@ -33,7 +33,7 @@ from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
-from artifact_pipeline.tasks.publish import ask_for_dispatch, publish, remembers_since, room
+from artifact_pipeline.tasks.publish import ask_for_dispatch, broker_epoch, publish, room
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.handlers import Handlers
@@ -147,9 +147,9 @@ class Composition:
         """Cancel the transfers whose tasks were revoked. Raises: SqlUnavailableError."""
         cancel_revoked(self.adapters.engine, request_ids)
 
-    def give_back(self) -> int:
+    def release_leases(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""
-        return self.adapters.transfers.give_back(self._worker)
+        return self.adapters.transfers.release_leases(self._worker)
 
     def ask_for_dispatch(self) -> None:
         """Have another worker publish what was handed on. Raises: BrokerUnavailableError."""
@@ -189,7 +189,7 @@ class Composition:
             room=partial(room, settings.dispatch_queue_limit, self._app),
             # Fewer than one message.
             empty=partial(room, 1, self._app),
-            remembers_since=partial(remembers_since, app=self._app),
+            broker_epoch=partial(broker_epoch, app=self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
             republish_after=timedelta(seconds=settings.dispatch_republish_seconds),
@@ -236,7 +236,7 @@ class Composition:
             settles_after={
                 Direction.UPLOAD: settled,
                 Direction.RELOCATE: settled,
-                Direction.CONFIRM: self.handlers.uploads_end_after,
+                Direction.CONFIRM: self.handlers.upload_url_lifetime,
             },
         )
 

@@ -14,8 +14,8 @@ from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.deleted import is_stored_artifact_deleted, refuse_deleted
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
 from artifact_pipeline.worker.sql.job_locks import share_job
-from artifact_pipeline.worker.sql.platform import is_not_replaced, refuse_replaced, tell_platform
-from artifact_pipeline.worker.sql.rows import artifact_of
+from artifact_pipeline.worker.sql.mapping import artifact_of
+from artifact_pipeline.worker.sql.platform import is_not_replaced, refuse_replaced, update_platform
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
@@ -53,7 +53,7 @@ class SqlArtifacts:
                 raise ObjectReplacedError(
                     f"{stored.artifact}: another transfer recorded it while this ran"
                 )
-            tell_platform(connection, recorded, location)
+            update_platform(connection, recorded, location)
         return recorded
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:

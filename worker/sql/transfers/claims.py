@@ -13,13 +13,13 @@ from artifact_pipeline.worker.sql.transfers.predicates import is_abandoned, is_u
 
 
 def claim_row(
-    connection: Connection, which: ColumnElement[bool], owner: str, lease: timedelta
+    connection: Connection, condition: ColumnElement[bool], owner: str, lease: timedelta
 ) -> Row[Any] | None:
     # One statement, so that of many workers with the same message one gets the row and the others
     # find its condition no longer true.
     row = (
         update(TransferRow)
-        .where(which, or_(is_unclaimed(), is_abandoned()))
+        .where(condition, or_(is_unclaimed(), is_abandoned()))
         .values(claimed(owner, utc_now(lease)))
     )
     columns = (*TransferRow.__table__.c, transfer_is_deleted().label("is_deleted"))
