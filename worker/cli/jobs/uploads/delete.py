@@ -69,15 +69,15 @@ def delete(  # noqa: PLR0913 - an argument for each option
         raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
     for each in kind or ():
         refuse_run_of_job_kind(run_id, each)
-    using, why = adapters(), action_reason(reason)
+    asked, why = the_job(job, job_id), action_reason(reason)
     request = DeletionRequest(
-        job_id=the_job(job, job_id),
+        job_id=asked,
         run_id=run_id,
         kinds=tuple(dict.fromkeys(kind or ())),
         all_versions=all_versions,
         is_only_database=only_database,
     )
-    deletion = _deletion(using)
+    deletion = _deletion(adapters())
     if not yes:
         plan = deletion.plan(request)
         rows = [_row(each, "would be deleted") for each in plan.objects]
