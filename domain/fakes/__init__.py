@@ -5,6 +5,7 @@ from artifact_pipeline.domain.fakes.batch_candidates import Candidates
 from artifact_pipeline.domain.fakes.batch_snapshots import InMemoryBatchSnapshots
 from artifact_pipeline.domain.fakes.batches import InMemoryBatches
 from artifact_pipeline.domain.fakes.copier import InMemoryCopier
+from artifact_pipeline.domain.fakes.history import InMemoryHistory
 from artifact_pipeline.domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
 from artifact_pipeline.domain.fakes.objects import InMemoryReader, InMemoryTarget
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
@@ -26,6 +27,7 @@ __all__ = [
     "InMemoryBatches",
     "InMemoryCopier",
     "InMemoryEndpointFailures",
+    "InMemoryHistory",
     "InMemoryJobs",
     "InMemoryQuarantine",
     "InMemoryReader",

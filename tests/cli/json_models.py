@@ -25,6 +25,11 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class PrunedShape(Shape):
+    table: str
+    rows: Count
+
+
 class JobShape(Shape):
     job_id: int
     user_id: int | None
@@ -272,6 +277,7 @@ SHAPES: dict[str, Any] = {
     "jobs uploads relocate": list[RelocatedShape],
     "jobs uploads url": UrlShape,
     "jobs uploads verify": list[VerifiedShape],
+    "db prune": list[PrunedShape],
     "messages discard": DeletedShape,
     "messages list": list[RefusedShape],
     "messages restore": RestoredShape,

@@ -32,7 +32,7 @@ from tests.sql.steps import (
 
 OWN = {
     *("artifacts", "transfers", "batches", "batch_members", "s3_endpoints"),
-    *("workspaces", "workspace_failures", VERSION_TABLE),
+    *("workspaces", "workspace_failures", "upkeep", VERSION_TABLE),
 }
 PLATFORM = {"alembic_version", "users", "jobs", "runs"}
 

@@ -138,6 +138,9 @@ def artifact_values(stored: StoredArtifact) -> dict[str, Any]:
         "storage_class": stored.object.tier_name,
         "links_left_out": stored.links_left_out,
         "stored_at": stored.stored_at,
+        # Of the object that was there before.
+        "restore_requested_at": None,
+        "restored_until": None,
     }
 
 

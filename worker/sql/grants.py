@@ -16,6 +16,7 @@ from artifact_pipeline.worker.sql.tables import (
     EndpointRow,
     MemberRow,
     TransferRow,
+    UpkeepRow,
     WorkspaceFailureRow,
     WorkspaceRow,
 )
@@ -27,10 +28,12 @@ _REMOVED = (*_KEPT, "DELETE")
 TABLES: Mapping[str, Sequence[str]] = {
     VERSION_TABLE: ("SELECT",),
     ArtifactRow.__tablename__: _KEPT,
-    TransferRow.__tablename__: _KEPT,
-    # What was previewed and never started is removed.
+    # What has ended long ago is pruned.
+    TransferRow.__tablename__: _REMOVED,
+    # What was previewed and never started is removed too.
     BatchRow.__tablename__: _REMOVED,
     MemberRow.__tablename__: _REMOVED,
+    UpkeepRow.__tablename__: _KEPT,
     EndpointRow.__tablename__: _REMOVED,
     WorkspaceFailureRow.__tablename__: _REMOVED,
     # Workers add the first one; `artifacts workspace init` removes those that it replaces.
