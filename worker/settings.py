@@ -136,7 +136,7 @@ class DownloadSettings(EnvironmentSettings):
 class HistorySettings(EnvironmentSettings):
     """How long the pipeline keeps its own rows that have ended."""
 
-    # Without it they are kept without limit. A day at least: operators look at what ended last night.
+    # By default without limit. A day at least: operators look at what ended last night.
     history_days: Annotated[float, Field(ge=1, le=100 * 365)] | None = None
 
     @property

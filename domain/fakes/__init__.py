@@ -10,6 +10,7 @@ from artifact_pipeline.domain.fakes.locations import InMemoryResults, InMemoryUp
 from artifact_pipeline.domain.fakes.objects import InMemoryReader, InMemoryTarget
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from artifact_pipeline.domain.fakes.quarantine import InMemoryQuarantine
+from artifact_pipeline.domain.fakes.restorations import InMemoryRestorations, InMemoryRestorer
 from artifact_pipeline.domain.fakes.storage import (
     InMemoryEndpointFailures,
     InMemorySource,
@@ -31,6 +32,8 @@ __all__ = [
     "InMemoryJobs",
     "InMemoryQuarantine",
     "InMemoryReader",
+    "InMemoryRestorations",
+    "InMemoryRestorer",
     "InMemoryResults",
     "InMemoryRuns",
     "InMemorySource",

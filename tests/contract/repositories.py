@@ -12,6 +12,7 @@ from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryJobs,
     InMemoryQuarantine,
+    InMemoryRestorations,
     InMemoryRuns,
     InMemoryTransfers,
     InMemoryUploadPages,
@@ -21,12 +22,14 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.ports.restorations import IRestorations
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.restorations import SqlRestorations
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
@@ -47,6 +50,7 @@ class Repositories:
     """Forget all transfers and artifacts."""
     quarantine: IQuarantine
     pages: IUploadPages
+    restorations: IRestorations
     largest_page: int
     """What a page holds at most, whatever its limit."""
 
@@ -70,6 +74,7 @@ def in_memory() -> Repositories:
         clear,
         InMemoryQuarantine(transfers, jobs),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
+        InMemoryRestorations(artifacts),
         1_000,
     )
 
@@ -85,6 +90,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         lambda: _clear(engine),
         SqlQuarantine(engine),
         SqlUploadPages(engine),
+        SqlRestorations(engine),
         1 if url.startswith("sqlite") else 1_000,
     )
     engine.dispose()

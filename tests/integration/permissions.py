@@ -28,6 +28,7 @@ ACTION_OF = {
     "ListParts": "s3:ListMultipartUploadParts",
     "PutObject": "s3:PutObject",
     "PutObjectTagging": "s3:PutObjectTagging",
+    "RestoreObject": "s3:RestoreObject",
     "UploadPart": "s3:PutObject",
     # And s3:GetObject on its source.
     "UploadPartCopy": "s3:PutObject",

@@ -26,7 +26,7 @@ class SqlArtifacts:
         self._bind = bind
 
     def find(self, artifact: Artifact) -> StoredArtifact | None:
-        statement = select(_TABLE).where(_is_of(artifact))
+        statement = select(_TABLE).where(is_of(artifact))
         with autocommit(self._bind) as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else stored_artifact_of(row)
@@ -69,7 +69,7 @@ def replace_artifact(
         written = _insert(connection, stored).on_conflict_do_nothing()
     else:
         unchanged = and_(
-            _is_of(known.artifact),
+            is_of(known.artifact),
             ArtifactRow.key == known.object.key,
             ArtifactRow.etag == known.object.version,
         )
@@ -109,7 +109,8 @@ def _typed(value: object, kind: TypeEngine[Any]) -> ColumnElement[Any]:
     return value if isinstance(value, ColumnElement) else literal(value, kind)
 
 
-def _is_of(artifact: Artifact) -> ColumnElement[bool]:
+def is_of(artifact: Artifact) -> ColumnElement[bool]:
+    """Return the condition that a row is the artifact's."""
     return and_(
         ArtifactRow.job_id == artifact.job_id,
         literal(artifact.run_id or 0) == ARTIFACT_RUN,
