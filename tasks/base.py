@@ -61,6 +61,9 @@ class Services(Protocol):
     def upload_job(self, job_id: int) -> JobUploads:
         """Do the small uploads of the job that are due, for a limited time."""
 
+    def verify_job(self, job_id: int) -> dict[str, int]:
+        """Return how many of the job's artifacts have each verdict. Raises: VerificationError."""
+
     def dispatch(self) -> int: ...
 
     def advance_batches(self) -> int: ...
@@ -202,8 +205,12 @@ class TransferTask(PipelineTask):
 
     def plan(self, request_all: Callable[[], int]) -> dict[str, Any]:
         """Request transfers. While nothing is in SQL, the message itself comes back."""
+        return self.unrecorded(lambda: {"requested": request_all()})
+
+    def unrecorded(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do work that SQL has no row of. After a passing failure the message itself comes back."""
         try:
-            return {"requested": request_all()}
+            return work()
         except PipelineError as error:
             raise self._ending(error, is_recorded=False) from None
         except Exception as error:  # noqa: BLE001 - the request would be lost with its message

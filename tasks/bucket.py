@@ -7,7 +7,7 @@ from celery import shared_task
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.tasks.arguments import JobOrRunArguments
 from artifact_pipeline.tasks.base import JobTransferTask, TransferTask
-from artifact_pipeline.tasks.routing import CONFIRM, RELOCATE
+from artifact_pipeline.tasks.routing import CONFIRM, RELOCATE, VERIFY_JOB
 
 
 class JobOrRunTask(TransferTask):
@@ -31,3 +31,9 @@ def relocate_job(self: JobTransferTask, job_id: int) -> dict[str, Any]:
     return self.one_or_all(
         Direction.RELOCATE, job_id, lambda: self.services.request_relocations(job_id)
     )
+
+
+@shared_task(name=VERIFY_JOB, base=JobTransferTask, bind=True)
+def verify_job(self: JobTransferTask, job_id: int) -> dict[str, Any]:
+    """Compare the job's artifacts in the store with what is recorded; fail if they differ."""
+    return self.unrecorded(lambda: self.services.verify_job(job_id))

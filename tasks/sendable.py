@@ -18,9 +18,9 @@ from artifact_pipeline.tasks.arguments import (
     arguments_of,
     bind,
 )
-from artifact_pipeline.tasks.envelope import check_headers, check_priority
 from artifact_pipeline.tasks.message_body import LINKS, LONGEST, RefusedError, is_compression
 from artifact_pipeline.tasks.message_headers import HORIZON
+from artifact_pipeline.tasks.message_validation import check_headers, check_priority
 from artifact_pipeline.tasks.routing import (
     CONFIRM,
     DISPATCH,
@@ -30,6 +30,7 @@ from artifact_pipeline.tasks.routing import (
     RELOCATE,
     TRANSFER_TASKS,
     UPLOAD_JOB,
+    VERIFY_JOB,
 )
 
 _OURS = "artifacts."
@@ -40,6 +41,7 @@ _ARGUMENTS: Mapping[str, type[NoArguments]] = {
     RELOCATE: JobArguments,
     DOWNLOAD_JOB: JobArguments,
     UPLOAD_JOB: JobArguments,
+    VERIFY_JOB: JobArguments,
     DISPATCH: NoArguments,
     RECONCILE: NoArguments,
 }

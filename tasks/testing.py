@@ -20,6 +20,7 @@ from artifact_pipeline.tasks.routing import (
     RECONCILE,
     RELOCATE,
     UPLOAD_JOB,
+    VERIFY_JOB,
     ids_of,
     task_name,
 )
@@ -98,6 +99,10 @@ class _Recorder:
     def upload_job(self, job_id: int) -> JobUploads:
         ended = self._note(UPLOAD_JOB, job_id=job_id)
         return JobUploads(ended=ended, failed=0, is_over=True)
+
+    def verify_job(self, job_id: int) -> dict[str, int]:
+        self._note(VERIFY_JOB, job_id=job_id)
+        return {}
 
     def dispatch(self) -> int:
         return self._note(DISPATCH)

@@ -9,9 +9,7 @@ import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from shutil import copy
-from uuid import uuid4
 
-import boto3
 import hypothesis
 import pytest
 from mypy_boto3_s3 import S3Client
@@ -19,10 +17,10 @@ from sqlalchemy import Engine
 
 from artifact_pipeline.worker.embedded import lifeline
 from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
-from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
 from tests import bytecode, compiled_statements, preloaded, processes, shared_botocore
+from tests.buckets import client_of, create_bucket
 from tests.databases import Databases
 from tests.faults.postgres import RestartablePostgres
 from tests.image import ROOT, build, environment_of
@@ -232,14 +230,3 @@ def image(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             build(sources, root)
             (root / "built").touch()
     return environment_of(root)
-
-
-def client_of(url: str) -> S3Client:
-    session = boto3.Session("tests", "tests-secret", region_name="us-east-1")
-    return make_client(url, threads=4, session=session)
-
-
-def create_bucket(client: S3Client) -> str:
-    name = f"artifacts-{uuid4().hex[:12]}"
-    client.create_bucket(Bucket=name)
-    return name

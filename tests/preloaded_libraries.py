@@ -12,6 +12,7 @@ from tests import shared_botocore
 _APP = Path(__file__).parents[1] / "worker" / "app.py"
 _LATER = (
     *("billiard.popen_fork", "billiard.sharedctypes", "boto3.s3.inject", "celery.app.amqp"),
+    *("cffi.cparser", "psycopg"),
     *("celery.app.control", "celery.app.log", "celery.app.routes", "celery.apps.beat"),
     *("celery.apps.worker", "celery.bin.celery", "celery.concurrency.prefork"),
     *("celery.fixups.django", "celery.loaders.app", "celery.utils.static"),

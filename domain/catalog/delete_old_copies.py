@@ -91,11 +91,11 @@ class DeleteOldCopies:
         return ObjectAddress(self.locate.reader.bucket, objects.prefix.key(artifact))
 
     def _copies(self, objects: JobObjects, elsewhere: Iterable[FoundArtifact]) -> Iterator[OldCopy]:
-        listed = {there.address: there for there in objects.listed}
-        for address, there in listed.items():
+        listed = {existing.address: existing for existing in objects.listed}
+        for address, existing in listed.items():
             artifact = artifact_named(objects.prefix.job_id, file_name_of(address))
             if artifact is not None:
-                yield OldCopy(artifact=artifact, object=there)
+                yield OldCopy(artifact=artifact, object=existing)
         outside = [found for found in elsewhere if found.object.address not in listed]
         looks = for_each(lambda found: self.locate.reader.find(found.object.address), outside)
         for found, look in looks:
@@ -116,10 +116,10 @@ class DeleteOldCopies:
         if address not in named and not objects.owns(address):
             # Another job needs it, even where its bytes are the same.
             return replace(copy, kept_for="foreign")
-        there = self._recorded(stored, self._own(objects, copy.artifact))
-        if stored is None or there is None:
+        existing = self._recorded(stored, self._own(objects, copy.artifact))
+        if stored is None or existing is None:
             return replace(copy, kept_for="not relocated")
-        was_named = address in named or (there.metadata or {}).get(ORIGIN) == address.key
+        was_named = address in named or (existing.metadata or {}).get(ORIGIN) == address.key
         if objects.is_uncertain(address) and not (was_named or self.is_only_database):
             return replace(copy, kept_for="uncertain")
         try:
@@ -133,8 +133,10 @@ class DeleteOldCopies:
         """Return the job's own object, if it exists as recorded."""
         if stored is None or stored.object.key != own.key:
             return None
-        there = self.locate.reader.find(own)
-        return there if there is not None and there.version == stored.object.version else None
+        existing = self.locate.reader.find(own)
+        return (
+            existing if existing is not None and existing.version == stored.object.version else None
+        )
 
 
 def _after(copy: OldCopy, refused: dict[ObjectAddress, str]) -> OldCopy:

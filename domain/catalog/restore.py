@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
-from artifact_pipeline.domain.each import for_each, outcome_of, until_away
+from artifact_pipeline.domain.each import for_each, outcome_of, until_unavailable
 from artifact_pipeline.domain.errors import ObjectReplacedError, PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, UnreadableArtifact
@@ -106,14 +106,14 @@ class RestoreArtifacts:
 
         chosen = filter(is_chosen, contents.found)
         return RestoreSummary(
-            artifacts=[*map(_outcome, until_away(for_each(ask, chosen)))],
+            artifacts=[*map(_outcome, until_unavailable(for_each(ask, chosen)))],
             unreadable=list(filter(is_chosen, contents.unreadable)),
         )
 
     def look(self, summary: RestoreSummary) -> RestoreSummary:
         """Look again at those that are being restored, and record what has changed."""
         waited = [each.found for each in summary.artifacts if each.is_waited_for]
-        answers = until_away(for_each(self._look, waited))
+        answers = until_unavailable(for_each(self._look, waited))
         looked = {each.found.artifact: each for each in map(_outcome, answers)}
         artifacts = [
             replace(looked.get(each.found.artifact, each), was_asked=each.was_asked)

@@ -42,6 +42,10 @@ class NotDoneError(PipelineError):
     """The time to wait is over, and not everything is done."""
 
 
+class VerificationError(PipelineError):
+    """Artifacts in the store differ from what is recorded of them."""
+
+
 class MigrationPendingError(PipelineError):
     """The database has not what a migration brings, which a worker waits for."""
 

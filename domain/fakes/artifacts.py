@@ -47,7 +47,7 @@ class InMemoryArtifacts:
             raise ObjectReplacedError(
                 f"{stored.artifact}: another transfer recorded it while this ran"
             )
-        self.tell_platform(stored, location)
+        self.update_platform(stored, location)
         return self.rows[stored.artifact]
 
     def write(self, stored: StoredArtifact) -> None:
@@ -61,14 +61,14 @@ class InMemoryArtifacts:
         if job and directory and JobS3Prefix.from_job(job).directory != directory:
             raise JobReplacedError(f"{stored.artifact}: the job's id was used again")
 
-    def tell_platform(self, stored: StoredArtifact, location: UploadLocation) -> None:
+    def update_platform(self, stored: StoredArtifact, location: UploadLocation) -> None:
         """Keep the location where the platform has a column for the kind."""
         if stored.artifact.kind.spec.column is not None:
             self.locations[stored.artifact] = location.sanitized
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact | None) -> bool:
-        there = self.rows.get(stored.artifact)
-        if _version(there) != _version(known):
+        existing = self.rows.get(stored.artifact)
+        if _version(existing) != _version(known):
             return False
         self.write(stored)
         return True

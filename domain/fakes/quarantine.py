@@ -29,42 +29,42 @@ class InMemoryQuarantine:
         self._jobs = jobs or InMemoryJobs()
         self._tags = tags
 
-    def list(self, which: Selection, limit: int) -> Sequence[Transfer]:
-        newest = sorted(self._fitting(which), key=_left_at, reverse=True)
+    def list(self, filters: Selection, limit: int) -> Sequence[Transfer]:
+        newest = sorted(self._fitting(filters), key=_left_at, reverse=True)
         return newest[:limit]
 
-    def count(self, which: Selection) -> int:
-        return len(self._fitting(which))
+    def count(self, filters: Selection) -> int:
+        return len(self._fitting(filters))
 
-    def preview(self, which: Selection) -> RetrySummary:
-        fitting = self._fitting(which)
+    def preview(self, filters: Selection) -> RetrySummary:
+        fitting = self._fitting(filters)
         superseded = sum(map(self._is_superseded, fitting))
         return RetrySummary(retried=len(fitting) - superseded, superseded=superseded)
 
-    def retry(self, which: Selection) -> RetrySummary:
-        summary = self.preview(which)
-        for transfer in self._fitting(which):
+    def retry(self, filters: Selection) -> RetrySummary:
+        summary = self.preview(filters)
+        for transfer in self._fitting(filters):
             if not self._is_superseded(transfer):
                 self._transfers.rows[transfer.id] = _again(transfer, self._transfers.now())
         return summary
 
-    def discard(self, which: Selection) -> int:
-        fitting = self._fitting(which)
+    def discard(self, filters: Selection) -> int:
+        fitting = self._fitting(filters)
         for transfer in fitting:
             cancelled = replace(transfer, state=TransferState.CANCELLED)
             self._transfers.rows[transfer.id] = cancelled
         return len(fitting)
 
-    def _fitting(self, which: Selection) -> Sequence[Transfer]:
-        return [row for row in self._transfers.rows.values() if self._fits(which, row)]
+    def _fitting(self, filters: Selection) -> Sequence[Transfer]:
+        return [row for row in self._transfers.rows.values() if self._fits(filters, row)]
 
-    def _fits(self, which: Selection, row: Transfer) -> bool:
+    def _fits(self, filters: Selection, row: Transfer) -> bool:
         return (
             row.state is TransferState.QUARANTINED
-            and (not which.directions or row.direction in which.directions)
-            and fits_artifact(which, row.artifact)
-            and fits_job(which, self._jobs.find_by_id(row.artifact.job_id), self._tags)
-            and fits_end(which, row, self._transfers.now())
+            and (not filters.directions or row.direction in filters.directions)
+            and fits_artifact(filters, row.artifact)
+            and fits_job(filters, self._jobs.find_by_id(row.artifact.job_id), self._tags)
+            and fits_end(filters, row, self._transfers.now())
         )
 
     def _is_superseded(self, transfer: Transfer) -> bool:

@@ -70,7 +70,7 @@ class TransferRows:
             **NO_LEASE,
         )
 
-    def _doubted_by(self, error: TransferError) -> dict[str, object]:
+    def _values_if_unverified(self, error: TransferError) -> dict[str, object]:
         return {"doubted_at": self._clock()} if may_have_written(error) else {}
 
     def _end(self, claim: Claim, bytes_moved: int) -> None:

@@ -52,7 +52,7 @@ class InMemoryVerifications:
             raise ObjectReplacedError(f"{stored.artifact}: another upload was requested since")
         if not self._artifacts.replace(stored, known):
             raise ObjectReplacedError(f"{stored.artifact}: another object was recorded since")
-        self._artifacts.tell_platform(stored, location)
+        self._artifacts.update_platform(stored, location)
 
 
 def _version(transfer: Transfer | None) -> object:

@@ -61,7 +61,7 @@ class Reconcile:
         Raises:
             StoreUnavailableError: the store is away; the next run continues.
         """
-        expected = self.transfers.hasten_untried(Direction.CONFIRM)
+        expected = self.transfers.make_untried_due(Direction.CONFIRM)
         expired = self.delete_expired()
         # Before the uploads, whose listing may be refused.
         outcomes = {outcome.value: number for outcome, number in self.verify_writes().items()}

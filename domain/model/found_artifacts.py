@@ -51,12 +51,11 @@ class FoundArtifact:
     def how_to_restore(self) -> str:
         """Return what an error says that finds the artifact archived."""
         artifact = self.artifact
-        job = str(artifact.job_id)
+        job, kind = artifact.job_id, artifact.kind
         of_run = "" if artifact.run_id is None else f" --run-id {artifact.run_id}"
         return (
-            f"{artifact}: it is archived, and cannot be read before it is restored. Run "
-            f"`artifacts jobs uploads restore {job}{of_run} --kind {artifact.kind} --days 7 --wait`, "
-            "then try again"
+            f"{artifact}: it is archived, and cannot be read before it is restored. Try again after "
+            f"`artifacts jobs uploads restore {job}{of_run} --kind {kind} --days 7 --wait`"
         )
 
     def is_archived(self, tier_name: str) -> bool:

@@ -184,7 +184,7 @@ class TransferSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class QueueCapacity:
     """Which queues take more messages, or are empty.
 
     Attributes:
@@ -203,22 +203,22 @@ class Room:
         return self.batches if transfer.batch_id else transfer.artifact.kind in self.kinds
 
 
-NO_QUEUES = Room(kinds=frozenset(), batches=False)
+NO_QUEUES = QueueCapacity(kinds=frozenset(), batches=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageLoss:
+class RepublishPolicy:
     """When an unclaimed transfer's message is taken for lost, so that it is sent again.
 
     Attributes:
-        remembers_since: the broker has forgotten what was sent before.
+        broker_epoch: the broker has forgotten what was sent before.
         unclaimed_after: what the dispatch has never sent is left to its producer for so long.
         republish_after: what the dispatch has sent may wait in the queue for so long.
         empty: queues without a message: what was sent to them and is unclaimed after
             `unclaimed_after` is not there any more, as after `celery purge`.
     """
 
-    remembers_since: datetime
+    broker_epoch: datetime
     unclaimed_after: timedelta
     republish_after: timedelta
-    empty: Room = NO_QUEUES
+    empty: QueueCapacity = NO_QUEUES

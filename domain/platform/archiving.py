@@ -10,7 +10,7 @@ from artifact_pipeline.domain.model.artifacts import StoredArtifact, StoredObjec
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.platform import calls as platform_calls
-from artifact_pipeline.domain.platform.call_shapes import also_called_as
+from artifact_pipeline.domain.platform.call_shapes import accepts_platform_call
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.platform import ArchiveSummary, IUploadLocationRepository
 
@@ -24,7 +24,7 @@ def _are_locations(*args: object, **_named: object) -> bool:
     return len(args) > 1 and isinstance(args[1], Iterable) and not hasattr(args[1], "find")
 
 
-@also_called_as(platform_calls.archive_uploads, _are_locations)
+@accepts_platform_call(platform_calls.archive_uploads, _are_locations)
 def archive_uploads(
     upload_location_repository: IUploadLocationRepository,
     artifact_repository: IArtifactRepository,
@@ -97,7 +97,9 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
         days_since_create=days_since_create,
         hours_since_create=hours_since_create,
     )
-    if not _is_so_old(upload_location_repository, old, contents.created_at, days_since_job_created):
+    if not _is_old_enough(
+        upload_location_repository, old, contents.created_at, days_since_job_created
+    ):
         old = []
     of_run = [found for found in old if run_id in (None, found.artifact.run_id)]
     chosen = [found for found in of_run if found.artifact.kind in kinds]
@@ -119,7 +121,7 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     )
 
 
-def _is_so_old(
+def _is_old_enough(
     upload_location_repository: IUploadLocationRepository,
     uploads: Sequence[FoundArtifact],
     created_at: datetime,

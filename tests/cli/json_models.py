@@ -190,6 +190,17 @@ class VerifiedShape(Shape):
     error: str | None
 
 
+class FaultShape(VerifiedShape):
+    job_id: int | None
+
+
+class AuditShape(Shape):
+    objects: int
+    jobs: int
+    faults: dict[Verdict, int]
+    first: list[FaultShape]
+
+
 class BatchShape(Shape):
     batch: int
     state: BatchState
@@ -271,6 +282,7 @@ class UrlShape(Shape):
 
 
 SHAPES: dict[str, Any] = {
+    "audit": AuditShape,
     "batch cancel": BatchShape,
     "batch change": BatchShape,
     "batch list": list[BatchShape],

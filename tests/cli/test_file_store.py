@@ -152,7 +152,7 @@ class TestHealth:
         (found,) = answer.json
         assert (answer.status, found["check"], found["severity"]) == (2, "store", "error")
         assert "No such file or directory" in found["what"]
-        assert "findmnt" in found["mend"]
+        assert "findmnt" in found["fix"]
 
 
 class TestUploads:

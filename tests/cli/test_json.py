@@ -109,6 +109,7 @@ def test_what_is_in_the_bucket(
     checked("jobs uploads archive", artifacts(*uploads, "archive", *job, "--dry-run"))
     checked("jobs uploads relocate", artifacts(*uploads, "relocate", *job))
     checked("jobs uploads verify", artifacts(*uploads, "verify", *job))
+    checked("audit", artifacts("audit", "--json"))
     checked("jobs uploads url", artifacts(*uploads, "url", *job, "--kind", "job_input"))
     checked("jobs results upload", artifacts("jobs", "results", "upload", *job, *of_run))
 

@@ -14,7 +14,7 @@ from artifact_pipeline.worker.cli.main import COMMANDS
 from tests.cli.tree import commands, parse
 
 PROGRAM = Path(__file__).parents[2]
-DOCUMENTS = [PROGRAM / "README.md", *sorted((PROGRAM / "docs").glob("*.md"))]
+DOCUMENTS = [PROGRAM / "README.md", *sorted((PROGRAM / "docs").rglob("*.md"))]
 SOURCES = sorted(path for name in ("domain", "worker") for path in (PROGRAM / name).rglob("*.py"))
 _NAMES = "|".join(COMMANDS)
 # A line of a block, perhaps behind a prompt, or what stands between backticks.
@@ -107,7 +107,7 @@ def test_a_command_that_is_printed_is_accepted(path: str, line: str) -> None:
 
 def test_the_documents_and_the_sources_were_read() -> None:
     paths = {path for path, _ in printed()}
-    assert {"README.md", "docs/batches.md", "docs/operations.md"} <= paths
+    assert {"README.md", "docs/batches.md", "docs/operations/deployment.md"} <= paths
     assert {
         "worker/cli/batch/preview.py",
         "worker/cli/demo_run.py",

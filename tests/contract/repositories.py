@@ -18,14 +18,17 @@ from artifact_pipeline.domain.fakes import (
     InMemoryUploadPages,
     InMemoryVerifications,
 )
+from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.audit import IAuditedRecords
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
 from artifact_pipeline.domain.ports.restorations import IRestorations
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.audit import SqlAuditedRecords
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
@@ -51,6 +54,7 @@ class Repositories:
     quarantine: IQuarantine
     pages: IUploadPages
     restorations: IRestorations
+    audited: IAuditedRecords
     largest_page: int
     """What a page holds at most, whatever its limit."""
 
@@ -75,6 +79,7 @@ def in_memory() -> Repositories:
         InMemoryQuarantine(transfers, jobs),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
         InMemoryRestorations(artifacts),
+        InMemoryAuditedRecords(artifacts, jobs),
         1_000,
     )
 
@@ -91,6 +96,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlQuarantine(engine),
         SqlUploadPages(engine),
         SqlRestorations(engine),
+        SqlAuditedRecords(engine),
         1 if url.startswith("sqlite") else 1_000,
     )
     engine.dispose()

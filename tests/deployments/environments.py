@@ -33,7 +33,7 @@ from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 from artifact_pipeline.worker.workspace import Workspace
 from artifact_pipeline.worker.workspace.initialization import Others, initialize
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.sql.steps import job_row
 
 PATIENCE_SECONDS = 60

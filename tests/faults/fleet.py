@@ -21,7 +21,7 @@ from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 from artifact_pipeline.worker.workspace.initialization import initialize
-from tests.conftest import client_of
+from tests.buckets import client_of
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.s3_proxy import FaultyS3

@@ -64,14 +64,14 @@ class TestCopier(copier_contract.AnyCopierContract, copier_contract.FencedCopier
     def test_a_storage_class_is_refused(
         self, adapter: copier_contract.Adapter, wanted: str
     ) -> None:
-        there = adapter.stored(SMALL)
+        source = adapter.stored(SMALL)
         with pytest.raises(UnsupportedByStoreError, match=f"no storage class {wanted}"):
-            copy(adapter.copier, there, tier_name=wanted)
+            copy(adapter.copier, source, tier_name=wanted)
         assert adapter.body(KEY) is None
 
     def test_the_class_of_all_is_taken(self, adapter: copier_contract.Adapter) -> None:
-        there = adapter.stored(SMALL)
-        assert copy(adapter.copier, there, tier_name="STANDARD").tier_name == "STANDARD"
+        source = adapter.stored(SMALL)
+        assert copy(adapter.copier, source, tier_name="STANDARD").tier_name == "STANDARD"
 
 
 @pytest.fixture

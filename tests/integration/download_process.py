@@ -14,7 +14,7 @@ from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.workspace import Workspace
-from tests.conftest import client_of
+from tests.buckets import client_of
 
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 RANGE = 2**18
@@ -37,10 +37,10 @@ class Standstill:
 def main() -> None:
     url, bucket, key, root, size = sys.argv[1:]
     reader = S3ObjectReader(client=client_of(url), bucket=bucket)
-    there = reader.find(ObjectAddress(bucket, key))
-    assert there is not None
+    source = reader.find(ObjectAddress(bucket, key))
+    assert source is not None
     Fetch(reader=reader, range_size=RANGE, threads=THREADS)(
-        there,
+        source,
         Workspace(Path(root)).target(RESULTS),
         replace=False,
         checkpoint=lambda: None,

@@ -19,7 +19,7 @@ from artifact_pipeline.domain.model.keys import JobS3Prefix
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.s3.steps import MIB, client_at, random_bytes
 
 pytestmark = pytest.mark.processes

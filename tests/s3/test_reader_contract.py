@@ -10,7 +10,7 @@ from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryStore
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.contract.reader_contract import Adapter, ObjectReaderContract
 from tests.s3.steps import client_at
 from tests.servers import Moto

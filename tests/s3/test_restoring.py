@@ -22,7 +22,7 @@ from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.restoring import S3ObjectRestorer, restoration_of
 from artifact_pipeline.worker.s3.tiers import tier
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.s3.steps import KEY, client_at
 from tests.servers import Moto
 

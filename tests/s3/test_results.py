@@ -20,7 +20,7 @@ from artifact_pipeline.domain.fakes import InMemoryResults, InMemoryStore
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.ports.platform import IResultsRepository
 from artifact_pipeline.worker.s3.results import S3ResultsRepository
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.domain.platform_classes import PlatformPrefix
 from tests.s3.results_steps import FILES, PREFIX, body_of, upload
 from tests.s3.steps import KEY, MIB, client_at

@@ -13,7 +13,7 @@ from mypy_boto3_s3 import S3Client
 from artifact_pipeline.domain.fakes import InMemoryStore
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.store import S3ObjectStore
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.contract.store_contract import LARGE, SMALL, Adapter, ObjectStoreContract, either_size
 from tests.s3.steps import KEY, METADATA, MIB, client_at, put, store_of
 from tests.servers import Moto

@@ -19,7 +19,7 @@ from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.results import S3ResultsRepository
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
 from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.integration.permissions import Need, Policy, WatchedS3
 from tests.s3.presigned_steps import query
 from tests.s3.results_steps import PREFIX

@@ -32,7 +32,7 @@ from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tiers import tier
 from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.contract.located_uploads_contract import LocatedContract
 from tests.contract.upload_locations_contract import (
     CONFIG,
@@ -135,9 +135,9 @@ class TestLocated(LocatedContract):
         locations.recording_in(artifacts).archive_uploads([location])
         # Then
         row = artifacts.rows[artifact].object
-        there = s3_client.head_object(Bucket=bucket, Key=stored.key)
+        existing = s3_client.head_object(Bucket=bucket, Key=stored.key)
         assert location.errors == []
-        assert (row.version, row.tier_name) == (there["ETag"], there["StorageClass"])
+        assert (row.version, row.tier_name) == (existing["ETag"], existing["StorageClass"])
         assert (row.sha256, row.tier_name) == (stored.sha256, "GLACIER")
 
 

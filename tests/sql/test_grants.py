@@ -73,7 +73,7 @@ def test_a_worker_does_without_what_only_a_command_needs(limited: Limited) -> No
     [finding] = [
         each for each in examine_database(limited.engine) if each.check == "database grants"
     ]
-    assert (finding.severity, finding.mend) == (Severity.WARNING, given)
+    assert (finding.severity, finding.fix) == (Severity.WARNING, given)
 
 
 def test_a_role_that_may_only_read_lacks_all_that_is_written(limited: Limited) -> None:

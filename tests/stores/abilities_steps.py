@@ -20,7 +20,7 @@ from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.store import S3ObjectStore
-from tests.conftest import create_bucket
+from tests.buckets import create_bucket
 from tests.contract import copier_contract, store_contract
 from tests.s3.steps import PART, Progress, client_at, put, store_of
 from tests.s3.test_store_contract import _body, _described

@@ -19,6 +19,7 @@ from artifact_pipeline.domain.errors import (
     StoreUnavailableError,
     TransferError,
     UnknownJobError,
+    VerificationError,
 )
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
@@ -96,6 +97,10 @@ class Answers:
         self._note("uploads", job_id)
         return self.turns.pop(0)
 
+    def verify_job(self, job_id: int) -> dict[str, int]:
+        self._note("verification", job_id)
+        return {"ok": 2}
+
     def dispatch(self) -> int:
         raise NotImplementedError
 
@@ -155,6 +160,19 @@ class TestKnown:
         assert answer == {"state": "done", "size": 3, "seconds": 0.5}
 
 
+class TestVerification:
+    def test_it_says_how_many_have_each_verdict(self, app: Celery, answers: Answers) -> None:
+        with message(app, "artifacts.verify_job", "somebody's") as task:
+            assert task(job_id=12) == {"ok": 2}
+        assert answers.asked == [("verification", 12)]
+
+    def test_it_fails_with_what_is_not_ok(self, app: Celery, answers: Answers) -> None:
+        answers.failure = VerificationError("job 12: 1 of 2 artifacts are not ok")
+        verifying = message(app, "artifacts.verify_job", "somebody's")
+        with verifying as task, pytest.raises(VerificationError, match="job 12: 1 of 2"):
+            task(job_id=12)
+
+
 class TestUnknown:
     @pytest.mark.parametrize(
         ("name", "ids", "asked"),
@@ -172,7 +190,7 @@ class TestUnknown:
             assert task(**ids) == {"requested": 2}
         assert answers.asked == [asked]
 
-    @pytest.mark.parametrize("name", PLANNING)
+    @pytest.mark.parametrize("name", [*PLANNING, "artifacts.verify_job"])
     @pytest.mark.parametrize("error", [SqlUnavailableError("away"), StoreUnavailableError("away")])
     def test_it_comes_back_while_somebody_is_away(
         self, app: Celery, answers: Answers, broker: Valkey, name: str, error: TransferError

@@ -11,9 +11,16 @@ from sqlalchemy.orm import Session
 from artifact_pipeline.domain.errors import ConfigurationError, InvalidRequestError
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.tasks.app import pipeline_app
-from artifact_pipeline.tasks.bucket import confirm_upload, relocate_job
+from artifact_pipeline.tasks.bucket import confirm_upload, relocate_job, verify_job
 from artifact_pipeline.tasks.downloads import download_job, download_run_logs
-from artifact_pipeline.tasks.routing import CONFIRM, DISPATCH, DOWNLOAD_JOB, RECONCILE, RELOCATE
+from artifact_pipeline.tasks.routing import (
+    CONFIRM,
+    DISPATCH,
+    DOWNLOAD_JOB,
+    RECONCILE,
+    RELOCATE,
+    VERIFY_JOB,
+)
 from artifact_pipeline.tasks.testing import Asked, recorded_tasks
 from artifact_pipeline.tasks.upkeep import dispatch, reconcile
 from artifact_pipeline.tasks.uploads import upload_job_config, upload_run_results
@@ -45,6 +52,7 @@ class TestTasks:
         download_run_logs.apply_async(kwargs=RUN, countdown=30)
         download_job.delay(12)
         relocate_job.delay(12)
+        verify_job.delay(12)
         confirm_upload.delay(12)
         confirm_upload.delay(12, 4)
         dispatch.delay()
@@ -56,6 +64,7 @@ class TestTasks:
             Asked("artifacts.download_run_logs", RUN),
             Asked(DOWNLOAD_JOB, JOB),
             Asked(RELOCATE, JOB),
+            Asked(VERIFY_JOB, JOB),
             Asked(CONFIRM, JOB),
             Asked(CONFIRM, RUN),
             Asked(DISPATCH),

@@ -104,13 +104,13 @@ def test_a_fork_before_any_use_is_nothing_special(composition: Composition) -> N
 def test_a_forked_process_makes_connections_of_its_own(on_sqlite: Composition) -> None:
     # Given: a parent that was at work, with a connection in its pool
     parent = _connections(on_sqlite)
-    on_sqlite.give_back()
+    on_sqlite.release_leases()
     # When
     on_sqlite.after_fork()
     # Then
     child = _connections(on_sqlite)
     assert all(mine is not inherited for mine, inherited in zip(child, parent, strict=True))
-    assert on_sqlite.give_back() == 0
+    assert on_sqlite.release_leases() == 0
 
 
 def test_no_connection_is_left_by_what_is_read_before_the_fork(on_sqlite: Composition) -> None:

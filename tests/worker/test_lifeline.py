@@ -26,7 +26,8 @@ from pathlib import Path
 from artifact_pipeline.worker.embedded import lifeline
 directory = Path(sys.argv[1])
 def sleeper(code="", **options):
-    return lifeline.start([sys.executable, "-c", code + ";import time; time.sleep(600)"], **options)
+    code += "\\nimport time; time.sleep(600)"
+    return lifeline.start([sys.executable, "-c", code], **options)
 def wait(): print("ready", flush=True); time.sleep(600)
 """
 SLEEPERS = 'sleeper(); sleeper(\'import subprocess; subprocess.Popen(["sleep", "600"])\'); wait()'

@@ -8,6 +8,10 @@ import sys
 
 # Only this here: Ctrl-C while the rest is imported must not end in a traceback.
 COMMANDS = {
+    "audit": (
+        "artifact_pipeline.worker.cli.audit.commands",
+        "Compare the whole store with all that is recorded, and report what is lost or unknown.",
+    ),
     "batch": (
         "artifact_pipeline.worker.cli.batch.commands",
         "Run many transfers again: preview, start, watch, pause, report.",

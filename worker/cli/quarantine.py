@@ -81,12 +81,12 @@ def list_quarantined(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """List what was given up, and why, newest first."""
-    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
     quarantine = database().quarantine
-    transfers = quarantine.list(which, limit)
+    transfers = quarantine.list(filters, limit)
     rows, empty = [_row(t) for t in transfers], "nothing is in quarantine"
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
-    if len(transfers) == limit and (more := quarantine.count(which) - limit) > 0:
+    if len(transfers) == limit and (more := quarantine.count(filters) - limit) > 0:
         note(f"and {more} more: --limit shows them")
 
 
@@ -107,9 +107,9 @@ def retry(  # noqa: PLR0913 - an argument for each option
 
     A transfer whose artifact was requested again since is not changed.
     """
-    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
-    quarantine = _to_change(which, jobs, every=every)
-    summary = quarantine.preview(which) if dry_run else quarantine.retry(which)
+    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    quarantine = _to_change(filters, jobs, every=every)
+    summary = quarantine.preview(filters) if dry_run else quarantine.retry(filters)
     if as_json:
         print_json({**asdict(summary), "dry_run": dry_run})
         return
@@ -133,18 +133,20 @@ def discard(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """Cancel them for good; what they had sent in parts is removed by the next reconcile."""
-    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
-    quarantine = _to_change(which, jobs, every=every)
-    count = quarantine.count(which) if dry_run else quarantine.discard(which)
+    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    quarantine = _to_change(filters, jobs, every=every)
+    count = quarantine.count(filters) if dry_run else quarantine.discard(filters)
     if as_json:
         print_json({"discarded": count, "dry_run": dry_run})
         return
     say(f"{count} {'would be' if dry_run else 'are'} discarded")
 
 
-def _to_change(which: "QuarantineFilter", jobs: list[int] | None, *, every: bool) -> "IQuarantine":
+def _to_change(
+    filters: "QuarantineFilter", jobs: list[int] | None, *, every: bool
+) -> "IQuarantine":
     """Return the quarantine; refuse a filter or a job id that may be a mistake."""
-    _refuse_unclear(which, every=every)
+    _require_filter(filters, every=every)
     quarantine = database().quarantine
     _refuse_other_ids(jobs, quarantine)
     return quarantine
@@ -193,9 +195,9 @@ def _filter(
     )
 
 
-def _refuse_unclear(which: "QuarantineFilter", *, every: bool) -> None:
+def _require_filter(filters: "QuarantineFilter", *, every: bool) -> None:
     """Raise BadParameter: a forgotten filter would mean everything."""
-    if which.is_empty is not every:
+    if filters.is_empty is not every:
         raise typer.BadParameter("give a filter such as --reason, or --all for all of them")
 
 

@@ -21,7 +21,7 @@ from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
 from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
 from artifact_pipeline.worker.composition.repositories import Database, Repositories
 from artifact_pipeline.worker.settings import BucketSettings, OperatorSettings
-from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.restorations import SqlRestorations
 
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ from functools import cached_property, partial
 
 from celery import Celery
 
+from artifact_pipeline.domain.catalog.verified_job import verified_counts
+from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
 from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
@@ -25,6 +27,7 @@ from artifact_pipeline.domain.transfers.download import RequestDownloads
 from artifact_pipeline.domain.transfers.page import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
 from artifact_pipeline.domain.transfers.page_watch import PageWatch
+from artifact_pipeline.domain.transfers.read import ResumedReads
 from artifact_pipeline.domain.transfers.relocate import RequestRelocations
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
@@ -35,8 +38,8 @@ from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.tasks.publish import (
     ask_for_dispatch,
     broker_channel,
+    broker_epoch,
     publish,
-    remembers_since,
     room,
 )
 from artifact_pipeline.tasks.receipt import BareRequest
@@ -123,6 +126,14 @@ class Composition:
     def upload_job(self, job_id: int) -> JobUploads:
         return UploadJob(page=self.page_runner.of_job)(job_id)
 
+    def verify_job(self, job_id: int) -> dict[str, int]:
+        verify = VerifyJob(
+            locate=self.adapters.locate,
+            transfers=self.adapters.transfers,
+            reads=ResumedReads(reader=self.adapters.reader),
+        )
+        return verified_counts(job_id, verify(job_id))
+
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""
         record_requests(self.adapters.engine, requests)
@@ -145,9 +156,9 @@ class Composition:
         """Cancel the transfers whose tasks were revoked. Raises: SqlUnavailableError."""
         cancel_revoked(self.adapters.engine, request_ids)
 
-    def give_back(self) -> int:
+    def release_leases(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""
-        return self.adapters.transfers.give_back(self._worker)
+        return self.adapters.transfers.release_leases(self._worker)
 
     def ask_for_dispatch(self) -> None:
         """Have another worker publish what was handed on. Raises: BrokerUnavailableError."""
@@ -187,7 +198,7 @@ class Composition:
             room=partial(room, settings.dispatch_queue_limit, self._app),
             # Fewer than one message.
             empty=partial(room, 1, self._app),
-            remembers_since=partial(remembers_since, app=self._app),
+            broker_epoch=partial(broker_epoch, app=self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
             republish_after=timedelta(seconds=settings.dispatch_republish_seconds),
@@ -254,7 +265,7 @@ class Composition:
             settles_after={
                 Direction.UPLOAD: settled,
                 Direction.RELOCATE: settled,
-                Direction.CONFIRM: self.handlers.uploads_end_after,
+                Direction.CONFIRM: self.handlers.upload_url_lifetime,
             },
         )
 

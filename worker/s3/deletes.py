@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from artifact_pipeline.domain.each import for_each, until_away
+from artifact_pipeline.domain.each import for_each, until_unavailable
 from artifact_pipeline.domain.errors import ObjectReplacedError, PermanentError, PipelineError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.s3.abilities import Deletes
@@ -37,7 +37,7 @@ class ObjectDeletion:
         Raises:
             PipelineError: every request failed, or S3 is away.
         """
-        answers = list(until_away(for_each(self._send, self._requests(addresses))))
+        answers = list(until_unavailable(for_each(self._send, self._requests(addresses))))
         errors = [answer for _, answer in answers if isinstance(answer, PipelineError)]
         if errors and len(errors) == len(answers):
             raise errors[0]

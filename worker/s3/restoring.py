@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from artifact_pipeline.domain.errors import RefusedByStoreError
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.model.restorations import NOT_RESTORED, Restoration, RestoreSpeed
-from artifact_pipeline.worker.s3.errors import code_of, gone_is_replaced, translated_errors
+from artifact_pipeline.worker.s3.errors import code_of, missing_means_replaced, translated_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,7 +44,7 @@ class S3ObjectRestorer:
                 f"{there.address.url}: {_DEEP} has no expedited restores. Use --tier standard, "
                 "or bulk"
             )
-        with translated_errors(), gone_is_replaced():
+        with translated_errors(), missing_means_replaced():
             try:
                 self._send(there, days, speed)
             except ClientError as error:

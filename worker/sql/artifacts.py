@@ -12,8 +12,8 @@ from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
-from artifact_pipeline.worker.sql.platform import is_not_replaced, refuse_replaced, tell_platform
-from artifact_pipeline.worker.sql.rows import artifact_of
+from artifact_pipeline.worker.sql.mapping import artifact_of
+from artifact_pipeline.worker.sql.platform import is_not_replaced, refuse_replaced, update_platform
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
@@ -49,7 +49,7 @@ class SqlArtifacts:
                 raise ObjectReplacedError(
                     f"{stored.artifact}: another transfer recorded it while this ran"
                 )
-            tell_platform(connection, recorded, location)
+            update_platform(connection, recorded, location)
         return recorded
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:

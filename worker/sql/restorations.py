@@ -11,7 +11,7 @@ from artifact_pipeline.domain.model.restorations import Restoration
 from artifact_pipeline.worker.sql.artifacts import is_of
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.rows import artifact_of
+from artifact_pipeline.worker.sql.mapping import artifact_of
 from artifact_pipeline.worker.sql.tables import ArtifactRow
 
 

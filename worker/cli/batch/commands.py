@@ -85,7 +85,7 @@ def preview(  # noqa: PLR0913 - an argument for each option
     Without a filter it is everything that was ever requested. Running transfers are left out,
     and so are uploads without a file in the workspace, if ARTIFACTS_WORKSPACE is set.
     """
-    which = filter_of(
+    filters = filter_of(
         job_ids=job_id,
         run_ids=run_id,
         user_ids=user_id,
@@ -102,7 +102,7 @@ def preview(  # noqa: PLR0913 - an argument for each option
         include_stored=include_stored,
     )
     shown = batches().preview(
-        which,
+        filters,
         requested_by=this_user(),
         expires_in=timedelta(hours=expires_in),
         listed=None if from_file is None else listed_in(from_file),

@@ -12,13 +12,13 @@ from artifact_pipeline.worker.sql.transfers.predicates import is_abandoned, is_u
 
 
 def claim_row(
-    connection: Connection, which: ColumnElement[bool], owner: str, lease: timedelta
+    connection: Connection, condition: ColumnElement[bool], owner: str, lease: timedelta
 ) -> Row[Any] | None:
     # One statement, so that of many workers with the same message one gets the row and the others
     # find its condition no longer true.
     return connection.execute(
         update(TransferRow)
-        .where(which, or_(is_unclaimed(), is_abandoned()))
+        .where(condition, or_(is_unclaimed(), is_abandoned()))
         .values(claimed(owner, utc_now(lease)))
         .returning(TransferRow.__table__)
     ).one_or_none()

@@ -35,9 +35,9 @@ from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.mapping import as_claim
 from artifact_pipeline.worker.sql.platform import JOB_COLUMNS, RUN_COLUMNS
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
-from artifact_pipeline.worker.sql.rows import as_claim
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, TRANSFER_RUN, ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.claims import claimed
 from artifact_pipeline.worker.sql.transfers.predicates import is_page_member
@@ -91,10 +91,10 @@ def claim_page_of_job(connection: Connection, values: dict[str, Any]) -> list[Cl
 
 
 def _claim_one(
-    connection: Connection, which: ColumnElement[bool], values: dict[str, Any]
+    connection: Connection, condition: ColumnElement[bool], values: dict[str, Any]
 ) -> list[ClaimedUpload]:
     """Claim one upload in SQLite, which cannot skip what another transaction holds."""
-    due = _due(which).limit(1).params(values)
+    due = _due(condition).limit(1).params(values)
     row = (
         update(TransferRow)
         .where(TransferRow.id.in_(due))
@@ -121,18 +121,18 @@ def _of_job() -> ColumnElement[bool]:
     return TransferRow.job_id == bindparam("asked_job", type_=Integer)
 
 
-def _due(*which: ColumnElement[bool]) -> Select[Any]:
+def _due(*condition: ColumnElement[bool]) -> Select[Any]:
     return (
         select(TransferRow.id)
-        .where(is_page_member(), *which)
+        .where(is_page_member(), *condition)
         .order_by(TransferRow.next_attempt_at, TransferRow.id)
     )
 
 
-def _locked(*which: ColumnElement[bool]) -> Select[Any]:
+def _locked(*condition: ColumnElement[bool]) -> Select[Any]:
     """Return the ids that are due, locked by this transaction, but for those another one holds."""
     # Nothing waits for a lock here, so a page can meet no deadlock.
-    return _due(*which).with_for_update(skip_locked=True)
+    return _due(*condition).with_for_update(skip_locked=True)
 
 
 @cache

@@ -161,7 +161,7 @@ def _old_versions(summary: ArchiveSummary) -> str:
     replaced += [each.object for each in summary.planned if _is_version(each.object.version_id)]
     if not replaced:
         return ""
-    size = Size(sum(there.size for there in replaced))
+    size = Size(sum(existing.size for existing in replaced))
     return (
         f"old versions: {len(replaced)} ({size}) are kept by the bucket and cost as before, until "
         "a lifecycle rule (NoncurrentVersionExpiration) deletes them"

@@ -254,19 +254,19 @@ def _listed_row(
     if listed.state is ArtifactState.FOREIGN:
         restored = None
     found = listed.found
-    there = None if found is None else found.object
+    existing = None if found is None else found.object
     look = listed.unreadable
-    address = there.address if there else look and look.address
+    address = existing.address if existing else look and look.address
     return {
         **_artifact(listed.artifact),
         "state": listed.state,
         "reason": listed.reason,
         "scheme": found and found.scheme,
         "found_by": found and found.found_by,
-        "size": None if there is None else Size(there.size),
-        "age": None if there is None else now - there.modified_at,
-        "modified_at": there and there.modified_at,
-        "storage_class": there and there.tier_name,
+        "size": None if existing is None else Size(existing.size),
+        "age": None if existing is None else now - existing.modified_at,
+        "modified_at": existing and existing.modified_at,
+        "storage_class": existing and existing.tier_name,
         "restore": restored and restored.phase(now),
         "restored_until": restored and restored.until,
         "location": address and where(address),

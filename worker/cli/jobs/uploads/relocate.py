@@ -10,7 +10,7 @@ import typer
 
 from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies, OldCopy
 from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
-from artifact_pipeline.domain.each import outcome_of, until_away, up_to_failure
+from artifact_pipeline.domain.each import outcome_of, until_unavailable, up_to_failure
 from artifact_pipeline.domain.errors import PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, UnreadableArtifact
@@ -188,7 +188,7 @@ class _Relocation:
         """
         jobs = ((job_id, *up_to_failure(self.of_job(job_id))) for job_id in job_ids)
         looks = (((job_id, rows), failure) for job_id, rows, failure in jobs)
-        for (job_id, rows), failure in until_away(looks):
+        for (job_id, rows), failure in until_unavailable(looks):
             yield from rows
             if failure is not None:
                 yield _Done(job_id=job_id, outcome="failed", error=why(failure))
@@ -241,13 +241,13 @@ def _done(found: FoundArtifact, outcome: str, error: str | None = None) -> _Done
     return _of(found.artifact, found.object, outcome, error)
 
 
-def _of(artifact: Artifact, there: BucketObject, outcome: str, error: str | None) -> _Done:
+def _of(artifact: Artifact, existing: BucketObject, outcome: str, error: str | None) -> _Done:
     return _Done(
         job_id=artifact.job_id,
         outcome=outcome,
         artifact=artifact,
-        address=there.address,
-        size=there.size,
+        address=existing.address,
+        size=existing.size,
         error=error,
     )
 
