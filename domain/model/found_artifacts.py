@@ -54,7 +54,7 @@ class FoundArtifact:
         job, kind = artifact.job_id, artifact.kind
         of_run = "" if artifact.run_id is None else f" --run-id {artifact.run_id}"
         return (
-            f"{artifact}: it is archived, and cannot be read before it is restored. Try again after "
+            f"{artifact}: it is archived, and cannot be read before it is restored. Retry after "
             f"`artifacts jobs uploads restore {job}{of_run} --kind {kind} --days 7 --wait`"
         )
 
