@@ -6,12 +6,14 @@ from artifact_pipeline.domain.fakes.batch_candidates import Candidates
 from artifact_pipeline.domain.fakes.batch_snapshots import InMemoryBatchSnapshots
 from artifact_pipeline.domain.fakes.batches import InMemoryBatches
 from artifact_pipeline.domain.fakes.copier import InMemoryCopier
+from artifact_pipeline.domain.fakes.history import InMemoryHistory
 from artifact_pipeline.domain.fakes.legal_holds import InMemoryLegalHolds
 from artifact_pipeline.domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
 from artifact_pipeline.domain.fakes.object_versions import InMemoryVersions
 from artifact_pipeline.domain.fakes.objects import InMemoryReader, InMemoryTarget
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from artifact_pipeline.domain.fakes.quarantine import InMemoryQuarantine
+from artifact_pipeline.domain.fakes.restorations import InMemoryRestorations, InMemoryRestorer
 from artifact_pipeline.domain.fakes.storage import (
     InMemoryEndpointFailures,
     InMemorySource,
@@ -31,10 +33,13 @@ __all__ = [
     "InMemoryBatches",
     "InMemoryCopier",
     "InMemoryEndpointFailures",
+    "InMemoryHistory",
     "InMemoryJobs",
     "InMemoryLegalHolds",
     "InMemoryQuarantine",
     "InMemoryReader",
+    "InMemoryRestorations",
+    "InMemoryRestorer",
     "InMemoryResults",
     "InMemoryRuns",
     "InMemorySource",

@@ -101,7 +101,7 @@ class TransferRows:
     ) -> Transfer:
         now = self._clock()
         transfer = Transfer(
-            id=len(self.rows) + 1,
+            id=max(self.rows, default=0) + 1,
             request_id=request_id,
             artifact=artifact,
             direction=direction,

@@ -10,6 +10,7 @@ from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState
 from artifact_pipeline.domain.model.found_artifacts import FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.restorations import RestorePhase
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 
@@ -23,6 +24,11 @@ class Shape(BaseModel):
     """All keys are there, and no others; as JSON, so that "1" is no number."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PrunedShape(Shape):
+    table: str
+    rows: Count
 
 
 class JobShape(Shape):
@@ -124,6 +130,19 @@ class ListedShape(Shape):
     size: Bytes | None
     age: Seconds | None
     modified_at: Moment | None
+    storage_class: str | None
+    restore: RestorePhase | None
+    restored_until: Moment | None
+    location: str | None
+    error: str | None
+
+
+class RestoreShape(Shape):
+    kind: ArtifactKind
+    run_id: int | None
+    outcome: str
+    until: Moment | None
+    size: Bytes | None
     storage_class: str | None
     location: str | None
     error: str | None
@@ -333,8 +352,10 @@ SHAPES: dict[str, Any] = {
     "jobs uploads download": list[DownloadedShape],
     "jobs uploads list": list[ListedShape],
     "jobs uploads relocate": list[RelocatedShape],
+    "jobs uploads restore": list[RestoreShape],
     "jobs uploads url": UrlShape,
     "jobs uploads verify": list[VerifiedShape],
+    "db prune": list[PrunedShape],
     "messages discard": DeletedShape,
     "messages list": list[RefusedShape],
     "messages restore": RestoredShape,

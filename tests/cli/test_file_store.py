@@ -246,6 +246,15 @@ class TestUploads:
         assert "has no storage class GLACIER" in row["error"]
         assert files
 
+    @pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["restore", "dry run"])
+    def test_a_restore_is_refused(
+        self, artifacts: Command, files: Shelf, more: tuple[str, ...]
+    ) -> None:
+        del files
+        answer = artifacts("jobs", "uploads", "restore", "12", "--days", "3", *more)
+        assert answer.status == 1
+        assert "ARTIFACTS_STORE is a directory, which has no archive tiers" in answer.error
+
     def test_a_dry_run_of_an_archive_is_refused(self, artifacts: Command, files: Shelf) -> None:
         answer = artifacts("jobs", "uploads", "archive", "12", "--dry-run")
         assert answer.status == 1

@@ -14,6 +14,7 @@ from artifact_pipeline.domain.fakes import (
     InMemoryJobs,
     InMemoryLegalHolds,
     InMemoryQuarantine,
+    InMemoryRestorations,
     InMemoryRuns,
     InMemoryTombstones,
     InMemoryTransfers,
@@ -28,6 +29,7 @@ from artifact_pipeline.domain.ports.audit import IAuditedRecords
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.ports.restorations import IRestorations
 from artifact_pipeline.domain.ports.tombstones import ITombstones
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
@@ -38,6 +40,7 @@ from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.restorations import SqlRestorations
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.tombstones import SqlTombstones
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
@@ -59,6 +62,7 @@ class Repositories:
     """Forget all transfers and artifacts."""
     quarantine: IQuarantine
     pages: IUploadPages
+    restorations: IRestorations
     audited: IAuditedRecords
     largest_page: int
     """What a page holds at most, whatever its limit."""
@@ -87,6 +91,7 @@ def in_memory() -> Repositories:
         clear,
         InMemoryQuarantine(transfers, jobs, trail=trail),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
+        InMemoryRestorations(artifacts),
         InMemoryAuditedRecords(artifacts, jobs),
         1_000,
         trail,
@@ -106,6 +111,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         lambda: _clear(engine),
         SqlQuarantine(engine),
         SqlUploadPages(engine),
+        SqlRestorations(engine),
         SqlAuditedRecords(engine),
         1 if url.startswith("sqlite") else 1_000,
         SqlAuditTrail(engine),

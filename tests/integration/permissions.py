@@ -31,6 +31,7 @@ ACTION_OF = {
     "PutObject": "s3:PutObject",
     "PutObjectLegalHold": "s3:PutObjectLegalHold",
     "PutObjectTagging": "s3:PutObjectTagging",
+    "RestoreObject": "s3:RestoreObject",
     "UploadPart": "s3:PutObject",
     # And s3:GetObject on its source.
     "UploadPartCopy": "s3:PutObject",

@@ -164,7 +164,8 @@ def test_an_operator_makes_no_call_that_its_policy_does_not_list(
         ("list", *job),
         ("download", *job, "--output-dir", str(tmp_path / "out")),
         ("relocate", *job, "--delete-old", "--only-database"),
-        ("archive", *job, "--storage-class", "GLACIER_IR"),
+        ("archive", *job, "--storage-class", "GLACIER"),
+        ("restore", *job, "--days", "1"),
     ):
         _command(watched, "jobs", "uploads", *command)
     results = ("--run-id", str(run_id), "--results-dir", str(tmp_path / "results"))

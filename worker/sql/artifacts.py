@@ -28,7 +28,7 @@ class SqlArtifacts:
         self._bind = bind
 
     def find(self, artifact: Artifact) -> StoredArtifact | None:
-        statement = select(_TABLE).where(_is_of(artifact))
+        statement = select(_TABLE).where(is_of(artifact))
         with autocommit(self._bind) as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else stored_artifact_of(row)
@@ -74,7 +74,7 @@ def replace_artifact(
         written = _insert(connection, stored).on_conflict_do_nothing()
     else:
         unchanged = and_(
-            _is_of(known.artifact),
+            is_of(known.artifact),
             ArtifactRow.key == known.object.key,
             ArtifactRow.etag == known.object.version,
         )
@@ -109,7 +109,7 @@ def write_artifact(connection: Connection, stored: StoredArtifact) -> StoredArti
 def delete_artifact(connection: Connection, stored: StoredArtifact) -> None:
     """Delete the row in the caller's transaction, if it still says this."""
     is_same = and_(
-        _is_of(stored.artifact),
+        is_of(stored.artifact),
         ArtifactRow.key == stored.object.key,
         ArtifactRow.etag == stored.object.version,
     )
@@ -132,7 +132,8 @@ def _typed(value: object, kind: TypeEngine[Any]) -> ColumnElement[Any]:
     return value if isinstance(value, ColumnElement) else literal(value, kind)
 
 
-def _is_of(artifact: Artifact) -> ColumnElement[bool]:
+def is_of(artifact: Artifact) -> ColumnElement[bool]:
+    """Return the condition that a row is the artifact's."""
     return and_(
         ArtifactRow.job_id == artifact.job_id,
         literal(artifact.run_id or 0) == ARTIFACT_RUN,
@@ -161,6 +162,9 @@ def artifact_values(stored: StoredArtifact) -> dict[str, Any]:
         "storage_class": stored.object.tier_name,
         "links_left_out": stored.links_left_out,
         "stored_at": stored.stored_at,
+        # Of the object that was there before.
+        "restore_requested_at": None,
+        "restored_until": None,
     }
 
 

@@ -20,6 +20,7 @@ from artifact_pipeline.worker.sql.tables import (
     MemberRow,
     TombstoneRow,
     TransferRow,
+    UpkeepRow,
     WorkspaceFailureRow,
     WorkspaceRow,
 )
@@ -31,10 +32,12 @@ _REMOVED = (*_KEPT, "DELETE")
 TABLES: Mapping[str, Sequence[str]] = {
     VERSION_TABLE: ("SELECT",),
     ArtifactRow.__tablename__: _REMOVED,
-    TransferRow.__tablename__: _KEPT,
-    # What was previewed and never started is removed.
+    # What has ended long ago is pruned.
+    TransferRow.__tablename__: _REMOVED,
+    # What was previewed and never started is removed too.
     BatchRow.__tablename__: _REMOVED,
     MemberRow.__tablename__: _REMOVED,
+    UpkeepRow.__tablename__: _KEPT,
     EndpointRow.__tablename__: _REMOVED,
     WorkspaceFailureRow.__tablename__: _REMOVED,
     # The audit trail: nothing is removed from it.

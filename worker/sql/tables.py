@@ -101,6 +101,8 @@ class ArtifactRow(PipelineBase):
     storage_class: Mapped[str] = mapped_column(String(32))
     links_left_out: Mapped[int]
     stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    restore_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    restored_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class TransferRow(PipelineBase):
@@ -150,6 +152,17 @@ class WorkspaceFailureRow(_Failures, PipelineBase):
     """The workspace as a host has it, by the host's name."""
 
     __tablename__ = "workspace_failures"
+
+
+class UpkeepRow(PipelineBase):
+    """How far a periodic pass over a table is, by the name of the work."""
+
+    __tablename__ = "upkeep"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+    """The id that was looked at last; 0 between two passes."""
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class WorkspaceRow(PipelineBase):
