@@ -104,7 +104,7 @@ class Backlog:
                 owner="benchmark",
                 lease=timedelta(minutes=1),
             )
-            recorded = self._pages.record([_stored(each.claim) for each in page])
+            recorded = self._pages.record([stored_upload(each.claim) for each in page])
             assert len(recorded) == _UPLOADS_OF_A_PAGE
         seconds = time.perf_counter() - began
         self._execute("DELETE FROM artifacts")
@@ -150,7 +150,8 @@ def measure_backlog(made: Deployment, many: int = MANY) -> list[Figure]:
     ]
 
 
-def _stored(claim: Claim) -> StoredUpload:
+def stored_upload(claim: Claim) -> StoredUpload:
+    """Return the upload of a small object that was claimed."""
     stored = StoredObject(
         key=key_of(claim.artifact),
         size=4096,

@@ -11,6 +11,7 @@ from artifact_pipeline.domain.catalog.job_objects import JobObjects
 from artifact_pipeline.domain.catalog.placement import Placement, kept_locations
 from artifact_pipeline.domain.each import for_each
 from artifact_pipeline.domain.errors import (
+    ArchivedError,
     ArtifactMissingError,
     InvalidRequestError,
     ObjectReplacedError,
@@ -103,6 +104,7 @@ class LocateArtifacts:
 
         Raises:
             ArtifactMissingError: it is nowhere.
+            ArchivedError: it must be restored before.
             UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
         """
         for found in self.candidates(artifact):
@@ -110,6 +112,8 @@ class LocateArtifacts:
                 return use(found)
             except ObjectReplacedError:
                 continue
+            except ArchivedError as error:
+                raise ArchivedError(found.how_to_restore) from error
         raise ArtifactMissingError(f"{artifact}: not in the store")
 
     def contents(self, job_id: int) -> JobContents:
@@ -270,4 +274,5 @@ def _confirmed(recorded: BucketObject | None, existing: BucketObject | None) -> 
         tier=existing.tier,
         metadata=existing.metadata,
         headers=existing.headers,
+        restoration=existing.restoration,
     )

@@ -17,6 +17,7 @@ from artifact_pipeline.domain.errors import (
 from artifact_pipeline.domain.fakes.storage import InMemoryStore
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
+from artifact_pipeline.domain.model.restorations import NOT_RESTORED, Restoration
 from artifact_pipeline.domain.ports.object_store import Verifier
 
 _LONG_AGO = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
@@ -60,6 +61,7 @@ class InMemoryReader:
         elsewhere: objects in other buckets.
         modified_at: when an object was put there; unless told, long ago.
         tier_names: of the objects that are not in STANDARD.
+        restorations: of archived objects that were asked to be restored.
         without_sha256: addresses of objects whose SHA-256 no answer has.
         reads: all that was asked for.
         failures: what the next reads raise, one each, after half of their bytes; None lets one be.
@@ -71,6 +73,7 @@ class InMemoryReader:
     elsewhere: dict[ObjectAddress, bytes] = field(default_factory=dict)
     modified_at: dict[ObjectAddress, datetime] = field(default_factory=dict)
     tier_names: dict[ObjectAddress, str] = field(default_factory=dict)
+    restorations: dict[ObjectAddress, Restoration] = field(default_factory=dict)
     without_sha256: set[ObjectAddress] = field(default_factory=set)
     reads: list[Read] = field(default_factory=list)
     failures: list[Exception | None] = field(default_factory=list)
@@ -96,6 +99,7 @@ class InMemoryReader:
             sha256=None if address in self.without_sha256 else digest,
             metadata=self.store.metadata.get(address.key, {}) if self._is_here(address) else {},
             headers=self.store.headers.get(address.key, {}) if self._is_here(address) else {},
+            restoration=self.restorations.get(address, NOT_RESTORED),
         )
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
@@ -103,7 +107,7 @@ class InMemoryReader:
             found = self._described(ObjectAddress(self.bucket, key))
             if found is not None and key.startswith(prefix) and key > after:
                 yield replace(
-                    found, sha256=None, metadata=None, headers=None
+                    found, sha256=None, metadata=None, headers=None, restoration=None
                 )  # a listing never tells them
 
     def tier(self, name: str) -> Tier:
@@ -145,7 +149,9 @@ class InMemoryReader:
         content = self._content(source.address)
         if content is None or hashlib.sha256(content).hexdigest()[:32] != source.version:
             raise ObjectReplacedError
-        if self.tier(self.tier_names.get(source.address, "STANDARD")).must_be_restored:
+        tier = self.tier(self.tier_names.get(source.address, "STANDARD"))
+        restoration = self.restorations.get(source.address, NOT_RESTORED)
+        if tier.must_be_restored and restoration.until is None:
             raise ArchivedError
         return content
 

@@ -56,7 +56,8 @@ class TransferRows:
             lease_expires_at=now + lease,
             doubted_at=now if is_takeover else transfer.doubted_at,
         )
-        return claim_of(claimed, owner, lease)
+        is_deleted = self._artifacts.is_deleted(transfer.artifact)
+        return replace(claim_of(claimed, owner, lease), is_deleted=is_deleted)
 
     def release(self, transfer: Transfer) -> None:
         """End a claim whose attempt does not count."""
@@ -100,7 +101,7 @@ class TransferRows:
     ) -> Transfer:
         now = self._clock()
         transfer = Transfer(
-            id=len(self.rows) + 1,
+            id=max(self.rows, default=0) + 1,
             request_id=request_id,
             artifact=artifact,
             direction=direction,

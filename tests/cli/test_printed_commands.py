@@ -26,7 +26,7 @@ _PRINTED = re.compile(rf"artifacts ((?:{_NAMES})\b[^`\n;]*)")
 _CONTINUED = re.compile(r"""(["'])\s+f?\1""")
 # What stands for something else, and what it may stand for.
 _EXAMPLES = {"ID": "1", "N": "1"}
-_VALUES = {"queue": "configs", "reason": "source_missing"}
+_VALUES = {"queue": "configs", "reason": "source_missing", "kind": "job_config"}
 
 
 def in_document(path: Path) -> Iterator[str]:

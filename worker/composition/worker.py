@@ -12,6 +12,7 @@ from artifact_pipeline.domain.catalog.verified_job import verified_counts
 from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
+from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
 from artifact_pipeline.domain.maintenance.reconcile import (
     AbortAbandonedUploads,
     Reconcile,
@@ -32,8 +33,15 @@ from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
+from artifact_pipeline.tasks.dead_letters import prune_dead_letters
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
-from artifact_pipeline.tasks.publish import ask_for_dispatch, broker_epoch, publish, room
+from artifact_pipeline.tasks.publish import (
+    ask_for_dispatch,
+    broker_channel,
+    broker_epoch,
+    publish,
+    room,
+)
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.handlers import Handlers
@@ -42,6 +50,7 @@ from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
 from artifact_pipeline.worker.sql.database_id import read_database_id
+from artifact_pipeline.worker.sql.history import SqlHistory
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
@@ -219,8 +228,28 @@ class Composition:
             abort_abandoned=abort_abandoned,
             delete_expired=partial(delete_expired, self.adapters.engine),
             verify_writes=self._verify_writes,
+            prune=self._prune,
         )
         return reconcile()
+
+    def _prune(self) -> int:
+        older_than = self._settings.history
+        if older_than is None:
+            return 0
+        prune = PruneHistory(
+            history=SqlHistory(self.adapters.engine),
+            older_than=older_than,
+            prune_letters=self._prune_letters,
+        )
+        return prune().total
+
+    def _prune_letters(self, older_than: timedelta) -> int:
+        try:
+            with broker_channel(self._app) as channel:
+                return prune_dead_letters(channel, older_than)
+        except BrokerUnavailableError as error:
+            logger.warning("old dead letters are still there: %s", error)
+            return 0
 
     @property
     def _verify_writes(self) -> VerifyWrites:

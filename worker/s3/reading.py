@@ -25,6 +25,7 @@ from artifact_pipeline.worker.s3.errors import missing_means_replaced, translate
 from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
 from artifact_pipeline.worker.s3.multipart import likely_part_size
+from artifact_pipeline.worker.s3.restoring import restoration_of
 from artifact_pipeline.worker.s3.tiers import tier
 from artifact_pipeline.worker.s3.verification import (
     checksums_of,
@@ -203,6 +204,7 @@ def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucket
         checksums=tuple(starmap(Checksum.parse, checksums_of(head).items())),
         metadata=metadata_of(head),
         headers=kept_headers(head),
+        restoration=restoration_of(head.get("Restore")),
     )
 
 
