@@ -7,7 +7,6 @@ the same of an audit that is killed half-way and continues. The rows are in SQLi
 import argparse
 import bisect
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -187,7 +186,8 @@ def run(url: str, planted: Planted, report: Path, pages: int | None) -> None:
             kept.add(findings)
             if page == pages:
                 _exit(9)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not getrusage: that remembers the parent's peak.
+    peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
     print(f"{time.monotonic() - started:.1f} s, {peak:.0f} MiB at the peak")
 
 

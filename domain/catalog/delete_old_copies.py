@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.found_artifacts import ORIGIN, FoundArtifact
 from artifact_pipeline.domain.model.keys import artifact_named
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.legal_holds import ILegalHolds, refuse_held
 from artifact_pipeline.domain.ports.object_store import IObjectCopier
 
 
@@ -43,11 +44,13 @@ class DeleteOldCopies:
         is_only_database: whether no other database has jobs in this bucket. If another may have,
             an object in a path with a later time is kept unless a row names it: it may be what a
             client of a later job of that database has uploaded by a URL.
+        holds: legal holds to keep to; by default none is looked at.
     """
 
     locate: LocateArtifacts
     copier: IObjectCopier
     is_only_database: bool = False
+    holds: ILegalHolds | None = None
 
     def __call__(
         self, job_id: int, elsewhere: Sequence[FoundArtifact] = (), directory: str = ""
@@ -61,7 +64,10 @@ class DeleteOldCopies:
 
         Raises:
             UnknownJobError: there is no such job.
+            LegalHoldError: the job is on legal hold; nothing is deleted.
         """
+        if self.holds is not None:
+            refuse_held(self.holds, job_id)
         job = self.locate.placement.jobs.get(job_id)
         rows = self.locate.artifacts.of_job(job_id)
         objects = self.locate.objects(job, self.locate.placement.runs.of_job(job_id), rows)

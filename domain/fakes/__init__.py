@@ -1,12 +1,15 @@
 """Every port in memory: for tests of what uses them, and held to the adapters' own contract."""
 
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
+from artifact_pipeline.domain.fakes.audit_trail import InMemoryAuditTrail
 from artifact_pipeline.domain.fakes.batch_candidates import Candidates
 from artifact_pipeline.domain.fakes.batch_snapshots import InMemoryBatchSnapshots
 from artifact_pipeline.domain.fakes.batches import InMemoryBatches
 from artifact_pipeline.domain.fakes.copier import InMemoryCopier
 from artifact_pipeline.domain.fakes.history import InMemoryHistory
+from artifact_pipeline.domain.fakes.legal_holds import InMemoryLegalHolds
 from artifact_pipeline.domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
+from artifact_pipeline.domain.fakes.object_versions import InMemoryVersions
 from artifact_pipeline.domain.fakes.objects import InMemoryReader, InMemoryTarget
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from artifact_pipeline.domain.fakes.quarantine import InMemoryQuarantine
@@ -17,6 +20,7 @@ from artifact_pipeline.domain.fakes.storage import (
     InMemoryStore,
     InMemoryWorkspace,
 )
+from artifact_pipeline.domain.fakes.tombstones import InMemoryTombstones
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
 from artifact_pipeline.domain.fakes.upload_pages import InMemoryUploadPages
 from artifact_pipeline.domain.fakes.verifications import InMemoryVerifications
@@ -24,12 +28,14 @@ from artifact_pipeline.domain.fakes.verifications import InMemoryVerifications
 __all__ = [
     "Candidates",
     "InMemoryArtifacts",
+    "InMemoryAuditTrail",
     "InMemoryBatchSnapshots",
     "InMemoryBatches",
     "InMemoryCopier",
     "InMemoryEndpointFailures",
     "InMemoryHistory",
     "InMemoryJobs",
+    "InMemoryLegalHolds",
     "InMemoryQuarantine",
     "InMemoryReader",
     "InMemoryRestorations",
@@ -39,9 +45,11 @@ __all__ = [
     "InMemorySource",
     "InMemoryStore",
     "InMemoryTarget",
+    "InMemoryTombstones",
     "InMemoryTransfers",
     "InMemoryUploadLocations",
     "InMemoryUploadPages",
     "InMemoryVerifications",
+    "InMemoryVersions",
     "InMemoryWorkspace",
 ]

@@ -56,7 +56,8 @@ class TransferRows:
             lease_expires_at=now + lease,
             doubted_at=now if is_takeover else transfer.doubted_at,
         )
-        return claim_of(claimed, owner, lease)
+        is_deleted = self._artifacts.is_deleted(transfer.artifact)
+        return replace(claim_of(claimed, owner, lease), is_deleted=is_deleted)
 
     def release(self, transfer: Transfer) -> None:
         """End a claim whose attempt does not count."""

@@ -182,7 +182,13 @@ class InMemoryTransfers(TransferRows):
             waiting = self.rows[claim.transfer_id]
             self._keep(waiting, attempts=waiting.attempts - 1)
 
-    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+    def cancel(
+        self,
+        job_id: int,
+        run_id: int | None,
+        kind: ArtifactKind | None,
+        error: TransferError | None = None,
+    ) -> list[Transfer]:
         with self._lock:
             active = [
                 transfer
@@ -197,7 +203,7 @@ class InMemoryTransfers(TransferRows):
                     transfer,
                     state=TransferState.CANCELLED,
                     finished_at=self._clock(),
-                    **NO_LEASE,
+                    **(NO_LEASE if error is None else failed(error)),
                 )
                 for transfer in active
             ]

@@ -159,6 +159,7 @@ class Claim:
         requested_at: when it was asked for, or asked for again.
         reason_code: why the attempt before this one failed, if it did.
         is_forced: bytes that are stored unchanged are sent all the same.
+        is_deleted: an operator has deleted the artifact, so the attempt must not begin.
     """
 
     transfer_id: int
@@ -172,6 +173,7 @@ class Claim:
     upload_id: str | None = None
     reason_code: ReasonCode | None = None
     is_forced: bool = False
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

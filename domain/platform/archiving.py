@@ -12,6 +12,7 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.platform import calls as platform_calls
 from artifact_pipeline.domain.platform.call_shapes import accepts_platform_call
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.legal_holds import ILegalHolds, refuse_held
 from artifact_pipeline.domain.ports.platform import ArchiveSummary, IUploadLocationRepository
 
 ARCHIVED_KINDS = tuple(kind for kind in ArtifactKind if kind.spec.archived)
@@ -66,6 +67,7 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     days_since_job_created: float | None = None,
     storage_class: str | None = None,
     dry_run: bool = False,
+    holds: ILegalHolds | None = None,
 ) -> ArchiveSummary:
     """Archive what there is of a job, or only of one of its runs.
 
@@ -83,14 +85,18 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
             Its late uploads count as well, unless the other ages leave them out.
         storage_class: the tier that they go to; by default the one that the store archives to.
         dry_run: change nothing, and tell what would be archived.
+        holds: legal holds to keep to; by default none is looked at.
 
     Raises:
+        LegalHoldError: the job is on legal hold.
         UnknownJobError, UnknownRunError: there is no such job or run.
         RunOfAnotherJobError: the run is another job's.
         InvalidRequestError: zero hours stand beside days.
     """
     storage_class = storage_class or upload_location_repository.archive_tier
     locate.placement.check(job_id, run_id)
+    if holds is not None:
+        refuse_held(holds, job_id)
     contents = locate.contents(job_id)
     old = upload_location_repository.filter_by_age(
         contents.found,

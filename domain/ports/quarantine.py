@@ -21,12 +21,19 @@ class IQuarantine(Protocol):
     def preview(self, filters: Selection) -> RetrySummary:
         """Return what `retry` would do now."""
 
-    def retry(self, filters: Selection) -> RetrySummary:
+    def retry(self, filters: Selection, action_id: int | None = None) -> RetrySummary:
         """Request the transfers again, from their first attempt; the next dispatch sends them.
 
         An upload in parts continues from its parts. A transfer whose artifact was requested again
         stays: the newer transfer counts.
+
+        Args:
+            filters: of the transfers.
+            action_id: the operator's action in the audit trail, which then notes each job.
         """
 
-    def discard(self, filters: Selection) -> int:
-        """Cancel the transfers, keep their reasons, and return how many there were."""
+    def discard(self, filters: Selection, action_id: int | None = None) -> int:
+        """Cancel the transfers, keep their reasons, and return how many there were.
+
+        Args: as `retry`.
+        """

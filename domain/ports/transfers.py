@@ -104,6 +104,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
             JobReplacedError: another job has the id of the job that it was stored for; nothing is
                 written.
             RunOfAnotherJobError: the same of its run.
+            ArtifactDeletedError: an operator has deleted the artifact; nothing is written.
         """
 
     def adopt(
@@ -146,10 +147,22 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         It keeps its unfinished upload: if the cause is fixed, a retry continues from there.
         """
 
-    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+    def cancel(
+        self,
+        job_id: int,
+        run_id: int | None,
+        kind: ArtifactKind | None,
+        error: TransferError | None = None,
+    ) -> list[Transfer]:
         """End the active transfers of the job, or only the transfers of a run or of a kind.
 
         The holder of one finds its claim void: TransferCancelledError.
+
+        Args:
+            job_id: of the job.
+            run_id: of the run.
+            kind: of the artifacts.
+            error: the rows keep it as the reason.
         """
 
     def release_leases(self, worker: str) -> int:

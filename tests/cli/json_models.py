@@ -281,6 +281,51 @@ class UrlShape(Shape):
     expires_in: Seconds
 
 
+class DeletedObjectShape(Shape):
+    kind: ArtifactKind | None
+    run_id: int | None
+    outcome: str
+    size: Bytes
+    version_id: str | None
+    location: str
+    error: str | None
+
+
+class UndeletedShape(Shape):
+    job_id: int
+    lifted: Count
+
+
+class HoldShape(Shape):
+    job_id: int
+    held_at: Moment
+    held_by: str
+    reason: str
+
+
+class HeldShape(Shape):
+    job_id: int
+    is_held: bool
+    has_object_lock: bool | None
+    changed: Count
+    failed: Count
+    error: str | None
+
+
+class HistoryShape(Shape):
+    at: Moment
+    what: str
+    id: int
+    by: str | None
+    reason: str | None
+    job_id: int | None
+    run_id: int | None
+    kind: ArtifactKind | None
+    outcome: str
+    finished_at: Moment | None
+    detail: str | None
+
+
 SHAPES: dict[str, Any] = {
     "audit": AuditShape,
     "batch cancel": BatchShape,
@@ -291,6 +336,10 @@ SHAPES: dict[str, Any] = {
     "batch resume": BatchShape,
     "batch start": BatchShape,
     "batch status": ProgressShape,
+    "history": list[HistoryShape],
+    "jobs hold list": list[HoldShape],
+    "jobs hold release": HeldShape,
+    "jobs hold set": HeldShape,
     "jobs cancel": list[TransferShape],
     "jobs info": JobInfoShape,
     "jobs list": list[JobShape],
@@ -298,6 +347,8 @@ SHAPES: dict[str, Any] = {
     "jobs status": list[TransferShape],
     "jobs upload": list[TransferShape],
     "jobs uploads archive": list[ArchivedShape],
+    "jobs uploads delete": list[DeletedObjectShape],
+    "jobs uploads undelete": UndeletedShape,
     "jobs uploads download": list[DownloadedShape],
     "jobs uploads list": list[ListedShape],
     "jobs uploads relocate": list[RelocatedShape],

@@ -319,3 +319,12 @@ class TestProducer:
         locations = controller.upload_location_repository
         assert locations.read_content(location) == b"{}"
         assert locations.filter_by_age([], hours_since_create=1) == []
+
+
+def test_a_job_is_deleted(artifacts: Command, files: Shelf) -> None:
+    # When
+    answer = artifacts("jobs", "uploads", "delete", "12", "--only-database", "--yes", "--json")
+    # Then
+    assert (answer.status, len(answer.json)) == (0, 3)
+    assert [*files.reader.list("")] == []
+    assert artifacts("jobs", "uploads", "list", "12", "--json").json == []

@@ -185,11 +185,11 @@ def test_the_policies_list_what_the_adapters_call() -> None:
     names = _names(ADAPTERS)
     actions = {ACTION_OF[operation] for operation in _operations(names)}
     actions |= {action for name, action in ACTION_OF_ARGUMENT.items() if name in names}
-    roles = ("worker", "producer", "operator")
+    roles = ("worker", "producer", "operator", "custodian")
     assert set().union(*(Policy.of(role).actions for role in roles)) == actions
 
 
-@pytest.mark.parametrize("role", ["worker", "producer", "operator"])
+@pytest.mark.parametrize("role", ["worker", "producer", "operator", "custodian"])
 def test_a_policy_reaches_no_further_than_jobs(role: str) -> None:
     for statement in Policy.of(role).statements:
         assert "*" not in "".join(statement["Action"])

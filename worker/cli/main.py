@@ -21,6 +21,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.health",
         "Health checks for supervisors and orchestrators.",
     ),
+    "history": (
+        "artifact_pipeline.worker.cli.history",
+        "Show who did what with a job's artifacts: when, why, and what became of it.",
+    ),
     "jobs": (
         "artifact_pipeline.worker.cli.jobs.commands",
         "Show jobs, and upload, list or cancel their artifacts.",

@@ -11,6 +11,7 @@ from artifact_pipeline.domain.errors import TransferError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, IObjectStore
+from artifact_pipeline.domain.ports.object_versions import IObjectVersions
 from artifact_pipeline.domain.ports.restorations import IObjectRestorer
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
 from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
@@ -100,6 +101,10 @@ class Adapters(Database):
     @cached_property
     def copier(self) -> IObjectCopier:
         return self._of_store.copier
+
+    @cached_property
+    def versions(self) -> IObjectVersions:
+        return self._of_store.versions
 
     @cached_property
     def restorer(self) -> IObjectRestorer:

@@ -11,6 +11,7 @@ from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.endpoints import abilities_of, endpoints_of
+from artifact_pipeline.worker.s3.object_versions import S3ObjectVersions
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.restoring import S3ObjectRestorer
 from artifact_pipeline.worker.s3.results import S3ResultsRepository
@@ -80,6 +81,11 @@ class BucketAdapters:
             abilities=self.abilities,
             upload_part_size=self._bucket_settings.part_size,
         )
+
+    @cached_property
+    def versions(self) -> S3ObjectVersions:
+        bucket = self._bucket_settings.bucket
+        return S3ObjectVersions(client=self.client, bucket=bucket, abilities=self.abilities)
 
     @cached_property
     def restorer(self) -> S3ObjectRestorer:

@@ -217,5 +217,5 @@ def _granted(engine: Engine, missing: Sequence[Grant]) -> Finding:
     if any(grant.is_for_workers for grant in missing):
         why = "workers cannot take or record transfers, and do not start"
         return error("database grants", what, why=why, fix=fix)
-    why = "only a batch from a file needs it, not a worker"
+    why = "only some commands of operators need it, not a worker"
     return warning("database grants", what, why=why, fix=fix)

@@ -3,15 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, literal, select, update
 from sqlalchemy.types import TypeEngine
 
-from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.errors import ObjectReplacedError, SqlUnavailableError
 from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact, StoredObject
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.deleted import is_stored_artifact_deleted, refuse_deleted
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
+from artifact_pipeline.worker.sql.job_locks import share_job
 from artifact_pipeline.worker.sql.mapping import artifact_of
 from artifact_pipeline.worker.sql.platform import is_not_replaced, refuse_replaced, update_platform
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow
@@ -44,6 +46,8 @@ class SqlArtifacts:
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
     ) -> StoredArtifact:
         with transaction(self._bind) as connection:
+            # No transfer ends with it, by which a deletion would know of it.
+            share_job(connection, stored.artifact.job_id)
             recorded = replace_artifact(connection, stored, known)
             if recorded is None:
                 raise ObjectReplacedError(
@@ -64,6 +68,7 @@ def replace_artifact(
 
     Raises:
         JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
+        ArtifactDeletedError: an operator has deleted the artifact.
     """
     if known is None:
         written = _insert(connection, stored).on_conflict_do_nothing()
@@ -73,11 +78,12 @@ def replace_artifact(
             ArtifactRow.key == known.object.key,
             ArtifactRow.etag == known.object.version,
         )
-        written = update(ArtifactRow).where(unchanged, is_not_replaced(stored))
+        written = update(ArtifactRow).where(unchanged, *_may_be_recorded(stored))
         written = written.values(_values(stored))
     stored_at = connection.scalar(written.returning(ArtifactRow.stored_at))
     if stored_at is None:
         refuse_replaced(connection, stored)
+        refuse_deleted(connection, stored)
         return None
     return replace(stored, stored_at=stored_at)
 
@@ -87,6 +93,7 @@ def write_artifact(connection: Connection, stored: StoredArtifact) -> StoredArti
 
     Raises:
         JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
+        ArtifactDeletedError: an operator has deleted the artifact.
     """
     written = _insert(connection, stored).on_conflict_do_update(
         index_elements=IDENTITY, set_=_values(stored)
@@ -94,7 +101,23 @@ def write_artifact(connection: Connection, stored: StoredArtifact) -> StoredArti
     stored_at = connection.scalar(written.returning(ArtifactRow.stored_at))
     if stored_at is None:
         refuse_replaced(connection, stored)
+        refuse_deleted(connection, stored)
+        raise SqlUnavailableError(f"{stored.artifact}: its job changed just now")
     return replace(stored, stored_at=stored_at)
+
+
+def delete_artifact(connection: Connection, stored: StoredArtifact) -> None:
+    """Delete the row in the caller's transaction, if it still says this."""
+    is_same = and_(
+        is_of(stored.artifact),
+        ArtifactRow.key == stored.object.key,
+        ArtifactRow.etag == stored.object.version,
+    )
+    connection.execute(delete(ArtifactRow).where(is_same))
+
+
+def _may_be_recorded(stored: StoredArtifact) -> tuple[ColumnElement[bool], ...]:
+    return is_not_replaced(stored), ~is_stored_artifact_deleted(stored)
 
 
 def _insert(connection: Connection, stored: StoredArtifact) -> Any:  # noqa: ANN401 - of either dialect
@@ -102,7 +125,7 @@ def _insert(connection: Connection, stored: StoredArtifact) -> Any:  # noqa: ANN
     columns = ArtifactRow.__table__.c
     row = select(*(_typed(value, columns[name].type) for name, value in values.items()))
     insert = insert_into(connection.dialect.name, ArtifactRow)
-    return insert.from_select(list(values), row.where(is_not_replaced(stored)))
+    return insert.from_select(list(values), row.where(*_may_be_recorded(stored)))
 
 
 def _typed(value: object, kind: TypeEngine[Any]) -> ColumnElement[Any]:

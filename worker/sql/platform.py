@@ -180,6 +180,17 @@ def keep_location(
     _write_row(connection, artifact, {column: location.sanitized}, directory)
 
 
+def forget_location(connection: Connection, artifact: Artifact, location: str) -> None:
+    """Empty the job's or run's column, if it still says this."""
+    column = artifact.kind.spec.column
+    if column is None:
+        return
+    table = JobRow if artifact.run_id is None else RunRow
+    row_id = artifact.job_id if artifact.run_id is None else artifact.run_id
+    is_same = and_(table.id == row_id, getattr(table, column) == location)
+    _change(connection, table, is_same, {column: None})
+
+
 def move_location(connection: Connection, stored: StoredArtifact, location: UploadLocation) -> None:
     """Call `keep_location` where the platform has a column for this kind."""
     if stored.artifact.kind.spec.column is not None:

@@ -6,22 +6,19 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
-    ColumnElement,
     Float,
     ForeignKey,
     Index,
-    Integer,
     SmallInteger,
     String,
     Text,
-    TextClause,
     and_,
     false,
     func,
     literal_column,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from artifact_pipeline.domain.model.requester import MAX_REQUESTER
 from artifact_pipeline.domain.model.transfers import (
@@ -30,6 +27,12 @@ from artifact_pipeline.domain.model.transfers import (
     Direction,
     TransferState,
 )
+from artifact_pipeline.worker.sql.operator_tables import ActionJobRow as ActionJobRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.operator_tables import ActionRow as ActionRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.operator_tables import HoldRow as HoldRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.operator_tables import TombstoneRow as TombstoneRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.pipeline_base import BigId, partial_index
+from artifact_pipeline.worker.sql.pipeline_base import PipelineBase as PipelineBase  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import JOB_STATUS as JOB_STATUS  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import POD_PHASE as POD_PHASE  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import RUN_STATUS as RUN_STATUS  # noqa: PLC0414 - re-exported
@@ -39,22 +42,10 @@ from artifact_pipeline.worker.sql.platform_tables import RunRow as RunRow  # noq
 from artifact_pipeline.worker.sql.platform_tables import UtcDateTime as UtcDateTime  # noqa: PLC0414 - re-exported
 
 
-class PipelineBase(DeclarativeBase):
-    """Tables that belong to the pipeline.
-
-    No foreign key leads to the platform's: the request of an unknown job must be recordable, and
-    deleting a job must stay the platform's affair.
-    """
-
-
-# SQLite counts up only a column whose type is exactly INTEGER.
-_BigId = BigInteger().with_variant(Integer, "sqlite")
-
-
 class BatchRow(PipelineBase):
     __tablename__ = "batches"
 
-    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     requested_by: Mapped[str] = mapped_column(String(MAX_REQUESTER))
     reason: Mapped[str] = mapped_column(Text)
     filter: Mapped[Any] = mapped_column(JSON)
@@ -96,7 +87,7 @@ class MemberRow(PipelineBase):
 class ArtifactRow(PipelineBase):
     __tablename__ = "artifacts"
 
-    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     job_id: Mapped[int]
     run_id: Mapped[int | None]
     kind: Mapped[str] = mapped_column(String(16))
@@ -117,7 +108,7 @@ class ArtifactRow(PipelineBase):
 class TransferRow(PipelineBase):
     __tablename__ = "transfers"
 
-    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     request_id: Mapped[str] = mapped_column(String(MAX_REQUEST_ID))
     job_id: Mapped[int]
     run_id: Mapped[int | None]
@@ -191,16 +182,6 @@ TRANSFER_RUN = func.coalesce(TransferRow.run_id, literal_column("0"))
 IS_ACTIVE = TransferRow.state.in_([literal_column(f"'{state}'") for state in ACTIVE_STATES])
 
 
-def _index_where(
-    condition: ColumnElement[bool] | TextClause,
-    name: str,
-    *columns: ColumnElement[Any] | QueryableAttribute[Any],
-    unique: bool = False,
-) -> None:
-    """Make a partial index, in both databases on the same condition."""
-    Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
-
-
 Index("artifacts_identity", ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind, unique=True)
 # With the artifact, for a producer may give the tasks of one job the same id.
 Index(
@@ -212,7 +193,7 @@ Index(
     TransferRow.direction,
     unique=True,
 )
-_index_where(
+partial_index(
     IS_ACTIVE,
     "transfers_one_active",
     TransferRow.job_id,
@@ -221,16 +202,16 @@ _index_where(
     TransferRow.direction,
     unique=True,
 )
-_index_where(IS_ACTIVE, "transfers_due", TransferRow.next_attempt_at)
+partial_index(IS_ACTIVE, "transfers_due", TransferRow.next_attempt_at)
 IS_ACTIVE_OF_BATCH = and_(TransferRow.batch_id.is_not(None), IS_ACTIVE)
-_index_where(IS_ACTIVE_OF_BATCH, "transfers_active_of_batch", TransferRow.batch_id)
+partial_index(IS_ACTIVE_OF_BATCH, "transfers_active_of_batch", TransferRow.batch_id)
 Index("transfers_of_job", TransferRow.job_id, TransferRow.id)
 _HAS_UPLOAD = TransferRow.upload_id.is_not(None)
-_index_where(_HAS_UPLOAD, "transfers_upload", TransferRow.upload_id)
+partial_index(_HAS_UPLOAD, "transfers_upload", TransferRow.upload_id)
 IS_QUARANTINED = TransferRow.state == literal_column(f"'{TransferState.QUARANTINED}'")
-_index_where(IS_QUARANTINED, "transfers_quarantined", TransferRow.finished_at)
+partial_index(IS_QUARANTINED, "transfers_quarantined", TransferRow.finished_at)
 IS_DONE = TransferRow.state == literal_column(f"'{TransferState.DONE}'")
-_index_where(IS_DONE, "transfers_done", TransferRow.finished_at)
+partial_index(IS_DONE, "transfers_done", TransferRow.finished_at)
 # What may be claimed together with others. By kind, so that due artifacts of other kinds are not
 # read first.
 _UNTRIED = (TransferState.REQUESTED, TransferState.WAITING)
@@ -242,7 +223,7 @@ IS_UNTRIED_UPLOAD = and_(
     TransferRow.batch_id.is_(None),
     TransferRow.upload_id.is_(None),
 )
-_index_where(
+partial_index(
     IS_UNTRIED_UPLOAD, "transfers_untried_uploads", TransferRow.kind, TransferRow.next_attempt_at
 )
 # As `Transfer.unverified_since`. In brackets, since the text is joined to other conditions.
@@ -255,4 +236,4 @@ IS_UNVERIFIED = text(
     " AND direction IN ('upload', 'relocate', 'confirm')"
     " AND (verified_to IS NULL OR verified_to < doubted_at))"
 )
-_index_where(IS_UNVERIFIED, "transfers_unverified", TransferRow.id)
+partial_index(IS_UNVERIFIED, "transfers_unverified", TransferRow.id)

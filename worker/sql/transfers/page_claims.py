@@ -35,6 +35,7 @@ from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.deleted import page_is_deleted
 from artifact_pipeline.worker.sql.mapping import as_claim
 from artifact_pipeline.worker.sql.platform import JOB_COLUMNS, RUN_COLUMNS
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
@@ -203,7 +204,11 @@ def _with_rows(page: FromClause, *order: ColumnElement[Any]) -> Select[Any]:
         ArtifactRow.kind == page.c.kind,
     )
     return (
-        select(*page.c, *(column.label(label) for column, label in _labels()))
+        select(
+            *page.c,
+            *(column.label(label) for column, label in _labels()),
+            page_is_deleted(page).label("is_deleted"),
+        )
         .outerjoin(JobRow, JobRow.id == page.c.job_id)
         .outerjoin(RunRow, RunRow.id == page.c.run_id)
         .outerjoin(ArtifactRow, is_artifact)

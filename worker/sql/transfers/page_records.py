@@ -38,6 +38,7 @@ from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.ports.transfer_pages import StoredUpload
 from artifact_pipeline.worker.sql.artifacts import IDENTITY, artifact_values
 from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.deleted import is_deleted
 from artifact_pipeline.worker.sql.directories import job_directory
 from artifact_pipeline.worker.sql.engine import insert_into
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
@@ -143,9 +144,14 @@ def _held() -> CTE:
         .join(TransferRow, _is_held(sent))
         .outerjoin(JobRow, JobRow.id == sent.c.job_id)
         .outerjoin(RunRow, RunRow.id == sent.c.run_id)
-        .where(is_same_job, is_same_run)
+        .where(is_same_job, is_same_run, ~_is_deleted(sent))
         .cte("held")
     )
+
+
+def _is_deleted(sent: FromClause) -> ColumnElement[bool]:
+    directory = func.coalesce(sent.c.directory, job_directory())
+    return is_deleted(sent.c.job_id, sent.c.run_id, sent.c.kind, directory)
 
 
 def _is_held(sent: FromClause) -> ColumnElement[bool]:

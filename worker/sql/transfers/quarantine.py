@@ -24,6 +24,7 @@ from artifact_pipeline.domain.model.quarantine import RetrySummary
 from artifact_pipeline.domain.model.selection import Selection
 from artifact_pipeline.domain.model.transfers import WRITING_DIRECTIONS, Transfer, TransferState
 from artifact_pipeline.worker.sql.artifact_filter import of_artifact, of_end, of_job
+from artifact_pipeline.worker.sql.audit_trail import note_jobs
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
 from artifact_pipeline.worker.sql.mapping import as_transfer
@@ -58,7 +59,7 @@ class SqlQuarantine:
         superseded = self._count([*self._conditions(filters), _is_superseded()])
         return RetrySummary(retried=all_of_them - superseded, superseded=superseded)
 
-    def retry(self, filters: Selection) -> RetrySummary:
+    def retry(self, filters: Selection, action_id: int | None = None) -> RetrySummary:
         """Have the transfers tried again, from their first attempt; the next dispatch sends them.
 
         A multipart upload that had begun continues from its parts. If the artifact was requested
@@ -75,13 +76,15 @@ class SqlQuarantine:
             # What the last attempt wrote is not verified yet; its state would not say so any more.
             "doubted_at": _unverified_since_value(),
         }
-        retried = self._change([*self._conditions(filters), ~_is_superseded()], again)
+        selected = [*self._conditions(filters), ~_is_superseded()]
+        retried = self._change(selected, again, action_id)
         superseded = self._count([*self._conditions(filters), _is_superseded()])
         return RetrySummary(retried=retried, superseded=superseded)
 
-    def discard(self, filters: Selection) -> int:
+    def discard(self, filters: Selection, action_id: int | None = None) -> int:
         """Cancel the transfers for good, keeping why; reconcile aborts what they had begun."""
-        return self._change(self._conditions(filters), {"state": TransferState.CANCELLED})
+        discarded = {"state": TransferState.CANCELLED}
+        return self._change(self._conditions(filters), discarded, action_id)
 
     def _conditions(self, filters: Selection) -> Conditions:
         conditions = [
@@ -99,7 +102,12 @@ class SqlQuarantine:
         with autocommit(self._engine) as connection:
             return connection.execute(statement).scalar_one()
 
-    def _change(self, conditions: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
+    def _change(
+        self,
+        conditions: Sequence[ColumnElement[bool]],
+        values: dict[str, Any],
+        action_id: int | None,
+    ) -> int:
         # Exclude transfers that fail again while this runs.
         conditions = [*conditions, TransferRow.finished_at <= self._now()]
         total, last = 0, 0
@@ -107,7 +115,7 @@ class SqlQuarantine:
             # Repeat the conditions: another process may have changed the row since, and
             # PostgreSQL looks again, after waiting for its lock, only at what stands here.
             change = update(TransferRow).where(TransferRow.id.in_(ids), *conditions)
-            total += self._execute(change.values(values))
+            total += self._execute(change.values(values), action_id)
             last = ids[-1]
         return total
 
@@ -120,11 +128,14 @@ class SqlQuarantine:
         with autocommit(self._engine) as connection:
             return read_clock(connection)
 
-    def _execute(self, change: Update) -> int:
+    def _execute(self, change: Update, action_id: int | None) -> int:
         for _ in range(_TRIES):
             try:
                 with transaction(self._engine) as connection:
-                    return connection.execute(change).rowcount
+                    jobs = connection.scalars(change.returning(TransferRow.job_id)).all()
+                    if action_id is not None:
+                        note_jobs(connection, action_id, jobs)
+                    return len(jobs)
             except IntegrityError:
                 # One of the artifacts was requested just now; the next try sees it.
                 continue

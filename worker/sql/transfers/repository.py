@@ -219,11 +219,19 @@ class SqlTransfers:
         with autocommit(self._bind) as connection:
             write(connection, claim, attempts=attempts, **waiting(delay), **failed(error))
 
-    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+    def cancel(
+        self,
+        job_id: int,
+        run_id: int | None,
+        kind: ArtifactKind | None,
+        error: TransferError | None = None,
+    ) -> list[Transfer]:
         active = update(TransferRow).where(in_order(is_active(job_id, run_id, kind)))
         # The holder, if there is one, notices at its next renewal.
         cancelled = active.values(
-            state=TransferState.CANCELLED, finished_at=utc_now(), **NO_LEASE
+            state=TransferState.CANCELLED,
+            finished_at=utc_now(),
+            **(NO_LEASE if error is None else failed(error)),
         ).returning(_TABLE)
         with autocommit(self._bind) as connection:
             return [as_transfer(row) for row in connection.execute(cancelled)]

@@ -44,6 +44,14 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.jobs.uploads.cat",
         "Write one artifact to standard output.",
     ),
+    "delete": (
+        "artifact_pipeline.worker.cli.jobs.uploads.delete",
+        "Delete the job's artifacts, or only some of them, and refuse later uploads of them.",
+    ),
+    "undelete": (
+        "artifact_pipeline.worker.cli.jobs.uploads.undelete",
+        "Take uploads of deleted artifacts again; what was deleted stays deleted.",
+    ),
     "relocate": (
         "artifact_pipeline.worker.cli.jobs.uploads.relocate",
         "Copy what an old rule put elsewhere to the job's one directory, verify it and record it.",

@@ -7,8 +7,8 @@ two million dead rows, which the scans of the partial indexes of active transfer
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
