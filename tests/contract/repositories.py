@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, delete
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, delete, insert
 
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.fakes import (
@@ -122,13 +121,15 @@ def on_sql(url: str) -> Iterator[Repositories]:
 
 
 def _create_platform_rows(engine: Engine) -> None:
-    with Session(engine) as session, session.begin():
-        session.add(JobRow(id=12, user_id=1, status="CREATED", created_at=CREATED_AT))
-        session.flush()
-        for run_id in range(1, 6):
-            session.add(
-                RunRow(id=run_id, job_id=12, user_id=1, status="RUNNING", created_at=CREATED_AT)
-            )
+    runs = [
+        {"id": run_id, "job_id": 12, "user_id": 1, "status": "RUNNING", "created_at": CREATED_AT}
+        for run_id in range(1, 6)
+    ]
+    with engine.begin() as connection:
+        connection.execute(
+            insert(JobRow), {"id": 12, "user_id": 1, "status": "CREATED", "created_at": CREATED_AT}
+        )
+        connection.execute(insert(RunRow), runs)
 
 
 def _location(engine: Engine) -> Callable[[Artifact], str | None]:
