@@ -9,6 +9,7 @@ from artifact_pipeline.domain.model.artifacts import StoredArtifact
 from artifact_pipeline.domain.model.keys import (
     JobS3Prefix,
     artifact_named,
+    is_manifest,
     job_directory,
     time_directory,
 )
@@ -46,9 +47,11 @@ class JobObjects:
 
     @cached_property
     def listed(self) -> Sequence[BucketObject]:
-        """Return all objects under the job's id, oldest first."""
-        objects = self.reader.list(job_directory(self.prefix.job_id))
-        return sorted(objects, key=lambda there: there.modified_at)
+        """Return all objects under the job's id except for manifests, oldest first."""
+        job_id = self.prefix.job_id
+        objects = self.reader.list(job_directory(job_id))
+        artifacts = (there for there in objects if not is_manifest(job_id, there.address.key))
+        return sorted(artifacts, key=lambda there: there.modified_at)
 
     @property
     def own(self) -> list[BucketObject]:

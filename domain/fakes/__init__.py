@@ -6,6 +6,7 @@ from artifact_pipeline.domain.fakes.batch_snapshots import InMemoryBatchSnapshot
 from artifact_pipeline.domain.fakes.batches import InMemoryBatches
 from artifact_pipeline.domain.fakes.copier import InMemoryCopier
 from artifact_pipeline.domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
+from artifact_pipeline.domain.fakes.manifests import InMemoryManifests
 from artifact_pipeline.domain.fakes.objects import InMemoryReader, InMemoryTarget
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from artifact_pipeline.domain.fakes.quarantine import InMemoryQuarantine
@@ -27,6 +28,7 @@ __all__ = [
     "InMemoryCopier",
     "InMemoryEndpointFailures",
     "InMemoryJobs",
+    "InMemoryManifests",
     "InMemoryQuarantine",
     "InMemoryReader",
     "InMemoryResults",

@@ -11,6 +11,7 @@ from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryJobs,
+    InMemoryManifests,
     InMemoryQuarantine,
     InMemoryRuns,
     InMemoryTransfers,
@@ -20,11 +21,13 @@ from artifact_pipeline.domain.fakes import (
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.manifests import IManifests
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.manifests import SqlManifests
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
@@ -46,6 +49,7 @@ class Repositories:
     clear: Callable[[], None]
     """Forget all transfers and artifacts."""
     quarantine: IQuarantine
+    manifests: IManifests
     pages: IUploadPages
     largest_page: int
     """What a page holds at most, whatever its limit."""
@@ -69,6 +73,7 @@ def in_memory() -> Repositories:
         artifacts.locations.get,
         clear,
         InMemoryQuarantine(transfers, jobs),
+        InMemoryManifests(artifacts, transfers),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
         1_000,
     )
@@ -84,6 +89,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         _location(engine),
         lambda: _clear(engine),
         SqlQuarantine(engine),
+        SqlManifests(engine),
         SqlUploadPages(engine),
         1 if url.startswith("sqlite") else 1_000,
     )

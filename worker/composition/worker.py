@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property, partial
+from importlib.metadata import version
 
 from celery import Celery
 
@@ -12,6 +13,7 @@ from artifact_pipeline.domain.catalog.verified_job import verified_counts
 from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
+from artifact_pipeline.domain.maintenance.manifests import RequestManifests, WriteManifest
 from artifact_pipeline.domain.maintenance.reconcile import (
     AbortAbandonedUploads,
     Reconcile,
@@ -33,7 +35,13 @@ from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
-from artifact_pipeline.tasks.publish import ask_for_dispatch, publish, remembers_since, room
+from artifact_pipeline.tasks.publish import (
+    ask_for_dispatch,
+    publish,
+    publish_manifests,
+    remembers_since,
+    room,
+)
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.handlers import Handlers
@@ -124,6 +132,30 @@ class Composition:
             reads=ResumedReads(reader=self.adapters.reader),
         )
         return verified_counts(job_id, verify(job_id))
+
+    def write_manifest(self, job_id: int) -> bool:
+        if not self._settings.manifest:
+            return False
+        write = WriteManifest(
+            manifests=self.adapters.manifests,
+            jobs=self.adapters.jobs,
+            store=self.adapters.store,
+            written_by=f"artifact-pipeline {version('artifact-pipeline')}",
+        )
+        return write(job_id)
+
+    def request_manifests(self) -> int:
+        """Return how many messages for manifests were sent."""
+        if not self._settings.manifest:
+            return 0
+        settings = self._settings
+        request = RequestManifests(
+            manifests=self.adapters.manifests,
+            publish=partial(publish_manifests, app=self._app),
+            has_room=lambda: room(settings.dispatch_queue_limit, self._app).batches,
+            ask_again_after=timedelta(seconds=settings.dispatch_republish_seconds),
+        )
+        return request()
 
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""

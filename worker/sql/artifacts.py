@@ -138,6 +138,8 @@ def artifact_values(stored: StoredArtifact) -> dict[str, Any]:
         "storage_class": stored.object.tier_name,
         "links_left_out": stored.links_left_out,
         "stored_at": stored.stored_at,
+        # What is written must be in the next manifest, also if its time stays.
+        "listed_at": None,
     }
 
 

@@ -14,6 +14,7 @@ from artifact_pipeline.worker.sql.tables import (
     ArtifactRow,
     BatchRow,
     EndpointRow,
+    ManifestRow,
     MemberRow,
     TransferRow,
     WorkspaceFailureRow,
@@ -28,6 +29,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     VERSION_TABLE: ("SELECT",),
     ArtifactRow.__tablename__: _KEPT,
     TransferRow.__tablename__: _KEPT,
+    ManifestRow.__tablename__: _KEPT,
     # What was previewed and never started is removed.
     BatchRow.__tablename__: _REMOVED,
     MemberRow.__tablename__: _REMOVED,

@@ -19,6 +19,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    or_,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
@@ -110,6 +111,22 @@ class ArtifactRow(PipelineBase):
     storage_class: Mapped[str] = mapped_column(String(32))
     links_left_out: Mapped[int]
     stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    listed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """`stored_at` as the job's manifest has it; NULL if the manifest must be written again."""
+
+
+class ManifestRow(PipelineBase):
+    """The manifest of a job; a job without one may have no row."""
+
+    __tablename__ = "manifests"
+
+    job_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    not_before: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Until when no worker may begin to write it."""
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a message asked for it that no worker has begun with."""
+    version: Mapped[str | None] = mapped_column(String(255))
+    """The store's token of the last one that was written."""
 
 
 class TransferRow(PipelineBase):
@@ -189,6 +206,8 @@ def _index_where(
 
 
 Index("artifacts_identity", ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind, unique=True)
+IS_UNLISTED = or_(ArtifactRow.listed_at.is_(None), ArtifactRow.listed_at < ArtifactRow.stored_at)
+_index_where(IS_UNLISTED, "artifacts_unlisted", ArtifactRow.job_id)
 # With the artifact, for a producer may give the tasks of one job the same id.
 Index(
     "transfers_request",
