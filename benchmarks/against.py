@@ -67,11 +67,11 @@ def _compare(rev: str, works: list[str], rounds: int) -> None:
 
 def _measured(work: str, tree: Path, rounds: int) -> list[dict[str, Measured]]:
     with RestartablePostgres() as postgres, ExitStack() as started:
-        here, there = (
+        here, existing = (
             started.enter_context(contestant(sources, work, _new_database(postgres, name)))
             for name, sources in ((_HERE, _ROOT), (_THERE, tree))
         )
-        contenders = {_HERE: here.measure, _THERE: there.measure}
+        contenders = {_HERE: here.measure, _THERE: existing.measure}
         return BRIEF_WORKS[work].in_turns(contenders, rounds)
 
 
@@ -84,14 +84,14 @@ def _new_database(postgres: RestartablePostgres, name: str) -> str:
 def comparison(unit: Unit, rounds: Sequence[Mapping[str, Measured]], commit: str) -> str:
     """Return the medians of both sides, and the median of the rounds' ratios."""
     of_each = medians(rounds)
-    here, there = of_each[_HERE][unit], of_each[_THERE][unit]
+    here, existing = of_each[_HERE][unit], of_each[_THERE][unit]
     # Neighbours in time have the machine's load in common, so compare round by round.
     ratios = [measured[_HERE][unit] / measured[_THERE][unit] for measured in rounds]
     ratio = f"{statistics.median(ratios):.2f}"
     if len(ratios) > 1:
         low, high = confidence_interval(ratios)
         ratio = f"{ratio} ({low:.2f} to {high:.2f})"
-    return f"{here:,.1f} {unit}, {commit} {there:,.1f}: {ratio}"
+    return f"{here:,.1f} {unit}, {commit} {existing:,.1f}: {ratio}"
 
 
 def confidence_interval(values: Sequence[float]) -> tuple[float, float]:

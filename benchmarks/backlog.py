@@ -13,7 +13,12 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, S
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
-from artifact_pipeline.domain.model.transfers import Claim, Direction, MessageLoss, Room
+from artifact_pipeline.domain.model.transfers import (
+    Claim,
+    Direction,
+    QueueCapacity,
+    RepublishPolicy,
+)
 from artifact_pipeline.domain.ports.transfer_pages import StoredUpload
 from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.worker.sql.engine import make_engine
@@ -99,7 +104,7 @@ class Backlog:
                 owner="benchmark",
                 lease=timedelta(minutes=1),
             )
-            recorded = self._pages.record([_stored(each.claim) for each in page])
+            recorded = self._pages.record([stored_upload(each.claim) for each in page])
             assert len(recorded) == _UPLOADS_OF_A_PAGE
         seconds = time.perf_counter() - began
         self._execute("DELETE FROM artifacts")
@@ -111,9 +116,9 @@ class Backlog:
         published = self._transfers.publish_due(
             partial(publish, app=self._made.app),
             limit=_PAGE,
-            room=Room(kinds=frozenset(ArtifactKind), batches=True),
-            loss=MessageLoss(
-                remembers_since=_LONG_AGO,
+            room=QueueCapacity(kinds=frozenset(ArtifactKind), batches=True),
+            loss=RepublishPolicy(
+                broker_epoch=_LONG_AGO,
                 unclaimed_after=timedelta(seconds=15),
                 republish_after=timedelta(seconds=300),
             ),
@@ -145,7 +150,8 @@ def measure_backlog(made: Deployment, many: int = MANY) -> list[Figure]:
     ]
 
 
-def _stored(claim: Claim) -> StoredUpload:
+def stored_upload(claim: Claim) -> StoredUpload:
+    """Return the upload of a small object that was claimed."""
     stored = StoredObject(
         key=key_of(claim.artifact),
         size=4096,

@@ -108,21 +108,21 @@ class _Child:
 
     def run(self) -> None:
         reader = S3ObjectReader(client=self.client, bucket=_BUCKET)
-        there = reader.find(ObjectAddress(_BUCKET, _KEY))
-        assert there is not None
+        existing = reader.find(ObjectAddress(_BUCKET, _KEY))
+        assert existing is not None
         started = time.monotonic()
         self.client.meta.events.register("before-send.s3.GetObject", self._count)
         self._stop_if_enough(started)
-        self._fetch(reader, there, started)
+        self._fetch(reader, existing, started)
         self._say(started)
 
-    def _fetch(self, reader: S3ObjectReader, there: BucketObject, started: float) -> None:
+    def _fetch(self, reader: S3ObjectReader, existing: BucketObject, started: float) -> None:
         def progress(size: int) -> None:
             self.bytes_fetched += size
             self._stop_if_enough(started)
 
         Fetch(reader=reader, range_size=_RANGE, threads=_THREADS)(
-            there,
+            existing,
             Workspace(self.root).target(_RESULTS),
             replace=False,
             checkpoint=lambda: None,

@@ -14,7 +14,8 @@ from pydantic_settings import BaseSettings
 _MARKER = re.compile(r"<!-- generated: (\w+) -->")
 _OUTSIDE = re.compile(r"\]\(\.\./([A-Z]+)\.md")
 _PAGE_OF = {"README": "index"}
-_OPERATIONS = Path(__file__).parent / "operations.md"
+_OPERATIONS = Path(__file__).parent / "operations"
+_DESCRIBED_IN = ("settings", "troubleshooting")
 _COLUMNS = 3
 
 
@@ -123,16 +124,17 @@ def _values(annotation: Any) -> str:  # noqa: ANN401 - whatever a field is annot
 
 
 def _row_of(name: str) -> list[str]:
-    """Return the cells of the row of operations.md that begins with this name, or lists it.
+    """Return the cells of the row that begins with this name, or lists it.
 
     Raises:
         LookupError: no row has it.
     """
-    for line in _OPERATIONS.read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-        if line.startswith("| `") and len(cells) == _COLUMNS and name in _named(cells[0]):
-            return [*cells[:2], _with_links_to_operations(cells[2])]
-    raise LookupError(f"{name} has no row in a table of {_OPERATIONS}")
+    for page in _DESCRIBED_IN:
+        for line in (_OPERATIONS / f"{page}.md").read_text().splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+            if line.startswith("| `") and len(cells) == _COLUMNS and name in _named(cells[0]):
+                return [*cells[:2], _with_links_from_reference(cells[2], page)]
+    raise LookupError(f"{name} has no row in a table of {_OPERATIONS}: {_DESCRIBED_IN}")
 
 
 def _named(cell: str) -> list[str]:
@@ -142,9 +144,10 @@ def _named(cell: str) -> list[str]:
     return [first, *(other.replace("…_", stem) for other in others)]
 
 
-def _with_links_to_operations(text: str) -> str:
-    links = re.sub(r"\]\(#", "](../operations.md#", text)
-    return re.sub(r"\]\((?!\.\./|https?:)", "](../", links)
+def _with_links_from_reference(text: str, page: str) -> str:
+    """Make the links of a page of operations lead to the same places from the reference."""
+    links = re.sub(r"\]\(#", f"]({page}.md#", text)
+    return re.sub(r"\]\((?!\.\./|https?:)", "](../operations/", links)
 
 
 def tasks() -> str:

@@ -60,7 +60,7 @@ def up_to_failure(items: Iterable[Item]) -> tuple[list[Item], PipelineError | No
     return made, None
 
 
-def until_away(
+def until_unavailable(
     outcomes: Iterable[tuple[Item, Result | PipelineError]],
 ) -> Iterator[tuple[Item, Result | PipelineError]]:
     """Yield the outcomes; raise the last error once the store or SQL is away for all of them."""

@@ -10,6 +10,8 @@ class ReasonCode(StrEnum):
     UNKNOWN_RUN = "unknown_run"
     RUN_OF_ANOTHER_JOB = "run_of_another_job"
     JOB_REPLACED = "job_replaced"
+    DELETED = "artifact_deleted"
+    LEGAL_HOLD = "legal_hold"
     SOURCE_MISSING = "source_missing"
     SOURCE_EMPTY = "source_empty"
     SOURCE_INVALID = "source_invalid"

@@ -26,8 +26,8 @@ def steps(state: State, rules: Rules, bounds: Bounds) -> Iterator[Step]:
 def _outside(state: State, bounds: Bounds) -> Iterator[Step]:
     if state.urls < bounds.urls:
         given = state._replace(has_url=True, is_new=False, is_for_client=True, urls=state.urls + 1)
-        is_put_off = state.confirm in {"due", "running"}
-        confirm = state.confirm if is_put_off else "expected"
+        is_postponed = state.confirm in {"due", "running"}
+        confirm = state.confirm if is_postponed else "expected"
         yield "a URL is given", given._replace(confirm=confirm)
     if state.has_url and state.puts < bounds.puts:
         content = 2 + state.puts

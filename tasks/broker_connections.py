@@ -16,7 +16,7 @@ from artifact_pipeline.domain.errors import (
     PipelineError,
 )
 from artifact_pipeline.tasks.app import BROKER_VARIABLE, broker_urls
-from artifact_pipeline.tasks.broker_errors import is_refused, said_by
+from artifact_pipeline.tasks.broker_errors import error_text, is_refused
 from artifact_pipeline.tasks.tls import tls_refusal
 
 logger = logging.getLogger(__name__)
@@ -81,11 +81,13 @@ def translated_errors(app: Celery) -> Iterator[None]:
         if refusal := tls_refusal(error):
             raise BrokerRefusedError(refusal) from error
         if is_refused(error):
-            raise BrokerRefusedError(f"{BROKER_VARIABLE}: {said_by(error)}. Correct it") from error
+            raise BrokerRefusedError(
+                f"{BROKER_VARIABLE}: {error_text(error)}. Correct it"
+            ) from error
         answer = next((e for e in (error, error.__cause__) if isinstance(e, _ANSWERS)), None)
         if answer is None:
             raise BrokerUnavailableError from error
-        said = f"the broker answers with an error: {said_by(answer)}"
+        said = f"the broker answers with an error: {error_text(answer)}"
         raise BrokerUnavailableError(said) from error
 
 

@@ -21,7 +21,7 @@ def is_refused(error: BaseException) -> bool:
     return is_denied or any(text in str(error) for text in _REFUSED)
 
 
-def said_by(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Return the broker's own words, in one line.
 
     The client puts the command before them, with a part of the message that it carries.

@@ -8,7 +8,7 @@ import logging
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +29,21 @@ _KEY = "artifacts.dead_letters"
 _KEEP = """
 redis.call('LPUSH', KEYS[1], redis.call('TIME')[1] .. ' ' .. ARGV[1])
 redis.call('LTRIM', KEYS[1], 0, ARGV[2] - 1)
+"""
+# From the oldest on, with no command that a worker may not use otherwise.
+# KEYS: the list. ARGV: how old a letter is that is deleted, in seconds.
+_PRUNE = """
+local until_, pruned = redis.call('TIME')[1] - ARGV[1], 0
+while true do
+    local oldest = redis.call('RPOP', KEYS[1])
+    if not oldest then return pruned end
+    local at = tonumber(string.match(oldest, '^(%d+) '))
+    if at and at > until_ then
+        redis.call('RPUSH', KEYS[1], oldest)
+        return pruned
+    end
+    pruned = pruned + 1
+end
 """
 _IDS = ("job_id", "run_id")
 _LARGEST_ID = 2**63
@@ -102,6 +117,19 @@ def discard_dead_letters(channel: Any, ids: set[str] | None) -> int:  # noqa: AN
     client: Any = own_client(channel)
     key = own_key(channel, _KEY)
     return sum(int(client.lrem(key, 1, raw)) for raw in found)
+
+
+def prune_dead_letters(channel: Any, older_than: timedelta) -> int:  # noqa: ANN401
+    """Delete those that are so old, by the broker's clock; return how many there were."""
+    client: Any = own_client(channel)
+    return int(client.eval(_PRUNE, 1, own_key(channel, _KEY), int(older_than.total_seconds())))
+
+
+def old_dead_letters(channel: Any, older_than: timedelta) -> set[str]:  # noqa: ANN401
+    """Return the ids of those that `prune_dead_letters` would delete."""
+    client: Any = own_client(channel)
+    until = datetime.fromtimestamp(client.time()[0], UTC) - older_than
+    return {letter.id for letter in dead_letters(channel) if letter.at <= until}
 
 
 def _read(channel: Any, limit: int) -> Iterator[tuple[bytes, DeadLetter]]:  # noqa: ANN401

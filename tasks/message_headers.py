@@ -185,7 +185,7 @@ class Headers(Part):
     chain: _Links
     chord: _Links
 
-    def passed_on(self) -> dict[str, Any]:
+    def forwarded_headers(self) -> dict[str, Any]:
         """Return the headers that Celery gets."""
         headers = self.model_dump()
         absent = [name for name in _OPTIONAL if headers[name] is None]

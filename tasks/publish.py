@@ -9,7 +9,7 @@ from uuid import uuid4
 from celery import Celery
 
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
-from artifact_pipeline.domain.model.transfers import Direction, Room, Transfer
+from artifact_pipeline.domain.model.transfers import Direction, QueueCapacity, Transfer
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.broker_connections import broker_connection, broker_producer
 from artifact_pipeline.tasks.keys import own_client, own_key
@@ -35,7 +35,7 @@ _MOST_ALONE = 32
 _UPLOADS_A_MESSAGE = 128
 _MOST_OF_A_JOB = 8
 """Messages for a job's small uploads. So many workers share them."""
-_REMEMBERS_SINCE = "artifacts.remembers_since"
+_REMEMBERS_SINCE = "artifacts.broker_epoch"
 # What lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
 
@@ -154,7 +154,7 @@ def ask_if_drained(app: Celery) -> None:
         ask_for_dispatch(app)
 
 
-def room(limit: int, app: Celery) -> Room:
+def room(limit: int, app: Celery) -> QueueCapacity:
     """The queues that hold fewer messages than the limit.
 
     Raises:
@@ -164,10 +164,10 @@ def room(limit: int, app: Celery) -> Room:
     with broker_channel(app) as channel:
         with_room = {queue for queue in queues if _depth(channel, queue) < limit}
     kinds = frozenset(kind for kind in ArtifactKind if queue_of(kind) in with_room)
-    return Room(kinds=kinds, batches=BATCHES in with_room)
+    return QueueCapacity(kinds=kinds, batches=BATCHES in with_room)
 
 
-def remembers_since(clock: Callable[[], datetime], app: Celery) -> datetime:
+def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
     """Since when the broker has forgotten nothing: a moment that is kept in it.
 
     After a FLUSHALL, or a restart without its data, it has none, and gets a new one.

@@ -18,9 +18,9 @@ from artifact_pipeline.tasks.arguments import (
     arguments_of,
     bind,
 )
-from artifact_pipeline.tasks.envelope import check_headers, check_priority
 from artifact_pipeline.tasks.message_body import LINKS, LONGEST, RefusedError, is_compression
 from artifact_pipeline.tasks.message_headers import HORIZON
+from artifact_pipeline.tasks.message_validation import check_headers, check_priority
 from artifact_pipeline.tasks.routing import (
     CONFIRM,
     DISPATCH,

@@ -16,17 +16,20 @@ from artifact_pipeline.worker.lifecycle.forking import share_memory_with_childre
 from artifact_pipeline.worker.lifecycle.liveness import Liveness, note_while_busy
 from artifact_pipeline.worker.lifecycle.pools import refuse_other_pools
 from artifact_pipeline.worker.lifecycle.schema_watch import SchemaWatch
-from artifact_pipeline.worker.lifecycle.shutdown import give_back_on_shutdown
+from artifact_pipeline.worker.lifecycle.shutdown import release_leases_on_shutdown
 from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
 from artifact_pipeline.worker.messages.answers import answer_for_database
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
-from artifact_pipeline.worker.messages.intake import nothing, take_in_messages_only
-from artifact_pipeline.worker.messages.log_redaction import leave_bodies_out, log_upkeep_as_debug
+from artifact_pipeline.worker.messages.log_redaction import (
+    log_upkeep_as_debug,
+    redact_message_bodies,
+)
 from artifact_pipeline.worker.messages.page_events import send_page_events
 from artifact_pipeline.worker.messages.receipt import record_on_receipt
+from artifact_pipeline.worker.messages.redis_channel import nothing, take_in_messages_only
 from artifact_pipeline.worker.messages.refusals import keep_refusals
 from artifact_pipeline.worker.messages.refused_writes import retry_when_refused
-from artifact_pipeline.worker.messages.revocations import cancel_when_revoked, cancel_when_told
+from artifact_pipeline.worker.messages.revocations import cancel_on_revoke, cancel_when_revoked
 from artifact_pipeline.worker.settings import WorkerSettings, load
 
 try:
@@ -36,7 +39,7 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 keep_heaps_small()
-leave_bodies_out()
+redact_message_bodies()
 log_upkeep_as_debug()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 _schema = SchemaWatch(START["database"], _liveness)
@@ -50,13 +53,13 @@ app = make_app(_settings.broker)
 app.set_default()
 _composition = Composition(_settings, app, _handled)
 attach_services(app, _composition)
-give_back_on_shutdown(app, _composition)
+release_leases_on_shutdown(app, _composition)
 keep_refusals()
 record_on_receipt(app, _composition.record, _schema.failed)
 attach_watch(app, _schema.failed)
 refuse_other_pools()
 cancel_when_revoked(app, _composition.revoke)
-cancel_when_told(app, _composition.revoke, _composition.revoke_waiting)
+cancel_on_revoke(app, _composition.revoke, _composition.revoke_waiting)
 send_page_events(app, _handled)
 check_worker_on_start(start_parts(), _liveness)
 answer_for_database(_composition.database_id)

@@ -13,7 +13,7 @@ from celery.signals import after_task_publish
 from artifact_pipeline.domain.errors import BrokerUnavailableError, ConfigurationError
 from artifact_pipeline.tasks.app import broker_urls, make_app
 from artifact_pipeline.tasks.broker_connections import broker_connection
-from artifact_pipeline.worker.diagnosis.broker import impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.broker import fail_fast_app, reach_broker
 from artifact_pipeline.worker.lifecycle.liveness import Liveness
 from artifact_pipeline.worker.lifecycle.startup import check_beat_on_start, end_or_wait
 from artifact_pipeline.worker.messages.log_redaction import log_upkeep_as_debug
@@ -34,7 +34,7 @@ write_in_channels_only()
 app = make_app(_settings.broker)
 app.set_default()
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
-_parts = {"broker": lambda: reach_broker(impatient_app(_settings.broker))}
+_parts = {"broker": lambda: reach_broker(fail_fast_app(_settings.broker))}
 check_beat_on_start(_parts, _liveness)
 
 
@@ -57,7 +57,7 @@ def follow_failover(flower: Any) -> None:  # noqa: ANN401 - Flower's class, whic
 
 def _broker_in_use() -> str:
     try:
-        with broker_connection(impatient_app(_settings.broker)) as connection:
+        with broker_connection(fail_fast_app(_settings.broker)) as connection:
             return str(connection.as_uri(include_password=True))
     except BrokerUnavailableError:
         return broker_urls(app)[0]

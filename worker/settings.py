@@ -133,7 +133,18 @@ class DownloadSettings(EnvironmentSettings):
     workspace: Annotated[Path, AfterValidator(check_directory)] | None = None
 
 
-class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings):
+class HistorySettings(EnvironmentSettings):
+    """How long the pipeline keeps its own rows that have ended."""
+
+    # By default without limit. A day at least: operators look at what ended last night.
+    history_days: Annotated[float, Field(ge=1, le=100 * 365)] | None = None
+
+    @property
+    def history(self) -> timedelta | None:
+        return None if self.history_days is None else timedelta(days=self.history_days)
+
+
+class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings):
     """Everything that a worker needs."""
 
     # Parts of an abandoned upload cost storage; they stay for a weekend at least.

@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.found_artifacts import ORIGIN, FoundArtifact
 from artifact_pipeline.domain.model.keys import artifact_named
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.ports.legal_holds import ILegalHolds, refuse_held
 from artifact_pipeline.domain.ports.object_store import IObjectCopier
 
 
@@ -43,11 +44,13 @@ class DeleteOldCopies:
         is_only_database: whether no other database has jobs in this bucket. If another may have,
             an object in a path with a later time is kept unless a row names it: it may be what a
             client of a later job of that database has uploaded by a URL.
+        holds: legal holds to keep to; by default none is looked at.
     """
 
     locate: LocateArtifacts
     copier: IObjectCopier
     is_only_database: bool = False
+    holds: ILegalHolds | None = None
 
     def __call__(
         self, job_id: int, elsewhere: Sequence[FoundArtifact] = (), directory: str = ""
@@ -61,7 +64,10 @@ class DeleteOldCopies:
 
         Raises:
             UnknownJobError: there is no such job.
+            LegalHoldError: the job is on legal hold; nothing is deleted.
         """
+        if self.holds is not None:
+            refuse_held(self.holds, job_id)
         job = self.locate.placement.jobs.get(job_id)
         rows = self.locate.artifacts.of_job(job_id)
         objects = self.locate.objects(job, self.locate.placement.runs.of_job(job_id), rows)
@@ -91,11 +97,11 @@ class DeleteOldCopies:
         return ObjectAddress(self.locate.reader.bucket, objects.prefix.key(artifact))
 
     def _copies(self, objects: JobObjects, elsewhere: Iterable[FoundArtifact]) -> Iterator[OldCopy]:
-        listed = {there.address: there for there in objects.listed}
-        for address, there in listed.items():
+        listed = {existing.address: existing for existing in objects.listed}
+        for address, existing in listed.items():
             artifact = artifact_named(objects.prefix.job_id, file_name_of(address))
             if artifact is not None:
-                yield OldCopy(artifact=artifact, object=there)
+                yield OldCopy(artifact=artifact, object=existing)
         outside = [found for found in elsewhere if found.object.address not in listed]
         looks = for_each(lambda found: self.locate.reader.find(found.object.address), outside)
         for found, look in looks:
@@ -116,10 +122,10 @@ class DeleteOldCopies:
         if address not in named and not objects.owns(address):
             # Another job needs it, even where its bytes are the same.
             return replace(copy, kept_for="foreign")
-        there = self._recorded(stored, self._own(objects, copy.artifact))
-        if stored is None or there is None:
+        existing = self._recorded(stored, self._own(objects, copy.artifact))
+        if stored is None or existing is None:
             return replace(copy, kept_for="not relocated")
-        was_named = address in named or (there.metadata or {}).get(ORIGIN) == address.key
+        was_named = address in named or (existing.metadata or {}).get(ORIGIN) == address.key
         if objects.is_uncertain(address) and not (was_named or self.is_only_database):
             return replace(copy, kept_for="uncertain")
         try:
@@ -133,8 +139,10 @@ class DeleteOldCopies:
         """Return the job's own object, if it exists as recorded."""
         if stored is None or stored.object.key != own.key:
             return None
-        there = self.locate.reader.find(own)
-        return there if there is not None and there.version == stored.object.version else None
+        existing = self.locate.reader.find(own)
+        return (
+            existing if existing is not None and existing.version == stored.object.version else None
+        )
 
 
 def _after(copy: OldCopy, refused: dict[ObjectAddress, str]) -> OldCopy:

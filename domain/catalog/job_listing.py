@@ -25,14 +25,14 @@ class JobListing:
 
     def __init__(self, objects: JobObjects) -> None:
         self.objects = objects
-        looks = list(for_each(lambda there: objects.owns(there.address), objects.listed))
+        looks = list(for_each(lambda existing: objects.owns(existing.address), objects.listed))
         self.refused = [
-            (there, owned) for there, owned in looks if isinstance(owned, PipelineError)
+            (existing, owned) for existing, owned in looks if isinstance(owned, PipelineError)
         ]
-        self.own = [there for there, owned in looks if owned is True]
-        self._own = {there.address: there for there in self.own}
+        self.own = [existing for existing, owned in looks if owned is True]
+        self._own = {existing.address: existing for existing in self.own}
         # The newest of each name.
-        self._named = {file_name_of(there.address): there for there in self.own}
+        self._named = {file_name_of(existing.address): existing for existing in self.own}
 
     def look_at(self, address: ObjectAddress) -> BucketObject | None:
         reader, directory = self.objects.reader, job_directory(self.objects.prefix.job_id)
@@ -46,34 +46,36 @@ class JobListing:
     def unreadable(self, known: Collection[Artifact]) -> Iterator[UnreadableArtifact]:
         """Yield each artifact, except the known ones, that may be this job's or another's."""
         seen = set(known)
-        for there, error in self.refused:
-            artifact = artifact_named(self.objects.prefix.job_id, file_name_of(there.address))
+        for existing, error in self.refused:
+            artifact = artifact_named(self.objects.prefix.job_id, file_name_of(existing.address))
             if artifact is not None and artifact not in seen:
                 seen.add(artifact)
-                yield UnreadableArtifact(artifact=artifact, error=error, address=there.address)
+                yield UnreadableArtifact(artifact=artifact, error=error, address=existing.address)
 
     def foreign(self, rows: Mapping[str, StoredArtifact]) -> list[FoundArtifact]:
         """Return the artifacts of other jobs with this id. Args: the rows by their keys."""
-        found = (self._foreign(there, rows.get(there.address.key)) for there in self.others)
+        found = (
+            self._foreign(existing, rows.get(existing.address.key)) for existing in self.others
+        )
         return sorted(filter(None, found), key=lambda each: listing_order(each.artifact))
 
     @property
     def others(self) -> list[BucketObject]:
         """Return the objects of other jobs with this id, oldest first."""
-        unsure = {there.address for there, _ in self.refused}
+        unsure = {existing.address for existing, _ in self.refused}
         return [
-            there
-            for there in self.objects.listed
-            if there.address not in self._own and there.address not in unsure
+            existing
+            for existing in self.objects.listed
+            if existing.address not in self._own and existing.address not in unsure
         ]
 
-    def _foreign(self, there: BucketObject, row: StoredArtifact | None) -> FoundArtifact | None:
-        artifact = artifact_named(self.objects.prefix.job_id, file_name_of(there.address))
+    def _foreign(self, existing: BucketObject, row: StoredArtifact | None) -> FoundArtifact | None:
+        artifact = artifact_named(self.objects.prefix.job_id, file_name_of(existing.address))
         if artifact is None:
             return None
         return FoundArtifact(
             artifact=artifact,
-            object=there,
+            object=existing,
             found_by=FoundBy.LISTING if row is None else FoundBy.ROW,
             scheme=Scheme.LEGACY if row is None else row.scheme,
         )

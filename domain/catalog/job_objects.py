@@ -49,19 +49,25 @@ class JobObjects:
     def listed(self) -> Sequence[BucketObject]:
         """Return all objects under the job's id except for manifests, oldest first."""
         job_id = self.prefix.job_id
-        objects = self.reader.list(job_directory(job_id))
-        artifacts = (there for there in objects if not is_manifest(job_id, there.address.key))
-        return sorted(artifacts, key=lambda there: there.modified_at)
+        return [each for each in self.everything if not is_manifest(job_id, each.address.key)]
+
+    @cached_property
+    def everything(self) -> Sequence[BucketObject]:
+        """Return all objects under the job's id, oldest first."""
+        objects = self.reader.list(job_directory(self.prefix.job_id))
+        return sorted(objects, key=lambda existing: existing.modified_at)
 
     @property
     def own(self) -> list[BucketObject]:
         """Return the job's own objects, oldest first."""
-        return [there for there in self.listed if self.owns(there.address)]
+        return [existing for existing in self.listed if self.owns(existing.address)]
 
     def newest(self, name: str) -> BucketObject | None:
         """Return the newest of the job's with this file name."""
-        named = (there for there in reversed(self.listed) if file_name_of(there.address) == name)
-        return next((there for there in named if self.owns(there.address)), None)
+        named = (
+            existing for existing in reversed(self.listed) if file_name_of(existing.address) == name
+        )
+        return next((existing for existing in named if self.owns(existing.address)), None)
 
     def owns(self, address: ObjectAddress) -> bool:
         """Return whether an object is this job's.
@@ -86,18 +92,18 @@ class JobObjects:
         return self._marked[directory]
 
     def _within(self, directory: str) -> Iterator[ObjectAddress]:
-        for there in self.listed:
-            if there.address.key.startswith(directory):
-                yield there.address
+        for existing in self.listed:
+            if existing.address.key.startswith(directory):
+                yield existing.address
 
     def _has_metadata(self, address: ObjectAddress) -> bool:
         artifact = artifact_named(self.prefix.job_id, file_name_of(address))
-        there = None if artifact is None else self._find(address)
-        if artifact is None or there is None:
+        existing = None if artifact is None else self._find(address)
+        if artifact is None or existing is None:
             return False
-        if there.is_archived:
+        if existing.is_archived:
             return False  # earlier versions left metadata on old uploads that they archived
-        return there.is_marked_as(artifact)
+        return existing.is_marked_as(artifact)
 
     def _find(self, address: ObjectAddress) -> BucketObject | None:
         try:

@@ -11,6 +11,7 @@ from artifact_pipeline.domain.catalog.job_objects import JobObjects
 from artifact_pipeline.domain.catalog.placement import Placement, kept_locations
 from artifact_pipeline.domain.each import for_each
 from artifact_pipeline.domain.errors import (
+    ArchivedError,
     ArtifactMissingError,
     InvalidRequestError,
     ObjectReplacedError,
@@ -103,6 +104,7 @@ class LocateArtifacts:
 
         Raises:
             ArtifactMissingError: it is nowhere.
+            ArchivedError: it must be restored before.
             UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
         """
         for found in self.candidates(artifact):
@@ -110,6 +112,8 @@ class LocateArtifacts:
                 return use(found)
             except ObjectReplacedError:
                 continue
+            except ArchivedError as error:
+                raise ArchivedError(found.how_to_restore) from error
         raise ArtifactMissingError(f"{artifact}: not in the store")
 
     def contents(self, job_id: int) -> JobContents:
@@ -168,8 +172,8 @@ class LocateArtifacts:
         def find(artifact: Artifact) -> FoundArtifact | None:
             row = rows.get(artifact)
             recorded = None if row is None else self.recorded(row)
-            there = recorded and listing.look_at(recorded.address)
-            known = _confirmed(recorded, there)
+            existing = recorded and listing.look_at(recorded.address)
+            known = _confirmed(recorded, existing)
             location = kept.get(artifact)
             return next(search.candidates(artifact, known, lambda: self._address(location)), None)
 
@@ -228,13 +232,13 @@ class _Search:
     ) -> Iterator[FoundArtifact]:
         key = self.objects.prefix.key(artifact)
         own = ObjectAddress(self.objects.reader.bucket, key)
-        for found_by, there in self._steps(artifact, recorded, own, location):
-            if there is not None:
+        for found_by, existing in self._steps(artifact, recorded, own, location):
+            if existing is not None:
                 yield FoundArtifact(
                     artifact=artifact,
-                    object=there,
+                    object=existing,
                     found_by=found_by,
-                    scheme=Scheme.PREFIX if there.address == own else Scheme.LEGACY,
+                    scheme=Scheme.PREFIX if existing.address == own else Scheme.LEGACY,
                 )
 
     def _steps(
@@ -258,16 +262,17 @@ def warn_of(unreadable: Iterable[UnreadableArtifact]) -> None:
         logger.warning("%s: left out: %s", each.artifact, each.error)
 
 
-def _confirmed(recorded: BucketObject | None, there: BucketObject | None) -> BucketObject | None:
+def _confirmed(recorded: BucketObject | None, existing: BucketObject | None) -> BucketObject | None:
     """Return the recorded object if it is the one that is there, with its tier now."""
-    if recorded is None or there is None:
+    if recorded is None or existing is None:
         return None
-    if (recorded.version, recorded.size) != (there.version, there.size):
+    if (recorded.version, recorded.size) != (existing.version, existing.size):
         return None
     # A rule of the bucket changes the tier of an object, and nothing else of it.
     return replace(
         recorded,
-        tier=there.tier,
-        metadata=there.metadata,
-        headers=there.headers,
+        tier=existing.tier,
+        metadata=existing.metadata,
+        headers=existing.headers,
+        restoration=existing.restoration,
     )

@@ -78,24 +78,26 @@ class LocatedUploads:
             InvalidRequestError: the URL names no object.
         """
         address = self.address_of(location.url)
-        there = self.reader.find(address)
-        if there is None:
+        existing = self.reader.find(address)
+        if existing is None:
             raise ArtifactMissingError(f"there is no {address.key}")
-        return there
+        return existing
 
-    def _archive(self, there: BucketObject) -> None:
-        if there.address.bucket != self.reader.bucket:
-            raise ArtifactMissingError(f"{there.address.key}: in another bucket, relocate it first")
-        known = self._row(there)
-        if there.is_archived:
-            self._update(known, there.tier_name)
+    def _archive(self, existing: BucketObject) -> None:
+        if existing.address.bucket != self.reader.bucket:
+            raise ArtifactMissingError(
+                f"{existing.address.key}: in another bucket, relocate it first"
+            )
+        known = self._row(existing)
+        if existing.is_archived:
+            self._update(known, existing.tier_name)
             return
         archived = self.copier.copy(
-            there,
-            there.address.key,
-            content_type=_content_type(there.address.key),
+            existing,
+            existing.address.key,
+            content_type=_content_type(existing.address.key),
             metadata={},  # its own is kept
-            precondition=Replace(there.version),
+            precondition=Replace(existing.version),
             tier_name=self.copier.archive_tier,
             progress=self.progress(),
         )
@@ -108,13 +110,13 @@ class LocatedUploads:
         now = replace(known.object, tier_name=tier_name)
         self.artifacts.replace(replace(known, object=now), known)
 
-    def _row(self, there: BucketObject) -> StoredArtifact | None:
+    def _row(self, existing: BucketObject) -> StoredArtifact | None:
         """Return the row that names this object, if there is one."""
-        artifact = artifact_at(there.address.key)
+        artifact = artifact_at(existing.address.key)
         known = self.artifacts.find(artifact) if self.artifacts and artifact else None
-        if known is None or known.object.key != there.address.key:
+        if known is None or known.object.key != existing.address.key:
             return None
-        return known if known.object.version == there.version else None
+        return known if known.object.version == existing.version else None
 
 
 def _is_older(look: BucketObject | PipelineError, before: datetime) -> bool:

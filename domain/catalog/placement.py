@@ -27,6 +27,10 @@ class Placement:
         """That there is such a job, and that the run, if one is named, is its own."""
         self._rows(job_id, run_id)
 
+    def prefix_of(self, job_id: int) -> JobS3Prefix:
+        """Return the prefix of a job."""
+        return JobS3Prefix.from_job(self.jobs.get(job_id))
+
     def prefix(self, artifact: Artifact) -> JobS3Prefix:
         job, _ = self._rows(artifact.job_id, artifact.run_id)
         return JobS3Prefix.from_job(job)

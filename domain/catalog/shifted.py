@@ -81,8 +81,8 @@ class ShiftedArtifacts:
             return None
         key = self._prefix(job).key(row.artifact)
         reader = self.locate.reader
-        there = reader.find(ObjectAddress(reader.bucket, row.object.key))
-        if there is None or (there.metadata or {}).get(ORIGIN) != key:
+        existing = reader.find(ObjectAddress(reader.bucket, row.object.key))
+        if existing is None or (existing.metadata or {}).get(ORIGIN) != key:
             return None
         old = reader.find(ObjectAddress(reader.bucket, key))
         return None if old is None else replace(self._found(row), object=old)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from artifact_pipeline.domain.catalog.job_listing import JobListing
 from artifact_pipeline.domain.catalog.job_objects import file_name_of
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
-from artifact_pipeline.domain.each import for_each, until_away
+from artifact_pipeline.domain.each import for_each, until_unavailable
 from artifact_pipeline.domain.errors import ObjectReplacedError, PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, listing_order
 from artifact_pipeline.domain.model.digests import sha256_of
@@ -114,7 +114,7 @@ class _Look:
             _unreadable(self._locate.recorded(row).address, row.artifact, outcome)
             if isinstance(outcome, PipelineError)
             else outcome
-            for row, outcome in until_away(for_each(self._settled, own))
+            for row, outcome in until_unavailable(for_each(self._settled, own))
         ]
 
     def others(
@@ -130,23 +130,23 @@ class _Look:
             fine: artifacts that are well; a copy of one elsewhere is no fault.
             kept: where the platform's rows say that artifacts are.
         """
-        named = {there.address: self._named(there.address) for there in self.listing.own}
-        listed = {there.address for there in self.listing.objects.listed}
+        named = {existing.address: self._named(existing.address) for existing in self.listing.own}
+        listed = {existing.address for existing in self.listing.objects.listed}
         elsewhere = {at: artifact for artifact, at in kept.items() if at not in listed}
         places = [
             (at, artifact)
             for at, artifact in {**named, **elsewhere}.items()
             if at not in seen and not (artifact in fine and self._is_elsewhere(at, artifact))
         ]
-        for (at, artifact), outcome in until_away(for_each(self._unrecorded, places)):
+        for (at, artifact), outcome in until_unavailable(for_each(self._unrecorded, places)):
             if isinstance(outcome, PipelineError):
                 yield _unreadable(at, artifact, outcome)
             elif outcome is not None:
                 yield outcome
-        for there, error in self.listing.refused:
-            yield _unreadable(there.address, self._named(there.address), error)
-        for there in self.listing.others:
-            yield _foreign(there, self._named(there.address))
+        for existing, error in self.listing.refused:
+            yield _unreadable(existing.address, self._named(existing.address), error)
+        for existing in self.listing.others:
+            yield _foreign(existing, self._named(existing.address))
 
     def _settled(self, row: StoredArtifact) -> VerifiedArtifact:
         """Return the verdict of a row. Look again while an upload may be replacing it."""
@@ -164,8 +164,8 @@ class _Look:
 
     def _judged(self, row: StoredArtifact) -> VerifiedArtifact:
         recorded = self._locate.recorded(row)
-        there = self._locate.reader.find(recorded.address)
-        if there is None:
+        existing = self._locate.reader.find(recorded.address)
+        if existing is None:
             return VerifiedArtifact(
                 verdict=Verdict.MISSING,
                 address=recorded.address,
@@ -173,36 +173,36 @@ class _Look:
                 object=recorded,
                 error=f"recorded at {row.recorded_at:%Y-%m-%dT%H:%M:%SZ}, and not in the store",
             )
-        differs = self._difference(recorded, there)
+        differs = self._difference(recorded, existing)
         is_elsewhere = self._is_elsewhere(recorded.address, row.artifact)
         well = Verdict.MISPLACED if is_elsewhere else Verdict.OK
         return VerifiedArtifact(
             verdict=Verdict.CHANGED if differs else well,
             address=recorded.address,
             artifact=row.artifact,
-            object=there,
+            object=existing,
             error=differs or (self._belongs(row.artifact) if is_elsewhere else None),
         )
 
-    def _difference(self, recorded: BucketObject, there: BucketObject) -> str | None:
+    def _difference(self, recorded: BucketObject, existing: BucketObject) -> str | None:
         """Return what differs between the row and the object, the cheapest look first."""
-        if there.size != recorded.size:
-            return f"{there.size} bytes; recorded are {recorded.size}"
-        if there.sha256 not in (None, recorded.sha256):
-            return f"its SHA-256 is {there.sha256}; recorded is {recorded.sha256}"
-        told = [(known, there.checksum(known.algorithm)) for known in recorded.checksums or ()]
+        if existing.size != recorded.size:
+            return f"{existing.size} bytes; recorded are {recorded.size}"
+        if existing.sha256 not in (None, recorded.sha256):
+            return f"its SHA-256 is {existing.sha256}; recorded is {recorded.sha256}"
+        told = [(known, existing.checksum(known.algorithm)) for known in recorded.checksums or ()]
         for known, said in told:
             if said is not None and said.parts == known.parts and said != known:
                 return f"its {known.algorithm} is {said}; recorded is {known}"
         # A copy of the bucket has other versions of the same bytes.
-        is_same = there.sha256 is not None or any(known == said for known, said in told)
-        if there.version != recorded.version and not is_same:
+        is_same = existing.sha256 is not None or any(known == said for known, said in told)
+        if existing.version != recorded.version and not is_same:
             return "another object of the same size was written since it was recorded"
-        return self._difference_of_bytes(recorded, there) if self.deep else None
+        return self._difference_of_bytes(recorded, existing) if self.deep else None
 
-    def _difference_of_bytes(self, recorded: BucketObject, there: BucketObject) -> str | None:
+    def _difference_of_bytes(self, recorded: BucketObject, existing: BucketObject) -> str | None:
         try:
-            sha256 = sha256_of(self.verify.reads(there, 0, there.size)).hex()
+            sha256 = sha256_of(self.verify.reads(existing, 0, existing.size)).hex()
         except ObjectReplacedError:
             return "it was replaced while it was read"
         if sha256 == recorded.sha256:
@@ -218,14 +218,16 @@ class _Look:
         row = None if artifact is None else self._row(artifact)
         if row is not None and self._locate.recorded(row).address == address:
             return self._settled(row)
-        there = self._locate.reader.find(address)
-        if there is None:
+        existing = self._locate.reader.find(address)
+        if existing is None:
             return None
         if artifact is None:
-            return _foreign(there, None)
+            return _foreign(existing, None)
         if self._is_elsewhere(address, artifact):
-            return _without_row(there, artifact, Verdict.MISPLACED, self._belongs(artifact))
-        found = _without_row(there, artifact, Verdict.UNRECORDED, "no row says that it is stored")
+            return _without_row(existing, artifact, Verdict.MISPLACED, self._belongs(artifact))
+        found = _without_row(
+            existing, artifact, Verdict.UNRECORDED, "no row says that it is stored"
+        )
         return _pending(found) if is_active else found
 
     def _row(self, artifact: Artifact) -> StoredArtifact | None:
@@ -282,14 +284,14 @@ def _unreadable(
     )
 
 
-def _foreign(there: BucketObject, artifact: Artifact | None) -> VerifiedArtifact:
+def _foreign(existing: BucketObject, artifact: Artifact | None) -> VerifiedArtifact:
     said = "no artifact has this name" if artifact is None else "of another job with this id"
-    return _without_row(there, artifact, Verdict.FOREIGN, said)
+    return _without_row(existing, artifact, Verdict.FOREIGN, said)
 
 
 def _without_row(
-    there: BucketObject, artifact: Artifact | None, verdict: Verdict, error: str
+    existing: BucketObject, artifact: Artifact | None, verdict: Verdict, error: str
 ) -> VerifiedArtifact:
     return VerifiedArtifact(
-        verdict=verdict, address=there.address, artifact=artifact, object=there, error=error
+        verdict=verdict, address=existing.address, artifact=artifact, object=existing, error=error
     )

@@ -94,6 +94,18 @@ class JobReplacedError(PermanentError):
     reason = ReasonCode.JOB_REPLACED
 
 
+class ArtifactDeletedError(PermanentError):
+    """The artifact was deleted, and is not stored again before an operator undeletes it."""
+
+    reason = ReasonCode.DELETED
+
+
+class LegalHoldError(PermanentError):
+    """The job is on legal hold: its artifacts must stay as they are."""
+
+    reason = ReasonCode.LEGAL_HOLD
+
+
 class SourceMissingError(PermanentError):
     """The workspace has no such file or directory."""
 

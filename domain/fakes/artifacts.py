@@ -3,12 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.errors import JobReplacedError, ObjectReplacedError
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.keys import JobS3Prefix, directory_of
 from artifact_pipeline.domain.model.locations import UploadLocation
+
+if TYPE_CHECKING:
+    from artifact_pipeline.domain.fakes.tombstones import InMemoryTombstones
 
 
 class InMemoryArtifacts:
@@ -20,6 +24,7 @@ class InMemoryArtifacts:
 
     Attributes:
         locations: what the platform's jobs and runs say.
+        tombstones: of deleted artifacts, if there are any.
     """
 
     def __init__(
@@ -30,7 +35,12 @@ class InMemoryArtifacts:
         self.clock = clock
         self.rows: dict[Artifact, StoredArtifact] = {}
         self.locations: dict[Artifact, str] = {}
+        self.tombstones: InMemoryTombstones | None = None
         self._jobs = jobs
+
+    def is_deleted(self, artifact: Artifact) -> bool:
+        """Return whether the artifact has a tombstone."""
+        return self.tombstones is not None and self.tombstones.covers(artifact)
 
     def find(self, artifact: Artifact) -> StoredArtifact | None:
         return self.rows.get(artifact)
@@ -47,7 +57,7 @@ class InMemoryArtifacts:
             raise ObjectReplacedError(
                 f"{stored.artifact}: another transfer recorded it while this ran"
             )
-        self.tell_platform(stored, location)
+        self.update_platform(stored, location)
         return self.rows[stored.artifact]
 
     def write(self, stored: StoredArtifact) -> None:
@@ -55,20 +65,27 @@ class InMemoryArtifacts:
         self.rows[stored.artifact] = replace(stored, stored_at=stored.stored_at or self.clock())
 
     def refuse_replaced(self, stored: StoredArtifact) -> None:
-        """Raise JobReplacedError if another job has the id of the one that it was stored for."""
+        """Raise the error if another job has the id of the one that it was stored for.
+
+        Raises:
+            JobReplacedError: it has.
+            ArtifactDeletedError: the artifact was deleted.
+        """
+        if self.tombstones is not None:
+            self.tombstones.refuse_deleted(stored)
         job = self._jobs.find_by_id(stored.artifact.job_id) if self._jobs else None
         directory = directory_of(stored)
         if job and directory and JobS3Prefix.from_job(job).directory != directory:
             raise JobReplacedError(f"{stored.artifact}: the job's id was used again")
 
-    def tell_platform(self, stored: StoredArtifact, location: UploadLocation) -> None:
+    def update_platform(self, stored: StoredArtifact, location: UploadLocation) -> None:
         """Keep the location where the platform has a column for the kind."""
         if stored.artifact.kind.spec.column is not None:
             self.locations[stored.artifact] = location.sanitized
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact | None) -> bool:
-        there = self.rows.get(stored.artifact)
-        if _version(there) != _version(known):
+        existing = self.rows.get(stored.artifact)
+        if _version(existing) != _version(known):
             return False
         self.write(stored)
         return True

@@ -45,26 +45,26 @@ class Candidates:
     artifacts: InMemoryArtifacts
     tags: Tags
 
-    def __call__(self, which: BatchFilter, lines: Collection[Listed]) -> list[Candidate]:
+    def __call__(self, filters: BatchFilter, lines: Collection[Listed]) -> list[Candidate]:
         """Return the candidates, in no order."""
         found: list[Candidate] = []
-        if not which.never_requested:
-            found.extend(self._last(which, lines))
-        if which.never_requested or (which.listed is not None and not which.of_last_transfer):
-            found.extend(self._never_requested(which, lines))
+        if not filters.never_requested:
+            found.extend(self._last(filters, lines))
+        if filters.never_requested or (filters.listed is not None and not filters.of_last_transfer):
+            found.extend(self._never_requested(filters, lines))
         return found
 
-    def _last(self, which: BatchFilter, lines: Collection[Listed]) -> Iterator[Candidate]:
+    def _last(self, filters: BatchFilter, lines: Collection[Listed]) -> Iterator[Candidate]:
         last = {(row.artifact, row.direction): row for row in self.transfers.rows.values()}
         for (artifact, direction), transfer in last.items():
             job = self.jobs.find_by_id(artifact.job_id)
             if (
                 job is not None
-                and direction in (which.directions or BATCH_DIRECTIONS)
-                and self._fits(which, job, artifact)
-                and (which.listed is None or is_listed(artifact, lines))
-                and (not which.states or transfer.state in which.states)
-                and fits_end(which, transfer, self.transfers.now())
+                and direction in (filters.directions or BATCH_DIRECTIONS)
+                and self._fits(filters, job, artifact)
+                and (filters.listed is None or is_listed(artifact, lines))
+                and (not filters.states or transfer.state in filters.states)
+                and fits_end(filters, transfer, self.transfers.now())
             ):
                 yield Candidate(
                     artifact=artifact,
@@ -76,21 +76,21 @@ class Candidates:
                 )
 
     def _never_requested(
-        self, which: BatchFilter, lines: Collection[Listed]
+        self, filters: BatchFilter, lines: Collection[Listed]
     ) -> Iterator[Candidate]:
-        if not which.never_requested:
+        if not filters.never_requested:
             # A line of a job or run alone means what was requested of it, which is less than all.
             lines = [line for line in lines if line.kind is not None]
-        for direction in which.directions or (Direction.UPLOAD,):
-            for job, artifact in self._all(which.kinds or tuple(ArtifactKind)):
+        for direction in filters.directions or (Direction.UPLOAD,):
+            for job, artifact in self._all(filters.kinds or tuple(ArtifactKind)):
                 size = self._size(job, artifact)
-                is_asked = which.include_stored or not which.never_requested
+                is_asked = filters.include_stored or not filters.never_requested
                 is_stored = direction is Direction.UPLOAD and size is not None and not is_asked
                 if (
-                    self._fits(which, job, artifact)
-                    and (which.listed is None or is_listed(artifact, lines))
+                    self._fits(filters, job, artifact)
+                    and (filters.listed is None or is_listed(artifact, lines))
                     and not is_stored
-                    and not any(self._earlier(which, job, artifact, direction))
+                    and not any(self._earlier(filters, job, artifact, direction))
                 ):
                     yield Candidate(
                         artifact=artifact, direction=direction, user_id=job.user_id or 0, size=size
@@ -104,19 +104,19 @@ class Candidates:
                     yield job, Artifact(kind, job.id, run_id)
 
     def _earlier(
-        self, which: BatchFilter, job: Job, artifact: Artifact, direction: Direction
+        self, filters: BatchFilter, job: Job, artifact: Artifact, direction: Direction
     ) -> Iterator[Transfer]:
         of_artifact = [row for row in self.transfers.rows.values() if row.artifact == artifact]
-        if which.never_requested:
+        if filters.never_requested:
             foreign = set() if self._own_row(job, artifact) else {artifact}
             of_artifact = [row for row in of_artifact if is_of_job(row, job.created_at, foreign)]
-        elif not which.directions:
+        elif not filters.directions:
             yield from of_artifact
             return
         yield from (row for row in of_artifact if row.direction in REQUEST_DIRECTIONS[direction])
 
-    def _fits(self, which: BatchFilter, job: Job, artifact: Artifact) -> bool:
-        return fits_artifact(which, artifact) and fits_job(which, job, self.tags)
+    def _fits(self, filters: BatchFilter, job: Job, artifact: Artifact) -> bool:
+        return fits_artifact(filters, artifact) and fits_job(filters, job, self.tags)
 
     def _size(self, job: Job, artifact: Artifact) -> int | None:
         row = self._own_row(job, artifact)

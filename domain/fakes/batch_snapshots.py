@@ -15,11 +15,11 @@ from artifact_pipeline.domain.model.batches import (
     BatchFilter,
     BatchMode,
     BatchState,
-    LeftOut,
     Listed,
     Member,
     Preview,
     PreviewGroup,
+    SkipReason,
 )
 from artifact_pipeline.domain.model.parts import smallest_part_size
 from artifact_pipeline.domain.model.transfers import Direction
@@ -33,7 +33,7 @@ class BatchRecord:
     """A batch with its members in their order, those that are left out included."""
 
     batch: Batch
-    members: list[tuple[Candidate, LeftOut | None]]
+    members: list[tuple[Candidate, SkipReason | None]]
     released_to: int = 0
     paced_to: datetime | None = None
 
@@ -64,7 +64,7 @@ class InMemoryBatchSnapshots:
 
     def freeze(
         self,
-        which: BatchFilter,
+        filters: BatchFilter,
         *,
         requested_by: str,
         expires_in: timedelta,
@@ -73,8 +73,8 @@ class InMemoryBatchSnapshots:
     ) -> int:
         lines = list(listed or ())
         if listed is not None:
-            which = which.model_copy(update={"listed": len(lines)})
-        members = _in_turn(self.candidates(which, lines))
+            filters = filters.model_copy(update={"listed": len(lines)})
+        members = _in_turn(self.candidates(filters, lines))
         named = [member.artifact for member in members]
         unmatched = sum(not any(is_listed(each, [line]) for each in named) for line in lines)
         now, batch_id = self.candidates.transfers.now(), next(self._numbers)
@@ -83,11 +83,11 @@ class InMemoryBatchSnapshots:
             state=BatchState.PREVIEWED,
             requested_by=requested_by,
             reason="",
-            filter=which.model_copy(update={"unmatched": unmatched}),
+            filter=filters.model_copy(update={"unmatched": unmatched}),
             requested_at=now,
             expires_at=now + expires_in,
         )
-        frozen = [(each, _left_out(each, has_source)) for each in members]
+        frozen = [(each, _skip_reason(each, has_source)) for each in members]
         self.records[batch_id] = BatchRecord(batch, frozen)
         return batch_id
 
@@ -146,14 +146,16 @@ def _order(candidate: Candidate) -> tuple[int, int, str, str]:
     return artifact.job_id, artifact.run_id or 0, artifact.kind, candidate.direction
 
 
-def _left_out(member: Candidate, has_source: Callable[[Artifact], bool] | None) -> LeftOut | None:
+def _skip_reason(
+    member: Candidate, has_source: Callable[[Artifact], bool] | None
+) -> SkipReason | None:
     if member.state is not None and member.state.is_active:
-        return LeftOut.RUNNING
+        return SkipReason.RUNNING
     if member.direction is Direction.DOWNLOAD:
         is_nowhere = member.reason is ReasonCode.ARTIFACT_MISSING and member.size is None
-        return LeftOut.NO_SOURCE if is_nowhere else None
+        return SkipReason.NO_SOURCE if is_nowhere else None
     has_none = has_source is not None and not has_source(member.artifact)
-    return LeftOut.NO_SOURCE if has_none else None
+    return SkipReason.NO_SOURCE if has_none else None
 
 
 def _groups(members: Iterable[Candidate]) -> list[PreviewGroup]:

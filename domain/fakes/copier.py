@@ -30,7 +30,7 @@ class InMemoryCopier:
 
     def copy(  # noqa: PLR0913 - as the port has it
         self,
-        there: BucketObject,
+        existing: BucketObject,
         key: str,
         *,
         content_type: str,
@@ -39,10 +39,10 @@ class InMemoryCopier:
         tier_name: str,
         progress: UploadProgress,
     ) -> StoredObject:
-        self.copies.append((there.address, key))
+        self.copies.append((existing.address, key))
         if self.failures:
             raise self.failures.pop(0)
-        content = self._content(there)
+        content = self._content(existing)
         progress.checkpoint()
         store, address = self.reader.store, ObjectAddress(self.reader.bucket, key)
         found = self.reader.find(address)
@@ -51,10 +51,10 @@ class InMemoryCopier:
             return stored_object(key, content, found.tier_name)
         if not precondition.allows(store.version(key)):
             raise ObjectReplacedError
-        source = self._found(there)
+        source = self._found(existing)
         store.objects[key] = content
         store.metadata[key] = {**(source.metadata or {}), **metadata}
-        store.content_types[key] = self._type_of(there.address) or content_type
+        store.content_types[key] = self._type_of(existing.address) or content_type
         store.headers[key] = dict(source.headers or {})
         self.reader.tier_names[address] = tier_name or "STANDARD"
         return stored_object(key, content, tier_name or "STANDARD")
@@ -67,9 +67,9 @@ class InMemoryCopier:
                     self.reader.store.objects.pop(address.key, None)
         return {address: self.refused[address] for address in addresses if address in self.refused}
 
-    def _found(self, there: BucketObject) -> BucketObject:
-        found = self.reader.find(there.address)
-        if found is None or found.version != there.version:
+    def _found(self, existing: BucketObject) -> BucketObject:
+        found = self.reader.find(existing.address)
+        if found is None or found.version != existing.version:
             raise ObjectReplacedError
         return found
 
@@ -77,10 +77,10 @@ class InMemoryCopier:
         is_here = address.bucket == self.reader.bucket
         return self.reader.store.content_types.get(address.key) if is_here else None
 
-    def _content(self, there: BucketObject) -> bytes:
-        found = self._found(there)
+    def _content(self, existing: BucketObject) -> bytes:
+        found = self._found(existing)
         if found.tier.must_be_restored:
             raise ArchivedError
-        if there.address.bucket == self.reader.bucket:
-            return self.reader.store.objects[there.address.key]
-        return self.reader.elsewhere[there.address]
+        if existing.address.bucket == self.reader.bucket:
+            return self.reader.store.objects[existing.address.key]
+        return self.reader.elsewhere[existing.address]

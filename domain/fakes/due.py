@@ -5,7 +5,7 @@ from datetime import datetime
 from artifact_pipeline.domain.model.transfers import (
     NO_FAILURE_REASONS,
     Direction,
-    MessageLoss,
+    RepublishPolicy,
     Transfer,
     TransferState,
 )
@@ -13,7 +13,7 @@ from artifact_pipeline.domain.model.transfers import (
 _PUT_OFF = (None, *NO_FAILURE_REASONS)
 
 
-def is_put_off(transfer: Transfer, now: datetime) -> bool:
+def is_postponed(transfer: Transfer, now: datetime) -> bool:
     """Waits, and not for a failure to pass."""
     waits = transfer.state in (TransferState.REQUESTED, TransferState.WAITING)
     return waits and transfer.next_attempt_at > now and transfer.reason_code in _PUT_OFF
@@ -37,9 +37,9 @@ def is_abandoned(transfer: Transfer, now: datetime) -> bool:
     return transfer.state is TransferState.RUNNING and expires is not None and expires <= now
 
 
-def is_due(transfer: Transfer, now: datetime, loss: MessageLoss) -> bool:
+def is_due(transfer: Transfer, now: datetime, loss: RepublishPolicy) -> bool:
     sent = transfer.enqueued_at
-    is_forgotten = (sent or transfer.requested_at) < loss.remembers_since
+    is_forgotten = (sent or transfer.requested_at) < loss.broker_epoch
     sent_long_ago = sent is not None and sent <= now - loss.republish_after
     if is_unclaimed(transfer, now):
         left_alone = (

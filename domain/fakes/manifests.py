@@ -35,6 +35,7 @@ class InMemoryManifests:
             for stored in self._artifacts.rows.values()
             if not self._is_listed(stored) and stored.recorded_at <= now - settled_after
         }
+        changed |= self._jobs_with_deletions()
         due = [each for each in sorted(changed) if self._may_ask(each, now, ask_again_after)]
         for job_id in due[:limit]:
             self._rows[job_id] = replace(self._row(job_id, now), asked_at=now)
@@ -60,12 +61,18 @@ class InMemoryManifests:
 
     def finish(self, job_id: int, version: str | None, entries: Sequence[ManifestEntry]) -> None:
         self._rows[job_id] = replace(self._rows[job_id], version=version)
+        self._listed = {at: row for at, row in self._listed.items() if at.job_id != job_id}
         for entry in entries:
             self._listed[entry.stored.artifact] = entry.stored
 
     def postpone(self, job_id: int, pause: timedelta) -> None:
         until = self._artifacts.clock() + pause
         self._rows[job_id] = replace(self._rows[job_id], not_before=until)
+
+    def _jobs_with_deletions(self) -> set[int]:
+        rows = self._artifacts.rows
+        deleted = {artifact.job_id for artifact in self._listed if artifact not in rows}
+        return deleted & {artifact.job_id for artifact in rows}
 
     def _row(self, job_id: int, now: datetime) -> _Row:
         return self._rows.get(job_id, _Row(not_before=now))

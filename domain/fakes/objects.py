@@ -17,6 +17,7 @@ from artifact_pipeline.domain.errors import (
 from artifact_pipeline.domain.fakes.storage import InMemoryStore
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
+from artifact_pipeline.domain.model.restorations import NOT_RESTORED, Restoration
 from artifact_pipeline.domain.ports.object_store import Verifier
 
 _LONG_AGO = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
@@ -60,6 +61,7 @@ class InMemoryReader:
         elsewhere: objects in other buckets.
         modified_at: when an object was put there; unless told, long ago.
         tier_names: of the objects that are not in STANDARD.
+        restorations: of archived objects that were asked to be restored.
         without_sha256: addresses of objects whose SHA-256 no answer has.
         reads: all that was asked for.
         failures: what the next reads raise, one each, after half of their bytes; None lets one be.
@@ -71,6 +73,7 @@ class InMemoryReader:
     elsewhere: dict[ObjectAddress, bytes] = field(default_factory=dict)
     modified_at: dict[ObjectAddress, datetime] = field(default_factory=dict)
     tier_names: dict[ObjectAddress, str] = field(default_factory=dict)
+    restorations: dict[ObjectAddress, Restoration] = field(default_factory=dict)
     without_sha256: set[ObjectAddress] = field(default_factory=set)
     reads: list[Read] = field(default_factory=list)
     failures: list[Exception | None] = field(default_factory=list)
@@ -96,14 +99,15 @@ class InMemoryReader:
             sha256=None if address in self.without_sha256 else digest,
             metadata=self.store.metadata.get(address.key, {}) if self._is_here(address) else {},
             headers=self.store.headers.get(address.key, {}) if self._is_here(address) else {},
+            restoration=self.restorations.get(address, NOT_RESTORED),
         )
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
         for key in sorted(self.store.objects):
             found = self._described(ObjectAddress(self.bucket, key))
-            if found is not None and key.startswith(prefix):
+            if found is not None and key.startswith(prefix) and key > after:
                 yield replace(
-                    found, sha256=None, metadata=None, headers=None
+                    found, sha256=None, metadata=None, headers=None, restoration=None
                 )  # a listing never tells them
 
     def tier(self, name: str) -> Tier:
@@ -111,25 +115,27 @@ class InMemoryReader:
         is_archive = not name.startswith("STANDARD")
         return Tier(name, is_archive=is_archive, must_be_restored=is_archive)
 
-    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        stop = there.size if stop is None else stop
-        self.reads.append(Read(there.address, start, stop))
+    def read(
+        self, source: BucketObject, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        stop = source.size if stop is None else stop
+        self.reads.append(Read(source.address, start, stop))
         failure = self.failures.pop(0) if self.failures else None
-        wanted = self._of(there)[start:stop]
+        wanted = self._of(source)[start:stop]
         sent = wanted if failure is None else wanted[: len(wanted) // 2]
         for at in range(0, len(sent), self.chunk_size):
             yield sent[at : at + self.chunk_size]
         if failure is not None:
             raise failure
 
-    def verifier(self, there: BucketObject) -> Verifier:
-        return InMemoryVerifier(there.version)
+    def verifier(self, source: BucketObject) -> Verifier:
+        return InMemoryVerifier(source.version)
 
-    def range_size(self, there: BucketObject, wanted: int) -> int:  # noqa: ARG002 - as `IObjectReader` has it
+    def range_size(self, source: BucketObject, wanted: int) -> int:  # noqa: ARG002 - as `IObjectReader` has it
         return wanted
 
-    def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
-        return there.checksum(SHA256) == of_ranges(digests)
+    def is_proven(self, source: BucketObject, digests: Sequence[bytes]) -> bool:
+        return source.checksum(SHA256) == of_ranges(digests)
 
     def _is_here(self, address: ObjectAddress) -> bool:
         return address.bucket == self.bucket
@@ -139,11 +145,13 @@ class InMemoryReader:
             return self.store.objects.get(address.key)
         return self.elsewhere.get(address)
 
-    def _of(self, there: BucketObject) -> bytes:
-        content = self._content(there.address)
-        if content is None or hashlib.sha256(content).hexdigest()[:32] != there.version:
+    def _of(self, source: BucketObject) -> bytes:
+        content = self._content(source.address)
+        if content is None or hashlib.sha256(content).hexdigest()[:32] != source.version:
             raise ObjectReplacedError
-        if self.tier(self.tier_names.get(there.address, "STANDARD")).must_be_restored:
+        tier = self.tier(self.tier_names.get(source.address, "STANDARD"))
+        restoration = self.restorations.get(source.address, NOT_RESTORED)
+        if tier.must_be_restored and restoration.until is None:
             raise ArchivedError
         return content
 
@@ -171,11 +179,11 @@ class InMemoryTarget:
             yield self.content
 
     @contextmanager
-    def partial(self, there: BucketObject, range_size: int) -> Iterator["InMemoryPartialFile"]:
+    def partial(self, source: BucketObject, range_size: int) -> Iterator["InMemoryPartialFile"]:
         if self.is_busy:
             raise TargetBusyError
-        if self.fetched is None or not self.fetched.is_of(there, range_size):
-            self.fetched = InMemoryPartialFile.of(self, there, range_size)
+        if self.fetched is None or not self.fetched.is_of(source, range_size):
+            self.fetched = InMemoryPartialFile.of(self, source, range_size)
         self.is_busy = True
         try:
             yield self.fetched
@@ -191,18 +199,18 @@ class InMemoryTarget:
 @dataclass(slots=True)
 class InMemoryPartialFile:
     target: InMemoryTarget
-    there: BucketObject
+    source: BucketObject
     range_size: int
     content: bytearray
     marks: dict[int, bytes] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, target: InMemoryTarget, there: BucketObject, range_size: int) -> Self:
-        return cls(target, there, range_size, bytearray(there.size))
+    def of(cls, target: InMemoryTarget, source: BucketObject, range_size: int) -> Self:
+        return cls(target, source, range_size, bytearray(source.size))
 
-    def is_of(self, there: BucketObject, range_size: int) -> bool:
-        known = (self.there.address, self.there.version, self.there.size, self.range_size)
-        return known == (there.address, there.version, there.size, range_size)
+    def is_of(self, source: BucketObject, range_size: int) -> bool:
+        known = (self.source.address, self.source.version, self.source.size, self.range_size)
+        return known == (source.address, source.version, source.size, range_size)
 
     def write(self, at: int, chunk: bytes) -> None:
         self.content[at : at + len(chunk)] = chunk

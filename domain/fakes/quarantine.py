@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
+from artifact_pipeline.domain.fakes.audit_trail import InMemoryAuditTrail
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs
 from artifact_pipeline.domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
@@ -16,7 +17,8 @@ from artifact_pipeline.domain.model.transfers import WRITING_DIRECTIONS, Transfe
 class InMemoryQuarantine:
     """The quarantine in memory.
 
-    Args: `jobs` and their `tags` are for criteria about jobs; without them none fits.
+    Args: `jobs` and their `tags` are for criteria about jobs; without them none fits. The `trail`
+        notes the jobs of an action.
     """
 
     def __init__(
@@ -24,47 +26,55 @@ class InMemoryQuarantine:
         transfers: InMemoryTransfers,
         jobs: InMemoryJobs | None = None,
         tags: Tags = MappingProxyType({}),
+        trail: InMemoryAuditTrail | None = None,
     ) -> None:
         self._transfers = transfers
         self._jobs = jobs or InMemoryJobs()
         self._tags = tags
+        self._trail = trail or InMemoryAuditTrail()
 
-    def list(self, which: Selection, limit: int) -> Sequence[Transfer]:
-        newest = sorted(self._fitting(which), key=_left_at, reverse=True)
+    def list(self, filters: Selection, limit: int) -> Sequence[Transfer]:
+        newest = sorted(self._fitting(filters), key=_left_at, reverse=True)
         return newest[:limit]
 
-    def count(self, which: Selection) -> int:
-        return len(self._fitting(which))
+    def count(self, filters: Selection) -> int:
+        return len(self._fitting(filters))
 
-    def preview(self, which: Selection) -> RetrySummary:
-        fitting = self._fitting(which)
+    def preview(self, filters: Selection) -> RetrySummary:
+        fitting = self._fitting(filters)
         superseded = sum(map(self._is_superseded, fitting))
         return RetrySummary(retried=len(fitting) - superseded, superseded=superseded)
 
-    def retry(self, which: Selection) -> RetrySummary:
-        summary = self.preview(which)
-        for transfer in self._fitting(which):
-            if not self._is_superseded(transfer):
-                self._transfers.rows[transfer.id] = _again(transfer, self._transfers.now())
+    def retry(self, filters: Selection, action_id: int | None = None) -> RetrySummary:
+        summary = self.preview(filters)
+        again = [each for each in self._fitting(filters) if not self._is_superseded(each)]
+        for transfer in again:
+            self._transfers.rows[transfer.id] = _again(transfer, self._transfers.now())
+        self._note(again, action_id)
         return summary
 
-    def discard(self, which: Selection) -> int:
-        fitting = self._fitting(which)
+    def discard(self, filters: Selection, action_id: int | None = None) -> int:
+        fitting = self._fitting(filters)
+        self._note(fitting, action_id)
         for transfer in fitting:
             cancelled = replace(transfer, state=TransferState.CANCELLED)
             self._transfers.rows[transfer.id] = cancelled
         return len(fitting)
 
-    def _fitting(self, which: Selection) -> Sequence[Transfer]:
-        return [row for row in self._transfers.rows.values() if self._fits(which, row)]
+    def _note(self, changed: Sequence[Transfer], action_id: int | None) -> None:
+        if action_id is not None:
+            self._trail.touch(action_id, {transfer.artifact.job_id for transfer in changed})
 
-    def _fits(self, which: Selection, row: Transfer) -> bool:
+    def _fitting(self, filters: Selection) -> Sequence[Transfer]:
+        return [row for row in self._transfers.rows.values() if self._fits(filters, row)]
+
+    def _fits(self, filters: Selection, row: Transfer) -> bool:
         return (
             row.state is TransferState.QUARANTINED
-            and (not which.directions or row.direction in which.directions)
-            and fits_artifact(which, row.artifact)
-            and fits_job(which, self._jobs.find_by_id(row.artifact.job_id), self._tags)
-            and fits_end(which, row, self._transfers.now())
+            and (not filters.directions or row.direction in filters.directions)
+            and fits_artifact(filters, row.artifact)
+            and fits_job(filters, self._jobs.find_by_id(row.artifact.job_id), self._tags)
+            and fits_end(filters, row, self._transfers.now())
         )
 
     def _is_superseded(self, transfer: Transfer) -> bool:

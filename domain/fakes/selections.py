@@ -12,42 +12,42 @@ Tags = Mapping[int, Collection[str] | Mapping[str, str]]
 """Of jobs, by their ids."""
 
 
-def fits_artifact(which: Selection, artifact: Artifact) -> bool:
+def fits_artifact(filters: Selection, artifact: Artifact) -> bool:
     """Return whether the ids and the kind fit."""
     return (
-        (not which.job_ids or _is_in(artifact.job_id, which.job_ids))
-        and (not which.run_ids or _is_in(artifact.run_id, which.run_ids))
-        and (not which.kinds or artifact.kind in which.kinds)
+        (not filters.job_ids or _is_in(artifact.job_id, filters.job_ids))
+        and (not filters.run_ids or _is_in(artifact.run_id, filters.run_ids))
+        and (not filters.kinds or artifact.kind in filters.kinds)
     )
 
 
-def fits_job(which: Selection, job: Job | None, tags: Tags) -> bool:
+def fits_job(filters: Selection, job: Job | None, tags: Tags) -> bool:
     """Return whether the job's user, tags and creation time fit."""
     if job is None:
-        asked = (which.user_ids, which.tags, which.created_after, which.created_before)
+        asked = (filters.user_ids, filters.tags, filters.created_after, filters.created_before)
         return not any(asked)
     return (
-        (not which.user_ids or job.user_id in which.user_ids)
-        and (which.created_after is None or job.created_at >= which.created_after)
-        and (which.created_before is None or job.created_at < which.created_before)
-        and all(_has_tag(tags.get(job.id, ()), tag) for tag in which.tags)
+        (not filters.user_ids or job.user_id in filters.user_ids)
+        and (filters.created_after is None or job.created_at >= filters.created_after)
+        and (filters.created_before is None or job.created_at < filters.created_before)
+        and all(_has_tag(tags.get(job.id, ()), tag) for tag in filters.tags)
     )
 
 
-def fits_end(which: Selection, transfer: Transfer, now: datetime) -> bool:
+def fits_end(filters: Selection, transfer: Transfer, now: datetime) -> bool:
     """Return whether the reason and the time at which the transfer was given up fit."""
-    if which.reasons and transfer.reason_code not in which.reasons:
+    if filters.reasons and transfer.reason_code not in filters.reasons:
         return False
-    if not which.is_about_failures:
+    if not filters.is_about_failures:
         return True
     ended = transfer.finished_at
     if transfer.state is not TransferState.QUARANTINED or ended is None:
         return False
     return (
-        (which.failed_after is None or ended >= which.failed_after)
-        and (which.failed_before is None or ended < which.failed_before)
-        and (which.older_than is None or now - ended >= which.older_than)
-        and (which.newer_than is None or now - ended <= which.newer_than)
+        (filters.failed_after is None or ended >= filters.failed_after)
+        and (filters.failed_before is None or ended < filters.failed_before)
+        and (filters.older_than is None or now - ended >= filters.older_than)
+        and (filters.newer_than is None or now - ended <= filters.newer_than)
     )
 
 

@@ -56,7 +56,8 @@ class TransferRows:
             lease_expires_at=now + lease,
             doubted_at=now if is_takeover else transfer.doubted_at,
         )
-        return claim_of(claimed, owner, lease)
+        is_deleted = self._artifacts.is_deleted(transfer.artifact)
+        return replace(claim_of(claimed, owner, lease), is_deleted=is_deleted)
 
     def release(self, transfer: Transfer) -> None:
         """End a claim whose attempt does not count."""
@@ -70,7 +71,7 @@ class TransferRows:
             **NO_LEASE,
         )
 
-    def _doubted_by(self, error: TransferError) -> dict[str, object]:
+    def _values_if_unverified(self, error: TransferError) -> dict[str, object]:
         return {"doubted_at": self._clock()} if may_have_written(error) else {}
 
     def _end(self, claim: Claim, bytes_moved: int) -> None:
@@ -100,7 +101,7 @@ class TransferRows:
     ) -> Transfer:
         now = self._clock()
         transfer = Transfer(
-            id=len(self.rows) + 1,
+            id=max(self.rows, default=0) + 1,
             request_id=request_id,
             artifact=artifact,
             direction=direction,

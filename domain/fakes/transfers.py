@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
-from artifact_pipeline.domain.fakes.due import is_abandoned, is_due, is_put_off, is_unclaimed
+from artifact_pipeline.domain.fakes.due import is_abandoned, is_due, is_postponed, is_unclaimed
 from artifact_pipeline.domain.fakes.transfer_rows import NO_LEASE, TransferRows, failed
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
@@ -12,8 +12,8 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import (
     Claim,
     Direction,
-    MessageLoss,
-    Room,
+    QueueCapacity,
+    RepublishPolicy,
     Transfer,
     TransferState,
 )
@@ -80,7 +80,7 @@ class InMemoryTransfers(TransferRows):
             now = self._clock()
             return self._keep(transfer, requested_at=now, next_attempt_at=now + due_in)
 
-    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
+    def make_due(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
         with self._lock:
             now = self._clock()
             active = [
@@ -91,11 +91,13 @@ class InMemoryTransfers(TransferRows):
                 and (transfer.artifact.job_id, transfer.artifact.run_id) == (job_id, run_id)
             ]
             return [
-                self._keep(transfer, next_attempt_at=now) if is_put_off(transfer, now) else transfer
+                self._keep(transfer, next_attempt_at=now)
+                if is_postponed(transfer, now)
+                else transfer
                 for transfer in active
             ]
 
-    def hasten_untried(self, direction: Direction) -> int:
+    def make_untried_due(self, direction: Direction) -> int:
         with self._lock:
             now = self._clock()
             untried = [
@@ -103,7 +105,7 @@ class InMemoryTransfers(TransferRows):
                 for transfer in self.rows.values()
                 if transfer.state is TransferState.REQUESTED
                 and transfer.direction == direction
-                and is_put_off(transfer, now)
+                and is_postponed(transfer, now)
             ]
             for transfer in untried:
                 self._keep(transfer, next_attempt_at=now)
@@ -136,7 +138,7 @@ class InMemoryTransfers(TransferRows):
             self._artifacts.refuse_replaced(stored)
             self._end(claim, stored.object.bytes_sent)
             self._artifacts.write(stored)
-            self._artifacts.tell_platform(stored, location)
+            self._artifacts.update_platform(stored, location)
 
     def adopt(
         self,
@@ -153,7 +155,7 @@ class InMemoryTransfers(TransferRows):
                     f"{claim.artifact}: another transfer recorded it while this ran"
                 )
             self._end(claim, stored.object.bytes_sent)
-            self._artifacts.tell_platform(stored, location)
+            self._artifacts.update_platform(stored, location)
 
     def doubt(self, claim: Claim) -> None:
         with self._lock:
@@ -171,7 +173,7 @@ class InMemoryTransfers(TransferRows):
                 next_attempt_at=self._clock() + delay,
                 enqueued_at=None,
                 **failed(error),
-                **self._doubted_by(error),
+                **self._values_if_unverified(error),
             )
 
     def postpone(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
@@ -180,7 +182,13 @@ class InMemoryTransfers(TransferRows):
             waiting = self.rows[claim.transfer_id]
             self._keep(waiting, attempts=waiting.attempts - 1)
 
-    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+    def cancel(
+        self,
+        job_id: int,
+        run_id: int | None,
+        kind: ArtifactKind | None,
+        error: TransferError | None = None,
+    ) -> list[Transfer]:
         with self._lock:
             active = [
                 transfer
@@ -195,7 +203,7 @@ class InMemoryTransfers(TransferRows):
                     transfer,
                     state=TransferState.CANCELLED,
                     finished_at=self._clock(),
-                    **NO_LEASE,
+                    **(NO_LEASE if error is None else failed(error)),
                 )
                 for transfer in active
             ]
@@ -209,7 +217,7 @@ class InMemoryTransfers(TransferRows):
                 **failed(error),
             )
 
-    def give_back(self, worker: str) -> int:
+    def release_leases(self, worker: str) -> int:
         with self._lock:
             held = [
                 transfer
@@ -226,8 +234,8 @@ class InMemoryTransfers(TransferRows):
         publish: Callable[[Sequence[Transfer]], None],
         *,
         limit: int,
-        room: Room,
-        loss: MessageLoss,
+        room: QueueCapacity,
+        loss: RepublishPolicy,
     ) -> int:
         with self._lock:
             now = self._clock()
@@ -240,10 +248,10 @@ class InMemoryTransfers(TransferRows):
                 publish(due)
             for transfer in due:
                 # Read again, for `publish` may have run the task.
-                sent_at = max(now, loss.remembers_since)
+                sent_at = max(now, loss.broker_epoch)
                 self._keep(self.rows[transfer.id], enqueued_at=sent_at)
             return len(due)
 
 
-def _has_room(transfer: Transfer, room: Room) -> bool:
+def _has_room(transfer: Transfer, room: QueueCapacity) -> bool:
     return room.batches if transfer.batch_id else transfer.artifact.kind in room.kinds

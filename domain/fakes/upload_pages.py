@@ -73,17 +73,17 @@ class InMemoryUploadPages:
                     held.add(claim.transfer_id)
         return held
 
-    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
+    def release_leases(self, claims: Collection[Claim]) -> list[Transfer]:
         with self._transfers.lock:
             held = sorted(claim.transfer_id for claim in claims if self._holds(claim))
             for transfer_id in held:
                 self._transfers.release(self._transfers.rows[transfer_id])
             return [self._transfers.rows[transfer_id] for transfer_id in held]
 
-    def _due(self, which: Callable[[Transfer], bool]) -> list[Transfer]:
+    def _due(self, condition: Callable[[Transfer], bool]) -> list[Transfer]:
         now = self._transfers.now()
         rows = self._transfers.rows.values()
-        due = [row for row in rows if is_page_member(row, now) and which(row)]
+        due = [row for row in rows if is_page_member(row, now) and condition(row)]
         return sorted(due, key=lambda row: (row.next_attempt_at, row.id))
 
     def _claimed(

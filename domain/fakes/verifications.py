@@ -50,9 +50,10 @@ class InMemoryVerifications:
         now = self._transfers.latest(stored.artifact, Direction.UPLOAD)
         if _version(now) != _version(last):
             raise ObjectReplacedError(f"{stored.artifact}: another upload was requested since")
+        self._artifacts.refuse_replaced(stored)
         if not self._artifacts.replace(stored, known):
             raise ObjectReplacedError(f"{stored.artifact}: another object was recorded since")
-        self._artifacts.tell_platform(stored, location)
+        self._artifacts.update_platform(stored, location)
 
 
 def _version(transfer: Transfer | None) -> object:

@@ -4,7 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from artifact_pipeline.domain.model.transfers import NO_QUEUES, MessageLoss, Room, Transfer
+from artifact_pipeline.domain.model.transfers import (
+    NO_QUEUES,
+    QueueCapacity,
+    RepublishPolicy,
+    Transfer,
+)
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 
 
@@ -16,16 +21,16 @@ class DispatchDueTransfers:
         room: asked before each page; a queue without workers must not grow with
             every sweep until the broker is full.
         empty: the queues without a message, as after `celery purge`.
-        remembers_since: since when the broker has lost nothing, asked with the clock. What
+        broker_epoch: since when the broker has lost nothing, asked with the clock. What
             was sent before is sent again: so a broker that forgot everything, as by FLUSHALL,
             delays what it held by one sweep.
     """
 
     transfers: ITransferRepository
     publish: Callable[[Sequence[Transfer]], None]
-    room: Callable[[], Room]
-    empty: Callable[[], Room] = lambda: NO_QUEUES
-    remembers_since: Callable[[Callable[[], datetime]], datetime]
+    room: Callable[[], QueueCapacity]
+    empty: Callable[[], QueueCapacity] = lambda: NO_QUEUES
+    broker_epoch: Callable[[Callable[[], datetime]], datetime]
     page_size: int
     unclaimed_after: timedelta
     republish_after: timedelta
@@ -33,8 +38,8 @@ class DispatchDueTransfers:
     def __call__(self) -> int:
         """How many were published."""
         total = 0
-        loss = MessageLoss(
-            remembers_since=self.remembers_since(self.transfers.now),
+        loss = RepublishPolicy(
+            broker_epoch=self.broker_epoch(self.transfers.now),
             unclaimed_after=self.unclaimed_after,
             republish_after=self.republish_after,
             # Asked once: the first page would hide that the rest of a queue was purged as well.

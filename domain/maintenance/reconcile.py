@@ -31,6 +31,7 @@ class ReconcileSummary:
         recorded: transfers whose object SQL had not recorded, and now has.
         requested: those for which another transfer was requested that makes them agree.
         left: those that the next run looks at again.
+        pruned: rows of the pipeline's own history that were deleted.
     """
 
     aborted: int = 0
@@ -41,6 +42,7 @@ class ReconcileSummary:
     recorded: int = 0
     requested: int = 0
     left: int = 0
+    pruned: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +51,24 @@ class Reconcile:
     abort_abandoned: "AbortAbandonedUploads"
     delete_expired: Callable[[], int]
     verify_writes: Callable[[], Mapping[Outcome, int]]
+    prune: Callable[[], int] = int
 
     def __call__(self) -> ReconcileSummary:
         """Verify writes of unknown outcome, look for unconfirmed uploads, remove what is abandoned.
 
+        What has ended long ago is pruned, if that is configured.
+
         Raises:
             StoreUnavailableError: the store is away; the next run continues.
         """
-        expected = self.transfers.hasten_untried(Direction.CONFIRM)
+        expected = self.transfers.make_untried_due(Direction.CONFIRM)
         expired = self.delete_expired()
         # Before the uploads, whose listing may be refused.
         outcomes = {outcome.value: number for outcome, number in self.verify_writes().items()}
+        # Before the uploads too: a store that is away must not let the tables grow.
+        pruned = self.prune()
         aborted = self.abort_abandoned()
-        return replace(aborted, expected=expected, expired=expired, **outcomes)
+        return replace(aborted, expected=expected, expired=expired, pruned=pruned, **outcomes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

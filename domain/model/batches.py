@@ -54,7 +54,7 @@ OF_LAST_TRANSFER = (
 """The criteria of a filter that are about the last transfer."""
 
 
-class LeftOut(StrEnum):
+class SkipReason(StrEnum):
     """Why what fits the filter is no member."""
 
     RUNNING = "already running"
@@ -205,7 +205,7 @@ class Preview:
 
     batch: Batch
     groups: list[PreviewGroup]
-    left_out: Mapping[LeftOut, int]
+    left_out: Mapping[SkipReason, int]
     examples: list[Member]
 
     @property

@@ -47,6 +47,17 @@ class FoundArtifact:
         """
         return self.artifact.metadata if self.scheme is Scheme.PREFIX else {}
 
+    @property
+    def how_to_restore(self) -> str:
+        """Return what an error says that finds the artifact archived."""
+        artifact = self.artifact
+        job, kind = artifact.job_id, artifact.kind
+        of_run = "" if artifact.run_id is None else f" --run-id {artifact.run_id}"
+        return (
+            f"{artifact}: it is archived, and cannot be read before it is restored. Retry after "
+            f"`artifacts jobs uploads restore {job}{of_run} --kind {kind} --days 7 --wait`"
+        )
+
     def is_archived(self, tier_name: str) -> bool:
         """Return whether it is in the tier of this name, or in any archive."""
         return self.object.is_archived or self.object.tier_name == tier_name

@@ -43,9 +43,15 @@ def artifact_named(job_id: int, name: str) -> Artifact | None:
 
 def artifact_at(key: str) -> Artifact | None:
     """Return the artifact that a key names, whatever the time in it; None if it names none."""
+    job_id = job_of(key)
+    return artifact_named(job_id, key.rpartition("/")[2]) if job_id else None
+
+
+def job_of(key: str) -> int | None:
+    """Return the id of the job whose directory a key is in; None if it is in none."""
     match = _JOB.match(key)
     job_id = int(match[1]) if match else 0
-    return artifact_named(job_id, key.rpartition("/")[2]) if is_id(job_id) else None
+    return job_id if is_id(job_id) else None
 
 
 def job_directory(job_id: int) -> str:

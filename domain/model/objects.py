@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredObject
 from artifact_pipeline.domain.model.checksums import Checksum
+from artifact_pipeline.domain.model.restorations import Restoration
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class BucketObject:
         checksums: what the store says of the bytes beside that, one for each algorithm; None if it
             was not asked.
         metadata: what its uploader left with it, by lower-case names; None where it was not asked.
+        restoration: of an archived object, whether it was restored; None where it was not asked.
         headers: what a copy is given to keep everything else, in the adapter's own terms; None
             where it was not asked.
     """
@@ -73,6 +75,7 @@ class BucketObject:
     checksums: tuple[Checksum, ...] | None = field(default=None, compare=False)
     metadata: Mapping[str, str] | None = field(default=None, compare=False)
     headers: Mapping[str, Any] | None = field(default=None, compare=False)
+    restoration: Restoration | None = field(default=None, compare=False)
 
     def is_marked_as(self, artifact: Artifact) -> bool:
         """Return whether the pipeline wrote it as this artifact; clients leave no metadata."""

@@ -159,6 +159,7 @@ class Claim:
         requested_at: when it was asked for, or asked for again.
         reason_code: why the attempt before this one failed, if it did.
         is_forced: bytes that are stored unchanged are sent all the same.
+        is_deleted: an operator has deleted the artifact, so the attempt must not begin.
     """
 
     transfer_id: int
@@ -172,6 +173,7 @@ class Claim:
     upload_id: str | None = None
     reason_code: ReasonCode | None = None
     is_forced: bool = False
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,7 @@ class TransferSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class QueueCapacity:
     """Which queues take more messages, or are empty.
 
     Attributes:
@@ -203,22 +205,22 @@ class Room:
         return self.batches if transfer.batch_id else transfer.artifact.kind in self.kinds
 
 
-NO_QUEUES = Room(kinds=frozenset(), batches=False)
+NO_QUEUES = QueueCapacity(kinds=frozenset(), batches=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageLoss:
+class RepublishPolicy:
     """When an unclaimed transfer's message is taken for lost, so that it is sent again.
 
     Attributes:
-        remembers_since: the broker has forgotten what was sent before.
+        broker_epoch: the broker has forgotten what was sent before.
         unclaimed_after: what the dispatch has never sent is left to its producer for so long.
         republish_after: what the dispatch has sent may wait in the queue for so long.
         empty: queues without a message: what was sent to them and is unclaimed after
             `unclaimed_after` is not there any more, as after `celery purge`.
     """
 
-    remembers_since: datetime
+    broker_epoch: datetime
     unclaimed_after: timedelta
     republish_after: timedelta
-    empty: Room = NO_QUEUES
+    empty: QueueCapacity = NO_QUEUES

@@ -10,8 +10,9 @@ from artifact_pipeline.domain.model.artifacts import StoredArtifact, StoredObjec
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.platform import calls as platform_calls
-from artifact_pipeline.domain.platform.call_shapes import also_called_as
+from artifact_pipeline.domain.platform.call_shapes import accepts_platform_call
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.legal_holds import ILegalHolds, refuse_held
 from artifact_pipeline.domain.ports.platform import ArchiveSummary, IUploadLocationRepository
 
 ARCHIVED_KINDS = tuple(kind for kind in ArtifactKind if kind.spec.archived)
@@ -24,7 +25,7 @@ def _are_locations(*args: object, **_named: object) -> bool:
     return len(args) > 1 and isinstance(args[1], Iterable) and not hasattr(args[1], "find")
 
 
-@also_called_as(platform_calls.archive_uploads, _are_locations)
+@accepts_platform_call(platform_calls.archive_uploads, _are_locations)
 def archive_uploads(
     upload_location_repository: IUploadLocationRepository,
     artifact_repository: IArtifactRepository,
@@ -66,6 +67,7 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     days_since_job_created: float | None = None,
     storage_class: str | None = None,
     dry_run: bool = False,
+    holds: ILegalHolds | None = None,
 ) -> ArchiveSummary:
     """Archive what there is of a job, or only of one of its runs.
 
@@ -83,21 +85,27 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
             Its late uploads count as well, unless the other ages leave them out.
         storage_class: the tier that they go to; by default the one that the store archives to.
         dry_run: change nothing, and tell what would be archived.
+        holds: legal holds to keep to; by default none is looked at.
 
     Raises:
+        LegalHoldError: the job is on legal hold.
         UnknownJobError, UnknownRunError: there is no such job or run.
         RunOfAnotherJobError: the run is another job's.
         InvalidRequestError: zero hours stand beside days.
     """
     storage_class = storage_class or upload_location_repository.archive_tier
     locate.placement.check(job_id, run_id)
+    if holds is not None:
+        refuse_held(holds, job_id)
     contents = locate.contents(job_id)
     old = upload_location_repository.filter_by_age(
         contents.found,
         days_since_create=days_since_create,
         hours_since_create=hours_since_create,
     )
-    if not _is_so_old(upload_location_repository, old, contents.created_at, days_since_job_created):
+    if not _is_old_enough(
+        upload_location_repository, old, contents.created_at, days_since_job_created
+    ):
         old = []
     of_run = [found for found in old if run_id in (None, found.artifact.run_id)]
     chosen = [found for found in of_run if found.artifact.kind in kinds]
@@ -119,7 +127,7 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     )
 
 
-def _is_so_old(
+def _is_old_enough(
     upload_location_repository: IUploadLocationRepository,
     uploads: Sequence[FoundArtifact],
     created_at: datetime,

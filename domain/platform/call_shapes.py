@@ -11,7 +11,7 @@ _Ours_co = TypeVar("_Ours_co", covariant=True)
 _Theirs_co = TypeVar("_Theirs_co", covariant=True)
 
 
-class TwoShapes(Protocol, Generic[_OurArguments, _Ours_co, _TheirArguments, _Theirs_co]):
+class DualSignature(Protocol, Generic[_OurArguments, _Ours_co, _TheirArguments, _Theirs_co]):
     """A use case that is called in either shape."""
 
     @overload
@@ -23,12 +23,12 @@ class TwoShapes(Protocol, Generic[_OurArguments, _Ours_co, _TheirArguments, _The
     ) -> _Theirs_co: ...
 
 
-def also_called_as(
+def accepts_platform_call(
     theirs: Callable[_TheirArguments, _Theirs_co],
     is_theirs: Callable[..., bool] = lambda *_args, **_kwargs: False,
 ) -> Callable[
     [Callable[_OurArguments, _Ours_co]],
-    TwoShapes[_OurArguments, _Ours_co, _TheirArguments, _Theirs_co],
+    DualSignature[_OurArguments, _Ours_co, _TheirArguments, _Theirs_co],
 ]:
     """Return a decorator: arguments that fit only the platform's function go to that one.
 
@@ -37,7 +37,7 @@ def also_called_as(
         is_theirs: decides where arguments fit both.
     """
 
-    def decorate(ours: Callable[_OurArguments, _Ours_co]) -> Any:  # noqa: ANN401 - `TwoShapes`
+    def decorate(ours: Callable[_OurArguments, _Ours_co]) -> Any:  # noqa: ANN401 - `DualSignature`
         @functools.wraps(ours)
         def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - of either shape
             prefers_theirs = fits(theirs, args, kwargs) and is_theirs(*args, **kwargs)

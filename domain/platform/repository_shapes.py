@@ -45,10 +45,10 @@ class UploadLocations(ABC):
         return self._located.copier.archive_tier
 
     def read_content(self, location: UploadLocation) -> bytes:
-        there = self._located.find(location)
-        if there.size > _SMALL:
-            raise InvalidRequestError(f"{there.address.key} has more than {_SMALL} bytes")
-        return b"".join(self._located.reader.read(there))
+        existing = self._located.find(location)
+        if existing.size > _SMALL:
+            raise InvalidRequestError(f"{existing.address.key} has more than {_SMALL} bytes")
+        return b"".join(self._located.reader.read(existing))
 
     @overload
     def filter_by_age(
@@ -115,15 +115,15 @@ class UploadLocations(ABC):
         return summary
 
     def _archive(self, upload: FoundArtifact, storage_class: str) -> StoredObject:
-        there, artifact, bucket = upload.object, upload.artifact, self._located
-        if there.address.bucket != bucket.reader.bucket:
+        existing, artifact, bucket = upload.object, upload.artifact, self._located
+        if existing.address.bucket != bucket.reader.bucket:
             raise ArtifactMissingError(f"{artifact}: in another bucket, relocate it first")
         return bucket.copier.copy(
-            there,
-            there.address.key,
+            existing,
+            existing.address.key,
             content_type=artifact.kind.content_type,
             metadata=upload.metadata,
-            precondition=Replace(there.version),
+            precondition=Replace(existing.version),
             tier_name=storage_class,
             progress=bucket.progress(),
         )

@@ -24,7 +24,7 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.requester import Requester, new_request_id, requester_name
 from artifact_pipeline.domain.platform import calls as platform_calls
 from artifact_pipeline.domain.platform.archiving import archive_uploads as archive_uploads  # noqa: PLC0414 - also found here
-from artifact_pipeline.domain.platform.call_shapes import also_called_as
+from artifact_pipeline.domain.platform.call_shapes import accepts_platform_call
 from artifact_pipeline.domain.platform.submissions import Asked, Submission, submission
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.platform import IResultsRepository, IUploadLocationRepository
@@ -123,7 +123,7 @@ def submit_run_config(  # noqa: PLR0913 - as above, and the run
     return location
 
 
-@also_called_as(platform_calls.upload_results)
+@accepts_platform_call(platform_calls.upload_results)
 def upload_results(  # noqa: PLR0913 - what it works with, and what of
     job_repository: Jobs,
     run_repository: Runs,
@@ -162,7 +162,7 @@ def upload_results(  # noqa: PLR0913 - what it works with, and what of
     return artifact_repository.record(stored, sent.location, known)
 
 
-@also_called_as(platform_calls.get_run_results)
+@accepts_platform_call(platform_calls.get_run_results)
 def get_run_results(
     locate: LocateArtifacts, results_repository: IResultsRepository, *, job_id: int, run_id: int
 ) -> UploadLocation:
@@ -201,7 +201,7 @@ def get_job_results(
     }
 
 
-@also_called_as(platform_calls.get_job_uploads)
+@accepts_platform_call(platform_calls.get_job_uploads)
 def get_job_uploads(locate: LocateArtifacts, *, job_id: int) -> list[FoundArtifact]:
     """Return all that there is of the job in the bucket, for one LIST.
 

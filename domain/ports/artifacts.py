@@ -26,6 +26,7 @@ class IArtifactRepository(Protocol):
         Raises:
             ObjectReplacedError: another was recorded since `known` was read.
             JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
+            ArtifactDeletedError: an operator has deleted the artifact.
         """
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:

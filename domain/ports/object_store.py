@@ -103,13 +103,20 @@ class IObjectReader(Protocol):
     def find(self, address: ObjectAddress) -> BucketObject | None:
         """Return the object that exists now, if any."""
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
-        """All that is below the prefix, in pages of a thousand."""
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
+        """Yield all below the prefix in the order of the keys' bytes, in pages of a thousand.
+
+        Args:
+            prefix: of the keys.
+            after: a key; those up to it are left out.
+        """
 
     def tier(self, name: str) -> Tier:
         """Return the store's tier of this name, which a row has."""
 
-    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    def read(
+        self, source: BucketObject, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
         """The bytes of that very object, from `start` to before `stop`.
 
         Raises:
@@ -118,16 +125,16 @@ class IObjectReader(Protocol):
             StoreUnavailableError: the store does not answer, or not to the end.
         """
 
-    def verifier(self, there: BucketObject) -> Verifier:
+    def verifier(self, source: BucketObject) -> Verifier:
         """Return the strongest check of all bytes that the store's answers allow."""
 
-    def range_size(self, there: BucketObject, wanted: int) -> int:
+    def range_size(self, source: BucketObject, wanted: int) -> int:
         """Return the size of its parts if that is near the wanted one, else the wanted one.
 
         Ranges as large as the parts have the digests that the object's checksum is made of.
         """
 
-    def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
+    def is_proven(self, source: BucketObject, digests: Sequence[bytes]) -> bool:
         """Return whether the SHA-256 of its ranges, in order, prove that they are the object's.
 
         Asks the store nothing. False says only that they prove nothing, as where the object was
@@ -143,7 +150,7 @@ class IObjectCopier(Protocol):
 
     def copy(  # noqa: PLR0913 - what it is, where it goes, what it replaces
         self,
-        there: BucketObject,
+        source: BucketObject,
         key: str,
         *,
         content_type: str,
@@ -159,7 +166,7 @@ class IObjectCopier(Protocol):
         and tags.
 
         Args:
-            there: the source; if it changes during the copy, nothing is copied.
+            source: the source; if it changes during the copy, nothing is copied.
             key: where it goes.
             content_type: of the copy, if the source has none.
             metadata: of the copy, beside the source's.

@@ -91,7 +91,7 @@ class IUploadPages(Protocol):
             The ids of the transfers whose claims still hold.
         """
 
-    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
+    def release_leases(self, claims: Collection[Claim]) -> list[Transfer]:
         """End claims whose work has not begun; their attempts do not count.
 
         Returns:

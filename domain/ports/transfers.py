@@ -12,8 +12,8 @@ from artifact_pipeline.domain.model.requester import Requester
 from artifact_pipeline.domain.model.transfers import (
     Claim,
     Direction,
-    MessageLoss,
-    Room,
+    QueueCapacity,
+    RepublishPolicy,
     Transfer,
 )
 
@@ -34,7 +34,7 @@ class IRequestedTransfers(Protocol):
     ) -> Transfer:
         """A new transfer, or the one that is active for this artifact and direction."""
 
-    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
+    def make_due(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
         """Make scheduled transfers of the job itself or of the run due now.
 
         Those whose attempt failed keep their backoff.
@@ -82,7 +82,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
     ) -> Transfer:
         """Request a confirmation that is due after this time, or put the active one off."""
 
-    def hasten_untried(self, direction: Direction) -> int:
+    def make_untried_due(self, direction: Direction) -> int:
         """Make untried transfers due now. Return how many were not due."""
 
     def of_job(self, job_id: int) -> list[Transfer]:
@@ -104,6 +104,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
             JobReplacedError: another job has the id of the job that it was stored for; nothing is
                 written.
             RunOfAnotherJobError: the same of its run.
+            ArtifactDeletedError: an operator has deleted the artifact; nothing is written.
         """
 
     def adopt(
@@ -146,13 +147,25 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         It keeps its unfinished upload: if the cause is fixed, a retry continues from there.
         """
 
-    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+    def cancel(
+        self,
+        job_id: int,
+        run_id: int | None,
+        kind: ArtifactKind | None,
+        error: TransferError | None = None,
+    ) -> list[Transfer]:
         """End the active transfers of the job, or only the transfers of a run or of a kind.
 
         The holder of one finds its claim void: TransferCancelledError.
+
+        Args:
+            job_id: of the job.
+            run_id: of the run.
+            kind: of the artifacts.
+            error: the rows keep it as the reason.
         """
 
-    def give_back(self, worker: str) -> int:
+    def release_leases(self, worker: str) -> int:
         """Take the leases of a worker that ends from all its owners, and uncount their attempts.
 
         Args:
@@ -167,8 +180,8 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         publish: Callable[[Sequence[Transfer]], None],
         *,
         limit: int,
-        room: Room,
-        loss: MessageLoss,
+        room: QueueCapacity,
+        loss: RepublishPolicy,
     ) -> int:
         """Publish at most `limit` transfers that wait for a message and mark them as enqueued.
 

@@ -82,7 +82,9 @@ class ITarget(Protocol):
             TargetExistsError: something else than a file exists there.
         """
 
-    def partial(self, there: BucketObject, range_size: int) -> AbstractContextManager[IPartialFile]:
+    def partial(
+        self, source: BucketObject, range_size: int
+    ) -> AbstractContextManager[IPartialFile]:
         """Open what an earlier attempt has fetched of this object, or an empty file.
 
         It is locked until the context ends, and stays for the next attempt unless it was finished

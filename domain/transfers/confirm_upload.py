@@ -45,13 +45,13 @@ class ConfirmUploads:
 
     def handle(self, claim: Claim, keeper: LeaseKeeper) -> Adopted | Finished:
         known = self.artifacts.find(claim.artifact)
-        there = self._awaited(claim, known)
-        if not there.size:
+        existing = self._awaited(claim, known)
+        if not existing.size:
             raise SourceEmptyError(f"{claim.artifact}: what was uploaded has no bytes")
-        if _is_known(there, known):
-            return Finished(size=there.size)
-        stored = self._read(claim.artifact, there, keeper)
-        return Adopted(stored=stored, location=self.location(there.address.key), known=known)
+        if _is_known(existing, known):
+            return Finished(size=existing.size)
+        stored = self._read(claim.artifact, existing, keeper)
+        return Adopted(stored=stored, location=self.location(existing.address.key), known=known)
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
         """Nothing was begun that would have to be undone."""
@@ -63,23 +63,27 @@ class ConfirmUploads:
             UploadAwaitedError: it is not there yet.
             NeverUploadedError: it does not come any more.
         """
-        there = _there(self.reader, self.placement, claim.artifact)
-        if there is None or _is_from_before(there, claim, known):
+        existing = _there(self.reader, self.placement, claim.artifact)
+        if existing is None or _predates_claim(existing, claim, known):
             age = self.transfers.now() - claim.requested_at
             if age <= self.expires_after:
                 raise UploadAwaitedError(f"{claim.artifact}: not uploaded yet", age=age)
             # Look again: the last PUT can have ended between the look and the reading of the clock.
-            there = _there(self.reader, self.placement, claim.artifact)
-        if there is None or _is_from_before(there, claim, known):
+            existing = _there(self.reader, self.placement, claim.artifact)
+        if existing is None or _predates_claim(existing, claim, known):
             raise NeverUploadedError(f"{claim.artifact}: its upload URL was not used in time")
-        return there
+        return existing
 
-    def _read(self, artifact: Artifact, there: BucketObject, keeper: LeaseKeeper) -> StoredArtifact:
+    def _read(
+        self, artifact: Artifact, existing: BucketObject, keeper: LeaseKeeper
+    ) -> StoredArtifact:
         # The store has no SHA-256 of what a client put without one, so read the bytes.
-        verifier = self.reader.verifier(there)
-        digest = sha256_of(self.reader.read(there), verifier.update, checkpoint=keeper.checkpoint)
+        verifier = self.reader.verifier(existing)
+        digest = sha256_of(
+            self.reader.read(existing), verifier.update, checkpoint=keeper.checkpoint
+        )
         verifier.check()
-        stored = there.as_stored(digest.hex(), checksum=None)
+        stored = existing.as_stored(digest.hex(), checksum=None)
         return StoredArtifact(artifact=artifact, object=stored)
 
 
@@ -100,7 +104,7 @@ class RequestConfirmations:
             InvalidRequestError: nothing is expected.
             UnknownJobError, UnknownRunError, RunOfAnotherJobError: the ids belong to nothing.
         """
-        expected = self.transfers.hasten(Direction.CONFIRM, job_id, run_id)
+        expected = self.transfers.make_due(Direction.CONFIRM, job_id, run_id)
         if not expected:
             expected = self._request(job_id, run_id)
         waiting = [each for each in expected if each.state is not TransferState.RUNNING]
@@ -124,20 +128,20 @@ class RequestConfirmations:
         ]
 
     def _is_recorded(self, artifact: Artifact) -> bool:
-        there = _there(self.reader, self.placement, artifact)
-        return _is_known(there, self.artifacts.find(artifact))
+        existing = _there(self.reader, self.placement, artifact)
+        return _is_known(existing, self.artifacts.find(artifact))
 
 
 def _there(reader: IObjectReader, placement: Placement, artifact: Artifact) -> BucketObject | None:
     return reader.find(ObjectAddress(reader.bucket, placement.key(artifact)))
 
 
-def _is_known(there: BucketObject | None, known: StoredArtifact | None) -> bool:
-    if there is None or known is None:
+def _is_known(existing: BucketObject | None, known: StoredArtifact | None) -> bool:
+    if existing is None or known is None:
         return False
-    return (there.address.key, there.version) == (known.object.key, known.object.version)
+    return (existing.address.key, existing.version) == (known.object.key, known.object.version)
 
 
-def _is_from_before(there: BucketObject, claim: Claim, known: StoredArtifact | None) -> bool:
+def _predates_claim(existing: BucketObject, claim: Claim, known: StoredArtifact | None) -> bool:
     """Whether it is what was recorded when the URL was given, which may be used yet."""
-    return _is_known(there, known) and there.modified_at < claim.requested_at - _SKEW
+    return _is_known(existing, known) and existing.modified_at < claim.requested_at - _SKEW

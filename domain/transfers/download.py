@@ -72,7 +72,7 @@ class FetchArtifact:
 
         def fetch_from(found: FoundArtifact) -> Downloaded:
             try:
-                if target.exists and self._is_there(found, target, checkpoint):
+                if target.exists and self._exists_already(found, target, checkpoint):
                     # A kill as the file appeared may have left its other name.
                     target.discard()
                     size = found.object.size
@@ -90,7 +90,7 @@ class FetchArtifact:
         except TargetExistsError:
             raise TargetExistsError(f"{artifact}: another file is in its place") from None
 
-    def _is_there(
+    def _exists_already(
         self, found: FoundArtifact, target: ITarget, checkpoint: Callable[[], None]
     ) -> bool:
         verifier, size = self.fetch.reader.verifier(found.object), 0

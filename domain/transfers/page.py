@@ -121,17 +121,17 @@ class Page:
         with ExitStack() as leases:
             for row in (self._first, *self._todo):
                 leases.enter_context(row.lease)
-            self._tell_claimed()
+            self._announce_claimed()
             self._begin_until = time.monotonic() + self._limits.begin_seconds
             try:
                 self._collect(self._start(pool), pool)
             finally:
                 # Otherwise the threads would continue with a page that is not recorded.
-                self._give_back(pool)
+                self._release_leases(pool)
                 # The process may end after this task, and its threads with it.
                 wait(self._published)
 
-    def _tell_claimed(self) -> None:
+    def _announce_claimed(self) -> None:
         if others := self._of_others([self._first, *self._todo]):
             self._watch.claimed([row.upload for row in others])
 
@@ -192,7 +192,7 @@ class Page:
                     due = min(due, time.monotonic() + self._limits.record_seconds)
                     ready.append(row)
             if time.monotonic() >= self._begin_until:
-                self._give_back(pool)
+                self._release_leases(pool)
             is_full = len(ready) >= self._limits.record_rows
             if ready and (is_full or not threads or time.monotonic() >= due):
                 self._record(ready)
@@ -203,7 +203,7 @@ class Page:
         until = min(due, self._begin_until) if self._todo else due
         return None if until == math.inf else max(0.0, until - time.monotonic())
 
-    def _give_back(self, pool: Executor | None) -> None:
+    def _release_leases(self, pool: Executor | None) -> None:
         left: list[_Row] = []
         while self._todo:
             try:
@@ -217,7 +217,7 @@ class Page:
             self._renewals.remove(row.lease)
         self._watch.releasing([row.upload for row in left])
         try:
-            given_back = self._pages.give_back([row.claim for row in left])
+            given_back = self._pages.release_leases([row.claim for row in left])
         except Exception as error:  # noqa: BLE001 - the others must still be recorded
             _log(f"{len(left)} uploads wait for their leases to expire", error)
             return

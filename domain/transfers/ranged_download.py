@@ -32,7 +32,7 @@ class Fetched:
     bytes_fetched: int
 
 
-def _unheard(_size: int) -> None:
+def _ignore_progress(_size: int) -> None:
     pass
 
 
@@ -52,17 +52,17 @@ class Fetch:
 
     def __call__(
         self,
-        there: BucketObject,
+        source: BucketObject,
         target: ITarget,
         *,
         replace: bool,
         checkpoint: Callable[[], None],
-        progress: Callable[[int], None] = _unheard,
+        progress: Callable[[int], None] = _ignore_progress,
     ) -> Fetched:
         """Fetch the object. The file appears only after all of it was compared with the store's.
 
         Args:
-            there: what is fetched; if it changes during the download, nothing is.
+            source: what is fetched; if it changes during the download, nothing is.
             target: where it goes.
             replace: whether a file that is there already gives way.
             checkpoint: called between chunks, by several threads; what it raises ends all.
@@ -79,19 +79,19 @@ class Fetch:
         """
         if not replace and target.exists:
             raise TargetExistsError
-        range_size = self.reader.range_size(there, self.range_size)
-        with target.partial(there, range_size) as partial:
-            verifier = self.reader.verifier(there)
-            ranges = _Ranges(self, there, range_size, partial, checkpoint, progress)
+        range_size = self.reader.range_size(source, self.range_size)
+        with target.partial(source, range_size) as partial:
+            verifier = self.reader.verifier(source)
+            ranges = _Ranges(self, source, range_size, partial, checkpoint, progress)
             ranges.fetch()
-            if there.sha256 and self.reader.is_proven(there, ranges.in_order):
-                sha256 = there.sha256
+            if source.sha256 and self.reader.is_proven(source, ranges.in_order):
+                sha256 = source.sha256
             else:
-                sha256 = _read_back(partial, there, verifier, checkpoint)
+                sha256 = _read_back(partial, source, verifier, checkpoint)
             # The last look before the file appears.
             checkpoint()
             partial.finish(replace=replace)
-        return Fetched(there.size, sha256, ranges.bytes_fetched)
+        return Fetched(source.size, sha256, ranges.bytes_fetched)
 
 
 class _StoppedError(Exception):
@@ -107,7 +107,7 @@ class _Ranges:
     """
 
     how: Fetch
-    there: BucketObject
+    source: BucketObject
     range_size: int
     partial: IPartialFile
     checkpoint: Callable[[], None]
@@ -123,7 +123,7 @@ class _Ranges:
 
     def fetch(self) -> None:
         marks = self.partial.marks
-        numbers = range(-(-self.there.size // self.range_size))
+        numbers = range(-(-self.source.size // self.range_size))
         with ThreadPoolExecutor(self.how.threads) as pool:
             under_way = [
                 pool.submit(self._have_one, number, marks.get(number)) for number in numbers
@@ -150,7 +150,7 @@ class _Ranges:
 
     def _bounds(self, number: int) -> tuple[int, int]:
         start = number * self.range_size
-        return start, min(start + self.range_size, self.there.size)
+        return start, min(start + self.range_size, self.source.size)
 
     def _digest_in_file(self, number: int) -> bytes:
         """Return the SHA-256 of what the file has of a range.
@@ -171,7 +171,7 @@ class _Ranges:
             self._count(len(chunk))
             self._go_on()
 
-        digest = sha256_of(self.how.reader.read(self.there, at, stop), write)
+        digest = sha256_of(self.how.reader.read(self.source, at, stop), write)
         if at != stop:
             raise StoreUnavailableError("the response did not have the number of bytes requested")
         self.partial.mark(number, digest)
@@ -190,22 +190,22 @@ class _Ranges:
 
 def _read_back(
     partial: IPartialFile,
-    there: BucketObject,
+    source: BucketObject,
     verifier: Verifier,
     checkpoint: Callable[[], None],
 ) -> str:
     """Compare the whole file with what the store says of the object, and return its SHA-256."""
     whole = hashlib.sha256()
     # A SHA-256 that is known is what the verifier compares with.
-    takers = [verifier.update] if there.sha256 else [verifier.update, whole.update]
+    takers = [verifier.update] if source.sha256 else [verifier.update, whole.update]
     size = feed(partial.chunks(), *takers, checkpoint=checkpoint)
     try:
-        _compare(size, there.size)
+        _compare(size, source.size)
         verifier.check()
     except ChecksumMismatchError:
         partial.discard()
         raise
-    return there.sha256 or whole.hexdigest()
+    return source.sha256 or whole.hexdigest()
 
 
 def _compare(size: int, expected: int) -> None:

@@ -83,7 +83,7 @@ class ResumedReads:
     )
     sleep: Callable[[float], None] = time.sleep
 
-    def __call__(self, there: BucketObject, start: int, stop: int) -> Iterator[bytes]:
+    def __call__(self, source: BucketObject, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes of that very object.
 
         Raises:
@@ -93,7 +93,7 @@ class ResumedReads:
         failures = 0
         while start < stop:
             try:
-                for chunk in self._once(there, start, stop):
+                for chunk in self._once(source, start, stop):
                     start, failures = start + len(chunk), 0
                     yield chunk
             except StoreUnavailableError:
@@ -102,8 +102,8 @@ class ResumedReads:
                     raise
                 self.sleep(self.backoff.delay(failures).total_seconds())
 
-    def _once(self, there: BucketObject, start: int, stop: int) -> Iterator[bytes]:
-        for chunk in self.reader.read(there, start, stop):
+    def _once(self, source: BucketObject, start: int, stop: int) -> Iterator[bytes]:
+        for chunk in self.reader.read(source, start, stop):
             start += len(chunk)
             yield chunk
         if start < stop:
@@ -133,7 +133,7 @@ class ReadArtifact:
             return self.locate.first(
                 artifact, lambda found: self._read_first(found.object, wanted, output)
             )
-        except _BrokenOffError:
+        except _InterruptedBodyError:
             raise ObjectReplacedError(
                 f"{artifact}: replaced while it was read; do not use the output"
             ) from None
@@ -142,26 +142,26 @@ class ReadArtifact:
                 f"{artifact}: the bytes are not those that were stored; do not use the output"
             ) from None
 
-    def _read_first(self, there: BucketObject, wanted: ByteRange, output: "_Output") -> bool:
+    def _read_first(self, source: BucketObject, wanted: ByteRange, output: "_Output") -> bool:
         try:
-            return self._read(there, wanted, output)
+            return self._read(source, wanted, output)
         except ObjectReplacedError as error:
             if output.has_begun:  # too late for another place
-                raise _BrokenOffError from error
+                raise _InterruptedBodyError from error
             raise
 
-    def _read(self, there: BucketObject, wanted: ByteRange, output: "_Output") -> bool:
-        start, stop = wanted.of(there.size)
-        if (start, stop) != (0, there.size):
-            output.take(self.reads(there, start, stop))
+    def _read(self, source: BucketObject, wanted: ByteRange, output: "_Output") -> bool:
+        start, stop = wanted.of(source.size)
+        if (start, stop) != (0, source.size):
+            output.take(self.reads(source, start, stop))
             return False
-        verifier = self.reads.reader.verifier(there)
-        output.take(self.reads(there, start, stop), verifier.update)
+        verifier = self.reads.reader.verifier(source)
+        output.take(self.reads(source, start, stop), verifier.update)
         verifier.check()
         return verifier.is_sure
 
 
-class _BrokenOffError(Exception):
+class _InterruptedBodyError(Exception):
     """The object was replaced after some of its bytes were written."""
 
 

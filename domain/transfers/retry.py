@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from artifact_pipeline.domain.errors import (
+    ArtifactDeletedError,
     AttemptsExhaustedError,
     ChecksumMismatchError,
     ChecksumMismatchTwiceError,
@@ -121,6 +122,8 @@ class RetryPolicy:
         if claim.attempt > self.max_attempts:
             lost = f"attempt {self.max_attempts}, the last, lost its worker"
             return Quarantine(error=PoisonedError(lost))
+        if claim.is_deleted:
+            return Quarantine(error=ArtifactDeletedError())
         for circuit in self._needed(claim):
             if circuit.breaker.open_for:
                 return _wait_for(circuit, circuit.refusal(), None)

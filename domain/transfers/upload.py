@@ -54,9 +54,9 @@ class UploadArtifact:
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
         if cancelled:
             self._clean_up(claim, keeper)
-        self._mend(claim.artifact)
+        self._repair_row(claim.artifact)
 
-    def _mend(self, artifact: Artifact) -> None:
+    def _repair_row(self, artifact: Artifact) -> None:
         """Ask for the artifact again, should the bucket not hold what is recorded of it.
 
         As when the transfer was cancelled too late to stop its write. Or when a successor found the
@@ -83,11 +83,11 @@ class UploadArtifact:
     ) -> StoredArtifact:
         artifact = claim.artifact
         source = self.workspace.source(artifact)
-        there = stored if stored and stored.object.key == key else None
-        if there and not claim.is_forced and self._is_unchanged(there, source, keeper):
+        existing = stored if stored and stored.object.key == key else None
+        if existing and not claim.is_forced and self._is_unchanged(existing, source, keeper):
             self._abort(key, keeper)
-            return replace(there, object=replace(there.object, bytes_sent=0))
-        precondition = replacing(there.object.version if there else None)
+            return replace(existing, object=replace(existing.object, bytes_sent=0))
+        precondition = replacing(existing.object.version if existing else None)
         sent = self._put(claim, key, source, precondition, keeper)
         if source.links_left_out:
             logger.warning("%s: %d links left out", artifact, source.links_left_out)

@@ -151,7 +151,7 @@ class VerifyWrites:
     def _look(self, key: str) -> BucketObject | None:
         found = self.reader.find(ObjectAddress(self.reader.bucket, key))
         # A look that is refused can be told from a missing object by the listing alone.
-        if found is None and any(there.address.key == key for there in self.reader.list(key)):
+        if found is None and any(existing.address.key == key for existing in self.reader.list(key)):
             raise AccessDeniedError(f"{key}: is there, and may not be looked at")
         return found
 

@@ -22,11 +22,12 @@ def set_lifecycle(shelf: Shelf, rule: Mapping[str, Any]) -> None:
 
 
 def found(answer: Answer) -> dict[str, str]:
-    """What is not as it should be, with what mends it."""
+    """What is not as it should be, with the command that fixes it."""
     for finding in answer.json:
-        assert (finding["severity"] == "ok") == (finding["why"] == "") == (finding["mend"] == "")
+        assert (finding["severity"] == "ok") == (finding["why"] == "") == (finding["fix"] == "")
+        assert finding["mend"] == finding["fix"]
     return {
-        f"{finding['severity']} {finding['check']}": finding["mend"]
+        f"{finding['severity']} {finding['check']}": finding["fix"]
         for finding in answer.json
         if finding["severity"] != "ok"
     }

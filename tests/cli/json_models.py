@@ -10,6 +10,7 @@ from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState
 from artifact_pipeline.domain.model.found_artifacts import FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.restorations import RestorePhase
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 
@@ -23,6 +24,11 @@ class Shape(BaseModel):
     """All keys are there, and no others; as JSON, so that "1" is no number."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PrunedShape(Shape):
+    table: str
+    rows: Count
 
 
 class JobShape(Shape):
@@ -125,6 +131,19 @@ class ListedShape(Shape):
     age: Seconds | None
     modified_at: Moment | None
     storage_class: str | None
+    restore: RestorePhase | None
+    restored_until: Moment | None
+    location: str | None
+    error: str | None
+
+
+class RestoreShape(Shape):
+    kind: ArtifactKind
+    run_id: int | None
+    outcome: str
+    until: Moment | None
+    size: Bytes | None
+    storage_class: str | None
     location: str | None
     error: str | None
 
@@ -169,6 +188,17 @@ class VerifiedShape(Shape):
     sha256: str | None
     location: str
     error: str | None
+
+
+class FaultShape(VerifiedShape):
+    job_id: int | None
+
+
+class AuditShape(Shape):
+    objects: int
+    jobs: int
+    faults: dict[Verdict, int]
+    first: list[FaultShape]
 
 
 class BatchShape(Shape):
@@ -251,7 +281,53 @@ class UrlShape(Shape):
     expires_in: Seconds
 
 
+class DeletedObjectShape(Shape):
+    kind: ArtifactKind | None
+    run_id: int | None
+    outcome: str
+    size: Bytes
+    version_id: str | None
+    location: str
+    error: str | None
+
+
+class UndeletedShape(Shape):
+    job_id: int
+    lifted: Count
+
+
+class HoldShape(Shape):
+    job_id: int
+    held_at: Moment
+    held_by: str
+    reason: str
+
+
+class HeldShape(Shape):
+    job_id: int
+    is_held: bool
+    has_object_lock: bool | None
+    changed: Count
+    failed: Count
+    error: str | None
+
+
+class HistoryShape(Shape):
+    at: Moment
+    what: str
+    id: int
+    by: str | None
+    reason: str | None
+    job_id: int | None
+    run_id: int | None
+    kind: ArtifactKind | None
+    outcome: str
+    finished_at: Moment | None
+    detail: str | None
+
+
 SHAPES: dict[str, Any] = {
+    "audit": AuditShape,
     "batch cancel": BatchShape,
     "batch change": BatchShape,
     "batch list": list[BatchShape],
@@ -260,6 +336,10 @@ SHAPES: dict[str, Any] = {
     "batch resume": BatchShape,
     "batch start": BatchShape,
     "batch status": ProgressShape,
+    "history": list[HistoryShape],
+    "jobs hold list": list[HoldShape],
+    "jobs hold release": HeldShape,
+    "jobs hold set": HeldShape,
     "jobs cancel": list[TransferShape],
     "jobs info": JobInfoShape,
     "jobs list": list[JobShape],
@@ -267,11 +347,15 @@ SHAPES: dict[str, Any] = {
     "jobs status": list[TransferShape],
     "jobs upload": list[TransferShape],
     "jobs uploads archive": list[ArchivedShape],
+    "jobs uploads delete": list[DeletedObjectShape],
+    "jobs uploads undelete": UndeletedShape,
     "jobs uploads download": list[DownloadedShape],
     "jobs uploads list": list[ListedShape],
     "jobs uploads relocate": list[RelocatedShape],
+    "jobs uploads restore": list[RestoreShape],
     "jobs uploads url": UrlShape,
     "jobs uploads verify": list[VerifiedShape],
+    "db prune": list[PrunedShape],
     "messages discard": DeletedShape,
     "messages list": list[RefusedShape],
     "messages restore": RestoredShape,

@@ -1,4 +1,4 @@
-"""`artifacts doctor`: each fault is found, explained, and comes with what mends it."""
+"""`artifacts doctor`: each fault is found, explained, and comes with the command that fixes it."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.worker.diagnosis.findings import SIGNATURES, Severity, clock
 from artifact_pipeline.worker.embedded.servers import Valkey, free_port
-from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.tables import WorkspaceFailureRow
 from artifact_pipeline.worker.workspace.marker import MARKER
 from tests.cli.commands import Command
@@ -88,7 +88,7 @@ class TestBroker:
         self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(
-            "artifact_pipeline.worker.diagnosis.examination.impatient_app", _redelivering
+            "artifact_pipeline.worker.diagnosis.examination.fail_fast_app", _redelivering
         )
         answer = artifacts("doctor", "--json")
         assert list(found(answer)) == ["error visibility timeout"]
@@ -96,9 +96,9 @@ class TestBroker:
 
 
 def _redelivering(url: str) -> Any:
-    from artifact_pipeline.worker.diagnosis.broker import impatient_app  # noqa: PLC0415 - the real one
+    from artifact_pipeline.worker.diagnosis.broker import fail_fast_app  # noqa: PLC0415 - the real one
 
-    app = impatient_app(url)
+    app = fail_fast_app(url)
     app.conf.broker_transport_options["visibility_timeout"] = 60
     return app
 
@@ -124,7 +124,7 @@ def test_a_share_that_is_not_mounted(artifacts: Command, healthy: Shelf, tmp_pat
     assert list(found(answer)) == ["error workspace"]
     (workspace,) = (each for each in answer.json if each["check"] == "workspace")
     assert f"{tmp_path}: it has no marker {MARKER}; expected the workspace " in workspace["what"]
-    assert "mount it" in workspace["mend"]
+    assert "mount it" in workspace["fix"]
     assert healthy
 
 
@@ -197,8 +197,8 @@ class TestBacklog:
         problems = [each for each in answer.json if each["severity"] == "error"]
         assert [each["check"] for each in problems] == ["dispatch", "workers", "workers"]
         assert "6,501 transfers due for 20m" in problems[1]["what"]
-        assert problems[1]["mend"].endswith("--queues configs")
-        assert problems[2]["mend"].endswith("--queues results")
+        assert problems[1]["fix"].endswith("--queues configs")
+        assert problems[2]["fix"].endswith("--queues results")
 
     def test_a_dispatch_of_long_ago(self, artifacts: Command, queues: Valkey, rows: Rows) -> None:
         note_dispatch(rows.now - timedelta(minutes=20), make_app(queues.url))

@@ -62,8 +62,8 @@ class TestBucket:
         healthy.client.delete_bucket_lifecycle(Bucket=healthy.bucket)
         answer = artifacts("doctor", "--json")
         assert answer.status == Severity.WARNING
-        mend = found(answer)["warning bucket lifecycle"]
-        assert mend.startswith("aws s3api put-bucket-lifecycle-configuration --bucket ")
+        fix = found(answer)["warning bucket lifecycle"]
+        assert fix.startswith("aws s3api put-bucket-lifecycle-configuration --bucket ")
 
     @pytest.mark.parametrize(
         "rule", [EXPIRE | {"Expiration": {"Days": 30}}, ABORT | {"Status": "Disabled"}]
@@ -72,8 +72,8 @@ class TestBucket:
         self, artifacts: Command, healthy: Shelf, rule: Mapping[str, Any]
     ) -> None:
         set_lifecycle(healthy, rule)
-        mend = found(artifacts("doctor", "--json"))["warning bucket lifecycle"]
-        assert "put-bucket" not in mend
+        fix = found(artifacts("doctor", "--json"))["warning bucket lifecycle"]
+        assert "put-bucket" not in fix
 
     def test_what_s3_refuses_to_tell_is_no_finding_but_a_question(self, healthy: Shelf) -> None:
         with answering(
@@ -84,17 +84,17 @@ class TestBucket:
         ) as client:
             findings = {each.check: each for each in examine_bucket(client, healthy.bucket)}
         assert findings["bucket reading"].severity is Severity.ERROR
-        assert "s3:GetObject" in findings["bucket reading"].mend
+        assert "s3:GetObject" in findings["bucket reading"].fix
         assert findings["bucket encryption"].severity is Severity.WARNING
-        assert "s3:GetEncryptionConfiguration" in findings["bucket encryption"].mend
-        assert "s3:GetLifecycleConfiguration" in findings["bucket lifecycle"].mend
+        assert "s3:GetEncryptionConfiguration" in findings["bucket encryption"].fix
+        assert "s3:GetLifecycleConfiguration" in findings["bucket lifecycle"].fix
 
     def test_one_that_does_not_encrypt_by_itself(self, healthy: Shelf) -> None:
         code = "ServerSideEncryptionConfigurationNotFoundError"
         with answering(healthy, get_bucket_encryption=code) as client:
             findings = {each.check: each for each in examine_bucket(client, healthy.bucket)}
         assert findings["bucket encryption"].severity is Severity.WARNING
-        assert "put-bucket-encryption" in findings["bucket encryption"].mend
+        assert "put-bucket-encryption" in findings["bucket encryption"].fix
 
     def test_one_that_encrypts_clients_uploads_by_another_key(
         self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch
@@ -103,9 +103,9 @@ class TestBucket:
         monkeypatch.setenv("ARTIFACTS_SSE", "aws:kms")
         monkeypatch.setenv("ARTIFACTS_KMS_KEY_ID", KMS_KEY)
         # When
-        mend = found(artifacts("doctor", "--json"))["warning bucket encryption"]
+        fix = found(artifacts("doctor", "--json"))["warning bucket encryption"]
         # Then it says how the default becomes that key, and it does
-        command, _, setting = mend.partition(", or set ")
+        command, _, setting = fix.partition(", or set ")
         assert setting == "ARTIFACTS_URL_SIGNS_ENCRYPTION=true"
         *_, rules = shlex.split(command)
         healthy.client.put_bucket_encryption(

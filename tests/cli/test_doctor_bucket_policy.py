@@ -47,7 +47,7 @@ def found(policy: object, asked: Encryption) -> list[Finding]:
 
 
 @pytest.mark.parametrize(
-    ("condition", "asked", "mend"),
+    ("condition", "asked", "fix"),
     [
         (WITHOUT_HEADER, NOTHING, "set ARTIFACTS_SSE=AES256, or change the policy"),
         (NOT_AES256, NOTHING, "set ARTIFACTS_SSE=AES256, or change the policy"),
@@ -58,12 +58,12 @@ def found(policy: object, asked: Encryption) -> list[Finding]:
     ],
 )
 def test_a_policy_that_denies_the_uploads_is_an_error(
-    condition: dict[str, Any], asked: Encryption, mend: str
+    condition: dict[str, Any], asked: Encryption, fix: str
 ) -> None:
     [finding] = found({"Statement": [statement(condition)]}, asked)
     assert finding.severity is Severity.ERROR
     assert finding.what.startswith("DenyUnencrypted denies uploads that ask for ")
-    assert finding.mend == mend
+    assert finding.fix == fix
     # And a single statement need not be in a list
     assert found({"Statement": statement(condition)}, asked) == [finding]
 

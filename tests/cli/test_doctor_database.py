@@ -46,18 +46,18 @@ class TestDatabase:
         assert "no column runs.config_url" in answer.out
 
     @pytest.mark.parametrize(
-        ("version", "mend"),
+        ("version", "fix"),
         [
             ("0001", "artifacts db upgrade"),
             ("9999", "install the version of artifact-pipeline that made 9999, or a newer one"),
         ],
     )
     def test_one_of_another_version(
-        self, artifacts: Command, healthy: Shelf, version: str, mend: str
+        self, artifacts: Command, healthy: Shelf, version: str, fix: str
     ) -> None:
         with healthy.engine.begin() as connection:
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{version}'"))  # noqa: S608
-        assert found(artifacts("doctor", "--json")) == {"error database version": mend}
+        assert found(artifacts("doctor", "--json")) == {"error database version": fix}
 
     def test_one_that_is_away(
         self, artifacts: Command, healthy: Shelf, monkeypatch: pytest.MonkeyPatch

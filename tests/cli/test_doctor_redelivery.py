@@ -13,7 +13,7 @@ from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.diagnosis.readiness import START
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.lifecycle.startup import WrongError, wait_until_reached
-from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from tests.cli.commands import Command
 from tests.cli.doctor_steps import found
 from tests.cli.shelf import Shelf

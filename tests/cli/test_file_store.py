@@ -152,7 +152,7 @@ class TestHealth:
         (found,) = answer.json
         assert (answer.status, found["check"], found["severity"]) == (2, "store", "error")
         assert "No such file or directory" in found["what"]
-        assert "findmnt" in found["mend"]
+        assert "findmnt" in found["fix"]
 
 
 class TestUploads:
@@ -246,6 +246,15 @@ class TestUploads:
         assert "has no storage class GLACIER" in row["error"]
         assert files
 
+    @pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["restore", "dry run"])
+    def test_a_restore_is_refused(
+        self, artifacts: Command, files: Shelf, more: tuple[str, ...]
+    ) -> None:
+        del files
+        answer = artifacts("jobs", "uploads", "restore", "12", "--days", "3", *more)
+        assert answer.status == 1
+        assert "ARTIFACTS_STORE is a directory, which has no archive tiers" in answer.error
+
     def test_a_dry_run_of_an_archive_is_refused(self, artifacts: Command, files: Shelf) -> None:
         answer = artifacts("jobs", "uploads", "archive", "12", "--dry-run")
         assert answer.status == 1
@@ -310,3 +319,12 @@ class TestProducer:
         locations = controller.upload_location_repository
         assert locations.read_content(location) == b"{}"
         assert locations.filter_by_age([], hours_since_create=1) == []
+
+
+def test_a_job_is_deleted(artifacts: Command, files: Shelf) -> None:
+    # When
+    answer = artifacts("jobs", "uploads", "delete", "12", "--only-database", "--yes", "--json")
+    # Then
+    assert (answer.status, len(answer.json)) == (0, 3)
+    assert [*files.reader.list("")] == []
+    assert artifacts("jobs", "uploads", "list", "12", "--json").json == []

@@ -61,6 +61,7 @@ def ended(transfers: SqlTransfers) -> None:
         "jobs list",
         "jobs info 12",
         "jobs status 12",
+        "history 12",
         "quarantine list 12",
         "quarantine retry 12 --dry-run",
         "quarantine discard 12 --dry-run",
@@ -109,8 +110,18 @@ def test_what_is_in_the_bucket(
     checked("jobs uploads archive", artifacts(*uploads, "archive", *job, "--dry-run"))
     checked("jobs uploads relocate", artifacts(*uploads, "relocate", *job))
     checked("jobs uploads verify", artifacts(*uploads, "verify", *job))
+    checked("audit", artifacts("audit", "--json"))
     checked("jobs uploads url", artifacts(*uploads, "url", *job, "--kind", "job_input"))
+    checked("jobs uploads delete", artifacts(*uploads, "delete", *job))
+    checked("jobs uploads undelete", artifacts(*uploads, "undelete", *job))
     checked("jobs results upload", artifacts("jobs", "results", "upload", *job, *of_run))
+
+
+def test_a_hold(artifacts: Command, shelf: Shelf) -> None:
+    del shelf
+    for line in ("set 12 --reason x", "list", "release 12 --reason x"):
+        path = f"jobs hold {line.partition(' ')[0]}"
+        checked(path, artifacts("jobs", "hold", *line.split(), "--json"))
 
 
 def test_a_batch_from_its_preview_to_its_end(artifacts: Command, history: History) -> None:

@@ -59,9 +59,13 @@ OTHERS = {
         *("batch start", "batch status", "batch list", "batch pause", "batch resume"),
         *("batch change", "batch cancel", "batch report", "db upgrade", "jobs list", "jobs info"),
         *("jobs status", "jobs upload", "jobs cancel", "quarantine list", "quarantine retry"),
-        *("quarantine discard", "transfers list"),
+        *("quarantine discard", "transfers list", "history", "jobs hold list"),
+        "jobs uploads undelete",
     },
     "the broker": {"messages list", "messages show", "messages discard", "messages restore"},
+    # Tests of their own, in `test_uploads_delete.py` and `test_hold.py`: they change objects.
+    "the whole store": {"audit"},
+    "deletions and locks": {"jobs uploads delete", "jobs hold set", "jobs hold release"},
     "no artifact": {
         *("health live", "health ready", "status", "demo", "dev", "doctor"),
         *("store init", "workspace init", "workspace show"),

@@ -14,7 +14,7 @@ from artifact_pipeline.worker.cli.main import COMMANDS
 from tests.cli.tree import commands, parse
 
 PROGRAM = Path(__file__).parents[2]
-DOCUMENTS = [PROGRAM / "README.md", *sorted((PROGRAM / "docs").glob("*.md"))]
+DOCUMENTS = [PROGRAM / "README.md", *sorted((PROGRAM / "docs").rglob("*.md"))]
 SOURCES = sorted(path for name in ("domain", "worker") for path in (PROGRAM / name).rglob("*.py"))
 _NAMES = "|".join(COMMANDS)
 # A line of a block, perhaps behind a prompt, or what stands between backticks.
@@ -26,7 +26,7 @@ _PRINTED = re.compile(rf"artifacts ((?:{_NAMES})\b[^`\n;]*)")
 _CONTINUED = re.compile(r"""(["'])\s+f?\1""")
 # What stands for something else, and what it may stand for.
 _EXAMPLES = {"ID": "1", "N": "1"}
-_VALUES = {"queue": "configs", "reason": "source_missing"}
+_VALUES = {"queue": "configs", "reason": "source_missing", "kind": "job_config"}
 
 
 def in_document(path: Path) -> Iterator[str]:
@@ -107,7 +107,7 @@ def test_a_command_that_is_printed_is_accepted(path: str, line: str) -> None:
 
 def test_the_documents_and_the_sources_were_read() -> None:
     paths = {path for path, _ in printed()}
-    assert {"README.md", "docs/batches.md", "docs/operations.md"} <= paths
+    assert {"README.md", "docs/batches.md", "docs/operations/deployment.md"} <= paths
     assert {
         "worker/cli/batch/preview.py",
         "worker/cli/demo_run.py",

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.tasks.routing import CONFIGS
 from artifact_pipeline.worker.cli.output import machine
-from artifact_pipeline.worker.diagnosis.broker import impatient_app
+from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 from artifact_pipeline.worker.diagnosis.consumers import read_broker
 from artifact_pipeline.worker.embedded.servers import Valkey, free_port
 from tests.cli.command_process import CommandProcess
@@ -106,7 +106,7 @@ def test_where_nothing_needs_a_hand_the_exit_status_is_0(
     answer = artifacts("status", "--json")
     table = artifacts("status")
     # Then
-    assert (answer.status, answer.json["needs_a_hand"], codes(answer)) == (0, False, [])
+    assert (answer.status, answer.json["needs_operator"], codes(answer)) == (0, False, [])
     assert answer.json["throughput"][0] == {"window_seconds": 60.0, "transfers": 1, "bytes": 1000}
     assert answer.json["dispatch"]["last_at"] == machine(rows.now)
     assert table.status == 0
@@ -143,7 +143,7 @@ def test_only_status_and_doctor_look_at_every_key(
     queues: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given
-    app = impatient_app(queues.url)
+    app = fail_fast_app(queues.url)
     monkeypatch.setattr(Redis, "scan", lambda *_, **__: pytest.fail("looked at every key"))
     # When others read the broker / Then
     assert read_broker(app).strays == {}
@@ -239,12 +239,12 @@ class TestWatch:
             watched.wait_for('"no_dispatch"')
             # When
             dispatched(queues, rows.now)
-            watched.wait_for('"needs_a_hand": false')
+            watched.wait_for('"needs_operator": false')
             watched.send(signal.SIGINT)
             # Then its exit status is of the last look
             assert (watched.ended(), watched.err) == (0, "")
             looks = [json.loads(line) for line in watched.out.splitlines()]
-        assert [looks[0]["needs_a_hand"], looks[-1]["needs_a_hand"]] == [True, False]
+        assert [looks[0]["needs_operator"], looks[-1]["needs_operator"]] == [True, False]
 
     def test_on_a_terminal_the_last_look_stays(
         self, rows: Rows, queues: Valkey, tmp_path: Path

@@ -180,7 +180,12 @@ class TestFailed:
         shelf.put(LOGS, b"logs", StorageClass="DEEP_ARCHIVE")
         answer = download("--kind", "run_logs")
         assert answer.status == 1
-        assert _row(answer, "run_logs")["error"].endswith("in an archive tier: restore it first")
+        error = _row(answer, "run_logs")["error"]
+        assert "it is archived" in error
+        assert (
+            "`artifacts jobs uploads restore 12 --run-id 5 --kind run_logs --days 7 --wait`"
+            in error
+        )
 
     def test_a_run_that_sql_does_not_have_fails_nothing(
         self, download: Command, shelf: Shelf, output: Path

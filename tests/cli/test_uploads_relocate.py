@@ -52,7 +52,7 @@ def test_the_second_time_there_is_nothing_to_do(artifacts: Command) -> None:
 def test_those_of_every_job_page_by_page(
     artifacts: Command, shelf: Shelf, old_keys: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("artifact_pipeline.worker.cli.jobs.uploads.relocate._PAGE", 2)
+    monkeypatch.setattr("artifact_pipeline.worker.cli.jobs.uploads.all_jobs._PAGE", 2)
     answer = artifacts(*RELOCATE, "--all")
     assert answer.status == 0
     assert {job_id for job_id, _ in outcomes(answer)} == {12, 13}

@@ -124,7 +124,7 @@ class Containers:
     def _await(self, name: str, condition: str) -> None:
         if condition == "service_completed_successfully":
             container = self._running[name]
-            assert container.wait(_PATIENCE_SECONDS) == 0, container.last_words()
+            assert container.wait(_PATIENCE_SECONDS) == 0, container.last_log_line()
         elif name in self._running:
             self._running[name].wait_until(lambda: self._looks_healthy(name), _PATIENCE_SECONDS)
         else:

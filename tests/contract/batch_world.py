@@ -13,9 +13,11 @@ from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryBatches,
     InMemoryBatchSnapshots,
+    InMemoryHistory,
     InMemoryJobs,
     InMemoryRuns,
     InMemoryTransfers,
+    InMemoryVerifications,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.batches import Batch, BatchFilter, BatchMode, Listed, Member
@@ -25,14 +27,17 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, Transfer
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.batches import IBatches, IBatchReleases, IBatchSnapshots
-from artifact_pipeline.domain.ports.transfers import ITransferRepository
+from artifact_pipeline.domain.ports.history import IHistory
+from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.batches.repository import SqlBatches
 from artifact_pipeline.worker.sql.batches.snapshots import DEFAULT_PARTS, SqlBatchSnapshots
 from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.history import SqlHistory
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 from tests.contract.transfer_steps import HOUR, LOCATION, UPLOAD, stored_artifact
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
@@ -55,6 +60,8 @@ class BatchWorld:
     batches: IBatches
     snapshots: IBatchSnapshots
     releases: IBatchReleases
+    history: IHistory
+    verifications: IVerifications
     add: Callable[[NewJob], None]
     """Insert a job with its runs into the platform's tables."""
 
@@ -122,6 +129,10 @@ class BatchWorld:
         assert claim is not None
         self.transfers.finish(claim, bytes_sent)
 
+    def verified(self, transfer: Transfer) -> None:
+        """Note that the store was looked at after the transfer ended."""
+        self.verifications.verified(transfer, self.transfers.now())
+
     def fail(self, transfer: Transfer, error: TransferError) -> None:
         claim = self.transfers.claim(
             transfer.artifact, transfer.direction, transfer.request_id, owner="w", lease=HOUR
@@ -153,6 +164,8 @@ def in_memory() -> BatchWorld:
         batches=batches,
         snapshots=snapshots,
         releases=batches,
+        history=InMemoryHistory(transfers, snapshots),
+        verifications=InMemoryVerifications(transfers, artifacts),
         add=add,
     )
 
@@ -175,6 +188,8 @@ def on_sql(url: str) -> Iterator[BatchWorld]:
         batches=SqlBatches(engine),
         snapshots=SqlBatchSnapshots(engine, DEFAULT_PARTS),
         releases=SqlBatchReleases(engine),
+        history=SqlHistory(engine),
+        verifications=SqlVerifications(engine),
         add=add,
     )
     engine.dispose()

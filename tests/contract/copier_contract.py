@@ -23,7 +23,7 @@ each_size = pytest.mark.parametrize("content", [SMALL, LARGE, b""], ids=["small"
 
 def copy(  # noqa: PLR0913 - the arguments of the port
     copier: IObjectCopier,
-    there: BucketObject,
+    source: BucketObject,
     key: str = KEY,
     *,
     replaces: str | None = None,
@@ -31,7 +31,7 @@ def copy(  # noqa: PLR0913 - the arguments of the port
     progress: UploadProgress | None = None,
 ) -> StoredObject:
     return copier.copy(
-        there,
+        source,
         key,
         content_type=CONTENT_TYPE,
         metadata=METADATA,
@@ -100,8 +100,8 @@ class AnyCopierContract:
 
     @each_size
     def test_a_sha256_that_nobody_knew_is_found_out(self, adapter: Adapter, content: bytes) -> None:
-        there = replace(adapter.stored(content), sha256=None)
-        assert copy(adapter.copier, there).sha256 == sha256(content).hexdigest()
+        source = replace(adapter.stored(content), sha256=None)
+        assert copy(adapter.copier, source).sha256 == sha256(content).hexdigest()
         assert adapter.body(KEY) == content
 
     @each_size
@@ -134,36 +134,36 @@ class AnyCopierContract:
 
     @each_size
     def test_the_source_may_be_in_another_bucket(self, adapter: Adapter, content: bytes) -> None:
-        there = adapter.stored(content, ObjectAddress(adapter.other_bucket, OLD_KEY))
-        copy(adapter.copier, there)
+        source = adapter.stored(content, ObjectAddress(adapter.other_bucket, OLD_KEY))
+        copy(adapter.copier, source)
         assert adapter.body(KEY) == content
-        assert adapter.found(there.address) == there
+        assert adapter.found(source.address) == source
 
     @pytest.mark.parametrize(
         "key", ["a b", "a+b", "100%", "a%20b", "what?", "a?versionId=b", "größe/✓", "a&b=c#d;e~'()"]
     )
     def test_any_key_can_be_copied(self, adapter: Adapter, key: str) -> None:
-        there = adapter.stored(SMALL, adapter.address(key))
-        copy(adapter.copier, there, f"copies/{key}")
+        source = adapter.stored(SMALL, adapter.address(key))
+        copy(adapter.copier, source, f"copies/{key}")
         assert adapter.body(f"copies/{key}") == SMALL
 
     @each_size
     def test_what_is_at_the_key_is_not_replaced(self, adapter: Adapter, content: bytes) -> None:
         # Given
-        there = adapter.stored(content)
+        source = adapter.stored(content)
         adapter.put(adapter.address(KEY), b"newer")
         # When / Then
         with pytest.raises(ObjectReplacedError):
-            copy(adapter.copier, there)
+            copy(adapter.copier, source)
         assert adapter.body(KEY) == b"newer"
 
     @each_size
     def test_the_same_bytes_are_taken_for_this_copy(self, adapter: Adapter, content: bytes) -> None:
         # Given a copy whose worker died before it could record it
-        there = adapter.stored(content)
-        first = copy(adapter.copier, there)
+        source = adapter.stored(content)
+        first = copy(adapter.copier, source)
         # When
-        again = copy(adapter.copier, there)
+        again = copy(adapter.copier, source)
         # Then
         assert (again.version, again.sha256, again.size) == (
             first.version,
@@ -176,8 +176,8 @@ class AnyCopierContract:
     def test_the_same_bytes_are_known_though_nobody_knew_their_sha256(
         self, adapter: Adapter, content: bytes
     ) -> None:
-        there = replace(adapter.stored(content), sha256=None)
-        first, again = copy(adapter.copier, there), copy(adapter.copier, there)
+        source = replace(adapter.stored(content), sha256=None)
+        first, again = copy(adapter.copier, source), copy(adapter.copier, source)
         assert (again.version, again.sha256, again.size) == (
             first.version,
             first.sha256,
@@ -190,12 +190,12 @@ class AnyCopierContract:
         self, adapter: Adapter, content: bytes, *, is_known: bool
     ) -> None:
         # Given
-        there = adapter.stored(content)
-        there = there if is_known else replace(there, sha256=None)
-        adapter.put(there.address, bytes(max(len(content), 1)))
+        source = adapter.stored(content)
+        source = source if is_known else replace(source, sha256=None)
+        adapter.put(source.address, bytes(max(len(content), 1)))
         # When / Then
         with pytest.raises(ObjectReplacedError):
-            copy(adapter.copier, there)
+            copy(adapter.copier, source)
         assert adapter.body(KEY) is None
 
     @each_size
@@ -203,18 +203,18 @@ class AnyCopierContract:
         self, adapter: Adapter, content: bytes
     ) -> None:
         # Given
-        there = adapter.stored(content)
-        adapter.copier.delete([there.address])
+        source = adapter.stored(content)
+        adapter.copier.delete([source.address])
         # When / Then
         with pytest.raises(ObjectReplacedError):
-            copy(adapter.copier, there)
+            copy(adapter.copier, source)
         assert adapter.body(KEY) is None
 
     @each_size
     def test_a_lost_lease_copies_nothing(self, adapter: Adapter, content: bytes) -> None:
-        there = adapter.stored(content)
+        source = adapter.stored(content)
         with pytest.raises(LeaseLostError):
-            copy(adapter.copier, there, progress=Progress(lost_at=1))
+            copy(adapter.copier, source, progress=Progress(lost_at=1))
         assert adapter.body(KEY) is None
 
     def test_only_what_is_named_is_deleted(self, adapter: Adapter) -> None:
@@ -255,9 +255,9 @@ class ObjectCopierContract(AnyCopierContract):
     def test_an_object_changes_its_class_where_it_is(
         self, adapter: Adapter, content: bytes
     ) -> None:
-        there = adapter.stored(content, adapter.address(KEY))
-        stored = copy(adapter.copier, there, replaces=there.version, tier_name="STANDARD_IA")
-        found = adapter.found(there.address)
+        source = adapter.stored(content, adapter.address(KEY))
+        stored = copy(adapter.copier, source, replaces=source.version, tier_name="STANDARD_IA")
+        found = adapter.found(source.address)
         assert (found.tier_name, found.size) == ("STANDARD_IA", len(content))
         assert (found.version, found.sha256) == (stored.version, adapter.known_sha256(content))
         assert adapter.body(KEY) == content
@@ -266,16 +266,16 @@ class ObjectCopierContract(AnyCopierContract):
     def test_the_same_bytes_in_another_class_are_not_taken(
         self, adapter: Adapter, content: bytes
     ) -> None:
-        there = adapter.stored(content)
-        copy(adapter.copier, there, tier_name="STANDARD")
+        source = adapter.stored(content)
+        copy(adapter.copier, source, tier_name="STANDARD")
         with pytest.raises(ObjectReplacedError):
-            copy(adapter.copier, there, tier_name="STANDARD_IA")
+            copy(adapter.copier, source, tier_name="STANDARD_IA")
         assert adapter.found(adapter.address(KEY)).tier_name == "STANDARD"
 
     def test_the_same_bytes_may_be_in_any_class_if_none_is_wanted(self, adapter: Adapter) -> None:
-        there = adapter.stored(SMALL)
-        copy(adapter.copier, there, tier_name="STANDARD_IA")
-        assert copy(adapter.copier, there).tier_name == "STANDARD_IA"
+        source = adapter.stored(SMALL)
+        copy(adapter.copier, source, tier_name="STANDARD_IA")
+        assert copy(adapter.copier, source).tier_name == "STANDARD_IA"
 
     def test_a_key_that_continues_another_is_not_deleted_with_it(self, adapter: Adapter) -> None:
         for key in ("a b", "a b/c"):
@@ -293,22 +293,22 @@ class FencedCopierContract:
         self, adapter: Adapter, content: bytes
     ) -> None:
         # Given
-        there = adapter.stored(content)
+        source = adapter.stored(content)
         first = adapter.stored(b"first", adapter.address(KEY))
         newer = adapter.stored(b"newer", adapter.address(KEY))
         # When / Then
         with pytest.raises(ObjectReplacedError):
-            copy(adapter.copier, there, replaces=first.version)
+            copy(adapter.copier, source, replaces=first.version)
         assert adapter.body(KEY) == b"newer"
-        copy(adapter.copier, there, replaces=newer.version)
+        copy(adapter.copier, source, replaces=newer.version)
         assert adapter.body(KEY) == content
 
     def test_an_object_that_is_gone_is_not_replaced(self, adapter: Adapter) -> None:
         # Given
-        there = adapter.stored(SMALL)
+        source = adapter.stored(SMALL)
         first = adapter.stored(b"first", adapter.address(KEY))
         adapter.copier.delete([first.address])
         # When / Then
         with pytest.raises(ObjectReplacedError):
-            copy(adapter.copier, there, replaces=first.version)
+            copy(adapter.copier, source, replaces=first.version)
         assert adapter.body(KEY) is None

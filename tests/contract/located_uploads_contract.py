@@ -81,9 +81,9 @@ class LocatedContract:
     @staticmethod
     def time_of(adapter: Adapter, key: str, offset: timedelta) -> datetime:
         """Return when it was put plus an offset, without a zone, as the platform's code has it."""
-        there = adapter.reader.find(adapter.address(key))
-        assert there is not None
-        return (there.modified_at + offset).astimezone().replace(tzinfo=None)
+        source = adapter.reader.find(adapter.address(key))
+        assert source is not None
+        return (source.modified_at + offset).astimezone().replace(tzinfo=None)
 
     @staticmethod
     def put(adapter: Adapter, key: str) -> UploadLocation:

@@ -102,7 +102,7 @@ class PageClaimContract:
         claimed(transfers, RUN_CONFIGS[1], lease=AT_ONCE)
         in_parts = claimed(transfers, RUN_CONFIGS[2], owner="host:1:2")
         transfers.keep_upload_id(in_parts, "upload-1")
-        transfers.give_back("host:1")
+        transfers.release_leases("host:1")
         request(transfers, CONFIG)
         # Then none of them is part of a page, whether it was asked for or not
         assert [page_of(pages, artifact) for artifact in RUN_CONFIGS[:3]] == [[], [], []]

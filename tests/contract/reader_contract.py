@@ -44,11 +44,11 @@ class Adapter:
         assert found is not None
         return found
 
-    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> bytes:
-        return b"".join(self.reader.read(there, start, stop))
+    def read(self, source: BucketObject, start: int = 0, stop: int | None = None) -> bytes:
+        return b"".join(self.reader.read(source, start, stop))
 
-    def check(self, there: BucketObject, content: bytes) -> None:
-        verifier = self.reader.verifier(there)
+    def check(self, source: BucketObject, content: bytes) -> None:
+        verifier = self.reader.verifier(source)
         for at in range(0, len(content), 1000):
             verifier.update(content[at : at + 1000])
         verifier.check()
@@ -59,16 +59,16 @@ class ObjectReaderContract:
         assert adapter.reader.find(adapter.address()) is None
 
     def test_what_is_there_is_described(self, adapter: Adapter) -> None:
-        there = adapter.stored(CONTENT)
-        assert (there.address, there.size) == (adapter.address(), len(CONTENT))
-        assert there.sha256 == sha256(CONTENT).hexdigest()
-        assert there.tier_name == "STANDARD"
-        assert there.modified_at.tzinfo
-        assert there.version
+        source = adapter.stored(CONTENT)
+        assert (source.address, source.size) == (adapter.address(), len(CONTENT))
+        assert source.sha256 == sha256(CONTENT).hexdigest()
+        assert source.tier_name == "STANDARD"
+        assert source.modified_at.tzinfo
+        assert source.version
 
     def test_an_address_may_name_another_bucket(self, adapter: Adapter) -> None:
-        there = adapter.stored(CONTENT, ObjectAddress(adapter.other_bucket, "old/results.zip"))
-        assert adapter.read(there) == CONTENT
+        source = adapter.stored(CONTENT, ObjectAddress(adapter.other_bucket, "old/results.zip"))
+        assert adapter.read(source) == CONTENT
         assert adapter.reader.find(adapter.address("old/results.zip")) is None
 
     @pytest.mark.parametrize("content", [b"", b"x", CONTENT], ids=["empty", "a byte", "large"])
@@ -83,38 +83,38 @@ class ObjectReaderContract:
         assert adapter.read(adapter.stored(CONTENT), start, stop) == CONTENT[start:stop]
 
     def test_no_chunk_is_large(self, adapter: Adapter) -> None:
-        there = adapter.stored(CONTENT)
-        assert max(map(len, adapter.reader.read(there))) <= MIB
+        source = adapter.stored(CONTENT)
+        assert max(map(len, adapter.reader.read(source))) <= MIB
 
     @pytest.mark.parametrize("stop", [None, 10], ids=["all", "a part"])
     def test_another_object_is_not_read(self, adapter: Adapter, stop: int | None) -> None:
-        there = adapter.stored(CONTENT)
-        adapter.put(there.address, CONTENT[::-1])
+        source = adapter.stored(CONTENT)
+        adapter.put(source.address, CONTENT[::-1])
         with pytest.raises(ObjectReplacedError):
-            adapter.read(there, 0, stop)
+            adapter.read(source, 0, stop)
 
     def test_what_was_deleted_is_not_read(self, adapter: Adapter) -> None:
-        there = adapter.stored(CONTENT)
-        adapter.delete(there.address)
+        source = adapter.stored(CONTENT)
+        adapter.delete(source.address)
         with pytest.raises(ObjectReplacedError):
-            adapter.read(there)
+            adapter.read(source)
 
     def test_what_is_archived_is_found_and_not_read(self, adapter: Adapter) -> None:
         # Given
         adapter.archive(adapter.address(ARCHIVED_KEY), CONTENT)
         # When
-        there = adapter.reader.find(adapter.address(ARCHIVED_KEY))
+        source = adapter.reader.find(adapter.address(ARCHIVED_KEY))
         # Then
-        assert there is not None
-        assert there.tier_name == "GLACIER"
-        assert (there.tier.is_archive, there.tier.must_be_restored) == (True, True)
+        assert source is not None
+        assert source.tier_name == "GLACIER"
+        assert (source.tier.is_archive, source.tier.must_be_restored) == (True, True)
         with pytest.raises(ArchivedError):
-            adapter.read(there)
+            adapter.read(source)
 
     def test_a_tier_that_is_recorded_by_its_name_is_known(self, adapter: Adapter) -> None:
         adapter.archive(adapter.address(ARCHIVED_KEY), CONTENT)
-        for there in (adapter.stored(CONTENT), adapter.found(ARCHIVED_KEY)):
-            assert adapter.reader.tier(there.tier.name) == there.tier
+        for source in (adapter.stored(CONTENT), adapter.found(ARCHIVED_KEY)):
+            assert adapter.reader.tier(source.tier.name) == source.tier
 
     def test_all_below_a_prefix_is_listed(self, adapter: Adapter) -> None:
         # Given
@@ -129,6 +129,21 @@ class ObjectReaderContract:
         }
         assert all(adapter.read(each) == bodies[each.address.key] for each in listed)
 
+    def test_a_listing_is_in_the_order_of_bytes_and_can_be_continued(
+        self, adapter: Adapter
+    ) -> None:
+        # Given keys whose order differs by language, by directory and by length
+        keys = ["jobs/12/a/x", "jobs/12/a-b", "jobs/12/Z", "jobs/12/z", "jobs/12/ä", "jobs/120/x"]
+        for key in keys:
+            adapter.put(adapter.address(key), b"1")
+        # When
+        listed = [each.address.key for each in adapter.reader.list("jobs/")]
+        # Then
+        assert listed == sorted(keys, key=str.encode)
+        for at, key in enumerate(listed):
+            rest = [each.address.key for each in adapter.reader.list("jobs/", after=key)]
+            assert rest == listed[at + 1 :]
+
     def test_a_prefix_without_anything_lists_nothing(self, adapter: Adapter) -> None:
         assert list(adapter.reader.list("jobs/12/")) == []
 
@@ -142,9 +157,9 @@ class ObjectReaderContract:
         ids=["fewer", "more", "in another order", "one other"],
     )
     def test_other_bytes_are_not_the_objects(self, adapter: Adapter, other: bytes) -> None:
-        there = adapter.stored(CONTENT)
+        source = adapter.stored(CONTENT)
         with pytest.raises(ChecksumMismatchError):
-            adapter.check(there, other)
+            adapter.check(source, other)
 
     def test_what_was_only_listed_is_compared_as_well(self, adapter: Adapter) -> None:
         # Given

@@ -10,27 +10,42 @@ from sqlalchemy.orm import Session
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
+    InMemoryAuditTrail,
     InMemoryJobs,
+    InMemoryLegalHolds,
     InMemoryManifests,
     InMemoryQuarantine,
+    InMemoryRestorations,
     InMemoryRuns,
+    InMemoryTombstones,
     InMemoryTransfers,
     InMemoryUploadPages,
     InMemoryVerifications,
 )
+from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
+from artifact_pipeline.domain.ports.audit import IAuditedRecords
+from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
+from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
 from artifact_pipeline.domain.ports.manifests import IManifests
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.ports.restorations import IRestorations
+from artifact_pipeline.domain.ports.tombstones import ITombstones
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.audit import SqlAuditedRecords
+from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
 from artifact_pipeline.worker.sql.manifests import SqlManifests
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.restorations import SqlRestorations
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
+from artifact_pipeline.worker.sql.tombstones import SqlTombstones
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
@@ -51,8 +66,13 @@ class Repositories:
     quarantine: IQuarantine
     manifests: IManifests
     pages: IUploadPages
+    restorations: IRestorations
+    audited: IAuditedRecords
     largest_page: int
     """What a page holds at most, whatever its limit."""
+    trail: IAuditTrail
+    holds: ILegalHolds
+    tombstones: ITombstones
 
 
 def in_memory() -> Repositories:
@@ -64,6 +84,7 @@ def in_memory() -> Repositories:
         transfers.rows.clear()
         artifacts.rows.clear()
 
+    trail, holds = InMemoryAuditTrail(), InMemoryLegalHolds()
     jobs = InMemoryJobs(Job(12, CREATED_AT, user_id=1))
     runs = InMemoryRuns(*(Run(run_id, 12) for run_id in range(1, 6)))
     return Repositories(
@@ -72,10 +93,15 @@ def in_memory() -> Repositories:
         verifications,
         artifacts.locations.get,
         clear,
-        InMemoryQuarantine(transfers, jobs),
+        InMemoryQuarantine(transfers, jobs, trail=trail),
         InMemoryManifests(artifacts, transfers),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
+        InMemoryRestorations(artifacts),
+        InMemoryAuditedRecords(artifacts, jobs),
         1_000,
+        trail,
+        holds,
+        InMemoryTombstones(artifacts, holds),
     )
 
 
@@ -91,7 +117,12 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlQuarantine(engine),
         SqlManifests(engine),
         SqlUploadPages(engine),
+        SqlRestorations(engine),
+        SqlAuditedRecords(engine),
         1 if url.startswith("sqlite") else 1_000,
+        SqlAuditTrail(engine),
+        SqlLegalHolds(engine),
+        SqlTombstones(engine),
     )
     engine.dispose()
 

@@ -7,7 +7,7 @@ import pytest
 
 from artifact_pipeline.domain.errors import ArtifactMissingError, NotFoundError
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.batches import BatchMode, LeftOut, Listed
+from artifact_pipeline.domain.model.batches import BatchMode, Listed, SkipReason
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.selection import IdRange
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
@@ -107,7 +107,7 @@ class SnapshotContract:
         )
         # Then
         assert jobs_of(preview.examples) == [1]
-        assert preview.left_out == {LeftOut.RUNNING: 1, LeftOut.NO_SOURCE: 2}
+        assert preview.left_out == {SkipReason.RUNNING: 1, SkipReason.NO_SOURCE: 2}
 
     def test_users_take_turns(self, world: BatchWorld) -> None:
         world.failed_configs(1, 2, 3)

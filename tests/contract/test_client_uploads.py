@@ -81,7 +81,7 @@ def test_a_late_upload_does_not_replace_what_a_client_has_put(repositories: Repo
     pipeline.upload("second")
     # Then it asks for nothing
     assert not pipeline.latest().state.is_active
-    pipeline.transfers.hasten(Direction.CONFIRM, 12, None)
+    pipeline.transfers.make_due(Direction.CONFIRM, 12, None)
     pipeline.run_upkeep()
     assert pipeline.store.objects == {CONFIG_KEY: b"of the client"}
     assert pipeline.agrees()

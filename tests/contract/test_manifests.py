@@ -193,3 +193,26 @@ def test_the_entries_are_those_of_the_job_in_the_order_of_listings(
     record(repositories, RESULTS, OF_JOB_13, LOGS[0], CONFIG)
     stored: list[StoredArtifact] = [entry.stored for entry in manifests.entries(12)]
     assert stored == [stored_artifact(each) for each in (CONFIG, LOGS[0], RESULTS)]
+
+
+def test_an_artifact_that_is_deleted_must_leave_the_manifest(
+    repositories: Repositories, manifests: IManifests
+) -> None:
+    # Given
+    record(repositories, CONFIG, RESULTS)
+    write(manifests)
+    # When
+    repositories.tombstones.clear([], [stored_artifact(CONFIG)], {}, is_complete=False)
+    # Then
+    assert due(manifests) == [12]
+    write(manifests)
+    assert due(manifests) == []
+
+
+def test_a_job_whose_artifacts_are_all_deleted_gets_no_manifest(
+    repositories: Repositories, manifests: IManifests
+) -> None:
+    record(repositories, CONFIG)
+    write(manifests)
+    repositories.tombstones.clear([], [stored_artifact(CONFIG)], {}, is_complete=False)
+    assert due(manifests) == []

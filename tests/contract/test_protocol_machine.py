@@ -102,7 +102,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.pipeline.client_puts(content)
         if content == b"five":
             self.pipeline.before_record = lambda: self.pipeline.client_puts(b"again")
-        for asked in self.pipeline.transfers.hasten(Direction.CONFIRM, 12, None):
+        for asked in self.pipeline.transfers.make_due(Direction.CONFIRM, 12, None):
             self.pipeline.confirm(asked.request_id)
         self.pipeline.before_record = None
 
@@ -113,7 +113,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.pipeline.verify()
 
     def teardown(self) -> None:
-        self.pipeline.transfers.hasten(Direction.CONFIRM, 12, None)
+        self.pipeline.transfers.make_due(Direction.CONFIRM, 12, None)
         self.pipeline.run_upkeep()
         assert self.pipeline.agrees()
 

@@ -3,6 +3,8 @@
 import pytest
 
 from artifact_pipeline.domain.errors import AccessDeniedError, SourceMissingError
+from artifact_pipeline.domain.model.operator_actions import NewAction
+from artifact_pipeline.domain.model.quarantine import QuarantineFilter
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.quarantine_contract import (
@@ -45,3 +47,21 @@ class TestRetry(QuarantineRetryContract):
 
 class TestDiscard(QuarantineDiscardContract):
     pass
+
+
+@pytest.mark.usefixtures("three")
+class TestAudit:
+    """An action notes the jobs of the transfers that it changes."""
+
+    @pytest.mark.parametrize("change", ["retry", "discard"])
+    def test_it_notes_the_jobs_that_it_changes(
+        self, repositories: Repositories, change: str
+    ) -> None:
+        # Given
+        action_id = repositories.trail.begin(NewAction(name=change, actor="ann"))
+        which = QuarantineFilter(kinds=frozenset({CONFIG.kind}), job_ids=frozenset({12}))
+        # When
+        getattr(repositories.quarantine, change)(which, action_id)
+        # Then
+        assert [action.id for action in repositories.trail.of_job(12)] == [action_id]
+        assert repositories.trail.of_job(13) == []

@@ -24,8 +24,8 @@ class UnfencedCopier(InMemoryCopier):
 
     meanwhile: Callable[[], object] | None = None
 
-    def copy(self, there: BucketObject, key: str, **how: Any) -> StoredObject:
-        copied = InMemoryCopier.copy(self, there, key, **how)
+    def copy(self, existing: BucketObject, key: str, **how: Any) -> StoredObject:
+        copied = InMemoryCopier.copy(self, existing, key, **how)
         between, self.meanwhile = self.meanwhile, None
         if between is not None:
             content = self.reader.store.objects.pop(key)

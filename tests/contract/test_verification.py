@@ -209,7 +209,7 @@ def test_a_look_that_is_refused_is_repeated(
     pipeline.store.lost_answers = 1
     pipeline.upload("a")
     pipeline.transfers.cancel(12, None, None)
-    there = BucketObject(
+    existing = BucketObject(
         address=ObjectAddress(pipeline.reader.bucket, CONFIG_KEY),
         size=3,
         version="",
@@ -217,7 +217,7 @@ def test_a_look_that_is_refused_is_repeated(
     )
     with monkeypatch.context() as refused:
         refused.setattr(InMemoryReader, "find", lambda *_: None)
-        refused.setattr(InMemoryReader, "list", lambda *_: iter([there]))
+        refused.setattr(InMemoryReader, "list", lambda *_: iter([existing]))
         # When / Then
         assert pipeline.verify() == {Outcome.LEFT: 1}
     assert pipeline.verify() == {Outcome.RECORDED: 1}

@@ -68,7 +68,7 @@ class ExpectationContract:
 class HasteContract:
     def test_what_is_hastened_is_due_at_once(self, transfers: ITransferRepository) -> None:
         expected = transfers.expect(CONFIG, "a", HOUR)
-        assert ids(transfers.hasten(Direction.CONFIRM, 12, None)) == [expected.id]
+        assert ids(transfers.make_due(Direction.CONFIRM, 12, None)) == [expected.id]
         assert [transfer.id for transfer in published(transfers)] == [expected.id]
         assert confirm(transfers, CONFIG, "a") is not None
 
@@ -78,8 +78,8 @@ class HasteContract:
         of_runs = [transfers.expect(each, "a", HOUR) for each in LOGS[:2]]
         transfers.expect(OF_ANOTHER_JOB, "a", HOUR)
         transfers.request(RESULTS, Direction.UPLOAD, "a")
-        assert ids(transfers.hasten(Direction.CONFIRM, 12, None)) == ids(of_job)
-        assert ids(transfers.hasten(Direction.CONFIRM, 12, 1)) == ids(of_runs[:1])
+        assert ids(transfers.make_due(Direction.CONFIRM, 12, None)) == ids(of_job)
+        assert ids(transfers.make_due(Direction.CONFIRM, 12, 1)) == ids(of_runs[:1])
 
     def test_one_that_found_nothing_yet_is_hastened_again(
         self, transfers: ITransferRepository
@@ -88,7 +88,7 @@ class HasteContract:
         claim = confirm(transfers, CONFIG, "a")
         assert claim is not None
         transfers.postpone(claim, UploadAwaitedError(), HOUR)
-        transfers.hasten(Direction.CONFIRM, 12, None)
+        transfers.make_due(Direction.CONFIRM, 12, None)
         assert confirm(transfers, CONFIG, "a") is not None
 
     def test_one_whose_attempt_failed_keeps_its_backoff(
@@ -98,7 +98,7 @@ class HasteContract:
         claim = confirm(transfers, CONFIG, "a")
         assert claim is not None
         transfers.wait(claim, StoreUnavailableError(), HOUR)
-        assert len(transfers.hasten(Direction.CONFIRM, 12, None)) == 1
+        assert len(transfers.make_due(Direction.CONFIRM, 12, None)) == 1
         assert confirm(transfers, CONFIG, "a") is None
 
     def test_all_that_were_not_tried_are_hastened(self, transfers: ITransferRepository) -> None:
@@ -109,7 +109,7 @@ class HasteContract:
         assert claim is not None
         transfers.postpone(claim, UploadAwaitedError(), HOUR)
         transfers.request(RESULTS, Direction.UPLOAD, "a")
-        assert transfers.hasten_untried(Direction.CONFIRM) == 1
+        assert transfers.make_untried_due(Direction.CONFIRM) == 1
         assert ids(published(transfers))[:1] == [expected.id]
         assert confirm(transfers, INPUT, "a") is None
 
@@ -117,7 +117,7 @@ class HasteContract:
         transfers.expect(CONFIG, "a", AT_ONCE)
         claim = confirm(transfers, CONFIG, "a")
         assert claim is not None
-        (running,) = transfers.hasten(Direction.CONFIRM, 12, None)
+        (running,) = transfers.make_due(Direction.CONFIRM, 12, None)
         assert running.state is TransferState.RUNNING
         transfers.renew(claim)
 

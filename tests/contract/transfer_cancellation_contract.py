@@ -125,15 +125,15 @@ class TransferCancellationContract:
         assert published(transfers, unclaimed_after=HOUR) == []
         # When the broker remembers nothing from before this moment
         now = transfers.now()
-        again = published(transfers, unclaimed_after=HOUR, remembers_since=now)
+        again = published(transfers, unclaimed_after=HOUR, broker_epoch=now)
         assert {transfer.artifact for transfer in again} == {CONFIG, RESULTS}
         # Then once only
-        assert published(transfers, unclaimed_after=HOUR, remembers_since=now) == []
+        assert published(transfers, unclaimed_after=HOUR, broker_epoch=now) == []
 
     def test_a_clock_that_went_back_sends_nothing_again_and_again(
         self, transfers: ITransferRepository
     ) -> None:
         transfers.request(CONFIG, UPLOAD, "a")
         ahead = transfers.now() + HOUR
-        assert len(published(transfers, unclaimed_after=HOUR, remembers_since=ahead)) == 1
-        assert published(transfers, unclaimed_after=HOUR, remembers_since=ahead) == []
+        assert len(published(transfers, unclaimed_after=HOUR, broker_epoch=ahead)) == 1
+        assert published(transfers, unclaimed_after=HOUR, broker_epoch=ahead) == []

@@ -7,7 +7,7 @@ import pytest
 
 from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import Room, Transfer
+from artifact_pipeline.domain.model.transfers import QueueCapacity, Transfer
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.transfer_steps import (
     AT_ONCE,
@@ -59,9 +59,9 @@ class DispatchContract:
         claimed(transfers, CONFIG)
         # When the queue of the other is empty, it is not there any more
         kinds = frozenset({ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_RESULTS})
-        empty = Room(kinds=kinds, batches=False)
+        empty = QueueCapacity(kinds=kinds, batches=False)
         assert published(transfers, unclaimed_after=HOUR, empty=empty) == []
-        assert published(transfers, empty=Room(kinds=frozenset(), batches=True)) == []
+        assert published(transfers, empty=QueueCapacity(kinds=frozenset(), batches=True)) == []
         assert [each.artifact for each in published(transfers, empty=empty)] == [RESULTS]
 
     def test_a_publish_that_fails_leaves_all_unmarked(self, transfers: ITransferRepository) -> None:

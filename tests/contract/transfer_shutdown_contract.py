@@ -26,7 +26,7 @@ class TransferShutdownContract:
         claim_of(transfers, RESULTS, "a", owner="host:7:8")
         claim_of(transfers, CONFIG, "b", owner="host:7:9")
         # When it is shut down
-        assert transfers.give_back("host:7") == 2
+        assert transfers.release_leases("host:7") == 2
         # Then both wait, due at once, as if the attempt had not been
         for artifact in (RESULTS, CONFIG):
             latest = transfers.latest(artifact, UPLOAD)
@@ -40,8 +40,8 @@ class TransferShutdownContract:
         for artifact, owner in zip(LOGS, ("host:77:8", "host:6:7", "hostx7:8"), strict=False):
             claim_of(transfers, artifact, owner, owner=owner)
         # Then they keep what they hold
-        assert transfers.give_back("host:7") == 0
-        assert transfers.give_back("host_7") == 0
+        assert transfers.release_leases("host:7") == 0
+        assert transfers.release_leases("host_7") == 0
 
     @every_write
     def test_a_child_that_still_lives_cannot_write(
@@ -49,13 +49,13 @@ class TransferShutdownContract:
     ) -> None:
         claim = claim_of(transfers, RESULTS, "a", owner="host:7:8")
         assert claim is not None
-        transfers.give_back("host:7")
+        transfers.release_leases("host:7")
         with pytest.raises(LeaseLostError):
             write(transfers, claim)
 
     def test_it_is_published_at_once(self, transfers: ITransferRepository) -> None:
         claim_of(transfers, RESULTS, "a", owner="host:7:8")
-        transfers.give_back("host:7")
+        transfers.release_leases("host:7")
         published = transfers.publish_due(
             lambda _page: None,
             limit=10,
@@ -69,4 +69,4 @@ class TransferShutdownContract:
         claim = claim_of(transfers, RESULTS, "a", owner="host:7:8")
         assert claim is not None
         end(transfers, claim)
-        assert transfers.give_back("host:7") == 0
+        assert transfers.release_leases("host:7") == 0

@@ -18,8 +18,8 @@ from artifact_pipeline.domain.model.transfers import (
     NO_QUEUES,
     Claim,
     Direction,
-    MessageLoss,
-    Room,
+    QueueCapacity,
+    RepublishPolicy,
     Transfer,
 )
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
@@ -107,7 +107,7 @@ def latest(transfers: ITransferRepository, artifact: Artifact = RESULTS) -> Tran
     return transfer
 
 
-ROOM = Room(kinds=frozenset(ArtifactKind), batches=True)
+ROOM = QueueCapacity(kinds=frozenset(ArtifactKind), batches=True)
 """In every queue."""
 
 
@@ -117,8 +117,8 @@ def published(  # noqa: PLR0913 - what a sweep is told
     limit: int = 100,
     unclaimed_after: timedelta = AT_ONCE,
     republish_after: timedelta = HOUR,
-    remembers_since: datetime = LONG_AGO,
-    empty: Room = NO_QUEUES,
+    broker_epoch: datetime = LONG_AGO,
+    empty: QueueCapacity = NO_QUEUES,
 ) -> list[Transfer]:
     """What a sweep publishes."""
     pages: list[Sequence[Transfer]] = []
@@ -126,7 +126,7 @@ def published(  # noqa: PLR0913 - what a sweep is told
         pages.append,
         limit=limit,
         room=ROOM,
-        loss=loss(unclaimed_after, republish_after, remembers_since, empty),
+        loss=loss(unclaimed_after, republish_after, broker_epoch, empty),
     )
     sent = [transfer for page in pages for transfer in page]
     assert count == len(sent)
@@ -136,11 +136,11 @@ def published(  # noqa: PLR0913 - what a sweep is told
 def loss(
     unclaimed_after: timedelta = AT_ONCE,
     republish_after: timedelta = HOUR,
-    remembers_since: datetime = LONG_AGO,
-    empty: Room = NO_QUEUES,
-) -> MessageLoss:
-    return MessageLoss(
-        remembers_since=remembers_since,
+    broker_epoch: datetime = LONG_AGO,
+    empty: QueueCapacity = NO_QUEUES,
+) -> RepublishPolicy:
+    return RepublishPolicy(
+        broker_epoch=broker_epoch,
         unclaimed_after=unclaimed_after,
         republish_after=republish_after,
         empty=empty,

@@ -64,7 +64,7 @@ class UnreliableCopier(InMemoryCopier):
 
     def copy(  # noqa: PLR0913 - as the port has it
         self,
-        there: BucketObject,
+        source: BucketObject,
         key: str,
         *,
         content_type: str,
@@ -75,7 +75,7 @@ class UnreliableCopier(InMemoryCopier):
     ) -> StoredObject:
         copied = InMemoryCopier.copy(
             self,
-            there,
+            source,
             key,
             content_type=content_type,
             metadata=metadata,

@@ -72,10 +72,10 @@ class Adapter:
         return self.found(artifact, address)
 
     def found(self, artifact: Artifact, address: ObjectAddress) -> FoundArtifact:
-        there = self.reader.find(address)
-        assert there is not None
+        existing = self.reader.find(address)
+        assert existing is not None
         return FoundArtifact(
-            artifact=artifact, object=there, found_by=FoundBy.KEY, scheme=Scheme.PREFIX
+            artifact=artifact, object=existing, found_by=FoundBy.KEY, scheme=Scheme.PREFIX
         )
 
     def storage_class(self, address: ObjectAddress) -> str:
@@ -300,7 +300,7 @@ class ArchiveContract:
 def uploaded(ago: timedelta) -> FoundArtifact:
     """One that was put so long before NOW."""
     address = ObjectAddress("bucket", PREFIX.job_config_key())
-    there = BucketObject(address=address, size=1, version=str(ago), modified_at=NOW - ago)
+    existing = BucketObject(address=address, size=1, version=str(ago), modified_at=NOW - ago)
     return FoundArtifact(
-        artifact=CONFIG.artifact, object=there, found_by=FoundBy.KEY, scheme=Scheme.PREFIX
+        artifact=CONFIG.artifact, object=existing, found_by=FoundBy.KEY, scheme=Scheme.PREFIX
     )

@@ -148,7 +148,7 @@ class PageLeaseContract:
         published(transfers)
         held = claims(all_of_job(pages))
         # When
-        given_back = pages.give_back(held)
+        given_back = pages.release_leases(held)
         # Then both wait, and are published again
         assert [row.artifact for row in given_back] == [CONFIG, RUN_CONFIGS[0]]
         assert {row.state for row in given_back} == {TransferState.WAITING}
@@ -174,8 +174,8 @@ class PageLeaseContract:
         pages.record([stored_upload(held[0])])
         transfers.cancel(12, 1, None)
         # Then
-        assert pages.give_back(held) == []
-        assert pages.give_back([]) == []
+        assert pages.release_leases(held) == []
+        assert pages.release_leases([]) == []
         assert latest(transfers, CONFIG).state is TransferState.DONE
         assert latest(transfers, RUN_CONFIGS[0]).state is TransferState.CANCELLED
 

@@ -1,4 +1,4 @@
-"""Every role with the rights that docs/operations.md gives it in Redis, and no other."""
+"""Every role with the rights that docs/operations/broker.md gives it in Redis, and no other."""
 
 import json
 import re
@@ -24,12 +24,12 @@ from artifact_pipeline.tasks.dead_letters import (
 from artifact_pipeline.tasks.publish import broker_channel
 from artifact_pipeline.tasks.routing import CONFIGS
 from artifact_pipeline.worker.dev.stack import FLOWER_CONFIG
-from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, fail_fast_app, reach_broker
 from artifact_pipeline.worker.diagnosis.consumers import read_broker
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.embedded.servers import accepts, kept_port
 from artifact_pipeline.worker.messages.held_messages import TAKEN
-from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from artifact_pipeline.worker.sql.transfers.requests import request_in, request_upload
 from tests.deployments.deployed import RedisStack, a_config
 from tests.deployments.redis_server import RedisServer
@@ -41,7 +41,7 @@ from tests.sql.batch_steps import History, config_of
 pytestmark = pytest.mark.processes
 
 _LINE = re.compile(r"^    user (\w+) on >PASSWORD (.*)$", re.MULTILINE)
-RULES = dict(_LINE.findall((ROOT / "docs" / "operations.md").read_text()))
+RULES = dict(_LINE.findall((ROOT / "docs/operations/broker.md").read_text()))
 BODY = b'[[], {"job_id": %d}, {}]'
 
 
@@ -67,7 +67,7 @@ class Guarded(Deployment):
         return self.server.url_of(f"{role}:secret@")
 
     def app(self, role: str) -> Celery:
-        return impatient_app(self.url(role))
+        return fail_fast_app(self.url(role))
 
     def denials(self) -> list[str]:
         """Return what Redis has denied to the roles, and forget it."""
@@ -200,7 +200,7 @@ def test_an_operator_restores_messages_of_dead_workers(
         hold(guarded, noted, taken)
         list(examine_broker(app))
         with broker_channel(app) as channel:
-            return bool(channel.put_back_dead() == 2)
+            return bool(channel.requeue_dead() == 2)
 
     # When / Then
     guarded.wait_until(is_restored)
@@ -249,6 +249,6 @@ def test_doctor_says_what_a_user_may_not_see(guarded: Guarded) -> None:
     ):
         assert findings[check].severity is Severity.WARNING
         assert command in findings[check].what
-        assert f"+{command}" in findings[check].mend
+        assert f"+{command}" in findings[check].fix
     for check in ("broker writes", "broker scripts"):
         assert findings[check].severity is Severity.ERROR

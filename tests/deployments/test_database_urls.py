@@ -291,4 +291,4 @@ class TestSearchPath:
                 if each.severity is Severity.ERROR and each.check == "platform columns"
             ]
             assert said in wrong.what
-            assert "search_path" in wrong.mend
+            assert "search_path" in wrong.fix

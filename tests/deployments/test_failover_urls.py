@@ -21,12 +21,12 @@ from artifact_pipeline.tasks.app import make_app, producer_app
 from artifact_pipeline.tasks.publish import ask_for_dispatch
 from artifact_pipeline.tasks.routing import UPKEEP
 from artifact_pipeline.worker.dev.stack import FLOWER_CONFIG
-from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, fail_fast_app, reach_broker
 from artifact_pipeline.worker.diagnosis.consumers import read_broker
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.servers import accepts, kept_port
-from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from artifact_pipeline.worker.messages.refused_writes import retry_when_refused
 from artifact_pipeline.worker.settings import BrokerSettings, load
 from tests.cli.commands import bare_environment
@@ -102,7 +102,7 @@ def test_a_producer_that_has_sent_to_the_first_goes_on(
 
 def test_health_status_and_doctor_ask_the_second(urls: str) -> None:
     # Given
-    app = impatient_app(urls)
+    app = fail_fast_app(urls)
     # When / Then
     reach_broker(app)
     assert read_broker(app).messages[UPKEEP] == 0
@@ -225,7 +225,7 @@ def test_a_wrong_option_is_one_line_that_names_the_setting(
     monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
     # When a process reads its settings, and asks the broker; and when a producer sends
     with pytest.raises(ConfigurationError) as wrong:
-        reach_broker(impatient_app(load(BrokerSettings).broker_url))
+        reach_broker(fail_fast_app(load(BrokerSettings).broker_url))
     with pytest.raises(ConfigurationError) as unsent:
         ask_for_dispatch(producer_app(url, timeout_seconds=10))
     # Then
@@ -243,14 +243,14 @@ def test_a_wrong_database_is_one_line_that_names_the_setting(
     monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
     # When / Then
     with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_BROKER_URL: "):
-        reach_broker(impatient_app(load(BrokerSettings).broker_url))
+        reach_broker(fail_fast_app(load(BrokerSettings).broker_url))
     with pytest.raises(BrokerRefusedError, match=r"^ARTIFACTS_BROKER_URL: "):
         ask_for_dispatch(producer_app(url, timeout_seconds=10))
 
 
 @pytest.mark.parametrize("options", ["?connect_timeout=3", "?heartbeat=30", ""])
 def test_a_right_option_is_heeded(second: RedisServer, options: str) -> None:
-    reach_broker(impatient_app(second.url + options))
+    reach_broker(fail_fast_app(second.url + options))
 
 
 def test_no_broker_of_several_is_an_outage() -> None:

@@ -69,26 +69,26 @@ def test_a_worker_that_is_stopped_leaves_the_others_leases(
     one, other = workers
     claim(transfers, owner_of(one))
     # When
-    assert other.give_back() == 0
+    assert other.release_leases() == 0
     # Then the first one still has its transfer, until it is stopped itself
     running = transfers.latest(CONFIG, UPLOAD)
     assert running is not None
     assert running.state is TransferState.RUNNING
-    assert one.give_back() == 1
+    assert one.release_leases() == 1
 
 
 def test_a_worker_of_an_earlier_version_leaves_them_too(
     workers: tuple[Composition, Composition], transfers: SqlTransfers
 ) -> None:
     claim(transfers, owner_of(workers[0]))
-    assert transfers.give_back(f"{socket.gethostname()}:{os.getpid()}") == 0
+    assert transfers.release_leases(f"{socket.gethostname()}:{os.getpid()}") == 0
 
 
 def test_a_lease_of_an_earlier_version_is_taken_back_by_its_worker(
     transfers: SqlTransfers,
 ) -> None:
     claim(transfers, "host:1:8")
-    assert transfers.give_back("host:1") == 1
+    assert transfers.release_leases("host:1") == 1
 
 
 def test_the_name_can_be_read(workers: tuple[Composition, Composition]) -> None:
@@ -103,4 +103,4 @@ def test_children_have_the_name_of_their_worker(
     worker, _other = workers
     worker.after_fork()
     claim(transfers, owner_of(worker))
-    assert worker.give_back() == 1
+    assert worker.release_leases() == 1

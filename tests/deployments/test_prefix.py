@@ -19,12 +19,12 @@ from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.tasks.dead_letters import count_dead_letters
 from artifact_pipeline.tasks.last_dispatch import last_dispatch, note_dispatch
-from artifact_pipeline.tasks.publish import broker_channel, remembers_since, room
+from artifact_pipeline.tasks.publish import broker_channel, broker_epoch, room
 from artifact_pipeline.tasks.routing import CONFIGS, DISPATCH
 from artifact_pipeline.tasks.turns import take_turn
 from artifact_pipeline.worker.cli.listeners import ListenerCheck
 from artifact_pipeline.worker.composition.producer import Producer
-from artifact_pipeline.worker.diagnosis.broker import impatient_app
+from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 from artifact_pipeline.worker.diagnosis.consumers import databases_of, read_broker
 from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
 from artifact_pipeline.worker.settings import BrokerSettings, ProducerSettings, load
@@ -147,10 +147,10 @@ class TestWorkers:
         self, production: Environment, staging: Environment
     ) -> None:
         theirs, ours = f"job-{uuid4()}", f"job-{uuid4()}"
-        there, here = staging.config(13), production.config(13)
+        existing, here = staging.config(13), production.config(13)
         with listening(production.app) as log, listening(staging.app) as log_there:
             # When staging has done its task before ours begins
-            staging.send(there, theirs)
+            staging.send(existing, theirs)
             wait_until(log_there.has_ended(theirs))
             production.send(here, ours)
             wait_until(log.has_ended(ours))
@@ -169,7 +169,7 @@ class TestKeys:
                 channel.client.lpush(CONFIGS, b"rubbish")
             wait_until(partial(has_refused, each))
             note_dispatch(datetime.now(UTC), each.app)
-            remembers_since(lambda: datetime.now(UTC), each.app)
+            broker_epoch(lambda: datetime.now(UTC), each.app)
             take_turn(DISPATCH, each.app)
         # Then
         keys: Any = client.keys("*")
@@ -187,14 +187,14 @@ class TestKeys:
     ) -> None:
         # Given
         before = [
-            remembers_since(lambda: datetime.now(UTC), each.app) for each in (production, staging)
+            broker_epoch(lambda: datetime.now(UTC), each.app) for each in (production, staging)
         ]
         # When
         for key in client.scan_iter("staging:*"):
             client.delete(key)
         # Then
         after = [
-            remembers_since(lambda: datetime.now(UTC), each.app) for each in (production, staging)
+            broker_epoch(lambda: datetime.now(UTC), each.app) for each in (production, staging)
         ]
         assert after[0] == before[0]
         assert after[1] > before[1]
@@ -287,16 +287,16 @@ class TestWithoutPrefixes:
         self, production: Environment, staging: Environment
     ) -> None:
         # Given staging's workers on what production takes for its own queues
-        app = impatient_app(staging.broker)
+        app = fail_fast_app(staging.broker)
         # When
         found = finding_of_workers(production, app)
         # Then
         assert found.severity.name == "ERROR"
         assert found.what == "workers of another database listen to these queues: staging@tests"
-        assert "ARTIFACTS_BROKER_PREFIX" in found.mend
+        assert "ARTIFACTS_BROKER_PREFIX" in found.fix
 
     def test_workers_of_this_database_are_not(self, staging: Environment) -> None:
-        found = finding_of_workers(staging, impatient_app(staging.broker))
+        found = finding_of_workers(staging, fail_fast_app(staging.broker))
         assert found.severity.name == "OK"
 
     def test_workers_of_earlier_versions_do_not_answer(self, staging: Environment) -> None:

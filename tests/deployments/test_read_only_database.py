@@ -43,4 +43,4 @@ def test_doctor_names_it(read_only: Engine) -> None:
     # Then
     assert [finding.check for finding in findings] == ["database writes"]
     assert READ_ONLY in findings[0].what
-    assert "standby" in findings[0].mend
+    assert "standby" in findings[0].fix

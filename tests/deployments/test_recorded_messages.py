@@ -13,7 +13,7 @@ import pytest
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
-from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.receipt import bare_request
 
 RECORDED: list[dict[str, Any]] = json.loads(
@@ -33,7 +33,7 @@ ARTIFACTS = {
 def test_a_worker_takes_it(recorded: dict[str, Any]) -> None:
     # When
     element = json.dumps(recorded["message"]).encode()
-    taken = json.loads(made_anew(element, "results", "a tag"))
+    taken = json.loads(rebuild_message(element, "results", "a tag"))
     # Then it is the request that its sender meant
     args, kwargs, _links = json.loads(b64decode(taken["body"]))
     request = bare_request(taken["headers"], args, kwargs)

@@ -11,7 +11,7 @@ from kombu.transport import redis
 from redis.exceptions import ResponseError
 
 from artifact_pipeline.worker.embedded.servers import Valkey
-from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from tests.integration.fuzzing import envelope
 from tests.worker.channel_steps import take
 
@@ -24,7 +24,7 @@ BODY = b'[[], {"job_id": 12}, {}]'
 @pytest.fixture(autouse=True)
 def _intake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis.Transport, "Channel", redis.Channel)  # put back afterwards
-    monkeypatch.setattr("artifact_pipeline.worker.messages.intake._REFUSED_SECONDS", 0)
+    monkeypatch.setattr("artifact_pipeline.worker.messages.redis_channel._REFUSED_SECONDS", 0)
     take_in_messages_only()
 
 

@@ -13,7 +13,7 @@ from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.tasks.routing import CONFIGS
-from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, fail_fast_app, reach_broker
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.sql.transfers.requests import request_in
@@ -126,8 +126,8 @@ def test_producers_and_checks_say_so_in_one_line(
             with pytest.raises(BrokerUnavailableError) as unavailable:
                 publish([transfer], producer)
             with pytest.raises(BrokerUnavailableError) as not_ready:
-                reach_broker(impatient_app(stack.broker.url))
-            findings = list(examine_broker(impatient_app(stack.broker.url)))
+                reach_broker(fail_fast_app(stack.broker.url))
+            findings = list(examine_broker(fail_fast_app(stack.broker.url)))
 
     # Then each says why in one line, without the message
     for error in (unavailable, not_ready):
@@ -136,7 +136,7 @@ def test_producers_and_checks_say_so_in_one_line(
         assert transfer.request_id not in str(error.value)
     [finding] = [each for each in findings if each.severity is Severity.ERROR]
     assert SAID[kind] in finding.what
-    assert finding.mend
+    assert finding.fix
 
     # And SQL has the request
     assert refused.deployment.latest(artifact).request_id == transfer.request_id

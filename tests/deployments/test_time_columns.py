@@ -14,7 +14,7 @@ from artifact_pipeline.domain.model.batches import BatchFilter
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.composition.batches import Batches
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
-from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.engine import autocommit, make_engine, transaction
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, PlatformBase, RunRow, UtcDateTime

@@ -20,7 +20,7 @@ from artifact_pipeline.tasks.last_dispatch import last_dispatch
 from artifact_pipeline.tasks.publish import ask_for_dispatch, broker_channel
 from artifact_pipeline.tasks.routing import CONFIGS, RESULTS, UPKEEP
 from artifact_pipeline.worker.dev.stack import FLOWER_CONFIG
-from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, fail_fast_app, reach_broker
 from artifact_pipeline.worker.diagnosis.findings import Finding
 from artifact_pipeline.worker.embedded.servers import Ministack, kept_port
 from artifact_pipeline.worker.lifecycle.startup import WrongError, wait_until_reached
@@ -83,7 +83,7 @@ def environment(
 
 
 def reach(broker: Broker) -> None:
-    reach_broker(impatient_app(broker))
+    reach_broker(fail_fast_app(broker))
 
 
 def said_of(broker: Broker) -> str:
@@ -94,7 +94,7 @@ def said_of(broker: Broker) -> str:
 
 
 def findings(broker: Broker) -> dict[str, Finding]:
-    return {each.check: each for each in examine_broker(impatient_app(broker), broker)}
+    return {each.check: each for each in examine_broker(fail_fast_app(broker), broker)}
 
 
 class TestTrust:
@@ -170,7 +170,7 @@ class TestDoctor:
         assert found["broker"].severity.name == "OK"
         assert found["broker TLS"].severity.name == "WARNING"
         assert found["broker TLS"].what.startswith("ssl_check_hostname=false: any certificate ")
-        assert "remove ssl_check_hostname from" in found["broker TLS"].mend
+        assert "remove ssl_check_hostname from" in found["broker TLS"].fix
 
     def test_an_untrusted_one_is_named_with_its_setting(self, servers: Servers) -> None:
         found = findings(Broker(url=servers.plain.url()))

@@ -18,8 +18,8 @@ from artifact_pipeline.worker.sql.tables import (
     WorkspaceFailureRow,
 )
 
-OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
-(QUERY,) = re.findall(r"^```sql\n(.*?)^```", OPERATIONS.read_text(), re.DOTALL | re.MULTILINE)
+MONITORING = Path(__file__).parents[2] / "docs/operations/monitoring.md"
+(QUERY,) = re.findall(r"^```sql\n(.*?)^```", MONITORING.read_text(), re.DOTALL | re.MULTILINE)
 ALERTS = {
     *("not taken", "not taken over", "given up"),
     *("S3 fails", "workspace fails", "batch stands still"),
@@ -121,5 +121,5 @@ def test_what_is_well_is_not(engine: Engine, rows: list[tuple[Any, dict[str, Any
 
 
 def test_each_alert_has_its_row_of_what_to_do() -> None:
-    documented = set(re.findall(r"^\| `([\w ]+)` \|", OPERATIONS.read_text(), re.MULTILINE))
+    documented = set(re.findall(r"^\| `([\w ]+)` \|", MONITORING.read_text(), re.MULTILINE))
     assert documented >= ALERTS

@@ -49,7 +49,7 @@ def test_a_public_name_says_what_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    "page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
 )
 def test_examples_import_nothing_else(page: str) -> None:
     # Given

@@ -101,19 +101,19 @@ def test_a_producer_without_an_app_hears_what_to_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", *sorted(p.name for p in (ROOT / "docs").glob("*.md"))]
+    "page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
 )
 def test_what_a_document_points_to_is_there(page: str) -> None:
-    path = ROOT / page if page == "README.md" else ROOT / "docs" / page
+    path = ROOT / page
     text = path.read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     files = re.findall(r"`((?:tests|domain|tasks|worker|benchmarks)/[\w/.]+)(?:::(\w+))?`", text)
     missing = [link for link in links if not (path.parent / link).exists()]
-    missing += [f"{name}::{test}" for name, test in files if not _is_there(ROOT / name, test)]
+    missing += [f"{name}::{test}" for name, test in files if not _exists_already(ROOT / name, test)]
     assert missing == []
 
 
-def _is_there(path: Path, test: str) -> bool:
+def _exists_already(path: Path, test: str) -> bool:
     return path.exists() and (not test or f"def {test}(" in path.read_text())
 
 

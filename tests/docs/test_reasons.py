@@ -7,13 +7,13 @@ from pathlib import Path
 from artifact_pipeline.domain.errors import PermanentError, TransferError, TransientError
 from artifact_pipeline.domain.reasons import ReasonCode
 
-OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
+REASONS = Path(__file__).parents[2] / "docs/operations/troubleshooting.md"
 
 
 def documented() -> Iterator[tuple[str, str]]:
     """Each reason with its class, as the table has them."""
     for reasons, of_class in re.findall(
-        r"^\| ((?:`\w+`(?:, )?)+) \| (transient|permanent) \|", OPERATIONS.read_text(), re.MULTILINE
+        r"^\| ((?:`\w+`(?:, )?)+) \| (transient|permanent) \|", REASONS.read_text(), re.MULTILINE
     ):
         for reason in re.findall(r"`(\w+)`", reasons):
             yield reason, of_class

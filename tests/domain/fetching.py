@@ -29,10 +29,10 @@ class World:
     heard: list[int] = field(default_factory=list)
 
     @property
-    def there(self) -> BucketObject:
-        there = self.reader.find(ADDRESS)
-        assert there is not None
-        return there
+    def source(self) -> BucketObject:
+        source = self.reader.find(ADDRESS)
+        assert source is not None
+        return source
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -41,14 +41,14 @@ class World:
 
     def fetch(
         self,
-        there: BucketObject | None = None,
+        source: BucketObject | None = None,
         checkpoint: Callable[[], None] = nothing,
         *,
         replaces: bool = False,
     ) -> Fetched:
         fetch = Fetch(reader=self.reader, range_size=RANGE, threads=self.threads)
         return fetch(
-            there or self.there,
+            source or self.source,
             self.target,
             replace=replaces,
             checkpoint=checkpoint,

@@ -86,7 +86,7 @@ class FakePages:
         self.renewed.append(len(claims))
         return {claim.transfer_id for claim in claims if self._renew(claim)}
 
-    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
+    def release_leases(self, claims: Collection[Claim]) -> list[Transfer]:
         for claim in claims:
             row = self._world.transfers.rows[claim.transfer_id]
             self.given_back.append(row.artifact)

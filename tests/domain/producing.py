@@ -31,7 +31,7 @@ class Requests:
         return self.world.transfers.request(artifact, direction, request_id, name)
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
-        return self.world.transfers.hasten(Direction.CONFIRM, job_id, run_id)
+        return self.world.transfers.make_due(Direction.CONFIRM, job_id, run_id)
 
 
 @dataclass

@@ -194,7 +194,7 @@ class TestAsked:
 
     def test_one_that_runs_needs_no_message(self, world: World) -> None:
         given_url(world)
-        world.transfers.hasten(CONFIRM, 12, None)
+        world.transfers.make_due(CONFIRM, 12, None)
         world.transfers.claim(CONFIG, CONFIRM, "a", owner="worker-2", lease=HOUR)
         assert world.request_confirmations(12, None) == 0
 
@@ -224,7 +224,7 @@ def test_a_put_that_ends_just_before_its_url_is_given_up(
         return found
 
     monkeypatch.setattr(InMemoryReader, "find", find)
-    world.transfers.hasten(CONFIRM, 12, None)
+    world.transfers.make_due(CONFIRM, 12, None)
     # Then it is recorded
     assert world.confirm(CONFIG, "a").state is TransferState.DONE
     assert CONFIG in world.artifacts.rows

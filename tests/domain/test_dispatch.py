@@ -8,7 +8,7 @@ import pytest
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import Direction, Room, Transfer
+from artifact_pipeline.domain.model.transfers import Direction, QueueCapacity, Transfer
 from tests.contract.transfer_steps import ROOM
 from tests.domain.world import CONFIG, JOB, World
 
@@ -17,8 +17,8 @@ def remembers_all(_clock: Callable[[], datetime]) -> datetime:
     return JOB.created_at
 
 
-def room_for(*kinds: ArtifactKind) -> Room:
-    return Room(kinds=frozenset(kinds), batches=False)
+def room_for(*kinds: ArtifactKind) -> QueueCapacity:
+    return QueueCapacity(kinds=frozenset(kinds), batches=False)
 
 
 def request_logs_of(world: World, runs: int) -> None:
@@ -50,7 +50,7 @@ def test_a_queue_without_room_gets_no_more(world: World) -> None:
         transfers=world.transfers,
         publish=pages.append,
         room=lambda: next(room),
-        remembers_since=remembers_all,
+        broker_epoch=remembers_all,
         page_size=3,
         unclaimed_after=timedelta(0),
         republish_after=timedelta(hours=1),
@@ -95,7 +95,7 @@ def test_a_task_that_runs_as_it_is_published_is_done(world: World) -> None:
         transfers=world.transfers,
         publish=run,
         room=lambda: ROOM,
-        remembers_since=remembers_all,
+        broker_epoch=remembers_all,
         page_size=3,
         unclaimed_after=timedelta(0),
         republish_after=timedelta(hours=1),
@@ -124,11 +124,11 @@ def test_what_the_broker_has_forgotten_is_sent_again_in_the_next_sweep(world: Wo
 def test_the_broker_is_asked_with_the_clock_of_the_transfers(world: World) -> None:
     asked: list[datetime] = []
 
-    def remembers_since(clock: Callable[[], datetime]) -> datetime:
+    def broker_epoch(clock: Callable[[], datetime]) -> datetime:
         asked.append(clock())
         return clock()
 
-    sweep(world, [], remembers_since=remembers_since)
+    sweep(world, [], broker_epoch=broker_epoch)
     assert asked == [world.clock()]
 
 
@@ -136,13 +136,13 @@ def sweep(
     world: World,
     pages: list[Sequence[Transfer]],
     unclaimed_after: timedelta = timedelta(0),
-    remembers_since: Callable[[Callable[[], datetime]], datetime] = remembers_all,
+    broker_epoch: Callable[[Callable[[], datetime]], datetime] = remembers_all,
 ) -> int:
     return DispatchDueTransfers(
         transfers=world.transfers,
         publish=pages.append,
         room=lambda: ROOM,
-        remembers_since=remembers_since,
+        broker_epoch=broker_epoch,
         page_size=3,
         unclaimed_after=unclaimed_after,
         republish_after=timedelta(hours=1),

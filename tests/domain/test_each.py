@@ -10,7 +10,7 @@ import pytest
 
 from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies
 from artifact_pipeline.domain.catalog.inventory import ArtifactState, list_artifacts
-from artifact_pipeline.domain.each import for_each, until_away, up_to_failure
+from artifact_pipeline.domain.each import for_each, until_unavailable, up_to_failure
 from artifact_pipeline.domain.errors import (
     PipelineError,
     RefusedByStoreError,
@@ -77,7 +77,7 @@ def test_after_five_in_a_row_s3_counts_as_away() -> None:
             raise away
 
     # When
-    made, failure = up_to_failure(until_away(for_each(do, range(100))))
+    made, failure = up_to_failure(until_unavailable(for_each(do, range(100))))
     # Then
     assert asked == list(range(9))
     assert (len(made), failure) == (9, away)

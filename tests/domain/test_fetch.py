@@ -64,8 +64,8 @@ def test_an_empty_object_is_no_request_and_an_empty_file() -> None:
 
 
 def test_a_sha256_that_nobody_told_is_computed(world: World) -> None:
-    there = replace(world.there, sha256=None)
-    assert world.fetch(there).sha256 == sha256(CONTENT).hexdigest()
+    source = replace(world.source, sha256=None)
+    assert world.fetch(source).sha256 == sha256(CONTENT).hexdigest()
 
 
 def test_no_more_ranges_are_under_way_than_there_are_threads(world: World) -> None:
@@ -88,23 +88,23 @@ def test_no_more_ranges_are_under_way_than_there_are_threads(world: World) -> No
 
 class TestAnotherObject:
     def test_one_that_was_replaced_before_is_not_fetched(self, world: World) -> None:
-        there = world.there
+        source = world.source
         world.reader.store.objects[ADDRESS.key] = CONTENT[::-1]
         with pytest.raises(ObjectReplacedError):
-            world.fetch(there)
+            world.fetch(source)
         assert not world.target.exists
 
     def test_one_that_is_replaced_half_way_is_fetched_anew(self, world: World) -> None:
         # Given an object that changes after some ranges
         world.threads = 1
-        there, calls = world.there, iter(range(1000))
+        source, calls = world.source, iter(range(1000))
 
         def checkpoint() -> None:
             if next(calls) == 12:
                 world.reader.store.objects[ADDRESS.key] = CONTENT[::-1]
 
         with pytest.raises(ObjectReplacedError):
-            world.fetch(there, checkpoint)
+            world.fetch(source, checkpoint)
         assert not world.target.exists
         # When
         fetched = world.fetch()
@@ -143,7 +143,7 @@ class TestOtherBytes:
     def test_ranges_that_are_marked_and_not_the_objects_are_found(self, world: World) -> None:
         # Given a file whose marks are those of other bytes
         other = bytes(len(CONTENT))
-        with world.target.partial(world.there, RANGE) as partial:
+        with world.target.partial(world.source, RANGE) as partial:
             partial.write(0, other)
             for number in RANGES:
                 stop = (number + 1) * RANGE
@@ -160,10 +160,10 @@ class TestOtherBytes:
     def test_another_checksum_is_found_whether_or_not_the_sha256_is_known(
         self, world: World, monkeypatch: pytest.MonkeyPatch, sha256: str | None
     ) -> None:
-        there = replace(world.there, sha256=sha256)
+        source = replace(world.source, sha256=sha256)
         monkeypatch.setattr(InMemoryReader, "_of", lambda *_: CONTENT[::-1])
         with pytest.raises(ChecksumMismatchError):
-            world.fetch(there)
+            world.fetch(source)
         assert (world.target.content, world.target.fetched) == (None, None)
 
     def test_a_file_that_was_cut_off_is_found(
@@ -176,7 +176,7 @@ class TestOtherBytes:
         )
         # When / Then
         with pytest.raises(ChecksumMismatchError, match="another size"):
-            world.fetch(replace(world.there, sha256=None))
+            world.fetch(replace(world.source, sha256=None))
         assert (world.target.content, world.target.fetched) == (None, None)
 
     @pytest.mark.parametrize("read", [b"", CONTENT[: RANGE - 1]], ids=["none", "fewer"])
@@ -199,7 +199,7 @@ class TestChecksumOfParts:
         """The object, as a row has it that was uploaded in parts as large as the ranges."""
         starts = range(0, len(CONTENT), RANGE)
         digests = [sha256(CONTENT[start : start + RANGE]).digest() for start in starts]
-        return replace(world.there, checksums=(of_ranges(digests),))
+        return replace(world.source, checksums=(of_ranges(digests),))
 
     def test_a_file_that_it_proves_is_not_read_back(
         self, world: World, in_parts: BucketObject, monkeypatch: pytest.MonkeyPatch
@@ -219,8 +219,8 @@ class TestChecksumOfParts:
         assert world.target.content == CONTENT
 
     def test_one_of_other_parts_leaves_it_to_the_sha256_of_the_whole(self, world: World) -> None:
-        there = replace(world.there, checksums=(of_ranges([b"other parts"]),))
-        assert world.fetch(there).sha256 == there.sha256
+        source = replace(world.source, checksums=(of_ranges([b"other parts"]),))
+        assert world.fetch(source).sha256 == source.sha256
         assert world.target.content == CONTENT
 
     def test_other_bytes_are_found(

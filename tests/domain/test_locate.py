@@ -113,12 +113,12 @@ class TestAllOfAJob:
         # Given an object where the platform's row says
         keep_location(world, "https://bucket.s3.invalid/" + OLD)
         address = ObjectAddress(world.reader.bucket, OLD)
-        there = BucketObject(address=address, size=1, version="e", modified_at=JOB.created_at)
+        existing = BucketObject(address=address, size=1, version="e", modified_at=JOB.created_at)
         prefixes: list[str] = []
 
         def listed(_: InMemoryReader, prefix: str) -> list[BucketObject]:
             prefixes.append(prefix)
-            return [there]
+            return [existing]
 
         monkeypatch.setattr(InMemoryReader, "list", listed)
         forbid_heads(monkeypatch)

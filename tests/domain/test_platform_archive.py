@@ -130,16 +130,16 @@ class TestArchive:
     def test_what_fails_with_one_is_in_its_errors(self) -> None:
         world = ProducingWorld()
         world.put(CONFIG_KEY, b"config")
-        gone, there = (
+        gone, source = (
             UploadLocation(f"https://bucket.s3.invalid/{key}?X-Amz-Signature=5")
             for key in (f"{DIRECTORY}/job_input.zip", CONFIG_KEY)
         )
         # When
-        archived = archive_uploads(world.locations, [gone, there])
+        archived = archive_uploads(world.locations, [gone, source])
         # Then it is returned too, as by the platform
-        assert archived == [gone, there]
+        assert archived == [gone, source]
         assert archived[0] is gone
         (error,) = gone.errors
         assert error.startswith("Failed to archive job_input.zip: ")
         assert "X-Amz-Signature" not in error
-        assert there.errors == []
+        assert source.errors == []

@@ -65,8 +65,8 @@ def test_only_what_is_no_failure_is_put_off_without_a_resource(
     # When
     decision = RetryPolicy(max_attempts=3).decide(world.claim(), error())
     # Then commands and SQL agree with the policy about which waits are retries
-    is_put_off = isinstance(decision, Postpone)
-    assert is_put_off is (error.reason in NO_FAILURE_REASONS)
+    is_postponed = isinstance(decision, Postpone)
+    assert is_postponed is (error.reason in NO_FAILURE_REASONS)
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,9 @@ class TestSubmitted:
         path = urlsplit(of.submit(world).url).path
         world.put(path.removeprefix("/"), b"uploaded")
         # When it says so
-        (asked,) = world.transfers.hasten(Direction.CONFIRM, of.artifact.job_id, of.artifact.run_id)
+        (asked,) = world.transfers.make_due(
+            Direction.CONFIRM, of.artifact.job_id, of.artifact.run_id
+        )
         world.confirm(of.artifact, asked.request_id)
         # Then
         assert world.latest(of.artifact, Direction.CONFIRM).state is TransferState.DONE

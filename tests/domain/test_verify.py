@@ -34,17 +34,17 @@ class WatchedReader(InMemoryReader):
     after_list: Callable[[], object] = lambda: None
     checksums: dict[ObjectAddress, Checksum] = field(default_factory=dict)
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
         self.lists.append(prefix)
-        found = [*InMemoryReader.list(self, prefix)]
+        found = [*InMemoryReader.list(self, prefix, after=after)]
         self.after_list()
         return iter(found)
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
         self.heads.append(address)
-        there = InMemoryReader.find(self, address)
+        existing = InMemoryReader.find(self, address)
         said = self.checksums.get(address)
-        return replace(there, checksums=(said,)) if there and said else there
+        return replace(existing, checksums=(said,)) if existing and said else existing
 
 
 @pytest.fixture

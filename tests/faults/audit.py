@@ -67,8 +67,8 @@ def _wrong_in_artifacts(fleet: Fleet, found: Mapping[str, _Found]) -> Iterator[s
     yield from (f"recorded {count} times: {key}" for key, count in recorded.items() if count > 1)
     yield from (f"not recorded: {key}" for key in found.keys() - recorded.keys())
     for row in rows:
-        there = found.get(row.key)
-        if there is None or (there.size, there.sha256) != (row.size, row.sha256):
+        existing = found.get(row.key)
+        if existing is None or (existing.size, existing.sha256) != (row.size, row.sha256):
             yield f"recorded wrongly: {row.key}"
 
 

@@ -36,7 +36,7 @@ def ask_for(engine: Engine, app: Celery, job: WantedJob) -> None:
             _insert(engine, app, job)
         except (SQLAlchemyError, PipelineError):
             # The answer to a commit may be lost, and the commit not: then it is there.
-            if _is_there(engine, job):
+            if _exists_already(engine, job):
                 return
             if time.monotonic() > deadline:
                 raise
@@ -124,7 +124,7 @@ def _artifacts(job: WantedJob, *, bare: bool) -> Iterator[Artifact]:
     return (one.artifact for one in job.wanted if (one.artifact.kind is _BARE) is bare)
 
 
-def _is_there(engine: Engine, job: WantedJob) -> bool:
+def _exists_already(engine: Engine, job: WantedJob) -> bool:
     try:
         with Session(engine) as session:
             return session.get(JobRow, job.id) is not None

@@ -41,6 +41,7 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], str] = {
     ("PUT", "object", frozenset({"partNumber", "uploadId"})): "UploadPart",
     ("POST", "object", frozenset({"uploads"})): "CreateMultipartUpload",
     ("POST", "object", frozenset({"uploadId"})): "CompleteMultipartUpload",
+    ("POST", "object", frozenset({"restore"})): "RestoreObject",
     ("DELETE", "object", frozenset({"uploadId"})): "AbortMultipartUpload",
     ("DELETE", "object", frozenset()): "DeleteObject",
     ("POST", "bucket", frozenset({"delete"})): "DeleteObjects",

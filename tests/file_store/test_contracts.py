@@ -6,12 +6,15 @@ import pytest
 
 from artifact_pipeline.domain.errors import InvalidRequestError, UnsupportedByStoreError
 from artifact_pipeline.domain.model.locations import UploadLocation
+from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.file_store.platform import FileUploadLocations
+from artifact_pipeline.worker.file_store.versions import FileObjectVersions
 from tests.contract import (
     copier_contract,
     reader_contract,
     store_contract,
     upload_locations_contract,
+    versions_contract,
 )
 from tests.contract.copier_contract import SMALL, copy
 from tests.file_store.steps import Shelf
@@ -64,14 +67,14 @@ class TestCopier(copier_contract.AnyCopierContract, copier_contract.FencedCopier
     def test_a_storage_class_is_refused(
         self, adapter: copier_contract.Adapter, wanted: str
     ) -> None:
-        there = adapter.stored(SMALL)
+        source = adapter.stored(SMALL)
         with pytest.raises(UnsupportedByStoreError, match=f"no storage class {wanted}"):
-            copy(adapter.copier, there, tier_name=wanted)
+            copy(adapter.copier, source, tier_name=wanted)
         assert adapter.body(KEY) is None
 
     def test_the_class_of_all_is_taken(self, adapter: copier_contract.Adapter) -> None:
-        there = adapter.stored(SMALL)
-        assert copy(adapter.copier, there, tier_name="STANDARD").tier_name == "STANDARD"
+        source = adapter.stored(SMALL)
+        assert copy(adapter.copier, source, tier_name="STANDARD").tier_name == "STANDARD"
 
 
 @pytest.fixture
@@ -120,3 +123,20 @@ class TestReadContent(upload_locations_contract.ReadContentContract):
     ) -> None:
         with pytest.raises(InvalidRequestError, match="not the URL of an object in ARTIFACTS"):
             adapter.locations.read_content(UploadLocation(url))
+
+
+class TestVersions(versions_contract.ObjectVersionsContract):
+    @pytest.fixture
+    def adapter(self, shelf: Shelf) -> versions_contract.Adapter:
+        bucket = shelf.reader.bucket
+        return versions_contract.Adapter(
+            FileObjectVersions(reader=shelf.reader, copier=shelf.copier),
+            bucket,
+            put=lambda key, body: shelf.put(ObjectAddress(bucket, key), body),
+            keys=lambda: {each.address.key for each in shelf.reader.list("")},
+        )
+
+    def test_it_has_no_locks(self, adapter: versions_contract.Adapter) -> None:
+        assert not adapter.versions.has_lock()
+        with pytest.raises(UnsupportedByStoreError, match="no locks"):
+            adapter.versions.set_legal_hold(adapter.now(KEY), on=True)

@@ -37,10 +37,10 @@ class Standstill:
 def main() -> None:
     url, bucket, key, root, size = sys.argv[1:]
     reader = S3ObjectReader(client=client_of(url), bucket=bucket)
-    there = reader.find(ObjectAddress(bucket, key))
-    assert there is not None
+    source = reader.find(ObjectAddress(bucket, key))
+    assert source is not None
     Fetch(reader=reader, range_size=RANGE, threads=THREADS)(
-        there,
+        source,
         Workspace(Path(root)).target(RESULTS),
         replace=False,
         checkpoint=lambda: None,

@@ -21,13 +21,17 @@ ACTION_OF = {
     "DeleteObject": "s3:DeleteObject",
     "DeleteObjects": "s3:DeleteObject",
     "GetObject": "s3:GetObject",
+    "GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
     "GetObjectTagging": "s3:GetObjectTagging",
     "HeadObject": "s3:GetObject",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "ListObjectVersions": "s3:ListBucketVersions",
     "ListObjectsV2": "s3:ListBucket",
     "ListParts": "s3:ListMultipartUploadParts",
     "PutObject": "s3:PutObject",
+    "PutObjectLegalHold": "s3:PutObjectLegalHold",
     "PutObjectTagging": "s3:PutObjectTagging",
+    "RestoreObject": "s3:RestoreObject",
     "UploadPart": "s3:PutObject",
     # And s3:GetObject on its source.
     "UploadPartCopy": "s3:PutObject",
@@ -35,7 +39,11 @@ ACTION_OF = {
 """By operation: https://docs.aws.amazon.com/AmazonS3/latest/userguide/
 using-with-s3-policy-actions.html and mpuAndPermissions.html"""
 
-ACTION_OF_ARGUMENT = {"Tagging": "s3:PutObjectTagging"}
+ACTION_OF_ARGUMENT = {
+    "Tagging": "s3:PutObjectTagging",
+    # Of DeleteObject and DeleteObjects, instead of s3:DeleteObject.
+    "VersionId": "s3:DeleteObjectVersion",
+}
 """By the argument of a write that needs it as well."""
 
 

@@ -16,7 +16,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
-from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.platform_tables import JobRow
 from artifact_pipeline.worker.sql.tables import BatchRow

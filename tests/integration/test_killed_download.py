@@ -59,10 +59,10 @@ class Download:
         return S3ObjectReader(client=client_of(self.s3.url), bucket=self.bucket)
 
     @property
-    def there(self) -> BucketObject:
-        there = self.reader.find(ObjectAddress(self.bucket, KEY))
-        assert there is not None
-        return there
+    def source(self) -> BucketObject:
+        source = self.reader.find(ObjectAddress(self.bucket, KEY))
+        assert source is not None
+        return source
 
     @property
     def target(self) -> Target:
@@ -91,11 +91,11 @@ class Download:
             Bucket=self.bucket, Key=KEY, Body=content, ChecksumAlgorithm="SHA256"
         )
 
-    def fetch(self, there: BucketObject | None = None, *, replaces: bool = False) -> Fetched:
-        there = there or self.there
+    def fetch(self, source: BucketObject | None = None, *, replaces: bool = False) -> Fetched:
+        source = source or self.source
         self.s3.counts.clear()
         fetch = Fetch(reader=self.reader, range_size=RANGE, threads=THREADS)
-        return fetch(there, self.target, replace=replaces, checkpoint=lambda: None)
+        return fetch(source, self.target, replace=replaces, checkpoint=lambda: None)
 
     @contextmanager
     def standing_still(self, at: int) -> Iterator[None]:
@@ -196,11 +196,11 @@ class TestDisturbed:
 
     def test_an_object_that_is_replaced_half_way_is_no_mixture(self, download: Download) -> None:
         # Given a request that is held while another object is put
-        there = download.there
+        source = download.source
         thirtieth = f"bytes={30 * RANGE}-{31 * RANGE - 1}"
         hold = download.s3.hold(when=lambda request: request.headers.get("range") == thirtieth)
         with ThreadPoolExecutor(1) as pool:
-            failing = pool.submit(download.fetch, there)
+            failing = pool.submit(download.fetch, source)
             hold.arrived.wait()
             download.put(content_of(2))
             hold.release()
@@ -236,7 +236,7 @@ class TestDisturbed:
 
         fetch = Fetch(reader=download.reader, range_size=RANGE, threads=1)
         with pytest.raises(LeaseLostError):
-            fetch(download.there, download.target, replace=False, checkpoint=checkpoint)
+            fetch(download.source, download.target, replace=False, checkpoint=checkpoint)
         # When / Then
         done = download.ranges_done
         assert 10 < done < RANGES
@@ -246,7 +246,7 @@ class TestDisturbed:
 class TestCosts:
     def test_a_recorded_object_of_one_range_is_one_get(self, download: Download) -> None:
         download.put(download.content[:RANGE])
-        recorded = download.there
+        recorded = download.source
         assert recorded.sha256
         download.fetch(recorded)
         assert dict(download.s3.counts) == {"GetObject": 1}

@@ -164,7 +164,8 @@ def test_an_operator_makes_no_call_that_its_policy_does_not_list(
         ("list", *job),
         ("download", *job, "--output-dir", str(tmp_path / "out")),
         ("relocate", *job, "--delete-old", "--only-database"),
-        ("archive", *job, "--storage-class", "GLACIER_IR"),
+        ("archive", *job, "--storage-class", "GLACIER"),
+        ("restore", *job, "--days", "1"),
     ):
         _command(watched, "jobs", "uploads", *command)
     results = ("--run-id", str(run_id), "--results-dir", str(tmp_path / "results"))
@@ -184,11 +185,11 @@ def test_the_policies_list_what_the_adapters_call() -> None:
     names = _names(ADAPTERS)
     actions = {ACTION_OF[operation] for operation in _operations(names)}
     actions |= {action for name, action in ACTION_OF_ARGUMENT.items() if name in names}
-    roles = ("worker", "producer", "operator")
+    roles = ("worker", "producer", "operator", "custodian")
     assert set().union(*(Policy.of(role).actions for role in roles)) == actions
 
 
-@pytest.mark.parametrize("role", ["worker", "producer", "operator"])
+@pytest.mark.parametrize("role", ["worker", "producer", "operator", "custodian"])
 def test_a_policy_reaches_no_further_than_jobs(role: str) -> None:
     for statement in Policy.of(role).statements:
         assert "*" not in "".join(statement["Action"])

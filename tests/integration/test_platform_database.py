@@ -28,6 +28,7 @@ PLATFORMS = {"alembic_version", "jobs", "runs", "users"}
 PIPELINES = {
     *("artifacts", "transfers", "batches", "batch_members", "s3_endpoints"),
     *("workspaces", "workspace_failures", "artifacts_alembic_version"),
+    *("operator_actions", "operator_action_jobs", "legal_holds", "tombstones"),
 }
 OLD_KEY = "jobs/12/2025/10/24/080000/job_config.json"
 ROWS = """

@@ -118,9 +118,9 @@ def lend_bytecode(packages: Path) -> None:
         if compiled.exists() and filecmp.cmp(ours, module, shallow=False):
             module.unlink()
             shutil.copy2(ours, module)
-            there = Path(cache_from_source(str(module)))
-            there.parent.mkdir(exist_ok=True)
-            shutil.copy2(compiled, there)
+            existing = Path(cache_from_source(str(module)))
+            existing.parent.mkdir(exist_ok=True)
+            shutil.copy2(compiled, existing)
 
 
 def foreign_settings_left_out() -> dict[str, str]:

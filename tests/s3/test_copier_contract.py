@@ -128,9 +128,9 @@ class TestOnEveryServer:
     @each_size
     def test_no_multipart_upload_stays_open(self, s3: Adapter, content: bytes) -> None:
         # When it is copied, and then found to be there
-        there = s3.stored(content)
+        source = s3.stored(content)
         for _ in range(2):
-            copy(s3.copier, there)
+            copy(s3.copier, source)
         # Then
         copier = cast("S3ObjectCopier", s3.copier)
         assert "Uploads" not in copier.client.list_multipart_uploads(Bucket=copier.bucket)

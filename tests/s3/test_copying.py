@@ -54,12 +54,12 @@ def test_an_object_of_one_part_costs_four_requests(
     summed: S3ObjectCopier, requests: Requests, *, is_known: bool
 ) -> None:
     # Given
-    there = store_source(summed, SMALL)
+    source = store_source(summed, SMALL)
     # When
-    stored = copy(summed, there if is_known else replace(there, sha256=None))
+    stored = copy(summed, source if is_known else replace(source, sha256=None))
     # Then
     assert requests.names == ONE_PART
-    assert stored.sha256 == there.sha256
+    assert stored.sha256 == source.sha256
     assert body(summed) == SMALL
 
 
@@ -84,9 +84,9 @@ def test_where_no_checksum_is_answered_it_is_read_and_looked_at(
     copier: S3ObjectCopier, requests: Requests
 ) -> None:
     # Given
-    there = store_source(copier, SMALL)
+    source = store_source(copier, SMALL)
     # When
-    copy(copier, there)
+    copy(copier, source)
     # Then
     tags, create, part, complete = ONE_PART
     assert requests.names == [tags, create, part, "GetObject", complete, "HeadObject"]
@@ -116,12 +116,12 @@ def test_no_part_is_copied_but_of_the_object_that_was_seen(
     summed: S3ObjectCopier, requests: Requests
 ) -> None:
     # Given
-    there = store_source(summed, CONTENT)
+    source = store_source(summed, CONTENT)
     # When
-    copy(summed, there)
+    copy(summed, source)
     # Then
     parts = [part for part in requests.sent if "partNumber" in part.url]
-    assert {header(part, "x-amz-copy-source-if-match") for part in parts} == {there.version}
+    assert {header(part, "x-amz-copy-source-if-match") for part in parts} == {source.version}
     ends = [*(at * PART - 1 for at in range(1, PARTS)), len(CONTENT) - 1]
     assert {header(part, "x-amz-copy-source-range") for part in parts} == {
         f"bytes={number * PART}-{end}" for number, end in enumerate(ends)
@@ -146,13 +146,13 @@ def test_a_copy_is_declared_where_it_begins(summed: S3ObjectCopier, requests: Re
 
 def test_what_is_not_known_is_not_declared(summed: S3ObjectCopier, requests: Requests) -> None:
     # Given
-    there = store_source(summed, SMALL)
-    copy(summed, there)
+    source = store_source(summed, SMALL)
+    copy(summed, source)
     requests.sent.clear()
     # When
     found = summed.reader.find(ObjectAddress(summed.bucket, KEY))
     assert found is not None
-    copy(summed, replace(there, sha256=None), replaces=found.version)
+    copy(summed, replace(source, sha256=None), replaces=found.version)
     # Then
     created, completed = requests.sent[2], requests.sent[-1]
     assert header(created, "x-amz-storage-class") is None

@@ -59,11 +59,11 @@ def test_of_a_copy_that_cannot_succeed_nothing_stays(
     copier: S3ObjectCopier, content: bytes, answer: AWSResponse, error: type[TransferError]
 ) -> None:
     # Given
-    there = store_source(copier, content)
+    source = store_source(copier, content)
     instead_of(copier, "UploadPartCopy", answer)
     # When
     with pytest.raises(error) as raised:
-        copy(copier, there)
+        copy(copier, source)
     # Then
     assert str(raised.value).startswith("UploadPartCopy: ")
     assert open_uploads(copier) == 0
@@ -74,12 +74,12 @@ def test_parts_that_cannot_be_dropped_hide_no_error(
     copier: S3ObjectCopier, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given
-    there = store_source(copier, SMALL)
+    source = store_source(copier, SMALL)
     instead_of(copier, "UploadPartCopy", error_of(403, "InvalidObjectState"))
     instead_of(copier, "AbortMultipartUpload", error_of(403, "AccessDenied"))
     # When
     with pytest.raises(ArchivedError):
-        copy(copier, there)
+        copy(copier, source)
     # Then
     assert "AbortMultipartUpload: AccessDenied" in caplog.text
     assert "secret" not in caplog.text
@@ -87,11 +87,11 @@ def test_parts_that_cannot_be_dropped_hide_no_error(
 
 def test_who_lost_its_lease_leaves_the_parts_to_its_successor(copier: S3ObjectCopier) -> None:
     # Given a part that is refused, to a worker that lost its lease meanwhile
-    there, progress = store_source(copier, SMALL), Progress(lost_at=2)
+    source, progress = store_source(copier, SMALL), Progress(lost_at=2)
     instead_of(copier, "UploadPartCopy", error_of(403, "AccessDenied"))
     # When
     with pytest.raises(LeaseLostError):
-        copy(copier, there, progress=progress)
+        copy(copier, source, progress=progress)
     # Then
     assert parts_of(copier, progress.upload_id) == []
 
@@ -116,11 +116,11 @@ def test_what_may_pass_keeps_the_parts(
     copier: S3ObjectCopier, operation: str, answer: AWSResponse, error: type[TransferError]
 ) -> None:
     # Given
-    there, progress = store_source(copier, SMALL), Progress()
+    source, progress = store_source(copier, SMALL), Progress()
     instead_of(copier, operation, answer)
     # When
     with pytest.raises(error) as raised:
-        copy(copier, there, progress=progress)
+        copy(copier, source, progress=progress)
     # Then
     assert type(raised.value) is error
     assert open_uploads(copier) == 1
@@ -129,7 +129,7 @@ def test_what_may_pass_keeps_the_parts(
 
 def test_a_copy_of_another_size_is_noticed(copier: S3ObjectCopier) -> None:
     # Given
-    there = store_source(copier, SMALL)
+    source = store_source(copier, SMALL)
 
     def shorten(parsed: dict[str, Any], **_: Any) -> None:
         parsed["ContentLength"] -= 1
@@ -137,7 +137,7 @@ def test_a_copy_of_another_size_is_noticed(copier: S3ObjectCopier) -> None:
     copier.client.meta.events.register("after-call.s3.HeadObject", shorten)
     # When / Then
     with pytest.raises(ChecksumMismatchError):
-        copy(copier, there)
+        copy(copier, source)
 
 
 @pytest.mark.parametrize("is_summed", [True, False], ids=["summed", "by their ETags"])
@@ -145,7 +145,7 @@ def test_a_part_that_is_not_the_sources_is_noticed_before_the_copy_appears(
     copier: S3ObjectCopier, *, is_summed: bool
 ) -> None:
     # Given a server that copies the first range in the place of the second
-    there = store_source(copier, CONTENT)
+    source = store_source(copier, CONTENT)
 
     def mistake(params: dict[str, Any], **_: Any) -> None:
         if params["PartNumber"] == 2:
@@ -156,7 +156,7 @@ def test_a_part_that_is_not_the_sources_is_noticed_before_the_copy_appears(
         Summing(copier.client)
     # When
     with pytest.raises(ChecksumMismatchError):
-        copy(copier, there)
+        copy(copier, source)
     # Then
     assert body(copier) is None
     assert open_uploads(copier) == 0
@@ -168,12 +168,12 @@ def test_a_source_that_is_not_what_is_known_of_it_is_not_copied(
     copier: S3ObjectCopier, content: bytes, *, is_summed: bool
 ) -> None:
     # Given
-    there = replace(store_source(copier, content), sha256="0" * 64)
+    source = replace(store_source(copier, content), sha256="0" * 64)
     if is_summed:
         Summing(copier.client)
     # When
     with pytest.raises(ChecksumMismatchError):
-        copy(copier, there)
+        copy(copier, source)
     # Then
     assert body(copier) is None
     assert open_uploads(copier) == 0

@@ -55,11 +55,11 @@ def put_another(copier: S3ObjectCopier, key: str, content: bytes) -> None:
 @each_size
 def test_an_upload_that_lands_before_the_copy_stays(copier: S3ObjectCopier, content: bytes) -> None:
     # Given
-    there = store_source(copier, content)
+    source = store_source(copier, content)
     before(copier, "CompleteMultipartUpload", lambda: put_another(copier, KEY, b"newer"))
     # When / Then
     with pytest.raises(ObjectReplacedError):
-        copy(copier, there)
+        copy(copier, source)
     assert body(copier) == b"newer"
 
 
@@ -67,14 +67,14 @@ def test_the_next_attempt_that_may_replace_it_copies_no_part_again(
     copier: S3ObjectCopier, requests: Requests
 ) -> None:
     # Given a copy that found another object at its end
-    there, progress = store_source(copier, CONTENT), Progress()
+    source, progress = store_source(copier, CONTENT), Progress()
     before(copier, "CompleteMultipartUpload", lambda: put_another(copier, KEY, b"newer"))
     with pytest.raises(ObjectReplacedError):
-        copy(copier, there, progress=progress)
+        copy(copier, source, progress=progress)
     newer = another(copier.client).head_object(Bucket=copier.bucket, Key=KEY)["ETag"]
     requests.names.clear()
     # When
-    copy(copier, there, progress=Progress(progress.upload_id), replaces=newer)
+    copy(copier, source, progress=Progress(progress.upload_id), replaces=newer)
     # Then
     assert requests.count("UploadPartCopy") == 0
     assert body(copier) == CONTENT
@@ -83,11 +83,11 @@ def test_the_next_attempt_that_may_replace_it_copies_no_part_again(
 def test_an_upload_that_lands_while_its_class_is_changed_stays(copier: S3ObjectCopier) -> None:
     # Given
     put_another(copier, KEY, SMALL)
-    [there] = copier.reader.list(KEY)
+    [source] = copier.reader.list(KEY)
     before(copier, "CompleteMultipartUpload", lambda: put_another(copier, KEY, SMALL[::-1]))
     # When / Then
     with pytest.raises(ObjectReplacedError):
-        copy(copier, there, replaces=there.version, tier_name="STANDARD_IA")
+        copy(copier, source, replaces=source.version, tier_name="STANDARD_IA")
     assert body(copier) == SMALL[::-1]
 
 
@@ -105,7 +105,7 @@ def test_a_source_that_changes_is_not_copied(
     copier: S3ObjectCopier, content: bytes, operation: str, at: int, *, is_gone: bool
 ) -> None:
     # Given
-    there = store_source(copier, content)
+    source = store_source(copier, content)
 
     def change() -> None:
         if is_gone:
@@ -116,7 +116,7 @@ def test_a_source_that_changes_is_not_copied(
     before(replace(copier, threads=1), operation, change, at)
     # When / Then
     with pytest.raises(ObjectReplacedError):
-        copy(replace(copier, threads=1), there)
+        copy(replace(copier, threads=1), source)
     assert body(copier) is None
 
 
@@ -126,23 +126,23 @@ def test_as_many_bytes_are_not_taken_for_the_same(
     copier: S3ObjectCopier, content: bytes, *, is_known: bool
 ) -> None:
     # Given
-    there, other = store_source(copier, content), content[::-1]
+    source, other = store_source(copier, content), content[::-1]
     metadata = {"sha256": sha256(other).hexdigest()} if is_known else {}
     client = another(copier.client)
     client.put_object(Bucket=copier.bucket, Key=KEY, Body=other, Metadata=metadata)
     # When / Then
     with pytest.raises(ObjectReplacedError):
-        copy(copier, there)
+        copy(copier, source)
     assert body(copier) == other
 
 
 def test_what_cannot_be_the_same_is_not_read(copier: S3ObjectCopier, requests: Requests) -> None:
     # Given
-    there = store_source(copier, SMALL)
+    source = store_source(copier, SMALL)
     put_another(copier, KEY, b"newer")
     # When
     with pytest.raises(ObjectReplacedError):
-        copy(copier, there)
+        copy(copier, source)
     # Then
     assert not [each for each in requests.sent if each.method == "GET" and KEY in each.url]
 
@@ -151,10 +151,10 @@ def test_what_an_upload_stored_in_the_same_parts_is_taken_unread(
     copier: S3ObjectCopier, requests: Requests
 ) -> None:
     # Given
-    there = replace(store_source(copier, CONTENT), sha256=None)
+    source = replace(store_source(copier, CONTENT), sha256=None)
     stored = put(store_of(another(copier.client), copier.bucket), CONTENT)
     # When
-    copied = copy(copier, there)
+    copied = copy(copier, source)
     # Then
     assert (copied.version, copied.checksum) == (stored.version, stored.checksum)
     assert requests.names[-2:] == ["HeadObject", "AbortMultipartUpload"]
@@ -165,9 +165,9 @@ def test_an_upload_that_lands_right_after_the_copy_is_not_taken_for_it(
 ) -> None:
     # Given a server of whose answer alone nobody can tell that the size is right
     copier = copier_of(s3_client, bucket)
-    there = store_source(copier, SMALL)
+    source = store_source(copier, SMALL)
     before(copier, "HeadObject", lambda: put_another(copier, KEY, b"newer"))
     # When / Then
     with pytest.raises(ObjectReplacedError):
-        copy(copier, there)
+        copy(copier, source)
     assert body(copier) == b"newer"

@@ -43,11 +43,11 @@ def copier(request: pytest.FixtureRequest, s3_client: S3Client, bucket: str) -> 
     return copier_of(s3_client, bucket)
 
 
-def interrupted(copier: S3ObjectCopier, there: BucketObject, at: int = BEFORE_THE_END) -> str:
+def interrupted(copier: S3ObjectCopier, source: BucketObject, at: int = BEFORE_THE_END) -> str:
     """The id of a copy that ended at that checkpoint."""
     progress = Progress(lost_at=at)
     with pytest.raises(LeaseLostError):
-        copy(copier, there, progress=progress)
+        copy(copier, source, progress=progress)
     assert progress.upload_id is not None
     return progress.upload_id
 
@@ -57,13 +57,13 @@ def test_the_next_attempt_copies_only_what_is_missing(
 ) -> None:
     # Given
     one_by_one = replace(copier, threads=1)
-    there = store_source(copier, CONTENT)
-    upload_id = interrupted(one_by_one, there, at=READ + 4)
+    source = store_source(copier, CONTENT)
+    upload_id = interrupted(one_by_one, source, at=READ + 4)
     copied = parts_of(copier, upload_id)
     requests.names.clear()
     # When
     progress = Progress(upload_id)
-    stored = copy(copier, there, progress=progress)
+    stored = copy(copier, source, progress=progress)
     # Then
     assert 0 < len(copied) < PARTS
     assert requests.count("UploadPartCopy") == PARTS - len(copied)
@@ -77,11 +77,11 @@ def test_a_copy_that_lacked_only_its_completion_copies_no_part(
     copier: S3ObjectCopier, requests: Requests
 ) -> None:
     # Given
-    there = store_source(copier, CONTENT)
-    upload_id = interrupted(copier, there)
+    source = store_source(copier, CONTENT)
+    upload_id = interrupted(copier, source)
     requests.names.clear()
     # When
-    copy(copier, there, progress=Progress(upload_id))
+    copy(copier, source, progress=Progress(upload_id))
     # Then
     begin = ["GetObjectTagging", "ListParts", *["GetObject"] * PARTS, "CompleteMultipartUpload"]
     assert requests.names[: len(begin)] == begin
@@ -93,15 +93,15 @@ def test_a_lease_lost_anywhere_completes_nothing_and_drops_nothing(
     copier: S3ObjectCopier, at: int
 ) -> None:
     # Given
-    there, progress = store_source(copier, CONTENT), Progress(lost_at=at)
+    source, progress = store_source(copier, CONTENT), Progress(lost_at=at)
     # When
     with pytest.raises(LeaseLostError):
-        copy(copier, there, progress=progress)
+        copy(copier, source, progress=progress)
     # Then
     assert body(copier) is None
     assert open_uploads(copier) == (1 if at > READ else 0)
     # And the next attempt can go on
-    copy(copier, there, progress=Progress(progress.upload_id))
+    copy(copier, source, progress=Progress(progress.upload_id))
     assert body(copier) == CONTENT
     assert open_uploads(copier) == 0
 
@@ -110,10 +110,10 @@ def test_parts_of_another_source_are_not_kept(copier: S3ObjectCopier, requests: 
     # Given a source that is replaced after its parts were copied, one part being the same
     upload_id = interrupted(copier, store_source(copier, CONTENT))
     newer = CONTENT[:PART] + CONTENT[PART:][::-1]
-    there = store_source(copier, newer)
+    source = store_source(copier, newer)
     requests.names.clear()
     # When
-    copy(copier, there, progress=Progress(upload_id))
+    copy(copier, source, progress=Progress(upload_id))
     # Then
     assert requests.count("UploadPartCopy") == PARTS - 1
     assert body(copier) == newer
@@ -125,23 +125,23 @@ def test_an_only_part_of_another_source_is_not_kept(
 ) -> None:
     # Given
     upload_id = interrupted(copier, store_source(copier, SMALL), at=2)
-    there = store_source(copier, SMALL[::-1])
-    there = there if is_known else replace(there, sha256=None)
+    source = store_source(copier, SMALL[::-1])
+    source = source if is_known else replace(source, sha256=None)
     # When
-    copy(copier, there, progress=Progress(upload_id))
+    copy(copier, source, progress=Progress(upload_id))
     # Then
     assert body(copier) == SMALL[::-1]
 
 
 def test_a_copy_that_vanished_starts_anew(copier: S3ObjectCopier, requests: Requests) -> None:
     # Given
-    there = store_source(copier, CONTENT)
-    upload_id = interrupted(copier, there)
+    source = store_source(copier, CONTENT)
+    upload_id = interrupted(copier, source)
     another(copier.client).abort_multipart_upload(Bucket=copier.bucket, Key=KEY, UploadId=upload_id)
     requests.names.clear()
     # When
     progress = Progress(upload_id)
-    copy(copier, there, progress=progress)
+    copy(copier, source, progress=progress)
     # Then
     assert requests.count("UploadPartCopy") == PARTS
     assert progress.started_ids == [progress.upload_id] != [upload_id]
@@ -153,10 +153,10 @@ def test_what_was_completed_but_not_recorded_is_taken(
     copier: S3ObjectCopier, content: bytes
 ) -> None:
     # Given a copy whose worker died after completing it
-    there, progress = store_source(copier, content), Progress()
-    first = copy(copier, there, progress=progress)
+    source, progress = store_source(copier, content), Progress()
+    first = copy(copier, source, progress=progress)
     # When
-    again = copy(copier, there, progress=Progress(progress.upload_id))
+    again = copy(copier, source, progress=Progress(progress.upload_id))
     # Then
     assert (again.version, again.sha256) == (first.version, first.sha256)
     assert open_uploads(copier) == 0
@@ -173,13 +173,13 @@ def test_however_it_is_interrupted_the_copy_is_the_source(
 ) -> None:
     # Given
     copier, content = replace(copier, part_size=part_size), random_bytes(size)
-    there, key = store_source(copier, content), f"{size}-{part_size}-{at}"
+    source, key = store_source(copier, content), f"{size}-{part_size}-{at}"
     progress = Progress(lost_at=at)
     # When
     try:
-        copy(copier, there, key, progress=progress)
+        copy(copier, source, key, progress=progress)
     except LeaseLostError:
-        copy(copier, there, key, progress=Progress(progress.upload_id))
+        copy(copier, source, key, progress=Progress(progress.upload_id))
     # Then
     assert another(copier.client).get_object(Bucket=copier.bucket, Key=key)["Body"].read() == (
         content

@@ -40,9 +40,9 @@ def upload(client: S3Client, bucket: str, size: int) -> None:
 
 def copy(client: S3Client, bucket: str, size: int) -> None:
     copier = replace(copier_of(client, bucket), encryption=Encryption())
-    there = store_source(copier, random_bytes(size))
+    source = store_source(copier, random_bytes(size))
     copier.copy(
-        there,
+        source,
         KEY,
         content_type="application/zip",
         metadata={},

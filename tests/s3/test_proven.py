@@ -47,12 +47,12 @@ class Bucket:
             checksums=(stored.checksum,) if stored.checksum else (),
         )
 
-    def fetch(self, there: BucketObject) -> list[str]:
+    def fetch(self, source: BucketObject) -> list[str]:
         """Return the requests that it took."""
         requests = Requests(self.client)
         fetch = Fetch(reader=self.reader, range_size=PART, threads=2)
         target = Workspace(self.root).target(RESULTS)
-        fetch(there, target, replace=False, checkpoint=lambda: None)
+        fetch(source, target, replace=False, checkpoint=lambda: None)
         return requests.names
 
 
@@ -73,18 +73,18 @@ def test_a_recorded_object_costs_its_ranges_alone(
     made: Bucket, part_size: int, ranges: int
 ) -> None:
     # Given
-    there = made.recorded(part_size)
+    source = made.recorded(part_size)
     # When / Then
-    assert made.fetch(there) == ["GetObject"] * ranges
+    assert made.fetch(source) == ["GetObject"] * ranges
     assert (made.root / "job_12" / "run_4_results.zip").read_bytes() == CONTENT
 
 
 def test_parts_as_large_as_the_ranges_prove_it(made: Bucket) -> None:
-    there = made.recorded(PART)
-    assert made.reader.is_proven(there, digests_of(CONTENT))
-    assert not made.reader.is_proven(there, digests_of(CONTENT[:-1] + b"x"))
-    assert not made.reader.is_proven(there, digests_of(CONTENT)[::-1])
-    assert not made.reader.is_proven(there, digests_of(CONTENT, 2 * PART))
+    source = made.recorded(PART)
+    assert made.reader.is_proven(source, digests_of(CONTENT))
+    assert not made.reader.is_proven(source, digests_of(CONTENT[:-1] + b"x"))
+    assert not made.reader.is_proven(source, digests_of(CONTENT)[::-1])
+    assert not made.reader.is_proven(source, digests_of(CONTENT, 2 * PART))
 
 
 @pytest.mark.parametrize("part_size", [MIB, 8 * MIB, 10 * MIB, 16 * MIB, 64 * MIB])
@@ -120,7 +120,7 @@ def test_some_numbers_of_parts_have_no_size() -> None:
 )
 def test_ranges_are_as_large_as_parts_that_are_near(checksum: str, chosen: int) -> None:
     # Given an object of 1 GiB
-    there = BucketObject(
+    source = BucketObject(
         address=ObjectAddress("bucket", KEY),
         size=1024 * MIB,
         version="e",
@@ -129,13 +129,13 @@ def test_ranges_are_as_large_as_parts_that_are_near(checksum: str, chosen: int) 
     )
     reader = S3ObjectReader(client=client_at(None), bucket="bucket")
     # When / Then
-    assert reader.range_size(there, 16 * MIB) == chosen * MIB
+    assert reader.range_size(source, 16 * MIB) == chosen * MIB
 
 
 def test_one_range_is_proven_by_the_sha256(made: Bucket) -> None:
-    there = made.recorded(PART)
-    assert made.reader.is_proven(there, digests_of(CONTENT, len(CONTENT)))
-    assert not made.reader.is_proven(there, digests_of(CONTENT[::-1], len(CONTENT)))
+    source = made.recorded(PART)
+    assert made.reader.is_proven(source, digests_of(CONTENT, len(CONTENT)))
+    assert not made.reader.is_proven(source, digests_of(CONTENT[::-1], len(CONTENT)))
 
 
 def test_nothing_is_proven_by_no_checksum(made: Bucket) -> None:
@@ -148,13 +148,13 @@ def test_nothing_is_proven_by_no_checksum(made: Bucket) -> None:
 
 def test_bytes_other_than_the_row_says_do_not_appear(made: Bucket) -> None:
     # Given an object with other bytes than its row says
-    there = made.recorded(PART)
+    source = made.recorded(PART)
     other = CONTENT[::-1]
     wrong = BucketObject(
-        address=there.address,
-        size=there.size,
-        version=there.version,
-        modified_at=there.modified_at,
+        address=source.address,
+        size=source.size,
+        version=source.version,
+        modified_at=source.modified_at,
         sha256=sha256(other).hexdigest(),
         checksums=(sha256_checksum(composite(digests_of(other))),),
     )

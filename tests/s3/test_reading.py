@@ -55,16 +55,16 @@ def reader(s3_client: S3Client, bucket: str) -> S3ObjectReader:
 
 
 @pytest.fixture
-def there(reader: S3ObjectReader, s3_client: S3Client) -> BucketObject:
+def source(reader: S3ObjectReader, s3_client: S3Client) -> BucketObject:
     """CONTENT, as the workers store what is not small."""
     put(store_of(s3_client, reader.bucket, part_size=MIB), CONTENT)
     return found(reader)
 
 
 def found(reader: S3ObjectReader) -> BucketObject:
-    there = reader.find(ObjectAddress(reader.bucket, KEY))
-    assert there is not None
-    return there
+    source = reader.find(ObjectAddress(reader.bucket, KEY))
+    assert source is not None
+    return source
 
 
 def reading(*answers: AWSResponse) -> S3ObjectReader:
@@ -80,31 +80,31 @@ class TestRequests:
         assert requests.names == ["HeadObject"]
 
     def test_all_of_an_object_is_one_get_without_a_range(
-        self, reader: S3ObjectReader, there: BucketObject, s3_client: S3Client
+        self, reader: S3ObjectReader, source: BucketObject, s3_client: S3Client
     ) -> None:
         # Given
         requests = Requests(s3_client)
         # When
-        assert b"".join(reader.read(there)) == CONTENT
+        assert b"".join(reader.read(source)) == CONTENT
         # Then
         [sent] = requests.sent
         assert requests.names == ["GetObject"]
-        assert (header(sent, "If-Match"), header(sent, "Range")) == (there.version, None)
+        assert (header(sent, "If-Match"), header(sent, "Range")) == (source.version, None)
 
     def test_a_part_of_an_object_is_one_get_of_a_range(
-        self, reader: S3ObjectReader, there: BucketObject, s3_client: S3Client
+        self, reader: S3ObjectReader, source: BucketObject, s3_client: S3Client
     ) -> None:
         requests = Requests(s3_client)
-        assert b"".join(reader.read(there, MIB, MIB + 10)) == CONTENT[MIB : MIB + 10]
+        assert b"".join(reader.read(source, MIB, MIB + 10)) == CONTENT[MIB : MIB + 10]
         [sent] = requests.sent
-        wanted = (there.version, f"bytes={MIB}-{MIB + 9}")
+        wanted = (source.version, f"bytes={MIB}-{MIB + 9}")
         assert (header(sent, "If-Match"), header(sent, "Range")) == wanted
 
     def test_nothing_is_sent_for_no_bytes(
-        self, reader: S3ObjectReader, there: BucketObject, s3_client: S3Client
+        self, reader: S3ObjectReader, source: BucketObject, s3_client: S3Client
     ) -> None:
         requests = Requests(s3_client)
-        assert list(reader.read(there, 5, 5)) == []
+        assert list(reader.read(source, 5, 5)) == []
         assert requests.names == []
 
     def test_nothing_is_sent_before_the_first_byte_is_wanted(
@@ -121,13 +121,13 @@ class TestRequests:
             Bucket=reader.bucket, VersioningConfiguration={"Status": "Enabled"}
         )
         s3_client.put_object(Bucket=reader.bucket, Key=KEY, Body=b"old")
-        there = found(reader)
-        assert there.version_id
+        source = found(reader)
+        assert source.version_id
         # When
         s3_client.put_object(Bucket=reader.bucket, Key=KEY, Body=b"new")
         # Then
         with pytest.raises(ObjectReplacedError):
-            list(reader.read(there))
+            list(reader.read(source))
 
     def test_a_listing_is_a_request_for_each_thousand(
         self, reader: S3ObjectReader, s3_client: S3Client
@@ -238,13 +238,13 @@ class TestAnswers:
             list(reading(fewer).read(THERE))
 
     def test_a_body_that_breaks_off_is_unavailable(
-        self, there: BucketObject, ministack: Ministack
+        self, source: BucketObject, ministack: Ministack
     ) -> None:
         with FaultyS3(ministack.port) as proxy:
             proxy.inject(S3Fault.TRUNCATED_ANSWER)
-            reader = S3ObjectReader(client=client_at(proxy.url), bucket=there.address.bucket)
+            reader = S3ObjectReader(client=client_at(proxy.url), bucket=source.address.bucket)
             with pytest.raises(StoreUnavailableError, match=r"^S3 does not answer: \w+$"):
-                list(reader.read(there))
+                list(reader.read(source))
 
     def test_a_body_that_never_ends_is_unavailable(self) -> None:
         with _stalling() as url:

@@ -53,17 +53,17 @@ def test_the_next_attempt_sends_only_what_is_missing(
     # Given
     store = store_of(s3_client, bucket, threads=threads)
     upload_id = interrupted(store, at=6)
-    there = s3_client.list_parts(Bucket=bucket, Key=KEY, UploadId=upload_id)["Parts"]
+    source = s3_client.list_parts(Bucket=bucket, Key=KEY, UploadId=upload_id)["Parts"]
     # When
     requests = Requests(s3_client)
     progress = Progress(upload_id)
     stored = put(store, CONTENT, progress)
     # Then
-    assert 0 < len(there) < PARTS
-    assert requests.count("UploadPart") == PARTS - len(there)
+    assert 0 < len(source) < PARTS
+    assert requests.count("UploadPart") == PARTS - len(source)
     assert requests.count("CreateMultipartUpload") == 0
     assert progress.started_ids == []
-    assert stored.bytes_sent == len(CONTENT) - sum(part["Size"] for part in there)
+    assert stored.bytes_sent == len(CONTENT) - sum(part["Size"] for part in source)
     assert (stored.size, stored.sha256) == (len(CONTENT), sha256(CONTENT).hexdigest())
     assert body(store) == CONTENT
 

@@ -135,9 +135,9 @@ class TestLocated(LocatedContract):
         locations.recording_in(artifacts).archive_uploads([location])
         # Then
         row = artifacts.rows[artifact].object
-        there = s3_client.head_object(Bucket=bucket, Key=stored.key)
+        existing = s3_client.head_object(Bucket=bucket, Key=stored.key)
         assert location.errors == []
-        assert (row.version, row.tier_name) == (there["ETag"], there["StorageClass"])
+        assert (row.version, row.tier_name) == (existing["ETag"], existing["StorageClass"])
         assert (row.sha256, row.tier_name) == (stored.sha256, "GLACIER")
 
 

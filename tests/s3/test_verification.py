@@ -283,15 +283,15 @@ class TestMultipartObject:
         put_in_parts(reader.client, reader.bucket, in_parts(content, PART))
         # When
         requests = Requests(reader.client)
-        there = reader.find(ObjectAddress(reader.bucket, KEY))
-        assert there is not None
-        verifier = reader.verifier(there)
+        existing = reader.find(ObjectAddress(reader.bucket, KEY))
+        assert existing is not None
+        verifier = reader.verifier(existing)
         # Then
         assert requests.names == ["HeadObject"] * (1 if parts == 1 else 3)
-        assert (there.sha256, there.version[-3:]) == (None, f'{parts}"'.rjust(3, "-"))
+        assert (existing.sha256, existing.version[-3:]) == (None, f'{parts}"'.rjust(3, "-"))
         check(verifier, in_parts(content, MIB))
         with pytest.raises(ChecksumMismatchError, match="MD5"):
-            check(reader.verifier(there), [content, b"x"])
+            check(reader.verifier(existing), [content, b"x"])
 
     def test_one_of_several_sizes_is_not_refused(self, reader: S3ObjectReader) -> None:
         parts = [CONTENT[:PART], CONTENT[: PART + 9], CONTENT[: PART - 9]]

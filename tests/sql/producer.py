@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import MessageLoss, Transfer
+from artifact_pipeline.domain.model.transfers import RepublishPolicy, Transfer
 from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.tasks.routing import CONFIGS, RESULTS, queue_of, task_name
@@ -65,7 +65,7 @@ def ask(session: Session, run_id: int = 4) -> Transfer:
     return request_upload(session, ArtifactKind.RUN_RESULTS, 12, run_id)
 
 
-def swept(engine: Engine, broker: Valkey, by: MessageLoss | None = None) -> list[Message]:
+def swept(engine: Engine, broker: Valkey, by: RepublishPolicy | None = None) -> list[Message]:
     """What the dispatch sends to a broker that is there."""
     with producing_to(broker.url) as app:
         SqlTransfers(engine).publish_due(

@@ -223,8 +223,9 @@ def test_the_claim_of_a_requested_transfer_is_one_update(engine: Engine) -> None
     statements = Statements(engine)
     # When
     claimed(transfers)
-    # Then
-    assert statements.seen == ["UPDATE"]
+    # Then: SQLite, which is in this process, looks for a tombstone by another statement
+    is_sqlite = engine.dialect.name == "sqlite"
+    assert statements.seen == (["UPDATE", "SELECT"] if is_sqlite else ["UPDATE"])
 
 
 @pytest.mark.parametrize(

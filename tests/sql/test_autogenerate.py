@@ -15,7 +15,7 @@ from artifact_pipeline.worker.sql.autogenerate import PIPELINE_TABLES
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
 
-PAGE = Path(__file__).parents[2] / "docs/operations.md"
+PAGE = Path(__file__).parents[2] / "docs/operations/database.md"
 MODELS = """
 import enum
 from datetime import datetime

@@ -9,7 +9,13 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, insert
 
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.batches import BatchFilter, BatchMode, LeftOut, Listed, Member
+from artifact_pipeline.domain.model.batches import (
+    BatchFilter,
+    BatchMode,
+    Listed,
+    Member,
+    SkipReason,
+)
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.selection import IdRange
@@ -107,7 +113,7 @@ class TestMembers:
         history.job(2)
         history.has_source = lambda artifact: artifact == config_of(2)
         shown = history.preview(never_requested=True, kinds=CONFIGS)
-        assert (ids(shown.examples), shown.left_out) == ([2], {LeftOut.NO_SOURCE: 1})
+        assert (ids(shown.examples), shown.left_out) == ([2], {SkipReason.NO_SOURCE: 1})
 
     def test_users_take_turns(self, history: History) -> None:
         for job_id, user_id in ((1, 7), (2, 7), (3, 7), (4, 8)):

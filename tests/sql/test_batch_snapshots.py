@@ -10,9 +10,9 @@ from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.batches import (
     BatchMode,
     BatchState,
-    LeftOut,
     Listed,
     PreviewGroup,
+    SkipReason,
 )
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.selection import IdRange
@@ -147,21 +147,21 @@ class TestLeftOut:
         history.job(2)
         history.transfer(config_of(2), state)
         shown = history.preview()
-        assert (shown.members, shown.left_out) == (1, {LeftOut.RUNNING: 1})
+        assert (shown.members, shown.left_out) == (1, {SkipReason.RUNNING: 1})
 
     def test_what_has_no_source(self, history: History) -> None:
         history.failed_configs(1, 2, 3)
         history.has_source = lambda artifact: artifact.job_id == 2
         shown = history.preview()
         assert ids(shown.examples) == [2]
-        assert shown.left_out == {LeftOut.NO_SOURCE: 2}
+        assert shown.left_out == {SkipReason.NO_SOURCE: 2}
 
     def test_a_download_of_what_is_nowhere(self, history: History) -> None:
         history.job(1)
         history.transfer(
             config_of(1), direction=Direction.DOWNLOAD, reason=ReasonCode.ARTIFACT_MISSING
         )
-        assert history.preview().left_out == {LeftOut.NO_SOURCE: 1}
+        assert history.preview().left_out == {SkipReason.NO_SOURCE: 1}
 
     def test_a_workspace_is_not_asked_for_downloads(self, history: History) -> None:
         history.job(1)

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from artifact_pipeline.worker.sql.clock import utc_now
-from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.tables import EndpointRow, WorkspaceFailureRow
 from tests.contract.transfer_steps import HOUR, at_once
 

@@ -32,7 +32,8 @@ from tests.sql.steps import (
 
 OWN = {
     *("artifacts", "transfers", "batches", "batch_members", "s3_endpoints"),
-    *("workspaces", "workspace_failures", "manifests", VERSION_TABLE),
+    *("workspaces", "workspace_failures", "upkeep", "manifests", VERSION_TABLE),
+    *("operator_actions", "operator_action_jobs", "legal_holds", "tombstones"),
 }
 PLATFORM = {"alembic_version", "users", "jobs", "runs"}
 
@@ -49,17 +50,17 @@ def test_an_empty_database_gets_all_tables_when_they_are_asked_for(empty: Engine
     assert tables(empty) == OWN | {"jobs", "runs"}
 
 
-@pytest.mark.parametrize("there", [set(), {"users", "jobs"}], ids=["nothing", "half a platform"])
-def test_without_the_platforms_tables_nothing_is_made(empty: Engine, there: set[str]) -> None:
+@pytest.mark.parametrize("existing", [set(), {"users", "jobs"}], ids=["nothing", "half a platform"])
+def test_without_the_platforms_tables_nothing_is_made(empty: Engine, existing: set[str]) -> None:
     # Given
-    if there:
-        make_platform(empty, tables=there)
-    missing = sorted({"jobs", "runs"} - there)
+    if existing:
+        make_platform(empty, tables=existing)
+    missing = sorted({"jobs", "runs"} - existing)
     # When
     with pytest.raises(PlatformTablesMissingError, match="--with-platform-tables") as refused:
         upgrade(empty)
     # Then
-    assert tables(empty) == there
+    assert tables(empty) == existing
     assert " and ".join(f"no table {name}" for name in missing) in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -158,21 +159,23 @@ def test_a_second_upgrade_changes_nothing(empty: Engine, *, platform: bool) -> N
     assert definitions(empty, tables(empty)) == before
 
 
-@pytest.mark.parametrize("there", ["jobs", "runs"])
-def test_the_one_of_the_platforms_tables_that_is_missing_is_made(empty: Engine, there: str) -> None:
+@pytest.mark.parametrize("existing", ["jobs", "runs"])
+def test_the_one_of_the_platforms_tables_that_is_missing_is_made(
+    empty: Engine, existing: str
+) -> None:
     # Given
-    if there == "jobs":
+    if existing == "jobs":
         make_platform(empty, tables={"users", "jobs"})
     else:
         # Without what refers to jobs, which a database with runs alone cannot have.
         with empty.begin() as connection:
             connection.execute(text("CREATE TABLE runs (id INTEGER PRIMARY KEY, job_id INTEGER)"))
-    before = definitions(empty, {there})[there]
+    before = definitions(empty, {existing})[existing]
     # When
     upgrade(empty, with_platform_tables=True)
     # Then
     assert tables(empty) >= OWN | {"jobs", "runs"}
-    assert definitions(empty, {there})[there] == before
+    assert definitions(empty, {existing})[existing] == before
 
 
 @pytest.mark.processes

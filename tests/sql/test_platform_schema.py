@@ -13,7 +13,7 @@ from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import autocommit, make_engine
 from artifact_pipeline.worker.sql.grants import PLATFORM_COLUMNS, find_schema
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
-from artifact_pipeline.worker.sql.platform_schema import find_lack
+from artifact_pipeline.worker.sql.platform_schema import find_missing_schema
 from tests.databases import role
 
 NAMES = [f"{column.class_.__tablename__}.{column.key}" for column in PLATFORM_COLUMNS]
@@ -43,7 +43,7 @@ def fresh(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 def missing_columns(engine: Engine) -> list[str]:
     with autocommit(engine) as connection:
-        lack = find_lack(connection, find_schema(connection))
+        lack = find_missing_schema(connection, find_schema(connection))
     return [] if lack is None else list(lack.what)
 
 
@@ -109,7 +109,7 @@ def test_the_doctor_goes_on_to_grants_and_version(fresh: Engine) -> None:
     wrong = [check for check, found in findings.items() if found.severity is not Severity.OK]
     assert wrong == ["platform columns"]
     assert findings["platform columns"].what == "no column jobs.tags, no column runs.config_url"
-    assert "alembic upgrade head" in findings["platform columns"].mend
+    assert "alembic upgrade head" in findings["platform columns"].fix
 
 
 def test_columns_that_this_role_may_not_read_are_not_missing(fresh_postgres_url: str) -> None:

@@ -9,9 +9,9 @@ from celery import Celery
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import Room
+from artifact_pipeline.domain.model.transfers import QueueCapacity
 from artifact_pipeline.tasks.app import producer_app
-from artifact_pipeline.tasks.publish import remembers_since, room
+from artifact_pipeline.tasks.publish import broker_epoch, room
 from artifact_pipeline.tasks.routing import BATCHES, CONFIGS, RESULTS
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.contract.transfer_steps import at_once
@@ -62,20 +62,20 @@ def test_no_room_in_any_queue_is_no_room(
     batches: bool,  # noqa: FBT001 - a table
     is_any: bool,  # noqa: FBT001
 ) -> None:
-    assert bool(Room(kinds=frozenset(kinds), batches=batches)) is is_any
+    assert bool(QueueCapacity(kinds=frozenset(kinds), batches=batches)) is is_any
 
 
 class TestMemory:
     def test_a_broker_remembers_since_it_was_first_asked(self, broker: Valkey) -> None:
         app = producer_app(broker.url)
-        assert [remembers_since(at(NOW + n * HOUR), app) for n in range(3)] == [NOW] * 3
+        assert [broker_epoch(at(NOW + n * HOUR), app) for n in range(3)] == [NOW] * 3
 
     def test_after_a_flush_it_begins_anew(self, broker: Valkey) -> None:
         app = producer_app(broker.url)
-        remembers_since(at(NOW), app)
+        broker_epoch(at(NOW), app)
         with broker.client() as client:
             client.flushall()
-        assert remembers_since(at(NOW + HOUR), app) == NOW + HOUR
+        assert broker_epoch(at(NOW + HOUR), app) == NOW + HOUR
 
     def test_a_flush_while_it_is_asked_leaves_no_moment_of_before(self, broker: Valkey) -> None:
         # Given a dispatch that is about to say since when, and a flush in between
@@ -86,23 +86,23 @@ class TestMemory:
                 client.flushall()
             return NOW
 
-        remembers_since(flush_first, app)
+        broker_epoch(flush_first, app)
         # Then the next one decides
-        assert remembers_since(at(NOW + HOUR), app) == NOW + HOUR
+        assert broker_epoch(at(NOW + HOUR), app) == NOW + HOUR
 
     def test_several_that_ask_at_once_agree_from_then_on(self, broker: Valkey) -> None:
         app = producer_app(broker.url)
-        answers = at_once(lambda n: remembers_since(at(NOW + timedelta(seconds=n)), app))
-        agreed = {remembers_since(at(NOW + HOUR), app) for _ in range(3)}
+        answers = at_once(lambda n: broker_epoch(at(NOW + timedelta(seconds=n)), app))
+        agreed = {broker_epoch(at(NOW + HOUR), app) for _ in range(3)}
         assert len(agreed) == 1
         assert agreed <= set(answers)
 
     def test_a_restart_is_no_loss(self, tmp_path: Path) -> None:
         with Valkey(tmp_path) as server:
-            remembers_since(at(NOW), producer_app(server.url))
+            broker_epoch(at(NOW), producer_app(server.url))
             server.kill()
             server.start()
-            assert remembers_since(at(NOW + HOUR), producer_app(server.url)) == NOW
+            assert broker_epoch(at(NOW + HOUR), producer_app(server.url)) == NOW
 
     @pytest.mark.parametrize(
         "planted", [b"\xff", b"yesterday", b"", b"2025-01-01", b"9999-01-01T00:00:00+00:00"]
@@ -110,14 +110,14 @@ class TestMemory:
     def test_what_can_be_no_such_time_is_a_loss(self, broker: Valkey, planted: bytes) -> None:
         app = producer_app(broker.url)
         with broker.client() as client:
-            client.set("artifacts.remembers_since", planted)
-        assert remembers_since(at(NOW), app) == NOW
-        assert remembers_since(at(NOW + HOUR), app) == NOW
+            client.set("artifacts.broker_epoch", planted)
+        assert broker_epoch(at(NOW), app) == NOW
+        assert broker_epoch(at(NOW + HOUR), app) == NOW
 
 
 @pytest.mark.parametrize(
     "ask",
-    [lambda app: room(3, app), lambda app: remembers_since(at(NOW), app)],
+    [lambda app: room(3, app), lambda app: broker_epoch(at(NOW), app)],
     ids=["room", "memory"],
 )
 class TestAway:
@@ -139,4 +139,4 @@ def test_a_broker_that_is_full_is_said_so(tmp_path: Path) -> None:
     with Valkey(tmp_path) as full, full.client() as client:
         client.config_set("maxmemory", "1")
         with pytest.raises(BrokerUnavailableError):
-            remembers_since(at(NOW), producer_app(full.url))
+            broker_epoch(at(NOW), producer_app(full.url))

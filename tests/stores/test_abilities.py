@@ -64,8 +64,8 @@ class TestFencedCopier(copier_contract.FencedCopierContract):
 def test_what_could_not_be_read_back_is_not_copied(on: Lacking, wanted: str) -> None:
     # Given
     adapter = copier_adapter(on)
-    there = adapter.stored(b"content")
+    source = adapter.stored(b"content")
     # When / Then
     with pytest.raises(ArchivedError, match=f"ARTIFACTS_S3_CHECKSUM=read-back .* {wanted}"):
-        copier_contract.copy(adapter.copier, there, tier_name=wanted)
+        copier_contract.copy(adapter.copier, source, tier_name=wanted)
     assert adapter.body(KEY) is None

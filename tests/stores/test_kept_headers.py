@@ -64,9 +64,9 @@ def tags_of(client: S3Client, key: str) -> dict[str, str]:
 def test_everything_is_kept(copier: S3ObjectCopier, body: bytes, key: str) -> None:
     # Given an object with all that a client can give it
     tagging = "retention=7y&cost%20centre=epi%2F1%2B1%3D2"
-    there = put(copier, body, **HEADERS, Metadata=OWN, Tagging=tagging)
+    source = put(copier, body, **HEADERS, Metadata=OWN, Tagging=tagging)
     # When
-    copy(copier, there, key, replaces=there.version if key == OLD_KEY else None)
+    copy(copier, source, key, replaces=source.version if key == OLD_KEY else None)
     # Then
     head = copier.client.head_object(Bucket=BUCKET, Key=key)
     assert {name: head.get(name) for name in HEADERS} == HEADERS

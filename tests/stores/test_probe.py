@@ -52,7 +52,7 @@ def test_each_lie_is_found_by_its_finding(
     expected = {(severity, name) for severity, name, _ in lies}
     assert unwell(findings) == expected
     for finding in findings:
-        assert bool(finding.severity) == bool(finding.why) == bool(finding.mend)
+        assert bool(finding.severity) == bool(finding.why) == bool(finding.fix)
     assert ("warning", "removal") in expected or is_empty(s3_client, bucket)
 
 
@@ -65,7 +65,7 @@ class TestWaysAround:
         # Given
         ask_only(monkeypatch, *(check.name for check in CHECKS if check.way_around))
         # When
-        mends = {f.check: f.mend for f in lying(*WORKED_AROUND) if f.severity}
+        mends = {f.check: f.fix for f in lying(*WORKED_AROUND) if f.severity}
         # Then
         conditional = "set ARTIFACTS_S3_CONDITIONAL_WRITES=false"
         assert mends == {
@@ -106,7 +106,7 @@ class TestWaysAround:
         finding = judged(check, outcome, StoreAbilities(checksum=Checksum.MD5))
         # Then
         assert finding.severity is Severity.ERROR
-        assert finding.mend == "set ARTIFACTS_S3_CHECKSUM=read-back"
+        assert finding.fix == "set ARTIFACTS_S3_CHECKSUM=read-back"
 
     def test_chosen_without_need_are_named(self) -> None:
         # Given
@@ -114,7 +114,7 @@ class TestWaysAround:
         # When
         findings = [judged(check, met("it works"), chosen) for check in CHECKS]
         # Then
-        mends = [finding.mend for finding in findings if finding.severity]
+        mends = [finding.fix for finding in findings if finding.severity]
         assert mends == ["unset ARTIFACTS_S3_CONDITIONAL_WRITES"] * 4
 
 
@@ -127,7 +127,7 @@ class TestPermissions:
         # Then
         assert unwell(findings) == {("error", "removal")}
         [finding] = findings
-        assert "s3:DeleteObject" in finding.mend
+        assert "s3:DeleteObject" in finding.fix
         [left] = s3_client.list_objects_v2(Bucket=bucket)["Contents"]
         assert left["Key"] in finding.why
 
@@ -139,7 +139,7 @@ class TestPermissions:
         # Then
         [finding] = [finding for finding in findings if finding.severity]
         assert finding.check == "probe tags"
-        assert "s3:GetObjectTagging" in finding.mend
+        assert "s3:GetObjectTagging" in finding.fix
 
 
 class TestPassingRefusals:
@@ -158,7 +158,7 @@ class TestPassingRefusals:
         unsure = [finding for finding in findings if finding.severity]
         assert [finding.severity for finding in unsure] == [Severity.WARNING] * 3
         assert all("answers 400 IncompleteBody" in finding.what for finding in unsure)
-        assert {finding.mend for finding in unsure} == {
+        assert {finding.fix for finding in unsure} == {
             "run `artifacts doctor --probe` again: the same request may succeed"
         }
 
@@ -166,7 +166,7 @@ class TestPassingRefusals:
         # When
         [finding] = lying(refusing("PutObject", 403, "SecondLevelDomainForbidden"))
         # Then
-        assert finding.mend == "correct that, and run `artifacts doctor --probe` again"
+        assert finding.fix == "correct that, and run `artifacts doctor --probe` again"
 
 
 class TestRemoval:

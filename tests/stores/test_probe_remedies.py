@@ -25,7 +25,7 @@ class TestETags:
         by_reading = lying(lie, abilities=StoreAbilities(checksum=Checksum.READ_BACK))[0]
         # Then
         assert {without.severity, by_md5.severity} == {Severity.ERROR}
-        assert without.mend == by_md5.mend == "set ARTIFACTS_S3_CHECKSUM=read-back"
+        assert without.fix == by_md5.fix == "set ARTIFACTS_S3_CHECKSUM=read-back"
         assert by_reading.severity is Severity.OK
         assert by_reading.what.endswith("ARTIFACTS_S3_CHECKSUM=read-back does without it")
 
@@ -66,12 +66,12 @@ class TestTags:
         # Then
         assert (needed.severity, needless.severity) == (Severity.ERROR, Severity.OK)
         assert needed.what.endswith(said)
-        assert needed.mend == "unset ARTIFACTS_S3_TAGS"
+        assert needed.fix == "unset ARTIFACTS_S3_TAGS"
 
 
 class TestEncryption:
     @pytest.mark.parametrize(
-        ("encryption", "mend"),
+        ("encryption", "fix"),
         [
             (Encryption("AES256"), "set ARTIFACTS_SSE to what the store has, or unset it"),
             (
@@ -81,7 +81,7 @@ class TestEncryption:
         ],
     )
     def test_that_the_store_lacks_names_the_setting_that_asks_for_it(
-        self, lying: Lying, monkeypatch: pytest.MonkeyPatch, encryption: Encryption, mend: str
+        self, lying: Lying, monkeypatch: pytest.MonkeyPatch, encryption: Encryption, fix: str
     ) -> None:
         # Given
         ask_only(monkeypatch, "probe encryption")
@@ -89,4 +89,4 @@ class TestEncryption:
         # When
         finding = lying(lie, encryption=encryption)[0]
         # Then
-        assert (finding.severity, finding.mend) == (Severity.ERROR, mend)
+        assert (finding.severity, finding.fix) == (Severity.ERROR, fix)

@@ -45,15 +45,15 @@ def of_parts(on: Lacking, key: str = OLD_KEY) -> BucketObject:
 
 
 def found(on: Lacking, key: str) -> BucketObject:
-    there = on.reader.find(ObjectAddress(on.bucket, key))
-    assert there is not None
-    return there
+    source = on.reader.find(ObjectAddress(on.bucket, key))
+    assert source is not None
+    return source
 
 
-def read(on: Lacking, there: BucketObject) -> bool:
+def read(on: Lacking, source: BucketObject) -> bool:
     """Read and verify it; return whether anything but the size was compared."""
-    verifier = on.reader.verifier(there)
-    for chunk in on.reader.read(there):
+    verifier = on.reader.verifier(source)
+    for chunk in on.reader.read(source):
         verifier.update(chunk)
     verifier.check()
     return verifier.is_sure
@@ -61,11 +61,11 @@ def read(on: Lacking, there: BucketObject) -> bool:
 
 def test_a_download_is_not_compared_with_the_etag_of_a_multipart_object(on: Lacking) -> None:
     # Given
-    there = of_parts(on)
-    assert there.version.strip('"') != of_md5s()
-    assert there.version.endswith(f'-{PARTS}"')
+    source = of_parts(on)
+    assert source.version.strip('"') != of_md5s()
+    assert source.version.endswith(f'-{PARTS}"')
     # When / Then
-    assert read(on, there) is False
+    assert read(on, source) is False
 
 
 def test_the_etag_of_one_put_is_compared(on: Lacking) -> None:
@@ -88,10 +88,10 @@ def test_an_upload_goes_by_its_own_checksum(on: Lacking) -> None:
 def test_a_copy_by_the_store_is_read_back(on: Lacking, content: bytes) -> None:
     # Given
     on.put(OLD_KEY, content)
-    there = found(on, OLD_KEY)
+    source = found(on, OLD_KEY)
     on.server.requests.clear()
     # When
-    copied = copy(on.copier, there)
+    copied = copy(on.copier, source)
     # Then
     assert copied.sha256 == hashlib.sha256(content).hexdigest()
     assert on.server.requests[-2:] == ["HeadObject", "GetObject"]
@@ -102,7 +102,7 @@ def test_a_copy_of_other_bytes_is_noticed(on: Lacking) -> None:
     # Given a store that copies something else
     on.put(OLD_KEY, SMALL)
     on.put("another", SMALL[::-1])
-    there = found(on, OLD_KEY)
+    source = found(on, OLD_KEY)
 
     def mistake(params: dict[str, Any], **_: object) -> None:
         params["headers"]["x-amz-copy-source"] = f"{on.bucket}/another"
@@ -111,18 +111,18 @@ def test_a_copy_of_other_bytes_is_noticed(on: Lacking) -> None:
     on.copier.client.meta.events.register("before-call.s3.UploadPartCopy", mistake)
     # When / Then
     with pytest.raises(ChecksumMismatchError):
-        copy(on.copier, there)
+        copy(on.copier, source)
 
 
 def test_copied_parts_of_an_attempt_before_are_copied_again(on: Lacking) -> None:
     # Given
-    there, progress = of_parts(on), Progress(lost_at=len(CONTENT) // 2**20 + 1 + PARTS + 1)
+    source, progress = of_parts(on), Progress(lost_at=len(CONTENT) // 2**20 + 1 + PARTS + 1)
     with pytest.raises(LeaseLostError):
-        copy(on.copier, there, progress=progress)
+        copy(on.copier, source, progress=progress)
     assert progress.upload_id is not None
     on.server.requests.clear()
     # When
-    copy(on.copier, there, progress=Progress(progress.upload_id))
+    copy(on.copier, source, progress=Progress(progress.upload_id))
     # Then
     assert on.server.requests.count("UploadPartCopy") == PARTS
     assert on.body(KEY) == CONTENT

@@ -38,16 +38,16 @@ def on(ministack: Ministack) -> Iterator[Lacking]:
 
 
 def source(on: Lacking, content: bytes = CONTENT) -> BucketObject:
-    there = copier_adapter(on).stored(content)
+    original = copier_adapter(on).stored(content)
     on.server.requests.clear()
-    return there
+    return original
 
 
 def test_it_is_read_in_ranges_and_sent_in_parts(on: Lacking) -> None:
     # Given
-    there = source(on)
+    original = source(on)
     # When
-    copied = copy(on.copier, there)
+    copied = copy(on.copier, original)
     # Then
     assert on.server.requests.count("GetObject") == PARTS
     assert on.server.requests.count("UploadPart") == PARTS
@@ -57,7 +57,7 @@ def test_it_is_read_in_ranges_and_sent_in_parts(on: Lacking) -> None:
 
 def test_the_headers_of_the_copy_are_those_that_are_given(on: Lacking) -> None:
     # Given
-    there = source(on)
+    original = source(on)
     create: dict[str, Any] = {
         "ContentType": "text/plain",
         "CacheControl": "no-store",
@@ -66,7 +66,9 @@ def test_the_headers_of_the_copy_are_those_that_are_given(on: Lacking) -> None:
     }
     assert on.copier.by_worker is not None
     # When
-    on.copier.by_worker.copy(there, KEY, create=create, precondition=Create(), progress=Progress())
+    on.copier.by_worker.copy(
+        original, KEY, create=create, precondition=Create(), progress=Progress()
+    )
     # Then
     head = on.direct.head_object(Bucket=on.bucket, Key=KEY)
     assert {name: head[name] for name in create} == create  # type: ignore[literal-required]
@@ -74,13 +76,13 @@ def test_the_headers_of_the_copy_are_those_that_are_given(on: Lacking) -> None:
 
 def test_the_next_attempt_sends_only_what_is_missing(on: Lacking) -> None:
     # Given a copy that ended after two of its parts
-    there, progress = source(on), Progress(lost_at=3)
+    original, progress = source(on), Progress(lost_at=3)
     with pytest.raises(LeaseLostError):
-        copy(on.copier, there, progress=progress)
+        copy(on.copier, original, progress=progress)
     sent = on.server.requests.count("UploadPart")
     on.server.requests.clear()
     # When
-    copied = copy(on.copier, there, progress=Progress(progress.upload_id))
+    copied = copy(on.copier, original, progress=Progress(progress.upload_id))
     # Then
     assert 0 < sent < PARTS
     assert on.server.requests.count("UploadPart") == PARTS - sent
@@ -90,12 +92,12 @@ def test_the_next_attempt_sends_only_what_is_missing(on: Lacking) -> None:
 
 def test_a_copy_that_is_there_already_sends_nothing(on: Lacking) -> None:
     # Given a copy whose worker died before it could record it, and parts of another attempt
-    there = source(on)
-    first = copy(on.copier, there)
+    original = source(on)
+    first = copy(on.copier, original)
     begun = on.direct.create_multipart_upload(Bucket=on.bucket, Key=KEY)["UploadId"]
     on.server.requests.clear()
     # When
-    again = copy(on.copier, there, progress=Progress(begun))
+    again = copy(on.copier, original, progress=Progress(begun))
     # Then
     assert (again.version, again.sha256) == (first.version, first.sha256)
     assert not {"UploadPart", "CreateMultipartUpload", "PutObject"} & {*on.server.requests}
@@ -107,17 +109,17 @@ def test_a_source_that_is_not_what_is_known_of_it_is_not_copied(
     on: Lacking, content: bytes
 ) -> None:
     # Given
-    there = replace(source(on, content), sha256="0" * 64)
+    original = replace(source(on, content), sha256="0" * 64)
     # When / Then
     with pytest.raises(ChecksumMismatchError):
-        copy(on.copier, there)
+        copy(on.copier, original)
     assert on.body(KEY) is None
     assert "Uploads" not in on.direct.list_multipart_uploads(Bucket=on.bucket)
 
 
 def test_a_source_that_cannot_be_read_now_keeps_the_parts(on: Lacking) -> None:
     # Given
-    there, progress = source(on), Progress()
+    original, progress = source(on), Progress()
     on.server.after = lambda request: (
         on.server.refuses.update(GetObject=Answer.refusing(503, "SlowDown"))
         if request.operation == "UploadPart"
@@ -125,7 +127,7 @@ def test_a_source_that_cannot_be_read_now_keeps_the_parts(on: Lacking) -> None:
     )
     # When
     with pytest.raises(StoreUnavailableError):
-        copy(on.copier, there, progress=progress)
+        copy(on.copier, original, progress=progress)
     # Then
     assert progress.upload_id is not None
     parts = on.direct.list_parts(Bucket=on.bucket, Key=KEY, UploadId=progress.upload_id)
@@ -152,23 +154,23 @@ def test_no_more_than_one_range_is_in_memory() -> None:
             """Compare nothing."""
 
     reader: Any = Endless()
-    there: Any = type("There", (), {"size": 200 * range_size})
+    original: Any = type("There", (), {"size": 200 * range_size})
     # When
     tracemalloc.start()
     try:
-        total = sum(map(len, ObjectSource(there, reader, range_size).chunks()))
+        total = sum(map(len, ObjectSource(original, reader, range_size).chunks()))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     # Then
-    assert total == there.size
+    assert total == original.size
     assert peak < 4 * range_size
 
 
 def test_an_empty_source_that_was_replaced_is_not_copied(on: Lacking) -> None:
-    there = source(on, b"")
+    original = source(on, b"")
     on.put(OLD_KEY, b"newer")
-    assert on.reader.find(ObjectAddress(on.bucket, OLD_KEY)) != there
+    assert on.reader.find(ObjectAddress(on.bucket, OLD_KEY)) != original
     with pytest.raises(ObjectReplacedError):
-        copy(on.copier, there)
+        copy(on.copier, original)
     assert on.body(KEY) is None

@@ -159,12 +159,12 @@ def test_a_key_that_may_not_be_looked_at_after_the_write_is_no_success(on: Lacki
 @pytest.mark.parametrize("content", [SMALL, LARGE, b""], ids=["small", "large", "none"])
 def test_a_copy_replaces_nothing_that_appeared_meanwhile(on: Lacking, content: bytes) -> None:
     # Given
-    there = copier_adapter(on).stored(content)
+    existing = copier_adapter(on).stored(content)
     on.put(KEY, NEWER)
     on.server.requests.clear()
     # When / Then
     with pytest.raises(ObjectReplacedError):
-        copy(on.copier, there)
+        copy(on.copier, existing)
     assert (on.body(KEY), on.body(OLD_KEY)) == (NEWER, content)
     assert WRITES.isdisjoint(on.server.requests)
 
@@ -172,7 +172,7 @@ def test_a_copy_replaces_nothing_that_appeared_meanwhile(on: Lacking, content: b
 @pytest.mark.parametrize("content", [SMALL, b""], ids=["small", "none"])
 def test_a_write_right_after_a_copy_is_noticed(on: Lacking, content: bytes) -> None:
     # Given
-    there = copier_adapter(on).stored(content)
+    existing = copier_adapter(on).stored(content)
 
     def write(request: Request) -> None:
         if request.operation in WRITES:
@@ -181,5 +181,5 @@ def test_a_write_right_after_a_copy_is_noticed(on: Lacking, content: bytes) -> N
     on.server.after = write
     # When / Then
     with pytest.raises(ObjectReplacedError):
-        copy(on.copier, there)
+        copy(on.copier, existing)
     assert on.body(KEY) == NEWER

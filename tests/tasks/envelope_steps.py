@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from tests.integration.fuzzing import envelope
 
 TAG = "a tag"
@@ -12,7 +12,7 @@ BODY = b'[[], {"job_id": 12}, {}]'
 
 
 def taken_in(message: dict[str, Any], queue: str = "configs") -> dict[str, Any]:
-    anew = json.loads(made_anew(json.dumps(message).encode(), queue, TAG))
+    anew = json.loads(rebuild_message(json.dumps(message).encode(), queue, TAG))
     assert isinstance(anew, dict)
     return anew
 

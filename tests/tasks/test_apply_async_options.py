@@ -16,8 +16,8 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.tasks import bucket, downloads, upkeep  # noqa: F401 - the tasks are registered
 from artifact_pipeline.tasks.app import producer_app
-from artifact_pipeline.tasks.envelope import made_anew
 from artifact_pipeline.tasks.message_body import LINKS
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.tasks.sendable import _PROTOCOL, CHECKED, IN_HEADERS, OF_SENDING
 from artifact_pipeline.tasks.uploads import upload_job_config
@@ -55,7 +55,9 @@ def taken(broker: Valkey) -> list[Message]:
     with broker.client() as client:
         keys = [key for key in client.scan_iter("*") if client.type(key) == b"list"]
         found = [(key.decode(), element) for key in keys for element in client.lrange(key, 0, -1)]
-    return [json.loads(made_anew(element, key.split("\x06")[0], "a")) for key, element in found]
+    return [
+        json.loads(rebuild_message(element, key.split("\x06")[0], "a")) for key, element in found
+    ]
 
 
 @pytest.mark.parametrize(("options", "is_right"), TAKEN, ids=names(TAKEN))

@@ -75,6 +75,22 @@ def test_some_or_all_are_discarded(channel: Any) -> None:
     assert letters.dead_letters(channel) == []
 
 
+def test_old_ones_are_pruned(channel: Any) -> None:
+    # Given two that are a day old, and one that was kept just now
+    day = timedelta(days=1)
+    long_ago = int((datetime.now(UTC) - day).timestamp())
+    for _ in range(2):
+        channel.client.lpush("artifacts.dead_letters", f"{long_ago} {{}}")
+    keep(channel, b"", "new")
+    # When
+    pruned = [letters.prune_dead_letters(channel, age) for age in (2 * day, day, day)]
+    # Then
+    assert pruned == [0, 2, 0]
+    assert [letter.reason for letter in letters.dead_letters(channel)] == ["new"]
+    assert letters.prune_dead_letters(channel, timedelta(0)) == 1
+    assert letters.prune_dead_letters(channel, timedelta(0)) == 0
+
+
 def test_a_broker_that_takes_no_note_stops_nothing(broker: Valkey, channel: Any) -> None:
     with broker.client() as client:
         client.set("artifacts.dead_letters", "of another type")

@@ -15,9 +15,9 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID
 from artifact_pipeline.tasks.app import producer_app
-from artifact_pipeline.tasks.envelope import check_headers, made_anew
 from artifact_pipeline.tasks.message_body import LONGEST, RefusedError
 from artifact_pipeline.tasks.message_headers import HORIZON
+from artifact_pipeline.tasks.message_validation import check_headers, rebuild_message
 from artifact_pipeline.tasks.uploads import upload_job_config
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.integration.fuzzing import KNOWN, SECRET, envelope
@@ -73,7 +73,7 @@ def test_what_a_producer_sends_is_taken_in(broker: Valkey) -> None:
     # When they are taken in
     with broker.client() as client:
         elements: Any = client.lrange("configs", 0, -1)
-    plain, again = (json.loads(made_anew(raw, "configs", TAG))["headers"] for raw in elements)
+    plain, again = (json.loads(rebuild_message(raw, "configs", TAG))["headers"] for raw in elements)
     plain, again = sorted((plain, again), key=lambda headers: headers["retries"])
     # Then they say what they said
     assert (plain["id"], plain["retries"], plain["eta"]) == ("plain", 0, None)
@@ -258,12 +258,12 @@ def test_a_producer_can_ask_beforehand() -> None:
 )
 def test_what_is_no_object_is_refused(element: bytes) -> None:
     with pytest.raises(RefusedError):
-        made_anew(element, "configs", TAG)
+        rebuild_message(element, "configs", TAG)
 
 
 def test_what_is_too_large_is_not_even_read() -> None:
     with pytest.raises(RefusedError, match=r"^size$"):
-        made_anew(b" " * LONGEST + json.dumps(envelope(BODY, "an id")).encode(), "c", TAG)
+        rebuild_message(b" " * LONGEST + json.dumps(envelope(BODY, "an id")).encode(), "c", TAG)
 
 
 def test_the_largest_message_of_ours_is_far_smaller() -> None:

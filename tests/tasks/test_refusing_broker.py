@@ -9,7 +9,7 @@ from artifact_pipeline.domain.errors import (
     BrokerUnavailableError,
     ConfigurationError,
 )
-from artifact_pipeline.worker.diagnosis.broker import impatient_app, reach_broker
+from artifact_pipeline.worker.diagnosis.broker import fail_fast_app, reach_broker
 from artifact_pipeline.worker.embedded.servers import Valkey, free_port
 
 pytestmark = pytest.mark.processes
@@ -38,7 +38,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def test_a_refusal_is_one_line_that_names_the_setting(port: int, address: str, said: str) -> None:
     # When
     with pytest.raises(BrokerRefusedError) as refused:
-        reach_broker(impatient_app("redis://" + address.format(port=port)))
+        reach_broker(fail_fast_app("redis://" + address.format(port=port)))
     # Then
     assert isinstance(refused.value, ConfigurationError)
     assert str(refused.value).startswith("ARTIFACTS_BROKER_URL: ")
@@ -48,5 +48,5 @@ def test_a_refusal_is_one_line_that_names_the_setting(port: int, address: str, s
 
 def test_a_broker_that_is_away_is_no_wrong_setting() -> None:
     with pytest.raises(BrokerUnavailableError) as away:
-        reach_broker(impatient_app(f"redis://127.0.0.1:{free_port()}/0"))
+        reach_broker(fail_fast_app(f"redis://127.0.0.1:{free_port()}/0"))
     assert not isinstance(away.value, ConfigurationError)

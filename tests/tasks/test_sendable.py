@@ -9,7 +9,7 @@ from celery import Celery
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.tasks import bucket, downloads, upkeep, uploads  # noqa: F401 - the tasks are registered
 from artifact_pipeline.tasks.app import producer_app
-from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.sendable import _ARGUMENTS
 from artifact_pipeline.tasks.uploads import upload_job_config
 from artifact_pipeline.worker.embedded.servers import Valkey
@@ -69,7 +69,7 @@ def test_what_is_sent_is_taken(producer: Celery, broker: Valkey, options: dict[s
         elements = [element for key in keys for element in client.lrange(key, 0, -1)]
     assert len(elements) == 2
     for element in elements:
-        made_anew(element, "configs", "a tag")
+        rebuild_message(element, "configs", "a tag")
 
 
 @pytest.mark.parametrize("options", REFUSED, ids=" ".join)

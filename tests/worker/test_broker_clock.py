@@ -10,11 +10,11 @@ import pytest
 from kombu import Connection, Consumer, Queue
 from kombu.transport import redis
 
-from artifact_pipeline.tasks.envelope import made_anew
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.routing import DELAY_HEADER, DISPATCH, RECONCILE
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.messages.broker_clock import BrokerClock
-from artifact_pipeline.worker.messages.intake import take_in_messages_only
+from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from tests.integration.fuzzing import envelope
 
 BODY = b'[[], {"job_id": 12}, {}]'
@@ -27,7 +27,7 @@ def taken_in(skew: timedelta, **headers: object) -> dict[str, Any]:
     """Return the headers of a message on a machine whose clock the broker's is ahead of."""
     message = envelope(BODY, "an id")
     message["headers"] |= headers
-    made = made_anew(json.dumps(message).encode(), "configs", "a tag", lambda: skew)
+    made = rebuild_message(json.dumps(message).encode(), "configs", "a tag", lambda: skew)
     kept: dict[str, Any] = json.loads(made)["headers"]
     return kept
 

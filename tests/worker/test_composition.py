@@ -5,6 +5,8 @@ import os
 import sqlite3
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from celery import Celery
@@ -52,6 +54,34 @@ def on_sqlite(
         connection.close()
 
 
+def test_reconcile_prunes_what_ended_long_ago_only_if_it_is_asked_to(
+    on_sqlite: Composition, good: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Given an artifact that was downloaded twice, a hundred days ago, and a broker that is away
+    transfers = on_sqlite.adapters.transfers
+    for request_id in ("first", "last"):
+        claim = transfers.claim(
+            CONFIG, Direction.DOWNLOAD, request_id, owner="w", lease=timedelta(minutes=1)
+        )
+        assert claim is not None
+        transfers.finish(claim, 0)
+    with on_sqlite.adapters.engine.begin() as connection:
+        connection.execute(text("UPDATE transfers SET requested_at = '2020-01-01 00:00:00.000000'"))
+        connection.execute(text("UPDATE transfers SET finished_at = requested_at"))
+    monkeypatch.setenv("ARTIFACTS_STORE", tmp_path.as_uri())
+    load(WorkerSettings).stores[0].initialize()
+    app = Celery("tests", broker=good["ARTIFACTS_BROKER_URL"], set_as_current=False)
+    app.conf.broker_transport_options = {"max_retries": 0}
+    # When
+    pruned = [Composition(load(WorkerSettings), app).reconcile().pruned]
+    monkeypatch.setenv("ARTIFACTS_HISTORY_DAYS", "90")
+    pruned += [Composition(load(WorkerSettings), app).reconcile().pruned for _ in range(2)]
+    # Then
+    assert pruned == [0, 1, 0]
+    assert transfers.of_request("first", 12, Direction.DOWNLOAD) is None
+    assert transfers.of_request("last", 12, Direction.DOWNLOAD) is not None
+
+
 def test_nothing_connects_before_it_is_used(composition: Composition) -> None:
     # Given: addresses where nobody answers
     # When: even the use cases are made
@@ -74,13 +104,13 @@ def test_a_fork_before_any_use_is_nothing_special(composition: Composition) -> N
 def test_a_forked_process_makes_connections_of_its_own(on_sqlite: Composition) -> None:
     # Given: a parent that was at work, with a connection in its pool
     parent = _connections(on_sqlite)
-    on_sqlite.give_back()
+    on_sqlite.release_leases()
     # When
     on_sqlite.after_fork()
     # Then
     child = _connections(on_sqlite)
     assert all(mine is not inherited for mine, inherited in zip(child, parent, strict=True))
-    assert on_sqlite.give_back() == 0
+    assert on_sqlite.release_leases() == 0
 
 
 def test_no_connection_is_left_by_what_is_read_before_the_fork(on_sqlite: Composition) -> None:

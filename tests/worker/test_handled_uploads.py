@@ -22,8 +22,8 @@ from artifact_pipeline.domain.transfers.page_watch import UploadEnd
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.messages import handled_uploads
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
-from artifact_pipeline.worker.messages.intake import take_in_messages_only
 from artifact_pipeline.worker.messages.page_events import _send
+from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from tests.integration.fuzzing import envelope
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)

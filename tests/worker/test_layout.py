@@ -9,7 +9,7 @@ from artifact_pipeline import celeryconfig
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.worker.dev.layout import LAYOUT, planned_processes, usable_cores
 
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+DEPLOYMENT = Path(__file__).parents[2] / "docs/operations/deployment.md"
 
 
 def test_every_queue_has_one_worker() -> None:
@@ -29,7 +29,7 @@ def test_auto_is_for_the_cores_of_this_machine() -> None:
 def test_the_documentation_names_the_processes_for_so_many_cores(cores: int) -> None:
     # Given the table of the documentation, a row for each number of cores
     cells = r"(\d+ \| \d+ \| \d+ \| \d+)"
-    row = re.search(rf"^\| {cores} \| {cells} \|$", OPERATIONS.read_text(), re.MULTILINE)
+    row = re.search(rf"^\| {cores} \| {cells} \|$", DEPLOYMENT.read_text(), re.MULTILINE)
     assert row is not None
     # Then
     documented = [int(cell) for cell in row[1].split(" | ")]

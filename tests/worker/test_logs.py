@@ -14,8 +14,8 @@ from artifact_pipeline.tasks.routing import DISPATCH
 from artifact_pipeline.worker.messages.log_redaction import (
     _SAID_INSTEAD,
     _SENT_BY_BEAT,
-    leave_bodies_out,
     log_upkeep_as_debug,
+    redact_message_bodies,
 )
 
 
@@ -25,7 +25,7 @@ def test_kombu_still_has_the_lines_that_would_quote(quoting: str) -> None:
 
 
 def test_the_lines_that_would_quote_do_not(caplog: pytest.LogCaptureFixture) -> None:
-    leave_bodies_out()
+    redact_message_bodies()
     for said in _SAID_INSTEAD:
         for name in (consumer.__name__, redis.__name__):
             with caplog.at_level(logging.INFO, name):

@@ -23,8 +23,8 @@ from artifact_pipeline.tasks.dead_letters import dead_letters
 from artifact_pipeline.tasks.receipt import BareRequest, attach_receipt
 from artifact_pipeline.tasks.uploads import upload_job_config
 from artifact_pipeline.worker.embedded.servers import Valkey
-from artifact_pipeline.worker.messages.intake import take_in_messages_only
 from artifact_pipeline.worker.messages.receipt import Recorder
+from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from artifact_pipeline.worker.messages.refusals import keep_refusals
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers

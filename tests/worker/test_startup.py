@@ -53,13 +53,13 @@ def test_what_is_away_is_asked_again_after_growing_pauses(
     pauses: list[float], pause: Callable[[float], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given
-    there, away = Server(), Server(*(SqlUnavailableError("refused") for _ in range(6)))
+    existing, away = Server(), Server(*(SqlUnavailableError("refused") for _ in range(6)))
     # When
     with caplog.at_level(logging.WARNING):
-        wait_until_reached({"broker": there, "database": away}, pause=pause)
+        wait_until_reached({"broker": existing, "database": away}, pause=pause)
     # Then
     assert pauses == [1, 2, 4, 8, 10, 10]
-    assert (there.looks, away.looks) == (1, 7)
+    assert (existing.looks, away.looks) == (1, 7)
     assert len(caplog.messages) == len(pauses)
     assert caplog.messages[0] == ("not started yet, the next look is in 1 s: database: refused")
 

@@ -38,10 +38,12 @@ class CountingReader(InMemoryReader):
     version: str = "one"
     requests: list[tuple[int, int]] = field(default_factory=list)
 
-    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        stop = there.size if stop is None else stop
+    def read(
+        self, source: BucketObject, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        stop = source.size if stop is None else stop
         self.requests.append((start, stop))
-        if there.version != self.version:
+        if source.version != self.version:
             raise ObjectReplacedError
         with self.path.open("rb") as file:
             file.seek(start)

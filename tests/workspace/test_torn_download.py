@@ -33,16 +33,16 @@ class Download:
     partial: Path
 
     @property
-    def there(self) -> BucketObject:
-        there = self.reader.find(ADDRESS)
-        assert there is not None
-        return there
+    def source(self) -> BucketObject:
+        source = self.reader.find(ADDRESS)
+        assert source is not None
+        return source
 
     def run(self) -> list[int]:
         """Return the numbers of the ranges that were asked for."""
         self.reader.reads.clear()
         fetch = Fetch(reader=self.reader, range_size=RANGE, threads=1)
-        fetch(self.there, self.target, replace=False, checkpoint=lambda: None)
+        fetch(self.source, self.target, replace=False, checkpoint=lambda: None)
         return [read.start // RANGE for read in self.reader.reads]
 
     def overwrite(self, at: int, data: bytes) -> None:

@@ -1,14 +1,18 @@
 """`artifacts db`: the database."""
 
+import sys
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from artifact_pipeline.worker.cli.lazy import group_app
+from artifact_pipeline.worker.cli.options import DryRunOption, JsonOption
 from artifact_pipeline.worker.cli.output import say
+from artifact_pipeline.worker.cli.quarantine import parse_age
 from artifact_pipeline.worker.composition.operator import database
 
-app = group_app("Create and update the pipeline's tables.")
+app = group_app("Create and update the pipeline's tables, and delete old rows from them.")
 
 
 @app.command("upgrade")
@@ -29,3 +33,37 @@ def upgrade_command(
     sql = database(makes_file=True)
     upgrade(sql.engine, with_platform_tables=with_platform_tables)
     say("the database is up to date")
+
+
+@app.command("prune")
+def prune(
+    *,
+    older_than: Annotated[
+        timedelta | None,
+        typer.Option(
+            "--older-than",
+            parser=parse_age,
+            metavar="AGE",
+            help="Ended so long ago, such as 90d. By default ARTIFACTS_HISTORY_DAYS.",
+        ),
+    ] = None,
+    dry_run: DryRunOption = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete transfers, batches and dead letters that ended long ago.
+
+    What is active or in quarantine stays, and so does the last transfer of each artifact and
+    direction. On a terminal it shows the rows first and asks.
+    """
+    from artifact_pipeline.worker.cli.prune import Prune, show  # noqa: PLC0415 - the help needs no SQL
+
+    work = Prune(older_than)
+    asks = sys.stdin.isatty() and not (yes or dry_run)
+    if dry_run or asks:
+        show(work.count(), as_json=as_json and dry_run)
+    if dry_run:
+        return
+    if asks:
+        typer.confirm("Delete these rows?", abort=True)
+    show(work(), as_json=as_json)

@@ -18,12 +18,14 @@ def show_demo(results_dir: Path | None, *, keep: bool, as_json: bool) -> None:
     unwind_on_signals()
     require_servers("artifacts demo", "ministack")
     with temporary_directory() as directory, EmbeddedStack(directory) as stack:
-        print_json(_quietly(stack, results_dir).as_json()) if as_json else _told(stack, results_dir)
+        print_json(_run_silently(stack, results_dir).as_json()) if as_json else _told(
+            stack, results_dir
+        )
         if keep:
             _stay(stack)
 
 
-def _quietly(stack: EmbeddedStack, results_dir: Path | None) -> Outcome:
+def _run_silently(stack: EmbeddedStack, results_dir: Path | None) -> Outcome:
     return play(stack, SilentNarrator(), results_dir)
 
 

@@ -60,7 +60,7 @@ def _show(finding: "Finding") -> None:
         Text(f"{severity:8}", style=_COLOURS[finding.severity]),
         Text(f"{finding.check}: {finding.what}"),
     )
-    for word, text in (("why", finding.why), ("mend", finding.mend)):
+    for word, text in (("why", finding.why), ("fix", finding.fix)):
         if text:
             out.print(Text(f"{'':9}{word}: {text}"), soft_wrap=True)
 
@@ -71,5 +71,6 @@ def _as_json(finding: "Finding") -> dict[str, str]:
         "severity": finding.severity.name.lower(),
         "what": finding.what,
         "why": finding.why,
-        "mend": finding.mend,
+        "fix": finding.fix,
+        "mend": finding.fix,  # the name of `fix` in earlier versions
     }

@@ -11,7 +11,7 @@ from artifact_pipeline.worker.cli.lazy import group_app
 app = group_app("Health checks for supervisors and orchestrators.")
 
 
-class NotWellError(PipelineError):
+class UnhealthyError(PipelineError):
     """What was asked about is not as it should be."""
 
 
@@ -43,18 +43,18 @@ def live(
     Beside beat: check that beat has sent something. A process that waits at its start for broker,
     database or S3 is alive too, and the answer says what it waits for.
     """
-    from artifact_pipeline.worker.lifecycle.signs import seconds_since_sign  # noqa: PLC0415 - as well
+    from artifact_pipeline.worker.lifecycle.signs import seconds_since_sign_of_life  # noqa: PLC0415 - as well
     from artifact_pipeline.worker.settings import LivenessSettings, load  # noqa: PLC0415 - for the help
 
     path = load(LivenessSettings).liveness_file
     try:
-        ago = seconds_since_sign(path)
+        ago = seconds_since_sign_of_life(path)
         waits_for = path.read_text()
     except OSError:
-        raise NotWellError(f"no sign of life yet: {path}") from None
+        raise UnhealthyError(f"no sign of life yet: {path}") from None
     if ago > within:
         since = "since this machine was booted" if ago == float("inf") else f"for {ago:.0f} s"
-        raise NotWellError(f"no sign of life {since}")
+        raise UnhealthyError(f"no sign of life {since}")
     typer.echo(f"a sign of life {ago:.0f} s ago{waits_for and f'; waits for {waits_for}'}")
 
 
@@ -79,7 +79,7 @@ def ready(
         try:
             REACH[part]()
         except PipelineError as error:
-            raise NotWellError(f"{part_name(part)}: {error or type(error).__name__}") from error
+            raise UnhealthyError(f"{part_name(part)}: {error or type(error).__name__}") from error
         typer.echo(_WELL.get(part) or f"{part_name(part)} answers")
         if part is Part.BROKER:
             _count_refused()

@@ -8,7 +8,7 @@ from celery import Celery
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError, ConfigurationError
 from artifact_pipeline.domain.maintenance.attention import worker_command
-from artifact_pipeline.worker.diagnosis.broker import impatient_app
+from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 from artifact_pipeline.worker.diagnosis.consumers import read_broker
 from artifact_pipeline.worker.settings import BrokerSettings, load
 
@@ -83,6 +83,6 @@ class ListenerCheck:
 
 def _app() -> Celery | None:
     try:
-        return impatient_app(load(BrokerSettings).broker)
+        return fail_fast_app(load(BrokerSettings).broker)
     except ConfigurationError:
         return None

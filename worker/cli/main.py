@@ -8,6 +8,10 @@ import sys
 
 # Only this here: Ctrl-C while the rest is imported must not end in a traceback.
 COMMANDS = {
+    "audit": (
+        "artifact_pipeline.worker.cli.audit.commands",
+        "Compare the whole store with all that is recorded, and report what is lost or unknown.",
+    ),
     "batch": (
         "artifact_pipeline.worker.cli.batch.commands",
         "Run many transfers again: preview, start, watch, pause, report.",
@@ -16,6 +20,10 @@ COMMANDS = {
     "health": (
         "artifact_pipeline.worker.cli.health",
         "Health checks for supervisors and orchestrators.",
+    ),
+    "history": (
+        "artifact_pipeline.worker.cli.history",
+        "Show who did what with a job's artifacts: when, why, and what became of it.",
     ),
     "jobs": (
         "artifact_pipeline.worker.cli.jobs.commands",

@@ -86,10 +86,10 @@ def restore(*, as_json: JsonOption = False) -> None:
     Running workers do this themselves; use it where only workers of an earlier version are left.
     """
     from artifact_pipeline.tasks.publish import broker_channel  # noqa: PLC0415 - for the help
-    from artifact_pipeline.worker.messages.intake import redelivering_channels  # noqa: PLC0415
+    from artifact_pipeline.worker.messages.redis_channel import redelivering_channels  # noqa: PLC0415
 
     with redelivering_channels(), broker_channel(_broker()) as channel:
-        count = channel.put_back_dead()
+        count = channel.requeue_dead()
     if as_json:
         print_json({"restored": count})
     else:
@@ -105,10 +105,10 @@ def _read(limit: int) -> "list[DeadLetter]":
 
 
 def _broker() -> "Celery":
-    from artifact_pipeline.worker.diagnosis.broker import impatient_app  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.diagnosis.broker import fail_fast_app  # noqa: PLC0415 - for the help
     from artifact_pipeline.worker.settings import BrokerSettings, load  # noqa: PLC0415
 
-    return impatient_app(load(BrokerSettings).broker)
+    return fail_fast_app(load(BrokerSettings).broker)
 
 
 def _not_found(letter_id: str) -> NotFoundError:

@@ -9,6 +9,12 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 
+ActorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--actor", metavar="USER", help="Who does it; by default the user and host of this command."
+    ),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 JobArgument = Annotated[
     int | None, typer.Argument(metavar="JOB_ID", min=1, max=MAX_ID, help="The job's id.")
@@ -22,6 +28,17 @@ OneKindOption = Annotated[ArtifactKind, typer.Option("--kind", help="The artifac
 KindsOption = Annotated[
     list[ArtifactKind] | None,
     typer.Option("--kind", metavar="KIND", help="Only this kind; repeatable."),
+]
+ReasonOption = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="TEXT", help="Why; `artifacts history` shows it."),
+]
+OnlyDatabaseOption = Annotated[
+    bool,
+    typer.Option(
+        "--only-database",
+        help="No other database has jobs in this bucket: delete also copies that no row names.",
+    ),
 ]
 RunIdOption = Annotated[
     int | None, typer.Option("--run-id", min=1, max=MAX_ID, help="One of its runs.")

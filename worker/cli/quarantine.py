@@ -10,14 +10,19 @@ import typer
 from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.operator_actions import ActionName
 from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import DryRunOption, JsonOption, WideOption
-from artifact_pipeline.worker.cli.output import note, print_json, say, show_rows, transfer_row
-from artifact_pipeline.worker.composition.operator import database
+from artifact_pipeline.worker.cli.output import note as tell
+from artifact_pipeline.worker.cli.output import print_json, say, show_rows, transfer_row
+from artifact_pipeline.worker.composition.operator import audited, database
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from artifact_pipeline.domain.catalog.audited import AuditedAction
     from artifact_pipeline.domain.model.quarantine import QuarantineFilter
     from artifact_pipeline.domain.ports.quarantine import IQuarantine
 
@@ -64,6 +69,10 @@ NewerOption = Annotated[
     timedelta | None,
     typer.Option("--newer-than", parser=parse_age, metavar="AGE", help="Given up since: 90m, 7d."),
 ]
+NoteOption = Annotated[
+    str | None,
+    typer.Option("--note", metavar="TEXT", help="Why; `artifacts history` shows it."),
+]
 AllOption = Annotated[bool, typer.Option("--all", help="All of them: no filter is given.")]
 
 
@@ -81,13 +90,13 @@ def list_quarantined(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """List what was given up, and why, newest first."""
-    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
     quarantine = database().quarantine
-    transfers = quarantine.list(which, limit)
+    transfers = quarantine.list(filters, limit)
     rows, empty = [_row(t) for t in transfers], "nothing is in quarantine"
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
-    if len(transfers) == limit and (more := quarantine.count(which) - limit) > 0:
-        note(f"and {more} more: --limit shows them")
+    if len(transfers) == limit and (more := quarantine.count(filters) - limit) > 0:
+        tell(f"and {more} more: --limit shows them")
 
 
 @app.command("retry")
@@ -100,6 +109,7 @@ def retry(  # noqa: PLR0913 - an argument for each option
     older_than: OlderOption = None,
     newer_than: NewerOption = None,
     every: AllOption = False,
+    note: NoteOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,9 +117,14 @@ def retry(  # noqa: PLR0913 - an argument for each option
 
     A transfer whose artifact was requested again since is not changed.
     """
-    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
-    quarantine = _to_change(which, jobs, every=every)
-    summary = quarantine.preview(which) if dry_run else quarantine.retry(which)
+    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    quarantine = _to_change(filters, jobs, every=every)
+    if dry_run:
+        summary = quarantine.preview(filters)
+    else:
+        with _kept(ActionName.QUARANTINE_RETRY, filters, note) as action:
+            summary = quarantine.retry(filters, action.id)
+            action.came_to(f"{summary.retried} are tried again, {summary.superseded} left")
     if as_json:
         print_json({**asdict(summary), "dry_run": dry_run})
         return
@@ -129,22 +144,38 @@ def discard(  # noqa: PLR0913 - an argument for each option
     older_than: OlderOption = None,
     newer_than: NewerOption = None,
     every: AllOption = False,
+    note: NoteOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Cancel them for good; what they had sent in parts is removed by the next reconcile."""
-    which = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
-    quarantine = _to_change(which, jobs, every=every)
-    count = quarantine.count(which) if dry_run else quarantine.discard(which)
+    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    quarantine = _to_change(filters, jobs, every=every)
+    if dry_run:
+        count = quarantine.count(filters)
+    else:
+        with _kept(ActionName.QUARANTINE_DISCARD, filters, note) as action:
+            count = quarantine.discard(filters, action.id)
+            action.came_to(f"{count} are discarded")
     if as_json:
         print_json({"discarded": count, "dry_run": dry_run})
         return
     say(f"{count} {'would be' if dry_run else 'are'} discarded")
 
 
-def _to_change(which: "QuarantineFilter", jobs: list[int] | None, *, every: bool) -> "IQuarantine":
+def _kept(
+    name: ActionName, filters: "QuarantineFilter", note: str | None
+) -> "AbstractContextManager[AuditedAction]":
+    """Keep the action in the audit trail, with its filter and its jobs."""
+    criteria = filters.model_dump(mode="json", exclude_defaults=True)
+    return audited(name, reason=note, target=criteria)
+
+
+def _to_change(
+    filters: "QuarantineFilter", jobs: list[int] | None, *, every: bool
+) -> "IQuarantine":
     """Return the quarantine; refuse a filter or a job id that may be a mistake."""
-    _refuse_unclear(which, every=every)
+    _require_filter(filters, every=every)
     quarantine = database().quarantine
     _refuse_other_ids(jobs, quarantine)
     return quarantine
@@ -193,9 +224,9 @@ def _filter(
     )
 
 
-def _refuse_unclear(which: "QuarantineFilter", *, every: bool) -> None:
+def _require_filter(filters: "QuarantineFilter", *, every: bool) -> None:
     """Raise BadParameter: a forgotten filter would mean everything."""
-    if which.is_empty is not every:
+    if filters.is_empty is not every:
         raise typer.BadParameter("give a filter such as --reason, or --all for all of them")
 
 

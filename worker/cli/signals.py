@@ -16,14 +16,14 @@ def unwind_on_signals() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _exit)
-    sys.unraisablehook = _raise_again
+    sys.unraisablehook = _reraise
 
 
 def _exit(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _raise_again(unraisable: "UnraisableHookArgs") -> None:
+def _reraise(unraisable: "UnraisableHookArgs") -> None:
     # What a signal raises within a destructor ends there, so raise it again a moment later.
     swallowed = unraisable.exc_value
     if not isinstance(swallowed, (KeyboardInterrupt, SystemExit)):

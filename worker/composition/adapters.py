@@ -11,6 +11,8 @@ from artifact_pipeline.domain.errors import TransferError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, IObjectStore
+from artifact_pipeline.domain.ports.object_versions import IObjectVersions
+from artifact_pipeline.domain.ports.restorations import IObjectRestorer
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
 from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
 from artifact_pipeline.domain.transfers.download import FetchArtifact
@@ -20,7 +22,8 @@ from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
 from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
 from artifact_pipeline.worker.composition.repositories import Database, Repositories
 from artifact_pipeline.worker.settings import BucketSettings, OperatorSettings
-from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
+from artifact_pipeline.worker.sql.restorations import SqlRestorations
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -98,6 +101,18 @@ class Adapters(Database):
     @cached_property
     def copier(self) -> IObjectCopier:
         return self._of_store.copier
+
+    @cached_property
+    def versions(self) -> IObjectVersions:
+        return self._of_store.versions
+
+    @cached_property
+    def restorer(self) -> IObjectRestorer:
+        return self._of_store.restorer
+
+    @cached_property
+    def restorations(self) -> SqlRestorations:
+        return SqlRestorations(self.engine)
 
     @property
     def upload_locations(self) -> "S3UploadLocationRepository | FileUploadLocations":

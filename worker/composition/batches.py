@@ -124,7 +124,7 @@ class Batches:
             max_in_flight=max_in_flight,
             is_forced=is_forced,
         )
-        self._nudge()
+        self._request_dispatch()
         return started
 
     def pause(self, batch_id: int) -> Batch:
@@ -142,7 +142,7 @@ class Batches:
         Raises: NotFoundError, InvalidRequestError: it is not paused.
         """
         resumed = self._batches.resume(batch_id)
-        self._nudge()
+        self._request_dispatch()
         return resumed
 
     def change(
@@ -155,7 +155,7 @@ class Batches:
             InvalidRequestError: it has ended, or was not started.
         """
         changed = self._batches.change(batch_id, rate=rate, max_in_flight=max_in_flight)
-        self._nudge()
+        self._request_dispatch()
         return changed
 
     def cancel(self, batch_id: int) -> int:
@@ -186,7 +186,7 @@ class Batches:
         """Every member in its order, with what became of it. Raises: NotFoundError."""
         return self._batches.members(batch_id)
 
-    def _nudge(self) -> None:
+    def _request_dispatch(self) -> None:
         app = self._find_app()
         if app is None:
             return

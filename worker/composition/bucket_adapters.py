@@ -11,7 +11,9 @@ from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.endpoints import abilities_of, endpoints_of
+from artifact_pipeline.worker.s3.object_versions import S3ObjectVersions
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
+from artifact_pipeline.worker.s3.restoring import S3ObjectRestorer
 from artifact_pipeline.worker.s3.results import S3ResultsRepository
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
@@ -79,6 +81,15 @@ class BucketAdapters:
             abilities=self.abilities,
             upload_part_size=self._bucket_settings.part_size,
         )
+
+    @cached_property
+    def versions(self) -> S3ObjectVersions:
+        bucket = self._bucket_settings.bucket
+        return S3ObjectVersions(client=self.client, bucket=bucket, abilities=self.abilities)
+
+    @cached_property
+    def restorer(self) -> S3ObjectRestorer:
+        return S3ObjectRestorer(client=self.client)
 
     @cached_property
     def upload_locations(self) -> S3UploadLocationRepository:

@@ -9,8 +9,10 @@ from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.file_store.copying import FileObjectCopier
 from artifact_pipeline.worker.file_store.platform import FileResults, FileUploadLocations
 from artifact_pipeline.worker.file_store.reading import FileObjectReader
+from artifact_pipeline.worker.file_store.restoring import FileObjectRestorer
 from artifact_pipeline.worker.file_store.store import FileObjectStore
 from artifact_pipeline.worker.file_store.urls import parse_address
+from artifact_pipeline.worker.file_store.versions import FileObjectVersions
 from artifact_pipeline.worker.settings import BucketSettings
 
 if TYPE_CHECKING:
@@ -44,6 +46,14 @@ class FileAdapters:
     @cached_property
     def copier(self) -> FileObjectCopier:
         return FileObjectCopier(store=self.store, reader=self.reader)
+
+    @cached_property
+    def versions(self) -> FileObjectVersions:
+        return FileObjectVersions(reader=self.reader, copier=self.copier)
+
+    @cached_property
+    def restorer(self) -> FileObjectRestorer:
+        return FileObjectRestorer()
 
     @cached_property
     def upload_locations(self) -> FileUploadLocations:

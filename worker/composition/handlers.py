@@ -44,7 +44,7 @@ class Handlers:
         return self._files.circuits
 
     @property
-    def uploads_end_after(self) -> timedelta:
+    def upload_url_lifetime(self) -> timedelta:
         """How long after its request an upload URL may still be in use."""
         return timedelta(seconds=self._settings.url_expires) + _LONGEST_PUT
 
@@ -70,7 +70,7 @@ class Handlers:
             artifacts=self._adapters.artifacts,
             reader=self._adapters.reader,
             location=self._adapters.store.location,
-            expires_after=self.uploads_end_after,
+            expires_after=self.upload_url_lifetime,
         )
 
     @property

@@ -5,15 +5,16 @@
 
 import os
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from celery import Celery
 
+    from artifact_pipeline.domain.catalog.audited import AuditedAction
     from artifact_pipeline.domain.model.artifacts import Artifact
     from artifact_pipeline.worker.composition.adapters import Adapters
     from artifact_pipeline.worker.composition.batches import Batches
@@ -41,6 +42,47 @@ def this_user() -> str:
         # As in a container that runs under a number without a name.
         user = f"uid-{os.getuid()}"
     return f"{user}@{socket.gethostname()}"
+
+
+@contextmanager
+def audited(  # noqa: PLR0913 - all that the audit trail keeps
+    name: str,
+    *,
+    actor: str | None = None,
+    reason: str | None = None,
+    job_id: int | None = None,
+    batch_id: int | None = None,
+    target: "Mapping[str, object] | None" = None,
+) -> "Iterator[AuditedAction]":
+    """Keep what this command does in the audit trail, and how it ends.
+
+    Args:
+        name: one of `ActionName`.
+        actor: who; by default the user who runs the command.
+        reason: why.
+        job_id: the job that it is about.
+        batch_id: the batch that it is about.
+        target: what else it is about; what is None or empty is left out.
+
+    Raises:
+        InvalidRequestError: the actor is none.
+        SqlUnavailableError: the action cannot be kept, and so must not begin.
+    """
+    from artifact_pipeline.domain.catalog.audited import audited as keep
+    from artifact_pipeline.domain.model.operator_actions import NewAction, action_reason
+    from artifact_pipeline.domain.model.requester import requester_name
+
+    given = (target or {}).items()
+    action = NewAction(
+        name=name,
+        actor=requester_name(actor) or this_user(),
+        reason=action_reason(reason),
+        job_id=job_id,
+        batch_id=batch_id,
+        target={key: value for key, value in given if value not in (None, "", [], ())},
+    )
+    with keep(database().audit_trail, action) as running:
+        yield running
 
 
 def adapters() -> "Adapters":

@@ -19,7 +19,10 @@ from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 
 if TYPE_CHECKING:
+    from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
+    from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
     from artifact_pipeline.worker.sql.manifests import SqlManifests
+    from artifact_pipeline.worker.sql.tombstones import SqlTombstones
     from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
     from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 
@@ -83,6 +86,27 @@ class Database(Repositories):
     @cached_property
     def engine(self) -> Engine:
         return database_engine(self._database_settings, makes_file=self._makes_file)
+
+    @cached_property
+    def audit_trail(self) -> "SqlAuditTrail":
+        # Only operators' commands keep what they do.
+        from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail  # noqa: PLC0415
+
+        return SqlAuditTrail(self.engine)
+
+    @cached_property
+    def legal_holds(self) -> "SqlLegalHolds":
+        # Only operators' commands look at holds.
+        from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds  # noqa: PLC0415
+
+        return SqlLegalHolds(self.engine)
+
+    @cached_property
+    def tombstones(self) -> "SqlTombstones":
+        # As legal holds.
+        from artifact_pipeline.worker.sql.tombstones import SqlTombstones  # noqa: PLC0415
+
+        return SqlTombstones(self.engine)
 
     @cached_property
     def quarantine(self) -> "SqlQuarantine":

@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property, partial
-from importlib.metadata import version
 
 from celery import Celery
 
@@ -13,7 +12,7 @@ from artifact_pipeline.domain.catalog.verified_job import verified_counts
 from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
-from artifact_pipeline.domain.maintenance.manifests import RequestManifests, WriteManifest
+from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
 from artifact_pipeline.domain.maintenance.reconcile import (
     AbortAbandonedUploads,
     Reconcile,
@@ -34,22 +33,25 @@ from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
+from artifact_pipeline.tasks.dead_letters import prune_dead_letters
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.tasks.publish import (
     ask_for_dispatch,
+    broker_channel,
+    broker_epoch,
     publish,
-    publish_manifests,
-    remembers_since,
     room,
 )
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.handlers import Handlers
+from artifact_pipeline.worker.composition.manifests import request_manifests, write_manifest
 from artifact_pipeline.worker.composition.process_name import new_process_name
 from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
 from artifact_pipeline.worker.sql.database_id import read_database_id
+from artifact_pipeline.worker.sql.history import SqlHistory
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
@@ -134,28 +136,10 @@ class Composition:
         return verified_counts(job_id, verify(job_id))
 
     def write_manifest(self, job_id: int) -> bool:
-        if not self._settings.manifest:
-            return False
-        write = WriteManifest(
-            manifests=self.adapters.manifests,
-            jobs=self.adapters.jobs,
-            store=self.adapters.store,
-            written_by=f"artifact-pipeline {version('artifact-pipeline')}",
-        )
-        return write(job_id)
+        return write_manifest(job_id, self._settings, self.adapters)
 
     def request_manifests(self) -> int:
-        """Return how many messages for manifests were sent."""
-        if not self._settings.manifest:
-            return 0
-        settings = self._settings
-        request = RequestManifests(
-            manifests=self.adapters.manifests,
-            publish=partial(publish_manifests, app=self._app),
-            has_room=lambda: room(settings.dispatch_queue_limit, self._app).batches,
-            ask_again_after=timedelta(seconds=settings.dispatch_republish_seconds),
-        )
-        return request()
+        return request_manifests(self._settings, self.adapters, self._app)
 
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""
@@ -179,9 +163,9 @@ class Composition:
         """Cancel the transfers whose tasks were revoked. Raises: SqlUnavailableError."""
         cancel_revoked(self.adapters.engine, request_ids)
 
-    def give_back(self) -> int:
+    def release_leases(self) -> int:
         """Hand on what this worker's children were at, now that they have ended."""
-        return self.adapters.transfers.give_back(self._worker)
+        return self.adapters.transfers.release_leases(self._worker)
 
     def ask_for_dispatch(self) -> None:
         """Have another worker publish what was handed on. Raises: BrokerUnavailableError."""
@@ -221,7 +205,7 @@ class Composition:
             room=partial(room, settings.dispatch_queue_limit, self._app),
             # Fewer than one message.
             empty=partial(room, 1, self._app),
-            remembers_since=partial(remembers_since, app=self._app),
+            broker_epoch=partial(broker_epoch, app=self._app),
             page_size=settings.dispatch_page,
             unclaimed_after=timedelta(seconds=settings.dispatch_unclaimed_seconds),
             republish_after=timedelta(seconds=settings.dispatch_republish_seconds),
@@ -251,8 +235,28 @@ class Composition:
             abort_abandoned=abort_abandoned,
             delete_expired=partial(delete_expired, self.adapters.engine),
             verify_writes=self._verify_writes,
+            prune=self._prune,
         )
         return reconcile()
+
+    def _prune(self) -> int:
+        older_than = self._settings.history
+        if older_than is None:
+            return 0
+        prune = PruneHistory(
+            history=SqlHistory(self.adapters.engine),
+            older_than=older_than,
+            prune_letters=self._prune_letters,
+        )
+        return prune().total
+
+    def _prune_letters(self, older_than: timedelta) -> int:
+        try:
+            with broker_channel(self._app) as channel:
+                return prune_dead_letters(channel, older_than)
+        except BrokerUnavailableError as error:
+            logger.warning("old dead letters are still there: %s", error)
+            return 0
 
     @property
     def _verify_writes(self) -> VerifyWrites:
@@ -268,7 +272,7 @@ class Composition:
             settles_after={
                 Direction.UPLOAD: settled,
                 Direction.RELOCATE: settled,
-                Direction.CONFIRM: self.handlers.uploads_end_after,
+                Direction.CONFIRM: self.handlers.upload_url_lifetime,
             },
         )
 

@@ -14,7 +14,7 @@ from artifact_pipeline.domain.transfers.circuits import (
     writes_circuit,
 )
 from artifact_pipeline.worker.settings import WorkerSettings
-from artifact_pipeline.worker.sql.endpoints import SqlEndpointFailures
+from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.tables import WorkspaceFailureRow
 from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 from artifact_pipeline.worker.workspace import Workspace

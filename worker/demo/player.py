@@ -131,9 +131,9 @@ def _until(condition: Callable[[], bool], worker: ManagedProcess) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not condition():
         if not worker.is_running:
-            raise DemoFailedError(f"the worker has ended: {worker.last_words()}")
+            raise DemoFailedError(f"the worker has ended: {worker.last_log_line()}")
         if time.monotonic() > deadline:
-            raise DemoFailedError(f"nothing happens any more: {worker.last_words()}")
+            raise DemoFailedError(f"nothing happens any more: {worker.last_log_line()}")
         time.sleep(_POLL_SECONDS)
 
 

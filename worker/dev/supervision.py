@@ -60,5 +60,5 @@ class Supervisor:
             process = ended.process
             raise ServerFailedError(
                 f"{process.name} has ended ({process.ending}) {_LIMIT} times, each within "
-                f"{_SHORT_SECONDS} seconds of its start: {process.last_words()}"
+                f"{_SHORT_SECONDS} seconds of its start: {process.last_log_line()}"
             )

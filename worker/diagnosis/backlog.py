@@ -118,14 +118,14 @@ def _neighbours(databases: Mapping[str, str | None], own: str | None) -> Finding
         "workers' database",
         f"workers of another database listen to these queues: {', '.join(foreign)}",
         why="they take messages of requests that only this database has, and refuse or repeat them",
-        mend="give each environment an ARTIFACTS_BROKER_PREFIX of its own, or another database of"
+        fix="give each environment an ARTIFACTS_BROKER_PREFIX of its own, or another database of"
         " the broker",
     )
 
 
 def _finding(check: str, problem: Problem) -> Finding:
     make = error if problem.is_error else warning
-    return make(check, problem.what, why=problem.why, mend=problem.fix)
+    return make(check, problem.what, why=problem.why, fix=problem.fix)
 
 
 def _well(database: DatabaseStatus, broker: BrokerStatus) -> dict[str, str]:

@@ -12,7 +12,7 @@ from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks.app import broker_urls, make_app
 from artifact_pipeline.tasks.broker import ANY_CERTIFICATE, CA_VARIABLE, URL_VARIABLE, Broker
 from artifact_pipeline.tasks.broker_connections import check_removals, check_writes
-from artifact_pipeline.tasks.broker_errors import said_by
+from artifact_pipeline.tasks.broker_errors import error_text
 from artifact_pipeline.tasks.publish import broker_channel
 from artifact_pipeline.worker.diagnosis.broker_answers import ACCESS_LISTS, ask, unseen
 from artifact_pipeline.worker.diagnosis.findings import Finding, clock, error, ok, warning
@@ -23,8 +23,8 @@ _MASTER = (
     "point ARTIFACTS_BROKER_URL to the master; or make this one the master: redis-cli REPLICAOF NO"
     " ONE"
 )
-_ANY_MEND = "look at the broker's log"
-_MENDS = {
+_ANY_FIX = "look at the broker's log"
+_FIXES = {
     "read only replica": _MASTER,
     "MASTER is down": _MASTER,
     "NOREPLICAS": "start its replicas; or redis-cli CONFIG SET min-replicas-to-write 0",
@@ -36,7 +36,7 @@ _MENDS = {
 """By what the broker says when it refuses a write."""
 
 
-def impatient_app(broker: Broker | str) -> Celery:
+def fail_fast_app(broker: Broker | str) -> Celery:
     """Return an app that says soon that the broker does not answer, after one try of each URL."""
     app = make_app(broker)
     app.conf.broker_transport_options = {
@@ -83,7 +83,7 @@ def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Findin
             "broker",
             str(refused),
             why="nothing is transferred; what is asked for in SQL waits",
-            mend="correct the setting that is named, on every worker alike",
+            fix="correct the setting that is named, on every worker alike",
         )
     except BrokerUnavailableError as unavailable:
         cause = unavailable.__cause__
@@ -94,7 +94,7 @@ def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Findin
             "broker",
             f"it does not answer: {redact(str(cause))}",
             why="nothing is transferred; what is asked for in SQL waits",
-            mend="look at ARTIFACTS_BROKER_URL, the network, and the broker's log",
+            fix="look at ARTIFACTS_BROKER_URL, the network, and the broker's log",
         )
 
 
@@ -122,13 +122,13 @@ def _examine(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu chann
 
 
 def _refusing(refused: Exception) -> Finding:
-    said = said_by(refused)
-    mend = next((mend for word, mend in _MENDS.items() if word in said), _ANY_MEND)
+    said = error_text(refused)
+    fix = next((fix for word, fix in _FIXES.items() if word in said), _ANY_FIX)
     return error(
         "broker writes",
         f"it takes no writes: {said}",
         why="workers wait until it does; what is asked for in SQL waits",
-        mend=mend,
+        fix=fix,
     )
 
 
@@ -141,7 +141,7 @@ def _visibility(app: Celery) -> Finding:
         "visibility timeout",
         f"{timeout} s, and a task may take {longest:.0f} s",
         why="the broker delivers a task again while it still runs",
-        mend="raise visibility_timeout in celeryconfig.py, on every worker alike",
+        fix="raise visibility_timeout in celeryconfig.py, on every worker alike",
     )
 
 
@@ -154,7 +154,7 @@ def _verification(broker: Broker) -> Finding:
         "broker TLS",
         f"{', '.join(options)}: any {any_of} is taken for the broker's",
         why="whoever is between here and the broker reads its password and sends messages",
-        mend=f"remove {' and '.join(each.partition('=')[0] for each in options)} from"
+        fix=f"remove {' and '.join(each.partition('=')[0] for each in options)} from"
         f" {URL_VARIABLE}; a private authority: {CA_VARIABLE}",
     )
 
@@ -167,7 +167,7 @@ def _eviction(information: dict[str, Any]) -> Finding:
         "broker eviction",
         f"maxmemory-policy is {policy}",
         why="when its memory is full it throws messages away, and whole queues",
-        mend="redis-cli CONFIG SET maxmemory-policy noeviction, and in its configuration file",
+        fix="redis-cli CONFIG SET maxmemory-policy noeviction, and in its configuration file",
     )
 
 
@@ -177,7 +177,7 @@ def _persistence(information: dict[str, Any]) -> Finding:
             "broker persistence",
             "its append-only file cannot be written",
             why="it refuses every write, so that nothing is asked for any more",
-            mend="make room on its disk",
+            fix="make room on its disk",
         )
     if information.get("aof_enabled"):
         return ok("broker persistence", "its append-only file is on")
@@ -186,5 +186,5 @@ def _persistence(information: dict[str, Any]) -> Finding:
         "its append-only file is off",
         why="a restart forgets what waits: the dispatch sends again what is in SQL, but a bare"
         " message that no worker has taken in is lost",
-        mend="redis-cli CONFIG SET appendonly yes, and in its configuration file",
+        fix="redis-cli CONFIG SET appendonly yes, and in its configuration file",
     )

@@ -5,10 +5,10 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from artifact_pipeline.tasks.broker_errors import said_by
+from artifact_pipeline.tasks.broker_errors import error_text
 from artifact_pipeline.worker.diagnosis.findings import Finding, warning
 
-ACCESS_LISTS = "docs/operations.md, Redis access lists"
+ACCESS_LISTS = "docs/operations/broker.md, Redis access lists"
 
 
 def ask(question: Callable[..., Any], *arguments: Any) -> tuple[Any, ResponseError | None]:  # noqa: ANN401
@@ -31,7 +31,7 @@ def unseen(check: str, commands: str, refused: Exception | None, unknown: str) -
     rights = " ".join(f"+{command.lower()}" for command in commands.split())
     return warning(
         check,
-        f"it does not answer {commands}: {said_by(refused or Exception())}",
+        f"it does not answer {commands}: {error_text(refused or Exception())}",
         why=f"{unknown} cannot be checked with this user",
-        mend=f"allow it for the operator's user ({rights}): {ACCESS_LISTS}",
+        fix=f"allow it for the operator's user ({rights}): {ACCESS_LISTS}",
     )

@@ -79,7 +79,7 @@ def examine_bucket(
             "bucket",
             f"{bucket}: {refused}",
             why="nothing can be stored or fetched",
-            mend="look at ARTIFACTS_BUCKET, ARTIFACTS_S3_ENDPOINT_URL, the credentials, and the"
+            fix="look at ARTIFACTS_BUCKET, ARTIFACTS_S3_ENDPOINT_URL, the credentials, and the"
             " policies in docs/iam",
         )
         return
@@ -124,7 +124,7 @@ def _readable(
             f"HEAD of an object: {code_of(refused)}",
             why="what is stored cannot be looked at: uploads to its place end as access_denied, and"
             " what a client has uploaded is not confirmed",
-            mend="allow s3:GetObject, as in docs/iam/worker.json",
+            fix="allow s3:GetObject, as in docs/iam/worker.json",
         )
         return None
     yield ok("bucket reading", "objects can be read")
@@ -150,22 +150,22 @@ def _encryption(
     if is_refused and existing and not needs_key:
         return ok("bucket encryption", existing)
     if is_refused and code_of(found) != _NO_ENCRYPTION:
-        return _not_told("bucket encryption", found, "s3:GetEncryptionConfiguration")
+        return _permission_missing("bucket encryption", found, "s3:GetEncryptionConfiguration")
     rule = None if is_refused else _default_rule(found)
     if rule is None:
         return warning(
             "bucket encryption",
             "it has no default encryption",
             why="what is put there without asking for encryption is not encrypted",
-            mend=_encrypt(bucket, default or _NOTHING),
+            fix=_encrypt(bucket, default or _NOTHING),
         )
-    if default is not None and not _is_as_wanted(rule, default):
+    if default is not None and not _meets(rule, default):
         return warning(
             "bucket encryption",
             f"by default it encrypts by {_described(rule)}, not by {_described(_rule_of(default))}",
             why="upload URLs sign no encryption, so what clients put gets the default, and not what"
             " ARTIFACTS_SSE says",
-            mend=f"{_encrypt(bucket, default)}, or set ARTIFACTS_URL_SIGNS_ENCRYPTION=true",
+            fix=f"{_encrypt(bucket, default)}, or set ARTIFACTS_URL_SIGNS_ENCRYPTION=true",
         )
     return ok("bucket encryption", "; ".join(filter(None, ["it encrypts by default", existing])))
 
@@ -180,7 +180,7 @@ def _rule_of(encryption: Encryption) -> dict[str, str]:
     return {"SSEAlgorithm": encryption.algorithm or "AES256", **key}
 
 
-def _is_as_wanted(rule: Mapping[str, str], wanted: Encryption) -> bool:
+def _meets(rule: Mapping[str, str], wanted: Encryption) -> bool:
     if not wanted.is_by_kms:
         return True  # S3's own keys are the least that a default asks for
     is_same_algorithm = rule["SSEAlgorithm"] == wanted.algorithm
@@ -209,7 +209,7 @@ def _encrypt(bucket: str, default: Encryption) -> str:
 def _lifecycle(client: "S3Client", bucket: str) -> Finding:
     found = _ask(client.get_bucket_lifecycle_configuration, bucket)
     if isinstance(found, ClientError) and code_of(found) != _NO_LIFECYCLE:
-        return _not_told("bucket lifecycle", found, "s3:GetLifecycleConfiguration")
+        return _permission_missing("bucket lifecycle", found, "s3:GetLifecycleConfiguration")
     rules = [] if isinstance(found, ClientError) else found.get("Rules", [])
     if any(_aborts(rule) for rule in rules):
         return ok("bucket lifecycle", "abandoned multipart uploads are aborted")
@@ -218,7 +218,7 @@ def _lifecycle(client: "S3Client", bucket: str) -> Finding:
         "no rule aborts abandoned multipart uploads",
         why="parts that nobody goes on with are paid for, for ever, should reconcile not run",
         # The command that sets a rule replaces all others.
-        mend=(_ADD_ABORT if rules else _ABORT).format(bucket=bucket),
+        fix=(_ADD_ABORT if rules else _ABORT).format(bucket=bucket),
     )
 
 
@@ -233,12 +233,12 @@ def _ask(question: Callable[..., Any], bucket: str) -> Any:  # noqa: ANN401 - an
         return refused
 
 
-def _not_told(check: str, refused: ClientError, permission: str) -> Finding:
+def _permission_missing(check: str, refused: ClientError, permission: str) -> Finding:
     if is_unsupported(refused):
         return ok(check, f"this store has none to ask for: {code_of(refused)}")
     return warning(
         check,
         f"S3 does not tell: {code_of(refused)}",
         why="whether it is right cannot be said",
-        mend=f"run it with credentials that may {permission}",
+        fix=f"run it with credentials that may {permission}",
     )

@@ -29,7 +29,7 @@ def find_denied_writes(client: "S3Client", bucket: str, asked: Encryption) -> It
                 "bucket policy",
                 f"{name} denies uploads that ask for {asked.algorithm or 'no encryption'}",
                 why="uploads end as access_denied",
-                mend=f"set {_setting(statement)}, or change the policy",
+                fix=f"set {_setting(statement)}, or change the policy",
             )
 
 

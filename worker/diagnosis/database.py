@@ -23,7 +23,11 @@ from artifact_pipeline.worker.sql.grants import (
     grant_statements,
     missing_grants,
 )
-from artifact_pipeline.worker.sql.platform_schema import Lack, find_lack, find_own_lack
+from artifact_pipeline.worker.sql.platform_schema import (
+    MissingSchema,
+    find_missing_schema,
+    find_missing_tables_of_ours,
+)
 from artifact_pipeline.worker.sql.transfers.lists import malformed_ids
 from artifact_pipeline.worker.sql.version import VERSION_TABLE, newest_version, version_of
 from artifact_pipeline.worker.sql.writable import check_writes
@@ -69,8 +73,8 @@ def reach_database(engine: Engine) -> None:
 class _Found:
     """What a database lacks."""
 
-    platform: Lack | None
-    own: Lack | None
+    platform: MissingSchema | None
+    own: MissingSchema | None
     grants: Sequence[Grant]
 
 
@@ -79,8 +83,8 @@ def _found(engine: Engine) -> _Found:
     with autocommit(engine) as connection:
         schema = find_schema(connection)
         return _Found(
-            find_lack(connection, schema),
-            find_own_lack(connection, schema),
+            find_missing_schema(connection, schema),
+            find_missing_tables_of_ours(connection, schema),
             missing_grants(connection, schema),
         )
 
@@ -96,7 +100,7 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
             "database",
             f"it does not answer: {' '.join(redact(str(unavailable)).split())}",
             why="nothing is transferred, nor can anything be asked for",
-            mend="look at ARTIFACTS_DATABASE_URL, the network, and the database's log",
+            fix="look at ARTIFACTS_DATABASE_URL, the network, and the database's log",
         )
         return
     yield ok("database", f"{engine.dialect.name} answers")
@@ -126,7 +130,7 @@ def _read_only(engine: Engine) -> Iterator[Finding]:
             "database writes",
             f"it takes no writes: {' '.join(redact(str(refused)).split())}",
             why="workers wait until it does, and nothing can be asked for",
-            mend="point ARTIFACTS_DATABASE_URL to the primary, not to a standby; or look at"
+            fix="point ARTIFACTS_DATABASE_URL to the primary, not to a standby; or look at"
             " default_transaction_read_only of the database and of the role",
         )
 
@@ -144,23 +148,23 @@ def _hidden_version(engine: Engine) -> tuple[str, str]:
     return (f" {hidden.where}", hidden.fix) if hidden else ("", _RUN_UPGRADE)
 
 
-def _complete(lacking: Lack | None) -> Finding:
+def _complete(lacking: MissingSchema | None) -> Finding:
     if lacking is None:
         return ok("platform columns", "the platform's tables have all that is read or written")
     return error(
         "platform columns",
         str(lacking),
         why="workers read or write it, and take nothing without it",
-        mend=lacking.fix,
+        fix=lacking.fix,
     )
 
 
-def _incomplete(lacking: Lack) -> Finding:
+def _incomplete(lacking: MissingSchema) -> Finding:
     return error(
         "pipeline columns",
         str(lacking),
         why="workers read or write it, and take nothing without it",
-        mend=lacking.fix,
+        fix=lacking.fix,
     )
 
 
@@ -173,14 +177,14 @@ def _migrated(version: str, engine: Engine) -> Finding:
             "database version",
             f"{version}, and this installation knows {newest}",
             why="a newer version runs beside this one",
-            mend=f"install the version of artifact-pipeline that made {version}, or a newer one",
+            fix=f"install the version of artifact-pipeline that made {version}, or a newer one",
         )
     where, fix = _hidden_version(engine) if version == _NONE else ("", _UPGRADE)
     return error(
         "database version",
         f"{version}{where}, and {newest} is needed",
         why="workers do not find their tables or columns, and take nothing",
-        mend=fix if where else _UPGRADE,
+        fix=fix if where else _UPGRADE,
     )
 
 
@@ -194,7 +198,7 @@ def _well_formed(ids: Sequence[int]) -> Finding:
         "malformed transfers",
         f"transfers {shown}{more}: kind, run_id, job_id or direction is wrong",
         why="another program wrote them; they are never sent, and commands that meet one fail",
-        mend=f"correct them and set state to 'waiting', or {deletion}",
+        fix=f"correct them and set state to 'waiting', or {deletion}",
     )
 
 
@@ -209,9 +213,9 @@ def _granted(engine: Engine, missing: Sequence[Grant]) -> Finding:
     what = (
         f"{current_role(engine)} lacks grants on {', '.join(dict.fromkeys(g.on for g in missing))}"
     )
-    mend = "; ".join(_statements(engine, missing))
+    fix = "; ".join(_statements(engine, missing))
     if any(grant.is_for_workers for grant in missing):
         why = "workers cannot take or record transfers, and do not start"
-        return error("database grants", what, why=why, mend=mend)
-    why = "only a batch from a file needs it, not a worker"
-    return warning("database grants", what, why=why, mend=mend)
+        return error("database grants", what, why=why, fix=fix)
+    why = "only some commands of operators need it, not a worker"
+    return warning("database grants", what, why=why, fix=fix)

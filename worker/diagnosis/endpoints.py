@@ -61,7 +61,7 @@ def _public(url: str, internal: str | None) -> Finding:
             "S3 public endpoint",
             f"{_PUBLIC}={url}: this address means the client's own machine",
             why="presigned URLs are made for it, and clients on other machines cannot use them",
-            mend=f"set {_PUBLIC} to the host by which clients reach S3",
+            fix=f"set {_PUBLIC} to the host by which clients reach S3",
         )
     return ok("S3 public endpoint", f"presigned URLs are made for {url}; it is not tried from here")
 

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 from artifact_pipeline.domain.errors import ConfigurationError, PipelineError
 from artifact_pipeline.domain.redaction import hide_credentials, redact
 from artifact_pipeline.worker.diagnosis.backlog import examine_backlog
-from artifact_pipeline.worker.diagnosis.broker import examine_broker, impatient_app
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, fail_fast_app
 from artifact_pipeline.worker.diagnosis.database import examine_database, opened
 from artifact_pipeline.worker.diagnosis.file_store import examine_store
 from artifact_pipeline.worker.diagnosis.findings import Finding, error
@@ -64,12 +64,12 @@ def _settings(settings: type[BaseSettings]) -> Iterator[Finding]:
             "settings",
             str(wrong),
             why="no worker starts, and what these settings name is not examined",
-            mend="correct them, and run `artifacts doctor` again",
+            fix="correct them, and run `artifacts doctor` again",
         )
 
 
 def _broker(settings: BrokerSettings) -> Iterator[Finding]:
-    yield from examine_broker(impatient_app(settings.broker), settings.broker)
+    yield from examine_broker(fail_fast_app(settings.broker), settings.broker)
 
 
 def _database(settings: DatabaseSettings) -> Iterator[Finding]:
@@ -106,7 +106,7 @@ def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:
 def _backlog(settings: _BacklogSettings) -> Iterator[Finding]:
     # The examinations of broker and database report a wrong URL.
     with suppress(ConfigurationError), opened(settings) as engine:
-        yield from examine_backlog(engine, impatient_app(settings.broker))
+        yield from examine_backlog(engine, fail_fast_app(settings.broker))
 
 
 _PARTS: Sequence[tuple[str, type[BaseSettings], Callable[..., Iterator[Finding]]]] = (
@@ -130,5 +130,5 @@ def _examined(name: str, examine: Callable[[], Iterator[Finding]]) -> Iterator[F
         yield _unexamined(name, what, "look at the settings of this part, and at its log")
 
 
-def _unexamined(name: str, what: str, mend: str) -> Finding:
-    return error(name, what, why="it cannot be used, nor examined any further", mend=mend)
+def _unexamined(name: str, what: str, fix: str) -> Finding:
+    return error(name, what, why="it cannot be used, nor examined any further", fix=fix)

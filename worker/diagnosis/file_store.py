@@ -35,7 +35,7 @@ def examine_store(root: StoreRoot) -> Iterator[Finding]:
             "store",
             f"{root.path}: {refused}",
             why="nothing can be stored, and artifacts may not be found",
-            mend=f"ls -ld {root.path} {root.path}/.artifacts; findmnt --target {root.path}",
+            fix=f"ls -ld {root.path} {root.path}/.artifacts; findmnt --target {root.path}",
         )
         return
     mount = _mount_point(root.path)
@@ -51,7 +51,7 @@ def _space(root: StoreRoot) -> Finding:
         "store space",
         f"{free:.2f} GiB are free",
         why="an upload of more will fail until there is space",
-        mend=f"free some: du --max-depth 2 {root.path} | sort -n",
+        fix=f"free some: du --max-depth 2 {root.path} | sort -n",
     )
 
 

@@ -32,26 +32,26 @@ class Severity(IntEnum):
 class Finding:
     """One result of the diagnosis.
 
-    Attributes: `why` it matters and the command to `mend` it are empty where all is well.
+    Attributes: `why` it matters and the command to `fix` it are empty where all is well.
     """
 
     check: str
     severity: Severity
     what: str
     why: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 def ok(check: str, what: str) -> Finding:
     return Finding(check=check, severity=Severity.OK, what=what)
 
 
-def warning(check: str, what: str, *, why: str, mend: str) -> Finding:
-    return Finding(check=check, severity=Severity.WARNING, what=what, why=why, mend=mend)
+def warning(check: str, what: str, *, why: str, fix: str) -> Finding:
+    return Finding(check=check, severity=Severity.WARNING, what=what, why=why, fix=fix)
 
 
-def error(check: str, what: str, *, why: str, mend: str) -> Finding:
-    return Finding(check=check, severity=Severity.ERROR, what=what, why=why, mend=mend)
+def error(check: str, what: str, *, why: str, fix: str) -> Finding:
+    return Finding(check=check, severity=Severity.ERROR, what=what, why=why, fix=fix)
 
 
 def clock(check: str, theirs: datetime, *, harm: str = "") -> Finding:
@@ -70,5 +70,5 @@ def clock(check: str, theirs: datetime, *, harm: str = "") -> Finding:
         check,
         f"its clock is {skew.total_seconds():+.0f} s from this host's",
         why=harm or _HARM,
-        mend="set the clock that is wrong: timedatectl set-ntp true",
+        fix="set the clock that is wrong: timedatectl set-ntp true",
     )

@@ -35,9 +35,9 @@ _REFUSALS = (AccessDeniedError, BucketMissingError, RefusedByStoreError, Unsuppo
 
 
 def _app() -> "Celery":
-    from artifact_pipeline.worker.diagnosis.broker import impatient_app
+    from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 
-    return impatient_app(load(BrokerSettings).broker)
+    return fail_fast_app(load(BrokerSettings).broker)
 
 
 @contextmanager

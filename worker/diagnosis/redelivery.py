@@ -41,7 +41,7 @@ def _scripts(channel: Any) -> Finding:  # noqa: ANN401
         _SCRIPTS,
         f"EVAL is refused: {refusal}",
         why="workers take each message by a script, and do not start without that right",
-        mend="redis-cli ACL SETUSER <user> +eval, and in the broker's ACL file",
+        fix="redis-cli ACL SETUSER <user> +eval, and in the broker's ACL file",
     )
 
 
@@ -57,7 +57,7 @@ def _held(channel: Any) -> Finding:  # noqa: ANN401
         f"{count} wait to be put back into their queues",
         why="a running worker does so within five seconds. A worker of an earlier version does so"
         " after the visibility timeout, or never",
-        mend="if none of this version runs: artifacts messages restore",
+        fix="if none of this version runs: artifacts messages restore",
     )
 
 

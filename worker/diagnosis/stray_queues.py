@@ -72,12 +72,12 @@ def _messages(client: Any, queues: Mapping[bytes, str]) -> Counter[str]:  # noqa
         answers = pipe.execute(raise_on_error=False)
     counts: Counter[str] = Counter()
     for queue, element, length in zip(queues.values(), answers[::2], answers[1::2], strict=True):
-        if _is_of_ours(element):
+        if _is_pipeline_message(element):
             counts[queue] += length
     return counts
 
 
-def _is_of_ours(element: Any) -> bool:  # noqa: ANN401 - of redis-py
+def _is_pipeline_message(element: Any) -> bool:  # noqa: ANN401 - of redis-py
     if not isinstance(element, bytes):
         return False  # it is gone, or refused
     task = readable_parts(element).get("task")

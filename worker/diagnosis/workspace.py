@@ -77,7 +77,7 @@ def examine_workspace(directory: Path, workspaces: IWorkspaces | None) -> Iterat
             "workspace",
             f"{directory}: {wrong}",
             why="nothing is read from it or written to it; uploads and downloads wait",
-            mend="mount it, or artifacts workspace init",
+            fix="mount it, or artifacts workspace init",
         )
         return
     try:
@@ -88,7 +88,7 @@ def examine_workspace(directory: Path, workspaces: IWorkspaces | None) -> Iterat
             "workspace",
             f"{directory}: {refused.strerror}",
             why="downloads have nowhere to go",
-            mend=f"chown {os.geteuid()} {directory}",
+            fix=f"chown {os.geteuid()} {directory}",
         )
         return
     yield ok("workspace", f"{directory} is writable; {_named(marked)}")
@@ -99,7 +99,7 @@ def examine_workspace(directory: Path, workspaces: IWorkspaces | None) -> Iterat
             "workspace room",
             f"{free / _LEAST_FREE:.2f} GiB are free",
             why="a download of more will fail",
-            mend=f"make room: du --max-depth 1 {directory} | sort -n",
+            fix=f"make room: du --max-depth 1 {directory} | sort -n",
         )
 
 

@@ -97,7 +97,7 @@ class ManagedProcess:
     def start(self) -> None:
         self._temporary.mkdir(exist_ok=True)
         lifeline.open_lifeline()
-        with self.log.open("ab") as output, _signals_put_off():
+        with self.log.open("ab") as output, _deferred_signals():
             self._process = lifeline.start(
                 self._argv,
                 ends_by=self._orphaned,
@@ -117,9 +117,9 @@ class ManagedProcess:
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.is_running:
-                raise ServerFailedError(f"{self.name} ended at once: {self.last_words()}")
+                raise ServerFailedError(f"{self.name} ended at once: {self.last_log_line()}")
             if time.monotonic() > deadline:
-                raise ServerFailedError(f"{self.name} is not ready: {self.last_words()}")
+                raise ServerFailedError(f"{self.name} is not ready: {self.last_log_line()}")
             time.sleep(_POLL_SECONDS)
 
     def stop(self, seconds: float = 10, by: signal.Signals = signal.SIGTERM) -> None:
@@ -151,14 +151,14 @@ class ManagedProcess:
             lifeline.forget(self._process.pid)
         self._process = None
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         """The end of its output, in one line."""
         lines = self.log.read_text(errors="replace").split("\n")
         return " / ".join([line for line in lines if line.strip()][-_TAIL_LINES:])
 
 
 @contextmanager
-def _signals_put_off() -> Iterator[None]:
+def _deferred_signals() -> Iterator[None]:
     """Let the signals that end us take effect afterwards.
 
     A signal between the fork and the assignment would leave a process that is never stopped.

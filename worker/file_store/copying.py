@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from artifact_pipeline.domain.each import for_each, until_away
+from artifact_pipeline.domain.each import for_each, until_unavailable
 from artifact_pipeline.domain.errors import (
     ObjectReplacedError,
     PermanentError,
@@ -34,17 +34,17 @@ from artifact_pipeline.worker.workspace.naming import sync_directory
 class FileSource:
     """A file of the store as the source of a copy."""
 
-    there: BucketObject
+    original: BucketObject
     reader: FileObjectReader
     links_left_out: int = 0
 
     @property
     def exact_size(self) -> int:
-        return self.there.size
+        return self.original.size
 
     @property
     def largest_size(self) -> int:
-        return self.there.size
+        return self.original.size
 
     def chunks(self) -> Iterator[bytes]:
         """Yield its bytes.
@@ -53,8 +53,8 @@ class FileSource:
             ObjectReplacedError: the file changed.
             ChecksumMismatchError: the bytes differ from its description.
         """
-        verifier = self.reader.verifier(self.there)
-        for chunk in self.reader.read(self.there):
+        verifier = self.reader.verifier(self.original)
+        for chunk in self.reader.read(self.original):
             verifier.update(chunk)
             yield chunk
         verifier.check()
@@ -77,7 +77,7 @@ class FileObjectCopier:
 
     def copy(  # noqa: PLR0913 - as the port has it
         self,
-        there: BucketObject,
+        original: BucketObject,
         key: str,
         *,
         content_type: str,
@@ -90,7 +90,7 @@ class FileObjectCopier:
             raise UnsupportedByStoreError(
                 f"{key}: ARTIFACTS_STORE is a directory, which has no storage class {tier_name}"
             )
-        source = self._source(there)
+        source = self._source(original)
         existing = self._existing(source, key, precondition)
         if existing is not None:
             return existing
@@ -107,17 +107,17 @@ class FileObjectCopier:
         )
 
     def delete(self, addresses: Sequence[ObjectAddress]) -> dict[ObjectAddress, str]:
-        answers = list(until_away(for_each(self._delete, addresses)))
+        answers = list(until_unavailable(for_each(self._delete, addresses)))
         failed = {each: error for each, error in answers if isinstance(error, PipelineError)}
         passing = [error for error in failed.values() if not isinstance(error, PermanentError)]
         if passing and len(passing) == len(answers):
             raise passing[0]
         return {address: str(error) for address, error in failed.items()}
 
-    def _source(self, there: BucketObject) -> BucketObject:
+    def _source(self, original: BucketObject) -> BucketObject:
         """Return that very object with all that its description says."""
-        found = self.reader.find(there.address)
-        if found is None or found.version != there.version:
+        found = self.reader.find(original.address)
+        if found is None or found.version != original.version:
             raise ObjectReplacedError
         return found
 

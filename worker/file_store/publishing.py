@@ -53,30 +53,30 @@ class Publication:
             # Within the lock: a worker that takes the lease over now finds what appears here.
             progress.checkpoint()
             try:
-                return self._appear(precondition)
+                return self._move_into_place(precondition)
             except FileExistsError:
                 # Another process that does not see this lock was faster.
                 return None
 
-    def _appear(self, precondition: Precondition) -> str | None:
+    def _move_into_place(self, precondition: Precondition) -> str | None:
         for _ in range(_TRIES):
             try:
                 with self._reached() as directory:
-                    there = find_file(directory, self._place.name, self.key)
-                    if not precondition.allows(None if there is None else version_of(there)):
+                    existing = find_file(directory, self._place.name, self.key)
+                    if not precondition.allows(None if existing is None else version_of(existing)):
                         return None
-                    return self._appear_in(directory, there, precondition)
+                    return self._move_into_directory(directory, existing, precondition)
             except FileNotFoundError:
-                if not self.upload.is_there:
+                if not self.upload.exists:
                     break
                 # A deletion of the last file in the directory has removed that too.
         raise StoreConflictError(f"{self.key}: the upload was removed while it was under way")
 
-    def _appear_in(
-        self, directory: int, there: os.stat_result | None, precondition: Precondition
+    def _move_into_directory(
+        self, directory: int, existing: os.stat_result | None, precondition: Precondition
     ) -> str:
         name, upload = self._place.name, self.upload
-        version = upload.stamp(there)
+        version = upload.stamp(existing)
         write_description(
             self.description,
             unfinished=upload.directory,
@@ -90,8 +90,8 @@ class Publication:
         else:
             os.replace(CONTENT, name, src_dir_fd=upload.directory, dst_dir_fd=directory)
         sync_directory(directory)
-        if there is not None:
-            remove_description(directory, name, version_of(there))
+        if existing is not None:
+            remove_description(directory, name, version_of(existing))
         return version
 
     @property
@@ -111,9 +111,9 @@ def find_file(directory: int, name: str, key: str) -> os.stat_result | None:
     Raises:
         RefusedByStoreError: it is something else than a file.
     """
-    there = look(name, directory)
-    if there is not None and not is_regular(there):
+    existing = look(name, directory)
+    if existing is not None and not is_regular(existing):
         raise RefusedByStoreError(
             f"{key}: a directory, a link or the like is in its place in ARTIFACTS_STORE. Move it"
         )
-    return there
+    return existing

@@ -118,21 +118,25 @@ class FileObjectReader:
             return self.find(address)
         return found
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
         with translated(prefix), closing(files_below(self.root, prefix)) as files:
             for key, seen in files:
+                if key.encode(errors="surrogateescape") <= after.encode(errors="surrogateescape"):
+                    continue
                 yield _object(ObjectAddress(self.bucket, key), seen, None)
 
     def tier(self, name: str) -> Tier:
         return Tier(name)
 
-    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        at, stop = start, there.size if stop is None else stop
+    def read(
+        self, source: BucketObject, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        at, stop = start, source.size if stop is None else stop
         with ExitStack() as stack:
-            stack.enter_context(_placed(there.address))
-            stack.enter_context(translated(there.address.key))
-            opened = stack.enter_context(self._opened(there.address))
-            if opened is None or opened.version != there.version:
+            stack.enter_context(_placed(source.address))
+            stack.enter_context(translated(source.address.key))
+            opened = stack.enter_context(self._opened(source.address))
+            if opened is None or opened.version != source.version:
                 raise ObjectReplacedError
             while at < stop:
                 chunk = os.pread(opened.file, min(CHUNK, stop - at), at)
@@ -142,35 +146,35 @@ class FileObjectReader:
                 at += len(chunk)
                 yield chunk
 
-    def verifier(self, there: BucketObject) -> Verifier:
-        sha256 = there.sha256
+    def verifier(self, source: BucketObject) -> Verifier:
+        sha256 = source.sha256
         if sha256 is None:
-            found = self.find(there.address)
-            if found is None or found.version != there.version:
+            found = self.find(source.address)
+            if found is None or found.version != source.version:
                 raise ObjectReplacedError
             sha256 = found.sha256
         return UndescribedVerifier() if sha256 is None else Sha256Verifier(sha256)
 
-    def range_size(self, there: BucketObject, wanted: int) -> int:
-        checksum = there.checksum(SHA256)
-        if checksum is None or not checksum.parts or there.size <= wanted:
+    def range_size(self, source: BucketObject, wanted: int) -> int:
+        checksum = source.checksum(SHA256)
+        if checksum is None or not checksum.parts or source.size <= wanted:
             return wanted
-        size = (there.headers or {}).get(PART_SIZE)
+        size = (source.headers or {}).get(PART_SIZE)
         if not isinstance(size, int):
             return wanted
         # Larger ones would lose more at a kill, and smaller ones cost more requests.
         return size if wanted <= size * _FACTOR and size <= wanted * _FACTOR else wanted
 
-    def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
+    def is_proven(self, source: BucketObject, digests: Sequence[bytes]) -> bool:
         if len(digests) == 1:
-            return digests[0].hex() == there.sha256
-        return composite(digests) == there.checksum(SHA256)
+            return digests[0].hex() == source.sha256
+        return composite(digests) == source.checksum(SHA256)
 
-    def sha256_of(self, there: BucketObject) -> str:
+    def sha256_of(self, source: BucketObject) -> str:
         """Return the SHA-256 of that very object; it is read if nothing else tells."""
-        if there.sha256 is not None:
-            return there.sha256
-        return sha256_of(self.read(there)).hex()
+        if source.sha256 is not None:
+            return source.sha256
+        return sha256_of(self.read(source)).hex()
 
     @contextmanager
     def _opened(self, address: ObjectAddress) -> Iterator[OpenFile | None]:

@@ -103,7 +103,7 @@ class FileUpload:
             except FileNotFoundError:
                 return None
             # Between the opening and the lock, its holder may have finished it.
-            if not try_lock(upload.content) or not upload.is_there:
+            if not try_lock(upload.content) or not upload.exists:
                 return None
             upload._opened = stack.pop_all()
             return upload
@@ -120,7 +120,7 @@ class FileUpload:
         self._opened.close()
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         """Return whether its file has not got its final name yet, and was not removed."""
         # A kill can leave both names. Then its bytes belong to an object.
         has_one_name = os.fstat(self.content).st_nlink == 1
@@ -211,8 +211,8 @@ def remove_finished(root: StoreRoot, upload_id: str | None) -> None:
     with suppress(FileNotFoundError), root.reached(UPLOADS, make=True) as uploads:
         assert uploads is not None  # noqa: S101 - it was made
         with opened_directory(upload_id, uploads) as directory:
-            there = look(CONTENT, directory)
-        if there is None or there.st_nlink != 1:
+            existing = look(CONTENT, directory)
+        if existing is None or existing.st_nlink != 1:
             remove_tree(upload_id, uploads)
 
 

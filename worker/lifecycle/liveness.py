@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery
 from celery.bootsteps import StartStopStep
 
-from artifact_pipeline.worker.lifecycle.signs import give_sign
+from artifact_pipeline.worker.lifecycle.signs import record_sign_of_life
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +37,12 @@ class Liveness:
         if monotonic() - self._noted < _PERIOD_SECONDS:
             return
         self._noted = monotonic()
-        self._try(partial(give_sign, self._path))
+        self._try(partial(record_sign_of_life, self._path))
 
     def waits(self, why: str) -> None:
         """Keep in the file what the process waits for: it is alive, and takes nothing yet."""
         self._try(partial(self._path.write_text, why))
-        self._try(partial(give_sign, self._path))
+        self._try(partial(record_sign_of_life, self._path))
 
     def starts(self) -> None:
         """Forget what the process waited for, or a predecessor that was killed."""

@@ -59,7 +59,7 @@ class SchemaWatch:
     def _wait(self) -> None:
         while True:
             self._pause(_PAUSE_SECONDS)
-            if self._is_well():
+            if self._is_healthy():
                 break
         with self._starting:
             # In this order, and before another failure is heard: its sign that the worker waits
@@ -69,7 +69,7 @@ class SchemaWatch:
             self._waits = False
         logger.warning("messages are taken again: the database has all that is needed")
 
-    def _is_well(self) -> bool:
+    def _is_healthy(self) -> bool:
         try:
             with self._looking:
                 self._reach()

@@ -12,7 +12,7 @@ from artifact_pipeline.worker.composition.worker import Composition
 logger = logging.getLogger(__name__)
 
 
-def give_back_on_shutdown(app: Celery, composition: Composition) -> None:
+def release_leases_on_shutdown(app: Celery, composition: Composition) -> None:
     """Have a worker of this app give its transfers back when it is stopped while they run.
 
     A shutdown is not a failure: another worker continues what it interrupted at once, and the
@@ -20,7 +20,7 @@ def give_back_on_shutdown(app: Celery, composition: Composition) -> None:
     shutdown alone, which interrupts nothing.
     """
 
-    class GiveBack(StartStopStep):
+    class ReleaseLeases(StartStopStep):
         requires = ("celery.worker.components:Pool",)
 
         def start(self, parent: Any) -> None:  # noqa: ANN401
@@ -31,14 +31,14 @@ def give_back_on_shutdown(app: Celery, composition: Composition) -> None:
 
         def terminate(self, parent: Any) -> None:  # noqa: ANN401, ARG002
             # The children still live for a moment, yet the fence has risen and they cannot write.
-            _give_back(composition)
+            _release_leases(composition)
 
-    app.steps["worker"].add(GiveBack)
+    app.steps["worker"].add(ReleaseLeases)
 
 
-def _give_back(composition: Composition) -> None:
+def _release_leases(composition: Composition) -> None:
     try:
-        count = composition.give_back()
+        count = composition.release_leases()
     except PipelineError as error:
         logger.warning("what is interrupted waits for its lease to end: %s", error)
         return

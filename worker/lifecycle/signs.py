@@ -14,13 +14,13 @@ from time import monotonic
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def give_sign(path: Path) -> None:
+def record_sign_of_life(path: Path) -> None:
     """Record a sign of life. Raises: OSError."""
     path.touch()
     _beside(path).write_text(f"{monotonic()} {_boot()}")
 
 
-def seconds_since_sign(path: Path) -> float:
+def seconds_since_sign_of_life(path: Path) -> float:
     """Return how long ago the last sign was; infinite if there was none since the machine's boot.
 
     Raises:

@@ -27,7 +27,7 @@ _ROUTINE_LOGGERS = (strategy.__name__, trace.__name__, beat.__name__)
 _UPKEEP = {DISPATCH, RECONCILE}
 
 
-def leave_bodies_out() -> None:
+def redact_message_bodies() -> None:
     """Have Celery's consumer and kombu say what they refused without quoting it."""
     for name in _QUOTING:
         logging.getLogger(name).addFilter(_without_body)

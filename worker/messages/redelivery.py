@@ -26,7 +26,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from artifact_pipeline.tasks.broker_errors import said_by
+from artifact_pipeline.tasks.broker_errors import error_text
 from artifact_pipeline.tasks.keys import own_key
 from artifact_pipeline.worker.messages.broker_clock import BrokerClock
 from artifact_pipeline.worker.messages.held_messages import ALIVE, SEPARATOR, TAKEN, held_by_dead
@@ -88,7 +88,7 @@ class QoS(redis.QoS):
         try:
             settle()
         except (RedisError, OSError) as error:
-            logger.warning("a message is not acknowledged yet: %s", said_by(error))
+            logger.warning("a message is not acknowledged yet: %s", error_text(error))
             self._refused[delivery_tag] = settle
             # It must not hold a place for as long, in which no other message would be taken.
             virtual.QoS.ack(self, delivery_tag)
@@ -114,7 +114,7 @@ class QoS(redis.QoS):
             super().restore_visible(*args, **kwargs)
         except (ResponseError, ValueError) as error:
             # A broker that is full, or that holds what no worker wrote: the next time may do.
-            logger.warning("nothing was delivered again: %s", said_by(error))
+            logger.warning("nothing was delivered again: %s", error_text(error))
 
     @property
     def _redelivering(self) -> Any:  # noqa: ANN401 - RedeliveringChannel, defined below
@@ -185,7 +185,7 @@ class RedeliveringChannel(WritableChannel):
             super()._queue_bind(*args)  # type: ignore[misc]  # not in the stubs
         except OutOfMemoryError as error:
             # Its queues must be drained, by workers that are started now as well.
-            logger.warning("a queue could not be bound: %s", said_by(error))
+            logger.warning("a queue could not be bound: %s", error_text(error))
 
     def _size(self, queue: str) -> int:
         """Return the length of a queue; outside a transaction, which a full broker refuses."""
@@ -211,11 +211,11 @@ class RedeliveringChannel(WritableChannel):
         pause = int(900 * self.unacked_restore_interval)  # type: ignore[attr-defined]
         if not self.own.set(self.key(_RESTORING), self.id, nx=True, px=pause):
             return
-        count = self.put_back_dead()
+        count = self.requeue_dead()
         if count:
             logger.warning("%d messages of dead workers are delivered again", count)
 
-    def put_back_dead(self) -> int:
+    def requeue_dead(self) -> int:
         """Put the messages of dead channels back into their queues; return how many."""
         held = held_by_dead(self, self.own)
         for tag in held.noted:

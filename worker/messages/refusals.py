@@ -7,7 +7,7 @@ from celery.signals import task_received, task_rejected, task_unknown
 
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.tasks.arguments import bind
-from artifact_pipeline.worker.messages.intake import Channel
+from artifact_pipeline.worker.messages.redis_channel import Channel
 
 
 def keep_refusals() -> None:

@@ -37,7 +37,7 @@ def cancel_when_revoked(app: Celery, cancel: Cancel) -> None:
     task_revoked.connect(revoked, weak=False)
 
 
-def cancel_when_told(app: Celery, cancel: Cancel, cancel_waiting: Cancel) -> None:
+def cancel_on_revoke(app: Celery, cancel: Cancel, cancel_waiting: Cancel) -> None:
     """Have the workers of this app cancel transfers as soon as their tasks are revoked.
 
     The message of another upload could start one whose own message has not come yet.

@@ -90,7 +90,7 @@ class S3ObjectCopier:
 
     def copy(  # noqa: PLR0913 - as the port has it
         self,
-        there: BucketObject,
+        source: BucketObject,
         key: str,
         *,
         content_type: str,
@@ -104,14 +104,14 @@ class S3ObjectCopier:
                 f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {tier_name},"
                 " which cannot be read. Use the storage class GLACIER_IR"
             )
-        there = self._seen(there)
+        source = self._seen(source)
         is_summed = self.abilities.checksum is Checksum.SHA256
         upload = MultipartUpload(
             client=self.client,
             bucket=self.bucket,
             key=key,
             create={
-                **self._described(there, content_type, metadata),
+                **self._described(source, content_type, metadata),
                 **self.encryption.arguments(),
                 **({"StorageClass": tier_name} if tier_name else {}),
             },
@@ -121,7 +121,7 @@ class S3ObjectCopier:
         )
         return self._carry_out(
             ObjectCopy(
-                there=there,
+                source=source,
                 reader=self.reader,
                 upload=upload,
                 fence=WriteFence(
@@ -169,41 +169,41 @@ class S3ObjectCopier:
         by_worker = self.by_worker
         if by_worker is not None:
             return by_worker.copy(
-                copy.there,
+                copy.source,
                 copy.upload.key,
                 create=copy.upload.create,
                 precondition=copy.fence.precondition,
                 progress=copy.upload.progress,
             )
-        return copy.of_parts(self._parts(copy)) if copy.there.size else copy.of_nothing()
+        return copy.of_parts(self._parts(copy)) if copy.source.size else copy.of_nothing()
 
-    def _seen(self, there: BucketObject) -> BucketObject:
+    def _seen(self, source: BucketObject) -> BucketObject:
         """Return the source with its headers, which a listing and a row do not have."""
-        if there.headers is not None:
-            return there
-        seen = look_at(self.client, there)
+        if source.headers is not None:
+            return source
+        seen = look_at(self.client, source)
         return replace(
-            there,
+            source,
             # What a store that checks nothing says of the bytes is not believed.
-            sha256=there.sha256 or (seen.sha256 if self.abilities.checks_sha256 else None),
+            sha256=source.sha256 or (seen.sha256 if self.abilities.checks_sha256 else None),
             checksums=seen.checksums,
             metadata=seen.metadata,
             headers=seen.headers,
         )
 
     def _described(
-        self, there: BucketObject, content_type: str, metadata: Mapping[str, str]
+        self, source: BucketObject, content_type: str, metadata: Mapping[str, str]
     ) -> dict[str, Any]:
         # As with every PUT: S3's own checksum of parts is not the checksum of the whole.
-        sha256 = {} if there.sha256 is None else {"sha256": there.sha256}
-        kept = {**(there.headers or {}), **kept_tags(self.client, there.address)}
+        sha256 = {} if source.sha256 is None else {"sha256": source.sha256}
+        kept = {**(source.headers or {}), **kept_tags(self.client, source.address)}
         return described(kept, content_type=content_type, metadata={**metadata, **sha256})
 
     def _parts(self, copy: ObjectCopy) -> PartCopies:
-        size = copy.there.size
+        size = copy.source.size
         is_one = size <= self.multipart_threshold
         return PartCopies(
-            there=copy.there,
+            source=copy.source,
             reader=self.reader,
             upload=copy.upload,
             part_size=size if is_one else part_size_for(size, self.part_size),

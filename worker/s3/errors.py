@@ -125,7 +125,7 @@ def translated_errors() -> Iterator[None]:
 
 
 @contextmanager
-def gone_is_replaced() -> Iterator[None]:
+def missing_means_replaced() -> Iterator[None]:
     """Raise ObjectReplacedError if the object of the request is not there any more."""
     try:
         yield

@@ -152,9 +152,9 @@ class MultipartUpload:
 
     def send(self, parts: Iterator[bytes], existing: dict[int, SentPart] | None) -> SentUpload:
         """Send the parts that S3 does not have yet; begin an upload if none exists."""
-        there = existing or {}
+        source = existing or {}
         each = (
-            partial(self._send_part, number, body, there.get(number))
+            partial(self._send_part, number, body, source.get(number))
             for number, body in enumerate(parts, start=1)
         )
         return self.send_each(each, existing)
@@ -240,12 +240,16 @@ class MultipartUpload:
         return sent
 
     def _send_part(
-        self, number: int, body: bytes, there: SentPart | None, upload_id: str
+        self, number: int, body: bytes, source: SentPart | None, upload_id: str
     ) -> SentPart:
         digest = hashlib.sha256(body).digest()
         checksum = self.integrity.of(body, digest)
-        if there is not None and checksum and (there.checksum, there.size) == (checksum, len(body)):
-            return replace(there, digest=digest)
+        if (
+            source is not None
+            and checksum
+            and (source.checksum, source.size) == (checksum, len(body))
+        ):
+            return replace(source, digest=digest)
         arguments = {
             "Bucket": self.bucket,
             "Key": self.key,

@@ -34,7 +34,7 @@ from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
 class ObjectCopy:
     """A copy under way: sends its parts, completes it, and looks at what it has made."""
 
-    there: BucketObject
+    source: BucketObject
     reader: IObjectReader
     upload: MultipartUpload
     fence: WriteFence
@@ -49,7 +49,7 @@ class ObjectCopy:
                 f" be read in {self.tier_name}. Use the storage class GLACIER_IR"
             )
         # With the size that it must have: S3 refuses another before the object appears.
-        condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.there.size}
+        condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.source.size}
         try:
             self.fence.look_before()
             answer = self.upload.complete(sent, condition)
@@ -66,7 +66,7 @@ class ObjectCopy:
         return self._stored(sha256, sent.checksum, etag, answer.get("VersionId"))
 
     def of_nothing(self) -> StoredObject:
-        find_same(self.reader, self.there.address, self.there.version)
+        find_same(self.reader, self.source.address, self.source.version)
         digest = hashlib.sha256()
         sha256, checksum = digest.hexdigest(), as_base64(digest.digest())
         integrity = integrity_of(self.abilities.checksum)
@@ -92,7 +92,7 @@ class ObjectCopy:
         head = self.upload.client.head_object(
             Bucket=self.upload.bucket, Key=self.upload.key, IfMatch=etag
         )
-        if head["ContentLength"] != self.there.size:
+        if head["ContentLength"] != self.source.size:
             raise ChecksumMismatchError("the copy has another size than the source")
 
     def _read_back(self, etag: str, sha256: str) -> None:
@@ -117,7 +117,7 @@ class ObjectCopy:
         return replace(stored, tier_name=found.tier_name)
 
     def _is_this(self, found: BucketObject, sha256: str, checksum: str) -> bool:
-        if found.size != self.there.size or self.tier_name not in {"", found.tier_name}:
+        if found.size != self.source.size or self.tier_name not in {"", found.tier_name}:
             return False
         # Where the store checks nothing, its metadata may describe bytes that it does not have.
         if found.sha256 is not None and self.abilities.checks_sha256:
@@ -133,7 +133,7 @@ class ObjectCopy:
     ) -> StoredObject:
         return StoredObject(
             key=self.upload.key,
-            size=self.there.size,
+            size=self.source.size,
             sha256=sha256,
             version=etag,
             checksum=sha256_checksum(checksum),

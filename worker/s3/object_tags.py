@@ -12,8 +12,8 @@ from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.s3.errors import (
     code_of,
-    gone_is_replaced,
     is_unsupported,
+    missing_means_replaced,
     translated_errors,
 )
 
@@ -35,7 +35,7 @@ def read_tags(client: "S3Client", address: ObjectAddress) -> dict[str, str] | No
         ObjectReplacedError: the object is not there any more.
         TransferError: S3 refuses, or does not answer.
     """
-    with translated_errors(), gone_is_replaced():
+    with translated_errors(), missing_means_replaced():
         try:
             answer = client.get_object_tagging(Bucket=address.bucket, Key=address.key)
         except ClientError as error:
@@ -72,7 +72,7 @@ def ensure_tags(client: "S3Client", address: ObjectAddress, described: Mapping[s
     if existing == wanted:
         return
     tags: Any = [{"Key": key, "Value": value} for key, value in wanted.items()]
-    with translated_errors(), gone_is_replaced():
+    with translated_errors(), missing_means_replaced():
         client.put_object_tagging(Bucket=address.bucket, Key=address.key, Tagging={"TagSet": tags})
 
 

@@ -20,7 +20,7 @@ from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.object_store import IObjectReader
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag
 from artifact_pipeline.worker.s3.encryption import has_md5_etag
-from artifact_pipeline.worker.s3.errors import gone_is_replaced
+from artifact_pipeline.worker.s3.errors import missing_means_replaced
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, Send, SentPart, SentUpload
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -65,7 +65,7 @@ class PartCopies:
         trusts_etags: whether an ETag that may be an MD5 is compared.
     """
 
-    there: BucketObject
+    source: BucketObject
     reader: IObjectReader
     upload: MultipartUpload
     part_size: int
@@ -79,7 +79,7 @@ class PartCopies:
             ObjectReplacedError: the source changed.
         """
         existing = self.upload.existing_parts()
-        digests = self._known_beforehand()
+        digests = self._digests_known_before()
         sent = self.upload.send_each(self._each(digests, existing or {}), existing)
         was_read = digests is not None and digests.were_read
         if not was_read and not all(part.is_summed for part in sent.parts):
@@ -91,26 +91,26 @@ class PartCopies:
     @property
     def _ranges(self) -> list[tuple[int, int]]:
         """Of each part its first byte, and the one behind its last."""
-        size = self.there.size
+        size = self.source.size
         return [
             (start, min(start + self.part_size, size)) for start in range(0, size, self.part_size)
         ]
 
-    def _known_beforehand(self) -> _Digests | None:
-        if self.part_size < self.there.size:
+    def _digests_known_before(self) -> _Digests | None:
+        if self.part_size < self.source.size:
             return self._read()
-        sha256 = self.there.sha256
+        sha256 = self.source.sha256
         if sha256 is None:
             return None
         return _Digests(sha256, [_PartDigest(bytes.fromhex(sha256))], were_read=False)
 
     def _read(self) -> _Digests:
-        verifier, whole = self.reader.verifier(self.there), hashlib.sha256()
+        verifier, whole = self.reader.verifier(self.source), hashlib.sha256()
         parts = []
         for start, stop in self._ranges:
             md5 = hashlib.md5(usedforsecurity=False)
             sha256 = sha256_of(
-                self.reader.read(self.there, start, stop),
+                self.reader.read(self.source, start, stop),
                 *(verifier.update, whole.update, md5.update),
                 checkpoint=self.upload.progress.checkpoint,
             )
@@ -121,25 +121,25 @@ class PartCopies:
 
     def _each(self, digests: _Digests | None, existing: dict[int, SentPart]) -> Iterator[Send]:
         for number, (start, stop) in enumerate(self._ranges, start=1):
-            there = existing.get(number)
-            if there is not None and digests and digests.parts[number - 1].is_of(there):
-                yield partial(_leave, there)
+            source = existing.get(number)
+            if source is not None and digests and digests.parts[number - 1].is_of(source):
+                yield partial(_leave, source)
             else:
                 yield partial(self._copy, number, start, stop)
 
     def _copy(self, number: int, start: int, stop: int, upload_id: str) -> SentPart:
-        address = self.there.address
+        address = self.source.address
         # Of a small object S3 copies no range.
-        is_whole = stop - start == self.there.size
+        is_whole = stop - start == self.source.size
         wanted = {} if is_whole else {"CopySourceRange": f"bytes={start}-{stop - 1}"}
-        with gone_is_replaced():
+        with missing_means_replaced():
             answer = self.upload.client.upload_part_copy(
                 Bucket=self.upload.bucket,
                 Key=self.upload.key,
                 UploadId=upload_id,
                 PartNumber=number,
                 CopySource={"Bucket": address.bucket, "Key": address.key},
-                CopySourceIfMatch=self.there.version,
+                CopySourceIfMatch=self.source.version,
                 **wanted,  # type: ignore[arg-type]  # the range
             )
         copied = answer.get("CopyPartResult", {})
@@ -157,8 +157,8 @@ class PartCopies:
         )
 
 
-def _leave(there: SentPart, _upload_id: str) -> SentPart:
-    return there
+def _leave(source: SentPart, _upload_id: str) -> SentPart:
+    return source
 
 
 def _checked(parts: list[SentPart], digests: list[_PartDigest]) -> list[SentPart]:

@@ -48,15 +48,15 @@ def find_same(reader: IObjectReader, address: ObjectAddress, etag: str) -> Bucke
     return found
 
 
-def digest_of(reader: IObjectReader, there: BucketObject, checkpoint: Callable[[], None]) -> str:
+def digest_of(reader: IObjectReader, existing: BucketObject, checkpoint: Callable[[], None]) -> str:
     """Return the SHA-256 of an object, hexadecimal, by reading it in ranges.
 
     Raises:
         ObjectReplacedError: another object is there now.
     """
-    return sha256_of(_in_ranges(reader, there), checkpoint=checkpoint).hex()
+    return sha256_of(_in_ranges(reader, existing), checkpoint=checkpoint).hex()
 
 
-def _in_ranges(reader: IObjectReader, there: BucketObject) -> Iterator[bytes]:
-    for start in range(0, there.size, _RANGE):
-        yield from reader.read(there, start, min(start + _RANGE, there.size))
+def _in_ranges(reader: IObjectReader, existing: BucketObject) -> Iterator[bytes]:
+    for start in range(0, existing.size, _RANGE):
+        yield from reader.read(existing, start, min(start + _RANGE, existing.size))

@@ -21,10 +21,11 @@ from artifact_pipeline.worker.s3.checksums import (
     is_same_etag,
     sha256_checksum,
 )
-from artifact_pipeline.worker.s3.errors import gone_is_replaced, translated_errors
+from artifact_pipeline.worker.s3.errors import missing_means_replaced, translated_errors
 from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
 from artifact_pipeline.worker.s3.multipart import likely_part_size
+from artifact_pipeline.worker.s3.restoring import restoration_of
 from artifact_pipeline.worker.s3.tiers import tier
 from artifact_pipeline.worker.s3.verification import (
     checksums_of,
@@ -61,9 +62,12 @@ class S3ObjectReader:
             head = head_of(self.client, address, checksums=True)
         return None if head is None else self._believed(described(address, head))
 
-    def list(self, prefix: str) -> Iterator[BucketObject]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[BucketObject]:
+        start: dict[str, str] = {"StartAfter": after} if after else {}
         pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=prefix
+            Bucket=self.bucket,
+            Prefix=prefix,
+            **start,  # type: ignore[arg-type]  # an option of its own
         )
         with translated_errors():
             for page in pages:
@@ -79,17 +83,19 @@ class S3ObjectReader:
     def tier(self, name: str) -> Tier:
         return tier(name)
 
-    def read(self, there: BucketObject, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        stop = there.size if stop is None else stop
+    def read(
+        self, source: BucketObject, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        stop = source.size if stop is None else stop
         if start == stop:
             return  # HTTP has no range of no bytes
-        with _placed(there.address), translated_errors():
-            answer = self._get(there, start, stop)
+        with _placed(source.address), translated_errors():
+            answer = self._get(source, start, stop)
             with closing(answer["Body"]) as body:
-                _check(answer, there, start, stop)
+                _check(answer, source, start, stop)
                 yield from body.iter_chunks(CHUNK)
 
-    def verifier(self, there: BucketObject) -> Verifier:
+    def verifier(self, source: BucketObject) -> Verifier:
         """SHA-256 where it is known; else what a HEAD says, which is one more request.
 
         An ETag alone does not do: whether it is an MD5 depends on how the object is encrypted. The
@@ -97,83 +103,83 @@ class S3ObjectReader:
         Where S3 says nothing that can be compared, as of an object encrypted by KMS and uploaded
         without a checksum, the number of bytes has to do.
         """
-        if there.sha256 is None and there.checksums is None:
-            there = self._believed(look_at(self.client, there))
-        sha256 = there.sha256 or claimed_sha256(there.metadata or {})
+        if source.sha256 is None and source.checksums is None:
+            source = self._believed(look_at(self.client, source))
+        sha256 = source.sha256 or claimed_sha256(source.metadata or {})
         if sha256 is not None:
             return of_sha256(sha256)
         said = {
             checksum.algorithm: str(checksum)
-            for checksum in there.checksums or ()
+            for checksum in source.checksums or ()
             if self.abilities.is_digest(checksum)
         }
-        return strongest(said, lambda parts: self._part_size(there, parts))
+        return strongest(said, lambda parts: self._part_size(source, parts))
 
     def _believed(self, found: BucketObject) -> BucketObject:
         # A store that checks nothing may have other bytes than its metadata say, as when a worker
         # died before it had read them back. They may not be recorded before they are read.
         return found if self.abilities.checks_sha256 else replace(found, sha256=None)
 
-    def range_size(self, there: BucketObject, wanted: int) -> int:
+    def range_size(self, source: BucketObject, wanted: int) -> int:
         """Derive it from the number of parts: a wrong guess only costs reading back."""
-        checksum = there.checksum(SHA256)
+        checksum = source.checksum(SHA256)
         parts = 0 if checksum is None else checksum.parts
-        if parts < 2 or there.size <= wanted or -(-there.size // wanted) == parts:  # noqa: PLR2004 - one part is the whole
+        if parts < 2 or source.size <= wanted or -(-source.size // wanted) == parts:  # noqa: PLR2004 - one part is the whole
             return wanted
-        size = likely_part_size(there.size, parts) or wanted
+        size = likely_part_size(source.size, parts) or wanted
         # Larger ones would lose more at a kill, and smaller ones cost more requests.
         return size if wanted <= size * _FACTOR and size <= wanted * _FACTOR else wanted
 
-    def is_proven(self, there: BucketObject, digests: Sequence[bytes]) -> bool:
+    def is_proven(self, source: BucketObject, digests: Sequence[bytes]) -> bool:
         if len(digests) == 1:
-            return digests[0].hex() == there.sha256
+            return digests[0].hex() == source.sha256
         # The parts of the object were of that size if the checksum is the same. Its number of
         # parts counts as well: without it, it could be the SHA-256 of something else.
-        return sha256_checksum(composite(digests)) == there.checksum(SHA256)
+        return sha256_checksum(composite(digests)) == source.checksum(SHA256)
 
-    def _get(self, there: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
-        bucket, key = there.address.bucket, there.address.key
-        with gone_is_replaced():
-            if stop - start == there.size:
-                return self.client.get_object(Bucket=bucket, Key=key, IfMatch=there.version)
+    def _get(self, source: BucketObject, start: int, stop: int) -> "GetObjectOutputTypeDef":
+        bucket, key = source.address.bucket, source.address.key
+        with missing_means_replaced():
+            if stop - start == source.size:
+                return self.client.get_object(Bucket=bucket, Key=key, IfMatch=source.version)
             wanted = f"bytes={start}-{stop - 1}"
             return self.client.get_object(
-                Bucket=bucket, Key=key, IfMatch=there.version, Range=wanted
+                Bucket=bucket, Key=key, IfMatch=source.version, Range=wanted
             )
 
-    def _part_size(self, there: BucketObject, parts: int) -> int | None:
+    def _part_size(self, source: BucketObject, parts: int) -> int | None:
         """In bytes; None where the parts have no common one, or the server does not say."""
         if parts == 1:
-            return there.size
-        size = self._size_of_part(there, 1)
-        last = there.size - (parts - 1) * size
+            return source.size
+        size = self._size_of_part(source, 1)
+        last = source.size - (parts - 1) * size
         if not 0 < last <= size:
             return None
         # Some tools upload parts of several sizes; the first and the last tell.
-        return size if self._size_of_part(there, parts) == last else None
+        return size if self._size_of_part(source, parts) == last else None
 
-    def _size_of_part(self, there: BucketObject, number: int) -> int:
-        with translated_errors(), gone_is_replaced():
+    def _size_of_part(self, source: BucketObject, number: int) -> int:
+        with translated_errors(), missing_means_replaced():
             # Without IfMatch, which some servers compare with the ETag of the part.
             return self.client.head_object(
-                Bucket=there.address.bucket, Key=there.address.key, PartNumber=number
+                Bucket=source.address.bucket, Key=source.address.key, PartNumber=number
             )["ContentLength"]
 
 
-def look_at(client: "S3Client", there: BucketObject) -> BucketObject:
+def look_at(client: "S3Client", source: BucketObject) -> BucketObject:
     """Return that very object with all that a HEAD says of it.
 
     Raises:
         ObjectReplacedError: another object, or none, is there now.
     """
-    with _placed(there.address), translated_errors(), gone_is_replaced():
+    with _placed(source.address), translated_errors(), missing_means_replaced():
         head = client.head_object(
-            Bucket=there.address.bucket,
-            Key=there.address.key,
-            IfMatch=there.version,
+            Bucket=source.address.bucket,
+            Key=source.address.key,
+            IfMatch=source.version,
             ChecksumMode="ENABLED",
         )
-    return described(there.address, head)
+    return described(source.address, head)
 
 
 @contextmanager
@@ -198,19 +204,20 @@ def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucket
         checksums=tuple(starmap(Checksum.parse, checksums_of(head).items())),
         metadata=metadata_of(head),
         headers=kept_headers(head),
+        restoration=restoration_of(head.get("Restore")),
     )
 
 
-def _check(answer: "GetObjectOutputTypeDef", there: BucketObject, start: int, stop: int) -> None:
+def _check(answer: "GetObjectOutputTypeDef", source: BucketObject, start: int, stop: int) -> None:
     """Whether it is an answer to what was asked.
 
     Raises:
         ObjectReplacedError: it is of another object.
         StoreUnavailableError: it has other bytes.
     """
-    if not is_same_etag(acknowledged_etag(answer.get("ETag")), there.version):
+    if not is_same_etag(acknowledged_etag(answer.get("ETag")), source.version):
         raise ObjectReplacedError
-    whole = stop - start == there.size
-    asked_for = None if whole else f"bytes {start}-{stop - 1}/{there.size}"
+    whole = stop - start == source.size
+    asked_for = None if whole else f"bytes {start}-{stop - 1}/{source.size}"
     if (answer.get("ContentLength"), answer.get("ContentRange")) != (stop - start, asked_for):
         raise StoreUnavailableError("GetObject: other bytes than those asked for")

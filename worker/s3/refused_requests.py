@@ -30,7 +30,7 @@ def describe_refusals(client: "S3Client") -> None:
     """Have the client's errors tell the features of their request, and the code of a 400 HEAD."""
     events: Any = client.meta.events  # whose stubs know no contexts
     events.register("before-call.s3", _note_features)
-    events.register("after-call.s3", _tell_features)
+    events.register("after-call.s3", _record_features)
     events.register("before-parameter-build.s3.HeadObject", _note_head)
     events.register("after-call.s3.HeadObject", _Heads(client))
 
@@ -71,7 +71,7 @@ def _note_features(params: dict[str, Any], context: dict[str, Any], **_event: ob
     }
 
 
-def _tell_features(parsed: dict[str, Any], context: dict[str, Any], **_event: object) -> None:
+def _record_features(parsed: dict[str, Any], context: dict[str, Any], **_event: object) -> None:
     if "Error" in parsed:
         parsed["Error"][_NOTED] = context.get(_NOTED)
 

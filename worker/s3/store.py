@@ -286,8 +286,8 @@ class S3ObjectStore:
         head = self._head(fence.address.key)
         if head is None or not self._holds(head, content, fence):
             raise ObjectReplacedError from error
-        there = head.get("StorageClass", "STANDARD")
-        if create.get("StorageClass", there) != there:
+        existing = head.get("StorageClass", "STANDARD")
+        if create.get("StorageClass", existing) != existing:
             raise ObjectReplacedError from error
         return head
 

@@ -23,18 +23,18 @@ class ObjectSource:
     before it were sent could be closed by the store.
     """
 
-    there: BucketObject
+    original: BucketObject
     reader: IObjectReader
     range_size: int
     links_left_out: int = 0
 
     @property
     def exact_size(self) -> int:
-        return self.there.size
+        return self.original.size
 
     @property
     def largest_size(self) -> int:
-        return self.there.size
+        return self.original.size
 
     def chunks(self) -> Iterator[bytes]:
         """Yield its bytes.
@@ -43,14 +43,14 @@ class ObjectSource:
             ObjectReplacedError: the object changed.
             ChecksumMismatchError: the bytes are not those that the store says the object has.
         """
-        size = self.there.size
-        verifier = self.reader.verifier(self.there)
+        size = self.original.size
+        verifier = self.reader.verifier(self.original)
         if not size:
             # Reading no bytes asks for nothing, and so would not notice another object.
-            find_same(self.reader, self.there.address, self.there.version)
+            find_same(self.reader, self.original.address, self.original.version)
         for start in range(0, size, self.range_size):
             stop = min(start + self.range_size, size)
-            read = b"".join(self.reader.read(self.there, start, stop))
+            read = b"".join(self.reader.read(self.original, start, stop))
             verifier.update(read)
             yield read
         verifier.check()
@@ -68,7 +68,7 @@ class WorkerCopies:
 
     def copy(
         self,
-        there: BucketObject,
+        original: BucketObject,
         key: str,
         *,
         create: dict[str, Any],
@@ -78,7 +78,7 @@ class WorkerCopies:
         """Copy the object.
 
         Args:
-            there: the source.
+            original: the source.
             key: of the copy.
             create: content type, metadata and all other headers of the copy, as the arguments of
                 PutObject and CreateMultipartUpload.
@@ -91,8 +91,8 @@ class WorkerCopies:
             ArchivedError: the source must be restored before.
             ChecksumMismatchError: the copy is not the source.
         """
-        source = ObjectSource(there, self.reader, self.store.part_size)
-        existing = self._existing(there, key, create, precondition, progress)
+        source = ObjectSource(original, self.reader, self.store.part_size)
+        existing = self._existing(original, key, create, precondition, progress)
         if existing is not None:
             if progress.upload_id is not None:
                 self.store.abort(key, progress.upload_id)
@@ -103,7 +103,7 @@ class WorkerCopies:
 
     def _existing(
         self,
-        there: BucketObject,
+        original: BucketObject,
         key: str,
         create: dict[str, Any],
         precondition: Precondition,
@@ -120,9 +120,9 @@ class WorkerCopies:
         if found is None or allows(precondition, found.version):
             return None
         wanted = create.get("StorageClass", found.tier_name)
-        if (found.size, found.tier_name) != (there.size, wanted):
+        if (found.size, found.tier_name) != (original.size, wanted):
             raise ObjectReplacedError
-        sha256 = there.sha256 or digest_of(self.reader, there, progress.checkpoint)
+        sha256 = original.sha256 or digest_of(self.reader, original, progress.checkpoint)
         # What the metadata say of the copy is not believed: it may never have been verified.
         if digest_of(self.reader, found, progress.checkpoint) != sha256:
             raise ObjectReplacedError

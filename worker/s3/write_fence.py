@@ -10,7 +10,7 @@ from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.preconditions import Create, Precondition, Replace
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.worker.s3.checksums import is_same_etag
-from artifact_pipeline.worker.s3.errors import code_of, gone_is_replaced
+from artifact_pipeline.worker.s3.errors import code_of, missing_means_replaced
 from artifact_pipeline.worker.s3.existence import head_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class WriteFence:
         """Raise ObjectReplacedError if the object is not the one that was written."""
         if self.is_conditional:
             return
-        with gone_is_replaced():
+        with missing_means_replaced():
             # A 403 is an error here: the object has just been written.
             head = self.client.head_object(Bucket=self.address.bucket, Key=self.address.key)
         if not is_same_etag(head["ETag"], etag):

@@ -19,7 +19,7 @@ from artifact_pipeline.worker.sql.platform_tables import JobRow
 from artifact_pipeline.worker.sql.tables import TRANSFER_RUN, TransferRow
 
 
-def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
+def last_transfers(filters: BatchFilter, dialect: str) -> Subquery:
     """Of each artifact and direction the last transfer, with the job's user, if it fits."""
     artifact = [TransferRow.job_id, TRANSFER_RUN, TransferRow.kind, TransferRow.direction]
     age = func.row_number().over(partition_by=artifact, order_by=TransferRow.id.desc())
@@ -32,69 +32,69 @@ def last_transfers(which: BatchFilter, dialect: str) -> Subquery:
             age.label("age"),
         )
         .join(JobRow, JobRow.id == TransferRow.job_id)
-        .where(*_of_members(which, dialect))
+        .where(*_of_members(filters, dialect))
         .subquery("ranked")
     )
-    last: Select[Any] = select(ranked).where(ranked.c.age == 1, *_of_last(which, ranked))
+    last: Select[Any] = select(ranked).where(ranked.c.age == 1, *_of_last(filters, ranked))
     return last.subquery("last")
 
 
-def of_job(which: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
+def of_job(filters: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on the job's row, except its id."""
-    if which.user_ids:
-        yield JobRow.user_id.in_(which.user_ids)
-    if which.created_after is not None:
-        yield utc_of(JobRow.created_at) >= which.created_after
-    if which.created_before is not None:
-        yield utc_of(JobRow.created_at) < which.created_before
-    for tag in which.tags:
+    if filters.user_ids:
+        yield JobRow.user_id.in_(filters.user_ids)
+    if filters.created_after is not None:
+        yield utc_of(JobRow.created_at) >= filters.created_after
+    if filters.created_before is not None:
+        yield utc_of(JobRow.created_at) < filters.created_before
+    for tag in filters.tags:
         yield _has_tag(tag, dialect)
 
 
-def of_artifact(which: Selection | TransferFilter) -> Iterator[ColumnElement[bool]]:
+def of_artifact(filters: Selection | TransferFilter) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on a transfer's artifact."""
-    if which.kinds:
-        yield TransferRow.kind.in_(which.kinds)
-    if which.job_ids:
-        yield is_in(TransferRow.job_id, which.job_ids)
-    if which.run_ids:
-        yield is_in(TransferRow.run_id, which.run_ids)
+    if filters.kinds:
+        yield TransferRow.kind.in_(filters.kinds)
+    if filters.job_ids:
+        yield is_in(TransferRow.job_id, filters.job_ids)
+    if filters.run_ids:
+        yield is_in(TransferRow.run_id, filters.run_ids)
 
 
-def of_end(which: Selection, ended: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - a table
+def of_end(filters: Selection, ended: Any) -> Iterator[ColumnElement[bool]]:  # noqa: ANN401 - a table
     """Yield the conditions on how and when a transfer has ended.
 
     Args:
-        which: the selection.
+        filters: the selection.
         ended: has the columns `state`, `reason_code` and `finished_at`.
     """
-    if which.reasons:
-        yield ended.reason_code.in_(which.reasons)
-    if which.is_about_failures:
+    if filters.reasons:
+        yield ended.reason_code.in_(filters.reasons)
+    if filters.is_about_failures:
         yield ended.state == TransferState.QUARANTINED
-    if which.failed_after is not None:
-        yield ended.finished_at >= which.failed_after
-    if which.failed_before is not None:
-        yield ended.finished_at < which.failed_before
-    if which.older_than is not None:
-        yield ended.finished_at <= utc_now(-which.older_than)
-    if which.newer_than is not None:
-        yield ended.finished_at >= utc_now(-which.newer_than)
+    if filters.failed_after is not None:
+        yield ended.finished_at >= filters.failed_after
+    if filters.failed_before is not None:
+        yield ended.finished_at < filters.failed_before
+    if filters.older_than is not None:
+        yield ended.finished_at <= utc_now(-filters.older_than)
+    if filters.newer_than is not None:
+        yield ended.finished_at >= utc_now(-filters.newer_than)
 
 
-def _of_members(which: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
+def _of_members(filters: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
     """What is the same for all transfers of an artifact, and so may be asked before the last."""
-    yield TransferRow.direction.in_(which.directions or BATCH_DIRECTIONS)
-    yield from of_artifact(which)
-    yield from of_job(which, dialect)
-    if which.listed is not None:
+    yield TransferRow.direction.in_(filters.directions or BATCH_DIRECTIONS)
+    yield from of_artifact(filters)
+    yield from of_job(filters, dialect)
+    if filters.listed is not None:
         yield is_listed(Identity(TransferRow.job_id, TransferRow.run_id, TransferRow.kind))
 
 
-def _of_last(which: BatchFilter, last: Subquery) -> Iterator[ColumnElement[bool]]:
-    if which.states:
-        yield last.c.state.in_(which.states)
-    yield from of_end(which, last.c)
+def _of_last(filters: BatchFilter, last: Subquery) -> Iterator[ColumnElement[bool]]:
+    if filters.states:
+        yield last.c.state.in_(filters.states)
+    yield from of_end(filters, last.c)
 
 
 def is_in(column: InstrumentedAttribute[Any], ranges: Sequence[IdRange]) -> ColumnElement[bool]:

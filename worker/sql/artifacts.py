@@ -3,17 +3,19 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal, select, update
 from sqlalchemy.types import TypeEngine
 
-from artifact_pipeline.domain.errors import ObjectReplacedError
+from artifact_pipeline.domain.errors import ObjectReplacedError, SqlUnavailableError
 from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact, StoredObject
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.deleted import is_stored_artifact_deleted, refuse_deleted
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
-from artifact_pipeline.worker.sql.platform import is_not_replaced, refuse_replaced, tell_platform
-from artifact_pipeline.worker.sql.rows import artifact_of
+from artifact_pipeline.worker.sql.job_locks import share_job
+from artifact_pipeline.worker.sql.mapping import artifact_of
+from artifact_pipeline.worker.sql.platform import is_not_replaced, refuse_replaced, update_platform
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow
 
 _TABLE = ArtifactRow.__table__
@@ -26,7 +28,7 @@ class SqlArtifacts:
         self._bind = bind
 
     def find(self, artifact: Artifact) -> StoredArtifact | None:
-        statement = select(_TABLE).where(_is_of(artifact))
+        statement = select(_TABLE).where(is_of(artifact))
         with autocommit(self._bind) as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else stored_artifact_of(row)
@@ -44,12 +46,14 @@ class SqlArtifacts:
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
     ) -> StoredArtifact:
         with transaction(self._bind) as connection:
+            # No transfer ends with it, by which a deletion would know of it.
+            share_job(connection, stored.artifact.job_id)
             recorded = replace_artifact(connection, stored, known)
             if recorded is None:
                 raise ObjectReplacedError(
                     f"{stored.artifact}: another transfer recorded it while this ran"
                 )
-            tell_platform(connection, recorded, location)
+            update_platform(connection, recorded, location)
         return recorded
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
@@ -64,20 +68,22 @@ def replace_artifact(
 
     Raises:
         JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
+        ArtifactDeletedError: an operator has deleted the artifact.
     """
     if known is None:
         written = _insert(connection, stored).on_conflict_do_nothing()
     else:
         unchanged = and_(
-            _is_of(known.artifact),
+            is_of(known.artifact),
             ArtifactRow.key == known.object.key,
             ArtifactRow.etag == known.object.version,
         )
-        written = update(ArtifactRow).where(unchanged, is_not_replaced(stored))
+        written = update(ArtifactRow).where(unchanged, *_may_be_recorded(stored))
         written = written.values(_values(stored))
     stored_at = connection.scalar(written.returning(ArtifactRow.stored_at))
     if stored_at is None:
         refuse_replaced(connection, stored)
+        refuse_deleted(connection, stored)
         return None
     return replace(stored, stored_at=stored_at)
 
@@ -87,6 +93,7 @@ def write_artifact(connection: Connection, stored: StoredArtifact) -> StoredArti
 
     Raises:
         JobReplacedError, RunOfAnotherJobError: the ids are another job's by now.
+        ArtifactDeletedError: an operator has deleted the artifact.
     """
     written = _insert(connection, stored).on_conflict_do_update(
         index_elements=IDENTITY, set_=_values(stored)
@@ -94,7 +101,30 @@ def write_artifact(connection: Connection, stored: StoredArtifact) -> StoredArti
     stored_at = connection.scalar(written.returning(ArtifactRow.stored_at))
     if stored_at is None:
         refuse_replaced(connection, stored)
+        refuse_deleted(connection, stored)
+        raise SqlUnavailableError(f"{stored.artifact}: its job changed just now")
     return replace(stored, stored_at=stored_at)
+
+
+def delete_artifact(connection: Connection, stored: StoredArtifact) -> None:
+    """Delete the row in the caller's transaction, if it still says this."""
+    is_same = and_(
+        is_of(stored.artifact),
+        ArtifactRow.key == stored.object.key,
+        ArtifactRow.etag == stored.object.version,
+    )
+    connection.execute(delete(ArtifactRow).where(is_same))
+
+
+def make_manifest_due(connection: Connection, job_id: int) -> None:
+    """Have the job's manifest written again, if anything of it is recorded."""
+    # One row is enough, and needs no order of locks.
+    one = select(func.min(ArtifactRow.id)).where(ArtifactRow.job_id == job_id).scalar_subquery()
+    connection.execute(update(ArtifactRow).where(ArtifactRow.id == one).values(listed_at=None))
+
+
+def _may_be_recorded(stored: StoredArtifact) -> tuple[ColumnElement[bool], ...]:
+    return is_not_replaced(stored), ~is_stored_artifact_deleted(stored)
 
 
 def _insert(connection: Connection, stored: StoredArtifact) -> Any:  # noqa: ANN401 - of either dialect
@@ -102,14 +132,15 @@ def _insert(connection: Connection, stored: StoredArtifact) -> Any:  # noqa: ANN
     columns = ArtifactRow.__table__.c
     row = select(*(_typed(value, columns[name].type) for name, value in values.items()))
     insert = insert_into(connection.dialect.name, ArtifactRow)
-    return insert.from_select(list(values), row.where(is_not_replaced(stored)))
+    return insert.from_select(list(values), row.where(*_may_be_recorded(stored)))
 
 
 def _typed(value: object, kind: TypeEngine[Any]) -> ColumnElement[Any]:
     return value if isinstance(value, ColumnElement) else literal(value, kind)
 
 
-def _is_of(artifact: Artifact) -> ColumnElement[bool]:
+def is_of(artifact: Artifact) -> ColumnElement[bool]:
+    """Return the condition that a row is the artifact's."""
     return and_(
         ArtifactRow.job_id == artifact.job_id,
         literal(artifact.run_id or 0) == ARTIFACT_RUN,
@@ -138,6 +169,9 @@ def artifact_values(stored: StoredArtifact) -> dict[str, Any]:
         "storage_class": stored.object.tier_name,
         "links_left_out": stored.links_left_out,
         "stored_at": stored.stored_at,
+        # Of the object that was there before.
+        "restore_requested_at": None,
+        "restored_until": None,
         # What is written must be in the next manifest, also if its time stays.
         "listed_at": None,
     }

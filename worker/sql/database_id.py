@@ -34,9 +34,9 @@ def read_database_id(engine: Engine) -> str | None:
 
 def _postgresql(connection: Connection) -> str:
     # A managed server may not let its users ask for the cluster.
-    which = _CLUSTER if connection.scalar(_MAY_ASK) else _ADDRESS
+    query = _CLUSTER if connection.scalar(_MAY_ASK) else _ADDRESS
     table = connection.scalar(_TABLE, {"name": TransferRow.__tablename__})
-    return f"{connection.scalar(which)} {connection.scalar(_HERE)} {table}"
+    return f"{connection.scalar(query)} {connection.scalar(_HERE)} {table}"
 
 
 def _sqlite(connection: Connection) -> str | None:

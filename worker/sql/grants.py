@@ -11,12 +11,17 @@ from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.platform import JOB_LOCATIONS, RUN_LOCATIONS, WRITTEN
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.tables import (
+    ActionJobRow,
+    ActionRow,
     ArtifactRow,
     BatchRow,
     EndpointRow,
+    HoldRow,
     ManifestRow,
     MemberRow,
+    TombstoneRow,
     TransferRow,
+    UpkeepRow,
     WorkspaceFailureRow,
     WorkspaceRow,
 )
@@ -27,18 +32,35 @@ _REMOVED = (*_KEPT, "DELETE")
 
 TABLES: Mapping[str, Sequence[str]] = {
     VERSION_TABLE: ("SELECT",),
-    ArtifactRow.__tablename__: _KEPT,
-    TransferRow.__tablename__: _KEPT,
+    ArtifactRow.__tablename__: _REMOVED,
+    # What has ended long ago is pruned.
+    TransferRow.__tablename__: _REMOVED,
     ManifestRow.__tablename__: _KEPT,
-    # What was previewed and never started is removed.
+    # What was previewed and never started is removed too.
     BatchRow.__tablename__: _REMOVED,
     MemberRow.__tablename__: _REMOVED,
+    UpkeepRow.__tablename__: _KEPT,
     EndpointRow.__tablename__: _REMOVED,
     WorkspaceFailureRow.__tablename__: _REMOVED,
+    # The audit trail: nothing is removed from it.
+    ActionRow.__tablename__: _KEPT,
+    ActionJobRow.__tablename__: ("SELECT", "INSERT"),
+    HoldRow.__tablename__: _REMOVED,
+    TombstoneRow.__tablename__: _REMOVED,
     # Workers add the first one; `artifacts workspace init` removes those that it replaces.
     WorkspaceRow.__tablename__: ("SELECT", "INSERT", "DELETE"),
 }
 """Privileges on the pipeline's own tables."""
+
+_OF_COMMANDS: Mapping[str, Sequence[str]] = {
+    # Only `artifacts jobs uploads delete` removes rows of artifacts.
+    ArtifactRow.__tablename__: ("DELETE",),
+    ActionRow.__tablename__: (*_KEPT, "USAGE"),
+    ActionJobRow.__tablename__: _KEPT,
+    HoldRow.__tablename__: _REMOVED,
+    TombstoneRow.__tablename__: ("INSERT", "UPDATE", "DELETE", "USAGE"),
+}
+"""Privileges that workers do without; `USAGE` is of the table's sequence."""
 
 # Of the platform's tables, whose other columns are none of the pipeline's business.
 _READ: Sequence[InstrumentedAttribute[Any]] = (
@@ -74,7 +96,7 @@ SELECT attrelid, attname FROM pg_attribute
 """
 # Not the sequence of an identity column, which needs no privilege.
 _SEQUENCES = """
-SELECT pg_class.oid, pg_class.oid::regclass::text AS name
+SELECT pg_class.oid, pg_class.oid::regclass::text AS name, refobjid AS table_oid
   FROM pg_depend JOIN pg_class ON pg_class.oid = objid AND relkind = 'S'
  WHERE deptype = 'a' AND refobjid = ANY(%s)
 """
@@ -84,17 +106,15 @@ SELECT pg_class.oid, pg_class.oid::regclass::text AS name
 class Grant:
     """A privilege in PostgreSQL.
 
-    Attributes: `on` is a table with its schema, or such as `SCHEMA public`.
+    Attributes:
+        on: a table with its schema, or such as `SCHEMA public`.
+        is_for_workers: whether workers need it, and not only some commands.
     """
 
     privilege: str
     on: str
     column: str = ""
-
-    @property
-    def is_for_workers(self) -> bool:
-        """Whether workers need it; only `batch preview --from-file` makes a temporary table."""
-        return self.privilege != "TEMPORARY"
+    is_for_workers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +195,9 @@ def _questions(connection: Connection, schema: Schema) -> Iterator[_Question]:
     database = str(connection.scalar(select(func.current_database())))
     # A file with artifacts is read into a temporary table.
     temporary = func.has_database_privilege(database, "TEMPORARY")
-    yield Grant("TEMPORARY", f"DATABASE {quote(database)}"), temporary
+    # Only `batch preview --from-file` makes a temporary table.
+    on = f"DATABASE {quote(database)}"
+    yield Grant("TEMPORARY", on, is_for_workers=False), temporary
     tables, existing = schema.tables, schema.columns
     # By their ids: a name in a schema that may not be used is refused.
     for name, oid in sorted({(table.schema, table.schema_oid) for table in tables}):
@@ -183,16 +205,23 @@ def _questions(connection: Connection, schema: Schema) -> Iterator[_Question]:
     for table in tables:
         on = f"{quote(table.schema)}.{quote(table.name)}"
         for privilege in TABLES.get(table.name, ()):
-            yield Grant(privilege, on), func.has_table_privilege(table.oid, privilege)
+            grant = Grant(privilege, on, is_for_workers=_is_for_workers(table.name, privilege))
+            yield grant, func.has_table_privilege(table.oid, privilege)
         for privilege, column in _columns(table.name):
             if (table.oid, column) not in existing:
                 continue  # PostgreSQL refuses the question
             held = func.has_column_privilege(table.oid, column, privilege)
             yield Grant(privilege, on, column), held
-    own = [table.oid for table in tables if table.name in TABLES]
-    for sequence in connection.exec_driver_sql(_SEQUENCES, (own,)).all():
+    own = {table.oid: table.name for table in tables if table.name in TABLES}
+    for sequence in connection.exec_driver_sql(_SEQUENCES, ([*own],)).all():
         held = func.has_sequence_privilege(sequence.oid, "USAGE, UPDATE")
-        yield Grant("USAGE", f"SEQUENCE {sequence.name}"), held
+        is_for_workers = _is_for_workers(own[sequence.table_oid], "USAGE")
+        on = f"SEQUENCE {sequence.name}"
+        yield Grant("USAGE", on, is_for_workers=is_for_workers), held
+
+
+def _is_for_workers(table: str, privilege: str) -> bool:
+    return privilege not in _OF_COMMANDS.get(table, ())
 
 
 def _columns(table: str) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ from artifact_pipeline.domain.ports.manifests import NotYet
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
-from artifact_pipeline.worker.sql.rows import artifact_of
+from artifact_pipeline.worker.sql.mapping import artifact_of
 from artifact_pipeline.worker.sql.tables import (
     ARTIFACT_RUN,
     IS_UNLISTED,

@@ -69,7 +69,7 @@ WRITTEN = (
     *(JobRow.updated_at, RunRow.updated_at),
     *(RunRow.results_uploaded_at, RunRow.status),
 )
-"""The columns that workers change, by `keep_location` and `tell_platform`.
+"""The columns that workers change, by `keep_location` and `update_platform`.
 
 A producer's session also writes the job's status; its role is the platform's.
 """
@@ -172,12 +172,23 @@ def keep_location(
 
     Raises:
         InvalidRequestError: the platform has no column for this kind.
-        JobReplacedError, RunOfAnotherJobError: as `tell_platform`.
+        JobReplacedError, RunOfAnotherJobError: as `update_platform`.
     """
     column = artifact.kind.spec.column
     if column is None:
         raise InvalidRequestError(f"the platform keeps no location of {artifact.kind}")
     _write_row(connection, artifact, {column: location.sanitized}, directory)
+
+
+def forget_location(connection: Connection, artifact: Artifact, location: str) -> None:
+    """Empty the job's or run's column, if it still says this."""
+    column = artifact.kind.spec.column
+    if column is None:
+        return
+    table = JobRow if artifact.run_id is None else RunRow
+    row_id = artifact.job_id if artifact.run_id is None else artifact.run_id
+    is_same = and_(table.id == row_id, getattr(table, column) == location)
+    _change(connection, table, is_same, {column: None})
 
 
 def move_location(connection: Connection, stored: StoredArtifact, location: UploadLocation) -> None:
@@ -186,7 +197,9 @@ def move_location(connection: Connection, stored: StoredArtifact, location: Uplo
         keep_location(connection, stored.artifact, location, directory_of(stored))
 
 
-def tell_platform(connection: Connection, stored: StoredArtifact, location: UploadLocation) -> None:
+def update_platform(
+    connection: Connection, stored: StoredArtifact, location: UploadLocation
+) -> None:
     """Write where the artifact was stored to its row, and that a run with results is done.
 
     Raises:
@@ -216,7 +229,7 @@ def is_not_replaced(stored: StoredArtifact) -> ColumnElement[bool]:
 
 
 def refuse_replaced(connection: Connection, stored: StoredArtifact) -> None:
-    """Raise the error if the ids are another's; as `tell_platform`."""
+    """Raise the error if the ids are another's; as `update_platform`."""
     _refuse_replaced(connection, stored.artifact, directory_of(stored))
 
 
@@ -257,10 +270,10 @@ def _completion(uploaded_at: datetime | None) -> dict[Any, Any]:
 def _change(
     connection: Connection,
     table: type[JobRow | RunRow],
-    which: ColumnElement[bool],
+    condition: ColumnElement[bool],
     values: Mapping[Any, Any],
 ) -> int:
     """Write the values to the rows that fit, and return their number."""
     # The platform's own writes move `updated_at` too; its clients look there for changes.
     changed = {**values, table.updated_at: utc_now()}
-    return connection.execute(update(table).where(which).values(changed)).rowcount
+    return connection.execute(update(table).where(condition).values(changed)).rowcount

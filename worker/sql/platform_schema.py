@@ -23,7 +23,7 @@ _OWN: Mapping[str, Collection[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class MissingSchema:
     """What the platform's tables lack.
 
     Attributes:
@@ -43,19 +43,21 @@ class Lack:
         return SchemaError(f"{self}: {self.fix}")
 
 
-def find_lack(connection: Connection, schema: Schema | None) -> Lack | None:
+def find_missing_schema(connection: Connection, schema: Schema | None) -> MissingSchema | None:
     """Return what the platform's tables lack, or None; `schema` is what `find_schema` found."""
     return _find(connection, schema, _PLATFORM, _MIGRATE)
 
 
-def find_own_lack(connection: Connection, schema: Schema | None) -> Lack | None:
+def find_missing_tables_of_ours(
+    connection: Connection, schema: Schema | None
+) -> MissingSchema | None:
     """Return what the pipeline's own tables lack, of a database of the version that is needed."""
     return _find(connection, schema, _OWN, _RESTORE)
 
 
 def _find(
     connection: Connection, schema: Schema | None, needed: Mapping[str, Collection[str]], fix: str
-) -> Lack | None:
+) -> MissingSchema | None:
     existing = dict(_sqlite(connection, needed) if schema is None else _postgres(schema))
     absent = [table for table in needed if not existing.get(table)]
     columns = [
@@ -68,7 +70,11 @@ def _find(
     if not what:
         return None
     hidden = find_hidden(connection, absent)
-    return Lack(what, f" {hidden.where}", hidden.fix) if hidden else Lack(what, "", fix)
+    return (
+        MissingSchema(what, f" {hidden.where}", hidden.fix)
+        if hidden
+        else MissingSchema(what, "", fix)
+    )
 
 
 def _postgres(schema: Schema) -> Iterator[tuple[str, set[str]]]:

@@ -39,7 +39,7 @@ from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
 from artifact_pipeline.tasks.routing import BATCHES, queue_of
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.rows import reason_of
+from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.tables import (
     IS_ACTIVE,
     IS_ACTIVE_OF_BATCH,

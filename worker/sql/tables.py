@@ -6,15 +6,12 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
-    ColumnElement,
     Float,
     ForeignKey,
     Index,
-    Integer,
     SmallInteger,
     String,
     Text,
-    TextClause,
     and_,
     false,
     func,
@@ -22,7 +19,7 @@ from sqlalchemy import (
     or_,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from artifact_pipeline.domain.model.requester import MAX_REQUESTER
 from artifact_pipeline.domain.model.transfers import (
@@ -31,6 +28,12 @@ from artifact_pipeline.domain.model.transfers import (
     Direction,
     TransferState,
 )
+from artifact_pipeline.worker.sql.operator_tables import ActionJobRow as ActionJobRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.operator_tables import ActionRow as ActionRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.operator_tables import HoldRow as HoldRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.operator_tables import TombstoneRow as TombstoneRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.pipeline_base import BigId, partial_index
+from artifact_pipeline.worker.sql.pipeline_base import PipelineBase as PipelineBase  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import JOB_STATUS as JOB_STATUS  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import POD_PHASE as POD_PHASE  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import RUN_STATUS as RUN_STATUS  # noqa: PLC0414 - re-exported
@@ -40,22 +43,10 @@ from artifact_pipeline.worker.sql.platform_tables import RunRow as RunRow  # noq
 from artifact_pipeline.worker.sql.platform_tables import UtcDateTime as UtcDateTime  # noqa: PLC0414 - re-exported
 
 
-class PipelineBase(DeclarativeBase):
-    """Tables that belong to the pipeline.
-
-    No foreign key leads to the platform's: the request of an unknown job must be recordable, and
-    deleting a job must stay the platform's affair.
-    """
-
-
-# SQLite counts up only a column whose type is exactly INTEGER.
-_BigId = BigInteger().with_variant(Integer, "sqlite")
-
-
 class BatchRow(PipelineBase):
     __tablename__ = "batches"
 
-    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     requested_by: Mapped[str] = mapped_column(String(MAX_REQUESTER))
     reason: Mapped[str] = mapped_column(Text)
     filter: Mapped[Any] = mapped_column(JSON)
@@ -97,7 +88,7 @@ class MemberRow(PipelineBase):
 class ArtifactRow(PipelineBase):
     __tablename__ = "artifacts"
 
-    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     job_id: Mapped[int]
     run_id: Mapped[int | None]
     kind: Mapped[str] = mapped_column(String(16))
@@ -111,6 +102,8 @@ class ArtifactRow(PipelineBase):
     storage_class: Mapped[str] = mapped_column(String(32))
     links_left_out: Mapped[int]
     stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    restore_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    restored_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     listed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """`stored_at` as the job's manifest has it; NULL if the manifest must be written again."""
 
@@ -132,7 +125,7 @@ class ManifestRow(PipelineBase):
 class TransferRow(PipelineBase):
     __tablename__ = "transfers"
 
-    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     request_id: Mapped[str] = mapped_column(String(MAX_REQUEST_ID))
     job_id: Mapped[int]
     run_id: Mapped[int | None]
@@ -178,6 +171,17 @@ class WorkspaceFailureRow(_Failures, PipelineBase):
     __tablename__ = "workspace_failures"
 
 
+class UpkeepRow(PipelineBase):
+    """How far a periodic pass over a table is, by the name of the work."""
+
+    __tablename__ = "upkeep"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+    """The id that was looked at last; 0 between two passes."""
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class WorkspaceRow(PipelineBase):
     """A workspace that may be read and written, by the id in its marker."""
 
@@ -195,19 +199,9 @@ TRANSFER_RUN = func.coalesce(TransferRow.run_id, literal_column("0"))
 IS_ACTIVE = TransferRow.state.in_([literal_column(f"'{state}'") for state in ACTIVE_STATES])
 
 
-def _index_where(
-    condition: ColumnElement[bool] | TextClause,
-    name: str,
-    *columns: ColumnElement[Any] | QueryableAttribute[Any],
-    unique: bool = False,
-) -> None:
-    """Make a partial index, in both databases on the same condition."""
-    Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
-
-
 Index("artifacts_identity", ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind, unique=True)
 IS_UNLISTED = or_(ArtifactRow.listed_at.is_(None), ArtifactRow.listed_at < ArtifactRow.stored_at)
-_index_where(IS_UNLISTED, "artifacts_unlisted", ArtifactRow.job_id)
+partial_index(IS_UNLISTED, "artifacts_unlisted", ArtifactRow.job_id)
 # With the artifact, for a producer may give the tasks of one job the same id.
 Index(
     "transfers_request",
@@ -218,7 +212,7 @@ Index(
     TransferRow.direction,
     unique=True,
 )
-_index_where(
+partial_index(
     IS_ACTIVE,
     "transfers_one_active",
     TransferRow.job_id,
@@ -227,16 +221,16 @@ _index_where(
     TransferRow.direction,
     unique=True,
 )
-_index_where(IS_ACTIVE, "transfers_due", TransferRow.next_attempt_at)
+partial_index(IS_ACTIVE, "transfers_due", TransferRow.next_attempt_at)
 IS_ACTIVE_OF_BATCH = and_(TransferRow.batch_id.is_not(None), IS_ACTIVE)
-_index_where(IS_ACTIVE_OF_BATCH, "transfers_active_of_batch", TransferRow.batch_id)
+partial_index(IS_ACTIVE_OF_BATCH, "transfers_active_of_batch", TransferRow.batch_id)
 Index("transfers_of_job", TransferRow.job_id, TransferRow.id)
 _HAS_UPLOAD = TransferRow.upload_id.is_not(None)
-_index_where(_HAS_UPLOAD, "transfers_upload", TransferRow.upload_id)
+partial_index(_HAS_UPLOAD, "transfers_upload", TransferRow.upload_id)
 IS_QUARANTINED = TransferRow.state == literal_column(f"'{TransferState.QUARANTINED}'")
-_index_where(IS_QUARANTINED, "transfers_quarantined", TransferRow.finished_at)
+partial_index(IS_QUARANTINED, "transfers_quarantined", TransferRow.finished_at)
 IS_DONE = TransferRow.state == literal_column(f"'{TransferState.DONE}'")
-_index_where(IS_DONE, "transfers_done", TransferRow.finished_at)
+partial_index(IS_DONE, "transfers_done", TransferRow.finished_at)
 # What may be claimed together with others. By kind, so that due artifacts of other kinds are not
 # read first.
 _UNTRIED = (TransferState.REQUESTED, TransferState.WAITING)
@@ -248,7 +242,7 @@ IS_UNTRIED_UPLOAD = and_(
     TransferRow.batch_id.is_(None),
     TransferRow.upload_id.is_(None),
 )
-_index_where(
+partial_index(
     IS_UNTRIED_UPLOAD, "transfers_untried_uploads", TransferRow.kind, TransferRow.next_attempt_at
 )
 # As `Transfer.unverified_since`. In brackets, since the text is joined to other conditions.
@@ -261,4 +255,4 @@ IS_UNVERIFIED = text(
     " AND direction IN ('upload', 'relocate', 'confirm')"
     " AND (verified_to IS NULL OR verified_to < doubted_at))"
 )
-_index_where(IS_UNVERIFIED, "transfers_unverified", TransferRow.id)
+partial_index(IS_UNVERIFIED, "transfers_unverified", TransferRow.id)

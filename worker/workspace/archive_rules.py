@@ -127,9 +127,9 @@ def checked(
 def _checked_one(number: int, info: zipfile.ZipInfo, encoding: str | None) -> Entry | None:
     name = path_of(info, _stored_name(number, info, encoding))
     is_root = not name and info.orig_filename[-1:] in {"/", "\\"}
-    wrong = _wrong_with(info, is_directory=is_root or name.endswith("/"))
+    wrong = _problem_of_type(info, is_directory=is_root or name.endswith("/"))
     if not is_root:
-        wrong = _wrong_with_name(name) or wrong
+        wrong = _problem_of_entry_name(name) or wrong
     if wrong:
         raise UnsafeArchiveError(f"entry {number}: {wrong}: {shown(name)}")
     return None if is_root else Entry(number, info, name)
@@ -143,7 +143,7 @@ def _stored_name(number: int, info: zipfile.ZipInfo, encoding: str | None) -> st
         raise UnsafeArchiveError(f"{said}: {shown(info.orig_filename)}") from None
 
 
-def _wrong_with_name(name: str) -> str | None:
+def _problem_of_entry_name(name: str) -> str | None:
     if name.startswith("/") or _DRIVE.match(name):
         return "the path is absolute, or of another system"
     return problem_with(name) or ("the name is reserved" if _is_ours(name) else None)
@@ -154,7 +154,7 @@ def _is_ours(name: str) -> bool:
     return name.split("/", 1)[0].casefold() in OURS
 
 
-def _wrong_with(info: zipfile.ZipInfo, *, is_directory: bool) -> str | None:
+def _problem_of_type(info: zipfile.ZipInfo, *, is_directory: bool) -> str | None:
     if info.flag_bits & _ENCRYPTED:
         return "it is encrypted"
     if info.compress_type not in _METHODS:
@@ -170,7 +170,7 @@ def _wrong_with(info: zipfile.ZipInfo, *, is_directory: bool) -> str | None:
 def _check_names(entries: Sequence[Entry], limits: ExtractLimits) -> None:
     places = _Places(limits.entries)
     for entry in entries:
-        wrong = places.wrong_with(entry)
+        wrong = places.problem_of_entry(entry)
         if wrong:
             raise UnsafeArchiveError(f"entry {entry.number}: {wrong}: {shown(entry.name)}")
 
@@ -187,7 +187,7 @@ class _Places:
         self._numbers: dict[tuple[int, str], int] = {}
         self._files: set[int] = set()
 
-    def wrong_with(self, entry: Entry) -> str | None:
+    def problem_of_entry(self, entry: Entry) -> str | None:
         """Return why there is no place for an entry, or None once it has one."""
         place, is_new = 0, False
         for part in entry.parts:

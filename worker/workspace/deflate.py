@@ -45,10 +45,12 @@ class DeflateStream:
         """Yield the stream; `crc` and `size` are complete after the last chunk."""
         for chunk in content:
             self.crc = zlib.crc32(chunk, self.crc)
-            yield from self._count(self._store(chunk) if _is_dense(chunk) else self._shrink(chunk))
+            yield from self._count(
+                self._store(chunk) if _is_dense(chunk) else self._compress(chunk)
+            )
         yield from self._count(self._end())
 
-    def _shrink(self, chunk: bytes) -> Iterator[bytes]:
+    def _compress(self, chunk: bytes) -> Iterator[bytes]:
         if self._deflater is None:
             self._deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
         yield self._deflater.compress(chunk)

@@ -71,7 +71,7 @@ class Extraction:
             assert into is not None  # noqa: S101 - it was made
             opened.enter_context(locked(into))
             size = self._unpack(archive, entries, into)
-            kept = _let_appear(into, replace=replace)
+            kept = _move_into_place(into, replace=replace)
         files = sum(not entry.is_directory for entry in entries)
         return Extracted(files=files, bytes=size, kept=kept)
 
@@ -117,7 +117,7 @@ def locked(into: int) -> Iterator[None]:
         _clear(into)
 
 
-def _let_appear(into: int, *, replace: bool) -> tuple[str, ...]:
+def _move_into_place(into: int, *, replace: bool) -> tuple[str, ...]:
     kept = []
     with opened_directory(UNFINISHED, into) as unpacked:
         for name in sorted(os.listdir(unpacked)):  # noqa: PTH208 - of a descriptor

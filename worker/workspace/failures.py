@@ -27,7 +27,7 @@ _DENIED = {errno.EACCES, errno.EPERM}
 
 
 @contextmanager
-def looking_for(artifact: Artifact) -> Iterator[None]:
+def lookup_errors(artifact: Artifact) -> Iterator[None]:
     """What is not there is missing."""
     with _translated(SourceMissingError(f"{artifact}: not in the workspace"), artifact):
         yield

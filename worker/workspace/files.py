@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from artifact_pipeline.domain.errors import SourceEmptyError, SourceInvalidError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.worker.workspace.enclosure import Enclosure, Stamp, is_regular
-from artifact_pipeline.worker.workspace.failures import changed, looking_for, reading
+from artifact_pipeline.worker.workspace.failures import changed, lookup_errors, reading
 
 CHUNK = 1024 * 1024
 
@@ -28,7 +28,7 @@ class FileSource:
         self._artifact = artifact
         self._enclosure = enclosure
         self._real = real
-        with looking_for(artifact):
+        with lookup_errors(artifact):
             self._stamp = self._look()
         if not self._stamp.size:
             raise SourceEmptyError(f"{artifact}: the file has no bytes")

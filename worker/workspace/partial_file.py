@@ -51,12 +51,12 @@ _NOT_THERE = {errno.ENOENT, errno.EIO, errno.ENOLCK} | AWAY
 class Layout:
     """The offsets in a partial file."""
 
-    there: BucketObject
+    source: BucketObject
     range_size: int
 
     @property
     def ranges(self) -> int:
-        return -(-self.there.size // self.range_size)
+        return -(-self.source.size // self.range_size)
 
     @property
     def marks(self) -> int:
@@ -67,21 +67,21 @@ class Layout:
         return self.mark(self.ranges)
 
     def mark(self, number: int) -> int:
-        return self.there.size + _DIGEST_BYTES * (1 + number)
+        return self.source.size + _DIGEST_BYTES * (1 + number)
 
     @property
     def identity(self) -> bytes:
-        address = self.there.address
-        told = [address.bucket, address.key, self.there.version, self.there.size, self.range_size]
+        address = self.source.address
+        told = [address.bucket, address.key, self.source.version, self.source.size, self.range_size]
         return hashlib.sha256(json.dumps(told).encode()).digest()
 
     def restore(self, file: int, marks: bytes) -> None:
         """Put identity and marks back behind the bytes."""
         os.ftruncate(file, self.end)
         _write(file, marks, self.marks)
-        _write(file, self.identity, self.there.size)
+        _write(file, self.identity, self.source.size)
 
-    def is_there_or_begun(self, file: int) -> bool:
+    def exists_or_begun(self, file: int) -> bool:
         """Return whether it is a partial file of this object; make an empty one so."""
         seen = os.fstat(file)
         if seen.st_nlink != 1:
@@ -89,10 +89,10 @@ class Layout:
         if not seen.st_size:
             os.ftruncate(file, self.end)
             # Last, so that a file that a kill leaves before has no identity.
-            _write(file, self.identity, self.there.size)
+            _write(file, self.identity, self.source.size)
             return True
         is_as_long = seen.st_size == self.end
-        return is_as_long and os.pread(file, _DIGEST_BYTES, self.there.size) == self.identity
+        return is_as_long and os.pread(file, _DIGEST_BYTES, self.source.size) == self.identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class PartialFile:
             _write(self.file, digest, self.layout.mark(number))
 
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        at, stop = start, self.layout.there.size if stop is None else stop
+        at, stop = start, self.layout.source.size if stop is None else stop
         with writing(self.artifact):
             while chunk := os.pread(self.file, min(CHUNK, stop - at), at):
                 at += len(chunk)
@@ -139,10 +139,10 @@ class PartialFile:
             marks = self._written_marks()
             # Not undone if it fails: the kernel may have dropped what it could not write, and
             # still show it to the next attempt, which would believe it.
-            os.ftruncate(self.file, self.layout.there.size)
+            os.ftruncate(self.file, self.layout.source.size)
             os.fsync(self.file)
             try:
-                self._appear(replace=replace)
+                self._move_into_place(replace=replace)
             except (OSError, PipelineError):
                 self._keep_for_the_next_attempt(marks)
                 raise
@@ -151,7 +151,7 @@ class PartialFile:
     def _written_marks(self) -> bytes:
         return os.pread(self.file, self.layout.end - self.layout.marks, self.layout.marks)
 
-    def _appear(self, *, replace: bool) -> None:
+    def _move_into_place(self, *, replace: bool) -> None:
         if not is_named(self.file, self.partial_name, self.directory):
             raise TargetBusyError(f"{self.artifact}: its partial file was taken away")
         if replace:
@@ -205,7 +205,7 @@ def writing(artifact: Artifact, *, kept: str = "") -> Iterator[None]:
             raise in_the_way(artifact) from None
         if error.errno in _FULL:
             raise WorkspaceNotWritableError(
-                f"{artifact}: no space left to write it{_what_stays(kept)}"
+                f"{artifact}: no space left to write it{_remaining_file_hint(kept)}"
             ) from None
         if error.errno == errno.EROFS:
             raise WorkspaceNotWritableError(f"{artifact}: the workspace is read-only") from None
@@ -219,7 +219,7 @@ def writing(artifact: Artifact, *, kept: str = "") -> Iterator[None]:
         raise UnexpectedError(f"{said}: it cannot be written") from None
 
 
-def _what_stays(partial_name: str) -> str:
+def _remaining_file_hint(partial_name: str) -> str:
     if not partial_name:
         return ""
     return f". What was fetched stays in {partial_name}: free space and ask again, or delete it"

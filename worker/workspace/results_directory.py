@@ -7,7 +7,7 @@ from pathlib import Path
 from artifact_pipeline.domain.errors import SourceInvalidError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.worker.workspace.enclosure import Enclosure
-from artifact_pipeline.worker.workspace.failures import looking_for
+from artifact_pipeline.worker.workspace.failures import lookup_errors
 from artifact_pipeline.worker.workspace.scan import is_run
 from artifact_pipeline.worker.workspace.zip_stream import DEFAULT_THREADS, ZippedDirectory
 
@@ -27,13 +27,13 @@ def zipped_results(
     """
     # A link to it is as good: the user decides which directory it is.
     real = Path(os.path.realpath(results_dir))
-    with looking_for(artifact):
+    with lookup_errors(artifact):
         seen = real.lstat()
     if not stat.S_ISDIR(seen.st_mode):
         raise SourceInvalidError(f"{artifact}: not a directory")
     run = next(filter(is_run, (results_dir.name, real.name)), "")
     if run:
-        with looking_for(artifact):
+        with lookup_errors(artifact):
             run = "" if _holds_only_runs(real) else run
     enclosure = Enclosure(real.parent, real.name)
     return ZippedDirectory(artifact, enclosure, run, keeps_times=keeps_times, threads=threads)

@@ -43,6 +43,6 @@ class StoredZips:
         finally:
             stored.close()
 
-    def _open(self, artifact: Artifact, there: BucketObject) -> RemoteZip:
-        stream = RangedFile(partial(self.reads, there), there.size)
+    def _open(self, artifact: Artifact, source: BucketObject) -> RemoteZip:
+        stream = RangedFile(partial(self.reads, source), source.size)
         return RemoteZip(Unpacker(artifact=artifact, encoding=self.encoding), stream)

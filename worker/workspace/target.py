@@ -77,12 +77,12 @@ class Target:
                 yield chunk
 
     @contextmanager
-    def partial(self, there: BucketObject, range_size: int) -> Iterator["PartialFile"]:
+    def partial(self, source: BucketObject, range_size: int) -> Iterator["PartialFile"]:
         with ExitStack() as opened:
             with writing(self.artifact):
                 directory = opened.enter_context(self._reached(make=True))
                 assert directory is not None  # noqa: S101 - it was made
-                layout = Layout(there, range_size)
+                layout = Layout(source, range_size)
                 file = self._locked(directory, layout)
                 opened.callback(os.close, file)
             yield PartialFile(self.artifact, directory, self._name, self._partial, file, layout)
@@ -116,12 +116,12 @@ class Target:
             with ExitStack() as opened:
                 file = os.open(self._partial, _TO_WRITE | os.O_CREAT, _MODE, dir_fd=directory)
                 opened.callback(os.close, file)
-                if self._is_to_go_on_with(file, directory, layout):
+                if self._can_resume(file, directory, layout):
                     opened.pop_all()
                     return file
         raise TargetBusyError
 
-    def _is_to_go_on_with(self, file: int, directory: int, layout: Layout) -> bool:
+    def _can_resume(self, file: int, directory: int, layout: Layout) -> bool:
         """Whether it is locked and of this object; if not, it is gone, and the next is new."""
         if not is_regular(os.fstat(file)):
             raise in_the_way(self.artifact)
@@ -129,15 +129,15 @@ class Target:
         # Between the opening and the lock, the process that had it may have finished it.
         if not is_named(file, self._partial, directory):
             return False
-        if layout.is_there_or_begun(file):
+        if layout.exists_or_begun(file):
             return True
-        self._tell_that_it_starts_again(file)
+        self._log_restart(file)
         # Not emptied: it may be the finished file under its other name, if a process was killed
         # between giving it the one and taking the other away.
         os.unlink(self._partial, dir_fd=directory)
         return False
 
-    def _tell_that_it_starts_again(self, file: int) -> None:
+    def _log_restart(self, file: int) -> None:
         seen = os.fstat(file)
         if seen.st_nlink == 1:  # else it is finished
             logger.info(

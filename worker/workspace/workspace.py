@@ -13,7 +13,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.workspace.downloads import DownloadDirectory
 from artifact_pipeline.worker.workspace.enclosure import Enclosure
-from artifact_pipeline.worker.workspace.failures import LEADS_NOWHERE, looking_for
+from artifact_pipeline.worker.workspace.failures import LEADS_NOWHERE, lookup_errors
 from artifact_pipeline.worker.workspace.files import FileSource
 from artifact_pipeline.worker.workspace.identity import WorkspaceCheck
 from artifact_pipeline.worker.workspace.places import job_directory, source_place
@@ -106,7 +106,7 @@ class Workspace:
         return FileSource(artifact, job, real)
 
     def _packed(self, artifact: Artifact, job: Enclosure, real: str) -> ZippedDirectory:
-        with looking_for(artifact):
+        with lookup_errors(artifact):
             seen = job.look(real)
         if not stat.S_ISDIR(seen.st_mode):
             raise SourceInvalidError(f"{artifact}: not a directory")

@@ -37,9 +37,9 @@ Waiting = Callable[[Callable[[Connection], object]], set[int]]
 WAYS: dict[str, Callable[[Pages, list[Claim]], object]] = {
     "record": lambda world, claims: world.pages.record(uploads_of(claims)),
     "renew": lambda world, claims: world.pages.renew(claims),
-    "give back": lambda world, claims: world.pages.give_back(claims),
+    "give back": lambda world, claims: world.pages.release_leases(claims),
     "cancel": lambda world, _: SqlTransfers(world.engine).cancel(12, None, None),
-    "give back all": lambda world, _: SqlTransfers(world.engine).give_back("host:1"),
+    "give back all": lambda world, _: SqlTransfers(world.engine).release_leases("host:1"),
 }
 
 

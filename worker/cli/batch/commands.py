@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from artifact_pipeline.domain.model.batches import MAX_IN_FLIGHT, Batch, BatchMode
+from artifact_pipeline.domain.model.operator_actions import ActionName
 from artifact_pipeline.worker.cli.batch.options import (
     CreatedAfterOption,
     CreatedBeforeOption,
@@ -33,12 +34,13 @@ from artifact_pipeline.worker.cli.batch.status import progress_row, show_progres
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import (
     JsonOption,
+    ReasonOption,
     TimeoutOption,
     WideOption,
     refuse_timeout_alone,
 )
 from artifact_pipeline.worker.cli.output import print_json, say, show_rows
-from artifact_pipeline.worker.composition.operator import batches, this_user
+from artifact_pipeline.worker.composition.operator import audited, batches, this_user
 
 app = group_app("Run many transfers again: preview, start, watch, pause, report.")
 
@@ -85,7 +87,7 @@ def preview(  # noqa: PLR0913 - an argument for each option
     Without a filter it is everything that was ever requested. Running transfers are left out,
     and so are uploads without a file in the workspace, if ARTIFACTS_WORKSPACE is set.
     """
-    which = filter_of(
+    filters = filter_of(
         job_ids=job_id,
         run_ids=run_id,
         user_ids=user_id,
@@ -102,7 +104,7 @@ def preview(  # noqa: PLR0913 - an argument for each option
         include_stored=include_stored,
     )
     shown = batches().preview(
-        which,
+        filters,
         requested_by=this_user(),
         expires_in=timedelta(hours=expires_in),
         listed=None if from_file is None else listed_in(from_file),
@@ -172,15 +174,23 @@ def list_batches(
 
 
 @app.command("pause")
-def pause(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
+def pause(
+    batch_id: BatchArgument, *, reason: ReasonOption = None, as_json: JsonOption = False
+) -> None:
     """Stop releasing members; what is under way is finished."""
-    _show(batches().pause(batch_id), f"batch {batch_id} is paused", as_json=as_json)
+    with audited(ActionName.BATCH_PAUSE, reason=reason, batch_id=batch_id):
+        changed = batches().pause(batch_id)
+    _show(changed, f"batch {batch_id} is paused", as_json=as_json)
 
 
 @app.command("resume")
-def resume(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
+def resume(
+    batch_id: BatchArgument, *, reason: ReasonOption = None, as_json: JsonOption = False
+) -> None:
     """Continue a paused batch."""
-    _show(batches().resume(batch_id), f"batch {batch_id} is running", as_json=as_json)
+    with audited(ActionName.BATCH_RESUME, reason=reason, batch_id=batch_id):
+        changed = batches().resume(batch_id)
+    _show(changed, f"batch {batch_id} is running", as_json=as_json)
 
 
 @app.command("change")
@@ -188,20 +198,28 @@ def change(
     batch_id: BatchArgument,
     rate: RateOption = None,
     max_in_flight: InFlightOption = None,
-    as_json: JsonOption = False,  # noqa: FBT002
+    *,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Change the pace, from the next dispatch on."""
     if rate is None and max_in_flight is None:
         raise typer.BadParameter("give --rate or --max-in-flight")
-    changed = batches().change(batch_id, rate=rate, max_in_flight=max_in_flight)
+    pace = {"rate": rate, "max_in_flight": max_in_flight}
+    with audited(ActionName.BATCH_CHANGE, reason=reason, batch_id=batch_id, target=pace):
+        changed = batches().change(batch_id, rate=rate, max_in_flight=max_in_flight)
     _show(changed, f"batch {batch_id} has another pace", as_json=as_json)
 
 
 @app.command("cancel")
-def cancel(batch_id: BatchArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
+def cancel(
+    batch_id: BatchArgument, *, reason: ReasonOption = None, as_json: JsonOption = False
+) -> None:
     """End the batch: release no more members, and stop those that run."""
     using = batches()
-    cancelled = using.cancel(batch_id)
+    with audited(ActionName.BATCH_CANCEL, reason=reason, batch_id=batch_id) as action:
+        cancelled = using.cancel(batch_id)
+        action.came_to(f"{cancelled} were under way")
     line = f"batch {batch_id} is cancelled; {cancelled:,} were under way"
     _show(using.get(batch_id), line, as_json=as_json)
 

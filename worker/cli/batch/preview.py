@@ -24,7 +24,7 @@ def show_preview(
         return
     if not preview.members:
         say("nothing fits")
-        _show_left_out(preview)
+        _show_skipped(preview)
         return
     batch = preview.batch
     say(
@@ -37,7 +37,7 @@ def show_preview(
     examples = [_example_row(example) for example in preview.examples]
     show_rows(examples, as_json=False, empty="", wide=wide)
     say()
-    _show_left_out(preview)
+    _show_skipped(preview)
     _show_cost(preview, rate)
     modes = ", ".join(f"--mode {mode} {preview.of_mode(mode):,}" for mode in BatchMode)
     say(f"members by mode: {modes}")
@@ -55,7 +55,7 @@ def start_command(preview: Preview, rate: float | None) -> str:
     )
 
 
-def _show_left_out(preview: Preview) -> None:
+def _show_skipped(preview: Preview) -> None:
     for why, count in preview.left_out.items():
         say(f"left out: {count:,} {why}")
     if unmatched := preview.batch.filter.unmatched:
@@ -63,8 +63,8 @@ def _show_left_out(preview: Preview) -> None:
 
 
 def _hint(preview: Preview) -> str:
-    which = preview.batch.filter
-    if which.never_requested or which.of_last_transfer:
+    filters = preview.batch.filter
+    if filters.never_requested or filters.of_last_transfer:
         return ""
     # A line without a kind means only what was requested of its job or run.
     return "; --never-requested finds what was never requested"

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.errors import ArtifactDeletedError, NotFoundError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.earlier_transfers import is_of_job
 from artifact_pipeline.domain.model.jobs import MAX_ID, Job
 from artifact_pipeline.domain.model.keys import JobS3Prefix
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.operator_actions import ActionName
 from artifact_pipeline.domain.model.ownership import Ownership
 from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.worker.cli.lazy import group_app, lazy_group
@@ -19,6 +20,7 @@ from artifact_pipeline.worker.cli.options import (
     JobIdOption,
     JsonOption,
     KindOption,
+    ReasonOption,
     RunIdOption,
     TimeoutOption,
     WideOption,
@@ -27,12 +29,16 @@ from artifact_pipeline.worker.cli.options import (
     the_job,
 )
 from artifact_pipeline.worker.cli.output import Size, note, print_json, say, show_rows, transfer_row
-from artifact_pipeline.worker.composition.operator import database, this_user
+from artifact_pipeline.worker.composition.operator import audited, database, this_user
 
 if TYPE_CHECKING:
     from artifact_pipeline.worker.composition.repositories import Database
 
 GROUPS = {
+    "hold": (
+        "artifact_pipeline.worker.cli.jobs.hold",
+        "Legal holds: jobs whose artifacts must stay as they are.",
+    ),
     "results": (
         "artifact_pipeline.worker.cli.jobs.results",
         "Upload a run's results without a worker.",
@@ -147,6 +153,7 @@ def upload(  # noqa: PLR0913 - an argument for each option
     artifacts = _artifacts(asked, runs, run_id, kind)
     if not artifacts:
         raise NotFoundError(f"job {asked} has no runs")
+    _refuse_deleted(artifacts, sql)
     transfers, late = request_all(sql.engine, artifacts, this_user()), None
     if wait:
         from artifact_pipeline.worker.cli.waiting import wait_for  # noqa: PLC0415 - for the help
@@ -166,6 +173,7 @@ def cancel(  # noqa: PLR0913 - an argument for each option
     job_id: JobIdOption = None,
     run_id: RunIdOption = None,
     kind: KindOption = None,
+    reason: ReasonOption = None,
     dry_run: DryRunOption = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
@@ -176,7 +184,13 @@ def cancel(  # noqa: PLR0913 - an argument for each option
     """
     asked, sql = the_job(job, job_id), database()
     refuse_run_of_job_kind(run_id, kind)
-    chosen = (sql.transfers.active if dry_run else sql.transfers.cancel)(asked, run_id, kind)
+    if dry_run:
+        chosen = sql.transfers.active(asked, run_id, kind)
+    else:
+        about = {"run_id": run_id, "kind": kind}
+        with audited(ActionName.CANCEL, reason=reason, job_id=asked, target=about) as action:
+            chosen = sql.transfers.cancel(asked, run_id, kind)
+            action.came_to(f"{len(chosen)} cancelled")
     if not chosen:
         sql.jobs.get(asked)  # transfers may outlive their job, which may be a typing error
     _show_transfers(chosen, as_json=as_json, wide=wide, empty="nothing is active")
@@ -185,6 +199,19 @@ def cancel(  # noqa: PLR0913 - an argument for each option
         note(
             f"{unverified} may have written to the store: the next reconcile verifies what is there"
         )
+
+
+def _refuse_deleted(artifacts: list[Artifact], sql: "Database") -> None:
+    """Raise ArtifactDeletedError if the request would end in quarantine."""
+    job_id = artifacts[0].job_id
+    deleted = [each for each in sql.tombstones.of_job(job_id) if any(map(each.covers, artifacts))]
+    directory = sql.placement.prefix_of(job_id).directory if deleted else ""
+    for tombstone in deleted:
+        if tombstone.directory == directory:
+            raise ArtifactDeletedError(
+                f"{tombstone}: deleted by {tombstone.deleted_by}."
+                f" `artifacts jobs uploads undelete {job_id}` takes uploads again"
+            )
 
 
 def _of_this_job(transfers: list[Transfer], job: Job, sql: "Database") -> list[Transfer]:

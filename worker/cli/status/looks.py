@@ -17,7 +17,7 @@ from artifact_pipeline.worker.cli.output import machine, out, print_json, say
 from artifact_pipeline.worker.cli.status.report import status_json
 from artifact_pipeline.worker.cli.status.tables import status_view
 from artifact_pipeline.worker.diagnosis.backlog import read_status
-from artifact_pipeline.worker.diagnosis.broker import impatient_app
+from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 from artifact_pipeline.worker.diagnosis.database import opened
 from artifact_pipeline.worker.settings import BrokerSettings, DatabaseSettings, load
 
@@ -30,7 +30,7 @@ def show_status(every: float | None, *, as_json: bool) -> int:
         as_json: for programs; with `every` a line for each look.
     """
     with opened(load(DatabaseSettings)) as engine:
-        read = partial(read_status, engine, impatient_app(load(BrokerSettings).broker))
+        read = partial(read_status, engine, fail_fast_app(load(BrokerSettings).broker))
         if every is None:
             return _once(read, as_json=as_json)
         return _watch(read, every, as_json=as_json)
@@ -48,18 +48,18 @@ def _once(read: Callable[[], PipelineStatus], *, as_json: bool) -> int:
 
 def _watch(read: Callable[[], PipelineStatus], every: float, *, as_json: bool) -> int:
     """Show it until Ctrl-C; return the exit status by the last look."""
-    needs_a_hand = True
+    needs_operator = True
     is_live = out.is_terminal and not as_json
     # What does not fit is cut off while it is live, and is all there at the end.
     live = Live(console=out, auto_refresh=False, vertical_overflow="crop") if is_live else None
     try:
         with live or nullcontext():
             for shown in _looks(read, every):
-                needs_a_hand = shown.needs_a_hand
+                needs_operator = shown.needs_operator
                 _show(shown, live, as_json=as_json)
     except KeyboardInterrupt:
         pass
-    return 1 if needs_a_hand else 0
+    return 1 if needs_operator else 0
 
 
 class _Look:
@@ -77,7 +77,7 @@ class _Look:
             self.error = " ".join(str(error).split())
 
     @property
-    def needs_a_hand(self) -> bool:
+    def needs_operator(self) -> bool:
         return bool(self.error or self.problems)
 
     @property

@@ -76,7 +76,7 @@ def _writes_can_be_removed(probe: Probe) -> Finding | None:
             f"{operation or 'no answer'}: {_what(refused)}",
             why="the store was not probed, because what a probe writes must be removed"
             + (f"; {key} is left" if operation == "DeleteObject" else ""),
-            mend=_remedy(refused),
+            fix=_remedy(refused),
         )
     except BaseException:
         probe.area.remove()
@@ -117,12 +117,12 @@ def judged(check: Check, outcome: Outcome, abilities: StoreAbilities) -> Finding
         return _needless(check, outcome, chosen) if chosen else ok(check.name, outcome.what)
     if chosen is None or check.way_around is None:
         make = error if outcome.severity is Severity.ERROR else warning
-        mend = f"set {settings[0]}" if settings else outcome.otherwise or check.otherwise
-        return make(check.name, outcome.what, why=f"at stake: {check.promise}", mend=mend)
+        fix = f"set {settings[0]}" if settings else outcome.otherwise or check.otherwise
+        return make(check.name, outcome.what, why=f"at stake: {check.promise}", fix=fix)
     if check.way_around.weakens:
         what = f"{outcome.what}; {chosen} is set"
         return warning(
-            check.name, what, why=check.way_around.weakens, mend=f"then: {check.otherwise}"
+            check.name, what, why=check.way_around.weakens, fix=f"then: {check.otherwise}"
         )
     return ok(check.name, f"{outcome.what}; {chosen} does without it")
 
@@ -134,7 +134,7 @@ def _needless(check: Check, outcome: Outcome, chosen: str) -> Finding:
         check.name,
         f"{outcome.what}, though {chosen} is set",
         why=check.way_around.weakens,
-        mend=f"unset {chosen.partition('=')[0]}",
+        fix=f"unset {chosen.partition('=')[0]}",
     )
 
 
@@ -142,12 +142,12 @@ def _denied(check: Check, refused: ClientError) -> Finding:
     return _not_checked(check, refused, _allow(refused.operation_name))
 
 
-def _not_checked(check: Check, refused: ClientError, mend: str) -> Finding:
+def _not_checked(check: Check, refused: ClientError, fix: str) -> Finding:
     return warning(
         check.name,
         f"not checked: {refused.operation_name} answers {Refusal.of(refused)}",
         why=f"it cannot be said whether this holds: {check.promise}",
-        mend=mend,
+        fix=fix,
     )
 
 
@@ -174,7 +174,7 @@ def _removed(probe: Probe, left: list[str]) -> Finding:
         _REMOVAL,
         f"{len(left)} left below {probe.area.prefix}: {'; '.join(left[:3])}",
         why="what the probe wrote costs storage",
-        mend=f"delete it, and allow s3:DeleteObject, s3:AbortMultipartUpload and, in a bucket with"
+        fix=f"delete it, and allow s3:DeleteObject, s3:AbortMultipartUpload and, in a bucket with"
         f" versions, s3:ListBucketVersions and s3:DeleteObjectVersion: {_POLICY}",
     )
 

@@ -40,28 +40,28 @@ _COLUMNS = (
 )
 
 
-def candidates(which: BatchFilter, dialect: str) -> Subquery:
+def candidates(filters: BatchFilter, dialect: str) -> Subquery:
     """Return what fits the filter: an artifact and a direction in each row.
 
     With it come the job's user and directory.
     """
     parts: list[Select[Any]] = []
-    if not which.never_requested:
-        last = last_transfers(which, dialect).c
+    if not filters.never_requested:
+        last = last_transfers(filters, dialect).c
         parts.append(select(*(last[name] for name in _COLUMNS)))
-    if which.never_requested or _may_name_new_artifacts(which):
-        parts.extend(_never_requested(which, dialect))
+    if filters.never_requested or _may_name_new_artifacts(filters):
+        parts.extend(_never_requested(filters, dialect))
     return union_all(*parts).subquery("last")
 
 
-def _may_name_new_artifacts(which: BatchFilter) -> bool:
-    return which.listed is not None and not which.of_last_transfer
+def _may_name_new_artifacts(filters: BatchFilter) -> bool:
+    return filters.listed is not None and not filters.of_last_transfer
 
 
-def _never_requested(which: BatchFilter, dialect: str) -> Iterator[Select[Any]]:
+def _never_requested(filters: BatchFilter, dialect: str) -> Iterator[Select[Any]]:
     """Yield a SELECT from the platform's tables for each direction and kind."""
-    for direction in which.directions or (Direction.UPLOAD,):
-        for kind in which.kinds or ArtifactKind:
+    for direction in filters.directions or (Direction.UPLOAD,):
+        for kind in filters.kinds or ArtifactKind:
             of_run = kind.belongs_to_run
             artifact = Identity(JobRow.id, RunRow.id if of_run else _null(Integer), kind.value)
             every = select(
@@ -76,31 +76,31 @@ def _never_requested(which: BatchFilter, dialect: str) -> Iterator[Select[Any]]:
             ).select_from(JobRow)
             all_of_kind = every.join(RunRow, RunRow.job_id == JobRow.id) if of_run else every
             yield all_of_kind.where(
-                *of_job(which, dialect),
-                *_of_artifact(which, kind, artifact),
-                ~exists(_transfers(which, artifact, direction)),
-                *_not_stored(which, direction, artifact),
+                *of_job(filters, dialect),
+                *_of_artifact(filters, kind, artifact),
+                ~exists(_transfers(filters, artifact, direction)),
+                *_not_stored(filters, direction, artifact),
             )
 
 
 def _of_artifact(
-    which: BatchFilter, kind: ArtifactKind, artifact: Identity
+    filters: BatchFilter, kind: ArtifactKind, artifact: Identity
 ) -> Iterator[ColumnElement[bool]]:
-    if which.job_ids:
-        yield is_in(JobRow.id, which.job_ids)
-    if which.run_ids:
-        yield is_in(RunRow.id, which.run_ids) if kind.belongs_to_run else false()
-    if which.listed is not None:
+    if filters.job_ids:
+        yield is_in(JobRow.id, filters.job_ids)
+    if filters.run_ids:
+        yield is_in(RunRow.id, filters.run_ids) if kind.belongs_to_run else false()
+    if filters.listed is not None:
         # A line of a job or run alone means what was requested of it, which is less than all.
-        yield is_listed(artifact, by_kind=not which.never_requested)
+        yield is_listed(artifact, by_kind=not filters.never_requested)
 
 
-def _transfers(which: BatchFilter, artifact: Identity, direction: Direction) -> Select[Any]:
+def _transfers(filters: BatchFilter, artifact: Identity, direction: Direction) -> Select[Any]:
     """Select those by which the artifact was requested before."""
     of_artifact = select(TransferRow.id).where(*_is_of(TransferRow, artifact))
-    if which.never_requested:
+    if filters.never_requested:
         of_artifact = of_artifact.where(_is_of_job(artifact))
-    elif not which.directions:
+    elif not filters.directions:
         # A line of a file that fits a download does not mean an upload as well. Here an earlier
         # job's transfers count: the artifact is a member by the last of them already.
         return of_artifact
@@ -108,10 +108,10 @@ def _transfers(which: BatchFilter, artifact: Identity, direction: Direction) -> 
 
 
 def _not_stored(
-    which: BatchFilter, direction: Direction, artifact: Identity
+    filters: BatchFilter, direction: Direction, artifact: Identity
 ) -> Iterator[ColumnElement[bool]]:
     """Leave out uploads of what is stored, unless the user or a line of the file asks for it."""
-    is_asked = which.include_stored or not which.never_requested
+    is_asked = filters.include_stored or not filters.never_requested
     if direction is Direction.UPLOAD and not is_asked:
         is_of = _is_of(ArtifactRow, artifact)
         yield ~exists(select(ArtifactRow.id).where(*is_of, is_own(job_directory())))

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 from artifact_pipeline.domain.model.batches import Batch, BatchFilter, BatchMode, BatchState, Member
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
-from artifact_pipeline.worker.sql.rows import reason_of
+from artifact_pipeline.worker.sql.mapping import reason_of
 
 
 def as_batch(row: Row[Any]) -> Batch:

@@ -14,7 +14,7 @@ from artifact_pipeline.domain.model.batches import (
 )
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState
 from artifact_pipeline.worker.sql.batches.mapping import as_member
-from artifact_pipeline.worker.sql.rows import reason_of
+from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
 
 

@@ -13,7 +13,7 @@ from artifact_pipeline.domain.ports.batches import Released
 from artifact_pipeline.worker.sql.batches.members import is_member, request_id
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, insert_into, transaction
-from artifact_pipeline.worker.sql.rows import as_transfer
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.statements import first_values
 

@@ -26,11 +26,11 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.batches import (
     BatchFilter,
     BatchState,
-    LeftOut,
     Listed,
     Member,
     Preview,
     PreviewGroup,
+    SkipReason,
 )
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.parts import smallest_part_size
@@ -41,8 +41,8 @@ from artifact_pipeline.worker.sql.batches.mapping import as_batch, as_member
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.directories import is_own
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
+from artifact_pipeline.worker.sql.mapping import artifact_of
 from artifact_pipeline.worker.sql.named_artifacts import count_unmatched, forget_listed, keep_listed
-from artifact_pipeline.worker.sql.rows import artifact_of
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow, BatchRow, MemberRow
 
 HasSource = Callable[[Artifact], bool]
@@ -72,7 +72,7 @@ class SqlBatchSnapshots:
 
     def freeze(
         self,
-        which: BatchFilter,
+        filters: BatchFilter,
         *,
         requested_by: str,
         expires_in: timedelta,
@@ -82,7 +82,7 @@ class SqlBatchSnapshots:
         """Keep the members as they are now, and change nothing else; the snapshot's id.
 
         Args:
-            which: the filter.
+            filters: the filter.
             requested_by: who asks.
             expires_in: how long it can be started.
             listed: what a file names; the members are among it.
@@ -91,12 +91,12 @@ class SqlBatchSnapshots:
         with transaction(self._engine) as connection:
             _take_time(connection)
             if listed is not None:
-                which = which.model_copy(update={"listed": keep_listed(connection, listed)})
-            batch_id = _insert_batch(connection, which, requested_by, expires_in)
-            connection.execute(_freezing(batch_id, which, connection.dialect.name))
+                filters = filters.model_copy(update={"listed": keep_listed(connection, listed)})
+            batch_id = _insert_batch(connection, filters, requested_by, expires_in)
+            connection.execute(_freezing(batch_id, filters, connection.dialect.name))
             if listed is not None:
                 unmatched = count_unmatched(connection, batch_id)
-                _keep_filter(connection, batch_id, which, unmatched)
+                _keep_filter(connection, batch_id, filters, unmatched)
                 forget_listed(connection)
             if has_source is not None:
                 _leave_out(connection, batch_id, has_source)
@@ -112,7 +112,7 @@ class SqlBatchSnapshots:
             return Preview(
                 batch=as_batch(batch),
                 groups=self._groups(connection, batch_id),
-                left_out=_left_out(connection, batch_id),
+                left_out=_skip_reason(connection, batch_id),
                 examples=_examples(connection, batch_id),
             )
 
@@ -177,12 +177,12 @@ def _take_time(connection: Connection) -> None:
 
 
 def _insert_batch(
-    connection: Connection, which: BatchFilter, requested_by: str, expires_in: timedelta
+    connection: Connection, filters: BatchFilter, requested_by: str, expires_in: timedelta
 ) -> int:
     values: dict[str, Any] = {
         "requested_by": requested_by,
         "reason": "",
-        "filter": which.model_dump(mode="json", exclude_defaults=True),
+        "filter": filters.model_dump(mode="json", exclude_defaults=True),
         "state": BatchState.PREVIEWED,
         "requested_at": utc_now(),
         "expires_at": utc_now(expires_in),
@@ -191,14 +191,16 @@ def _insert_batch(
     return connection.execute(made).scalar_one()
 
 
-def _keep_filter(connection: Connection, batch_id: int, which: BatchFilter, unmatched: int) -> None:
-    which = which.model_copy(update={"unmatched": unmatched})
+def _keep_filter(
+    connection: Connection, batch_id: int, filters: BatchFilter, unmatched: int
+) -> None:
+    filters = filters.model_copy(update={"unmatched": unmatched})
     mine = update(BatchRow).where(BatchRow.id == batch_id)
-    connection.execute(mine.values(filter=which.model_dump(mode="json", exclude_defaults=True)))
+    connection.execute(mine.values(filter=filters.model_dump(mode="json", exclude_defaults=True)))
 
 
-def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: ANN401 - an INSERT
-    last = candidates(which, dialect).c
+def _freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa: ANN401 - an INSERT
+    last = candidates(filters, dialect).c
     run = func.coalesce(last.run_id, 0)
     in_order = (last.job_id, run, last.kind, last.direction)
     turn = func.row_number().over(partition_by=last.user_id, order_by=in_order).label("turn")
@@ -211,7 +213,7 @@ def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: 
     ordered = (
         select(
             *(last.job_id, last.run_id, last.kind, last.direction, last.user_id),
-            *(last.state, last.reason_code, size, _left_out_for(last, size).label("left_out")),
+            *(last.state, last.reason_code, size, _skip_reason_of(last, size).label("left_out")),
             turn,
         )
         .outerjoin(ArtifactRow, stored)
@@ -228,15 +230,15 @@ def _freezing(batch_id: int, which: BatchFilter, dialect: str) -> Any:  # noqa: 
     return insert(MemberRow).from_select(_COLUMNS, frozen)
 
 
-def _left_out_for(last: Any, size: Any) -> ColumnElement[Any]:  # noqa: ANN401 - columns
+def _skip_reason_of(last: Any, size: Any) -> ColumnElement[Any]:  # noqa: ANN401 - columns
     is_nowhere = and_(
         last.direction == Direction.DOWNLOAD,
         last.reason_code == ReasonCode.ARTIFACT_MISSING,
         size.is_(None),
     )
     return case(
-        (last.state.in_(ACTIVE_STATES), LeftOut.RUNNING.value),
-        (is_nowhere, LeftOut.NO_SOURCE.value),
+        (last.state.in_(ACTIVE_STATES), SkipReason.RUNNING.value),
+        (is_nowhere, SkipReason.NO_SOURCE.value),
         else_=None,
     )
 
@@ -264,16 +266,16 @@ def _mark(connection: Connection, batch_id: int, positions: Sequence[int]) -> No
     of_batch = update(MemberRow).where(MemberRow.batch_id == batch_id)
     if positions:
         marked = of_batch.where(MemberRow.position.in_(positions))
-        connection.execute(marked.values(left_out=LeftOut.NO_SOURCE))
+        connection.execute(marked.values(left_out=SkipReason.NO_SOURCE))
 
 
-def _left_out(connection: Connection, batch_id: int) -> dict[LeftOut, int]:
+def _skip_reason(connection: Connection, batch_id: int) -> dict[SkipReason, int]:
     counts = (
         select(MemberRow.left_out, func.count())
         .where(MemberRow.batch_id == batch_id, MemberRow.left_out.is_not(None))
         .group_by(MemberRow.left_out)
     )
-    return Counter({LeftOut(str(why)): count for why, count in connection.execute(counts)})
+    return Counter({SkipReason(str(why)): count for why, count in connection.execute(counts)})
 
 
 def _examples(connection: Connection, batch_id: int) -> list[Member]:

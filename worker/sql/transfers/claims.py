@@ -3,25 +3,31 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, or_, update
+from sqlalchemy import ColumnElement, Connection, Row, case, or_, select, update
 
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.deleted import transfer_is_deleted
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.predicates import is_abandoned, is_unclaimed
 
 
 def claim_row(
-    connection: Connection, which: ColumnElement[bool], owner: str, lease: timedelta
+    connection: Connection, condition: ColumnElement[bool], owner: str, lease: timedelta
 ) -> Row[Any] | None:
     # One statement, so that of many workers with the same message one gets the row and the others
     # find its condition no longer true.
-    return connection.execute(
+    row = (
         update(TransferRow)
-        .where(which, or_(is_unclaimed(), is_abandoned()))
+        .where(condition, or_(is_unclaimed(), is_abandoned()))
         .values(claimed(owner, utc_now(lease)))
-        .returning(TransferRow.__table__)
-    ).one_or_none()
+    )
+    columns = (*TransferRow.__table__.c, transfer_is_deleted().label("is_deleted"))
+    if connection.dialect.name == "postgresql":
+        return connection.execute(row.returning(*columns)).one_or_none()
+    # SQLite cannot read another table in what an UPDATE returns.
+    transfer_id = connection.scalar(row.returning(TransferRow.id))
+    return connection.execute(select(*columns).where(TransferRow.id == transfer_id)).one_or_none()
 
 
 def claimed(owner: Any, expires_at: ColumnElement[Any]) -> dict[str, Any]:  # noqa: ANN401 - a value or parameter

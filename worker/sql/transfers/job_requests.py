@@ -23,8 +23,8 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.requester import request_id_prefix
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.worker.sql.engine import insert_into
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.platform_tables import RunRow
-from artifact_pipeline.worker.sql.rows import as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.statements import first_values
 

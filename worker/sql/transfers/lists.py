@@ -11,7 +11,7 @@ from artifact_pipeline.tasks.routing import BATCHES, queue_of
 from artifact_pipeline.worker.sql.artifact_filter import of_artifact
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.rows import as_transfer
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, IS_DONE, IS_QUARANTINED, TransferRow
 from artifact_pipeline.worker.sql.transfers.predicates import is_well_formed
 

@@ -35,9 +35,10 @@ from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.deleted import page_is_deleted
+from artifact_pipeline.worker.sql.mapping import as_claim
 from artifact_pipeline.worker.sql.platform import JOB_COLUMNS, RUN_COLUMNS
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
-from artifact_pipeline.worker.sql.rows import as_claim
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, TRANSFER_RUN, ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.claims import claimed
 from artifact_pipeline.worker.sql.transfers.predicates import is_page_member
@@ -91,10 +92,10 @@ def claim_page_of_job(connection: Connection, values: dict[str, Any]) -> list[Cl
 
 
 def _claim_one(
-    connection: Connection, which: ColumnElement[bool], values: dict[str, Any]
+    connection: Connection, condition: ColumnElement[bool], values: dict[str, Any]
 ) -> list[ClaimedUpload]:
     """Claim one upload in SQLite, which cannot skip what another transaction holds."""
-    due = _due(which).limit(1).params(values)
+    due = _due(condition).limit(1).params(values)
     row = (
         update(TransferRow)
         .where(TransferRow.id.in_(due))
@@ -121,18 +122,18 @@ def _of_job() -> ColumnElement[bool]:
     return TransferRow.job_id == bindparam("asked_job", type_=Integer)
 
 
-def _due(*which: ColumnElement[bool]) -> Select[Any]:
+def _due(*condition: ColumnElement[bool]) -> Select[Any]:
     return (
         select(TransferRow.id)
-        .where(is_page_member(), *which)
+        .where(is_page_member(), *condition)
         .order_by(TransferRow.next_attempt_at, TransferRow.id)
     )
 
 
-def _locked(*which: ColumnElement[bool]) -> Select[Any]:
+def _locked(*condition: ColumnElement[bool]) -> Select[Any]:
     """Return the ids that are due, locked by this transaction, but for those another one holds."""
     # Nothing waits for a lock here, so a page can meet no deadlock.
-    return _due(*which).with_for_update(skip_locked=True)
+    return _due(*condition).with_for_update(skip_locked=True)
 
 
 @cache
@@ -203,7 +204,11 @@ def _with_rows(page: FromClause, *order: ColumnElement[Any]) -> Select[Any]:
         ArtifactRow.kind == page.c.kind,
     )
     return (
-        select(*page.c, *(column.label(label) for column, label in _labels()))
+        select(
+            *page.c,
+            *(column.label(label) for column, label in _labels()),
+            page_is_deleted(page).label("is_deleted"),
+        )
         .outerjoin(JobRow, JobRow.id == page.c.job_id)
         .outerjoin(RunRow, RunRow.id == page.c.run_id)
         .outerjoin(ArtifactRow, is_artifact)

@@ -39,6 +39,7 @@ from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.ports.transfer_pages import StoredUpload
 from artifact_pipeline.worker.sql.artifacts import IDENTITY, artifact_values
 from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.deleted import is_deleted
 from artifact_pipeline.worker.sql.directories import job_directory
 from artifact_pipeline.worker.sql.engine import insert_into
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
@@ -100,7 +101,7 @@ def _parameter(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _PlatformUpdate:
     """Rows of the platform that are to name their artifacts' locations, and those that now do."""
 
     expected: CTE
@@ -119,8 +120,8 @@ def _recorded() -> Any:  # noqa: ANN401 - generic otherwise in 2.0
     # order.
     held = _held()
     written = _written(held)
-    jobs = _tell_jobs(held, written)
-    runs = _tell_runs(held, written, jobs.is_complete)
+    jobs = _update_jobs(held, written)
+    runs = _update_runs(held, written, jobs.is_complete)
     ended = _ended(held, and_(jobs.is_complete, runs.is_complete))
     # If a transfer or a row of the platform has changed since this statement began, nothing may
     # stay of what was written for it: the division by zero undoes the whole statement.
@@ -144,9 +145,14 @@ def _held() -> CTE:
         .join(TransferRow, _is_held(sent))
         .outerjoin(JobRow, JobRow.id == sent.c.job_id)
         .outerjoin(RunRow, RunRow.id == sent.c.run_id)
-        .where(is_same_job, is_same_run)
+        .where(is_same_job, is_same_run, ~_is_deleted(sent))
         .cte("held")
     )
+
+
+def _is_deleted(sent: FromClause) -> ColumnElement[bool]:
+    directory = func.coalesce(sent.c.directory, job_directory())
+    return is_deleted(sent.c.job_id, sent.c.run_id, sent.c.kind, directory)
 
 
 def _is_held(sent: FromClause) -> ColumnElement[bool]:
@@ -173,14 +179,14 @@ def _written(held: CTE) -> CTE:
     return written
 
 
-def _tell_jobs(held: CTE, written: CTE) -> _Told:
+def _update_jobs(held: CTE, written: CTE) -> _PlatformUpdate:
     expected = _expected(held, written, held.c.job_id, JOB_FIELDS, held.c.run_id.is_(None))
     is_same = or_(expected.c.directory.is_(None), job_directory() == expected.c.directory)
     locked = _locked(JobRow, expected, is_same)
-    return _Told(expected, [_changed(JobRow, locked, JOB_FIELDS)])
+    return _PlatformUpdate(expected, [_changed(JobRow, locked, JOB_FIELDS)])
 
 
-def _tell_runs(held: CTE, written: CTE, after: ColumnElement[bool]) -> _Told:
+def _update_runs(held: CTE, written: CTE, after: ColumnElement[bool]) -> _PlatformUpdate:
     """Write the runs' rows once `after` is true."""
     expected = _expected(held, written, held.c.run_id, RUN_FIELDS, held.c.run_id.is_not(None))
     locked = _locked(RunRow, expected, and_(RunRow.job_id == expected.c.job_id, after))
@@ -189,7 +195,7 @@ def _tell_runs(held: CTE, written: CTE, after: ColumnElement[bool]) -> _Told:
     # Two parts, since a column that an upload does not write must not be read: workers may not.
     others = _changed(RunRow, locked, RUN_FIELDS, completed == false())
     completed_runs = _changed(RunRow, locked, RUN_FIELDS, completed, completion)
-    return _Told(expected, [others, completed_runs])
+    return _PlatformUpdate(expected, [others, completed_runs])
 
 
 def _expected(
@@ -197,7 +203,7 @@ def _expected(
     written: CTE,
     row_id: ColumnElement[Any],
     fields: Sequence[str],
-    which: ColumnElement[bool],
+    condition: ColumnElement[bool],
 ) -> CTE:
     """Return what the rows of a table are to say, one for each."""
     is_its = and_(
@@ -217,14 +223,14 @@ def _expected(
         )
         .select_from(held)
         .join(written, is_its)
-        .where(held.c.has_row, held.c.platform_column.is_not(None), which)
+        .where(held.c.has_row, held.c.platform_column.is_not(None), condition)
         .group_by(row_id)
         .cte(f"expected_{row_id.name}")
     )
 
 
-def _last(value: ColumnElement[Any], which: ColumnElement[bool]) -> ColumnElement[Any]:
-    return func.max(value).filter(which)
+def _last(value: ColumnElement[Any], condition: ColumnElement[bool]) -> ColumnElement[Any]:
+    return func.max(value).filter(condition)
 
 
 def _locked(table: type[JobRow | RunRow], expected: CTE, is_same: ColumnElement[bool]) -> CTE:
@@ -243,13 +249,13 @@ def _changed(
     table: type[JobRow | RunRow],
     locked: CTE,
     fields: Sequence[str],
-    which: ColumnElement[bool] | None = None,
+    condition: ColumnElement[bool] | None = None,
     more: dict[Any, Any] | None = None,
 ) -> CTE:
     values = {name: func.coalesce(locked.c[name], getattr(table, name)) for name in fields}
     return (
         update(table)
-        .where(table.id == locked.c.row_id, true() if which is None else which)
+        .where(table.id == locked.c.row_id, true() if condition is None else condition)
         .values({**values, table.updated_at: utc_now(), **(more or {})})
         .returning(table.id)
         .cte()

@@ -8,8 +8,8 @@ from artifact_pipeline.domain.model.transfers import (
     ACTIVE_STATES,
     NO_FAILURE_REASONS,
     Direction,
-    MessageLoss,
-    Room,
+    QueueCapacity,
+    RepublishPolicy,
     TransferState,
 )
 from artifact_pipeline.worker.sql.clock import utc_now
@@ -45,7 +45,7 @@ def is_active_of(direction: Direction, job_id: int, run_id: int | None) -> Colum
     )
 
 
-def is_put_off() -> ColumnElement[bool]:
+def is_postponed() -> ColumnElement[bool]:
     """Waits, and not for a failure to pass."""
     return and_(
         TransferRow.state.in_([TransferState.REQUESTED, TransferState.WAITING]),
@@ -79,12 +79,12 @@ def is_page_member() -> ColumnElement[bool]:
     return and_(IS_UNTRIED_UPLOAD, TransferRow.next_attempt_at <= utc_now(), is_well_formed())
 
 
-def in_order(which: ColumnElement[bool]) -> ColumnElement[bool]:
+def in_order(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the same condition, under which an UPDATE locks its rows by their ids.
 
     In different orders, two statements that change several rows could meet a deadlock.
     """
-    locked = select(TransferRow.id).where(which).order_by(TransferRow.id).with_for_update()
+    locked = select(TransferRow.id).where(condition).order_by(TransferRow.id).with_for_update()
     return TransferRow.id.in_(locked)
 
 
@@ -108,19 +108,19 @@ def is_well_formed() -> ColumnElement[bool]:
     )
 
 
-def has_room(room: Room) -> ColumnElement[bool]:
+def has_room(room: QueueCapacity) -> ColumnElement[bool]:
     """Its queue takes more messages."""
     of_batch = TransferRow.batch_id.is_not(None)
     alone = and_(TransferRow.batch_id.is_(None), TransferRow.kind.in_(room.kinds))
     return or_(alone, of_batch) if room.batches else alone
 
 
-def is_due(loss: MessageLoss) -> ColumnElement[bool]:
+def is_due(loss: RepublishPolicy) -> ColumnElement[bool]:
     never_sent = TransferRow.enqueued_at.is_(None)
     sent_long_ago = TransferRow.enqueued_at <= utc_now(-loss.republish_after)
     is_forgotten = or_(
-        TransferRow.enqueued_at < loss.remembers_since,
-        and_(never_sent, TransferRow.requested_at < loss.remembers_since),
+        TransferRow.enqueued_at < loss.broker_epoch,
+        and_(never_sent, TransferRow.requested_at < loss.broker_epoch),
     )
     # A fresh request is left to its producer, which publishes it after the commit. One that was
     # claimed before was published: it is here again since an operator retried it.

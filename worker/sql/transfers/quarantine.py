@@ -24,10 +24,11 @@ from artifact_pipeline.domain.model.quarantine import RetrySummary
 from artifact_pipeline.domain.model.selection import Selection
 from artifact_pipeline.domain.model.transfers import WRITING_DIRECTIONS, Transfer, TransferState
 from artifact_pipeline.worker.sql.artifact_filter import of_artifact, of_end, of_job
+from artifact_pipeline.worker.sql.audit_trail import note_jobs
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.platform_tables import JobRow
-from artifact_pipeline.worker.sql.rows import as_transfer
 from artifact_pipeline.worker.sql.tables import TRANSFER_RUN, TransferRow
 
 _PAGE = 500
@@ -42,23 +43,23 @@ class SqlQuarantine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def list(self, which: Selection, limit: int) -> Sequence[Transfer]:
+    def list(self, filters: Selection, limit: int) -> Sequence[Transfer]:
         """The ones that were given up last, first."""
         newest = TransferRow.finished_at.desc(), TransferRow.id.desc()
-        statement = select(_TABLE).where(*self._conditions(which)).order_by(*newest).limit(limit)
+        statement = select(_TABLE).where(*self._conditions(filters)).order_by(*newest).limit(limit)
         with autocommit(self._engine) as connection:
             return [as_transfer(row) for row in connection.execute(statement)]
 
-    def count(self, which: Selection) -> int:
-        return self._count(self._conditions(which))
+    def count(self, filters: Selection) -> int:
+        return self._count(self._conditions(filters))
 
-    def preview(self, which: Selection) -> RetrySummary:
+    def preview(self, filters: Selection) -> RetrySummary:
         """What `retry` would do now."""
-        all_of_them = self._count(self._conditions(which))
-        superseded = self._count([*self._conditions(which), _is_superseded()])
+        all_of_them = self._count(self._conditions(filters))
+        superseded = self._count([*self._conditions(filters), _is_superseded()])
         return RetrySummary(retried=all_of_them - superseded, superseded=superseded)
 
-    def retry(self, which: Selection) -> RetrySummary:
+    def retry(self, filters: Selection, action_id: int | None = None) -> RetrySummary:
         """Have the transfers tried again, from their first attempt; the next dispatch sends them.
 
         A multipart upload that had begun continues from its parts. If the artifact was requested
@@ -73,25 +74,27 @@ class SqlQuarantine:
             "reason_code": None,
             "last_error": None,
             # What the last attempt wrote is not verified yet; its state would not say so any more.
-            "doubted_at": _doubted_at(),
+            "doubted_at": _unverified_since_value(),
         }
-        retried = self._change([*self._conditions(which), ~_is_superseded()], again)
-        superseded = self._count([*self._conditions(which), _is_superseded()])
+        selected = [*self._conditions(filters), ~_is_superseded()]
+        retried = self._change(selected, again, action_id)
+        superseded = self._count([*self._conditions(filters), _is_superseded()])
         return RetrySummary(retried=retried, superseded=superseded)
 
-    def discard(self, which: Selection) -> int:
+    def discard(self, filters: Selection, action_id: int | None = None) -> int:
         """Cancel the transfers for good, keeping why; reconcile aborts what they had begun."""
-        return self._change(self._conditions(which), {"state": TransferState.CANCELLED})
+        discarded = {"state": TransferState.CANCELLED}
+        return self._change(self._conditions(filters), discarded, action_id)
 
-    def _conditions(self, which: Selection) -> Conditions:
+    def _conditions(self, filters: Selection) -> Conditions:
         conditions = [
             TransferRow.state == TransferState.QUARANTINED,
-            *of_artifact(which),
-            *_of_job(which, self._engine.dialect.name),
-            *of_end(which, TransferRow),
+            *of_artifact(filters),
+            *_of_job(filters, self._engine.dialect.name),
+            *of_end(filters, TransferRow),
         ]
-        if which.directions:
-            conditions.append(TransferRow.direction.in_(which.directions))
+        if filters.directions:
+            conditions.append(TransferRow.direction.in_(filters.directions))
         return conditions
 
     def _count(self, conditions: Sequence[ColumnElement[bool]]) -> int:
@@ -99,7 +102,12 @@ class SqlQuarantine:
         with autocommit(self._engine) as connection:
             return connection.execute(statement).scalar_one()
 
-    def _change(self, conditions: Sequence[ColumnElement[bool]], values: dict[str, Any]) -> int:
+    def _change(
+        self,
+        conditions: Sequence[ColumnElement[bool]],
+        values: dict[str, Any],
+        action_id: int | None,
+    ) -> int:
         # Exclude transfers that fail again while this runs.
         conditions = [*conditions, TransferRow.finished_at <= self._now()]
         total, last = 0, 0
@@ -107,7 +115,7 @@ class SqlQuarantine:
             # Repeat the conditions: another process may have changed the row since, and
             # PostgreSQL looks again, after waiting for its lock, only at what stands here.
             change = update(TransferRow).where(TransferRow.id.in_(ids), *conditions)
-            total += self._execute(change.values(values))
+            total += self._execute(change.values(values), action_id)
             last = ids[-1]
         return total
 
@@ -120,24 +128,27 @@ class SqlQuarantine:
         with autocommit(self._engine) as connection:
             return read_clock(connection)
 
-    def _execute(self, change: Update) -> int:
+    def _execute(self, change: Update, action_id: int | None) -> int:
         for _ in range(_TRIES):
             try:
                 with transaction(self._engine) as connection:
-                    return connection.execute(change).rowcount
+                    jobs = connection.scalars(change.returning(TransferRow.job_id)).all()
+                    if action_id is not None:
+                        note_jobs(connection, action_id, jobs)
+                    return len(jobs)
             except IntegrityError:
                 # One of the artifacts was requested just now; the next try sees it.
                 continue
         raise SqlUnavailableError("the quarantine is too busy")
 
 
-def _of_job(which: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
+def _of_job(filters: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
     # Only if it is asked for: a job may have been deleted since.
-    if conditions := list(of_job(which, dialect)):
+    if conditions := list(of_job(filters, dialect)):
         yield exists(select(JobRow.id).where(JobRow.id == TransferRow.job_id, *conditions))
 
 
-def _doubted_at() -> ColumnElement[datetime | None]:
+def _unverified_since_value() -> ColumnElement[datetime | None]:
     may_have_written = and_(TransferRow.fence > 0, TransferRow.direction.in_(WRITING_DIRECTIONS))
     ended = func.coalesce(TransferRow.doubted_at, TransferRow.finished_at)
     return case((may_have_written, ended), else_=TransferRow.doubted_at)

@@ -6,7 +6,7 @@ from artifact_pipeline.domain.model.artifacts import StoredArtifact
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import Claim
 from artifact_pipeline.worker.sql.artifacts import write_artifact
-from artifact_pipeline.worker.sql.platform import tell_platform
+from artifact_pipeline.worker.sql.platform import update_platform
 from artifact_pipeline.worker.sql.transfers.statements import done, write
 
 
@@ -22,5 +22,5 @@ def record_stored(
     # The transfer last, as a producer changes its job and then asks for a transfer, and the
     # artifact first, as `SqlArtifacts.record`: in another order two transactions could wait for
     # each other. The fence turns a late worker away, which undoes its changes.
-    tell_platform(connection, write_artifact(connection, stored), location)
+    update_platform(connection, write_artifact(connection, stored), location)
     write(connection, claim, **done(claim, stored.object.bytes_sent))

@@ -12,8 +12,8 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import (
     Claim,
     Direction,
-    MessageLoss,
-    Room,
+    QueueCapacity,
+    RepublishPolicy,
     Transfer,
     TransferState,
 )
@@ -26,8 +26,8 @@ from artifact_pipeline.worker.sql.engine import (
     repeated_transaction,
     transaction,
 )
+from artifact_pipeline.worker.sql.mapping import as_claim, as_transfer
 from artifact_pipeline.worker.sql.platform import move_location
-from artifact_pipeline.worker.sql.rows import as_claim, as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.claims import claim_row
 from artifact_pipeline.worker.sql.transfers.predicates import (
@@ -36,7 +36,7 @@ from artifact_pipeline.worker.sql.transfers.predicates import (
     is_active,
     is_active_of,
     is_due,
-    is_put_off,
+    is_postponed,
     is_well_formed,
     of_artifact,
 )
@@ -45,7 +45,7 @@ from artifact_pipeline.worker.sql.transfers.statements import (
     NO_LEASE,
     done,
     failed,
-    given_back,
+    released_values,
     request_transfer,
     waiting,
     write,
@@ -124,19 +124,19 @@ class SqlTransfers:
             put_off = again.values(requested_at=utc_now(), next_attempt_at=utc_now(due_in))
             return as_transfer(connection.execute(put_off.returning(_TABLE)).one())
 
-    def hasten(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
+    def make_due(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
         active = is_active_of(direction, job_id, run_id)
-        hastened = update(TransferRow).where(active, is_put_off())
+        hastened = update(TransferRow).where(active, is_postponed())
         with transaction(self._bind) as connection:
             connection.execute(hastened.values(next_attempt_at=utc_now()))
             rows = connection.execute(select(_TABLE).where(active).order_by(TransferRow.id))
             return [as_transfer(row) for row in rows]
 
-    def hasten_untried(self, direction: Direction) -> int:
+    def make_untried_due(self, direction: Direction) -> int:
         untried = update(TransferRow).where(
             TransferRow.state == TransferState.REQUESTED,
             TransferRow.direction == direction,
-            is_put_off(),
+            is_postponed(),
         )
         with autocommit(self._bind) as connection:
             return connection.execute(untried.values(next_attempt_at=utc_now())).rowcount
@@ -165,9 +165,9 @@ class SqlTransfers:
     def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
         return self._read(TransferRow.upload_id.in_(upload_ids))
 
-    def _read(self, which: ColumnElement[bool]) -> list[Transfer]:
+    def _read(self, condition: ColumnElement[bool]) -> list[Transfer]:
         with autocommit(self._bind) as connection:
-            rows = connection.execute(select(_TABLE).where(which).order_by(TransferRow.id))
+            rows = connection.execute(select(_TABLE).where(condition).order_by(TransferRow.id))
             return [as_transfer(row) for row in rows]
 
     def renew(self, claim: Claim) -> None:
@@ -219,11 +219,19 @@ class SqlTransfers:
         with autocommit(self._bind) as connection:
             write(connection, claim, attempts=attempts, **waiting(delay), **failed(error))
 
-    def cancel(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
+    def cancel(
+        self,
+        job_id: int,
+        run_id: int | None,
+        kind: ArtifactKind | None,
+        error: TransferError | None = None,
+    ) -> list[Transfer]:
         active = update(TransferRow).where(in_order(is_active(job_id, run_id, kind)))
         # The holder, if there is one, notices at its next renewal.
         cancelled = active.values(
-            state=TransferState.CANCELLED, finished_at=utc_now(), **NO_LEASE
+            state=TransferState.CANCELLED,
+            finished_at=utc_now(),
+            **(NO_LEASE if error is None else failed(error)),
         ).returning(_TABLE)
         with autocommit(self._bind) as connection:
             return [as_transfer(row) for row in connection.execute(cancelled)]
@@ -238,22 +246,24 @@ class SqlTransfers:
                 **failed(error),
             )
 
-    def give_back(self, worker: str) -> int:
+    def release_leases(self, worker: str) -> int:
         held = and_(
             TransferRow.state == TransferState.RUNNING,
             TransferRow.lease_owner.startswith(f"{worker}:", autoescape=True),
         )
         ended = update(TransferRow).where(in_order(held))
         with autocommit(self._bind) as connection:
-            return connection.execute(ended.values(**given_back(), doubted_at=utc_now())).rowcount
+            return connection.execute(
+                ended.values(**released_values(), doubted_at=utc_now())
+            ).rowcount
 
     def publish_due(
         self,
         publish: Callable[[Sequence[Transfer]], None],
         *,
         limit: int,
-        room: Room,
-        loss: MessageLoss,
+        room: QueueCapacity,
+        loss: RepublishPolicy,
     ) -> int:
         page = (
             select(_TABLE)
@@ -268,7 +278,7 @@ class SqlTransfers:
             # been sent before the moment since when it remembers.
             # Not before that moment either, should the clock have gone back: they would be sent
             # again and again.
-            sent_at = max(read_clock(connection), loss.remembers_since)
+            sent_at = max(read_clock(connection), loss.broker_epoch)
             transfers = [as_transfer(row) for row in connection.execute(page)]
             if transfers:
                 # Before the mark: dying in between sends a duplicate, never nothing.

@@ -227,7 +227,7 @@ class SessionRequests:
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
         app = self._app()
         session = synchronous_session(self.session)
-        expected = SqlTransfers(session).hasten(Direction.CONFIRM, job_id, run_id)
+        expected = SqlTransfers(session).make_due(Direction.CONFIRM, job_id, run_id)
         if app is not None:
             _send_after_commit(session, session.connection(), expected, app)
         return expected

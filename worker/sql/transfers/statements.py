@@ -41,7 +41,7 @@ from artifact_pipeline.domain.model.transfers import (
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import insert_into
-from artifact_pipeline.worker.sql.rows import as_transfer
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, TRANSFER_RUN, TransferRow
 from artifact_pipeline.worker.sql.transfers.predicates import of_artifact
 
@@ -284,7 +284,7 @@ def ended_well(bytes_moved: int | ColumnElement[int]) -> dict[str, Any]:
     }
 
 
-def given_back() -> dict[str, Any]:
+def released_values() -> dict[str, Any]:
     """Return the values of a transfer whose attempt does not count."""
     return {
         "attempts": TransferRow.attempts - 1,

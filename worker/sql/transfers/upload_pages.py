@@ -16,13 +16,13 @@ from artifact_pipeline.domain.model.transfers import Claim, Transfer, TransferSt
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredUpload
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, repeated_transaction, transaction
-from artifact_pipeline.worker.sql.rows import as_transfer
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.page_claims import claim_page, claim_page_of_job
 from artifact_pipeline.worker.sql.transfers.page_records import record_page
 from artifact_pipeline.worker.sql.transfers.predicates import in_order
 from artifact_pipeline.worker.sql.transfers.records import record_stored
-from artifact_pipeline.worker.sql.transfers.statements import given_back
+from artifact_pipeline.worker.sql.transfers.statements import released_values
 
 _REFUSED = (LeaseLostError, PermanentError, DataError, IntegrityError, UnicodeError)
 """What one upload can meet that says nothing about the others."""
@@ -123,11 +123,11 @@ class SqlUploadPages:
                 renewed |= set(connection.scalars(renewal.returning(TransferRow.id)))
         return renewed
 
-    def give_back(self, claims: Collection[Claim]) -> list[Transfer]:
+    def release_leases(self, claims: Collection[Claim]) -> list[Transfer]:
         if not claims:
             return []
         held = update(TransferRow).where(in_order(_holds(claims)))
-        ended = held.values(given_back()).returning(TransferRow.__table__)
+        ended = held.values(released_values()).returning(TransferRow.__table__)
         with autocommit(self._engine) as connection:
             transfers = [as_transfer(row) for row in connection.execute(ended)]
         return sorted(transfers, key=attrgetter("id"))

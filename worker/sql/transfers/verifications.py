@@ -23,8 +23,9 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Direction, Transfer
 from artifact_pipeline.worker.sql.artifacts import replace_artifact
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, transaction
+from artifact_pipeline.worker.sql.job_locks import share_job
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.platform import move_location
-from artifact_pipeline.worker.sql.rows import as_transfer
 from artifact_pipeline.worker.sql.tables import IS_UNVERIFIED, TRANSFER_RUN, TransferRow
 from artifact_pipeline.worker.sql.transfers.predicates import is_well_formed, of_artifact
 
@@ -67,6 +68,7 @@ class SqlVerifications:
         last: Transfer | None,
     ) -> None:
         with transaction(self._bind) as connection:
+            share_job(connection, stored.artifact.job_id)
             if not _is_last(connection, stored.artifact, last):
                 raise ObjectReplacedError(f"{stored.artifact}: another upload was requested since")
             if not replace_artifact(connection, stored, known):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, UnreadableArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.minimum_age import age_of
+from artifact_pipeline.domain.model.operator_actions import ActionName
 from artifact_pipeline.domain.platform.archiving import (
     ARCHIVED_KINDS,
     archive_job_uploads,
@@ -22,13 +24,14 @@ from artifact_pipeline.worker.cli.options import (
     JobIdOption,
     JsonOption,
     KindsOption,
+    ReasonOption,
     RunIdOption,
     WideOption,
     refuse_run_of_job_kind,
     the_job,
 )
 from artifact_pipeline.worker.cli.output import Size, say, show_rows, where
-from artifact_pipeline.worker.composition.operator import adapters
+from artifact_pipeline.worker.composition.operator import adapters, audited
 from artifact_pipeline.worker.s3.tiers import ARCHIVES, DEFAULT_ARCHIVE, tier
 
 StorageClassOption = Annotated[
@@ -89,6 +92,7 @@ def archive(  # noqa: PLR0913 - an argument for each option
     days_since_create: DaysOption = None,
     hours_since_create: HoursOption = None,
     days_since_job_created: JobDaysOption = None,
+    reason: ReasonOption = None,
     dry_run: DryRunOption = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
@@ -104,7 +108,8 @@ def archive(  # noqa: PLR0913 - an argument for each option
     asked, using = the_job(job, job_id), adapters()
     if dry_run:
         _ = using.copier.archive_tier  # else it would promise what a store without tiers refuses
-    summary = archive_job_uploads(
+    look = partial(
+        archive_job_uploads,
         using.locate,
         using.upload_locations,
         using.artifacts,
@@ -116,7 +121,16 @@ def archive(  # noqa: PLR0913 - an argument for each option
         days_since_job_created=days_since_job_created,
         storage_class=storage_class,
         dry_run=dry_run,
+        holds=using.legal_holds,
     )
+    if dry_run:
+        summary = look()
+    else:
+        about = {"run_id": run_id, "kinds": [*kinds], "storage_class": storage_class}
+        with audited(ActionName.ARCHIVE, reason=reason, job_id=asked, target=about) as action:
+            summary = look()
+            failed = len(summary.failed) + len(summary.unreadable)
+            action.came_to(f"{len(summary.archived)} archived", has_failures=bool(failed))
     show_rows(_rows(summary), as_json=as_json, empty=_NOTHING, brief=_COLUMNS, wide=wide)
     if summary.other_kinds and not kind and not as_json:
         left = sorted({found.artifact.kind for found in summary.other_kinds})
@@ -161,7 +175,7 @@ def _old_versions(summary: ArchiveSummary) -> str:
     replaced += [each.object for each in summary.planned if _is_version(each.object.version_id)]
     if not replaced:
         return ""
-    size = Size(sum(there.size for there in replaced))
+    size = Size(sum(existing.size for existing in replaced))
     return (
         f"old versions: {len(replaced)} ({size}) are kept by the bucket and cost as before, until "
         "a lifecycle rule (NoncurrentVersionExpiration) deletes them"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from artifact_pipeline.domain.catalog.inventory import ArtifactState, ListedArtifact, list_artifacts
+from artifact_pipeline.domain.catalog.restore import known_restorations
 from artifact_pipeline.domain.errors import (
     ArtifactMissingError,
     InvalidRequestError,
@@ -14,6 +15,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.restorations import Restoration
 from artifact_pipeline.worker.cli.lazy import group_app, lazy_group
 from artifact_pipeline.worker.cli.options import (
     JobArgument,
@@ -42,9 +44,21 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.jobs.uploads.cat",
         "Write one artifact to standard output.",
     ),
+    "delete": (
+        "artifact_pipeline.worker.cli.jobs.uploads.delete",
+        "Delete the job's artifacts, or only some of them, and refuse later uploads of them.",
+    ),
+    "undelete": (
+        "artifact_pipeline.worker.cli.jobs.uploads.undelete",
+        "Take uploads of deleted artifacts again; what was deleted stays deleted.",
+    ),
     "relocate": (
         "artifact_pipeline.worker.cli.jobs.uploads.relocate",
         "Copy what an old rule put elsewhere to the job's one directory, verify it and record it.",
+    ),
+    "restore": (
+        "artifact_pipeline.worker.cli.jobs.uploads.restore",
+        "Make the job's archived artifacts readable for some days.",
     ),
     "url": (
         "artifact_pipeline.worker.cli.jobs.uploads.url",
@@ -123,9 +137,12 @@ def list_uploads(  # noqa: PLR0913 - an argument for each option
     found = list_artifacts(using.locate, using.transfers, asked)
     now = using.transfers.now()
     shown = [each for each in found if _matches(each, run_id, kind)]
-    rows = [_listed_row(each, now) for each in shown]
+    own = [each.found for each in shown if each.found and each.state is not ArtifactState.FOREIGN]
+    restored = known_restorations(own, using.restorations, using.reader)
+    rows = [_listed_row(each, now, restored.get(each.artifact)) for each in shown]
     empty = "there is nothing of this job"
-    show_rows(rows, as_json=as_json, empty=empty, brief=_LISTED_COLUMNS, wide=wide)
+    columns = (*_LISTED_COLUMNS, "restore") if restored else _LISTED_COLUMNS
+    show_rows(rows, as_json=as_json, empty=empty, brief=columns, wide=wide)
     if any(each.unreadable for each in shown):
         raise typer.Exit(1)
 
@@ -239,21 +256,27 @@ def _matches(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | No
     return run_id in (None, listed.artifact.run_id) and kind in (None, listed.artifact.kind)
 
 
-def _listed_row(listed: ListedArtifact, now: datetime) -> dict[str, Any]:
+def _listed_row(
+    listed: ListedArtifact, now: datetime, restored: Restoration | None
+) -> dict[str, Any]:
+    if listed.state is ArtifactState.FOREIGN:
+        restored = None
     found = listed.found
-    there = None if found is None else found.object
+    existing = None if found is None else found.object
     look = listed.unreadable
-    address = there.address if there else look and look.address
+    address = existing.address if existing else look and look.address
     return {
         **_artifact(listed.artifact),
         "state": listed.state,
         "reason": listed.reason,
         "scheme": found and found.scheme,
         "found_by": found and found.found_by,
-        "size": None if there is None else Size(there.size),
-        "age": None if there is None else now - there.modified_at,
-        "modified_at": there and there.modified_at,
-        "storage_class": there and there.tier_name,
+        "size": None if existing is None else Size(existing.size),
+        "age": None if existing is None else now - existing.modified_at,
+        "modified_at": existing and existing.modified_at,
+        "storage_class": existing and existing.tier_name,
+        "restore": restored and restored.phase(now),
+        "restored_until": restored and restored.until,
         "location": address and where(address),
         "error": look and str(look.error),
     }

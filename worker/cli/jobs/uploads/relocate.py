@@ -10,44 +10,42 @@ import typer
 
 from artifact_pipeline.domain.catalog.delete_old_copies import DeleteOldCopies, OldCopy
 from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
-from artifact_pipeline.domain.each import outcome_of, until_away, up_to_failure
+from artifact_pipeline.domain.each import outcome_of, until_unavailable, up_to_failure
 from artifact_pipeline.domain.errors import PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, UnreadableArtifact
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.operator_actions import ActionName
 from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
 from artifact_pipeline.domain.transfers.relocate import plan_relocations
+from artifact_pipeline.worker.cli.jobs.uploads.all_jobs import all_jobs, watched
 from artifact_pipeline.worker.cli.options import (
     DryRunOption,
     JobArgument,
     JobIdOption,
     JsonOption,
+    OnlyDatabaseOption,
+    ReasonOption,
     WideOption,
     optional_job,
 )
 from artifact_pipeline.worker.cli.output import Size, note, show_rows, where, why
-from artifact_pipeline.worker.composition.operator import adapters
+from artifact_pipeline.worker.composition.operator import adapters, audited
 
 if TYPE_CHECKING:
     from artifact_pipeline.worker.composition.adapters import Adapters
-
-_PAGE = 500
 
 _MAX_HOURS = 26
 """Two time zones are at most this far apart."""
 
 _COLUMNS = ("job_id", "kind", "outcome", "run_id", "error", "from", "size")
 
+_CHANGES = ("copied", "deleted")
+"""Outcomes that the audit trail notes with their job."""
+
 AllOption = Annotated[bool, typer.Option("--all", help="Artifacts of every job.")]
 DeleteOldOption = Annotated[
     bool, typer.Option("--delete-old", help="Then delete the copies elsewhere that are the same.")
-]
-OnlyDatabaseOption = Annotated[
-    bool,
-    typer.Option(
-        "--only-database",
-        help="No other database has jobs in this bucket: delete also copies that no row names.",
-    ),
 ]
 FromShiftedOption = Annotated[
     float | None,
@@ -72,6 +70,7 @@ def relocate(  # noqa: PLR0913 - an argument for each option
     only_database: OnlyDatabaseOption = False,
     from_shifted: FromShiftedOption = None,
     yes: YesOption = False,
+    reason: ReasonOption = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -94,7 +93,10 @@ def relocate(  # noqa: PLR0913 - an argument for each option
     is_preview = dry_run or (offset is not None and not yes)
     using = adapters()
     delete = DeleteOldCopies(
-        locate=using.locate, copier=using.copier, is_only_database=only_database
+        locate=using.locate,
+        copier=using.copier,
+        is_only_database=only_database,
+        holds=using.legal_holds,
     )
     relocation = _Relocation(
         using,
@@ -102,10 +104,16 @@ def relocate(  # noqa: PLR0913 - an argument for each option
         delete_old=delete if delete_old else None,
         shifted=None if offset is None else ShiftedArtifacts(locate=using.locate, offset=offset),
     )
-    if asked is None:
-        done, failure = up_to_failure(relocation.of_jobs(_watched(_all_jobs(using))))
+    if is_preview:
+        done, failure = relocation.chosen(asked)
     else:
-        done, failure = up_to_failure(relocation.of_job(asked))
+        about = {"delete_old": delete_old, "from_shifted": from_shifted}
+        with audited(ActionName.RELOCATE, reason=reason, job_id=asked, target=about) as action:
+            done, failure = relocation.chosen(asked)
+            action.touches({each.job_id for each in done if each.outcome in _CHANGES})
+            changed = sum(each.outcome in _CHANGES for each in done)
+            is_partial = failure is not None or any(each.has_failed for each in done)
+            action.came_to(f"{changed} copied or deleted", has_failures=is_partial)
     empty = "all of it is where it belongs" if offset is None else _nothing_shifted(from_shifted)
     rows = [each.row() for each in done]
     if rows or failure is None:
@@ -175,10 +183,17 @@ class _Relocation:
     ) -> None:
         # A worker, which would make the next attempt, does not know the offset.
         self._run = using.runner(lambda _: using.relocate(shifted), retries=shifted is None)
+        self._using = using
         self._locate = using.locate
         self._delete_old = delete_old
         self._dry_run = dry_run
         self._shifted = shifted
+
+    def chosen(self, job_id: int | None) -> tuple[list[_Done], PipelineError | None]:
+        """Return what became of this job or of all jobs, and the error that ended it."""
+        if job_id is None:
+            return up_to_failure(self.of_jobs(watched(all_jobs(self._using.jobs))))
+        return up_to_failure(self.of_job(job_id))
 
     def of_jobs(self, job_ids: Iterable[int]) -> Iterator[_Done]:
         """Yield what became of each job, however many of them fail.
@@ -188,7 +203,7 @@ class _Relocation:
         """
         jobs = ((job_id, *up_to_failure(self.of_job(job_id))) for job_id in job_ids)
         looks = (((job_id, rows), failure) for job_id, rows, failure in jobs)
-        for (job_id, rows), failure in until_away(looks):
+        for (job_id, rows), failure in until_unavailable(looks):
             yield from rows
             if failure is not None:
                 yield _Done(job_id=job_id, outcome="failed", error=why(failure))
@@ -241,13 +256,13 @@ def _done(found: FoundArtifact, outcome: str, error: str | None = None) -> _Done
     return _of(found.artifact, found.object, outcome, error)
 
 
-def _of(artifact: Artifact, there: BucketObject, outcome: str, error: str | None) -> _Done:
+def _of(artifact: Artifact, existing: BucketObject, outcome: str, error: str | None) -> _Done:
     return _Done(
         job_id=artifact.job_id,
         outcome=outcome,
         artifact=artifact,
-        address=there.address,
-        size=there.size,
+        address=existing.address,
+        size=existing.size,
         error=error,
     )
 
@@ -260,30 +275,3 @@ def _unreadable(look: UnreadableArtifact) -> _Done:
         address=look.address,
         error=str(look.error),
     )
-
-
-def _all_jobs(using: "Adapters") -> Iterator[int]:
-    last = 0
-    while page := using.jobs.ids_after(last, _PAGE):
-        yield from page
-        last = page[-1]
-
-
-def _watched(job_ids: Iterable[int]) -> Iterator[int]:
-    """The same, behind a count where a person looks."""
-    from rich.progress import (  # noqa: PLC0415 - the help needs no Rich
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    from artifact_pipeline.worker.cli.output import err  # noqa: PLC0415 - nor does it need a console
-
-    columns = (SpinnerColumn(), TextColumn("jobs"), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
-        task = progress.add_task("jobs", total=None)
-        for job_id in job_ids:
-            yield job_id
-            progress.advance(task)

@@ -47,11 +47,11 @@ def url(  # noqa: PLR0913 - an argument for each option
     if expires is not None and not timedelta(0) < expires <= _LONGEST:
         raise typer.BadParameter(f"--expires {age(expires)}: 1s to {_LONGEST.days}d are allowed")
     using = adapters()
-    there = using.locate.find(artifact).object
+    existing = using.locate.find(artifact).object
     seconds = int((expires or using.download_url_expires).total_seconds())
-    signed = using.results.get_download_url(where(there.address), expiration_seconds=seconds)
-    if there.tier.must_be_restored:
-        note(f"{artifact}: in {there.tier_name}, so it must be restored before the URL works")
+    signed = using.results.get_download_url(where(existing.address), expiration_seconds=seconds)
+    if existing.tier.must_be_restored:
+        note(f"{artifact}: in {existing.tier_name}, so it must be restored before the URL works")
     if as_json:
         print_json({"url": signed.url, "expires_in": timedelta(seconds=seconds)})
     else:

@@ -51,13 +51,13 @@ def verify(
 
 
 def _row(verified: VerifiedArtifact) -> dict[str, Any]:
-    artifact, there = verified.artifact, verified.object
+    artifact, existing = verified.artifact, verified.object
     return {
         "kind": artifact and artifact.kind,
         "run_id": artifact and artifact.run_id,
         "outcome": verified.verdict,
-        "size": None if there is None else Size(there.size),
-        "sha256": there and there.sha256,
+        "size": None if existing is None else Size(existing.size),
+        "sha256": existing and existing.sha256,
         "location": where(verified.address),
         "error": verified.error,
     }

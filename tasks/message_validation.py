@@ -26,7 +26,7 @@ from artifact_pipeline.tasks.trace_headers import trace_headers
 _HIGHEST_PRIORITY = 9
 
 
-def made_anew(element: bytes, queue: str, tag: str, skew: Skew = no_skew) -> bytes:
+def rebuild_message(element: bytes, queue: str, tag: str, skew: Skew = no_skew) -> bytes:
     """The message that the element of a Redis list stands for, of nothing but checked parts.
 
     Args:
@@ -72,7 +72,7 @@ def _message(envelope: "_Envelope", queue: str, tag: str, skew: Skew) -> dict[st
     fields, body = envelope.unpacked()
     headers = checked_headers(fields, skew, "headers" if envelope.headers else "body")
     return {
-        "headers": {"lang": "py", **headers.passed_on(), **_traced(fields)},
+        "headers": {"lang": "py", **headers.forwarded_headers(), **_traced(fields)},
         "properties": {
             "correlation_id": headers.id,
             "delivery_tag": tag,

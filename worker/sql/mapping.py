@@ -30,6 +30,7 @@ def as_claim(row: Row[Any], lease: timedelta) -> Claim:
         upload_id=row.upload_id,
         reason_code=reason_of(row.reason_code),
         is_forced=row.is_forced,
+        is_deleted=row.is_deleted,
     )
 
 

@@ -13,10 +13,10 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.objects import cached_property
 from redis.exceptions import ResponseError
 
-from artifact_pipeline.tasks.broker_errors import said_by
+from artifact_pipeline.tasks.broker_errors import error_text
 from artifact_pipeline.tasks.dead_letters import keep_dead_letter
-from artifact_pipeline.tasks.envelope import made_anew
 from artifact_pipeline.tasks.message_body import RefusedError
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.worker.messages.redelivery import RedeliveringChannel
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Channel(RedeliveringChannel):
         try:
             answer = parse_response(connection, command, **options)
         except ResponseError as error:
-            logger.warning("the broker gives no messages: %s", said_by(error))
+            logger.warning("the broker gives no messages: %s", error_text(error))
             # A worker without the right to a command reconnects at once, and meets the same error.
             sleep(_REFUSED_SECONDS)
             raise
@@ -114,7 +114,7 @@ class Channel(RedeliveringChannel):
         queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
         try:
             if not self.is_handled(element):
-                return key, made_anew(element, queue, self.tag, self.clock.skew)
+                return key, rebuild_message(element, queue, self.tag, self.clock.skew)
             # Acknowledged before it becomes a task: its upload is done or under way.
             self.forget_taken(self.tag)
         except RefusedError as error:

@@ -1,0 +1,196 @@
+"""The use case that compares the whole store with all that is recorded, side by side."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Protocol, Self
+
+from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
+from artifact_pipeline.domain.errors import UnknownJobError
+from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.id_set import IdSet
+from artifact_pipeline.domain.model.keys import ROOT, JobS3Prefix, artifact_at, is_manifest, job_of
+from artifact_pipeline.domain.model.objects import BucketObject
+from artifact_pipeline.domain.ports.audit import IAuditedRecords
+from artifact_pipeline.domain.ports.object_store import IObjectReader
+
+_PAGE = 1000
+"""Objects of a LIST, and jobs of a query."""
+_WELL = (Verdict.OK, Verdict.PENDING)
+"""No faults: a transfer in flight settles what is pending."""
+
+
+class Verify(Protocol):
+    """Compares one job with its records, as `VerifyJob`."""
+
+    def __call__(self, job_id: int) -> Sequence[VerifiedArtifact]: ...
+
+
+@dataclass(slots=True)
+class AuditCursor:
+    """How far an audit is. Another process can continue from it.
+
+    Attributes:
+        after_key: the store has been read up to this key; None once it has been read to its end.
+        after_job: the jobs of the records up to this one have been looked for in the store.
+        seen: the jobs that the store has something of.
+        counts: what has been looked at, and how often each verdict was found.
+    """
+
+    after_key: str | None = ""
+    after_job: int = 0
+    seen: IdSet = field(default_factory=IdSet)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def dump(self) -> dict[str, Any]:
+        """Return it as JSON can keep it."""
+        seen = self.seen.dump()
+        position = {"after_key": self.after_key, "after_job": self.after_job}
+        return {**position, "seen": seen, "counts": dict(self.counts)}
+
+    @classmethod
+    def load(cls, kept: Mapping[str, Any]) -> Self:
+        """Return what `dump` has made an object of."""
+        seen, counts = IdSet.load(kept["seen"]), Counter(kept["counts"])
+        return cls(kept["after_key"], kept["after_job"], seen, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFinding:
+    """A fault. Attributes: `job_id` is None for an object that is under no job's id."""
+
+    job_id: int | None
+    verified: VerifiedArtifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditStore:
+    """Compares the listing of the store with the rows of SQL, a page of each at a time.
+
+    A listing tells sizes and versions. A job of which something differs is then compared by
+    `verify`, which looks again, SQL first and then the store, so that uploads that run are no false
+    alarms. What it needs of memory does not grow with the store, but for a bit for each job.
+
+    Attributes:
+        reader: of the store.
+        records: of SQL.
+        verify: compares one job.
+        pace: is called with the number of requests that were just made, and may wait.
+    """
+
+    reader: IObjectReader
+    records: IAuditedRecords
+    verify: Verify
+    pace: Callable[[int], None] = lambda _requests: None
+
+    def __call__(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
+        """Yield the faults of each page. After each one the cursor says how far the audit is.
+
+        It costs one LIST for each thousand objects, two queries for as many, and for each job of
+        which something differs what `VerifyJob` costs.
+
+        Raises:
+            StoreUnavailableError, SqlUnavailableError: it does not answer; continue later.
+        """
+        yield from self._store(cursor)
+        yield from self._records(cursor)
+
+    def _store(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
+        if cursor.after_key is None:
+            return
+        objects = self.reader.list(ROOT, after=cursor.after_key)
+        for page in _pages(objects):
+            findings = self._compared(page, cursor)
+            cursor.after_key = page[-1].address.key
+            yield findings
+        cursor.after_key = None
+
+    def _compared(self, page: list[BucketObject], cursor: AuditCursor) -> list[AuditFinding]:
+        """Return the faults of a page, which has all objects of each of its jobs."""
+        strays = [there for there in page if job_of(there.address.key) is None]
+        jobs: dict[int, list[BucketObject]] = defaultdict(list)
+        for there in page:
+            if job_id := job_of(there.address.key):
+                jobs[job_id].append(there)
+        created = self.records.created(jobs.keys())
+        rows: dict[int, list[StoredArtifact]] = defaultdict(list)
+        for row in self.records.of_jobs(jobs.keys()):
+            rows[row.artifact.job_id].append(row)
+        self.pace(-(-len(page) // _PAGE))
+        cursor.counts["objects"] += len(page)
+        findings = [_stray(there) for there in strays]
+        for job_id, objects in jobs.items():
+            cursor.seen.add(job_id)
+            cursor.counts["jobs"] += 1
+            if job_id not in created:
+                findings += [_unknown(job_id, there) for there in objects]
+            elif _differs(JobS3Prefix(job_id, created[job_id]), objects, rows[job_id]):
+                findings += self._verified(job_id)
+        return _counted(findings, cursor)
+
+    def _records(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
+        """Verify the jobs that the store has nothing of."""
+        while page := self.records.jobs_after(cursor.after_job, _PAGE):
+            absent = [job_id for job_id in page if job_id not in cursor.seen]
+            findings = [finding for job_id in absent for finding in self._verified(job_id)]
+            cursor.counts["jobs"] += len(absent)
+            cursor.after_job = page[-1]
+            yield _counted(findings, cursor)
+
+    def _verified(self, job_id: int) -> list[AuditFinding]:
+        try:
+            verified = self.verify(job_id)
+        except UnknownJobError:
+            return []  # it was deleted since
+        self.pace(1 + len(verified))
+        return [AuditFinding(job_id, each) for each in verified if each.verdict not in _WELL]
+
+
+def _pages(objects: Iterable[BucketObject]) -> Iterator[list[BucketObject]]:
+    """Yield a thousand objects or more, with all of each job that is among them."""
+    page: list[BucketObject] = []
+    for _job_id, of_job in groupby(objects, lambda there: job_of(there.address.key)):
+        page += of_job
+        if len(page) >= _PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _differs(
+    prefix: JobS3Prefix, objects: Sequence[BucketObject], rows: Sequence[StoredArtifact]
+) -> bool:
+    """Return whether a listing differs in anything from the rows of its job."""
+    recorded = {row.object.key: row.object for row in rows}
+    objects = [each for each in objects if not is_manifest(prefix.job_id, each.address.key)]
+    return len(recorded) != len(objects) or any(
+        (known := recorded.get(there.address.key)) is None
+        or (known.size, known.version) != (there.size, there.version)
+        or not known.key.startswith(prefix.directory)
+        for there in objects
+    )
+
+
+def _stray(there: BucketObject) -> AuditFinding:
+    return AuditFinding(None, _foreign(there, "it is under no job's id"))
+
+
+def _unknown(job_id: int, there: BucketObject) -> AuditFinding:
+    return AuditFinding(job_id, _foreign(there, f"there is no job {job_id}"))
+
+
+def _foreign(there: BucketObject, why: str) -> VerifiedArtifact:
+    return VerifiedArtifact(
+        verdict=Verdict.FOREIGN,
+        address=there.address,
+        artifact=artifact_at(there.address.key),
+        object=there,
+        error=why,
+    )
+
+
+def _counted(findings: list[AuditFinding], cursor: AuditCursor) -> list[AuditFinding]:
+    cursor.counts.update(str(finding.verified.verdict) for finding in findings)
+    return findings

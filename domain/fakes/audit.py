@@ -1,0 +1,28 @@
+"""What an audit reads, in memory."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
+from artifact_pipeline.domain.fakes.platform import InMemoryJobs
+from artifact_pipeline.domain.model.artifacts import StoredArtifact
+
+
+@dataclass(frozen=True, slots=True)
+class InMemoryAuditedRecords:
+    """Reads the fakes of artifacts and of the platform's jobs."""
+
+    artifacts: InMemoryArtifacts
+    jobs: InMemoryJobs
+
+    def of_jobs(self, job_ids: Collection[int]) -> list[StoredArtifact]:
+        return [row for row in self.artifacts.rows.values() if row.artifact.job_id in job_ids]
+
+    def created(self, job_ids: Collection[int]) -> dict[int, datetime]:
+        found = map(self.jobs.find_by_id, job_ids)
+        return {job.id: job.created_at for job in found if job is not None}
+
+    def jobs_after(self, job_id: int, limit: int) -> list[int]:
+        ids = {artifact.job_id for artifact in self.artifacts.rows}
+        return sorted(each for each in ids if each > job_id)[:limit]

@@ -1,0 +1,19 @@
+"""What an audit reads of SQL, many jobs at a time."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from artifact_pipeline.domain.model.artifacts import StoredArtifact
+
+
+@runtime_checkable
+class IAuditedRecords(Protocol):
+    def of_jobs(self, job_ids: Collection[int]) -> Sequence[StoredArtifact]:
+        """Return all that is recorded of these jobs."""
+
+    def created(self, job_ids: Collection[int]) -> Mapping[int, datetime]:
+        """Return when each of the jobs was created; those that do not exist are left out."""
+
+    def jobs_after(self, job_id: int, limit: int) -> Sequence[int]:
+        """Return the ids above one of jobs that something is recorded of, the lowest first."""

@@ -1,0 +1,126 @@
+"""`artifacts audit`."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from artifact_pipeline.worker.cli.audit.report import AuditReport
+from tests.cli.commands import Command
+from tests.cli.shelf import CONFIG, INPUT, RUN_CONFIG, Shelf, key_of
+
+pytestmark = pytest.mark.processes
+
+STRAY = "jobs/README"
+
+
+def plant(shelf: Shelf) -> None:
+    """Store an artifact as recorded, lose one, and leave two objects that nothing knows of."""
+    shelf.record(INPUT, b"input")
+    gone = shelf.record(CONFIG, b"config")
+    shelf.client.delete_object(Bucket=shelf.bucket, Key=gone)
+    shelf.put(RUN_CONFIG, b"run config")
+    shelf.client.put_object(Bucket=shelf.bucket, Key=STRAY, Body=b"notes")
+
+
+FAULTS = [(12, "job_config", "missing"), (12, "run_config", "unrecorded"), (None, None, "foreign")]
+
+
+def test_a_store_that_is_as_recorded(artifacts: Command, shelf: Shelf) -> None:
+    # Given
+    shelf.record(CONFIG, b"config")
+    shelf.record(INPUT, b"input")
+    # When
+    answer = artifacts("audit")
+    # Then
+    assert (answer.status, answer.err) == (0, "")
+    assert answer.out == "no faults in 2 objects of 1 jobs\n"
+
+
+def test_each_fault_is_shown_and_counted(artifacts: Command, shelf: Shelf) -> None:
+    # Given
+    plant(shelf)
+    # When
+    answer = artifacts("audit", "--json")
+    # Then
+    assert answer.status == 1
+    assert answer.json["faults"] == {"foreign": 1, "missing": 1, "unrecorded": 1}
+    found = [(row["job_id"], row["kind"], row["outcome"]) for row in answer.json["first"]]
+    assert sorted(found, key=str) == sorted(FAULTS, key=str)
+    # And for people
+    answer = artifacts("audit", "--requests-per-second", "1000")
+    assert answer.status == 1
+    assert "1 foreign, 1 missing, 1 unrecorded, in 3 objects of 1 jobs" in answer.err
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.csv"])
+def test_the_report_has_a_line_for_each(
+    artifacts: Command, shelf: Shelf, tmp_path: Path, name: str
+) -> None:
+    # Given
+    plant(shelf)
+    path = tmp_path / name
+    # When
+    answer = artifacts("audit", "--report", str(path))
+    # Then
+    assert answer.status == 1
+    assert sorted(read(path), key=str) == sorted(FAULTS, key=str)
+    # And it is not written over
+    again = artifacts("audit", "--report", str(path))
+    assert (again.status, again.out) == (1, "")
+    assert again.err == (
+        f"artifacts: {path}: it exists already. Name another file, or remove this one\n"
+    )
+
+
+def test_an_audit_that_was_killed_continues(
+    artifacts: Command, shelf: Shelf, tmp_path: Path
+) -> None:
+    # Given one that had looked at job 12, and was killed while it wrote the next fault
+    plant(shelf)
+    whole, path = tmp_path / "whole.json", tmp_path / "report.json"
+    artifacts("audit", "--report", str(whole))
+    lines = whole.read_bytes().splitlines(keepends=True)
+    report = AuditReport(path)
+    report.cursor.after_key = key_of(RUN_CONFIG)
+    report.cursor.seen.add(12)
+    report.cursor.counts.update(objects=2, jobs=1, missing=1, unrecorded=1)
+    report._file.writelines(line for line in lines if b'"job_id": 12' in line)
+    report.add([])
+    report._file.write(b'{"job_id": null, "ki')
+    report._file.close()
+    # When
+    answer = artifacts("audit", "--report", str(path))
+    # Then
+    assert answer.status == 1
+    assert "continuing after 2 objects" in answer.err
+    assert sorted(path.read_bytes().splitlines()) == sorted(map(bytes.rstrip, lines))
+    assert sorted(tmp_path.glob("*.json*")) == [path, whole]
+
+
+def test_a_progress_that_is_none_is_named(artifacts: Command, shelf: Shelf, tmp_path: Path) -> None:
+    # Given
+    shelf.record(CONFIG, b"config")
+    path = tmp_path / "report.json"
+    path.touch()
+    path.with_name("report.json.progress").write_text("{")
+    # When
+    answer = artifacts("audit", "--report", str(path))
+    # Then
+    assert answer.status == 1
+    assert answer.err.startswith(f"artifacts: {path}: cannot be continued: ")
+    assert len(answer.err.splitlines()) == 1
+
+
+def read(path: Path) -> list[tuple[int | None, str | None, str]]:
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            rows = [
+                {name: value or None for name, value in row.items()} for row in csv.DictReader(file)
+            ]
+    else:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [
+        (row["job_id"] and int(row["job_id"]), row["kind"], str(row["outcome"])) for row in rows
+    ]
