@@ -144,7 +144,9 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
 
     def chunks(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - Celery's signature
         """Refuse: Celery would send another task, which no worker takes."""
-        raise InvalidRequestError("workers take no map, starmap or chunks; send each by itself")
+        raise InvalidRequestError(
+            "map, starmap and chunks are not supported: send a message for each artifact"
+        )
 
     map = starmap = chunks
 
@@ -280,7 +282,9 @@ def ending_of(error: Exception) -> tuple[str, str]:
 def _request_id(task: TransferTask) -> str:
     request_id = task.request.id or str(uuid4())  # none where it is called as a function
     if len(request_id) > MAX_REQUEST_ID:
-        raise InvalidRequestError(f"a task id of {len(request_id)} characters is too long")
+        raise InvalidRequestError(
+            f"task_id: {len(request_id)} characters; give at most {MAX_REQUEST_ID}"
+        )
     return request_id
 
 

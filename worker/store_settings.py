@@ -179,7 +179,7 @@ class BucketSettings(PartSettings):
         # The ETags of parts could not be compared when an upload is resumed.
         if self.s3_checksum is Checksum.MD5 and self.encryption.is_by_kms:
             raise ValueError(
-                f"ARTIFACTS_S3_CHECKSUM=md5: with ARTIFACTS_SSE={self.sse} an ETag is no MD5."
+                f"ARTIFACTS_S3_CHECKSUM=md5: with ARTIFACTS_SSE={self.sse} an ETag is not an MD5."
                 " Use sha256, crc32c or read-back"
             )
         return self

@@ -80,7 +80,7 @@ class LocatedUploads:
         address = self.address_of(location.url)
         existing = self.reader.find(address)
         if existing is None:
-            raise ArtifactMissingError(f"there is no {address.key}")
+            raise ArtifactMissingError(f"{address.key}: not in the store")
         return existing
 
     def _archive(self, existing: BucketObject) -> None:

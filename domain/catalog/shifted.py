@@ -60,10 +60,14 @@ class ShiftedArtifacts:
         job = self.locate.placement.jobs.get(artifact.job_id)
         row = self.locate.artifacts.find(artifact)
         if row is None or not self._is_shifted(job, row):
-            raise ArtifactMissingError(f"{artifact}: not recorded {self.offset} off")
+            raise ArtifactMissingError(
+                f"{artifact}: no row has it in a directory that is {self.offset} off"
+            )
         found = self.locate.as_recorded(row)
         if found is None:
-            raise ArtifactMissingError(f"{artifact}: not in the store as it is recorded")
+            raise ArtifactMissingError(
+                f"{artifact}: the store does not have the object that the row names"
+            )
         return replace(self._found(row), object=found)
 
     def left_behind(self, job_id: int) -> list[FoundArtifact]:

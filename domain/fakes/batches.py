@@ -167,7 +167,7 @@ class InMemoryBatches:
     def _do(self, action: BatchAction, batch_id: int, **values: object) -> Batch:
         row, transition = self._snapshots.record_of(batch_id), TRANSITIONS[action]
         if row.batch.state not in transition.of:
-            raise refusal(row.batch)
+            raise refusal(row.batch, action)
         state = transition.to or row.batch.state
         row.batch = replace(row.batch, state=state, **values)  # type: ignore[arg-type] # by name
         return row.batch

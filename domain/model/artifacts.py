@@ -52,7 +52,9 @@ class Artifact:
                 f"{self.kind} needs a run_id from 1 to {MAX_ID}, not {self.run_id!r}"
             )
         if not self.kind.belongs_to_run and self.run_id is not None:
-            raise InvalidRequestError(f"{self.kind} belongs to the job and takes no run_id")
+            raise InvalidRequestError(
+                f"run_id: {self.run_id!r}, but {self.kind} belongs to the job; leave it out"
+            )
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -50,9 +50,12 @@ GOING = TRANSITIONS[BatchAction.CHANGE].of
 """The states of a batch that was started and has not ended."""
 
 
-def refusal(batch: Batch) -> InvalidRequestError:
+def refusal(batch: Batch, action: BatchAction) -> InvalidRequestError:
     """Return the error for an action that is not possible in the batch's state."""
-    return InvalidRequestError(f"batch {batch.id} is {batch.state}")
+    states = " or ".join(TRANSITIONS[action].of)
+    return InvalidRequestError(
+        f"batch {batch.id} is {batch.state}: to {action} it, it must be {states}"
+    )
 
 
 def check_reason(reason: str) -> str:
@@ -70,15 +73,20 @@ def check_reason(reason: str) -> str:
 def check_can_start(batch: Batch, now: datetime) -> None:
     """Refuse a snapshot that was started before, or has expired. Raises: InvalidRequestError."""
     if batch.state not in TRANSITIONS[BatchAction.START].of:
-        raise InvalidRequestError(f"batch {batch.id} was started before: it is {batch.state}")
+        raise InvalidRequestError(
+            f"batch {batch.id}: it is {batch.state}, so it cannot be started. Preview again"
+        )
     if batch.expires_at is None or batch.expires_at <= now:
-        raise InvalidRequestError(f"snapshot {batch.id} has expired: preview again")
+        raise InvalidRequestError(f"snapshot {batch.id}: expired. Preview again")
 
 
 def check_has_members(batch_id: int, mode: BatchMode, members: int) -> None:
     """Refuse a start that would transfer nothing. Raises: InvalidRequestError."""
     if not members:
-        raise InvalidRequestError(f"snapshot {batch_id} has no member for the mode {mode}")
+        raise InvalidRequestError(
+            f"snapshot {batch_id}: no member can be started with the mode {mode}. Preview with"
+            " another filter, or give another mode"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,10 @@ class JobUpload:
 def _kind_named(context: str, upload_type: str | None) -> ArtifactKind:
     name = context if context in set(ArtifactKind) else f"{context}_{upload_type}"
     if name not in set(ArtifactKind):
-        raise InvalidRequestError(f"a {context} has no {upload_type}")
+        raise InvalidRequestError(
+            f"upload_type: a {context} has no {upload_type}. The kinds are "
+            f"{', '.join(ArtifactKind)}"
+        )
     return ArtifactKind(name)
 
 

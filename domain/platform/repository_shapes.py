@@ -47,7 +47,10 @@ class UploadLocations(ABC):
     def read_content(self, location: UploadLocation) -> bytes:
         existing = self._located.find(location)
         if existing.size > _SMALL:
-            raise InvalidRequestError(f"{existing.address.key} has more than {_SMALL} bytes")
+            raise InvalidRequestError(
+                f"{existing.address.key}: {existing.size} bytes, and at most {_SMALL} are read;"
+                " download it"
+            )
         return b"".join(self._located.reader.read(existing))
 
     @overload

@@ -284,7 +284,7 @@ class Page:
 
     def _record_alone(self, row: _Row, end: Outcome | Decision) -> Outcome | Decision:
         if self._failures >= _FAILURES:
-            raise SqlUnavailableError("it failed to record others just now")
+            raise SqlUnavailableError("SQL failed to record other uploads of this page just now")
         self._watch.releasing([row.upload])
         try:
             recorded = self._alone.record(row.claim, end)

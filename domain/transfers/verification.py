@@ -152,7 +152,9 @@ class VerifyWrites:
         found = self.reader.find(ObjectAddress(self.reader.bucket, key))
         # A look that is refused can be told from a missing object by the listing alone.
         if found is None and any(existing.address.key == key for existing in self.reader.list(key)):
-            raise AccessDeniedError(f"{key}: is there, and may not be looked at")
+            raise AccessDeniedError(
+                f"{key}: exists, but the store does not let this process read it"
+            )
         return found
 
     def _adopt(

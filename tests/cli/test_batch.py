@@ -64,7 +64,10 @@ class TestStart:
         batch_id = started(artifacts)
         answer = artifacts("batch", "start", str(batch_id), *START)
         assert answer.status == 1
-        assert answer.error == "artifacts: batch 1 was started before: it is running"
+        assert (
+            answer.error
+            == "artifacts: batch 1: it is running, so it cannot be started. Preview again"
+        )
 
     def test_an_expired_snapshot_is_refused(self, artifacts: Command, history: History) -> None:
         snapshot = preview(artifacts, "--expires-hours", "1")
@@ -72,7 +75,7 @@ class TestStart:
         answer = artifacts("batch", "start", str(snapshot), *START)
         assert (answer.status, answer.error) == (
             1,
-            "artifacts: snapshot 1 has expired: preview again",
+            "artifacts: snapshot 1: expired. Preview again",
         )
 
     @pytest.mark.usefixtures("history")
@@ -138,7 +141,10 @@ class TestGoing:
     @pytest.mark.usefixtures("history")
     def test_what_makes_no_sense_is_one_line(self, artifacts: Command) -> None:
         answer = artifacts("batch", "resume", str(started(artifacts)))
-        assert (answer.status, answer.error) == (1, "artifacts: batch 1 is running")
+        assert (answer.status, answer.error) == (
+            1,
+            "artifacts: batch 1 is running: to resume it, it must be paused",
+        )
 
 
 class TestStatus:

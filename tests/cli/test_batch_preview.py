@@ -139,7 +139,13 @@ class TestPreview:
     @pytest.mark.usefixtures("history")
     @pytest.mark.parametrize(
         ("content", "said"),
-        [(None, ": No such file or directory"), (b"\xff\xfe1", " is not text")],
+        [
+            (None, ": No such file or directory"),
+            (
+                b"\xff\xfe1",
+                ": not text in UTF-8. Save it so, with job_id[,run_id[,kind]] in each line",
+            ),
+        ],
     )
     def test_a_file_that_cannot_be_read(
         self, artifacts: Command, content: bytes | None, said: str, tmp_path: Path

@@ -60,11 +60,12 @@ OTHERS = {
         *("batch change", "batch cancel", "batch report", "db upgrade", "jobs list", "jobs info"),
         *("jobs status", "jobs upload", "jobs cancel", "quarantine list", "quarantine retry"),
         *("quarantine discard", "transfers list", "history", "jobs hold list"),
-        "jobs uploads undelete",
+        *("jobs uploads undelete", "db prune"),
     },
     "the broker": {"messages list", "messages show", "messages discard", "messages restore"},
-    # Tests of their own, in `test_uploads_delete.py` and `test_hold.py`: they change objects.
     "the whole store": {"audit"},
+    # Tests of their own, in `test_uploads_restore.py`, `test_uploads_delete.py` and `test_hold.py`.
+    "what is archived": {"jobs uploads restore"},
     "deletions and locks": {"jobs uploads delete", "jobs hold set", "jobs hold release"},
     "no artifact": {
         *("health live", "health ready", "status", "demo", "dev", "doctor"),

@@ -80,7 +80,7 @@ def test_nothing_of_the_old_job_is_downloaded(uploads: Command, tmp_path: Path) 
     answer = uploads("download", "--output-dir", str(tmp_path / "out"))
     assert (answer.status, answer.error) == (
         1,
-        "artifacts: job 12: nothing of that is in the store",
+        "artifacts: job 12: not in the store; see `artifacts jobs uploads list 12`",
     )
     assert not (tmp_path / "out").exists()
 

@@ -210,7 +210,10 @@ class TestFailed:
     def test_there_is_nothing_of_that(self, download: Command) -> None:
         answer = download("--run-id", "5", "--kind", "run_config")
         assert answer.status == 1
-        assert answer.error == "artifacts: job 12: nothing of that is in the store"
+        assert (
+            answer.error
+            == "artifacts: job 12: not in the store; see `artifacts jobs uploads list 12`"
+        )
 
     def test_a_run_has_nothing_of_a_jobs_kind(self, download: Command) -> None:
         answer = download("--run-id", "5", "--kind", "job_config")

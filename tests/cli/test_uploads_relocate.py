@@ -88,7 +88,7 @@ def test_an_old_one_that_no_row_names_is_kept_by_default(
 def test_the_only_database_is_a_word_for_deleting(artifacts: Command) -> None:
     answer = artifacts(*RELOCATE, "--job-id", "12", "--only-database")
     assert answer.status == 2
-    assert "--only-database is of --delete-old" in answer.err
+    assert "--only-database needs --delete-old: give both" in answer.err
 
 
 @pytest.mark.usefixtures("old_keys")

@@ -189,7 +189,7 @@ def test_those_of_every_job(artifacts: Command, shelf: Shelf) -> None:
         (("--from-shifted", "27"), "--from-shifted 27: give hours"),
         (("--from-shifted", "1.001"), "in whole minutes, such as -4 or 5.5"),
         (("--from-shifted", "nan"), "--from-shifted nan: give hours"),
-        (("--yes",), "--yes is of --from-shifted"),
+        (("--yes",), "--yes needs --from-shifted: give both"),
         (("--from-shifted", "4", "--yes", "--dry-run"), "give one of them"),
     ],
 )

@@ -73,7 +73,7 @@ def test_no_number_out_of_range_is_taken(job_id: int) -> None:
 @pytest.mark.parametrize("run_id", [4, 0, False], ids=repr)
 @pytest.mark.parametrize("kind", OF_JOBS)
 def test_an_artifact_of_the_job_takes_no_run(kind: ArtifactKind, run_id: Any) -> None:
-    with pytest.raises(InvalidRequestError, match="takes no run_id"):
+    with pytest.raises(InvalidRequestError, match="belongs to the job; leave it out"):
         Artifact(kind, 12, run_id)
 
 

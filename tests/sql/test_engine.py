@@ -172,7 +172,7 @@ def test_a_pool_without_a_free_connection_is_unavailable(sqlite_url: str) -> Non
     )
     with (
         engine.connect(),
-        pytest.raises(SqlUnavailableError, match=r"^no free connection$"),
+        pytest.raises(SqlUnavailableError, match=r"^no free connection in the pool"),
         translated_errors(),
     ):
         engine.connect()

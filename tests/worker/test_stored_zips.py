@@ -168,7 +168,7 @@ def test_bytes_that_are_not_those_that_were_packed(bucket_of: Make) -> None:
     content = bytearray(bucket.path.read_bytes())
     content[1000] ^= 1
     bucket.path.write_bytes(content)
-    with pytest.raises(UnsafeArchiveError, match="archive is broken: entry 1: 'RUN1/a'"):
+    with pytest.raises(UnsafeArchiveError, match="archive is damaged: entry 1: 'RUN1/a'"):
         bucket.fetch("RUN1/a")
     assert list((bucket.root / INTO).iterdir()) == []
 

@@ -83,7 +83,7 @@ class TestNames:
 
     def test_a_name_that_is_not_in_the_given_encoding(self, root: Path) -> None:
         pack(root, raw(b"RUN1/\x81"))
-        with pytest.raises(UnsafeArchiveError, match="entry 1: the name is not shift_jis, give"):
+        with pytest.raises(UnsafeArchiveError, match="entry 1: its name is not shift_jis; give"):
             extract(root, encoding="shift_jis")
 
     @pytest.mark.parametrize("name", ["klingon", "rot13", "utf-16", "cp037", "", "a\0b", "hex"])

@@ -29,7 +29,9 @@ class FileAdapters:
     @property
     def client(self) -> "S3Client":
         """Never. Raises: ConfigurationError."""
-        raise ConfigurationError("ARTIFACTS_STORE is a directory, which has no client of S3")
+        raise ConfigurationError(
+            "ARTIFACTS_STORE is a directory, and this needs a bucket: set ARTIFACTS_BUCKET instead"
+        )
 
     @cached_property
     def store(self) -> FileObjectStore:

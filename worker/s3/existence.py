@@ -52,7 +52,7 @@ def head_of(
             raise
         if code in _DENIED and is_listed(client, address):
             raise AccessDeniedError(
-                f"HeadObject: {code}. The object exists, and may not be looked at: allow"
+                f"HeadObject: {code}. The object exists, but reading it is denied: allow"
                 " s3:GetObject, and kms:Decrypt if a key of KMS encrypts it"
             ) from error
         return None

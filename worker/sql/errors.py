@@ -105,7 +105,9 @@ def translated_errors() -> Iterator[None]:
             raise
         raise SqlUnavailableError(_outage(error)) from error
     except PoolTimeoutError as error:
-        raise SqlUnavailableError("no free connection") from error
+        raise SqlUnavailableError(
+            "no free connection in the pool: too many threads use the database at once"
+        ) from error
 
 
 @contextmanager

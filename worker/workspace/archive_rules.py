@@ -91,13 +91,17 @@ def check_directory(file: IO[bytes], limits: ExtractLimits) -> None:
     if end is None:
         raise UnsafeArchiveError("not a zip archive")
     if end[zipfile._ECD_SIZE] > limits.directory_bytes:  # type: ignore[attr-defined]  # noqa: SLF001
-        raise UnsafeArchiveError("its list of entries is too large")
+        raise UnsafeArchiveError(
+            f"its list of entries is larger than the limit of {limits.directory_bytes} bytes"
+        )
     _check_count(end[zipfile._ECD_ENTRIES_TOTAL], limits)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _check_count(entries: int, limits: ExtractLimits) -> None:
     if entries > limits.entries:
-        raise UnsafeArchiveError(f"{entries} entries, at most {limits.entries} are unpacked")
+        raise UnsafeArchiveError(
+            f"it has {entries} entries, and at most {limits.entries} are unpacked"
+        )
 
 
 def checked(
@@ -120,7 +124,9 @@ def checked(
     _check_names(entries, limits)
     _check_overlaps(archive, infos)
     if sum(info.file_size for info in infos) > limits.total_bytes:
-        raise UnsafeArchiveError(f"more than {limits.total_bytes} bytes")
+        raise UnsafeArchiveError(
+            f"its files are larger than the limit of {limits.total_bytes} bytes"
+        )
     return entries
 
 
@@ -139,7 +145,7 @@ def _stored_name(number: int, info: zipfile.ZipInfo, encoding: str | None) -> st
     try:
         return stored_name(info, encoding)
     except UnicodeDecodeError:
-        said = f"entry {number}: the name is not {encoding}, give another --names"
+        said = f"entry {number}: its name is not {encoding}; give another encoding by --names"
         raise UnsafeArchiveError(f"{said}: {shown(info.orig_filename)}") from None
 
 
@@ -192,12 +198,12 @@ class _Places:
         place, is_new = 0, False
         for part in entry.parts:
             if place in self._files:
-                return "another one has its name"
+                return "another entry has its name"
             known = len(self._numbers)
             place = self._numbers.setdefault((place, part), known + 1)
             is_new = place > known
         if place in self._files or not (is_new or entry.is_directory):
-            return "another one has its name"
+            return "another entry has its name"
         if not entry.is_directory:
             self._files.add(place)
         if len(self._numbers) > self._most:
@@ -210,7 +216,7 @@ def _check_overlaps(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]) 
     spans = sorted((info.header_offset, _end(info)) for info in infos)
     spans.append((archive.start_dir, archive.start_dir))
     if any(end > start for (_, end), (start, _) in pairwise(spans)):
-        raise UnsafeArchiveError("entries overlap")
+        raise UnsafeArchiveError("its entries share bytes, as those of a zip bomb do")
 
 
 def _end(info: zipfile.ZipInfo) -> int:

@@ -153,7 +153,9 @@ class PartialFile:
 
     def _move_into_place(self, *, replace: bool) -> None:
         if not is_named(self.file, self.partial_name, self.directory):
-            raise TargetBusyError(f"{self.artifact}: its partial file was taken away")
+            raise TargetBusyError(
+                f"{self.artifact}: another process removed or replaced its partial file"
+            )
         if replace:
             os.replace(
                 self.partial_name,

@@ -75,7 +75,9 @@ class Unpacker:
                 target.flush()  # a later write would change the time again
                 _set_time(target.fileno(), entry)
         if written != entry.info.file_size:
-            raise self._unsafe(f"entry {entry.number}: it has another size than it says")
+            raise self._unsafe(
+                f"entry {entry.number}: its size differs from the size in the zip's list"
+            )
         return written
 
     @contextmanager
@@ -105,11 +107,11 @@ class Unpacker:
             raise self._unsafe(str(error)) from None
         except BROKEN:
             # From None: it may quote a name, which could be anything.
-            raise self._unsafe(f"the archive is broken{where}") from None
+            raise self._unsafe(f"the archive is damaged{where}") from None
         except OSError as error:
             if error.errno != errno.EINVAL:  # as of an offset before the beginning
                 raise
-            raise self._unsafe(f"the archive is broken{where}") from None
+            raise self._unsafe(f"the archive is damaged{where}") from None
 
     def _unsafe(self, what: str) -> UnsafeArchiveError:
         return UnsafeArchiveError(f"{self.artifact}: {what}")

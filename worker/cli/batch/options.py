@@ -182,7 +182,9 @@ def _lines(file: TextIO, name: str) -> Iterator[Listed]:
             if text and not text.startswith(("#", "job_id")):
                 yield _line(text, f"{name}, line {number}")
     except UnicodeDecodeError:
-        raise InvalidRequestError(f"{name} is not text") from None
+        raise InvalidRequestError(
+            f"{name}: not text in UTF-8. Save it so, with job_id[,run_id[,kind]] in each line"
+        ) from None
 
 
 def _line(text: str, where: str) -> Listed:

@@ -216,7 +216,7 @@ class SqlBatches:
 
     def _changed(self, action: BatchAction, batch_id: int, **values: Any) -> Batch:  # noqa: ANN401
         if not self._do(action, batch_id, **values):
-            raise refusal(self.get(batch_id))
+            raise refusal(self.get(batch_id), action)
         return self.get(batch_id)
 
     def _do(

@@ -139,7 +139,10 @@ class SqlQuarantine:
             except IntegrityError:
                 # One of the artifacts was requested just now; the next try sees it.
                 continue
-        raise SqlUnavailableError("the quarantine is too busy")
+        raise SqlUnavailableError(
+            f"the quarantine: {_TRIES} tries failed: other processes request the same artifacts."
+            " Run the command again"
+        )
 
 
 def _of_job(filters: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:

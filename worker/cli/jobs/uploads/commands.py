@@ -194,7 +194,9 @@ def download(  # noqa: PLR0913 - an argument for each option
     listed = list_artifacts(using.locate, using.transfers, asked)
     wanted = [each for each in listed if _is_wanted(each, run_id, kind)]
     if not wanted:
-        raise ArtifactMissingError(f"job {asked}: nothing of that is in the store")
+        raise ArtifactMissingError(
+            f"job {asked}: not in the store; see `artifacts jobs uploads list {asked}`"
+        )
     directory = _directory(output_dir, asked)
     downloads = Downloads(
         fetch=using.fetch,

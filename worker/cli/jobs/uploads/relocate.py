@@ -88,7 +88,7 @@ def relocate(  # noqa: PLR0913 - an argument for each option
     if (asked is None) is not every:
         raise typer.BadParameter("give --job-id, or --all for every job")
     if only_database and not delete_old:
-        raise typer.BadParameter("--only-database is of --delete-old")
+        raise typer.BadParameter("--only-database needs --delete-old: give both")
     offset = _offset(from_shifted, dry_run=dry_run, yes=yes)
     is_preview = dry_run or (offset is not None and not yes)
     using = adapters()
@@ -129,7 +129,7 @@ def relocate(  # noqa: PLR0913 - an argument for each option
 def _offset(hours: float | None, *, dry_run: bool, yes: bool) -> timedelta | None:
     if hours is None:
         if yes:
-            raise typer.BadParameter("--yes is of --from-shifted")
+            raise typer.BadParameter("--yes needs --from-shifted: give both")
         return None
     if dry_run and yes:
         raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
