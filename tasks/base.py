@@ -64,9 +64,15 @@ class Services(Protocol):
     def verify_job(self, job_id: int) -> dict[str, int]:
         """Return how many of the job's artifacts have each verdict. Raises: VerificationError."""
 
+    def write_manifest(self, job_id: int) -> bool:
+        """Return whether the job's manifest was written; else there was no need of it now."""
+
     def dispatch(self) -> int: ...
 
     def advance_batches(self) -> int: ...
+
+    def request_manifests(self) -> int:
+        """Return how many messages for manifests were sent."""
 
     def reconcile(self) -> ReconcileSummary: ...
 

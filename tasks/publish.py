@@ -22,6 +22,7 @@ from artifact_pipeline.tasks.routing import (
     RECORDED_HEADER,
     UPKEEP,
     UPLOAD_JOB,
+    WRITE_MANIFEST,
     ids_of,
     queue_of,
     queue_of_transfer,
@@ -66,6 +67,11 @@ def publish_of_jobs(job_ids: Iterable[int], app: Celery) -> None:
     _send([_message_of_job(job_id) for job_id in job_ids], app)
 
 
+def publish_manifests(job_ids: Iterable[int], app: Celery) -> None:
+    """Ask for the manifest of each job, behind all other work. Raises: as `publish`."""
+    _send([_manifest_of(job_id) for job_id in job_ids], app)
+
+
 def _send(messages: Sequence[Outgoing], app: Celery) -> None:
     with broker_producer(app) as producer:
         if fill_and_send(messages, app, producer):
@@ -99,6 +105,16 @@ def _message_of_job(job_id: int) -> Outgoing:
     return Outgoing(
         task=UPLOAD_JOB,
         queue=CONFIGS,
+        task_id=str(uuid4()),
+        ids={"job_id": job_id},
+        headers={RECORDED_HEADER: 1},
+    )
+
+
+def _manifest_of(job_id: int) -> Outgoing:
+    return Outgoing(
+        task=WRITE_MANIFEST,
+        queue=BATCHES,
         task_id=str(uuid4()),
         ids={"job_id": job_id},
         headers={RECORDED_HEADER: 1},

@@ -30,6 +30,7 @@ RELOCATE = "artifacts.relocate_job"
 DOWNLOAD_JOB = "artifacts.download_job"
 UPLOAD_JOB = "artifacts.upload_job"
 VERIFY_JOB = "artifacts.verify_job"
+WRITE_MANIFEST = "artifacts.write_manifest"
 
 # What may be large never stands in the way of a config.
 _QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}

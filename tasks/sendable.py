@@ -31,6 +31,7 @@ from artifact_pipeline.tasks.routing import (
     TRANSFER_TASKS,
     UPLOAD_JOB,
     VERIFY_JOB,
+    WRITE_MANIFEST,
 )
 
 _OURS = "artifacts."
@@ -42,6 +43,7 @@ _ARGUMENTS: Mapping[str, type[NoArguments]] = {
     DOWNLOAD_JOB: JobArguments,
     UPLOAD_JOB: JobArguments,
     VERIFY_JOB: JobArguments,
+    WRITE_MANIFEST: JobArguments,
     DISPATCH: NoArguments,
     RECONCILE: NoArguments,
 }

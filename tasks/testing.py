@@ -21,6 +21,7 @@ from artifact_pipeline.tasks.routing import (
     RELOCATE,
     UPLOAD_JOB,
     VERIFY_JOB,
+    WRITE_MANIFEST,
     ids_of,
     task_name,
 )
@@ -104,10 +105,16 @@ class _Recorder:
         self._note(VERIFY_JOB, job_id=job_id)
         return {}
 
+    def write_manifest(self, job_id: int) -> bool:
+        return bool(self._note(WRITE_MANIFEST, job_id=job_id))
+
     def dispatch(self) -> int:
         return self._note(DISPATCH)
 
     def advance_batches(self) -> int:
+        return 0
+
+    def request_manifests(self) -> int:
         return 0
 
     def reconcile(self) -> ReconcileSummary:

@@ -10,8 +10,9 @@ from celery import shared_task
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.tasks.arguments import JobArguments
 from artifact_pipeline.tasks.base import PipelineTask
-from artifact_pipeline.tasks.routing import BEAT_HEADER, DISPATCH, RECONCILE
+from artifact_pipeline.tasks.routing import BEAT_HEADER, DISPATCH, RECONCILE, WRITE_MANIFEST
 from artifact_pipeline.tasks.turns import take_turn
 
 logger = logging.getLogger(__name__)
@@ -45,12 +46,29 @@ class UpkeepTask(PipelineTask):
 def dispatch(self: UpkeepTask) -> dict[str, int]:
     """Publish every transfer that waits for a message: SQL is the truth, the broker forgets.
 
-    Then the next members of the batches, which nothing else keeps going.
+    Then the next members of the batches, which nothing else keeps going, and the manifests of jobs
+    whose artifacts have changed.
     """
     if not self.is_needed:
-        return {"published": 0, "released": 0}
+        return {"published": 0, "released": 0, "manifests": 0}
     published = self.services.dispatch()
-    return {"published": published, "released": self.services.advance_batches()}
+    released = self.services.advance_batches()
+    manifests = self.services.request_manifests()
+    return {"published": published, "released": released, "manifests": manifests}
+
+
+class ManifestTask(UpkeepTask):
+    abstract = True
+    arguments = JobArguments
+
+
+@shared_task(name=WRITE_MANIFEST, base=ManifestTask, bind=True)
+def write_manifest(self: ManifestTask, job_id: int) -> dict[str, bool]:
+    """Write the manifest of the job's directory, unless it was written a short time ago.
+
+    If that fails, the dispatch asks for it again: SQL knows which manifests must be written.
+    """
+    return {"written": self.services.write_manifest(job_id)}
 
 
 @shared_task(name=RECONCILE, base=UpkeepTask, bind=True)

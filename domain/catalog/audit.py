@@ -10,7 +10,7 @@ from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
 from artifact_pipeline.domain.errors import UnknownJobError
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
 from artifact_pipeline.domain.model.id_set import IdSet
-from artifact_pipeline.domain.model.keys import ROOT, JobS3Prefix, artifact_at, job_of
+from artifact_pipeline.domain.model.keys import ROOT, JobS3Prefix, artifact_at, is_manifest, job_of
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.audit import IAuditedRecords
 from artifact_pipeline.domain.ports.object_store import IObjectReader
@@ -164,6 +164,7 @@ def _differs(
 ) -> bool:
     """Return whether a listing differs in anything from the rows of its job."""
     recorded = {row.object.key: row.object for row in rows}
+    objects = [each for each in objects if not is_manifest(prefix.job_id, each.address.key)]
     return len(recorded) != len(objects) or any(
         (known := recorded.get(there.address.key)) is None
         or (known.size, known.version) != (there.size, there.version)

@@ -156,7 +156,7 @@ class _Look:
     def _listed(self) -> Iterator[ObjectVersion]:
         if self.request.all_versions:
             return self.versions.all(job_directory(self.request.job_id))
-        listed = self.objects.listed
+        listed = self.objects.everything
         return (ObjectVersion(address=each.address, size=each.size) for each in listed)
 
     def _versions_at(self, address: ObjectAddress) -> Collection[ObjectVersion]:

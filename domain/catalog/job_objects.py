@@ -9,6 +9,7 @@ from artifact_pipeline.domain.model.artifacts import StoredArtifact
 from artifact_pipeline.domain.model.keys import (
     JobS3Prefix,
     artifact_named,
+    is_manifest,
     job_directory,
     time_directory,
 )
@@ -46,6 +47,12 @@ class JobObjects:
 
     @cached_property
     def listed(self) -> Sequence[BucketObject]:
+        """Return all objects under the job's id except for manifests, oldest first."""
+        job_id = self.prefix.job_id
+        return [each for each in self.everything if not is_manifest(job_id, each.address.key)]
+
+    @cached_property
+    def everything(self) -> Sequence[BucketObject]:
         """Return all objects under the job's id, oldest first."""
         objects = self.reader.list(job_directory(self.prefix.job_id))
         return sorted(objects, key=lambda existing: existing.modified_at)

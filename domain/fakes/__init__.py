@@ -9,6 +9,7 @@ from artifact_pipeline.domain.fakes.copier import InMemoryCopier
 from artifact_pipeline.domain.fakes.history import InMemoryHistory
 from artifact_pipeline.domain.fakes.legal_holds import InMemoryLegalHolds
 from artifact_pipeline.domain.fakes.locations import InMemoryResults, InMemoryUploadLocations
+from artifact_pipeline.domain.fakes.manifests import InMemoryManifests
 from artifact_pipeline.domain.fakes.object_versions import InMemoryVersions
 from artifact_pipeline.domain.fakes.objects import InMemoryReader, InMemoryTarget
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
@@ -36,6 +37,7 @@ __all__ = [
     "InMemoryHistory",
     "InMemoryJobs",
     "InMemoryLegalHolds",
+    "InMemoryManifests",
     "InMemoryQuarantine",
     "InMemoryReader",
     "InMemoryRestorations",

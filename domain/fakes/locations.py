@@ -28,13 +28,10 @@ from artifact_pipeline.domain.platform.repository_shapes import (
     UploadLocations,
     upload_key,
 )
-from artifact_pipeline.domain.platform.store_repositories import (
-    BytesSource,
-    StoredResults,
-    Uninterrupted,
-)
+from artifact_pipeline.domain.platform.store_repositories import StoredResults
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.platform import url_of
+from artifact_pipeline.domain.transfers.bytes_upload import BytesSource, Uninterrupted
 
 _HOST = ".s3.invalid"
 _LONGEST = timedelta(days=7)

@@ -13,6 +13,9 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 ROOT = "jobs/"
 """What every job's directory begins with."""
 
+MANIFEST = "manifest.json"
+"""The file name of a job's manifest, which is no artifact."""
+
 _NAMES = {
     kind: re.compile(
         re.escape(kind.spec.file_name).replace(r"\{run_id\}", "(?P<run_id>[1-9][0-9]{0,9})")
@@ -80,6 +83,12 @@ def directory_of(stored: StoredArtifact) -> str | None:
     if time is None or stored.scheme is not Scheme.PREFIX:
         return None
     return JobS3Prefix(job_id, time).directory
+
+
+def is_manifest(job_id: int, key: str) -> bool:
+    """Return whether it is the key of a manifest, in whatever directory of the job's id."""
+    is_in_directory = directory_time(job_id, key) is not None
+    return is_in_directory and key == time_directory(job_id, key) + MANIFEST
 
 
 class PlatformPrefix(Protocol):
@@ -170,6 +179,11 @@ class JobS3Prefix:
     def directory(self) -> str:
         """`base_prefix` with its closing slash: what a LIST takes to find just this job."""
         return f"{self.base_prefix}/"
+
+    @property
+    def manifest_key(self) -> str:
+        """The key of the job's manifest."""
+        return self.directory + MANIFEST
 
     def key(self, artifact: Artifact) -> str:
         """The artifact's key, for writing and for reading.

@@ -1,9 +1,9 @@
 """The platform's repositories of uploads and results, on the ports of any store."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,11 +21,11 @@ from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.object_store import IObjectStore
 from artifact_pipeline.domain.ports.platform import SentResults
 from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.domain.transfers.bytes_upload import BytesSource, Uninterrupted
 
 logger = logging.getLogger(__name__)
 
 _TRIES = 3
-_CHUNK = 2**20
 
 
 class StoredUploadLocations(UploadLocations):
@@ -113,36 +113,3 @@ class StoredResults(ResultsUploads):
         except TransferError as error:
             # The caller must see why the upload failed. The next reconcile aborts it.
             logger.warning("the parts of an upload are still there: %s", error)
-
-
-@dataclass(frozen=True, slots=True)
-class BytesSource:
-    """The source of an upload that is in memory."""
-
-    content: bytes
-    links_left_out: int = 0
-
-    @property
-    def exact_size(self) -> int:
-        return len(self.content)
-
-    @property
-    def largest_size(self) -> int:
-        return len(self.content)
-
-    def chunks(self) -> Iterator[bytes]:
-        for start in range(0, len(self.content), _CHUNK):
-            yield self.content[start : start + _CHUNK]
-
-
-class Uninterrupted:
-    """The progress of an upload without a lease, which no other attempt continues."""
-
-    def __init__(self) -> None:
-        self.upload_id: str | None = None
-
-    def started(self, upload_id: str) -> None:
-        self.upload_id = upload_id
-
-    def checkpoint(self) -> None:
-        """Do nothing: no other worker takes it over."""

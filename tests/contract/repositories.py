@@ -12,6 +12,7 @@ from artifact_pipeline.domain.fakes import (
     InMemoryAuditTrail,
     InMemoryJobs,
     InMemoryLegalHolds,
+    InMemoryManifests,
     InMemoryQuarantine,
     InMemoryRestorations,
     InMemoryRuns,
@@ -27,6 +28,7 @@ from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.audit import IAuditedRecords
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
+from artifact_pipeline.domain.ports.manifests import IManifests
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
 from artifact_pipeline.domain.ports.restorations import IRestorations
 from artifact_pipeline.domain.ports.tombstones import ITombstones
@@ -37,6 +39,7 @@ from artifact_pipeline.worker.sql.audit import SqlAuditedRecords
 from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
+from artifact_pipeline.worker.sql.manifests import SqlManifests
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.restorations import SqlRestorations
@@ -60,6 +63,7 @@ class Repositories:
     clear: Callable[[], None]
     """Forget all transfers and artifacts."""
     quarantine: IQuarantine
+    manifests: IManifests
     pages: IUploadPages
     restorations: IRestorations
     audited: IAuditedRecords
@@ -89,6 +93,7 @@ def in_memory() -> Repositories:
         artifacts.locations.get,
         clear,
         InMemoryQuarantine(transfers, jobs, trail=trail),
+        InMemoryManifests(artifacts, transfers),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
         InMemoryRestorations(artifacts),
         InMemoryAuditedRecords(artifacts, jobs),
@@ -109,6 +114,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         _location(engine),
         lambda: _clear(engine),
         SqlQuarantine(engine),
+        SqlManifests(engine),
         SqlUploadPages(engine),
         SqlRestorations(engine),
         SqlAuditedRecords(engine),

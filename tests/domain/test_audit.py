@@ -76,6 +76,19 @@ def test_a_store_that_is_as_recorded_has_no_faults(world: World) -> None:
     assert cursor.counts == {"objects": 30, "jobs": 30}
 
 
+def test_manifests_are_no_difference(world: World) -> None:
+    # Given manifests of known jobs, and of a job that does not exist
+    verify = Verified(world)
+    for job_id in (*JOBS, 999):
+        key = key_of(job_id).replace("job_config.json", "manifest.json")
+        world.store.objects[key] = b"{}"
+    # When
+    findings = all_of(audit_of(world, verify))
+    # Then
+    assert verify.jobs == []
+    assert verdicts(findings) == {999: Verdict.FOREIGN}
+
+
 def plant(world: World) -> dict[int | None, Verdict]:
     """Plant a fault of each sort; return what is to be found."""
     objects = world.store.objects

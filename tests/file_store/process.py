@@ -11,8 +11,8 @@ from pathlib import Path
 from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.model.preconditions import replacing
-from artifact_pipeline.domain.platform.store_repositories import BytesSource
 from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.domain.transfers.bytes_upload import BytesSource
 from artifact_pipeline.worker.file_store.root import StoreRoot
 from artifact_pipeline.worker.file_store.store import FileObjectStore
 

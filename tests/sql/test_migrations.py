@@ -32,7 +32,7 @@ from tests.sql.steps import (
 
 OWN = {
     *("artifacts", "transfers", "batches", "batch_members", "s3_endpoints"),
-    *("workspaces", "workspace_failures", "upkeep", VERSION_TABLE),
+    *("workspaces", "workspace_failures", "upkeep", "manifests", VERSION_TABLE),
     *("operator_actions", "operator_action_jobs", "legal_holds", "tombstones"),
 }
 PLATFORM = {"alembic_version", "users", "jobs", "runs"}
@@ -194,7 +194,7 @@ def test_upgrades_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
     assert versions == [newest_version()]
 
 
-@pytest.mark.parametrize("version", [f"{number:04}" for number in range(2, 10)])
+@pytest.mark.parametrize("version", [f"{number:04}" for number in range(2, 11)])
 def test_what_older_workers_write_is_still_accepted(empty: Engine, version: str) -> None:
     # Given the tables as workers of that version know them
     make_platform(empty)

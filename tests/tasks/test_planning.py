@@ -30,6 +30,7 @@ from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.tasks.arguments import bind
 from artifact_pipeline.tasks.base import PipelineTask, attach_services
 from artifact_pipeline.tasks.routing import (
+    BATCHES,
     CONFIGS,
     RECORDED_HEADER,
     UPKEEP,
@@ -101,6 +102,13 @@ class Answers:
         self._note("verification", job_id)
         return {"ok": 2}
 
+    def write_manifest(self, job_id: int) -> bool:
+        self._note("manifest", job_id)
+        return True
+
+    def request_manifests(self) -> int:
+        raise NotImplementedError
+
     def dispatch(self) -> int:
         raise NotImplementedError
 
@@ -171,6 +179,23 @@ class TestVerification:
         verifying = message(app, "artifacts.verify_job", "somebody's")
         with verifying as task, pytest.raises(VerificationError, match="job 12: 1 of 2"):
             task(job_id=12)
+
+
+class TestManifest:
+    def test_it_says_whether_it_was_written(self, app: Celery, answers: Answers) -> None:
+        with message(app, "artifacts.write_manifest", "somebody's") as task:
+            assert task(job_id=12) == {"written": True}
+        assert answers.asked == [("manifest", 12)]
+
+    def test_a_failure_sends_no_message_since_sql_knows_that_it_is_due(
+        self, app: Celery, answers: Answers, broker: Valkey
+    ) -> None:
+        answers.failure = StoreUnavailableError("away")
+        writing = message(app, "artifacts.write_manifest", "somebody's")
+        with writing as task, pytest.raises(StoreUnavailableError):
+            task(job_id=12)
+        with broker.client() as client:
+            assert not client.exists(UPKEEP, BATCHES)
 
 
 class TestUnknown:

@@ -20,9 +20,10 @@ from artifact_pipeline.tasks.routing import (
     RECONCILE,
     RELOCATE,
     VERIFY_JOB,
+    WRITE_MANIFEST,
 )
 from artifact_pipeline.tasks.testing import Asked, recorded_tasks
-from artifact_pipeline.tasks.upkeep import dispatch, reconcile
+from artifact_pipeline.tasks.upkeep import dispatch, reconcile, write_manifest
 from artifact_pipeline.tasks.uploads import upload_job_config, upload_run_results
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.platform_tables import JobRow
@@ -53,6 +54,7 @@ class TestTasks:
         download_job.delay(12)
         relocate_job.delay(12)
         verify_job.delay(12)
+        write_manifest.delay(12)
         confirm_upload.delay(12)
         confirm_upload.delay(12, 4)
         dispatch.delay()
@@ -65,6 +67,7 @@ class TestTasks:
             Asked(DOWNLOAD_JOB, JOB),
             Asked(RELOCATE, JOB),
             Asked(VERIFY_JOB, JOB),
+            Asked(WRITE_MANIFEST, JOB),
             Asked(CONFIRM, JOB),
             Asked(CONFIRM, RUN),
             Asked(DISPATCH),

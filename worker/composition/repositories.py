@@ -21,6 +21,7 @@ from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 if TYPE_CHECKING:
     from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
     from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
+    from artifact_pipeline.worker.sql.manifests import SqlManifests
     from artifact_pipeline.worker.sql.tombstones import SqlTombstones
     from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
     from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
@@ -120,6 +121,13 @@ class Database(Repositories):
         from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages  # noqa: PLC0415
 
         return SqlUploadPages(self.engine)
+
+    @cached_property
+    def manifests(self) -> "SqlManifests":
+        # Only a worker writes them.
+        from artifact_pipeline.worker.sql.manifests import SqlManifests  # noqa: PLC0415
+
+        return SqlManifests(self.engine)
 
     def forget_parent(self) -> None:
         """In a process that was forked off: leave what is the parent's open, and forget it.

@@ -45,6 +45,7 @@ from artifact_pipeline.tasks.publish import (
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.handlers import Handlers
+from artifact_pipeline.worker.composition.manifests import request_manifests, write_manifest
 from artifact_pipeline.worker.composition.process_name import new_process_name
 from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
@@ -133,6 +134,12 @@ class Composition:
             reads=ResumedReads(reader=self.adapters.reader),
         )
         return verified_counts(job_id, verify(job_id))
+
+    def write_manifest(self, job_id: int) -> bool:
+        return write_manifest(job_id, self._settings, self.adapters)
+
+    def request_manifests(self) -> int:
+        return request_manifests(self._settings, self.adapters, self._app)
 
     def record(self, requests: Sequence[BareRequest]) -> None:
         """Insert the requests of bare messages. Raises: SqlUnavailableError."""

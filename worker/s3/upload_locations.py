@@ -12,11 +12,9 @@ from artifact_pipeline.domain.model.keys import PlatformPrefix
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.platform.repository_shapes import upload_key
-from artifact_pipeline.domain.platform.store_repositories import (
-    StoredUploadLocations,
-    Uninterrupted,
-)
+from artifact_pipeline.domain.platform.store_repositories import StoredUploadLocations
 from artifact_pipeline.domain.ports.object_store import IObjectCopier
+from artifact_pipeline.domain.transfers.bytes_upload import Uninterrupted
 from artifact_pipeline.worker.s3.abilities import StoreAbilities
 from artifact_pipeline.worker.s3.client import make_regional_client
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal, select, update
 from sqlalchemy.types import TypeEngine
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, SqlUnavailableError
@@ -116,6 +116,13 @@ def delete_artifact(connection: Connection, stored: StoredArtifact) -> None:
     connection.execute(delete(ArtifactRow).where(is_same))
 
 
+def make_manifest_due(connection: Connection, job_id: int) -> None:
+    """Have the job's manifest written again, if anything of it is recorded."""
+    # One row is enough, and needs no order of locks.
+    one = select(func.min(ArtifactRow.id)).where(ArtifactRow.job_id == job_id).scalar_subquery()
+    connection.execute(update(ArtifactRow).where(ArtifactRow.id == one).values(listed_at=None))
+
+
 def _may_be_recorded(stored: StoredArtifact) -> tuple[ColumnElement[bool], ...]:
     return is_not_replaced(stored), ~is_stored_artifact_deleted(stored)
 
@@ -165,6 +172,8 @@ def artifact_values(stored: StoredArtifact) -> dict[str, Any]:
         # Of the object that was there before.
         "restore_requested_at": None,
         "restored_until": None,
+        # What is written must be in the next manifest, also if its time stays.
+        "listed_at": None,
     }
 
 

@@ -17,6 +17,7 @@ from artifact_pipeline.worker.sql.tables import (
     BatchRow,
     EndpointRow,
     HoldRow,
+    ManifestRow,
     MemberRow,
     TombstoneRow,
     TransferRow,
@@ -34,6 +35,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     ArtifactRow.__tablename__: _REMOVED,
     # What has ended long ago is pruned.
     TransferRow.__tablename__: _REMOVED,
+    ManifestRow.__tablename__: _KEPT,
     # What was previewed and never started is removed too.
     BatchRow.__tablename__: _REMOVED,
     MemberRow.__tablename__: _REMOVED,

@@ -16,6 +16,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    or_,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -103,6 +104,22 @@ class ArtifactRow(PipelineBase):
     stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
     restore_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     restored_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    listed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """`stored_at` as the job's manifest has it; NULL if the manifest must be written again."""
+
+
+class ManifestRow(PipelineBase):
+    """The manifest of a job; a job without one may have no row."""
+
+    __tablename__ = "manifests"
+
+    job_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    not_before: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Until when no worker may begin to write it."""
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a message asked for it that no worker has begun with."""
+    version: Mapped[str | None] = mapped_column(String(255))
+    """The store's token of the last one that was written."""
 
 
 class TransferRow(PipelineBase):
@@ -183,6 +200,8 @@ IS_ACTIVE = TransferRow.state.in_([literal_column(f"'{state}'") for state in ACT
 
 
 Index("artifacts_identity", ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind, unique=True)
+IS_UNLISTED = or_(ArtifactRow.listed_at.is_(None), ArtifactRow.listed_at < ArtifactRow.stored_at)
+partial_index(IS_UNLISTED, "artifacts_unlisted", ArtifactRow.job_id)
 # With the artifact, for a producer may give the tasks of one job the same id.
 Index(
     "transfers_request",

@@ -18,7 +18,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.tombstones import DeletionScope, Tombstone
 from artifact_pipeline.domain.ports.legal_holds import held_error
-from artifact_pipeline.worker.sql.artifacts import delete_artifact
+from artifact_pipeline.worker.sql.artifacts import delete_artifact, make_manifest_due
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
 from artifact_pipeline.worker.sql.job_locks import lock_job
@@ -86,6 +86,8 @@ class SqlTombstones:
         with transaction(self._bind) as connection:
             for stored in rows:
                 delete_artifact(connection, stored)
+            for job_id in {stored.artifact.job_id for stored in rows}:
+                make_manifest_due(connection, job_id)
             for artifact, location in locations.items():
                 forget_location(connection, artifact, location)
             for scope in scopes if is_complete else ():

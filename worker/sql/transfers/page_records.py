@@ -24,6 +24,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    null,
     or_,
     select,
     true,
@@ -49,7 +50,7 @@ _OF_ARTIFACT: dict[str, TypeEngine[Any]] = {
     # As text: an array of a shorter type would cut a long value off, where the table refuses it.
     each.name: Text() if isinstance(each.type, String) else each.type
     for each in ArtifactRow.__table__.c
-    if each.name != "id"
+    if each.name not in {"id", "listed_at"}
 }
 _OF_UPLOAD: dict[str, TypeEngine[Any]] = {
     "transfer_id": BigInteger(),
@@ -169,6 +170,7 @@ def _written(held: CTE) -> CTE:
     rows = select(*values.values()).order_by(held.c.job_id, _run(held), held.c.kind)
     insertion = insert_into("postgresql", ArtifactRow).from_select(list(values), rows)
     replaced = {name: insertion.excluded[name] for name in values}
+    replaced["listed_at"] = null()
     written: CTE = (
         insertion.on_conflict_do_update(index_elements=IDENTITY, set_=replaced)
         .returning(ArtifactRow.job_id, ArtifactRow.run_id, ArtifactRow.kind, ArtifactRow.stored_at)
