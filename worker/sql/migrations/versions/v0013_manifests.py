@@ -7,7 +7,7 @@ What was recorded before is in a manifest once its job has a new artifact. Old w
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
+revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
