@@ -40,6 +40,7 @@ def store(tmp_path: Path, good: dict[str, str], monkeypatch: pytest.MonkeyPatch)
     for name in ("ARTIFACTS_BUCKET", "ARTIFACTS_S3_ENDPOINT_URL"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("ARTIFACTS_STORE", path.as_uri())
+    monkeypatch.setenv("ARTIFACTS_MANIFEST", "true")
     return path
 
 
@@ -165,12 +166,12 @@ def test_a_write_costs_the_same_statements_however_many_artifacts_there_are(
     ]
 
 
-def test_it_can_be_switched_off(
+def test_it_is_off_unless_it_is_asked_for(
     worker: Composition, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given
     record(worker, CONFIG, b"{}")
-    monkeypatch.setenv("ARTIFACTS_MANIFEST", "false")
+    monkeypatch.delenv("ARTIFACTS_MANIFEST")
     # When
     without = Composition(load(WorkerSettings), Celery("tests", set_as_current=False))
     # Then
