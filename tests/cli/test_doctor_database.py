@@ -90,7 +90,7 @@ class TestDatabase:
             assert answer.status == Severity.ERROR
             assert list(found(answer)) == ["error database grants"]
             statements = found(answer)["error database grants"]
-            assert f"GRANT INSERT, UPDATE ON public.transfers TO {name}" in statements
+            assert f"GRANT INSERT, UPDATE, DELETE ON public.transfers TO {name}" in statements
             written = "config_location, input_location, updated_at"
             assert f"GRANT UPDATE ({written}) ON public.jobs TO {name}" in statements
             # And when they are executed, nothing is found

@@ -11,6 +11,7 @@ _NEEDED = {
     "jobs results upload": ("--run-id", "4", "--results-dir", "."),
     "jobs uploads cat": ("--kind", "job_config"),
     "jobs uploads url": ("--kind", "job_config"),
+    "jobs uploads restore": ("--days", "7"),
     "jobs hold set": ("--reason", "case 7"),
     "jobs hold release": ("--reason", "case 7 is over"),
 }

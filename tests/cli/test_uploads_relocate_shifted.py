@@ -170,7 +170,7 @@ def test_one_that_is_gone_fails_in_the_preview_too(artifacts: Command, shelf: Sh
     assert answer.status == 1
     assert outcomes(answer) == {**expected, "run_logs": "would be copied"}
     (failed,) = [row for row in answer.json if row["outcome"] == "failed"]
-    assert "not in the store as it is recorded" in failed["error"]
+    assert "the store does not have the object that the row names" in failed["error"]
 
 
 def test_those_of_every_job(artifacts: Command, shelf: Shelf) -> None:

@@ -71,7 +71,7 @@ class LocatedContract:
         assert adapter.locations.archive_uploads([*locations, last]) == [*locations, last]
         said = [error for location in locations for error in location.errors]
         assert len(said) == 3
-        assert "Failed to archive gone.json: there is no gone.json" in said
+        assert "Failed to archive gone.json: gone.json: not in the store" in said
         assert not any("X-Amz-Signature" in error for error in said)
         assert adapter.storage_class(adapter.address(OLD_KEY)) == "GLACIER"
 

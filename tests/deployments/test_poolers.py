@@ -20,11 +20,11 @@ from artifact_pipeline.worker.sql.engine import autocommit, make_engine, transac
 from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.requests import request_upload
-from artifact_pipeline.worker.sql.version import VERSION_TABLE
 from tests.databases import Databases
 from tests.deployments.pgbouncer import Mode, PgBouncer
 from tests.integration.deployment import Deployment
 from tests.sql.batch_steps import History, config_of
+from tests.sql.migration_steps import move
 from tests.sql.steps import CREATED_AT
 
 pytestmark = pytest.mark.processes
@@ -139,10 +139,7 @@ class TestDeployment:
     def test_an_upgrade_goes_through_it(self, pooled: Pooled) -> None:
         # Given the database as version 0008 left it
         engine = make_engine(pooled.url)
-        with transaction(engine) as connection:
-            connection.execute(text("DROP INDEX transfers_untried_uploads"))
-            connection.execute(text("ALTER TABLE transfers DROP doubted_at, DROP verified_to"))
-            connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0008'"))  # noqa: S608
+        move(engine, "0008")
         # When
         upgrade(engine)
         # Then

@@ -1,6 +1,7 @@
 """Times in columns of both types, in whatever time zone the server or a producer has."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,17 +12,27 @@ from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.errors import SqlUnavailableError
 from artifact_pipeline.domain.model.batches import BatchFilter
+from artifact_pipeline.domain.model.operator_actions import ActionName, ActionOutcome, NewAction
+from artifact_pipeline.domain.model.restorations import Restoration
+from artifact_pipeline.domain.model.tombstones import DeletionScope
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.composition.batches import Batches
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.engine import autocommit, make_engine, transaction
+from artifact_pipeline.worker.sql.history import SqlHistory
+from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
+from artifact_pipeline.worker.sql.manifests import SqlManifests
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, PlatformBase, RunRow, UtcDateTime
+from artifact_pipeline.worker.sql.restorations import SqlRestorations
 from artifact_pipeline.worker.sql.tables import PipelineBase, TransferRow, WorkspaceFailureRow
+from artifact_pipeline.worker.sql.tombstones import SqlTombstones
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.requests import SessionRequests, request_upload
 from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+from tests.contract.restorations_contract import there as restored_object
 from tests.contract.transfer_steps import published
 from tests.databases import Databases
 from tests.sql.batch_steps import WHO, History, config_of
@@ -133,6 +144,24 @@ def fill(engine: Engine) -> None:
     batch = history.started(rate=10)
     history.release(batch.id)
     history.batches.cancel(batch.id)
+    fill_lifecycle(engine)
+
+
+def fill_lifecycle(engine: Engine) -> None:
+    """Have a time in each column of what operators do with a job's directory."""
+    trail, manifests, upkeep = SqlAuditTrail(engine), SqlManifests(engine), SqlHistory(engine)
+    trail.end(trail.begin(NewAction(name=ActionName.CANCEL, actor="ann")), ActionOutcome.DONE)
+    SqlLegalHolds(engine).set(16, "ann", "case 7")
+    deleted = [DeletionScope(job_id=17, directory="jobs/17/2025/10/23/211500/")]
+    SqlTombstones(engine).lay(deleted, deleted_by="ann", reason=None, all_versions=False)
+    SqlTombstones(engine).clear(deleted, [], {}, is_complete=True)
+    existing = replace(restored_object(), version=stored_artifact(CONFIG).object.version)
+    until = Restoration(until=datetime.now(UTC))
+    assert SqlRestorations(engine).record(CONFIG, existing, until)
+    upkeep.complete_pass()
+    at_once = timedelta(0)
+    assert manifests.take_due(10, settled_after=at_once, ask_again_after=HOUR)
+    manifests.finish(12, None, manifests.entries(12))
 
 
 class TestWorkers:

@@ -115,7 +115,7 @@ class TestWrong:
             with ended_afterwards(worker):
                 assert status(worker) == 1
             (line,) = errors(worker)
-        assert "GRANT SELECT, INSERT, UPDATE ON public.transfers TO role_" in line
+        assert "GRANT SELECT, INSERT, UPDATE, DELETE ON public.transfers TO role_" in line
 
     @pytest.mark.parametrize("app", ["worker", "beat", "flower"])
     def test_a_broker_that_refuses_the_password_ends_it(

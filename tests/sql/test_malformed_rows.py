@@ -4,22 +4,21 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from alembic import command
-from sqlalchemy import Engine, delete, insert, inspect, select, text, update
+from sqlalchemy import Engine, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
-from artifact_pipeline.worker.sql import migrate
 from artifact_pipeline.worker.sql.clock import utc_now
-from artifact_pipeline.worker.sql.engine import make_engine, transaction
+from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.lists import malformed_ids
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import published
+from tests.sql.migration_steps import move
 
 GOOD = {"job_id": 12, "run_id": 4, "kind": "run_results", "direction": "upload"}
 WRONG: dict[str, dict[str, object]] = {
@@ -58,14 +57,6 @@ def unchecked(older: Engine) -> Engine:
             for suffix in ("inserted", "updated"):
                 connection.execute(text(f"DROP TRIGGER {name}_{suffix}"))
     return older
-
-
-def move(engine: Engine, version: str) -> None:
-    config = migrate._config()
-    is_up = not inspect(engine).has_table("transfers")
-    with transaction(engine) as connection:
-        config.attributes["connection"] = connection
-        (command.upgrade if is_up else command.downgrade)(config, version)
 
 
 def insert_row(engine: Engine, request_id: str, **values: object) -> None:

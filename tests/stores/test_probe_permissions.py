@@ -65,7 +65,8 @@ def test_its_policy_reaches_no_further_than_its_own_prefix() -> None:
 
 
 def test_operations_have_the_same_actions_as_elsewhere() -> None:
-    # Of what the probe asks; it locks nothing.
+    # Of what the probe asks; it locks and restores nothing.
     both = ACTIONS.keys() & ACTION_OF.keys()
     assert {name: ACTIONS[name] for name in both} == {name: ACTION_OF[name] for name in both}
-    assert ACTION_OF.keys() - both == {"GetObjectLockConfiguration", "PutObjectLegalHold"}
+    others = {"GetObjectLockConfiguration", "PutObjectLegalHold", "RestoreObject"}
+    assert ACTION_OF.keys() - both == others

@@ -139,7 +139,7 @@ def test_a_group_is_taken_and_other_canvases_are_refused(producer: Celery, broke
     with pytest.raises(NotImplementedError, match="requires a result backend"):
         chord([first, second], second).apply_async()  # refused by Celery itself
     for name in ("map", "starmap", "chunks"):
-        with pytest.raises(InvalidRequestError, match="send each by itself"):
+        with pytest.raises(InvalidRequestError, match="send a message for each artifact"):
             getattr(upload_job_config, name)([12, 13])
     with pytest.raises(InvalidRequestError, match="workers refuse Celery's own tasks"):
         producer.send_task("celery.map", ({"task": NAME}, [12, 13]))

@@ -16,7 +16,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.batch.commands",
         "Run many transfers again: preview, start, watch, pause, report.",
     ),
-    "db": ("artifact_pipeline.worker.cli.db", "Create and update the pipeline's tables."),
+    "db": (
+        "artifact_pipeline.worker.cli.db",
+        "Create and update the pipeline's tables, and delete old rows from them.",
+    ),
     "health": (
         "artifact_pipeline.worker.cli.health",
         "Health checks for supervisors and orchestrators.",
