@@ -19,7 +19,14 @@ from artifact_pipeline.worker.embedded import lifeline
 from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
-from tests import bytecode, compiled_statements, preloaded, processes, shared_botocore
+from tests import (
+    bytecode,
+    compiled_statements,
+    preloaded,
+    processes,
+    shared_botocore,
+    unsynced_sqlite,
+)
 from tests.buckets import client_of, create_bucket
 from tests.databases import Databases
 from tests.faults.postgres import RestartablePostgres
@@ -41,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _leave_out_the_users_settings()
     _measure_no_time()
     compiled_statements.share()
+    unsynced_sqlite.leave_unsynced()
     shared_botocore.share()
 
 
@@ -73,7 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Collect garbage seldom, and never the collected tests: that took an eighth of the time."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
     gc.enable()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import boto3
 
-from tests import shared_botocore
+from tests import shared_botocore, unsynced_sqlite
 
 _APP = Path(__file__).parents[1] / "worker" / "app.py"
 _LATER = (
@@ -40,6 +40,7 @@ for _name in (*_LATER, *_imported_by(_APP)):
 
 # The descriptions of AWS that a client needs are loaded as well.
 shared_botocore.share()
+unsynced_sqlite.leave_unsynced()
 boto3.Session("tests", "tests-secret", region_name="us-east-1").client("s3")
 
 # A search for garbage in a fork would copy the pages that it shares.

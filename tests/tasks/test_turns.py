@@ -37,6 +37,9 @@ class Counting:
     def advance_batches(self) -> int:
         return 0
 
+    def request_manifests(self) -> int:
+        return 0
+
     def reconcile(self) -> ReconcileSummary:
         self.reconciles += 1
         return ReconcileSummary()
