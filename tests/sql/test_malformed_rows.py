@@ -45,18 +45,19 @@ def older(empty_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture
-def unchecked(older: Engine) -> Engine:
+@pytest.fixture(params=["sqlite_url", "fresh_postgres_url"])
+def unchecked(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """A database of today that does not check what another program writes."""
-    upgrade(older, with_platform_tables=True)
-    with older.begin() as connection:
+    engine = make_engine(request.getfixturevalue(request.param))
+    with engine.begin() as connection:
         for name in {*CONSTRAINTS.values(), "transfers_run_fits_kind"}:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"ALTER TABLE transfers DROP CONSTRAINT {name}"))
                 continue
             for suffix in ("inserted", "updated"):
                 connection.execute(text(f"DROP TRIGGER {name}_{suffix}"))
-    return older
+    yield engine
+    engine.dispose()
 
 
 def insert_row(engine: Engine, request_id: str, **values: object) -> None:
