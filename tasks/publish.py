@@ -35,7 +35,8 @@ _MOST_ALONE = 32
 _UPLOADS_A_MESSAGE = 128
 _MOST_OF_A_JOB = 8
 """Messages for a job's small uploads. So many workers share them."""
-_REMEMBERS_SINCE = "artifacts.broker_epoch"
+_EPOCH_KEY = "artifacts.remembers_since"
+"""Brokers in use have it under this name: another one would look like a broker that forgot all."""
 # What lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
 
@@ -180,7 +181,7 @@ def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        client, key = own_client(channel), own_key(channel, _REMEMBERS_SINCE)
+        client, key = own_client(channel), own_key(channel, _EPOCH_KEY)
         kept: Any = client.get(key)
         known = moment_of(kept)
         if known is not None and known <= clock() + _SKEW:

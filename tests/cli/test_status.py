@@ -106,7 +106,7 @@ def test_where_nothing_needs_a_hand_the_exit_status_is_0(
     answer = artifacts("status", "--json")
     table = artifacts("status")
     # Then
-    assert (answer.status, answer.json["needs_operator"], codes(answer)) == (0, False, [])
+    assert (answer.status, answer.json["needs_a_hand"], codes(answer)) == (0, False, [])
     assert answer.json["throughput"][0] == {"window_seconds": 60.0, "transfers": 1, "bytes": 1000}
     assert answer.json["dispatch"]["last_at"] == machine(rows.now)
     assert table.status == 0
@@ -239,12 +239,12 @@ class TestWatch:
             watched.wait_for('"no_dispatch"')
             # When
             dispatched(queues, rows.now)
-            watched.wait_for('"needs_operator": false')
+            watched.wait_for('"needs_a_hand": false')
             watched.send(signal.SIGINT)
             # Then its exit status is of the last look
             assert (watched.ended(), watched.err) == (0, "")
             looks = [json.loads(line) for line in watched.out.splitlines()]
-        assert [looks[0]["needs_operator"], looks[-1]["needs_operator"]] == [True, False]
+        assert [looks[0]["needs_a_hand"], looks[-1]["needs_a_hand"]] == [True, False]
 
     def test_on_a_terminal_the_last_look_stays(
         self, rows: Rows, queues: Valkey, tmp_path: Path

@@ -80,7 +80,7 @@ def test_what_is_asked_for_lands_in_the_bucket(containers: Containers) -> None:
 def test_flower_shows_every_worker_and_their_transfers_alone(containers: Containers) -> None:
     # Given that upkeep has run
     with broker(containers, GIVEN["VALKEY_PASSWORD"]) as client:
-        wait_until(lambda: client.exists("artifacts.broker_epoch") == 1)
+        wait_until(lambda: client.exists("artifacts.remembers_since") == 1)
     # When
     wait_until(
         lambda: len(ask_flower(containers, "/api/tasks", state="SUCCESS")) == len(ArtifactKind)

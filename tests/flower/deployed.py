@@ -81,7 +81,7 @@ def _ordinary_hour(here: Deployed) -> None:
     """Uploads of three runs, while upkeep runs beside them."""
     broker = here.stack.broker
     with broker.client() as client:
-        wait_until(lambda: client.exists("artifacts.broker_epoch") == 1)
+        wait_until(lambda: client.exists("artifacts.remembers_since") == 1)
     sent = [str(uuid4()) for _ in range(len(_ORDINARY) * len(_JOBS))]
     ids = iter(sent)
     for job_id in _JOBS:

@@ -110,7 +110,7 @@ class TestMemory:
     def test_what_can_be_no_such_time_is_a_loss(self, broker: Valkey, planted: bytes) -> None:
         app = producer_app(broker.url)
         with broker.client() as client:
-            client.set("artifacts.broker_epoch", planted)
+            client.set("artifacts.remembers_since", planted)
         assert broker_epoch(at(NOW), app) == NOW
         assert broker_epoch(at(NOW + HOUR), app) == NOW
 

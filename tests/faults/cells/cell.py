@@ -152,7 +152,7 @@ class Cell(Deployment):
     def has_swept(self) -> bool:
         """Since the broker was emptied."""
         with self.stack.broker.client() as broker:
-            return bool(broker.exists("artifacts.broker_epoch"))
+            return bool(broker.exists("artifacts.remembers_since"))
 
     def keys(self) -> list[str]:
         return sorted(found["Key"] for found in self.listing(""))

@@ -29,7 +29,7 @@ def status_json(status: PipelineStatus, problems: Iterable[Problem]) -> dict[str
     found = [asdict(problem) for problem in problems]
     return {
         "at": database.now,
-        "needs_operator": bool(found),
+        "needs_a_hand": bool(found),
         "problems": found,
         "broker": {"answers": broker is not None},
         "refused_messages": None if broker is None else broker.refused,
