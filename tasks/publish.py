@@ -65,12 +65,12 @@ def publish(
 
 def publish_of_jobs(job_ids: Iterable[int], app: Celery) -> None:
     """Send one message for all small uploads of each job. Raises: as `publish`."""
-    _send([_message_of_job(job_id) for job_id in job_ids], app)
+    _send([_message_of_job(UPLOAD_JOB, job_id, CONFIGS) for job_id in job_ids], app)
 
 
 def publish_manifests(job_ids: Iterable[int], app: Celery) -> None:
     """Ask for the manifest of each job, behind all other work. Raises: as `publish`."""
-    _send([_manifest_of(job_id) for job_id in job_ids], app)
+    _send([_message_of_job(WRITE_MANIFEST, job_id, BATCHES) for job_id in job_ids], app)
 
 
 def _send(messages: Sequence[Outgoing], app: Celery) -> None:
@@ -94,7 +94,7 @@ def _messages_of(transfers: Iterable[Transfer], of_jobs: Collection[int]) -> Ite
             yield from map(_message_of, uploads)
         else:
             count = min(_MOST_OF_A_JOB, -(-len(uploads) // _UPLOADS_A_MESSAGE))
-            yield from (_message_of_job(job_id) for _ in range(count))
+            yield from (_message_of_job(UPLOAD_JOB, job_id, CONFIGS) for _ in range(count))
 
 
 def _is_small_upload(transfer: Transfer) -> bool:
@@ -102,20 +102,10 @@ def _is_small_upload(transfer: Transfer) -> bool:
     return is_small and transfer.direction is Direction.UPLOAD and transfer.batch_id is None
 
 
-def _message_of_job(job_id: int) -> Outgoing:
+def _message_of_job(task: str, job_id: int, queue: str) -> Outgoing:
     return Outgoing(
-        task=UPLOAD_JOB,
-        queue=CONFIGS,
-        task_id=str(uuid4()),
-        ids={"job_id": job_id},
-        headers={RECORDED_HEADER: 1},
-    )
-
-
-def _manifest_of(job_id: int) -> Outgoing:
-    return Outgoing(
-        task=WRITE_MANIFEST,
-        queue=BATCHES,
+        task=task,
+        queue=queue,
         task_id=str(uuid4()),
         ids={"job_id": job_id},
         headers={RECORDED_HEADER: 1},

@@ -17,8 +17,6 @@ from artifact_pipeline.domain.ports.object_store import IObjectReader
 
 _PAGE = 1000
 """Objects of a LIST, and jobs of a query."""
-_WELL = (Verdict.OK, Verdict.PENDING)
-"""No faults: a transfer in flight settles what is pending."""
 
 
 class Verify(Protocol):
@@ -108,11 +106,11 @@ class AuditStore:
 
     def _compared(self, page: list[BucketObject], cursor: AuditCursor) -> list[AuditFinding]:
         """Return the faults of a page, which has all objects of each of its jobs."""
-        strays = [there for there in page if job_of(there.address.key) is None]
+        strays: list[BucketObject] = []
         jobs: dict[int, list[BucketObject]] = defaultdict(list)
         for there in page:
-            if job_id := job_of(there.address.key):
-                jobs[job_id].append(there)
+            job_id = job_of(there.address.key)
+            (strays if job_id is None else jobs[job_id]).append(there)
         created = self.records.created(jobs.keys())
         rows: dict[int, list[StoredArtifact]] = defaultdict(list)
         for row in self.records.of_jobs(jobs.keys()):
@@ -144,7 +142,7 @@ class AuditStore:
         except UnknownJobError:
             return []  # it was deleted since
         self.pace(1 + len(verified))
-        return [AuditFinding(job_id, each) for each in verified if each.verdict not in _WELL]
+        return [AuditFinding(job_id, each) for each in verified if each.verdict.is_fault]
 
 
 def _pages(objects: Iterable[BucketObject]) -> Iterator[list[BucketObject]]:

@@ -4,12 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from artifact_pipeline.domain.catalog.job_objects import file_name_of
-from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
+from artifact_pipeline.domain.catalog.verify import VerifiedArtifact
 from artifact_pipeline.domain.errors import VerificationError
 
 _NAMED = 5
-_WELL = (Verdict.OK, Verdict.PENDING)
-"""Verdicts that need no operator: a transfer in flight settles what is pending."""
 
 
 def verified_counts(job_id: int, verified: Sequence[VerifiedArtifact]) -> dict[str, int]:
@@ -22,7 +20,7 @@ def verified_counts(job_id: int, verified: Sequence[VerifiedArtifact]) -> dict[s
     Raises:
         VerificationError: one is neither ok nor pending. It names the first of them.
     """
-    faults = [each for each in verified if each.verdict not in _WELL]
+    faults = [each for each in verified if each.verdict.is_fault]
     if faults:
         named = ", ".join(
             f"{file_name_of(each.address)} {each.verdict}" for each in faults[:_NAMED]

@@ -39,6 +39,11 @@ class Verdict(StrEnum):
     PENDING = "pending"
     """It differs from its row, and an active transfer is about to change one of the two."""
 
+    @property
+    def is_fault(self) -> bool:
+        """Return whether it needs an operator: a transfer in flight settles what is pending."""
+        return self not in (Verdict.OK, Verdict.PENDING)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedArtifact:

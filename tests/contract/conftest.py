@@ -3,6 +3,7 @@ from typing import cast
 
 import pytest
 
+from tests.contract import batch_world
 from tests.contract.repositories import Repositories, in_memory, on_sql
 
 
@@ -25,3 +26,12 @@ def postgresql(postgres_url: str) -> Iterator[Repositories]:
 @pytest.fixture(params=["fake", "sqlite", "postgresql"])
 def repositories(request: pytest.FixtureRequest) -> Repositories:
     return cast("Repositories", request.getfixturevalue(request.param))
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest) -> Iterator[batch_world.BatchWorld]:
+    if request.param == "fake":
+        yield batch_world.in_memory()
+        return
+    url = "postgres_url" if request.param == "postgresql" else "sqlite_url"
+    yield from batch_world.on_sql(request.getfixturevalue(url))

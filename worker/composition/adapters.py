@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
+from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import TransferError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction
@@ -17,6 +18,7 @@ from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
 from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
 from artifact_pipeline.domain.transfers.download import FetchArtifact
 from artifact_pipeline.domain.transfers.ranged_download import Fetch
+from artifact_pipeline.domain.transfers.read import ResumedReads
 from artifact_pipeline.domain.transfers.relocate import RelocateArtifacts
 from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
 from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
@@ -133,6 +135,12 @@ class Adapters(Database):
     @cached_property
     def locate(self) -> LocateArtifacts:
         return locate_artifacts(self, self)
+
+    @property
+    def verify(self) -> VerifyJob:
+        return VerifyJob(
+            locate=self.locate, transfers=self.transfers, reads=ResumedReads(reader=self.reader)
+        )
 
     @cached_property
     def fetch(self) -> FetchArtifact:

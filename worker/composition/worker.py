@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from celery import Celery
 
 from artifact_pipeline.domain.catalog.verified_job import verified_counts
-from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
 from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
@@ -27,7 +26,6 @@ from artifact_pipeline.domain.transfers.download import RequestDownloads
 from artifact_pipeline.domain.transfers.page import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
 from artifact_pipeline.domain.transfers.page_watch import PageWatch
-from artifact_pipeline.domain.transfers.read import ResumedReads
 from artifact_pipeline.domain.transfers.relocate import RequestRelocations
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
@@ -128,12 +126,7 @@ class Composition:
         return UploadJob(page=self.page_runner.of_job)(job_id)
 
     def verify_job(self, job_id: int) -> dict[str, int]:
-        verify = VerifyJob(
-            locate=self.adapters.locate,
-            transfers=self.adapters.transfers,
-            reads=ResumedReads(reader=self.adapters.reader),
-        )
-        return verified_counts(job_id, verify(job_id))
+        return verified_counts(job_id, self.adapters.verify(job_id))
 
     def write_manifest(self, job_id: int) -> bool:
         return write_manifest(job_id, self._settings, self.adapters)

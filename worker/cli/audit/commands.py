@@ -55,19 +55,14 @@ def audit(
 
 def _use_case(requests_per_second: float | None) -> "AuditStore":
     from artifact_pipeline.domain.catalog.audit import AuditStore  # noqa: PLC0415 - for the help
-    from artifact_pipeline.domain.catalog.verify import VerifyJob  # noqa: PLC0415 - as above
-    from artifact_pipeline.domain.transfers.read import ResumedReads  # noqa: PLC0415 - as above
     from artifact_pipeline.worker.composition.operator import adapters  # noqa: PLC0415 - as above
     from artifact_pipeline.worker.sql.audit import SqlAuditedRecords  # noqa: PLC0415 - as above
 
     using = adapters()
-    verify = VerifyJob(
-        locate=using.locate, transfers=using.transfers, reads=ResumedReads(reader=using.reader)
-    )
     return AuditStore(
         reader=using.reader,
         records=SqlAuditedRecords(using.engine),
-        verify=verify,
+        verify=using.verify,
         pace=_Pace(requests_per_second),
     )
 

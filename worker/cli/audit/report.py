@@ -11,25 +11,18 @@ from typing import Any, BinaryIO, Self
 
 from artifact_pipeline.domain.catalog.audit import AuditCursor, AuditFinding
 from artifact_pipeline.domain.errors import InvalidRequestError
-from artifact_pipeline.worker.cli.output import machine, where
+from artifact_pipeline.worker.cli.jobs.uploads.verify import row_of as verdict_row
+from artifact_pipeline.worker.cli.output import machine
 
 COLUMNS = ("job_id", "kind", "run_id", "outcome", "size", "sha256", "location", "error")
 
 
 def row_of(finding: AuditFinding) -> dict[str, Any]:
     """Return what the report and the table show of a fault."""
-    verified = finding.verified
-    there, artifact = verified.object, verified.artifact
-    return {
-        "job_id": finding.job_id,
-        "kind": artifact and artifact.kind,
-        "run_id": artifact and artifact.run_id,
-        "outcome": verified.verdict,
-        "size": there and there.size,
-        "sha256": there and there.sha256,
-        "location": where(verified.address),
-        "error": verified.error,
-    }
+    row = verdict_row(finding.verified)
+    # Exact, also in the cells of a CSV.
+    size = None if row["size"] is None else int(row["size"])
+    return {"job_id": finding.job_id, **row, "size": size}
 
 
 class AuditReport:

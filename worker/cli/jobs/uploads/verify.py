@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact, VerifyJob
-from artifact_pipeline.domain.transfers.read import ResumedReads
+from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
 from artifact_pipeline.worker.cli.options import (
     JobArgument,
     JobIdOption,
@@ -36,21 +35,16 @@ def verify(
     Each is ok, missing, changed, misplaced, unrecorded, foreign, unreadable or pending. The exit
     status is 1 if one is not ok. Nothing is changed.
     """
-    asked, using = the_job(job, job_id), adapters()
-    look = VerifyJob(
-        locate=using.locate,
-        transfers=using.transfers,
-        reads=ResumedReads(reader=using.reader),
-    )
-    verified = look(asked, deep=deep)
+    verified = adapters().verify(the_job(job, job_id), deep=deep)
     empty = "there is nothing of this job"
-    rows = [_row(each) for each in verified]
+    rows = [row_of(each) for each in verified]
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
     if any(each.verdict is not Verdict.OK for each in verified):
         raise typer.Exit(1)
 
 
-def _row(verified: VerifiedArtifact) -> dict[str, Any]:
+def row_of(verified: VerifiedArtifact) -> dict[str, Any]:
+    """Return what the commands show of a verdict."""
     artifact, existing = verified.artifact, verified.object
     return {
         "kind": artifact and artifact.kind,
