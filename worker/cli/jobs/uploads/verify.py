@@ -35,7 +35,8 @@ def verify(
     Each is ok, missing, changed, misplaced, unrecorded, foreign, unreadable or pending. The exit
     status is 1 if one is not ok. Nothing is changed.
     """
-    verified = adapters().verify(the_job(job, job_id), deep=deep)
+    asked = the_job(job, job_id)  # wrong usage is answered before a missing setting
+    verified = adapters().verify(asked, deep=deep)
     empty = "there is nothing of this job"
     rows = [row_of(each) for each in verified]
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
