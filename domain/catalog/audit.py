@@ -1,11 +1,11 @@
 """The use case that compares the whole store with all that is recorded, side by side."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, Protocol, Self
 
+from artifact_pipeline.domain.catalog.job_pages import job_pages
 from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
 from artifact_pipeline.domain.errors import UnknownJobError
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
@@ -98,7 +98,7 @@ class AuditStore:
         if cursor.after_key is None:
             return
         objects = self.reader.list(ROOT, after=cursor.after_key)
-        for page in _pages(objects):
+        for page in job_pages(objects, _PAGE):
             findings = self._compared(page, cursor)
             cursor.after_key = page[-1].address.key
             yield findings
@@ -143,18 +143,6 @@ class AuditStore:
             return []  # it was deleted since
         self.pace(1 + len(verified))
         return [AuditFinding(job_id, each) for each in verified if each.verdict.is_fault]
-
-
-def _pages(objects: Iterable[BucketObject]) -> Iterator[list[BucketObject]]:
-    """Yield a thousand objects or more, with all of each job that is among them."""
-    page: list[BucketObject] = []
-    for _job_id, of_job in groupby(objects, lambda there: job_of(there.address.key)):
-        page += of_job
-        if len(page) >= _PAGE:
-            yield page
-            page = []
-    if page:
-        yield page
 
 
 def _differs(

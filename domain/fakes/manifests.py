@@ -69,6 +69,10 @@ class InMemoryManifests:
         until = self._artifacts.clock() + pause
         self._rows[job_id] = replace(self._rows[job_id], not_before=until)
 
+    def mark_listed(self, stored: StoredArtifact) -> None:
+        """Take it that the last manifest has this."""
+        self._listed[stored.artifact] = stored
+
     def _jobs_with_deletions(self) -> set[int]:
         rows = self._artifacts.rows
         deleted = {artifact.job_id for artifact in self._listed if artifact not in rows}

@@ -10,6 +10,7 @@ from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState
 from artifact_pipeline.domain.model.found_artifacts import FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.rebuilt import RebuildFault
 from artifact_pipeline.domain.model.restorations import RestorePhase
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
@@ -194,6 +195,28 @@ class FaultShape(VerifiedShape):
     job_id: int | None
 
 
+class NotRebuiltShape(Shape):
+    job_id: int
+    kind: ArtifactKind | None
+    run_id: int | None
+    outcome: RebuildFault
+    location: str
+    error: str
+
+
+class RebuiltShape(Shape):
+    objects: Count
+    jobs: Count
+    recorded: Count
+    already: Count
+    deleted: Count
+    elsewhere: Count
+    unknown_jobs: Count
+    dry_run: bool
+    faults: dict[RebuildFault, Count]
+    first: list[NotRebuiltShape]
+
+
 class AuditShape(Shape):
     objects: int
     jobs: int
@@ -356,6 +379,7 @@ SHAPES: dict[str, Any] = {
     "jobs uploads url": UrlShape,
     "jobs uploads verify": list[VerifiedShape],
     "db prune": list[PrunedShape],
+    "db rebuild": RebuiltShape,
     "messages discard": DeletedShape,
     "messages list": list[RefusedShape],
     "messages restore": RestoredShape,

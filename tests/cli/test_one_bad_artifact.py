@@ -63,7 +63,7 @@ OTHERS = {
         *("jobs uploads undelete", "db prune"),
     },
     "the broker": {"messages list", "messages show", "messages discard", "messages restore"},
-    "the whole store": {"audit"},
+    "the whole store": {"audit", "db rebuild"},
     # Tests of their own, in `test_uploads_restore.py`, `test_uploads_delete.py` and `test_hold.py`.
     "what is archived": {"jobs uploads restore"},
     "deletions and locks": {"jobs uploads delete", "jobs hold set", "jobs hold release"},

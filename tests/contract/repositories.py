@@ -22,6 +22,7 @@ from artifact_pipeline.domain.fakes import (
     InMemoryVerifications,
 )
 from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords
+from artifact_pipeline.domain.fakes.rebuilt_records import InMemoryRebuiltRecords
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
@@ -30,6 +31,7 @@ from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
 from artifact_pipeline.domain.ports.manifests import IManifests
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
+from artifact_pipeline.domain.ports.rebuilt_records import IRebuiltRecords
 from artifact_pipeline.domain.ports.restorations import IRestorations
 from artifact_pipeline.domain.ports.tombstones import ITombstones
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
@@ -42,6 +44,7 @@ from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
 from artifact_pipeline.worker.sql.manifests import SqlManifests
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.rebuilt_records import SqlRebuiltRecords
 from artifact_pipeline.worker.sql.restorations import SqlRestorations
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.tombstones import SqlTombstones
@@ -72,6 +75,7 @@ class Repositories:
     trail: IAuditTrail
     holds: ILegalHolds
     tombstones: ITombstones
+    rebuilt: IRebuiltRecords
 
 
 def in_memory() -> Repositories:
@@ -86,6 +90,8 @@ def in_memory() -> Repositories:
     trail, holds = InMemoryAuditTrail(), InMemoryLegalHolds()
     jobs = InMemoryJobs(Job(12, CREATED_AT, user_id=1))
     runs = InMemoryRuns(*(Run(run_id, 12) for run_id in range(1, 6)))
+    manifests = InMemoryManifests(artifacts, transfers)
+    tombstones = InMemoryTombstones(artifacts, holds)
     return Repositories(
         transfers,
         artifacts,
@@ -93,14 +99,15 @@ def in_memory() -> Repositories:
         artifacts.locations.get,
         clear,
         InMemoryQuarantine(transfers, jobs, trail=trail),
-        InMemoryManifests(artifacts, transfers),
+        manifests,
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
         InMemoryRestorations(artifacts),
         InMemoryAuditedRecords(artifacts, jobs),
         1_000,
         trail,
         holds,
-        InMemoryTombstones(artifacts, holds),
+        tombstones,
+        InMemoryRebuiltRecords(artifacts, tombstones, manifests),
     )
 
 
@@ -122,6 +129,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlAuditTrail(engine),
         SqlLegalHolds(engine),
         SqlTombstones(engine),
+        SqlRebuiltRecords(engine),
     )
     engine.dispose()
 

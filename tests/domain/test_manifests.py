@@ -111,11 +111,13 @@ def test_it_says_what_the_directory_has(deployed: Deployment) -> None:
                 "name": "job_config.json",
                 "size": 6,
                 "sha256": hashlib.sha256(b"config").hexdigest(),
+                "s3_checksum": hashlib.sha256(b"config").hexdigest(),
                 "content_type": "application/json",
                 "version": config.version,
                 "version_id": None,
                 "requested_at": "2025-10-23T21:15:00Z",
                 "stored_at": "2025-10-23T21:15:02Z",
+                "links_left_out": 0,
             }
         ],
     }

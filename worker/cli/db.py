@@ -7,12 +7,22 @@ from typing import Annotated
 import typer
 
 from artifact_pipeline.worker.cli.lazy import group_app
-from artifact_pipeline.worker.cli.options import DryRunOption, JsonOption
+from artifact_pipeline.worker.cli.options import (
+    ActorOption,
+    DryRunOption,
+    JsonOption,
+    ReasonOption,
+    WideOption,
+)
 from artifact_pipeline.worker.cli.output import say
 from artifact_pipeline.worker.cli.quarantine import parse_age
 from artifact_pipeline.worker.composition.operator import database
 
-app = group_app("Create and update the pipeline's tables, and delete old rows from them.")
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+app = group_app(
+    "Create and update the pipeline's tables, delete old rows from them, or rebuild them."
+)
 
 
 @app.command("upgrade")
@@ -48,7 +58,7 @@ def prune(
         ),
     ] = None,
     dry_run: DryRunOption = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete transfers, batches and dead letters that ended long ago.
@@ -67,3 +77,44 @@ def prune(
     if asks:
         typer.confirm("Delete these rows?", abort=True)
     show(work(), as_json=as_json)
+
+
+@app.command("rebuild")
+def rebuild(  # noqa: PLR0913 - an argument for each option
+    *,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge",
+            help="The database may have artifacts: record those that it lacks, and change none.",
+        ),
+    ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Read the bytes of objects whose SHA-256 nothing says."),
+    ] = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    reason: ReasonOption = None,
+    actor: ActorOption = None,
+    wide: WideOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Record again every artifact that the store has, in a database that has lost them.
+
+    It goes by the manifests, and looks at what no manifest names. What is recorded stays as it is.
+    On a terminal it asks first. A rebuild that was killed continues. The exit status is 1 if
+    something could not be recorded.
+    """
+    from artifact_pipeline.worker.cli.rebuild import Rebuild, show_outcome  # noqa: PLC0415 - the help needs no SQL
+
+    if dry_run and yes:
+        raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
+    work = Rebuild(merges=merge, reads_bytes=deep)
+    work.check()
+    if sys.stdin.isatty() and not (yes or dry_run):
+        typer.confirm(f"Record the artifacts of {work.store} in this database?", abort=True)
+    outcome = work.count() if dry_run else work(actor=actor, reason=reason)
+    show_outcome(outcome, dry_run=dry_run, wide=wide, as_json=as_json)
+    if outcome.faults:
+        raise typer.Exit(1)

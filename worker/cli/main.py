@@ -18,7 +18,7 @@ COMMANDS = {
     ),
     "db": (
         "artifact_pipeline.worker.cli.db",
-        "Create and update the pipeline's tables, and delete old rows from them.",
+        "Create and update the pipeline's tables, delete old rows from them, or rebuild them.",
     ),
     "health": (
         "artifact_pipeline.worker.cli.health",

@@ -4,6 +4,8 @@ They order what must not happen at once: a deletion, a legal hold, and a record 
 SQLite needs none, since it has one writer.
 """
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, text
 
 _NUMBER = 0x686C64  # any number that nothing else locks: "hld"
@@ -17,6 +19,16 @@ def lock_job(connection: Connection, job_id: int) -> None:
 def share_job(connection: Connection, job_id: int) -> None:
     """Wait for one that locks the job; others may share it at the same time."""
     _execute(connection, "pg_advisory_xact_lock_shared", job_id)
+
+
+def share_jobs(connection: Connection, job_ids: Collection[int]) -> None:
+    """Wait for all others that lock one of the jobs, in the order of their ids."""
+    if connection.dialect.name == "postgresql":
+        lock = text(
+            "SELECT count(pg_advisory_xact_lock_shared(:number, id))"
+            " FROM (SELECT unnest(CAST(:job_ids AS integer[])) AS id ORDER BY id) AS jobs"
+        )
+        connection.execute(lock, {"number": _NUMBER, "job_ids": sorted(job_ids)})
 
 
 def _execute(connection: Connection, function: str, job_id: int) -> None:
