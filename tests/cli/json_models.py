@@ -40,6 +40,16 @@ class JobShape(Shape):
     prefix: str
 
 
+class ManifestShape(Shape):
+    kind: ArtifactKind
+    run_id: int | None
+    difference: str | None
+    size: Bytes | None
+    sha256: str | None
+    key: str | None
+    stored_at: Moment | None
+
+
 class RunShape(Shape):
     run_id: int
     status: str | None
@@ -366,6 +376,7 @@ SHAPES: dict[str, Any] = {
     "jobs cancel": list[TransferShape],
     "jobs info": JobInfoShape,
     "jobs list": list[JobShape],
+    "jobs manifest": list[ManifestShape],
     "jobs results upload": list[ResultsShape],
     "jobs status": list[TransferShape],
     "jobs upload": list[TransferShape],

@@ -68,6 +68,7 @@ OTHERS = {
     "what is archived": {"jobs uploads restore"},
     "deletions and locks": {"jobs uploads delete", "jobs hold set", "jobs hold release"},
     "no artifact": {
+        "jobs manifest",
         *("health live", "health ready", "status", "demo", "dev", "doctor"),
         *("store init", "workspace init", "workspace show"),
     },

@@ -3,30 +3,36 @@
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
-
-from celery import Celery
+from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.maintenance.manifests import RequestManifests, WriteManifest
-from artifact_pipeline.tasks.publish import publish_manifests, room
 from artifact_pipeline.worker.composition.adapters import Adapters
-from artifact_pipeline.worker.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from artifact_pipeline.worker.settings import WorkerSettings
 
 
-def write_manifest(job_id: int, settings: WorkerSettings, adapters: Adapters) -> bool:
-    """Write the job's manifest if it is time; return whether it was written."""
-    if not settings.manifest:
-        return False
-    write = WriteManifest(
+def manifest_writer(adapters: Adapters) -> WriteManifest:
+    """Return what writes manifests."""
+    return WriteManifest(
         manifests=adapters.manifests,
         jobs=adapters.jobs,
         store=adapters.store,
         written_by=f"artifact-pipeline {version('artifact-pipeline')}",
     )
-    return write(job_id)
 
 
-def request_manifests(settings: WorkerSettings, adapters: Adapters, app: Celery) -> int:
+def write_manifest(job_id: int, settings: "WorkerSettings", adapters: Adapters) -> bool:
+    """Write the job's manifest if it is time; return whether it was written."""
+    return settings.manifest and manifest_writer(adapters)(job_id)
+
+
+def request_manifests(settings: "WorkerSettings", adapters: Adapters, app: "Celery") -> int:
     """Ask for the manifests that are due; return how many messages were sent."""
+    from artifact_pipeline.tasks.publish import publish_manifests, room  # noqa: PLC0415 - a command that writes one needs no Celery
+
     if not settings.manifest:
         return 0
     request = RequestManifests(

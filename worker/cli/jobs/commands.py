@@ -39,6 +39,10 @@ GROUPS = {
         "artifact_pipeline.worker.cli.jobs.hold",
         "Legal holds: jobs whose artifacts must stay as they are.",
     ),
+    "manifest": (
+        "artifact_pipeline.worker.cli.jobs.manifest",
+        "Show the job's manifest, and compare it with what is recorded.",
+    ),
     "results": (
         "artifact_pipeline.worker.cli.jobs.results",
         "Upload a run's results without a worker.",
