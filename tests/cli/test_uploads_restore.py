@@ -1,6 +1,7 @@
 """`artifacts jobs uploads restore`."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,52 @@ def test_what_is_restored_can_be_downloaded(
         "run_logs": "archived",
     }
     assert outcomes(artifacts(*RESTORE))["job_config"] == "restored"
+
+
+DOWNLOAD = ("jobs", "uploads", "download", "12", "--kind", "job_config", "--json")
+
+
+def test_a_download_of_what_is_archived_says_how_to_get_it(
+    artifacts: Command, tmp_path: Path
+) -> None:
+    answer = artifacts(*DOWNLOAD, "--output-dir", str(tmp_path))
+    assert answer.status == 1
+    assert answer.err == (
+        "archived: 1 must be restored before they can be read: `artifacts jobs uploads download 12"
+        " --restore --wait` does both, and takes minutes to days\n"
+    )
+
+
+def test_a_download_restores_first(artifacts: Command, tmp_path: Path) -> None:
+    # When
+    restore = ("--restore", "--days", "3", "--tier", "bulk", "--wait", "--timeout", "60")
+    answer = artifacts(*DOWNLOAD, "--output-dir", str(tmp_path), *restore)
+    # Then
+    assert answer.status == 0
+    assert answer.err.startswith("waiting until all are restored")
+    assert (tmp_path / "job_config.json").read_bytes() == b"config"
+    # And only what was wanted is restored
+    assert listed(artifacts(*LIST)) == {
+        "job_config": "restored",
+        "run_results": None,
+        "run_logs": "archived",
+    }
+    # And a second one waits for nothing
+    again = artifacts(*DOWNLOAD, "--output-dir", str(tmp_path), *restore)
+    assert (again.status, again.err, outcomes(again)) == (0, "", {"job_config": "there already"})
+
+
+def test_a_download_that_does_not_wait_asks_only(artifacts: Command, tmp_path: Path) -> None:
+    answer = artifacts(*DOWNLOAD, "--output-dir", str(tmp_path), "--restore")
+    assert answer.status == 1
+    assert answer.err.startswith("archived: 1 must be restored")
+    assert listed(artifacts(*LIST))["job_config"] == "restoring"
+
+
+@pytest.mark.parametrize("option", [("--days", "3"), ("--tier", "bulk"), ("--wait",)])
+def test_options_of_a_restore_need_it(artifacts: Command, option: tuple[str, ...]) -> None:
+    answer = artifacts(*DOWNLOAD, *option)
+    assert f"{option[0]} is for --restore: give that too" in answer.refusal
 
 
 def test_the_time_is_over_before_it_is_restored(

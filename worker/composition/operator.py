@@ -86,7 +86,7 @@ def audited(  # noqa: PLR0913 - all that the audit trail keeps
 
 
 def adapters() -> "Adapters":
-    """Return what moves something in the bucket, until the command ends.
+    """Return what moves something in the bucket, until the command ends: one, as `database`.
 
     Raises:
         ConfigurationError: a setting is missing or wrong.
@@ -95,6 +95,9 @@ def adapters() -> "Adapters":
     from artifact_pipeline.worker.composition.process_name import new_process_name
     from artifact_pipeline.worker.settings import OperatorSettings, load
 
+    for known in _databases:
+        if isinstance(known, Adapters):
+            return known
     opened = Adapters(load(OperatorSettings), f"command:{new_process_name()}")
     _keep(opened)
     return opened

@@ -1,18 +1,13 @@
 """`artifacts jobs uploads`: what is in the bucket of a job, and bringing it elsewhere."""
 
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from artifact_pipeline.domain.catalog.inventory import ArtifactState, ListedArtifact, list_artifacts
 from artifact_pipeline.domain.catalog.restore import known_restorations
-from artifact_pipeline.domain.errors import (
-    ArtifactMissingError,
-    InvalidRequestError,
-    TargetExistsError,
-)
+from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.restorations import Restoration
@@ -28,12 +23,8 @@ from artifact_pipeline.worker.cli.options import (
     refuse_run_of_job_kind,
     the_job,
 )
-from artifact_pipeline.worker.cli.output import Size, note, show_rows, where, why
-from artifact_pipeline.worker.composition.operator import adapters, workspace
-
-if TYPE_CHECKING:
-    from artifact_pipeline.worker.cli.jobs.uploads.download import Outcome
-    from artifact_pipeline.worker.workspace import DownloadDirectory
+from artifact_pipeline.worker.cli.output import Size, show_rows, where
+from artifact_pipeline.worker.composition.operator import adapters
 
 COMMANDS = {
     "archive": (
@@ -51,6 +42,10 @@ COMMANDS = {
     "undelete": (
         "artifact_pipeline.worker.cli.jobs.uploads.undelete",
         "Take uploads of deleted artifacts again; what was deleted stays deleted.",
+    ),
+    "download": (
+        "artifact_pipeline.worker.cli.jobs.uploads.download",
+        "Download the artifacts of the job, or only of a run or of a kind.",
     ),
     "relocate": (
         "artifact_pipeline.worker.cli.jobs.uploads.relocate",
@@ -73,14 +68,6 @@ app = group_app(
     "List, download, move or archive a job's artifacts in the store.", cls=lazy_group(COMMANDS)
 )
 
-OutputDirOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--output-dir",
-        file_okay=False,
-        help="The directory for the files. By default job_ID in the workspace; without one, here.",
-    ),
-]
 NamesOption = Annotated[
     str | None,
     typer.Option(
@@ -89,23 +76,10 @@ NamesOption = Annotated[
         help="The encoding of names in a zip that does not say it: cp850, shift_jis.",
     ),
 ]
-MemberOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--member",
-        metavar="NAME",
-        help="Only this file of a zip, or those that a pattern matches (RUN1/*.csv); repeatable.",
-    ),
-]
 MembersOption = Annotated[
     bool, typer.Option("--members", help="Show the files in its zips instead.")
 ]
 _LISTED_COLUMNS = ("kind", "state", "run_id", "reason", "size", "location", "age", "error")
-_OUTCOME_COLUMNS = ("kind", "outcome", "run_id", "error", "size", "path")
-_SHOULD_BE_THERE = (
-    *(ArtifactState.STORED, ArtifactState.UNRECORDED),
-    *(ArtifactState.MISSING, ArtifactState.UNREADABLE),
-)
 
 
 @app.command("list")
@@ -127,7 +101,7 @@ def list_uploads(  # noqa: PLR0913 - an argument for each option
     """
     asked = the_job(job, job_id)
     refuse_run_of_job_kind(run_id, kind)
-    encoding = _encoding(names, for_option="--members", is_given=members)
+    encoding = encoding_of(names, for_option="--members", is_given=members)
     if members:
         from artifact_pipeline.worker.cli.jobs.uploads.stored_members import list_members  # noqa: PLC0415 - for the help
 
@@ -136,7 +110,7 @@ def list_uploads(  # noqa: PLR0913 - an argument for each option
     using = adapters()
     found = list_artifacts(using.locate, using.transfers, asked)
     now = using.transfers.now()
-    shown = [each for each in found if _matches(each, run_id, kind)]
+    shown = [each for each in found if is_meant(each, run_id, kind)]
     own = [each.found for each in shown if each.found and each.state is not ArtifactState.FOREIGN]
     restored = known_restorations(own, using.restorations, using.reader)
     rows = [_listed_row(each, now, restored.get(each.artifact)) for each in shown]
@@ -147,74 +121,8 @@ def list_uploads(  # noqa: PLR0913 - an argument for each option
         raise typer.Exit(1)
 
 
-@app.command("download")
-def download(  # noqa: PLR0913 - an argument for each option
-    job: JobArgument = None,
-    *,
-    job_id: JobIdOption = None,
-    run_id: RunIdOption = None,
-    kind: KindOption = None,
-    output_dir: OutputDirOption = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace other files.")] = False,
-    extract: Annotated[bool, typer.Option("--extract", help="Unpack zips as well.")] = False,
-    member: MemberOption = None,
-    names: NamesOption = None,
-    wide: WideOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Download the artifacts of the job, or only of a run or of a kind.
-
-    A file with other content is kept, unless --force replaces it. The exit status is 1 if one was
-    kept so, or anything could not be had; objects of a run that the job does not have are reported
-    as unknown_run, and do not count. With --member only these files of zips are fetched.
-    """
-    from artifact_pipeline.worker.cli.jobs.uploads.download import Downloads, any_failed, conflict  # noqa: PLC0415 - the help needs no Rich
-
-    asked = the_job(job, job_id)
-    refuse_run_of_job_kind(run_id, kind)
-    encoding = _encoding(
-        names, for_option="--extract or --member", is_given=extract or member is not None
-    )
-    if member:
-        if extract:
-            raise typer.BadParameter("--member unpacks these files: leave --extract out")
-        from artifact_pipeline.worker.cli.jobs.uploads.stored_members import download_members  # noqa: PLC0415 - for the help
-
-        download_members(
-            Wanted(asked, run_id, kind),
-            member,
-            _directory(output_dir, asked),
-            encoding,
-            replace=force,
-            wide=wide,
-            as_json=as_json,
-        )
-        return
-    using = adapters()
-    listed = list_artifacts(using.locate, using.transfers, asked)
-    wanted = [each for each in listed if _is_wanted(each, run_id, kind)]
-    if not wanted:
-        raise ArtifactMissingError(
-            f"job {asked}: not in the store; see `artifacts jobs uploads list {asked}`"
-        )
-    directory = _directory(output_dir, asked)
-    downloads = Downloads(
-        fetch=using.fetch,
-        directory=directory,
-        replace=force,
-        extract=extract,
-        encoding=encoding,
-    )
-    outcomes = downloads(wanted)
-    rows = [_outcome_row(each) for each in outcomes]
-    show_rows(rows, as_json=as_json, empty="", brief=_OUTCOME_COLUMNS, wide=wide)
-    if line := conflict(outcomes):
-        raise TargetExistsError(line)
-    if any_failed(outcomes):
-        raise typer.Exit(1)
-
-
-def _encoding(names: str | None, *, for_option: str, is_given: bool) -> str | None:
+def encoding_of(names: str | None, *, for_option: str, is_given: bool) -> str | None:
+    """Return the encoding of `--names`, if it is given with an option that it is for."""
     from artifact_pipeline.worker.workspace.stored_names import check_encoding  # noqa: PLC0415 - the help needs none
 
     if names is None:
@@ -227,34 +135,8 @@ def _encoding(names: str | None, *, for_option: str, is_given: bool) -> str | No
         raise typer.BadParameter(f"--names: {error}") from None
 
 
-def _directory(output_dir: Path | None, job_id: int) -> "DownloadDirectory":
-    from artifact_pipeline.worker.settings import DownloadSettings, load  # noqa: PLC0415 - the help needs none
-    from artifact_pipeline.worker.workspace import DownloadDirectory, Workspace  # noqa: PLC0415 - nor these
-    from artifact_pipeline.worker.workspace.places import job_directory  # noqa: PLC0415 - nor this
-
-    if output_dir is not None:
-        _make(output_dir)
-        return DownloadDirectory(output_dir)
-    directory = load(DownloadSettings).workspace
-    if directory is None:
-        reason = "neither --output-dir nor ARTIFACTS_WORKSPACE is set"
-        note(f"downloading into ./{job_directory(job_id)} ({reason})")
-        return Workspace(Path()).downloads(job_id)
-    return workspace(directory).downloads(job_id)
-
-
-def _make(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidRequestError(f"{output}: {error.strerror}") from None
-
-
-def _is_wanted(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | None) -> bool:
-    return listed.state in _SHOULD_BE_THERE and _matches(listed, run_id, kind)
-
-
-def _matches(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | None) -> bool:
+def is_meant(listed: ListedArtifact, run_id: int | None, kind: ArtifactKind | None) -> bool:
+    """Return whether `--run-id` and `--kind` name the artifact."""
     return run_id in (None, listed.artifact.run_id) and kind in (None, listed.artifact.kind)
 
 
@@ -268,7 +150,7 @@ def _listed_row(
     look = listed.unreadable
     address = existing.address if existing else look and look.address
     return {
-        **_artifact(listed.artifact),
+        **identity(listed.artifact),
         "state": listed.state,
         "reason": listed.reason,
         "scheme": found and found.scheme,
@@ -284,20 +166,6 @@ def _listed_row(
     }
 
 
-def _outcome_row(outcome: "Outcome") -> dict[str, Any]:
-    downloaded = outcome.downloaded
-    found = downloaded and downloaded.found
-    return {
-        **_artifact(outcome.artifact),
-        "outcome": outcome.word,
-        "scheme": found and found.scheme,
-        "found_by": found and found.found_by,
-        "size": None if downloaded is None else Size(downloaded.size),
-        "path": outcome.path,
-        "kept": list(outcome.kept),
-        "error": why(outcome.error),
-    }
-
-
-def _artifact(artifact: Artifact) -> dict[str, Any]:
+def identity(artifact: Artifact) -> dict[str, Any]:
+    """Return the columns that name an artifact of a job."""
     return {"kind": artifact.kind, "run_id": artifact.run_id}

@@ -1,205 +1,238 @@
-"""What `artifacts jobs uploads download` does: fetch each artifact, and say what became of it."""
+"""`artifacts jobs uploads download`: a job's artifacts as files."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+import typer
 
-from artifact_pipeline.domain.catalog.inventory import ListedArtifact
-from artifact_pipeline.domain.each import outcome_of
+from artifact_pipeline.domain.catalog.inventory import ArtifactState, ListedArtifact, list_artifacts
 from artifact_pipeline.domain.errors import (
-    PipelineError,
-    RunOfAnotherJobError,
+    ArtifactMissingError,
+    InvalidRequestError,
     TargetExistsError,
-    UnknownRunError,
 )
-from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.reasons import ReasonCode
-from artifact_pipeline.domain.transfers.download import Downloaded, FetchArtifact
-from artifact_pipeline.worker.cli.output import err
-from artifact_pipeline.worker.workspace import DownloadDirectory
+from artifact_pipeline.domain.model.restorations import RestoreSpeed
+from artifact_pipeline.worker.cli.jobs.uploads.commands import (
+    NamesOption,
+    encoding_of,
+    identity,
+    is_meant,
+)
+from artifact_pipeline.worker.cli.jobs.uploads.restore import (
+    MOST_DAYS,
+    RestoreJob,
+    archived_line,
+    refuse_unfinished,
+)
+from artifact_pipeline.worker.cli.options import (
+    JobArgument,
+    JobIdOption,
+    JsonOption,
+    KindOption,
+    RunIdOption,
+    TimeoutOption,
+    Wanted,
+    WideOption,
+    refuse_run_of_job_kind,
+    refuse_timeout_alone,
+    the_job,
+)
+from artifact_pipeline.worker.cli.output import Size, note, show_rows, why
+from artifact_pipeline.worker.composition.operator import adapters, workspace
+
+if TYPE_CHECKING:
+    from artifact_pipeline.worker.cli.jobs.uploads.downloads import Outcome
+    from artifact_pipeline.worker.workspace import DownloadDirectory
+
+OutputDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output-dir",
+        file_okay=False,
+        help="The directory for the files. By default job_ID in the workspace; without one, here.",
+    ),
+]
+MemberOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--member",
+        metavar="NAME",
+        help="Only this file of a zip, or those that a pattern matches (RUN1/*.csv); repeatable.",
+    ),
+]
+_COLUMNS = ("kind", "outcome", "run_id", "error", "size", "path")
+_DAYS = 7
+_SHOULD_BE_THERE = (
+    *(ArtifactState.STORED, ArtifactState.UNRECORDED),
+    *(ArtifactState.MISSING, ArtifactState.UNREADABLE),
+)
 
 
-class StoppedError(PipelineError):
-    """The command was interrupted."""
+def download(  # noqa: PLR0913 - an argument for each option
+    job: JobArgument = None,
+    *,
+    job_id: JobIdOption = None,
+    run_id: RunIdOption = None,
+    kind: KindOption = None,
+    output_dir: OutputDirOption = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace other files.")] = False,
+    extract: Annotated[bool, typer.Option("--extract", help="Unpack zips as well.")] = False,
+    member: MemberOption = None,
+    names: NamesOption = None,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="First make readable what is archived.")
+    ] = False,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            "--days",
+            min=1,
+            max=MOST_DAYS,
+            help=f"How long restored copies can be read; by default {_DAYS}.",
+        ),
+    ] = None,
+    tier: Annotated[
+        RestoreSpeed | None,
+        typer.Option("--tier", help="Of the restore; by default standard."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until all is restored, then download.")
+    ] = False,
+    timeout: TimeoutOption = None,
+    wide: WideOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Download the artifacts of the job, or only of a run or of a kind.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one.
-
-    Attributes:
-        downloaded: None for a file that was kept, or one that could not be had.
-        path: of the file, or of the directory that it was unpacked to.
-        kept: what was in that directory already, and stayed.
+    A file with other content is kept, unless --force replaces it. The exit status is 1 if one was
+    kept so, or anything could not be had; objects of a run that the job does not have are reported
+    as unknown_run, and do not count. With --member only these files of zips are fetched.
     """
-
-    artifact: Artifact
-    downloaded: Downloaded | None = None
-    path: Path | None = None
-    kept: tuple[str, ...] = ()
-    error: PipelineError | None = None
-
-    @property
-    def is_in_the_way(self) -> bool:
-        """Return whether a file with other content was kept in its place."""
-        return self.error is None and self.downloaded is None
-
-    @property
-    def is_of_unknown_run(self) -> bool:
-        """Return whether the job has no such run, as when it was deleted in SQL alone."""
-        return isinstance(self.error, (UnknownRunError, RunOfAnotherJobError))
-
-    @property
-    def word(self) -> str:
-        if self.is_of_unknown_run:
-            return ReasonCode.UNKNOWN_RUN
-        if self.error is not None:
-            return "failed"
-        if self.downloaded is None:
-            return "kept, though it differs"
-        return "there already" if self.downloaded.was_there else "downloaded"
-
-    def __str__(self) -> str:
-        return f"{self.path} (kept; it is not {self.artifact})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Downloads:
-    """Downloads the artifacts of one command.
-
-    Attributes: `replace` lets other files in the directory give way.
-
-    `encoding` decodes names in zips that do not name their encoding.
-    """
-
-    fetch: FetchArtifact
-    directory: DownloadDirectory
-    replace: bool
-    extract: bool
-    encoding: str | None = None
-
-    def __call__(self, wanted: Sequence[ListedArtifact]) -> list[Outcome]:
-        """All of them, in their order; one that fails does not stop the others."""
-        small = [each for each in wanted if not self._has_ranges(each)]
-        outcomes: dict[Artifact, Outcome] = {}
-        stopped = threading.Event()
-        with _progress() as bar:
-            task = bar.add_task("downloads", total=_total(wanted))
-            one = self._one_with(stopped, lambda size: bar.update(task, advance=size))
-            # Small ones side by side, one request each; large ones in their ranges.
-            for outcome in _side_by_side(one, small, self.fetch.fetch.threads, stopped):
-                outcomes[outcome.artifact] = outcome
-            for listed in filter(self._has_ranges, wanted):
-                outcomes[listed.artifact] = one(listed)
-            _complete(bar, task)
-        return [outcomes[listed.artifact] for listed in wanted]
-
-    def _has_ranges(self, listed: ListedArtifact) -> bool:
-        size = 0 if listed.found is None else listed.found.object.size
-        return size > self.fetch.fetch.range_size
-
-    def _one_with(
-        self, stopped: threading.Event, progress: Callable[[int], None]
-    ) -> Callable[[ListedArtifact], Outcome]:
-        def checkpoint() -> None:
-            if stopped.is_set():
-                raise StoppedError
-
-        def one(listed: ListedArtifact) -> Outcome:
-            outcome = outcome_of(lambda: self._one(listed.artifact, checkpoint, progress))
-            if isinstance(outcome, PipelineError):
-                return Outcome(artifact=listed.artifact, error=outcome)
-            return outcome
-
-        return one
-
-    def _one(
-        self, artifact: Artifact, checkpoint: Callable[[], None], progress: Callable[[int], None]
-    ) -> Outcome:
-        target = self.directory.target(artifact)
-        path = target.root / target.place
-        try:
-            downloaded = self.fetch(
-                artifact,
-                target,
-                replace=self.replace,
-                checkpoint=checkpoint,
-                progress=progress,
-            )
-        except TargetExistsError:
-            return Outcome(artifact=artifact, path=path)
-        outcome = Outcome(artifact=artifact, downloaded=downloaded, path=path)
-        is_to_unpack = self.extract and artifact.kind.is_zip
-        return self._unpacked(outcome) if is_to_unpack else outcome
-
-    def _unpacked(self, outcome: Outcome) -> Outcome:
-        extraction = self.directory.extraction(outcome.artifact, self.encoding)
-        extracted = outcome_of(lambda: extraction(replace=self.replace))
-        if isinstance(extracted, PipelineError):
-            # The zip itself is there.
-            return replace(outcome, error=extracted)
-        return replace(outcome, path=extraction.root / extraction.into, kept=extracted.kept)
-
-
-def any_failed(outcomes: Sequence[Outcome]) -> bool:
-    """Return whether something could not be had; runs that SQL does not have are left out.
-
-    They count where nothing else was wanted: then there is nothing that was had either.
-    """
-    counted = [outcome for outcome in outcomes if not outcome.is_of_unknown_run] or outcomes
-    return any(outcome.error for outcome in counted)
-
-
-def conflict(outcomes: Sequence[Outcome]) -> str:
-    """Return a line about the files that were kept in the way of others, or an empty one."""
-    kept = ", ".join(str(outcome) for outcome in outcomes if outcome.is_in_the_way)
-    return kept and f"not downloaded: {kept}; give another --output-dir, or --force to replace"
-
-
-def _side_by_side(
-    one: Callable[[ListedArtifact], Outcome],
-    wanted: Sequence[ListedArtifact],
-    threads: int,
-    stopped: threading.Event,
-) -> Iterator[Outcome]:
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for future in as_completed([pool.submit(one, listed) for listed in wanted]):
-                yield future.result()
-        except BaseException:
-            # Ctrl-C: what is fetched stays, and the next run continues from there.
-            stopped.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _total(wanted: Sequence[ListedArtifact]) -> int:
-    return sum(listed.found.object.size for listed in wanted if listed.found)
-
-
-def _complete(bar: Progress, task: TaskID) -> None:
-    # What was there already, or failed, has not advanced it.
-    bar.update(task, completed=bar.tasks[0].total)
-
-
-def _progress() -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+    wanted = Wanted(the_job(job, job_id), run_id, kind)
+    refuse_run_of_job_kind(run_id, kind)
+    encoding = encoding_of(
+        names, for_option="--extract or --member", is_given=extract or member is not None
     )
-    return Progress(*columns, console=err, disable=not err.is_terminal)
+    if member and extract:
+        raise typer.BadParameter("--member unpacks these files: leave --extract out")
+    _refuse_without_restore(restore, days=days, tier=tier, wait=wait)
+    refuse_timeout_alone(timeout, "--wait", waits=wait)
+    if restore:
+        work = RestoreJob(wanted, days=days or _DAYS, speed=tier or RestoreSpeed.STANDARD)
+        _restore(work, wait=wait, timeout=timeout)
+    if member:
+        from artifact_pipeline.worker.cli.jobs.uploads.stored_members import download_members  # noqa: PLC0415 - for the help
+
+        directory = _directory(output_dir, wanted.job_id)
+        download_members(
+            wanted, member, directory, encoding, replace=force, wide=wide, as_json=as_json
+        )
+        return
+    outcomes = _download(wanted, output_dir, encoding, replace=force, extract=extract)
+    _show(outcomes, wanted.job_id, wide=wide, as_json=as_json)
+
+
+def _refuse_without_restore(
+    restore: bool,  # noqa: FBT001 - the option
+    **options: object,
+) -> None:
+    given = [name for name, value in options.items() if value]
+    if given and not restore:
+        raise typer.BadParameter(f"--{given[0]} is for --restore: give that too")
+
+
+def _restore(work: RestoreJob, *, wait: bool, timeout: float | None) -> None:
+    """Ask for what is archived; what cannot be restored fails its own download."""
+    summary = work()
+    if wait:
+        summary = work.waited(summary, timeout)
+    for each in summary.artifacts:
+        if each.error is not None:
+            note(f"{each.found.artifact}: not restored: {why(each.error)}")
+    if wait:
+        refuse_unfinished(summary, timeout)
+
+
+def _download(
+    wanted: Wanted,
+    output_dir: Path | None,
+    encoding: str | None,
+    *,
+    replace: bool,
+    extract: bool,
+) -> list["Outcome"]:
+    from artifact_pipeline.worker.cli.jobs.uploads.downloads import Downloads  # noqa: PLC0415 - the help needs no Rich
+
+    using = adapters()
+    listed = list_artifacts(using.locate, using.transfers, wanted.job_id)
+    chosen = [each for each in listed if _is_wanted(each, wanted)]
+    if not chosen:
+        raise ArtifactMissingError(
+            f"job {wanted.job_id}: not in the store; "
+            f"see `artifacts jobs uploads list {wanted.job_id}`"
+        )
+    downloads = Downloads(
+        fetch=using.fetch,
+        directory=_directory(output_dir, wanted.job_id),
+        replace=replace,
+        extract=extract,
+        encoding=encoding,
+    )
+    return downloads(chosen)
+
+
+def _show(outcomes: list["Outcome"], job_id: int, *, wide: bool, as_json: bool) -> None:
+    """Print what became of each. Raises: TargetExistsError, typer.Exit: not all could be had."""
+    from artifact_pipeline.worker.cli.jobs.uploads.downloads import any_failed, conflict  # noqa: PLC0415 - as above
+
+    rows = [_row(each) for each in outcomes]
+    show_rows(rows, as_json=as_json, empty="", brief=_COLUMNS, wide=wide)
+    if line := archived_line((each.error for each in outcomes), job_id):
+        note(line)
+    if line := conflict(outcomes):
+        raise TargetExistsError(line)
+    if any_failed(outcomes):
+        raise typer.Exit(1)
+
+
+def _directory(output_dir: Path | None, job_id: int) -> "DownloadDirectory":
+    from artifact_pipeline.worker.settings import DownloadSettings, load  # noqa: PLC0415 - the help needs none
+    from artifact_pipeline.worker.workspace import DownloadDirectory, Workspace  # noqa: PLC0415 - nor these
+    from artifact_pipeline.worker.workspace.places import job_directory  # noqa: PLC0415 - nor this
+
+    if output_dir is not None:
+        _make(output_dir)
+        return DownloadDirectory(output_dir)
+    directory = load(DownloadSettings).workspace
+    if directory is None:
+        reason = "neither --output-dir nor ARTIFACTS_WORKSPACE is set"
+        note(f"downloading into ./{job_directory(job_id)} ({reason})")
+        return Workspace(Path()).downloads(job_id)
+    return workspace(directory).downloads(job_id)
+
+
+def _make(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequestError(f"{output}: {error.strerror}") from None
+
+
+def _is_wanted(listed: ListedArtifact, wanted: Wanted) -> bool:
+    is_there = listed.state in _SHOULD_BE_THERE
+    return is_there and is_meant(listed, wanted.run_id, wanted.kind)
+
+
+def _row(outcome: "Outcome") -> dict[str, Any]:
+    downloaded = outcome.downloaded
+    found = downloaded and downloaded.found
+    return {
+        **identity(outcome.artifact),
+        "outcome": outcome.word,
+        "scheme": found and found.scheme,
+        "found_by": found and found.found_by,
+        "size": None if downloaded is None else Size(downloaded.size),
+        "path": outcome.path,
+        "kept": list(outcome.kept),
+        "error": why(outcome.error),
+    }

@@ -1,6 +1,6 @@
 """`artifacts jobs uploads restore`: make archived artifacts readable for some days."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,8 +11,9 @@ from artifact_pipeline.domain.catalog.restore import (
     RestoreSummary,
     wait_until_restored,
 )
-from artifact_pipeline.domain.errors import NotDoneError
+from artifact_pipeline.domain.errors import ArchivedError, NotDoneError, PipelineError
 from artifact_pipeline.domain.model.restorations import RestorePhase, RestoreSpeed
+from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.cli.options import (
     DryRunOption,
     JobArgument,
@@ -21,6 +22,7 @@ from artifact_pipeline.worker.cli.options import (
     KindOption,
     RunIdOption,
     TimeoutOption,
+    Wanted,
     WideOption,
     refuse_run_of_job_kind,
     refuse_timeout_alone,
@@ -30,6 +32,7 @@ from artifact_pipeline.worker.cli.output import Size, note, show_rows, where, wh
 from artifact_pipeline.worker.composition.operator import adapters
 
 _COLUMNS = ("kind", "outcome", "run_id", "until", "size", "error", "location", "storage_class")
+MOST_DAYS = 3650
 _LOOK_SECONDS = {RestoreSpeed.EXPEDITED: 10.0, RestoreSpeed.STANDARD: 60.0, RestoreSpeed.BULK: 60.0}
 """Between two looks; a restore takes minutes to days."""
 
@@ -38,7 +41,7 @@ def restore(  # noqa: PLR0913 - an argument for each option
     job: JobArgument = None,
     *,
     days: Annotated[
-        int, typer.Option("--days", min=1, max=3650, help="How long the copies can be read.")
+        int, typer.Option("--days", min=1, max=MOST_DAYS, help="How long the copies can be read.")
     ],
     job_id: JobIdOption = None,
     run_id: RunIdOption = None,
@@ -61,24 +64,70 @@ def restore(  # noqa: PLR0913 - an argument for each option
     asked = the_job(job, job_id)
     refuse_run_of_job_kind(run_id, kind)
     refuse_timeout_alone(timeout, "--wait", waits=wait)
-    using = adapters()
-    work = RestoreArtifacts(
-        locate=using.locate,
-        restorer=using.restorer,
-        restorations=using.restorations,
-        now=using.transfers.now,
-    )
-    summary = work(asked, run_id=run_id, kind=kind, days=days, speed=tier, dry_run=dry_run)
-    if wait and not dry_run and summary.waits:
-        note("waiting until all are restored; the restores continue if this is interrupted")
-        summary = wait_until_restored(work, summary, timeout=timeout, every=_LOOK_SECONDS[tier])
+    work = RestoreJob(Wanted(asked, run_id, kind), days=days, speed=tier)
+    summary = work(dry_run=dry_run)
+    if wait and not dry_run:
+        summary = work.waited(summary, timeout)
     rows = _rows(summary, dry_run=dry_run)
     show_rows(rows, as_json=as_json, empty="there is nothing", brief=_COLUMNS, wide=wide)
     if summary.failed:
         raise typer.Exit(1)
-    if wait and not dry_run and summary.waits:
+    if wait and not dry_run:
+        refuse_unfinished(summary, timeout)
+
+
+class RestoreJob:
+    """Restores what is wanted of a job. Args: as `RestoreArtifacts`."""
+
+    def __init__(self, wanted: Wanted, *, days: int, speed: RestoreSpeed) -> None:
+        using = adapters()
+        self._wanted = wanted
+        self._days = days
+        self._speed = speed
+        self._restore = RestoreArtifacts(
+            locate=using.locate,
+            restorer=using.restorer,
+            restorations=using.restorations,
+            now=using.transfers.now,
+        )
+
+    def __call__(self, *, dry_run: bool = False) -> RestoreSummary:
+        """Ask the store for it, and do not wait."""
+        return self._restore(
+            self._wanted.job_id,
+            run_id=self._wanted.run_id,
+            kind=self._wanted.kind,
+            days=self._days,
+            speed=self._speed,
+            dry_run=dry_run,
+        )
+
+    def waited(self, summary: RestoreSummary, timeout: float | None) -> RestoreSummary:
+        """Return what became of it after so many seconds, or once all can be read."""
+        if not summary.waits:
+            return summary
+        note("waiting until all are restored; the restores continue if this is interrupted")
+        every = _LOOK_SECONDS[self._speed]
+        return wait_until_restored(self._restore, summary, timeout=timeout, every=every)
+
+
+def refuse_unfinished(summary: RestoreSummary, timeout: float | None) -> None:
+    """Raise NotDoneError if something is not restored yet."""
+    if summary.waits:
         left = sum(each.is_waited_for for each in summary.artifacts)
         raise NotDoneError(f"not restored after {timeout:g} s: {left}; the restores continue")
+
+
+def archived_line(errors: Iterable[PipelineError | None], job_id: int) -> str:
+    """Return a line about what must be restored first, or an empty one."""
+    count = sum(isinstance(error, ArchivedError) for error in errors)
+    if not count:
+        return ""
+    return (
+        f"{ReasonCode.ARCHIVED}: {count} must be restored before they can be read: "
+        f"`artifacts jobs uploads download {job_id} --restore --wait` does both, and takes "
+        "minutes to days"
+    )
 
 
 def _rows(summary: RestoreSummary, *, dry_run: bool) -> Sequence[dict[str, Any]]:

@@ -22,6 +22,7 @@ from artifact_pipeline.worker.cli.jobs.uploads.members import (
     outcome_row,
     unreadable_row,
 )
+from artifact_pipeline.worker.cli.jobs.uploads.restore import archived_line
 from artifact_pipeline.worker.cli.options import Wanted
 from artifact_pipeline.worker.cli.output import note, show_rows, why
 from artifact_pipeline.worker.composition.operator import adapters
@@ -79,6 +80,8 @@ def download_members(  # noqa: PLR0913 - an argument for each option
     rows = [outcome_row(each, as_json=as_json) for each in outcomes]
     if rows:
         show_rows(rows, as_json=as_json, empty="", brief=COLUMNS, wide=wide)
+    if line := archived_line((each.error for each in outcomes), wanted.job_id):
+        note(line)
     if line := conflict(outcomes):
         raise TargetExistsError(line)
     if any(outcome.error for outcome in outcomes):
