@@ -106,7 +106,12 @@ def running(**settings: str) -> Iterator[tuple[Running, FaultyS3]]:
             EmbeddedStack(directory, postgres.url("platform")) as stack,
             FaultyS3(stack.s3.port) as s3,
         ):
-            environment = {"ARTIFACTS_S3_ENDPOINT_URL": s3.url, **settings}
+            # Manifests are written by the time, so that they would not be the same in each run.
+            environment = {
+                "ARTIFACTS_S3_ENDPOINT_URL": s3.url,
+                "ARTIFACTS_MANIFEST": "false",
+                **settings,
+            }
             stack.start_worker("--concurrency", str(_WORKERS), "--beat", environment=environment)
             yield Running(stack), s3
 

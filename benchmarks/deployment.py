@@ -62,6 +62,10 @@ class FastStack(EmbeddedStack):
             settings["AWS_SECRET_ACCESS_KEY"],
         )
 
+    def settings(self) -> dict[str, str]:
+        """Return the settings without manifests, which no other contender writes."""
+        return {**super().settings(), "ARTIFACTS_MANIFEST": "false"}
+
 
 class Deployment:
     def __init__(self, stack: FastStack) -> None:

@@ -158,8 +158,8 @@ class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings, Histor
     page_size: Annotated[int, Field(ge=1, le=500)] = 32
     page_threads: Annotated[int, Field(ge=1, le=64)] = 8
 
-    # Whether each job's directory has a file that says what is in it.
-    manifest: bool = False
+    # Whether each job's directory gets a file that says what is in it.
+    manifest: bool = True
 
     dispatch_page: Annotated[int, Field(ge=1, le=10_000)] = 500
     # Messages in a queue from which on the dispatch adds none; at 1 KB each, 10 MB of the broker.

@@ -45,7 +45,8 @@ def keys(containers: Containers) -> set[str]:
     )
     client = make_client(environment["ARTIFACTS_S3_ENDPOINT_URL"], threads=1, session=session)
     found = client.list_objects_v2(Bucket=environment["ARTIFACTS_BUCKET"])
-    return {entry["Key"] for entry in found.get("Contents", [])}
+    listed = {entry["Key"] for entry in found.get("Contents", [])}
+    return {key for key in listed if not key.endswith("/manifest.json")}
 
 
 def broker(containers: Containers, password: str | None) -> Redis:

@@ -43,6 +43,8 @@ IMPATIENT = {
     "ARTIFACTS_DISPATCH_UNCLAIMED_SECONDS": "5",
     "ARTIFACTS_DISPATCH_REPUBLISH_SECONDS": "20",
     "ARTIFACTS_ABANDONED_UPLOAD_HOURS": "0.002",
+    # The audit takes each object that is no artifact for a fault.
+    "ARTIFACTS_MANIFEST": "false",
     "FAULTS_VISIBILITY_SECONDS": "15",
 }
 

@@ -40,7 +40,6 @@ def store(tmp_path: Path, good: dict[str, str], monkeypatch: pytest.MonkeyPatch)
     for name in ("ARTIFACTS_BUCKET", "ARTIFACTS_S3_ENDPOINT_URL"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("ARTIFACTS_STORE", path.as_uri())
-    monkeypatch.setenv("ARTIFACTS_MANIFEST", "true")
     return path
 
 
@@ -166,12 +165,12 @@ def test_a_write_costs_the_same_statements_however_many_artifacts_there_are(
     ]
 
 
-def test_it_is_off_unless_it_is_asked_for(
+def test_it_can_be_switched_off(
     worker: Composition, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given
     record(worker, CONFIG, b"{}")
-    monkeypatch.delenv("ARTIFACTS_MANIFEST")
+    monkeypatch.setenv("ARTIFACTS_MANIFEST", "false")
     # When
     without = Composition(load(WorkerSettings), Celery("tests", set_as_current=False))
     # Then
