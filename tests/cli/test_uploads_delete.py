@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 
 DELETE = ("jobs", "uploads", "delete", "12")
 UNDELETE = ("jobs", "uploads", "undelete", "12")
-NOT_DONE = "nothing was deleted; give --yes to delete it and to refuse later uploads"
+NOT_DONE = "nothing was deleted; give --yes to delete these objects and to refuse later uploads"
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,18 @@ _GAP = 2
 _LEAST = 16
 _ADDRESSES = {"location", "path"}
 """Columns of addresses, most of which are in one directory."""
+_HEADINGS = {
+    "at": "time",
+    "by": "user",
+    "detail": "details",
+    "for_example": "example",
+    "from": "old location",
+    "links_left_out": "skipped links",
+    "prefix": "directory",
+    "until": "readable until",
+    "what": "action",
+}
+"""Headings of columns whose key in JSON says too little; all others show their key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,7 @@ class _Column:
 
     @property
     def header(self) -> str:
-        return self.name.replace("_", " ")
+        return _HEADINGS.get(self.name, self.name.replace("_", " "))
 
     @property
     def width(self) -> int:

@@ -96,7 +96,8 @@ def list_all(  # noqa: PLR0913 - an argument for each option
     now = sql.transfers.now()
     shown = found[:limit]
     rows = [_row(each, now) for each in shown]
-    show_rows(rows, as_json=as_json, empty="no transfer fits", brief=_COLUMNS, wide=wide)
+    empty = "no transfer matches the options"
+    show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
     if len(found) > limit:
         note(f"more exist: --before {shown[-1].id}")
 

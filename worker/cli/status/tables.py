@@ -55,7 +55,7 @@ def _spaced(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
 
 def _problems(problems: Sequence[Problem]) -> RenderableType:
     if not problems:
-        return Text("nothing needs a hand", style="green")
+        return Text("nothing needs an operator", style="green")
     return Group(*(line for problem in problems for line in _problem(problem)))
 
 
@@ -67,7 +67,7 @@ def _problem(problem: Problem) -> Iterator[Text]:
 
 
 def _queues(status: PipelineStatus) -> TextTable:
-    table = TextTable("queue", *_PHASES, "msgs", "workers", brief=("queue", "workers", *_BRIEF))
+    table = TextTable("queue", *_PHASES, "messages", "workers", brief=("queue", "workers", *_BRIEF))
     broker = status.broker
     for queue in status.queues:
         groups = status.database.of_queue(queue, *Phase)
