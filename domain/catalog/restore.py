@@ -149,7 +149,7 @@ class RestoreArtifacts:
         """Return the object with what only a look at it says. Raises: ObjectReplacedError."""
         there = self.locate.reader.find(found.object.address)
         if there is None or there.version != found.object.version:
-            raise ObjectReplacedError(f"{found.artifact}: another object is there now")
+            raise ObjectReplacedError(f"{found.artifact}: another object has replaced it")
         return there
 
 

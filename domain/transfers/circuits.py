@@ -91,7 +91,7 @@ def workspace_circuit(breaker: Breaker, probe: Callable[[], None]) -> Circuit:
         directions=frozenset({Direction.UPLOAD, Direction.DOWNLOAD}),
         failures=WorkspaceUnavailableError,
         refusal=lambda: WorkspaceUnavailableError(
-            "the workspace was not there just now, and is left alone for a while"
+            "the workspace was not available a moment ago, so transfers pause for a while"
         ),
         probe=probe,
         suspects=(
@@ -109,6 +109,6 @@ def writes_circuit(breaker: Breaker) -> Circuit:
         directions=frozenset({Direction.DOWNLOAD}),
         failures=WorkspaceNotWritableError,
         refusal=lambda: WorkspaceNotWritableError(
-            "the workspace took no writes just now, and is left alone for a while"
+            "the workspace refused writes a moment ago, so transfers pause for a while"
         ),
     )

@@ -173,7 +173,7 @@ class _Ranges:
 
         digest = sha256_of(self.how.reader.read(self.source, at, stop), write)
         if at != stop:
-            raise StoreUnavailableError("the response did not have the number of bytes requested")
+            raise StoreUnavailableError(f"the response ended at byte {at}, before byte {stop}")
         self.partial.mark(number, digest)
         return digest
 
@@ -210,4 +210,4 @@ def _read_back(
 
 def _compare(size: int, expected: int) -> None:
     if size != expected:
-        raise ChecksumMismatchError("the file has another size than the object")
+        raise ChecksumMismatchError(f"the file has {size} bytes, and the object {expected}")

@@ -133,7 +133,7 @@ def _as_copied(
     if known is None or found.found_by is not FoundBy.ROW:
         return StoredArtifact(artifact=found.artifact, object=copied)
     if copied.sha256 != known.object.sha256:
-        raise ChecksumMismatchError(f"{found.artifact}: the copy is not what was recorded")
+        raise ChecksumMismatchError(f"{found.artifact}: the copy's SHA-256 is not the recorded one")
     return StoredArtifact(
         artifact=found.artifact, object=copied, links_left_out=known.links_left_out
     )

@@ -40,7 +40,7 @@ def acknowledged_etag(etag: str | None) -> str:
     """
     # Not every server puts it in quotes.
     if etag is None or not re.fullmatch(r'"[^"]+"|[^"]+', etag):
-        raise StoreUnavailableError("the answer was cut off")
+        raise StoreUnavailableError(f"S3's answer was cut off: its ETag is {etag!r}")
     return etag
 
 
@@ -57,4 +57,4 @@ def check(expected: str, answered: str | None) -> None:
         ChecksumMismatchError: they differ.
     """
     if answered is not None and not is_same(expected, answered):
-        raise ChecksumMismatchError("S3 answers another checksum than was sent")
+        raise ChecksumMismatchError("S3 answers another checksum than the one that was sent")

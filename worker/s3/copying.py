@@ -101,8 +101,8 @@ class S3ObjectCopier:
     ) -> StoredObject:
         if not self.abilities.checks_uploads and tier(tier_name).must_be_restored:
             raise ArchivedError(
-                f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {tier_name},"
-                " which cannot be read. Use the storage class GLACIER_IR"
+                f"{key}: with ARTIFACTS_S3_CHECKSUM=read-back the copy must be read, but an object"
+                f" in {tier_name} cannot be. Use the storage class GLACIER_IR"
             )
         source = self._seen(source)
         is_summed = self.abilities.checksum is Checksum.SHA256

@@ -186,6 +186,6 @@ def _crc32c() -> Integrity:
         return _Crc32c(import_module(CRC32C_LIBRARY))
     except ImportError as error:
         raise MisconfiguredError(
-            "ARTIFACTS_S3_CHECKSUM=crc32c: a package is not installed."
+            "ARTIFACTS_S3_CHECKSUM=crc32c needs a package that is not installed."
             f" Run `pip install {CRC32C_PACKAGE}`"
         ) from error

@@ -45,8 +45,8 @@ class ObjectCopy:
         sent, sha256 = parts.send()
         if not sent.is_proven and tier(self.tier_name).must_be_restored:
             raise ArchivedError(
-                f"{self.upload.key}: S3 says nothing that proves the copy's bytes, and they cannot"
-                f" be read in {self.tier_name}. Use the storage class GLACIER_IR"
+                f"{self.upload.key}: S3 answers no checksum that proves the copy, and an object in"
+                f" {self.tier_name} cannot be read. Use the storage class GLACIER_IR"
             )
         # With the size that it must have: S3 refuses another before the object appears.
         condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.source.size}
@@ -92,8 +92,9 @@ class ObjectCopy:
         head = self.upload.client.head_object(
             Bucket=self.upload.bucket, Key=self.upload.key, IfMatch=etag
         )
-        if head["ContentLength"] != self.source.size:
-            raise ChecksumMismatchError("the copy has another size than the source")
+        if (size := head["ContentLength"]) != self.source.size:
+            said = f"the copy has {size} bytes, and the source {self.source.size}"
+            raise ChecksumMismatchError(f"{self.upload.key}: {said}")
 
     def _read_back(self, etag: str, sha256: str) -> None:
         address = ObjectAddress(self.upload.bucket, self.upload.key)

@@ -168,7 +168,8 @@ def _checked(parts: list[SentPart], digests: list[_PartDigest]) -> list[SentPart
     # On some stores the ETags of parts look like an MD5, and are none: then not one of them fits.
     are_digests = True in answers or any(part.is_summed for part in parts)
     if are_digests and False in answers:
-        raise ChecksumMismatchError("S3 copied other bytes than the source's")
+        wrong = parts[answers.index(False)].number
+        raise ChecksumMismatchError(f"part {wrong}: S3 copied other bytes than the source has")
     return [
         replace(part, digest=digest.sha256, is_proven=answer is True)
         for (part, digest), answer in zip(pairs, answers, strict=True)

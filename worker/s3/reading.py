@@ -220,4 +220,6 @@ def _check(answer: "GetObjectOutputTypeDef", source: BucketObject, start: int, s
     whole = stop - start == source.size
     asked_for = None if whole else f"bytes {start}-{stop - 1}/{source.size}"
     if (answer.get("ContentLength"), answer.get("ContentRange")) != (stop - start, asked_for):
-        raise StoreUnavailableError("GetObject: other bytes than those asked for")
+        sent = answer.get("ContentRange") or f"{answer.get('ContentLength')} bytes"
+        wanted = asked_for or f"{source.size} bytes"
+        raise StoreUnavailableError(f"GetObject: asked for {wanted}, but S3 sent {sent}")
