@@ -35,7 +35,7 @@ _PATH = re.compile(
 
 
 def redact(text: str) -> str:
-    """One line of at most 300 characters without URLs, paths or anything named as a secret."""
+    """Return one line of at most 300 characters without URLs, paths or named secrets."""
     # PostgreSQL refuses NUL, and no encoding takes the surrogates of an undecodable file name.
     printable = "".join(
         c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text

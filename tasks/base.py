@@ -50,7 +50,7 @@ class Services(Protocol):
         """Do the transfer. Args: `is_alone` says that no other may be done with it."""
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
-        """What was requested under this id, if anything."""
+        """Return what was requested under this id, if anything."""
 
     def request_confirmations(self, job_id: int, run_id: int | None) -> int: ...
 
@@ -83,7 +83,7 @@ _ATTRIBUTE = "artifact_services"
 
 
 def attach_services(app: Celery, services: Services) -> None:
-    """Hand the app the use cases that its tasks call."""
+    """Give the app the use cases that its tasks call."""
     setattr(app, _ATTRIBUTE, services)
 
 

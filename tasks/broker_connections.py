@@ -57,7 +57,7 @@ def broker_connection(app: Celery) -> Iterator[Any]:
 
 @contextmanager
 def broker_producer(app: Celery) -> Iterator[Any]:
-    """Lend a producer, of the pool if there is one URL. Raises: as `broker_connection`."""
+    """Yield a producer, of the pool if there is one URL. Raises: as `broker_connection`."""
     with translated_errors(app), ExitStack() as exits:
         if len(broker_urls(app)) == 1:
             with _naming_the_url():

@@ -68,21 +68,21 @@ def _named(error: ValidationError, part: str) -> str:
 
 
 def _presentable(text: str) -> str:
-    """Ids and names appear in the log and in Flower: no URL, secret or control character may."""
+    """Return a text that may appear in the log and in Flower, which show ids and names."""
     if redact(text) != text:
         raise ValueError("not presentable")
     return text
 
 
 def _id(text: str) -> str:
-    """An id that could be a secret is replaced by one that is made from it, always the same."""
+    """Return the id, or if it could be a secret one that is made from it, always the same."""
     if not text.isprintable() or "://" in text:
         raise ValueError("not presentable")
     return text if redact(text) == text else str(uuid5(_NAMESPACE, text))
 
 
 def _for_us(task: str) -> str:
-    """Celery's own tasks run others, which the message names, and trust the shape of its body."""
+    """Return the name, unless it is of Celery's own tasks, which run others and trust the body."""
     if task.startswith(_CELERYS_OWN):
         raise ValueError("not a task of ours")
     return task

@@ -27,7 +27,7 @@ _HIGHEST_PRIORITY = 9
 
 
 def rebuild_message(element: bytes, queue: str, tag: str, skew: Skew = no_skew) -> bytes:
-    """The message that the element of a Redis list stands for, of nothing but checked parts.
+    """Rebuild the message of an element of a Redis list from validated fields only.
 
     Args:
         element: from the list, where anyone who reaches the broker can put anything.
@@ -100,7 +100,7 @@ def _named(error: ValidationError) -> str:
 
 
 def _digits(value: object) -> object:
-    """A number may be sent as a text."""
+    """Return the number of a text, since clients may send one; leave other values."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,3}", value) else value
 
 

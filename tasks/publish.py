@@ -146,7 +146,7 @@ def ask_if_drained(app: Celery) -> None:
 
 
 def room(limit: int, app: Celery) -> QueueCapacity:
-    """The queues that hold fewer messages than the limit.
+    """Return the queues that hold fewer messages than the limit.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
@@ -159,7 +159,7 @@ def room(limit: int, app: Celery) -> QueueCapacity:
 
 
 def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
-    """Since when the broker has forgotten nothing: a moment that is kept in it.
+    """Return since when the broker has lost nothing: a moment that is kept in it.
 
     After a FLUSHALL, or a restart without its data, it has none, and gets a new one.
 
@@ -217,7 +217,7 @@ def broker_channel(app: Celery) -> Iterator[Any]:
 
 @contextmanager
 def pooled_client(app: Celery) -> Iterator[Any]:
-    """Lend a client of a pooled connection; it adds no prefix to keys.
+    """Yield a client of a pooled connection; it adds no prefix to keys.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.

@@ -61,7 +61,7 @@ TRANSFER_TASKS = {
 
 
 def ids_of(direction: Direction, artifact: Artifact) -> dict[str, int]:
-    """The arguments of the task."""
+    """Return the arguments of the task."""
     if artifact.run_id is None or direction is Direction.RELOCATE:
         return {"job_id": artifact.job_id}
     return {"job_id": artifact.job_id, "run_id": artifact.run_id}

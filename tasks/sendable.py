@@ -154,7 +154,7 @@ def _is_nothing(value: object) -> bool:
 
 
 def _is_of_the_task(option: str, value: object, options: Mapping[str, Any]) -> bool:
-    """Whether Celery has added the option itself, from the task's attributes."""
+    """Return whether Celery has added the option itself, from the task's attributes."""
     return option in _INSTEAD and getattr(options.get("task_type"), option, None) == value
 
 
@@ -167,7 +167,7 @@ def _check_known(option: str, given: Mapping[str, Any]) -> None:
 
 
 def _names_a_queue(given: Mapping[str, Any]) -> bool:
-    """Whether exchange and routing key name a queue: of the anonymous exchange, or of a retry."""
+    """Return whether exchange and routing key name a queue, as of a retry."""
     return given.get("exchange") == "" or "retries" in given
 
 

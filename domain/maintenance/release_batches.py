@@ -21,7 +21,7 @@ class AdvanceBatches:
     page_size: int
 
     def __call__(self) -> int:
-        """How many members had their turn."""
+        """Release what each batch allows, and return how many members had their turn."""
         total, going = 0, list(self.batches.running())
         while going:
             still_going = []

@@ -201,7 +201,7 @@ class QueueCapacity:
         return self.batches or bool(self.kinds)
 
     def has(self, transfer: Transfer) -> bool:
-        """Whether the transfer's queue is one of these."""
+        """Return whether the transfer's queue is one of these."""
         return self.batches if transfer.batch_id else transfer.artifact.kind in self.kinds
 
 

@@ -54,7 +54,7 @@ class ConfirmUploads:
         return Adopted(stored=stored, location=self.location(existing.address.key), known=known)
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
-        """Nothing was begun that would have to be undone."""
+        """Do nothing: there is nothing that would have to be undone."""
 
     def _awaited(self, claim: Claim, known: StoredArtifact | None) -> BucketObject:
         """Return what the client has stored.
@@ -112,7 +112,7 @@ class RequestConfirmations:
         return len(waiting)
 
     def _request(self, job_id: int, run_id: int | None) -> list[Transfer]:
-        """For a URL that was given without an expectation, or was used again."""
+        """Request a confirmation of a URL that was given without one, or was used again."""
         kinds = JOB_KINDS if run_id is None else RUN_KINDS
         artifacts = [Artifact(kind, job_id, run_id) for kind in kinds if kind.spec.from_client]
         given = [artifact for artifact in artifacts if self.placement.location(artifact)]
@@ -143,5 +143,5 @@ def _is_known(existing: BucketObject | None, known: StoredArtifact | None) -> bo
 
 
 def _predates_claim(existing: BucketObject, claim: Claim, known: StoredArtifact | None) -> bool:
-    """Whether it is what was recorded when the URL was given, which may be used yet."""
+    """Return whether it is what was recorded when the URL was given, which may be used yet."""
     return _is_known(existing, known) and existing.modified_at < claim.requested_at - _SKEW

@@ -55,7 +55,7 @@ class FetchArtifact:
         checkpoint: Callable[[], None],
         progress: Callable[[int], None] = lambda _size: None,
     ) -> Downloaded:
-        """The artifact, which is then at the target.
+        """Download the artifact to the target, and return it.
 
         Args:
             artifact: which.
