@@ -48,7 +48,7 @@ tasks_columns = "name,uuid,state,kwargs,result,received,runtime,worker"
 
 
 def format_task(task: "Task") -> "Task":
-    """What its pages show of a task: ids without brackets, which fit, and why it failed.
+    """Return what pages show of a task: ids without brackets, which fit, and why it failed.
 
     Searches and the API go on with what the task really has: `kwargs:job_id=12`.
     """

@@ -62,7 +62,7 @@ def _directory(data: Path | None) -> Iterator[Path]:
 
 
 def _tell(stack: DevStack, flower: Flower) -> None:
-    """Where everything is, and what to type in another terminal."""
+    """Print where everything is, and what to type in another terminal."""
     environment = stack.write_environment()
     for name, value in (
         ("broker", stack.broker.url),

@@ -52,7 +52,7 @@ class ListenerCheck:
         return self._answer or ""
 
     def last_notice(self, queues: Collection[str]) -> str:
-        """Like `notice`, but wait for the answer if there was none yet."""
+        """Return the notice, as `notice` does, but wait for the answer if there was none yet."""
         if queues and self._answer is None:
             self._start(queues).join(_ANSWER_SECONDS)
         return self._answer or ""

@@ -157,7 +157,7 @@ class Composition:
         cancel_revoked(self.adapters.engine, request_ids)
 
     def release_leases(self) -> int:
-        """Hand on what this worker's children were at, now that they have ended."""
+        """Give back what this worker's children were at, now that they have ended."""
         return self.adapters.transfers.release_leases(self._worker)
 
     def ask_for_dispatch(self) -> None:

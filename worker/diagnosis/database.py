@@ -40,7 +40,7 @@ _SHOWN_ROWS = 5
 
 @contextmanager
 def opened(settings: DatabaseSettings) -> Iterator[Engine]:
-    """An engine that leaves no connection behind. Raises: ConfigurationError."""
+    """Yield an engine that leaves no connection behind. Raises: ConfigurationError."""
     with closing(Database(settings)) as database:
         yield database.engine
 

@@ -139,7 +139,7 @@ class ManagedProcess:
             self._process.terminate()
 
     def kill(self) -> None:
-        """SIGKILL to it and all its children."""
+        """Send SIGKILL to it and all its children."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
@@ -152,7 +152,7 @@ class ManagedProcess:
         self._process = None
 
     def last_log_line(self) -> str:
-        """The end of its output, in one line."""
+        """Return the end of its output, in one line."""
         lines = self.log.read_text(errors="replace").split("\n")
         return " / ".join([line for line in lines if line.strip()][-_TAIL_LINES:])
 

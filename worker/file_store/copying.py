@@ -187,4 +187,4 @@ def _remove_if_empty(name: str, above: int) -> bool:
 
 
 def _uninterrupted() -> None:
-    """No lease guards a deletion."""
+    """Do nothing: no lease guards a deletion."""

@@ -33,7 +33,7 @@ class Liveness:
         self._has_failed = False
 
     def note(self) -> None:
-        """Once a second is enough, for something that is said with every message."""
+        """Note the time, once a second: every message calls this."""
         if monotonic() - self._noted < _PERIOD_SECONDS:
             return
         self._noted = monotonic()

@@ -44,7 +44,7 @@ class SchemaWatch:
         return not self._waits
 
     def failed(self, error: BaseException) -> None:
-        """Hear why something failed; wait if it was the schema."""
+        """Wait if the failure was the schema's."""
         if not isinstance(error, MigrationPendingError):
             return
         with self._starting:

@@ -106,7 +106,7 @@ class QoS(redis.QoS):
         return round(seconds)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
-        """Called by kombu every `unacked_restore_interval` seconds, however busy the worker is."""
+        """Restore messages; kombu calls it every `unacked_restore_interval` seconds."""
         try:
             self._redelivering.renew()
             self._settle_refused()
@@ -202,7 +202,7 @@ class RedeliveringChannel(WritableChannel):
             client.set(key, "1", px=self._milliseconds)
 
     def forget_taken(self, tag: str) -> None:
-        """The message is among the unacknowledged ones now, or was no message."""
+        """Forget the element: it is among the unacknowledged messages now, or was none."""
         self.own.hdel(self.key(TAKEN), tag)
 
     def restore_dead(self) -> None:

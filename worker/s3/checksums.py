@@ -14,7 +14,7 @@ def as_base64(digest: bytes) -> str:
 
 
 def composite(part_digests: Sequence[bytes]) -> str:
-    """The checksum of a multipart object: of its parts' checksums, with their number.
+    """Return a multipart object's checksum: of its parts' checksums, with their number.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """
@@ -33,7 +33,7 @@ def is_same(expected: str, answered: str | None) -> bool:
 
 
 def acknowledged_etag(etag: str | None) -> str:
-    """The ETag, whole: an answer that is cut off within its headers reads like a shorter one.
+    """Return the ETag if it is whole: a cut-off answer reads like one with a shorter ETag.
 
     Raises:
         StoreUnavailableError: it is missing, or lacks its second quote.

@@ -35,7 +35,7 @@ def make_client(  # noqa: PLR0913 - what a deployment may choose
     read_timeout_seconds: float = 60,
     addressing: Addressing = "auto",
 ) -> "S3Client":
-    """A thread-safe client; credentials and region come from boto3's own chain.
+    """Return a thread-safe client; credentials and region come from boto3's own chain.
 
     Args:
         endpoint_url: for an S3 that is not AWS's; by default as boto3 finds one in the environment

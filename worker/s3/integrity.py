@@ -135,7 +135,7 @@ class _Md5:
         return self.listed(answer) in {"", checksum}
 
     def check_whole(self, parts: Sequence["SentPart"], answer: Mapping[str, Any]) -> None:
-        """The ETag of a multipart object is no digest that every store computes alike."""
+        """Check nothing: stores compute the ETag of a multipart object in different ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class _ReadBack:
         return False
 
     def check_whole(self, parts: Sequence["SentPart"], answer: Mapping[str, Any]) -> None:
-        """The object is read back instead."""
+        """Check nothing: the object is read back instead."""
 
 
 SHA256: Integrity = _Sha256()

@@ -36,12 +36,12 @@ _MANY_PARTS = 1_000
 
 
 def part_size_for(size: int, wanted: int) -> int:
-    """The wanted part size in bytes, or the smallest one that S3's number of parts allows."""
+    """Return the wanted part size in bytes, or the smallest that S3's number of parts allows."""
     return max(wanted, -(-size // MAX_PARTS))
 
 
 def likely_part_size(size: int, parts: int) -> int | None:
-    """The roundest part size in bytes that cuts an object into so many parts; None if none does.
+    """Return the roundest part size in bytes that gives so many parts; None if none does.
 
     Args:
         size: of the object, in bytes.
@@ -160,7 +160,7 @@ class MultipartUpload:
         return self.send_each(each, existing)
 
     def send_each(self, parts: Iterator[Send], existing: dict[int, SentPart] | None) -> SentUpload:
-        """Like `send`, for parts that know how they get there."""
+        """Send the parts as `send` does; each part knows how it gets there."""
         upload_id = self.progress.upload_id
         if upload_id is None or existing is None:
             upload_id = self._start()

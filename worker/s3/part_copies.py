@@ -37,7 +37,7 @@ class _PartDigest:
     md5: str | None = None
 
     def is_of(self, part: SentPart) -> bool | None:
-        """None where S3 says nothing of the part that could be compared."""
+        """Return whether it is the part's; None if S3 says nothing that could be compared."""
         if part.is_summed:
             return part.digest == self.sha256
         etag = part.etag.strip('"')
@@ -162,7 +162,7 @@ def _leave(source: SentPart, _upload_id: str) -> SentPart:
 
 
 def _checked(parts: list[SentPart], digests: list[_PartDigest]) -> list[SentPart]:
-    """The parts with their digests, though S3 should have told none."""
+    """Return the parts with their digests, though S3 should have told none."""
     pairs = list(zip(parts, digests, strict=True))
     answers = [digest.is_of(part) for part, digest in pairs]
     # On some stores the ETags of parts look like an MD5, and are none: then not one of them fits.

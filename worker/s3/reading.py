@@ -96,7 +96,7 @@ class S3ObjectReader:
                 yield from body.iter_chunks(CHUNK)
 
     def verifier(self, source: BucketObject) -> Verifier:
-        """SHA-256 where it is known; else what a HEAD says, which is one more request.
+        """Return a check of SHA-256 if it is known, or of what one more request, a HEAD, says.
 
         An ETag alone does not do: whether it is an MD5 depends on how the object is encrypted. The
         checksum of a multipart object takes two more, for the size of its parts.
@@ -148,7 +148,7 @@ class S3ObjectReader:
             )
 
     def _part_size(self, source: BucketObject, parts: int) -> int | None:
-        """In bytes; None where the parts have no common one, or the server does not say."""
+        """Return the parts' common size in bytes; None if there is none or it is unknown."""
         if parts == 1:
             return source.size
         size = self._size_of_part(source, 1)
@@ -209,7 +209,7 @@ def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucket
 
 
 def _check(answer: "GetObjectOutputTypeDef", source: BucketObject, start: int, stop: int) -> None:
-    """Whether it is an answer to what was asked.
+    """Check that it is the answer to the request.
 
     Raises:
         ObjectReplacedError: it is of another object.

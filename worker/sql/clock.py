@@ -58,5 +58,5 @@ def _in_our_form(element: utc_of, compiler: SQLCompiler, **kwargs: Any) -> str: 
 
 
 def read_clock(connection: Connection) -> datetime:
-    """The time now, in aware UTC."""
+    """Return the time now, in aware UTC."""
     return connection.execute(select(utc_now())).scalar_one().replace(tzinfo=UTC)

@@ -85,7 +85,7 @@ class SchemaError(SqlMisconfiguredError, MigrationPendingError):
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """SQLAlchemy's errors as the domain's.
+    """Translate SQLAlchemy's errors to the domain's.
 
     Raises:
         SchemaError: a statement does not fit the tables.

@@ -65,7 +65,7 @@ def _config() -> Config:
 
 
 def _lock(connection: Connection) -> None:
-    """Two deployments that upgrade at once do it one after the other, as SQLite does anyway."""
+    """Lock the upgrade: two deployments do it one after the other, as on SQLite anyway."""
     if connection.dialect.name == "postgresql":
         # To build an index takes as long as it takes; to wait for a table, which makes all others
         # wait behind, must end before their leases do.

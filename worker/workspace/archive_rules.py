@@ -212,7 +212,7 @@ class _Places:
 
 
 def _check_overlaps(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]) -> None:
-    """As in https://www.bamsoftware.com/hacks/zipbomb/, where many entries share their bytes."""
+    """Refuse entries that share bytes, as in https://www.bamsoftware.com/hacks/zipbomb/."""
     spans = sorted((info.header_offset, _end(info)) for info in infos)
     spans.append((archive.start_dir, archive.start_dir))
     if any(end > start for (_, end), (start, _) in pairwise(spans)):

@@ -57,7 +57,7 @@ class FileSource:
 
 
 def read(artifact: Artifact, enclosure: Enclosure, real: str, stamp: Stamp) -> Iterator[bytes]:
-    """The bytes of the file that has this stamp, and still has it once they are read.
+    """Yield the bytes of the file that has this stamp, also once they are read.
 
     Raises:
         SourceChangedError: it has another stamp, before the last chunk is out.

@@ -184,7 +184,7 @@ class PartialFile:
 
 @contextmanager
 def writing(artifact: Artifact, *, kept: str = "") -> Iterator[None]:
-    """From None, all of them: the cause would bring its path into the traceback, and so the logs.
+    """Translate errors of writes, without their cause: its path would appear in the logs.
 
     Args:
         artifact: what is written.

@@ -48,7 +48,7 @@ class _Directory:
     parent: "_Directory | None" = None
 
     def comes_from(self, real: str) -> bool:
-        """Whether the real directory is this one, or one on the way here."""
+        """Return whether the real directory is this one, or one on the way here."""
         step: _Directory | None = self
         while step and step.real != real:
             step = step.parent
@@ -123,7 +123,7 @@ class _Scanner:
                     yield _Found(each.name, each.stat(follow_symlinks=False))
 
     def _take(self, parent: _Directory, found: _Found) -> bool:
-        """Whether there is something of it in the zip."""
+        """Return whether the zip has something of it."""
         at_top = parent is _TOP
         place = _Directory(
             found.name if at_top else f"{parent.name}/{found.name}",

@@ -122,7 +122,7 @@ class Target:
         raise TargetBusyError
 
     def _can_resume(self, file: int, directory: int, layout: Layout) -> bool:
-        """Whether it is locked and of this object; if not, it is gone, and the next is new."""
+        """Return whether it is locked and of this object; if not, it is deleted."""
         if not is_regular(os.fstat(file)):
             raise in_the_way(self.artifact)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

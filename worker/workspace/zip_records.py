@@ -82,10 +82,10 @@ class _Sink:
         return self._total
 
     def flush(self) -> None:
-        """Nothing to do; zipfile calls it."""
+        """Do nothing; zipfile calls it."""
 
     def close(self) -> None:
-        """Nothing to do; zipfile leaves it to the one who opened."""
+        """Do nothing; zipfile leaves it to the one who opened."""
 
     def take(self, at_least: int) -> Iterator[bytes]:
         while len(self._bytes) >= at_least:

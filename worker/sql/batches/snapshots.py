@@ -103,7 +103,7 @@ class SqlBatchSnapshots:
         return batch_id
 
     def preview(self, batch_id: int) -> Preview:
-        """What the snapshot has frozen. Raises: NotFoundError."""
+        """Return what the snapshot has frozen. Raises: NotFoundError."""
         with autocommit(self._engine) as connection:
             row = connection.execute(select(BatchRow.__table__).where(BatchRow.id == batch_id))
             batch = row.one_or_none()

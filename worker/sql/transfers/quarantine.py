@@ -44,7 +44,7 @@ class SqlQuarantine:
         self._engine = engine
 
     def list(self, filters: Selection, limit: int) -> Sequence[Transfer]:
-        """The ones that were given up last, first."""
+        """List quarantined transfers, the newest first."""
         newest = TransferRow.finished_at.desc(), TransferRow.id.desc()
         statement = select(_TABLE).where(*self._conditions(filters)).order_by(*newest).limit(limit)
         with autocommit(self._engine) as connection:
@@ -54,7 +54,7 @@ class SqlQuarantine:
         return self._count(self._conditions(filters))
 
     def preview(self, filters: Selection) -> RetrySummary:
-        """What `retry` would do now."""
+        """Return what `retry` would do now."""
         all_of_them = self._count(self._conditions(filters))
         superseded = self._count([*self._conditions(filters), _is_superseded()])
         return RetrySummary(retried=all_of_them - superseded, superseded=superseded)

@@ -153,7 +153,7 @@ class SqlTransfers:
         return None if row is None else as_transfer(row)
 
     def active(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
-        """What `cancel` would end now."""
+        """Return what `cancel` would end now."""
         return self._read(is_active(job_id, run_id, kind))
 
     def of_job(self, job_id: int) -> list[Transfer]:

@@ -164,7 +164,7 @@ def request_download(  # noqa: PLR0913 - as request_upload
 def request_in(
     session: Session, artifact: Artifact, direction: Direction, app: Celery | None = None
 ) -> Transfer:
-    """As `request_upload`, for a transfer of any direction."""
+    """Request a transfer of any direction, as `request_upload` does for uploads."""
     return SessionRequests(session, app).request(artifact, direction)
 
 

@@ -91,7 +91,7 @@ class Downloads:
     encoding: str | None = None
 
     def __call__(self, wanted: Sequence[ListedArtifact]) -> list[Outcome]:
-        """All of them, in their order; one that fails does not stop the others."""
+        """Download all, in their order; a failure does not stop the others."""
         small = [each for each in wanted if not self._has_ranges(each)]
         outcomes: dict[Artifact, Outcome] = {}
         stopped = threading.Event()

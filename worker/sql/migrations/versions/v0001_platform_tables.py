@@ -31,7 +31,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing: whether the tables are the platform's cannot be told any more."""
+    """Do nothing: whether the tables are the platform's is no longer known."""
 
 
 def _enum(name: str, members: tuple[str, ...]) -> sa.types.TypeEngine[str]:
