@@ -101,7 +101,7 @@ def producer_app(broker_url: Broker | str | None = None, *, timeout_seconds: flo
         **app.conf.broker_transport_options,
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,
-        # One try of each URL: the request is in SQL, and the dispatch sends it when one is back.
+        # Try each URL once: the request is in SQL, and the dispatch sends it when a broker is back.
         "max_retries": len(broker_urls(app)) - 1,
     }
     app.conf.task_publish_retry = False

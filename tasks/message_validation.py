@@ -76,7 +76,7 @@ def _message(envelope: "_Envelope", queue: str, tag: str, skew: Skew) -> dict[st
         "properties": {
             "correlation_id": headers.id,
             "delivery_tag": tag,
-            # A retry, and what a dead worker leaves, goes where this says.
+            # A retry, and a message that a dead worker leaves, goes to this queue.
             "delivery_info": {"exchange": "", "routing_key": queue},
             "priority": min(max(envelope.properties.priority, 0), _HIGHEST_PRIORITY),
             "body_encoding": "base64",
@@ -94,7 +94,7 @@ def _traced(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(error: ValidationError) -> str:
-    # Two steps at most: all the names there are ours.
+    # Take two steps at most: all the names there are ours.
     steps = (item["loc"] for item in error.errors(include_input=False, include_url=False))
     return ", ".join(sorted({".".join(map(str, names[:2])) or "JSON" for names in steps}))
 
@@ -129,11 +129,11 @@ _JSON = Literal["application/json", "application/json;charset=utf-8"]
 
 
 class _Envelope(Part):
-    # Clients in Go leave them out where there are none.
+    # Clients in Go leave these out if they are empty.
     headers: dict[str, Any] | None = None
     properties: _Properties
     body: Annotated[str, Field(min_length=1)]
-    # Any other has kombu look for a decoder of that name: pickle's is one, bz2's another.
+    # For any other value kombu looks for a decoder of that name: pickle's is one, bz2's another.
     content_type: Annotated[_JSON, BeforeValidator(_lower), Field(alias="content-type")]
     content_encoding: Annotated[
         Literal["utf-8", "utf8"], BeforeValidator(_lower), Field(alias="content-encoding")

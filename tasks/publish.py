@@ -37,7 +37,7 @@ _MOST_OF_A_JOB = 8
 """Messages for a job's small uploads. So many workers share them."""
 _EPOCH_KEY = "artifacts.remembers_since"
 """Brokers in use have it under this name: another one would look like a broker that forgot all."""
-# What lies farther ahead was not written by us.
+# A moment that lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
 
 
@@ -176,8 +176,8 @@ def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
         known = moment_of(kept)
         if known is not None and known <= clock() + _SKEW:
             return known
-        # First the key, then the clock, then the moment if the key is still there: it must not
-        # name a moment before a flush. Of several that do so at once any may win.
+        # Read the key first, then the clock, then write the moment if the key is still there: it
+        # must not name a moment before a flush. If several do so at once, any may win.
         client.set(key, "")
         begins = clock()
         client.set(key, begins.isoformat(), xx=True)
@@ -228,6 +228,6 @@ def pooled_client(app: Celery) -> Iterator[Any]:
 
 
 def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel
-    # Not by declaring the queue: with a prefix, kombu looks for its key without the prefix.
+    # Do not declare the queue: with a prefix, kombu looks for its key without the prefix.
     depth: int = channel._size(queue)  # noqa: SLF001 - kombu's `queue_declare` calls just this
     return depth

@@ -149,7 +149,7 @@ def message_id(request_id: str) -> str:
 
 
 def _is_nothing(value: object) -> bool:
-    # As an empty list of links: Celery's own retry names every option.
+    # It may be an empty list of links: Celery's own retry names every option.
     return value is None or (isinstance(value, (list, tuple, dict, bool)) and not value)
 
 
@@ -227,7 +227,7 @@ def _headers(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if made := _PROTOCOL & own.keys():
         raise InvalidRequestError(f"headers: {', '.join(sorted(made))} cannot be given as a header")
     headers = {header: given[option] for option, header in IN_HEADERS.items() if option in given}
-    # Left out, Celery makes an id.
+    # If it is left out, Celery makes an id.
     headers = {"task": name, "id": given.get("task_id", "new"), **headers, **own}
     if len(json.dumps(headers, default=str)) > LONGEST - _MARGIN:
         raise InvalidRequestError(f"headers: over {(LONGEST - _MARGIN) // 1024} KB are refused")

@@ -100,7 +100,7 @@ class VerifyJob:
         recorded = look.recorded(rows)
         fine = {each.artifact for each in recorded if each.verdict is Verdict.OK}
         others = look.others({each.address for each in recorded}, fine, self.locate.kept(job, runs))
-        # By address: an object may have got its row between the two looks.
+        # Compare by address: an object may have got its row between the two looks.
         return sorted({each.address: each for each in (*recorded, *others)}.values(), key=_order)
 
 

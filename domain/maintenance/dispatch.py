@@ -42,7 +42,7 @@ class DispatchDueTransfers:
             broker_epoch=self.broker_epoch(self.transfers.now),
             unclaimed_after=self.unclaimed_after,
             republish_after=self.republish_after,
-            # Asked once: the first page would hide that the rest of a queue was purged as well.
+            # Ask once: the first page would hide that the rest of a queue was purged as well.
             empty=self.empty(),
         )
         while room := self.room():

@@ -38,7 +38,8 @@ class AdvanceBatches:
     def _page_of(self, batch_id: int) -> int:
         released = self.batches.release(batch_id, self.page_size)
         if released.transfers:
-            # After the commit: a worker that met a message before its row would make its own.
+            # Publish after the commit: a worker that met a message before its row would make its
+            # own row.
             self.publish(released.transfers)
             self.batches.sent(released.transfers)
         return released.turns

@@ -215,7 +215,7 @@ class JobController:
 
     @property
     def _placement(self) -> Placement:
-        # Not `locate.placement`: `locate` needs the store.
+        # Do not use `locate.placement`: `locate` needs the store.
         return Placement(jobs=self.job_repository, runs=self.run_repository)
 
     def _request(

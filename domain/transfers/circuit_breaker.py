@@ -87,5 +87,6 @@ class Breaker:
                 self._failures.forget(self._endpoint)
                 self._word_due_at = self._clock() + _WORD_EVERY
             except PipelineError as error:
-                # The next success says it: this one is recorded, and must not fail for it.
+                # The next success repeats it: this one is recorded, and must not fail because of
+                # it.
                 logger.warning("the failures of %s are still counted: %s", self._endpoint, error)

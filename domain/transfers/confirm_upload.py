@@ -25,7 +25,7 @@ from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
 from artifact_pipeline.domain.transfers.lease import LeaseKeeper
 from artifact_pipeline.domain.transfers.outcomes import Adopted, Finished
 
-# By which the store's clock, in whole seconds, may be behind the database's.
+# The store's clock, in whole seconds, may be behind the database's by this much.
 _SKEW = timedelta(seconds=5)
 
 
@@ -122,7 +122,7 @@ class RequestConfirmations:
         looks = for_each(self._is_recorded, given)
         return [
             self.transfers.request(artifact, Direction.CONFIRM, str(uuid4()))
-            # Where a look fails, the transfer records why.
+            # If a look fails, the transfer records why.
             for artifact, is_recorded in looks
             if is_recorded is not True
         ]

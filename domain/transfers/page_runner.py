@@ -57,7 +57,7 @@ class PageRunner:
         self._limits = limits
         self._watch = watch or NoWatch()
         self._done = RecentRequests[Artifact](_REMEMBERED)
-        # More is claimed once the store has shown how fast it is.
+        # Claim more once the store has shown how fast it is.
         self._size = min(limits.threads, limits.size)
 
     def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
@@ -153,7 +153,7 @@ class PageRunner:
 
     @cached_property
     def _pool(self) -> Executor:
-        # Threads are started when they are needed.
+        # Start threads only when they are needed.
         return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="page")
 
 

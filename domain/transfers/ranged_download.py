@@ -88,7 +88,7 @@ class Fetch:
                 sha256 = source.sha256
             else:
                 sha256 = _read_back(partial, source, verifier, checkpoint)
-            # The last look before the file appears.
+            # This is the last check before the file appears.
             checkpoint()
             partial.finish(replace=replace)
         return Fetched(source.size, sha256, ranges.bytes_fetched)
@@ -196,7 +196,7 @@ def _read_back(
 ) -> str:
     """Compare the whole file with what the store says of the object, and return its SHA-256."""
     whole = hashlib.sha256()
-    # A SHA-256 that is known is what the verifier compares with.
+    # If a SHA-256 is known, the verifier compares with it.
     takers = [verifier.update] if source.sha256 else [verifier.update, whole.update]
     size = feed(partial.chunks(), *takers, checkpoint=checkpoint)
     try:

@@ -42,7 +42,8 @@ class RelocateArtifacts:
 
     def handle(self, claim: Claim, keeper: LeaseKeeper) -> Adopted | Finished:
         artifact = claim.artifact
-        # The key first: if the job's id is used again, what follows must not be recorded for it.
+        # Ask for the key first: if the job's id was used again, nothing that follows must be
+        # recorded for it.
         key = self.locate.placement.key(artifact)
         known = self.locate.artifacts.find(artifact)
         found = (self.shifted or self.locate).find(artifact)
