@@ -42,7 +42,7 @@ max_tasks = 50_000
 # So nothing needs to be kept over a restart either.
 persistent = False
 
-# Not its column `exception`: that one puts a text into the page as HTML, and ours may quote the
+# Do not use its column `exception`, which puts a text into the page as HTML: ours may quote the
 # name of a user's file.
 tasks_columns = "name,uuid,state,kwargs,result,received,runtime,worker"
 

@@ -15,7 +15,7 @@ from artifact_pipeline.worker.settings import BrokerSettings, load
 # A worker that listens has usually taken the message by then.
 _FIRST_SECONDS = 3.0
 _NEXT_SECONDS = 15.0
-# Where a worker is missing, the others get this long to answer.
+# If a worker is missing, the others get this long to answer.
 _ANSWER_SECONDS = 5.0
 
 THREAD = "listeners"

@@ -200,7 +200,7 @@ def _table(columns: Sequence[_Column], width: int, mark: str) -> Table:
         for column, to in zip(columns, _widths(columns, width), strict=True)
     ]
     for cells in zip(*cut, strict=True):
-        # As Text, for in a string Rich would take what stands in brackets for markup.
+        # Use Text: in a string Rich would take a text in brackets for markup.
         table.add_row(*map(Text, cells))
     return table
 

@@ -90,7 +90,7 @@ def list_all(  # noqa: PLR0913 - an argument for each option
         newer_than=newer_than,
         requested_by=requested_by,
     )
-    # One more than is shown tells whether more exist.
+    # Read one more than is shown, which tells whether more exist.
     sql = database()
     found = list_transfers(sql.engine, filters, limit=limit + 1, before=before)
     now = sql.transfers.now()

@@ -75,7 +75,7 @@ class Composition:
         self._settings = settings
         self._watch = watch
         self._app = app
-        # Of the process that made this, and so the same for all children it forks.
+        # The name is of the process that made this, and so the same for all children that it forks.
         self._worker = new_process_name()
         self.adapters = self._new_adapters()
         self.handlers = Handlers(settings, self.adapters)

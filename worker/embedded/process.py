@@ -62,7 +62,8 @@ class ManagedProcess:
         try:
             self.start()
         except BaseException:
-            # Not ready in time, or a signal came: `with` would not stop what never began.
+            # The server was not ready in time, or a signal came: `with` would not stop what never
+            # began.
             self.kill()
             raise
         return self
@@ -144,7 +145,7 @@ class ManagedProcess:
             return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        # With a limit: a Ctrl-C within Popen.poll() can leave its lock held, and a wait without a
+        # Limit the wait: a Ctrl-C within Popen.poll() can leave its lock held, and a wait without a
         # limit would then never end.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_KILLED_SECONDS)

@@ -78,7 +78,7 @@ class EmbeddedStack:
             initialize(self.workspace, SqlWorkspaces(self.engine), Others.REPLACE)
             self._make_bucket()
         except BaseException:
-            # On an error half-way, what is up already is stopped again.
+            # After an error half-way, stop the servers that already run.
             self._exit.close()
             raise
         return self
@@ -110,7 +110,7 @@ class EmbeddedStack:
         }
 
     def client(self) -> "S3Client":
-        # Neither the user's AWS profile nor their proxy has a say in what is on this machine.
+        # Neither the user's AWS profile nor their proxy may affect servers on this machine.
         core = botocore.session.Session({"profile": (None, None, None, None)})
         core.set_default_client_config(Config(proxies={}))
         session = boto3.Session(_KEY_ID, _KEY, region_name=_REGION, botocore_session=core)

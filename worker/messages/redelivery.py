@@ -207,7 +207,7 @@ class RedeliveringChannel(WritableChannel):
 
     def restore_dead(self) -> None:
         """Put back the messages of dead channels, unless another worker has just done so."""
-        # Of many workers one looks at a time.
+        # Let one of many workers look at a time.
         pause = int(900 * self.unacked_restore_interval)  # type: ignore[attr-defined]
         if not self.own.set(self.key(_RESTORING), self.id, nx=True, px=pause):
             return
@@ -244,7 +244,7 @@ class RedeliveringChannel(WritableChannel):
         self._brpop_sent_at = monotonic()
         self._is_waiting = self._was_empty or not self.may_take()
         if self._is_waiting:
-            # Of a key that never exists: the time-out is what is asked for.
+            # Wait for a key that never exists: only the time-out matters.
             never = self.key(f"{ALIVE}{self.id}.idle")
             connection.send_command("BRPOP", never, self.idle_seconds)
             return

@@ -35,8 +35,7 @@ for i = 3, #KEYS do
 end
 return false
 """
-# What is no entry of ours is forgotten.
-# KEYS: TAKEN. ARGV: the tag.
+# Forget what is no entry of ours. KEYS: TAKEN. ARGV: the tag.
 PUT_BACK = f"""{_WRITE_THEN_DELETE}
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 local colon = entry and string.find(entry, ':', 1, true)

@@ -38,7 +38,7 @@ def acknowledged_etag(etag: str | None) -> str:
     Raises:
         StoreUnavailableError: it is missing, or lacks its second quote.
     """
-    # Not every server puts it in quotes.
+    # Not every server puts an ETag in quotes.
     if etag is None or not re.fullmatch(r'"[^"]+"|[^"]+', etag):
         raise StoreUnavailableError(f"S3's answer was cut off: its ETag is {etag!r}")
     return etag
@@ -46,7 +46,7 @@ def acknowledged_etag(etag: str | None) -> str:
 
 def is_same_etag(one: str | None, other: str | None) -> bool:
     """Return whether both are one ETag; None if there is no object."""
-    # Not every server puts it in quotes each time.
+    # Not every server puts an ETag in quotes each time.
     return (one and one.strip('"')) == (other and other.strip('"'))
 
 

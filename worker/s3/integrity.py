@@ -104,7 +104,8 @@ class _Crc32c:
 
     def check_whole(self, parts: Sequence["SentPart"], answer: Mapping[str, Any]) -> None:
         answered = answer.get("ChecksumCRC32C")
-        # Without the number of parts it may be the CRC32C of all bytes, which is not known here.
+        # Without the number of parts the value may be the CRC32C of all bytes, which is not known
+        # here.
         if answered and "-" in answered:
             checksums = b"".join(base64.b64decode(part.checksum) for part in parts)
             check(self.of(checksums, b""), answered)

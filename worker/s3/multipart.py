@@ -195,7 +195,8 @@ class MultipartUpload:
         self.created.update(answer)
         upload_id = answer["UploadId"]
         try:
-            # Before the first part: an upload that no row knows could never be found again.
+            # Record the upload before the first part: without a row nothing could ever find it
+            # again.
             self.progress.started(upload_id)
         except BaseException:
             self.abort(upload_id)
@@ -230,7 +231,7 @@ class MultipartUpload:
                     self.progress.checkpoint()
                     under_way.append(pool.submit(send, upload_id))
                     del send  # it has the part, which is to go once it is sent
-                    # As many parts in memory as threads to send them, and the next one.
+                    # Keep as many parts in memory as threads send, and the next one.
                     if len(under_way) == self.threads:
                         sent.append(under_way.popleft().result())
                 sent.extend(future.result() for future in under_way)
@@ -257,7 +258,7 @@ class MultipartUpload:
             "PartNumber": number,
             **self.integrity.sent(checksum),
         }
-        # One digest for the checksum and the signature: botocore would hash the part again.
+        # Share one digest for the checksum and the signature: botocore would hash the part again.
         answer = direct_requests.send(
             self.client, "upload_part", arguments, body=body, length=len(body), sha256=digest
         )

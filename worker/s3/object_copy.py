@@ -48,7 +48,7 @@ class ObjectCopy:
                 f"{self.upload.key}: S3 answers no checksum that proves the copy, and an object in"
                 f" {self.tier_name} cannot be read. Use the storage class GLACIER_IR"
             )
-        # With the size that it must have: S3 refuses another before the object appears.
+        # Give the expected size: S3 refuses another size before the object appears.
         condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.source.size}
         try:
             self.fence.look_before()
@@ -88,7 +88,7 @@ class ObjectCopy:
         return self._stored(sha256, checksum, etag, answer.get("VersionId"))
 
     def _check_size(self, etag: str) -> None:
-        # Not every server looks at the size when the copy is completed, or has checksums of it.
+        # Not every server checks the size when the copy is completed, or has checksums of it.
         head = self.upload.client.head_object(
             Bucket=self.upload.bucket, Key=self.upload.key, IfMatch=etag
         )
@@ -120,7 +120,7 @@ class ObjectCopy:
     def _is_this(self, found: BucketObject, sha256: str, checksum: str) -> bool:
         if found.size != self.source.size or self.tier_name not in {"", found.tier_name}:
             return False
-        # Where the store checks nothing, its metadata may describe bytes that it does not have.
+        # If the store checks nothing, its metadata may describe bytes that it does not have.
         if found.sha256 is not None and self.abilities.checks_sha256:
             return found.sha256 == sha256
         said = found.checksum(SHA256)

@@ -129,7 +129,7 @@ class PartCopies:
 
     def _copy(self, number: int, start: int, stop: int, upload_id: str) -> SentPart:
         address = self.source.address
-        # Of a small object S3 copies no range.
+        # S3 copies no range of a small object.
         is_whole = stop - start == self.source.size
         wanted = {} if is_whole else {"CopySourceRange": f"bytes={start}-{stop - 1}"}
         with missing_means_replaced():

@@ -160,7 +160,7 @@ class S3ObjectReader:
 
     def _size_of_part(self, source: BucketObject, number: int) -> int:
         with translated_errors(), missing_means_replaced():
-            # Without IfMatch, which some servers compare with the ETag of the part.
+            # Leave out IfMatch, which some servers compare with the ETag of the part.
             return self.client.head_object(
                 Bucket=source.address.bucket, Key=source.address.key, PartNumber=number
             )["ContentLength"]

@@ -76,7 +76,7 @@ def _postgres_engine(url: URL, prepare_threshold: int | None) -> Engine:
     }
     settings = parse_options(_options_of(url))
     if settings:
-        # Made once the connection is there: a pooler refuses them before.
+        # Make these settings once the connection exists: a pooler refuses them before.
         arguments["options"] = ""
     engine = create_engine(
         url, pool_size=2, isolation_level="READ COMMITTED", connect_args=arguments
@@ -228,7 +228,7 @@ def session_connection(session: Session) -> Iterator[Connection]:
 
 @contextmanager
 def _session_connection(session: Session) -> Iterator[Connection]:
-    # What the session has been told, and not yet SQL: a job, say, that is asked about next.
+    # Flush what the session has and SQL does not yet, such as a job that is asked about next.
     session.flush()
     with session_connection(session) as connection:
         yield connection

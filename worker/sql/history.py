@@ -159,7 +159,7 @@ def _superseded(connection: Connection, rows: Sequence[Any]) -> list[int]:
 def _delete_transfers(
     connection: Connection, ids: Collection[int], *conditions: ColumnElement[bool]
 ) -> int:
-    # In the order of their ids, as all that lock several; a row that is locked is left for later.
+    # Lock in the order of ids, like all that lock several; leave a locked row for later.
     locked = select(TransferRow.id).where(TransferRow.id.in_(ids), *conditions)
     locked = locked.order_by(TransferRow.id).with_for_update(skip_locked=True)
     # Read first: in a subquery, PostgreSQL could run it again for each row.

@@ -82,7 +82,8 @@ class SqlTombstones:
         *,
         is_complete: bool,
     ) -> None:
-        # In the order of a record: in another one two transactions could wait for each other.
+        # Lock in the order of a record: in another order two transactions could wait for each
+        # other.
         with transaction(self._bind) as connection:
             for stored in rows:
                 delete_artifact(connection, stored)

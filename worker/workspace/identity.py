@@ -16,7 +16,7 @@ from artifact_pipeline.worker.workspace.marker import MARKER, holds_jobs, make_m
 
 logger = logging.getLogger(__name__)
 
-# How long a process goes by the ids that it has read: then it notices that one was replaced.
+# A process uses the ids that it has read for this long: then it notices that one was replaced.
 _KNOWN_SECONDS = 60.0
 _REMEDY = "Mount the share, or run `artifacts workspace init --adopt` if it is the workspace now"
 

@@ -137,7 +137,7 @@ class PartialFile:
             if not replace and look(self.name, self.directory) is not None:
                 raise in_the_way(self.artifact)  # as long as there is something to go on with
             marks = self._written_marks()
-            # Not undone if it fails: the kernel may have dropped what it could not write, and
+            # Do not undo it if it fails: the kernel may have dropped what it could not write, and
             # still show it to the next attempt, which would believe it.
             os.ftruncate(self.file, self.layout.source.size)
             os.fsync(self.file)

@@ -100,13 +100,13 @@ class _Scanner:
         self._enclosure = enclosure
         self._prefix = f"{run}/" if run else ""
         self._through_links = 0
-        # Not recursive: a tree may be deeper than Python's stack.
+        # Do not recurse: a tree may be deeper than Python's stack.
         self._to_do = [_TOP]
 
     def walk(self) -> None:
         while self._to_do:
             directory = self._to_do.pop()
-            # What is refused ends the listing early, which must be closed then.
+            # A refusal ends the listing early, which must be closed then.
             with closing(self._list(directory)) as listed:
                 taken = [self._take(directory, found) for found in listed]
             if self._is_in_run(directory) and not any(taken):

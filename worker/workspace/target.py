@@ -132,7 +132,7 @@ class Target:
         if layout.exists_or_begun(file):
             return True
         self._log_restart(file)
-        # Not emptied: it may be the finished file under its other name, if a process was killed
+        # Do not empty it: it may be the finished file under its other name, if a process was killed
         # between giving it the one and taking the other away.
         os.unlink(self._partial, dir_fd=directory)
         return False

@@ -78,8 +78,8 @@ class Workspace:
         try:
             return self._source(artifact)
         except SourceMissingError:
-            # Not the artifact's fault: a share that is not mounted, and leaves an empty directory
-            # or none, must not quarantine everything.
+            # This is not the artifact's fault: a share that is not mounted, and leaves an empty
+            # directory or none, must not quarantine everything.
             if _is_empty(self._root):
                 raise WorkspaceUnavailableError from None
             raise

@@ -48,7 +48,7 @@ class AuditReport:
                 kept = json.loads(self._progress.read_text())
                 self.cursor = AuditCursor.load(kept["cursor"])
                 self._file = path.open("r+b")
-                # What was written after the progress was noted is found again.
+                # Faults written after the noted progress are found again.
                 self._file.truncate(kept["bytes"])
                 self._file.seek(0, os.SEEK_END)
             else:

@@ -104,7 +104,7 @@ class ProbeArea:
             )
 
     def _delete(self, keys: set[str]) -> Iterator[str]:
-        # One by one: whether the store can delete several at once is one of the questions.
+        # Delete one by one: whether the store can delete several at once is one of the questions.
         for key in sorted(keys):
             yield from _failure(key, self._client.delete_object, Bucket=self._bucket, Key=key)
 

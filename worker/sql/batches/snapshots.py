@@ -220,7 +220,8 @@ def _freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa
         .subquery("ordered")
         .c
     )
-    # One of each user in turn: a user with a million does not come first with all of them.
+    # Take one member of each user in turn: a user with a million must not come first with all of
+    # them.
     position = func.row_number().over(order_by=(ordered.turn, ordered.user_id))
     frozen = select(
         *(literal(batch_id), position, ordered.job_id, ordered.run_id, ordered.kind),

@@ -73,7 +73,7 @@ class SqlQuarantine:
             "finished_at": None,
             "reason_code": None,
             "last_error": None,
-            # What the last attempt wrote is not verified yet; its state would not say so any more.
+            # The write of the last attempt is not verified yet; the new state would not show that.
             "doubted_at": _unverified_since_value(),
         }
         selected = [*self._conditions(filters), ~_is_superseded()]

@@ -192,7 +192,7 @@ class SqlTransfers:
     ) -> None:
         for attempt in repeated_transaction(self._bind):
             with attempt as connection:
-                # In the order of `record`; a lost lease counts before a replaced object.
+                # Check in the order of `record`; a lost lease counts before a replaced object.
                 recorded = replace_artifact(connection, stored, known)
                 move_location(connection, stored, location)
                 write(connection, claim, **done(claim, stored.object.bytes_sent))
@@ -281,7 +281,7 @@ class SqlTransfers:
             sent_at = max(read_clock(connection), loss.broker_epoch)
             transfers = [as_transfer(row) for row in connection.execute(page)]
             if transfers:
-                # Before the mark: dying in between sends a duplicate, never nothing.
+                # Publish before the mark: dying in between sends a duplicate, never nothing.
                 publish(transfers)
                 ids = [transfer.id for transfer in transfers]
                 marked = update(TransferRow).where(TransferRow.id.in_(ids))

@@ -263,7 +263,7 @@ def _unsent_of(session: Session) -> _Unsent:
     return unsent
 
 
-# Of all sessions: listening to each new one would cost a fifth of a request.
+# Listen to all sessions at once: listening to each new one would cost a fifth of a request.
 @event.listens_for(Session, "after_commit")
 def _after_commit(session: Session) -> None:
     # Releasing a savepoint is a commit to SQLAlchemy as well, and may yet be rolled back.

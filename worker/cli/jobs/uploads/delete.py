@@ -88,7 +88,7 @@ def delete(  # noqa: PLR0913 - an argument for each option
             return
     summary = _carry_out(deletion, request, actor=actor, reason=why)
     rows = [_row(each, "deleted") for each in (*summary.deleted, *summary.left)]
-    # What was confirmed was shown before.
+    # The operator has seen what was confirmed.
     if yes or summary.left:
         show_rows(rows, as_json=as_json, empty=_NOTHING, brief=_COLUMNS, wide=wide)
     _note_end(summary)

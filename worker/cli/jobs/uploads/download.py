@@ -190,7 +190,7 @@ def _total(wanted: Sequence[ListedArtifact]) -> int:
 
 
 def _complete(bar: Progress, task: TaskID) -> None:
-    # What was there already, or failed, has not advanced it.
+    # A file that existed, or failed, has not advanced the bar.
     bar.update(task, completed=bar.tasks[0].total)
 
 

@@ -234,7 +234,7 @@ class _Relocation:
     ) -> list[OldCopy]:
         if self._shifted is None:
             return delete_old(job_id, planned)
-        # Also old copies of an earlier call, whose rows name the new ones by now.
+        # Delete old copies of an earlier call too, whose rows name the new ones by now.
         moved = [*planned, *self._shifted.left_behind(job_id)]
         return delete_old(job_id, moved, self._shifted.directory(job_id))
 
