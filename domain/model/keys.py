@@ -192,7 +192,9 @@ class JobS3Prefix:
             InvalidRequestError: the artifact is another job's.
         """
         if artifact.job_id != self.job_id:
-            raise InvalidRequestError(f"{artifact} has no place under the prefix of {self.job_id}")
+            raise InvalidRequestError(
+                f"{artifact} is not of job {self.job_id}: use the prefix of its own job"
+            )
         return self.directory + file_name(artifact)
 
     def job_config_key(self) -> str:

@@ -47,7 +47,7 @@ class ConfirmUploads:
         known = self.artifacts.find(claim.artifact)
         existing = self._awaited(claim, known)
         if not existing.size:
-            raise SourceEmptyError(f"{claim.artifact}: what was uploaded has no bytes")
+            raise SourceEmptyError(f"{claim.artifact}: the client uploaded no bytes. Upload it again")
         if _is_known(existing, known):
             return Finished(size=existing.size)
         stored = self._read(claim.artifact, existing, keeper)
@@ -71,7 +71,7 @@ class ConfirmUploads:
             # Look again: the last PUT can have ended between the look and the reading of the clock.
             existing = _there(self.reader, self.placement, claim.artifact)
         if existing is None or _predates_claim(existing, claim, known):
-            raise NeverUploadedError(f"{claim.artifact}: its upload URL was not used in time")
+            raise NeverUploadedError(f"{claim.artifact}: its upload URL expired unused. Request another")
         return existing
 
     def _read(
@@ -118,7 +118,9 @@ class RequestConfirmations:
         given = [artifact for artifact in artifacts if self.placement.location(artifact)]
         if not given:
             of_run = "" if run_id is None else f" run {run_id}"
-            raise InvalidRequestError(f"no upload URL was given for job {job_id}{of_run}")
+            raise InvalidRequestError(
+                f"no upload URL was given for job {job_id}{of_run}: request one first"
+            )
         looks = for_each(self._is_recorded, given)
         return [
             self.transfers.request(artifact, Direction.CONFIRM, str(uuid4()))

@@ -228,7 +228,7 @@ def _remaining_file_hint(partial_name: str) -> str:
 
 
 def in_the_way(artifact: Artifact) -> TargetExistsError:
-    return TargetExistsError(f"{artifact}: something else is where it would go")
+    return TargetExistsError(f"{artifact}: something else is at its target. Move it")
 
 
 def look(name: str, directory: int) -> os.stat_result | None:
