@@ -166,9 +166,9 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
         yield "broker    does not answer"
     else:
         if not broker.workers:
-            yield "workers   none answers"
+            yield "workers   no worker answers"
         at = broker.dispatched_at
-        yield f"dispatch  {'none yet' if at is None else f'{age(database.now - at)} ago'}"
+        yield f"dispatch  {'no dispatch yet' if at is None else f'{age(database.now - at)} ago'}"
         if broker.refused:
             yield f"refused   {_number(broker.refused)} messages: artifacts messages list"
     for each in database.endpoints:
