@@ -92,7 +92,7 @@ def test_what_was_asked_for_again_is_left_and_told(
     assert answer.json == {"retried": 1, "superseded": 1, "dry_run": False}
     finish(given_up, LOGS, "b", quarantined)
     again = artifacts("quarantine", "retry", "--job-id", "12", "--older-than", "0s")
-    assert again.out == "1 are tried again\n1 left: asked for again meanwhile\n"
+    assert again.out == "1 are tried again\n1 left: requested again in the meantime\n"
 
 
 def test_a_discard_cancels_for_good(artifacts: Command, given_up: SqlTransfers) -> None:

@@ -129,7 +129,7 @@ def test_a_wider_deletion_is_taken_back_as_a_whole(artifacts: Command) -> None:
     # Then
     assert answer.status == 1
     assert answer.error.endswith(
-        "it was deleted with all kinds of run 4 of job 12, which can only be taken back as a"
+        "it was deleted with all kinds of run 4 of job 12, which can only be undone as a"
         " whole: give --run-id 4"
     )
     assert artifacts(*UNDELETE, "--run-id", "4").status == 0

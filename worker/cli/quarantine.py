@@ -131,7 +131,7 @@ def retry(  # noqa: PLR0913 - an argument for each option
     will = "would be tried again" if dry_run else "are tried again"
     say(f"{summary.retried} {will}")
     if summary.superseded:
-        say(f"{summary.superseded} left: asked for again meanwhile")
+        say(f"{summary.superseded} left: requested again in the meantime")
 
 
 @app.command("discard")
