@@ -30,7 +30,7 @@ except ConfigurationError as error:
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 port = int(os.environ.get("FLOWER_PORT", "5555"))
 
-# Looking is what it is for. Whatever changes something has a command, which is written down in SQL.
+# Flower is only for looking. Every change has a command, which SQL records.
 read_only = True
 
 # A container that was replaced is a worker under another name: the old one goes in ten minutes

@@ -47,7 +47,7 @@ def run_dev(
         except KeyboardInterrupt:
             err.print("stopping")
         finally:
-            # All at once: one after the other they would take their time one after the other.
+            # End all at once: one after the other would add their times up.
             for process in (*started, flower.process):
                 process.terminate()
 

@@ -60,7 +60,7 @@ class ListenerCheck:
     def _start(self, queues: Collection[str]) -> Thread:
         if self._asking is None or not self._asking.is_alive():
             self._due_at = self._clock() + _NEXT_SECONDS
-            # A daemon: a command that has ended does not wait for an answer.
+            # Use a daemon thread: a command that has ended does not wait for an answer.
             self._asking = Thread(target=self._ask, args=(queues,), name=THREAD, daemon=True)
             self._asking.start()
         return self._asking

@@ -46,7 +46,7 @@ JOB_LOCATIONS = tuple(getattr(JobRow, name) for name in JOB_FIELDS)
 RUN_LOCATIONS = tuple(getattr(RunRow, name) for name in RUN_FIELDS)
 """The columns with the artifacts' locations."""
 
-# Cast, for the platform may add a member to its enums before the pipeline knows of it.
+# Cast, because the platform may add a member to its enums before the pipeline knows of it.
 JOB_COLUMNS = (
     *(JobRow.id, JobRow.created_at, JobRow.user_id),
     cast(JobRow.status, String).label("status"),

@@ -49,7 +49,7 @@ class SqlTombstones:
     ) -> None:
         with transaction(self._bind) as connection:
             for job_id in sorted({scope.job_id for scope in scopes}):
-                # Waits for what is just being recorded, and for a hold that is just being set.
+                # The lock waits for a record and for a hold that are just being written.
                 lock_job(connection, job_id)
                 hold = find_hold(connection, job_id)
                 if hold is not None:

@@ -199,7 +199,7 @@ def _listed(job_id: str, run_id: str = "", kind: str = "") -> Listed:
     listed = Listed(
         int(job_id), int(run_id) if run_id else None, ArtifactKind(kind) if kind else None
     )
-    # Any kind will do, to have the ids looked at.
+    # Use any kind: only the ids are checked.
     any_kind = ArtifactKind.JOB_CONFIG if listed.run_id is None else ArtifactKind.RUN_CONFIG
     Artifact(any_kind, listed.job_id, listed.run_id)
     if listed.run_id is not None and listed.kind is not None and not listed.kind.belongs_to_run:

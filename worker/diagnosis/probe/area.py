@@ -150,7 +150,7 @@ def _failure(
     try:
         remove(**arguments)
     except _REFUSALS as refused:
-        # It is gone: completed, or removed by an earlier request.
+        # The upload no longer exists: it was completed, or removed by an earlier request.
         if _named(refused) not in {"NoSuchUpload", "NoSuchKey", "404"}:
             yield f"{what}: {_named(refused)}"
 

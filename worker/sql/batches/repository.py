@@ -170,7 +170,8 @@ class SqlBatches:
             .group_by("outcome")
         )
         with autocommit(self._engine) as connection:
-            # First, for what is released in between counts as pending still.
+            # Count these first, because members that are released in between still count as
+            # pending.
             turns = self._turns(batch_id, batch.mode)
             released = connection.execute(turns).scalar_one()
             rows = connection.execute(counts).all()

@@ -37,7 +37,7 @@ def claimed(owner: Any, expires_at: ColumnElement[Any]) -> dict[str, Any]:  # no
         owner: of the lease.
         expires_at: when the lease runs out.
     """
-    # A takeover: the holder before may have a write on its way.
+    # This is a takeover: the former holder may have a write on its way.
     doubted_at = case(
         (TransferRow.state == TransferState.RUNNING, utc_now()), else_=TransferRow.doubted_at
     )

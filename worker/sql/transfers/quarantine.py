@@ -146,7 +146,7 @@ class SqlQuarantine:
 
 
 def _of_job(filters: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
-    # Only if it is asked for: a job may have been deleted since.
+    # Add the condition only if it is asked for: a job may have been deleted since.
     if conditions := list(of_job(filters, dialect)):
         yield exists(select(JobRow.id).where(JobRow.id == TransferRow.job_id, *conditions))
 

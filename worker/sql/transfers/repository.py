@@ -84,8 +84,9 @@ class SqlTransfers:
         owner: str,
         lease: timedelta,
     ) -> Claim | None:
-        # Even where it is one statement: of a worker that is killed while it waits for the row, the
-        # server would carry out the claim, and the transfer would wait for a dead man's lease.
+        # Use a transaction even for one statement: if a worker is killed while it waits for the
+        # row, the server would carry out the claim, and the transfer would wait for the lease of a
+        # dead worker.
         with transaction(self._bind) as connection:
             asked = and_(TransferRow.request_id == request_id, of_artifact(artifact, direction))
             row = claim_row(connection, asked, owner, lease)

@@ -41,8 +41,8 @@ class _Request:
     is_of_whole_job: bool = False
 
     def is_committed_by(self, ended: SessionTransaction | None) -> bool:
-        # A session that was given a connection with a transaction commits nothing: its giver may
-        # yet roll back. The dispatch sends what the giver commits.
+        # A session that was given a connection with a transaction commits nothing: the owner of the
+        # connection may still roll back. The dispatch sends what the owner commits.
         return _is_within(self.made_in, ended) and not self.connection.in_transaction()
 
 
@@ -237,7 +237,7 @@ class SessionRequests:
         if not self.publish:
             return None
         app = self.app or pipeline_app()
-        # Now, and not after the commit, where the caller would not get the error.
+        # Check now, and not after the commit, where the caller would not get the error.
         ensure_configured(app)
         return app
 

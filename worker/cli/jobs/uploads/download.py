@@ -98,7 +98,7 @@ class Downloads:
         with _progress() as bar:
             task = bar.add_task("downloads", total=_total(wanted))
             one = self._one_with(stopped, lambda size: bar.update(task, advance=size))
-            # Small ones side by side, one request each; large ones in their ranges.
+            # Fetch small ones side by side, one request each; large ones in their ranges.
             for outcome in _side_by_side(one, small, self.fetch.fetch.threads, stopped):
                 outcomes[outcome.artifact] = outcome
             for listed in filter(self._has_ranges, wanted):
@@ -148,7 +148,7 @@ class Downloads:
         extraction = self.directory.extraction(outcome.artifact, self.encoding)
         extracted = outcome_of(lambda: extraction(replace=self.replace))
         if isinstance(extracted, PipelineError):
-            # The zip itself is there.
+            # The zip itself has been downloaded.
             return replace(outcome, error=extracted)
         return replace(outcome, path=extraction.root / extraction.into, kept=extracted.kept)
 
@@ -179,7 +179,7 @@ def _side_by_side(
             for future in as_completed([pool.submit(one, listed) for listed in wanted]):
                 yield future.result()
         except BaseException:
-            # Ctrl-C: what is fetched stays, and the next run continues from there.
+            # After Ctrl-C the fetched part stays, and the next run continues from there.
             stopped.set()
             pool.shutdown(cancel_futures=True)
             raise
