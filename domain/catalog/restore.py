@@ -28,7 +28,7 @@ class RestoredArtifact:
     """What became of one artifact.
 
     Attributes:
-        phase: None for one that can be read as it is.
+        phase: None for one that can be read without a restore.
         until: when its restored copy ends.
         was_asked: whether this command asked the store for it.
     """

@@ -236,7 +236,7 @@ class _Look:
         return _pending(found) if is_active else found
 
     def _row(self, artifact: Artifact) -> StoredArtifact | None:
-        """Return the artifact's row as it is now, if it is this job's."""
+        """Return the artifact's current row, if it is this job's."""
         row = self._locate.artifacts.find(artifact)
         return row if row is not None and self._owns_row(row) else None
 

@@ -36,7 +36,7 @@ class DispatchDueTransfers:
     republish_after: timedelta
 
     def __call__(self) -> int:
-        """Publish what is due, and return how many."""
+        """Publish due transfers, and return how many."""
         total = 0
         loss = RepublishPolicy(
             broker_epoch=self.broker_epoch(self.transfers.now),

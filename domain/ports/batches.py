@@ -120,4 +120,4 @@ class IBatchReleases(Protocol):
         """
 
     def sent(self, transfers: Sequence[Transfer]) -> None:
-        """Mark their messages as sent; the sweep sends those of unmarked ones again."""
+        """Mark their messages as sent; the sweep sends unmarked ones again."""

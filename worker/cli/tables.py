@@ -20,7 +20,7 @@ _GAP = 2
 # A cell that is cut keeps so much, so that its beginning and its end can be told.
 _LEAST = 16
 _ADDRESSES = {"location", "path"}
-"""Columns of addresses, most of which are in one directory."""
+"""Columns of addresses, which are mostly in one directory."""
 _HEADINGS = {
     "at": "time",
     "by": "user",

@@ -245,7 +245,7 @@ IS_UNTRIED_UPLOAD = and_(
 partial_index(
     IS_UNTRIED_UPLOAD, "transfers_untried_uploads", TransferRow.kind, TransferRow.next_attempt_at
 )
-# The condition is that of `Transfer.unverified_since`. In brackets, since the text is joined to
+# The condition of `Transfer.unverified_since`. In brackets, since the text is joined to
 # other conditions.
 IS_UNVERIFIED = text(
     "(state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"

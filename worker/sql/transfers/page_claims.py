@@ -180,7 +180,7 @@ def _others(asked: CTE) -> CTE:
 
 def _is_due_of(kind: ColumnElement[str]) -> ColumnElement[bool]:
     # Select a range of rows, which only the index by kind serves. PostgreSQL cannot know how many
-    # are due of which kind, and would also search for a rare kind among all that are due.
+    # of each kind are due, and would also search for a rare kind among all that are due.
     row = tuple_(TransferRow.kind, TransferRow.next_attempt_at)
     first, last = tuple_(kind, literal_column("'-infinity'")), tuple_(kind, utc_now())
     return and_(row >= first, row <= last)
