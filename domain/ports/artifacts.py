@@ -30,7 +30,7 @@ class IArtifactRepository(Protocol):
         """
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
-        """Write what became of it unless another was recorded since `known`; return whether it was."""
+        """Write it unless another was recorded since `known`; return whether it was written."""
 
 
 @runtime_checkable

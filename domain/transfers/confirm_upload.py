@@ -47,7 +47,9 @@ class ConfirmUploads:
         known = self.artifacts.find(claim.artifact)
         existing = self._awaited(claim, known)
         if not existing.size:
-            raise SourceEmptyError(f"{claim.artifact}: the client uploaded no bytes. Upload it again")
+            raise SourceEmptyError(
+                f"{claim.artifact}: the client uploaded no bytes. Upload it again"
+            )
         if _is_known(existing, known):
             return Finished(size=existing.size)
         stored = self._read(claim.artifact, existing, keeper)
@@ -71,7 +73,9 @@ class ConfirmUploads:
             # Look again: the last PUT can have ended between the look and the reading of the clock.
             existing = _there(self.reader, self.placement, claim.artifact)
         if existing is None or _predates_claim(existing, claim, known):
-            raise NeverUploadedError(f"{claim.artifact}: its upload URL expired unused. Request another")
+            raise NeverUploadedError(
+                f"{claim.artifact}: its upload URL expired unused. Request another"
+            )
         return existing
 
     def _read(

@@ -88,7 +88,9 @@ class FetchArtifact:
         try:
             return self.locate.first(artifact, fetch_from)
         except TargetExistsError:
-            raise TargetExistsError(f"{artifact}: a file with other content is at its target") from None
+            raise TargetExistsError(
+                f"{artifact}: a file with other content is at its target"
+            ) from None
 
     def _exists_already(
         self, found: FoundArtifact, target: ITarget, checkpoint: Callable[[], None]

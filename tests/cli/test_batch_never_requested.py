@@ -11,6 +11,7 @@ from tests.cli.commands import Command
 from tests.sql.batch_steps import History
 
 PREVIEW = ("batch", "preview", "--never-requested")
+BEFORE_COMMAND = "nothing has changed yet. To start the batch:\n"
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +29,14 @@ def test_people_see_that_they_were_never_requested(artifacts: Command) -> None:
         "upload     job_config  never requested        2",
         "job 50",
         "members by mode: --mode failed 0, --mode missing 2, --mode all 2",
-        'nothing has changed yet. To start the batch:\nartifacts batch start 1 --reason "…" --mode missing',
+        f'{BEFORE_COMMAND}artifacts batch start 1 --reason "…" --mode missing',
     ):
         assert line in answer.out
 
 
 def test_the_command_that_it_recommends_starts_it(artifacts: Command, history: History) -> None:
     preview = artifacts(*PREVIEW, "--kind", "job_config")
-    recommended = shlex.split(preview.out.rpartition("nothing has changed yet. To start the batch:\nartifacts ")[2])
+    recommended = shlex.split(preview.out.rpartition(f"{BEFORE_COMMAND}artifacts ")[2])
     started = artifacts(*recommended, "--json").json
     assert started["members"] == 2
     assert [each.artifact.job_id for each in history.release(started["batch"])] == [50, 60]

@@ -17,6 +17,7 @@ from tests.cli.commands import Command
 from tests.sql.batch_steps import History, config_of
 
 START = ("--reason", "a test")
+BEFORE_COMMAND = "nothing has changed yet. To start the batch:\n"
 
 
 class TestPreview:
@@ -33,7 +34,7 @@ class TestPreview:
             "requests to the store: 4 if all is unchanged, up to 4",
             "at 2/s it takes 2s",
             "members by mode: --mode failed 4, --mode missing 4, --mode all 4",
-            'nothing has changed yet. To start the batch:\nartifacts batch start 1 --reason "…" --rate 2/s',
+            f'{BEFORE_COMMAND}artifacts batch start 1 --reason "…" --rate 2/s',
         ):
             assert line in answer.out
 
@@ -89,7 +90,7 @@ class TestPreview:
         history.transfer(config_of(5), state, stored=stored)
         # When somebody does as the preview says
         preview = artifacts("batch", "preview", "--job-id", "5", "--rate", "0.5/s")
-        recommended = shlex.split(preview.out.rpartition("nothing has changed yet. To start the batch:\nartifacts ")[2])
+        recommended = shlex.split(preview.out.rpartition(f"{BEFORE_COMMAND}artifacts ")[2])
         answer = artifacts(*recommended, "--json")
         # Then
         assert (answer.status, answer.err) == (0, "")

@@ -1,4 +1,4 @@
-"""The checks of the probe, and the promise that each supports; docs/stores.md has the same table."""
+"""The checks of the probe, and the promises that they support, as docs/stores.md lists them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
