@@ -171,7 +171,7 @@ def test_a_retention_that_has_ended_by_the_stores_clock_is_not_asked_for() -> No
     ("head", "said"),
     [
         ({"x_amz_meta_title": "gr\xfcn"}, "the source's title has characters that a copy cannot"),
-        ({"Content_Disposition": "f\xfcr"}, "its ContentDisposition has characters"),
+        ({"Content_Disposition": "f\xfcr"}, "the source's ContentDisposition has characters"),
         ({"x_amz_missing_meta": "2"}, "2 values of the source's metadata cannot be read by HTTP"),
         ({"Expires": "soon"}, "the source's Expires is not a date: 'soon'"),
     ],

@@ -70,7 +70,7 @@ def _pair(part: str) -> tuple[str, str]:
 
 def _check(templates: tuple[tuple[str, str], ...]) -> None:
     if len(templates) > _MAX_TAGS:
-        raise ValueError(f"{len(templates)} tags, but S3 takes at most {_MAX_TAGS}. Remove some")
+        raise ValueError(f"{len(templates)} tags, but S3 takes at most {_MAX_TAGS}")
     names = [name for name, _ in templates]
     for name, template in templates:
         problems = chain(_problems_of_name(name, names.count(name)), _problems_of_value(template))
