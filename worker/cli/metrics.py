@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+_COMMAND = "artifacts metrics"
 _DEFAULT = "127.0.0.1:9540"
 
 
@@ -34,7 +35,7 @@ def _require_extra() -> None:
 
     if find_spec("prometheus_client") is None:
         raise ConfigurationError(
-            "artifacts metrics needs the extra 'metrics': pip install 'artifact-pipeline[metrics]'"
+            f"{_COMMAND} needs the extra 'metrics': pip install 'artifact-pipeline[metrics]'"
         )
 
 
