@@ -49,7 +49,8 @@ take_in_messages_only(
 )
 retry_when_refused()
 app = make_app(_settings.broker)
-# The process's own: its threads and children, and Celery's commands, all mean this app.
+# Make it the process's default app: its threads and children, and Celery's commands, all mean this
+# app.
 app.set_default()
 _composition = Composition(_settings, app, _handled)
 attach_services(app, _composition)

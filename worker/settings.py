@@ -111,6 +111,10 @@ class AttemptSettings(EnvironmentSettings):
         return timedelta(seconds=self.lease_seconds)
 
 
+class MetricsSettings(DatabaseSettings, BrokerSettings, AttemptSettings):
+    """What the exporter of metrics needs; the attempts' are to be the workers'."""
+
+
 class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
     """What a command needs that moves something in the bucket itself."""
 
@@ -175,7 +179,7 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def load(settings: type[S]) -> S:
-    """The settings of the environment.
+    """Load the settings from the environment.
 
     Raises:
         ConfigurationError: some are missing or wrong; names each variable, never quotes a value,

@@ -35,7 +35,7 @@ class TransferRows:
         self.rows: dict[int, Transfer] = {}
         self._artifacts = artifacts
         self._clock = clock
-        # Re-entrant, for `publish` may run the task at once, which calls back.
+        # The lock is re-entrant, because `publish` may run the task at once, which calls back.
         self._lock = threading.RLock()
 
     @property
@@ -54,6 +54,7 @@ class TransferRows:
             fence=transfer.fence + 1,
             lease_owner=owner,
             lease_expires_at=now + lease,
+            claimed_at=now,
             doubted_at=now if is_takeover else transfer.doubted_at,
         )
         is_deleted = self._artifacts.is_deleted(transfer.artifact)

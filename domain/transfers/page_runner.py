@@ -59,7 +59,7 @@ class PageRunner:
         self._limits = limits
         self._watch = watch or NoWatch()
         self._done = RecentRequests[Artifact](_REMEMBERED)
-        # More is claimed once the store has shown how fast it is.
+        # Claim more once the store has shown how fast it is.
         self._size = min(limits.threads, limits.size)
         self._growth = _FAST_GROWTH
 
@@ -160,7 +160,7 @@ class PageRunner:
 
     @cached_property
     def _pool(self) -> Executor:
-        # Threads are started when they are needed.
+        # Start threads only when they are needed.
         return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="page")
 
 

@@ -6,7 +6,7 @@ import gc
 import signal
 import sys
 
-# Only this here: Ctrl-C while the rest is imported must not end in a traceback.
+# Import only this here: Ctrl-C while the rest is imported must not end in a traceback.
 COMMANDS = {
     "audit": (
         "artifact_pipeline.worker.cli.audit.commands",
@@ -36,6 +36,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.messages",
         "Messages that workers refused or dead workers held.",
     ),
+    "metrics": (
+        "artifact_pipeline.worker.cli.metrics",
+        "Serve the backlog, the workers and the failures as metrics for Prometheus, until Ctrl-C.",
+    ),
     "quarantine": (
         "artifact_pipeline.worker.cli.quarantine",
         "Transfers that were given up: list, retry, discard.",
@@ -55,7 +59,7 @@ COMMANDS = {
     ),
     "dev": (
         "artifact_pipeline.worker.cli.dev",
-        "Run the whole pipeline here until Ctrl-C: broker, S3, database, workers, beat, Flower.",
+        "Run the whole pipeline here until Ctrl-C: servers, workers, beat, Flower, metrics.",
     ),
     "doctor": (
         "artifact_pipeline.worker.cli.doctor",

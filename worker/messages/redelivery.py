@@ -106,7 +106,7 @@ class QoS(redis.QoS):
         return round(seconds)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
-        """Called by kombu every `unacked_restore_interval` seconds, however busy the worker is."""
+        """Restore messages; kombu calls it every `unacked_restore_interval` seconds."""
         try:
             self._redelivering.renew()
             self._settle_refused()
@@ -205,7 +205,7 @@ class RedeliveringChannel(WritableChannel):
             client.set(key, "1", px=self._milliseconds)
 
     def forget_taken(self, tag: str) -> None:
-        """The message is among the unacknowledged ones now, or was no message."""
+        """Forget the element: it is among the unacknowledged messages now, or was none."""
         self.own.hdel(self.key(TAKEN), tag)
 
     def drop(self, queue: str, elements: Sequence[bytes], tag: str = "") -> None:
@@ -218,7 +218,7 @@ class RedeliveringChannel(WritableChannel):
 
     def restore_dead(self) -> None:
         """Put back the messages of dead channels, unless another worker has just done so."""
-        # Of many workers one looks at a time.
+        # Let one of many workers look at a time.
         pause = int(900 * self.unacked_restore_interval)  # type: ignore[attr-defined]
         if not self.own.set(self.key(_RESTORING), self.id, nx=True, px=pause):
             return
@@ -255,7 +255,7 @@ class RedeliveringChannel(WritableChannel):
         self._brpop_sent_at = monotonic()
         self._is_waiting = self._was_empty or not self.may_take()
         if self._is_waiting:
-            # Of a key that never exists: the time-out is what is asked for.
+            # Wait for a key that never exists: only the time-out matters.
             never = self.key(f"{ALIVE}{self.id}.idle")
             connection.send_command("BRPOP", never, self.idle_seconds)
             return

@@ -42,8 +42,7 @@ DROP = """
 for i = 2, #ARGV do redis.call('LREM', KEYS[2], -1, ARGV[i]) end
 redis.call('HDEL', KEYS[1], ARGV[1])
 """
-# What is no entry of ours is forgotten.
-# KEYS: TAKEN. ARGV: the tag.
+# Forget what is no entry of ours. KEYS: TAKEN. ARGV: the tag.
 PUT_BACK = f"""{_WRITE_THEN_DELETE}
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 local colon = entry and string.find(entry, ':', 1, true)

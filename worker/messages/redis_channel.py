@@ -84,7 +84,7 @@ class Channel(RedeliveringChannel):
     def client(self) -> Any:  # noqa: ANN401 - of redis-py
         """What kombu reads the queues with."""
         client = super().client
-        # Where kombu itself changes the answer of a BRPOP, in its GlobalKeyPrefixMixin.
+        # kombu itself changes the answer of a BRPOP there, in its GlobalKeyPrefixMixin.
         client.parse_response = partial(self._parse, client.parse_response)
         return client
 

@@ -16,7 +16,7 @@ from artifact_pipeline.worker.workspace.marker import MARKER, holds_jobs, make_m
 
 logger = logging.getLogger(__name__)
 
-# How long a process goes by the ids that it has read: then it notices that one was replaced.
+# A process uses the ids that it has read for this long: then it notices that one was replaced.
 _KNOWN_SECONDS = 60.0
 # How long the marker of one and the same directory is not read again. Each upload of a page looks.
 _RIGHT_SECONDS = 1.0
