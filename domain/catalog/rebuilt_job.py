@@ -264,5 +264,5 @@ def _unless_away(outcome: Result | PipelineError) -> Result | PipelineError:
 
 
 def _is_same(known: StoredObject, there: BucketObject) -> bool:
-    # Not every server quotes ETags each time.
+    # Not every store quotes its versions each time.
     return (known.size, known.version.strip('"')) == (there.size, there.version.strip('"'))

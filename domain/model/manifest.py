@@ -82,7 +82,7 @@ def _fields(entry: ManifestEntry, directory: str) -> dict[str, Any]:
         **place,
         "size": there.size,
         "sha256": there.sha256,
-        "s3_checksum": _checksum_text(there.checksum),
+        "checksum": _checksum_text(there.checksum),
         "content_type": artifact.kind.spec.content_type,
         "version": there.version,
         "version_id": there.version_id,
@@ -153,7 +153,7 @@ def _stored_artifact(job_id: int, fields: dict[str, Any], directory: str) -> Sto
 def _stored_object(fields: dict[str, Any], key: str) -> StoredObject:
     if not _SHA256.fullmatch(fields["sha256"]):
         raise ValueError(f"sha256 is {fields['sha256']!r}, which is not one")
-    checksum, version_id = fields.get("s3_checksum"), fields["version_id"]
+    checksum, version_id = fields.get("checksum"), fields["version_id"]
     return StoredObject(
         key=key,
         size=int(fields["size"]),

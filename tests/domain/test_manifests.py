@@ -111,7 +111,7 @@ def test_it_says_what_the_directory_has(deployed: Deployment) -> None:
                 "name": "job_config.json",
                 "size": 6,
                 "sha256": hashlib.sha256(b"config").hexdigest(),
-                "s3_checksum": hashlib.sha256(b"config").hexdigest(),
+                "checksum": hashlib.sha256(b"config").hexdigest(),
                 "content_type": "application/json",
                 "version": config.version,
                 "version_id": None,
