@@ -50,7 +50,8 @@ take_in_messages_only(
 )
 retry_when_refused()
 app = make_app(_settings.broker)
-# The process's own: its threads and children, and Celery's commands, all mean this app.
+# Make it the process's default app: its threads and children, and Celery's commands, all mean this
+# app.
 app.set_default()
 # Of workers too: by the period they know which messages of beat have piled up.
 schedule_retention(app, is_on=_settings.retention)

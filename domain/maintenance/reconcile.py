@@ -63,9 +63,9 @@ class Reconcile:
         """
         expected = self.transfers.make_untried_due(Direction.CONFIRM)
         expired = self.delete_expired()
-        # Before the uploads, whose listing may be refused.
+        # Do this before the uploads, whose listing may be refused.
         outcomes = {outcome.value: number for outcome, number in self.verify_writes().items()}
-        # Before the uploads too: a store that is away must not let the tables grow.
+        # Prune before the uploads too: an unavailable store must not let the tables grow.
         pruned = self.prune()
         aborted = self.abort_abandoned()
         return replace(aborted, expected=expected, expired=expired, pruned=pruned, **outcomes)
@@ -120,7 +120,8 @@ class AbortAbandonedUploads:
                 yield upload
 
     def _is_abandoned(self, upload: OpenUpload, owner: Transfer | None, now: datetime) -> bool:
-        # Each age by one clock: the store's for what it alone knows, the database's for a transfer.
+        # Compute each age by one clock: the store's for what only the store knows, the database's
+        # for a transfer.
         if owner is None:
             return upload.age >= self.abandoned_after
         if owner.state is TransferState.QUARANTINED:

@@ -20,7 +20,7 @@ COLUMNS = ("job_id", "kind", "run_id", "outcome", "size", "sha256", "location", 
 def row_of(finding: AuditFinding) -> dict[str, Any]:
     """Return what the report and the table show of a fault."""
     row = verdict_row(finding.verified)
-    # Exact, also in the cells of a CSV.
+    # Show the exact size, also in the cells of a CSV.
     size = None if row["size"] is None else int(row["size"])
     return {"job_id": finding.job_id, **row, "size": size}
 
@@ -48,7 +48,7 @@ class AuditReport:
                 kept = json.loads(self._progress.read_text())
                 self.cursor = AuditCursor.load(kept["cursor"])
                 self._file = path.open("r+b")
-                # What was written after the progress was noted is found again.
+                # Faults written after the noted progress are found again.
                 self._file.truncate(kept["bytes"])
                 self._file.seek(0, os.SEEK_END)
             else:
