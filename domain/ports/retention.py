@@ -44,7 +44,7 @@ class IDueArtifacts(Protocol):
     """
 
     def page(self, rules: Sequence[RetentionRule], *, after: int, limit: int) -> RetentionPage:
-        """Return the next artifacts that are due, without those of jobs on legal hold.
+        """Return the next due artifacts, except artifacts of jobs on legal hold.
 
         Args:
             rules: all that there are.

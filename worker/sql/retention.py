@@ -32,7 +32,7 @@ from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.directories import is_own, job_directory
 from artifact_pipeline.worker.sql.engine import autocommit, insert_into
 from artifact_pipeline.worker.sql.platform_tables import JobRow
-from artifact_pipeline.worker.sql.retention_conditions import Conditions, conditions_of
+from artifact_pipeline.worker.sql.retention_conditions import Conditions, conditions_of, recency
 from artifact_pipeline.worker.sql.tables import (
     ARTIFACT_RUN,
     IS_ACTIVE,
@@ -116,7 +116,10 @@ class SqlDueArtifacts:
         of_rule: str | None = None,
     ) -> Subquery:
         """Return the due artifacts of a range, each with what is done with it."""
-        found = conditions_of(rules, self._archives, connection.dialect.name, of_rule)
+        ranked = recency(after, last) if any(rule.keep_latest for rule in rules) else None
+        place = literal(0) if ranked is None else ranked.c.place
+        dialect = connection.dialect.name
+        found = conditions_of(rules, self._archives, dialect, place=place, of_rule=of_rule)
         is_due = or_(found.is_deleted, and_(found.is_archived, self._is_not_archived(rules)))
         due = (
             select(
@@ -139,6 +142,8 @@ class SqlDueArtifacts:
                 ~_has_active_transfer(),
             )
         )
+        if ranked is not None:
+            due = due.join(ranked, ranked.c.id == ArtifactRow.id)
         return due.subquery("due")
 
     def _is_not_archived(self, rules: Sequence[RetentionRule]) -> ColumnElement[bool]:

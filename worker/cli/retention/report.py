@@ -35,7 +35,7 @@ class Preview:
         self._held_jobs: set[int] = set()
 
     def add(self, amounts: DueAmounts) -> None:
-        """Add what is due in one range of rows."""
+        """Add the amounts of one range of rows."""
         self._held_jobs |= amounts.held_jobs
         for each in amounts.amounts:
             sort = replace(each, artifacts=0, size=0)
