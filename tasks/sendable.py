@@ -22,6 +22,7 @@ from artifact_pipeline.tasks.message_body import LINKS, LONGEST, RefusedError, i
 from artifact_pipeline.tasks.message_headers import HORIZON
 from artifact_pipeline.tasks.message_validation import check_headers, check_priority
 from artifact_pipeline.tasks.routing import (
+    APPLY_RETENTION,
     CONFIRM,
     DISPATCH,
     DOWNLOAD_JOB,
@@ -46,6 +47,7 @@ _ARGUMENTS: Mapping[str, type[NoArguments]] = {
     WRITE_MANIFEST: JobArguments,
     DISPATCH: NoArguments,
     RECONCILE: NoArguments,
+    APPLY_RETENTION: NoArguments,
 }
 
 IN_HEADERS = {

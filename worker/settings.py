@@ -82,8 +82,18 @@ class LivenessSettings(EnvironmentSettings):
     liveness_file: Annotated[Path, Field(examples=["/run/artifacts/alive"])]
 
 
+class RetentionSettings(EnvironmentSettings):
+    """What a preview of the retention rules goes by."""
+
+    # A file in TOML or JSON with prices of storage, where they are not the list prices of S3.
+    retention_prices: Annotated[Path, AfterValidator(check_file)] | None = None
+
+
 class ControlSettings(BrokerSettings):
     """What beat and Flower need."""
+
+    # Whether beat asks for the task that archives and deletes what the retention rules say.
+    retention: bool = False
 
     # Where beat says that it has sent something, for `artifacts health live`.
     liveness_file: Path | None = None
@@ -164,6 +174,10 @@ class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings, Histor
 
     # Whether each job's directory has a file that says what is in it.
     manifest: bool = False
+
+    # Whether the retention rules are applied by a periodic task, which needs the permissions to
+    # delete.
+    retention: bool = False
 
     dispatch_page: Annotated[int, Field(ge=1, le=10_000)] = 500
     # Messages in a queue from which on the dispatch adds none; at 1 KB each, 10 MB of the broker.

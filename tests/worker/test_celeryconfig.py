@@ -25,7 +25,7 @@ UPKEEP_TASKS = [
     *("artifacts.dispatch", "artifacts.reconcile", "artifacts.confirm_upload"),
     *("artifacts.verify_job", "artifacts.archive_job", "artifacts.restore_job"),
     *("artifacts.delete_job", "artifacts.relocate_job", "artifacts.download_job"),
-    "artifacts.write_manifest",
+    *("artifacts.write_manifest", "artifacts.apply_retention"),
 ]
 QUEUE_OF = {
     **{
