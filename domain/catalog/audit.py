@@ -1,15 +1,16 @@
 """The use case that compares the whole store with all that is recorded, side by side."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from itertools import groupby
-from typing import Any, Protocol, Self
+from typing import Protocol
 
 from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
 from artifact_pipeline.domain.errors import UnknownJobError
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
-from artifact_pipeline.domain.model.id_set import IdSet
+from artifact_pipeline.domain.model.audit_cursor import AuditCursor
 from artifact_pipeline.domain.model.keys import ROOT, JobS3Prefix, artifact_at, is_manifest, job_of
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.audit import IAuditedRecords
@@ -25,41 +26,39 @@ class Verify(Protocol):
     def __call__(self, job_id: int) -> Sequence[VerifiedArtifact]: ...
 
 
-@dataclass(slots=True)
-class AuditCursor:
-    """How far an audit is. Another process can continue from it.
+class RepairOutcome(StrEnum):
+    """What a repair has done about a finding."""
 
-    Attributes:
-        after_key: the store has been read up to this key; None once it has been read to its end.
-        after_job: the jobs of the records up to this one have been looked for in the store.
-        seen: the jobs that the store has something of.
-        counts: what has been looked at, and how often each verdict was found.
-    """
+    REQUESTED = "upload requested"
+    CONFIRMING = "confirmation requested"
+    """A worker reads the object and records it: the store has no SHA-256 of it."""
+    RECORDED = "recorded"
+    LEFT = "left"
 
-    after_key: str | None = ""
-    after_job: int = 0
-    seen: IdSet = field(default_factory=IdSet)
-    counts: Counter[str] = field(default_factory=Counter)
 
-    def dump(self) -> dict[str, Any]:
-        """Return it as JSON can keep it."""
-        seen = self.seen.dump()
-        position = {"after_key": self.after_key, "after_job": self.after_job}
-        return {**position, "seen": seen, "counts": dict(self.counts)}
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What was done about a finding. Attributes: `why` it was left."""
 
-    @classmethod
-    def load(cls, kept: Mapping[str, Any]) -> Self:
-        """Return what `dump` has made an object of."""
-        seen, counts = IdSet.load(kept["seen"]), Counter(kept["counts"])
-        return cls(kept["after_key"], kept["after_job"], seen, counts)
+    outcome: RepairOutcome
+    why: str | None = None
+
+    def __str__(self) -> str:
+        return self.outcome if self.why is None else f"{self.outcome}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFinding:
-    """A fault. Attributes: `job_id` is None for an object that is under no job's id."""
+    """A fault.
+
+    Attributes:
+        job_id: None for an object that is under no job's id.
+        repair: None if no repair was asked for.
+    """
 
     job_id: int | None
     verified: VerifiedArtifact
+    repair: Repair | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

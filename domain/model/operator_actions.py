@@ -26,6 +26,7 @@ class ActionName(StrEnum):
     HOLD_RELEASE = "hold release"
     DELETE = "uploads delete"
     UNDELETE = "uploads undelete"
+    AUDIT_REPAIR = "audit repair"
 
 
 class ActionOutcome(StrEnum):

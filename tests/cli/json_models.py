@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from artifact_pipeline.domain.catalog.audit import RepairOutcome
 from artifact_pipeline.domain.catalog.inventory import ArtifactState
 from artifact_pipeline.domain.catalog.verify import Verdict
 from artifact_pipeline.domain.model.artifacts import Scheme
@@ -192,12 +193,14 @@ class VerifiedShape(Shape):
 
 class FaultShape(VerifiedShape):
     job_id: int | None
+    repair: str | None
 
 
 class AuditShape(Shape):
     objects: int
     jobs: int
     faults: dict[Verdict, int]
+    repairs: dict[RepairOutcome, int]
     first: list[FaultShape]
 
 

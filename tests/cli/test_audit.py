@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.worker.cli.audit.report import AuditReport
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
+from artifact_pipeline.worker.workspace.initialization import initialize
 from tests.cli.commands import Command
-from tests.cli.shelf import CONFIG, INPUT, RUN_CONFIG, Shelf, key_of
+from tests.cli.shelf import CONFIG, INPUT, LOGS, RUN_CONFIG, Shelf, key_of
 
 pytestmark = pytest.mark.processes
 
@@ -111,6 +115,69 @@ def test_a_progress_that_is_none_is_named(artifacts: Command, shelf: Shelf, tmp_
     assert answer.status == 1
     assert answer.err.startswith(f"artifacts: {path}: cannot be continued: ")
     assert len(answer.err.splitlines()) == 1
+
+
+@pytest.fixture
+def workspace(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with the config of job 12."""
+    root = tmp_path / "workspace"
+    source = root / "jobs/12/job_config.json"
+    source.parent.mkdir(parents=True)
+    source.write_bytes(b"config")
+    initialize(root, SqlWorkspaces(shelf.engine))
+    monkeypatch.setenv("ARTIFACTS_WORKSPACE", str(root))
+    return root
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_repair_says_what_it_has_done(
+    artifacts: Command, shelf: Shelf, transfers: SqlTransfers, tmp_path: Path
+) -> None:
+    # Given
+    plant(shelf)
+    key = shelf.put(LOGS, b"logs", ChecksumAlgorithm="SHA256")
+    path = tmp_path / "report.json"
+    options = ("--actor", "ann", "--reason", "a disk was lost")
+    # When
+    answer = artifacts("audit", "--repair", "--report", str(path), *options, "--json")
+    # Then
+    assert answer.status == 1
+    assert answer.json["repairs"] == {
+        "confirmation requested": 1,
+        "left": 1,
+        "recorded": 1,
+        "upload requested": 1,
+    }
+    done = {row["location"]: row["repair"] for row in map(json.loads, path.open())}
+    assert done[f"s3://{shelf.bucket}/{key}"] == "recorded"
+    assert done[f"s3://{shelf.bucket}/{STRAY}"] == "left: it is none of the job's artifacts"
+    assert shelf.stored(LOGS).object.size == 4
+    assert transfers.latest(CONFIG, Direction.UPLOAD) is not None
+    repairs = artifacts("history", "12", "--json").json
+    kept = [row for row in repairs if row["what"] == "audit repair"]
+    assert {(row["by"], row["reason"], row["outcome"]) for row in kept} == {
+        ("ann", "a disk was lost", "done")
+    }
+    assert len(kept) == 3
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_second_repair_changes_nothing(
+    artifacts: Command, shelf: Shelf, transfers: SqlTransfers
+) -> None:
+    # Given
+    plant(shelf)
+    artifacts("audit", "--repair")
+    before = transfers.of_job(12)
+    # When
+    answer = artifacts("audit", "--repair", "--json")
+    # Then
+    assert answer.json["repairs"] == {"left": 2}
+    assert transfers.of_job(12) == before
+
+
+def test_a_reason_without_a_repair_is_refused(artifacts: Command) -> None:
+    assert "are of --repair" in artifacts("audit", "--reason", "x").refusal
 
 
 def read(path: Path) -> list[tuple[int | None, str | None, str]]:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from artifact_pipeline.domain.catalog.audit import AuditCursor, AuditFinding, AuditStore
+from artifact_pipeline.domain.catalog.audit import AuditFinding, AuditStore
 from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact, VerifyJob
 from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.fakes import InMemoryReader
 from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.audit_cursor import AuditCursor
 from artifact_pipeline.domain.model.id_set import IdSet
 from artifact_pipeline.domain.model.jobs import Job
 from artifact_pipeline.domain.model.kinds import ArtifactKind

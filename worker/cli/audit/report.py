@@ -9,12 +9,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from artifact_pipeline.domain.catalog.audit import AuditCursor, AuditFinding
+from artifact_pipeline.domain.catalog.audit import AuditFinding
 from artifact_pipeline.domain.errors import InvalidRequestError
+from artifact_pipeline.domain.model.audit_cursor import AuditCursor
 from artifact_pipeline.worker.cli.jobs.uploads.verify import row_of as verdict_row
 from artifact_pipeline.worker.cli.output import machine
 
-COLUMNS = ("job_id", "kind", "run_id", "outcome", "size", "sha256", "location", "error")
+COLUMNS = (
+    *("job_id", "kind", "run_id", "outcome", "size", "sha256", "location", "error"),
+    "repair",
+)
 
 
 def row_of(finding: AuditFinding) -> dict[str, Any]:
@@ -22,7 +26,8 @@ def row_of(finding: AuditFinding) -> dict[str, Any]:
     row = verdict_row(finding.verified)
     # Exact, also in the cells of a CSV.
     size = None if row["size"] is None else int(row["size"])
-    return {"job_id": finding.job_id, **row, "size": size}
+    repair = None if finding.repair is None else str(finding.repair)
+    return {"job_id": finding.job_id, **row, "size": size, "repair": repair}
 
 
 class AuditReport:
