@@ -121,7 +121,7 @@ class AuditStore:
             cursor.seen.add(job_id)
             cursor.counts["jobs"] += 1
             if job_id not in created:
-                findings += [_unknown(job_id, there) for there in objects]
+                findings += [_orphan(job_id, there) for there in objects]
             elif _differs(JobS3Prefix(job_id, created[job_id]), objects, rows[job_id]):
                 findings += self._verified(job_id)
         return _counted(findings, cursor)
@@ -171,16 +171,16 @@ def _differs(
 
 
 def _stray(there: BucketObject) -> AuditFinding:
-    return AuditFinding(None, _foreign(there, "it is under no job's id"))
+    return AuditFinding(None, _object(Verdict.FOREIGN, there, "it is under no job's id"))
 
 
-def _unknown(job_id: int, there: BucketObject) -> AuditFinding:
-    return AuditFinding(job_id, _foreign(there, f"there is no job {job_id}"))
+def _orphan(job_id: int, there: BucketObject) -> AuditFinding:
+    return AuditFinding(job_id, _object(Verdict.ORPHANED, there, f"there is no job {job_id}"))
 
 
-def _foreign(there: BucketObject, why: str) -> VerifiedArtifact:
+def _object(verdict: Verdict, there: BucketObject, why: str) -> VerifiedArtifact:
     return VerifiedArtifact(
-        verdict=Verdict.FOREIGN,
+        verdict=verdict,
         address=there.address,
         artifact=artifact_at(there.address.key),
         object=there,

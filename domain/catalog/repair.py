@@ -36,6 +36,7 @@ _NOT_REPAIRED = {
     Verdict.CHANGED: "upload it again, or restore the recorded version",
     Verdict.MISPLACED: "`artifacts jobs uploads relocate` moves it",
     Verdict.FOREIGN: "it is none of the job's artifacts",
+    Verdict.ORPHANED: "`artifacts orphans delete` deletes it",
     Verdict.UNREADABLE: "the store refuses the look",
 }
 """Why other faults are left: each repair of them could replace or remove bytes."""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs
+from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
 
 
@@ -15,6 +16,7 @@ class InMemoryAuditedRecords:
 
     artifacts: InMemoryArtifacts
     jobs: InMemoryJobs
+    transfers: InMemoryTransfers
 
     def of_jobs(self, job_ids: Collection[int]) -> list[StoredArtifact]:
         return [row for row in self.artifacts.rows.values() if row.artifact.job_id in job_ids]
@@ -22,6 +24,10 @@ class InMemoryAuditedRecords:
     def created(self, job_ids: Collection[int]) -> dict[int, datetime]:
         found = map(self.jobs.find_by_id, job_ids)
         return {job.id: job.created_at for job in found if job is not None}
+
+    def active(self, job_ids: Collection[int]) -> set[int]:
+        active = {row.artifact.job_id for row in self.transfers.rows.values() if row.state.is_active}
+        return active & set(job_ids)
 
     def jobs_after(self, job_id: int, limit: int) -> list[int]:
         ids = {artifact.job_id for artifact in self.artifacts.rows}

@@ -27,6 +27,7 @@ class ActionName(StrEnum):
     DELETE = "uploads delete"
     UNDELETE = "uploads undelete"
     AUDIT_REPAIR = "audit repair"
+    ORPHANS_DELETE = "orphans delete"
 
 
 class ActionOutcome(StrEnum):

@@ -15,5 +15,8 @@ class IAuditedRecords(Protocol):
     def created(self, job_ids: Collection[int]) -> Mapping[int, datetime]:
         """Return when each of the jobs was created; those that do not exist are left out."""
 
+    def active(self, job_ids: Collection[int]) -> Collection[int]:
+        """Return those of the jobs that have an active transfer."""
+
     def jobs_after(self, job_id: int, limit: int) -> Sequence[int]:
         """Return the ids above one of jobs that something is recorded of, the lowest first."""

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from artifact_pipeline.domain.catalog.audit import RepairOutcome
 from artifact_pipeline.domain.catalog.inventory import ArtifactState
+from artifact_pipeline.domain.catalog.orphans import OrphanOutcome
 from artifact_pipeline.domain.catalog.verify import Verdict
 from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState
@@ -204,6 +205,20 @@ class AuditShape(Shape):
     first: list[FaultShape]
 
 
+class OrphanShape(Shape):
+    job_id: int
+    outcome: OrphanOutcome
+    size: Bytes
+    why: str | None
+    location: str
+
+
+class OrphansShape(Shape):
+    outcomes: dict[OrphanOutcome, int]
+    bytes: Bytes
+    first: list[OrphanShape]
+
+
 class BatchShape(Shape):
     batch: int
     state: BatchState
@@ -363,6 +378,7 @@ SHAPES: dict[str, Any] = {
     "messages list": list[RefusedShape],
     "messages restore": RestoredShape,
     "messages show": RefusedShape,
+    "orphans delete": OrphansShape,
     "quarantine discard": DiscardedShape,
     "quarantine list": list[QuarantinedShape],
     "quarantine retry": RetriedShape,

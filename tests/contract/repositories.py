@@ -96,7 +96,7 @@ def in_memory() -> Repositories:
         InMemoryManifests(artifacts, transfers),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
         InMemoryRestorations(artifacts),
-        InMemoryAuditedRecords(artifacts, jobs),
+        InMemoryAuditedRecords(artifacts, jobs, transfers),
         1_000,
         trail,
         holds,

@@ -54,7 +54,7 @@ class Verified:
 def audit_of(world: World, verify: Verified | None = None) -> AuditStore:
     return AuditStore(
         reader=world.reader,
-        records=InMemoryAuditedRecords(world.artifacts, world.jobs),
+        records=InMemoryAuditedRecords(world.artifacts, world.jobs, world.transfers),
         verify=verify or Verified(world),
     )
 
@@ -87,7 +87,7 @@ def test_manifests_are_no_difference(world: World) -> None:
     findings = all_of(audit_of(world, verify))
     # Then
     assert verify.jobs == []
-    assert verdicts(findings) == {999: Verdict.FOREIGN}
+    assert verdicts(findings) == {999: Verdict.ORPHANED}
 
 
 def plant(world: World) -> dict[int | None, Verdict]:
@@ -106,7 +106,7 @@ def plant(world: World) -> dict[int | None, Verdict]:
         103: Verdict.MISPLACED,
         104: Verdict.UNRECORDED,
         105: Verdict.FOREIGN,
-        106: Verdict.FOREIGN,
+        106: Verdict.ORPHANED,
         None: Verdict.FOREIGN,
     }
 

@@ -36,6 +36,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.messages",
         "Messages that workers refused or dead workers held.",
     ),
+    "orphans": (
+        "artifact_pipeline.worker.cli.orphans.commands",
+        "Objects in the store whose job does not exist.",
+    ),
     "quarantine": (
         "artifact_pipeline.worker.cli.quarantine",
         "Transfers that were given up: list, retry, discard.",

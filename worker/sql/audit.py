@@ -10,7 +10,7 @@ from artifact_pipeline.domain.model.jobs import as_utc
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.engine import Bind, autocommit
 from artifact_pipeline.worker.sql.platform_tables import JobRow
-from artifact_pipeline.worker.sql.tables import ArtifactRow
+from artifact_pipeline.worker.sql.tables import IS_ACTIVE, ArtifactRow, TransferRow
 
 
 class SqlAuditedRecords:
@@ -28,6 +28,11 @@ class SqlAuditedRecords:
         statement = select(JobRow.id, JobRow.created_at).where(JobRow.id.in_(job_ids))
         with autocommit(self._bind) as connection:
             return {row.id: as_utc(row.created_at) for row in connection.execute(statement)}
+
+    def active(self, job_ids: Collection[int]) -> set[int]:
+        statement = select(TransferRow.job_id).where(TransferRow.job_id.in_(job_ids), IS_ACTIVE)
+        with autocommit(self._bind) as connection:
+            return set(connection.scalars(statement.distinct()))
 
     def jobs_after(self, job_id: int, limit: int) -> list[int]:
         statement = (
