@@ -3,15 +3,22 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import groupby
 from typing import Protocol
 
+from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
 from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
 from artifact_pipeline.domain.errors import UnknownJobError
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
 from artifact_pipeline.domain.model.audit_cursor import AuditCursor
-from artifact_pipeline.domain.model.keys import ROOT, JobS3Prefix, artifact_at, is_manifest, job_of
+from artifact_pipeline.domain.model.keys import (
+    ROOT,
+    JobS3Prefix,
+    artifact_at,
+    is_manifest,
+    job_directory,
+    job_of,
+)
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.audit import IAuditedRecords
 from artifact_pipeline.domain.ports.object_store import IObjectReader
@@ -20,45 +27,14 @@ _PAGE = 1000
 """Objects of a LIST, and jobs of a query."""
 
 
+Abandoned = Callable[[AuditCursor, Sequence[int]], Iterator[list[AuditFinding]]]
+"""Yields the uploads that no worker continues: of all jobs, or of these."""
+
+
 class Verify(Protocol):
     """Compares one job with its records, as `VerifyJob`."""
 
     def __call__(self, job_id: int) -> Sequence[VerifiedArtifact]: ...
-
-
-class RepairOutcome(StrEnum):
-    """What a repair has done about a finding."""
-
-    REQUESTED = "upload requested"
-    CONFIRMING = "confirmation requested"
-    """A worker reads the object and records it: the store has no SHA-256 of it."""
-    RECORDED = "recorded"
-    LEFT = "left"
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """What was done about a finding. Attributes: `why` it was left."""
-
-    outcome: RepairOutcome
-    why: str | None = None
-
-    def __str__(self) -> str:
-        return self.outcome if self.why is None else f"{self.outcome}: {self.why}"
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFinding:
-    """A fault.
-
-    Attributes:
-        job_id: None for an object that is under no job's id.
-        repair: None if no repair was asked for.
-    """
-
-    job_id: int | None
-    verified: VerifiedArtifact
-    repair: Repair | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +50,55 @@ class AuditStore:
         records: of SQL.
         verify: compares one job.
         pace: is called with the number of requests that were just made, and may wait.
+        abandoned: is asked last.
     """
 
     reader: IObjectReader
     records: IAuditedRecords
     verify: Verify
     pace: Callable[[int], None] = lambda _requests: None
+    abandoned: Abandoned = lambda _cursor, _job_ids: iter(())  # noqa: E731 - a default
 
-    def __call__(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
+    def __call__(
+        self, cursor: AuditCursor, job_ids: Sequence[int] = ()
+    ) -> Iterator[list[AuditFinding]]:
         """Yield the faults of each page. After each one the cursor says how far the audit is.
 
         It costs one LIST for each thousand objects, two queries for as many, and for each job of
-        which something differs what `VerifyJob` costs.
+        which something differs what `VerifyJob` costs. Of chosen jobs, each costs a LIST.
+
+        Args:
+            cursor: where to begin.
+            job_ids: only these jobs; empty for the whole store. The same in each continuation.
 
         Raises:
+            UnknownJobError: there is nothing of a chosen job.
             StoreUnavailableError, SqlUnavailableError: it does not answer; continue later.
         """
-        yield from self._store(cursor)
-        yield from self._records(cursor)
+        if job_ids:
+            yield from self._chosen(cursor, job_ids)
+        else:
+            yield from self._store(cursor)
+            yield from self._records(cursor)
+        for findings in self.abandoned(cursor, job_ids):
+            yield _counted(findings, cursor)
+
+    def _chosen(
+        self, cursor: AuditCursor, job_ids: Sequence[int]
+    ) -> Iterator[list[AuditFinding]]:
+        for job_id in sorted(set(job_ids)):
+            if job_id <= cursor.after_job:
+                continue
+            objects = list(self.reader.list(job_directory(job_id)))
+            if not objects and job_id not in self.records.created([job_id]):
+                raise UnknownJobError(f"there is no job {job_id}")
+            findings = self._compared(objects, cursor)
+            if not objects:
+                self.pace(1)
+                cursor.counts["jobs"] += 1
+                findings = _counted(self._verified(job_id), cursor)
+            cursor.after_job = job_id
+            yield findings
 
     def _store(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
         if cursor.after_key is None:

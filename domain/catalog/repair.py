@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from artifact_pipeline.domain.catalog.audit import AuditFinding, Repair, RepairOutcome
+from artifact_pipeline.domain.catalog.audit_findings import AuditFinding, Repair, RepairOutcome
 from artifact_pipeline.domain.catalog.audited import audited
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.catalog.verify import Verdict
@@ -57,7 +57,8 @@ class RepairFindings:
     Attributes:
         location: returns the permanent URL of a key.
         has_source: whether an artifact's source is in the workspace; None without a workspace.
-        publish: sends the messages of requests; the dispatch sends what is not sent here.
+        publish: sends the messages of transfers, and returns whether it did; the dispatch sends
+            the messages of requests that are not sent here.
         actor: who repairs.
         reason: why.
     """
@@ -69,7 +70,7 @@ class RepairFindings:
     trail: IAuditTrail
     location: Callable[[str], UploadLocation]
     has_source: Callable[[Artifact], bool] | None
-    publish: Callable[[Sequence[Transfer]], None]
+    publish: Callable[[Sequence[Transfer]], bool]
     actor: str
     reason: str | None = None
 
@@ -92,6 +93,8 @@ class RepairFindings:
             if verified.artifact is None or verified.verdict in _NOT_REPAIRED:
                 raise _Left(_NOT_REPAIRED.get(verified.verdict, "it is none of the job's artifacts"))
             self._refuse_deleted(verified.artifact)
+            if verified.verdict is Verdict.ABANDONED:
+                return self._send_again(verified.artifact, finding.transfer)
             if verified.verdict is Verdict.MISSING:
                 return self._request(verified.artifact)
             return self._record(verified.artifact)
@@ -111,6 +114,22 @@ class RepairFindings:
             self.publish([transfer])
             action.came_to(RepairOutcome.REQUESTED)
         return Repair(RepairOutcome.REQUESTED)
+
+    def _send_again(self, artifact: Artifact, abandoned: Transfer | None) -> Repair:
+        """Send the message of an upload that no worker has."""
+        if abandoned is None:
+            raise _Left("a reconcile removes its parts after ARTIFACTS_ABANDONED_UPLOAD_HOURS")
+        self._require_source(artifact)
+        now = self.transfers.latest(artifact, Direction.UPLOAD)
+        if now is None or (now.id, now.fence, now.state) != _position(abandoned):
+            raise _Left("a worker has taken it since")
+        with audited(self.trail, self._action(artifact, Verdict.ABANDONED)) as action:
+            is_sent = self.publish([now])
+            said = RepairOutcome.RESENT if is_sent else "no broker took its message"
+            action.came_to(said, has_failures=not is_sent)
+        if not is_sent:
+            raise _Left("no broker took its message; the next dispatch sends it")
+        return Repair(RepairOutcome.RESENT)
 
     def _record(self, artifact: Artifact) -> Repair:
         """Record an object that no row names."""
@@ -183,3 +202,7 @@ class RepairFindings:
             job_id=artifact.job_id,
             target={name: value for name, value in named.items() if value is not None},
         )
+
+
+def _position(transfer: Transfer) -> tuple[int, int, TransferState]:
+    return transfer.id, transfer.fence, transfer.state

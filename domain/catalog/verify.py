@@ -35,6 +35,8 @@ class Verdict(StrEnum):
     """It belongs to another job with this id, or has a name that no artifact has."""
     ORPHANED = "orphaned"
     """It is under the id of a job that does not exist. Only an audit finds it."""
+    ABANDONED = "abandoned"
+    """Its upload began, or was requested, and no worker continues it. Only an audit finds it."""
     UNREADABLE = "unreadable"
     """The store refuses the look, so nothing can be said."""
     PENDING = "pending"

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,22 @@ class InMemoryAuditedRecords:
     def jobs_after(self, job_id: int, limit: int) -> list[int]:
         ids = {artifact.job_id for artifact in self.artifacts.rows}
         return sorted(each for each in ids if each > job_id)[:limit]
+
+    def overdue_uploads(
+        self, overdue_for: timedelta, *, after: int, limit: int, job_ids: Collection[int] = ()
+    ) -> list[Transfer]:
+        until = self.transfers.now() - overdue_for
+        return [
+            row
+            for row in self.transfers.rows.values()
+            if row.state.is_active
+            and row.direction is Direction.UPLOAD
+            and row.id > after
+            and (not job_ids or row.artifact.job_id in job_ids)
+            and _due_at(row) <= until
+        ][:limit]
+
+
+def _due_at(row: Transfer) -> datetime:
+    is_running = row.state is TransferState.RUNNING
+    return row.lease_expires_at if is_running and row.lease_expires_at else row.next_attempt_at

@@ -16,6 +16,8 @@ class AuditCursor:
         after_key: the store has been read up to this key; None once it has been read to its end.
         after_job: the jobs of the records up to this one have been looked for in the store.
         seen: the jobs that the store has something of.
+        is_past_uploads: the unfinished uploads in the store have been looked at.
+        after_transfer: the transfers up to this one have been looked at.
         counts: what has been looked at, and how often each verdict was found.
         repairs: how many findings were repaired in which way.
     """
@@ -23,6 +25,8 @@ class AuditCursor:
     after_key: str | None = ""
     after_job: int = 0
     seen: IdSet = field(default_factory=IdSet)
+    is_past_uploads: bool = False
+    after_transfer: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     repairs: Counter[str] = field(default_factory=Counter)
 
@@ -42,6 +46,8 @@ class AuditCursor:
             "after_key": self.after_key,
             "after_job": self.after_job,
             "seen": self.seen.dump(),
+            "is_past_uploads": self.is_past_uploads,
+            "after_transfer": self.after_transfer,
             "counts": dict(self.counts),
             "repairs": dict(self.repairs),
         }
@@ -53,6 +59,8 @@ class AuditCursor:
             after_key=kept["after_key"],
             after_job=kept["after_job"],
             seen=IdSet.load(kept["seen"]),
+            is_past_uploads=kept.get("is_past_uploads", False),
+            after_transfer=kept.get("after_transfer", 0),
             counts=Counter(kept["counts"]),
             repairs=Counter(kept.get("repairs", {})),
         )

@@ -1,10 +1,11 @@
 """What an audit reads of SQL, many jobs at a time."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.transfers import Transfer
 
 
 @runtime_checkable
@@ -20,3 +21,17 @@ class IAuditedRecords(Protocol):
 
     def jobs_after(self, job_id: int, limit: int) -> Sequence[int]:
         """Return the ids above one of jobs that something is recorded of, the lowest first."""
+
+    def overdue_uploads(
+        self, overdue_for: timedelta, *, after: int, limit: int, job_ids: Collection[int] = ()
+    ) -> Sequence[Transfer]:
+        """Return active uploads that no worker has had for so long, by their ids.
+
+        They have been due for so long, or their lease expired so long ago.
+
+        Args:
+            overdue_for: how long.
+            after: the id of a transfer; those up to it are left out.
+            limit: of the page.
+            job_ids: only of these jobs; empty for all.
+        """

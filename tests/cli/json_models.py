@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from artifact_pipeline.domain.catalog.audit import RepairOutcome
+from artifact_pipeline.domain.catalog.audit_findings import RepairOutcome
 from artifact_pipeline.domain.catalog.inventory import ArtifactState
 from artifact_pipeline.domain.catalog.orphans import OrphanOutcome
 from artifact_pipeline.domain.catalog.verify import Verdict

@@ -176,6 +176,48 @@ def test_a_second_repair_changes_nothing(
     assert transfers.of_job(12) == before
 
 
+def test_chosen_jobs_by_arguments_or_options(artifacts: Command, shelf: Shelf) -> None:
+    # Given
+    plant(shelf)
+    # When / Then
+    for jobs in (("12", "13"), ("--job-id", "12", "--job-id", "13")):
+        answer = artifacts("audit", *jobs, "--json")
+        assert answer.status == 1
+        assert answer.json["faults"] == {"missing": 1, "unrecorded": 1}
+        assert answer.json["jobs"] == 2
+    assert artifacts("audit", "99").error == "artifacts: there is no job 99"
+
+
+def test_another_audit_does_not_continue_a_report(
+    artifacts: Command, shelf: Shelf, tmp_path: Path
+) -> None:
+    # Given
+    del shelf
+    path = tmp_path / "report.json"
+    report = AuditReport(path, "jobs 12")
+    report.add([])
+    report._file.close()
+    # When
+    answer = artifacts("audit", "13", "--report", str(path))
+    # Then
+    assert answer.error == (
+        f"artifacts: {path}: it has an unfinished audit of jobs 12, and not of jobs 13:"
+        " name another file"
+    )
+
+
+def test_an_unfinished_upload_is_abandoned(artifacts: Command, shelf: Shelf) -> None:
+    # Given
+    shelf.client.create_multipart_upload(Bucket=shelf.bucket, Key=key_of(CONFIG))
+    assert artifacts("audit").status == 0
+    # When
+    answer = artifacts("audit", "--abandoned-after", "0s", "--json")
+    # Then
+    assert answer.status == 1
+    [row] = answer.json["first"]
+    assert (row["outcome"], row["kind"]) == ("abandoned", "job_config")
+
+
 def test_a_reason_without_a_repair_is_refused(artifacts: Command) -> None:
     assert "are of --repair" in artifacts("audit", "--reason", "x").refusal
 

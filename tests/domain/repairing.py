@@ -1,9 +1,10 @@
 """What an audit finds of job 12, and its repair."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from artifact_pipeline.domain.catalog.audit import AuditFinding, Repair
+from artifact_pipeline.domain.catalog.audit_findings import AuditFinding, Repair
 from artifact_pipeline.domain.catalog.repair import RepairFindings
 from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.fakes import (
@@ -12,6 +13,7 @@ from artifact_pipeline.domain.fakes import (
     InMemoryVerifications,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import Transfer
 from tests.domain.world import CONFIG, World
 
 
@@ -51,13 +53,17 @@ class Repairs:
             "trail": self.trail,
             "location": self.world.store.location,
             "has_source": self._has_source,
-            "publish": self.world.published.extend,
+            "publish": self.publish,
             "actor": "ann",
             "reason": "a disk was lost",
         }
         repaired = RepairFindings(**{**given, **changes})(finding or self.finding())
         assert repaired.repair is not None
         return repaired.repair
+
+    def publish(self, transfers: Sequence[Transfer]) -> bool:
+        self.world.published.extend(transfers)
+        return True
 
     def _has_source(self, artifact: Artifact) -> bool:
         return artifact in self.world.workspace.contents

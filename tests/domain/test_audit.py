@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from artifact_pipeline.domain.catalog.audit import AuditFinding, AuditStore
+from artifact_pipeline.domain.catalog.audit import AuditStore
+from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
 from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact, VerifyJob
-from artifact_pipeline.domain.errors import StoreUnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError, UnknownJobError
 from artifact_pipeline.domain.fakes import InMemoryReader
 from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords
 from artifact_pipeline.domain.model.artifacts import Artifact
@@ -144,6 +145,31 @@ def test_a_killed_audit_continues(world: World, monkeypatch: pytest.MonkeyPatch,
     # Then
     assert [(each.job_id, each.verified) for each in found] == whole
     assert verdicts(found).keys() == planted.keys()
+
+
+def test_only_chosen_jobs_are_compared(world: World) -> None:
+    # Given
+    plant(world)
+    verify, cursor = Verified(world), AuditCursor()
+    # When
+    chosen = [106, 101, 107, 104]
+    found = [each for page in audit_of(world, verify)(cursor, chosen) for each in page]
+    # Then
+    assert verdicts(found) == {
+        101: Verdict.MISSING,
+        104: Verdict.UNRECORDED,
+        106: Verdict.ORPHANED,
+    }
+    assert cursor.looked_at == {"objects": 3, "jobs": 4}
+    # And a continued one goes on after the last of them
+    cursor.after_job = 104
+    again = [each for page in audit_of(world)(cursor, chosen) for each in page]
+    assert verdicts(again).keys() == {106}
+
+
+def test_a_chosen_job_that_does_not_exist_is_named(world: World) -> None:
+    with pytest.raises(UnknownJobError, match="there is no job 99"):
+        list(audit_of(world)(AuditCursor(), [99]))
 
 
 def test_what_runs_is_no_fault(world: World) -> None:

@@ -141,20 +141,24 @@ def batches() -> "Batches":
     )
 
 
-def request_publisher() -> "Callable[[Sequence[Transfer]], None]":
-    """Return what sends the messages of requests. The dispatch sends what it does not."""
+def request_publisher() -> "Callable[[Sequence[Transfer]], bool]":
+    """Return what sends messages of transfers, and says whether it did.
+
+    The dispatch sends what it does not.
+    """
     from artifact_pipeline.domain.errors import BrokerUnavailableError
     from artifact_pipeline.tasks.publish import publish
 
     apps = [app for app in (_broker(),) if app is not None]
 
-    def send(transfers: "Sequence[Transfer]") -> None:
-        for app in list(apps):
-            try:
+    def send(transfers: "Sequence[Transfer]") -> bool:
+        try:
+            for app in apps:
                 publish(transfers, app)
-            except BrokerUnavailableError:
-                # Each further try would wait as long.
-                apps.clear()
+        except BrokerUnavailableError:
+            # Each further try would wait as long.
+            apps.clear()
+        return bool(apps)
 
     return send
 

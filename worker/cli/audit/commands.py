@@ -2,15 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from artifact_pipeline.worker.cli.options import ActorOption, JsonOption, ReasonOption, WideOption
+from artifact_pipeline.worker.cli.options import (
+    ActorOption,
+    JobsArgument,
+    JobsOption,
+    JsonOption,
+    ReasonOption,
+    WideOption,
+    chosen_jobs,
+)
+from artifact_pipeline.worker.cli.quarantine import parse_age
 
 if TYPE_CHECKING:
-    from artifact_pipeline.domain.catalog.audit import AuditFinding, AuditStore
+    from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
     from artifact_pipeline.domain.model.audit_cursor import AuditCursor
     from artifact_pipeline.worker.cli.audit.report import AuditReport
 
@@ -22,7 +32,9 @@ _BRIEF_REPAIRED = ("job_id", "kind", "outcome", "run_id", "repair", "error", "lo
 
 
 def audit(  # noqa: PLR0913 - an argument for each option
+    jobs: JobsArgument = None,
     *,
+    job_id: JobsOption = None,
     repair: Annotated[
         bool,
         typer.Option(
@@ -40,6 +52,15 @@ def audit(  # noqa: PLR0913 - an argument for each option
             " killed continues with the same file.",
         ),
     ] = None,
+    abandoned_after: Annotated[
+        timedelta,
+        typer.Option(
+            "--abandoned-after",
+            parser=parse_age,
+            metavar="AGE",
+            help="Report uploads that no worker has continued for so long: 12h, 7d.",
+        ),
+    ] = "1d",  # type: ignore[assignment]  # its parser makes it one
     requests_per_second: Annotated[
         float | None,
         typer.Option(min=0.1, metavar="N", help="Make no more requests to the store than this."),
@@ -51,21 +72,26 @@ def audit(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Compare the whole store with all that is recorded, and report what is lost or unknown.
 
-    The outcomes are those of `artifacts jobs uploads verify`. Without --repair nothing is changed.
-    The exit status is 1 if there is a fault, with --repair if one is left.
+    The outcomes are those of `artifacts jobs uploads verify`, and `orphaned` and `abandoned`.
+    Without --repair nothing is changed. The exit status is 1 if there is a fault, with --repair if
+    one is left.
     """
     from artifact_pipeline.domain.model.audit_cursor import AuditCursor  # noqa: PLC0415 - for the help
     from artifact_pipeline.worker.cli.audit.report import AuditReport  # noqa: PLC0415 - as above
     from artifact_pipeline.worker.cli.audit.use_cases import Pace, audit_store, repair_findings  # noqa: PLC0415 - as above
+    from artifact_pipeline.worker.cli.output import note  # noqa: PLC0415 - as above
     from artifact_pipeline.worker.composition.operator import adapters  # noqa: PLC0415 - as above
 
     _refuse_reason_alone(reason, actor, repairs=repair)
+    chosen = sorted(chosen_jobs(jobs, job_id))
     using = adapters()
-    use_case = audit_store(using, Pace(requests_per_second))
+    use_case = audit_store(using, Pace(requests_per_second), abandoned_after)
     fix = repair_findings(using, actor, reason) if repair else None
-    with AuditReport(report) if report else nullcontext() as kept:
+    with AuditReport(report, _scope(chosen)) if report else nullcontext() as kept:
         cursor = kept.cursor if kept else AuditCursor()
-        shown = _first(_findings(use_case, cursor, kept, fix))
+        if kept and kept.is_continued:
+            note(f"continuing after {cursor.counts['objects']:,} objects")
+        shown = _first(_findings(use_case(cursor, chosen), cursor, kept, fix))
     _show(shown, cursor, report, wide=wide, as_json=as_json)
     if cursor.repairs[_LEFT] if repair else cursor.faults:
         raise typer.Exit(1)
@@ -76,17 +102,19 @@ def _refuse_reason_alone(reason: str | None, actor: str | None, *, repairs: bool
         raise typer.BadParameter("--reason and --actor are of --repair: give that too")
 
 
+def _scope(jobs: list[int]) -> str:
+    from artifact_pipeline.worker.cli.audit.report import WHOLE  # noqa: PLC0415 - for the help
+
+    return f"jobs {', '.join(map(str, jobs))}" if jobs else WHOLE
+
+
 def _findings(
-    use_case: "AuditStore",
+    pages: "Iterator[list[AuditFinding]]",
     cursor: "AuditCursor",
     kept: "AuditReport | None",
     fix: "Callable[[AuditFinding], AuditFinding] | None",
 ) -> Iterator["AuditFinding"]:
-    from artifact_pipeline.worker.cli.output import note  # noqa: PLC0415 - for the help
-
-    if kept and kept.is_continued:
-        note(f"continuing after {cursor.counts['objects']:,} objects")
-    for page in use_case(cursor):
+    for page in pages:
         findings = page if fix is None else [fix(finding) for finding in page]
         cursor.repairs.update(str(each.repair.outcome) for each in findings if each.repair)
         if kept:

@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from artifact_pipeline.domain.catalog.audit import AuditFinding, AuditStore
+from artifact_pipeline.domain.catalog.abandoned import FindAbandoned
+from artifact_pipeline.domain.catalog.audit import AuditStore
+from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
 from artifact_pipeline.domain.catalog.repair import RepairFindings
 from artifact_pipeline.domain.model.operator_actions import action_reason
 from artifact_pipeline.domain.model.requester import requester_name
@@ -35,13 +38,23 @@ class Pace:
         time.sleep(self._free_at - now)
 
 
-def audit_store(using: "Adapters", pace: Pace) -> AuditStore:
-    """Return what audits the configured store."""
+def audit_store(using: "Adapters", pace: Pace, abandoned_after: timedelta) -> AuditStore:
+    """Return what audits the configured store. Args: as of the command."""
+    records = SqlAuditedRecords(using.engine)
     return AuditStore(
         reader=using.reader,
-        records=SqlAuditedRecords(using.engine),
+        records=records,
         verify=using.verify,
         pace=pace,
+        abandoned=FindAbandoned(
+            store=using.store,
+            transfers=using.transfers,
+            records=records,
+            placement=using.placement,
+            bucket=using.reader.bucket,
+            after=abandoned_after,
+            pace=pace,
+        ),
     )
 
 
