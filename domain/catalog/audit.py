@@ -8,7 +8,8 @@ from typing import Protocol
 
 from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
 from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
-from artifact_pipeline.domain.errors import UnknownJobError
+from artifact_pipeline.domain.each import for_each, until_unavailable
+from artifact_pipeline.domain.errors import PipelineError, UnknownJobError
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
 from artifact_pipeline.domain.model.audit_cursor import AuditCursor
 from artifact_pipeline.domain.model.keys import (
@@ -51,6 +52,7 @@ class AuditStore:
         verify: compares one job.
         pace: is called with the number of requests that were just made, and may wait.
         abandoned: is asked last.
+        inventory: yields the objects after a key, as they were some time ago, instead of a listing.
     """
 
     reader: IObjectReader
@@ -58,6 +60,7 @@ class AuditStore:
     verify: Verify
     pace: Callable[[int], None] = lambda _requests: None
     abandoned: Abandoned = lambda _cursor, _job_ids: iter(())  # noqa: E731 - a default
+    inventory: Callable[[str], Iterator[BucketObject]] | None = None
 
     def __call__(
         self, cursor: AuditCursor, job_ids: Sequence[int] = ()
@@ -103,12 +106,17 @@ class AuditStore:
     def _store(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
         if cursor.after_key is None:
             return
-        objects = self.reader.list(ROOT, after=cursor.after_key)
+        objects = self._listed(cursor.after_key)
         for page in _pages(objects):
             findings = self._compared(page, cursor)
             cursor.after_key = page[-1].address.key
             yield findings
         cursor.after_key = None
+
+    def _listed(self, after: str) -> Iterator[BucketObject]:
+        if self.inventory is not None:
+            return self.inventory(after)
+        return self.reader.list(ROOT, after=after)
 
     def _compared(self, page: list[BucketObject], cursor: AuditCursor) -> list[AuditFinding]:
         """Return the faults of a page, which has all objects of each of its jobs."""
@@ -121,17 +129,34 @@ class AuditStore:
         rows: dict[int, list[StoredArtifact]] = defaultdict(list)
         for row in self.records.of_jobs(jobs.keys()):
             rows[row.artifact.job_id].append(row)
-        self.pace(-(-len(page) // _PAGE))
+        if self.inventory is None:
+            self.pace(-(-len(page) // _PAGE))
         cursor.counts["objects"] += len(page)
-        findings = [_stray(there) for there in strays]
+        findings = [_stray(there) for there in self._still_there(strays)]
         for job_id, objects in jobs.items():
             cursor.seen.add(job_id)
             cursor.counts["jobs"] += 1
             if job_id not in created:
-                findings += [_orphan(job_id, there) for there in objects]
+                there = self._still_there(objects)
+                findings += [_orphan(job_id, each) for each in there]
             elif _differs(JobS3Prefix(job_id, created[job_id]), objects, rows[job_id]):
                 findings += self._verified(job_id)
         return _counted(findings, cursor)
+
+    def _still_there(self, objects: Sequence[BucketObject]) -> Iterator[BucketObject]:
+        """Yield what the store has now; only an inventory needs another look."""
+        if self.inventory is None:
+            yield from objects
+            return
+        self.pace(len(objects))
+        for each, look in until_unavailable(for_each(self._find, objects)):
+            if isinstance(look, PipelineError):
+                yield each
+            elif look is not None:
+                yield look
+
+    def _find(self, listed: BucketObject) -> BucketObject | None:
+        return self.reader.find(listed.address)
 
     def _records(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
         """Verify the jobs that the store has nothing of."""

@@ -8,11 +8,13 @@ import pytest
 
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.worker.cli.audit.report import AuditReport
+from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 from artifact_pipeline.worker.workspace.initialization import initialize
 from tests.cli.commands import Command
 from tests.cli.shelf import CONFIG, INPUT, LOGS, RUN_CONFIG, Shelf, key_of
+from tests.s3.inventories import rows_of, write_inventory
 
 pytestmark = pytest.mark.processes
 
@@ -216,6 +218,25 @@ def test_an_unfinished_upload_is_abandoned(artifacts: Command, shelf: Shelf) -> 
     assert answer.status == 1
     [row] = answer.json["first"]
     assert (row["outcome"], row["kind"]) == ("abandoned", "job_config")
+
+
+def test_an_inventory_in_the_place_of_the_listing(
+    artifacts: Command, shelf: Shelf, tmp_path: Path
+) -> None:
+    # Given an inventory that is not sorted, and older than one of the objects
+    plant(shelf)
+    objects = list(S3ObjectReader(client=shelf.client, bucket=shelf.bucket).list("jobs/"))
+    rows = [list(reversed(rows_of(objects)))]
+    path = write_inventory(tmp_path, *rows, bucket=shelf.bucket)
+    shelf.record(LOGS, b"logs")
+    # When
+    answer = artifacts("audit", "--inventory", str(path), "--json")
+    # Then
+    assert answer.status == 1
+    assert answer.json["faults"] == {"foreign": 1, "missing": 1, "unrecorded": 1}
+    assert answer.json["objects"] == 3
+    # And it cannot be of chosen jobs
+    assert "leave JOB_ID out" in artifacts("audit", "12", "--inventory", str(path)).refusal
 
 
 def test_a_reason_without_a_repair_is_refused(artifacts: Command) -> None:

@@ -1,6 +1,7 @@
 """The whole store beside all that is recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from artifact_pipeline.domain.model.audit_cursor import AuditCursor
 from artifact_pipeline.domain.model.id_set import IdSet
 from artifact_pipeline.domain.model.jobs import Job
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, World
 
@@ -170,6 +172,44 @@ def test_only_chosen_jobs_are_compared(world: World) -> None:
 def test_a_chosen_job_that_does_not_exist_is_named(world: World) -> None:
     with pytest.raises(UnknownJobError, match="there is no job 99"):
         list(audit_of(world)(AuditCursor(), [99]))
+
+
+def test_an_inventory_finds_the_same_without_a_list(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    plant(world)
+    listed = list(world.reader.list("jobs/"))
+    expected = {(each.job_id, each.verified) for each in all_of(audit_of(world))}
+    listings: list[str] = []
+    listing = InMemoryReader.list
+
+    def counted(reader: InMemoryReader, prefix: str, **options: str) -> Iterator[BucketObject]:
+        listings.append(prefix)
+        return listing(reader, prefix, **options)
+
+    monkeypatch.setattr(InMemoryReader, "list", counted)
+    audit = replace(audit_of(world), inventory=lambda after: listed_after(listed, after))
+    # When / Then
+    assert {(each.job_id, each.verified) for each in all_of(audit)} == expected
+    assert "jobs/" not in listings
+
+
+def test_an_old_inventory_is_no_false_alarm(world: World) -> None:
+    # Given objects that were uploaded, replaced and removed since, with a job that is gone
+    listed = list(world.reader.list("jobs/"))
+    del listed[3]
+    world.workspace.contents[OTHERS[5]] = b"newer"
+    world.upload(OTHERS[5], "again")
+    del world.jobs.rows[106], world.artifacts.rows[OTHERS[6]], world.store.objects[key_of(106)]
+    stray = replace(listed[0], address=ObjectAddress(listed[0].address.bucket, "jobs/README"))
+    audit = replace(audit_of(world), inventory=lambda _after: iter([*listed, stray]))
+    # When / Then
+    assert all_of(audit) == []
+
+
+def listed_after(listed: Sequence[BucketObject], after: str) -> Iterator[BucketObject]:
+    return (each for each in listed if each.address.key > after)
 
 
 def test_what_runs_is_no_fault(world: World) -> None:

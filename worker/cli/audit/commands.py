@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
     from artifact_pipeline.domain.model.audit_cursor import AuditCursor
     from artifact_pipeline.worker.cli.audit.report import AuditReport
+    from artifact_pipeline.worker.s3.inventory import Inventory
 
 _SHOWN = 100
 _LEFT = "left"
@@ -43,6 +44,15 @@ def audit(  # noqa: PLR0913 - an argument for each option
             " that no row names. Nothing is deleted.",
         ),
     ] = False,
+    inventory: Annotated[
+        Path | None,
+        typer.Option(
+            "--inventory",
+            metavar="FILE",
+            help="Read an S3 Inventory instead of listing the bucket: its manifest.json, with its"
+            " CSV files beside it.",
+        ),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -81,13 +91,17 @@ def audit(  # noqa: PLR0913 - an argument for each option
     from artifact_pipeline.worker.cli.audit.use_cases import Pace, audit_store, repair_findings  # noqa: PLC0415 - as above
     from artifact_pipeline.worker.cli.output import note  # noqa: PLC0415 - as above
     from artifact_pipeline.worker.composition.operator import adapters  # noqa: PLC0415 - as above
+    from artifact_pipeline.worker.s3.inventory import Inventory  # noqa: PLC0415 - as above
 
     _refuse_reason_alone(reason, actor, repairs=repair)
     chosen = sorted(chosen_jobs(jobs, job_id))
+    if chosen and inventory:
+        raise typer.BadParameter("--inventory is of the whole store: leave JOB_ID out")
     using = adapters()
-    use_case = audit_store(using, Pace(requests_per_second), abandoned_after)
+    listed = Inventory(inventory, using.reader.bucket) if inventory else None
+    use_case = audit_store(using, Pace(requests_per_second), abandoned_after, listed)
     fix = repair_findings(using, actor, reason) if repair else None
-    with AuditReport(report, _scope(chosen)) if report else nullcontext() as kept:
+    with AuditReport(report, _scope(chosen, listed)) if report else nullcontext() as kept:
         cursor = kept.cursor if kept else AuditCursor()
         if kept and kept.is_continued:
             note(f"continuing after {cursor.counts['objects']:,} objects")
@@ -102,9 +116,11 @@ def _refuse_reason_alone(reason: str | None, actor: str | None, *, repairs: bool
         raise typer.BadParameter("--reason and --actor are of --repair: give that too")
 
 
-def _scope(jobs: list[int]) -> str:
+def _scope(jobs: list[int], listed: "Inventory | None") -> str:
     from artifact_pipeline.worker.cli.audit.report import WHOLE  # noqa: PLC0415 - for the help
 
+    if listed is not None:
+        return f"the inventory of {listed.created_at:%Y-%m-%dT%H:%M:%SZ}"
     return f"jobs {', '.join(map(str, jobs))}" if jobs else WHOLE
 
 

@@ -16,6 +16,7 @@ from artifact_pipeline.worker.composition.operator import (
     source_check,
     this_user,
 )
+from artifact_pipeline.worker.s3.inventory import Inventory
 from artifact_pipeline.worker.sql.audit import SqlAuditedRecords
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
@@ -38,7 +39,9 @@ class Pace:
         time.sleep(self._free_at - now)
 
 
-def audit_store(using: "Adapters", pace: Pace, abandoned_after: timedelta) -> AuditStore:
+def audit_store(
+    using: "Adapters", pace: Pace, abandoned_after: timedelta, inventory: Inventory | None
+) -> AuditStore:
     """Return what audits the configured store. Args: as of the command."""
     records = SqlAuditedRecords(using.engine)
     return AuditStore(
@@ -46,6 +49,7 @@ def audit_store(using: "Adapters", pace: Pace, abandoned_after: timedelta) -> Au
         records=records,
         verify=using.verify,
         pace=pace,
+        inventory=inventory,
         abandoned=FindAbandoned(
             store=using.store,
             transfers=using.transfers,
