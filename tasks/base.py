@@ -21,6 +21,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.domain.transfers.retry import (
@@ -75,6 +76,9 @@ class Services(Protocol):
         """Return how many messages for manifests were sent."""
 
     def reconcile(self) -> ReconcileSummary: ...
+
+    def audit(self) -> AuditedPages:
+        """Continue the periodic audit."""
 
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from celery.signals import worker_process_init
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.audit_schedule import schedule_audit
 from artifact_pipeline.tasks.base import attach_services
 from artifact_pipeline.tasks.events import attach_watch
 from artifact_pipeline.worker.composition.worker import Composition
@@ -49,6 +50,8 @@ take_in_messages_only(
 )
 retry_when_refused()
 app = make_app(_settings.broker)
+if _settings.audit:
+    schedule_audit(app)
 # The process's own: its threads and children, and Celery's commands, all mean this app.
 app.set_default()
 _composition = Composition(_settings, app, _handled)

@@ -82,7 +82,14 @@ class LivenessSettings(EnvironmentSettings):
     liveness_file: Annotated[Path, Field(examples=["/run/artifacts/alive"])]
 
 
-class ControlSettings(BrokerSettings):
+class AuditSettings(EnvironmentSettings):
+    """What beat needs to know of the periodic audit."""
+
+    # It costs requests to the store, so it is asked for.
+    audit: bool = False
+
+
+class ControlSettings(BrokerSettings, AuditSettings):
     """What beat and Flower need."""
 
     # Where beat says that it has sent something, for `artifacts health live`.
@@ -144,11 +151,16 @@ class HistorySettings(EnvironmentSettings):
         return None if self.history_days is None else timedelta(days=self.history_days)
 
 
-class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings):
+class WorkerSettings(
+    OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings, AuditSettings
+):
     """Everything that a worker needs."""
 
     # Parts of an abandoned upload cost storage; they stay for a weekend at least.
     abandoned_upload_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 7 * 24
+
+    # Pages of the periodic audit that one of its tasks looks at; a page has a thousand objects.
+    audit_pages: Annotated[int, Field(ge=1, le=10_000)] = 10
 
     # Where a worker says that it is listening, for `artifacts health live`.
     liveness_file: Path | None = None

@@ -1,13 +1,15 @@
 """What an audit reads, in memory."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.audit_cursor import AuditClaim, AuditCursor
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 
 
@@ -52,3 +54,45 @@ class InMemoryAuditedRecords:
 def _due_at(row: Transfer) -> datetime:
     is_running = row.state is TransferState.RUNNING
     return row.lease_expires_at if is_running and row.lease_expires_at else row.next_attempt_at
+
+
+@dataclass(slots=True)
+class InMemoryAuditProgress:
+    """How far the periodic audit is, in memory.
+
+    Attributes: `results` are the counts of complete audits.
+    """
+
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    results: list[dict[str, int]] = field(default_factory=list)
+    _kept: dict[str, Any] | None = None
+    _fence: int = 0
+    _started_at: datetime | None = None
+    _leased_until: datetime | None = None
+
+    def begin(self, lease: timedelta, pause: timedelta) -> AuditClaim | None:
+        now = self.clock()
+        if self._leased_until is not None and self._leased_until > now:
+            return None
+        if self._kept is None:
+            if self._started_at is not None and self._started_at > now - pause:
+                return None
+            self._kept, self._started_at = AuditCursor().dump(), now
+        self._leased_until = now + lease
+        self._fence += 1
+        return AuditClaim(AuditCursor.load(self._kept), self._fence)
+
+    def keep(self, claim: AuditClaim, lease: timedelta) -> bool:
+        if claim.fence != self._fence or self._kept is None:
+            return False
+        self._kept, self._leased_until = claim.cursor.dump(), self.clock() + lease
+        return True
+
+    def release(self, claim: AuditClaim) -> None:
+        if claim.fence == self._fence:
+            self._leased_until = None
+
+    def finish(self, claim: AuditClaim) -> None:
+        if claim.fence == self._fence:
+            self._kept = self._leased_until = None
+            self.results.append(dict(claim.cursor.counts))

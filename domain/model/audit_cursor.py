@@ -67,3 +67,31 @@ class AuditCursor:
 
 
 _LOOKED_AT = ("objects", "jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditClaim:
+    """The right to continue the periodic audit.
+
+    Attributes:
+        cursor: where to continue.
+        fence: rises with each claim; only the holder of the highest may note anything.
+    """
+
+    cursor: AuditCursor
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedPages:
+    """What one run of the periodic audit has looked at.
+
+    Attributes:
+        objects: in the store.
+        jobs: of SQL and of the store.
+        faults: found in this run.
+    """
+
+    objects: int = 0
+    jobs: int = 0
+    faults: int = 0

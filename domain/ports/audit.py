@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
+from artifact_pipeline.domain.model.audit_cursor import AuditClaim, AuditCursor
 from artifact_pipeline.domain.model.transfers import Transfer
 
 
@@ -35,3 +36,28 @@ class IAuditedRecords(Protocol):
             limit: of the page.
             job_ids: only of these jobs; empty for all.
         """
+
+
+@runtime_checkable
+class IAuditProgress(Protocol):
+    """How far the periodic audit is. Each call is one transaction."""
+
+    def begin(self, lease: timedelta, pause: timedelta) -> AuditClaim | None:
+        """Continue the audit that is under way, or begin another one.
+
+        Args:
+            lease: for how long no other worker may continue it, from the last call on.
+            pause: from the begin of a complete audit to that of the next.
+
+        Returns:
+            None while another worker has it, and before it is time.
+        """
+
+    def keep(self, claim: AuditClaim, lease: timedelta) -> bool:
+        """Note how far the claim's cursor is. Return whether the audit is still the claim's."""
+
+    def release(self, claim: AuditClaim) -> None:
+        """Let any worker continue it."""
+
+    def finish(self, claim: AuditClaim) -> None:
+        """Note that it is complete, with what it has counted."""

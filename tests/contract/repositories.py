@@ -21,11 +21,11 @@ from artifact_pipeline.domain.fakes import (
     InMemoryUploadPages,
     InMemoryVerifications,
 )
-from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords
+from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords, InMemoryAuditProgress
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
-from artifact_pipeline.domain.ports.audit import IAuditedRecords
+from artifact_pipeline.domain.ports.audit import IAuditedRecords, IAuditProgress
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
 from artifact_pipeline.domain.ports.manifests import IManifests
@@ -36,6 +36,7 @@ from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.audit import SqlAuditedRecords
+from artifact_pipeline.worker.sql.audit_progress import SqlAuditProgress
 from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
@@ -72,6 +73,7 @@ class Repositories:
     trail: IAuditTrail
     holds: ILegalHolds
     tombstones: ITombstones
+    progress: IAuditProgress
 
 
 def in_memory() -> Repositories:
@@ -101,6 +103,7 @@ def in_memory() -> Repositories:
         trail,
         holds,
         InMemoryTombstones(artifacts, holds),
+        InMemoryAuditProgress(),
     )
 
 
@@ -122,6 +125,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlAuditTrail(engine),
         SqlLegalHolds(engine),
         SqlTombstones(engine),
+        SqlAuditProgress(engine),
     )
     engine.dispose()
 

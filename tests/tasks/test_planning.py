@@ -23,6 +23,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
 from artifact_pipeline.domain.transfers.upload_job import JobUploads
@@ -116,6 +117,9 @@ class Answers:
         raise NotImplementedError
 
     def reconcile(self) -> ReconcileSummary:
+        raise NotImplementedError
+
+    def audit(self) -> AuditedPages:
         raise NotImplementedError
 
     def _note(self, *asked: object) -> None:

@@ -9,7 +9,9 @@ from celery.app.defaults import SETTING_KEYS
 from artifact_pipeline import celeryconfig
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.tasks.audit_schedule import schedule_audit
 from artifact_pipeline.tasks.routing import (
+    AUDIT,
     BATCHES,
     CONFIGS,
     DISPATCH,
@@ -25,7 +27,7 @@ UPKEEP_TASKS = [
     *("artifacts.dispatch", "artifacts.reconcile", "artifacts.confirm_upload"),
     *("artifacts.verify_job", "artifacts.archive_job", "artifacts.restore_job"),
     *("artifacts.delete_job", "artifacts.relocate_job", "artifacts.download_job"),
-    "artifacts.write_manifest",
+    *("artifacts.write_manifest", "artifacts.audit"),
 ]
 QUEUE_OF = {
     **{
@@ -135,6 +137,18 @@ def test_what_beat_asks_for_is_a_task_that_a_worker_has(app: Celery) -> None:
     assert {entry["task"] for entry in entries} == {DISPATCH, RECONCILE} <= set(app.tasks)
     for entry in entries:
         assert isinstance(entry["schedule"], timedelta)
+
+
+def test_beat_asks_for_the_audit_only_if_it_is_told_to(app: Celery) -> None:
+    # Given
+    before = dict(app.conf.beat_schedule)
+    # When
+    schedule_audit(app)
+    # Then the other app's schedule is as it was
+    assert {**before, "audit": {"task": AUDIT, "schedule": timedelta(minutes=5)}} == dict(
+        app.conf.beat_schedule
+    )
+    assert "audit" not in celeryconfig.beat_schedule
 
 
 def test_a_worker_has_every_task_of_the_uploads(app: Celery) -> None:

@@ -88,8 +88,9 @@ def audit(  # noqa: PLR0913 - an argument for each option
     """
     from artifact_pipeline.domain.model.audit_cursor import AuditCursor  # noqa: PLC0415 - for the help
     from artifact_pipeline.worker.cli.audit.report import AuditReport  # noqa: PLC0415 - as above
-    from artifact_pipeline.worker.cli.audit.use_cases import Pace, audit_store, repair_findings  # noqa: PLC0415 - as above
+    from artifact_pipeline.worker.cli.audit.use_cases import Pace, repair_findings  # noqa: PLC0415 - as above
     from artifact_pipeline.worker.cli.output import note  # noqa: PLC0415 - as above
+    from artifact_pipeline.worker.composition.audits import audit_store  # noqa: PLC0415 - as above
     from artifact_pipeline.worker.composition.operator import adapters  # noqa: PLC0415 - as above
     from artifact_pipeline.worker.s3.inventory import Inventory  # noqa: PLC0415 - as above
 
@@ -99,7 +100,12 @@ def audit(  # noqa: PLR0913 - an argument for each option
         raise typer.BadParameter("--inventory is of the whole store: leave JOB_ID out")
     using = adapters()
     listed = Inventory(inventory, using.reader.bucket) if inventory else None
-    use_case = audit_store(using, Pace(requests_per_second), abandoned_after, listed)
+    use_case = audit_store(
+        using,
+        abandoned_after=abandoned_after,
+        pace=Pace(requests_per_second),
+        inventory=listed,
+    )
     fix = repair_findings(using, actor, reason) if repair else None
     with AuditReport(report, _scope(chosen, listed)) if report else nullcontext() as kept:
         cursor = kept.cursor if kept else AuditCursor()

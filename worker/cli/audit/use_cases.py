@@ -2,11 +2,8 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from artifact_pipeline.domain.catalog.abandoned import FindAbandoned
-from artifact_pipeline.domain.catalog.audit import AuditStore
 from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
 from artifact_pipeline.domain.catalog.repair import RepairFindings
 from artifact_pipeline.domain.model.operator_actions import action_reason
@@ -16,8 +13,6 @@ from artifact_pipeline.worker.composition.operator import (
     source_check,
     this_user,
 )
-from artifact_pipeline.worker.s3.inventory import Inventory
-from artifact_pipeline.worker.sql.audit import SqlAuditedRecords
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
 if TYPE_CHECKING:
@@ -37,29 +32,6 @@ class Pace:
         now = time.monotonic()
         self._free_at = max(now, self._free_at) + requests / self._per_second
         time.sleep(self._free_at - now)
-
-
-def audit_store(
-    using: "Adapters", pace: Pace, abandoned_after: timedelta, inventory: Inventory | None
-) -> AuditStore:
-    """Return what audits the configured store. Args: as of the command."""
-    records = SqlAuditedRecords(using.engine)
-    return AuditStore(
-        reader=using.reader,
-        records=records,
-        verify=using.verify,
-        pace=pace,
-        inventory=inventory,
-        abandoned=FindAbandoned(
-            store=using.store,
-            transfers=using.transfers,
-            records=records,
-            placement=using.placement,
-            bucket=using.reader.bucket,
-            after=abandoned_after,
-            pace=pace,
-        ),
-    )
 
 
 def repair_findings(
