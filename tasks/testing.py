@@ -127,10 +127,6 @@ class _Recorder:
         self._note(AUDIT)
         return AuditedPages()
 
-    def audit(self) -> AuditedPages:
-        self._note(AUDIT)
-        return AuditedPages()
-
     def _note(self, name: str, **ids: int) -> int:
         self.asked.append(Asked(name, ids))
         return 1

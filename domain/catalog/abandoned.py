@@ -71,7 +71,8 @@ class FindAbandoned:
         except UnsupportedByStoreError:
             return  # a store that does not list them has none that could be found
         except PermanentError as error:
-            yield self._finding(None, prefix, Verdict.UNREADABLE, f"its unfinished uploads: {error}")
+            said = f"its unfinished uploads: {error}"
+            yield self._finding(None, prefix, Verdict.UNREADABLE, said)
 
     def _abandoned(self, page: Sequence[OpenUpload]) -> Iterator[OpenUpload]:
         ids = [upload.upload_id for upload in page]

@@ -59,7 +59,7 @@ class AuditStore:
     records: IAuditedRecords
     verify: Verify
     pace: Callable[[int], None] = lambda _requests: None
-    abandoned: Abandoned = lambda _cursor, _job_ids: iter(())  # noqa: E731 - a default
+    abandoned: Abandoned = lambda _cursor, _job_ids: iter(())
     inventory: Callable[[str], Iterator[BucketObject]] | None = None
 
     def __call__(
@@ -86,9 +86,7 @@ class AuditStore:
         for findings in self.abandoned(cursor, job_ids):
             yield _counted(findings, cursor)
 
-    def _chosen(
-        self, cursor: AuditCursor, job_ids: Sequence[int]
-    ) -> Iterator[list[AuditFinding]]:
+    def _chosen(self, cursor: AuditCursor, job_ids: Sequence[int]) -> Iterator[list[AuditFinding]]:
         for job_id in sorted(set(job_ids)):
             if job_id <= cursor.after_job:
                 continue
@@ -137,8 +135,8 @@ class AuditStore:
             cursor.seen.add(job_id)
             cursor.counts["jobs"] += 1
             if job_id not in created:
-                there = self._still_there(objects)
-                findings += [_orphan(job_id, each) for each in there]
+                orphans = self._still_there(objects)
+                findings += [_orphan(job_id, each) for each in orphans]
             elif _differs(JobS3Prefix(job_id, created[job_id]), objects, rows[job_id]):
                 findings += self._verified(job_id)
         return _counted(findings, cursor)

@@ -32,11 +32,12 @@ from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from artifact_pipeline.domain.ports.tombstones import ITombstones
 from artifact_pipeline.domain.ports.transfers import IRequestedTransfers, IVerifications
 
+_NO_ARTIFACT = "it is none of the job's artifacts"
 _NOT_REPAIRED = {
     Verdict.CHANGED: "upload it again, or restore the recorded version",
     Verdict.MISPLACED: "`artifacts jobs uploads relocate` moves it",
-    Verdict.FOREIGN: "it is none of the job's artifacts",
-    Verdict.ORPHANED: "`artifacts orphans delete` deletes it",
+    Verdict.FOREIGN: _NO_ARTIFACT,
+    Verdict.ORPHANED: "`artifacts orphans delete --report FILE` deletes it",
     Verdict.UNREADABLE: "the store refuses the look",
 }
 """Why other faults are left: each repair of them could replace or remove bytes."""
@@ -89,9 +90,10 @@ class RepairFindings:
 
     def _repaired(self, finding: AuditFinding) -> Repair:
         verified = finding.verified
+        if verified.artifact is None or verified.verdict in _NOT_REPAIRED:
+            why = _NOT_REPAIRED.get(verified.verdict, _NO_ARTIFACT)
+            return Repair(RepairOutcome.LEFT, why)
         try:
-            if verified.artifact is None or verified.verdict in _NOT_REPAIRED:
-                raise _Left(_NOT_REPAIRED.get(verified.verdict, "it is none of the job's artifacts"))
             self._refuse_deleted(verified.artifact)
             if verified.verdict is Verdict.ABANDONED:
                 return self._send_again(verified.artifact, finding.transfer)

@@ -29,8 +29,8 @@ class InMemoryAuditedRecords:
         return {job.id: job.created_at for job in found if job is not None}
 
     def active(self, job_ids: Collection[int]) -> set[int]:
-        active = {row.artifact.job_id for row in self.transfers.rows.values() if row.state.is_active}
-        return active & set(job_ids)
+        active = (row for row in self.transfers.rows.values() if row.state.is_active)
+        return {row.artifact.job_id for row in active} & set(job_ids)
 
     def jobs_after(self, job_id: int, limit: int) -> list[int]:
         ids = {artifact.job_id for artifact in self.artifacts.rows}

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
-from artifact_pipeline.domain.model.audit_cursor import AuditClaim, AuditCursor
+from artifact_pipeline.domain.model.audit_cursor import AuditClaim
 from artifact_pipeline.domain.model.transfers import Transfer
 
 

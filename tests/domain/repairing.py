@@ -30,14 +30,17 @@ class Repairs:
         self.world.workspace.contents[CONFIG] = b"config"
         self.world.upload(CONFIG)
 
-    def findings(self) -> list[AuditFinding]:
-        """What an audit finds of the job."""
-        verify = VerifyJob(
+    @property
+    def verify(self) -> VerifyJob:
+        return VerifyJob(
             locate=self.world.locate,
             transfers=self.world.transfers,
             reads=self.world.reader.read,
         )
-        return [AuditFinding(12, each) for each in verify(12) if each.verdict.is_fault]
+
+    def findings(self) -> list[AuditFinding]:
+        """What an audit finds of the job."""
+        return [AuditFinding(12, each) for each in self.verify(12) if each.verdict.is_fault]
 
     def finding(self) -> AuditFinding:
         [finding] = self.findings()

@@ -128,8 +128,8 @@ def test_a_store_that_does_not_list_them(
 ) -> None:
     # Given
     def refuse(*_: Any) -> Iterator[OpenUpload]:
+        yield from ()
         raise error
-        yield
 
     monkeypatch.setattr(InMemoryStore, "open_uploads", refuse)
     # When / Then

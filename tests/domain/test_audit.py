@@ -180,7 +180,7 @@ def test_an_inventory_finds_the_same_without_a_list(
     # Given
     plant(world)
     listed = list(world.reader.list("jobs/"))
-    expected = {(each.job_id, each.verified) for each in all_of(audit_of(world))}
+    expected = faults_of(all_of(audit_of(world)))
     listings: list[str] = []
     listing = InMemoryReader.list
 
@@ -191,7 +191,7 @@ def test_an_inventory_finds_the_same_without_a_list(
     monkeypatch.setattr(InMemoryReader, "list", counted)
     audit = replace(audit_of(world), inventory=lambda after: listed_after(listed, after))
     # When / Then
-    assert {(each.job_id, each.verified) for each in all_of(audit)} == expected
+    assert faults_of(all_of(audit)) == expected
     assert "jobs/" not in listings
 
 
@@ -206,6 +206,10 @@ def test_an_old_inventory_is_no_false_alarm(world: World) -> None:
     audit = replace(audit_of(world), inventory=lambda _after: iter([*listed, stray]))
     # When / Then
     assert all_of(audit) == []
+
+
+def faults_of(findings: Sequence[AuditFinding]) -> set[tuple[Verdict, str]]:
+    return {(each.verified.verdict, each.verified.address.key) for each in findings}
 
 
 def listed_after(listed: Sequence[BucketObject], after: str) -> Iterator[BucketObject]:

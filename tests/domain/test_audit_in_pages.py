@@ -66,9 +66,7 @@ def test_runs_of_a_few_pages_compare_the_whole_store(
     assert record.getMessage().startswith("audit: job_config of job 103: missing: recorded at ")
 
 
-def test_the_next_audit_begins_after_a_pause(
-    world: World, progress: InMemoryAuditProgress
-) -> None:
+def test_the_next_audit_begins_after_a_pause(world: World, progress: InMemoryAuditProgress) -> None:
     # Given
     audit = audit_of(world, progress, pages=100)
     assert audit().faults == 1

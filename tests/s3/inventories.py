@@ -33,10 +33,7 @@ def row(
 
 def rows_of(objects: Sequence[BucketObject]) -> list[list[object]]:
     """Return the rows of what a listing has."""
-    return [
-        row(each.address.key, each.size, each.version.strip('"'))
-        for each in objects
-    ]
+    return [row(each.address.key, each.size, each.version.strip('"')) for each in objects]
 
 
 def write_inventory(

@@ -4,7 +4,7 @@ import csv
 import gzip
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import islice, pairwise
@@ -60,27 +60,14 @@ class Inventory:
         if self._is_sorted is None:
             keys = (row[0] for row in self._rows())
             self._is_sorted = all(key <= following for key, following in pairwise(keys))
-        if self._is_sorted:
-            rows = (row for row in self._rows() if row[0] > after)
-        else:
-            rows = _sorted(self._rows(), after)
+        rows = self._rows() if self._is_sorted else _sorted(self._rows(), after)
         for row in rows:
-            yield self._object(row)
+            if row[0] > after:
+                yield self._object(row)
 
     def _rows(self) -> Iterator[_Row]:
         for path in self._manifest.files:
-            number = 0
-            try:
-                with _opened(path) as file:
-                    for number, cells in enumerate(csv.reader(file), 1):  # noqa: B007 - for the error
-                        named = dict(zip(self._manifest.columns, cells, strict=True))
-                        row = _row(named)
-                        if row is not None:
-                            yield row
-            except _DAMAGED as error:
-                raise InvalidRequestError(
-                    f"{path}: row {number} or the next one cannot be read: {error}"
-                ) from None
+            yield from _rows_of(path, self._manifest.columns)
 
     def _object(self, row: _Row) -> BucketObject:
         key, size, etag, modified_at, storage_class = row
@@ -92,6 +79,21 @@ class Inventory:
             modified_at=datetime.fromisoformat(modified_at) if modified_at else self.created_at,
             tier=tier(storage_class or "STANDARD"),
         )
+
+
+def _rows_of(path: Path, columns: Sequence[str]) -> Iterator[_Row]:
+    number = 0
+    try:
+        with _opened(path) as file:
+            for cells in csv.reader(file):
+                number += 1
+                row = _row(dict(zip(columns, cells, strict=True)))
+                if row is not None:
+                    yield row
+    except _DAMAGED as error:
+        raise InvalidRequestError(
+            f"{path}: row {number} or the next one cannot be read: {error}"
+        ) from None
 
 
 def _opened(path: Path) -> IO[str]:

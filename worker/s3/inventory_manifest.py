@@ -41,8 +41,8 @@ class InventoryManifest:
             path: of a `manifest.json`; or of one of its files, with the manifest beside it.
 
         Raises:
-            InvalidRequestError: it cannot be read, is no manifest of CSV files, or a file is missing
-                or not whole.
+            InvalidRequestError: it cannot be read, is no manifest of CSV files, or a file is
+                missing or not whole.
         """
         only = None if path.suffix == ".json" else path
         path = path if only is None else path.with_name(_NAME)

@@ -62,7 +62,7 @@ class SqlAuditedRecords:
             is_well_formed(),
             TransferRow.direction == Direction.UPLOAD,
             TransferRow.id > after,
-            _DUE_AT <= utc_now(-overdue_for),
+            _DUE_AT <= utc_now(-overdue_for),  # noqa: SIM300 - not a constant
         ]
         if job_ids:
             is_overdue.append(TransferRow.job_id.in_(job_ids))

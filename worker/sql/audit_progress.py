@@ -69,8 +69,8 @@ def _insert(connection: Connection) -> None:
 
 def _locked(pause: timedelta) -> Any:  # noqa: ANN401 - a SELECT of several types
     now: datetime | Any = utc_now()
-    is_leased = func.coalesce(AuditProgressRow.leased_until > now, False)  # noqa: FBT003 - of SQL
-    is_early = func.coalesce(AuditProgressRow.started_at > utc_now(-pause), False)  # noqa: FBT003
+    is_leased = func.coalesce(AuditProgressRow.leased_until > now, False)
+    is_early = func.coalesce(AuditProgressRow.started_at > utc_now(-pause), False)
     return (
         select(
             *(AuditProgressRow.cursor, AuditProgressRow.fence),

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,7 @@ class ReportedOrphans:
         InvalidRequestError: it cannot be read, is not finished, or is of another store.
     """
 
-    def __init__(
-        self, path: Path, address_of: Callable[[str], ObjectAddress], bucket: str
-    ) -> None:
+    def __init__(self, path: Path, address_of: Callable[[str], ObjectAddress], bucket: str) -> None:
         self._path = path
         self._address_of = address_of
         self._bucket = bucket
@@ -39,7 +37,8 @@ class ReportedOrphans:
     def __iter__(self) -> Iterator[Orphan]:
         try:
             with self._path.open(newline="", encoding="utf-8") as file:
-                rows = csv.DictReader(file) if self._path.suffix == ".csv" else map(json.loads, file)
+                is_csv = self._path.suffix == ".csv"
+                rows: Iterable[Any] = csv.DictReader(file) if is_csv else map(json.loads, file)
                 for number, row in enumerate(rows, 1):
                     if self._outcome(number, row) == Verdict.ORPHANED:
                         yield self._orphan(number, row)
@@ -62,7 +61,7 @@ class ReportedOrphans:
         except (KeyError, ValueError, TypeError) as error:
             raise InvalidRequestError(f"{self._path}: fault {number}: {error}") from None
         is_of_job = job_of(address.key) == job_id and address.bucket == self._bucket
-        # A key with a question mark is not read whole.
+        # As it was written: another form of a location could name another object.
         if not is_of_job or address.url != location:
             raise InvalidRequestError(
                 f"{self._path}: fault {number}: {location} is not in the directory of job"
