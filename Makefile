@@ -47,7 +47,7 @@ demo: $(DEMO) ## the whole story on embedded servers (ARGS="--json", "--keep", â
 
 .PHONY: test
 test: $(VENV)/.installed ## every test, on real servers (ARGS="--cov" with coverage, â€¦)
-	$(BIN)/pytest --numprocesses 5 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses 6 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(VENV)/.installed ## the tests that start no process

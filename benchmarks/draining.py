@@ -18,7 +18,7 @@ from benchmarks.distance import distant
 from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
 from benchmarks.platform import job_row, recorded
 
-_UPLOADS, _UPLOADS_FAR_AWAY = 2_000, 500
+_UPLOADS, _UPLOADS_FAR_AWAY = 5_000, 500
 _CONTENT = b"x" * 4096
 _UNACKNOWLEDGED = "unacked"
 _SERVERS = {
@@ -46,7 +46,7 @@ class _Contender:
 
 
 def measure_draining(made: Deployment) -> list[Figure]:
-    """Drain 2,000 messages to the last one."""
+    """Drain 5,000 messages to the last one."""
     return _measured(made, f"a backlog of {_UPLOADS:,} small uploads, drained", _UPLOADS, {})
 
 

@@ -39,7 +39,7 @@ _FEW = "ours with 1,000"
 
 GOALS = [
     Goal("2,000 small uploads, requested to recorded", "naive", 2.5, Unit.UPLOADS),
-    Goal("a backlog of 2,000 small uploads, drained", "naive", 3, Unit.UPLOADS),
+    Goal("a backlog of 5,000 small uploads, drained", "naive", 3, Unit.UPLOADS),
     Goal("500 small uploads drained, S3 20 ms away", "naive", 6, Unit.UPLOADS),
     Goal("500 small uploads drained, each server 2 ms away", "naive", 5, Unit.UPLOADS),
     Goal("1,000 run configs of one job, requested to recorded", "s5cmd", 1, Unit.UPLOADS),

@@ -4,7 +4,7 @@ import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-# Sphinx runs this file outside the package, so it does not find its neighbour by itself.
+# Sphinx runs this file outside the package, so it does not find its neighbour alone.
 sys.path.insert(0, str(Path(__file__).parent))
 
 from reference_pages import fill_in

@@ -57,7 +57,7 @@ class PipelineApp(Celery):
 
 
 def make_app(broker: Broker | str) -> Celery:
-    """An app with everything that celeryconfig.py says; it is not made Celery's current one.
+    """Return an app configured by celeryconfig.py; it does not become Celery's current one.
 
     Args:
         broker: or its URL, if it has neither a prefix nor a private certificate authority.
@@ -78,7 +78,7 @@ def configured(app: A, broker: Broker | str) -> A:
 
 
 def producer_app(broker_url: Broker | str | None = None, *, timeout_seconds: float = 1.0) -> Celery:
-    """The app that this process publishes with, from every thread.
+    """Return the app that this process publishes with, from every thread.
 
     A publish fails within about the time-out when the broker is away; of several URLs, each has
     one try and its own time-out. An app that the process has already stays its current one: the
@@ -101,7 +101,7 @@ def producer_app(broker_url: Broker | str | None = None, *, timeout_seconds: flo
         **app.conf.broker_transport_options,
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,
-        # One try of each URL: the request is in SQL, and the dispatch sends it when one is back.
+        # Try each URL once: the request is in SQL, and the dispatch sends it when a broker is back.
         "max_retries": len(broker_urls(app)) - 1,
     }
     app.conf.task_publish_retry = False
@@ -138,7 +138,7 @@ def _configured_urls(app: Celery) -> list[str]:
 
 
 def pipeline_app(bound: Celery | None = None) -> Celery:
-    """The app to publish with: this process's producer app, else the given or current one.
+    """Return the app to publish with: this process's producer app, else the given or current one.
 
     In a worker no producer app is made, so its tasks publish with the app that runs them.
     """

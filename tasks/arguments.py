@@ -39,7 +39,7 @@ def arguments_of(kind: ArtifactKind) -> type[JobArguments]:
 def bind(
     model: type[NoArguments], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> dict[str, Any]:
-    """The arguments by name.
+    """Return the arguments by name.
 
     Raises:
         InvalidRequestError: one is missing, too many, or not what the model says; in one line

@@ -51,7 +51,7 @@ class Services(Protocol):
         """Do the transfer. Args: `is_alone` says that no other may be done with it."""
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
-        """What was requested under this id, if anything."""
+        """Return what was requested under this id, if anything."""
 
     def request_confirmations(self, job_id: int, run_id: int | None) -> int: ...
 
@@ -87,7 +87,7 @@ _ATTRIBUTE = "artifact_services"
 
 
 def attach_services(app: Celery, services: Services) -> None:
-    """Hand the app the use cases that its tasks call."""
+    """Give the app the use cases that its tasks call."""
     setattr(app, _ATTRIBUTE, services)
 
 
@@ -106,7 +106,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
     abstract = True
     # The model checks more than Celery would, here and in the producer.
     typing = False
-    # Ends that are expected and explained: one line in the log, no traceback.
+    # These ends are expected and explained: one line in the log, no traceback.
     throws = (PipelineError,)
     Strategy = "artifact_pipeline.tasks.strategy:refusing_malformed"
     Request = "artifact_pipeline.tasks.events:WatchedRequest"
@@ -171,7 +171,7 @@ class TransferTask(PipelineTask):
                 direction, artifact, _request_id(self), is_alone=is_alone
             )
         except PipelineError as error:
-            # From None: the causes may quote what must not reach Flower.
+            # Raise from None: the causes may quote what must not reach Flower.
             raise self._ending(error, is_recorded=True) from None
         except Exception as error:  # noqa: BLE001 - an attempt records all errors: none has begun
             is_recorded = bool(self.request.get(RECORDED_HEADER))
@@ -229,7 +229,7 @@ class TransferTask(PipelineTask):
             raise self._ending(self._unexpected(error), is_recorded=False) from None
 
     def _unexpected(self, error: Exception) -> UnexpectedError:
-        # Without the error's text in the log, which may quote a path or a URL.
+        # Leave the error's text out of the log: it may quote a path or a URL.
         name = type(error).__name__
         logger.error("%s: unexpected %s before anything was recorded", self.name, name)
         return UnexpectedError(f"{name}: {error}")

@@ -57,7 +57,7 @@ class Broker:
         each = [self._options(url) for url in self._tls_urls]
         found = {
             ANY_CERTIFICATE: any(of_url["ssl_cert_reqs"] in UNVERIFIED for of_url in each),
-            # As kombu reads it.
+            # Parse it as kombu does.
             "ssl_check_hostname=false": any(
                 of_url.get("ssl_check_hostname", "").lower() == "false" for of_url in each
             ),

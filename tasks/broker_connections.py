@@ -26,7 +26,7 @@ _LAST_USED = "artifacts_last_broker"
 _PREFERRED_SECONDS = 30.0
 _PROBE = "artifacts.probe"
 _ANSWERS = (ResponseError, BusyLoadingError)
-# What kombu and its client make of a wrong URL.
+# kombu and its client raise these for a wrong URL.
 _WRONG = (TypeError, ValueError, LookupError, ImportError, AttributeError)
 
 
@@ -57,7 +57,7 @@ def broker_connection(app: Celery) -> Iterator[Any]:
 
 @contextmanager
 def broker_producer(app: Celery) -> Iterator[Any]:
-    """Lend a producer, of the pool if there is one URL. Raises: as `broker_connection`."""
+    """Yield a producer, of the pool if there is one URL. Raises: as `broker_connection`."""
     with translated_errors(app), ExitStack() as exits:
         if len(broker_urls(app)) == 1:
             with _naming_the_url():
@@ -75,7 +75,7 @@ def translated_errors(app: Celery) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Asked only now: it takes a good part of the time of a publish.
+        # Ask only now: it takes a good part of the time of a publish.
         if isinstance(error, PipelineError) or not isinstance(error, _errors_of_kombu(app)):
             raise
         if refusal := tls_refusal(error):
@@ -93,7 +93,7 @@ def translated_errors(app: Celery) -> Iterator[None]:
 
 def _errors_of_kombu(app: Celery) -> tuple[type[Exception], ...]:
     with _naming_the_url():
-        # Connects to nothing, and knows what errors there are.
+        # This connects to nothing, and knows which errors the transport raises.
         transport: Any = app.connection_for_write()
     return (KombuError, *transport.connection_errors, *transport.channel_errors)
 
@@ -155,7 +155,7 @@ def _naming_the_url() -> Iterator[None]:
     try:
         yield
     except _WRONG as error:
-        # The value is not quoted: where a password has a question mark, its rest is taken for one.
+        # Do not quote the value: if a password has a question mark, its rest looks like an option.
         raise BrokerRefusedError(
             f"{BROKER_VARIABLE}: an option in it is wrong ({type(error).__name__}). Correct it;"
             " example: redis://host:6379/0"

@@ -15,7 +15,7 @@ _OF_A_PIPELINE = "of pipeline caused error: "
 
 
 def is_refused(error: BaseException) -> bool:
-    """Whether the broker answers, and will answer the same until a setting changes."""
+    """Return whether the broker answers, and will answer the same until a setting changes."""
     causes = (error, error.__cause__)
     is_denied = any(isinstance(cause, _DENIED) for cause in causes)
     return is_denied or any(text in str(error) for text in _REFUSED)

@@ -17,7 +17,7 @@ class JobOrRunTask(TransferTask):
 
 @shared_task(name=CONFIRM, base=JobOrRunTask, bind=True)
 def confirm_upload(self: JobOrRunTask, job_id: int, run_id: int | None = None) -> dict[str, Any]:
-    """A client has used its upload URL: find what it stored, and record it."""
+    """Find and record what a client has stored by its upload URL."""
     return self.one_or_all(
         Direction.CONFIRM,
         job_id,

@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 MOST = 1_000
 """The newest are kept."""
 _KEY = "artifacts.dead_letters"
-# By the broker's clock, and in one round trip: there may be many.
-# KEYS: the list. ARGV: the fields without the time, how many are kept.
+# Use the broker's clock, and one round trip, because there may be many letters. KEYS: the list.
+# ARGV: the fields without the time, how many are kept.
 _KEEP = """
 redis.call('LPUSH', KEYS[1], redis.call('TIME')[1] .. ' ' .. ARGV[1])
 redis.call('LTRIM', KEYS[1], 0, ARGV[2] - 1)
 """
-# From the oldest on, with no command that a worker may not use otherwise.
-# KEYS: the list. ARGV: how old a letter is that is deleted, in seconds.
+# Start with the oldest, by commands that a worker needs anyway. KEYS: the list. ARGV: the age of a
+# letter that is deleted, in seconds.
 _PRUNE = """
 local until_, pruned = redis.call('TIME')[1] - ARGV[1], 0
 while true do

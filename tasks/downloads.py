@@ -12,7 +12,7 @@ from artifact_pipeline.tasks.transfers import transfer_tasks
 
 TASKS = transfer_tasks(Direction.DOWNLOAD)
 
-# The names that producers import.
+# Producers import these names.
 download_job_config = TASKS[ArtifactKind.JOB_CONFIG]
 download_job_input = TASKS[ArtifactKind.JOB_INPUT]
 download_run_config = TASKS[ArtifactKind.RUN_CONFIG]

@@ -9,7 +9,7 @@ from artifact_pipeline.tasks.keys import own_client, own_key
 from artifact_pipeline.tasks.publish import broker_channel, moment_of
 
 _KEY = "artifacts.dispatched_at"
-# Long enough to show since when beat is away; a broker that is no longer used gets rid of it.
+# Long enough to show since when beat is away; an unused broker drops the key.
 _KEPT = timedelta(days=7)
 
 

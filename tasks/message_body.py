@@ -20,7 +20,7 @@ class RefusedError(PipelineError):
 
 
 def is_compression(name: object) -> bool:
-    """Whether a worker unpacks what is packed by this method of kombu's."""
+    """Return whether a worker unpacks what is packed by this method of kombu's."""
     return name in _ZLIB
 
 
@@ -36,7 +36,7 @@ def parsed(text: bytes) -> Any:  # noqa: ANN401 - of JSON
 
 
 def inflated(raw: bytes, compression: object) -> bytes:
-    """Inflate at most as many bytes as a message may have: few bytes can become many."""
+    """Decompress at most as many bytes as a message may have: few bytes can become many."""
     if not is_compression(compression):
         raise RefusedError("headers.compression")
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # zlib's header or gzip's
@@ -57,5 +57,5 @@ def checked(body: Any) -> list[Any]:  # noqa: ANN401 - of JSON
 
 
 def _is_harmless(embed: object) -> bool:
-    """Any further key would take the place of what Celery knows of the request, its id included."""
+    """Return whether it has no key that would replace what Celery knows of the request."""
     return embed is None or (isinstance(embed, dict) and embed.keys() <= LINKS)

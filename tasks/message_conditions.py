@@ -19,7 +19,7 @@ _USUAL = "usual_settings"
 def is_usual(app: Celery) -> bool:
     """Return whether Celery makes all messages of a task alike, and calls nothing else for them."""
     return (
-        # Of another app, anything may be overridden.
+        # Anything of another app may be overridden.
         type(app) is PipelineApp
         and not any(signal.receivers for signal in _SIGNALS)
         and _is_of(celery.app.base, Celery.send_task)

@@ -63,27 +63,27 @@ def checked_headers(fields: object, skew: Skew, part: str = "headers") -> "Heade
 
 
 def _named(error: ValidationError, part: str) -> str:
-    # The first step alone: all the names there are ours.
+    # Take only the first step: all the names there are ours.
     steps = (item["loc"] for item in error.errors(include_input=False, include_url=False))
     return ", ".join(sorted({f"{part}.{names[0]}" for names in steps}))
 
 
 def _presentable(text: str) -> str:
-    """Ids and names appear in the log and in Flower: no URL, secret or control character may."""
+    """Return a text that may appear in the log and in Flower, which show ids and names."""
     if redact(text) != text:
         raise ValueError("not presentable")
     return text
 
 
 def _id(text: str) -> str:
-    """An id that could be a secret is replaced by one that is made from it, always the same."""
+    """Return the id, or if it could be a secret one that is made from it, always the same."""
     if not text.isprintable() or "://" in text:
         raise ValueError("not presentable")
     return text if redact(text) == text else str(uuid5(_NAMESPACE, text))
 
 
 def _for_us(task: str) -> str:
-    """Celery's own tasks run others, which the message names, and trust the shape of its body."""
+    """Return the name, unless it is of Celery's own tasks, which run others and trust the body."""
     if task.startswith(_CELERYS_OWN):
         raise ValueError("not a task of ours")
     return task
@@ -129,10 +129,10 @@ _Id = Annotated[str, Field(min_length=1, max_length=MAX_REQUEST_ID), AfterValida
 _Count = Annotated[int, Field(ge=0, lt=2**31)]
 _Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
 
-# Of the right type, and yet not passed on: the worker needs none of them, and each would give the
-# sender a say in something.
+# These have the right type, but are not passed on: the worker needs none of them, and each would
+# give the sender a say in something.
 _LeftOut = Field(default=None, exclude=True)
-# Further tasks to run. They are ignored: each would run whatever the sender names.
+# These are further tasks to run. Ignore them: each would run whatever the sender names.
 _Links = Annotated[list[Any] | dict[str, Any] | None, _LeftOut]
 
 
@@ -157,13 +157,13 @@ class Headers(Part):
     group_index: _Count | None = None
     retries: Annotated[_Count, BeforeValidator(none_as_zero)] = 0
 
-    # Ours: the batch that asked for it.
+    # Our own header: the batch that requested the transfer.
     artifacts_batch: _Count | None = None
-    # Ours: its request is in SQL.
+    # Our own header: the request is in SQL.
     artifacts_recorded: _Count | None = None
-    # Celery's: beat asked for it.
+    # Celery's header: beat sent the task.
     celery_beat_task: bool | None = None
-    # Ours: of a retry, in seconds. Its eta is by the clock of the worker that sent it.
+    # Our own header of a retry, in seconds. Its eta is by the clock of the worker that sent it.
     artifacts_delay: Annotated[float | None, Field(ge=0, allow_inf_nan=False), _LeftOut]
     eta: Annotated[_Moment, AfterValidator(_soon)] | None = None
     expires: Annotated[_Moment, AfterValidator(_expiry)] | None = None
@@ -173,14 +173,14 @@ class Headers(Part):
     # The strategy rebuilds them from the body.
     argsrepr: Annotated[str | None, _LeftOut]
     kwargsrepr: Annotated[str | None, _LeftOut]
-    # Would be shown in the task's stead.
+    # Flower would show it instead of the task.
     shadow: Annotated[str | None, _LeftOut]
     origin: Annotated[str | None, _LeftOut]
     ignore_result: Annotated[bool | None, _LeftOut]
     replaced_task_nesting: Annotated[_Count | None, _LeftOut]
     stamped_headers: Annotated[list[str] | None, _LeftOut]
     stamps: Annotated[dict[str, Any] | None, _LeftOut]
-    # Where the body has none of these, Celery takes them from here, and runs them.
+    # If the body has none of these, Celery takes them from here, and runs them.
     callbacks: _Links
     errbacks: _Links
     chain: _Links

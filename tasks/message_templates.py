@@ -180,7 +180,7 @@ def _templates_of(
     producer: Any,  # noqa: ANN401 - of kombu
 ) -> dict[_Shape, _Template] | None:
     """Return the template of each shape, or None if one has none."""
-    # Once for each shape: looking settings up takes longer than filling a template.
+    # Do this once for each shape: looking settings up takes longer than filling a template.
     samples = {message.shape: message for message in messages}
     found = {shape: _template_of(each, app, producer) for shape, each in samples.items()}
     made = {shape: template for shape, template in found.items() if template is not None}

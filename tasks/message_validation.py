@@ -27,7 +27,7 @@ _HIGHEST_PRIORITY = 9
 
 
 def rebuild_message(element: bytes, queue: str, tag: str, skew: Skew = no_skew) -> bytes:
-    """The message that the element of a Redis list stands for, of nothing but checked parts.
+    """Rebuild the message of an element of a Redis list from validated fields only.
 
     Args:
         element: from the list, where anyone who reaches the broker can put anything.
@@ -76,7 +76,7 @@ def _message(envelope: "_Envelope", queue: str, tag: str, skew: Skew) -> dict[st
         "properties": {
             "correlation_id": headers.id,
             "delivery_tag": tag,
-            # A retry, and what a dead worker leaves, goes where this says.
+            # A retry, and a message that a dead worker leaves, goes to this queue.
             "delivery_info": {"exchange": "", "routing_key": queue},
             "priority": min(max(envelope.properties.priority, 0), _HIGHEST_PRIORITY),
             "body_encoding": "base64",
@@ -94,13 +94,13 @@ def _traced(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(error: ValidationError) -> str:
-    # Two steps at most: all the names there are ours.
+    # Take two steps at most: all the names there are ours.
     steps = (item["loc"] for item in error.errors(include_input=False, include_url=False))
     return ", ".join(sorted({".".join(map(str, names[:2])) or "JSON" for names in steps}))
 
 
 def _digits(value: object) -> object:
-    """A number may be sent as a text."""
+    """Return the number of a text, since clients may send one; leave other values."""
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,3}", value) else value
 
 
@@ -129,11 +129,11 @@ _JSON = Literal["application/json", "application/json;charset=utf-8"]
 
 
 class _Envelope(Part):
-    # Clients in Go leave them out where there are none.
+    # Clients in Go leave these out if they are empty.
     headers: dict[str, Any] | None = None
     properties: _Properties
     body: Annotated[str, Field(min_length=1)]
-    # Any other has kombu look for a decoder of that name: pickle's is one, bz2's another.
+    # For any other value kombu looks for a decoder of that name: pickle's is one, bz2's another.
     content_type: Annotated[_JSON, BeforeValidator(_lower), Field(alias="content-type")]
     content_encoding: Annotated[
         Literal["utf-8", "utf8"], BeforeValidator(_lower), Field(alias="content-encoding")

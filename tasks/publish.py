@@ -37,7 +37,7 @@ _MOST_OF_A_JOB = 8
 """Messages for a job's small uploads. So many workers share them."""
 _EPOCH_KEY = "artifacts.remembers_since"
 """Brokers in use have it under this name: another one would look like a broker that forgot all."""
-# What lies farther ahead was not written by us.
+# A moment that lies farther ahead was not written by us.
 _SKEW = timedelta(minutes=1)
 
 
@@ -146,7 +146,7 @@ def ask_if_drained(app: Celery) -> None:
 
 
 def room(limit: int, app: Celery) -> QueueCapacity:
-    """The queues that hold fewer messages than the limit.
+    """Return the queues that hold fewer messages than the limit.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
@@ -159,7 +159,7 @@ def room(limit: int, app: Celery) -> QueueCapacity:
 
 
 def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
-    """Since when the broker has forgotten nothing: a moment that is kept in it.
+    """Return since when the broker has lost nothing: a moment that is kept in it.
 
     After a FLUSHALL, or a restart without its data, it has none, and gets a new one.
 
@@ -176,8 +176,8 @@ def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
         known = moment_of(kept)
         if known is not None and known <= clock() + _SKEW:
             return known
-        # First the key, then the clock, then the moment if the key is still there: it must not
-        # name a moment before a flush. Of several that do so at once any may win.
+        # Read the key first, then the clock, then write the moment if the key is still there: it
+        # must not name a moment before a flush. If several do so at once, any may win.
         client.set(key, "")
         begins = clock()
         client.set(key, begins.isoformat(), xx=True)
@@ -217,7 +217,7 @@ def broker_channel(app: Celery) -> Iterator[Any]:
 
 @contextmanager
 def pooled_client(app: Celery) -> Iterator[Any]:
-    """Lend a client of a pooled connection; it adds no prefix to keys.
+    """Yield a client of a pooled connection; it adds no prefix to keys.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
@@ -228,6 +228,6 @@ def pooled_client(app: Celery) -> Iterator[Any]:
 
 
 def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel
-    # Not by declaring the queue: with a prefix, kombu looks for its key without the prefix.
+    # Do not declare the queue: with a prefix, kombu looks for its key without the prefix.
     depth: int = channel._size(queue)  # noqa: SLF001 - kombu's `queue_declare` calls just this
     return depth

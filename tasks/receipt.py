@@ -75,5 +75,5 @@ def bare_request(
 
 
 def _has_expired(expires: str | None) -> bool:
-    # The envelope has put it by this machine's clock.
+    # The envelope has computed it by this machine's clock.
     return expires is not None and datetime.fromisoformat(expires) <= datetime.now(UTC)

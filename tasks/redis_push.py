@@ -19,7 +19,7 @@ def declare(queues: Iterable[Any], producer: Any) -> None:  # noqa: ANN401 - of 
 
 
 def expires(queue: Any) -> bool:  # noqa: ANN401 - of kombu
-    """Whether each message to it renews its time to live."""
+    """Return whether each message to it renews its time to live."""
     return bool(queue.expires or "x-expires" in (queue.queue_arguments or {}))
 
 

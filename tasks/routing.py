@@ -33,11 +33,11 @@ UPLOAD_JOB = "artifacts.upload_job"
 VERIFY_JOB = "artifacts.verify_job"
 WRITE_MANIFEST = "artifacts.write_manifest"
 
-# What may be large never stands in the way of a config.
+# Large artifacts must never delay a config.
 _QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}
 
 
-# Asked for of a job or a run; the transfer that is meant is known by the message's id.
+# These are requested for a job or a run; the message's id names the transfer.
 _FOR_ALL_KINDS = {Direction.CONFIRM: CONFIRM, Direction.RELOCATE: RELOCATE}
 
 
@@ -62,7 +62,7 @@ TRANSFER_TASKS = {
 
 
 def ids_of(direction: Direction, artifact: Artifact) -> dict[str, int]:
-    """The arguments of the task."""
+    """Return the arguments of the task."""
     if artifact.run_id is None or direction is Direction.RELOCATE:
         return {"job_id": artifact.job_id}
     return {"job_id": artifact.job_id, "run_id": artifact.run_id}

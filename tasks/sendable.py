@@ -151,12 +151,12 @@ def message_id(request_id: str) -> str:
 
 
 def _is_nothing(value: object) -> bool:
-    # As an empty list of links: Celery's own retry names every option.
+    # It may be an empty list of links: Celery's own retry names every option.
     return value is None or (isinstance(value, (list, tuple, dict, bool)) and not value)
 
 
 def _is_of_the_task(option: str, value: object, options: Mapping[str, Any]) -> bool:
-    """Whether Celery has added the option itself, from the task's attributes."""
+    """Return whether Celery has added the option itself, from the task's attributes."""
     return option in _INSTEAD and getattr(options.get("task_type"), option, None) == value
 
 
@@ -169,7 +169,7 @@ def _check_known(option: str, given: Mapping[str, Any]) -> None:
 
 
 def _names_a_queue(given: Mapping[str, Any]) -> bool:
-    """Whether exchange and routing key name a queue: of the anonymous exchange, or of a retry."""
+    """Return whether exchange and routing key name a queue, as of a retry."""
     return given.get("exchange") == "" or "retries" in given
 
 
@@ -229,7 +229,7 @@ def _headers(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if made := _PROTOCOL & own.keys():
         raise InvalidRequestError(f"headers: {', '.join(sorted(made))} cannot be given as a header")
     headers = {header: given[option] for option, header in IN_HEADERS.items() if option in given}
-    # Left out, Celery makes an id.
+    # If it is left out, Celery makes an id.
     headers = {"task": name, "id": given.get("task_id", "new"), **headers, **own}
     if len(json.dumps(headers, default=str)) > LONGEST - _MARGIN:
         raise InvalidRequestError(f"headers: over {(LONGEST - _MARGIN) // 1024} KB are refused")

@@ -15,7 +15,7 @@ _LARGEST_SHOWN = 2**63
 
 
 def refusing_malformed(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[..., Any]:  # noqa: ANN401
-    """Celery's own strategy, behind a look at the body.
+    """Return Celery's own strategy, behind a check of the body.
 
     Celery unpacks it without looking: a body of another shape ends the whole worker, and then the
     next one, for the broker delivers the message again.
@@ -42,7 +42,7 @@ def _handle_recorded(
     payload: Any,  # noqa: ANN401
     go_on: Callable[[], Any],
 ) -> None:
-    """Hand a message to Celery, and reject it if Celery refuses it.
+    """Give a message to Celery, and reject it if Celery refuses it.
 
     Celery does so itself only while it receives a message. Otherwise the message would stay
     unacknowledged, and count against the prefetch limit, for as long as the worker lives.
@@ -88,7 +88,7 @@ def _is_well_formed(body: object) -> bool:
 
 
 def _is_empty(embed: Mapping[str, object]) -> bool:
-    """Whether nothing else is to run when the task has ended: no producer of ours asks for it.
+    """Return whether no other task is to run at its end: no producer of ours asks for one.
 
     Any further key would take the place of what Celery knows of the request, its id included.
     """
@@ -96,7 +96,7 @@ def _is_empty(embed: Mapping[str, object]) -> bool:
 
 
 def _shown(body: Any, names: list[str]) -> dict[str, str]:  # noqa: ANN401
-    """What the log and the events repeat of the arguments: ids, whatever the sender claims."""
+    """Return what the log and the events show of the arguments: ids, whatever the sender claims."""
     args, kwargs, _embed = body
     ids = {name: kwargs[name] for name in names if _is_id(kwargs.get(name))}
     return {"argsrepr": repr(tuple(filter(_is_id, args[: len(names)]))), "kwargsrepr": repr(ids)}

@@ -21,7 +21,7 @@ def _task(direction: Direction, kind: ArtifactKind) -> TransferTask:
         return self.transfer(direction, Artifact(kind, job_id, run_id))
 
     transfer.__name__ = f"{direction}_{kind}"
-    # Celery imports this module where a pickled task is read.
+    # Celery imports this module when it reads a pickled task.
     transfer.__module__ = f"artifact_pipeline.tasks.{direction}s"
     base = RunTransferTask if kind.belongs_to_run else JobTransferTask
     return shared_task(name=task_name(direction, kind), base=base, bind=True)(transfer)

@@ -12,7 +12,7 @@ from artifact_pipeline.tasks.transfers import transfer_tasks
 
 TASKS = transfer_tasks(Direction.UPLOAD)
 
-# The names that producers import.
+# Producers import these names.
 upload_job_config = TASKS[ArtifactKind.JOB_CONFIG]
 upload_job_input = TASKS[ArtifactKind.JOB_INPUT]
 upload_run_config = TASKS[ArtifactKind.RUN_CONFIG]

@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     processes.watch()
     lifeline.start = preloaded.start
     _leave_out_the_users_settings()
-    _measure_no_time()
+    _set_up_hypothesis(config.option.markexpr)
     compiled_statements.share()
     unsynced_sqlite.leave_unsynced()
     shared_botocore.share()
@@ -59,12 +59,20 @@ def _hide_the_folders() -> None:
     sys.modules.update(dict.fromkeys(("domain", "tasks", "worker")))  # type: ignore[arg-type]
 
 
-def _measure_no_time() -> None:
-    """Let no example fail for being slow: how long one takes depends on what else runs."""
+def _set_up_hypothesis(expression: str) -> None:
+    """Let no example fail for being slow: how long one takes depends on what else runs.
+
+    `make test-fast` tries a quarter of the examples, for it is run before each commit.
+    """
     if "CI" not in os.environ:  # there hypothesis has such a profile of its own
         slow = [hypothesis.HealthCheck.too_slow]
         hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=slow)
         hypothesis.settings.load_profile("tests")
+    if expression == processes.FAST:
+        hypothesis.settings.register_profile(
+            "fast", hypothesis.settings(), max_examples=hypothesis.settings().max_examples // 4
+        )
+        hypothesis.settings.load_profile("fast")
 
 
 def _leave_out_the_users_settings() -> None:

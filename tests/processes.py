@@ -29,6 +29,9 @@ _MARKED_WHOLE = "\npytestmark = pytest.mark.processes\n"
 _TESTS = Path(__file__).parent
 _allowed = True
 
+FAST = "not processes"
+"""The expression of marks by which `make test-fast` selects its tests."""
+
 
 def mark(items: list[pytest.Item]) -> None:
     """Mark the tests that start a process by where they stand and what they take; sort them."""
@@ -64,7 +67,7 @@ def _takes_a_server(item: pytest.Item) -> bool:
 
 def is_left_out(path: Path, expression: str) -> bool:
     """Return whether no test of the path is selected: importing such modules takes long."""
-    if expression != "not processes":
+    if expression != FAST:
         return False
     if path.suffix == ".py":
         return _MARKED_WHOLE in path.read_text()

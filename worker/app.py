@@ -52,7 +52,8 @@ retry_when_refused()
 app = make_app(_settings.broker)
 if _settings.audit:
     schedule_audit(app)
-# The process's own: its threads and children, and Celery's commands, all mean this app.
+# Make it the process's default app: its threads and children, and Celery's commands, all mean this
+# app.
 app.set_default()
 _composition = Composition(_settings, app, _handled)
 attach_services(app, _composition)

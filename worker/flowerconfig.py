@@ -30,7 +30,7 @@ except ConfigurationError as error:
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 port = int(os.environ.get("FLOWER_PORT", "5555"))
 
-# Looking is what it is for. Whatever changes something has a command, which is written down in SQL.
+# Flower is only for looking. Every change has a command, which SQL records.
 read_only = True
 
 # A container that was replaced is a worker under another name: the old one goes in ten minutes
@@ -42,13 +42,13 @@ max_tasks = 50_000
 # So nothing needs to be kept over a restart either.
 persistent = False
 
-# Not its column `exception`: that one puts a text into the page as HTML, and ours may quote the
+# Do not use its column `exception`, which puts a text into the page as HTML: ours may quote the
 # name of a user's file.
 tasks_columns = "name,uuid,state,kwargs,result,received,runtime,worker"
 
 
 def format_task(task: "Task") -> "Task":
-    """What its pages show of a task: ids without brackets, which fit, and why it failed.
+    """Return what pages show of a task: ids without brackets, which fit, and why it failed.
 
     Searches and the API go on with what the task really has: `kwargs:job_id=12`.
     """

@@ -1,4 +1,4 @@
-"""What a setting's value must be: each check returns it, or says in a ValueError what to use.
+"""Checks of settings: each returns the value, or raises a ValueError that says what to use.
 
 None quotes a value that may hold a password.
 """
@@ -25,6 +25,8 @@ _NO_OPTIONS = {
     *("alternates", "failover_strategy", "hostname", "kwargs", "password", "port", "ssl"),
     *("transport", "transport_options", "uri_prefix", "userid"),
 }
+_DATABASE_EXAMPLE = "Example: postgresql+psycopg://user@host:5432/name"
+_BROKER_EXAMPLE = "Example: redis://host:6379/0"
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
@@ -38,22 +40,22 @@ def check_database_url(value: str) -> str:
     except (ArgumentError, ValueError):
         # A ValueError would quote what stands in the port's place: the password, where the host
         # was forgotten.
-        raise ValueError("not a database URL") from None
+        raise ValueError(f"not a database URL. {_DATABASE_EXAMPLE}") from None
     if url.drivername not in _DRIVERS:
-        raise ValueError("use sqlite or postgresql+psycopg")
+        raise ValueError("unsupported database or driver. Use sqlite or postgresql+psycopg")
     if "@" in (url.host or ""):
         # The end of the password would count as the host's name, which errors quote.
-        raise ValueError("write an @ in the password as %40")
+        raise ValueError("the host contains an @. Write an @ in the password as %40")
     return value
 
 
 def check_broker_url(value: str) -> str:
     for url in value.split(";"):  # Celery takes several, for failover
         if not url.startswith(("redis://", "rediss://", "redis+socket://")):
-            raise ValueError("use redis://, rediss:// or redis+socket://")
+            raise ValueError("unsupported scheme. Use redis://, rediss:// or redis+socket://")
         database = split_url(url).path.strip("/")
         if not url.startswith("redis+socket://") and database and not database.isdecimal():
-            raise ValueError("the path is not the number of a database")
+            raise ValueError(f"the path is not the number of a database. {_BROKER_EXAMPLE}")
         if url.startswith("redis+socket://") and not split_url(url).path.strip("/"):
             raise ValueError("no path of a socket. Example: redis+socket:///run/redis.sock")
         _check_broker_options(url)
@@ -66,13 +68,13 @@ def _check_broker_options(url: str) -> None:
     options = parse_qs(split_url(url).query, keep_blank_values=True)
     known = _broker_options()
     if not options.keys() <= known:
-        raise ValueError(f"options after the ? are {', '.join(sorted(known))}")
+        raise ValueError(f"unknown option after the ?. Options: {', '.join(sorted(known))}")
     if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
-        raise ValueError("ssl_cert_reqs is one of required, optional, none")
+        raise ValueError("ssl_cert_reqs: unknown value. Use required, optional or none")
     split_connect_timeout(url)
     for name in options.keys() & _TLS_FILES:
         if not Path(options[name][0]).exists():
-            raise ValueError(f"{name}: no such file")
+            raise ValueError(f"{name}: the file does not exist. Correct the path")
 
 
 def _broker_options() -> set[str]:
@@ -88,19 +90,21 @@ def check_broker_prefix(value: str) -> str:
     # A prefix without an end could begin like a key of another deployment. The other characters
     # have a meaning in the patterns of PSUBSCRIBE, in Lua or in a cluster.
     if value and not _PREFIX.fullmatch(value):
-        raise ValueError("letters, digits, . _ - and a colon at the end. Example: staging:")
+        raise ValueError(
+            "use only letters, digits, . _ - and a colon at the end. Example: staging:"
+        )
     return value
 
 
 def check_file(value: Path) -> Path:
     if not value.is_file():
-        raise ValueError("no such file")
+        raise ValueError("the file does not exist. Correct the path")
     return value
 
 
 def check_endpoint_url(value: str) -> str:
     if split_url(value).username is not None:
-        raise ValueError("credentials come from boto3's own chain, not from the URL")
+        raise ValueError("remove the user name: credentials come from boto3's own chain")
     return check_endpoint_form(value)
 
 
@@ -134,7 +138,7 @@ def check_directory(value: Path) -> Path:
     except OSError:
         is_directory = False
     if not is_directory:
-        raise ValueError("no such directory")
+        raise ValueError("the directory does not exist. Create or mount it, or correct the path")
     return value
 
 

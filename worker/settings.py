@@ -187,7 +187,7 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def load(settings: type[S]) -> S:
-    """The settings of the environment.
+    """Load the settings from the environment.
 
     Raises:
         ConfigurationError: some are missing or wrong; names each variable, never quotes a value,

@@ -162,14 +162,14 @@ class BucketSettings(PartSettings):
     @model_validator(mode="after")
     def _other_stores_need_one(self) -> Self:
         if self.other_stores and not self.store:
-            raise ValueError("ARTIFACTS_OTHER_STORES: it needs ARTIFACTS_STORE; set that, too")
+            raise ValueError("ARTIFACTS_OTHER_STORES needs ARTIFACTS_STORE. Set both, or neither")
         return self
 
     @model_validator(mode="after")
     def _a_key_needs_kms(self) -> Self:
         if self.kms_key_id is not None and self.sse not in {"aws:kms", "aws:kms:dsse"}:
             raise ValueError(
-                "ARTIFACTS_KMS_KEY_ID: it needs ARTIFACTS_SSE=aws:kms or aws:kms:dsse; set that,"
+                "ARTIFACTS_KMS_KEY_ID needs ARTIFACTS_SSE=aws:kms or aws:kms:dsse. Set that,"
                 " or unset the key"
             )
         return self

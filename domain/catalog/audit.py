@@ -42,7 +42,7 @@ class Verify(Protocol):
 class AuditStore:
     """Compares the listing of the store with the rows of SQL, a page of each at a time.
 
-    A listing tells sizes and versions. A job of which something differs is then compared by
+    A listing tells sizes and versions. A job with a difference is then compared by
     `verify`, which looks again, SQL first and then the store, so that uploads that run are no false
     alarms. What it needs of memory does not grow with the store, but for a bit for each job.
 

@@ -40,7 +40,7 @@ class AuditedAction:
         self.outcome = ActionOutcome.PARTIAL if has_failures else ActionOutcome.DONE
 
     def touches(self, job_ids: Collection[int]) -> None:
-        """Note the jobs of which it changes something, if it is about several."""
+        """Note the jobs that it changes, if it is about several."""
         self.trail.touch(self.id, job_ids)
 
 

@@ -120,7 +120,7 @@ class DeleteOldCopies:
     ) -> OldCopy:
         address = copy.object.address
         if address not in named and not objects.owns(address):
-            # Another job needs it, even where its bytes are the same.
+            # Keep it: another job needs it, even if its bytes are the same.
             return replace(copy, kept_for="foreign")
         existing = self._recorded(stored, self._own(objects, copy.artifact))
         if stored is None or existing is None:

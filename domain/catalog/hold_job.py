@@ -51,7 +51,7 @@ class HoldJob:
         Raises:
             StoreUnavailableError: the job is on hold in SQL, and objects may not be locked yet.
         """
-        # In SQL first: from here on no command of the pipeline deletes anything.
+        # Write SQL first: from here on no command of the pipeline deletes anything.
         is_new = self.holds.set(job_id, held_by, reason)
         return is_new, self._change(job_id, on=True)
 
@@ -61,7 +61,7 @@ class HoldJob:
         Raises:
             StoreUnavailableError: the job is still on hold in SQL.
         """
-        # In SQL last, so that a release that was interrupted can be given again.
+        # Write SQL last, so that an interrupted release can be given again.
         done = self._change(job_id, on=False)
         return self.holds.release(job_id), done
 

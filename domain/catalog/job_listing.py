@@ -31,7 +31,7 @@ class JobListing:
         ]
         self.own = [existing for existing, owned in looks if owned is True]
         self._own = {existing.address: existing for existing in self.own}
-        # The newest of each name.
+        # Keep only the newest of each name.
         self._named = {file_name_of(existing.address): existing for existing in self.own}
 
     def look_at(self, address: ObjectAddress) -> BucketObject | None:

@@ -109,8 +109,8 @@ class JobObjects:
         try:
             return self.reader.find(address)
         except PermanentError:
-            # What the pipeline wrote can be looked at. One that refuses, as an object that is
-            # encrypted with a client's key does, must not hide the rest of the directory.
+            # The store lets the pipeline look at its own objects. A refusal, as for an object
+            # encrypted with a client's key, must not hide the rest of the directory.
             return None
 
 

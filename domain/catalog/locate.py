@@ -49,7 +49,7 @@ class LocateArtifacts:
     address_of: Callable[[str], ObjectAddress]
 
     def candidates(self, artifact: Artifact) -> Iterator[FoundArtifact]:
-        """Where it may be, in that order; each step costs its request when it is asked for.
+        """Yield the places where it may be, in order; a step makes its request when it is reached.
 
         What a row says is believed until the reading shows otherwise, so that it costs none.
 
@@ -74,7 +74,7 @@ class LocateArtifacts:
         return search.candidates(artifact, recorded, lambda: self._location(artifact))
 
     def find(self, artifact: Artifact) -> FoundArtifact:
-        """The artifact as the bucket has it now.
+        """Return the artifact as the bucket has it now.
 
         Raises:
             ArtifactMissingError: it is nowhere.

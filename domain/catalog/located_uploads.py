@@ -54,7 +54,7 @@ class LocatedUploads:
         """
         if age_threshold is None:
             return list(locations)
-        # Unlike in SQL: the platform's code makes it by `datetime.now()`.
+        # SQL has UTC, but the platform's code makes this time by `datetime.now()`.
         before = age_threshold.astimezone()
         looks = for_each(self.find, locations)
         return [location for location, look in looks if _is_older(look, before)]

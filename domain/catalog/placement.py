@@ -24,7 +24,7 @@ class Placement:
     runs: IRunRepository
 
     def check(self, job_id: int, run_id: int | None) -> None:
-        """That there is such a job, and that the run, if one is named, is its own."""
+        """Check that the job exists, and that the run, if one is named, belongs to it."""
         self._rows(job_id, run_id)
 
     def prefix_of(self, job_id: int) -> JobS3Prefix:
@@ -36,11 +36,11 @@ class Placement:
         return JobS3Prefix.from_job(job)
 
     def key(self, artifact: Artifact) -> str:
-        """Where the artifact belongs."""
+        """Return the key where the artifact belongs."""
         return self.prefix(artifact).key(artifact)
 
     def location(self, artifact: Artifact) -> str | None:
-        """The URL that the platform keeps of it."""
+        """Return the URL that the platform keeps of it."""
         return kept_location(artifact.kind, *self._rows(artifact.job_id, artifact.run_id))
 
     def _rows(self, job_id: int, run_id: int | None) -> tuple[Job, Run | None]:
@@ -67,14 +67,14 @@ def key_by_rows(artifact: Artifact, job: Job | None, run: Run | None) -> str:
 
 
 def kept_location(kind: ArtifactKind, job: Job, run: Run | None) -> str | None:
-    """What the job's or the run's row says of it."""
+    """Return what the job's or the run's row says of it."""
     field = kind.spec.column
     row = run if kind.belongs_to_run else job
     return None if field is None or row is None else getattr(row, field)
 
 
 def kept_locations(job: Job, runs: Sequence[Run]) -> dict[Artifact, str]:
-    """All that the platform's rows say of a job and its runs."""
+    """Return all that the platform's rows say of a job and its runs."""
     kept = {Artifact(kind, job.id): kept_location(kind, job, None) for kind in JOB_KINDS}
     for run in runs:
         for kind in RUN_KINDS:

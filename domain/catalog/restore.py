@@ -28,7 +28,7 @@ class RestoredArtifact:
     """What became of one artifact.
 
     Attributes:
-        phase: None for one that can be read as it is.
+        phase: None for one that can be read without a restore.
         until: when its restored copy ends.
         was_asked: whether this command asked the store for it.
     """
@@ -149,7 +149,7 @@ class RestoreArtifacts:
         """Return the object with what only a look at it says. Raises: ObjectReplacedError."""
         there = self.locate.reader.find(found.object.address)
         if there is None or there.version != found.object.version:
-            raise ObjectReplacedError(f"{found.artifact}: another object is there now")
+            raise ObjectReplacedError(f"{found.artifact}: another object has replaced it")
         return there
 
 

@@ -103,7 +103,7 @@ class VerifyJob:
         recorded = look.recorded(rows)
         fine = {each.artifact for each in recorded if each.verdict is Verdict.OK}
         others = look.others({each.address for each in recorded}, fine, self.locate.kept(job, runs))
-        # By address: an object may have got its row between the two looks.
+        # Compare by address: an object may have got its row between the two looks.
         return sorted({each.address: each for each in (*recorded, *others)}.values(), key=_order)
 
 
@@ -239,7 +239,7 @@ class _Look:
         return _pending(found) if is_active else found
 
     def _row(self, artifact: Artifact) -> StoredArtifact | None:
-        """Return the artifact's row as it is now, if it is this job's."""
+        """Return the artifact's current row, if it is this job's."""
         row = self._locate.artifacts.find(artifact)
         return row if row is not None and self._owns_row(row) else None
 

@@ -43,11 +43,11 @@ class NotDoneError(PipelineError):
 
 
 class VerificationError(PipelineError):
-    """Artifacts in the store differ from what is recorded of them."""
+    """Artifacts in the store differ from their records."""
 
 
 class MigrationPendingError(PipelineError):
-    """The database has not what a migration brings, which a worker waits for."""
+    """The database lacks a migration that a worker waits for."""
 
 
 class InvalidRequestError(PipelineError, ValueError):
@@ -55,11 +55,11 @@ class InvalidRequestError(PipelineError, ValueError):
 
 
 class SessionTypeError(PipelineError, TypeError):
-    """What was passed as a session is none that can be used."""
+    """The object that was passed as a session cannot be used as one."""
 
 
 class JobStatusError(InvalidRequestError):
-    """The job's status does not allow this."""
+    """The job's status does not allow the call."""
 
 
 class LeaseLostError(PipelineError):
@@ -71,13 +71,13 @@ class TransferCancelledError(LeaseLostError):
 
 
 class UnknownJobError(PermanentError, NotFoundError, ValueError):
-    """There is no such job."""
+    """The job does not exist."""
 
     reason = ReasonCode.UNKNOWN_JOB
 
 
 class UnknownRunError(PermanentError, NotFoundError, ValueError):
-    """There is no such run."""
+    """The run does not exist."""
 
     reason = ReasonCode.UNKNOWN_RUN
 
@@ -107,7 +107,7 @@ class LegalHoldError(PermanentError):
 
 
 class SourceMissingError(PermanentError):
-    """The workspace has no such file or directory."""
+    """The source's file or directory does not exist in the workspace."""
 
     reason = ReasonCode.SOURCE_MISSING
 
@@ -137,7 +137,7 @@ class SourceChangedError(TransientError):
 
 
 class WorkspaceUnavailableError(TransientError):
-    """The workspace is not there, as when a share is not mounted."""
+    """The workspace is not available, as when a share is not mounted."""
 
     reason = ReasonCode.WORKSPACE_UNAVAILABLE
 
@@ -149,7 +149,7 @@ class WorkspaceNotWritableError(WorkspaceUnavailableError):
 
 
 class TargetExistsError(PermanentError):
-    """Another file is where the download would go."""
+    """A file with other content is already at the target of the download."""
 
     reason = ReasonCode.TARGET_EXISTS
 
@@ -167,7 +167,7 @@ class FileSystemLimitError(PermanentError):
 
 
 class UnsafeArchiveError(PermanentError):
-    """The archive is broken, or would do harm where it is unpacked."""
+    """The archive is broken, or unsafe to unpack."""
 
     reason = ReasonCode.UNSAFE_ARCHIVE
 
@@ -203,7 +203,7 @@ class MisconfiguredError(TransientError, ConfigurationError):
 
 
 class UnexpectedError(TransientError):
-    """A failure that no adapter knows."""
+    """An error that no adapter expects."""
 
 
 class AttemptsExhaustedError(PermanentError):
@@ -213,7 +213,7 @@ class AttemptsExhaustedError(PermanentError):
 
 
 class RevokedError(PermanentError):
-    """An operator revoked its task, so that workers discard its messages."""
+    """An operator revoked the transfer's task, so workers discard its messages."""
 
     reason = ReasonCode.REVOKED
 

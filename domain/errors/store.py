@@ -38,7 +38,7 @@ class ChecksumMismatchError(TransientError):
 
 
 class ChecksumMismatchTwiceError(PermanentError):
-    """In two attempts running, the object store had other bytes than were sent."""
+    """In two attempts in a row, the object store had other bytes than were sent."""
 
     reason = ReasonCode.CHECKSUM_MISMATCH_TWICE
 
@@ -50,7 +50,7 @@ class ObjectReplacedError(TransientError):
 
 
 class StoreConflictError(TransientError):
-    """Another request came in between."""
+    """Another request changed the object at the same time."""
 
     reason = ReasonCode.STORE_CONFLICT
 
@@ -68,7 +68,7 @@ class ArchivedError(PermanentError):
 
 
 class NotCopyableError(PermanentError):
-    """The object has something that a copy of it cannot keep."""
+    """The object has headers or metadata that a copy cannot keep."""
 
     reason = ReasonCode.NOT_COPYABLE
 
@@ -80,6 +80,6 @@ class StoreUnavailableError(TransientError):
 
 
 class StoreBreakerOpenError(StoreUnavailableError):
-    """The object store failed often just now, so it is left alone for a while."""
+    """The object store failed often a moment ago, so requests pause for a while."""
 
     reason = ReasonCode.STORE_BREAKER_OPEN

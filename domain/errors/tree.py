@@ -9,7 +9,7 @@ from artifact_pipeline.domain.reasons import ReasonCode
 
 
 class PipelineError(Exception):
-    """The artifact pipeline could not do what it was asked.
+    """The artifact pipeline failed.
 
     Attributes:
         place: the address of the object, for the commands to show. It stays out of the message,
@@ -27,7 +27,7 @@ class ConfigurationError(PipelineError):
 
 
 class NotFoundError(PipelineError):
-    """There is no such thing."""
+    """The named thing does not exist."""
 
 
 class TransferError(PipelineError):

@@ -79,7 +79,7 @@ class Candidates:
         self, filters: BatchFilter, lines: Collection[Listed]
     ) -> Iterator[Candidate]:
         if not filters.never_requested:
-            # A line of a job or run alone means what was requested of it, which is less than all.
+            # A line with only a job or run means its requested artifacts, which are not all.
             lines = [line for line in lines if line.kind is not None]
         for direction in filters.directions or (Direction.UPLOAD,):
             for job, artifact in self._all(filters.kinds or tuple(ArtifactKind)):

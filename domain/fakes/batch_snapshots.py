@@ -186,5 +186,5 @@ def _requests(member: Candidate) -> int:
     parts = -(-size // smallest_part_size(member.artifact.kind, _PART)) or 1
     if member.direction is Direction.DOWNLOAD:
         return parts
-    # An upload in parts is begun and completed as well.
+    # An upload in parts costs two more requests, to begin and to complete it.
     return 1 if size < _THRESHOLD else parts + 2

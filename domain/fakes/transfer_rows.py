@@ -35,7 +35,7 @@ class TransferRows:
         self.rows: dict[int, Transfer] = {}
         self._artifacts = artifacts
         self._clock = clock
-        # Re-entrant, for `publish` may run the task at once, which calls back.
+        # The lock is re-entrant, because `publish` may run the task at once, which calls back.
         self._lock = threading.RLock()
 
     @property

@@ -247,7 +247,7 @@ class InMemoryTransfers(TransferRows):
             if due:
                 publish(due)
             for transfer in due:
-                # Read again, for `publish` may have run the task.
+                # Read again, because `publish` may have run the task.
                 sent_at = max(now, loss.broker_epoch)
                 self._keep(self.rows[transfer.id], enqueued_at=sent_at)
             return len(due)

@@ -36,13 +36,13 @@ class DispatchDueTransfers:
     republish_after: timedelta
 
     def __call__(self) -> int:
-        """How many were published."""
+        """Publish due transfers, and return how many."""
         total = 0
         loss = RepublishPolicy(
             broker_epoch=self.broker_epoch(self.transfers.now),
             unclaimed_after=self.unclaimed_after,
             republish_after=self.republish_after,
-            # Asked once: the first page would hide that the rest of a queue was purged as well.
+            # Ask once: the first page would hide that the rest of a queue was purged as well.
             empty=self.empty(),
         )
         while room := self.room():

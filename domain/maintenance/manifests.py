@@ -98,8 +98,8 @@ class WriteManifest:
             try:
                 written = self._put(manifest, version)
             except ObjectReplacedError:
-                # Another one than SQL knows, as of a worker that was killed before it noted it.
-                # The records are read again after this look.
+                # The store has another manifest than SQL knows, as of a worker that was killed
+                # before it noted its write. The records are read again after this look.
                 version = self.store.version(manifest.prefix.manifest_key)
                 continue
             self.manifests.finish(job_id, written, entries)

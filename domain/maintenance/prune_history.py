@@ -64,7 +64,7 @@ class PruneHistory:
 
     def _batches(self, until: float) -> PrunedRows:
         pruned = PrunedRows()
-        # First, because transfers are pruned only once their batch is.
+        # Prune batches first, because transfers are pruned only once their batch is.
         for batch_id in self.history.old_batches(self.older_than):
             while self.clock() < until:
                 page = self.history.prune_batch(batch_id, self.older_than, PAGE)

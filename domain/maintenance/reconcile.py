@@ -64,9 +64,9 @@ class Reconcile:
         """
         expected = self.transfers.make_untried_due(Direction.CONFIRM)
         expired = self.delete_expired()
-        # Before the uploads, whose listing may be refused.
+        # Do this before the uploads, whose listing may be refused.
         outcomes = {outcome.value: number for outcome, number in self.verify_writes().items()}
-        # Before the uploads too: a store that is away must not let the tables grow.
+        # Prune before the uploads too: an unavailable store must not let the tables grow.
         pruned = self.prune()
         aborted = self.abort_abandoned()
         return replace(aborted, expected=expected, expired=expired, pruned=pruned, **outcomes)

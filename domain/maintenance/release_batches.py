@@ -21,7 +21,7 @@ class AdvanceBatches:
     page_size: int
 
     def __call__(self) -> int:
-        """How many members had their turn."""
+        """Release what each batch allows, and return how many members had their turn."""
         total, going = 0, list(self.batches.running())
         while going:
             still_going = []
@@ -38,7 +38,8 @@ class AdvanceBatches:
     def _page_of(self, batch_id: int) -> int:
         released = self.batches.release(batch_id, self.page_size)
         if released.transfers:
-            # After the commit: a worker that met a message before its row would make its own.
+            # Publish after the commit: a worker that met a message before its row would make its
+            # own row.
             self.publish(released.transfers)
             self.batches.sent(released.transfers)
         return released.turns

@@ -20,7 +20,8 @@ def is_abandoned(
         now: by the database's clock.
         after: how long.
     """
-    # Each age by one clock: the store's for what it alone knows, the database's for a transfer.
+    # Compute each age by one clock: the store's for what only the store knows, the database's for a
+    # transfer.
     if owner is None:
         return upload.age >= after
     if owner.state is TransferState.QUARANTINED:

@@ -22,8 +22,8 @@ AWS_DOMAINS = (
 )
 """One for each partition of AWS."""
 _DOMAIN = f"(?:{'|'.join(map(re.escape, AWS_DOMAINS))})"
-# s3, s3-fips, s3.dualstack, each with the region behind a dot, or in old URLs behind a hyphen;
-# accelerate has none. The label `bucket` before a VPC endpoint names no bucket.
+# The names are s3, s3-fips, s3.dualstack, each with the region behind a dot, or in old URLs behind
+# a hyphen; accelerate has no region. The label `bucket` before a VPC endpoint names no bucket.
 _SERVICE = (
     rf"(?:s3-accelerate(?:\.dualstack)?"
     rf"|s3(?:-fips)?(?:\.dualstack)?(?:[.-]{_REGION})?"
@@ -74,7 +74,7 @@ def parse_address(url: str, endpoints: Sequence[Endpoint] = ()) -> ObjectAddress
         return _of_arn(plain)
     parts = _split(url)
     if parts.scheme == "s3":
-        # Nothing in it is encoded: what looks like it belongs to the key.
+        # Nothing in such an address is encoded: what looks like an escape belongs to the key.
         return _address(parts.netloc, parts.path.removeprefix("/"), url)
     if parts.scheme not in {"http", "https"}:
         raise _refused(url)
@@ -139,7 +139,7 @@ def _in_path(path: str, url: str) -> ObjectAddress:
 
 
 def _in_host(bucket: str, path: str, url: str) -> ObjectAddress:
-    # Only the slash that separates it: a key may begin with a slash.
+    # Remove only the slash that separates the key: a key may begin with a slash.
     return _address(bucket, unquote(path.removeprefix("/")), url)
 
 
@@ -152,7 +152,7 @@ def _address(bucket: str, key: str, url: str) -> ObjectAddress:
 def _split(url: str) -> SplitResult:
     try:
         if _PLAIN.match(url):
-            # A question mark is no less a part of such a key, but where a query follows.
+            # A question mark belongs to such a key too, unless a query follows.
             plain = _QUERY.sub("", _PLAIN.sub("", url, count=1))
             bucket, _, key = plain.partition("/")
             return SplitResult("s3", bucket, f"/{key}", "", "")

@@ -120,6 +120,6 @@ class Pace:
     def _since(self) -> datetime:
         if self.rate is None:
             return self.now
-        # Twice the time of one member, or a slow rate would never save up enough for one.
+        # Save up twice the time of one member, or a slow rate would never suffice for one.
         saved_up = max(_SAVED_UP, timedelta(seconds=2 / self.rate))
         return max(self.paced_to, self.now - saved_up)

@@ -213,7 +213,7 @@ class Preview:
         return sum(group.members for group in self.groups)
 
     def of_mode(self, mode: BatchMode) -> int:
-        """How many members a start in that mode transfers."""
+        """Return how many members a start in that mode transfers."""
         if mode is BatchMode.FAILED:
             return sum(group.members for group in self.groups if group.state in ENDED_BADLY)
         if mode is BatchMode.MISSING:

@@ -19,7 +19,7 @@ def as_utc(moment: datetime) -> datetime:
 
 
 def as_utc_second(moment: datetime) -> datetime:
-    """The same moment in UTC with its sub-seconds dropped; a naive time is UTC already."""
+    """Return the same moment in UTC without sub-seconds; a naive time is UTC already."""
     return as_utc(moment).replace(microsecond=0)
 
 

@@ -27,12 +27,12 @@ _DIRECTORY = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})([0-9]{2})(
 
 
 def file_name(artifact: Artifact) -> str:
-    """The last component of its key, under the old rule as under this one."""
+    """Return the last component of its key, under the old rule as under this one."""
     return artifact.kind.spec.file_name.format(run_id=artifact.run_id)
 
 
 def artifact_named(job_id: int, name: str) -> Artifact | None:
-    """The job's artifact that has this file name, if it is one."""
+    """Return the job's artifact that has this file name, if it is one."""
     matches = ((kind, pattern.fullmatch(name)) for kind, pattern in _NAMES.items())
     for kind, match in matches:
         if match is not None:
@@ -186,13 +186,15 @@ class JobS3Prefix:
         return self.directory + MANIFEST
 
     def key(self, artifact: Artifact) -> str:
-        """The artifact's key, for writing and for reading.
+        """Return the artifact's key, for writing and for reading.
 
         Raises:
             InvalidRequestError: the artifact is another job's.
         """
         if artifact.job_id != self.job_id:
-            raise InvalidRequestError(f"{artifact} has no place under the prefix of {self.job_id}")
+            raise InvalidRequestError(
+                f"{artifact} is not of job {self.job_id}: use the prefix of its own job"
+            )
         return self.directory + file_name(artifact)
 
     def job_config_key(self) -> str:

@@ -63,7 +63,7 @@ class Manifest:
 
 def _fields(entry: ManifestEntry, directory: str) -> dict[str, Any]:
     artifact, there = entry.stored.artifact, entry.stored.object
-    # One that an old rule stored has no name in this directory.
+    # An artifact that an old rule stored has no name in this directory.
     name = there.key.removeprefix(directory)
     place = {"key": there.key} if name == there.key else {"name": name}
     return {

@@ -80,7 +80,7 @@ class OperatorAction(NewAction):
 
 
 def action_reason(reason: str | None, *, needed_for: str = "") -> str | None:
-    """Return a reason as it is kept: one line without secrets; None if none was given.
+    """Return a reason for the trail: one line without secrets; None if none was given.
 
     Args:
         reason: as the operator gave it.

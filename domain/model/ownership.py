@@ -45,8 +45,8 @@ class Ownership:
         return all(stored.object.key != key for stored in self.rows())
 
     def _is_of_a_later_job(self, key: str) -> bool:
-        # The old rule's paths look like the directory of a job that was created later. Where a row
-        # says that it is one, all that is in it belongs to that job.
+        # The old rule's paths look like the directory of a job that was created later. If a row
+        # says that it is such a job's, everything in it belongs to that job.
         time = directory_time(self.prefix.job_id, key)
         return any(
             stored.scheme is Scheme.PREFIX

@@ -29,7 +29,7 @@ class IdRange(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.first > self.last:
-            raise ValueError("the range ends before it begins")
+            raise ValueError(f"the range {self.first}-{self.last} ends before it begins")
         return self
 
 

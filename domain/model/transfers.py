@@ -58,8 +58,8 @@ NO_FAILURE_REASONS = (ReasonCode.UPLOAD_AWAITED,)
 """Reasons of transfers that wait although no attempt has failed."""
 
 _UNKNOWN_OUTCOMES = (
-    # Of a store without conditional writes: a write may have been carried out before it was found
-    # that another object is there.
+    # In a store without conditional writes, a write may have been carried out before the worker
+    # found another object there.
     ObjectReplacedError,
     StoreUnavailableError,
     StoreConflictError,
@@ -135,7 +135,7 @@ class Transfer:
         # A client can use its upload URL after its confirmation was cancelled.
         if self.direction is Direction.CONFIRM:
             return self.state is TransferState.CANCELLED
-        # Not by the attempts, which a shutdown and a store that is away do not count.
+        # Do not decide by the attempts: a shutdown and an unavailable store do not count.
         was_claimed = self.direction in WRITING_DIRECTIONS and self.fence > 0
         return was_claimed and self.state is not TransferState.DONE
 
@@ -204,7 +204,7 @@ class QueueCapacity:
         return self.batches or bool(self.kinds)
 
     def has(self, transfer: Transfer) -> bool:
-        """Whether the transfer's queue is one of these."""
+        """Return whether the transfer's queue is one of these."""
         return self.batches if transfer.batch_id else transfer.artifact.kind in self.kinds
 
 

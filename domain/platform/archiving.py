@@ -134,7 +134,7 @@ def _is_old_enough(
     days: float | None,
 ) -> bool:
     """Return whether the job of these uploads was created so many days ago."""
-    # By the clock of the uploads' ages, which the repository has: as if put there with the job.
+    # Use the clock of the uploads' ages, which the repository has: as if stored with the job.
     of_that_time = [
         replace(found, object=replace(found.object, modified_at=created_at))
         for found in uploads[:1]
@@ -173,5 +173,5 @@ class _Rows:
         known = self.artifacts.find(found.artifact)
         if known is None or found.found_by is not FoundBy.ROW:
             return None
-        # Another may have been stored since the LIST.
+        # Another object may have been stored since the LIST.
         return known if known.object.version == found.object.version else None

@@ -142,7 +142,7 @@ def archive_uploads(
     has_age = (days_since_create, hours_since_create) != (None, None)
     if not locations:
         return []
-    # Without a zone, as the platform's repository compares it.
+    # Drop the zone, because the platform's repository compares naive times.
     threshold = datetime.now() - age if has_age else None  # noqa: DTZ005
     if not dry_run:
         archived = upload_repository.archive_uploads(locations, age_threshold=threshold)

@@ -59,7 +59,7 @@ class JobController:
     requested_by: Requester | None = None
 
     def submit_job_config(self, job_id: int) -> UploadLocation:
-        """A URL that a client puts the job's config to."""
+        """Return a URL that a client puts the job's config to."""
         return submit_job_config(
             self.job_repository,
             self.upload_location_repository,
@@ -101,7 +101,7 @@ class JobController:
         )
 
     def submit_run_config(self, job_id: int, run_id: int) -> UploadLocation:
-        """A URL that a client puts the run's config to."""
+        """Return a URL that a client puts the run's config to."""
         return submit_run_config(
             self.job_repository,
             self.run_repository,
@@ -113,7 +113,7 @@ class JobController:
         )
 
     def confirm_upload(self, job_id: int, run_id: int | None = None) -> list[Transfer]:
-        """A client says that it has used its URL: what is expected of the job, or of the run."""
+        """Request the confirmation of what a client has put by the job's or the run's URL."""
         self._placement.check(job_id, run_id)
         return self.transfer_requests.confirm(job_id, run_id)
 
@@ -130,7 +130,7 @@ class JobController:
         )
 
     def get_run_results(self, job_id: int, run_id: int) -> UploadLocation:
-        """A URL to download the run's results with. Raises: ArtifactMissingError."""
+        """Return a URL to download the run's results with. Raises: ArtifactMissingError."""
         return get_run_results(self.locate, self.results_repository, job_id=job_id, run_id=run_id)
 
     def get_job_results(self, job_id: int) -> dict[int, UploadLocation]:
@@ -138,7 +138,7 @@ class JobController:
         return get_job_results(self.locate, self.results_repository, job_id=job_id)
 
     def get_job_uploads(self, job_id: int) -> list[FoundArtifact]:
-        """All that there is of the job in the bucket."""
+        """Return all artifacts of the job that are in the bucket."""
         return get_job_uploads(self.locate, job_id=job_id)
 
     def archive_job_uploads(
@@ -209,13 +209,13 @@ class JobController:
         return self.transfer_repository.cancel(job_id, run_id, of)
 
     def status(self, job_id: int) -> list[Transfer]:
-        """All that was asked for of the job, oldest first."""
+        """Return all transfers of the job, oldest first."""
         self.job_repository.get(job_id)
         return self.transfer_repository.of_job(job_id)
 
     @property
     def _placement(self) -> Placement:
-        # Not `locate.placement`: `locate` needs the store.
+        # Do not use `locate.placement`: `locate` needs the store.
         return Placement(jobs=self.job_repository, runs=self.run_repository)
 
     def _request(

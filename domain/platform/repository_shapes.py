@@ -164,5 +164,5 @@ def upload_key(job_upload: PlatformUpload, s3_prefix: PlatformPrefix) -> str:
     """Return the key of what a client uploads. Raises: InvalidRequestError: it is of results."""
     artifact = JobUpload.of(job_upload).artifact
     if artifact.kind is ArtifactKind.RUN_RESULTS:
-        raise InvalidRequestError("results are uploaded by S3ResultsRepository")
+        raise InvalidRequestError(f"{artifact} has no upload URL: use S3ResultsRepository")
     return JobS3Prefix.of(s3_prefix).key(artifact)

@@ -86,7 +86,8 @@ def submit_job(  # noqa: PLR0913 - as above
     job = find_job(job_repository, asked.artifact.job_id)
     refuse_submitted(job)
     location = _location_of(job, asked, upload_location_repository)
-    # Before the job is SUBMITTED: if this fails outside a transaction, another call may succeed.
+    # Do this before the job is SUBMITTED: if it fails outside a transaction, another call may
+    # succeed.
     _expect(asked, upload_location_repository, requested_by)
     submit(job_repository, job, location)
     return location
@@ -227,7 +228,7 @@ def _location_of(
 def _expect(
     asked: Submission, locations: IUploadLocationRepository, requested_by: Requester | None
 ) -> None:
-    # Due when the URL has expired. A request or the reconcile can have it done earlier.
+    # The confirmation is due when the URL has expired. A request or the reconcile can advance it.
     if asked.transfers is not None:
         name = requester_name(requested_by)
         asked.transfers.expect(asked.artifact, new_request_id(name), locations.expires_in, name)

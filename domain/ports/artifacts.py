@@ -10,10 +10,10 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 @runtime_checkable
 class IArtifactRepository(Protocol):
     def find(self, artifact: Artifact) -> StoredArtifact | None:
-        """What is recorded of the artifact, if it is stored."""
+        """Return the record of the artifact, if it is stored."""
 
     def of_job(self, job_id: int) -> Sequence[StoredArtifact]:
-        """All that is recorded of the job and its runs."""
+        """Return all records of the job and its runs."""
 
     def record(
         self, stored: StoredArtifact, location: UploadLocation, known: StoredArtifact | None
@@ -30,7 +30,7 @@ class IArtifactRepository(Protocol):
         """
 
     def replace(self, stored: StoredArtifact, known: StoredArtifact) -> bool:
-        """Write what became of it unless another was recorded since `known`; whether it was."""
+        """Write it unless another was recorded since `known`; return whether it was written."""
 
 
 @runtime_checkable
@@ -41,4 +41,4 @@ class IEndpointFailures(Protocol):
         """Count one more failure. Return how many there are now, without old ones."""
 
     def forget(self, endpoint: str) -> None:
-        """It works."""
+        """Forget the failures: the endpoint works."""

@@ -109,7 +109,7 @@ class Released:
 
 class IBatchReleases(Protocol):
     def running(self) -> Sequence[int]:
-        """The ids of the batches that are neither paused nor at an end, oldest first."""
+        """Return the ids of the batches that are neither paused nor at an end, oldest first."""
 
     def release(self, batch_id: int, limit: int) -> Released:
         """Request the next members in their order, in one transaction.
@@ -120,4 +120,4 @@ class IBatchReleases(Protocol):
         """
 
     def sent(self, transfers: Sequence[Transfer]) -> None:
-        """Their messages have left. Of those that are not marked so the sweep takes care."""
+        """Mark their messages as sent; the sweep sends unmarked ones again."""

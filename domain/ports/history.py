@@ -38,11 +38,11 @@ class IHistory(Protocol):
             older_than: how long ago they have ended at least.
             after: the id after which the page begins.
             limit: how many transfers it has at most.
-            of_batches: batches whose transfers count too; those of other batches do not.
+            of_batches: batches whose transfers count too; transfers of other batches do not.
         """
 
     def prune_transfers(self, ids: Collection[int], older_than: timedelta) -> int:
-        """Delete those of a page that may still be pruned; return how many."""
+        """Delete the rows of a page that may still be pruned; return how many."""
 
     def position(self, every: timedelta) -> int | None:
         """Return the id that the pass has come to; None if one was completed less than this ago."""

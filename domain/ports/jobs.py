@@ -17,7 +17,7 @@ class IJobRepository(Protocol):
         """Return the job, or None: `get` by the platform's name."""
 
     def get(self, job_id: int) -> Job:
-        """The job, or UnknownJobError."""
+        """Return the job. Raises: UnknownJobError."""
 
     def save(self, job: Job) -> None:
         """Write the job's status and the locations that it has; nothing else is changed.
@@ -45,7 +45,7 @@ class IRunRepository(Protocol):
         """Return the run, or None: `get` by the platform's name."""
 
     def get(self, run_id: int) -> Run:
-        """The run, or UnknownRunError."""
+        """Return the run. Raises: UnknownRunError."""
 
     def save(self, run: Run) -> None:
         """Write the run's status and the URLs that it has; nothing else is changed.
@@ -55,7 +55,7 @@ class IRunRepository(Protocol):
         """
 
     def of_job(self, job_id: int) -> Sequence[Run]:
-        """The job's runs, by their ids."""
+        """Return the job's runs, by their ids."""
 
     def find_by_job_id(self, job_id: int) -> Sequence[Run]:
         """Return the job's runs, by their ids: `of_job` by the platform's name."""

@@ -24,10 +24,10 @@ class UploadProgress(Protocol):
         """The unfinished upload to go on with, by the id that the store gave it."""
 
     def started(self, upload_id: str) -> None:
-        """The store has begun an upload that another attempt can go on with."""
+        """Learn that the store has begun an upload that another attempt can continue."""
 
     def checkpoint(self) -> None:
-        """Called between parts; LeaseLostError where the upload must stop."""
+        """Raise LeaseLostError if the upload must stop; called between parts."""
 
 
 @runtime_checkable
@@ -64,10 +64,10 @@ class IObjectStore(Protocol):
         """
 
     def version(self, key: str) -> str | None:
-        """The version of the object that is there now, if any."""
+        """Return the version of the object that is there now, if any."""
 
     def holds(self, stored: StoredObject) -> bool:
-        """Whether the bucket still has just this object."""
+        """Return whether the bucket still has just this object."""
 
     def abort(self, key: str, upload_id: str) -> None:
         """Drop what there is of an unfinished upload. One that is gone is no error."""
@@ -76,7 +76,7 @@ class IObjectStore(Protocol):
         """Return the unfinished uploads below the prefix."""
 
     def location(self, key: str) -> UploadLocation:
-        """The object's permanent URL."""
+        """Return the object's permanent URL."""
 
 
 @runtime_checkable
@@ -91,7 +91,7 @@ class Verifier(Protocol):
         """Take the next bytes, in their order."""
 
     def check(self) -> None:
-        """Once all bytes were taken; ChecksumMismatchError if they are not the object's."""
+        """Raise ChecksumMismatchError if all bytes together are not the object's."""
 
 
 @runtime_checkable
@@ -117,7 +117,7 @@ class IObjectReader(Protocol):
     def read(
         self, source: BucketObject, start: int = 0, stop: int | None = None
     ) -> Iterator[bytes]:
-        """The bytes of that very object, from `start` to before `stop`.
+        """Yield the bytes of just this object, from `start` to before `stop`.
 
         Raises:
             ObjectReplacedError: another object, or none, is there now.

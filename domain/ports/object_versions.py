@@ -27,7 +27,7 @@ class IObjectVersions(Protocol):
         """
 
     def has_lock(self) -> bool:
-        """Return whether the store can lock objects, so that nobody can delete them."""
+        """Return whether the store can lock objects, so that no program can delete them."""
 
     def set_legal_hold(self, version: ObjectVersion, *, on: bool) -> None:
         """Lock the version, or release it. Only where the store has locks."""

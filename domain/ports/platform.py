@@ -58,7 +58,7 @@ class IUploadLocationRepository(Protocol):
         """The tier that uploads are archived to unless another one is named."""
 
     def get_upload_location(self, job_upload: JobUpload, s3_prefix: JobS3Prefix) -> UploadLocation:
-        """A URL that a client may put the upload to, with the headers it must send along.
+        """Return a URL that a client may put the upload to, with the headers that it must send.
 
         Raises:
             InvalidRequestError: the prefix is another job's, or it is the results' upload.

@@ -30,7 +30,7 @@ class IRestorations(Protocol):
     """What is recorded of restores, for artifacts with a row."""
 
     def of_job(self, job_id: int) -> Mapping[Artifact, Restoration]:
-        """Return those of the job's artifacts that were asked to be restored."""
+        """Return the job's artifacts that were asked to be restored."""
 
     def record(self, artifact: Artifact, there: BucketObject, now: Restoration) -> bool:
         """Keep it if the artifact's row is of just this object; return whether it is."""

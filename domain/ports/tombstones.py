@@ -44,7 +44,7 @@ class ITombstones(Protocol):
 
         Args:
             scopes: that were deleted.
-            rows: of artifacts that the store has no more.
+            rows: of artifacts that the store no longer has.
             locations: where the platform's rows say that such artifacts are; a row that says
                 something else by now is left.
             is_complete: whether the store has nothing more of the scopes.

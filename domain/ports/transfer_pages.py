@@ -85,7 +85,7 @@ class IUploadPages(Protocol):
         """
 
     def renew(self, claims: Collection[Claim]) -> set[int]:
-        """Lengthen the leases to their full time from now.
+        """Extend the leases to their full time from now.
 
         Returns:
             The ids of the transfers whose claims still hold.

@@ -23,7 +23,7 @@ class IRequestedTransfers(Protocol):
     """Requests and look-ups of transfers. Handlers get only these: they end no transfer."""
 
     def now(self) -> datetime:
-        """The clock of all times that transfers have."""
+        """Return the time by the clock of all times that transfers have."""
 
     def request(
         self,
@@ -32,7 +32,7 @@ class IRequestedTransfers(Protocol):
         request_id: str,
         requested_by: str | None = None,
     ) -> Transfer:
-        """A new transfer, or the one that is active for this artifact and direction."""
+        """Return a new transfer, or the one that is active for this artifact and direction."""
 
     def make_due(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
         """Make scheduled transfers of the job itself or of the run due now.
@@ -44,7 +44,7 @@ class IRequestedTransfers(Protocol):
         """
 
     def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
-        """The artifact's transfer that was requested last."""
+        """Return the artifact's transfer that was requested last."""
 
 
 @runtime_checkable
@@ -71,7 +71,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         """
 
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
-        """The transfer that was requested under this id, if there is one."""
+        """Return the transfer that was requested under this id, if there is one."""
 
     def expect(
         self,
@@ -86,13 +86,13 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         """Make untried transfers due now. Return how many were not due."""
 
     def of_job(self, job_id: int) -> list[Transfer]:
-        """All of the job's, oldest first."""
+        """Return all transfers of the job, oldest first."""
 
     def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
-        """The transfers that know one of these unfinished uploads as theirs."""
+        """Return the transfers that know one of these unfinished uploads as theirs."""
 
     def renew(self, claim: Claim) -> None:
-        """Lengthen the lease to its full time from now."""
+        """Extend the lease to its full time from now."""
 
     def keep_upload_id(self, claim: Claim, upload_id: str) -> None:
         """Remember the unfinished upload, so that another worker can go on with it."""
@@ -114,7 +114,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         location: UploadLocation,
         known: StoredArtifact | None,
     ) -> None:
-        """Like `record`, for an object that another program put into the bucket.
+        """Record an object that another program put into the bucket, as `record` does.
 
         The platform's row gets the location, and nothing else.
 
@@ -139,7 +139,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         """Give the lease back; the next attempt is due after the delay."""
 
     def postpone(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
-        """Like `wait`, but the attempt does not count."""
+        """Let the transfer wait as `wait` does, but without counting the attempt."""
 
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         """Give the transfer up, with the error's reason code.
@@ -201,7 +201,7 @@ class ITransferRequests(Protocol):
     def request(
         self, artifact: Artifact, direction: Direction, requested_by: Requester | None = None
     ) -> Transfer:
-        """A new transfer, or the one that is active, which keeps the name of its requester."""
+        """Return a new transfer, or the active one, which keeps the name of its requester."""
 
     def confirm(self, job_id: int, run_id: int | None) -> list[Transfer]:
         """Have what a client has uploaded looked for now; what is expected of the job or run."""
@@ -214,7 +214,7 @@ class IVerifications(Protocol):
     def unverified(
         self, direction: Direction, until: datetime, *, after: int, limit: int
     ) -> Sequence[Transfer]:
-        """The ones that ended, and were doubted last, until then; with a greater id than `after`.
+        """Return those that ended and were doubted last until then, with a greater id than `after`.
 
         None whose artifact has an active transfer that can change what is stored: it may be about
         to record what it has found before.

@@ -25,7 +25,7 @@ class Source(Protocol):
         """How many links led outside, or in a circle; known once all chunks were read."""
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes, the same at each call.
+        """Yield the bytes, the same at each call.
 
         Raises:
             SourceChangedError: the source changed while it was read.
@@ -35,7 +35,7 @@ class Source(Protocol):
 @runtime_checkable
 class IWorkspace(Protocol):
     def source(self, artifact: Artifact) -> Source:
-        """The artifact's source, or SourceMissingError, SourceEmptyError, SourceInvalidError."""
+        """Return the source. Raises: SourceMissingError, SourceEmptyError, SourceInvalidError."""
 
 
 class IPartialFile(Protocol):

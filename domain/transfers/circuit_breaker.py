@@ -58,7 +58,7 @@ class Breaker:
         return max(_NOT_OPEN, timedelta(seconds=self._open_until - self._clock()))
 
     def delay(self) -> timedelta:
-        """When to come back: not all at once, so that a few find out for the others."""
+        """Return when to come back: not all at once, so that a few find out for the others."""
         return self.open_for + self._cool_off * random.random()  # noqa: S311 - spreads load
 
     def failed(self) -> None:
@@ -78,7 +78,7 @@ class Breaker:
             return 1
 
     def succeeded(self) -> None:
-        """The endpoint works: reset the count of failures at once, or within a minute."""
+        """Reset the count of failures, at once or within a minute, as the endpoint works."""
         if self._clock() < self._word_due_at:
             return
         with self._lock:
@@ -87,5 +87,6 @@ class Breaker:
                 self._failures.forget(self._endpoint)
                 self._word_due_at = self._clock() + _WORD_EVERY
             except PipelineError as error:
-                # The next success says it: this one is recorded, and must not fail for it.
+                # The next success repeats it: this one is recorded, and must not fail because of
+                # it.
                 logger.warning("the failures of %s are still counted: %s", self._endpoint, error)

@@ -55,7 +55,7 @@ class Circuit:
         """Return the failure of the resource that the error is, or comes from; None if neither."""
         if not isinstance(error, (self.failures, *self.suspects)):
             return None
-        # A failure of the resource is proof, also if it has come back since.
+        # A failure of the resource is proof, even if the resource has recovered since.
         if self.probe is None or isinstance(error, self.failures):
             return error
         try:
@@ -63,7 +63,7 @@ class Circuit:
         except self.failures as down:
             return down
         except TransferError as unknown:
-            # As with the database away: the attempt fails with its own error.
+            # The attempt fails with its own error, as when the database is unavailable.
             logger.warning("%s: not known whether it is down: %s", self.name, unknown.reason)
         return None
 
@@ -91,7 +91,7 @@ def workspace_circuit(breaker: Breaker, probe: Callable[[], None]) -> Circuit:
         directions=frozenset({Direction.UPLOAD, Direction.DOWNLOAD}),
         failures=WorkspaceUnavailableError,
         refusal=lambda: WorkspaceUnavailableError(
-            "the workspace was not there just now, and is left alone for a while"
+            "the workspace was not available a moment ago, so transfers pause for a while"
         ),
         probe=probe,
         suspects=(
@@ -109,6 +109,6 @@ def writes_circuit(breaker: Breaker) -> Circuit:
         directions=frozenset({Direction.DOWNLOAD}),
         failures=WorkspaceNotWritableError,
         refusal=lambda: WorkspaceNotWritableError(
-            "the workspace took no writes just now, and is left alone for a while"
+            "the workspace refused writes a moment ago, so transfers pause for a while"
         ),
     )

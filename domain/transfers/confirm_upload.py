@@ -25,7 +25,7 @@ from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
 from artifact_pipeline.domain.transfers.lease import LeaseKeeper
 from artifact_pipeline.domain.transfers.outcomes import Adopted, Finished
 
-# By which the store's clock, in whole seconds, may be behind the database's.
+# The store's clock, in whole seconds, may be behind the database's by this much.
 _SKEW = timedelta(seconds=5)
 
 
@@ -47,14 +47,16 @@ class ConfirmUploads:
         known = self.artifacts.find(claim.artifact)
         existing = self._awaited(claim, known)
         if not existing.size:
-            raise SourceEmptyError(f"{claim.artifact}: what was uploaded has no bytes")
+            raise SourceEmptyError(
+                f"{claim.artifact}: the client uploaded no bytes. Upload it again"
+            )
         if _is_known(existing, known):
             return Finished(size=existing.size)
         stored = self._read(claim.artifact, existing, keeper)
         return Adopted(stored=stored, location=self.location(existing.address.key), known=known)
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
-        """Nothing was begun that would have to be undone."""
+        """Do nothing: there is nothing that would have to be undone."""
 
     def _awaited(self, claim: Claim, known: StoredArtifact | None) -> BucketObject:
         """Return what the client has stored.
@@ -71,7 +73,9 @@ class ConfirmUploads:
             # Look again: the last PUT can have ended between the look and the reading of the clock.
             existing = _there(self.reader, self.placement, claim.artifact)
         if existing is None or _predates_claim(existing, claim, known):
-            raise NeverUploadedError(f"{claim.artifact}: its upload URL was not used in time")
+            raise NeverUploadedError(
+                f"{claim.artifact}: its upload URL expired unused. Request another"
+            )
         return existing
 
     def _read(
@@ -112,17 +116,19 @@ class RequestConfirmations:
         return len(waiting)
 
     def _request(self, job_id: int, run_id: int | None) -> list[Transfer]:
-        """For a URL that was given without an expectation, or was used again."""
+        """Request a confirmation of a URL that was given without one, or was used again."""
         kinds = JOB_KINDS if run_id is None else RUN_KINDS
         artifacts = [Artifact(kind, job_id, run_id) for kind in kinds if kind.spec.from_client]
         given = [artifact for artifact in artifacts if self.placement.location(artifact)]
         if not given:
             of_run = "" if run_id is None else f" run {run_id}"
-            raise InvalidRequestError(f"no upload URL was given for job {job_id}{of_run}")
+            raise InvalidRequestError(
+                f"no upload URL was given for job {job_id}{of_run}: request one first"
+            )
         looks = for_each(self._is_recorded, given)
         return [
             self.transfers.request(artifact, Direction.CONFIRM, str(uuid4()))
-            # Where a look fails, the transfer records why.
+            # If a look fails, the transfer records why.
             for artifact, is_recorded in looks
             if is_recorded is not True
         ]
@@ -143,5 +149,5 @@ def _is_known(existing: BucketObject | None, known: StoredArtifact | None) -> bo
 
 
 def _predates_claim(existing: BucketObject, claim: Claim, known: StoredArtifact | None) -> bool:
-    """Whether it is what was recorded when the URL was given, which may be used yet."""
+    """Return whether it is what was recorded when the URL was given, which may be used yet."""
     return _is_known(existing, known) and existing.modified_at < claim.requested_at - _SKEW

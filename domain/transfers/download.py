@@ -55,7 +55,7 @@ class FetchArtifact:
         checkpoint: Callable[[], None],
         progress: Callable[[int], None] = lambda _size: None,
     ) -> Downloaded:
-        """The artifact, which is then at the target.
+        """Download the artifact to the target, and return it.
 
         Args:
             artifact: which.
@@ -88,7 +88,9 @@ class FetchArtifact:
         try:
             return self.locate.first(artifact, fetch_from)
         except TargetExistsError:
-            raise TargetExistsError(f"{artifact}: another file is in its place") from None
+            raise TargetExistsError(
+                f"{artifact}: a file with other content is at its target"
+            ) from None
 
     def _exists_already(
         self, found: FoundArtifact, target: ITarget, checkpoint: Callable[[], None]

@@ -20,5 +20,5 @@ class KnownUpload:
         return self._upload.handle_known(claim, keeper, key, self._rows.stored)
 
     def stopped(self, claim: Claim, keeper: LeaseKeeper, *, cancelled: bool) -> None:
-        # By what SQL has now: the rows are of the time of the claim.
+        # Use what SQL has now: the given rows are of the time of the claim.
         self._upload.stopped(claim, keeper, cancelled=cancelled)

@@ -15,7 +15,7 @@ from artifact_pipeline.domain.redaction import redact
 logger = logging.getLogger(__name__)
 
 _JOIN_SECONDS = 5
-# A renewal is also how a holder hears that its transfer was cancelled.
+# A holder also learns by a renewal that its transfer was cancelled.
 _LONGEST_INTERVAL_SECONDS = 5.0
 
 
@@ -76,7 +76,7 @@ class LeaseKeeper:
     def checkpoint(self) -> None:
         if self._lost is not None:
             raise self._lost
-        # The clock as well, for a renewal may hang instead of failing.
+        # Check the clock too, because a renewal can hang instead of failing.
         if time.monotonic() > self._expires:
             raise LeaseLostError
 

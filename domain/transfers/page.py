@@ -222,7 +222,7 @@ class Page:
             _log(f"{len(left)} uploads wait for their leases to expire", error)
             return
         if given_back and pool is not None:
-            # On a thread: a broker that does not answer must not delay the records.
+            # Use a thread: a broker that does not answer must not delay the records.
             self._published.append(pool.submit(self._publish_again, given_back))
 
     def _publish_again(self, transfers: Sequence[Transfer]) -> None:

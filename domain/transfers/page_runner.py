@@ -1,5 +1,6 @@
 """Uploads in pages: a worker that gets one message claims other uploads that are due with it."""
 
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -23,6 +24,7 @@ from artifact_pipeline.domain.transfers.runner import TransferRunner, Unavailabl
 _REMEMBERED = 100_000
 _MOST_THREADS = 256
 """Of all pages that a process handles at the same time."""
+_FAST_GROWTH, _SLOW_GROWTH = 2.0, 1.125
 
 
 class PageRunner:
@@ -57,8 +59,9 @@ class PageRunner:
         self._limits = limits
         self._watch = watch or NoWatch()
         self._done = RecentRequests[Artifact](_REMEMBERED)
-        # More is claimed once the store has shown how fast it is.
+        # Claim more once the store has shown how fast it is.
         self._size = min(limits.threads, limits.size)
+        self._growth = _FAST_GROWTH
 
     def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
         """Do the upload of this request, and others with it, if there is something to do.
@@ -140,11 +143,15 @@ class PageRunner:
         )
 
     def _adapt(self, begun: int, given_back: int) -> None:
-        """Claim as many as can be begun in time: each that is given back costs two statements."""
+        """Claim as many as can be begun in time: each that is given back costs two statements.
+
+        Grow fast until something is given back, and by an eighth from then on.
+        """
         if given_back:
             self._size = max(1, begun)
+            self._growth = _SLOW_GROWTH
         elif begun >= self._size:
-            self._size = min(self._limits.size, 2 * self._size)
+            self._size = min(self._limits.size, math.ceil(self._growth * self._size))
 
     def _remember(self, ends: Sequence[UploadEnd]) -> None:
         for end in ends:
@@ -153,7 +160,7 @@ class PageRunner:
 
     @cached_property
     def _pool(self) -> Executor:
-        # Threads are started when they are needed.
+        # Start threads only when they are needed.
         return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="page")
 
 

@@ -88,7 +88,7 @@ class Fetch:
                 sha256 = source.sha256
             else:
                 sha256 = _read_back(partial, source, verifier, checkpoint)
-            # The last look before the file appears.
+            # This is the last check before the file appears.
             checkpoint()
             partial.finish(replace=replace)
         return Fetched(source.size, sha256, ranges.bytes_fetched)
@@ -173,7 +173,7 @@ class _Ranges:
 
         digest = sha256_of(self.how.reader.read(self.source, at, stop), write)
         if at != stop:
-            raise StoreUnavailableError("the response did not have the number of bytes requested")
+            raise StoreUnavailableError(f"the response ended at byte {at}, before byte {stop}")
         self.partial.mark(number, digest)
         return digest
 
@@ -196,7 +196,7 @@ def _read_back(
 ) -> str:
     """Compare the whole file with what the store says of the object, and return its SHA-256."""
     whole = hashlib.sha256()
-    # A SHA-256 that is known is what the verifier compares with.
+    # If a SHA-256 is known, the verifier compares with it.
     takers = [verifier.update] if source.sha256 else [verifier.update, whole.update]
     size = feed(partial.chunks(), *takers, checkpoint=checkpoint)
     try:
@@ -210,4 +210,4 @@ def _read_back(
 
 def _compare(size: int, expected: int) -> None:
     if size != expected:
-        raise ChecksumMismatchError("the file has another size than the object")
+        raise ChecksumMismatchError(f"the file has {size} bytes, and the object {expected}")

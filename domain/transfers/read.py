@@ -107,7 +107,7 @@ class ResumedReads:
             start += len(chunk)
             yield chunk
         if start < stop:
-            raise StoreUnavailableError("the response did not have the number of bytes requested")
+            raise StoreUnavailableError(f"the response ended at byte {start}, before byte {stop}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,8 @@ class RelocateArtifacts:
 
     def handle(self, claim: Claim, keeper: LeaseKeeper) -> Adopted | Finished:
         artifact = claim.artifact
-        # The key first: if the job's id is used again, what follows must not be recorded for it.
+        # Ask for the key first: if the job's id was used again, nothing that follows must be
+        # recorded for it.
         key = self.locate.placement.key(artifact)
         known = self.locate.artifacts.find(artifact)
         found = (self.shifted or self.locate).find(artifact)
@@ -133,7 +134,7 @@ def _as_copied(
     if known is None or found.found_by is not FoundBy.ROW:
         return StoredArtifact(artifact=found.artifact, object=copied)
     if copied.sha256 != known.object.sha256:
-        raise ChecksumMismatchError(f"{found.artifact}: the copy is not what was recorded")
+        raise ChecksumMismatchError(f"{found.artifact}: the copy's SHA-256 is not the recorded one")
     return StoredArtifact(
         artifact=found.artifact, object=copied, links_left_out=known.links_left_out
     )

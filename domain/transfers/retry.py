@@ -48,7 +48,7 @@ class Backoff:
     cap: timedelta = timedelta(minutes=10)
 
     def delay(self, attempt: int) -> timedelta:
-        """How long to wait after the given attempt (1 is the first) failed."""
+        """Return how long to wait after the given attempt (1 is the first) failed."""
         doublings = min(attempt - 1, 30)  # 2**30 base is past any cap, and no overflow
         ceiling = min(self.cap, self.base * (1 << doublings))
         return ceiling * random.random()  # noqa: S311 - spreads load, guards no secret

@@ -125,7 +125,7 @@ class TransferRunner:
         try:
             return self.handler_of(direction)
         except TransferError as error:
-            # As when the file with the credentials is gone: SQL must show it as any failure.
+            # SQL must show it like any failure, as when the file with the credentials is missing.
             return UnavailableHandler(error)
 
     def claim(self, artifact: Artifact, direction: Direction, request_id: str) -> Claim | None:
@@ -227,7 +227,7 @@ def claiming(artifact: Artifact, claim: Callable[[], Claimed]) -> Claimed:
     except PipelineError:
         raise
     except Exception as error:
-        # There may be no row yet, without which the request would be lost with its message.
+        # Without a row yet, the request would be lost with its message.
         _log_unexpected(artifact, error)
         shown = redact(f"{type(error).__name__}: {error}")
         raise SqlUnavailableError(f"the request was not recorded: {shown}") from error
@@ -266,6 +266,6 @@ def _log_failure(claim: Claim, failure: Failure) -> None:
 
 
 def _log_unexpected(artifact: Artifact, error: Exception) -> None:
-    # Without the message, which may quote a path or a URL; the frames say where it happened.
+    # Leave out the message, which may quote a path or a URL; the frames say where it happened.
     frames = "".join(traceback.format_tb(error.__traceback__))
     logger.error("%s: unexpected %s\n%s", artifact, type(error).__name__, frames)

@@ -71,7 +71,7 @@ class UploadArtifact:
             of_client = self.transfers.latest(artifact, Direction.CONFIRM)
             if is_expected_of_client(upload, of_client):
                 return  # the verification records the object
-            # A row that another job with this id has left behind is none of this one's concern.
+            # A row that another job with this id has left behind does not concern this one.
             if stored.object.key == self.placement.key(artifact):
                 logger.error("%s: was replaced by a late write, and is asked for again", artifact)
                 self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))

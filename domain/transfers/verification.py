@@ -88,7 +88,7 @@ class VerifyWrites:
             # Read before the looks: a doubt that is noted during them needs another look.
             until = self.transfers.now() - delay
             looks = (self._verify(transfer, until) for transfer in self._due(direction, until))
-            # What is left would else keep all others out, run after run.
+            # Otherwise the remaining ones would keep all others out, run after run.
             outcomes += self._up_to_limit(looks)
         return outcomes
 
@@ -150,7 +150,7 @@ class VerifyWrites:
 
     def _look(self, key: str) -> BucketObject | None:
         found = self.reader.find(ObjectAddress(self.reader.bucket, key))
-        # A look that is refused can be told from a missing object by the listing alone.
+        # Only the listing tells a refused look from a missing object.
         if found is None and any(existing.address.key == key for existing in self.reader.list(key)):
             raise AccessDeniedError(
                 f"{key}: exists, but the store does not let this process read it"

@@ -10,7 +10,7 @@ _NAMED = 5
 
 
 def is_unclaimed(transfer: Transfer, now: datetime) -> bool:
-    """Whether the transfer may start now, and needs a worker for it."""
+    """Return whether the transfer may start now, and needs a worker."""
     if transfer.state is TransferState.RUNNING:
         return transfer.lease_expires_at is not None and transfer.lease_expires_at <= now
     return transfer.state.is_active and transfer.next_attempt_at <= now

@@ -150,7 +150,9 @@ def test_a_repair_says_what_it_has_done(
         "recorded": 1,
         "upload requested": 1,
     }
-    done = {row["location"]: row["repair"] for row in map(json.loads, path.read_text().splitlines())}
+    done = {
+        row["location"]: row["repair"] for row in map(json.loads, path.read_text().splitlines())
+    }
     assert done[f"s3://{shelf.bucket}/{key}"] == "recorded"
     assert done[f"s3://{shelf.bucket}/{STRAY}"] == "left: it is none of the job's artifacts"
     assert shelf.stored(LOGS).object.size == 4

@@ -223,7 +223,7 @@ class TestStatus:
 
     @pytest.mark.usefixtures("history")
     def test_there_are_none(self, artifacts: Command) -> None:
-        assert artifacts("batch", "list").out == "there are no batches\n"
+        assert artifacts("batch", "list").out == "there are no batches yet\n"
 
 
 class TestReport:

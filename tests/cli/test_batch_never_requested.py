@@ -11,6 +11,7 @@ from tests.cli.commands import Command
 from tests.sql.batch_steps import History
 
 PREVIEW = ("batch", "preview", "--never-requested")
+BEFORE_COMMAND = "nothing has changed yet. To start the batch:\n"
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +29,14 @@ def test_people_see_that_they_were_never_requested(artifacts: Command) -> None:
         "upload     job_config  never requested        2",
         "job 50",
         "members by mode: --mode failed 0, --mode missing 2, --mode all 2",
-        'nothing is changed yet: artifacts batch start 1 --reason "…" --mode missing',
+        f'{BEFORE_COMMAND}artifacts batch start 1 --reason "…" --mode missing',
     ):
         assert line in answer.out
 
 
 def test_the_command_that_it_recommends_starts_it(artifacts: Command, history: History) -> None:
     preview = artifacts(*PREVIEW, "--kind", "job_config")
-    recommended = shlex.split(preview.out.rpartition("nothing is changed yet: artifacts ")[2])
+    recommended = shlex.split(preview.out.rpartition(f"{BEFORE_COMMAND}artifacts ")[2])
     started = artifacts(*recommended, "--json").json
     assert started["members"] == 2
     assert [each.artifact.job_id for each in history.release(started["batch"])] == [50, 60]
@@ -105,8 +106,8 @@ class TestFile:
         answer = artifacts("batch", "preview", "--from-file", str(path))
         assert answer.status == 1
         assert answer.out == (
-            "nothing fits\nleft out: 2 of the lines, which fit nothing;"
-            " --never-requested finds what was never requested\n"
+            "no transfer matches the options\nleft out: 2 lines of the file that match nothing;"
+            " --never-requested finds artifacts that were never requested\n"
         )
         # And with it they are members
         told = artifacts(*PREVIEW, "--from-file", str(path), "--json").json
@@ -118,7 +119,9 @@ class TestFile:
     ) -> None:
         path.write_text("99\n")
         answer = artifacts("batch", "preview", "--from-file", str(path), *options.split())
-        assert answer.out == "nothing fits\nleft out: 1 of the lines, which fit nothing\n"
+        assert answer.out == (
+            "no transfer matches the options\nleft out: 1 lines of the file that match nothing\n"
+        )
 
 
 def test_a_second_preview_leaves_out_what_the_first_has_requested(
@@ -131,4 +134,4 @@ def test_a_second_preview_leaves_out_what_the_first_has_requested(
     history.end(history.release(batch.id), TransferState.DONE)
     # When it is asked for again, then there is nothing left
     answer = artifacts(*PREVIEW, "--kind", "job_config")
-    assert (answer.status, answer.out) == (1, "nothing fits\n")
+    assert (answer.status, answer.out) == (1, "no transfer matches the options\n")

@@ -17,6 +17,7 @@ from tests.cli.commands import Command
 from tests.sql.batch_steps import History, config_of
 
 START = ("--reason", "a test")
+BEFORE_COMMAND = "nothing has changed yet. To start the batch:\n"
 
 
 class TestPreview:
@@ -28,12 +29,12 @@ class TestPreview:
         for line in (
             "snapshot 1: 4 members, to be started until ",
             "upload     job_config  quarantined        4       0     0 bytes  4–4",  # noqa: RUF001
-            "job 1        -       job_config  upload           7",
+            "job 1    -       job_config  upload           7",
             "left out: 1 already running",
             "requests to the store: 4 if all is unchanged, up to 4",
             "at 2/s it takes 2s",
             "members by mode: --mode failed 4, --mode missing 4, --mode all 4",
-            'nothing is changed yet: artifacts batch start 1 --reason "…" --rate 2/s',
+            f'{BEFORE_COMMAND}artifacts batch start 1 --reason "…" --rate 2/s',
         ):
             assert line in answer.out
 
@@ -59,7 +60,7 @@ class TestPreview:
     def test_nothing_fits(self, artifacts: Command, history: History) -> None:
         del history
         answer = artifacts("batch", "preview", "--user-id", "99")
-        assert (answer.status, answer.out) == (1, "nothing fits\n")
+        assert (answer.status, answer.out) == (1, "no transfer matches the options\n")
 
     def test_what_nobody_can_start_is_not_kept(self, artifacts: Command, history: History) -> None:
         # When
@@ -89,7 +90,7 @@ class TestPreview:
         history.transfer(config_of(5), state, stored=stored)
         # When somebody does as the preview says
         preview = artifacts("batch", "preview", "--job-id", "5", "--rate", "0.5/s")
-        recommended = shlex.split(preview.out.rpartition("nothing is changed yet: artifacts ")[2])
+        recommended = shlex.split(preview.out.rpartition(f"{BEFORE_COMMAND}artifacts ")[2])
         answer = artifacts(*recommended, "--json")
         # Then
         assert (answer.status, answer.err) == (0, "")

@@ -63,7 +63,7 @@ def test_an_upgraded_database_has_no_jobs(artifacts: Command, empty: str) -> Non
     # When
     told, listed = artifacts("jobs", "list"), artifacts("jobs", "list", "--json")
     # Then
-    assert (told.status, told.out) == (0, "there are no jobs\n")
+    assert (told.status, told.out) == (0, "there are no jobs yet\n")
     assert (listed.status, listed.json) == (0, [])
 
 

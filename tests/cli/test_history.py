@@ -64,7 +64,7 @@ def test_an_action_over_several_jobs_is_in_the_history_of_each(artifacts: Comman
 )
 def test_a_dry_run_is_not_kept(artifacts: Command, line: str) -> None:
     assert artifacts(*line.split(), "--dry-run").status == 0
-    assert artifacts("history").out == "no operator has done anything yet\n"
+    assert artifacts("history").out == "no command of an operator yet\n"
 
 
 @pytest.mark.usefixtures("given_up")

@@ -64,7 +64,7 @@ def test_the_list_goes_on_and_is_of_a_user(
     answer = artifacts("jobs", "list", *options.split(), "--json")
     assert [job["job_id"] for job in answer.json] == jobs
     if not jobs:
-        assert artifacts("jobs", "list", *options.split()).out == "no job fits\n"
+        assert artifacts("jobs", "list", *options.split()).out == "no job matches the options\n"
 
 
 @pytest.mark.usefixtures("database")
@@ -125,7 +125,11 @@ def test_info_on_a_bare_job_says_that_there_is_nothing(artifacts: Command) -> No
     told = artifacts("jobs", "info", "--job-id", "14")
     listed = artifacts("jobs", "info", "--job-id", "14", "--json")
     # Then
-    assert told.out.splitlines()[-3:] == ["it has no runs", "", "nothing is stored yet"]
+    assert told.out.splitlines()[-3:] == [
+        "the job has no runs",
+        "",
+        "no artifact of the job is stored yet",
+    ]
     assert (listed.json["runs"], listed.json["artifacts"]) == ([], [])
 
 
@@ -162,7 +166,7 @@ def test_the_status_of_a_job_that_was_asked_nothing_of_is_empty(artifacts: Comma
     told = artifacts("jobs", "status", "--job-id", "12")
     listed = artifacts("jobs", "status", "--job-id", "12", "--json")
     # Then
-    assert (told.status, told.out) == (0, "nothing was asked for yet\n")
+    assert (told.status, told.out) == (0, "no transfer of the job was requested yet\n")
     assert (listed.status, listed.json) == (0, [])
 
 

@@ -31,7 +31,7 @@ def test_refused_messages_are_discarded(artifacts: Command) -> None:
     newest, _oldest = artifacts("messages", "list", "--json").json
     assert artifacts("messages", "discard", newest["id"]).out == "1 are discarded\n"
     assert artifacts("messages", "discard", "--all", "--json").json == {"discarded": 1}
-    assert artifacts("messages", "list").out == "no message was refused\n"
+    assert artifacts("messages", "list").out == "no refused messages\n"
 
 
 @pytest.mark.usefixtures("_refused")

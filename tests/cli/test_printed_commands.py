@@ -30,7 +30,7 @@ _VALUES = {"queue": "configs", "reason": "source_missing", "kind": "job_config"}
 
 
 def in_document(path: Path) -> Iterator[str]:
-    text = path.read_text()
+    text = path.read_text().replace(" \\\n", " ")  # a long command takes several lines
     yield from (match[1] for match in _LINE.finditer(text))
     yield from (match[1] for match in _INLINE.finditer(text))
 

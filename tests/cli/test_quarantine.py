@@ -11,6 +11,7 @@ from tests.cli.commands import Command, finish, quarantined
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)
 OTHER = Artifact(ArtifactKind.JOB_CONFIG, 13)
+NOTHING_ACTIVE = "no transfer of the job is active\n"
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_what_the_list_leaves_out_is_counted(artifacts: Command) -> None:
 
 @pytest.mark.usefixtures("database")
 def test_an_empty_quarantine_says_so(artifacts: Command) -> None:
-    assert artifacts("quarantine", "list").out == "nothing is in quarantine\n"
+    assert artifacts("quarantine", "list").out == "no transfer is in quarantine\n"
 
 
 def test_a_retry_shows_first_what_it_would_do(artifacts: Command, given_up: SqlTransfers) -> None:
@@ -91,7 +92,7 @@ def test_what_was_asked_for_again_is_left_and_told(
     assert answer.json == {"retried": 1, "superseded": 1, "dry_run": False}
     finish(given_up, LOGS, "b", quarantined)
     again = artifacts("quarantine", "retry", "--job-id", "12", "--older-than", "0s")
-    assert again.out == "1 are tried again\n1 left: asked for again meanwhile\n"
+    assert again.out == "1 are tried again\n1 left: requested again in the meantime\n"
 
 
 def test_a_discard_cancels_for_good(artifacts: Command, given_up: SqlTransfers) -> None:
@@ -150,7 +151,7 @@ class TestCancel:
         of_run = artifacts("jobs", "cancel", "--job-id", "12", "--run-id", "4", "--json")
         assert [row["kind"] for row in of_run.json] == ["run_logs"]
         of_kind = ["--kind", "run_config"]
-        assert artifacts("jobs", "cancel", "--job-id", "12", *of_kind).out == "nothing is active\n"
+        assert artifacts("jobs", "cancel", "--job-id", "12", *of_kind).out == NOTHING_ACTIVE
         assert state(given_up, CONFIG) is TransferState.REQUESTED
 
     def test_transfers_that_outlived_their_job_end_too(

@@ -111,7 +111,7 @@ def test_where_nothing_needs_a_hand_the_exit_status_is_0(
     assert answer.json["throughput"][0] == {"window_seconds": 60.0, "transfers": 1, "bytes": 1000}
     assert answer.json["dispatch"]["last_at"] == machine(rows.now)
     assert table.status == 0
-    assert table.out.startswith("nothing needs a hand\n")
+    assert table.out.startswith("nothing needs an operator\n")
 
 
 @pytest.mark.usefixtures("no_workers")

@@ -146,7 +146,8 @@ def test_pages_follow_each_other(artifacts: Command, rows: Rows) -> None:
 
 
 def test_where_nothing_fits_it_says_so(artifacts: Command, rows: Rows) -> None:
-    assert artifacts("transfers", "list", "--job-id", "99").out == "no transfer fits\n"
+    told = artifacts("transfers", "list", "--job-id", "99")
+    assert told.out == "no transfer matches the options\n"
     assert artifacts("transfers", "list", "--job-id", "99", "--json").json == []
     assert rows
 

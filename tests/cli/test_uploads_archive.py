@@ -74,7 +74,7 @@ def test_a_dry_run_changes_nothing(artifacts: Command, shelf: Shelf) -> None:
 )
 def test_what_is_younger_is_left(artifacts: Command, shelf: Shelf, options: str) -> None:
     answer = artifacts(*ARCHIVE, *options.split())
-    assert (answer.status, answer.out) == (0, "there is nothing to archive\n")
+    assert (answer.status, answer.out) == (0, "no artifact to archive\n")
     assert shelf.storage_class(RESULTS) == "STANDARD"
 
 
@@ -122,7 +122,7 @@ def test_an_age_below_nothing_is_wrong_use(artifacts: Command) -> None:
 
 def test_a_job_with_nothing_says_so(artifacts: Command) -> None:
     answer = artifacts("jobs", "uploads", "archive", "--job-id", "14")
-    assert (answer.status, answer.out) == (0, "there is nothing to archive\n")
+    assert (answer.status, answer.out) == (0, "no artifact to archive\n")
 
 
 class TestKinds:

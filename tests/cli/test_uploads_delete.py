@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 
 DELETE = ("jobs", "uploads", "delete", "12")
 UNDELETE = ("jobs", "uploads", "undelete", "12")
-NOT_DONE = "nothing was deleted; give --yes to delete it and to refuse later uploads"
+NOT_DONE = "nothing was deleted; give --yes to delete these objects and to refuse later uploads"
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ def test_a_wider_deletion_is_taken_back_as_a_whole(artifacts: Command) -> None:
     # Then
     assert answer.status == 1
     assert answer.error.endswith(
-        "it was deleted with all kinds of run 4 of job 12, which can only be taken back as a"
+        "it was deleted with all kinds of run 4 of job 12, which can only be undone as a"
         " whole: give --run-id 4"
     )
     assert artifacts(*UNDELETE, "--run-id", "4").status == 0

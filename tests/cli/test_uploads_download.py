@@ -243,7 +243,10 @@ class TestFailed:
         monkeypatch.setenv("ARTIFACTS_WORKSPACE", workspace)
         answer = artifacts("jobs", "uploads", "download", "--job-id", "12")
         assert answer.status == 1
-        assert answer.error == "artifacts: ARTIFACTS_WORKSPACE: no such directory"
+        assert answer.error == (
+            "artifacts: ARTIFACTS_WORKSPACE: the directory does not exist."
+            " Create or mount it, or correct the path"
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -77,7 +77,7 @@ def test_no_signature_is_shown(artifacts: Command, shelf: Shelf) -> None:
 @pytest.mark.usefixtures("shelf")
 def test_a_job_with_nothing_says_so(artifacts: Command) -> None:
     answer = artifacts("jobs", "uploads", "list", "--job-id", "14")
-    assert (answer.status, answer.out) == (0, "there is nothing of this job\n")
+    assert (answer.status, answer.out) == (0, "no artifact of the job is stored or requested\n")
 
 
 @pytest.fixture

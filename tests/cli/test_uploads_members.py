@@ -148,7 +148,7 @@ class TestDownload:
         # Then
         assert answer.status == 1
         rows = {row["member"]: row for row in answer.json}
-        assert "something else is where it would go" in rows["RUN1/out.csv"]["error"]
+        assert "something else is at its target" in rows["RUN1/out.csv"]["error"]
         assert rows["RUN2/out.csv"]["outcome"] == "downloaded"
 
     def test_a_name_that_no_zip_has(self, download: Command, output: Path) -> None:

@@ -46,7 +46,7 @@ def test_those_of_a_job_are_copied_and_recorded(
 def test_the_second_time_there_is_nothing_to_do(artifacts: Command) -> None:
     artifacts(*RELOCATE, "--job-id", "12")
     again = artifacts("jobs", "uploads", "relocate", "--job-id", "12")
-    assert (again.status, again.out) == (0, "all of it is where it belongs\n")
+    assert (again.status, again.out) == (0, "every artifact is in its job's directory\n")
 
 
 def test_those_of_every_job_page_by_page(

@@ -19,6 +19,7 @@ RELOCATE = ("jobs", "uploads", "relocate", "12", "--json", "--from-shifted")
 STORED = (CONFIG, RESULTS, LOGS)
 RECORDED_IN = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 """The time of the directory that the artifacts are recorded in; see `key_of`."""
+NOT_SHIFTED = "no artifact is recorded in a directory"
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_by_default_it_only_shows_what_it_would_do(artifacts: Command, shelf: Sh
     # Then
     assert (answer.status, set(outcomes(answer).values())) == (0, {"would be copied"})
     assert len(answer.json) == len(STORED)
-    assert answer.err == "nothing was changed; give --yes to copy and record it\n"
+    assert answer.err == "nothing was changed; give --yes to copy and record these artifacts\n"
     assert (shelf.keys(), SqlTransfers(shelf.engine).of_job(12)) == (before, [])
     assert shelf.stored(CONFIG).object.key == key_of(CONFIG)
 
@@ -155,7 +156,7 @@ def test_a_directory_that_is_not_so_far_off_is_another_jobs(
     # When
     answer = artifacts("jobs", "uploads", "relocate", "12", "--from-shifted", hours, "--yes")
     # Then
-    assert (answer.status, answer.out) == (0, f"nothing is recorded {float(hours):+g} hours off\n")
+    assert (answer.status, answer.out) == (0, f"{NOT_SHIFTED} {float(hours):+g} hours off\n")
     assert (shelf.keys(), shelf.stored(CONFIG).object.key) == (before, key_of(CONFIG))
 
 

@@ -78,7 +78,7 @@ def test_people_get_a_table(artifacts: Command, shelf: Shelf) -> None:
 @pytest.mark.usefixtures("shelf")
 def test_a_job_of_nothing_is_in_order_and_an_unknown_one_is_not(artifacts: Command) -> None:
     nothing = artifacts("jobs", "uploads", "verify", "14")
-    assert (nothing.status, nothing.out) == (0, "there is nothing of this job\n")
+    assert (nothing.status, nothing.out) == (0, "no artifact of the job is stored or recorded\n")
     unknown = artifacts("jobs", "uploads", "verify", "4040")
     assert (unknown.status, unknown.out) == (1, "")
     assert "4040" in unknown.error

@@ -136,7 +136,7 @@ class UploadUrlContract:
         self, adapter: Adapter, upload: JobUpload, key: str
     ) -> None:
         assert key.startswith("jobs/12/")
-        with pytest.raises(InvalidRequestError, match="no place under the prefix of 13"):
+        with pytest.raises(InvalidRequestError, match="is not of job 13: use the prefix"):
             adapter.locations.get_upload_location(upload, OF_JOB_13)
 
     def test_without_a_prefix_there_is_none(self, adapter: Adapter) -> None:

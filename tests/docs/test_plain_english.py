@@ -25,6 +25,9 @@ ODD = re.compile(
     re.IGNORECASE,
 )
 SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
+# A page of 1280 px shows this many characters of a line of code.
+WIDEST_COMMENT = 88
+MANY_WORDS, MOST_LONG_SENTENCES = 30, 0.05
 
 
 def sources() -> Iterator[Path]:
@@ -50,11 +53,33 @@ def prose_of_code() -> Iterator[str]:
                 yield token.string
 
 
-def prose_of_pages() -> Iterator[str]:
-    for name in PAGES:
+def pages(*names: str) -> Iterator[Path]:
+    for name in names:
         path = ROOT / name
-        for page in [path] if path.is_file() else sorted(path.rglob("*.md")):
-            yield re.sub(r"(?s)```.*?```|`[^`]*`", " ", page.read_text())
+        yield from [path] if path.is_file() else sorted(path.rglob("*.md"))
+
+
+def prose_of_pages() -> Iterator[str]:
+    for page in pages(*PAGES):
+        yield re.sub(r"(?s)```.*?```|`[^`]*`", " ", page.read_text())
+
+
+def sentences(text: str) -> Iterator[str]:
+    """Yield the sentences of paragraphs and lists, with each code and link as one word."""
+    prose = re.sub(r"(?s)```.*?```", "", text)
+    prose = re.sub(r"(?m)^(?:\||#| {4}[^-]).*$", "", prose)
+    prose = re.sub(r"`[^`]*`|\]\([^)]*\)", "X", prose)
+    for paragraph in re.split(r"\n\s*\n|\n(?= *(?:[-*]|\d+\.) )", prose):
+        yield from re.split(r"(?<=[.:!?])\s+", " ".join(paragraph.split()))
+
+
+def code_of(page: Path) -> Iterator[str]:
+    """Yield the lines of the page's code, but of no diff, which has those of a source."""
+    text = page.read_text()
+    for block in re.findall(r"(?ms)^```(?!diff)\w*\n(.*?)^```", text):
+        yield from block.splitlines()
+    for block in re.findall(r"(?m)(?:^ {4}.*\n)+", re.sub(r"(?s)```.*?```", "", text)):
+        yield from (line[4:] for line in block.splitlines())
 
 
 @pytest.mark.parametrize("prose", [prose_of_code, prose_of_pages])
@@ -76,3 +101,18 @@ def test_every_docstring_begins_with_a_summary() -> None:
         if text.lstrip().startswith(SECTIONS)
     ]
     assert without == []
+
+
+def test_long_sentences_are_rare() -> None:
+    found = [each for page in pages("docs", "README.md") for each in sentences(page.read_text())]
+    long = [each for each in found if len(each.split()) > MANY_WORDS]
+    assert len(found) > 1_000
+    assert len(long) / len(found) < MOST_LONG_SENTENCES, long
+
+
+def test_comments_in_code_fit_the_page() -> None:
+    lines = [(page, line) for page in pages("docs") for line in code_of(page)]
+    comments = [(page, line) for page, line in lines if re.search(r"(?:^| )# ", line)]
+    assert len(comments) > 50
+    too_wide = [f"{page.name}: {line}" for page, line in comments if len(line) > WIDEST_COMMENT]
+    assert too_wide == []

@@ -232,7 +232,7 @@ class TestOurRepositories:
             ("jobs/12", "s3_prefix: 'jobs/12' is not a JobS3Prefix; make one by"),
             (None, "s3_prefix: None is not a JobS3Prefix"),
             (PlatformPrefix(0, JOB.created_at), "job_id must be from 1 to"),
-            (PlatformPrefix(13, JOB.created_at), "no place under the prefix of 13"),
+            (PlatformPrefix(13, JOB.created_at), "is not of job 13: use the prefix"),
         ],
     )
     def test_what_is_no_prefix_of_the_job(self, prefix: Any, said: str) -> None:

@@ -48,7 +48,7 @@ class TestByATask:
 
     def test_another_file_that_is_there_is_kept(self, world: World) -> None:
         world.targets[CONFIG] = InMemoryTarget(b"not uploaded yet")
-        with pytest.raises(TargetExistsError, match="job_config of job 12: another file"):
+        with pytest.raises(TargetExistsError, match="job_config of job 12: a file with other"):
             world.download(CONFIG, "d")
         assert world.targets[CONFIG].content == b"not uploaded yet"
         assert latest(world).reason_code is ReasonCode.TARGET_EXISTS

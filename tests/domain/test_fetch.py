@@ -175,7 +175,9 @@ class TestOtherBytes:
             lambda *_: iter([CONTENT[:-1]]),
         )
         # When / Then
-        with pytest.raises(ChecksumMismatchError, match="another size"):
+        with pytest.raises(
+            ChecksumMismatchError, match="the file has 10000 bytes, and the object 10001"
+        ):
             world.fetch(replace(world.source, sha256=None))
         assert (world.target.content, world.target.fetched) == (None, None)
 

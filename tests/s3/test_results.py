@@ -231,7 +231,7 @@ class TestZip:
         assert adapter.body() == b"second"
 
     def test_the_prefix_of_another_job_is_refused(self, adapter: Adapter) -> None:
-        with pytest.raises(InvalidRequestError, match="no place under the prefix of 12"):
+        with pytest.raises(InvalidRequestError, match="is not of job 12: use the prefix"):
             adapter.results.upload_results(13, 4, b"a zip", PREFIX)
 
     def test_a_large_one_is_sent_in_parts(self, s3_client: S3Client, bucket: str) -> None:

@@ -74,8 +74,8 @@ class TestParsing:
             ("team", "'team' is not NAME=VALUE. Example: team=cfd,job={job_id}"),
             ("=cfd", "'=cfd' is not NAME=VALUE. Example: team=cfd,job={job_id}"),
             ("a=b,", "'' is not NAME=VALUE. Example: team=cfd,job={job_id}"),
-            (",".join(f"t{n}=x" for n in range(11)), "11 tags, and S3 takes at most 10"),
-            ("a=1,a=2", "tag 'a': it is there 2 times"),
+            (",".join(f"t{n}=x" for n in range(11)), "11 tags, but S3 takes at most 10"),
+            ("a=1,a=2", "tag 'a': the name is given 2 times"),
             ("AWS:a=1", "tag 'AWS:a': names that begin with aws: are reserved"),
             (
                 "k" * 129 + "=1",

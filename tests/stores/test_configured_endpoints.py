@@ -139,12 +139,12 @@ def test_a_url_of_the_profile_that_is_none_is_named(
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("http://minio:port", "not a URL"),
-        ("http://minio:99999", "not a URL"),
-        ("http://[::1", "not a URL"),
-        ("minio:9000", "use http:// or https://, and a host"),
-        ("http://", "use http:// or https://, and a host"),
-        ("http://minio/?x=1", "remove what follows the ? or #. Example: https://s3.example.com"),
+        ("http://minio:port", "not a URL: check the host and the port"),
+        ("http://minio:99999", "not a URL: check the host and the port"),
+        ("http://[::1", "not a URL: check the host and the port"),
+        ("minio:9000", "the scheme or the host is missing. Example: https://s3.example.com"),
+        ("http://", "the scheme or the host is missing. Example: https://s3.example.com"),
+        ("http://minio/?x=1", "remove the query after the ? or #. Example: https://s3.example.com"),
         ("http://minio minio", "no valid host. Example: https://s3.example.com"),
     ],
 )

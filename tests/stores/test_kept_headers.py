@@ -170,10 +170,10 @@ def test_a_retention_that_has_ended_by_the_stores_clock_is_not_asked_for() -> No
 @pytest.mark.parametrize(
     ("head", "said"),
     [
-        ({"x_amz_meta_title": "gr\xfcn"}, "its title has characters that a copy cannot keep"),
-        ({"Content_Disposition": "f\xfcr"}, "its ContentDisposition has characters"),
-        ({"x_amz_missing_meta": "2"}, "2 values of its metadata cannot be read by HTTP"),
-        ({"Expires": "soon"}, "its Expires is not a date: 'soon'"),
+        ({"x_amz_meta_title": "gr\xfcn"}, "the source's title has characters that a copy cannot"),
+        ({"Content_Disposition": "f\xfcr"}, "the source's ContentDisposition has characters"),
+        ({"x_amz_missing_meta": "2"}, "2 values of the source's metadata cannot be read by HTTP"),
+        ({"Expires": "soon"}, "the source's Expires is not a date: 'soon'"),
     ],
 )
 def test_what_cannot_be_kept_is_named_and_nothing_is_copied(
@@ -188,7 +188,7 @@ def test_what_cannot_be_kept_is_named_and_nothing_is_copied(
 def test_metadata_that_is_too_long_with_ours_is_named() -> None:
     store = Store(x_amz_meta_long="x" * 2000)
     store.answers["CreateMultipartUpload"] = error_of(400, "MetadataTooLarge")
-    with pytest.raises(NotCopyableError, match=r"With the pipeline's own its metadata has 2,0"):
+    with pytest.raises(NotCopyableError, match=r"source's metadata and the pipeline's have 2,0"):
         copied(store)
 
 
@@ -240,7 +240,7 @@ def test_tags_are_sent_as_a_query() -> None:
     ("code", "error", "said"),
     [
         ("AccessDenied", AccessDeniedError, "s3:PutObjectRetention, s3:PutObjectTagging"),
-        ("InvalidRequest", RefusedByStoreError, "The copy keeps Tagging, ObjectLockMode"),
+        ("InvalidRequest", RefusedByStoreError, "keeps the source's Tagging, ObjectLockMode"),
     ],
 )
 def test_a_refusal_names_what_the_copy_carries(

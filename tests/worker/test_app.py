@@ -60,7 +60,10 @@ def test_a_wrong_setting_ends_it_without_being_quoted(good: dict[str, str]) -> N
     ended = python("-c", "import artifact_pipeline.worker.app", **wrong)
     # Then
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "artifacts: ARTIFACTS_DATABASE_URL: not a database URL\n"
+    assert ended.stderr == (
+        "artifacts: ARTIFACTS_DATABASE_URL: not a database URL."
+        " Example: postgresql+psycopg://user@host:5432/name\n"
+    )
 
 
 def test_the_app_connects_nowhere_until_it_is_used(good: dict[str, str]) -> None:

@@ -127,4 +127,5 @@ def test_other_stores_need_one_to_write_to(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("ARTIFACTS_OTHER_STORES", "file:///srv/old")
     with pytest.raises(ConfigurationError) as refused:
         load(WorkerSettings)
-    assert str(refused.value) == "ARTIFACTS_OTHER_STORES: it needs ARTIFACTS_STORE; set that, too"
+    said = "ARTIFACTS_OTHER_STORES needs ARTIFACTS_STORE. Set both, or neither"
+    assert str(refused.value) == said

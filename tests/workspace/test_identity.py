@@ -229,6 +229,35 @@ class TestAnother:
         with pytest.raises(WorkspaceUnavailableError):
             check()
 
+    def test_another_directory_in_its_place_is_noticed_at_once(
+        self, root: Path, known: InMemoryWorkspaces, tmp_path: Path
+    ) -> None:
+        # Given a workspace that was right just now
+        check = WorkspaceCheck(root, known, is_worker=True, clock=lambda: 0.0)
+        check()
+        # When its share is away, and the empty mount point shows
+        root.rename(tmp_path / "away")
+        root.mkdir()
+        # Then
+        for _ in range(2):
+            with pytest.raises(WorkspaceUnavailableError, match="no marker"):
+                check()
+
+    def test_a_marker_that_is_removed_is_noticed_within_a_second(
+        self, root: Path, known: InMemoryWorkspaces
+    ) -> None:
+        # Given
+        now = 0.0
+        check = WorkspaceCheck(root, known, is_worker=True, clock=lambda: now)
+        check()
+        (root / MARKER).unlink()
+        # When
+        now = 1
+        # Then each look says so, from then on
+        for _ in range(2):
+            with pytest.raises(WorkspaceUnavailableError, match="no marker"):
+                check()
+
     @pytest.mark.parametrize("content", ["", "{", "[]", '{"id": 1}', '{"id": "../x"}', "[" * 4000])
     @pytest.mark.parametrize("is_first", [True, False])
     def test_a_broken_marker_is_none_that_is_known(

@@ -47,7 +47,7 @@ def run_dev(
         except KeyboardInterrupt:
             err.print("stopping")
         finally:
-            # All at once: one after the other they would take their time one after the other.
+            # End all at once: one after the other would add their times up.
             for process in (*started, flower.process):
                 process.terminate()
 
@@ -62,7 +62,7 @@ def _directory(data: Path | None) -> Iterator[Path]:
 
 
 def _tell(stack: DevStack, flower: Flower) -> None:
-    """Where everything is, and what to type in another terminal."""
+    """Print where everything is, and what to type in another terminal."""
     environment = stack.write_environment()
     for name, value in (
         ("broker", stack.broker.url),

@@ -86,7 +86,7 @@ def ready(
 
 
 def _count_refused() -> None:
-    """Refused messages are their sender's fault: no reason to restart a worker."""
+    """Print the number of refused messages: their senders' fault, no reason for a restart."""
     from artifact_pipeline.worker.diagnosis.readiness import refused_messages  # noqa: PLC0415 - see above
 
     if count := refused_messages():

@@ -38,7 +38,7 @@ def history(
     """
     asked = optional_job(job, job_id)
     rows = _of_operators(limit or _DEFAULT_LIMIT) if asked is None else _of_job(asked, limit)
-    empty = "no operator has done anything yet" if asked is None else "nothing was done yet"
+    empty = "no command of an operator yet" if asked is None else "no transfer or command yet"
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
 
 

@@ -82,4 +82,4 @@ def group_app(help_line: str, **options: Any) -> typer.Typer:  # noqa: ANN401 - 
 
 
 def _keep_a_group() -> None:
-    """Typer merges a group's only command into the group, unless the group has a callback."""
+    """Keep a group of one command: Typer merges the command into a group without a callback."""

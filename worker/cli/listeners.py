@@ -15,7 +15,7 @@ from artifact_pipeline.worker.settings import BrokerSettings, load
 # A worker that listens has usually taken the message by then.
 _FIRST_SECONDS = 3.0
 _NEXT_SECONDS = 15.0
-# Where a worker is missing, the others get this long to answer.
+# If a worker is missing, the others get this long to answer.
 _ANSWER_SECONDS = 5.0
 
 THREAD = "listeners"
@@ -52,7 +52,7 @@ class ListenerCheck:
         return self._answer or ""
 
     def last_notice(self, queues: Collection[str]) -> str:
-        """Like `notice`, but wait for the answer if there was none yet."""
+        """Return the notice, as `notice` does, but wait for the answer if there was none yet."""
         if queues and self._answer is None:
             self._start(queues).join(_ANSWER_SECONDS)
         return self._answer or ""
@@ -60,7 +60,7 @@ class ListenerCheck:
     def _start(self, queues: Collection[str]) -> Thread:
         if self._asking is None or not self._asking.is_alive():
             self._due_at = self._clock() + _NEXT_SECONDS
-            # A daemon: a command that has ended does not wait for an answer.
+            # Use a daemon thread: a command that has ended does not wait for an answer.
             self._asking = Thread(target=self._ask, args=(queues,), name=THREAD, daemon=True)
             self._asking.start()
         return self._asking

@@ -6,7 +6,7 @@ import gc
 import signal
 import sys
 
-# Only this here: Ctrl-C while the rest is imported must not end in a traceback.
+# Import only this here: Ctrl-C while the rest is imported must not end in a traceback.
 COMMANDS = {
     "audit": (
         "artifact_pipeline.worker.cli.audit.commands",

@@ -35,7 +35,7 @@ def list_messages(
     """Show the refused messages, the newest first; the broker keeps the last 1,000."""
     letters = _read(limit)
     rows = [asdict(letter) for letter in letters]
-    show_rows(rows, as_json=as_json, empty="no message was refused", brief=_COLUMNS, wide=wide)
+    show_rows(rows, as_json=as_json, empty="no refused messages", brief=_COLUMNS, wide=wide)
 
 
 @app.command("show")

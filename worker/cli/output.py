@@ -43,7 +43,7 @@ def __getattr__(name: str) -> "Console":
 
 def say(line: str = "") -> None:
     """Print a line to standard output."""
-    # Not by typer.echo, which goes round a stream whose encoding is ASCII, and its guard.
+    # Do not use typer.echo, which bypasses a stream whose encoding is ASCII, and its guard.
     sys.stdout.write(f"{line}\n")
 
 

@@ -24,7 +24,7 @@ class Prune:
     """
 
     def __init__(self, older_than: timedelta | None) -> None:
-        # Not by `or`: an age of zero is one.
+        # Do not use `or`: an age of zero is one.
         self._older_than = _configured() if older_than is None else older_than
         self._prune = PruneHistory(
             history=SqlHistory(database().engine),

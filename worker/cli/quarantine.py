@@ -91,7 +91,7 @@ def list_quarantined(  # noqa: PLR0913 - an argument for each option
     filters = _filter(reason, kind, chosen_jobs(jobs, job_id), older_than, newer_than)
     quarantine = database().quarantine
     transfers = quarantine.list(filters, limit)
-    rows, empty = [_row(t) for t in transfers], "nothing is in quarantine"
+    rows, empty = [_row(t) for t in transfers], "no transfer is in quarantine"
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
     if len(transfers) == limit and (more := quarantine.count(filters) - limit) > 0:
         tell(f"and {more} more: --limit shows them")
@@ -129,7 +129,7 @@ def retry(  # noqa: PLR0913 - an argument for each option
     will = "would be tried again" if dry_run else "are tried again"
     say(f"{summary.retried} {will}")
     if summary.superseded:
-        say(f"{summary.superseded} left: asked for again meanwhile")
+        say(f"{summary.superseded} left: requested again in the meantime")
 
 
 @app.command("discard")

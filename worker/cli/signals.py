@@ -24,7 +24,8 @@ def _exit(number: int, _frame: FrameType | None) -> None:
 
 
 def _reraise(unraisable: "UnraisableHookArgs") -> None:
-    # What a signal raises within a destructor ends there, so raise it again a moment later.
+    # An exception that a signal raises within a destructor ends there, so raise it again a moment
+    # later.
     swallowed = unraisable.exc_value
     if not isinstance(swallowed, (KeyboardInterrupt, SystemExit)):
         sys.__unraisablehook__(unraisable)

@@ -137,7 +137,7 @@ def _errors(stream: TextIO | int) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     binary: Any = stream.buffer
-    # With PYTHONUNBUFFERED it is a raw one.
+    # With PYTHONUNBUFFERED the stream is a raw one.
     is_raw = isinstance(binary, io.RawIOBase)
     return _like(stream, _Errors, _WholeWrites(binary) if is_raw else binary)
 

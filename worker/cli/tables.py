@@ -20,7 +20,19 @@ _GAP = 2
 # A cell that is cut keeps so much, so that its beginning and its end can be told.
 _LEAST = 16
 _ADDRESSES = {"location", "path"}
-"""Columns of addresses, most of which are in one directory."""
+"""Columns of addresses, which are mostly in one directory."""
+_HEADINGS = {
+    "at": "time",
+    "by": "user",
+    "detail": "details",
+    "for_example": "example",
+    "from": "old location",
+    "links_left_out": "skipped links",
+    "prefix": "directory",
+    "until": "readable until",
+    "what": "action",
+}
+"""Headings of columns whose key in JSON says too little; all others show their key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,7 @@ class _Column:
 
     @property
     def header(self) -> str:
-        return self.name.replace("_", " ")
+        return _HEADINGS.get(self.name, self.name.replace("_", " "))
 
     @property
     def width(self) -> int:
@@ -188,7 +200,7 @@ def _table(columns: Sequence[_Column], width: int, mark: str) -> Table:
         for column, to in zip(columns, _widths(columns, width), strict=True)
     ]
     for cells in zip(*cut, strict=True):
-        # As Text, for in a string Rich would take what stands in brackets for markup.
+        # Use Text: in a string Rich would take a text in brackets for markup.
         table.add_row(*map(Text, cells))
     return table
 

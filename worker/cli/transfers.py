@@ -90,13 +90,14 @@ def list_all(  # noqa: PLR0913 - an argument for each option
         newer_than=newer_than,
         requested_by=requested_by,
     )
-    # One more than is shown tells whether more exist.
+    # Read one more than is shown, which tells whether more exist.
     sql = database()
     found = list_transfers(sql.engine, filters, limit=limit + 1, before=before)
     now = sql.transfers.now()
     shown = found[:limit]
     rows = [_row(each, now) for each in shown]
-    show_rows(rows, as_json=as_json, empty="no transfer fits", brief=_COLUMNS, wide=wide)
+    empty = "no transfer matches the options"
+    show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
     if len(found) > limit:
         note(f"more exist: --before {shown[-1].id}")
 

@@ -191,7 +191,7 @@ class Adapters(Database):
         try:
             return self._circuit_of_client
         except TransferError:
-            # Not kept: a failure must be recorded while no S3 client can be made.
+            # Do not keep it: a failure must be recorded while no S3 client can be made.
             return self._store_circuit(self._settings.s3_endpoint_url or _AWS)
 
     @cached_property

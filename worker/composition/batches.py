@@ -128,7 +128,7 @@ class Batches:
         return started
 
     def pause(self, batch_id: int) -> Batch:
-        """No member gets its turn any more; what is requested already is done.
+        """Release no more members; finish those that are requested already.
 
         Raises:
             NotFoundError: there is no such batch.
@@ -148,7 +148,7 @@ class Batches:
     def change(
         self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
     ) -> Batch:
-        """Another pace at once; a rate of 0 is no limit.
+        """Change the pace at once; a rate of 0 is no limit.
 
         Raises:
             NotFoundError: there is no such batch.
@@ -175,15 +175,15 @@ class Batches:
         return self._batches.get(batch_id)
 
     def newest(self, limit: int) -> list[Batch]:
-        """Batches and snapshots, newest first."""
+        """Return batches and snapshots, newest first."""
         return self._batches.newest(limit)
 
     def progress(self, batch_id: int) -> BatchProgress:
-        """How far it is. Raises: NotFoundError."""
+        """Return how far the batch is. Raises: NotFoundError."""
         return self._batches.progress(batch_id)
 
     def members(self, batch_id: int) -> Iterator[Member]:
-        """Every member in its order, with what became of it. Raises: NotFoundError."""
+        """Yield every member in its order, with what became of it. Raises: NotFoundError."""
         return self._batches.members(batch_id)
 
     def _request_dispatch(self) -> None:

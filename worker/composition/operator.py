@@ -40,7 +40,7 @@ def this_user() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
-        # As in a container that runs under a number without a name.
+        # A container may run under a number without a name.
         user = f"uid-{os.getuid()}"
     return f"{user}@{socket.gethostname()}"
 

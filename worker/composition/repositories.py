@@ -130,7 +130,7 @@ class Database(Repositories):
         return SqlManifests(self.engine)
 
     def forget_parent(self) -> None:
-        """In a process that was forked off: leave what is the parent's open, and forget it.
+        """Forget the parent's connections in a forked process, and leave them open.
 
         A connection that two processes share gives each the other's answers.
         """

@@ -77,7 +77,7 @@ class Composition:
         self._settings = settings
         self._watch = watch
         self._app = app
-        # Of the process that made this, and so the same for all children it forks.
+        # The name is of the process that made this, and so the same for all children that it forks.
         self._worker = new_process_name()
         self.adapters = self._new_adapters()
         self.handlers = Handlers(settings, self.adapters)
@@ -159,7 +159,7 @@ class Composition:
         cancel_revoked(self.adapters.engine, request_ids)
 
     def release_leases(self) -> int:
-        """Hand on what this worker's children were at, now that they have ended."""
+        """Give back what this worker's children were at, now that they have ended."""
         return self.adapters.transfers.release_leases(self._worker)
 
     def ask_for_dispatch(self) -> None:

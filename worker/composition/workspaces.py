@@ -37,7 +37,7 @@ class WorkspaceAdapters:
         self.circuits: Sequence[Circuit] = self._circuits()
 
     def _circuits(self) -> Sequence[Circuit]:
-        # Without the path, which no table, message or log line has.
+        # Leave out the path, which no table, message or log line has.
         endpoint = f"workspace of {socket.gethostname()}"
         return (
             writes_circuit(self._breaker(f"{endpoint}, downloads")),

@@ -138,7 +138,7 @@ def _until(condition: Callable[[], bool], worker: ManagedProcess) -> None:
 
 
 def _list(stack: EmbeddedStack) -> tuple[list[Landing], int]:
-    """What one LIST of the directory finds, held against what SQL recorded."""
+    """List the directory, and compare the result with what SQL recorded."""
     client = stack.client()
     lists: list[object] = []
     client.meta.events.register(

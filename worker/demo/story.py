@@ -57,7 +57,7 @@ SCENES = tuple(sorted(map(_scene, ArtifactKind), key=lambda scene: scene.asked_a
 
 
 def create_rows(engine: Engine) -> None:
-    """The job and its run, as the platform would have made them."""
+    """Create the job and its run, as the platform would have made them."""
     with Session(engine) as session, session.begin():
         session.add(
             JobRow(id=JOB.id, user_id=1, status="PROCESSING", created_at=JOB.created_at, tags=[])
@@ -76,7 +76,7 @@ def create_rows(engine: Engine) -> None:
 
 
 def seed(engine: Engine, workspace: Workspace) -> None:
-    """The job to play with, unless there are jobs already."""
+    """Create the job to play with, unless there are jobs already."""
     if SqlJobs(engine).newest(1):
         return
     create_files(workspace, None)
@@ -85,7 +85,7 @@ def seed(engine: Engine, workspace: Workspace) -> None:
 
 @explained()
 def create_files(workspace: Workspace, results_dir: Path | None) -> None:
-    """What the platform and the simulation would have left in the workspace."""
+    """Create what the platform and the simulation would have left in the workspace."""
     for scene in SCENES:
         kind, path = scene.artifact.kind, workspace.path(scene.artifact)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ class WorkerPlan:
         return max(1, round(self.processes_per_core * cores))
 
 
-# What may be large never stands before what is small, so each class of queues has a worker.
+# Large artifacts must never delay small ones, so each class of queues has a worker.
 LAYOUT = (
     WorkerPlan(name="configs", queues=(CONFIGS, UNROUTED), processes_per_core=1),
     WorkerPlan(name="results", queues=(RESULTS,), processes_per_core=1),

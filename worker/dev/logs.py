@@ -18,7 +18,7 @@ class Follower:
         self._offset = path.stat().st_size if path.exists() else 0
 
     def lines(self) -> list[str]:
-        """The whole lines that are new; one that is still being written comes next time."""
+        """Return the whole new lines; one that is still being written comes next time."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as file:

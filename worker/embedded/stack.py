@@ -78,7 +78,7 @@ class EmbeddedStack:
             initialize(self.workspace, SqlWorkspaces(self.engine), Others.REPLACE)
             self._make_bucket()
         except BaseException:
-            # On an error half-way, what is up already is stopped again.
+            # After an error half-way, stop the servers that already run.
             self._exit.close()
             raise
         return self
@@ -97,7 +97,7 @@ class EmbeddedStack:
             client.create_bucket(Bucket=BUCKET)
 
     def settings(self) -> dict[str, str]:
-        """What points the commands at this stack, as environment variables."""
+        """Return the environment variables that point commands at this stack."""
         return {
             "ARTIFACTS_DATABASE_URL": self.database_url,
             "ARTIFACTS_BROKER_URL": self.broker.url,
@@ -110,7 +110,7 @@ class EmbeddedStack:
         }
 
     def client(self) -> "S3Client":
-        # Neither the user's AWS profile nor their proxy has a say in what is on this machine.
+        # Neither the user's AWS profile nor their proxy may affect servers on this machine.
         core = botocore.session.Session({"profile": (None, None, None, None)})
         core.set_default_client_config(Config(proxies={}))
         session = boto3.Session(_KEY_ID, _KEY, region_name=_REGION, botocore_session=core)
@@ -119,7 +119,7 @@ class EmbeddedStack:
     def start_worker(
         self, *arguments: str, environment: dict[str, str] | None = None
     ) -> ManagedProcess:
-        """A real Celery worker as its own process; it ends with the stack."""
+        """Start a real Celery worker as its own process; it ends with the stack."""
         self._workers += 1
         return self.start_celery(
             f"worker{self._workers}",
@@ -131,7 +131,7 @@ class EmbeddedStack:
     def start_celery(
         self, name: str, app: str, *arguments: str, environment: dict[str, str] | None = None
     ) -> ManagedProcess:
-        """A command of Celery's as its own process, which logs under that name."""
+        """Start a command of Celery's as its own process, which logs under that name."""
         process = ManagedProcess(
             name,
             [sys.executable, "-m", "celery", "--quiet", "-A", app, *arguments],
@@ -148,7 +148,7 @@ class EmbeddedStack:
 
 
 def _inherited() -> dict[str, str]:
-    """The environment without the user's own settings, which would lead a worker elsewhere."""
+    """Return the environment without the user's own settings, which would mislead a worker."""
     return {
         name: value
         for name, value in os.environ.items()

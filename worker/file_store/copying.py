@@ -155,7 +155,7 @@ def _delete_file(root: StoreRoot, key: str) -> None:
             return
         if find_file(directory, place.name, key) is not None:
             os.unlink(place.name, dir_fd=directory)
-        # Also those that a kill has left of a file that is gone.
+        # Remove also those that a kill has left of a missing file.
         remove_descriptions(directory, place.name)
         sync_directory(directory)
 
@@ -187,4 +187,4 @@ def _remove_if_empty(name: str, above: int) -> bool:
 
 
 def _uninterrupted() -> None:
-    """No lease guards a deletion."""
+    """Do nothing: no lease guards a deletion."""

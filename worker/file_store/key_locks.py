@@ -46,7 +46,7 @@ def locked(root: StoreRoot, key: str, checkpoint: Callable[[], None]) -> Iterato
         while not try_lock(file):
             checkpoint()
             if time.monotonic() > deadline:
-                raise StoreConflictError(f"{key}: another process writes in its place")
+                raise StoreConflictError(f"{key}: another process writes this object now")
             time.sleep(_PAUSE_SECONDS)
         yield
     finally:

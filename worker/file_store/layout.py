@@ -14,7 +14,7 @@ LOCKS = PurePosixPath(OWN, "locks")
 
 _VERSION = re.compile(r"-?[0-9a-f]+-[0-9a-f]+")
 _NO_NAMES = {"", ".", "..", OWN}
-# With the version behind it, a longer one would exceed the 255 bytes that file systems allow.
+# A longer name, with the version behind it, would exceed the 255 bytes that file systems allow.
 _LONGEST_NAME = 200
 
 

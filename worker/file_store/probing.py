@@ -71,4 +71,4 @@ def free_bytes(root: StoreRoot) -> int:
 
 
 def _uninterrupted() -> None:
-    """No lease guards a probe."""
+    """Do nothing: no lease guards a probe."""

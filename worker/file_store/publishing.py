@@ -50,7 +50,7 @@ class Publication:
             StoreConflictError: the upload was removed.
         """
         with locked(self.root, self.key, progress.checkpoint):
-            # Within the lock: a worker that takes the lease over now finds what appears here.
+            # Check within the lock: a worker that takes the lease over now finds what appears here.
             progress.checkpoint()
             try:
                 return self._move_into_place(precondition)

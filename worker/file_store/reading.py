@@ -140,7 +140,7 @@ class FileObjectReader:
                 raise ObjectReplacedError
             while at < stop:
                 chunk = os.pread(opened.file, min(CHUNK, stop - at), at)
-                # Before the bytes leave: a file may also be changed in place, by hand.
+                # Check before the bytes leave: a file may also be changed in place, by hand.
                 if not chunk or not opened.is_unchanged():
                     raise ObjectReplacedError
                 at += len(chunk)

@@ -109,8 +109,8 @@ class FileObjectStore:
             return stored
 
     def _clean_up(self, upload: FileUpload) -> None:
-        # After its files were closed: NFS keeps what is removed while it is open. Where it fails,
-        # the next reconcile removes it.
+        # Do this after its files were closed: NFS keeps a removed file while it is open. If it
+        # fails, the next reconcile removes them.
         with suppress(OSError, TransferError):
             remove_upload(self.root, upload.id)
 

@@ -161,7 +161,7 @@ class FileUpload:
 
     def _set_time(self, mtime_ns: int) -> os.stat_result:
         os.utime(self.content, ns=(mtime_ns, mtime_ns))
-        # As the file system keeps it, which may be coarser.
+        # Read the time that the file system keeps, which may be coarser.
         return os.fstat(self.content)
 
     def _open(self, name: str) -> int:
@@ -181,7 +181,7 @@ def open_uploads(root: StoreRoot, prefix: str) -> Iterator[OpenUpload]:
                 with opened_directory(upload_id, uploads) as directory:
                     about = _read_about(directory)
                     begun = datetime.fromtimestamp(_begun(directory), UTC)
-                # One that a kill left without a description counts as below every prefix, or
+                # An upload that a kill left without a description counts as below every prefix, or
                 # nothing would ever remove it.
                 key = prefix if about is None else about.key
                 if key.startswith(prefix):

@@ -33,7 +33,7 @@ class Liveness:
         self._has_failed = False
 
     def note(self) -> None:
-        """Once a second is enough, for something that is said with every message."""
+        """Note the time, once a second: every message calls this."""
         if monotonic() - self._noted < _PERIOD_SECONDS:
             return
         self._noted = monotonic()
@@ -78,7 +78,7 @@ def note_while_busy(app: Celery, liveness: Liveness) -> None:
             self._timer = parent.timer.call_repeatedly(_PERIOD_SECONDS, _note, (parent, liveness))
 
         def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
-            # With the connection: whether it listens to the next one is checked again.
+            # Stop with the connection: whether the worker listens to the next one is checked again.
             if self._timer is not None:
                 self._timer.cancel()
 

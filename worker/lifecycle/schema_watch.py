@@ -44,7 +44,7 @@ class SchemaWatch:
         return not self._waits
 
     def failed(self, error: BaseException) -> None:
-        """Hear why something failed; wait if it was the schema."""
+        """Wait if the failure was the schema's."""
         if not isinstance(error, MigrationPendingError):
             return
         with self._starting:
@@ -62,8 +62,8 @@ class SchemaWatch:
             if self._is_healthy():
                 break
         with self._starting:
-            # In this order, and before another failure is heard: its sign that the worker waits
-            # would be removed.
+            # Keep this order, and finish before another failure arrives: otherwise its sign that
+            # the worker waits would be removed.
             if self._liveness:
                 self._liveness.starts()
             self._waits = False

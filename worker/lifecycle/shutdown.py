@@ -24,10 +24,10 @@ def release_leases_on_shutdown(app: Celery, composition: Composition) -> None:
         requires = ("celery.worker.components:Pool",)
 
         def start(self, parent: Any) -> None:  # noqa: ANN401
-            """Nothing to start."""
+            """Do nothing: there is nothing to start."""
 
         def stop(self, parent: Any) -> None:  # noqa: ANN401
-            """Nothing to give back: the tasks are waited for."""
+            """Give nothing back: the tasks are waited for."""
 
         def terminate(self, parent: Any) -> None:  # noqa: ANN401, ARG002
             # The children still live for a moment, yet the fence has risen and they cannot write.

@@ -32,7 +32,7 @@ def seconds_since_sign_of_life(path: Path) -> float:
         moment, _, boot = _beside(path).read_text().partition(" ")
         ago = monotonic() - float(moment)
     except (OSError, ValueError):
-        # Of a process of an earlier release, or read between the two steps of a write.
+        # The file is of an earlier release, or was read between the two steps of a write.
         return by_its_time
     return ago if ago >= 0 and boot == _boot() else float("inf")
 

@@ -90,7 +90,7 @@ class HandledUploads:
         self._reader.close()
         self._writer.close()
 
-    # In the processes that upload.
+    # This part runs in the processes that upload.
 
     def claimed(self, uploads: Sequence[ClaimedUpload]) -> None:
         until = monotonic() + IN_HAND_SECONDS
@@ -129,7 +129,7 @@ class HandledUploads:
             logger.warning("the main process does not learn of uploads: %s", error.strerror)
         return True
 
-    # In the main process.
+    # This part runs in the main process.
 
     def fileno(self) -> int:
         """Return the descriptor that can be read when there is news."""

@@ -130,7 +130,7 @@ def run_recorder(app: Celery, recorder: Recorder) -> None:
     """Have the recorder answer to the main loop of a worker of this app."""
 
     class RunRecorder(StartStopStep):
-        # Of two steps with one name Celery keeps one.
+        # Celery keeps only one of two steps with the same name.
         name = f"{__name__}:{recorder.what}"
         requires = ("celery.worker.consumer.tasks:Tasks",)
 

@@ -6,7 +6,7 @@ without that key holds. The broker's clock alone decides.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,7 +30,7 @@ from artifact_pipeline.tasks.broker_errors import error_text
 from artifact_pipeline.tasks.keys import own_key
 from artifact_pipeline.worker.messages.broker_clock import BrokerClock
 from artifact_pipeline.worker.messages.held_messages import ALIVE, SEPARATOR, TAKEN, held_by_dead
-from artifact_pipeline.worker.messages.redelivery_scripts import NOTE, PUT_BACK, TAKE
+from artifact_pipeline.worker.messages.redelivery_scripts import DROP, NOTE, PUT_BACK, TAKE
 from artifact_pipeline.worker.messages.refused_writes import WritableChannel
 
 logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class QoS(redis.QoS):
         return round(seconds)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
-        """Called by kombu every `unacked_restore_interval` seconds, however busy the worker is."""
+        """Restore messages; kombu calls it every `unacked_restore_interval` seconds."""
         try:
             self._redelivering.renew()
             self._settle_refused()
@@ -137,6 +137,8 @@ class RedeliveringChannel(WritableChannel):
     idle_seconds: float = 0.1
     may_take: Callable[[], bool] = staticmethod(_always)
     """Whether messages are taken; a worker that may not still asks, and gets none."""
+    elements_shown: int
+    """How many elements the broker shows that lie behind the one that is taken."""
     from_transport_options = (
         *redis.Channel.from_transport_options,
         "channel_seconds",
@@ -147,6 +149,7 @@ class RedeliveringChannel(WritableChannel):
         self.id = uuid4().hex
         self.tag = ""
         self._is_waiting = self._was_empty = False
+        self.elements_shown = 0
         self._own: Redis | None = None
         super().__init__(*args, **kwargs)
 
@@ -202,12 +205,20 @@ class RedeliveringChannel(WritableChannel):
             client.set(key, "1", px=self._milliseconds)
 
     def forget_taken(self, tag: str) -> None:
-        """The message is among the unacknowledged ones now, or was no message."""
+        """Forget the element: it is among the unacknowledged messages now, or was none."""
         self.own.hdel(self.key(TAKEN), tag)
+
+    def drop(self, queue: str, elements: Sequence[bytes], tag: str = "") -> None:
+        """Remove elements that lie in a queue, and forget the one that was taken by this tag."""
+        if elements:
+            keys: Any = (self.key(TAKEN), self.key(queue))
+            self.own.eval(DROP, len(keys), *keys, tag, *elements)
+        elif tag:
+            self.forget_taken(tag)
 
     def restore_dead(self) -> None:
         """Put back the messages of dead channels, unless another worker has just done so."""
-        # Of many workers one looks at a time.
+        # Let one of many workers look at a time.
         pause = int(900 * self.unacked_restore_interval)  # type: ignore[attr-defined]
         if not self.own.set(self.key(_RESTORING), self.id, nx=True, px=pause):
             return
@@ -244,7 +255,7 @@ class RedeliveringChannel(WritableChannel):
         self._brpop_sent_at = monotonic()
         self._is_waiting = self._was_empty or not self.may_take()
         if self._is_waiting:
-            # Of a key that never exists: the time-out is what is asked for.
+            # Wait for a key that never exists: only the time-out matters.
             never = self.key(f"{ALIVE}{self.id}.idle")
             connection.send_command("BRPOP", never, self.idle_seconds)
             return
@@ -254,10 +265,11 @@ class RedeliveringChannel(WritableChannel):
             names += [self._q_for_pri(queue, step) for queue in queues]  # type: ignore[attr-defined]
         keys = [self.key(name) for name in names]
         seconds = self._milliseconds // 1000 + 1
-        connection.send_command("EVAL", TAKE, len(keys), *keys, seconds, self.tag)
+        arguments = (seconds, self.tag, self.elements_shown)
+        connection.send_command("EVAL", TAKE, len(keys), *keys, *arguments)
 
     def taken(self, answer: Any) -> Any:  # noqa: ANN401 - of redis-py
-        """Return the answer of `_brpop_start` as BRPOP would give it: the queue and the element."""
+        """Return the answer of `_brpop_start`: the queue, and its element with those behind it."""
         was_waiting, self._is_waiting = self._is_waiting, False
         self._was_empty = not answer and not was_waiting
         return None if was_waiting or not answer else tuple(answer)

@@ -16,8 +16,8 @@ local function write_then_delete(write, delete)
 end
 """
 # BRPOP gives an element to a client that may die before it has noted it anywhere. This takes it and
-# notes it in one step.
-# KEYS: the channel's, TAKEN, the queues. ARGV: seconds, the tag.
+# notes it in one step. It shows as well what lies behind it, if the user may run LRANGE.
+# KEYS: the channel's, TAKEN, the queues. ARGV: seconds, the tag, how many elements to show.
 TAKE = """
 for i = 3, #KEYS do
     local element = redis.call('RPOP', KEYS[i])
@@ -30,13 +30,19 @@ for i = 3, #KEYS do
             redis.call('RPUSH', KEYS[i], element)
             return noted
         end
-        return {KEYS[i], element}
+        local shown = {}
+        if tonumber(ARGV[3]) > 0 then shown = redis.pcall('LRANGE', KEYS[i], -ARGV[3], -1) end
+        return {KEYS[i], {element, shown.err and {} or shown}}
     end
 end
 return false
 """
-# What is no entry of ours is forgotten.
-# KEYS: TAKEN. ARGV: the tag.
+# KEYS: TAKEN, a queue. ARGV: the tag, elements that lie in the queue.
+DROP = """
+for i = 2, #ARGV do redis.call('LREM', KEYS[2], -1, ARGV[i]) end
+redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+# Forget what is no entry of ours. KEYS: TAKEN. ARGV: the tag.
 PUT_BACK = f"""{_WRITE_THEN_DELETE}
 local entry = redis.call('HGET', KEYS[1], ARGV[1])
 local colon = entry and string.find(entry, ':', 1, true)

@@ -1,7 +1,7 @@
 """What a worker takes out of its queues: messages, and nothing else that lies there."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from queue import Empty
@@ -22,6 +22,8 @@ from artifact_pipeline.worker.messages.redelivery import RedeliveringChannel
 logger = logging.getLogger(__name__)
 
 _REFUSED_SECONDS = 1.0
+_SHOWN = 32
+"""Elements to look at behind a message that had nothing to do: a page's are next to each other."""
 _REPLIES = ".reply.celery.pidbox"
 
 
@@ -82,7 +84,7 @@ class Channel(RedeliveringChannel):
     def client(self) -> Any:  # noqa: ANN401 - of redis-py
         """What kombu reads the queues with."""
         client = super().client
-        # Where kombu itself changes the answer of a BRPOP, in its GlobalKeyPrefixMixin.
+        # kombu itself changes the answer of a BRPOP there, in its GlobalKeyPrefixMixin.
         client.parse_response = partial(self._parse, client.parse_response)
         return client
 
@@ -110,13 +112,11 @@ class Channel(RedeliveringChannel):
         answer = self.taken(answer)
         if answer is None:
             return None
-        key, element = answer
+        key, (element, shown) = answer
         queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
         try:
-            if not self.is_handled(element):
+            if not self._drop_handled(key, element, shown):
                 return key, rebuild_message(element, queue, self.tag, self.clock.skew)
-            # Acknowledged before it becomes a task: its upload is done or under way.
-            self.forget_taken(self.tag)
         except RefusedError as error:
             self._refuse(queue, element, str(error))
         except Exception as error:
@@ -126,6 +126,24 @@ class Channel(RedeliveringChannel):
         # The next queue's turn, as after a message: such elements must not starve the others.
         self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs
         raise Empty
+
+    def _drop_handled(self, key: bytes, element: bytes, shown: Sequence[bytes]) -> bool:
+        """Acknowledge messages before they become tasks: their uploads are done or under way.
+
+        Args:
+            key: the queue.
+            element: what was taken out of it.
+            shown: what lies behind it. Each round trip to the broker would drop one message alone.
+
+        Returns:
+            Whether the element is one of them.
+        """
+        is_handled = self.is_handled(element)
+        handled = [each for each in shown if self.is_handled(each)]
+        if is_handled or handled:
+            self.drop(bytes_to_str(key), handled, self.tag if is_handled else "")
+        self.elements_shown = _SHOWN if is_handled or handled else 0
+        return is_handled
 
     def _refuse(self, queue: str, element: bytes, part: str) -> None:
         # Workers' answers to each other are no messages, and no loss.

@@ -26,7 +26,7 @@ def _malformed(message: Any = None, **_signal: Any) -> None:  # noqa: ANN401 - C
 
 
 def _received(request: Any = None, **_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
-    """The task fails at once if its arguments are wrong, and is not tried again."""
+    """Let the task fail at once if its arguments are wrong; it is not tried again."""
     arguments = getattr(request.task, "arguments", None)
     if arguments is None:
         return

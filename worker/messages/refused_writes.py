@@ -38,7 +38,7 @@ class WritableChannel(redis.Channel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
         super().__init__(*args, **kwargs)
         try:
-            # One that is full must be drained.
+            # A full broker must be drained.
             check_removals(self.client)
         except Exception:
             self.connection.cycle.discard(self)  # type: ignore[union-attr]  # wrong in the stubs

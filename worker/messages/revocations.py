@@ -29,7 +29,7 @@ def cancel_when_revoked(app: Celery, cancel: Cancel) -> None:
     run_recorder(app, recorder)
 
     def revoked(request: Any, **_signal: Any) -> None:  # noqa: ANN401 - Celery's
-        # Neither interrupted by a shutdown nor only expired: see `WatchedRequest`.
+        # The task was neither interrupted by a shutdown nor only expired: see `WatchedRequest`.
         if request.id in state.revoked:
             logger.warning("%s is revoked: its transfer is cancelled", request.id)
             recorder.record(request.id, _nothing)

@@ -14,7 +14,7 @@ def as_base64(digest: bytes) -> str:
 
 
 def composite(part_digests: Sequence[bytes]) -> str:
-    """The checksum of a multipart object: of its parts' checksums, with their number.
+    """Return a multipart object's checksum: of its parts' checksums, with their number.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """
@@ -33,20 +33,20 @@ def is_same(expected: str, answered: str | None) -> bool:
 
 
 def acknowledged_etag(etag: str | None) -> str:
-    """The ETag, whole: an answer that is cut off within its headers reads like a shorter one.
+    """Return the ETag if it is whole: a cut-off answer reads like one with a shorter ETag.
 
     Raises:
         StoreUnavailableError: it is missing, or lacks its second quote.
     """
-    # Not every server puts it in quotes.
+    # Not every server puts an ETag in quotes.
     if etag is None or not re.fullmatch(r'"[^"]+"|[^"]+', etag):
-        raise StoreUnavailableError("the answer was cut off")
+        raise StoreUnavailableError(f"S3's answer was cut off: its ETag is {etag!r}")
     return etag
 
 
 def is_same_etag(one: str | None, other: str | None) -> bool:
     """Return whether both are one ETag; None if there is no object."""
-    # Not every server puts it in quotes each time.
+    # Not every server puts an ETag in quotes each time.
     return (one and one.strip('"')) == (other and other.strip('"'))
 
 
@@ -57,4 +57,4 @@ def check(expected: str, answered: str | None) -> None:
         ChecksumMismatchError: they differ.
     """
     if answered is not None and not is_same(expected, answered):
-        raise ChecksumMismatchError("S3 answers another checksum than was sent")
+        raise ChecksumMismatchError("S3 answers another checksum than the one that was sent")

@@ -51,6 +51,6 @@ def in_parts(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
 
 def _joined(pieces: list[memoryview]) -> bytes:
     part = b"".join(pieces)
-    # Or they would stay in memory for as long as the part is sent.
+    # Otherwise they would stay in memory for as long as the part is sent.
     pieces.clear()
     return part

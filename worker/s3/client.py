@@ -35,7 +35,7 @@ def make_client(  # noqa: PLR0913 - what a deployment may choose
     read_timeout_seconds: float = 60,
     addressing: Addressing = "auto",
 ) -> "S3Client":
-    """A thread-safe client; credentials and region come from boto3's own chain.
+    """Return a thread-safe client; credentials and region come from boto3's own chain.
 
     Args:
         endpoint_url: for an S3 that is not AWS's; by default as boto3 finds one in the environment
@@ -68,8 +68,8 @@ def make_client(  # noqa: PLR0913 - what a deployment may choose
         max_pool_connections=threads + 1,
         # Every write carries a SHA-256 already; botocore would add a CRC beside it.
         request_checksum_calculation="when_required",
-        # Nor is it to ask for a checksum and compare: it cannot for a range, and each download is
-        # compared as a whole.
+        # Nor may botocore ask for a checksum and compare: it cannot for a range, and each download
+        # is compared as a whole.
         response_checksum_validation="when_required",
         s3={"addressing_style": style_of(addressing, url, bucket)},
     )

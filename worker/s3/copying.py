@@ -101,8 +101,8 @@ class S3ObjectCopier:
     ) -> StoredObject:
         if not self.abilities.checks_uploads and tier(tier_name).must_be_restored:
             raise ArchivedError(
-                f"{key}: ARTIFACTS_S3_CHECKSUM=read-back cannot check an object in {tier_name},"
-                " which cannot be read. Use the storage class GLACIER_IR"
+                f"{key}: with ARTIFACTS_S3_CHECKSUM=read-back the copy must be read, but an object"
+                f" in {tier_name} cannot be. Use the storage class GLACIER_IR"
             )
         source = self._seen(source)
         is_summed = self.abilities.checksum is Checksum.SHA256
@@ -184,7 +184,7 @@ class S3ObjectCopier:
         seen = look_at(self.client, source)
         return replace(
             source,
-            # What a store that checks nothing says of the bytes is not believed.
+            # Do not believe what a store that checks nothing says of the bytes.
             sha256=source.sha256 or (seen.sha256 if self.abilities.checks_sha256 else None),
             checksums=seen.checksums,
             metadata=seen.metadata,
@@ -194,7 +194,7 @@ class S3ObjectCopier:
     def _described(
         self, source: BucketObject, content_type: str, metadata: Mapping[str, str]
     ) -> dict[str, Any]:
-        # As with every PUT: S3's own checksum of parts is not the checksum of the whole.
+        # Keep the SHA-256 of the whole, as with every PUT: S3's own checksum of parts is not that.
         sha256 = {} if source.sha256 is None else {"sha256": source.sha256}
         kept = {**(source.headers or {}), **kept_tags(self.client, source.address)}
         return described(kept, content_type=content_type, metadata={**metadata, **sha256})

@@ -7,9 +7,9 @@ def check_endpoint_form(value: str) -> str:
     """Return an endpoint's URL if the URLs of objects can be made of it."""
     parts = split_url(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("use http:// or https://, and a host")
+        raise ValueError("the scheme or the host is missing. Example: https://s3.example.com")
     if parts.query or parts.fragment:
-        raise ValueError("remove what follows the ? or #. Example: https://s3.example.com")
+        raise ValueError("remove the query after the ? or #. Example: https://s3.example.com")
     return value
 
 
@@ -24,5 +24,5 @@ def split_url(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port  # is checked only when it is asked for
     except ValueError:
-        raise ValueError("not a URL") from None
+        raise ValueError("not a URL: check the host and the port") from None
     return parts

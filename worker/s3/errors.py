@@ -106,7 +106,7 @@ _READS = {"HeadObject", "GetObject"}
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Botocore's errors as the domain's, with the operation and S3's code for a message."""
+    """Translate botocore's errors to the domain's, with the operation and S3's code as message."""
     try:
         yield
     except ClientError as error:

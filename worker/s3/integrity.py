@@ -104,7 +104,8 @@ class _Crc32c:
 
     def check_whole(self, parts: Sequence["SentPart"], answer: Mapping[str, Any]) -> None:
         answered = answer.get("ChecksumCRC32C")
-        # Without the number of parts it may be the CRC32C of all bytes, which is not known here.
+        # Without the number of parts the value may be the CRC32C of all bytes, which is not known
+        # here.
         if answered and "-" in answered:
             checksums = b"".join(base64.b64decode(part.checksum) for part in parts)
             check(self.of(checksums, b""), answered)
@@ -135,7 +136,7 @@ class _Md5:
         return self.listed(answer) in {"", checksum}
 
     def check_whole(self, parts: Sequence["SentPart"], answer: Mapping[str, Any]) -> None:
-        """The ETag of a multipart object is no digest that every store computes alike."""
+        """Check nothing: stores compute the ETag of a multipart object in different ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class _ReadBack:
         return False
 
     def check_whole(self, parts: Sequence["SentPart"], answer: Mapping[str, Any]) -> None:
-        """The object is read back instead."""
+        """Check nothing: the object is read back instead."""
 
 
 SHA256: Integrity = _Sha256()
@@ -186,6 +187,6 @@ def _crc32c() -> Integrity:
         return _Crc32c(import_module(CRC32C_LIBRARY))
     except ImportError as error:
         raise MisconfiguredError(
-            "ARTIFACTS_S3_CHECKSUM=crc32c: a package is not installed."
+            "ARTIFACTS_S3_CHECKSUM=crc32c needs a package that is not installed."
             f" Run `pip install {CRC32C_PACKAGE}`"
         ) from error

@@ -106,9 +106,12 @@ def described(
         NotCopyableError: S3 would not store some of it unchanged.
     """
     if missing := kept.get("MissingMeta"):
-        raise NotCopyableError(f"{missing} values of its metadata cannot be read by HTTP")
+        raise NotCopyableError(
+            f"{missing} values of the source's metadata cannot be read by HTTP, so a copy cannot"
+            " keep them. Correct the metadata"
+        )
     if expires := kept.get("ExpiresString"):
-        raise NotCopyableError(f"its Expires is not a date: {expires!r}. Correct it")
+        raise NotCopyableError(f"the source's Expires is not a date: {expires!r}. Correct it")
     for name, value in {**kept, **kept.get("Metadata", {})}.items():
         _require_ascii(name, value)
     own_type = kept.get("ContentType")
@@ -132,14 +135,15 @@ def explained(error: TransferError, described: Mapping[str, Any]) -> TransferErr
     if said.endswith(": MetadataTooLarge"):
         size = sum(len(name) + len(value) for name, value in described["Metadata"].items())
         return NotCopyableError(
-            f"{said}. With the pipeline's own its metadata has {size:,} bytes, and S3 takes 2,048"
+            f"{said}. The source's metadata and the pipeline's have {size:,} bytes, and S3 takes at"
+            " most 2,048. Shorten the source's"
         )
     needed = sorted({permission for name, permission in _PERMISSIONS.items() if name in described})
     if needed and isinstance(error, AccessDeniedError):
-        return AccessDeniedError(f"{said}. The copy keeps what needs {', '.join(needed)}")
+        return AccessDeniedError(f"{said}. To keep the source's headers, allow {', '.join(needed)}")
     if needed and isinstance(error, RefusedByStoreError):
         carried = ", ".join(name for name in _PERMISSIONS if name in described)
-        return RefusedByStoreError(f"{said}. The copy keeps {carried} of the source")
+        return RefusedByStoreError(f"{said}. The copy keeps the source's {carried}")
     return error
 
 
@@ -147,7 +151,9 @@ def _require_ascii(name: str, value: object) -> None:
     # A signature covers the headers, and servers do not agree on how other bytes count in it.
     # AWS itself answers such metadata in RFC 2047, which is ASCII and is sent back unchanged.
     if not name.isascii() or (isinstance(value, str) and not value.isascii()):
-        raise NotCopyableError(f"its {name} has characters that a copy cannot keep: {value!r}")
+        raise NotCopyableError(
+            f"the source's {name} has characters that a copy cannot keep: {value!r}. Use ASCII"
+        )
 
 
 def _answered_at(head: Mapping[str, Any]) -> datetime:

@@ -36,12 +36,12 @@ _MANY_PARTS = 1_000
 
 
 def part_size_for(size: int, wanted: int) -> int:
-    """The wanted part size in bytes, or the smallest one that S3's number of parts allows."""
+    """Return the wanted part size in bytes, or the smallest that S3's number of parts allows."""
     return max(wanted, -(-size // MAX_PARTS))
 
 
 def likely_part_size(size: int, parts: int) -> int | None:
-    """The roundest part size in bytes that cuts an object into so many parts; None if none does.
+    """Return the roundest part size in bytes that gives so many parts; None if none does.
 
     Args:
         size: of the object, in bytes.
@@ -160,7 +160,7 @@ class MultipartUpload:
         return self.send_each(each, existing)
 
     def send_each(self, parts: Iterator[Send], existing: dict[int, SentPart] | None) -> SentUpload:
-        """Like `send`, for parts that know how they get there."""
+        """Send the parts as `send` does; each part knows how it gets there."""
         upload_id = self.progress.upload_id
         if upload_id is None or existing is None:
             upload_id = self._start()
@@ -195,7 +195,8 @@ class MultipartUpload:
         self.created.update(answer)
         upload_id = answer["UploadId"]
         try:
-            # Before the first part: an upload that no row knows could never be found again.
+            # Record the upload before the first part: without a row nothing could ever find it
+            # again.
             self.progress.started(upload_id)
         except BaseException:
             self.abort(upload_id)
@@ -230,7 +231,7 @@ class MultipartUpload:
                     self.progress.checkpoint()
                     under_way.append(pool.submit(send, upload_id))
                     del send  # it has the part, which is to go once it is sent
-                    # As many parts in memory as threads to send them, and the next one.
+                    # Keep as many parts in memory as threads send, and the next one.
                     if len(under_way) == self.threads:
                         sent.append(under_way.popleft().result())
                 sent.extend(future.result() for future in under_way)
@@ -257,7 +258,7 @@ class MultipartUpload:
             "PartNumber": number,
             **self.integrity.sent(checksum),
         }
-        # One digest for the checksum and the signature: botocore would hash the part again.
+        # Share one digest for the checksum and the signature: botocore would hash the part again.
         answer = direct_requests.send(
             self.client, "upload_part", arguments, body=body, length=len(body), sha256=digest
         )

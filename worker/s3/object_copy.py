@@ -45,10 +45,10 @@ class ObjectCopy:
         sent, sha256 = parts.send()
         if not sent.is_proven and tier(self.tier_name).must_be_restored:
             raise ArchivedError(
-                f"{self.upload.key}: S3 says nothing that proves the copy's bytes, and they cannot"
-                f" be read in {self.tier_name}. Use the storage class GLACIER_IR"
+                f"{self.upload.key}: S3 answers no checksum that proves the copy, and an object in"
+                f" {self.tier_name} cannot be read. Use the storage class GLACIER_IR"
             )
-        # With the size that it must have: S3 refuses another before the object appears.
+        # Give the expected size: S3 refuses another size before the object appears.
         condition: dict[str, Any] = {**self.fence.condition, "MpuObjectSize": self.source.size}
         try:
             self.fence.look_before()
@@ -88,12 +88,13 @@ class ObjectCopy:
         return self._stored(sha256, checksum, etag, answer.get("VersionId"))
 
     def _check_size(self, etag: str) -> None:
-        # Not every server looks at the size when the copy is completed, or has checksums of it.
+        # Not every server checks the size when the copy is completed, or has checksums of it.
         head = self.upload.client.head_object(
             Bucket=self.upload.bucket, Key=self.upload.key, IfMatch=etag
         )
-        if head["ContentLength"] != self.source.size:
-            raise ChecksumMismatchError("the copy has another size than the source")
+        if (size := head["ContentLength"]) != self.source.size:
+            said = f"the copy has {size} bytes, and the source {self.source.size}"
+            raise ChecksumMismatchError(f"{self.upload.key}: {said}")
 
     def _read_back(self, etag: str, sha256: str) -> None:
         address = ObjectAddress(self.upload.bucket, self.upload.key)
@@ -119,7 +120,7 @@ class ObjectCopy:
     def _is_this(self, found: BucketObject, sha256: str, checksum: str) -> bool:
         if found.size != self.source.size or self.tier_name not in {"", found.tier_name}:
             return False
-        # Where the store checks nothing, its metadata may describe bytes that it does not have.
+        # If the store checks nothing, its metadata may describe bytes that it does not have.
         if found.sha256 is not None and self.abilities.checks_sha256:
             return found.sha256 == sha256
         said = found.checksum(SHA256)

@@ -67,7 +67,7 @@ def ensure_tags(client: "S3Client", address: ObjectAddress, described: Mapping[s
     if existing is None:
         # Such a store may take PutObjectTagging for a PutObject, and replace the bytes by the tags.
         raise UnsupportedByStoreError(
-            "GetObjectTagging: the store has no tags. Unset ARTIFACTS_S3_TAGS"
+            "GetObjectTagging: the store does not support tags. Unset ARTIFACTS_S3_TAGS"
         )
     if existing == wanted:
         return

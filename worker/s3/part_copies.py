@@ -37,7 +37,7 @@ class _PartDigest:
     md5: str | None = None
 
     def is_of(self, part: SentPart) -> bool | None:
-        """None where S3 says nothing of the part that could be compared."""
+        """Return whether it is the part's; None if S3 says nothing that could be compared."""
         if part.is_summed:
             return part.digest == self.sha256
         etag = part.etag.strip('"')
@@ -129,7 +129,7 @@ class PartCopies:
 
     def _copy(self, number: int, start: int, stop: int, upload_id: str) -> SentPart:
         address = self.source.address
-        # Of a small object S3 copies no range.
+        # S3 copies no range of a small object.
         is_whole = stop - start == self.source.size
         wanted = {} if is_whole else {"CopySourceRange": f"bytes={start}-{stop - 1}"}
         with missing_means_replaced():
@@ -162,13 +162,14 @@ def _leave(source: SentPart, _upload_id: str) -> SentPart:
 
 
 def _checked(parts: list[SentPart], digests: list[_PartDigest]) -> list[SentPart]:
-    """The parts with their digests, though S3 should have told none."""
+    """Return the parts with their digests, though S3 should have told none."""
     pairs = list(zip(parts, digests, strict=True))
     answers = [digest.is_of(part) for part, digest in pairs]
     # On some stores the ETags of parts look like an MD5, and are none: then not one of them fits.
     are_digests = True in answers or any(part.is_summed for part in parts)
     if are_digests and False in answers:
-        raise ChecksumMismatchError("S3 copied other bytes than the source's")
+        wrong = parts[answers.index(False)].number
+        raise ChecksumMismatchError(f"part {wrong}: S3 copied other bytes than the source has")
     return [
         replace(part, digest=digest.sha256, is_proven=answer is True)
         for (part, digest), answer in zip(pairs, answers, strict=True)

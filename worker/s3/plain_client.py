@@ -44,7 +44,7 @@ _botocore = logging.getLogger("botocore")
 
 def parts_of(client: "S3Client", method: str) -> tuple[object, ...]:
     """Return the objects that take part in the method; a change replaces one of them."""
-    lookups = _emitter(client)._lookup_cache  # noqa: SLF001 - nothing public tells of new hooks
+    lookups = _emitter(client)._lookup_cache  # noqa: SLF001 - no public API tells new hooks
     function = getattr(getattr(client, method), "__func__", None)
     return lookups, function, getattr(type(client), "_make_api_call", None)
 

@@ -96,7 +96,7 @@ class S3ObjectReader:
                 yield from body.iter_chunks(CHUNK)
 
     def verifier(self, source: BucketObject) -> Verifier:
-        """SHA-256 where it is known; else what a HEAD says, which is one more request.
+        """Return a check of SHA-256 if it is known, or of what one more request, a HEAD, says.
 
         An ETag alone does not do: whether it is an MD5 depends on how the object is encrypted. The
         checksum of a multipart object takes two more, for the size of its parts.
@@ -148,7 +148,7 @@ class S3ObjectReader:
             )
 
     def _part_size(self, source: BucketObject, parts: int) -> int | None:
-        """In bytes; None where the parts have no common one, or the server does not say."""
+        """Return the parts' common size in bytes; None if there is none or it is unknown."""
         if parts == 1:
             return source.size
         size = self._size_of_part(source, 1)
@@ -160,7 +160,7 @@ class S3ObjectReader:
 
     def _size_of_part(self, source: BucketObject, number: int) -> int:
         with translated_errors(), missing_means_replaced():
-            # Without IfMatch, which some servers compare with the ETag of the part.
+            # Leave out IfMatch, which some servers compare with the ETag of the part.
             return self.client.head_object(
                 Bucket=source.address.bucket, Key=source.address.key, PartNumber=number
             )["ContentLength"]
@@ -209,7 +209,7 @@ def described(address: ObjectAddress, head: "HeadObjectOutputTypeDef") -> Bucket
 
 
 def _check(answer: "GetObjectOutputTypeDef", source: BucketObject, start: int, stop: int) -> None:
-    """Whether it is an answer to what was asked.
+    """Check that it is the answer to the request.
 
     Raises:
         ObjectReplacedError: it is of another object.
@@ -220,4 +220,6 @@ def _check(answer: "GetObjectOutputTypeDef", source: BucketObject, start: int, s
     whole = stop - start == source.size
     asked_for = None if whole else f"bytes {start}-{stop - 1}/{source.size}"
     if (answer.get("ContentLength"), answer.get("ContentRange")) != (stop - start, asked_for):
-        raise StoreUnavailableError("GetObject: other bytes than those asked for")
+        sent = answer.get("ContentRange") or f"{answer.get('ContentLength')} bytes"
+        wanted = asked_for or f"{source.size} bytes"
+        raise StoreUnavailableError(f"GetObject: asked for {wanted}, but S3 sent {sent}")

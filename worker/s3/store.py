@@ -253,7 +253,7 @@ class S3ObjectStore:
     def _unrecorded(
         self, source: Source, part_size: int, create: dict[str, Any], fence: WriteFence
     ) -> StoredObject | None:
-        """The object, if an attempt completed it and died before it could record it."""
+        """Return the object if an attempt completed it and died before it could record it."""
         head = self._head(fence.address.key)
         if head is None:
             return None

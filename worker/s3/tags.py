@@ -70,7 +70,7 @@ def _pair(part: str) -> tuple[str, str]:
 
 def _check(templates: tuple[tuple[str, str], ...]) -> None:
     if len(templates) > _MAX_TAGS:
-        raise ValueError(f"{len(templates)} tags, and S3 takes at most {_MAX_TAGS}")
+        raise ValueError(f"{len(templates)} tags, but S3 takes at most {_MAX_TAGS}")
     names = [name for name, _ in templates]
     for name, template in templates:
         problems = chain(_problems_of_name(name, names.count(name)), _problems_of_value(template))
@@ -81,7 +81,7 @@ def _check(templates: tuple[tuple[str, str], ...]) -> None:
 
 def _problems_of_name(name: str, number: int) -> Iterator[str]:
     if number > 1:
-        yield f"it is there {number} times"
+        yield f"the name is given {number} times"
     if name.lower().startswith("aws:"):
         yield "names that begin with aws: are reserved"
     if len(name) > _MAX_KEY:

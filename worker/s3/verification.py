@@ -28,7 +28,7 @@ class Digest(Protocol):
         """Take the next bytes, in their order."""
 
     def digest(self) -> bytes:
-        """Of all bytes so far."""
+        """Return the digest of all bytes so far."""
 
 
 class _Crc32:
@@ -117,7 +117,7 @@ def of_sha256(sha256: str) -> DigestVerifier:
 def strongest(
     checksums: Mapping[str, str], part_size: Callable[[int], int | None]
 ) -> DigestVerifier | SizeAlone:
-    """The strongest check that these checksums allow.
+    """Return the strongest check that these checksums allow.
 
     Args:
         checksums: as `checksums_of` gives them.
@@ -135,7 +135,7 @@ def strongest(
 
 
 def checksums_of(head: "HeadObjectOutputTypeDef") -> dict[str, str]:
-    """What the answer to a HEAD says of the bytes, by algorithm."""
+    """Return what the answer to a HEAD says of the bytes, by algorithm."""
     etag = head["ETag"].strip('"')
     said = {"MD5": etag} if _MD5.fullmatch(etag) and has_md5_etag(head) else {}
     hyphen, parts = etag.partition("-")[1:]
@@ -153,14 +153,14 @@ def checksums_of(head: "HeadObjectOutputTypeDef") -> dict[str, str]:
 
 
 def sha256_of(head: "HeadObjectOutputTypeDef") -> str | None:
-    """The SHA-256 of the whole object, hexadecimal: S3's own, or what the uploader left."""
+    """Return the SHA-256 of the whole object, hexadecimal: S3's own, or the uploader's."""
     answered = checksums_of(head).get("SHA256", "")
     digest = b"" if "-" in answered else _decoded("SHA256", answered)
     return digest.hex() or claimed_sha256(metadata_of(head))
 
 
 def claimed_sha256(metadata: Mapping[str, str]) -> str | None:
-    """The SHA-256 that the uploader left, hexadecimal."""
+    """Return the SHA-256 that the uploader left, hexadecimal."""
     claimed = metadata.get("sha256", "").lower()
     return claimed if _SHA256.fullmatch(claimed) else None
 
@@ -171,7 +171,7 @@ def metadata_of(head: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _decoded(algorithm: str, written: str) -> bytes:
-    """No bytes where it is nothing of the kind."""
+    """Return the bytes, or none if the text is no base64."""
     if algorithm == "MD5":
         return bytes.fromhex(written)
     try:

@@ -123,7 +123,7 @@ class WorkerCopies:
         if (found.size, found.tier_name) != (original.size, wanted):
             raise ObjectReplacedError
         sha256 = original.sha256 or digest_of(self.reader, original, progress.checkpoint)
-        # What the metadata say of the copy is not believed: it may never have been verified.
+        # Do not believe the metadata of the copy: it may never have been verified.
         if digest_of(self.reader, found, progress.checkpoint) != sha256:
             raise ObjectReplacedError
         checksum = sha256_checksum(composite([bytes.fromhex(sha256)]))

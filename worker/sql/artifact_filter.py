@@ -20,7 +20,7 @@ from artifact_pipeline.worker.sql.tables import TRANSFER_RUN, TransferRow
 
 
 def last_transfers(filters: BatchFilter, dialect: str) -> Subquery:
-    """Of each artifact and direction the last transfer, with the job's user, if it fits."""
+    """Select the last transfer of each artifact and direction that fits, with the job's user."""
     artifact = [TransferRow.job_id, TRANSFER_RUN, TransferRow.kind, TransferRow.direction]
     age = func.row_number().over(partition_by=artifact, order_by=TransferRow.id.desc())
     ranked = (
@@ -83,7 +83,7 @@ def of_end(filters: Selection, ended: Any) -> Iterator[ColumnElement[bool]]:  # 
 
 
 def _of_members(filters: BatchFilter, dialect: str) -> Iterator[ColumnElement[bool]]:
-    """What is the same for all transfers of an artifact, and so may be asked before the last."""
+    """Return the conditions that hold alike for all transfers of an artifact."""
     yield TransferRow.direction.in_(filters.directions or BATCH_DIRECTIONS)
     yield from of_artifact(filters)
     yield from of_job(filters, dialect)
@@ -105,7 +105,7 @@ def is_in(column: InstrumentedAttribute[Any], ranges: Sequence[IdRange]) -> Colu
 
 
 def _has_tag(tag: str, dialect: str) -> ColumnElement[bool]:
-    """A list has the tag, or an object has the name with that value."""
+    """Return the condition that a list has the tag, or an object the name with that value."""
     name, is_named, value = tag.partition("=")
     if dialect == "postgresql":
         tags = JobRow.tags.cast(JSONB)

@@ -169,10 +169,10 @@ def artifact_values(stored: StoredArtifact) -> dict[str, Any]:
         "storage_class": stored.object.tier_name,
         "links_left_out": stored.links_left_out,
         "stored_at": stored.stored_at,
-        # Of the object that was there before.
+        # These columns describe the object that was there before.
         "restore_requested_at": None,
         "restored_until": None,
-        # What is written must be in the next manifest, also if its time stays.
+        # A written object must be in the next manifest, even if its time stays.
         "listed_at": None,
     }
 

@@ -24,7 +24,7 @@ class utc_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL funct
 @compiles(utc_now, "postgresql")
 def _postgresql(element: utc_now, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
     seconds = compiler.process(element.clauses, **kwargs)
-    # Not clock_timestamp(): it is volatile, and no index would serve a comparison with it.
+    # Do not use clock_timestamp(): it is volatile, and no index would serve a comparison with it.
     return f"(timezone('utc', statement_timestamp()) + make_interval(secs => {seconds}))"
 
 
@@ -58,5 +58,5 @@ def _in_our_form(element: utc_of, compiler: SQLCompiler, **kwargs: Any) -> str: 
 
 
 def read_clock(connection: Connection) -> datetime:
-    """The time now, in aware UTC."""
+    """Return the time now, in aware UTC."""
     return connection.execute(select(utc_now())).scalar_one().replace(tzinfo=UTC)

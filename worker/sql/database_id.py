@@ -9,7 +9,8 @@ from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.tables import TransferRow
 
 _LENGTH = 12
-# Not an id in a table: a copy of the database, as for a staging environment, would have it too.
+# Do not keep an id in a table: a copy of the database, as for a staging environment, would have it
+# too.
 _HERE = text("SELECT oid FROM pg_database WHERE datname = current_database()")
 _TABLE = text("SELECT to_regclass(:name)::oid")
 _MAY_ASK = text("SELECT has_function_privilege('pg_control_system()', 'execute')")

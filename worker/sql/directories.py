@@ -39,8 +39,8 @@ def _postgresql(element: time_path, compiler: SQLCompiler, **kwargs: Any) -> str
 @compiles(time_path, "sqlite")
 def _sqlite(element: time_path, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
     time, seconds = (compiler.process(each, **kwargs) for each in element.clauses)
-    # Without the sub-seconds, for strftime() would round the last of them up to the next second.
-    # An offset at the end is part of the time; a Z means none.
+    # Cut the sub-seconds off: strftime() would round the last of them up to the next second. An
+    # offset at the end is part of the time; a Z means none.
     has_offset = f"{time} GLOB '*[+-][0-9][0-9]:[0-9][0-9]'"
     offset = f"CASE WHEN {has_offset} THEN substr({time}, -6) ELSE '' END"
     whole = f"substr({time}, 1, 19) || {offset}"

@@ -76,7 +76,7 @@ def _postgres_engine(url: URL, prepare_threshold: int | None) -> Engine:
     }
     settings = parse_options(_options_of(url))
     if settings:
-        # Made once the connection is there: a pooler refuses them before.
+        # Make these settings once the connection exists: a pooler refuses them before.
         arguments["options"] = ""
     engine = create_engine(
         url, pool_size=2, isolation_level="READ COMMITTED", connect_args=arguments
@@ -99,7 +99,7 @@ def _with_driver(url: str) -> URL:
 
 
 def _refuse_ended(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401
-    """A restarted server leaves dead connections in the pool; find out before using one.
+    """Refuse a dead connection: a restarted server leaves them in the pool.
 
     Raises:
         InvalidatePoolError: it has ended, and so have all that are older; the pool makes another.
@@ -148,7 +148,7 @@ def _begin_immediate(connection: Connection) -> None:
 
 @contextmanager
 def transaction(bind: Bind) -> Iterator[Connection]:
-    """A transaction that commits at the end; the owner of a session commits that one."""
+    """Yield a transaction that commits at the end; the owner of a session commits that one."""
     bind = bound(bind)
     with translated_errors():
         if isinstance(bind, Session):
@@ -196,7 +196,7 @@ def _repeatable(
 
 @contextmanager
 def autocommit(bind: Bind) -> Iterator[Connection]:
-    """A connection whose statements are each their own transaction.
+    """Yield a connection whose statements are each their own transaction.
 
     For SELECTs, and for a write that is one statement: a process that is frozen after it, between
     two messages to the server, leaves no lock behind. Behind a pooler it is one transaction,
@@ -220,7 +220,7 @@ def autocommit(bind: Bind) -> Iterator[Connection]:
 
 @contextmanager
 def session_connection(session: Session) -> Iterator[Connection]:
-    """The connection of a session of the caller, whose time zone is UTC for this block."""
+    """Yield the connection of the caller's session, whose time zone is UTC for this block."""
     connection = session.connection()
     with in_utc(connection):
         yield connection
@@ -228,7 +228,7 @@ def session_connection(session: Session) -> Iterator[Connection]:
 
 @contextmanager
 def _session_connection(session: Session) -> Iterator[Connection]:
-    # What the session has been told, and not yet SQL: a job, say, that is asked about next.
+    # Flush what the session has and SQL does not yet, such as a job that is asked about next.
     session.flush()
     with session_connection(session) as connection:
         yield connection
@@ -258,7 +258,7 @@ def limit_lock_wait(connection: Connection, milliseconds: int) -> None:
 
 
 def insert_into(dialect: str, table: type[DeclarativeBase]) -> Any:  # noqa: ANN401
-    """The dialect's own INSERT, which can say what happens on a conflict.
+    """Return the dialect's own INSERT, which can say what happens on a conflict.
 
     Both say it alike, though their classes have nothing in common.
     """

@@ -85,7 +85,7 @@ class SchemaError(SqlMisconfiguredError, MigrationPendingError):
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """SQLAlchemy's errors as the domain's.
+    """Translate SQLAlchemy's errors to the domain's.
 
     Raises:
         SchemaError: a statement does not fit the tables.
@@ -159,12 +159,12 @@ def _other_schema(error: DBAPIError) -> str | None:
     message = " ".join(str(error.orig).split())
     state = _sqlstate(error)
     if "no such table" in message or state == _UNDEFINED_TABLE:
-        # Of PostgreSQL they may be outside of the search path as well.
+        # On PostgreSQL they may be outside of the search path too.
         advice = ", or correct the search_path: `artifacts doctor` shows it" if state else ""
         return f"tables are missing: run `artifacts db upgrade`{advice}"
     is_other = _names_a_missing_column(message, state) or _is_newer_column(message)
     if is_other or state in _OTHER_SCHEMA:
-        # What follows the first line is the statement.
+        # The lines after the first are the statement.
         said = str(error.orig).partition("\n")[0]
         return f"database: {said}. `artifacts doctor` names the migrations that are missing"
     return None

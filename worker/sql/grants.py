@@ -34,10 +34,10 @@ _REMOVED = (*_KEPT, "DELETE")
 TABLES: Mapping[str, Sequence[str]] = {
     VERSION_TABLE: ("SELECT",),
     ArtifactRow.__tablename__: _REMOVED,
-    # What has ended long ago is pruned.
+    # Rows that ended long ago are pruned.
     TransferRow.__tablename__: _REMOVED,
     ManifestRow.__tablename__: _KEPT,
-    # What was previewed and never started is removed too.
+    # Snapshots that were never started are removed too.
     BatchRow.__tablename__: _REMOVED,
     MemberRow.__tablename__: _REMOVED,
     UpkeepRow.__tablename__: _KEPT,
@@ -64,7 +64,7 @@ _OF_COMMANDS: Mapping[str, Sequence[str]] = {
 }
 """Privileges that workers do without; `USAGE` is of the table's sequence."""
 
-# Of the platform's tables, whose other columns are none of the pipeline's business.
+# These are columns of the platform's tables; their other columns do not concern the pipeline.
 _READ: Sequence[InstrumentedAttribute[Any]] = (
     *(JobRow.id, JobRow.user_id, JobRow.status, JobRow.created_at, JobRow.tags),
     *JOB_LOCATIONS,
@@ -75,7 +75,7 @@ PLATFORM_COLUMNS = tuple(dict.fromkeys((*_READ, *WRITTEN)))
 """The columns of the platform's tables that are read or written."""
 
 _Question = tuple["Grant", ColumnElement[bool]]
-# Not by current_schemas(), which leaves out those that this role may not use.
+# Do not use current_schemas(), which leaves out those that this role may not use.
 _FOUND = """
 WITH listed AS (
     SELECT coalesce(replace(found[1], '""', '"'), lower(found[2])) AS name, position
@@ -96,7 +96,7 @@ _COLUMNS = """
 SELECT attrelid, attname FROM pg_attribute
  WHERE attrelid = ANY(%s) AND attnum > 0 AND NOT attisdropped
 """
-# Not the sequence of an identity column, which needs no privilege.
+# Leave out the sequence of an identity column, which needs no privilege.
 _SEQUENCES = """
 SELECT pg_class.oid, pg_class.oid::regclass::text AS name, refobjid AS table_oid
   FROM pg_depend JOIN pg_class ON pg_class.oid = objid AND relkind = 'S'
@@ -201,7 +201,7 @@ def _questions(connection: Connection, schema: Schema) -> Iterator[_Question]:
     on = f"DATABASE {quote(database)}"
     yield Grant("TEMPORARY", on, is_for_workers=False), temporary
     tables, existing = schema.tables, schema.columns
-    # By their ids: a name in a schema that may not be used is refused.
+    # Select by ids: a name in a schema that may not be used is refused.
     for name, oid in sorted({(table.schema, table.schema_oid) for table in tables}):
         yield Grant("USAGE", f"SCHEMA {quote(name)}"), func.has_schema_privilege(oid, "USAGE")
     for table in tables:

@@ -159,10 +159,10 @@ def _superseded(connection: Connection, rows: Sequence[Any]) -> list[int]:
 def _delete_transfers(
     connection: Connection, ids: Collection[int], *conditions: ColumnElement[bool]
 ) -> int:
-    # In the order of their ids, as all that lock several; a row that is locked is left for later.
+    # Lock in the order of ids, like all that lock several; leave a locked row for later.
     locked = select(TransferRow.id).where(TransferRow.id.in_(ids), *conditions)
     locked = locked.order_by(TransferRow.id).with_for_update(skip_locked=True)
-    # Read first: in a subquery, PostgreSQL could run it again for each row.
+    # Read first, because in a subquery PostgreSQL could run it again for each row.
     found = connection.scalars(locked).all()
     if not found:
         return 0
@@ -172,7 +172,7 @@ def _delete_transfers(
 def _prune_batch(
     connection: Connection, batch_id: int, older_than: timedelta, limit: int
 ) -> PrunedRows | None:
-    # The condition again: an operator may have retried one of its transfers since.
+    # Repeat the condition: an operator may have retried one of its transfers since.
     if not connection.scalar(_old_batches(older_than).where(BatchRow.id == batch_id)):
         return None
     of_batch = select(*(TransferRow.id, *_ARTIFACT)).where(TransferRow.batch_id == batch_id)

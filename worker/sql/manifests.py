@@ -104,8 +104,8 @@ class SqlManifests:
             connection.execute(manifest.values(not_before=utc_now(pause)))
 
 
-# In the order of the entries, as a page of uploads writes them: two transactions that lock rows in
-# different orders could wait for each other.
+# Keep the order of the entries, as a page of uploads writes them: two transactions that lock rows
+# in different orders could wait for each other.
 _LIST = (
     update(ArtifactRow)
     .where(

@@ -65,10 +65,10 @@ def _config() -> Config:
 
 
 def _lock(connection: Connection) -> None:
-    """Two deployments that upgrade at once do it one after the other, as SQLite does anyway."""
+    """Lock the upgrade: two deployments do it one after the other, as on SQLite anyway."""
     if connection.dialect.name == "postgresql":
-        # To build an index takes as long as it takes; to wait for a table, which makes all others
-        # wait behind, must end before their leases do.
+        # Building an index may take any time; waiting for a table, which makes all others wait
+        # behind, must end before their leases do.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         connection.execute(text("SET LOCAL lock_timeout = '20s'"))

@@ -31,7 +31,7 @@ class ActionRow(PipelineBase):
 
 
 class ActionJobRow(PipelineBase):
-    """A job of which an action that is about several has changed something."""
+    """A job that was changed by an action about several jobs."""
 
     __tablename__ = "operator_action_jobs"
 

@@ -46,7 +46,7 @@ JOB_LOCATIONS = tuple(getattr(JobRow, name) for name in JOB_FIELDS)
 RUN_LOCATIONS = tuple(getattr(RunRow, name) for name in RUN_FIELDS)
 """The columns with the artifacts' locations."""
 
-# Cast, for the platform may add a member to its enums before the pipeline knows of it.
+# Cast, because the platform may add a member to its enums before the pipeline knows of it.
 JOB_COLUMNS = (
     *(JobRow.id, JobRow.created_at, JobRow.user_id),
     cast(JobRow.status, String).label("status"),
@@ -106,7 +106,7 @@ class SqlJobs:
         return self._read(newest if user_id is None else newest.where(JobRow.user_id == user_id))
 
     def ids_after(self, job_id: int, limit: int) -> Sequence[int]:
-        """The next ids in their order; 0 begins."""
+        """Return the next ids in their order; 0 begins."""
         ids = select(JobRow.id).where(JobRow.id > job_id).order_by(JobRow.id).limit(limit)
         with autocommit(self._bind) as connection:
             return connection.scalars(ids).all()

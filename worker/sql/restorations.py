@@ -32,7 +32,7 @@ class SqlRestorations:
             ArtifactRow.key == there.address.key,
             ArtifactRow.etag == there.version,
         )
-        # Of a restore that another program asked for, the time of the first look.
+        # If another program asked for the restore, this is the time of the first look.
         asked = func.coalesce(ArtifactRow.restore_requested_at, utc_now())
         values = {
             "restore_requested_at": asked if now.is_known else None,

@@ -31,7 +31,8 @@ def in_utc(connection: Connection) -> Iterator[None]:
     if zone.lower() in _UTC or not _has_zoned_times(connection):
         yield
         return
-    # Until the end of the transaction. A session without transactions forgets it at once.
+    # The setting lasts until the end of the transaction. A session without transactions forgets it
+    # at once.
     is_local = not _is_autocommit(connection)
     connection.execute(_SET, {"zone": "UTC", "is_local": is_local})
     try:
@@ -58,14 +59,14 @@ def _zone_of(connection: Connection) -> str:
 
 
 def _has_zoned_times(connection: Connection) -> bool:
-    # Asked once for each connection, by the search path that it has then.
+    # Ask once for each connection, by the search path that it has then.
     if _IS_ZONED not in connection.info:
         connection.info[_IS_ZONED] = bool(connection.scalar(_FIND_ZONED))
     return bool(connection.info[_IS_ZONED])
 
 
 def _is_autocommit(connection: Connection) -> bool:
-    # Of psycopg 2 and 3; an asynchronous one says so in its adapter.
+    # psycopg 2 and 3 tell it, and the adapter of an asynchronous connection.
     dbapi_connection = connection.connection.dbapi_connection
     if dbapi_connection is None:
         return False

@@ -221,7 +221,7 @@ IS_ACTIVE = TransferRow.state.in_([literal_column(f"'{state}'") for state in ACT
 Index("artifacts_identity", ArtifactRow.job_id, ARTIFACT_RUN, ArtifactRow.kind, unique=True)
 IS_UNLISTED = or_(ArtifactRow.listed_at.is_(None), ArtifactRow.listed_at < ArtifactRow.stored_at)
 partial_index(IS_UNLISTED, "artifacts_unlisted", ArtifactRow.job_id)
-# With the artifact, for a producer may give the tasks of one job the same id.
+# The index includes the artifact, because a producer may give the tasks of one job the same id.
 Index(
     "transfers_request",
     TransferRow.request_id,
@@ -250,8 +250,8 @@ IS_QUARANTINED = TransferRow.state == literal_column(f"'{TransferState.QUARANTIN
 partial_index(IS_QUARANTINED, "transfers_quarantined", TransferRow.finished_at)
 IS_DONE = TransferRow.state == literal_column(f"'{TransferState.DONE}'")
 partial_index(IS_DONE, "transfers_done", TransferRow.finished_at)
-# What may be claimed together with others. By kind, so that due artifacts of other kinds are not
-# read first.
+# The index finds what may be claimed together. It begins with the kind, so that due artifacts of
+# other kinds are not read first.
 _UNTRIED = (TransferState.REQUESTED, TransferState.WAITING)
 IS_UNTRIED_UPLOAD = and_(
     TransferRow.state.in_([literal_column(f"'{state}'") for state in _UNTRIED]),
@@ -264,7 +264,8 @@ IS_UNTRIED_UPLOAD = and_(
 partial_index(
     IS_UNTRIED_UPLOAD, "transfers_untried_uploads", TransferRow.kind, TransferRow.next_attempt_at
 )
-# As `Transfer.unverified_since`. In brackets, since the text is joined to other conditions.
+# The condition of `Transfer.unverified_since`. In brackets, since the text is joined to
+# other conditions.
 IS_UNVERIFIED = text(
     "(state IN ('cancelled', 'quarantined') AND direction IN ('upload', 'relocate') AND fence > 0"
     " AND (verified_to IS NULL OR verified_to < finished_at)"

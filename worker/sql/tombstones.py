@@ -49,7 +49,7 @@ class SqlTombstones:
     ) -> None:
         with transaction(self._bind) as connection:
             for job_id in sorted({scope.job_id for scope in scopes}):
-                # Waits for what is just being recorded, and for a hold that is just being set.
+                # The lock waits for a record and for a hold that are just being written.
                 lock_job(connection, job_id)
                 hold = find_hold(connection, job_id)
                 if hold is not None:
@@ -82,7 +82,8 @@ class SqlTombstones:
         *,
         is_complete: bool,
     ) -> None:
-        # In the order of a record: in another one two transactions could wait for each other.
+        # Lock in the order of a record: in another order two transactions could wait for each
+        # other.
         with transaction(self._bind) as connection:
             for stored in rows:
                 delete_artifact(connection, stored)

@@ -24,9 +24,9 @@ _LOCAL_HEADER = 30
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _UNIX = 3
 _DRIVE = re.compile(r"[A-Za-z]:")
-# What others decompress with may take gigabytes for its dictionary alone.
+# Other methods may take gigabytes for their dictionary alone.
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-# What `zipfile` raises at what is no archive, or a broken one.
+# `zipfile` raises these at a file that is no archive, or a broken one.
 BROKEN = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -156,7 +156,7 @@ def _problem_of_entry_name(name: str) -> str | None:
 
 
 def _is_ours(name: str) -> bool:
-    # Whatever the case: it may not count in the target's file system.
+    # Ignore the case: it may not count in the target's file system.
     return name.split("/", 1)[0].casefold() in OURS
 
 
@@ -212,7 +212,7 @@ class _Places:
 
 
 def _check_overlaps(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]) -> None:
-    """As in https://www.bamsoftware.com/hacks/zipbomb/, where many entries share their bytes."""
+    """Refuse entries that share bytes, as in https://www.bamsoftware.com/hacks/zipbomb/."""
     spans = sorted((info.header_offset, _end(info)) for info in infos)
     spans.append((archive.start_dir, archive.start_dir))
     if any(end > start for (_, end), (start, _) in pairwise(spans)):
@@ -220,7 +220,7 @@ def _check_overlaps(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]) 
 
 
 def _end(info: zipfile.ZipInfo) -> int:
-    # At the least: what else the entry's own header has makes it longer.
+    # This is the least: the rest of the entry's own header makes it longer.
     return info.header_offset + _LOCAL_HEADER + info.compress_size
 
 

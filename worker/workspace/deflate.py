@@ -79,7 +79,7 @@ def largest_deflated(size: int) -> int:
 
 
 def _is_dense(chunk: bytes) -> bool:
-    """Whether no sample of the chunk shrinks. Text is known by the first one."""
+    """Return whether no sample of the chunk shrinks. The first one tells a text."""
     step = len(chunk) // _SAMPLES
     if step < _SAMPLE:
         return False  # the samples would cost as much as deflating all of it

@@ -21,7 +21,7 @@ REAL_DIRECTORY = DIRECTORY | os.O_NOFOLLOW
 def reached(
     root: Path, directory: PurePosixPath, *, make: bool, check: RootCheck | None = None
 ) -> Iterator[int | None]:
-    """A descriptor of the directory, reached without following a link; None if it is missing.
+    """Open the directory without following a link; return its descriptor, None if missing.
 
     Args:
         root: which may be a link itself.
@@ -50,7 +50,7 @@ def reached(
 
 @contextmanager
 def opened_directory(name: str, directory: int) -> Iterator[int]:
-    """A descriptor of a directory inside of another one, and not of what a link names."""
+    """Yield a descriptor of a directory inside of another one, and not of a link's target."""
     descriptor = os.open(name, REAL_DIRECTORY, dir_fd=directory)
     try:
         yield descriptor

@@ -46,7 +46,7 @@ class Enclosure:
     directory: str
 
     def real(self, relative: str) -> str | None:
-        """Where the path leads, relative to this directory; None if outside.
+        """Return where the path leads, relative to this directory; None if outside.
 
         It may lead to nothing, or, after a circle, to a link.
         """
@@ -59,7 +59,7 @@ class Enclosure:
 
     @contextmanager
     def opened(self, real: str) -> Iterator[int]:
-        """A descriptor of what lies there, reached without following a single link.
+        """Yield a descriptor of what lies there, reached without following a link.
 
         Between looking and opening another process may put a link in the place of a file or of any
         directory above it. So each component is opened from the one above: O_NOFOLLOW on the

@@ -28,14 +28,14 @@ _DENIED = {errno.EACCES, errno.EPERM}
 
 @contextmanager
 def lookup_errors(artifact: Artifact) -> Iterator[None]:
-    """What is not there is missing."""
+    """Translate errors of a lookup: what does not exist is missing."""
     with _translated(SourceMissingError(f"{artifact}: not in the workspace"), artifact):
         yield
 
 
 @contextmanager
 def reading(artifact: Artifact) -> Iterator[None]:
-    """What was there and is not any more, or is now a link, a socket or the like, has changed."""
+    """Translate errors of a read: a file that is gone, or is now a link or socket, has changed."""
     with _translated(changed(artifact), artifact):
         yield
 

@@ -49,7 +49,7 @@ class FileSource:
         return read(self._artifact, self._enclosure, self._real, self._stamp)
 
     def _look(self) -> Stamp:
-        # Before opening, because to open a device may already do something to it.
+        # Check before opening, because opening a device may already do something to it.
         if not is_regular(self._enclosure.look(self._real)):
             raise SourceInvalidError(f"{self._artifact}: not a regular file")
         with self._enclosure.opened(self._real) as descriptor:
@@ -57,7 +57,7 @@ class FileSource:
 
 
 def read(artifact: Artifact, enclosure: Enclosure, real: str, stamp: Stamp) -> Iterator[bytes]:
-    """The bytes of the file that has this stamp, and still has it once they are read.
+    """Yield the bytes of the file that has this stamp, also once they are read.
 
     Raises:
         SourceChangedError: it has another stamp, before the last chunk is out.

@@ -16,8 +16,10 @@ from artifact_pipeline.worker.workspace.marker import MARKER, holds_jobs, make_m
 
 logger = logging.getLogger(__name__)
 
-# How long a process goes by the ids that it has read: then it notices that one was replaced.
+# A process uses the ids that it has read for this long: then it notices that one was replaced.
 _KNOWN_SECONDS = 60.0
+# How long the marker of one and the same directory is not read again. Each upload of a page looks.
+_RIGHT_SECONDS = 1.0
 _REMEDY = "Mount the share, or run `artifacts workspace init --adopt` if it is the workspace now"
 
 
@@ -119,6 +121,9 @@ class WorkspaceCheck:
     workspaces: IWorkspaces
     is_worker: bool = False
     clock: Callable[[], float] = time.monotonic
+    _right: tuple[int, int] | None = None
+    """The device and inode of the directory that was a workspace when its marker was read last."""
+    _right_until: float = float("-inf")
     _known: frozenset[str] | None = frozenset()
     _known_until: float = float("-inf")
     _has_warned: bool = False
@@ -140,6 +145,15 @@ class WorkspaceCheck:
             WorkspaceUnavailableError: it is not a workspace that is known.
             SqlUnavailableError: the database does not answer.
         """
+        status, now = os.fstat(root), self.clock()
+        directory = status.st_dev, status.st_ino
+        # A mount or unmount since then shows another directory.
+        if directory == self._right and now < self._right_until:
+            return
+        self._check(root)
+        self._right, self._right_until = directory, now + _RIGHT_SECONDS
+
+    def _check(self, root: int) -> None:
         if self.clock() < self._known_until and self._is_known(root):
             return
         found = look_at(root, self._read_known())

@@ -148,7 +148,7 @@ class OpenMemberDirectory:
     def _replace(self, old: Place, new: Place) -> None:
         seen = look(new.name, new.directory)
         if seen is not None:
-            # Where a file system folds the names of two members, each would replace the other.
+            # If a file system folds the names of two members, each would replace the other.
             is_taken = (seen.st_dev, seen.st_ino) in self.taken
             if is_taken or stat.S_ISDIR(seen.st_mode):
                 raise in_the_way(self.artifact)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 # FAT and exFAT have no hard links, and some NFS and CIFS servers refuse them.
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-# As NFS answers to the flag, or a kernel before Linux 3.15.
+# NFS answers so to the flag, and so does a kernel before Linux 3.15.
 _NO_FLAG = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _NO_SYNC = {errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.ENOSYS}
 _RENAME_NOREPLACE = 1

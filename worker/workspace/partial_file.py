@@ -137,7 +137,7 @@ class PartialFile:
             if not replace and look(self.name, self.directory) is not None:
                 raise in_the_way(self.artifact)  # as long as there is something to go on with
             marks = self._written_marks()
-            # Not undone if it fails: the kernel may have dropped what it could not write, and
+            # Do not undo it if it fails: the kernel may have dropped what it could not write, and
             # still show it to the next attempt, which would believe it.
             os.ftruncate(self.file, self.layout.source.size)
             os.fsync(self.file)
@@ -184,7 +184,7 @@ class PartialFile:
 
 @contextmanager
 def writing(artifact: Artifact, *, kept: str = "") -> Iterator[None]:
-    """From None, all of them: the cause would bring its path into the traceback, and so the logs.
+    """Translate errors of writes, without their cause: its path would appear in the logs.
 
     Args:
         artifact: what is written.
@@ -228,7 +228,7 @@ def _remaining_file_hint(partial_name: str) -> str:
 
 
 def in_the_way(artifact: Artifact) -> TargetExistsError:
-    return TargetExistsError(f"{artifact}: something else is where it would go")
+    return TargetExistsError(f"{artifact}: something else is at its target. Move it")
 
 
 def look(name: str, directory: int) -> os.stat_result | None:

@@ -19,5 +19,5 @@ def source_place(artifact: Artifact) -> str:
 
 def download_place(artifact: Artifact) -> str:
     """Return where a download writes the artifact, relative to the job's directory."""
-    # What is packed from a directory stays a zip: a run may still write to the directory.
+    # A packed directory stays a zip: a run may still write to the directory.
     return file_name(artifact)

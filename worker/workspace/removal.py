@@ -58,7 +58,8 @@ def _opened(name: str, directory: int) -> int:
     """Return the descriptor of a directory, and let its owner remove what is in it."""
     opened = os.open(name, REAL_DIRECTORY, dir_fd=directory)
     if os.fstat(opened).st_mode & stat.S_IRWXU != stat.S_IRWXU:
-        # Another owner's may be writable by its group; else the removal itself says what fails.
+        # A directory of another owner may be writable by its group; if not, the removal itself says
+        # what fails.
         with suppress(OSError):
             os.fchmod(opened, stat.S_IRWXU)
     return opened

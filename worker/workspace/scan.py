@@ -48,7 +48,7 @@ class _Directory:
     parent: "_Directory | None" = None
 
     def comes_from(self, real: str) -> bool:
-        """Whether the real directory is this one, or one on the way here."""
+        """Return whether the real directory is this one, or one on the way here."""
         step: _Directory | None = self
         while step and step.real != real:
             step = step.parent
@@ -100,13 +100,13 @@ class _Scanner:
         self._enclosure = enclosure
         self._prefix = f"{run}/" if run else ""
         self._through_links = 0
-        # Not recursive: a tree may be deeper than Python's stack.
+        # Do not recurse: a tree may be deeper than Python's stack.
         self._to_do = [_TOP]
 
     def walk(self) -> None:
         while self._to_do:
             directory = self._to_do.pop()
-            # What is refused ends the listing early, which must be closed then.
+            # A refusal ends the listing early, which must be closed then.
             with closing(self._list(directory)) as listed:
                 taken = [self._take(directory, found) for found in listed]
             if self._is_in_run(directory) and not any(taken):
@@ -123,7 +123,7 @@ class _Scanner:
                     yield _Found(each.name, each.stat(follow_symlinks=False))
 
     def _take(self, parent: _Directory, found: _Found) -> bool:
-        """Whether there is something of it in the zip."""
+        """Return whether the zip has something of it."""
         at_top = parent is _TOP
         place = _Directory(
             found.name if at_top else f"{parent.name}/{found.name}",

@@ -43,7 +43,7 @@ def stored_name(info: zipfile.ZipInfo, encoding: str | None = None) -> str:
     """
     if info.flag_bits & _UTF8:
         return info.orig_filename
-    # What zipfile has decoded, all of whose 256 characters can be encoded again.
+    # zipfile has decoded these, all of whose 256 characters can be encoded again.
     raw = info.orig_filename.encode("cp437")
     found = _unicode_path(info.extra, raw)
     if found is not None:
@@ -71,7 +71,7 @@ def _unicode_path(extra: bytes, raw: bytes) -> str | None:
     for kind, field in fields(extra):
         if kind == UNICODE_PATH and len(field) > _PATH_HEADER.size:
             version, crc = _PATH_HEADER.unpack_from(field)
-            # Another one: a tool that renamed the entry does not know the field.
+            # If the CRC differs, a tool renamed the entry without knowing the field.
             if version == 1 and crc == zlib.crc32(raw):
                 return field[_PATH_HEADER.size :].decode(errors="surrogateescape")
     return None

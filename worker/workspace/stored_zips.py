@@ -27,7 +27,7 @@ class StoredZips:
 
     @contextmanager
     def opened(self, artifact: Artifact) -> Iterator[RemoteZip]:
-        """The zip of an artifact, from the first place that has it.
+        """Yield the zip of an artifact, from the first place that has it.
 
         A recorded one costs one request, and another if its list of entries is long. All requests
         are for the same object; if it is replaced, they fail.

@@ -122,7 +122,7 @@ class Target:
         raise TargetBusyError
 
     def _can_resume(self, file: int, directory: int, layout: Layout) -> bool:
-        """Whether it is locked and of this object; if not, it is gone, and the next is new."""
+        """Return whether it is locked and of this object; if not, it is deleted."""
         if not is_regular(os.fstat(file)):
             raise in_the_way(self.artifact)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -132,7 +132,7 @@ class Target:
         if layout.exists_or_begun(file):
             return True
         self._log_restart(file)
-        # Not emptied: it may be the finished file under its other name, if a process was killed
+        # Do not empty it: it may be the finished file under its other name, if a process was killed
         # between giving it the one and taking the other away.
         os.unlink(self._partial, dir_fd=directory)
         return False

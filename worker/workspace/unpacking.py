@@ -120,6 +120,6 @@ class Unpacker:
 def _set_time(file: int, entry: Entry) -> None:
     mtime_ns = mtime_ns_of(entry.info.extra)
     if mtime_ns is not None:
-        # Not every file system has such times, and the bytes are what counts.
+        # Not every file system has such times, and only the bytes count.
         with suppress(OSError):
             os.utime(file, ns=(mtime_ns, mtime_ns))

@@ -49,7 +49,7 @@ class Workspace:
         self._check = check
 
     def path(self, artifact: Artifact) -> Path:
-        """The artifact's file; for results, the directory that holds their RUN* directories."""
+        """Return the artifact's file; for results, the directory of their RUN* directories."""
         return self._root / job_directory(artifact.job_id) / source_place(artifact)
 
     def has(self, artifact: Artifact) -> bool:
@@ -64,7 +64,7 @@ class Workspace:
             return error.errno not in LEADS_NOWHERE
 
     def source(self, artifact: Artifact) -> Source:
-        """The artifact's bytes as they are now.
+        """Return the artifact's bytes as they are now.
 
         Raises:
             SourceMissingError: there is no such file, or no RUN* directory.
@@ -78,14 +78,14 @@ class Workspace:
         try:
             return self._source(artifact)
         except SourceMissingError:
-            # Not the artifact's fault: a share that is not mounted, and leaves an empty directory
-            # or none, must not quarantine everything.
+            # This is not the artifact's fault: a share that is not mounted, and leaves an empty
+            # directory or none, must not quarantine everything.
             if _is_empty(self._root):
                 raise WorkspaceUnavailableError from None
             raise
 
     def target(self, artifact: Artifact) -> Target:
-        """Where a download of the artifact goes; results stay the zip that they are in the bucket.
+        """Return where a download of the artifact goes; results stay the zip that S3 has.
 
         Nothing is looked at or made yet.
         """

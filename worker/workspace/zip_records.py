@@ -9,7 +9,7 @@ from artifact_pipeline.worker.workspace.files import CHUNK
 _MIN_CHUNK = 256 * 1024
 _HAS_DATA_DESCRIPTOR = 0x08
 _DESCRIPTOR_SIGNATURE = 0x08074B50
-# As zipfile decides it, before the deflated size is known.
+# Decide as zipfile does, before the deflated size is known.
 _MARGIN = 1.05
 
 # Bytes of the records around an entry's content, each as large as with ZIP64.
@@ -82,10 +82,10 @@ class _Sink:
         return self._total
 
     def flush(self) -> None:
-        """Nothing to do; zipfile calls it."""
+        """Do nothing; zipfile calls it."""
 
     def close(self) -> None:
-        """Nothing to do; zipfile leaves it to the one who opened."""
+        """Do nothing; zipfile leaves it to the one who opened."""
 
     def take(self, at_least: int) -> Iterator[bytes]:
         while len(self._bytes) >= at_least:

@@ -64,6 +64,19 @@ def test_what_is_not_begun_in_time_is_given_back(
     assert runner._size == begun
 
 
+def test_pages_grow_slowly_once_something_was_given_back(world: World, pages: FakePages) -> None:
+    # Given a page that gave back all but its first upload
+    runner = page_runner(world, pages, replace(UNHURRIED, begin_seconds=0))
+    runner._size = COUNT
+    runner(CONFIGS[0], request_of(CONFIGS[0]))
+    # When the others are done in time
+    runner._limits = UNHURRIED
+    for config in CONFIGS[1:]:
+        runner(config, request_of(config))
+    # Then
+    assert [size for size in pages.claimed if size] == [COUNT, 1, 2, 3, 4, 5, 6, 2]
+
+
 def test_the_first_upload_is_begun_however_late_it_is(world: World, pages: FakePages) -> None:
     runner = page_runner(world, pages, replace(UNHURRIED, begin_seconds=0))
     runner._size = COUNT

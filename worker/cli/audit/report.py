@@ -27,7 +27,7 @@ WHOLE = "the whole store"
 def row_of(finding: AuditFinding) -> dict[str, Any]:
     """Return what the report and the table show of a fault."""
     row = verdict_row(finding.verified)
-    # Exact, also in the cells of a CSV.
+    # Show the exact size, also in the cells of a CSV.
     size = None if row["size"] is None else int(row["size"])
     repair = None if finding.repair is None else str(finding.repair)
     return {"job_id": finding.job_id, **row, "size": size, "repair": repair}
@@ -59,7 +59,7 @@ class AuditReport:
                 self._refuse_other(kept.get("scope", WHOLE))
                 self.cursor = AuditCursor.load(kept["cursor"])
                 self._file = path.open("r+b")
-                # What was written after the progress was noted is found again.
+                # Faults written after the noted progress are found again.
                 self._file.truncate(kept["bytes"])
                 self._file.seek(0, os.SEEK_END)
             else:

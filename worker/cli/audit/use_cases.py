@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Pace:
-    """Waits, so that there are no more requests in a second than allowed."""
+    """Waits, so that a second has at most as many requests as allowed."""
 
     def __init__(self, per_second: float | None) -> None:
         self._per_second = per_second

@@ -170,7 +170,7 @@ def list_batches(
 ) -> None:
     """List the newest batches and snapshots: who, when, why."""
     rows = [progress_row(batch) for batch in batches().newest(limit)]
-    show_rows(rows, as_json=as_json, empty="there are no batches", brief=_COLUMNS, wide=wide)
+    show_rows(rows, as_json=as_json, empty="there are no batches yet", brief=_COLUMNS, wide=wide)
 
 
 @app.command("pause")

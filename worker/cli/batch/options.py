@@ -23,7 +23,7 @@ _RATE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(?:/s)?")
 
 
 def ids(text: str) -> tuple[IdRange, ...]:
-    """`12`, `12,14` or `12-200,300`."""
+    """Parse ids such as `12`, `12,14` or `12-200,300`."""
     try:
         return tuple(_range(part.strip()) for part in text.split(","))
     except ValueError:
@@ -38,7 +38,7 @@ def _range(text: str) -> IdRange:
 
 
 def rate(text: str) -> float:
-    """Members per second; 0 is no limit."""
+    """Parse members per second; 0 is no limit."""
     match = _RATE.fullmatch(text)
     if match is None:
         raise typer.BadParameter(f"{text}: use a number of members per second, such as 50/s")
@@ -46,7 +46,7 @@ def rate(text: str) -> float:
 
 
 def moment(text: str) -> datetime:
-    """ISO 8601; without an offset it is UTC, as all times here."""
+    """Parse a time in ISO 8601; without an offset it is UTC, as all times here."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
@@ -130,7 +130,7 @@ _OF_LAST_TRANSFER = {
 
 
 def filter_of(**criteria: Any) -> BatchFilter:  # noqa: ANN401 - as Typer hands them over
-    """The filter. Raises: typer.BadParameter, with what is wrong."""
+    """Return the filter. Raises: typer.BadParameter: says what is wrong."""
     given = {name: value for name, value in criteria.items() if value}
     for name in ("job_ids", "run_ids"):
         if name in given:
@@ -157,7 +157,7 @@ def _refuse_what_cannot_apply(given: Mapping[str, Any]) -> None:
 
 
 def listed_in(path: Path) -> Iterator[Listed]:
-    """The lines of the file, or of the standard input for `-`.
+    """Return the lines of the file, or of the standard input for `-`.
 
     Raises:
         InvalidRequestError: names the first line that is wrong.
@@ -199,7 +199,7 @@ def _listed(job_id: str, run_id: str = "", kind: str = "") -> Listed:
     listed = Listed(
         int(job_id), int(run_id) if run_id else None, ArtifactKind(kind) if kind else None
     )
-    # Any kind will do, to have the ids looked at.
+    # Use any kind: only the ids are checked.
     any_kind = ArtifactKind.JOB_CONFIG if listed.run_id is None else ArtifactKind.RUN_CONFIG
     Artifact(any_kind, listed.job_id, listed.run_id)
     if listed.run_id is not None and listed.kind is not None and not listed.kind.belongs_to_run:

@@ -23,7 +23,7 @@ def show_preview(
         print_json(_json(preview, rate))
         return
     if not preview.members:
-        say("nothing fits")
+        say("no transfer matches the options")
         _show_skipped(preview)
         return
     batch = preview.batch
@@ -41,7 +41,7 @@ def show_preview(
     _show_cost(preview, rate)
     modes = ", ".join(f"--mode {mode} {preview.of_mode(mode):,}" for mode in BatchMode)
     say(f"members by mode: {modes}")
-    say(f"nothing is changed yet: {start_command(preview, rate)}")
+    say(f"nothing has changed yet. To start the batch:\n{start_command(preview, rate)}")
 
 
 def start_command(preview: Preview, rate: float | None) -> str:
@@ -59,7 +59,7 @@ def _show_skipped(preview: Preview) -> None:
     for why, count in preview.left_out.items():
         say(f"left out: {count:,} {why}")
     if unmatched := preview.batch.filter.unmatched:
-        say(f"left out: {unmatched:,} of the lines, which fit nothing{_hint(preview)}")
+        say(f"left out: {unmatched:,} lines of the file that match nothing{_hint(preview)}")
 
 
 def _hint(preview: Preview) -> str:
@@ -67,7 +67,7 @@ def _hint(preview: Preview) -> str:
     if filters.never_requested or filters.of_last_transfer:
         return ""
     # A line without a kind means only what was requested of its job or run.
-    return "; --never-requested finds what was never requested"
+    return "; --never-requested finds artifacts that were never requested"
 
 
 def _show_cost(preview: Preview, rate: float | None) -> None:

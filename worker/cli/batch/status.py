@@ -156,7 +156,7 @@ def _per_second(progress: BatchProgress) -> float | None:
 
 
 def _left(progress: BatchProgress, *, exact: bool) -> float | str | None:
-    """The time that is left, at the pace so far."""
+    """Return the time that is left, at the pace so far."""
     pace = _per_second(progress)
     if not pace or progress.batch.state in _ENDED:
         return None

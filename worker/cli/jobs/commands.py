@@ -73,7 +73,7 @@ def list_jobs(
     """List the newest jobs, each with its one directory."""
     jobs = database().jobs.newest(limit, offset=offset, user_id=user_id)
     rows = [_job_row(job) for job in jobs]
-    empty = "no job fits" if offset or user_id else "there are no jobs"
+    empty = "no job matches the options" if offset or user_id else "there are no jobs yet"
     show_rows(rows, as_json=as_json, empty=empty, brief=_JOB_COLUMNS, wide=wide)
 
 
@@ -98,9 +98,9 @@ def info(
         return
     show_rows([row], as_json=False, empty="", brief=_JOB_COLUMNS, wide=wide)
     say()
-    show_rows(runs, as_json=False, empty="it has no runs", wide=wide)
+    show_rows(runs, as_json=False, empty="the job has no runs", wide=wide)
     say()
-    empty = "nothing is stored yet"
+    empty = "no artifact of the job is stored yet"
     show_rows(stored, as_json=False, empty=empty, brief=_STORED_COLUMNS, wide=wide)
 
 
@@ -193,7 +193,7 @@ def cancel(  # noqa: PLR0913 - an argument for each option
             action.came_to(f"{len(chosen)} cancelled")
     if not chosen:
         sql.jobs.get(asked)  # transfers may outlive their job, which may be a typing error
-    _show_transfers(chosen, as_json=as_json, wide=wide, empty="nothing is active")
+    _show_transfers(chosen, as_json=as_json, wide=wide, empty="no transfer of the job is active")
     unverified = sum(transfer.unverified_since is not None for transfer in chosen)
     if unverified:
         note(
@@ -237,7 +237,7 @@ def _show_transfers(
     *,
     as_json: bool,
     wide: bool,
-    empty: str = "nothing was asked for yet",
+    empty: str = "no transfer of the job was requested yet",
 ) -> None:
     rows = [transfer_row(transfer) for transfer in transfers]
     show_rows(rows, as_json=as_json, empty=empty, brief=_TRANSFER_COLUMNS, wide=wide)

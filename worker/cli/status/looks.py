@@ -50,7 +50,7 @@ def _watch(read: Callable[[], PipelineStatus], every: float, *, as_json: bool) -
     """Show it until Ctrl-C; return the exit status by the last look."""
     needs_operator = True
     is_live = out.is_terminal and not as_json
-    # What does not fit is cut off while it is live, and is all there at the end.
+    # The live view is cropped to the terminal; at its end it shows all.
     live = Live(console=out, auto_refresh=False, vertical_overflow="crop") if is_live else None
     try:
         with live or nullcontext():

@@ -57,7 +57,7 @@ def _spaced(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
 
 def _problems(problems: Sequence[Problem]) -> RenderableType:
     if not problems:
-        return Text("nothing needs a hand", style="green")
+        return Text("nothing needs an operator", style="green")
     return Group(*(line for problem in problems for line in _problem(problem)))
 
 
@@ -69,7 +69,7 @@ def _problem(problem: Problem) -> Iterator[Text]:
 
 
 def _queues(status: PipelineStatus) -> TextTable:
-    table = TextTable("queue", *_PHASES, "msgs", "workers", brief=("queue", "workers", *_BRIEF))
+    table = TextTable("queue", *_PHASES, "messages", "workers", brief=("queue", "workers", *_BRIEF))
     broker = status.broker
     for queue in status.queues:
         groups = status.database.of_queue(queue, *Phase)
@@ -168,9 +168,9 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
         yield "broker    does not answer"
     else:
         if not broker.workers:
-            yield "workers   none answers"
+            yield "workers   no worker answers"
         at = broker.dispatched_at
-        yield f"dispatch  {'none yet' if at is None else f'{age(database.now - at)} ago'}"
+        yield f"dispatch  {'no dispatch yet' if at is None else f'{age(database.now - at)} ago'}"
         if broker.refused:
             yield f"refused   {_number(broker.refused)} messages: artifacts messages list"
     for each in database.endpoints:

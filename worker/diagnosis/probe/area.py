@@ -104,7 +104,7 @@ class ProbeArea:
             )
 
     def _delete(self, keys: set[str]) -> Iterator[str]:
-        # One by one: whether the store can delete several at once is one of the questions.
+        # Delete one by one: whether the store can delete several at once is one of the questions.
         for key in sorted(keys):
             yield from _failure(key, self._client.delete_object, Bucket=self._bucket, Key=key)
 
@@ -150,7 +150,7 @@ def _failure(
     try:
         remove(**arguments)
     except _REFUSALS as refused:
-        # It is gone: completed, or removed by an earlier request.
+        # The upload no longer exists: it was completed, or removed by an earlier request.
         if _named(refused) not in {"NoSuchUpload", "NoSuchKey", "404"}:
             yield f"{what}: {_named(refused)}"
 

@@ -12,7 +12,7 @@ from artifact_pipeline.worker.s3.checksums import as_base64
 
 _RIGHT = {
     "sha256": {"ChecksumSHA256": sha256_of(BODY)},
-    # By which implementations of it are checked: https://reveng.sourceforge.io/crc-catalogue/
+    # This is the check value of the algorithm: https://reveng.sourceforge.io/crc-catalogue/
     "crc32c": {"ChecksumCRC32C": as_base64(0xE3069283.to_bytes(4, "big"))},
     "md5": {"ContentMD5": as_base64(hashlib.md5(BODY, usedforsecurity=False).digest())},
 }

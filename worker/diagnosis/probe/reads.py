@@ -93,7 +93,7 @@ def _ranged_read_of_another(probe: Probe, key: str, etag: str) -> Outcome:
         )
     )
     if wrong is None and answers[0].get("ETag", "").strip('"') == etag.strip('"'):
-        # Enough for a download: it compares the ETag of each answer.
+        # This is enough for a download: it compares the ETag of each answer.
         return met("a GET of a range ignores a wrong If-Match, and answers the object's ETag")
     if wrong is None:
         return unmet("a GET of a range ignores a wrong If-Match, and answers another ETag or none")

@@ -146,7 +146,7 @@ def _not_checked(check: Check, refused: ClientError, fix: str) -> Finding:
     return warning(
         check.name,
         f"not checked: {refused.operation_name} answers {Refusal.of(refused)}",
-        why=f"it cannot be said whether this holds: {check.promise}",
+        why=f"the probe cannot tell whether this holds: {check.promise}",
         fix=fix,
     )
 

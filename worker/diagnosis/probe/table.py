@@ -1,4 +1,4 @@
-"""What the probe checks, and which promise rests on it; docs/stores.md has the same table."""
+"""The checks of the probe, and the promises that they support, as docs/stores.md lists them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,18 +68,18 @@ class Check:
 
 FENCED_BY_SQL = WayAround(
     "ARTIFACTS_S3_CONDITIONAL_WRITES=false",
-    weakens="SQL alone fences workers: one that stalls between its last look and its PUT can"
+    weakens="SQL alone fences workers: a worker that stalls between its last check and its PUT can"
     " replace what its successor stored",
 )
 OTHER_CHECKSUM = WayAround(
     "ARTIFACTS_S3_CHECKSUM=md5|crc32c|read-back",
-    costs="md5 and crc32c find damage on the way, but are no SHA-256; read-back fetches every"
-    " object once after its upload, and what it finds wrong is at the key until the next attempt",
+    costs="md5 and crc32c detect damage in transit, but are no SHA-256; read-back fetches every"
+    " object once after its upload, and a wrong object stays at its key until the next attempt",
 )
 NO_ETAGS = WayAround(
     "ARTIFACTS_S3_CHECKSUM=read-back",
-    costs="every object is fetched once after its upload; of what clients put without a checksum,"
-    " a download compares the size alone",
+    costs="every object is fetched once after its upload; if a client has put an object without a"
+    " checksum, a download compares only its size",
 )
 WORKER_COPIES = WayAround(
     "ARTIFACTS_S3_COPIES=worker",

@@ -29,7 +29,7 @@ def is_member(batch_id: int, mode: BatchMode) -> list[ColumnElement[bool]]:
 
 
 def request_id(batch_id: int) -> ColumnElement[str]:
-    """Of a member's transfer: told by Flower, and never given twice."""
+    """Return the request id of a member's transfer: Flower shows it, and it is unique."""
     return literal(f"batch-{batch_id}-") + cast(MemberRow.position, String)
 
 

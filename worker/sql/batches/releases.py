@@ -69,7 +69,7 @@ class _Release:
         return Released(turns=len(positions), transfers=requested)
 
     def _share(self) -> float:
-        """How many members may be requested beside those that are."""
+        """Return how many members may be requested beside those that are."""
         if self._batch.max_in_flight >= self._batch.members:
             return math.inf
         share: int = self._batch.max_in_flight - self._active()

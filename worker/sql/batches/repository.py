@@ -107,7 +107,7 @@ class SqlBatches:
         return self.get(batch_id)
 
     def pause(self, batch_id: int) -> Batch:
-        """No member gets its turn any more; what is requested already is done.
+        """Release no more members; finish those that are requested already.
 
         Raises:
             NotFoundError: there is no such batch.
@@ -125,7 +125,7 @@ class SqlBatches:
     def change(
         self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
     ) -> Batch:
-        """Another pace, from the next dispatch on; a rate of 0 is none.
+        """Change the pace from the next dispatch on; a rate of 0 is no limit.
 
         Raises:
             NotFoundError: there is no such batch.
@@ -139,7 +139,7 @@ class SqlBatches:
         return self._changed(BatchAction.CHANGE, batch_id, **values)
 
     def cancel(self, batch_id: int) -> int:
-        """No member gets its turn any more, and what is under way stops; how many that are.
+        """Release no more members, and stop those under way; return how many these are.
 
         Raises:
             NotFoundError: there is no such batch.
@@ -170,7 +170,8 @@ class SqlBatches:
             .group_by("outcome")
         )
         with autocommit(self._engine) as connection:
-            # First, for what is released in between counts as pending still.
+            # Count these first, because members that are released in between still count as
+            # pending.
             turns = self._turns(batch_id, batch.mode)
             released = connection.execute(turns).scalar_one()
             rows = connection.execute(counts).all()
@@ -189,7 +190,7 @@ class SqlBatches:
         )
 
     def members(self, batch_id: int) -> Iterator[Member]:
-        """Every member in its order, with what became of it. Raises: NotFoundError."""
+        """Yield every member in its order, with what became of it. Raises: NotFoundError."""
         batch = self.get(batch_id)
         with autocommit(self._engine) as connection:
             last = 0
@@ -208,7 +209,7 @@ class SqlBatches:
             return connection.execute(count).scalar_one()
 
     def _turns(self, batch_id: int, mode: BatchMode) -> Any:  # noqa: ANN401 - a SELECT
-        """How many members had their turn."""
+        """Return how many members had their turn."""
         released_to = select(BatchRow.released_to).where(BatchRow.id == batch_id)
         return select(func.count()).where(
             *is_member(batch_id, mode), MemberRow.position <= released_to.scalar_subquery()

@@ -103,7 +103,7 @@ class SqlBatchSnapshots:
         return batch_id
 
     def preview(self, batch_id: int) -> Preview:
-        """What the snapshot has frozen. Raises: NotFoundError."""
+        """Return what the snapshot has frozen. Raises: NotFoundError."""
         with autocommit(self._engine) as connection:
             row = connection.execute(select(BatchRow.__table__).where(BatchRow.id == batch_id))
             batch = row.one_or_none()
@@ -220,7 +220,8 @@ def _freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa
         .subquery("ordered")
         .c
     )
-    # One of each user in turn: a user with a million does not come first with all of them.
+    # Take one member of each user in turn: a user with a million must not come first with all of
+    # them.
     position = func.row_number().over(order_by=(ordered.turn, ordered.user_id))
     frozen = select(
         *(literal(batch_id), position, ordered.job_id, ordered.run_id, ordered.kind),

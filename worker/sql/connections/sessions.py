@@ -17,7 +17,7 @@ def synchronous_session(session: object) -> Session:
     if isinstance(session, Session):
         return session
     if isinstance(session, scoped_session):
-        # As `db.session` of Flask-SQLAlchemy: its current session, and not its registry.
+        # Flask-SQLAlchemy's `db.session` is such a registry: take its current session.
         return synchronous_session(session())
     name = type(session).__name__
     if _is_asynchronous(session):
@@ -42,5 +42,5 @@ def bound(bind: object) -> Engine | Session:
 
 
 def _is_asynchronous(session: object) -> bool:
-    # By its module, which cannot be imported where greenlet is not installed.
+    # Compare the module's name: the module cannot be imported if greenlet is not installed.
     return any(each.__module__.startswith(_ASYNCIO) for each in type(session).__mro__)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, event
 
 _ENCRYPTED = ("require", "verify-ca", "verify-full")
-# As options after the `?`, libpq takes these instead of what a token is signed for.
+# libpq takes these options after the `?` instead of the values that a token is signed for.
 _SIGNED = ("host", "port", "user", "password", "service")
 
 

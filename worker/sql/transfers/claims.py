@@ -15,8 +15,8 @@ from artifact_pipeline.worker.sql.transfers.predicates import is_abandoned, is_u
 def claim_row(
     connection: Connection, condition: ColumnElement[bool], owner: str, lease: timedelta
 ) -> Row[Any] | None:
-    # One statement, so that of many workers with the same message one gets the row and the others
-    # find its condition no longer true.
+    # Claim by one statement, so that of many workers with the same message one gets the row and the
+    # others find its condition no longer true.
     row = (
         update(TransferRow)
         .where(condition, or_(is_unclaimed(), is_abandoned()))
@@ -37,7 +37,7 @@ def claimed(owner: Any, expires_at: ColumnElement[Any]) -> dict[str, Any]:  # no
         owner: of the lease.
         expires_at: when the lease runs out.
     """
-    # A takeover: the holder before may have a write on its way.
+    # This is a takeover: the former holder may have a write on its way.
     doubted_at = case(
         (TransferRow.state == TransferState.RUNNING, utc_now()), else_=TransferRow.doubted_at
     )

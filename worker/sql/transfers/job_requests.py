@@ -73,7 +73,7 @@ class JobRequest:
             "state": literal(state.value),
             **first_values(),
         }
-        # In the order of all inserts: in another, two transactions could meet a deadlock.
+        # Keep the order of all inserts: in another order, two transactions could deadlock.
         rows = select(*values.values()).order_by(func.coalesce(artifacts.c.run_id, 0), "kind")
         insertion = (
             insert_into(connection.dialect.name, TransferRow)

@@ -96,7 +96,7 @@ def _scalar_conditions(filters: TransferFilter) -> Iterator[ColumnElement[bool]]
 
 
 def _in_states(states: frozenset[TransferState]) -> Iterator[ColumnElement[bool]]:
-    # Said twice: without the condition of a partial index, the database cannot use the index.
+    # Say it twice: without the condition of a partial index, the database cannot use the index.
     if states <= set(ACTIVE_STATES):
         yield IS_ACTIVE
     elif states == {TransferState.QUARANTINED}:

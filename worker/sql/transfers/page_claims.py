@@ -58,7 +58,8 @@ _CLAIMED = tuple(
 )
 """What is read of each transfer, before those."""
 _OWNER = bindparam("owner", type_=Text)
-# As literals: PostgreSQL plans a limit that is a parameter for a tenth of the table.
+# Write the limits as literals: PostgreSQL plans a limit that is a parameter for a tenth of the
+# table.
 _LIMIT = bindparam("limit", type_=Integer, literal_execute=True)
 _LIMIT_OF_OTHERS = bindparam("limit_of_others", type_=Integer, literal_execute=True)
 
@@ -160,7 +161,7 @@ def _others(asked: CTE) -> CTE:
         _locked(TransferRow.id.not_in(select(asked.c.id)), _is_due_of(kind.c.kind))
         .add_columns(TransferRow.next_attempt_at)
         .order_by(None)
-        # As the index has them. With the id, PostgreSQL would sort all that were requested in one
+        # Sort as the index does. With the id, PostgreSQL would sort all that were requested in one
         # transaction, which are due at the same time, for each page.
         .order_by(TransferRow.kind, TransferRow.next_attempt_at)
         .limit(_LIMIT_OF_OTHERS)
@@ -178,8 +179,8 @@ def _others(asked: CTE) -> CTE:
 
 
 def _is_due_of(kind: ColumnElement[str]) -> ColumnElement[bool]:
-    # As a range of rows, which only the index by kind serves. PostgreSQL cannot know how many are
-    # due of which kind, and would also search for a rare kind among all that are due.
+    # Select a range of rows, which only the index by kind serves. PostgreSQL cannot know how many
+    # of each kind are due, and would also search for a rare kind among all that are due.
     row = tuple_(TransferRow.kind, TransferRow.next_attempt_at)
     first, last = tuple_(kind, literal_column("'-infinity'")), tuple_(kind, utc_now())
     return and_(row >= first, row <= last)

@@ -47,7 +47,8 @@ from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.statements import ended_well
 
 _OF_ARTIFACT: dict[str, TypeEngine[Any]] = {
-    # As text: an array of a shorter type would cut a long value off, where the table refuses it.
+    # Pass arrays of text: an array of a shorter type would cut a long value off, where the table
+    # refuses it.
     each.name: Text() if isinstance(each.type, String) else each.type
     for each in ArtifactRow.__table__.c
     if each.name not in {"id", "listed_at"}
@@ -115,7 +116,7 @@ class _PlatformUpdate:
 
 @cache
 def _recorded() -> Any:  # noqa: ANN401 - generic otherwise in 2.0
-    # In the order of `record_stored`, and the rows of each table by their ids. Each part reads
+    # Keep the order of `record_stored`, and the rows of each table by their ids. Each part reads
     # what the part before it returns: PostgreSQL gives parts that do not depend on each other no
     # order.
     held = _held()

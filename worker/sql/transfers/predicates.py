@@ -26,7 +26,7 @@ def of_artifact(artifact: Artifact, direction: Direction) -> ColumnElement[bool]
 
 
 def is_active(job_id: int, run_id: int | None, kind: ArtifactKind | None) -> ColumnElement[bool]:
-    """Of the job, or only of its run, or of the kind."""
+    """Select active transfers of the job, or only of its run, or of the kind."""
     return and_(
         TransferRow.state.in_(ACTIVE_STATES),
         TransferRow.job_id == job_id,
@@ -36,7 +36,7 @@ def is_active(job_id: int, run_id: int | None, kind: ArtifactKind | None) -> Col
 
 
 def is_active_of(direction: Direction, job_id: int, run_id: int | None) -> ColumnElement[bool]:
-    """Of just this run, or of the job's own artifacts."""
+    """Select active transfers of just this run, or of the job's own artifacts."""
     return and_(
         TransferRow.state.in_(ACTIVE_STATES),
         TransferRow.direction == direction,
@@ -109,7 +109,7 @@ def is_well_formed() -> ColumnElement[bool]:
 
 
 def has_room(room: QueueCapacity) -> ColumnElement[bool]:
-    """Its queue takes more messages."""
+    """Select transfers whose queue takes more messages."""
     of_batch = TransferRow.batch_id.is_not(None)
     alone = and_(TransferRow.batch_id.is_(None), TransferRow.kind.in_(room.kinds))
     return or_(alone, of_batch) if room.batches else alone

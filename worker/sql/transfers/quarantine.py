@@ -44,7 +44,7 @@ class SqlQuarantine:
         self._engine = engine
 
     def list(self, filters: Selection, limit: int) -> Sequence[Transfer]:
-        """The ones that were given up last, first."""
+        """List quarantined transfers, the newest first."""
         newest = TransferRow.finished_at.desc(), TransferRow.id.desc()
         statement = select(_TABLE).where(*self._conditions(filters)).order_by(*newest).limit(limit)
         with autocommit(self._engine) as connection:
@@ -54,7 +54,7 @@ class SqlQuarantine:
         return self._count(self._conditions(filters))
 
     def preview(self, filters: Selection) -> RetrySummary:
-        """What `retry` would do now."""
+        """Return what `retry` would do now."""
         all_of_them = self._count(self._conditions(filters))
         superseded = self._count([*self._conditions(filters), _is_superseded()])
         return RetrySummary(retried=all_of_them - superseded, superseded=superseded)
@@ -73,7 +73,7 @@ class SqlQuarantine:
             "finished_at": None,
             "reason_code": None,
             "last_error": None,
-            # What the last attempt wrote is not verified yet; its state would not say so any more.
+            # The write of the last attempt is not verified yet; the new state would not show that.
             "doubted_at": _unverified_since_value(),
         }
         selected = [*self._conditions(filters), ~_is_superseded()]
@@ -146,7 +146,7 @@ class SqlQuarantine:
 
 
 def _of_job(filters: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
-    # Only if it is asked for: a job may have been deleted since.
+    # Add the condition only if it is asked for: a job may have been deleted since.
     if conditions := list(of_job(filters, dialect)):
         yield exists(select(JobRow.id).where(JobRow.id == TransferRow.job_id, *conditions))
 

@@ -19,8 +19,8 @@ def record_stored(
         LeaseLostError: the claim is void; the transaction must be rolled back.
         JobReplacedError, RunOfAnotherJobError: as `ITransferRepository.record`.
     """
-    # The transfer last, as a producer changes its job and then asks for a transfer, and the
-    # artifact first, as `SqlArtifacts.record`: in another order two transactions could wait for
-    # each other. The fence turns a late worker away, which undoes its changes.
+    # Write the artifact first, like `SqlArtifacts.record`, and the transfer last, because a
+    # producer changes its job and then requests a transfer: in another order two transactions could
+    # wait for each other. The fence refuses a late worker, which undoes its changes.
     update_platform(connection, write_artifact(connection, stored), location)
     write(connection, claim, **done(claim, stored.object.bytes_sent))

@@ -84,8 +84,9 @@ class SqlTransfers:
         owner: str,
         lease: timedelta,
     ) -> Claim | None:
-        # Even where it is one statement: of a worker that is killed while it waits for the row, the
-        # server would carry out the claim, and the transfer would wait for a dead man's lease.
+        # Use a transaction even for one statement: if a worker is killed while it waits for the
+        # row, the server would carry out the claim, and the transfer would wait for the lease of a
+        # dead worker.
         with transaction(self._bind) as connection:
             asked = and_(TransferRow.request_id == request_id, of_artifact(artifact, direction))
             row = claim_row(connection, asked, owner, lease)
@@ -153,7 +154,7 @@ class SqlTransfers:
         return None if row is None else as_transfer(row)
 
     def active(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
-        """What `cancel` would end now."""
+        """Return what `cancel` would end now."""
         return self._read(is_active(job_id, run_id, kind))
 
     def of_job(self, job_id: int) -> list[Transfer]:
@@ -192,7 +193,7 @@ class SqlTransfers:
     ) -> None:
         for attempt in repeated_transaction(self._bind):
             with attempt as connection:
-                # In the order of `record`; a lost lease counts before a replaced object.
+                # Check in the order of `record`; a lost lease counts before a replaced object.
                 recorded = replace_artifact(connection, stored, known)
                 move_location(connection, stored, location)
                 write(connection, claim, **done(claim, stored.object.bytes_sent))
@@ -281,7 +282,7 @@ class SqlTransfers:
             sent_at = max(read_clock(connection), loss.broker_epoch)
             transfers = [as_transfer(row) for row in connection.execute(page)]
             if transfers:
-                # Before the mark: dying in between sends a duplicate, never nothing.
+                # Publish before the mark: dying in between sends a duplicate, never nothing.
                 publish(transfers)
                 ids = [transfer.id for transfer in transfers]
                 marked = update(TransferRow).where(TransferRow.id.in_(ids))

@@ -41,8 +41,8 @@ class _Request:
     is_of_whole_job: bool = False
 
     def is_committed_by(self, ended: SessionTransaction | None) -> bool:
-        # A session that was given a connection with a transaction commits nothing: its giver may
-        # yet roll back. The dispatch sends what the giver commits.
+        # A session that was given a connection with a transaction commits nothing: the owner of the
+        # connection may still roll back. The dispatch sends what the owner commits.
         return _is_within(self.made_in, ended) and not self.connection.in_transaction()
 
 
@@ -164,7 +164,7 @@ def request_download(  # noqa: PLR0913 - as request_upload
 def request_in(
     session: Session, artifact: Artifact, direction: Direction, app: Celery | None = None
 ) -> Transfer:
-    """As `request_upload`, for a transfer of any direction."""
+    """Request a transfer of any direction, as `request_upload` does for uploads."""
     return SessionRequests(session, app).request(artifact, direction)
 
 
@@ -237,7 +237,7 @@ class SessionRequests:
         if not self.publish:
             return None
         app = self.app or pipeline_app()
-        # Now, and not after the commit, where the caller would not get the error.
+        # Check now, and not after the commit, where the caller would not get the error.
         ensure_configured(app)
         return app
 
@@ -263,7 +263,7 @@ def _unsent_of(session: Session) -> _Unsent:
     return unsent
 
 
-# Of all sessions: listening to each new one would cost a fifth of a request.
+# Listen to all sessions at once: listening to each new one would cost a fifth of a request.
 @event.listens_for(Session, "after_commit")
 def _after_commit(session: Session) -> None:
     # Releasing a savepoint is a commit to SQLAlchemy as well, and may yet be rolled back.

@@ -288,7 +288,7 @@ def released_values() -> dict[str, Any]:
     """Return the values of a transfer whose attempt does not count."""
     return {
         "attempts": TransferRow.attempts - 1,
-        # Risen, since a child that still lives must not write any more.
+        # Raise the fence, because a child that still lives must not write any more.
         "fence": TransferRow.fence + 1,
         **waiting(timedelta(0)),
         **NO_LEASE,

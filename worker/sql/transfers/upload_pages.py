@@ -85,7 +85,7 @@ class SqlUploadPages:
         try:
             return self._record_together(uploads)
         except (DataError, IntegrityError, UnicodeError):
-            # One of them was cancelled or taken over just now, or has a value that does not fit.
+            # One upload was cancelled or taken over just now, or has a value that does not fit.
             return {upload.claim.transfer_id for upload in uploads if self._record_alone(upload)}
 
     def _record_together(self, uploads: Sequence[StoredUpload]) -> set[int]:
@@ -96,8 +96,8 @@ class SqlUploadPages:
         return recorded
 
     def _record_alone(self, upload: StoredUpload) -> bool:
-        # In a separate transaction: one over several would hold locks on transfers while it
-        # waits for rows of the platform, and could meet a deadlock with a producer.
+        # Use a separate transaction: one over several would hold locks on transfers while it waits
+        # for rows of the platform, and could deadlock with a producer.
         try:
             for attempt in repeated_transaction(self._engine):
                 with attempt as connection:

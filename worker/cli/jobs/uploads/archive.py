@@ -78,7 +78,7 @@ AllKindsOption = Annotated[
 ]
 
 _COLUMNS = ("kind", "outcome", "run_id", "size", "error", "location", "storage_class")
-_NOTHING = "there is nothing to archive"
+_NOTHING = "no artifact to archive"
 
 
 def archive(  # noqa: PLR0913 - an argument for each option

@@ -52,7 +52,7 @@ def cat(
     with _output_errors():
         sys.stdout.buffer.flush()
     if wanted == _ALL and not is_verified:
-        note(f"{artifact}: not verified, for the store has no checksum of it")
+        note(f"{artifact}: not verified, because the store has no checksum of it")
 
 
 def _range(text: str) -> ByteRange:

@@ -140,7 +140,7 @@ def list_uploads(  # noqa: PLR0913 - an argument for each option
     own = [each.found for each in shown if each.found and each.state is not ArtifactState.FOREIGN]
     restored = known_restorations(own, using.restorations, using.reader)
     rows = [_listed_row(each, now, restored.get(each.artifact)) for each in shown]
-    empty = "there is nothing of this job"
+    empty = "no artifact of the job is stored or requested"
     columns = (*_LISTED_COLUMNS, "restore") if restored else _LISTED_COLUMNS
     show_rows(rows, as_json=as_json, empty=empty, brief=columns, wide=wide)
     if any(each.unreadable for each in shown):

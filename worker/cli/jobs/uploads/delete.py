@@ -41,7 +41,7 @@ AllVersionsOption = Annotated[
 ]
 _COLUMNS = ("kind", "outcome", "run_id", "size", "error", "location")
 _OUTCOMES = {UNCERTAIN: "kept"}
-_NOTHING = "there is nothing to delete"
+_NOTHING = "no object to delete"
 
 
 def delete(  # noqa: PLR0913 - an argument for each option
@@ -88,7 +88,7 @@ def delete(  # noqa: PLR0913 - an argument for each option
             return
     summary = _carry_out(deletion, request, actor=actor, reason=why)
     rows = [_row(each, "deleted") for each in (*summary.deleted, *summary.left)]
-    # What was confirmed was shown before.
+    # The operator has seen what was confirmed.
     if yes or summary.left:
         show_rows(rows, as_json=as_json, empty=_NOTHING, brief=_COLUMNS, wide=wide)
     _note_end(summary)
@@ -126,7 +126,7 @@ def _carry_out(
 
 def _is_confirmed(request: DeletionRequest, plan: DeletionPlan, *, dry_run: bool) -> bool:
     if dry_run or not _is_terminal():
-        note("nothing was deleted; give --yes to delete it and to refuse later uploads")
+        note("nothing was deleted; give --yes to delete these objects and to refuse later uploads")
         return False
     question = f"Delete {len(plan.doomed)} objects of job {request.job_id}?"
     return typer.confirm(question, default=False, err=True)

@@ -91,14 +91,14 @@ class Downloads:
     encoding: str | None = None
 
     def __call__(self, wanted: Sequence[ListedArtifact]) -> list[Outcome]:
-        """All of them, in their order; one that fails does not stop the others."""
+        """Download all, in their order; a failure does not stop the others."""
         small = [each for each in wanted if not self._has_ranges(each)]
         outcomes: dict[Artifact, Outcome] = {}
         stopped = threading.Event()
         with _progress() as bar:
             task = bar.add_task("downloads", total=_total(wanted))
             one = self._one_with(stopped, lambda size: bar.update(task, advance=size))
-            # Small ones side by side, one request each; large ones in their ranges.
+            # Fetch small ones side by side, one request each; large ones in their ranges.
             for outcome in _side_by_side(one, small, self.fetch.fetch.threads, stopped):
                 outcomes[outcome.artifact] = outcome
             for listed in filter(self._has_ranges, wanted):
@@ -148,7 +148,7 @@ class Downloads:
         extraction = self.directory.extraction(outcome.artifact, self.encoding)
         extracted = outcome_of(lambda: extraction(replace=self.replace))
         if isinstance(extracted, PipelineError):
-            # The zip itself is there.
+            # The zip itself has been downloaded.
             return replace(outcome, error=extracted)
         return replace(outcome, path=extraction.root / extraction.into, kept=extracted.kept)
 
@@ -179,7 +179,7 @@ def _side_by_side(
             for future in as_completed([pool.submit(one, listed) for listed in wanted]):
                 yield future.result()
         except BaseException:
-            # Ctrl-C: what is fetched stays, and the next run continues from there.
+            # After Ctrl-C the fetched part stays, and the next run continues from there.
             stopped.set()
             pool.shutdown(cancel_futures=True)
             raise
@@ -190,7 +190,7 @@ def _total(wanted: Sequence[ListedArtifact]) -> int:
 
 
 def _complete(bar: Progress, task: TaskID) -> None:
-    # What was there already, or failed, has not advanced it.
+    # A file that existed, or failed, has not advanced the bar.
     bar.update(task, completed=bar.tasks[0].total)
 
 

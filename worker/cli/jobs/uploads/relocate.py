@@ -114,14 +114,15 @@ def relocate(  # noqa: PLR0913 - an argument for each option
             changed = sum(each.outcome in _CHANGES for each in done)
             is_partial = failure is not None or any(each.has_failed for each in done)
             action.came_to(f"{changed} copied or deleted", has_failures=is_partial)
-    empty = "all of it is where it belongs" if offset is None else _nothing_shifted(from_shifted)
+    in_place = "every artifact is in its job's directory"
+    empty = in_place if offset is None else _nothing_shifted(from_shifted)
     rows = [each.row() for each in done]
     if rows or failure is None:
         show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
     if failure is not None:
         raise failure
     if offset is not None and is_preview and done:
-        note("nothing was changed; give --yes to copy and record it")
+        note("nothing was changed; give --yes to copy and record these artifacts")
     if any(each.has_failed for each in done):
         raise typer.Exit(1)
 
@@ -142,7 +143,7 @@ def _offset(hours: float | None, *, dry_run: bool, yes: bool) -> timedelta | Non
 
 
 def _nothing_shifted(hours: float | None) -> str:
-    return f"nothing is recorded {hours:+g} hours off"
+    return f"no artifact is recorded in a directory {hours:+g} hours off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +234,7 @@ class _Relocation:
     ) -> list[OldCopy]:
         if self._shifted is None:
             return delete_old(job_id, planned)
-        # Also old copies of an earlier call, whose rows name the new ones by now.
+        # Delete old copies of an earlier call too, whose rows name the new ones by now.
         moved = [*planned, *self._shifted.left_behind(job_id)]
         return delete_old(job_id, moved, self._shifted.directory(job_id))
 

@@ -30,6 +30,7 @@ from artifact_pipeline.worker.cli.output import Size, note, show_rows, where, wh
 from artifact_pipeline.worker.composition.operator import adapters
 
 _COLUMNS = ("kind", "outcome", "run_id", "until", "size", "error", "location", "storage_class")
+_NOTHING = "the job has no artifact to restore"
 _LOOK_SECONDS = {RestoreSpeed.EXPEDITED: 10.0, RestoreSpeed.STANDARD: 60.0, RestoreSpeed.BULK: 60.0}
 """Between two looks; a restore takes minutes to days."""
 
@@ -73,7 +74,7 @@ def restore(  # noqa: PLR0913 - an argument for each option
         note("waiting until all are restored; the restores continue if this is interrupted")
         summary = wait_until_restored(work, summary, timeout=timeout, every=_LOOK_SECONDS[tier])
     rows = _rows(summary, dry_run=dry_run)
-    show_rows(rows, as_json=as_json, empty="there is nothing", brief=_COLUMNS, wide=wide)
+    show_rows(rows, as_json=as_json, empty=_NOTHING, brief=_COLUMNS, wide=wide)
     if summary.failed:
         raise typer.Exit(1)
     if wait and not dry_run and summary.waits:

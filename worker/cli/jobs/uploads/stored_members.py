@@ -49,7 +49,7 @@ def list_members(wanted: Wanted, encoding: str | None, *, wide: bool, as_json: b
             errors += 1
         else:
             rows.extend(outcome)
-    show_rows(rows, as_json=as_json, empty="no files", brief=LISTED_COLUMNS, wide=wide)
+    show_rows(rows, as_json=as_json, empty="the zip has no files", brief=LISTED_COLUMNS, wide=wide)
     if errors:
         raise typer.Exit(1)
 

@@ -53,7 +53,7 @@ def undelete(  # noqa: PLR0913 - an argument for each option
     if as_json:
         print_json({"job_id": asked, "lifted": lifted})
     else:
-        say(f"deletions of job {asked} taken back: {lifted}")
+        say(f"deletions of job {asked} undone: {lifted}")
     if not lifted:
         raise typer.Exit(1)
 
@@ -63,7 +63,7 @@ def _refuse_wider(scope: DeletionScope, tombstones: Sequence[Tombstone]) -> None
     wider = [each for each in tombstones if each.includes(scope) and not scope.includes(each)]
     if wider:
         raise InvalidRequestError(
-            f"{scope}: it was deleted with {wider[0]}, which can only be taken back as a whole:"
+            f"{scope}: it was deleted with {wider[0]}, which can only be undone as a whole:"
             f" give {_options(wider[0].run_id, wider[0].kind)}"
         )
 

@@ -37,7 +37,7 @@ def verify(
     """
     asked = the_job(job, job_id)  # wrong usage is answered before a missing setting
     verified = adapters().verify(asked, deep=deep)
-    empty = "there is nothing of this job"
+    empty = "no artifact of the job is stored or recorded"
     rows = [row_of(each) for each in verified]
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
     if any(each.verdict is not Verdict.OK for each in verified):

@@ -22,7 +22,7 @@ POD_PHASE = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED", "UNKNOWN")
 
 
 def upgrade() -> None:
-    # By the search path: a platform may keep its tables in another schema than the first.
+    # Search by the search path: a platform may keep its tables in another schema than the first.
     look = sa.inspect(op.get_bind())
     if not look.has_table("jobs"):
         _create_jobs()
@@ -31,7 +31,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing: whether the tables are the platform's cannot be told any more."""
+    """Do nothing: whether the tables are the platform's is no longer known."""
 
 
 def _enum(name: str, members: tuple[str, ...]) -> sa.types.TypeEngine[str]:
