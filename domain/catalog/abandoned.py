@@ -45,7 +45,7 @@ class FindAbandoned:
     ) -> Iterator[list[AuditFinding]]:
         """Yield what is abandoned. The unfinished uploads are one page, whatever their number.
 
-        It costs one ListMultipartUploads for each thousand of them.
+        It costs one request for each thousand of them.
 
         Args:
             cursor: says afterwards how far this is.
