@@ -84,6 +84,12 @@ servers: ## Debian's PgBouncer and Redis, with which the tests build deployments
 	@command -v pgbouncer >/dev/null && command -v redis-server >/dev/null && exit; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends pgbouncer redis-server
 
+.PHONY: promtool
+promtool: ## Debian's promtool, with which the tests try the alert rules (as root)
+	@command -v promtool >/dev/null && exit; \
+	  directory=$$(mktemp -d) && chmod 755 "$$directory" && cd "$$directory" && apt-get update -qq && apt-get download -qq prometheus \
+	    && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xC / ./usr/bin/promtool && rm -r "$$directory"
+
 .PHONY: pictures
 pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
 	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower
@@ -144,7 +150,7 @@ endef
 .PHONY: lock
 lock: $(VENV)/.installed ## resolve the lock files again, with hashes (ARGS=--upgrade for newer versions)
 	$(call resolve,requirements.lock,--all-extras $(ARGS))
-	$(call resolve,requirements-runtime.lock,--extra monitoring --extra crc32c --constraint requirements.lock)
+	$(call resolve,requirements-runtime.lock,--extra monitoring --extra metrics --extra crc32c --constraint requirements.lock)
 	$(call resolve,requirements-demo.lock,--extra embedded --constraint requirements.lock)
 
 .PHONY: clean

@@ -86,6 +86,7 @@ def _readers(module: Any) -> Iterator[tuple[str, type[BaseSettings]]]:  # noqa: 
     yield "workers", module.WorkerSettings
     yield "producers", module.ProducerSettings
     yield "beat, Flower", module.ControlSettings
+    yield "metrics", module.MetricsSettings
     yield "commands on the bucket", module.OperatorSettings
     yield "batch commands", module.BatchSettings
     yield "downloads", module.DownloadSettings
@@ -222,6 +223,32 @@ def _key(column: Any) -> str:  # noqa: ANN401 - of SQLAlchemy
     return ", ".join([*(["primary"] if column.primary_key else []), *foreign])
 
 
+def metrics() -> str:
+    """Return a table of the metrics of each part."""
+    from artifact_pipeline.worker.metrics import catalogue  # noqa: PLC0415
+
+    parts = (
+        ("The exporter", catalogue.OF_THE_EXPORTER),
+        ("SQL", catalogue.OF_SQL),
+        ("The broker", catalogue.OF_THE_BROKER),
+        ("The workers", catalogue.OF_THE_WORKERS),
+    )
+    return "\n\n".join(f"## {title}\n\n{_metrics_of(specs)}" for title, specs in parts)
+
+
+def _metrics_of(specs: Iterable[Any]) -> str:
+    rows = [
+        (
+            f"`{each.name}`",
+            each.type,
+            ", ".join(f"`{label}`" for label in each.labels),
+            each.meaning,
+        )
+        for each in specs
+    ]
+    return _table(("metric", "type", "labels", "meaning"), rows)
+
+
 def api() -> str:
     """Return a directive for each public name. It takes its text from the docstring."""
     import artifact_pipeline  # noqa: PLC0415
@@ -240,5 +267,5 @@ def _sort_of(public: object) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    page.__name__: page for page in (api, commands, reasons, settings, tables, tasks)
+    page.__name__: page for page in (api, commands, metrics, reasons, settings, tables, tasks)
 }

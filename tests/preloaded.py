@@ -34,6 +34,7 @@ _READ_LATE = (
 """Variables that nobody reads while the libraries are loaded."""
 _FORKED = {
     "celery": (),
+    "artifact_pipeline.worker.cli": (),
     "ministack": ("BIND_HOST", "GATEWAY_PORT", "IOT_MTLS_ENABLED", "LOG_LEVEL", "S3_", "SERVICES"),
 }
 """Modules that are forked, each with the variables that it alone reads."""

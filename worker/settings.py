@@ -118,6 +118,10 @@ class AttemptSettings(EnvironmentSettings):
         return timedelta(seconds=self.lease_seconds)
 
 
+class MetricsSettings(DatabaseSettings, BrokerSettings, AttemptSettings):
+    """What the exporter of metrics needs; the attempts' are to be the workers'."""
+
+
 class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
     """What a command needs that moves something in the bucket itself."""
 

@@ -54,6 +54,7 @@ class TransferRows:
             fence=transfer.fence + 1,
             lease_owner=owner,
             lease_expires_at=now + lease,
+            claimed_at=now,
             doubted_at=now if is_takeover else transfer.doubted_at,
         )
         is_deleted = self._artifacts.is_deleted(transfer.artifact)

@@ -91,6 +91,7 @@ class Transfer:
         requested_by: the user's id or a name, or None if the request had none.
         doubted_at: when an attempt ended whose write the store may have carried out, or may yet.
         verified_to: the writes of attempts that ended until then are verified.
+        claimed_at: when the last attempt began; None before the first.
     """
 
     id: int
@@ -115,6 +116,7 @@ class Transfer:
     requested_by: str | None = None
     doubted_at: datetime | None = None
     verified_to: datetime | None = None
+    claimed_at: datetime | None = None
 
     @property
     def unverified_since(self) -> datetime | None:

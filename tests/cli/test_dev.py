@@ -28,6 +28,7 @@ LOGS = {
     "configs": "configs.log",
     "beat": "beat.log",
     "flower": "flower.log",
+    "metrics": "metrics.log",
 }
 """Where some of its processes write to."""
 
@@ -76,6 +77,10 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
         flower = re.search(r"^Flower +(http://\S+)$", dev.out, re.MULTILINE)
         assert flower is not None
         assert requests.get(f"{flower[1]}/api/workers", timeout=30).status_code == 200
+        metrics = re.search(r"^metrics +(http://\S+)$", dev.out, re.MULTILINE)
+        assert metrics is not None
+        address = metrics[1]
+        dev.wait_until(lambda: "celery_worker_up{" in text_at(address))
         # When
         dev.send(signal.SIGINT)
         status = dev.ended()
@@ -105,6 +110,13 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
         dev.send(signal.SIGTERM)
         assert dev.ended() == 143
     assert dev.processes() == []
+
+
+def text_at(url: str) -> str:
+    """What is answered there; nothing while it does not listen yet."""
+    with suppress(requests.ConnectionError):
+        return requests.get(url, timeout=30).text
+    return ""
 
 
 def ids(uploaded: Answer) -> set[int]:
@@ -182,7 +194,9 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     assert line.startswith(f"artifacts: {data}/broker: cannot be written to (File exists).")
 
 
-@pytest.mark.parametrize("option", ["--broker-port", "--s3-port", "--flower-port"])
+@pytest.mark.parametrize(
+    "option", ["--broker-port", "--s3-port", "--flower-port", "--metrics-port"]
+)
 def test_a_port_that_is_taken_is_named(tmp_path: Path, option: str) -> None:
     # Given
     with socket.create_server(("127.0.0.1", 0)) as other:

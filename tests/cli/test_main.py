@@ -77,6 +77,7 @@ def test_the_help_of_all_shows_all(artifacts: Command) -> None:
         "jobs uploads cat --help",
         "jobs uploads url --help",
         "jobs uploads verify --help",
+        "metrics --help",
         "quarantine retry --help",
         "status --help",
     ],

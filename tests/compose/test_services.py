@@ -92,6 +92,16 @@ def test_flower_shows_every_worker_and_their_transfers_alone(containers: Contain
     assert {task["worker"].split("@")[0] for task in tasks} == {"configs", "results"}
 
 
+def test_the_metrics_are_of_this_deployment(containers: Containers) -> None:
+    # When
+    port = containers.places.ports["metrics"]
+    text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    # Then
+    assert 'artifacts_up{part="database"} 1.0' in text
+    assert 'artifacts_up{part="broker"} 1.0' in text
+    assert 'celery_active_worker_count{queue_name="results"}' in text
+
+
 def test_the_broker_keeps_all_that_it_is_given(containers: Containers) -> None:
     # When
     with broker(containers, GIVEN["VALKEY_PASSWORD"]) as client:

@@ -10,6 +10,7 @@ from artifact_pipeline.worker.settings import (
     BatchSettings,
     ControlSettings,
     DatabaseSettings,
+    MetricsSettings,
     ProducerSettings,
     WorkerSettings,
     WorkspaceSettings,
@@ -24,6 +25,7 @@ READ_BY: dict[str, type[BaseSettings]] = {
     **dict.fromkeys(WORKERS, WorkerSettings),
     "beat": ControlSettings,
     "flower": ControlSettings,
+    "metrics": MetricsSettings,
     "migrate": DatabaseSettings,
     "workspace": WorkspaceSettings,
 }
@@ -71,7 +73,7 @@ def test_a_service_starts_with_what_is_given(
         assert settings.bucket == "artifacts"
         assert (settings.s3_checksum, settings.sse) == ("read-back", "aws:kms")
         assert settings.tags.names == ("team", "job")
-    if isinstance(settings, WorkerSettings | ControlSettings):
+    if isinstance(settings, WorkerSettings | ControlSettings | MetricsSettings):
         assert settings.broker.prefix == "staging:"
 
 

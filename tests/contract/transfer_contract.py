@@ -123,6 +123,8 @@ class ClaimContract:
         assert (running.state, running.attempts) == (TransferState.RUNNING, 1)
         assert (running.lease_owner, running.fence) == ("worker-1", claim.fence)
         assert is_utc(running.lease_expires_at)
+        assert is_utc(running.claimed_at)
+        assert requested.claimed_at is None
 
     def test_a_claim_records_the_request_if_nobody_has(
         self, transfers: ITransferRepository

@@ -1,18 +1,19 @@
-"""Debian's server programs, with which a deployment is built that no wheel has."""
+"""Debian's programs that no wheel has, with which deployments are built and rules are checked."""
 
 import os
 import shutil
 
 import pytest
 
-_PACKAGES = {"pgbouncer": "pgbouncer", "redis-server": "redis-server"}
+_TARGETS = {"pgbouncer": "servers", "redis-server": "servers", "promtool": "promtool"}
+"""The target of make that installs each."""
 
 
 def program(name: str) -> str:
-    """Return the path of a server program. Without it CI fails, and a laptop says what it skips."""
+    """Return the path of a program. Without it CI fails, and a laptop says what it skips."""
     path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if path is None:
-        missing = f"{name.upper()} IS MISSING (Debian's {_PACKAGES[name]}): make servers, as root"
+        missing = f"{name.upper()} IS MISSING: make {_TARGETS[name]}, as root"
         end = pytest.fail if os.environ.get("CI") else pytest.skip
         end(missing)
     return path

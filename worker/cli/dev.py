@@ -19,6 +19,7 @@ def dev(  # noqa: PLR0913 - an argument for each option
     broker_port: Annotated[int | None, _Port] = None,
     s3_port: Annotated[int | None, _Port] = None,
     flower_port: Annotated[int | None, _Port] = None,
+    metrics_port: Annotated[int | None, _Port] = None,
     workers: Annotated[
         str | None,
         typer.Option(
@@ -30,7 +31,7 @@ def dev(  # noqa: PLR0913 - an argument for each option
         int, typer.Option(min=1, max=64, help="Processes of each worker, without --workers.")
     ] = 2,
 ) -> None:
-    """Run the whole pipeline here until Ctrl-C: broker, S3, database, workers, beat, Flower."""
+    """Run the whole pipeline here until Ctrl-C: servers, workers, beat, Flower, metrics."""
     from artifact_pipeline.worker.cli.dev_run import run_dev  # noqa: PLC0415 - for the help
     from artifact_pipeline.worker.dev.layout import planned_processes  # noqa: PLC0415 - the same
 
@@ -39,5 +40,6 @@ def dev(  # noqa: PLR0913 - an argument for each option
         broker_port=broker_port,
         s3_port=s3_port,
         flower_port=flower_port,
+        metrics_port=metrics_port,
         processes=planned_processes(workers, concurrency),
     )

@@ -10,7 +10,7 @@ from artifact_pipeline.worker.cli.output import err, out
 from artifact_pipeline.worker.cli.signals import unwind_on_signals
 from artifact_pipeline.worker.demo.story import seed
 from artifact_pipeline.worker.dev.logs import Logs
-from artifact_pipeline.worker.dev.stack import DevStack, Flower, held
+from artifact_pipeline.worker.dev.stack import DevStack, Flower, Metrics, held
 from artifact_pipeline.worker.dev.supervision import Supervisor
 from artifact_pipeline.worker.embedded.lifeline import temporary_directory
 from artifact_pipeline.worker.embedded.process import ManagedProcess
@@ -21,17 +21,18 @@ from artifact_pipeline.worker.workspace import Workspace
 _POLL_SECONDS = 0.1
 
 
-def run_dev(
+def run_dev(  # noqa: PLR0913 - an argument for each option
     data: Path | None,
     *,
     broker_port: int | None,
     s3_port: int | None,
     flower_port: int | None,
+    metrics_port: int | None,
     processes: Mapping[str, int],
 ) -> None:
     """Run everything until a signal; without `data` its directory is removed at the end."""
     unwind_on_signals()
-    require_servers("artifacts dev", "ministack", "flower")
+    require_servers("artifacts dev", "ministack", "flower", "prometheus_client")
     with (
         _directory(data) as directory,
         held(directory),
@@ -40,15 +41,16 @@ def run_dev(
         seed(stack.engine, Workspace(stack.workspace))
         started = [*stack.start_workers(processes), stack.start_beat()]
         flower = stack.start_flower(flower_port)
-        followed = [stack.broker, stack.s3, *started, flower.process]
-        _tell(stack, flower)
+        metrics = stack.start_metrics(metrics_port)
+        started += [flower.process, metrics.process]
+        _tell(stack, flower, metrics)
         try:
-            _follow(stack, followed)
+            _follow(stack, [stack.broker, stack.s3, *started])
         except KeyboardInterrupt:
             err.print("stopping")
         finally:
             # End all at once: one after the other would add their times up.
-            for process in (*started, flower.process):
+            for process in started:
                 process.terminate()
 
 
@@ -61,7 +63,7 @@ def _directory(data: Path | None) -> Iterator[Path]:
         yield directory
 
 
-def _tell(stack: DevStack, flower: Flower) -> None:
+def _tell(stack: DevStack, flower: Flower, metrics: Metrics) -> None:
     """Print where everything is, and what to type in another terminal."""
     environment = stack.write_environment()
     for name, value in (
@@ -70,6 +72,7 @@ def _tell(stack: DevStack, flower: Flower) -> None:
         ("database", stack.database_url),
         ("workspace", str(stack.workspace)),
         ("Flower", flower.url),
+        ("metrics", metrics.url),
     ):
         _line(f"{name:10}{value}")
     _line("\nCtrl-C ends it. In another terminal:\n")

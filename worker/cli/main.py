@@ -36,6 +36,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.messages",
         "Messages that workers refused or dead workers held.",
     ),
+    "metrics": (
+        "artifact_pipeline.worker.cli.metrics",
+        "Serve the backlog, the workers and the failures as metrics for Prometheus, until Ctrl-C.",
+    ),
     "orphans": (
         "artifact_pipeline.worker.cli.orphans.commands",
         "Objects in the store whose job does not exist.",
@@ -59,7 +63,7 @@ COMMANDS = {
     ),
     "dev": (
         "artifact_pipeline.worker.cli.dev",
-        "Run the whole pipeline here until Ctrl-C: broker, S3, database, workers, beat, Flower.",
+        "Run the whole pipeline here until Ctrl-C: servers, workers, beat, Flower, metrics.",
     ),
     "doctor": (
         "artifact_pipeline.worker.cli.doctor",

@@ -37,6 +37,14 @@ class Flower:
         return f"http://{self.credentials}@127.0.0.1:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """A running exporter of metrics, and where Prometheus asks it."""
+
+    process: ManagedProcess
+    url: str
+
+
 class DevStack(EmbeddedStack):
     """The servers and workers of `artifacts dev`.
 
@@ -102,6 +110,16 @@ class DevStack(EmbeddedStack):
             },
         )
         return Flower(process, port, credentials)
+
+    def start_metrics(self, port: int | None) -> Metrics:
+        """Start the exporter of metrics.
+
+        Raises: ConfigurationError: the port is taken.
+        """
+        port = kept_port(self, port)
+        address = f"127.0.0.1:{port}"
+        process = self.start_command("metrics", "metrics", "--listen", address)
+        return Metrics(process, f"http://{address}/metrics")
 
 
 @contextmanager

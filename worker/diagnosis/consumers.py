@@ -80,16 +80,31 @@ def databases_of(app: Celery, workers: Collection[WorkerQueues]) -> dict[str, st
     }
 
 
-def _workers(app: Celery, connection: Any, seconds: float) -> list[WorkerQueues]:  # noqa: ANN401
+def ask_workers(app: Celery, *questions: str) -> list[dict[str, Any]]:
+    """Ask all workers each question; return each one's answers by the workers' names.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    with broker_channel(app) as channel:
+        connection = channel.connection.client
+        return [_answers(app, connection, question, _ANSWER_SECONDS) for question in questions]
+
+
+def _answers(app: Celery, connection: Any, question: str, seconds: float) -> dict[str, Any]:  # noqa: ANN401
     answers: Any = app.control.broadcast(
-        "active_queues", reply=True, timeout=seconds, connection=connection
+        question, reply=True, timeout=seconds, connection=connection
     )
-    found = [worker for answer in answers or () for worker in _listening(answer)]
+    return {name: of_worker for each in answers or () for name, of_worker in each.items()}
+
+
+def _workers(app: Celery, connection: Any, seconds: float) -> list[WorkerQueues]:  # noqa: ANN401
+    found = _listening(_answers(app, connection, "active_queues", seconds))
     return sorted(found, key=lambda worker: worker.name)
 
 
-def _listening(answer: Any) -> Iterator[WorkerQueues]:  # noqa: ANN401 - from a worker
-    for name, queues in answer.items():
+def _listening(answers: dict[str, Any]) -> Iterator[WorkerQueues]:
+    for name, queues in answers.items():
         # An error of the worker is an object instead of a list.
         if isinstance(queues, list):
             yield WorkerQueues(name=name, queues=[queue["name"] for queue in queues])

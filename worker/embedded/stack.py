@@ -132,9 +132,19 @@ class EmbeddedStack:
         self, name: str, app: str, *arguments: str, environment: dict[str, str] | None = None
     ) -> ManagedProcess:
         """Start a command of Celery's as its own process, which logs under that name."""
+        command = ("celery", "--quiet", "-A", app, *arguments)
+        return self._start_module(name, *command, environment=environment)
+
+    def start_command(self, name: str, *arguments: str) -> ManagedProcess:
+        """Start a command of `artifacts` as its own process, which logs under that name."""
+        return self._start_module(name, "artifact_pipeline.worker.cli", *arguments)
+
+    def _start_module(
+        self, name: str, *command: str, environment: dict[str, str] | None = None
+    ) -> ManagedProcess:
         process = ManagedProcess(
             name,
-            [sys.executable, "-m", "celery", "--quiet", "-A", app, *arguments],
+            [sys.executable, "-m", *command],
             env={**_inherited(), **self.settings(), **(environment or {})},
             log=self.directory / f"{name}.log",
         )

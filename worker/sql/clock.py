@@ -57,6 +57,25 @@ def _in_our_form(element: utc_of, compiler: SQLCompiler, **kwargs: Any) -> str: 
     return f"CASE WHEN {is_ours} THEN {time} ELSE strftime('%Y-%m-%d %H:%M:%f000', {time}) END"
 
 
+class seconds_between(FunctionElement[float]):  # noqa: N801 - reads as the SQL function it is
+    """The seconds from one time of the pipeline's to a later one; NULL if one of them is."""
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(seconds_between, "postgresql")
+def _seconds_postgresql(element: seconds_between, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    begin, end = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"CAST(extract(epoch FROM {end} - {begin}) AS double precision)"
+
+
+@compiles(seconds_between, "sqlite")
+def _seconds_sqlite(element: seconds_between, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    begin, end = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"((julianday({end}) - julianday({begin})) * 86400.0)"
+
+
 def read_clock(connection: Connection) -> datetime:
     """Return the time now, in aware UTC."""
     return connection.execute(select(utc_now())).scalar_one().replace(tzinfo=UTC)

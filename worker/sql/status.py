@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Engine,
     and_,
     case,
     func,
-    literal,
     or_,
     select,
 )
@@ -34,13 +32,22 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
 from artifact_pipeline.domain.model.batch_states import GOING
 from artifact_pipeline.domain.model.batches import BatchState
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import NO_FAILURE_REASONS, Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
 from artifact_pipeline.tasks.routing import BATCHES, queue_of
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.mapping import reason_of
+from artifact_pipeline.worker.sql.phases import (
+    FAILING_FOR,
+    IS_OF_BATCH,
+    is_confirmed,
+    is_due,
+    is_expired,
+    is_retry,
+    phase_moment,
+    phase_of,
+)
 from artifact_pipeline.worker.sql.tables import (
     IS_ACTIVE,
     IS_ACTIVE_OF_BATCH,
@@ -55,13 +62,9 @@ from artifact_pipeline.worker.sql.tables import (
     WorkspaceFailureRow,
 )
 
-# An older failure tells nothing: a success, or a day without transfers, may have followed.
-_FAILING_FOR = timedelta(minutes=5)
 _FORGOTTEN_AFTER = timedelta(days=1)
 _BATCHES_SHOWN = 20
 _REQUESTERS_SHOWN = 10
-
-_IS_OF_BATCH = TransferRow.batch_id.is_not(None).label("of_batch")
 
 
 class SqlStatus:
@@ -110,28 +113,23 @@ def _failing(
             endpoint=row.endpoint,
             failures=row.failures,
             failed_at=row.failed_at,
-            is_open=is_open and now - row.failed_at <= _FAILING_FOR,
+            is_open=is_open and now - row.failed_at <= FAILING_FOR,
         )
 
 
 def _transfers(connection: Connection, now: datetime) -> Iterator[TransferGroup]:
-    phase = _phase(now).label("phase")
-    is_expired = _is_expired(now)
-    reason = case((_is_retry(now), TransferRow.reason_code)).label("reason")
-    since = case(
-        (TransferRow.state == TransferState.RUNNING, TransferRow.lease_expires_at),
-        else_=TransferRow.next_attempt_at,
-    )
+    phase = phase_of(now).label("phase")
+    reason = case((is_retry(now), TransferRow.reason_code)).label("reason")
     late = or_(
-        and_(is_expired, TransferRow.lease_expires_at < now - EXPIRED_LATE_AFTER),
-        and_(_is_due(now), TransferRow.next_attempt_at < now - LATE_AFTER),
+        and_(is_expired(now), TransferRow.lease_expires_at < now - EXPIRED_LATE_AFTER),
+        and_(is_due(now), TransferRow.next_attempt_at < now - LATE_AFTER),
     )
     statement = (
         select(
-            *(TransferRow.kind, _IS_OF_BATCH, phase, reason),
+            *(TransferRow.kind, IS_OF_BATCH, phase, reason),
             func.count().label("transfers"),
             func.count().filter(late).label("late"),
-            func.min(since).label("since"),
+            func.min(phase_moment()).label("since"),
         )
         .where(IS_ACTIVE)
         .group_by(TransferRow.kind, "of_batch", "phase", "reason")
@@ -148,45 +146,13 @@ def _transfers(connection: Connection, now: datetime) -> Iterator[TransferGroup]
         )
 
 
-def _phase(now: datetime) -> ColumnElement[str]:
-    return case(
-        (_is_expired(now), literal(Phase.EXPIRED.value)),
-        (TransferRow.state == TransferState.RUNNING, literal(Phase.RUNNING.value)),
-        (_is_due(now), literal(Phase.DUE.value)),
-        (_is_retry(now), literal(Phase.RETRY.value)),
-        else_=literal(Phase.SCHEDULED.value),
-    )
-
-
-def _is_expired(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        TransferRow.state == TransferState.RUNNING,
-        TransferRow.lease_expires_at <= now,
-    )
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        TransferRow.state != TransferState.RUNNING,
-        TransferRow.next_attempt_at <= now,
-    )
-
-
-def _is_retry(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        TransferRow.state == TransferState.WAITING,
-        TransferRow.next_attempt_at > now,
-        TransferRow.reason_code.not_in(NO_FAILURE_REASONS),
-    )
-
-
 def _throughput(connection: Connection, now: datetime) -> Iterator[Throughput]:
     within = [TransferRow.finished_at > now - window for window in WINDOWS]
     moved = func.sum(TransferRow.bytes_sent)
     counts = [func.count().filter(is_within) for is_within in within]
     sums = [func.coalesce(moved.filter(is_within), 0) for is_within in within]
     statement = (
-        select(TransferRow.kind, _IS_OF_BATCH, *counts, *sums)
+        select(TransferRow.kind, IS_OF_BATCH, *counts, *sums)
         .where(IS_DONE, within[-1])
         .group_by(TransferRow.kind, "of_batch")
     )
@@ -267,11 +233,7 @@ def _requesters(connection: Connection) -> Iterator[RequesterGroup]:
 
 def _unverified(connection: Connection) -> UnverifiedGroup | None:
     ended = func.min(TransferRow.finished_at)
-    # A confirmed upload only waits until its URL has expired, so it would always stand here.
-    is_confirmed = and_(
-        TransferRow.direction == Direction.CONFIRM, TransferRow.state == TransferState.DONE
-    )
-    unverified = select(func.count(), ended).where(IS_UNVERIFIED, ~is_confirmed)
+    unverified = select(func.count(), ended).where(IS_UNVERIFIED, ~is_confirmed())
     transfers, since = connection.execute(unverified).one()
     return None if since is None else UnverifiedGroup(transfers=transfers, since=since)
 

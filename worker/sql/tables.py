@@ -149,6 +149,8 @@ class TransferRow(PipelineBase):
     requested_by: Mapped[str | None] = mapped_column(String(MAX_REQUESTER))
     doubted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     verified_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last attempt began."""
 
 
 class _Failures:

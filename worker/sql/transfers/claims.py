@@ -48,4 +48,5 @@ def claimed(owner: Any, expires_at: ColumnElement[Any]) -> dict[str, Any]:  # no
         "lease_owner": owner,
         "lease_expires_at": expires_at,
         "doubted_at": doubted_at,
+        "claimed_at": utc_now(),
     }

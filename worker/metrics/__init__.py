@@ -1,0 +1,1 @@
+"""`artifacts metrics`: what SQL and the broker know, for Prometheus."""

@@ -1,0 +1,85 @@
+"""Small figures for the metrics, in one statement."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any, TypedDict
+
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, union_all
+
+from artifact_pipeline.domain.maintenance.pipeline_status import RECENT_FAILURES
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
+from artifact_pipeline.worker.sql.mapping import reason_of
+from artifact_pipeline.worker.sql.phases import FAILING_FOR, is_confirmed
+from artifact_pipeline.worker.sql.tables import (
+    IS_QUARANTINED,
+    IS_UNVERIFIED,
+    BatchRow,
+    EndpointRow,
+    TransferRow,
+    WorkspaceFailureRow,
+)
+
+STORE, WORKSPACE = "store", "workspace"
+
+
+class Counts(TypedDict):
+    """The fields of `DatabaseMetrics` that are read here."""
+
+    quarantined: dict[str, int]
+    quarantined_recently: dict[str, int]
+    batches: dict[str, int]
+    open_breakers: dict[str, int]
+    unverified: int
+
+
+def read_counts(connection: Connection, now: datetime, breaker_failures: int) -> Counts:
+    """Read them. Args: `breaker_failures` as of `SqlMetrics`."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in connection.execute(_statement(now, breaker_failures)):
+        label = _label(row.figure, row.label)
+        found[row.figure][label] = found[row.figure].get(label, 0) + row.number
+    return Counts(
+        quarantined=found["quarantined"],
+        quarantined_recently=found["quarantined_recently"],
+        batches=found["batches"],
+        open_breakers=found["open_breakers"],
+        unverified=found["unverified"][""],
+    )
+
+
+def _label(figure: str, label: str | None) -> str:
+    # A newer version may have reasons that this one does not know, and rows of other programs any.
+    if figure.startswith("quarantined"):
+        return reason_of(label) or ReasonCode.UNEXPECTED
+    return label or ""
+
+
+def _statement(now: datetime, breaker_failures: int) -> Any:  # noqa: ANN401 - a union
+    is_recent = TransferRow.finished_at > now - RECENT_FAILURES
+    return union_all(
+        _grouped("quarantined", TransferRow.reason_code).where(IS_QUARANTINED),
+        _grouped("quarantined_recently", TransferRow.reason_code).where(IS_QUARANTINED, is_recent),
+        _grouped("batches", BatchRow.state),
+        _open(STORE, EndpointRow, now, breaker_failures),
+        _open(WORKSPACE, WorkspaceFailureRow, now, WORKSPACE_FAILURES),
+        _figure("unverified", literal("")).where(IS_UNVERIFIED, ~is_confirmed()),
+    )
+
+
+def _figure(name: str, label: Any) -> Select[Any]:  # noqa: ANN401 - a column or literal
+    return select(literal(name).label("figure"), label.label("label"), func.count().label("number"))
+
+
+def _grouped(name: str, label: Any) -> Select[Any]:  # noqa: ANN401 - a column
+    return _figure(name, label).group_by(label)
+
+
+def _open(
+    name: str, table: type[EndpointRow | WorkspaceFailureRow], now: datetime, threshold: int
+) -> Select[Any]:
+    is_open: tuple[ColumnElement[bool], ...] = (
+        table.failures >= threshold,
+        table.failed_at >= now - FAILING_FOR,
+    )
+    return _figure("open_breakers", literal(name)).where(*is_open)

@@ -1,0 +1,127 @@
+"""What SQL knows for the metrics: five statements, each served by an index."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, and_, case, func, select
+
+from artifact_pipeline.domain.maintenance.pipeline_metrics import (
+    SETTLED_AFTER,
+    ActiveGroup,
+    DatabaseMetrics,
+    EndedFigures,
+    EndedKey,
+)
+from artifact_pipeline.domain.maintenance.pipeline_status import Phase
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.tasks.routing import BATCHES, queue_of
+from artifact_pipeline.worker.sql.clock import read_clock
+from artifact_pipeline.worker.sql.counts import read_counts
+from artifact_pipeline.worker.sql.ended import ended_figures, ended_statement
+from artifact_pipeline.worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.mapping import reason_of
+from artifact_pipeline.worker.sql.phases import IS_OF_BATCH, is_retry, phase_moment, phase_of
+from artifact_pipeline.worker.sql.table_sizes import read_tables
+from artifact_pipeline.worker.sql.tables import IS_ACTIVE, TransferRow
+
+# A living worker renews its lease at every third of it.
+_RENEWED_WITHIN = 1 / 3
+
+
+class SqlMetrics:
+    """Reads figures from SQL.
+
+    Args:
+        engine: of the database.
+        lease: how long workers claim a transfer for.
+        breaker_failures: the failures at which the workers' circuit breaker opens.
+    """
+
+    def __init__(self, engine: Engine, lease: timedelta, breaker_failures: int) -> None:
+        self._engine = engine
+        self._expiring = lease * _RENEWED_WITHIN
+        self._breaker_failures = breaker_failures
+
+    def read(
+        self, after: datetime | None = None, first: timedelta = timedelta(0)
+    ) -> DatabaseMetrics:
+        """Read the figures.
+
+        Args:
+            after: `ended_to` of the last look, so that what has ended is counted once.
+            first: without a last look, how far back to count.
+
+        Raises:
+            SqlUnavailableError: the database does not answer.
+        """
+        with autocommit(self._engine) as connection:
+            now = read_clock(connection)
+            begin = now - SETTLED_AFTER - first if after is None else after
+            # The clock of a database that has failed over may be behind the last look's.
+            end = max(begin, now - SETTLED_AFTER)
+            return DatabaseMetrics(
+                now=now,
+                active=list(_active(connection, now, self._expiring)),
+                ended=_ended(connection, begin, end),
+                ended_to=end,
+                tables=read_tables(connection),
+                **read_counts(connection, now, self._breaker_failures),
+            )
+
+
+def _active(connection: Connection, now: datetime, expiring: timedelta) -> Iterator[ActiveGroup]:
+    reason = case((is_retry(now), TransferRow.reason_code)).label("reason")
+    expires_soon = and_(
+        TransferRow.state == TransferState.RUNNING,
+        TransferRow.lease_expires_at > now,
+        TransferRow.lease_expires_at <= now + expiring,
+    )
+    columns = (TransferRow.kind, TransferRow.direction, IS_OF_BATCH)
+    statement = (
+        select(
+            *(*columns, phase_of(now).label("phase"), reason),
+            func.count().label("transfers"),
+            func.count().filter(expires_soon).label("expiring"),
+            func.min(phase_moment()).label("since"),
+        )
+        .where(IS_ACTIVE)
+        .group_by(TransferRow.kind, TransferRow.direction, "of_batch", "phase", "reason")
+    )
+    for row in connection.execute(statement):
+        if _is_known(row.kind, row.direction):
+            yield ActiveGroup(
+                queue=_queue(row.kind, of_batch=row.of_batch),
+                kind=ArtifactKind(row.kind),
+                direction=Direction(row.direction),
+                phase=Phase(row.phase),
+                reason=reason_of(row.reason),
+                transfers=row.transfers,
+                expiring=row.expiring,
+                since=row.since,
+            )
+
+
+def _ended(
+    connection: Connection, begin: datetime, end: datetime
+) -> Mapping[EndedKey, EndedFigures]:
+    found: dict[EndedKey, EndedFigures] = defaultdict(EndedFigures)
+    for row in connection.execute(ended_statement(begin, end)):
+        if _is_known(row.kind, row.direction):
+            queue = _queue(row.kind, of_batch=row.of_batch)
+            key = EndedKey(
+                queue, ArtifactKind(row.kind), Direction(row.direction), TransferState(row.state)
+            )
+            found[key] += ended_figures(row)
+    return found
+
+
+def _is_known(kind: str, direction: str) -> bool:
+    # Other programs wrote rows before the table had its checks, and a newer version may have kinds
+    # that this one does not know.
+    return kind in set(ArtifactKind) and direction in set(Direction)
+
+
+def _queue(kind: str, *, of_batch: bool) -> str:
+    return BATCHES if of_batch else queue_of(ArtifactKind(kind))

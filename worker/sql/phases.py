@@ -1,0 +1,56 @@
+"""Conditions and expressions that the status and the metrics have in common."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, literal
+
+from artifact_pipeline.domain.maintenance.pipeline_status import Phase
+from artifact_pipeline.domain.model.transfers import NO_FAILURE_REASONS, Direction, TransferState
+from artifact_pipeline.worker.sql.tables import TransferRow
+
+# An older failure tells nothing: a success, or a day without transfers, may have followed.
+FAILING_FOR = timedelta(minutes=5)
+
+IS_OF_BATCH = TransferRow.batch_id.is_not(None).label("of_batch")
+_IS_RUNNING = TransferRow.state == TransferState.RUNNING
+
+
+def phase_of(now: datetime) -> ColumnElement[str]:
+    """Return the phase of an active transfer."""
+    return case(
+        (is_expired(now), literal(Phase.EXPIRED.value)),
+        (_IS_RUNNING, literal(Phase.RUNNING.value)),
+        (is_due(now), literal(Phase.DUE.value)),
+        (is_retry(now), literal(Phase.RETRY.value)),
+        else_=literal(Phase.SCHEDULED.value),
+    )
+
+
+def phase_moment() -> ColumnElement[Any]:
+    """Return when an active transfer became due or will be, or when its lease expires."""
+    return case((_IS_RUNNING, TransferRow.lease_expires_at), else_=TransferRow.next_attempt_at)
+
+
+def is_expired(now: datetime) -> ColumnElement[bool]:
+    return and_(_IS_RUNNING, TransferRow.lease_expires_at <= now)
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(~_IS_RUNNING, TransferRow.next_attempt_at <= now)
+
+
+def is_retry(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        TransferRow.state == TransferState.WAITING,
+        TransferRow.next_attempt_at > now,
+        TransferRow.reason_code.not_in(NO_FAILURE_REASONS),
+    )
+
+
+def is_confirmed() -> ColumnElement[bool]:
+    """Return whether it is a confirmed upload.
+
+    It only waits until its URL has expired, so it would always count as unverified.
+    """
+    return and_(TransferRow.direction == Direction.CONFIRM, TransferRow.state == TransferState.DONE)
