@@ -10,6 +10,8 @@ from kombu import Exchange, Queue
 
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.tasks.routing import (
+    APPLY_RETENTION,
+    AUDIT,
     BATCHES,
     CONFIGS,
     DISPATCH,
@@ -108,8 +110,6 @@ worker_send_task_events = True
 
 # Celery's own scheduler goes by the machine's clock, and sends nothing after it was set back.
 beat_scheduler = "artifact_pipeline.tasks.beat:SteadyScheduler"
-# Of a task that beat asks for only where ARTIFACTS_RETENTION is on.
-RETENTION_EVERY = timedelta(minutes=5)
 # A lost message delays its transfer by one such period. The messages have no `expires`: a worker
 # would judge it by its own clock, and one that is seconds ahead would throw all of them away. Those
 # that pile up are harmless: a run that follows another one within half a period does nothing.
@@ -123,6 +123,11 @@ beat_schedule = {
         "task": RECONCILE,
         "schedule": timedelta(minutes=5),
     },
+}
+# Beat asks for these only where ARTIFACTS_RETENTION or ARTIFACTS_AUDIT is on.
+OPTIONAL_SCHEDULE = {
+    "retention": {"task": APPLY_RETENTION, "schedule": timedelta(minutes=5)},
+    "audit": {"task": AUDIT, "schedule": timedelta(minutes=5)},
 }
 
 enable_utc = True

@@ -25,6 +25,7 @@ BEAT_HEADER = "celery_beat_task"
 
 DISPATCH = "artifacts.dispatch"
 RECONCILE = "artifacts.reconcile"
+AUDIT = "artifacts.audit"
 CONFIRM = "artifacts.confirm_upload"
 RELOCATE = "artifacts.relocate_job"
 DOWNLOAD_JOB = "artifacts.download_job"

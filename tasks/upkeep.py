@@ -9,6 +9,7 @@ from celery import shared_task
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
+from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.retention import RetentionAction
 from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.redaction import redact
@@ -16,6 +17,7 @@ from artifact_pipeline.tasks.arguments import JobArguments
 from artifact_pipeline.tasks.base import PipelineTask
 from artifact_pipeline.tasks.routing import (
     APPLY_RETENTION,
+    AUDIT,
     BEAT_HEADER,
     DISPATCH,
     RECONCILE,
@@ -101,3 +103,9 @@ def apply_retention(self: UpkeepTask) -> dict[str, int]:
         "skipped": result.skipped,
         "refused": result.refused,
     }
+
+
+@shared_task(name=AUDIT, base=UpkeepTask, bind=True)
+def audit(self: UpkeepTask) -> dict[str, int]:
+    """Compare the next objects of the store with what is recorded; log and count the faults."""
+    return asdict(self.services.audit() if self.is_needed else AuditedPages())

@@ -89,11 +89,17 @@ class RetentionSettings(EnvironmentSettings):
     retention_prices: Annotated[Path, AfterValidator(check_file)] | None = None
 
 
-class ControlSettings(BrokerSettings):
-    """What beat and Flower need."""
+class PeriodicSettings(EnvironmentSettings):
+    """Which periodic tasks are turned on. Beat and all workers need the same."""
 
-    # Whether beat asks for the task that archives and deletes what the retention rules say.
+    # Archiving and deleting what the retention rules say, which needs the permissions for it.
     retention: bool = False
+    # The audit, which costs requests to the store.
+    audit: bool = False
+
+
+class ControlSettings(BrokerSettings, PeriodicSettings):
+    """What beat and Flower need."""
 
     # Where beat says that it has sent something, for `artifacts health live`.
     liveness_file: Path | None = None
@@ -158,11 +164,16 @@ class HistorySettings(EnvironmentSettings):
         return None if self.history_days is None else timedelta(days=self.history_days)
 
 
-class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings):
+class WorkerSettings(
+    OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings, PeriodicSettings
+):
     """Everything that a worker needs."""
 
     # Parts of an abandoned upload cost storage; they stay for a weekend at least.
     abandoned_upload_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 7 * 24
+
+    # Pages of the periodic audit that one of its tasks looks at; a page has a thousand objects.
+    audit_pages: Annotated[int, Field(ge=1, le=10_000)] = 10
 
     # Where a worker says that it is listening, for `artifacts health live`.
     liveness_file: Path | None = None
@@ -174,10 +185,6 @@ class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings, Histor
 
     # Whether each job's directory has a file that says what is in it.
     manifest: bool = False
-
-    # Whether the retention rules are applied by a periodic task, which needs the permissions to
-    # delete.
-    retention: bool = False
 
     dispatch_page: Annotated[int, Field(ge=1, le=10_000)] = 500
     # Messages in a queue from which on the dispatch adds none; at 1 KB each, 10 MB of the broker.

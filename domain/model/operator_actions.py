@@ -29,6 +29,8 @@ class ActionName(StrEnum):
     RETENTION_SET = "retention set"
     RETENTION_REMOVE = "retention remove"
     RETENTION_APPLY = "retention apply"
+    AUDIT_REPAIR = "audit repair"
+    ORPHANS_DELETE = "orphans delete"
 
 
 class ActionOutcome(StrEnum):

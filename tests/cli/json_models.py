@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from artifact_pipeline.domain.catalog.audit_findings import RepairOutcome
 from artifact_pipeline.domain.catalog.inventory import ArtifactState
+from artifact_pipeline.domain.catalog.orphans import OrphanOutcome
 from artifact_pipeline.domain.catalog.verify import Verdict
 from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState
@@ -193,13 +195,29 @@ class VerifiedShape(Shape):
 
 class FaultShape(VerifiedShape):
     job_id: int | None
+    repair: str | None
 
 
 class AuditShape(Shape):
     objects: int
     jobs: int
     faults: dict[Verdict, int]
+    repairs: dict[RepairOutcome, int]
     first: list[FaultShape]
+
+
+class OrphanShape(Shape):
+    job_id: int
+    outcome: OrphanOutcome
+    size: Bytes
+    why: str | None
+    location: str
+
+
+class OrphansShape(Shape):
+    outcomes: dict[OrphanOutcome, int]
+    bytes: Bytes
+    first: list[OrphanShape]
 
 
 class BatchShape(Shape):
@@ -425,6 +443,7 @@ SHAPES: dict[str, Any] = {
     "messages list": list[RefusedShape],
     "messages restore": RestoredShape,
     "messages show": RefusedShape,
+    "orphans delete": OrphansShape,
     "quarantine discard": DiscardedShape,
     "quarantine list": list[QuarantinedShape],
     "quarantine retry": RetriedShape,

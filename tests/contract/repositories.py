@@ -23,11 +23,11 @@ from artifact_pipeline.domain.fakes import (
     InMemoryUploadPages,
     InMemoryVerifications,
 )
-from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords
+from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords, InMemoryAuditProgress
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
-from artifact_pipeline.domain.ports.audit import IAuditedRecords
+from artifact_pipeline.domain.ports.audit import IAuditedRecords, IAuditProgress
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
 from artifact_pipeline.domain.ports.manifests import IManifests
@@ -40,6 +40,7 @@ from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerif
 from artifact_pipeline.worker.s3.tiers import ARCHIVES
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.audit import SqlAuditedRecords
+from artifact_pipeline.worker.sql.audit_progress import SqlAuditProgress
 from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
@@ -86,6 +87,7 @@ class Repositories:
     tombstones: ITombstones
     rules: IRetentionRules
     due: IDueArtifacts
+    progress: IAuditProgress
 
 
 def in_memory() -> Repositories:
@@ -110,7 +112,7 @@ def in_memory() -> Repositories:
         InMemoryManifests(artifacts, transfers),
         InMemoryUploadPages(transfers, artifacts, jobs, runs),
         InMemoryRestorations(artifacts),
-        InMemoryAuditedRecords(artifacts, jobs),
+        InMemoryAuditedRecords(artifacts, jobs, transfers),
         1_000,
         trail,
         holds,
@@ -124,6 +126,7 @@ def in_memory() -> Repositories:
             tags={12: TAGS},
             scanned=SCANNED,
         ),
+        InMemoryAuditProgress(),
     )
 
 
@@ -147,6 +150,7 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlTombstones(engine),
         SqlRetentionRules(engine),
         SqlDueArtifacts(engine, ARCHIVES, SCANNED),
+        SqlAuditProgress(engine),
     )
     engine.dispose()
 

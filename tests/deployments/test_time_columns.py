@@ -19,6 +19,7 @@ from artifact_pipeline.domain.model.tombstones import DeletionScope
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.composition.batches import Batches
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
+from artifact_pipeline.worker.sql.audit_progress import SqlAuditProgress
 from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.engine import autocommit, make_engine, transaction
@@ -161,6 +162,12 @@ def fill_lifecycle(engine: Engine) -> None:
     until = Restoration(until=datetime.now(UTC))
     assert SqlRestorations(engine).record(CONFIG, existing, until)
     upkeep.complete_pass()
+    audits = SqlAuditProgress(engine)
+    for finishes in (True, False):
+        claim = audits.begin(HOUR, timedelta(0))
+        assert claim is not None
+        if finishes:
+            audits.finish(claim)
     at_once = timedelta(0)
     rule = RetentionRule(name="logs", delete_after=timedelta(days=30))
     SqlRetentionRules(engine).set(rule, "ann", "a test")

@@ -23,6 +23,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
@@ -122,6 +123,9 @@ class Answers:
     def apply_retention(self) -> RetentionResult:
         self._note("retention")
         return RetentionResult(skipped=1, refused=2)
+
+    def audit(self) -> AuditedPages:
+        raise NotImplementedError
 
     def _note(self, *asked: object) -> None:
         self.asked.append(asked)

@@ -14,8 +14,6 @@ from artifact_pipeline.domain.model.preconditions import Create
 from artifact_pipeline.domain.model.retention import RetentionRule
 from artifact_pipeline.domain.transfers.bytes_upload import BytesSource, Uninterrupted
 from artifact_pipeline.tasks.app import make_app
-from artifact_pipeline.tasks.routing import APPLY_RETENTION, DISPATCH, RECONCILE
-from artifact_pipeline.tasks.schedule import schedule_retention
 from artifact_pipeline.worker.composition.worker import Composition
 from artifact_pipeline.worker.file_store.root import StoreRoot
 from artifact_pipeline.worker.settings import WorkerSettings, load
@@ -116,14 +114,3 @@ def test_a_store_without_archives_refuses_each_and_keeps_all(worker: Composition
         {CONFIG, INPUT},
     )
     assert {each.artifact for each in result.refusals} == {CONFIG, INPUT}
-
-
-@pytest.mark.parametrize("is_on", [False, True])
-def test_beat_asks_for_it_only_where_it_is_on(is_on: bool) -> None:  # noqa: FBT001 - a parameter
-    # Given
-    app = make_app("redis://127.0.0.1:1/0")
-    # When
-    schedule_retention(app, is_on=is_on)
-    # Then
-    tasks = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert tasks == {DISPATCH, RECONCILE, *([APPLY_RETENTION] if is_on else [])}

@@ -183,6 +183,8 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "page_threads": 8,
         "manifest": False,
         "retention": False,
+        "audit": False,
+        "audit_pages": 10,
         "dispatch_page": 500,
         "dispatch_queue_limit": 10_000,
         "dispatch_unclaimed_seconds": 15,

@@ -14,6 +14,7 @@ from artifact_pipeline.worker.sql.tables import (
     ActionJobRow,
     ActionRow,
     ArtifactRow,
+    AuditProgressRow,
     BatchRow,
     EndpointRow,
     HoldRow,
@@ -41,6 +42,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     BatchRow.__tablename__: _REMOVED,
     MemberRow.__tablename__: _REMOVED,
     UpkeepRow.__tablename__: _KEPT,
+    AuditProgressRow.__tablename__: _KEPT,
     EndpointRow.__tablename__: _REMOVED,
     WorkspaceFailureRow.__tablename__: _REMOVED,
     # The audit trail: nothing is removed from it.

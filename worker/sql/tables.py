@@ -185,6 +185,25 @@ class UpkeepRow(PipelineBase):
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class AuditProgressRow(PipelineBase):
+    """How far the periodic audit is, and what the last complete one has counted: one row."""
+
+    __tablename__ = "audit_progress"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    cursor: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    """Of the audit that is under way; NULL between two."""
+    counts: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    """Of the audit that is under way, or the last one."""
+    fence: Mapped[int]
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last complete audit ended."""
+    result: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    """What the last complete audit has counted."""
+
+
 class WorkspaceRow(PipelineBase):
     """A workspace that may be read and written, by the id in its marker."""
 
