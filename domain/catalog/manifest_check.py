@@ -22,7 +22,7 @@ class ComparedEntry:
 
     Attributes:
         listed: as the manifest has it; None if it does not.
-        difference: from what is recorded; None if there is none.
+        difference: from what is recorded, if any.
     """
 
     artifact: Artifact

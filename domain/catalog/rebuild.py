@@ -55,7 +55,7 @@ class RebuildRecords:
         rebuilt: where it is recorded.
         of_job: finds what is to be recorded of a job.
         each: calls it for each job of a page; a pool of threads can.
-        note_jobs: is called with the jobs of which something is about to be recorded.
+        note_jobs: is called with the jobs whose artifacts are about to be recorded.
     """
 
     reader: IObjectReader
@@ -85,8 +85,8 @@ class RebuildRecords:
     def __call__(self, *, dry_run: bool = False) -> Iterator[RebuiltPage]:
         """Yield what became of each page. A kill loses none but the last page.
 
-        It costs one LIST and three queries for each thousand objects, and for each job of which
-        something is not recorded what `RebuildJob` costs.
+        It costs one LIST and three queries for each thousand objects, and what `RebuildJob` costs
+        for each job with an unrecorded artifact.
 
         Raises:
             StoreUnavailableError, SqlUnavailableError: it does not answer; continue later.

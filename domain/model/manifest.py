@@ -101,7 +101,7 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def read_manifest(content: bytes, key: str) -> list[StoredArtifact]:
-    """Return what a manifest names, as it was recorded when the manifest was written.
+    """Return the artifacts that a manifest lists, as recorded at the time of its write.
 
     Artifacts of a kind that only a later version knows are left out. The tier of an object is not
     in a manifest.

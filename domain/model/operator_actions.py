@@ -27,6 +27,11 @@ class ActionName(StrEnum):
     DELETE = "uploads delete"
     UNDELETE = "uploads undelete"
     REBUILD = "db rebuild"
+    RETENTION_SET = "retention set"
+    RETENTION_REMOVE = "retention remove"
+    RETENTION_APPLY = "retention apply"
+    AUDIT_REPAIR = "audit repair"
+    ORPHANS_DELETE = "orphans delete"
 
 
 class ActionOutcome(StrEnum):

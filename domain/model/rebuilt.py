@@ -35,7 +35,7 @@ class NotRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobToRebuild:
-    """A job of which the store has something.
+    """A job that has objects in the store.
 
     Attributes:
         objects: all under the job's id, by their addresses.

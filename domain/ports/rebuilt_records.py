@@ -22,12 +22,12 @@ class IRebuiltRecords(Protocol):
         """Record those that are neither recorded nor deleted; return them.
 
         Args:
-            entries: each with the time at which it was stored. One that a manifest lists as it is
-                makes no new manifest due.
+            entries: each with the time at which it was stored. An entry that a manifest lists
+                unchanged makes no new manifest due.
         """
 
     def position(self, bucket: str) -> int:
-        """Return the last job of which an unfinished rebuild is done; 0 if there is none.
+        """Return the last job that an unfinished rebuild has done; 0 without such a rebuild.
 
         Args:
             bucket: that it reads.

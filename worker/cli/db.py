@@ -102,9 +102,9 @@ def rebuild(  # noqa: PLR0913 - an argument for each option
 ) -> None:
     """Record again every artifact that the store has, in a database that has lost them.
 
-    It goes by the manifests, and looks at what no manifest names. What is recorded stays as it is.
-    On a terminal it asks first. A rebuild that was killed continues. The exit status is 1 if
-    something could not be recorded.
+    It reads the manifests, and looks at artifacts that no manifest lists. It changes no row. On a
+    terminal it asks first. A killed rebuild continues. The exit status is 1 if something could not
+    be recorded.
     """
     from artifact_pipeline.worker.cli.rebuild import Rebuild, show_outcome  # noqa: PLC0415 - the help needs no SQL
 

@@ -70,7 +70,7 @@ class Rebuild:
         return outcome
 
     def __call__(self, *, actor: str | None, reason: str | None) -> RebuildOutcome:
-        """Record what is there, and keep that in the audit trail."""
+        """Record what the store has, and keep the action in the audit trail."""
         about = {"merge": self._merges or None, "deep": self._reads_bytes or None}
         outcome, why = RebuildOutcome(), action_reason(reason)
         with (
