@@ -68,7 +68,9 @@ OTHERS = {
     "the whole store": {"audit", "db rebuild"},
     # Tests of their own, such as `test_uploads_restore.py` and `test_retention_apply.py`.
     "what is archived": {"jobs uploads restore"},
-    "deletions and locks": {"jobs uploads delete", "jobs hold set", "jobs hold release"},
+    "deletions and locks": {
+        *("jobs uploads delete", "orphans delete", "jobs hold set", "jobs hold release"),
+    },
     "what is old enough": {"retention apply"},
     "no artifact": {
         "jobs manifest",

@@ -62,7 +62,7 @@ class Lost:
         world = self.world
         return RebuildRecords(
             reader=world.reader,
-            records=InMemoryAuditedRecords(self.artifacts, world.jobs),
+            records=InMemoryAuditedRecords(self.artifacts, world.jobs, world.transfers),
             rebuilt=self.records,
             of_job=RebuildJob(reader=world.reader, reads_bytes=reads_bytes),
             note_jobs=self._touch,
