@@ -134,7 +134,7 @@ DEAD_LETTERS = MetricSpec(
 DISPATCH_LAG = MetricSpec(
     "artifacts_dispatch_lag_seconds",
     (),
-    "How long ago the last dispatch ended; +Inf if the broker knows of none.",
+    "How long ago the last dispatch ended, by the database's clock; +Inf if none is known.",
 )
 
 ROWS = MetricSpec(
