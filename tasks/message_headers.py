@@ -19,6 +19,7 @@ from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks.message_body import RefusedError
 from artifact_pipeline.tasks.routing import (
+    AUDIT,
     BATCH_HEADER,
     BEAT_HEADER,
     DELAY_HEADER,
@@ -31,7 +32,7 @@ HORIZON = timedelta(days=7)
 """How far ahead an eta may be: while SQL is away, a worker keeps the message until then."""
 
 _OPTIONAL = (BATCH_HEADER, BEAT_HEADER, RECORDED_HEADER)
-_UPKEEP = (DISPATCH, RECONCILE)
+_UPKEEP = (AUDIT, DISPATCH, RECONCILE)
 _CELERYS_OWN = "celery."
 _NAMESPACE = UUID("7a3c3f0e-3d0b-5b1e-9f43-2f3a51d9c0a7")
 

@@ -25,12 +25,14 @@ BEAT_HEADER = "celery_beat_task"
 
 DISPATCH = "artifacts.dispatch"
 RECONCILE = "artifacts.reconcile"
+AUDIT = "artifacts.audit"
 CONFIRM = "artifacts.confirm_upload"
 RELOCATE = "artifacts.relocate_job"
 DOWNLOAD_JOB = "artifacts.download_job"
 UPLOAD_JOB = "artifacts.upload_job"
 VERIFY_JOB = "artifacts.verify_job"
 WRITE_MANIFEST = "artifacts.write_manifest"
+APPLY_RETENTION = "artifacts.apply_retention"
 
 # Large artifacts must never delay a config.
 _QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}

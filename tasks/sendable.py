@@ -22,6 +22,8 @@ from artifact_pipeline.tasks.message_body import LINKS, LONGEST, RefusedError, i
 from artifact_pipeline.tasks.message_headers import HORIZON
 from artifact_pipeline.tasks.message_validation import check_headers, check_priority
 from artifact_pipeline.tasks.routing import (
+    APPLY_RETENTION,
+    AUDIT,
     CONFIRM,
     DISPATCH,
     DOWNLOAD_JOB,
@@ -44,8 +46,10 @@ _ARGUMENTS: Mapping[str, type[NoArguments]] = {
     UPLOAD_JOB: JobArguments,
     VERIFY_JOB: JobArguments,
     WRITE_MANIFEST: JobArguments,
+    AUDIT: NoArguments,
     DISPATCH: NoArguments,
     RECONCILE: NoArguments,
+    APPLY_RETENTION: NoArguments,
 }
 
 IN_HEADERS = {

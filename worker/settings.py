@@ -82,7 +82,23 @@ class LivenessSettings(EnvironmentSettings):
     liveness_file: Annotated[Path, Field(examples=["/run/artifacts/alive"])]
 
 
-class ControlSettings(BrokerSettings):
+class RetentionSettings(EnvironmentSettings):
+    """What a preview of the retention rules goes by."""
+
+    # A file in TOML or JSON with prices of storage, where they are not the list prices of S3.
+    retention_prices: Annotated[Path, AfterValidator(check_file)] | None = None
+
+
+class PeriodicSettings(EnvironmentSettings):
+    """Which periodic tasks are turned on. Beat and all workers need the same."""
+
+    # Archiving and deleting what the retention rules say, which needs the permissions for it.
+    retention: bool = False
+    # The audit, which costs requests to the store.
+    audit: bool = False
+
+
+class ControlSettings(BrokerSettings, PeriodicSettings):
     """What beat and Flower need."""
 
     # Where beat says that it has sent something, for `artifacts health live`.
@@ -148,11 +164,16 @@ class HistorySettings(EnvironmentSettings):
         return None if self.history_days is None else timedelta(days=self.history_days)
 
 
-class WorkerSettings(OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings):
+class WorkerSettings(
+    OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings, PeriodicSettings
+):
     """Everything that a worker needs."""
 
     # Parts of an abandoned upload cost storage; they stay for a weekend at least.
     abandoned_upload_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 7 * 24
+
+    # Pages of the periodic audit that one of its tasks looks at; a page has a thousand objects.
+    audit_pages: Annotated[int, Field(ge=1, le=10_000)] = 10
 
     # Where a worker says that it is listening, for `artifacts health live`.
     liveness_file: Path | None = None

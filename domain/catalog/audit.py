@@ -1,16 +1,25 @@
 """The use case that compares the whole store with all that is recorded, side by side."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Protocol, Self
+from typing import Protocol
 
+from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
 from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
-from artifact_pipeline.domain.errors import UnknownJobError
+from artifact_pipeline.domain.each import for_each, until_unavailable
+from artifact_pipeline.domain.errors import PipelineError, UnknownJobError
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
-from artifact_pipeline.domain.model.id_set import IdSet
-from artifact_pipeline.domain.model.keys import ROOT, JobS3Prefix, artifact_at, is_manifest, job_of
+from artifact_pipeline.domain.model.audit_cursor import AuditCursor
+from artifact_pipeline.domain.model.keys import (
+    ROOT,
+    JobS3Prefix,
+    artifact_at,
+    is_manifest,
+    job_directory,
+    job_of,
+)
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.audit import IAuditedRecords
 from artifact_pipeline.domain.ports.object_store import IObjectReader
@@ -19,47 +28,14 @@ _PAGE = 1000
 """Objects of a LIST, and jobs of a query."""
 
 
+Abandoned = Callable[[AuditCursor, Sequence[int]], Iterator[list[AuditFinding]]]
+"""Yields the uploads that no worker continues: of all jobs, or of these."""
+
+
 class Verify(Protocol):
     """Compares one job with its records, as `VerifyJob`."""
 
     def __call__(self, job_id: int) -> Sequence[VerifiedArtifact]: ...
-
-
-@dataclass(slots=True)
-class AuditCursor:
-    """How far an audit is. Another process can continue from it.
-
-    Attributes:
-        after_key: the store has been read up to this key; None once it has been read to its end.
-        after_job: the jobs of the records up to this one have been looked for in the store.
-        seen: the jobs that the store has something of.
-        counts: what has been looked at, and how often each verdict was found.
-    """
-
-    after_key: str | None = ""
-    after_job: int = 0
-    seen: IdSet = field(default_factory=IdSet)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def dump(self) -> dict[str, Any]:
-        """Return it as JSON can keep it."""
-        seen = self.seen.dump()
-        position = {"after_key": self.after_key, "after_job": self.after_job}
-        return {**position, "seen": seen, "counts": dict(self.counts)}
-
-    @classmethod
-    def load(cls, kept: Mapping[str, Any]) -> Self:
-        """Return what `dump` has made an object of."""
-        seen, counts = IdSet.load(kept["seen"]), Counter(kept["counts"])
-        return cls(kept["after_key"], kept["after_job"], seen, counts)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFinding:
-    """A fault. Attributes: `job_id` is None for an object that is under no job's id."""
-
-    job_id: int | None
-    verified: VerifiedArtifact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,34 +51,70 @@ class AuditStore:
         records: of SQL.
         verify: compares one job.
         pace: is called with the number of requests that were just made, and may wait.
+        abandoned: is asked last.
+        inventory: yields the objects after a key, as they were some time ago, instead of a listing.
     """
 
     reader: IObjectReader
     records: IAuditedRecords
     verify: Verify
     pace: Callable[[int], None] = lambda _requests: None
+    abandoned: Abandoned = lambda _cursor, _job_ids: iter(())
+    inventory: Callable[[str], Iterator[BucketObject]] | None = None
 
-    def __call__(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
+    def __call__(
+        self, cursor: AuditCursor, job_ids: Sequence[int] = ()
+    ) -> Iterator[list[AuditFinding]]:
         """Yield the faults of each page. After each one the cursor says how far the audit is.
 
         It costs one LIST for each thousand objects, two queries for as many, and for each job of
-        which something differs what `VerifyJob` costs.
+        which something differs what `VerifyJob` costs. Of chosen jobs, each costs a LIST.
+
+        Args:
+            cursor: where to begin.
+            job_ids: only these jobs; empty for the whole store. The same in each continuation.
 
         Raises:
+            UnknownJobError: there is nothing of a chosen job.
             StoreUnavailableError, SqlUnavailableError: it does not answer; continue later.
         """
-        yield from self._store(cursor)
-        yield from self._records(cursor)
+        if job_ids:
+            yield from self._chosen(cursor, job_ids)
+        else:
+            yield from self._store(cursor)
+            yield from self._records(cursor)
+        for findings in self.abandoned(cursor, job_ids):
+            yield _counted(findings, cursor)
+
+    def _chosen(self, cursor: AuditCursor, job_ids: Sequence[int]) -> Iterator[list[AuditFinding]]:
+        for job_id in sorted(set(job_ids)):
+            if job_id <= cursor.after_job:
+                continue
+            objects = list(self.reader.list(job_directory(job_id)))
+            if not objects and job_id not in self.records.created([job_id]):
+                raise UnknownJobError(f"there is no job {job_id}")
+            findings = self._compared(objects, cursor)
+            if not objects:
+                self.pace(1)
+                cursor.counts["jobs"] += 1
+                findings = _counted(self._verified(job_id), cursor)
+            cursor.after_job = job_id
+            yield findings
 
     def _store(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
         if cursor.after_key is None:
             return
-        objects = self.reader.list(ROOT, after=cursor.after_key)
+        objects = self._listed(cursor.after_key)
         for page in _pages(objects):
             findings = self._compared(page, cursor)
             cursor.after_key = page[-1].address.key
             yield findings
         cursor.after_key = None
+
+    def _listed(self, after: str) -> Iterator[BucketObject]:
+        if self.inventory is not None:
+            return self.inventory(after)
+        return self.reader.list(ROOT, after=after)
 
     def _compared(self, page: list[BucketObject], cursor: AuditCursor) -> list[AuditFinding]:
         """Return the faults of a page, which has all objects of each of its jobs."""
@@ -115,17 +127,34 @@ class AuditStore:
         rows: dict[int, list[StoredArtifact]] = defaultdict(list)
         for row in self.records.of_jobs(jobs.keys()):
             rows[row.artifact.job_id].append(row)
-        self.pace(-(-len(page) // _PAGE))
+        if self.inventory is None:
+            self.pace(-(-len(page) // _PAGE))
         cursor.counts["objects"] += len(page)
-        findings = [_stray(there) for there in strays]
+        findings = [_stray(there) for there in self._still_there(strays)]
         for job_id, objects in jobs.items():
             cursor.seen.add(job_id)
             cursor.counts["jobs"] += 1
             if job_id not in created:
-                findings += [_unknown(job_id, there) for there in objects]
+                orphans = self._still_there(objects)
+                findings += [_orphan(job_id, each) for each in orphans]
             elif _differs(JobS3Prefix(job_id, created[job_id]), objects, rows[job_id]):
                 findings += self._verified(job_id)
         return _counted(findings, cursor)
+
+    def _still_there(self, objects: Sequence[BucketObject]) -> Iterator[BucketObject]:
+        """Yield what the store has now; only an inventory needs another look."""
+        if self.inventory is None:
+            yield from objects
+            return
+        self.pace(len(objects))
+        for each, look in until_unavailable(for_each(self._find, objects)):
+            if isinstance(look, PipelineError):
+                yield each
+            elif look is not None:
+                yield look
+
+    def _find(self, listed: BucketObject) -> BucketObject | None:
+        return self.reader.find(listed.address)
 
     def _records(self, cursor: AuditCursor) -> Iterator[list[AuditFinding]]:
         """Verify the jobs that the store has nothing of."""
@@ -172,16 +201,16 @@ def _differs(
 
 
 def _stray(there: BucketObject) -> AuditFinding:
-    return AuditFinding(None, _foreign(there, "it is under no job's id"))
+    return AuditFinding(None, _object(Verdict.FOREIGN, there, "it is under no job's id"))
 
 
-def _unknown(job_id: int, there: BucketObject) -> AuditFinding:
-    return AuditFinding(job_id, _foreign(there, f"there is no job {job_id}"))
+def _orphan(job_id: int, there: BucketObject) -> AuditFinding:
+    return AuditFinding(job_id, _object(Verdict.ORPHANED, there, f"there is no job {job_id}"))
 
 
-def _foreign(there: BucketObject, why: str) -> VerifiedArtifact:
+def _object(verdict: Verdict, there: BucketObject, why: str) -> VerifiedArtifact:
     return VerifiedArtifact(
-        verdict=Verdict.FOREIGN,
+        verdict=verdict,
         address=there.address,
         artifact=artifact_at(there.address.key),
         object=there,

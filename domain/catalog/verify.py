@@ -13,10 +13,9 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, l
 from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.keys import JobS3Prefix, artifact_named
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
-from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.model.transfers import RECORDING_DIRECTIONS
 from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
 
-_CHANGES_IT = (Direction.UPLOAD, Direction.CONFIRM, Direction.RELOCATE)
 _LOOKS = 3
 """How often a finding is looked at again while its row keeps changing."""
 
@@ -34,6 +33,10 @@ class Verdict(StrEnum):
     """It is under its key, and no row says so."""
     FOREIGN = "foreign"
     """It belongs to another job with this id, or has a name that no artifact has."""
+    ORPHANED = "orphaned"
+    """It is under the id of a job that does not exist. Only an audit finds it."""
+    ABANDONED = "abandoned"
+    """Its upload began, or was requested, and no worker continues it. Only an audit finds it."""
     UNREADABLE = "unreadable"
     """The store refuses the look, so nothing can be said."""
     PENDING = "pending"
@@ -244,7 +247,7 @@ class _Look:
         return self.listing.objects.ownership.owns_row(row)
 
     def _is_active(self, artifact: Artifact) -> bool:
-        latest = (self.verify.transfers.latest(artifact, each) for each in _CHANGES_IT)
+        latest = (self.verify.transfers.latest(artifact, each) for each in RECORDING_DIRECTIONS)
         return any(transfer is not None and transfer.state.is_active for transfer in latest)
 
     def _is_elsewhere(self, address: ObjectAddress, artifact: Artifact | None) -> bool:

@@ -118,6 +118,25 @@ class UnverifiedGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditStatus:
+    """What the periodic audit has counted.
+
+    Attributes:
+        is_running: whether an audit is under way.
+        started_at: when it began, or the last one.
+        counts: objects, jobs and each fault that it has seen until now.
+        finished_at: when the last complete audit ended; None before the first end.
+        result: the counts of that one.
+    """
+
+    is_running: bool
+    started_at: datetime
+    counts: Mapping[str, int]
+    finished_at: datetime | None = None
+    result: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseStatus:
     """The part of the snapshot from SQL; `now` is the database's clock."""
 
@@ -130,6 +149,7 @@ class DatabaseStatus:
     batches: Sequence[ActiveBatch] = ()
     requesters: Sequence[RequesterGroup] = ()
     unverified: UnverifiedGroup | None = None
+    audit: AuditStatus | None = None
 
     def of_queue(self, queue: str, *phases: Phase) -> list[TransferGroup]:
         return [each for each in self.transfers if each.queue == queue and each.phase in phases]

@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 
 from artifact_pipeline.domain.each import for_each
 from artifact_pipeline.domain.errors import StoreUnavailableError
+from artifact_pipeline.domain.model.abandoned import is_abandoned
 from artifact_pipeline.domain.model.artifacts import OpenUpload
 from artifact_pipeline.domain.model.keys import ROOT
-from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.ports.object_store import IObjectStore
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from artifact_pipeline.domain.transfers.verification import Outcome
@@ -116,15 +117,5 @@ class AbortAbandonedUploads:
         owners = {transfer.upload_id: transfer for transfer in self.transfers.with_uploads(ids)}
         now = self.transfers.now()
         for upload in page:
-            if self._is_abandoned(upload, owners.get(upload.upload_id), now):
+            if is_abandoned(upload, owners.get(upload.upload_id), now, self.abandoned_after):
                 yield upload
-
-    def _is_abandoned(self, upload: OpenUpload, owner: Transfer | None, now: datetime) -> bool:
-        # Compute each age by one clock: the store's for what only the store knows, the database's
-        # for a transfer.
-        if owner is None:
-            return upload.age >= self.abandoned_after
-        if owner.state is TransferState.QUARANTINED:
-            ended = owner.finished_at
-            return ended is not None and now - ended >= self.abandoned_after
-        return not owner.state.is_active

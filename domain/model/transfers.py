@@ -51,6 +51,9 @@ class TransferState(StrEnum):
 WRITING_DIRECTIONS = (Direction.UPLOAD, Direction.RELOCATE)
 """Their attempts write to the bucket."""
 
+RECORDING_DIRECTIONS = (*WRITING_DIRECTIONS, Direction.CONFIRM)
+"""Their transfers change what is recorded of an artifact."""
+
 NO_FAILURE_REASONS = (ReasonCode.UPLOAD_AWAITED,)
 """Reasons of transfers that wait although no attempt has failed."""
 

@@ -4,13 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from artifact_pipeline.domain.catalog.audit_findings import RepairOutcome
 from artifact_pipeline.domain.catalog.inventory import ArtifactState
+from artifact_pipeline.domain.catalog.orphans import OrphanOutcome
 from artifact_pipeline.domain.catalog.verify import Verdict
 from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState
 from artifact_pipeline.domain.model.found_artifacts import FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.restorations import RestorePhase
+from artifact_pipeline.domain.model.retention import RetentionAction
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 
@@ -192,13 +195,29 @@ class VerifiedShape(Shape):
 
 class FaultShape(VerifiedShape):
     job_id: int | None
+    repair: str | None
 
 
 class AuditShape(Shape):
     objects: int
     jobs: int
     faults: dict[Verdict, int]
+    repairs: dict[RepairOutcome, int]
     first: list[FaultShape]
+
+
+class OrphanShape(Shape):
+    job_id: int
+    outcome: OrphanOutcome
+    size: Bytes
+    why: str | None
+    location: str
+
+
+class OrphansShape(Shape):
+    outcomes: dict[OrphanOutcome, int]
+    bytes: Bytes
+    first: list[OrphanShape]
 
 
 class BatchShape(Shape):
@@ -326,6 +345,70 @@ class HistoryShape(Shape):
     detail: str | None
 
 
+class RuleShape(Shape):
+    name: str
+    kinds: list[ArtifactKind]
+    tags: list[str]
+    user_ids: list[int]
+    archive_after: Seconds | None
+    storage_class: str | None
+    delete_after: Seconds | None
+    keep_latest: int | None
+    set_at: Moment
+    set_by: str
+    reason: str
+
+
+class RemovedRuleShape(Shape):
+    name: str
+    is_removed: bool
+
+
+class DueShape(Shape):
+    action: RetentionAction
+    kind: ArtifactKind
+    month: str
+    artifacts: Count
+    size: Bytes
+    storage_class: str
+    to_storage_class: str | None
+    saved_per_month: float | None
+
+
+class RetentionPreviewShape(Shape):
+    artifacts: Count
+    size: Bytes
+    saved_per_month: float
+    currency: str
+    classes_without_price: list[str]
+    held_jobs: list[int]
+    held_artifacts: Count
+    held_size: Bytes
+    rows: list[DueShape]
+
+
+class RetainedShape(Shape):
+    outcome: str
+    kind: ArtifactKind
+    artifacts: Count
+    size: Bytes
+
+
+class RefusalShape(Shape):
+    job_id: int
+    run_id: int | None
+    kind: ArtifactKind
+    action: RetentionAction
+    error: str
+
+
+class AppliedShape(Shape):
+    rows: list[RetainedShape]
+    skipped: Count
+    refused: Count
+    refusals: list[RefusalShape]
+
+
 SHAPES: dict[str, Any] = {
     "audit": AuditShape,
     "batch cancel": BatchShape,
@@ -360,8 +443,14 @@ SHAPES: dict[str, Any] = {
     "messages list": list[RefusedShape],
     "messages restore": RestoredShape,
     "messages show": RefusedShape,
+    "orphans delete": OrphansShape,
     "quarantine discard": DiscardedShape,
     "quarantine list": list[QuarantinedShape],
     "quarantine retry": RetriedShape,
+    "retention apply": AppliedShape | RetentionPreviewShape,
+    "retention list": list[RuleShape],
+    "retention preview": RetentionPreviewShape,
+    "retention remove": RemovedRuleShape,
+    "retention set": RuleShape,
     "workspace show": WorkspaceShape,
 }

@@ -18,6 +18,7 @@ from artifact_pipeline.worker.cli.output import machine
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 from artifact_pipeline.worker.diagnosis.consumers import read_broker
 from artifact_pipeline.worker.embedded.servers import Valkey, free_port
+from artifact_pipeline.worker.sql.audit_progress import SqlAuditProgress
 from tests.cli.command_process import CommandProcess
 from tests.cli.commands import Command
 from tests.cli.status_answers import codes, dispatched, of_queue
@@ -286,3 +287,26 @@ class TestWatch:
         assert answer.out.count("error    ") == 2
         assert "hunter2" not in answer.out
         assert rows
+
+
+@pytest.mark.usefixtures("no_workers", "queues")
+def test_the_periodic_audit_is_shown(artifacts: Command, rows: Rows) -> None:
+    # Given
+    assert artifacts("status", "--json").json["audit"] is None
+    progress = SqlAuditProgress(rows.engine)
+    for is_complete in (True, False):
+        claim = progress.begin(MINUTE, timedelta(0))
+        assert claim is not None
+        claim.cursor.counts.update(objects=1200, jobs=300, missing=2)
+        if is_complete:
+            progress.finish(claim)
+    # When
+    audit = artifacts("status", "--json").json["audit"]
+    # Then
+    assert audit["result"] == {"objects": 1200, "jobs": 300, "missing": 2}
+    assert (audit["is_running"], audit["counts"]) == (True, {})
+    assert 0 <= audit["age_seconds"] < 60
+    assert datetime.fromisoformat(audit["finished_at"]).tzinfo
+    shown = artifacts("status").out
+    assert "audit     2 missing in 1,200 objects, ended " in shown
+    assert "audit     no faults in 0 objects until now, began " in shown

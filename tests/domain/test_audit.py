@@ -1,18 +1,22 @@
 """The whole store beside all that is recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
-from artifact_pipeline.domain.catalog.audit import AuditCursor, AuditFinding, AuditStore
+from artifact_pipeline.domain.catalog.audit import AuditStore
+from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
 from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact, VerifyJob
-from artifact_pipeline.domain.errors import StoreUnavailableError
+from artifact_pipeline.domain.errors import StoreUnavailableError, UnknownJobError
 from artifact_pipeline.domain.fakes import InMemoryReader
 from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.audit_cursor import AuditCursor
 from artifact_pipeline.domain.model.id_set import IdSet
 from artifact_pipeline.domain.model.jobs import Job
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, World
 
@@ -53,7 +57,7 @@ class Verified:
 def audit_of(world: World, verify: Verified | None = None) -> AuditStore:
     return AuditStore(
         reader=world.reader,
-        records=InMemoryAuditedRecords(world.artifacts, world.jobs),
+        records=InMemoryAuditedRecords(world.artifacts, world.jobs, world.transfers),
         verify=verify or Verified(world),
     )
 
@@ -86,7 +90,7 @@ def test_manifests_are_no_difference(world: World) -> None:
     findings = all_of(audit_of(world, verify))
     # Then
     assert verify.jobs == []
-    assert verdicts(findings) == {999: Verdict.FOREIGN}
+    assert verdicts(findings) == {999: Verdict.ORPHANED}
 
 
 def plant(world: World) -> dict[int | None, Verdict]:
@@ -105,7 +109,7 @@ def plant(world: World) -> dict[int | None, Verdict]:
         103: Verdict.MISPLACED,
         104: Verdict.UNRECORDED,
         105: Verdict.FOREIGN,
-        106: Verdict.FOREIGN,
+        106: Verdict.ORPHANED,
         None: Verdict.FOREIGN,
     }
 
@@ -143,6 +147,73 @@ def test_a_killed_audit_continues(world: World, monkeypatch: pytest.MonkeyPatch,
     # Then
     assert [(each.job_id, each.verified) for each in found] == whole
     assert verdicts(found).keys() == planted.keys()
+
+
+def test_only_chosen_jobs_are_compared(world: World) -> None:
+    # Given
+    plant(world)
+    verify, cursor = Verified(world), AuditCursor()
+    # When
+    chosen = [106, 101, 107, 104]
+    found = [each for page in audit_of(world, verify)(cursor, chosen) for each in page]
+    # Then
+    assert verdicts(found) == {
+        101: Verdict.MISSING,
+        104: Verdict.UNRECORDED,
+        106: Verdict.ORPHANED,
+    }
+    assert cursor.looked_at == {"objects": 3, "jobs": 4}
+    # And a continued one goes on after the last of them
+    cursor.after_job = 104
+    again = [each for page in audit_of(world)(cursor, chosen) for each in page]
+    assert verdicts(again).keys() == {106}
+
+
+def test_a_chosen_job_that_does_not_exist_is_named(world: World) -> None:
+    with pytest.raises(UnknownJobError, match="there is no job 99"):
+        list(audit_of(world)(AuditCursor(), [99]))
+
+
+def test_an_inventory_finds_the_same_without_a_list(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    plant(world)
+    listed = list(world.reader.list("jobs/"))
+    expected = faults_of(all_of(audit_of(world)))
+    listings: list[str] = []
+    listing = InMemoryReader.list
+
+    def counted(reader: InMemoryReader, prefix: str, **options: str) -> Iterator[BucketObject]:
+        listings.append(prefix)
+        return listing(reader, prefix, **options)
+
+    monkeypatch.setattr(InMemoryReader, "list", counted)
+    audit = replace(audit_of(world), inventory=lambda after: listed_after(listed, after))
+    # When / Then
+    assert faults_of(all_of(audit)) == expected
+    assert "jobs/" not in listings
+
+
+def test_an_old_inventory_is_no_false_alarm(world: World) -> None:
+    # Given objects that were uploaded, replaced and removed since, with a job that is gone
+    listed = list(world.reader.list("jobs/"))
+    del listed[3]
+    world.workspace.contents[OTHERS[5]] = b"newer"
+    world.upload(OTHERS[5], "again")
+    del world.jobs.rows[106], world.artifacts.rows[OTHERS[6]], world.store.objects[key_of(106)]
+    stray = replace(listed[0], address=ObjectAddress(listed[0].address.bucket, "jobs/README"))
+    audit = replace(audit_of(world), inventory=lambda _after: iter([*listed, stray]))
+    # When / Then
+    assert all_of(audit) == []
+
+
+def faults_of(findings: Sequence[AuditFinding]) -> set[tuple[Verdict, str]]:
+    return {(each.verified.verdict, each.verified.address.key) for each in findings}
+
+
+def listed_after(listed: Sequence[BucketObject], after: str) -> Iterator[BucketObject]:
+    return (each for each in listed if each.address.key > after)
 
 
 def test_what_runs_is_no_fault(world: World) -> None:

@@ -168,6 +168,7 @@ def test_an_operator_makes_no_call_that_its_policy_does_not_list(
         ("restore", *job, "--days", "1"),
     ):
         _command(watched, "jobs", "uploads", *command)
+    _command(watched, "audit", *job)
     results = ("--run-id", str(run_id), "--results-dir", str(tmp_path / "results"))
     _command(watched, "jobs", "results", "upload", *job, *results)
 

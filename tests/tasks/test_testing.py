@@ -14,6 +14,8 @@ from artifact_pipeline.tasks.app import pipeline_app
 from artifact_pipeline.tasks.bucket import confirm_upload, relocate_job, verify_job
 from artifact_pipeline.tasks.downloads import download_job, download_run_logs
 from artifact_pipeline.tasks.routing import (
+    APPLY_RETENTION,
+    AUDIT,
     CONFIRM,
     DISPATCH,
     DOWNLOAD_JOB,
@@ -23,7 +25,13 @@ from artifact_pipeline.tasks.routing import (
     WRITE_MANIFEST,
 )
 from artifact_pipeline.tasks.testing import Asked, recorded_tasks
-from artifact_pipeline.tasks.upkeep import dispatch, reconcile, write_manifest
+from artifact_pipeline.tasks.upkeep import (
+    apply_retention,
+    audit,
+    dispatch,
+    reconcile,
+    write_manifest,
+)
 from artifact_pipeline.tasks.uploads import upload_job_config, upload_run_results
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.platform_tables import JobRow
@@ -59,6 +67,8 @@ class TestTasks:
         confirm_upload.delay(12, 4)
         dispatch.delay()
         reconcile.delay()
+        apply_retention.delay()
+        audit.delay()
         # Then
         assert asked == [
             Asked("artifacts.upload_job_config", JOB),
@@ -72,6 +82,8 @@ class TestTasks:
             Asked(CONFIRM, RUN),
             Asked(DISPATCH),
             Asked(RECONCILE),
+            Asked(APPLY_RETENTION),
+            Asked(AUDIT),
         ]
 
     def test_a_task_answers_as_a_worker_would(self, asked: list[Asked]) -> None:

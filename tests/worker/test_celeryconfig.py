@@ -19,13 +19,14 @@ from artifact_pipeline.tasks.routing import (
     UPKEEP,
     task_name,
 )
+from artifact_pipeline.tasks.schedule import schedule_optional
 
 SMALL = [ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_CONFIG]
 UPKEEP_TASKS = [
     *("artifacts.dispatch", "artifacts.reconcile", "artifacts.confirm_upload"),
     *("artifacts.verify_job", "artifacts.archive_job", "artifacts.restore_job"),
     *("artifacts.delete_job", "artifacts.relocate_job", "artifacts.download_job"),
-    "artifacts.write_manifest",
+    *("artifacts.write_manifest", "artifacts.apply_retention", "artifacts.audit"),
 ]
 QUEUE_OF = {
     **{
@@ -135,6 +136,19 @@ def test_what_beat_asks_for_is_a_task_that_a_worker_has(app: Celery) -> None:
     assert {entry["task"] for entry in entries} == {DISPATCH, RECONCILE} <= set(app.tasks)
     for entry in entries:
         assert isinstance(entry["schedule"], timedelta)
+
+
+@pytest.mark.parametrize("name", [*celeryconfig.OPTIONAL_SCHEDULE, None])
+def test_beat_asks_for_optional_tasks_only_where_they_are_on(app: Celery, name: str | None) -> None:
+    # Given
+    before = dict(app.conf.beat_schedule)
+    # When
+    schedule_optional(app, **{each: each == name for each in celeryconfig.OPTIONAL_SCHEDULE})
+    # Then
+    added = {name: celeryconfig.OPTIONAL_SCHEDULE[name]} if name else {}
+    assert dict(app.conf.beat_schedule) == before | added
+    # And the schedule of other apps is as it was
+    assert set(celeryconfig.beat_schedule) == set(before)
 
 
 def test_a_worker_has_every_task_of_the_uploads(app: Celery) -> None:

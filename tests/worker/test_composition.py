@@ -18,11 +18,13 @@ from artifact_pipeline.domain.errors import (
     SqlUnavailableError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.composition.worker import Composition
 from artifact_pipeline.worker.settings import WorkerSettings, load
+from artifact_pipeline.worker.sql.status import SqlStatus
 from artifact_pipeline.worker.workspace.extra_fields import timestamp
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
@@ -80,6 +82,27 @@ def test_reconcile_prunes_what_ended_long_ago_only_if_it_is_asked_to(
     assert pruned == [0, 1, 0]
     assert transfers.of_request("first", 12, Direction.DOWNLOAD) is None
     assert transfers.of_request("last", 12, Direction.DOWNLOAD) is not None
+
+
+def test_the_periodic_audit_compares_the_store_and_counts(
+    on_sqlite: Composition, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Given a store of files with an object of a job that does not exist
+    monkeypatch.setenv("ARTIFACTS_STORE", tmp_path.as_uri())
+    settings = load(WorkerSettings)
+    settings.stores[0].initialize()
+    orphan = tmp_path / "jobs/99/2025/10/23/211500/job_config.json"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"{}")
+    app = Celery("tests", set_as_current=False)
+    # When
+    runs = [Composition(settings, app).audit() for _ in range(2)]
+    # Then
+    assert runs == [AuditedPages(objects=1, jobs=1, faults=1), AuditedPages()]
+    audit = SqlStatus(on_sqlite.adapters.engine, 5).read().audit
+    assert audit is not None
+    assert audit.result == {"objects": 1, "jobs": 1, "orphaned": 1}
+    assert not audit.is_running
 
 
 def test_nothing_connects_before_it_is_used(composition: Composition) -> None:

@@ -40,9 +40,17 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.metrics",
         "Serve the backlog, the workers and the failures as metrics for Prometheus, until Ctrl-C.",
     ),
+    "orphans": (
+        "artifact_pipeline.worker.cli.orphans.commands",
+        "Objects in the store whose job does not exist.",
+    ),
     "quarantine": (
         "artifact_pipeline.worker.cli.quarantine",
         "Transfers that were given up: list, retry, discard.",
+    ),
+    "retention": (
+        "artifact_pipeline.worker.cli.retention.commands",
+        "Rules that archive and delete artifacts by their age: set, preview, apply.",
     ),
     "store": (
         "artifact_pipeline.worker.cli.store",

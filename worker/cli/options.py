@@ -50,6 +50,16 @@ TimeoutOption = Annotated[
 WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, and cut nothing.")]
 
 
+JobsArgument = Annotated[
+    list[int] | None,
+    typer.Argument(metavar="JOB_ID", min=1, max=MAX_ID, help="Only these jobs."),
+]
+JobsOption = Annotated[
+    list[int] | None,
+    typer.Option("--job-id", min=1, max=MAX_ID, help="The same, as an option; repeatable."),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The artifacts of a job that a command is about; None is all of them."""
@@ -74,6 +84,21 @@ def optional_job(argument: int | None, option: int | None) -> int | None:
             f"JOB_ID is {argument} and --job-id is {option}: give only one of them"
         )
     return option if argument is None else argument
+
+
+def chosen_jobs(arguments: list[int] | None, options: list[int] | None) -> set[int]:
+    """Return the ids of jobs that are given as arguments or by `--job-id`; empty without any."""
+    given, as_options = set(arguments or ()), set(options or ())
+    if given and as_options and given != as_options:
+        raise typer.BadParameter(
+            f"JOB_ID is {_listed(given)} and --job-id is {_listed(as_options)}: "
+            "give only one of them"
+        )
+    return given or as_options
+
+
+def _listed(ids: set[int]) -> str:
+    return ", ".join(map(str, sorted(ids)))
 
 
 def the_artifact(

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from artifact_pipeline.domain.errors import NotFoundError
-from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.operator_actions import ActionName
 from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.cli.lazy import group_app
-from artifact_pipeline.worker.cli.options import DryRunOption, JsonOption, WideOption
+from artifact_pipeline.worker.cli.options import (
+    DryRunOption,
+    JobsArgument,
+    JobsOption,
+    JsonOption,
+    WideOption,
+    chosen_jobs,
+)
 from artifact_pipeline.worker.cli.output import note as tell
 from artifact_pipeline.worker.cli.output import print_json, say, show_rows, transfer_row
 from artifact_pipeline.worker.composition.operator import audited, database
@@ -51,14 +57,6 @@ KindOption = Annotated[
     list[ArtifactKind] | None,
     typer.Option("--kind", metavar="KIND", help="Only this, as `list` shows it; repeatable."),
 ]
-JobsArgument = Annotated[
-    list[int] | None,
-    typer.Argument(metavar="JOB_ID", min=1, max=MAX_ID, help="Only these jobs."),
-]
-JobOption = Annotated[
-    list[int] | None,
-    typer.Option("--job-id", min=1, max=MAX_ID, help="The same, as an option; repeatable."),
-]
 OlderOption = Annotated[
     timedelta | None,
     typer.Option(
@@ -82,7 +80,7 @@ def list_quarantined(  # noqa: PLR0913 - an argument for each option
     *,
     reason: ReasonOption = None,
     kind: KindOption = None,
-    job_id: JobOption = None,
+    job_id: JobsOption = None,
     older_than: OlderOption = None,
     newer_than: NewerOption = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 100,
@@ -90,7 +88,7 @@ def list_quarantined(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """List what was given up, and why, newest first."""
-    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    filters = _filter(reason, kind, chosen_jobs(jobs, job_id), older_than, newer_than)
     quarantine = database().quarantine
     transfers = quarantine.list(filters, limit)
     rows, empty = [_row(t) for t in transfers], "no transfer is in quarantine"
@@ -105,7 +103,7 @@ def retry(  # noqa: PLR0913 - an argument for each option
     *,
     reason: ReasonOption = None,
     kind: KindOption = None,
-    job_id: JobOption = None,
+    job_id: JobsOption = None,
     older_than: OlderOption = None,
     newer_than: NewerOption = None,
     every: AllOption = False,
@@ -117,7 +115,7 @@ def retry(  # noqa: PLR0913 - an argument for each option
 
     A transfer whose artifact was requested again since is not changed.
     """
-    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    filters = _filter(reason, kind, chosen_jobs(jobs, job_id), older_than, newer_than)
     quarantine = _to_change(filters, jobs, every=every)
     if dry_run:
         summary = quarantine.preview(filters)
@@ -140,7 +138,7 @@ def discard(  # noqa: PLR0913 - an argument for each option
     *,
     reason: ReasonOption = None,
     kind: KindOption = None,
-    job_id: JobOption = None,
+    job_id: JobsOption = None,
     older_than: OlderOption = None,
     newer_than: NewerOption = None,
     every: AllOption = False,
@@ -149,7 +147,7 @@ def discard(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """Cancel them for good; what they had sent in parts is removed by the next reconcile."""
-    filters = _filter(reason, kind, _job_ids(jobs, job_id), older_than, newer_than)
+    filters = _filter(reason, kind, chosen_jobs(jobs, job_id), older_than, newer_than)
     quarantine = _to_change(filters, jobs, every=every)
     if dry_run:
         count = quarantine.count(filters)
@@ -189,20 +187,6 @@ def _refuse_other_ids(jobs: list[int] | None, quarantine: "IQuarantine") -> None
                 f"job {job_id} has nothing in quarantine. JOB_ID is what `artifacts quarantine"
                 " list` shows as job id"
             )
-
-
-def _job_ids(arguments: list[int] | None, options: list[int] | None) -> set[int]:
-    given, as_options = set(arguments or ()), set(options or ())
-    if given and as_options and given != as_options:
-        raise typer.BadParameter(
-            f"JOB_ID is {_listed(given)} and --job-id is {_listed(as_options)}: "
-            "give only one of them"
-        )
-    return given or as_options
-
-
-def _listed(ids: set[int]) -> str:
-    return ", ".join(map(str, sorted(ids)))
 
 
 def _filter(

@@ -9,13 +9,14 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from celery import Celery
 
     from artifact_pipeline.domain.catalog.audited import AuditedAction
     from artifact_pipeline.domain.model.artifacts import Artifact
+    from artifact_pipeline.domain.model.transfers import Transfer
     from artifact_pipeline.worker.composition.adapters import Adapters
     from artifact_pipeline.worker.composition.batches import Batches
     from artifact_pipeline.worker.composition.repositories import Database
@@ -136,8 +137,30 @@ def batches() -> "Batches":
         database().engine,
         find_app=_broker,
         parts=Parts(settings.multipart_threshold, settings.part_size),
-        has_source=_has_source(),
+        has_source=source_check(),
     )
+
+
+def request_publisher() -> "Callable[[Sequence[Transfer]], bool]":
+    """Return what sends messages of transfers, and says whether it did.
+
+    The dispatch sends what it does not.
+    """
+    from artifact_pipeline.domain.errors import BrokerUnavailableError
+    from artifact_pipeline.tasks.publish import publish
+
+    apps = [app for app in (_broker(),) if app is not None]
+
+    def send(transfers: "Sequence[Transfer]") -> bool:
+        try:
+            for app in apps:
+                publish(transfers, app)
+        except BrokerUnavailableError:
+            # Each further try would wait as long.
+            apps.clear()
+        return bool(apps)
+
+    return send
 
 
 def _broker() -> "Celery | None":
@@ -151,7 +174,8 @@ def _broker() -> "Celery | None":
         return None  # the next sweep notices what is changed
 
 
-def _has_source() -> "Callable[[Artifact], bool] | None":
+def source_check() -> "Callable[[Artifact], bool] | None":
+    """Return what says whether an artifact's source is in the workspace; None without one."""
     from artifact_pipeline.domain.errors import ConfigurationError
     from artifact_pipeline.worker.settings import WorkspaceSettings, load
 

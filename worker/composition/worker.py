@@ -19,7 +19,9 @@ from artifact_pipeline.domain.maintenance.reconcile import (
 )
 from artifact_pipeline.domain.maintenance.release_batches import AdvanceBatches
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS
+from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferSummary
 from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmations
 from artifact_pipeline.domain.transfers.download import RequestDownloads
@@ -42,9 +44,11 @@ from artifact_pipeline.tasks.publish import (
 )
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
+from artifact_pipeline.worker.composition.audits import audit_pages
 from artifact_pipeline.worker.composition.handlers import Handlers
 from artifact_pipeline.worker.composition.manifests import request_manifests, write_manifest
 from artifact_pipeline.worker.composition.process_name import new_process_name
+from artifact_pipeline.worker.composition.retention import apply_next_page
 from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
@@ -231,6 +235,12 @@ class Composition:
             prune=self._prune,
         )
         return reconcile()
+
+    def apply_retention(self) -> RetentionResult:
+        return apply_next_page(self._settings, self.adapters)
+
+    def audit(self) -> AuditedPages:
+        return audit_pages(self._settings, self.adapters)
 
     def _prune(self) -> int:
         older_than = self._settings.history

@@ -8,7 +8,7 @@ from celery.app import trace
 from celery.worker import strategy
 from celery.worker.consumer import consumer
 
-from artifact_pipeline.tasks.routing import DISPATCH, RECONCILE
+from artifact_pipeline.tasks.routing import AUDIT, DISPATCH, RECONCILE
 
 _consumer: Any = consumer  # its constants are not in the stubs
 _SAID_INSTEAD = {
@@ -24,7 +24,7 @@ _QUOTING = (_consumer.logger.name, "kombu.transport.redis")
 _SENT_BY_BEAT = "Scheduler: Sending due task %s (%s)"  # Celery has no name for it
 _ROUTINE = {trace.LOG_RECEIVED, trace.LOG_SUCCESS, _SENT_BY_BEAT}
 _ROUTINE_LOGGERS = (strategy.__name__, trace.__name__, beat.__name__)
-_UPKEEP = {DISPATCH, RECONCILE}
+_UPKEEP = {AUDIT, DISPATCH, RECONCILE}
 
 
 def redact_message_bodies() -> None:

@@ -19,6 +19,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     RECENT_FAILURES,
     WINDOWS,
     ActiveBatch,
+    AuditStatus,
     DatabaseStatus,
     EndpointFailures,
     FailureGroup,
@@ -53,6 +54,7 @@ from artifact_pipeline.worker.sql.tables import (
     IS_DONE,
     IS_QUARANTINED,
     IS_UNVERIFIED,
+    AuditProgressRow,
     BatchRow,
     EndpointRow,
     MemberRow,
@@ -93,6 +95,7 @@ class SqlStatus:
                 batches=list(_batches(connection)),
                 requesters=list(_requesters(connection)),
                 unverified=_unverified(connection),
+                audit=_audit(connection),
             )
 
 
@@ -233,6 +236,20 @@ def _unverified(connection: Connection) -> UnverifiedGroup | None:
     unverified = select(func.count(), ended).where(IS_UNVERIFIED, ~is_confirmed())
     transfers, since = connection.execute(unverified).one()
     return None if since is None else UnverifiedGroup(transfers=transfers, since=since)
+
+
+def _audit(connection: Connection) -> AuditStatus | None:
+    row = connection.execute(
+        # Not the cursor itself, which grows with the number of jobs.
+        select(
+            AuditProgressRow.cursor.is_not(None).label("is_running"),
+            *(AuditProgressRow.started_at, AuditProgressRow.counts),
+            *(AuditProgressRow.finished_at, AuditProgressRow.result),
+        ).where(AuditProgressRow.started_at.is_not(None))
+    ).first()
+    if row is None:
+        return None
+    return AuditStatus(**{**row._asdict(), "is_running": bool(row.is_running)})
 
 
 def _queue(kind: str, *, of_batch: bool) -> str:

@@ -31,6 +31,7 @@ from artifact_pipeline.domain.model.transfers import (
 from artifact_pipeline.worker.sql.operator_tables import ActionJobRow as ActionJobRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import ActionRow as ActionRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import HoldRow as HoldRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.operator_tables import RetentionRuleRow as RetentionRuleRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import TombstoneRow as TombstoneRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.pipeline_base import BigId, partial_index
 from artifact_pipeline.worker.sql.pipeline_base import PipelineBase as PipelineBase  # noqa: PLC0414 - re-exported
@@ -182,6 +183,25 @@ class UpkeepRow(PipelineBase):
     position: Mapped[int] = mapped_column(BigInteger)
     """The id that was looked at last; 0 between two passes."""
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AuditProgressRow(PipelineBase):
+    """How far the periodic audit is, and what the last complete one has counted: one row."""
+
+    __tablename__ = "audit_progress"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    cursor: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    """Of the audit that is under way; NULL between two."""
+    counts: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    """Of the audit that is under way, or the last one."""
+    fence: Mapped[int]
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last complete audit ended."""
+    result: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    """What the last complete audit has counted."""
 
 
 class WorkspaceRow(PipelineBase):

@@ -54,8 +54,23 @@ def status_json(status: PipelineStatus, problems: Iterable[Problem]) -> dict[str
         "batches": [asdict(each) for each in database.batches],
         "requesters": [asdict(each) for each in database.requesters],
         "unverified": 0 if database.unverified is None else database.unverified.transfers,
+        "audit": _audit(database),
         "s3": [_failing(database, each) for each in database.endpoints],
         "workspaces": [_failing(database, each) for each in database.workspaces],
+    }
+
+
+def _audit(database: DatabaseStatus) -> dict[str, Any] | None:
+    audit = database.audit
+    if audit is None:
+        return None
+    return {
+        "is_running": audit.is_running,
+        "started_at": audit.started_at,
+        "counts": audit.counts,
+        "finished_at": audit.finished_at,
+        "age_seconds": _seconds(database, audit.finished_at),
+        "result": audit.result,
     }
 
 

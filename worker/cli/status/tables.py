@@ -1,6 +1,7 @@
 """The tables of `artifacts status`, which fit into 80 columns."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -16,6 +17,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     count,
     first,
 )
+from artifact_pipeline.domain.model.audit_cursor import AuditCursor
 from artifact_pipeline.domain.model.durations import age
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.cli.output import size_of
@@ -185,7 +187,26 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
         ago = age(database.now - database.unverified.since)
         number = database.unverified.transfers
         yield f"verify    {number:,} ended after a write of unknown outcome, the first {ago} ago"
+    yield from _audit(database)
     yield f"at        {database.now:%Y-%m-%d %H:%M:%SZ} by the database's clock"
+
+
+def _audit(database: DatabaseStatus) -> Iterator[str]:
+    audit = database.audit
+    if audit is None:
+        return
+    if audit.finished_at is not None:
+        ago = age(database.now - audit.finished_at)
+        yield f"audit     {_faults(audit.result or {})}, ended {ago} ago"
+    if audit.is_running:
+        ago = age(database.now - audit.started_at)
+        yield f"audit     {_faults(audit.counts)} until now, began {ago} ago"
+
+
+def _faults(counts: Mapping[str, int]) -> str:
+    faults = AuditCursor(counts=Counter(counts)).faults
+    said = ", ".join(f"{n:,} {name}" for name, n in faults.items()) or "no faults"
+    return f"{said} in {counts.get('objects', 0):,} objects"
 
 
 def _number(number: int) -> str:

@@ -1,0 +1,1 @@
+"""The commands about objects whose job does not exist."""
