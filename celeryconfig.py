@@ -10,6 +10,8 @@ from kombu import Exchange, Queue
 
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.tasks.routing import (
+    APPLY_RETENTION,
+    AUDIT,
     BATCHES,
     CONFIGS,
     DISPATCH,
@@ -121,6 +123,11 @@ beat_schedule = {
         "task": RECONCILE,
         "schedule": timedelta(minutes=5),
     },
+}
+# Beat asks for these only where ARTIFACTS_RETENTION or ARTIFACTS_AUDIT is on.
+OPTIONAL_SCHEDULE = {
+    "retention": {"task": APPLY_RETENTION, "schedule": timedelta(minutes=5)},
+    "audit": {"task": AUDIT, "schedule": timedelta(minutes=5)},
 }
 
 enable_utc = True

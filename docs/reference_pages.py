@@ -90,6 +90,7 @@ def _readers(module: Any) -> Iterator[tuple[str, type[BaseSettings]]]:  # noqa: 
     yield "commands on the bucket", module.OperatorSettings
     yield "batch commands", module.BatchSettings
     yield "downloads", module.DownloadSettings
+    yield "retention previews", module.RetentionSettings
 
 
 def _setting(name: str) -> str:

@@ -22,6 +22,7 @@ from artifact_pipeline.domain.errors import (
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.audit_cursor import AuditedPages
+from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.domain.transfers.retry import (
@@ -76,6 +77,9 @@ class Services(Protocol):
         """Return how many messages for manifests were sent."""
 
     def reconcile(self) -> ReconcileSummary: ...
+
+    def apply_retention(self) -> RetentionResult:
+        """Archive and delete the next page of what the retention rules say, if it is on."""
 
     def audit(self) -> AuditedPages:
         """Continue the periodic audit."""

@@ -32,6 +32,7 @@ DOWNLOAD_JOB = "artifacts.download_job"
 UPLOAD_JOB = "artifacts.upload_job"
 VERIFY_JOB = "artifacts.verify_job"
 WRITE_MANIFEST = "artifacts.write_manifest"
+APPLY_RETENTION = "artifacts.apply_retention"
 
 # Large artifacts must never delay a config.
 _QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}

@@ -22,6 +22,7 @@ from artifact_pipeline.tasks.message_body import LINKS, LONGEST, RefusedError, i
 from artifact_pipeline.tasks.message_headers import HORIZON
 from artifact_pipeline.tasks.message_validation import check_headers, check_priority
 from artifact_pipeline.tasks.routing import (
+    APPLY_RETENTION,
     AUDIT,
     CONFIRM,
     DISPATCH,
@@ -48,6 +49,7 @@ _ARGUMENTS: Mapping[str, type[NoArguments]] = {
     AUDIT: NoArguments,
     DISPATCH: NoArguments,
     RECONCILE: NoArguments,
+    APPLY_RETENTION: NoArguments,
 }
 
 IN_HEADERS = {

@@ -10,11 +10,13 @@ from celery.result import EagerResult
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.audit_cursor import AuditedPages
+from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
 from artifact_pipeline.domain.transfers.upload_job import JobUploads
 from artifact_pipeline.tasks.app import PipelineApp, configured, producing_with
 from artifact_pipeline.tasks.base import attach_services
 from artifact_pipeline.tasks.routing import (
+    APPLY_RETENTION,
     AUDIT,
     CONFIRM,
     DISPATCH,
@@ -122,6 +124,10 @@ class _Recorder:
     def reconcile(self) -> ReconcileSummary:
         self._note(RECONCILE)
         return ReconcileSummary()
+
+    def apply_retention(self) -> RetentionResult:
+        self._note(APPLY_RETENTION)
+        return RetentionResult()
 
     def audit(self) -> AuditedPages:
         self._note(AUDIT)

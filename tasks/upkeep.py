@@ -10,10 +10,19 @@ from celery import shared_task
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.audit_cursor import AuditedPages
+from artifact_pipeline.domain.model.retention import RetentionAction
+from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks.arguments import JobArguments
 from artifact_pipeline.tasks.base import PipelineTask
-from artifact_pipeline.tasks.routing import AUDIT, BEAT_HEADER, DISPATCH, RECONCILE, WRITE_MANIFEST
+from artifact_pipeline.tasks.routing import (
+    APPLY_RETENTION,
+    AUDIT,
+    BEAT_HEADER,
+    DISPATCH,
+    RECONCILE,
+    WRITE_MANIFEST,
+)
 from artifact_pipeline.tasks.turns import take_turn
 
 logger = logging.getLogger(__name__)
@@ -76,6 +85,24 @@ def write_manifest(self: ManifestTask, job_id: int) -> dict[str, bool]:
 def reconcile(self: UpkeepTask) -> dict[str, int]:
     """Clean up uploads by URL, abandoned parts and old snapshots."""
     return asdict(self.services.reconcile() if self.is_needed else ReconcileSummary())
+
+
+@shared_task(name=APPLY_RETENTION, base=UpkeepTask, bind=True)
+def apply_retention(self: UpkeepTask) -> dict[str, int]:
+    """Archive and delete a limited number of artifacts as the retention rules say.
+
+    Beat asks for it only where ARTIFACTS_RETENTION is on, and a worker without the setting does
+    nothing.
+    """
+    result = self.services.apply_retention() if self.is_needed else RetentionResult()
+    for each in result.refusals:
+        logger.warning("%s: %s", each.artifact, redact(each.error))
+    return {
+        "archived": result.total(RetentionAction.ARCHIVE),
+        "deleted": result.total(RetentionAction.DELETE),
+        "skipped": result.skipped,
+        "refused": result.refused,
+    }
 
 
 @shared_task(name=AUDIT, base=UpkeepTask, bind=True)

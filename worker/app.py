@@ -7,9 +7,9 @@ from celery.signals import worker_process_init
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.app import make_app
-from artifact_pipeline.tasks.audit_schedule import schedule_audit
 from artifact_pipeline.tasks.base import attach_services
 from artifact_pipeline.tasks.events import attach_watch
+from artifact_pipeline.tasks.schedule import schedule_optional
 from artifact_pipeline.worker.composition.worker import Composition
 from artifact_pipeline.worker.diagnosis.readiness import START, start_parts
 from artifact_pipeline.worker.lifecycle.allocator import keep_heaps_small
@@ -50,11 +50,11 @@ take_in_messages_only(
 )
 retry_when_refused()
 app = make_app(_settings.broker)
-if _settings.audit:
-    schedule_audit(app)
 # Make it the process's default app: its threads and children, and Celery's commands, all mean this
 # app.
 app.set_default()
+# Of workers too: by the period they know which messages of beat have piled up.
+schedule_optional(app, retention=_settings.retention, audit=_settings.audit)
 _composition = Composition(_settings, app, _handled)
 attach_services(app, _composition)
 release_leases_on_shutdown(app, _composition)

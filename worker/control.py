@@ -12,8 +12,8 @@ from celery.signals import after_task_publish
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError, ConfigurationError
 from artifact_pipeline.tasks.app import broker_urls, make_app
-from artifact_pipeline.tasks.audit_schedule import schedule_audit
 from artifact_pipeline.tasks.broker_connections import broker_connection
+from artifact_pipeline.tasks.schedule import schedule_optional
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app, reach_broker
 from artifact_pipeline.worker.lifecycle.liveness import Liveness
 from artifact_pipeline.worker.lifecycle.startup import check_beat_on_start, end_or_wait
@@ -33,9 +33,8 @@ log_upkeep_as_debug()
 retry_when_refused()
 write_in_channels_only()
 app = make_app(_settings.broker)
-if _settings.audit:
-    schedule_audit(app)
 app.set_default()
+schedule_optional(app, retention=_settings.retention, audit=_settings.audit)
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 _parts = {"broker": lambda: reach_broker(fail_fast_app(_settings.broker))}
 check_beat_on_start(_parts, _liveness)

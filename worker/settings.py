@@ -82,14 +82,23 @@ class LivenessSettings(EnvironmentSettings):
     liveness_file: Annotated[Path, Field(examples=["/run/artifacts/alive"])]
 
 
-class AuditSettings(EnvironmentSettings):
-    """What beat needs to know of the periodic audit."""
+class RetentionSettings(EnvironmentSettings):
+    """What a preview of the retention rules goes by."""
 
-    # It costs requests to the store, so it is asked for.
+    # A file in TOML or JSON with prices of storage, where they are not the list prices of S3.
+    retention_prices: Annotated[Path, AfterValidator(check_file)] | None = None
+
+
+class PeriodicSettings(EnvironmentSettings):
+    """Which periodic tasks are turned on. Beat and all workers need the same."""
+
+    # Archiving and deleting what the retention rules say, which needs the permissions for it.
+    retention: bool = False
+    # The audit, which costs requests to the store.
     audit: bool = False
 
 
-class ControlSettings(BrokerSettings, AuditSettings):
+class ControlSettings(BrokerSettings, PeriodicSettings):
     """What beat and Flower need."""
 
     # Where beat says that it has sent something, for `artifacts health live`.
@@ -156,7 +165,7 @@ class HistorySettings(EnvironmentSettings):
 
 
 class WorkerSettings(
-    OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings, AuditSettings
+    OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings, PeriodicSettings
 ):
     """Everything that a worker needs."""
 

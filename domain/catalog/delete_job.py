@@ -95,6 +95,7 @@ class DeleteArtifacts:
 
         Raises:
             LegalHoldError: the job is on hold, perhaps since a moment ago.
+            ObjectReplacedError: an artifact is not as expected. Nothing is deleted.
             UnknownJobError, UnknownRunError, RunOfAnotherJobError: there is no such job or run.
             StoreUnavailableError: the store is away. The tombstones stay.
         """
@@ -102,7 +103,11 @@ class DeleteArtifacts:
         placement.check(request.job_id, request.run_id)
         scopes = request.scopes(placement.prefix_of(request.job_id).directory)
         self.tombstones.lay(
-            scopes, deleted_by=deleted_by, reason=reason, all_versions=request.all_versions
+            scopes,
+            deleted_by=deleted_by,
+            reason=reason,
+            all_versions=request.all_versions,
+            expected=[*request.expected.values()],
         )
         cancelled = [transfer for scope in scopes for transfer in self._cancelled(scope)]
         deleted, plan, left = self._emptied(request)

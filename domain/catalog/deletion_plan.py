@@ -1,7 +1,7 @@
 """What a deletion of a job's artifacts finds in the store."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from artifact_pipeline.domain.catalog.job_objects import JobObjects, file_name_of
@@ -30,6 +30,8 @@ class DeletionRequest:
         all_versions: also versions that the store has kept, and its delete markers.
         is_only_database: no other database has jobs in this bucket, so that objects in a path with
             a later time that no row names are the job's.
+        expected: only these artifacts, if each still has this row and no active transfer; empty
+            for all that the other fields mean.
     """
 
     job_id: int
@@ -37,9 +39,17 @@ class DeletionRequest:
     kinds: Sequence[ArtifactKind] = ()
     all_versions: bool = False
     is_only_database: bool = False
+    expected: Mapping[Artifact, StoredArtifact] = field(default_factory=dict)
 
     def scopes(self, directory: str) -> list[DeletionScope]:
         """Return what gets a tombstone. Args: the job's directory."""
+        if self.expected:
+            return [
+                DeletionScope(
+                    job_id=self.job_id, directory=directory, run_id=each.run_id, kind=each.kind
+                )
+                for each in self.expected
+            ]
         kinds = self.kinds or (None,)
         return [
             DeletionScope(job_id=self.job_id, directory=directory, run_id=self.run_id, kind=kind)
@@ -48,6 +58,8 @@ class DeletionRequest:
 
     def covers(self, artifact: Artifact | None) -> bool:
         """Return whether an object is meant. Args: the artifact; None if it is none."""
+        if self.expected:
+            return artifact in self.expected
         if artifact is None:
             return self.run_id is None and not self.kinds
         is_of_run = self.run_id in (None, artifact.run_id)

@@ -15,6 +15,7 @@ from artifact_pipeline.domain.fakes.objects import InMemoryReader, InMemoryTarge
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from artifact_pipeline.domain.fakes.quarantine import InMemoryQuarantine
 from artifact_pipeline.domain.fakes.restorations import InMemoryRestorations, InMemoryRestorer
+from artifact_pipeline.domain.fakes.retention import InMemoryDueArtifacts, InMemoryRetentionRules
 from artifact_pipeline.domain.fakes.storage import (
     InMemoryEndpointFailures,
     InMemorySource,
@@ -33,6 +34,7 @@ __all__ = [
     "InMemoryBatchSnapshots",
     "InMemoryBatches",
     "InMemoryCopier",
+    "InMemoryDueArtifacts",
     "InMemoryEndpointFailures",
     "InMemoryHistory",
     "InMemoryJobs",
@@ -43,6 +45,7 @@ __all__ = [
     "InMemoryRestorations",
     "InMemoryRestorer",
     "InMemoryResults",
+    "InMemoryRetentionRules",
     "InMemoryRuns",
     "InMemorySource",
     "InMemoryStore",

@@ -1,6 +1,6 @@
 """What is stored, in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ class InMemoryArtifacts:
     Attributes:
         locations: what the platform's jobs and runs say.
         tombstones: of deleted artifacts, if there are any.
+        active: returns the artifacts that have an active transfer.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class InMemoryArtifacts:
         self.rows: dict[Artifact, StoredArtifact] = {}
         self.locations: dict[Artifact, str] = {}
         self.tombstones: InMemoryTombstones | None = None
+        self.active: Callable[[], Collection[Artifact]] = tuple
         self._jobs = jobs
 
     def is_deleted(self, artifact: Artifact) -> bool:

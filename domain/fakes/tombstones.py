@@ -10,6 +10,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.keys import directory_of
 from artifact_pipeline.domain.model.tombstones import DeletionScope, Tombstone
 from artifact_pipeline.domain.ports.legal_holds import refuse_held
+from artifact_pipeline.domain.ports.tombstones import refuse_unexpected
 
 
 class InMemoryTombstones:
@@ -33,9 +34,15 @@ class InMemoryTombstones:
         deleted_by: str,
         reason: str | None,
         all_versions: bool,
+        expected: Sequence[StoredArtifact] = (),
     ) -> None:
         for scope in scopes:
             refuse_held(self._holds, scope.job_id)
+        rows = {
+            artifact: (row.object.key, row.object.version, row.recorded_at)
+            for artifact, row in self._artifacts.rows.items()
+        }
+        refuse_unexpected(expected, scopes, rows, self._artifacts.active())
         for scope in scopes:
             new = Tombstone(
                 job_id=scope.job_id,

@@ -37,6 +37,7 @@ class TransferRows:
         self._clock = clock
         # The lock is re-entrant, because `publish` may run the task at once, which calls back.
         self._lock = threading.RLock()
+        artifacts.active = self._active
 
     @property
     def lock(self) -> threading.RLock:
@@ -71,6 +72,9 @@ class TransferRows:
             enqueued_at=None,
             **NO_LEASE,
         )
+
+    def _active(self) -> set[Artifact]:
+        return {each.artifact for each in self.rows.values() if each.state.is_active}
 
     def _values_if_unverified(self, error: TransferError) -> dict[str, object]:
         return {"doubted_at": self._clock()} if may_have_written(error) else {}

@@ -26,6 +26,9 @@ class ActionName(StrEnum):
     HOLD_RELEASE = "hold release"
     DELETE = "uploads delete"
     UNDELETE = "uploads undelete"
+    RETENTION_SET = "retention set"
+    RETENTION_REMOVE = "retention remove"
+    RETENTION_APPLY = "retention apply"
     AUDIT_REPAIR = "audit repair"
     ORPHANS_DELETE = "orphans delete"
 

@@ -1,12 +1,12 @@
 """The use cases that move a job's artifacts to an archive tier."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.each import for_each
-from artifact_pipeline.domain.model.artifacts import StoredArtifact, StoredObject
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.platform import calls as platform_calls
@@ -68,6 +68,7 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     storage_class: str | None = None,
     dry_run: bool = False,
     holds: ILegalHolds | None = None,
+    expected: Mapping[Artifact, StoredArtifact] | None = None,
 ) -> ArchiveSummary:
     """Archive what there is of a job, or only of one of its runs.
 
@@ -86,6 +87,7 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
         storage_class: the tier that they go to; by default the one that the store archives to.
         dry_run: change nothing, and tell what would be archived.
         holds: legal holds to keep to; by default none is looked at.
+        expected: only these artifacts, if each still has this row, and its object.
 
     Raises:
         LegalHoldError: the job is on legal hold.
@@ -98,6 +100,10 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     if holds is not None:
         refuse_held(holds, job_id)
     contents = locate.contents(job_id)
+    if expected is not None:
+        rows = {row.artifact: row for row in artifact_repository.of_job(job_id)}
+        # The same bytes may have been stored again, and are new then.
+        expected = {each: row for each, row in expected.items() if rows.get(each) == row}
     old = upload_location_repository.filter_by_age(
         contents.found,
         days_since_create=days_since_create,
@@ -108,7 +114,11 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
     ):
         old = []
     of_run = [found for found in old if run_id in (None, found.artifact.run_id)]
-    chosen = [found for found in of_run if found.artifact.kind in kinds]
+    chosen = [
+        found
+        for found in of_run
+        if found.artifact.kind in kinds and (expected is None or _is_expected(found, expected))
+    ]
     if dry_run:
         summary = _planned(chosen, storage_class)
     else:
@@ -125,6 +135,14 @@ def archive_job_uploads(  # noqa: PLR0913 - what it works with, and what may be 
             if each.artifact.kind in kinds and run_id in (None, each.artifact.run_id)
         ],
     )
+
+
+def _is_expected(found: FoundArtifact, expected: Mapping[Artifact, StoredArtifact]) -> bool:
+    known = expected.get(found.artifact)
+    if known is None or found.found_by is not FoundBy.ROW:
+        return False
+    place = (found.object.address.key, found.object.version)
+    return place == (known.object.key, known.object.version)
 
 
 def _is_old_enough(

@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.batches import BatchMode, BatchState
 from artifact_pipeline.domain.model.found_artifacts import FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.restorations import RestorePhase
+from artifact_pipeline.domain.model.retention import RetentionAction
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 
@@ -344,6 +345,70 @@ class HistoryShape(Shape):
     detail: str | None
 
 
+class RuleShape(Shape):
+    name: str
+    kinds: list[ArtifactKind]
+    tags: list[str]
+    user_ids: list[int]
+    archive_after: Seconds | None
+    storage_class: str | None
+    delete_after: Seconds | None
+    keep_latest: int | None
+    set_at: Moment
+    set_by: str
+    reason: str
+
+
+class RemovedRuleShape(Shape):
+    name: str
+    is_removed: bool
+
+
+class DueShape(Shape):
+    action: RetentionAction
+    kind: ArtifactKind
+    month: str
+    artifacts: Count
+    size: Bytes
+    storage_class: str
+    to_storage_class: str | None
+    saved_per_month: float | None
+
+
+class RetentionPreviewShape(Shape):
+    artifacts: Count
+    size: Bytes
+    saved_per_month: float
+    currency: str
+    classes_without_price: list[str]
+    held_jobs: list[int]
+    held_artifacts: Count
+    held_size: Bytes
+    rows: list[DueShape]
+
+
+class RetainedShape(Shape):
+    outcome: str
+    kind: ArtifactKind
+    artifacts: Count
+    size: Bytes
+
+
+class RefusalShape(Shape):
+    job_id: int
+    run_id: int | None
+    kind: ArtifactKind
+    action: RetentionAction
+    error: str
+
+
+class AppliedShape(Shape):
+    rows: list[RetainedShape]
+    skipped: Count
+    refused: Count
+    refusals: list[RefusalShape]
+
+
 SHAPES: dict[str, Any] = {
     "audit": AuditShape,
     "batch cancel": BatchShape,
@@ -382,5 +447,10 @@ SHAPES: dict[str, Any] = {
     "quarantine discard": DiscardedShape,
     "quarantine list": list[QuarantinedShape],
     "quarantine retry": RetriedShape,
+    "retention apply": AppliedShape | RetentionPreviewShape,
+    "retention list": list[RuleShape],
+    "retention preview": RetentionPreviewShape,
+    "retention remove": RemovedRuleShape,
+    "retention set": RuleShape,
     "workspace show": WorkspaceShape,
 }

@@ -61,12 +61,14 @@ OTHERS = {
         *("jobs status", "jobs upload", "jobs cancel", "quarantine list", "quarantine retry"),
         *("quarantine discard", "transfers list", "history", "jobs hold list"),
         *("jobs uploads undelete", "db prune"),
+        *("retention set", "retention list", "retention remove", "retention preview"),
     },
     "the broker": {"messages list", "messages show", "messages discard", "messages restore"},
     "the whole store": {"audit"},
-    # Tests of their own, in `test_uploads_restore.py`, `test_uploads_delete.py` and `test_hold.py`.
+    # Tests of their own, such as `test_uploads_restore.py` and `test_retention_apply.py`.
     "what is archived": {"jobs uploads restore"},
     "deletions and locks": {"jobs uploads delete", "jobs hold set", "jobs hold release"},
+    "what is old enough": {"retention apply"},
     "no artifact": {
         *("health live", "health ready", "status", "demo", "dev", "doctor"),
         *("store init", "workspace init", "workspace show"),

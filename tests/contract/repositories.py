@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, delete, insert
+from sqlalchemy import Engine, delete, insert, null
 
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryAuditTrail,
+    InMemoryDueArtifacts,
     InMemoryJobs,
     InMemoryLegalHolds,
     InMemoryManifests,
     InMemoryQuarantine,
     InMemoryRestorations,
+    InMemoryRetentionRules,
     InMemoryRuns,
     InMemoryTombstones,
     InMemoryTransfers,
@@ -31,9 +33,11 @@ from artifact_pipeline.domain.ports.legal_holds import ILegalHolds
 from artifact_pipeline.domain.ports.manifests import IManifests
 from artifact_pipeline.domain.ports.quarantine import IQuarantine
 from artifact_pipeline.domain.ports.restorations import IRestorations
+from artifact_pipeline.domain.ports.retention import IDueArtifacts, IRetentionRules
 from artifact_pipeline.domain.ports.tombstones import ITombstones
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository, IVerifications
+from artifact_pipeline.worker.s3.tiers import ARCHIVES
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.audit import SqlAuditedRecords
 from artifact_pipeline.worker.sql.audit_progress import SqlAuditProgress
@@ -44,6 +48,8 @@ from artifact_pipeline.worker.sql.manifests import SqlManifests
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.restorations import SqlRestorations
+from artifact_pipeline.worker.sql.retention import SqlDueArtifacts
+from artifact_pipeline.worker.sql.retention_rules import SqlRetentionRules
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.tombstones import SqlTombstones
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
@@ -52,6 +58,12 @@ from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+TAGS = ["gold"]
+"""Of job 12."""
+OTHER_JOB = 77
+"""A job of user 2, without tags and runs."""
+SCANNED = 3
+"""Rows of artifacts that are looked at for what is due, with each call."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,8 @@ class Repositories:
     trail: IAuditTrail
     holds: ILegalHolds
     tombstones: ITombstones
+    rules: IRetentionRules
+    due: IDueArtifacts
     progress: IAuditProgress
 
 
@@ -86,7 +100,7 @@ def in_memory() -> Repositories:
         artifacts.rows.clear()
 
     trail, holds = InMemoryAuditTrail(), InMemoryLegalHolds()
-    jobs = InMemoryJobs(Job(12, CREATED_AT, user_id=1))
+    jobs = InMemoryJobs(Job(12, CREATED_AT, user_id=1), Job(OTHER_JOB, CREATED_AT, user_id=2))
     runs = InMemoryRuns(*(Run(run_id, 12) for run_id in range(1, 6)))
     return Repositories(
         transfers,
@@ -103,6 +117,15 @@ def in_memory() -> Repositories:
         trail,
         holds,
         InMemoryTombstones(artifacts, holds),
+        InMemoryRetentionRules(artifacts.clock),
+        InMemoryDueArtifacts(
+            artifacts=artifacts,
+            holds=holds,
+            jobs=jobs,
+            archives=ARCHIVES,
+            tags={12: TAGS},
+            scanned=SCANNED,
+        ),
         InMemoryAuditProgress(),
     )
 
@@ -125,6 +148,8 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlAuditTrail(engine),
         SqlLegalHolds(engine),
         SqlTombstones(engine),
+        SqlRetentionRules(engine),
+        SqlDueArtifacts(engine, ARCHIVES, SCANNED),
         SqlAuditProgress(engine),
     )
     engine.dispose()
@@ -136,9 +161,9 @@ def _create_platform_rows(engine: Engine) -> None:
         for run_id in range(1, 6)
     ]
     with engine.begin() as connection:
-        connection.execute(
-            insert(JobRow), {"id": 12, "user_id": 1, "status": "CREATED", "created_at": CREATED_AT}
-        )
+        job = {"id": 12, "user_id": 1, "status": "CREATED", "created_at": CREATED_AT, "tags": TAGS}
+        other = {**job, "id": OTHER_JOB, "user_id": 2, "tags": null()}
+        connection.execute(insert(JobRow).values([job, other]))
         connection.execute(insert(RunRow), runs)
 
 

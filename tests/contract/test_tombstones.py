@@ -8,9 +8,10 @@ import pytest
 from artifact_pipeline.domain.errors import (
     ArtifactDeletedError,
     LegalHoldError,
+    ObjectReplacedError,
     TransferCancelledError,
 )
-from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.tombstones import DeletionScope
 from artifact_pipeline.domain.model.transfers import Claim, TransferState
@@ -224,3 +225,53 @@ def claim_page_after(of: Repositories) -> list[ClaimedUpload]:
     """Claim as a page, once the transfer that is claimed has ended."""
     of.transfers.cancel(12, None, None)
     return claim_page(of)
+
+
+class TestExpected:
+    """A deletion of artifacts that must be as they were found."""
+
+    def lay(self, of: Repositories, *expected: StoredArtifact) -> None:
+        scopes = [replace(ALL, run_id=4, kind=each.artifact.kind) for each in expected]
+        of.tombstones.lay(
+            scopes, deleted_by="ann", reason=None, all_versions=False, expected=expected
+        )
+
+    def recorded(self, of: Repositories, **changes: object) -> StoredArtifact:
+        return of.artifacts.record(stored_artifact(RESULTS, **changes), LOCATION, None)
+
+    def test_what_is_as_expected_is_deleted(self, of: Repositories) -> None:
+        self.lay(of, self.recorded(of))
+        assert [row.kind for row in of.tombstones.of_job(12)] == [RESULTS.kind]
+
+    def test_what_was_stored_again_is_left(self, of: Repositories) -> None:
+        # Given the same object, recorded at another time
+        stored = self.recorded(of)
+        assert of.artifacts.replace(replace(stored, stored_at=None), stored)
+        # When, Then
+        with pytest.raises(ObjectReplacedError, match=r"run_results of job 12 run 4: its record"):
+            self.lay(of, stored)
+        assert of.tombstones.of_job(12) == []
+
+    def test_what_is_gone_is_left(self, of: Repositories) -> None:
+        with pytest.raises(ObjectReplacedError):
+            self.lay(of, stored_artifact(RESULTS))
+
+    def test_what_has_an_active_transfer_is_left(self, of: Repositories) -> None:
+        stored = self.recorded(of)
+        of.transfers.request(RESULTS, UPLOAD, "again")
+        with pytest.raises(ObjectReplacedError, match="it has an active transfer"):
+            self.lay(of, stored)
+        assert of.tombstones.of_job(12) == []
+
+    def test_a_transfer_of_another_artifact_does_no_harm(self, of: Repositories) -> None:
+        stored = self.recorded(of)
+        of.transfers.request(CONFIG, UPLOAD, "config")
+        self.lay(of, stored)
+
+    def test_what_is_of_another_job_with_this_id_is_left(self, of: Repositories) -> None:
+        stored = self.recorded(of)
+        scope = replace(ALL, directory="jobs/12/2026/01/01/000000/")
+        with pytest.raises(ObjectReplacedError, match="another job that had this id"):
+            of.tombstones.lay(
+                [scope], deleted_by="ann", reason=None, all_versions=False, expected=[stored]
+            )

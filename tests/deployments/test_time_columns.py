@@ -14,6 +14,7 @@ from artifact_pipeline.domain.errors import SqlUnavailableError
 from artifact_pipeline.domain.model.batches import BatchFilter
 from artifact_pipeline.domain.model.operator_actions import ActionName, ActionOutcome, NewAction
 from artifact_pipeline.domain.model.restorations import Restoration
+from artifact_pipeline.domain.model.retention import RetentionRule
 from artifact_pipeline.domain.model.tombstones import DeletionScope
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.composition.batches import Batches
@@ -28,6 +29,7 @@ from artifact_pipeline.worker.sql.manifests import SqlManifests
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, PlatformBase, RunRow, UtcDateTime
 from artifact_pipeline.worker.sql.restorations import SqlRestorations
+from artifact_pipeline.worker.sql.retention_rules import SqlRetentionRules
 from artifact_pipeline.worker.sql.tables import PipelineBase, TransferRow, WorkspaceFailureRow
 from artifact_pipeline.worker.sql.tombstones import SqlTombstones
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
@@ -167,6 +169,8 @@ def fill_lifecycle(engine: Engine) -> None:
         if finishes:
             audits.finish(claim)
     at_once = timedelta(0)
+    rule = RetentionRule(name="logs", delete_after=timedelta(days=30))
+    SqlRetentionRules(engine).set(rule, "ann", "a test")
     assert manifests.take_due(10, settled_after=at_once, ask_again_after=HOUR)
     manifests.finish(12, None, manifests.entries(12))
 

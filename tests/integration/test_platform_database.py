@@ -29,7 +29,7 @@ PIPELINES = {
     *("artifacts", "transfers", "batches", "batch_members", "s3_endpoints"),
     *("workspaces", "workspace_failures", "artifacts_alembic_version"),
     *("operator_actions", "operator_action_jobs", "legal_holds", "tombstones"),
-    *("upkeep", "manifests", "audit_progress"),
+    *("upkeep", "manifests", "artifact_retention_rules", "audit_progress"),
 }
 OLD_KEY = "jobs/12/2025/10/24/080000/job_config.json"
 ROWS = """

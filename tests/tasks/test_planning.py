@@ -25,6 +25,7 @@ from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
 from artifact_pipeline.domain.transfers.upload_job import JobUploads
 from artifact_pipeline.tasks.app import producer_app
@@ -119,6 +120,10 @@ class Answers:
     def reconcile(self) -> ReconcileSummary:
         raise NotImplementedError
 
+    def apply_retention(self) -> RetentionResult:
+        self._note("retention")
+        return RetentionResult(skipped=1, refused=2)
+
     def audit(self) -> AuditedPages:
         raise NotImplementedError
 
@@ -200,6 +205,13 @@ class TestManifest:
             task(job_id=12)
         with broker.client() as client:
             assert not client.exists(UPKEEP, BATCHES)
+
+
+class TestRetention:
+    def test_it_says_what_was_done(self, app: Celery, answers: Answers) -> None:
+        with message(app, "artifacts.apply_retention", "somebody's") as task:
+            assert task() == {"archived": 0, "deleted": 0, "skipped": 1, "refused": 2}
+        assert answers.asked == [("retention",)]
 
 
 class TestUnknown:

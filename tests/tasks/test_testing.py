@@ -14,6 +14,7 @@ from artifact_pipeline.tasks.app import pipeline_app
 from artifact_pipeline.tasks.bucket import confirm_upload, relocate_job, verify_job
 from artifact_pipeline.tasks.downloads import download_job, download_run_logs
 from artifact_pipeline.tasks.routing import (
+    APPLY_RETENTION,
     AUDIT,
     CONFIRM,
     DISPATCH,
@@ -24,7 +25,13 @@ from artifact_pipeline.tasks.routing import (
     WRITE_MANIFEST,
 )
 from artifact_pipeline.tasks.testing import Asked, recorded_tasks
-from artifact_pipeline.tasks.upkeep import audit, dispatch, reconcile, write_manifest
+from artifact_pipeline.tasks.upkeep import (
+    apply_retention,
+    audit,
+    dispatch,
+    reconcile,
+    write_manifest,
+)
 from artifact_pipeline.tasks.uploads import upload_job_config, upload_run_results
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.platform_tables import JobRow
@@ -60,6 +67,7 @@ class TestTasks:
         confirm_upload.delay(12, 4)
         dispatch.delay()
         reconcile.delay()
+        apply_retention.delay()
         audit.delay()
         # Then
         assert asked == [
@@ -74,6 +82,7 @@ class TestTasks:
             Asked(CONFIRM, RUN),
             Asked(DISPATCH),
             Asked(RECONCILE),
+            Asked(APPLY_RETENTION),
             Asked(AUDIT),
         ]
 

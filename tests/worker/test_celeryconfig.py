@@ -9,9 +9,7 @@ from celery.app.defaults import SETTING_KEYS
 from artifact_pipeline import celeryconfig
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
-from artifact_pipeline.tasks.audit_schedule import schedule_audit
 from artifact_pipeline.tasks.routing import (
-    AUDIT,
     BATCHES,
     CONFIGS,
     DISPATCH,
@@ -21,13 +19,14 @@ from artifact_pipeline.tasks.routing import (
     UPKEEP,
     task_name,
 )
+from artifact_pipeline.tasks.schedule import schedule_optional
 
 SMALL = [ArtifactKind.JOB_CONFIG, ArtifactKind.RUN_CONFIG]
 UPKEEP_TASKS = [
     *("artifacts.dispatch", "artifacts.reconcile", "artifacts.confirm_upload"),
     *("artifacts.verify_job", "artifacts.archive_job", "artifacts.restore_job"),
     *("artifacts.delete_job", "artifacts.relocate_job", "artifacts.download_job"),
-    *("artifacts.write_manifest", "artifacts.audit"),
+    *("artifacts.write_manifest", "artifacts.apply_retention", "artifacts.audit"),
 ]
 QUEUE_OF = {
     **{
@@ -139,16 +138,17 @@ def test_what_beat_asks_for_is_a_task_that_a_worker_has(app: Celery) -> None:
         assert isinstance(entry["schedule"], timedelta)
 
 
-def test_beat_asks_for_the_audit_only_if_it_is_told_to(app: Celery) -> None:
+@pytest.mark.parametrize("name", [*celeryconfig.OPTIONAL_SCHEDULE, None])
+def test_beat_asks_for_optional_tasks_only_where_they_are_on(app: Celery, name: str | None) -> None:
     # Given
     before = dict(app.conf.beat_schedule)
     # When
-    schedule_audit(app)
-    # Then the other app's schedule is as it was
-    assert {**before, "audit": {"task": AUDIT, "schedule": timedelta(minutes=5)}} == dict(
-        app.conf.beat_schedule
-    )
-    assert "audit" not in celeryconfig.beat_schedule
+    schedule_optional(app, **{each: each == name for each in celeryconfig.OPTIONAL_SCHEDULE})
+    # Then
+    added = {name: celeryconfig.OPTIONAL_SCHEDULE[name]} if name else {}
+    assert dict(app.conf.beat_schedule) == before | added
+    # And the schedule of other apps is as it was
+    assert set(celeryconfig.beat_schedule) == set(before)
 
 
 def test_a_worker_has_every_task_of_the_uploads(app: Celery) -> None:

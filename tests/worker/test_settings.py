@@ -182,6 +182,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "page_size": 32,
         "page_threads": 8,
         "manifest": False,
+        "retention": False,
         "audit": False,
         "audit_pages": 10,
         "dispatch_page": 500,

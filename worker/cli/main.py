@@ -48,6 +48,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.quarantine",
         "Transfers that were given up: list, retry, discard.",
     ),
+    "retention": (
+        "artifact_pipeline.worker.cli.retention.commands",
+        "Rules that archive and delete artifacts by their age: set, preview, apply.",
+    ),
     "store": (
         "artifact_pipeline.worker.cli.store",
         "The directory that artifacts are stored in, instead of a bucket.",

@@ -21,6 +21,7 @@ from artifact_pipeline.domain.maintenance.release_batches import AdvanceBatches
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS
+from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferSummary
 from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmations
 from artifact_pipeline.domain.transfers.download import RequestDownloads
@@ -47,6 +48,7 @@ from artifact_pipeline.worker.composition.audits import audit_pages
 from artifact_pipeline.worker.composition.handlers import Handlers
 from artifact_pipeline.worker.composition.manifests import request_manifests, write_manifest
 from artifact_pipeline.worker.composition.process_name import new_process_name
+from artifact_pipeline.worker.composition.retention import apply_next_page
 from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
@@ -233,6 +235,9 @@ class Composition:
             prune=self._prune,
         )
         return reconcile()
+
+    def apply_retention(self) -> RetentionResult:
+        return apply_next_page(self._settings, self.adapters)
 
     def audit(self) -> AuditedPages:
         return audit_pages(self._settings, self.adapters)

@@ -48,7 +48,7 @@ def of_job(filters: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:
     if filters.created_before is not None:
         yield utc_of(JobRow.created_at) < filters.created_before
     for tag in filters.tags:
-        yield _has_tag(tag, dialect)
+        yield has_tag(tag, dialect)
 
 
 def of_artifact(filters: Selection | TransferFilter) -> Iterator[ColumnElement[bool]]:
@@ -104,7 +104,7 @@ def is_in(column: InstrumentedAttribute[Any], ranges: Sequence[IdRange]) -> Colu
     return or_(column.in_(single), *between)
 
 
-def _has_tag(tag: str, dialect: str) -> ColumnElement[bool]:
+def has_tag(tag: str, dialect: str) -> ColumnElement[bool]:
     """Return the condition that a list has the tag, or an object the name with that value."""
     name, is_named, value = tag.partition("=")
     if dialect == "postgresql":

@@ -20,6 +20,7 @@ from artifact_pipeline.worker.sql.tables import (
     HoldRow,
     ManifestRow,
     MemberRow,
+    RetentionRuleRow,
     TombstoneRow,
     TransferRow,
     UpkeepRow,
@@ -49,18 +50,21 @@ TABLES: Mapping[str, Sequence[str]] = {
     ActionJobRow.__tablename__: ("SELECT", "INSERT"),
     HoldRow.__tablename__: _REMOVED,
     TombstoneRow.__tablename__: _REMOVED,
+    RetentionRuleRow.__tablename__: _REMOVED,
     # Workers add the first one; `artifacts workspace init` removes those that it replaces.
     WorkspaceRow.__tablename__: ("SELECT", "INSERT", "DELETE"),
 }
 """Privileges on the pipeline's own tables."""
 
 _OF_COMMANDS: Mapping[str, Sequence[str]] = {
-    # Only `artifacts jobs uploads delete` removes rows of artifacts.
+    # Only a deletion removes rows of artifacts.
     ArtifactRow.__tablename__: ("DELETE",),
     ActionRow.__tablename__: (*_KEPT, "USAGE"),
     ActionJobRow.__tablename__: _KEPT,
     HoldRow.__tablename__: _REMOVED,
     TombstoneRow.__tablename__: ("INSERT", "UPDATE", "DELETE", "USAGE"),
+    # Workers look at the rules only if ARTIFACTS_RETENTION is on, and then need all of these.
+    RetentionRuleRow.__tablename__: _REMOVED,
 }
 """Privileges that workers do without; `USAGE` is of the table's sequence."""
 

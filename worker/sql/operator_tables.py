@@ -1,12 +1,13 @@
-"""What operators did: the audit trail, legal holds and tombstones."""
+"""What operators did: the audit trail, legal holds, tombstones and retention rules."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, func, literal_column
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, func, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from artifact_pipeline.domain.model.requester import MAX_REQUESTER
+from artifact_pipeline.domain.model.retention import MAX_NAME
 from artifact_pipeline.worker.sql.pipeline_base import BigId, PipelineBase, partial_index
 from artifact_pipeline.worker.sql.platform_tables import UtcDateTime
 
@@ -72,6 +73,24 @@ class TombstoneRow(PipelineBase):
     reason: Mapped[str | None] = mapped_column(Text)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the store had nothing more of it."""
+
+
+class RetentionRuleRow(PipelineBase):
+    """A retention rule: what becomes of artifacts of some age. Ages are in seconds."""
+
+    __tablename__ = "artifact_retention_rules"
+
+    name: Mapped[str] = mapped_column(String(MAX_NAME), primary_key=True)
+    kinds: Mapped[Any] = mapped_column(JSON)
+    tags: Mapped[Any] = mapped_column(JSON)
+    user_ids: Mapped[Any] = mapped_column(JSON)
+    archive_after: Mapped[int | None] = mapped_column(BigInteger)
+    tier_name: Mapped[str | None] = mapped_column(String(32))
+    delete_after: Mapped[int | None] = mapped_column(BigInteger)
+    keep_latest: Mapped[int | None]
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    set_by: Mapped[str] = mapped_column(String(MAX_REQUESTER))
+    reason: Mapped[str] = mapped_column(Text)
 
 
 partial_index(

@@ -31,6 +31,7 @@ from artifact_pipeline.domain.model.transfers import (
 from artifact_pipeline.worker.sql.operator_tables import ActionJobRow as ActionJobRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import ActionRow as ActionRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import HoldRow as HoldRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.operator_tables import RetentionRuleRow as RetentionRuleRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import TombstoneRow as TombstoneRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.pipeline_base import BigId, partial_index
 from artifact_pipeline.worker.sql.pipeline_base import PipelineBase as PipelineBase  # noqa: PLC0414 - re-exported

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     delete,
     func,
     literal,
@@ -18,19 +19,25 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.tombstones import DeletionScope, Tombstone
 from artifact_pipeline.domain.ports.legal_holds import held_error
+from artifact_pipeline.domain.ports.tombstones import refuse_unexpected
 from artifact_pipeline.worker.sql.artifacts import delete_artifact, make_manifest_due
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
 from artifact_pipeline.worker.sql.job_locks import lock_job
 from artifact_pipeline.worker.sql.legal_holds import find_hold
+from artifact_pipeline.worker.sql.mapping import artifact_of
 from artifact_pipeline.worker.sql.platform import forget_location
-from artifact_pipeline.worker.sql.tables import TombstoneRow
+from artifact_pipeline.worker.sql.tables import IS_ACTIVE, ArtifactRow, TombstoneRow, TransferRow
 
 _TABLE = TombstoneRow.__table__
 _RUN = func.coalesce(TombstoneRow.run_id, literal_column("0"))
 _KIND = func.coalesce(TombstoneRow.kind, literal_column("''"))
 _SCOPE = [TombstoneRow.job_id, TombstoneRow.directory, _RUN, _KIND]
 """What the unique index of the table is on."""
+_RECORDED = (
+    *(ArtifactRow.job_id, ArtifactRow.run_id, ArtifactRow.kind),
+    *(ArtifactRow.key, ArtifactRow.etag, ArtifactRow.stored_at),
+)
 
 
 class SqlTombstones:
@@ -46,6 +53,7 @@ class SqlTombstones:
         deleted_by: str,
         reason: str | None,
         all_versions: bool,
+        expected: Sequence[StoredArtifact] = (),
     ) -> None:
         with transaction(self._bind) as connection:
             for job_id in sorted({scope.job_id for scope in scopes}):
@@ -54,6 +62,8 @@ class SqlTombstones:
                 hold = find_hold(connection, job_id)
                 if hold is not None:
                     raise held_error(hold)
+            if expected:
+                _refuse_unexpected(connection, expected, scopes)
             for scope in scopes:
                 values = {
                     **_values(scope),
@@ -106,6 +116,21 @@ class SqlTombstones:
             within.append(TombstoneRow.kind == scope.kind.value)
         with autocommit(self._bind) as connection:
             return connection.execute(delete(TombstoneRow).where(*within)).rowcount
+
+
+def _refuse_unexpected(
+    connection: Connection, expected: Sequence[StoredArtifact], scopes: Sequence[DeletionScope]
+) -> None:
+    # A record without a transfer waits for the lock. One with a transfer has either committed, and
+    # its row is seen, or its transfer is still active.
+    job_ids = {scope.job_id for scope in scopes}
+    active = select(TransferRow.job_id, TransferRow.run_id, TransferRow.kind)
+    active = active.where(TransferRow.job_id.in_(job_ids), IS_ACTIVE)
+    under_way = {artifact_of(row) for row in connection.execute(active)}
+    # Read after the transfers: in the other order a record between both would not be seen.
+    rows = connection.execute(select(*_RECORDED).where(ArtifactRow.job_id.in_(job_ids)))
+    recorded = {artifact_of(row): (row.key, row.etag, row.stored_at) for row in rows}
+    refuse_unexpected(expected, scopes, recorded, under_way)
 
 
 def _values(scope: DeletionScope) -> dict[str, Any]:
