@@ -124,6 +124,8 @@ class DatabaseMetrics:
         open_breakers: how many are open, by what they guard.
         unverified: transfers that ended after a write of unknown outcome.
         tables: by their names.
+        audited_at: when the last complete periodic audit ended; None before the first.
+        audit_findings: what it found, by the name of the fault.
     """
 
     now: datetime
@@ -136,6 +138,8 @@ class DatabaseMetrics:
     open_breakers: Mapping[str, int] = field(default_factory=dict)
     unverified: int = 0
     tables: Mapping[str, TableFigures] = field(default_factory=dict)
+    audited_at: datetime | None = None
+    audit_findings: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.metrics.workers import WorkerWatch
+from artifact_pipeline.worker.sql.audit_progress import SqlAuditProgress
 from artifact_pipeline.worker.sql.tables import BatchRow, EndpointRow, WorkspaceFailureRow
 from tests.sql.status_steps import Rows
 
@@ -47,6 +48,16 @@ def of_everything(rows: Rows) -> None:
     add_batch(rows, "running")
     fail(rows, EndpointRow, BREAKER_FAILURES)
     fail(rows, WorkspaceFailureRow, 1)
+    audit(rows, objects=1200, missing=2)
+
+
+def audit(rows: Rows, **counts: int) -> None:
+    """Let a periodic audit begin, count and end."""
+    progress = SqlAuditProgress(rows.engine)
+    claim = progress.begin(MINUTE, timedelta(0))
+    assert claim is not None
+    claim.cursor.counts.update(counts)
+    progress.finish(claim)
 
 
 def ended(

@@ -34,6 +34,7 @@ from tests.metrics.steps import (
     SECOND,
     add_batch,
     answer,
+    audit,
     ended,
     fail,
 )
@@ -155,6 +156,7 @@ ALL_ALONG: dict[str, Callable[[World], None]] = {
     "ArtifactsWorkspaceFails": lambda world: fail(world.rows, WorkspaceFailureRow, 1),
     "ArtifactsBatchStandsStill": start_a_batch,
     "ArtifactsUnverified": doubt_a_write,
+    "ArtifactsAuditFindings": lambda world: audit(world.rows, objects=1200, missing=2),
     "CeleryWorkerDown": let_a_worker_fall_silent,
 }
 """What is wrong from the first scrape on."""

@@ -180,6 +180,7 @@ def test_a_database_that_is_away_is_a_metric_and_a_line(
     assert 'artifacts_up{part="database"} 0.0' in text
     assert 'artifacts_up{part="broker"} 1.0' in text
     assert "celery_queue_length" in text
+    assert "artifacts_dispatch_lag_seconds" not in text
     assert not [each.name for each in OF_SQL if f"# TYPE {each.name} " in text]
     [line] = warnings(caplog)
     assert line.startswith("the database cannot be read: ")

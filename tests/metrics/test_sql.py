@@ -14,6 +14,7 @@ from artifact_pipeline.domain.maintenance.pipeline_metrics import (
 from artifact_pipeline.domain.maintenance.pipeline_status import Phase
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.sql.audit_progress import SqlAuditProgress
 from artifact_pipeline.worker.sql.metrics import SqlMetrics
 from artifact_pipeline.worker.sql.tables import EndpointRow, PipelineBase, WorkspaceFailureRow
 from tests.metrics.steps import (
@@ -22,6 +23,7 @@ from tests.metrics.steps import (
     MINUTE,
     SECOND,
     add_batch,
+    audit,
     ended,
     fail,
     of_everything,
@@ -165,6 +167,19 @@ def test_batches_and_unverified_transfers_are_counted(rows: Rows, sql: SqlMetric
     # Then
     assert found.batches == {"running": 2, "paused": 1}
     assert found.unverified == 1
+
+
+def test_the_faults_of_the_last_complete_audit_are_told(rows: Rows, sql: SqlMetrics) -> None:
+    # Given one that has ended, and another that is under way
+    assert (sql.read().audited_at, sql.read().audit_findings) == (None, {})
+    audit(rows, objects=1200, jobs=300, missing=2)
+    SqlAuditProgress(rows.engine).begin(MINUTE, 0 * MINUTE)
+    # When
+    found = sql.read()
+    # Then
+    assert found.audit_findings == {"missing": 2}
+    assert found.audited_at is not None
+    assert rows.now - MINUTE <= found.audited_at <= found.now
 
 
 def test_the_sizes_of_tables_are_estimated(rows: Rows, sql: SqlMetrics) -> None:

@@ -134,7 +134,16 @@ DEAD_LETTERS = MetricSpec(
 DISPATCH_LAG = MetricSpec(
     "artifacts_dispatch_lag_seconds",
     (),
-    "How long ago the last dispatch ended; +Inf if the broker knows of none.",
+    "How long ago the last dispatch ended, by the database's clock; +Inf if none is known.",
+)
+
+AUDITED = MetricSpec(
+    "artifacts_audit_finished_timestamp_seconds",
+    (),
+    "When the last complete periodic audit ended, in seconds since 1970; missing before the first.",
+)
+AUDIT_FINDINGS = MetricSpec(
+    "artifacts_audit_findings", ("finding",), "Faults that this audit found, by their name."
 )
 
 ROWS = MetricSpec(
@@ -183,6 +192,7 @@ OF_SQL = (
     *(BACKLOG, BACKLOG_AGE, IN_FLIGHT, SCHEDULED, RETRIES, EXPIRING, EXPIRED, EXPIRED_AGE),
     *(ENDED, MOVED, WAIT, DURATION, LATENCY),
     *(QUARANTINED, QUARANTINED_RECENTLY, UNVERIFIED, BATCHES, BREAKERS),
+    *(AUDITED, AUDIT_FINDINGS),
     *(ROWS, INSERTED, DELETED, TABLE_SIZE),
 )
 OF_THE_BROKER = (DEAD_LETTERS, DISPATCH_LAG, QUEUE_LENGTH)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Generic, TypeVar
 
@@ -94,7 +94,7 @@ class PipelineCollector(Collector):
         if database.found is not None:
             yield from metrics_of_sql(database.found, self._ended)
         if broker.found is not None:
-            now = datetime.now(UTC) if database.found is None else database.found.now
+            now = None if database.found is None else database.found.now
             yield from metrics_of_broker(broker.found, now)
             yield from metrics_of_workers(self._workers.workers(), queue_names(self._app))
 

@@ -32,13 +32,22 @@ def read_broker_metrics(app: Celery) -> BrokerMetrics:
         )
 
 
-def metrics_of_broker(broker: BrokerMetrics, now: datetime) -> Iterator[Metric]:
-    """Yield them. Args: `now` by the database's clock, by which a dispatch notes its end."""
-    lag = inf if broker.dispatched_at is None else (now - broker.dispatched_at).total_seconds()
-    yield family(catalogue.DISPATCH_LAG, {(): max(lag, 0.0)})
+def metrics_of_broker(broker: BrokerMetrics, now: datetime | None) -> Iterator[Metric]:
+    """Yield them.
+
+    Args:
+        broker: what was read just now.
+        now: by the database's clock, by which a dispatch notes its end; None if it is away.
+    """
+    if now is not None:
+        yield family(catalogue.DISPATCH_LAG, {(): _lag(broker.dispatched_at, now)})
     yield family(catalogue.DEAD_LETTERS, {(): broker.dead_letters})
     messages: dict[Labels, float] = {(queue,): depth for queue, depth in broker.messages.items()}
     yield family(catalogue.QUEUE_LENGTH, messages)
+
+
+def _lag(dispatched_at: datetime | None, now: datetime) -> float:
+    return inf if dispatched_at is None else max((now - dispatched_at).total_seconds(), 0.0)
 
 
 def metrics_of_workers(

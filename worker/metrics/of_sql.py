@@ -132,9 +132,12 @@ def _of_counts(database: DatabaseMetrics) -> Iterator[Metric]:
         (catalogue.QUARANTINED_RECENTLY, database.quarantined_recently),
         (catalogue.BATCHES, batches),
         (catalogue.BREAKERS, database.open_breakers),
+        (catalogue.AUDIT_FINDINGS, database.audit_findings),
     ):
         yield family(spec, {(label,): number for label, number in figures.items()})
     yield family(catalogue.UNVERIFIED, {(): database.unverified})
+    audited = database.audited_at
+    yield family(catalogue.AUDITED, {} if audited is None else {(): audited.timestamp()})
 
 
 def _of_tables(tables: Mapping[str, TableFigures]) -> Iterator[Metric]:

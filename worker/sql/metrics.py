@@ -1,8 +1,8 @@
 """What SQL knows for the metrics: five statements, each served by an index."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, and_, case, func, select
 
@@ -14,17 +14,18 @@ from artifact_pipeline.domain.maintenance.pipeline_metrics import (
     EndedKey,
 )
 from artifact_pipeline.domain.maintenance.pipeline_status import Phase
+from artifact_pipeline.domain.model.audit_cursor import AuditCursor
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.tasks.routing import BATCHES, queue_of
-from artifact_pipeline.worker.sql.clock import read_clock
+from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.counts import read_counts
 from artifact_pipeline.worker.sql.ended import ended_figures, ended_statement
 from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.phases import IS_OF_BATCH, is_retry, phase_moment, phase_of
 from artifact_pipeline.worker.sql.table_sizes import read_tables
-from artifact_pipeline.worker.sql.tables import IS_ACTIVE, TransferRow
+from artifact_pipeline.worker.sql.tables import IS_ACTIVE, AuditProgressRow, TransferRow
 
 # A living worker renews its lease at every third of it.
 _RENEWED_WITHIN = 1 / 3
@@ -57,7 +58,7 @@ class SqlMetrics:
             SqlUnavailableError: the database does not answer.
         """
         with autocommit(self._engine) as connection:
-            now = read_clock(connection)
+            now, audited_at, findings = _clock_and_audit(connection)
             begin = now - SETTLED_AFTER - first if after is None else after
             # The clock of a database that has failed over may be behind the last look's.
             end = max(begin, now - SETTLED_AFTER)
@@ -67,8 +68,23 @@ class SqlMetrics:
                 ended=_ended(connection, begin, end),
                 ended_to=end,
                 tables=read_tables(connection),
+                audited_at=audited_at,
+                audit_findings=findings,
                 **read_counts(connection, now, self._breaker_failures),
             )
+
+
+def _clock_and_audit(
+    connection: Connection,
+) -> tuple[datetime, datetime | None, Mapping[str, int]]:
+    """Read the time, and the end and faults of the last audit, in one statement."""
+    of_audit = (
+        select(column).limit(1).scalar_subquery()
+        for column in (AuditProgressRow.finished_at, AuditProgressRow.result)
+    )
+    now, audited_at, counts = connection.execute(select(utc_now(), *of_audit)).one()
+    faults = AuditCursor(counts=Counter(counts or {})).faults
+    return now.replace(tzinfo=UTC), audited_at, faults
 
 
 def _active(connection: Connection, now: datetime, expiring: timedelta) -> Iterator[ActiveGroup]:
