@@ -26,6 +26,7 @@ class ActionName(StrEnum):
     HOLD_RELEASE = "hold release"
     DELETE = "uploads delete"
     UNDELETE = "uploads undelete"
+    PRUNE = "db prune"
     REBUILD = "db rebuild"
     RETENTION_SET = "retention set"
     RETENTION_REMOVE = "retention remove"

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import typer
 from sqlalchemy import Engine
 
 from artifact_pipeline.domain.model.transfers import Direction
@@ -44,12 +43,7 @@ def count(transfers: SqlTransfers) -> int:
 
 
 def _answer(said: bool) -> Callable[..., bool]:  # noqa: FBT001 - what is said
-    def confirm(_question: str, *, abort: bool) -> bool:
-        if abort and not said:
-            raise typer.Abort
-        return said
-
-    return confirm
+    return lambda _question, **_: said
 
 
 def test_a_dry_run_shows_the_rows_and_deletes_none(artifacts: Command, ended: SqlTransfers) -> None:
@@ -97,6 +91,16 @@ def test_on_a_terminal_it_asks(
     # Then
     assert count(ended) == left
     assert (answer.status == 0) is said
+
+
+def test_the_audit_trail_says_who_pruned_and_why(artifacts: Command, ended: SqlTransfers) -> None:
+    # When
+    artifacts("db", "prune", "--older-than", "0s", "--actor", "ann", "--reason", "disk is full")
+    # Then
+    assert count(ended) == 1
+    [row] = artifacts("history", "--json").json
+    said = [row[name] for name in ("what", "by", "reason", "outcome", "detail")]
+    assert said == ["db prune", "ann", "disk is full", "done", "older_than 0 days: 2 rows deleted"]
 
 
 @pytest.mark.processes

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from artifact_pipeline.worker.cli.orphans import commands as module
+from artifact_pipeline.worker.cli import confirmation
 from tests.cli.commands import Command
 from tests.cli.json_models import SHAPES
 from tests.cli.shelf import CONFIG, Shelf, key_of
@@ -77,7 +77,7 @@ def test_it_asks_on_a_terminal(
         asked.append(question)
         return left == 2
 
-    monkeypatch.setattr(module, "_is_terminal", lambda: True)
+    monkeypatch.setattr(confirmation, "is_terminal", lambda: True)
     monkeypatch.setattr("typer.confirm", confirm)
     # When
     assert artifacts("orphans", "delete", "--report", str(report), *AT_ONCE).status == 0

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.worker.cli.retention import commands
+from artifact_pipeline.worker.cli import confirmation
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
 from artifact_pipeline.worker.sql.tables import ArtifactRow
 from artifact_pipeline.worker.sql.tombstones import SqlTombstones
@@ -64,7 +64,7 @@ def test_on_a_terminal_it_asks(
         asked.append(question)
         return said
 
-    monkeypatch.setattr(commands, "_is_terminal", lambda: True)
+    monkeypatch.setattr(confirmation, "is_terminal", lambda: True)
     monkeypatch.setattr("typer.confirm", confirm)
     # When
     answer = artifacts(*APPLY)

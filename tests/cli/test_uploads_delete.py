@@ -10,7 +10,7 @@ from artifact_pipeline.domain.catalog.deletion_plan import DeletionRequest
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.model.addresses import parse_address
-from artifact_pipeline.worker.cli.jobs.uploads import delete as module
+from artifact_pipeline.worker.cli import confirmation
 from artifact_pipeline.worker.s3.object_versions import S3ObjectVersions
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
@@ -93,7 +93,7 @@ def test_it_asks_on_a_terminal(
         asked.append(question)
         return said == "y\n"
 
-    monkeypatch.setattr(module, "_is_terminal", lambda: True)
+    monkeypatch.setattr(confirmation, "is_terminal", lambda: True)
     monkeypatch.setattr("typer.confirm", confirm)
     # When
     answer = artifacts(*DELETE)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from artifact_pipeline.worker.cli.confirmation import confirm
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import (
     ActorOption,
@@ -14,7 +15,7 @@ from artifact_pipeline.worker.cli.options import (
     ReasonOption,
     WideOption,
 )
-from artifact_pipeline.worker.cli.output import say
+from artifact_pipeline.worker.cli.output import note, say
 from artifact_pipeline.worker.cli.quarantine import parse_age
 from artifact_pipeline.worker.composition.operator import database
 
@@ -46,7 +47,7 @@ def upgrade_command(
 
 
 @app.command("prune")
-def prune(
+def prune(  # noqa: PLR0913 - an argument for each option
     *,
     older_than: Annotated[
         timedelta | None,
@@ -59,6 +60,8 @@ def prune(
     ] = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    reason: ReasonOption = None,
+    actor: ActorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Delete transfers, batches and dead letters that ended long ago.
@@ -75,8 +78,15 @@ def prune(
     if dry_run:
         return
     if asks:
-        typer.confirm("Delete these rows?", abort=True)
-    show(work(), as_json=as_json)
+        _ask("Delete these rows?")
+    show(work(actor=actor, reason=reason), as_json=as_json)
+
+
+def _ask(question: str) -> None:
+    """Ask, and end the command if the answer is no."""
+    if not confirm(question):
+        note("nothing was changed")
+        raise typer.Exit(1)
 
 
 @app.command("rebuild")
@@ -113,7 +123,7 @@ def rebuild(  # noqa: PLR0913 - an argument for each option
     work = Rebuild(merges=merge, reads_bytes=deep)
     work.check()
     if sys.stdin.isatty() and not (yes or dry_run):
-        typer.confirm(f"Record the artifacts of {work.store} in this database?", abort=True)
+        _ask(f"Record the artifacts of {work.store} in this database?")
     outcome = work.count() if dry_run else work(actor=actor, reason=reason)
     show_outcome(outcome, dry_run=dry_run, wide=wide, as_json=as_json)
     if outcome.faults:

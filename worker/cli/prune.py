@@ -8,11 +8,12 @@ import typer
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
 from artifact_pipeline.domain.model.history import PrunedRows
+from artifact_pipeline.domain.model.operator_actions import ActionName, action_reason
 from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.tasks.dead_letters import old_dead_letters, prune_dead_letters
 from artifact_pipeline.tasks.publish import broker_channel
 from artifact_pipeline.worker.cli.output import note, show_rows
-from artifact_pipeline.worker.composition.operator import database
+from artifact_pipeline.worker.composition.operator import audited, database
 from artifact_pipeline.worker.settings import BrokerSettings, HistorySettings, load
 from artifact_pipeline.worker.sql.history import SqlHistory
 
@@ -32,8 +33,15 @@ class Prune:
             prune_letters=lambda _older_than: self._letters(delete=True),
         )
 
-    def __call__(self) -> PrunedRows:
-        return self._prune.everything()
+    def __call__(self, *, actor: str | None, reason: str | None) -> PrunedRows:
+        """Delete the rows, and keep the action in the audit trail."""
+        about = {"older_than": f"{self._older_than / timedelta(days=1):g} days"}
+        with audited(
+            ActionName.PRUNE, actor=actor, reason=action_reason(reason), target=about
+        ) as action:
+            rows = self._prune.everything()
+            action.came_to(f"{sum(asdict(rows).values()):,} rows deleted")
+        return rows
 
     def count(self) -> PrunedRows:
         return replace(self._prune.count(), dead_letters=self._letters(delete=False))

@@ -1,6 +1,5 @@
 """`artifacts orphans`: objects whose job does not exist."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import typer
 from artifact_pipeline.domain.catalog.orphans import DeleteOrphans, Orphan, OrphanOutcome
 from artifact_pipeline.domain.model.durations import age
 from artifact_pipeline.domain.model.operator_actions import ActionName, action_reason
+from artifact_pipeline.worker.cli.confirmation import is_confirmed
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import (
     ActorOption,
@@ -141,14 +141,11 @@ def _deletion(using: "Adapters", older_than: timedelta) -> DeleteOrphans:
 
 def _is_confirmed(planned: _Summary, *, dry_run: bool) -> bool:
     number = planned.counts[OrphanOutcome.DOOMED]
-    if dry_run or not number or not _is_terminal():
-        note("nothing was deleted; give --yes to delete it")
-        return False
-    return typer.confirm(f"Delete {number:,} objects for good?", default=False, err=True)
-
-
-def _is_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return is_confirmed(
+        f"Delete {number:,} objects for good?",
+        dry_run=dry_run or not number,
+        otherwise="nothing was deleted; give --yes to delete it",
+    )
 
 
 def _show(summary: _Summary, *, as_json: bool, wide: bool) -> None:

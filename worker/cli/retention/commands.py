@@ -1,6 +1,5 @@
 """`artifacts retention`: rules that archive and delete artifacts by their age."""
 
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.operator_actions import ActionName, action_reason
+from artifact_pipeline.worker.cli.confirmation import is_confirmed
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import ActorOption, DryRunOption, JsonOption, WideOption
 from artifact_pipeline.worker.cli.output import note, print_json, say, show_rows
@@ -162,14 +162,11 @@ def _is_confirmed(*, dry_run: bool, wide: bool, as_json: bool) -> bool:
     found.show(as_json=as_json, wide=wide)
     if not found.total:
         return False
-    if dry_run or not _is_terminal():
-        note("nothing was archived or deleted; give --yes to do it")
-        return False
-    return typer.confirm(f"Archive or delete {found.total:,} artifacts?", default=False, err=True)
-
-
-def _is_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return is_confirmed(
+        f"Archive or delete {found.total:,} artifacts?",
+        dry_run=dry_run,
+        otherwise="nothing was archived or deleted; give --yes to do it",
+    )
 
 
 def _carry_out(reason: str | None, actor: str | None, *, as_json: bool, wide: bool) -> None:

@@ -1,6 +1,5 @@
 """`artifacts jobs uploads delete`: a job's artifacts, or only some of them."""
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,7 @@ from artifact_pipeline.domain.catalog.deletion_plan import (
     DeletionRequest,
 )
 from artifact_pipeline.domain.model.operator_actions import ActionName, action_reason
+from artifact_pipeline.worker.cli.confirmation import is_confirmed
 from artifact_pipeline.worker.cli.options import (
     ActorOption,
     DryRunOption,
@@ -125,15 +125,12 @@ def _carry_out(
 
 
 def _is_confirmed(request: DeletionRequest, plan: DeletionPlan, *, dry_run: bool) -> bool:
-    if dry_run or not _is_terminal():
-        note("nothing was deleted; give --yes to delete these objects and to refuse later uploads")
-        return False
-    question = f"Delete {len(plan.doomed)} objects of job {request.job_id}?"
-    return typer.confirm(question, default=False, err=True)
-
-
-def _is_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return is_confirmed(
+        f"Delete {len(plan.doomed)} objects of job {request.job_id}?",
+        dry_run=dry_run,
+        otherwise="nothing was deleted; give --yes to delete these objects and to refuse later"
+        " uploads",
+    )
 
 
 def _row(found: DeletedObject, outcome: str) -> dict[str, Any]:
