@@ -12,7 +12,7 @@ from artifact_pipeline.tasks.base import PipelineTask
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(artifact_pipeline.__all__)
-CHANGES = re.compile(r"^- Public names (added|removed): (.+?)\.$", re.MULTILINE)
+CHANGES = re.compile(r"^- Public names (added|removed): ((?:[^-\n].*\n)+)", re.MULTILINE)
 
 
 def named(text: str) -> list[str]:
