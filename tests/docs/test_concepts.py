@@ -106,3 +106,15 @@ def test_every_kind_direction_and_state_is_explained() -> None:
     active = " and ".join(f"`{state}`" for state in ("waiting", "running"))
     assert f"`requested`, {active} are active" in CONCEPTS
     assert set(ACTIVE_STATES) == {"requested", "waiting", "running"}
+
+
+def test_every_page_of_the_reference_links_to_the_glossary() -> None:
+    pages = {page.name: page.read_text() for page in (ROOT / "docs/reference").glob("*.md")}
+    assert len(pages) > 5
+    assert [name for name, text in pages.items() if "(../glossary.md)" not in text] == []
+
+
+def test_the_glossary_is_sorted_and_has_each_word_once() -> None:
+    words = re.findall(r"(?m)^\| ([a-z ]+) \|", (ROOT / "docs/glossary.md").read_text())[1:]
+    assert len(words) > 25
+    assert words == sorted(set(words))
