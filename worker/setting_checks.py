@@ -91,7 +91,8 @@ def check_broker_prefix(value: str) -> str:
     # have a meaning in the patterns of PSUBSCRIBE, in Lua or in a cluster.
     if value and not _PREFIX.fullmatch(value):
         raise ValueError(
-            "use only letters, digits, . _ - and a colon at the end. Example: staging:"
+            f"{value!r} cannot be a prefix: use only letters, digits, . _ - and a colon at the"
+            " end. Example: staging:"
         )
     return value
 
