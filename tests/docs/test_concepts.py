@@ -23,7 +23,8 @@ from artifact_pipeline.worker.sql.platform_tables import JOB_STATUS, RUN_STATUS,
 from tests.domain.producing import ProducingWorld
 from tests.domain.world import JOB
 
-CONCEPTS = (Path(__file__).parents[2] / "docs/concepts.md").read_text()
+ROOT = Path(__file__).parents[2]
+CONCEPTS = (ROOT / "docs/concepts.md").read_text()
 _COLUMN = re.compile(r"(?m)^\| `(\w+\.\w+)` \| ([^|]+) \| (yes)? ?\| ?(by [^|]+)? ?\|$")
 _ENUM = re.compile(r"(?m)^\| `(\w+enum)` \| ([A-Z_, ]+) \|")
 COLUMNS = {name: (read, written) for name, _, read, written in _COLUMN.findall(CONCEPTS)}
