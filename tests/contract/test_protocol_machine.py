@@ -125,5 +125,6 @@ def test_sql_and_s3_agree_after_any_history(repositories: Repositories) -> None:
 
     # A database takes a hundred times as long as the fakes.
     is_fake = isinstance(repositories.transfers, InMemoryTransfers)
-    examples = 150 if is_fake else 15
+    percent = 150 if is_fake else 15
+    examples = settings().max_examples * percent // 100
     run_state_machine_as_test(Machine, settings=settings(_SETTINGS, max_examples=examples))

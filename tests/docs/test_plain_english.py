@@ -6,6 +6,7 @@ import re
 import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,12 @@ def sources() -> Iterator[Path]:
         yield from [path] if path.is_file() else sorted(path.rglob("*.py"))
 
 
-def docstrings(tree: ast.AST) -> Iterator[str]:
+@cache
+def docstrings(path: Path) -> list[str]:
+    return list(_docstrings(ast.parse(path.read_text())))
+
+
+def _docstrings(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             text = node.value.value
@@ -46,9 +52,8 @@ def docstrings(tree: ast.AST) -> Iterator[str]:
 
 def prose_of_code() -> Iterator[str]:
     for path in sources():
-        source = path.read_text()
-        yield from docstrings(ast.parse(source))
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        yield from docstrings(path)
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
             if token.type == tokenize.COMMENT:
                 yield token.string
 
@@ -97,7 +102,7 @@ def test_every_docstring_begins_with_a_summary() -> None:
     without = [
         f"{path.relative_to(ROOT)}: {text.strip().splitlines()[0]}"
         for path in sources()
-        for text in docstrings(ast.parse(path.read_text()))
+        for text in docstrings(path)
         if text.lstrip().startswith(SECTIONS)
     ]
     assert without == []

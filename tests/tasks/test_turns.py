@@ -17,6 +17,7 @@ from artifact_pipeline.tasks.base import attach_services
 from artifact_pipeline.tasks.beat import SteadyScheduler
 from artifact_pipeline.tasks.routing import BEAT_HEADER, DISPATCH, RECONCILE, UPKEEP
 from artifact_pipeline.tasks.turns import take_turn
+from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 from artifact_pipeline.worker.embedded.servers import Valkey, free_port
 
 BY_BEAT = {BEAT_HEADER: True}
@@ -108,8 +109,8 @@ def test_the_broker_s_clock_decides(
 
 
 def test_a_broker_that_is_away_stops_no_reconcile() -> None:
-    # Given
-    away = make_app(f"redis://127.0.0.1:{free_port()}/0")
+    # Given one that is tried once: other apps take six seconds to give up
+    away = fail_fast_app(f"redis://127.0.0.1:{free_port()}/0")
     away.loader.import_default_modules()
     away.finalize(auto=True)
     services = Counting()
