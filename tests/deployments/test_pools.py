@@ -71,6 +71,7 @@ def test_nothing_is_imported_that_a_monkey_patch_removes() -> None:
         (path.name, name.name)
         for package in ("domain", "tasks", "worker")
         for path in (ROOT / package).rglob("*.py")
+        if "from select import" in path.read_text()  # to parse each file takes long
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and node.module == "select"
         for name in node.names

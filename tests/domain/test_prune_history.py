@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from artifact_pipeline.domain.fakes import (
     Candidates,
     InMemoryArtifacts,
@@ -11,6 +13,7 @@ from artifact_pipeline.domain.fakes import (
     InMemoryRuns,
     InMemoryTransfers,
 )
+from artifact_pipeline.domain.maintenance import prune_history
 from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.history import PrunedRows
@@ -19,7 +22,7 @@ from artifact_pipeline.domain.model.transfers import Direction
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 HOUR = timedelta(hours=1)
-ENDED = 2_500
+ENDED = 250
 
 
 def downloads(number: int) -> InMemoryHistory:
@@ -34,17 +37,18 @@ def downloads(number: int) -> InMemoryHistory:
     return InMemoryHistory(transfers, InMemoryBatchSnapshots(candidates))
 
 
-def test_no_page_begins_after_the_time_is_over() -> None:
+def test_no_page_begins_after_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a clock that runs a second at each look
+    monkeypatch.setattr(prune_history, "PAGE", 100)
     seconds = iter(range(100))
     history = downloads(ENDED)
     work = PruneHistory(
         history=history, older_than=timedelta(0), clock=lambda: float(next(seconds))
     )
-    # When a turn has time for one page of a thousand
+    # When a turn has time for one page
     turns = [work(timedelta(seconds=2)) for _ in range(4)]
     # Then the next turns continue, until the last transfer alone is left
-    assert [turn.transfers for turn in turns] == [1_000, 1_000, ENDED - 2_001, 0]
+    assert [turn.transfers for turn in turns] == [100, 100, ENDED - 201, 0]
     assert history.position(HOUR) is None
 
 
