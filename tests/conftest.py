@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from shutil import copy
 
@@ -116,8 +117,8 @@ def _signals_are_left_as_they_were() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
     """Those of a PostgreSQL server."""
-    with RestartablePostgres() as server:
-        yield Databases(server.url("{name}"))
+    with RestartablePostgres() as server, closing(Databases(server.url("{name}"))) as databases:
+        yield databases
 
 
 @pytest.fixture
