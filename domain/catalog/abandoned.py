@@ -22,6 +22,18 @@ from artifact_pipeline.domain.ports.transfers import ITransferRepository
 _PAGE = 500
 
 
+def abandoned_among(
+    page: Sequence[OpenUpload], transfers: ITransferRepository, after: timedelta
+) -> Iterator[OpenUpload]:
+    """Yield the unfinished uploads that no transfer will continue. Args: as `is_abandoned`."""
+    ids = [upload.upload_id for upload in page]
+    owners = {transfer.upload_id: transfer for transfer in transfers.with_uploads(ids)}
+    now = transfers.now()
+    for upload in page:
+        if is_abandoned(upload, owners.get(upload.upload_id), now, after):
+            yield upload
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindAbandoned:
     """Finds unfinished uploads that no transfer will continue, and uploads that are overdue.
@@ -67,20 +79,13 @@ class FindAbandoned:
         self.pace(1)
         try:
             while page := list(islice(uploads, _PAGE)):
-                yield from map(self._unfinished, self._abandoned(page))
+                abandoned = abandoned_among(page, self.transfers, self.after)
+                yield from map(self._unfinished, abandoned)
         except UnsupportedByStoreError:
             return  # a store that does not list them has none that could be found
         except PermanentError as error:
             said = f"its unfinished uploads: {error}"
             yield self._finding(None, prefix, Verdict.UNREADABLE, said)
-
-    def _abandoned(self, page: Sequence[OpenUpload]) -> Iterator[OpenUpload]:
-        ids = [upload.upload_id for upload in page]
-        owners = {transfer.upload_id: transfer for transfer in self.transfers.with_uploads(ids)}
-        now = self.transfers.now()
-        for upload in page:
-            if is_abandoned(upload, owners.get(upload.upload_id), now, self.after):
-                yield upload
 
     def _unfinished(self, upload: OpenUpload) -> AuditFinding:
         said = f"an unfinished upload since {upload.initiated_at:%Y-%m-%dT%H:%M:%SZ}"

@@ -93,8 +93,9 @@ class AuditStore:
             objects = list(self.reader.list(job_directory(job_id)))
             if not objects and job_id not in self.records.created([job_id]):
                 raise UnknownJobError(f"there is no job {job_id}")
-            findings = self._compared(objects, cursor)
-            if not objects:
+            if objects:
+                findings = self._compared(objects, cursor)
+            else:
                 self.pace(1)
                 cursor.counts["jobs"] += 1
                 findings = _counted(self._verified(job_id), cursor)

@@ -110,12 +110,7 @@ class RepairFindings:
         row = self.locate.artifacts.find(artifact)
         if row is None or self.locate.reader.find(self.locate.recorded(row).address) is not None:
             raise _Left("it changed since it was looked at: audit again")
-        with audited(self.trail, self._action(artifact, Verdict.MISSING)) as action:
-            request_id = new_request_id(None)
-            transfer = self.transfers.request(artifact, Direction.UPLOAD, request_id, self.actor)
-            self.publish([transfer])
-            action.came_to(RepairOutcome.REQUESTED)
-        return Repair(RepairOutcome.REQUESTED)
+        return self._ask(artifact, Verdict.MISSING, Direction.UPLOAD, RepairOutcome.REQUESTED)
 
     def _send_again(self, artifact: Artifact, abandoned: Transfer | None) -> Repair:
         """Send the message of an upload that no worker has."""
@@ -170,12 +165,17 @@ class RepairFindings:
         last = self.transfers.latest(artifact, Direction.CONFIRM)
         if last is not None and last.state is TransferState.QUARANTINED:
             raise _Left("its confirmation was given up: `artifacts quarantine list` shows why")
-        with audited(self.trail, self._action(artifact, Verdict.UNRECORDED)) as action:
+        return self._ask(artifact, Verdict.UNRECORDED, Direction.CONFIRM, RepairOutcome.CONFIRMING)
+
+    def _ask(
+        self, artifact: Artifact, found: Verdict, direction: Direction, outcome: RepairOutcome
+    ) -> Repair:
+        """Request a transfer, and keep the action in the audit trail."""
+        with audited(self.trail, self._action(artifact, found)) as action:
             request_id = new_request_id(None)
-            transfer = self.transfers.request(artifact, Direction.CONFIRM, request_id, self.actor)
-            self.publish([transfer])
-            action.came_to(RepairOutcome.CONFIRMING)
-        return Repair(RepairOutcome.CONFIRMING)
+            self.publish([self.transfers.request(artifact, direction, request_id, self.actor)])
+            action.came_to(outcome)
+        return Repair(outcome)
 
     def _require_source(self, artifact: Artifact) -> None:
         if self.has_source is None:
@@ -192,7 +192,7 @@ class RepairFindings:
     def _refuse_deleted(self, artifact: Artifact) -> None:
         directory = self.locate.placement.prefix(artifact).directory
         for tombstone in self.tombstones.of_job(artifact.job_id):
-            if tombstone.covers(artifact) and tombstone.directory == directory:
+            if tombstone.covers_in(artifact, directory):
                 raise _Left(f"it was deleted by {tombstone.deleted_by}")
 
     def _action(self, artifact: Artifact, found: Verdict) -> NewAction:

@@ -50,8 +50,5 @@ class InMemoryRebuiltRecords:
 
     def _is_new(self, entry: ManifestEntry) -> bool:
         artifact, directory = entry.stored.artifact, directory_of(entry.stored)
-        is_deleted = any(
-            scope.covers(artifact) and directory in {None, scope.directory}
-            for scope in self._tombstones.rows
-        )
+        is_deleted = any(scope.covers_in(artifact, directory) for scope in self._tombstones.rows)
         return artifact not in self._artifacts.rows and not is_deleted

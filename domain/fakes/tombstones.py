@@ -92,7 +92,7 @@ class InMemoryTombstones:
         """Raise ArtifactDeletedError if what is to be recorded is deleted."""
         directory = directory_of(stored)
         for row in self.rows.values():
-            if row.covers(stored.artifact) and directory in {None, row.directory}:
+            if row.covers_in(stored.artifact, directory):
                 raise ArtifactDeletedError(f"{stored.artifact}: was deleted")
 
 

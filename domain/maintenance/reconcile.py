@@ -1,14 +1,14 @@
 """Periodic cleanup of unconfirmed and abandoned uploads."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 
+from artifact_pipeline.domain.catalog.abandoned import abandoned_among
 from artifact_pipeline.domain.each import for_each
 from artifact_pipeline.domain.errors import StoreUnavailableError
-from artifact_pipeline.domain.model.abandoned import is_abandoned
 from artifact_pipeline.domain.model.artifacts import OpenUpload
 from artifact_pipeline.domain.model.keys import ROOT
 from artifact_pipeline.domain.model.transfers import Direction
@@ -99,7 +99,8 @@ class AbortAbandonedUploads:
         uploads = self.store.open_uploads(ROOT)
         aborted = failed = 0
         while page := list(islice(uploads, _PAGE)):
-            for upload, outcome in for_each(self._abort, self._abandoned(page)):
+            abandoned = abandoned_among(page, self.transfers, self.abandoned_after)
+            for upload, outcome in for_each(self._abort, abandoned):
                 if isinstance(outcome, StoreUnavailableError):
                     raise outcome
                 if outcome is None:
@@ -111,11 +112,3 @@ class AbortAbandonedUploads:
 
     def _abort(self, upload: OpenUpload) -> None:
         self.store.abort(upload.key, upload.upload_id)
-
-    def _abandoned(self, page: Sequence[OpenUpload]) -> Iterator[OpenUpload]:
-        ids = [upload.upload_id for upload in page]
-        owners = {transfer.upload_id: transfer for transfer in self.transfers.with_uploads(ids)}
-        now = self.transfers.now()
-        for upload in page:
-            if is_abandoned(upload, owners.get(upload.upload_id), now, self.abandoned_after):
-                yield upload

@@ -106,9 +106,7 @@ class ApplyRetention:
             if not rules:
                 break
             page = self.due.page(rules, after=after, limit=PAGE)
-            for part in self._carry_out(page.due, action, reason or _names(rules)):
-                result += part
-                action.came_to(str(result), has_failures=bool(result.refused))
+            result = self._carry_out(page.due, action, reason or _names(rules), result)
             after, is_end = page.last, page.is_end
         return result
 
@@ -125,13 +123,10 @@ class ApplyRetention:
         due = self._next_due(rules) if rules else ()
         if not due:
             return RetentionResult()
-        names, result = _names(rules), RetentionResult()
+        names = _names(rules)
         new = NewAction(name=ActionName.RETENTION_APPLY, actor=actor, reason=names)
         with audited(trail, new) as action:
-            for part in self._carry_out(due, action, names):
-                result += part
-                action.came_to(str(result), has_failures=bool(result.refused))
-        return result
+            return self._carry_out(due, action, names, RetentionResult())
 
     def _next_due(self, rules: Sequence[RecordedRule]) -> Sequence[DueArtifact]:
         for _ in range(_RANGES):
@@ -144,13 +139,20 @@ class ApplyRetention:
         return ()
 
     def _carry_out(
-        self, due: Sequence[DueArtifact], action: AuditedAction, reason: str
-    ) -> Iterator[RetentionResult]:
+        self,
+        due: Sequence[DueArtifact],
+        action: AuditedAction,
+        reason: str,
+        result: RetentionResult,
+    ) -> RetentionResult:
+        """Return the result so far with that of these artifacts; the action has it at each step."""
         if due:
             action.touches({each.stored.artifact.job_id for each in due})
         do = partial(self._do, actor=action.actor, reason=reason)
         for group, outcome in until_unavailable(for_each(do, _groups(due))):
-            yield _failed(group, outcome) if isinstance(outcome, PipelineError) else outcome
+            result += _failed(group, outcome) if isinstance(outcome, PipelineError) else outcome
+            action.came_to(str(result), has_failures=bool(result.refused))
+        return result
 
     def _do(self, group: _Group, *, actor: str, reason: str) -> RetentionResult:
         if group.action is RetentionAction.DELETE:

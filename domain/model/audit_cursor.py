@@ -38,7 +38,7 @@ class AuditCursor:
     @property
     def faults(self) -> dict[str, int]:
         """Return how often each fault was found."""
-        return {name: n for name, n in sorted(self.counts.items()) if name not in _LOOKED_AT}
+        return faults_in(self.counts)
 
     def dump(self) -> dict[str, Any]:
         """Return it as JSON can keep it."""
@@ -67,6 +67,11 @@ class AuditCursor:
 
 
 _LOOKED_AT = ("objects", "jobs")
+
+
+def faults_in(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return how often each fault was found, by the counts of a cursor."""
+    return {name: n for name, n in sorted(counts.items()) if name not in _LOOKED_AT}
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,7 @@ class JobToRebuild:
 
     def is_deleted(self, artifact: Artifact, directory: str) -> bool:
         """Return whether the artifact has a tombstone. Args: its job's directory."""
-        return any(
-            scope.directory == directory and scope.covers(artifact) for scope in self.deleted
-        )
+        return any(scope.covers_in(artifact, directory) for scope in self.deleted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

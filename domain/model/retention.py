@@ -228,10 +228,11 @@ def most_protective(
     if action is not RetentionAction.ARCHIVE:
         return action, None
     tiers = [tier for each, tier in found if each is action and tier is not None]
-    return action, min(tiers, key=lambda tier: _place(tier, archives))
+    return action, min(tiers, key=lambda tier: tier_place(tier, archives))
 
 
-def _place(tier_name: str, archives: Sequence[str]) -> int:
+def tier_place(tier_name: str, archives: Sequence[str]) -> int:
+    """Return the place of a tier in the order of archives; behind all of them if it is none."""
     return archives.index(tier_name) if tier_name in archives else len(archives)
 
 

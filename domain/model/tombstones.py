@@ -28,6 +28,15 @@ class DeletionScope:
             and self.kind in (None, artifact.kind)
         )
 
+    def covers_in(self, artifact: Artifact, directory: str | None) -> bool:
+        """Return whether the artifact is one of them, and of the same job.
+
+        Args:
+            artifact: that may have been deleted.
+            directory: of its job; None if it is not known.
+        """
+        return directory in {None, self.directory} and self.covers(artifact)
+
     def includes(self, other: "DeletionScope") -> bool:
         """Return whether all artifacts of the other scope are in this one."""
         return (

@@ -1,6 +1,6 @@
 """What SQL knows for the metrics: five statements, each served by an index."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ from artifact_pipeline.domain.maintenance.pipeline_metrics import (
     EndedKey,
 )
 from artifact_pipeline.domain.maintenance.pipeline_status import Phase
-from artifact_pipeline.domain.model.audit_cursor import AuditCursor
+from artifact_pipeline.domain.model.audit_cursor import faults_in
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.tasks.routing import BATCHES, queue_of
@@ -83,8 +83,7 @@ def _clock_and_audit(
         for column in (AuditProgressRow.finished_at, AuditProgressRow.result)
     )
     now, audited_at, counts = connection.execute(select(utc_now(), *of_audit)).one()
-    faults = AuditCursor(counts=Counter(counts or {})).faults
-    return now.replace(tzinfo=UTC), audited_at, faults
+    return now.replace(tzinfo=UTC), audited_at, faults_in(counts or {})
 
 
 def _active(connection: Connection, now: datetime, expiring: timedelta) -> Iterator[ActiveGroup]:

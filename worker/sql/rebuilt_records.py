@@ -97,7 +97,4 @@ def _deleted(connection: Connection, job_ids: Collection[int]) -> list[DeletionS
 
 def _is_deleted(entry: ManifestEntry, deleted: Sequence[DeletionScope]) -> bool:
     directory = directory_of(entry.stored)
-    return any(
-        scope.covers(entry.stored.artifact) and directory in {None, scope.directory}
-        for scope in deleted
-    )
+    return any(scope.covers_in(entry.stored.artifact, directory) for scope in deleted)

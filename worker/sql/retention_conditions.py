@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import aliased
 
-from artifact_pipeline.domain.model.retention import RetentionRule
+from artifact_pipeline.domain.model.retention import RetentionRule, tier_place
 from artifact_pipeline.worker.sql.artifact_filter import has_tag
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.platform_tables import JobRow
@@ -143,15 +143,11 @@ def _tier(each: Sequence[_OneRule], archives: Sequence[str]) -> ColumnElement[An
     archiving = [one for one in each if one.rule.tier_name is not None]
     if not archiving:
         return sql_cast(null(), String)
-    ordered = sorted(archiving, key=lambda one: _place(str(one.rule.tier_name), archives))
+    ordered = sorted(archiving, key=lambda one: tier_place(str(one.rule.tier_name), archives))
     return case(
         *((and_(one.selects, one.acts, ~one.deletes), str(one.rule.tier_name)) for one in ordered),
         else_=null(),
     )
-
-
-def _place(tier_name: str, archives: Sequence[str]) -> int:
-    return archives.index(tier_name) if tier_name in archives else len(archives)
 
 
 def _any(conditions: Iterable[_Condition]) -> _Condition:

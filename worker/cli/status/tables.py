@@ -1,6 +1,5 @@
 """The tables of `artifacts status`, which fit into 80 columns."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
@@ -17,7 +16,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     count,
     first,
 )
-from artifact_pipeline.domain.model.audit_cursor import AuditCursor
+from artifact_pipeline.domain.model.audit_cursor import faults_in
 from artifact_pipeline.domain.model.durations import age
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.cli.output import size_of
@@ -204,8 +203,7 @@ def _audit(database: DatabaseStatus) -> Iterator[str]:
 
 
 def _faults(counts: Mapping[str, int]) -> str:
-    faults = AuditCursor(counts=Counter(counts)).faults
-    said = ", ".join(f"{n:,} {name}" for name, n in faults.items()) or "no faults"
+    said = ", ".join(f"{n:,} {name}" for name, n in faults_in(counts).items()) or "no faults"
     return f"{said} in {counts.get('objects', 0):,} objects"
 
 
