@@ -3,23 +3,19 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, select
+from sqlalchemy import select
 
 from artifact_pipeline.domain.model.artifacts import StoredArtifact
 from artifact_pipeline.domain.model.jobs import as_utc
-from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.domain.model.transfers import Direction, Transfer
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import Bind, autocommit
 from artifact_pipeline.worker.sql.mapping import as_transfer
+from artifact_pipeline.worker.sql.phases import phase_moment
 from artifact_pipeline.worker.sql.platform_tables import JobRow
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, ArtifactRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.predicates import is_well_formed
-
-_DUE_AT = case(
-    (TransferRow.state == TransferState.RUNNING, TransferRow.lease_expires_at),
-    else_=TransferRow.next_attempt_at,
-)
 
 
 class SqlAuditedRecords:
@@ -62,7 +58,7 @@ class SqlAuditedRecords:
             is_well_formed(),
             TransferRow.direction == Direction.UPLOAD,
             TransferRow.id > after,
-            _DUE_AT <= utc_now(-overdue_for),  # noqa: SIM300 - not a constant
+            phase_moment() <= utc_now(-overdue_for),
         ]
         if job_ids:
             is_overdue.append(TransferRow.job_id.in_(job_ids))

@@ -25,7 +25,6 @@ from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import (
     autocommit,
-    insert_into,
     repeated_transaction,
 )
 from artifact_pipeline.worker.sql.tables import (
@@ -38,6 +37,7 @@ from artifact_pipeline.worker.sql.tables import (
     TransferRow,
     UpkeepRow,
 )
+from artifact_pipeline.worker.sql.upkeep import keep_upkeep
 
 _ENDED = (TransferState.DONE, TransferState.CANCELLED)
 _ENDED_BATCHES = (BatchState.DONE, BatchState.CANCELLED)
@@ -104,15 +104,14 @@ class SqlHistory:
         return None if kept.is_recent and not kept.position else kept.position
 
     def keep_position(self, position: int) -> None:
-        self._keep({"position": position})
+        self._keep(position=position)
 
     def complete_pass(self) -> None:
-        self._keep({"position": 0, "completed_at": utc_now()})
+        self._keep(position=0, completed_at=utc_now())
 
-    def _keep(self, values: dict[str, Any]) -> None:
-        kept = insert_into(self._engine.dialect.name, UpkeepRow).values(name=_WORK, **values)
+    def _keep(self, **values: Any) -> None:  # noqa: ANN401 - of any column
         with autocommit(self._engine) as connection:
-            connection.execute(kept.on_conflict_do_update(index_elements=["name"], set_=values))
+            keep_upkeep(connection, _WORK, **values)
 
 
 def _old_batches(older_than: timedelta) -> Any:  # noqa: ANN401 - a SELECT

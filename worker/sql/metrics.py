@@ -17,13 +17,18 @@ from artifact_pipeline.domain.maintenance.pipeline_status import Phase
 from artifact_pipeline.domain.model.audit_cursor import faults_in
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
-from artifact_pipeline.tasks.routing import BATCHES, queue_of
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.counts import read_counts
 from artifact_pipeline.worker.sql.ended import ended_figures, ended_statement
 from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.mapping import reason_of
-from artifact_pipeline.worker.sql.phases import IS_OF_BATCH, is_retry, phase_moment, phase_of
+from artifact_pipeline.worker.sql.phases import (
+    IS_OF_BATCH,
+    is_retry,
+    phase_moment,
+    phase_of,
+    queue_of_group,
+)
 from artifact_pipeline.worker.sql.table_sizes import read_tables
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, AuditProgressRow, TransferRow
 
@@ -107,7 +112,7 @@ def _active(connection: Connection, now: datetime, expiring: timedelta) -> Itera
     for row in connection.execute(statement):
         if _is_known(row.kind, row.direction):
             yield ActiveGroup(
-                queue=_queue(row.kind, of_batch=row.of_batch),
+                queue=queue_of_group(row.kind, of_batch=row.of_batch),
                 kind=ArtifactKind(row.kind),
                 direction=Direction(row.direction),
                 phase=Phase(row.phase),
@@ -124,7 +129,7 @@ def _ended(
     found: dict[EndedKey, EndedFigures] = defaultdict(EndedFigures)
     for row in connection.execute(ended_statement(begin, end)):
         if _is_known(row.kind, row.direction):
-            queue = _queue(row.kind, of_batch=row.of_batch)
+            queue = queue_of_group(row.kind, of_batch=row.of_batch)
             key = EndedKey(
                 queue, ArtifactKind(row.kind), Direction(row.direction), TransferState(row.state)
             )
@@ -136,7 +141,3 @@ def _is_known(kind: str, direction: str) -> bool:
     # Other programs wrote rows before the table had its checks, and a newer version may have kinds
     # that this one does not know.
     return kind in set(ArtifactKind) and direction in set(Direction)
-
-
-def _queue(kind: str, *, of_batch: bool) -> str:
-    return BATCHES if of_batch else queue_of(ArtifactKind(kind))

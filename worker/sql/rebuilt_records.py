@@ -16,7 +16,8 @@ from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, transaction
 from artifact_pipeline.worker.sql.job_locks import share_jobs
 from artifact_pipeline.worker.sql.mapping import artifact_of
-from artifact_pipeline.worker.sql.tables import ArtifactRow, TombstoneRow, UpkeepRow
+from artifact_pipeline.worker.sql.tables import ArtifactRow, TombstoneRow
+from artifact_pipeline.worker.sql.upkeep import keep_upkeep, read_position
 
 
 class SqlRebuiltRecords:
@@ -49,21 +50,16 @@ class SqlRebuiltRecords:
             return {artifact_of(each) for each in recorded}
 
     def position(self, bucket: str) -> int:
-        kept = select(UpkeepRow.position).where(UpkeepRow.name == _name(bucket))
         with autocommit(self._bind) as connection:
-            return connection.scalar(kept) or 0
+            return read_position(connection, _name(bucket))
 
     def keep_position(self, bucket: str, job_id: int) -> None:
-        self._keep(bucket, {"position": job_id})
+        with autocommit(self._bind) as connection:
+            keep_upkeep(connection, _name(bucket), position=job_id)
 
     def complete(self, bucket: str) -> None:
-        self._keep(bucket, {"position": 0, "completed_at": utc_now()})
-
-    def _keep(self, bucket: str, values: dict[str, Any]) -> None:
         with autocommit(self._bind) as connection:
-            row = insert_into(connection.dialect.name, UpkeepRow)
-            kept = row.values(name=_name(bucket), **values)
-            connection.execute(kept.on_conflict_do_update(index_elements=["name"], set_=values))
+            keep_upkeep(connection, _name(bucket), position=0, completed_at=utc_now())
 
 
 def _name(bucket: str) -> str:

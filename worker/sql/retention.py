@@ -30,7 +30,7 @@ from artifact_pipeline.domain.model.retention import (
 )
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.directories import is_own, job_directory
-from artifact_pipeline.worker.sql.engine import autocommit, insert_into
+from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.platform_tables import JobRow
 from artifact_pipeline.worker.sql.retention_conditions import Conditions, conditions_of, recency
 from artifact_pipeline.worker.sql.tables import (
@@ -40,8 +40,8 @@ from artifact_pipeline.worker.sql.tables import (
     ArtifactRow,
     HoldRow,
     TransferRow,
-    UpkeepRow,
 )
+from artifact_pipeline.worker.sql.upkeep import keep_upkeep, read_position
 
 SCANNED = 50_000
 """Rows of artifacts that one statement looks at: some tenths of a second."""
@@ -91,15 +91,12 @@ class SqlDueArtifacts:
         )
 
     def position(self) -> int:
-        kept = select(UpkeepRow.position).where(UpkeepRow.name == _WORK)
         with autocommit(self._engine) as connection:
-            return connection.scalar(kept) or 0
+            return read_position(connection, _WORK)
 
     def keep_position(self, position: int) -> None:
-        values = {"position": position}
-        kept = insert_into(self._engine.dialect.name, UpkeepRow).values(name=_WORK, **values)
         with autocommit(self._engine) as connection:
-            connection.execute(kept.on_conflict_do_update(index_elements=["name"], set_=values))
+            keep_upkeep(connection, _WORK, position=position)
 
     def _range(self, connection: Connection, after: int) -> tuple[int, bool]:
         ids = select(ArtifactRow.id).where(ArtifactRow.id > after).order_by(ArtifactRow.id)

@@ -34,7 +34,6 @@ from artifact_pipeline.domain.model.batches import BatchState
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
-from artifact_pipeline.tasks.routing import BATCHES, queue_of
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.mapping import reason_of
@@ -47,6 +46,7 @@ from artifact_pipeline.worker.sql.phases import (
     is_retry,
     phase_moment,
     phase_of,
+    queue_of_group,
 )
 from artifact_pipeline.worker.sql.tables import (
     IS_ACTIVE,
@@ -136,7 +136,7 @@ def _transfers(connection: Connection, now: datetime) -> Iterator[TransferGroup]
     )
     for row in connection.execute(statement):
         yield TransferGroup(
-            queue=_queue(row.kind, of_batch=row.of_batch),
+            queue=queue_of_group(row.kind, of_batch=row.of_batch),
             kind=ArtifactKind(row.kind),
             phase=Phase(row.phase),
             reason=reason_of(row.reason),
@@ -160,7 +160,7 @@ def _throughput(connection: Connection, now: datetime) -> Iterator[Throughput]:
         done, moved_bytes = figures[: len(WINDOWS)], figures[len(WINDOWS) :]
         for window, transfers, size in zip(WINDOWS, done, moved_bytes, strict=True):
             yield Throughput(
-                queue=_queue(kind, of_batch=of_batch),
+                queue=queue_of_group(kind, of_batch=of_batch),
                 window=window,
                 transfers=transfers,
                 bytes_moved=int(size),
@@ -250,7 +250,3 @@ def _audit(connection: Connection) -> AuditStatus | None:
     if row is None:
         return None
     return AuditStatus(**{**row._asdict(), "is_running": bool(row.is_running)})
-
-
-def _queue(kind: str, *, of_batch: bool) -> str:
-    return BATCHES if of_batch else queue_of(ArtifactKind(kind))
