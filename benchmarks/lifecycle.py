@@ -20,7 +20,6 @@ from unittest.mock import patch
 
 from sqlalchemy import delete, insert
 
-from artifact_pipeline.domain.catalog.delete_job import DeleteArtifacts
 from artifact_pipeline.domain.catalog.deletion_plan import DeletionRequest
 from artifact_pipeline.domain.catalog.inventory import list_artifacts
 from artifact_pipeline.domain.catalog.rebuild import RebuildRecords
@@ -151,18 +150,11 @@ def measure_job(count: int) -> None:
     with running() as jobs:
         jobs.add([1], count)
         using = jobs.using
-        deletion = DeleteArtifacts(
-            locate=using.locate,
-            versions=using.versions,
-            transfers=using.transfers,
-            tombstones=using.tombstones,
-            holds=using.legal_holds,
-        )
         works: dict[str, Callable[[], object]] = {
             "list": lambda: list_artifacts(using.locate, using.transfers, 1),
             "verify": lambda: using.verify(1),
             "write the manifest": lambda: manifest_writer(using)(1),
-            "delete": lambda: deletion(DeletionRequest(job_id=1), "benchmark", None),
+            "delete": lambda: using.delete(DeletionRequest(job_id=1), "benchmark", None),
         }
         for what, work in works.items():
             jobs.measured(f"{what}, {count:,} artifacts", work)

@@ -19,20 +19,17 @@ from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks.message_body import RefusedError
 from artifact_pipeline.tasks.routing import (
-    AUDIT,
     BATCH_HEADER,
     BEAT_HEADER,
     DELAY_HEADER,
-    DISPATCH,
-    RECONCILE,
     RECORDED_HEADER,
+    UPKEEP_TASKS,
 )
 
 HORIZON = timedelta(days=7)
 """How far ahead an eta may be: while SQL is away, a worker keeps the message until then."""
 
 _OPTIONAL = (BATCH_HEADER, BEAT_HEADER, RECORDED_HEADER)
-_UPKEEP = (AUDIT, DISPATCH, RECONCILE)
 _CELERYS_OWN = "celery."
 _NAMESPACE = UUID("7a3c3f0e-3d0b-5b1e-9f43-2f3a51d9c0a7")
 
@@ -110,7 +107,7 @@ def _soon(text: str, info: ValidationInfo) -> str | None:
 
 def _expiry(text: str, info: ValidationInfo) -> str | None:
     """Leave it out of upkeep: what piles up is harmless, and what is thrown away is missed."""
-    if info.data.get("task") in _UPKEEP:
+    if info.data.get("task") in UPKEEP_TASKS:
         return None
     skew = cast("Skew", info.context)
     try:

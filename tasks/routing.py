@@ -34,6 +34,10 @@ VERIFY_JOB = "artifacts.verify_job"
 WRITE_MANIFEST = "artifacts.write_manifest"
 APPLY_RETENTION = "artifacts.apply_retention"
 
+UPKEEP_TASKS = (AUDIT, DISPATCH, RECONCILE)
+"""Their messages never expire, and their routine is not worth a line at INFO. Retention deletes, so
+it is not among them."""
+
 # Large artifacts must never delay a config.
 _QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}
 

@@ -14,6 +14,7 @@ from artifact_pipeline.worker.cli.options import (
     JsonOption,
     ReasonOption,
     WideOption,
+    refuse_dry_run_with_yes,
 )
 from artifact_pipeline.worker.cli.output import note, say
 from artifact_pipeline.worker.cli.quarantine import parse_age
@@ -118,8 +119,7 @@ def rebuild(  # noqa: PLR0913 - an argument for each option
     """
     from artifact_pipeline.worker.cli.rebuild import Rebuild, show_outcome  # noqa: PLC0415 - the help needs no SQL
 
-    if dry_run and yes:
-        raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
+    refuse_dry_run_with_yes(dry_run=dry_run, yes=yes)
     work = Rebuild(merges=merge, reads_bytes=deep)
     work.check()
     if sys.stdin.isatty() and not (yes or dry_run):

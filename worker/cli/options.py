@@ -86,6 +86,12 @@ def optional_job(argument: int | None, option: int | None) -> int | None:
     return option if argument is None else argument
 
 
+def refuse_dry_run_with_yes(*, dry_run: bool, yes: bool) -> None:
+    """Refuse to be told both to show something and to do it."""
+    if dry_run and yes:
+        raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
+
+
 def chosen_jobs(arguments: list[int] | None, options: list[int] | None) -> set[int]:
     """Return the ids of jobs that are given as arguments or by `--job-id`; empty without any."""
     given, as_options = set(arguments or ()), set(options or ())

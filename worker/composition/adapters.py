@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from artifact_pipeline.domain.catalog.delete_job import DeleteArtifacts
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
 from artifact_pipeline.domain.catalog.verify import VerifyJob
@@ -140,6 +141,16 @@ class Adapters(Database):
     def verify(self) -> VerifyJob:
         return VerifyJob(
             locate=self.locate, transfers=self.transfers, reads=ResumedReads(reader=self.reader)
+        )
+
+    @property
+    def delete(self) -> DeleteArtifacts:
+        return DeleteArtifacts(
+            locate=self.locate,
+            versions=self.versions,
+            transfers=self.transfers,
+            tombstones=self.tombstones,
+            holds=self.legal_holds,
         )
 
     @cached_property

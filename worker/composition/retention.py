@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from socket import gethostname
 
-from artifact_pipeline.domain.catalog.delete_job import DeleteArtifacts
 from artifact_pipeline.domain.errors import ConfigurationError, InvalidRequestError
 from artifact_pipeline.domain.maintenance.retention import ApplyRetention
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
@@ -37,13 +36,7 @@ def apply_retention(adapters: Adapters) -> ApplyRetention:
     return ApplyRetention(
         rules=SqlRetentionRules(adapters.engine),
         due=due_artifacts(adapters),
-        delete=DeleteArtifacts(
-            locate=adapters.locate,
-            versions=adapters.versions,
-            transfers=adapters.transfers,
-            tombstones=adapters.tombstones,
-            holds=adapters.legal_holds,
-        ),
+        delete=adapters.delete,
         archive=_Archive(adapters),
     )
 

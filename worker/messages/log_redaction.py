@@ -8,7 +8,7 @@ from celery.app import trace
 from celery.worker import strategy
 from celery.worker.consumer import consumer
 
-from artifact_pipeline.tasks.routing import AUDIT, DISPATCH, RECONCILE
+from artifact_pipeline.tasks.routing import UPKEEP_TASKS
 
 _consumer: Any = consumer  # its constants are not in the stubs
 _SAID_INSTEAD = {
@@ -24,7 +24,6 @@ _QUOTING = (_consumer.logger.name, "kombu.transport.redis")
 _SENT_BY_BEAT = "Scheduler: Sending due task %s (%s)"  # Celery has no name for it
 _ROUTINE = {trace.LOG_RECEIVED, trace.LOG_SUCCESS, _SENT_BY_BEAT}
 _ROUTINE_LOGGERS = (strategy.__name__, trace.__name__, beat.__name__)
-_UPKEEP = {AUDIT, DISPATCH, RECONCILE}
 
 
 def redact_message_bodies() -> None:
@@ -50,7 +49,7 @@ def _without_body(record: logging.LogRecord) -> bool:
 
 
 def _routine_as_debug(record: logging.LogRecord) -> bool:
-    if record.msg not in _ROUTINE or _task_of(record) not in _UPKEEP:
+    if record.msg not in _ROUTINE or _task_of(record) not in UPKEEP_TASKS:
         return True
     record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
     return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)

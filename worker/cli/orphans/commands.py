@@ -20,6 +20,7 @@ from artifact_pipeline.worker.cli.options import (
     JsonOption,
     ReasonOption,
     WideOption,
+    refuse_dry_run_with_yes,
 )
 from artifact_pipeline.worker.cli.output import Size, note, print_json, show_rows, where
 from artifact_pipeline.worker.cli.quarantine import parse_age
@@ -104,8 +105,7 @@ def delete(  # noqa: PLR0913 - an argument for each option
     """
     from artifact_pipeline.worker.cli.orphans.reported import ReportedOrphans  # noqa: PLC0415 - for the help
 
-    if dry_run and yes:
-        raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
+    refuse_dry_run_with_yes(dry_run=dry_run, yes=yes)
     why, using = action_reason(reason), adapters()
     orphans = ReportedOrphans(report, using.address_of, using.reader.bucket)
     deletion = _deletion(using, older_than)

@@ -9,7 +9,13 @@ from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.operator_actions import ActionName, action_reason
 from artifact_pipeline.worker.cli.confirmation import is_confirmed
 from artifact_pipeline.worker.cli.lazy import group_app
-from artifact_pipeline.worker.cli.options import ActorOption, DryRunOption, JsonOption, WideOption
+from artifact_pipeline.worker.cli.options import (
+    ActorOption,
+    DryRunOption,
+    JsonOption,
+    WideOption,
+    refuse_dry_run_with_yes,
+)
 from artifact_pipeline.worker.cli.output import note, print_json, say, show_rows
 from artifact_pipeline.worker.cli.retention.options import (
     ArchiveAfterOption,
@@ -150,8 +156,7 @@ def apply_rules(  # noqa: PLR0913 - an argument for each option
     Without --yes it shows the preview, and asks on a terminal. Jobs on legal hold are left. Given
     again, it continues. The exit status is 1 if an artifact could not be archived or deleted.
     """
-    if dry_run and yes:
-        raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
+    refuse_dry_run_with_yes(dry_run=dry_run, yes=yes)
     if not yes and not _is_confirmed(dry_run=dry_run, wide=wide, as_json=as_json):
         return
     _carry_out(reason, actor, as_json=as_json, wide=wide)

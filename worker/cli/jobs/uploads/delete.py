@@ -1,7 +1,7 @@
 """`artifacts jobs uploads delete`: a job's artifacts, or only some of them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,14 +25,12 @@ from artifact_pipeline.worker.cli.options import (
     ReasonOption,
     RunIdOption,
     WideOption,
+    refuse_dry_run_with_yes,
     refuse_run_of_job_kind,
     the_job,
 )
 from artifact_pipeline.worker.cli.output import Size, note, show_rows, where
 from artifact_pipeline.worker.composition.operator import adapters, audited
-
-if TYPE_CHECKING:
-    from artifact_pipeline.worker.composition.adapters import Adapters
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Delete without asking.")]
 AllVersionsOption = Annotated[
@@ -65,8 +63,7 @@ def delete(  # noqa: PLR0913 - an argument for each option
     artifact_deleted until `undelete`. Given again, it continues. The exit status is 1 if anything
     is left.
     """
-    if dry_run and yes:
-        raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
+    refuse_dry_run_with_yes(dry_run=dry_run, yes=yes)
     for each in kind or ():
         refuse_run_of_job_kind(run_id, each)
     asked, why = the_job(job, job_id), action_reason(reason)
@@ -77,7 +74,7 @@ def delete(  # noqa: PLR0913 - an argument for each option
         all_versions=all_versions,
         is_only_database=only_database,
     )
-    deletion = _deletion(adapters())
+    deletion = adapters().delete
     if not yes:
         plan = deletion.plan(request)
         rows = [_row(each, "would be deleted") for each in plan.objects]
@@ -94,16 +91,6 @@ def delete(  # noqa: PLR0913 - an argument for each option
     _note_end(summary)
     if summary.left:
         raise typer.Exit(1)
-
-
-def _deletion(using: "Adapters") -> DeleteArtifacts:
-    return DeleteArtifacts(
-        locate=using.locate,
-        versions=using.versions,
-        transfers=using.transfers,
-        tombstones=using.tombstones,
-        holds=using.legal_holds,
-    )
 
 
 def _carry_out(

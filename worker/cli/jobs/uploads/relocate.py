@@ -28,6 +28,7 @@ from artifact_pipeline.worker.cli.options import (
     ReasonOption,
     WideOption,
     optional_job,
+    refuse_dry_run_with_yes,
 )
 from artifact_pipeline.worker.cli.output import Size, note, show_rows, where, why
 from artifact_pipeline.worker.composition.operator import adapters, audited
@@ -132,8 +133,7 @@ def _offset(hours: float | None, *, dry_run: bool, yes: bool) -> timedelta | Non
         if yes:
             raise typer.BadParameter("--yes needs --from-shifted: give both")
         return None
-    if dry_run and yes:
-        raise typer.BadParameter("--dry-run only shows it and --yes does it: give one of them")
+    refuse_dry_run_with_yes(dry_run=dry_run, yes=yes)
     if not 0 < abs(hours) <= _MAX_HOURS or not (hours * 60).is_integer():
         raise typer.BadParameter(
             f"--from-shifted {hours:g}: give hours from -{_MAX_HOURS} to {_MAX_HOURS} except 0, "
