@@ -2,9 +2,6 @@
 
 import itertools
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -21,16 +18,10 @@ from artifact_pipeline.domain.errors import (
     UnknownJobError,
     VerificationError,
 )
-from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.retention_results import RetentionResult
-from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
-from artifact_pipeline.domain.transfers.upload_job import JobUploads
-from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.tasks.arguments import bind
-from artifact_pipeline.tasks.base import PipelineTask, attach_services
 from artifact_pipeline.tasks.routing import (
     BATCHES,
     CONFIGS,
@@ -41,128 +32,19 @@ from artifact_pipeline.tasks.routing import (
     task_name,
 )
 from artifact_pipeline.worker.embedded.servers import Valkey
+from tests.tasks.answering import CONFIG, Answers, answering_app, message
 
 pytestmark = pytest.mark.processes
 
-CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 PLANNING = ["artifacts.confirm_upload", "artifacts.relocate_job", "artifacts.download_job"]
 ONE_OR_ALL = {"artifacts.confirm_upload": Direction.CONFIRM} | {
     "artifacts.relocate_job": Direction.RELOCATE
 }
 
 
-@dataclass
-class Answers:
-    """The use cases: what they were asked, and what they answer.
-
-    Attributes:
-        known: what was requested under which id.
-        failure: what every one of them raises.
-        turns: what becomes of a job's uploads, turn by turn.
-    """
-
-    known: dict[str, Artifact] = field(default_factory=dict)
-    failure: Exception | None = None
-    turns: list[JobUploads] = field(default_factory=list)
-    asked: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def transfer(
-        self,
-        direction: Direction,
-        artifact: Artifact,
-        request_id: str,
-        *,
-        is_alone: bool = False,
-    ) -> TransferSummary:
-        del is_alone
-        self._note("transfer", direction, artifact, request_id)
-        return TransferSummary(state=TransferState.DONE, size=3, seconds=0.5)
-
-    def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
-        if isinstance(self.failure, SqlUnavailableError):
-            raise self.failure
-        del direction, job_id
-        return self.known.get(request_id)
-
-    def request_confirmations(self, job_id: int, run_id: int | None) -> int:
-        self._note("confirmations", job_id, run_id)
-        return 2
-
-    def request_relocations(self, job_id: int) -> int:
-        self._note("relocations", job_id)
-        return 2
-
-    def request_downloads(self, job_id: int) -> int:
-        self._note("downloads", job_id)
-        return 2
-
-    def upload_job(self, job_id: int) -> JobUploads:
-        self._note("uploads", job_id)
-        return self.turns.pop(0)
-
-    def verify_job(self, job_id: int) -> dict[str, int]:
-        self._note("verification", job_id)
-        return {"ok": 2}
-
-    def write_manifest(self, job_id: int) -> bool:
-        self._note("manifest", job_id)
-        return True
-
-    def request_manifests(self) -> int:
-        raise NotImplementedError
-
-    def dispatch(self) -> int:
-        raise NotImplementedError
-
-    def advance_batches(self) -> int:
-        raise NotImplementedError
-
-    def reconcile(self) -> ReconcileSummary:
-        raise NotImplementedError
-
-    def apply_retention(self) -> RetentionResult:
-        self._note("retention")
-        return RetentionResult(skipped=1, refused=2)
-
-    def audit(self) -> AuditedPages:
-        raise NotImplementedError
-
-    def _note(self, *asked: object) -> None:
-        self.asked.append(asked)
-        if self.failure is not None:
-            raise self.failure
-
-
-@pytest.fixture
-def answers() -> Answers:
-    return Answers()
-
-
 @pytest.fixture
 def app(broker: Valkey, answers: Answers) -> Celery:
-    app = producer_app(broker.url)
-    app.loader.import_default_modules()
-    attach_services(app, answers)
-    return app
-
-
-@contextmanager
-def message(app: Celery, name: str, request_id: str, **headers: object) -> Iterator[PipelineTask]:
-    """The task, as a worker has it when a message of that id has come."""
-    task: Any = app.tasks[name]
-    task.push_request(
-        id=request_id,
-        called_directly=False,
-        args=(),
-        kwargs={"job_id": 12},
-        retries=0,
-        delivery_info={"routing_key": UPKEEP},
-        **headers,
-    )
-    try:
-        yield task
-    finally:
-        task.pop_request()
+    return answering_app(broker.url, answers)
 
 
 class TestKnown:
@@ -318,57 +200,6 @@ class TestUnknown:
             pytest.raises(RunOfAnotherJobError, match=r"^run_of_another_job: run 7 is not"),
         ):
             task(job_id=12, run_id=7)
-
-
-class TestUploadsOfAJob:
-    def test_another_message_continues_until_all_is_done(
-        self, app: Celery, answers: Answers, broker: Valkey
-    ) -> None:
-        # Given a job whose uploads take longer than one turn
-        answers.turns = [JobUploads(ended=3, failed=1, is_over=False)]
-        # When
-        with message(app, UPLOAD_JOB, "first") as task:
-            answer = task(job_id=12)
-        # Then it says what it did, and a message of the job is behind those that wait
-        assert answer == {"uploaded": 3, "failed": 1}
-        with broker.client() as client:
-            (waiting,) = client.lrange(CONFIGS, 0, -1)
-        assert json.loads(waiting)["headers"]["task"] == UPLOAD_JOB
-        # And the last one sends none
-        answers.turns = [JobUploads(ended=1, failed=0, is_over=True)]
-        with message(app, UPLOAD_JOB, "second") as task:
-            assert task(job_id=12) == {"uploaded": 1, "failed": 0}
-        with broker.client() as client:
-            assert client.llen(CONFIGS) == 1
-        assert answers.asked == [("uploads", 12)] * 2
-
-    def test_the_dispatch_continues_while_the_broker_is_away(
-        self, app: Celery, answers: Answers, broker: Valkey, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        # Given
-        answers.turns = [JobUploads(ended=3, failed=0, is_over=False)]
-        broker.kill()
-        # When
-        try:
-            with message(app, UPLOAD_JOB, "first") as task:
-                answer = task(job_id=12)
-        finally:
-            broker.start()
-        # Then
-        assert answer == {"uploaded": 3, "failed": 0}
-        assert "the uploads of job 12 wait for the dispatch" in caplog.text
-
-    @pytest.mark.parametrize(
-        ("error", "waiting"), [(SqlUnavailableError("away"), 1), (RuntimeError("a bug"), 0)]
-    )
-    def test_it_comes_back_while_sql_is_away_and_leaves_a_bug_to_the_dispatch(
-        self, app: Celery, answers: Answers, broker: Valkey, error: Exception, waiting: int
-    ) -> None:
-        answers.failure = error
-        with message(app, UPLOAD_JOB, "first") as task, pytest.raises(Retry):
-            task(job_id=12)
-        with broker.client() as client:
-            assert client.exists(UPKEEP, CONFIGS) == waiting
 
 
 class TestArguments:

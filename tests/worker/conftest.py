@@ -1,7 +1,12 @@
 import os
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from artifact_pipeline.worker.file_store.root import StoreRoot
+from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
 
 
 @pytest.fixture
@@ -22,3 +27,22 @@ def good(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return settings
+
+
+@pytest.fixture
+def handled() -> Iterator[HandledUploads]:
+    with closing(HandledUploads()) as handled:
+        yield handled
+
+
+@pytest.fixture
+def store(tmp_path: Path, good: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that is the configured store."""
+    del good
+    path = tmp_path / "store"
+    path.mkdir()
+    StoreRoot(path).initialize()
+    for name in ("ARTIFACTS_BUCKET", "ARTIFACTS_S3_ENDPOINT_URL"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ARTIFACTS_STORE", path.as_uri())
+    return path

@@ -22,25 +22,12 @@ from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.tasks.routing import BATCHES
 from artifact_pipeline.worker.composition.worker import Composition
 from artifact_pipeline.worker.embedded.servers import Valkey
-from artifact_pipeline.worker.file_store.root import StoreRoot
 from artifact_pipeline.worker.settings import WorkerSettings, load
 from artifact_pipeline.worker.sql.tables import JobRow
 
 PREFIX = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
-
-
-@pytest.fixture
-def store(tmp_path: Path, good: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    del good
-    path = tmp_path / "store"
-    path.mkdir()
-    StoreRoot(path).initialize()
-    for name in ("ARTIFACTS_BUCKET", "ARTIFACTS_S3_ENDPOINT_URL"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("ARTIFACTS_STORE", path.as_uri())
-    return path
 
 
 @pytest.fixture

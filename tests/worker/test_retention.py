@@ -15,7 +15,6 @@ from artifact_pipeline.domain.model.retention import RetentionRule
 from artifact_pipeline.domain.transfers.bytes_upload import BytesSource, Uninterrupted
 from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.worker.composition.worker import Composition
-from artifact_pipeline.worker.file_store.root import StoreRoot
 from artifact_pipeline.worker.settings import WorkerSettings, load
 from artifact_pipeline.worker.sql.retention_rules import SqlRetentionRules
 from artifact_pipeline.worker.sql.tables import JobRow
@@ -24,18 +23,6 @@ PREFIX = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
 RULE = RetentionRule(name="old", kinds=(CONFIG.kind,), delete_after=timedelta(days=30))
-
-
-@pytest.fixture
-def store(tmp_path: Path, good: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    del good
-    path = tmp_path / "store"
-    path.mkdir()
-    StoreRoot(path).initialize()
-    for name in ("ARTIFACTS_BUCKET", "ARTIFACTS_S3_ENDPOINT_URL"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("ARTIFACTS_STORE", path.as_uri())
-    return path
 
 
 @pytest.fixture
