@@ -1,0 +1,46 @@
+"""The routes of all pages."""
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from artifact_pipeline.worker.web.errors import UnknownPathError
+from artifact_pipeline.worker.web.pages.jobs import job_page, jobs_page
+from artifact_pipeline.worker.web.pages.overview import overview_page
+from artifact_pipeline.worker.web.pages.page import Action, Page, problem_page
+from artifact_pipeline.worker.web.pages.templates import STATIC
+from artifact_pipeline.worker.web.pages.visit import visit_of
+
+PAGES = (
+    Page("/", overview_page),
+    Page("/jobs", jobs_page),
+    Page("/jobs/{job_id}", job_page),
+)
+ACTIONS: tuple[Action, ...] = ()
+_SERVED = {
+    path.name: path for path in sorted(STATIC.iterdir()) if path.suffix in {".css", ".js", ".svg"}
+}
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+
+def page_routes() -> list[BaseRoute]:
+    """Return a route for each page, for each form and for the static files."""
+    return [
+        *(page.route() for page in PAGES),
+        *(action.route() for action in ACTIONS),
+        Route("/static/{name}", _static, methods=["GET"]),
+        # After all others.
+        Route("/{rest:path}", _unknown),
+    ]
+
+
+async def _static(request: Request) -> Response:
+    path = _SERVED.get(request.path_params["name"])
+    if path is None:
+        return await _unknown(request)
+    # Pages ask for a file with its version, so it never changes under one address.
+    return FileResponse(path, headers=_FOREVER if request.query_params else None)
+
+
+async def _unknown(request: Request) -> Response:
+    return problem_page(visit_of(request), UnknownPathError())
