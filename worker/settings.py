@@ -144,7 +144,7 @@ class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
 class WebSettings(OperatorSettings, BrokerSettings):
     """What `artifacts web` needs; the attempts' settings are to be the workers'."""
 
-    # Who may log in: NAME:ROLE:HASH, separated by commas; `artifacts web --hash-password` makes one.
+    # Who may log in: NAME:ROLE:HASH, separated by commas; `artifacts web --hash-password` hashes.
     web_logins: str = ""
     # Or the header in which a reverse proxy names the user, and whose word counts.
     web_user_header: str = ""

@@ -30,6 +30,10 @@ class WebService:
     def jobs(self) -> Jobs:
         return Jobs(self.sources, self._threads)
 
+    def stop(self) -> None:
+        """End the answers that never end by themselves."""
+        self.overviews.stop()
+
     def close(self) -> None:
         """Close all connections."""
         self._threads.close()

@@ -36,7 +36,7 @@ class Overviews:
     def __init__(self, sources: Sources, threads: Threads) -> None:
         self._sources = sources
         self._looks = SharedRead(lambda: threads.run(self._look), fresh_seconds=_EVERY_SECONDS)
-        self._shown: tuple[_Look, Overview] | None = None
+        self._is_stopped = False
 
     async def get(self) -> Overview:
         """Return the overview. A part that does not answer is named in it, and no error."""
@@ -45,10 +45,14 @@ class Overviews:
         return overview_of(look.database, look.throughput, broker, self._sources.queues, look.why)
 
     async def changes(self) -> AsyncIterator[Overview]:
-        """Yield the overview each second."""
-        while True:
+        """Yield the overview each second, until the server ends."""
+        while not self._is_stopped:
             yield await self.get()
             await asyncio.sleep(_EVERY_SECONDS)
+
+    def stop(self) -> None:
+        """Yield no more."""
+        self._is_stopped = True
 
     def _look(self) -> _Look:
         try:
