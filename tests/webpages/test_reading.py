@@ -1,6 +1,5 @@
 """Pages that show something, on a database and a store in files."""
 
-
 from tests.webpages.site import CONFIG, Site
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from artifact_pipeline.domain.maintenance.attention import Problem, ProblemCode
-from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.worker.web.api.models.jobs import ArtifactNode
+from artifact_pipeline.worker.web.api.routes import ROOT as API_ROOT
 
 _OF_QUEUES = {
     ProblemCode.STUCK: "due",
@@ -45,25 +46,34 @@ class Links:
     def job(self, job_id: int) -> str:
         return self.url(f"/jobs/{job_id}")
 
-    def artifact(self, job_id: int, artifact: ArtifactNode) -> str:
-        return self._of_artifact("", job_id, artifact.kind, artifact.run_id)
+    def artifact(self, artifact: Artifact | ArtifactNode, job_id: int | None = None) -> str:
+        """Return the page of an artifact. Args: `job_id` of one that does not name its job."""
+        return self._of_artifact("", artifact, job_id)
 
-    def download(self, job_id: int, artifact: ArtifactNode) -> str:
-        return self._of_artifact("/download", job_id, artifact.kind, artifact.run_id)
+    def download(self, artifact: Artifact | ArtifactNode, job_id: int | None = None) -> str:
+        return self._of_artifact("/download", artifact, job_id)
 
-    def member(self, job_id: int, kind: ArtifactKind, run_id: int | None, name: str) -> str:
-        return self._of_artifact("/member", job_id, kind, run_id, member=name)
+    def member(self, artifact: Artifact, name: str) -> str:
+        return self._of_artifact("/member", artifact, member=name)
 
-    def member_download(
-        self, job_id: int, kind: ArtifactKind, run_id: int | None, name: str
-    ) -> str:
-        return self._of_artifact("/member/download", job_id, kind, run_id, member=name)
+    def member_picture(self, artifact: Artifact, name: str) -> str:
+        return self._of_artifact("/member/picture", artifact, member=name)
+
+    def member_download(self, artifact: Artifact, name: str) -> str:
+        """Return where the API has the file."""
+        return self._of_artifact("/member", artifact, root=API_ROOT, member=name)
 
     def _of_artifact(
-        self, page: str, job_id: int, kind: ArtifactKind, run_id: int | None, **query: object
+        self,
+        page: str,
+        artifact: Artifact | ArtifactNode,
+        job_id: int | None = None,
+        root: str = "",
+        **query: object,
     ) -> str:
-        path = self.url(f"/jobs/{job_id}/artifacts/{kind}{page}")
-        return _with_query(path, {"run_id": run_id, **query})
+        job = artifact.job_id if isinstance(artifact, Artifact) else job_id
+        path = self.url(f"{root}/jobs/{job}/artifacts/{artifact.kind}{page}")
+        return _with_query(path, {"run_id": artifact.run_id, **query})
 
     def tag(self, tag: str) -> str:
         return _with_query(self.url("/jobs"), {"tag": tag})

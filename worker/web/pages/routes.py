@@ -5,6 +5,12 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from artifact_pipeline.worker.web.errors import UnknownPathError
+from artifact_pipeline.worker.web.pages.artifacts import (
+    artifact_page,
+    download,
+    member_page,
+    member_picture,
+)
 from artifact_pipeline.worker.web.pages.jobs import job_page, jobs_page
 from artifact_pipeline.worker.web.pages.overview import overview_page
 from artifact_pipeline.worker.web.pages.page import Action, Page, problem_page
@@ -15,6 +21,10 @@ PAGES = (
     Page("/", overview_page),
     Page("/jobs", jobs_page),
     Page("/jobs/{job_id}", job_page),
+    Page("/jobs/{job_id}/artifacts/{kind}", artifact_page),
+    Page("/jobs/{job_id}/artifacts/{kind}/download", download),
+    Page("/jobs/{job_id}/artifacts/{kind}/member", member_page),
+    Page("/jobs/{job_id}/artifacts/{kind}/member/picture", member_picture),
 )
 ACTIONS: tuple[Action, ...] = ()
 _SERVED = {

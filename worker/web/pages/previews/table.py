@@ -79,7 +79,7 @@ def _rows(text: str) -> list[list[str]]:
     try:
         return [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
     except csv.Error:
-        return []  # a cell that is too long, or a NUL
+        return []  # a cell that is too long
 
 
 def _header(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
