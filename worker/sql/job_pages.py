@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Row,
     Select,
     func,
     or_,
@@ -222,12 +221,12 @@ def _figures(connection: Connection, ids: Collection[int]) -> dict[int, dict[str
     return found
 
 
-def _listed(row: Row[Any], figures: dict[int, dict[str, int]]) -> ListedJob:
+def _listed(row: Any, figures: dict[int, dict[str, int]]) -> ListedJob:  # noqa: ANN401 - a row
     none = {"artifacts": 0, "size": 0, "active": 0, "quarantined": 0}
     return ListedJob(job=_job(row), tags=row.tags, **none | figures[row.id])
 
 
-def _job(row: Row[Any]) -> Job:
+def _job(row: Any) -> Job:  # noqa: ANN401 - a row
     fields = row._asdict()
     del fields["tags"]
     return Job(**fields)
