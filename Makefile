@@ -70,7 +70,7 @@ dev: $(DEMO) ## the whole pipeline on embedded servers until Ctrl-C (ARGS="--dat
 	@$(BIN)/artifacts dev $(ARGS)
 
 .PHONY: chromium
-chromium: ## Debian's Chromium, with which the tests look at Flower's pages (as root)
+chromium: ## Debian's Chromium, with which the tests look at Flower's and our own pages (as root)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium chromium-driver
 
@@ -92,7 +92,7 @@ promtool: ## Debian's promtool, with which the tests try the alert rules (as roo
 
 .PHONY: pictures
 pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
-	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower
+	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower tests/webpages/test_in_browser.py
 
 .PHONY: docs
 docs: $(VENV)/.installed ## the documentation site, in build/docs
