@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from artifact_pipeline.domain.model.durations import duration
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
@@ -83,6 +85,13 @@ def shortened(value: object, length: int = 300) -> str:
     return f"{text[: length // 2]}\N{HORIZONTAL ELLIPSIS}{text[-(length // 2) :]}"
 
 
+def coded(text: str) -> Markup:
+    """Return a text of ours in which what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    marked = [Markup("<code>{}</code>").format(p) if n % 2 else p for n, p in enumerate(parts)]
+    return Markup("").join(marked)
+
+
 def tags(value: Any) -> list[str]:  # noqa: ANN401 - as the platform keeps them
     """Return a job's tags as the search takes them: `name=value`, or names alone."""
     if isinstance(value, Mapping):
@@ -120,6 +129,6 @@ FILTERS = {
     each.__name__: each
     for each in (
         *(visible, number, size, moment, machine_time, elapsed, ago, shortened, tags, plain),
-        *(percent, tone, words),
+        *(percent, tone, words, coded),
     )
 }

@@ -13,7 +13,7 @@ from artifact_pipeline.worker.web.pages.formats import number, size
 from artifact_pipeline.worker.web.pages.links import Links
 from artifact_pipeline.worker.web.pages.visit import Visit
 
-_AGES = {Span.HOUR: "1h", Span.DAY: "1d", Span.WEEK: "7d"}
+_SECONDS = {Span.HOUR: 3_600, Span.DAY: 86_400, Span.WEEK: 604_800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Stat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """What ended within a span. Attributes: `age` as a filter of transfers takes it."""
+    """What ended within a span. Attributes: `seconds` of the span."""
 
     span: Span
-    age: str
+    seconds: int
     transfers: int
     moved: int
     failures: int
@@ -80,7 +80,7 @@ def _stat(name: str, value: int, href: str, tone: str = "") -> Stat:
 def _sums(each: Throughput) -> Sums:
     return Sums(
         span=each.span,
-        age=_AGES[each.span],
+        seconds=_SECONDS[each.span],
         transfers=sum(bucket.transfers for bucket in each.buckets),
         moved=sum(bucket.moved for bucket in each.buckets),
         failures=sum(bucket.failures for bucket in each.buckets),
