@@ -21,7 +21,7 @@ async def system_page(visit: Visit) -> Response:
 
 async def history_page(visit: Visit) -> Response:
     """Return what operators did."""
-    trail = await visit.service.trail.page(visit.asked(TrailQuery))
+    trail = await visit.service.trails.page(visit.asked(TrailQuery))
     return visit.page(
         "history.html", job_id=None, entries=trail.entries, next=trail.next, is_cut=False
     )
@@ -29,7 +29,7 @@ async def history_page(visit: Visit) -> Response:
 
 async def job_history_page(visit: Visit) -> Response:
     """Return what was done with a job's artifacts."""
-    history = await visit.service.trail.of_job(visit.job_id, visit.asked(HistoryQuery))
+    history = await visit.service.trails.of_job(visit.job_id, visit.asked(HistoryQuery))
     return visit.page(
         "history.html",
         job_id=history.job_id,
