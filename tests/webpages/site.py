@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import httpx
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.keys import file_name
@@ -24,12 +23,13 @@ from artifact_pipeline.worker.web.pages.routes import page_routes
 from artifact_pipeline.worker.web.service import WebService
 from artifact_pipeline.worker.web.sources import Sources
 from tests.file_store.steps import Shelf
-from tests.sql.steps import job_row, run_row
+from tests.sql.batch_steps import History
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)
+USER = "ada"
 
 
 class Answer:
@@ -82,7 +82,7 @@ class _Seen(HTMLParser):
 class Site:
     """Use it in a `with` statement."""
 
-    def __init__(self, database_url: str, directory: Path) -> None:
+    def __init__(self, database_url: str, directory: Path, *, is_read_only: bool = False) -> None:
         self.shelf = Shelf(directory)
         settings = WebSettings(
             database_url=database_url,  # type: ignore[arg-type]  # pydantic makes it one
@@ -91,13 +91,24 @@ class Site:
         )
         self.sources = Sources.of(settings)
         self.service = WebService(self.sources)
-        self.app = create_app(self.service, access=LocalAccess("ada"), pages=page_routes())
+        self.app = create_app(
+            self.service,
+            access=LocalAccess(USER),
+            pages=page_routes(),
+            is_read_only=is_read_only,
+        )
 
     @property
     def engine(self) -> Engine:
         return self.sources.engine
 
+    @property
+    def history(self) -> History:
+        """Jobs whose artifacts were transferred before."""
+        return self._history
+
     def __enter__(self) -> Self:
+        self._history = History(self.engine)
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(self.app, client=("127.0.0.1", 40_000))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
@@ -113,19 +124,17 @@ class Site:
 
     def post(self, path: str, **form: Any) -> Answer:
         """Send a form with a token, as a browser does from a page of this site."""
-        token = self.service.csrf.token("ada")
+        token = self.service.csrf.token(USER)
         return self.post_as_is(path, csrf_token=token, **form)
 
     def post_as_is(self, path: str, **form: Any) -> Answer:
         return Answer(self._runner.run(self._client.post(path, data=form)))
 
-    def add_job(self, job_id: int = 12, **values: Any) -> None:
-        with Session(self.engine) as session, session.begin():
-            session.add(job_row(job_id, **values))
-
-    def add_run(self, run_id: int = 4, job_id: int = 12) -> None:
-        with Session(self.engine) as session, session.begin():
-            session.add(run_row(run_id, job_id))
+    def post_from(self, origin: str, path: str) -> Answer:
+        """Send a form from a page of another site, with a token that is right."""
+        form = {"csrf_token": self.service.csrf.token(USER), "reason": "none"}
+        sent = self._client.post(path, data=form, headers={"Origin": origin})
+        return Answer(self._runner.run(sent))
 
     def store(self, artifact: Artifact, content: bytes) -> None:
         """Store and record an artifact, as a worker does."""

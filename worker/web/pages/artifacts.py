@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from artifact_pipeline.domain.errors import InvalidRequestError, PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.keys import file_name
+from artifact_pipeline.worker.web.access.headers import CONTENT_HEADERS
 from artifact_pipeline.worker.web.api.models.content import (
     MAX_PREVIEW,
     ArtifactQuery,
@@ -96,7 +97,7 @@ async def member_picture(visit: Visit) -> Response:
     if media_type is None or content.size > IMAGE_BYTES:
         raise InvalidRequestError(f"{artifact}: this file is no picture that can be shown")
     chunks = chain((head,), content.chunks)
-    return StreamingResponse(chunks, media_type=media_type)
+    return StreamingResponse(chunks, media_type=media_type, headers=CONTENT_HEADERS)
 
 
 def _of(preview: Preview | None) -> dict[str, object]:

@@ -1,32 +1,19 @@
 """Batches: the list, a batch with its members, and what an operator does with it."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState
 from artifact_pipeline.worker.web.api.models.batches import (
     ActOnBatch,
     BatchesQuery,
-    BatchMember,
     BatchPreview,
     ChangeBatch,
     MembersQuery,
     StartBatch,
 )
 from artifact_pipeline.worker.web.pages.visit import Visit
-
-_REPORT = (
-    *("job_id", "run_id", "kind", "direction", "user_id"),
-    *("outcome", "attempts", "bytes_moved", "reason", "finished_at"),
-)
-"""The columns of the report, by the names of a member's fields."""
-_PAGE = 200
-_FORMULA = "=+-@\t\r"
-"""What a spreadsheet would take for the beginning of a formula."""
 
 
 async def batches_page(visit: Visit) -> Response:
@@ -84,40 +71,6 @@ async def cancel(visit: Visit) -> Response:
     if ended.under_way is None:
         return _done(visit, "The batch is cancelled; stopping its transfers continues.")
     return _done(visit, f"The batch is cancelled; {ended.under_way:,} transfers were stopped.")
-
-
-async def report(visit: Visit) -> Response:
-    """Return all members with their outcomes as CSV."""
-    await visit.service.batches.get(visit.batch_id)
-    name = f"batch-{visit.batch_id}.csv"
-    return StreamingResponse(
-        _lines(visit),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-async def _lines(visit: Visit) -> AsyncIterator[str]:
-    yield _line(_REPORT)
-    after: int | None = 0
-    while after is not None:
-        page = await visit.service.batches.members(
-            visit.batch_id, MembersQuery(after=after, limit=_PAGE)
-        )
-        for member in page.members:
-            yield _line(_cells(member))
-        after = page.next
-
-
-def _cells(member: BatchMember) -> Sequence[str]:
-    values = (getattr(member.member, name) for name in _REPORT)
-    return ["" if value is None else str(value) for value in values]
-
-
-def _line(cells: Sequence[str]) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerow([f"'{c}" if c[:1] in set(_FORMULA) else c for c in cells])
-    return written.getvalue()
 
 
 def _first_mode(preview: BatchPreview | None) -> BatchMode:

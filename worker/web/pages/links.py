@@ -61,7 +61,7 @@ class Links:
 
     def member_download(self, artifact: Artifact, name: str) -> str:
         """Return where the API has the file."""
-        return self._of_artifact("/member", artifact, root=API_ROOT, member=name)
+        return self._of_artifact("/members/content", artifact, root=API_ROOT, member=name)
 
     def _of_artifact(
         self,
@@ -74,6 +74,10 @@ class Links:
         job = artifact.job_id if isinstance(artifact, Artifact) else job_id
         path = self.url(f"{root}/jobs/{job}/artifacts/{artifact.kind}{page}")
         return _with_query(path, {"run_id": artifact.run_id, **query})
+
+    def batch_report(self, batch_id: int) -> str:
+        """Return where the API has the report of a batch."""
+        return self.url(f"{API_ROOT}/batches/{batch_id}/report")
 
     def tag(self, tag: str) -> str:
         return _with_query(self.url("/jobs"), {"tag": tag})

@@ -47,7 +47,6 @@ PAGES = (
     Page("/batches", batches_page),
     Page("/batches/new", new_batch_page),
     Page("/batches/{batch_id}", batch_page),
-    Page("/batches/{batch_id}/report.csv", batches.report),
     Page("/quarantine", quarantine_page),
     Page("/quarantine/{group}", group_page),
     Page("/quarantine/{group}/retry", retry_form),
