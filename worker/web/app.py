@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from artifact_pipeline.domain.errors import PipelineError
 from artifact_pipeline.worker.web.access.guard import HEALTH, Guard
 from artifact_pipeline.worker.web.access.hosts import LOCAL_HOSTS
 from artifact_pipeline.worker.web.access.users import Access
+from artifact_pipeline.worker.web.api.openapi import PATH, openapi
 from artifact_pipeline.worker.web.api.routes import ENDPOINTS, ROOT
 from artifact_pipeline.worker.web.problems import problem_of, problem_response
 from artifact_pipeline.worker.web.service import WebService
@@ -62,9 +63,15 @@ def create_app(
 
 def api_routes() -> list[BaseRoute]:
     """Return a route for each endpoint, without the root of the API."""
-    return [
+    routes = [
         Route(each.path, each.respond, methods=[each.method], name=each.name) for each in ENDPOINTS
     ]
+    return [*routes, Route(PATH, _openapi, methods=["GET"], name="openapi")]
+
+
+async def _openapi(request: Request) -> Response:
+    root: str = request.scope.get("root_path", "")  # with the root of the API
+    return JSONResponse(openapi(ENDPOINTS, root))
 
 
 async def _health(_request: Request) -> Response:

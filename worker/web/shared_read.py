@@ -51,6 +51,11 @@ class SharedRead(Generic[T]):
         """Return what was read last, however old, without a read."""
         return None if self._known is None else self._known.value
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether a read is under way."""
+        return self._reading is not None and not self._reading.done()
+
     async def get(self) -> T:
         """Return the value."""
         known = self._known
@@ -76,6 +81,8 @@ class SharedRead(Generic[T]):
         is_ours = reading is not None and reading.get_loop() is asyncio.get_running_loop()
         if reading is None or not is_ours or reading.done():
             reading = self._reading = asyncio.create_task(self._carry_out())
+            # Nobody may wait for it any more when it fails.
+            reading.add_done_callback(_retrieve)
         return reading
 
     async def _carry_out(self) -> T:
@@ -85,3 +92,8 @@ class SharedRead(Generic[T]):
 
     def _age(self, known: _Value[T]) -> float:
         return self._clock() - known.at
+
+
+def _retrieve(reading: "asyncio.Task[T]") -> None:
+    if not reading.cancelled():
+        reading.exception()

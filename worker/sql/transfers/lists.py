@@ -56,6 +56,19 @@ def list_transfers(
         return [as_transfer(row) for row in connection.execute(page)]
 
 
+def running_transfers(engine: Engine, limit: int) -> list[Transfer]:
+    """Return the transfers that workers have claimed, those whose leases expire first.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+    """
+    # Active ones alone have an index.
+    is_running = and_(IS_ACTIVE, TransferRow.state == TransferState.RUNNING)
+    page = select(_TABLE).where(is_running).order_by(TransferRow.lease_expires_at).limit(limit)
+    with autocommit(engine) as connection:
+        return [as_transfer(row) for row in connection.execute(page)]
+
+
 def malformed_ids(engine: Engine, limit: int) -> list[int]:
     """Return the first ids of rows that name no artifact or direction.
 
