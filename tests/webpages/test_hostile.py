@@ -22,7 +22,9 @@ def hostile(site: Site) -> Site:
     """A job whose names and contents are attacks."""
     site.history.job(12, [4], tags={SCRIPT: IMAGE})
     files = {
-        f"RUN1/{IMAGE}.html": SCRIPT.encode(), TURNED: b"x", LONG: b"x",
+        f"RUN1/{IMAGE}.html": SCRIPT.encode(),
+        TURNED: b"x",
+        LONG: b"x",
         "RUN1/a.svg": b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
         "RUN1/a.csv": f"{SCRIPT},b\n{IMAGE},2\n".encode(),
         "RUN1/a.json": f'{{"{SCRIPT}": "{IMAGE}"}}'.encode(),

@@ -12,6 +12,7 @@ from artifact_pipeline.worker.web.services.overviews import Overviews
 from artifact_pipeline.worker.web.services.quarantine import QuarantineService
 from artifact_pipeline.worker.web.services.system import SystemService
 from artifact_pipeline.worker.web.services.trails import TrailService
+from artifact_pipeline.worker.web.services.transfer_lists import TransferLists
 from artifact_pipeline.worker.web.sources import Sources
 from artifact_pipeline.worker.web.threads import Threads
 
@@ -52,6 +53,10 @@ class WebService:
     @cached_property
     def system(self) -> SystemService:
         return SystemService(self.sources, self._threads)
+
+    @cached_property
+    def transfers(self) -> TransferLists:
+        return TransferLists(self.sources, self._threads)
 
     @cached_property
     def trails(self) -> TrailService:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from starlette.responses import Response, StreamingResponse
 
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.worker.web.access.headers import CONTENT_HEADERS
 from artifact_pipeline.worker.web.api.endpoints import Call
 from artifact_pipeline.worker.web.api.models.base import Answer
 from artifact_pipeline.worker.web.api.models.content import Download
@@ -64,6 +65,10 @@ async def download(call: Call) -> Answer:
 
 async def content(call: Call) -> Response:
     return attachment(await call.service.contents.content(_artifact(call)))
+
+
+async def transfers(call: Call) -> Answer:
+    return await call.service.transfers.page(call.query)
 
 
 async def preview(call: Call) -> Answer:
@@ -164,7 +169,11 @@ def attachment(content: Content) -> Response:
     return StreamingResponse(
         content.chunks,
         media_type="application/octet-stream",
-        headers={**_disposition(content.name), "Content-Length": str(content.size)},
+        headers={
+            **CONTENT_HEADERS,
+            **_disposition(content.name),
+            "Content-Length": str(content.size),
+        },
     )
 
 

@@ -7,6 +7,7 @@ from artifact_pipeline.worker.web.api.models import content as of_content
 from artifact_pipeline.worker.web.api.models import jobs as of_jobs
 from artifact_pipeline.worker.web.api.models import quarantine as of_quarantine
 from artifact_pipeline.worker.web.api.models import system as of_system
+from artifact_pipeline.worker.web.api.models import transfers as of_transfers
 from artifact_pipeline.worker.web.api.models.overview import Overview
 from artifact_pipeline.worker.web.api.models.system import Role
 
@@ -133,6 +134,17 @@ _JOBS = (
         handle=handlers.member_preview,
         query=of_content.MemberPreviewQuery,
         answer=of_content.Preview,
+    ),
+)
+
+_TRANSFERS = (
+    Endpoint(
+        path="/transfers",
+        name="transfers",
+        summary="Transfers of all jobs, the newest first.",
+        handle=handlers.transfers,
+        query=of_transfers.TransfersQuery,
+        answer=of_transfers.TransfersPage,
     ),
 )
 
@@ -281,4 +293,4 @@ _QUARANTINE = (
     ),
 )
 
-ENDPOINTS = (*_OVERVIEW, *_JOBS, *_BATCHES, *_QUARANTINE)
+ENDPOINTS = (*_OVERVIEW, *_JOBS, *_TRANSFERS, *_BATCHES, *_QUARANTINE)
