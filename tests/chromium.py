@@ -3,7 +3,7 @@
 import os
 import shutil
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from io import BytesIO
@@ -39,7 +39,9 @@ class Browser:
     def __init__(self, chrome: Remote, pictures: Path) -> None:
         self.chrome = chrome
         self._pictures = pictures
-        chrome.command_executor.add_command("cdp", "POST", "/session/$sessionId/goog/cdp/execute")
+        commands: Any = chrome.command_executor
+        commands.add_command("cdp", "POST", "/session/$sessionId/goog/cdp/execute")
+        commands.add_command("log", "POST", "/session/$sessionId/se/log")
 
     def wait_for(self, words: str) -> None:
         WebDriverWait(self.chrome, _PATIENCE_SECONDS).until(lambda _: words in self.text)
@@ -84,6 +86,15 @@ class Browser:
         root = "document.documentElement"
         return bool(self.chrome.execute_script(f"return {root}.scrollWidth > innerWidth"))
 
+    def complaints(self, expected: Collection[str] = ()) -> list[str]:
+        """Return what the browser has refused or failed to do since the last question.
+
+        Args: `expected` parts of those that are left out.
+        """
+        logged = self.chrome.execute("log", {"type": "browser"})["value"]
+        messages = [f"{each['level']}: {each['message']}" for each in logged]
+        return [each for each in messages if not any(part in each for part in expected)]
+
     def _cdp(self, command: str, **parameters: object) -> Any:
         answer = self.chrome.execute("cdp", {"cmd": command, "params": parameters})
         return answer["value"]
@@ -99,6 +110,7 @@ def browsing(directory: Path) -> Iterator[Browser]:
     options.binary_location = _CHROMIUM
     for flag in (*_FLAGS, f"--user-data-dir={directory / 'profile'}"):
         options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     pictures = Path(os.environ.get("ARTIFACTS_PICTURES") or directory)
     with (
         ChromeDriver(directory, _DRIVER) as driver,

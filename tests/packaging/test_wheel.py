@@ -62,9 +62,7 @@ def test_the_wheel_holds_every_module_of_the_packages(names: set[str], sources: 
     assert modules - names == set()
 
 
-def test_the_wheel_holds_all_that_the_web_pages_are_made_of(
-    names: set[str], sources: Path
-) -> None:
+def test_the_wheel_holds_all_that_the_web_pages_are_made_of(names: set[str], sources: Path) -> None:
     # Given
     web = sources / "worker" / "web"
     parts = {
