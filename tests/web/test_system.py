@@ -101,7 +101,7 @@ class TestAnswers:
         assert (answer["leases"], answer["dead_letters"]) == (None, None)
         assert [worker["name"] for worker in answer["workers"]] == ["one@host"]
 
-    def test_no_secret_is_shown(self, world: World) -> None:
+    def test_no_secret_is_shown(self) -> None:
         # Given a secret in each setting that may have one
         settings = WebSettings(
             database_url="postgresql+psycopg://user:hunter2@db:5432/artifacts?password=hunter2",
