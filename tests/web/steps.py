@@ -13,7 +13,6 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.types import ASGIApp
 
-from artifact_pipeline.domain.fakes import InMemorySource
 from artifact_pipeline.domain.maintenance.pipeline_status import BrokerStatus, WorkerQueues
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.keys import JobS3Prefix
@@ -30,7 +29,7 @@ from artifact_pipeline.worker.web.reads.broker import BrokerView
 from artifact_pipeline.worker.web.service import WebService
 from artifact_pipeline.worker.web.sources import Sources
 from tests.file_store.steps import initialized, store_in
-from tests.s3.steps import Progress
+from tests.s3.steps import Progress, source_of
 from tests.sql.status_steps import Rows
 from tests.sql.steps import CREATED_AT, job_row, run_row
 
@@ -148,7 +147,7 @@ class World:
         """Store it, and record it as a worker does."""
         stored = self.store.put(
             JobS3Prefix(artifact.job_id, CREATED_AT).key(artifact),
-            InMemorySource(content),
+            source_of(content),
             content_type=artifact.kind.content_type,
             metadata=artifact.metadata,
             precondition=Create(),
