@@ -29,7 +29,7 @@ _FLAGS = (
 _PATIENCE_SECONDS = 30
 _TALLEST = 6_000
 """Pixels of a picture."""
-_COLOURS = 48
+_COLOURS = 128
 _AXE = "return axe.run(document).then((found) => found.violations);"
 
 
@@ -67,7 +67,7 @@ class Browser:
         clip = {"x": 0, "y": 0, "width": width, "height": min(height, _TALLEST), "scale": 1}
         taken = self._cdp("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
         picture = Image.open(BytesIO(b64decode(taken["data"]))).convert("RGB")
-        small = picture.quantize(_COLOURS, dither=Image.Dither.NONE)
+        small = picture.quantize(_COLOURS, kmeans=2, dither=Image.Dither.NONE)
         small.save(self._pictures / f"{name}.png", optimize=True)
 
     def violations(self) -> list[str]:

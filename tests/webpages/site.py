@@ -85,8 +85,8 @@ class Site:
     def __init__(self, database_url: str, directory: Path, *, is_read_only: bool = False) -> None:
         self.shelf = Shelf(directory)
         settings = WebSettings(
-            database_url=database_url,  # type: ignore[arg-type]  # pydantic makes it one
-            broker_url="redis://127.0.0.1:1/0",  # type: ignore[arg-type]  # the same
+            database_url=database_url,
+            broker_url="redis://127.0.0.1:1/0",
             store=self.shelf.root.url,
         )
         self.sources = Sources.of(settings)

@@ -50,8 +50,8 @@ class TestOverview:
         assert {"/quarantine", "/quarantine/source_missing"} <= page.links
         due = "/transfers?queue=configs&phase=due"
         assert due in page.links
-        assert "job config" in job.get(due).text
-        assert "job input" not in job.get(due).text
+        assert "upload of job config" in job.get(due).text
+        assert "upload of job input" not in job.get(due).text
 
     def test_the_charts_are_drawings_with_texts_and_a_table(self, job: Site) -> None:
         # Given a transfer that was done just now

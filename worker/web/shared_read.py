@@ -56,6 +56,10 @@ class SharedRead(Generic[T]):
         """Whether a read is under way."""
         return self._reading is not None and not self._reading.done()
 
+    def forget(self) -> None:
+        """Read again for whoever asks next, since what was read is known to have changed."""
+        self._known = self._reading = None
+
     async def get(self) -> T:
         """Return the value."""
         known = self._known
@@ -87,7 +91,8 @@ class SharedRead(Generic[T]):
 
     async def _carry_out(self) -> T:
         value = await self._read()
-        self._known = _Value(value, self._clock())
+        if self._reading is asyncio.current_task():  # else it was forgotten on the way
+            self._known = _Value(value, self._clock())
         return value
 
     def _age(self, known: _Value[T]) -> float:

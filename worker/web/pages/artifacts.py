@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from itertools import chain
+from typing import Any
 
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
@@ -27,7 +28,7 @@ async def artifact_page(visit: Visit) -> Response:
     """Return the page of an artifact: its beginning, or what is in the zip."""
     query = visit.asked(MembersQuery)
     artifact = Artifact(visit.kind, visit.job_id, query.run_id)
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "job_id": visit.job_id,
         "artifact": artifact,
         "run_id": query.run_id,
@@ -54,7 +55,7 @@ async def member_page(visit: Visit) -> Response:
     query = visit.asked(MemberQuery)
     artifact = Artifact(visit.kind, visit.job_id, query.run_id)
     links = visit.links
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "job_id": visit.job_id,
         "artifact": artifact,
         "run_id": query.run_id,
@@ -100,14 +101,14 @@ async def member_picture(visit: Visit) -> Response:
     return StreamingResponse(chunks, media_type=media_type, headers=CONTENT_HEADERS)
 
 
-def _of(preview: Preview | None) -> dict[str, object]:
+def _of(preview: Preview | None) -> dict[str, Any]:
     if preview is None:
         return {"preview": None, "size": None, "part": None}
     part = min(preview.size, MAX_PREVIEW)
     return {"preview": shown(preview), "size": preview.size, "part": part}
 
 
-def _failed(visit: Visit, error: PipelineError, values: dict[str, object]) -> Response:
+def _failed(visit: Visit, error: PipelineError, values: dict[str, Any]) -> Response:
     """Return the page with the reason why there is no content."""
     problem = problem_of(error)
     values = {**values, "problem": problem, "preview": None, "members": None}

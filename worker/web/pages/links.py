@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
-from artifact_pipeline.domain.maintenance.attention import Problem, ProblemCode
+from artifact_pipeline.domain.maintenance.attention import ProblemCode
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.worker.web.api.models.jobs import ArtifactNode
+from artifact_pipeline.worker.web.api.models.overview import NeedsHand
 from artifact_pipeline.worker.web.api.routes import ROOT as API_ROOT
 
 _OF_QUEUES = {
@@ -85,7 +86,7 @@ class Links:
     def transfers(self, **criteria: object) -> str:
         return _with_query(self.url("/transfers"), criteria)
 
-    def problem(self, problem: Problem) -> str:
+    def problem(self, problem: NeedsHand) -> str:
         """Return the page that shows more of a problem."""
         if problem.code is ProblemCode.QUARANTINED:
             return self.url("/quarantine")

@@ -107,9 +107,11 @@ class QuarantineService:
     ) -> Ended[RetrySummary]:
         shown = await self._threads.run(self._parsed, action, user)
         target = shown.filters.model_dump(mode="json", exclude_defaults=True)
-        return await self._actions.carry_out(
+        ended = await self._actions.carry_out(
             name, do, user=user, reason=action.reason, target=target
         )
+        self._groups.forget()
+        return ended
 
     def _read_groups(self) -> Quarantine:
         now, groups = SqlQuarantinePages(self._sources.engine).groups()
