@@ -104,7 +104,7 @@ class Browser:
 def browsing(directory: Path) -> Iterator[Browser]:
     """Start a browser. Args: `directory` for all that it keeps."""
     if not shutil.which(_CHROMIUM) or not shutil.which(_DRIVER):
-        missing = "CHROMIUM IS MISSING, so nobody looked at the pages: make chromium, as root"
+        missing = "CHROMIUM IS MISSING, so the pages were not tested: make chromium, as root"
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     options = ChromeOptions()
     options.binary_location = _CHROMIUM

@@ -139,7 +139,7 @@ class TestLife:
     """In this order: what one leaves behind, the next one looks at."""
 
     def test_an_upload_appears_without_a_reload(self, here: Deployed, ada: Visitor) -> None:
-        # Given somebody who looks at a job without a config
+        # Given a job without a config, in the browser
         ada.go("/jobs/13")
         ada.browser.wait_for("quarantined")
         assert "job_config.json" not in ada.browser.text
@@ -266,7 +266,7 @@ class TestEveryPage:
             ada.browser.show(width, scheme)
             # When
             ada.go(PAGES[name])
-            # Then nobody is kept out, and it does not scroll sideways
+            # Then it is accessible, and does not scroll sideways
             assert ada.browser.violations() == [], (width, scheme)
             assert not ada.browser.is_wider_than_the_window(), (width, scheme)
             ada.browser.photograph_page(f"web-{name}-{width}-{scheme}", width)

@@ -6,7 +6,7 @@ from starlette.datastructures import MutableHeaders
 
 POLICY = "Content-Security-Policy"
 CONTENT_HEADERS = {POLICY: "sandbox; default-src 'none'; frame-ancestors 'none'"}
-"""Of a response with bytes that somebody has stored: whatever they are, nothing of them runs."""
+"""For stored content: a browser must run none of it."""
 
 
 def security_headers(form_origins: Sequence[str] = ()) -> dict[str, str]:

@@ -89,7 +89,7 @@ async def download(visit: Visit) -> Response:
 
 
 async def member_picture(visit: Visit) -> Response:
-    """Return a picture in a zip, if its bytes are those of one."""
+    """Return a picture in a zip, if the bytes are a picture."""
     query = visit.asked(MemberQuery)
     artifact = Artifact(visit.kind, visit.job_id, query.run_id)
     content = await visit.service.contents.member(artifact, query.member)

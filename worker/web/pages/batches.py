@@ -48,7 +48,7 @@ async def start(visit: Visit) -> Response:
 
 
 async def pause(visit: Visit) -> Response:
-    """Release no more members."""
+    """Stop releasing members."""
     await visit.service.batches.pause(visit.batch_id, visit.sent(ActOnBatch), visit.user)
     return _done(visit, "The batch is paused.")
 

@@ -1,8 +1,7 @@
 """Charts as SVG: positions and labels, which the template `charts.html` draws.
 
 The shapes stretch with the page, so labels stand outside them as HTML. A strict Content Security
-Policy forbids style attributes, so a shape has its place in its own attributes and its colour in a
-class.
+Policy forbids style attributes, so a shape has attributes for its place and a class for its colour.
 """
 
 import math

@@ -67,7 +67,7 @@ async def _answered(handle: Handler, visit: Visit) -> Response:
         for name, value in visit.path.items():
             _check(name, value)
         return await handle(visit)
-    except Exception as error:  # noqa: BLE001 - a page says so, and the log has its frames
+    except Exception as error:  # noqa: BLE001 - a page says so, and the log has the frames
         return problem_page(visit, error)
 
 
@@ -80,7 +80,7 @@ def _check(name: str, value: object) -> None:
 
 
 def problem_page(visit: Visit, error: Exception) -> Response:
-    """Return the page that tells of an error; it never quotes a secret."""
+    """Return the page of an error; it never quotes a secret."""
     problem = problem_of(error)
     if problem.code == "unexpected":
         logger.error("%s failed", visit.links.path, exc_info=error)

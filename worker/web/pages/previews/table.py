@@ -35,7 +35,7 @@ class Table:
 
     Attributes:
         rows: the cells of the first rows, as many as columns.
-        rows_read: of which these are the first.
+        rows_read: how many were read; more than these if the table is long.
         more_columns: how many are not shown.
     """
 
