@@ -18,6 +18,7 @@ ANSWERS = {
     "/overview": {},
     "/system": {},
     "/audit": {},
+    "/transfers": {},
     "/jobs": {},
     "/jobs/12": {},
     "/jobs/12/history": {},
