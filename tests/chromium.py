@@ -3,7 +3,7 @@
 import os
 import shutil
 from base64 import b64decode
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from io import BytesIO
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ChromeOptions, Remote
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -44,7 +45,14 @@ class Browser:
         commands.add_command("log", "POST", "/session/$sessionId/se/log")
 
     def wait_for(self, words: str) -> None:
-        WebDriverWait(self.chrome, _PATIENCE_SECONDS).until(lambda _: words in self.text)
+        self.wait_until(lambda: words in self.text)
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Wait, also while the page is exchanged."""
+        waiting = WebDriverWait(
+            self.chrome, _PATIENCE_SECONDS, ignored_exceptions=[StaleElementReferenceException]
+        )
+        waiting.until(lambda _: condition())
 
     @property
     def text(self) -> str:
@@ -62,7 +70,9 @@ class Browser:
         self._cdp("Emulation.setEmulatedMedia", features=[feature])
 
     def photograph_page(self, name: str, width: int) -> None:
-        """Keep a small picture of the whole page."""
+        """Keep a small picture of the whole page, if pictures are wanted."""
+        if not os.environ.get("ARTIFACTS_PICTURES"):
+            return
         height = self.chrome.execute_script("return document.documentElement.scrollHeight")
         clip = {"x": 0, "y": 0, "width": width, "height": min(height, _TALLEST), "scale": 1}
         taken = self._cdp("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)

@@ -90,10 +90,14 @@ class Visitor:
         self._press("button", words)
 
     def _press(self, tag: str, words: str) -> None:
-        found = self.browser.chrome.find_elements(By.TAG_NAME, tag)
-        shown = [each for each in found if words in each.text and each.is_displayed()]
-        assert shown, f"no {tag} {words}"
-        shown[-1].click()
+        def pressed() -> bool:
+            found = self.browser.chrome.find_elements(By.TAG_NAME, tag)
+            shown = [each for each in found if words in each.text and each.is_displayed()]
+            if shown:
+                shown[-1].click()
+            return bool(shown)
+
+        self.browser.wait_until(pressed)
 
     def act(self, path: str, name: str, reason: str, words: str) -> None:
         """Carry out an action of a batch, and wait until the page says so."""
