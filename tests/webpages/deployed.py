@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,9 @@ def deployed(directory: Path) -> Iterator[Deployed]:
     with DevStack(directory, Ports()) as stack:
         port = kept_port(stack)
         history = History(stack.engine)
-        history.job(12, [4, 5], tags={"model": "seir", SCRIPT: IMAGE}, status="PROCESSING")
+        tags = {"model": "seir", SCRIPT: IMAGE}
+        created_at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+        history.job(12, [4, 5], tags=tags, status="PROCESSING", created_at=created_at)
         history.job(13, [7], tags={"model": "sir"})
         lost = stack.start_worker("--queues", "batches", "--concurrency", "1")
         stack.start_worker("--queues", _QUEUES, "--concurrency", "1")
