@@ -29,7 +29,7 @@ def security_headers(form_origins: Sequence[str] = ()) -> dict[str, str]:
 
 
 def add_headers(headers: MutableHeaders, always: dict[str, str]) -> None:
-    """Add them; what a response says of its own caching stays."""
+    """Add them, and keep what the response says about caching."""
     for name, value in always.items():
         headers[name] = value
     headers.setdefault("Cache-Control", "no-store")
