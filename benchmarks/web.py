@@ -1,6 +1,6 @@
 """How long the web application's answers take on a large database: `python -m benchmarks.web`.
 
-It fills a PostgreSQL of its own with 100,000 jobs, a run of each, and a million transfers of the
+It fills an empty PostgreSQL with 100,000 jobs, a run of each, and a million transfers of the
 last eight days: of a thousand, 20 wait, 1 runs, 30 are in quarantine, and the rest is done. Each
 answer is asked for again and again in this process, through the whole application, and with
 `--open` so many overviews at once.

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # the types are not in the lock
 import pytest
 from starlette.routing import Route
 
@@ -13,7 +13,7 @@ from artifact_pipeline.worker.web.api.routes import ENDPOINTS
 from artifact_pipeline.worker.web.app import api_routes
 from tests.web.steps import CONFIG, MINUTE, RESULTS, Client, World, zipped
 
-ANSWERS = {
+ANSWERS: dict[str, dict[str, Any]] = {
     "/session": {},
     "/overview": {},
     "/system": {},
@@ -96,7 +96,7 @@ def check(document: Any, path: str, method: str, answer: Any) -> None:
 def template_of(document: Any, path: str) -> str:
     """Return the path in the document; one without parameters goes first."""
     parts = path.split("/")
-    fitting = [
+    fitting: list[str] = [
         template
         for template in document["paths"]
         if len(template.split("/")) == len(parts)

@@ -60,7 +60,7 @@ def test_the_list_comes_in_pages(either_world: World) -> None:
     # When
     pages, before = [], None
     while True:
-        query = {"before": before} if before else {}
+        query: dict[str, Any] = {"before": before} if before else {}
         page = client.answer("/quarantine/transfers", limit=3, **query)
         pages.append([each["job_id"] for each in page["transfers"]])
         before = page["next"]

@@ -127,7 +127,7 @@ class TestAnswers:
 
 def test_a_text_is_shown_only_where_that_is_decided() -> None:
     # A new setting is no exception
-    given = dict.fromkeys(WebSettings.model_fields, "hunter2")
+    given: dict[str, Any] = dict.fromkeys(WebSettings.model_fields, "hunter2")
     shown = shown_settings(WebSettings.model_construct(**given))
     visible = {
         each.variable.removeprefix("ARTIFACTS_") for each in shown if each.value == "hunter2"

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -58,7 +59,13 @@ def create_app(
     )
     app.state.service = shown
     # Outside of all, so that a response to an unexpected error has the headers as well.
-    return Guard(app, access=access, hosts=hosts, is_read_only=is_read_only)
+    return Guard(
+        app,
+        access=access,
+        hosts=hosts,
+        is_read_only=is_read_only,
+        form_origins=shown.sources.store_origins,
+    )
 
 
 def api_routes() -> list[BaseRoute]:
@@ -71,7 +78,12 @@ def api_routes() -> list[BaseRoute]:
 
 async def _openapi(request: Request) -> Response:
     root: str = request.scope.get("root_path", "")  # with the root of the API
-    return JSONResponse(openapi(ENDPOINTS, root))
+    return Response(_document(root), media_type="application/json")
+
+
+@lru_cache(maxsize=8)
+def _document(root: str) -> bytes:
+    return bytes(JSONResponse(openapi(ENDPOINTS, root)).body)
 
 
 async def _health(_request: Request) -> Response:

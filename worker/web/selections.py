@@ -15,7 +15,7 @@ _PURPOSE = "selection"
 
 @dataclass(frozen=True, slots=True)
 class ShownSelection:
-    """A selection as it was shown.
+    """A selection that was shown to a user.
 
     Attributes:
         filters: which fit what had failed until `at`, and nothing that failed since.

@@ -85,7 +85,7 @@ class SharedRead(Generic[T]):
         is_ours = reading is not None and reading.get_loop() is asyncio.get_running_loop()
         if reading is None or not is_ours or reading.done():
             reading = self._reading = asyncio.create_task(self._carry_out())
-            # Nobody may wait for it any more when it fails.
+            # It can fail after those who asked for it have gone.
             reading.add_done_callback(_retrieve)
         return reading
 

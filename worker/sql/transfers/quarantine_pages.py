@@ -16,7 +16,7 @@ from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.mapping import as_transfer, reason_of
 from artifact_pipeline.worker.sql.tables import IS_QUARANTINED, TransferRow
 
-_SEARCHED = 5_000
+_SEARCHED = 2_000
 """Transfers that one page of a search looks at."""
 _TABLE = TransferRow.__table__
 
@@ -94,25 +94,28 @@ class SqlQuarantinePages:
             conditions.append(TransferRow.job_id == job_id)
         if before is not None:
             conditions.append(_is_after(before))
-        window = (
-            select(TransferRow.id, TransferRow.reason_code, TransferRow.kind)
-            .where(*conditions)
-            .order_by(*order)
-            .limit(_SEARCHED)
-            .subquery("looked_at")
+        looked_at = select(
+            *(TransferRow.id, TransferRow.finished_at, TransferRow.reason_code, TransferRow.kind)
         )
-        fits = [window.c.reason_code == reason] if reason is not None else []
-        fits += [window.c.kind == kind] if kind is not None else []
-        ids = select(window.c.id).where(*fits)
-        statement = select(_TABLE).where(TransferRow.id.in_(ids)).order_by(*order).limit(limit + 1)
+        is_search = reason is not None or kind is not None
+        most = _SEARCHED if is_search else limit + 1
+        window = looked_at.where(*conditions).order_by(*order).limit(most)
         with autocommit(self._engine) as connection:
-            rows = connection.execute(statement).all()
-            last = select(TransferRow.finished_at, TransferRow.id).where(*conditions)
-            end = connection.execute(last.order_by(*order).offset(_SEARCHED - 1).limit(1)).first()
-        if len(rows) > limit:
-            end = rows[limit - 1]
+            seen = connection.execute(window).all()
+            fitting = [
+                row
+                for row in seen
+                if reason in (None, row.reason_code) and kind in (None, row.kind)
+            ]
+            shown = [row.id for row in fitting[:limit]]
+            found = select(_TABLE).where(TransferRow.id.in_(shown)).order_by(*order)
+            transfers = [as_transfer(row) for row in connection.execute(found)] if shown else []
+        if len(fitting) > limit:
+            end = fitting[limit - 1]
+        else:
+            end = seen[-1] if len(seen) == most and is_search else None
         place = None if end is None else QuarantinePlace(end.finished_at, end.id)
-        return QuarantinePage(transfers=[as_transfer(row) for row in rows[:limit]], next=place)
+        return QuarantinePage(transfers=transfers, next=place)
 
 
 def _group(row: Any, examples: Mapping[int, Transfer]) -> QuarantinedGroup:  # noqa: ANN401 - a row

@@ -28,7 +28,7 @@ class Guard:
         app: what is guarded.
         access: how users are known.
         hosts: the names of the server.
-        is_read_only: nobody may change anything.
+        is_read_only: all users may only read.
         form_origins: as `security_headers`.
     """
 

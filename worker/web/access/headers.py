@@ -33,7 +33,7 @@ def security_headers(form_origins: Sequence[str] = ()) -> dict[str, str]:
 
 
 def add_headers(headers: MutableHeaders, always: dict[str, str]) -> None:
-    """Add them; a response's own policy and what it says of its caching stay."""
+    """Add them, and keep a response's own policy and what it says about caching."""
     for name, value in always.items():
         if name != POLICY or name not in headers:
             headers[name] = value

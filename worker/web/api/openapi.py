@@ -115,10 +115,11 @@ def _schemas(
     """Return a reference to each model, and the schemas by their names."""
     answers = {each.answer for each in endpoints if each.answer is not None}
     bodies = {each.body for each in endpoints if each.body is not None}
-    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        *((model, "serialization") for model in {*answers, Problem}),
-        *((model, "validation") for model in bodies),
+    modes: list[tuple[set[type[BaseModel]], JsonSchemaMode]] = [
+        ({*answers, Problem}, "serialization"),
+        ({*bodies}, "validation"),
     ]
+    wanted = [(model, mode) for models, mode in modes for model in models]
     wanted.sort(key=lambda each: each[0].__name__)
     references, document = models_json_schema(wanted, ref_template=_SCHEMA)
     return {model: references[model, mode] for model, mode in wanted}, document["$defs"]

@@ -217,7 +217,7 @@ _BATCHES = (
             ),
             (
                 "pause",
-                "Release no more members.",
+                "Stop releasing members; what is under way is finished.",
                 handlers.pause_batch,
                 of_batches.ActOnBatch,
                 of_batches.BatchRow,

@@ -36,7 +36,9 @@ def _shown(name: str, value: object) -> str | None:
         return None
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float | Path | Enum):
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, int | Path | Enum):
         return str(value.value if isinstance(value, Enum) else value)
     if name in _URLS:
         return ", ".join(_without_secrets(each) for each in str(value).split(";"))

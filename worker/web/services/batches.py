@@ -45,7 +45,7 @@ from artifact_pipeline.worker.web.shared_read import SharedRead
 from artifact_pipeline.worker.web.sources import Sources
 from artifact_pipeline.worker.web.threads import Threads
 
-_SEARCHED = 2_000
+_SEARCHED = 500
 """Members that one page of a search looks at."""
 _COUNTED = 100
 """Batches whose counts are kept."""
@@ -146,7 +146,7 @@ class BatchService:
         return batch_row(await self._threads.run(do))
 
     async def pause(self, batch_id: int, request: ActOnBatch, user: User) -> BatchRow:
-        """Release no more members. Raises: as `Actions.carry_out`; NotFoundError."""
+        """Stop releasing members. Raises: as `Actions.carry_out`; NotFoundError."""
         return await self._act(
             ActionName.BATCH_PAUSE,
             batch_id,

@@ -52,9 +52,10 @@ class Overviews:
 
     async def changes(self) -> AsyncIterator[str]:
         """Yield the overview each second as JSON, until the server ends."""
+        yield await self._texts.get()
         while not self._is_stopped:
-            yield await self._texts.get()
             await asyncio.sleep(_EVERY_SECONDS)
+            yield await self._texts.get()
 
     def refuse_too_many(self) -> None:
         """Raise BusyError if so many look at the changes that another one may be an attack."""
@@ -71,7 +72,7 @@ class Overviews:
             self._watching -= 1
 
     def stop(self) -> None:
-        """Yield no more."""
+        """End the changes."""
         self._is_stopped = True
 
     async def _text(self) -> str:

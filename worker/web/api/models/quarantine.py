@@ -75,8 +75,8 @@ class QuarantineSelection(Answer):
 
     Attributes:
         transfers: that fit.
-        superseded: those of them whose artifact was requested again; a retry leaves these. Null
-            if so many transfers fit that these were not counted.
+        superseded: how many of them a retry leaves, since their artifacts were requested again;
+            null if too many transfers fit to count these.
         token: stands for the selection and its count; an action must carry it.
     """
 
@@ -91,7 +91,7 @@ class QuarantineAction(Request):
 
     Attributes:
         token: of the selection.
-        count: `transfers` of the selection, as it was shown.
+        count: `transfers` of the selection.
     """
 
     reason: Reason
