@@ -120,9 +120,9 @@ class SentinelGroup:
         self.sentinels[-1].kill()
 
     def heal(self, *, wait: bool = True) -> None:
-        for process in self._frozen:
+        for frozen in self._frozen:
             with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGCONT)
+                os.kill(frozen.pid, signal.SIGCONT)
         self._frozen.clear()
         if wait:
             for process in (*self.servers, *self.sentinels):

@@ -24,9 +24,9 @@ class Place:
     """Where a broker may be: a directory of its own, or the database, also through its proxy."""
 
     directory: Path
-    postgres: RestartablePostgres
-    proxy: TcpProxy
-    database: str
+    postgres: RestartablePostgres | None = None
+    proxy: TcpProxy | None = None
+    database: str = ""
 
 
 Action = Callable[[], object]
@@ -63,6 +63,10 @@ class StormBroker(Protocol):
 
     def messages(self) -> dict[str, int]:
         """Return how many there are in each queue, and how many are not acknowledged."""
+        ...
+
+    def inject(self, queue: str, element: bytes) -> None:
+        """Put an element into a queue, as anyone can who reaches the broker."""
         ...
 
 
@@ -111,6 +115,10 @@ class ValkeyBroker(_Started):
         with self.server.client() as client:
             return redis_messages(client)
 
+    def inject(self, queue: str, element: bytes) -> None:
+        with self.server.client() as client:
+            client.lpush(queue, element)
+
     def _restart(self) -> None:
         self.server.kill()
         self.server.start()
@@ -147,6 +155,9 @@ class SentinelBroker(_Started):
     def messages(self) -> dict[str, int]:
         with self.group.master_client() as client:
             return redis_messages(client)
+
+    def inject(self, queue: str, element: bytes) -> None:
+        self._on_master(lambda client: client.lpush(queue, element))
 
     def _on_master(self, action: Callable[[Redis], Any]) -> None:
         with self.group.master_client() as client:
