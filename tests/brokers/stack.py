@@ -52,11 +52,14 @@ def settings_of(broker: Broker) -> dict[str, str]:
 
 @contextmanager
 def deployed_on(
-    broker: StormBroker, directory: Path, database_url: str | None = None
+    broker: StormBroker,
+    directory: Path,
+    database_url: str | None = None,
+    patience_seconds: float = 60,
 ) -> Iterator[Deployment]:
     """A deployment on this broker; its workers are the test's to start."""
     with BrokerStack(directory, broker.broker, database_url) as stack:
-        deployed = Deployment(stack)
+        deployed = Deployment(stack, patience_seconds)
         use_broker(deployed.foreign, broker.broker)
         deployed.foreign.conf.task_ignore_result = True
         yield deployed
