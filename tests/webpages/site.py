@@ -11,6 +11,9 @@ from typing import Any, Self
 
 import httpx
 from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.keys import file_name
@@ -82,7 +85,9 @@ class _Seen(HTMLParser):
 class Site:
     """Use it in a `with` statement."""
 
-    def __init__(self, database_url: str, directory: Path, *, is_read_only: bool = False) -> None:
+    def __init__(
+        self, database_url: str, directory: Path, *, is_read_only: bool = False, root: str = ""
+    ) -> None:
         self.shelf = Shelf(directory)
         settings = WebSettings(
             database_url=database_url,
@@ -91,12 +96,13 @@ class Site:
         )
         self.sources = Sources.of(settings)
         self.service = WebService(self.sources)
-        self.app = create_app(
+        made = create_app(
             self.service,
             access=LocalAccess(USER),
             pages=page_routes(),
             is_read_only=is_read_only,
         )
+        self.app: ASGIApp = Starlette(routes=[Mount(root, made)]) if root else made
 
     @property
     def engine(self) -> Engine:

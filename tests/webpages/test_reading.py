@@ -1,6 +1,7 @@
 """Pages that show something, on a database and a store in files."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,3 +244,26 @@ def test_pages_of_the_system_and_the_history(site: Site) -> None:
     assert "ARTIFACTS_DATABASE_URL" in page.text
     assert "No transfer is running" in page.text
     assert "Nothing was done yet" in site.get("/history").text
+
+
+def test_below_a_path_of_another_application(sqlite_url: str, tmp_path: Path) -> None:
+    # Given
+    with Site(sqlite_url, tmp_path, root="/ops") as site:
+        site.history.failed_configs(1)
+        # When
+        page = site.get("/ops/quarantine")
+        # Then each address is below that path
+        own = {link for link in page.links if not link.startswith("#")}
+        assert {link for link in own if not link.startswith("/ops/")} == set()
+        sources = [str(each["src"]) for name, each in page.elements if name == "script"]
+        assert site.get(sources[0]).status == 200
+        # And so is that to which a form leads
+        form = site.get("/ops/quarantine/source_missing/discard")
+        fields = {each.get("name"): each.get("value") for _, each in form.elements}
+        answer = site.post(
+            "/ops/quarantine/source_missing/discard",
+            token=fields["token"],
+            count="1",
+            reason="none",
+        )
+        assert answer.response.headers["location"].startswith("/ops/quarantine?done=")
