@@ -13,7 +13,6 @@ import httpx
 from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.types import ASGIApp
 
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.keys import file_name
@@ -102,7 +101,7 @@ class Site:
             pages=page_routes(),
             is_read_only=is_read_only,
         )
-        self.app: ASGIApp = Starlette(routes=[Mount(root, made)]) if root else made
+        self.app = Starlette(routes=[Mount(root, made)]) if root else made
 
     @property
     def engine(self) -> Engine:
