@@ -91,8 +91,10 @@ promtool: ## Debian's promtool, with which the tests try the alert rules (as roo
 	    && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xC / ./usr/bin/promtool && rm -r "$$directory"
 
 .PHONY: pictures
-pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
-	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower tests/webpages/test_in_browser.py
+pictures: $(VENV)/.installed ## screenshots of all pages in build/pictures; those of the documentation are replaced
+	mkdir -p build/pictures
+	ARTIFACTS_PICTURES=$(CURDIR)/build/pictures $(BIN)/pytest tests/flower tests/webpages/test_in_browser.py
+	cd docs/images && for picture in *.png; do cp ../../build/pictures/$$picture .; done
 
 .PHONY: docs
 docs: $(VENV)/.installed ## the documentation site, in build/docs
