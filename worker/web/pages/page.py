@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
@@ -57,7 +58,7 @@ class Action:
             visit.user.require(Role.OPERATOR)
             form = await form_of(request)
             visit.service.csrf.check(visit.user.name, form.get(FIELD, ""))
-        except PipelineError as error:
+        except (PipelineError, HTTPException) as error:
             return problem_page(visit, error)
         return await _answered(self.handle, visit_of(request, form))
 

@@ -4,18 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.web.access.users import User
 from artifact_pipeline.worker.web.api.models.base import Request
 from artifact_pipeline.worker.web.api.models.system import Role
-from artifact_pipeline.worker.web.errors import InvalidInputError
 from artifact_pipeline.worker.web.pages import frame
 from artifact_pipeline.worker.web.pages.links import Links
 from artifact_pipeline.worker.web.problems import invalid_input
@@ -23,7 +20,7 @@ from artifact_pipeline.worker.web.service import WebService
 
 ModelT = TypeVar("ModelT", bound=Request)
 
-_MAX_FORM = 64 * 1024
+_MAX_FIELD = 16 * 1024
 _MAX_FIELDS = 60
 _NOTICE = "done"
 """The name in a query under which a page gets what became of an action.
@@ -116,18 +113,7 @@ def visit_of(request: HttpRequest, form: Mapping[str, str] | None = None) -> Vis
 
 
 async def form_of(request: HttpRequest) -> dict[str, str]:
-    """Read the fields of a form. Raises: InvalidInputError."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_FORM:
-            raise InvalidInputError(f"the form is longer than {_MAX_FORM} bytes")
-    try:
-        return dict(parse_qsl(body.decode(), max_num_fields=_MAX_FIELDS))
-    except ValueError:
-        raise InvalidInputError("the form cannot be read") from None
-
-
-def artifact_of(visit: Visit, run_id: int | None) -> Artifact:
-    """Return the artifact that the page is about. Raises: InvalidRequestError."""
-    return Artifact(visit.kind, visit.job_id, run_id)
+    """Read the fields of a form. Raises: HTTPException: it is too long, or none."""
+    limits = {"max_files": 0, "max_fields": _MAX_FIELDS, "max_part_size": _MAX_FIELD}
+    async with request.form(**limits) as form:
+        return {name: value for name, value in form.multi_items() if isinstance(value, str)}
