@@ -159,7 +159,7 @@ class WebSettings(OperatorSettings, BrokerSettings):
     """What `artifacts web` needs; the attempts' settings are to be the workers'."""
 
     # Who may log in: NAME:ROLE:HASH, separated by commas; `artifacts web --hash-password` hashes.
-    web_logins: str = ""
+    web_logins: Annotated[str, Field(repr=False)] = ""
     # Or the header in which a reverse proxy names the user, and whose word counts.
     web_user_header: str = ""
     web_trusted_proxies: str = ""
@@ -168,7 +168,7 @@ class WebSettings(OperatorSettings, BrokerSettings):
     # Names of the server, for the header `Host`; a server on this host alone knows its own.
     web_hosts: str = ""
     # Signs the tokens of forms. By default each process makes its own, which ends with it.
-    web_secret: Annotated[str, Field(min_length=32)] | None = None
+    web_secret: Annotated[str | None, Field(min_length=32, repr=False)] = None
 
 
 class WorkspaceSettings(EnvironmentSettings):

@@ -114,6 +114,7 @@ class TestAnswers:
         shown = shown_settings(settings)
         # Then
         assert "hunter2" not in str(shown)
+        assert "anna:operator" not in repr(settings)
         assert value_of(shown, "ARTIFACTS_DATABASE_URL") == (
             "postgresql+psycopg://db:5432/artifacts"
         )

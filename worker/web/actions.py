@@ -67,20 +67,21 @@ class Actions:
             batch_id=batch_id,
             target={**(target or {}), "via": "web"},
         )
-        ids: list[int] = []
+        loop = asyncio.get_running_loop()
+        begun: asyncio.Future[int] = loop.create_future()
 
         def kept() -> T:
             with audited(self._trail(), action) as running:
-                ids.append(running.id)
+                loop.call_soon_threadsafe(begun.set_result, running.id)
                 return do(running)
 
         doing = asyncio.ensure_future(self._threads.run(kept))
         self._running.add(doing)
         doing.add_done_callback(self._ended)
+        await asyncio.wait({doing, begun}, return_when=asyncio.FIRST_COMPLETED)
         done, _ = await asyncio.wait({doing}, timeout=_PATIENCE_SECONDS)
-        if done:
-            return Ended(ids[0] if ids else 0, doing.result())
-        return Ended(ids[0] if ids else 0, None)
+        result = doing.result() if done else None
+        return Ended(await begun, result)
 
     def close(self) -> None:
         """Begin nothing more; what is under way is ended."""

@@ -19,6 +19,8 @@ _SETTLED = 2
 _BUDGET_SECONDS = 0.03
 _SPANS = {Span.HOUR: (1, 60), Span.DAY: (15, 96), Span.WEEK: (120, 84)}
 """Minutes of a bucket, and how many buckets there are."""
+_MOST_HOURS = 6
+"""Hours that one statement reads; they may have a hundred thousand transfers."""
 _KEPT_HOURS = 7 * 24 + 2
 _RECENT = 2
 """Hours that may not be over: this one, and the last one until it has settled."""
@@ -67,7 +69,7 @@ class ThroughputHistory:
                 self._read_hours(connection, hours, now)
                 if self._clock() > until:
                     break
-                stride *= 2
+                stride = min(2 * stride, _MOST_HOURS)
 
     def _is_open(self, number: int) -> bool:
         """Return whether the hour was not read after its end."""
