@@ -37,7 +37,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """Attributes: `user` is None before the login."""
+    """The frame of one page. Attributes: `user` is None for a page that knows no user."""
 
     links: Links
     user: User | None = None

@@ -31,7 +31,7 @@ It is signed: otherwise a link could have any text shown.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """Attributes: `path` has the parameters of the path, `form` the fields of a POST."""
+    """A request. Attributes: `path` has the path's parameters, `form` the fields of a POST."""
 
     service: WebService
     user: User

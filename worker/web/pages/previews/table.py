@@ -19,7 +19,7 @@ _LEAST_POINTS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """Attributes: `values` are None if one of them is not a number."""
+    """A column. Attributes: `values` are None if one of them is not a number."""
 
     name: str
     values: Sequence[float | None] | None
