@@ -34,7 +34,7 @@ class Release(NamedTuple):
         """Run a Python program to its end, and return what it prints."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("COV_")}
         done = subprocess.run(
-            [sys.executable, *arguments],
+            [sys.executable, "-P", *arguments],  # else it imports what is in this directory
             env={**inherited, **settings, **self.environment},
             capture_output=True,
             text=True,

@@ -102,7 +102,8 @@ class Upgraded:
 def upgraded(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
     directory = tmp_path_factory.mktemp("upgraded")
     before = release_before(directory / "before")
-    upgrade = ("-m", "artifact_pipeline.worker.cli", "db", "upgrade", "--with-platform-tables")
+    command = "from artifact_pipeline.worker.cli.main import main; main()"
+    upgrade = ("-c", command, "db", "upgrade", "--with-platform-tables")
     with databases.fresh("template0") as url:
         before.run(*upgrade, settings={"ARTIFACTS_DATABASE_URL": url})
         with EmbeddedStack(directory / "deployment", url) as stack:  # upgrades the database

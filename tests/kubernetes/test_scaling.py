@@ -1,12 +1,13 @@
 """The SELECTs by which KEDA scales, in the pipeline's real schema."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import TransferState
@@ -34,9 +35,10 @@ def queries() -> dict[str, str]:
 
 
 @pytest.fixture
-def rows(postgres_url: str) -> Rows:
+def rows(postgres_url: str) -> Iterator[Rows]:
     engine = make_engine(postgres_url)
-    return Rows(engine)
+    yield Rows(engine)
+    engine.dispose()
 
 
 def test_a_worker_is_scaled_by_what_is_due_or_running_of_its_queues(
@@ -47,7 +49,8 @@ def test_a_worker_is_scaled_by_what_is_due_or_running_of_its_queues(
     expected: Counter[str] = Counter()
     for kind in ArtifactKind:
         for batch_id in (None, batch):
-            values: dict[str, Any] = {"kind": kind, "batch_id": batch_id}
+            run_id = 4 if kind.belongs_to_run else None
+            values: dict[str, Any] = {"kind": kind, "run_id": run_id, "batch_id": batch_id}
             rows.add(TransferState.REQUESTED, next_attempt_at=MINUTE, **values)
             rows.add(TransferState.RUNNING, next_attempt_at=MINUTE, **values)
             rows.add(TransferState.WAITING, next_attempt_at=MINUTE, **values)
@@ -58,7 +61,7 @@ def test_a_worker_is_scaled_by_what_is_due_or_running_of_its_queues(
     # When a role asks that may read these columns alone
     with role(postgres_url) as url:
         with rows.engine.begin() as owner:
-            owner.execute(text(f"{GRANT} {make_engine(url).url.username}"))
+            owner.execute(text(f"{GRANT} {make_url(url).username}"))
         with psycopg.connect(url.replace("+psycopg", "")) as scaler:
             found = {name: _number(scaler, query) for name, query in queries().items()}
     # Then
