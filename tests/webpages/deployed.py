@@ -84,10 +84,10 @@ def deployed(directory: Path) -> Iterator[Deployed]:
     with DevStack(directory, Ports()) as stack:
         port = kept_port(stack)
         history = History(stack.engine)
-        tags = {"model": "seir", SCRIPT: IMAGE}
         created_at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+        tags = {"model": "seir", "region": "north"}
         history.job(12, [4, 5], tags=tags, status="PROCESSING", created_at=created_at)
-        history.job(13, [7], tags={"model": "sir"})
+        history.job(13, [7], tags={"model": "sir", SCRIPT: IMAGE})
         lost = stack.start_worker("--queues", "batches", "--concurrency", "1")
         stack.start_worker("--queues", _QUEUES, "--concurrency", "1")
         stack.start_beat()

@@ -172,7 +172,7 @@ class TestLife:
         assert len(opened) == 1
 
     def test_attacks_are_shown_and_do_nothing(self, ada: Visitor) -> None:
-        ada.go("/jobs/12")
+        ada.go("/jobs/13")
         assert f"{SCRIPT}={IMAGE}" in ada.browser.text
         ada.go(f"{RESULTS}?run_id=4")
         assert f"RUN1/{ATTACK}" in ada.browser.text
