@@ -141,6 +141,7 @@ def batches() -> "Batches":
         find_app=_broker,
         parts=Parts(settings.multipart_threshold, settings.part_size),
         has_source=source_check(),
+        event_targets=settings.targets_of_all,
     )
 
 

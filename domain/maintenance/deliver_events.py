@@ -1,0 +1,147 @@
+"""The use case that delivers events."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from artifact_pipeline.domain.model.queued_events import (
+    Delivered,
+    NotDelivered,
+    QueuedEvent,
+    Refused,
+)
+from artifact_pipeline.domain.ports.artifact_events import IEventOutbox, IEventTarget
+from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
+from artifact_pipeline.domain.transfers.retry import Backoff
+
+logger = logging.getLogger(__name__)
+
+PAGE = 100
+BUDGET = timedelta(seconds=4)
+"""How long one run begins deliveries: upkeep of transfers waits behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredEvents:
+    """What a run has done: how many events were delivered, postponed and refused."""
+
+    delivered: int = 0
+    postponed: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A target with its circuit breaker."""
+
+    target: IEventTarget
+    breaker: Breaker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverEvents:
+    """Delivers the events that are due, a page at a time.
+
+    Attributes:
+        receivers: by the names of the targets; events of other targets wait.
+        lease: how long a page is left to this process; longer than the run and one delivery.
+        clock: in seconds.
+    """
+
+    outbox: IEventOutbox
+    receivers: Mapping[str, Receiver]
+    lease: timedelta
+    backoff: Backoff = field(default_factory=Backoff)
+    budget: timedelta = BUDGET
+    page_size: int = PAGE
+    clock: Callable[[], float] = time.monotonic
+
+    def __call__(self) -> DeliveredEvents:
+        """Deliver until nothing is due, or the time is over."""
+        until = self.clock() + self.budget.total_seconds()
+        done = dict.fromkeys(("delivered", "postponed", "refused"), 0)
+        while self.clock() < until:
+            closed = [name for name, each in self.receivers.items() if not each.breaker.open_for]
+            page = self.outbox.take(closed, self.page_size, self.lease) if closed else ()
+            if not page:
+                break
+            for target, events in _by_target(page).items():
+                for name, count in self._deliver(self.receivers[target], events, until).items():
+                    done[name] += count
+        return DeliveredEvents(**done)
+
+    def _deliver(
+        self, receiver: Receiver, events: Sequence[QueuedEvent], until: float
+    ) -> dict[str, int]:
+        page = _Page()
+        try:
+            for event in events:
+                if page.waits(event) or receiver.breaker.open_for or self.clock() >= until:
+                    page.untried.append(event)
+                else:
+                    self._one(receiver, event, page)
+        finally:
+            # Even after an error nothing that was taken is delivered again without need.
+            self.outbox.delivered(page.taken)
+            self.outbox.release(page.untried)
+        return {
+            "delivered": len(page.taken),
+            "postponed": page.postponed,
+            "refused": page.refused,
+        }
+
+    def _one(self, receiver: Receiver, event: QueuedEvent, page: "_Page") -> None:
+        answer = receiver.target.deliver(event)
+        match answer:
+            case Delivered():
+                receiver.breaker.succeeded()
+                page.taken.append(event)
+            case Refused():
+                receiver.breaker.succeeded()
+                logger.error("event %s: %s refuses it: %s", *_named(event), answer.error)
+                self.outbox.refuse(event, answer.error)
+                page.refused += 1
+            case NotDelivered():
+                receiver.breaker.failed()
+                logger.warning("event %s: not taken by %s: %s", *_named(event), answer.error)
+                delay = self._delay(receiver.breaker, event, answer)
+                self.outbox.postpone(event, answer.error, delay)
+                page.failed(event)
+
+    def _delay(self, breaker: Breaker, event: QueuedEvent, answer: NotDelivered) -> timedelta:
+        # While the receiver is away its events need no longer and longer waits.
+        delay = breaker.delay() if breaker.open_for else self.backoff.delay(event.attempts)
+        return max(delay, min(answer.retry_after or timedelta(0), self.backoff.cap))
+
+
+@dataclass(slots=True)
+class _Page:
+    """What became of the events of a page that are for one target."""
+
+    taken: list[QueuedEvent] = field(default_factory=list)
+    untried: list[QueuedEvent] = field(default_factory=list)
+    postponed: int = 0
+    refused: int = 0
+    _waiting_jobs: set[int | None] = field(default_factory=set)
+
+    def waits(self, event: QueuedEvent) -> bool:
+        """Return whether an earlier event of the same job has just failed."""
+        return event.event.job_id is not None and event.event.job_id in self._waiting_jobs
+
+    def failed(self, event: QueuedEvent) -> None:
+        self.postponed += 1
+        self._waiting_jobs.add(event.event.job_id)
+
+
+def _by_target(page: Sequence[QueuedEvent]) -> dict[str, list[QueuedEvent]]:
+    by_target: dict[str, list[QueuedEvent]] = {}
+    for event in page:
+        by_target.setdefault(event.target, []).append(event)
+    return by_target
+
+
+def _named(event: QueuedEvent) -> Iterator[str]:
+    yield event.event.id
+    yield event.target
