@@ -15,13 +15,13 @@ class InMemoryEventOutbox:
     """The outbox, and what writes to it.
 
     Args:
-        targets: that get all events.
+        targets: that get all events; None if events are off.
         clock: of the database.
     """
 
     def __init__(
         self,
-        targets: Sequence[str] = (),
+        targets: Sequence[str] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.rows: dict[int, QueuedEvent] = {}
@@ -34,7 +34,7 @@ class InMemoryEventOutbox:
         artifact = transfer.artifact
         self.write(
             event,
-            self._targets,
+            self._targets or (),
             job_id=artifact.job_id,
             run_id=artifact.run_id,
             kind=artifact.kind,
@@ -48,6 +48,8 @@ class InMemoryEventOutbox:
 
     def write_batch(self, notify: str | None, **values: Any) -> None:  # noqa: ANN401 - as above
         """Write the events of a batch that has ended."""
+        if self._targets is None:
+            return
         targets = dict.fromkeys((*self._targets, *([notify] if notify else ())))
         self.write(EventType.BATCH_ENDED, tuple(targets), **values)
 
@@ -106,8 +108,14 @@ class InMemoryEventOutbox:
             )
         return found
 
-    def list(self, limit: int, *, refused: bool = False) -> Sequence[QueuedEvent]:
-        rows = [row for row in self.rows.values() if row.refused_at or not refused]
+    def list(
+        self, limit: int, *, refused: bool = False, target: str | None = None
+    ) -> Sequence[QueuedEvent]:
+        rows = [
+            row
+            for row in self.rows.values()
+            if (row.refused_at or not refused) and target in (None, row.target)
+        ]
         return rows[:limit]
 
     def redeliver(self, *, event_id: str | None = None, target: str | None = None) -> int:

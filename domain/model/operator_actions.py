@@ -30,6 +30,7 @@ class ActionName(StrEnum):
     REBUILD = "db rebuild"
     RETENTION_SET = "retention set"
     RETENTION_REMOVE = "retention remove"
+    EVENTS_REDELIVER = "events redeliver"
     RETENTION_APPLY = "retention apply"
     AUDIT_REPAIR = "audit repair"
     ORPHANS_DELETE = "orphans delete"

@@ -45,12 +45,15 @@ class IEventOutbox(Protocol):
     def backlog(self) -> Sequence[EventBacklog]:
         """Return what waits for each target, by their names."""
 
-    def list(self, limit: int, *, refused: bool = False) -> Sequence[QueuedEvent]:
+    def list(
+        self, limit: int, *, refused: bool = False, target: str | None = None
+    ) -> Sequence[QueuedEvent]:
         """Return events that are not delivered, the oldest first.
 
         Args:
             limit: of the list.
             refused: only those that were refused for good.
+            target: only for this target.
         """
 
     def redeliver(self, *, event_id: str | None = None, target: str | None = None) -> int:

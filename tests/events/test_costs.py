@@ -13,10 +13,9 @@ from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from benchmarks.probes import RoundTrips
-from tests.contract.upload_page_steps import RUN_CONFIGS
 from tests.sql.steps import CONFIG, LOCATION, claimed, job_row, run_row, stored_artifact
 from tests.sql.steps import insert as insert_rows
-from tests.sql.upload_pages.steps import Pages, uploads_of
+from tests.sql.upload_pages.steps import RUN_CONFIGS, Pages, upload_of, uploads_of
 
 TARGETS = EventLog(("task", "webhook"))
 UPLOADS = 16
@@ -31,13 +30,20 @@ def engine(postgres_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def world(postgres_url: str) -> Iterator[Pages]:
+    world = Pages(postgres_url)
+    yield world
+    world.close()
+
+
 def round_trips_of_a_page(engine: Engine, events: EventLog) -> int:
     """Record a page, and return how often it waited for PostgreSQL."""
     transfers, pages = SqlTransfers(engine), SqlUploadPages(engine, events)
     artifacts = [type(CONFIG)(RUN_CONFIGS[0].kind, 12, run) for run in range(1, UPLOADS + 1)]
     with RoundTrips(engine) as trips:
         for warm_up in ("first", "second"):
-            claims = [claimed(transfers, each, f"{warm_up} {each}") for each in artifacts]
+            claims = [claimed(transfers, each, f"{warm_up} {each} {events}") for each in artifacts]
             trips.taken()
             recorded = pages.record(uploads_of(claims))
             assert len(recorded) == UPLOADS
@@ -74,20 +80,17 @@ def test_a_lone_record_and_a_quarantine_take_no_further_round_trip(engine: Engin
     assert trips_of(TARGETS) == trips_of(NO_EVENTS)
 
 
-def test_a_page_that_cannot_be_recorded_together_tells_what_is(postgres_url: str) -> None:
-    # Given a page, of which one upload is taken over between the look and the record
-    world = Pages(postgres_url)
+def test_a_page_that_cannot_be_recorded_together_tells_what_is(world: Pages) -> None:
+    # Given a page with a value that does not fit its column
     world.pages = SqlUploadPages(world.engine, EventLog(("webhook",)))
-    claims = world.claimed(*RUN_CONFIGS[3:5]) if False else world.claimed(CONFIG)
-    uploads = uploads_of(claims)
-    broken = [*uploads, *uploads_of(claims)]  # one transfer twice: the statement is undone
+    claims = world.claimed(CONFIG, *RUN_CONFIGS)
+    uploads = uploads_of(claims[1:])
     # When
-    recorded = world.pages.record(broken)
+    recorded = world.pages.record([upload_of(claims[0], tier_name="x" * 100), *uploads])
     # Then
-    assert recorded == {claims[0].transfer_id}
+    assert recorded == {claim.transfer_id for claim in claims[1:]}
     told = SqlEventOutbox(world.engine).list(10)
-    assert [each.event.transfer_id for each in told] == [claims[0].transfer_id]
-    world.close()
+    assert {each.event.transfer_id for each in told} == recorded
 
 
 def test_an_event_is_there_exactly_if_its_transfer_has_ended(engine: Engine) -> None:

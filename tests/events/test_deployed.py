@@ -17,6 +17,8 @@ from tests.events.steps import SECRET
 from tests.integration.deployment import Deployment
 from tests.s3.recording_server import RecordingServer, Said, recording
 
+pytestmark = pytest.mark.processes
+
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 
 

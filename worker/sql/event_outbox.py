@@ -1,11 +1,12 @@
 """Events that wait for their delivery: `IEventOutbox` over SQL."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Engine,
     and_,
     case,
@@ -74,31 +75,15 @@ class SqlEventOutbox:
         self._change([event], refused_at=utc_now(), last_error=error[:_MAX_ERROR])
 
     def backlog(self) -> Sequence[EventBacklog]:
-        counts = (
-            select(
-                EventRow.target,
-                func.count(case((IS_WAITING, 1))).label("waiting"),
-                func.min(case((IS_WAITING, EventRow.occurred_at))).label("oldest"),
-                func.count(EventRow.refused_at).label("refused"),
-            )
-            .group_by(EventRow.target)
-            .order_by(EventRow.target)
-        )
         with autocommit(self._engine) as connection:
-            rows = connection.execute(counts).all()
-            now = read_clock(connection) if rows else None
-        return [
-            EventBacklog(
-                target=row.target,
-                waiting=row.waiting,
-                oldest=now - row.oldest if now and row.oldest else None,
-                refused=row.refused,
-            )
-            for row in rows
-        ]
+            return read_backlog(connection, read_clock(connection))
 
-    def list(self, limit: int, *, refused: bool = False) -> Sequence[QueuedEvent]:
+    def list(
+        self, limit: int, *, refused: bool = False, target: str | None = None
+    ) -> Sequence[QueuedEvent]:
         rows = select(_TABLE).order_by(EventRow.id).limit(limit)
+        if target is not None:
+            rows = rows.where(EventRow.target == target)
         if refused:
             rows = rows.where(EventRow.refused_at.is_not(None))
         with autocommit(self._engine) as connection:
@@ -125,6 +110,29 @@ class SqlEventOutbox:
         change = update(EventRow).where(held, IS_WAITING)
         with autocommit(self._engine) as connection:
             connection.execute(change.values(values))
+
+
+def read_backlog(connection: Connection, now: datetime) -> list[EventBacklog]:
+    """Return what waits for each target. Args: `now` by the database's clock."""
+    counts = (
+        select(
+            EventRow.target,
+            func.count(case((IS_WAITING, 1))).label("waiting"),
+            func.min(case((IS_WAITING, EventRow.occurred_at))).label("since"),
+            func.count(EventRow.refused_at).label("refused"),
+        )
+        .group_by(EventRow.target)
+        .order_by(EventRow.target)
+    )
+    return [
+        EventBacklog(
+            target=row.target,
+            waiting=row.waiting,
+            oldest=None if row.since is None else now - row.since,
+            refused=row.refused,
+        )
+        for row in connection.execute(counts)
+    ]
 
 
 def as_queued(row: Any) -> QueuedEvent:  # noqa: ANN401 - a row
