@@ -47,10 +47,7 @@ result_expires = None
 task_default_queue = CONFIGS
 # Each has its own exchange. Else Celery binds all of them to the exchange of the default queue,
 # and a message sent there arrives in every queue.
-task_queues = [
-    Queue(name, Exchange(name), routing_key=name)
-    for name in OWN_QUEUES
-]
+task_queues = [Queue(name, Exchange(name), routing_key=name) for name in OWN_QUEUES]
 task_routes = {
     **{f"artifacts.*_{kind}": {"queue": queue_of(kind)} for kind in ArtifactKind},
     UPLOAD_JOB: {"queue": CONFIGS},

@@ -72,8 +72,8 @@ def verify_webhook(
 
     Args:
         headers: of the request; upper and lower case are the same.
-        body: of the request, as it was received and not parsed.
-        secret: ARTIFACTS_EVENTS_SECRET, or several, of which one must fit.
+        body: of the request, before it is parsed.
+        secret: ARTIFACTS_EVENTS_SECRET, or several; one must fit.
         tolerance: how far the request's time may be from this clock.
         now: in seconds since 1970; by default the time now.
 

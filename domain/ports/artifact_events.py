@@ -33,7 +33,7 @@ class IEventOutbox(Protocol):
     def release(self, events: Collection[QueuedEvent]) -> None:
         """Make events due that were taken and not tried; the attempt does not count.
 
-        An event that another worker has taken since stays as it is, here and below.
+        Here and below, an event that another worker has taken since is not changed.
         """
 
     def postpone(self, event: QueuedEvent, error: str, delay: timedelta) -> None:

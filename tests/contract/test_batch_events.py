@@ -1,4 +1,4 @@
-"""The end of a batch, as it is told: in memory, on SQLite and on PostgreSQL."""
+"""Events of the ends of batches: in memory, on SQLite and on PostgreSQL."""
 
 from collections.abc import Callable, Iterator
 
@@ -88,7 +88,7 @@ def test_a_batch_can_have_a_target_of_its_own(world_of: Worlds) -> None:
     assert batch.notify == "nightly"
     # When
     run(world, batch.id)
-    # Then it hears of nothing else
+    # Then it gets nothing else
     assert told(world) == [("nightly", (batch.id, "done", 1))]
     assert [each.event.type for each in world.outbox.list(10)] == ["batch.ended"]
 

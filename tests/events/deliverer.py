@@ -13,7 +13,7 @@ from tests.events.steps import SECRET
 
 
 def deliver(database_url: str, receiver_url: str) -> int:
-    """Deliver what is due, and return how many events that was."""
+    """Deliver due events, and return their number."""
     engine = make_engine(database_url)
     second = timedelta(seconds=1)
     breaker = Breaker(InMemoryEndpointFailures(), "webhook", threshold=5, cool_off=second)

@@ -36,7 +36,7 @@ def event_receivers(settings: WorkerSettings, engine: "Engine", app: "Celery") -
 def deliver_events(
     settings: WorkerSettings, engine: "Engine", receivers: Receivers
 ) -> DeliveredEvents:
-    """Deliver what is due."""
+    """Deliver due events."""
     deliver = DeliverEvents(
         outbox=SqlEventOutbox(engine),
         receivers=receivers,

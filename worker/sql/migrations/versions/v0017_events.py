@@ -1,4 +1,4 @@
-"""Events for other programs: their outbox, the targets that fail, and who hears of a batch's end.
+"""Events for other programs: their outbox, the targets that fail, and whom a batch's end is for.
 
 Old workers do not know the tables, and run on beside them. What they record makes no events.
 """
