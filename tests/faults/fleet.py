@@ -24,6 +24,7 @@ from artifact_pipeline.worker.workspace.initialization import initialize
 from tests.buckets import client_of
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
+from tests.faults.receiver import SECRET, receiving
 from tests.faults.s3_proxy import FaultyS3
 from tests.skewed import environment
 
@@ -46,6 +47,8 @@ IMPATIENT = {
     # The audit takes each object that is no artifact for a fault.
     "ARTIFACTS_MANIFEST": "false",
     "FAULTS_VISIBILITY_SECONDS": "15",
+    "ARTIFACTS_EVENTS": "true",
+    "ARTIFACTS_EVENTS_TIMEOUT_SECONDS": "2",
 }
 
 
@@ -62,6 +65,7 @@ class Fleet:
         self.s3 = stack.enter_context(Ministack(directory / "s3"))
         self.postgres = stack.enter_context(RestartablePostgres())
         self.faulty_s3 = stack.enter_context(FaultyS3(self.s3.port))
+        self.receiver = stack.enter_context(receiving())
         self.broker_proxy = stack.enter_context(TcpProxy(_socket_of(self.broker)))
         self.sql_proxy = stack.enter_context(TcpProxy(self.postgres.socket))
         self.s3_proxy = stack.enter_context(TcpProxy(("127.0.0.1", self.faulty_s3.port)))
@@ -136,6 +140,7 @@ class Fleet:
 
     def heal(self) -> None:
         self.mount()
+        self.receiver.is_well = True
         self.faulty_s3.heal()
         for proxy in (self.broker_proxy, self.sql_proxy, self.s3_proxy):
             proxy.heal()
@@ -183,6 +188,8 @@ class Fleet:
             "ARTIFACTS_BROKER_URL": f"redis://127.0.0.1:{self.broker_proxy.port}/0",
             "ARTIFACTS_S3_ENDPOINT_URL": f"http://127.0.0.1:{self.s3_proxy.port}",
             "ARTIFACTS_BUCKET": BUCKET,
+            "ARTIFACTS_EVENTS_URL": self.receiver.url,
+            "ARTIFACTS_EVENTS_SECRET": SECRET,
             "ARTIFACTS_WORKSPACE": str(self.workspace),
             "AWS_ACCESS_KEY_ID": "tests",
             "AWS_SECRET_ACCESS_KEY": "tests-secret",

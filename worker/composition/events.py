@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 Receivers = Mapping[str, Receiver]
-_MARGIN = timedelta(seconds=30)
+_MARGIN = timedelta(seconds=10)
 
 
 def event_receivers(settings: WorkerSettings, engine: "Engine", app: "Celery") -> Receivers:
