@@ -131,6 +131,16 @@ class InMemoryEventOutbox:
             self._keep(row, refused_at=None, next_attempt_at=now)
         return len(chosen)
 
+    def discard(self, *, event_id: str | None = None, target: str | None = None) -> int:
+        chosen = [
+            row.position
+            for row in self.rows.values()
+            if event_id in (None, row.event.id) and target in (None, row.target)
+        ]
+        for position in chosen:
+            del self.rows[position]
+        return len(chosen)
+
     def _waiting(self) -> Sequence[QueuedEvent]:
         return [row for row in self.rows.values() if row.refused_at is None]
 

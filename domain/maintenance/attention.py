@@ -14,12 +14,9 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     count,
     first,
 )
-from artifact_pipeline.domain.maintenance.problems import (
-    Problem,
-    ProblemCode,
-    plural,
-    problems_of_events,
-)
+from artifact_pipeline.domain.maintenance.problems import Problem as Problem  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.maintenance.problems import ProblemCode as ProblemCode  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.maintenance.problems import plural, problems_of_events
 from artifact_pipeline.domain.model.durations import age
 
 # A dispatch ends every few seconds; a longer pause than this is no accident.

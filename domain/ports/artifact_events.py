@@ -64,6 +64,9 @@ class IEventOutbox(Protocol):
             target: only for this target.
         """
 
+    def discard(self, *, event_id: str | None = None, target: str | None = None) -> int:
+        """Remove events that are not delivered; return how many. Args: as of `redeliver`."""
+
 
 @runtime_checkable
 class IEventTarget(Protocol):

@@ -34,6 +34,10 @@ class RedeliveredShape(Shape):
     redelivered: Count
 
 
+class DiscardedEventsShape(Shape):
+    discarded: Count
+
+
 class VerifiedShape(Shape):
     kind: ArtifactKind | None
     run_id: int | None

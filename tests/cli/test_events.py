@@ -86,6 +86,23 @@ def test_all_are_redelivered(artifacts: Command, outbox: SqlEventOutbox) -> None
     assert "give the id of an event" in artifacts("events", "redeliver").refusal
 
 
+def test_what_nobody_wants_any_more_is_discarded(
+    artifacts: Command, outbox: SqlEventOutbox
+) -> None:
+    # Given
+    [event] = refused(outbox)
+    # When
+    answer = artifacts("events", "discard", event.event.id, "--json")
+    # Then
+    TypeAdapter(SHAPES["events discard"]).validate_json(answer.out)
+    assert answer.json == {"discarded": 1}
+    assert len(outbox.list(10)) == 2
+    assert artifacts("events", "discard", "--target", "task").out.startswith("0 events")
+    assert artifacts("events", "discard", "--all", "--reason", "gone").status == 0
+    assert not outbox.list(10)
+    assert "give the id of an event" in artifacts("events", "discard").refusal
+
+
 @pytest.mark.usefixtures("outbox", "queues")
 def test_the_status_names_what_waits_and_what_was_refused(artifacts: Command) -> None:
     # When

@@ -298,6 +298,18 @@ class TestOutbox:
         # Then
         assert [(each.attempts, each.last_error) for each in told.take()] == [(2, "timeout")]
 
+    def test_events_can_be_discarded(self, told: Told) -> None:
+        # Given
+        told.store("a", "b")
+        first, *_ = told.outbox.list(10, target="task")
+        # When
+        assert told.outbox.discard(event_id=first.event.id) == 2
+        assert told.outbox.discard(target="task") == 1
+        # Then
+        [left] = told.outbox.list(10)
+        assert (left.target, left.event.request_id) == ("webhook", "b")
+        assert told.outbox.discard() == 1
+
     def test_the_backlog_is_counted(self, told: Told) -> None:
         # Given
         assert not told.outbox.backlog()

@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from artifact_pipeline.domain.model.queued_events import QueuedEvent
     from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 
-app = group_app("Events that are not delivered yet: list them, and have them delivered again.")
+app = group_app("Events that are not delivered yet: list, redeliver, discard.")
 
 _COLUMNS = ("event", "type", "target", "attempts", "error", "job_id", "batch_id", "next_at", "time")
 TargetOption = Annotated[
     str | None, typer.Option("--target", metavar="NAME", help="Only those for this target.")
 ]
+
+EventArgument = Annotated[
+    str | None, typer.Argument(metavar="[EVENT]", help="The id of one event.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="All events of all targets.")]
+WhyOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.")]
 
 
 @app.command("list")
@@ -44,21 +50,15 @@ def list_events(
 
 @app.command("redeliver")
 def redeliver(
-    event: Annotated[
-        str | None, typer.Argument(metavar="[EVENT]", help="The id of one event.")
-    ] = None,
+    event: EventArgument = None,
     *,
     target: TargetOption = None,
-    every: Annotated[bool, typer.Option("--all", help="All events of all targets.")] = False,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.")
-    ] = None,
+    every: AllOption = False,
+    reason: WhyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Have events delivered at once: refused ones, and those that wait for their next attempt."""
-    if event is None and target is None and not every:
-        raise typer.BadParameter("give the id of an event, --target or --all")
-    about = {"event": event, "target": target}
+    about = _about(event, target, every=every)
     with audited(ActionName.EVENTS_REDELIVER, reason=reason, target=about) as action:
         changed = _outbox().redeliver(event_id=event, target=target)
         action.came_to(f"{changed} are due")
@@ -66,6 +66,33 @@ def redeliver(
         print_json({"redelivered": changed})
     else:
         say(f"{changed:,} events are delivered within seconds, if their target takes them")
+
+
+@app.command("discard")
+def discard(
+    event: EventArgument = None,
+    *,
+    target: TargetOption = None,
+    every: AllOption = False,
+    reason: WhyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove events that are not delivered, for good, such as those of a target that is gone."""
+    about = _about(event, target, every=every)
+    with audited(ActionName.EVENTS_DISCARD, reason=reason, target=about) as action:
+        removed = _outbox().discard(event_id=event, target=target)
+        action.came_to(f"{removed} are removed")
+    if as_json:
+        print_json({"discarded": removed})
+    else:
+        say(f"{removed:,} events are removed, and are not delivered")
+
+
+def _about(event: str | None, target: str | None, *, every: bool) -> dict[str, str | None]:
+    """Return what a command is about. Raises: typer.BadParameter: it was not said."""
+    if event is None and target is None and not every:
+        raise typer.BadParameter("give the id of an event, --target or --all")
+    return {"event": event, "target": target}
 
 
 def _outbox() -> "SqlEventOutbox":

@@ -22,7 +22,7 @@ COMMANDS = {
     ),
     "events": (
         "artifact_pipeline.worker.cli.events",
-        "Events that are not delivered yet: list them, and have them delivered again.",
+        "Events that are not delivered yet: list, redeliver, discard.",
     ),
     "health": (
         "artifact_pipeline.worker.cli.health",

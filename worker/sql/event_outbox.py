@@ -1,6 +1,6 @@
 """Events that wait for their delivery: `IEventOutbox` over SQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     tuple_,
     update,
 )
@@ -91,14 +92,15 @@ class SqlEventOutbox:
 
     def redeliver(self, *, event_id: str | None = None, target: str | None = None) -> int:
         postponed = or_(EventRow.refused_at.is_not(None), EventRow.next_attempt_at > utc_now())
-        again = update(EventRow).where(postponed)
-        if event_id is not None:
-            again = again.where(EventRow.event_id == event_id)
-        if target is not None:
-            again = again.where(EventRow.target == target)
+        again = update(EventRow).where(postponed, *_chosen(event_id, target))
         values = {"refused_at": None, "next_attempt_at": utc_now()}
         with autocommit(self._engine) as connection:
             return connection.execute(again.values(values)).rowcount
+
+    def discard(self, *, event_id: str | None = None, target: str | None = None) -> int:
+        removal = delete(EventRow).where(true(), *_chosen(event_id, target))
+        with autocommit(self._engine) as connection:
+            return connection.execute(removal).rowcount
 
     def _change(self, events: Collection[QueuedEvent], **values: Any) -> None:  # noqa: ANN401 - of SQL
         if not events:
@@ -150,6 +152,13 @@ def as_queued(row: Any) -> QueuedEvent:  # noqa: ANN401 - a row
         refused_at=row.refused_at,
         last_error=row.last_error,
     )
+
+
+def _chosen(event_id: str | None, target: str | None) -> Iterator[ColumnElement[bool]]:
+    if event_id is not None:
+        yield EventRow.event_id == event_id
+    if target is not None:
+        yield EventRow.target == target
 
 
 def _is_next() -> ColumnElement[bool]:

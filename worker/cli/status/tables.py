@@ -187,11 +187,15 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
         number = database.unverified.transfers
         yield f"verify    {number:,} ended after a write of unknown outcome, the first {ago} ago"
     yield from _audit(database)
+    yield from _events(database)
+    yield f"at        {database.now:%Y-%m-%d %H:%M:%SZ} by the database's clock"
+
+
+def _events(database: DatabaseStatus) -> Iterator[str]:
     for each in database.events:
         oldest = "" if each.oldest is None else f", the first for {age(each.oldest)}"
         refused = f"; {_number(each.refused)} refused" if each.refused else ""
         yield f"events    {_number(each.waiting)} wait for {each.target}{oldest}{refused}"
-    yield f"at        {database.now:%Y-%m-%d %H:%M:%SZ} by the database's clock"
 
 
 def _audit(database: DatabaseStatus) -> Iterator[str]:
