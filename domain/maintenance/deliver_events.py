@@ -4,9 +4,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from artifact_pipeline.domain.model.queued_events import (
+    Answer,
     Delivered,
     NotDelivered,
     QueuedEvent,
@@ -62,26 +63,28 @@ class DeliverEvents:
         """Deliver until nothing is due, or the time is over."""
         until = self.clock() + self.budget.total_seconds()
         done = dict.fromkeys(("delivered", "postponed", "refused"), 0)
-        while self.clock() < until:
+        while (begun := self.clock()) < until:
             closed = [name for name, each in self.receivers.items() if not each.breaker.open_for]
             page = self.outbox.take(closed, self.page_size, self.lease) if closed else ()
             if not page:
                 break
+            run = _Run(until=until, begun=begun, clock=self.clock, lease=self.lease)
             for target, events in _by_target(page).items():
-                for name, count in self._deliver(self.receivers[target], events, until).items():
+                for name, count in self._deliver(self.receivers[target], events, run).items():
                     done[name] += count
         return DeliveredEvents(**done)
 
     def _deliver(
-        self, receiver: Receiver, events: Sequence[QueuedEvent], until: float
+        self, receiver: Receiver, events: Sequence[QueuedEvent], run: "_Run"
     ) -> dict[str, int]:
         page = _Page()
         try:
             for event in events:
-                if page.waits(event) or receiver.breaker.open_for or self.clock() >= until:
+                if page.waits(event) or receiver.breaker.open_for or run.is_over:
                     page.untried.append(event)
                 else:
-                    self._one(receiver, event, page)
+                    answer = receiver.target.deliver(event, run.database_now(event))
+                    self._note(answer, receiver, event, page)
         finally:
             # Even after an error nothing that was taken is delivered again without need.
             self.outbox.delivered(page.taken)
@@ -92,8 +95,7 @@ class DeliverEvents:
             "refused": page.refused,
         }
 
-    def _one(self, receiver: Receiver, event: QueuedEvent, page: "_Page") -> None:
-        answer = receiver.target.deliver(event)
+    def _note(self, answer: Answer, receiver: Receiver, event: QueuedEvent, page: "_Page") -> None:
         match answer:
             case Delivered():
                 receiver.breaker.succeeded()
@@ -114,6 +116,31 @@ class DeliverEvents:
         # While the receiver is away its events need no longer and longer waits.
         delay = breaker.delay() if breaker.open_for else self.backoff.delay(event.attempts)
         return max(delay, min(answer.retry_after or timedelta(0), self.backoff.cap))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """The deliveries of one page.
+
+    Attributes:
+        until: no delivery begins after this time of `clock`.
+        begun: just before the page was taken.
+        lease: for which it was taken.
+    """
+
+    until: float
+    begun: float
+    clock: Callable[[], float]
+    lease: timedelta
+
+    @property
+    def is_over(self) -> bool:
+        return self.clock() >= self.until
+
+    def database_now(self, event: QueuedEvent) -> datetime:
+        """Return the time by the database's clock, by which the lease of the event ends."""
+        taken_at = event.next_attempt_at - self.lease
+        return taken_at + timedelta(seconds=self.clock() - self.begun)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import time
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
@@ -41,7 +41,7 @@ def secret_key(secret: str) -> bytes:
 
 
 def webhook_headers(
-    event_id: str, body: bytes, secrets: Sequence[str], now: float | None = None
+    event_id: str, body: bytes, secrets: Sequence[str], now: datetime
 ) -> dict[str, str]:
     """Return the headers of a delivery.
 
@@ -49,9 +49,9 @@ def webhook_headers(
         event_id: of the event.
         body: that is sent, byte for byte.
         secrets: it has a signature by each; several during a change of the secret.
-        now: in seconds since 1970; by default the time now.
+        now: the time of the delivery.
     """
-    timestamp = str(int(time.time() if now is None else now))
+    timestamp = str(int(now.timestamp()))
     signatures = [_signature(event_id, timestamp, body, secret) for secret in secrets]
     return {
         ID_HEADER: event_id,

@@ -1,7 +1,7 @@
 """The outbox of events, and the targets that they are delivered to."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from artifact_pipeline.domain.model.queued_events import Answer, EventBacklog, QueuedEvent
@@ -72,5 +72,10 @@ class IEventOutbox(Protocol):
 class IEventTarget(Protocol):
     """Where events are delivered to."""
 
-    def deliver(self, event: QueuedEvent) -> Answer:
-        """Deliver one event, and return what the target says. Raises nothing."""
+    def deliver(self, event: QueuedEvent, now: datetime) -> Answer:
+        """Deliver one event, and return what the target says. Raises nothing.
+
+        Args:
+            event: that was taken.
+            now: by the database's clock, since this machine's may be wrong.
+        """

@@ -45,7 +45,8 @@ class Scripted:
     answers: deque[Answer] = field(default_factory=deque)
     seen: list[str] = field(default_factory=list)
 
-    def deliver(self, event: QueuedEvent) -> Answer:
+    def deliver(self, event: QueuedEvent, now: datetime) -> Answer:
+        del now
         self.seen.append(event.event.request_id or "")
         return self.answers.popleft() if self.answers else Delivered()
 

@@ -1,6 +1,6 @@
 """The deliveries: in order, again after a failure, and not at all while a target is away."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -144,7 +144,7 @@ def test_a_refused_event_is_kept_and_the_next_ones_are_delivered(
 def test_a_slow_target_does_not_keep_the_worker(world: Deliveries) -> None:
     # Given a target that takes three seconds for each event
     class Slow:
-        def deliver(self, event: QueuedEvent) -> Delivered:
+        def deliver(self, event: QueuedEvent, _now: datetime) -> Delivered:
             world.clock.seconds += 3
             seen.append(event.event.request_id)
             return Delivered()
@@ -164,7 +164,7 @@ def test_a_slow_target_does_not_keep_the_worker(world: Deliveries) -> None:
 def test_an_error_of_ours_loses_nothing(world: Deliveries) -> None:
     # Given
     class Broken:
-        def deliver(self, event: QueuedEvent) -> Delivered:
+        def deliver(self, event: QueuedEvent, _now: datetime) -> Delivered:
             if event.event.request_id == "b":
                 raise RuntimeError
             return Delivered()
@@ -177,3 +177,24 @@ def test_an_error_of_ours_loses_nothing(world: Deliveries) -> None:
         world.run()
     # Then what was delivered is marked, and the rest waits
     assert [row.event.request_id for row in world.waiting()] == ["b", "c"]
+
+
+def test_a_target_gets_the_time_of_the_database(world: Deliveries) -> None:
+    # Given a database whose clock is another than this machine's
+    times: list[datetime] = []
+
+    class Noting:
+        def deliver(self, event: QueuedEvent, now: datetime) -> Delivered:
+            del event
+            times.append(now)
+            world.clock.seconds += 1
+            return Delivered()
+
+    world.targets = {"webhook": Noting()}  # type: ignore[dict-item] # it has what is called
+    before = world.clock.now()
+    for job_id in (12, 13):
+        world.store("a", job_id)
+    # When
+    world.run()
+    # Then
+    assert times == [before, before + timedelta(seconds=1)]

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+
 from artifact_pipeline import ArtifactEvent, EventType
 from tests.events.steps import EVENT, NOW
 from tests.image import ROOT

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socket import create_server
 from typing import Any
@@ -46,7 +46,7 @@ def receiver() -> Iterator[RecordingServer]:
 
 
 def deliver(url: str, timeout: timedelta = LONG) -> Answer:
-    return WebhookTarget(url, [SECRET], timeout).deliver(queued())
+    return WebhookTarget(url, [SECRET], timeout).deliver(queued(), datetime.now(UTC))
 
 
 def test_the_receiver_can_verify_what_it_gets(receiver: RecordingServer) -> None:
@@ -98,7 +98,7 @@ def test_redirects_are_not_followed(receiver: RecordingServer) -> None:
 
 def test_one_connection_is_used_for_many_events(receiver: RecordingServer) -> None:
     target = WebhookTarget(receiver.url, [SECRET], LONG)
-    answers = [target.deliver(queued()) for _ in range(3)]
+    answers = [target.deliver(queued(), datetime.now(UTC)) for _ in range(3)]
     assert answers == [Delivered()] * 3
     [pool] = [target._pool.pools[key] for key in target._pool.pools.keys()]  # noqa: SIM118 - it cannot be iterated
     assert pool.num_connections == 1
@@ -195,7 +195,9 @@ class TestTask:
         # Given
         app = make_app(broker.url)
         # When
-        answer = TaskTarget(app, "platform.on_artifact", "events").deliver(queued())
+        answer = TaskTarget(app, "platform.on_artifact", "events").deliver(
+            queued(), datetime.now(UTC)
+        )
         # Then
         assert answer == Delivered()
         with app.connection_for_read() as connection:
@@ -212,5 +214,7 @@ class TestTask:
             **app.conf.broker_transport_options,
             "max_retries": 0,
         }
-        answer = TaskTarget(app, "platform.on_artifact", "events").deliver(queued())
+        answer = TaskTarget(app, "platform.on_artifact", "events").deliver(
+            queued(), datetime.now(UTC)
+        )
         assert answer == NotDelivered(error="the broker does not take the message")

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import secrets as random_secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -31,7 +31,7 @@ def signed(event_id: str, timestamp: str, payload: str, secret: str) -> str:
 
 
 def headers_of(body: bytes, *secrets: str) -> dict[str, str]:
-    return webhook_headers(EVENT.id, body, secrets or [SECRET], NOW)
+    return webhook_headers(EVENT.id, body, secrets or [SECRET], datetime.fromtimestamp(NOW, UTC))
 
 
 def test_the_example_of_the_specification() -> None:
@@ -40,7 +40,7 @@ def test_the_example_of_the_specification() -> None:
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         b'{"test": 2432232314}',
         ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
-        1614265330,
+        datetime.fromtimestamp(1614265330, UTC),
     )
     # Then
     assert made["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

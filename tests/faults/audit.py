@@ -14,7 +14,6 @@ from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from tests.faults.fleet import BUCKET, Fleet
 from tests.faults.load import Wanted
-from tests.faults.queues import messages
 
 _THREADS = 4
 
@@ -114,6 +113,6 @@ def _wrong_in_events(fleet: Fleet) -> Iterator[str]:
 
 
 def _left_in_broker(fleet: Fleet) -> Iterator[str]:
-    for queue, count in messages(fleet.broker).items():
+    for queue, count in fleet.broker.messages().items():
         if count:
             yield f"{count} messages in {queue}"

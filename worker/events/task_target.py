@@ -1,5 +1,7 @@
 """A task of the platform that gets events as messages."""
 
+from datetime import datetime
+
 from celery import Celery
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError
@@ -26,7 +28,7 @@ class TaskTarget:
         self._task = task
         self._queue = queue
 
-    def deliver(self, event: QueuedEvent) -> Answer:
+    def deliver(self, event: QueuedEvent, now: datetime) -> Answer:  # noqa: ARG002 - of the port
         """Send the message, and return what the broker says."""
         try:
             with broker_producer(self._app) as producer:

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 from types import MappingProxyType
@@ -65,16 +65,16 @@ class WebhookTarget:
         self._secrets = secrets
         self._timeout = timeout.total_seconds()
 
-    def deliver(self, event: QueuedEvent) -> Answer:
+    def deliver(self, event: QueuedEvent, now: datetime) -> Answer:
         """Post the event, and return what the receiver says."""
         body = event.event.body()
-        headers = {**self._headers, **webhook_headers(event.event.id, body, self._secrets)}
+        signed = webhook_headers(event.event.id, body, self._secrets, now)
         try:
             response = self._pool.request(
                 "POST",
                 self._url,
                 body=body,
-                headers=headers,
+                headers={**self._headers, **signed},
                 redirect=False,
                 retries=False,
                 timeout=Timeout(connect=self._timeout, read=self._timeout),
