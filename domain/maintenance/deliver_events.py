@@ -32,6 +32,14 @@ class DeliveredEvents:
     postponed: int = 0
     refused: int = 0
 
+    def __add__(self, other: "DeliveredEvents") -> "DeliveredEvents":
+        """Return both together."""
+        return DeliveredEvents(
+            delivered=self.delivered + other.delivered,
+            postponed=self.postponed + other.postponed,
+            refused=self.refused + other.refused,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
@@ -61,22 +69,21 @@ class DeliverEvents:
 
     def __call__(self) -> DeliveredEvents:
         """Deliver until nothing is due, or the time is over."""
-        until = self.clock() + self.budget.total_seconds()
-        done = dict.fromkeys(("delivered", "postponed", "refused"), 0)
-        while (begun := self.clock()) < until:
-            closed = [name for name, each in self.receivers.items() if not each.breaker.open_for]
-            page = self.outbox.take(closed, self.page_size, self.lease) if closed else ()
-            if not page:
-                break
-            run = _Run(until=until, begun=begun, clock=self.clock, lease=self.lease)
-            for target, events in _by_target(page).items():
-                for name, count in self._deliver(self.receivers[target], events, run).items():
-                    done[name] += count
-        return DeliveredEvents(**done)
+        done = DeliveredEvents()
+        for name, receiver in self.receivers.items():
+            # Each target has its share of the time, so that a slow one delays no other.
+            until = self.clock() + self.budget.total_seconds() / len(self.receivers)
+            while (begun := self.clock()) < until and not receiver.breaker.open_for:
+                events = self.outbox.take([name], self.page_size, self.lease)
+                if not events:
+                    break
+                run = _Run(until=until, begun=begun, clock=self.clock, lease=self.lease)
+                done += self._deliver(receiver, events, run)
+        return done
 
     def _deliver(
         self, receiver: Receiver, events: Sequence[QueuedEvent], run: "_Run"
-    ) -> dict[str, int]:
+    ) -> DeliveredEvents:
         page = _Page()
         try:
             for event in events:
@@ -89,11 +96,9 @@ class DeliverEvents:
             # Even after an error nothing that was taken is delivered again without need.
             self.outbox.delivered(page.taken)
             self.outbox.release(page.untried)
-        return {
-            "delivered": len(page.taken),
-            "postponed": page.postponed,
-            "refused": page.refused,
-        }
+        return DeliveredEvents(
+            delivered=len(page.taken), postponed=page.postponed, refused=page.refused
+        )
 
     def _note(self, answer: Answer, receiver: Receiver, event: QueuedEvent, page: "_Page") -> None:
         match answer:
@@ -160,13 +165,6 @@ class _Page:
     def failed(self, event: QueuedEvent) -> None:
         self.postponed += 1
         self._waiting_jobs.add(event.event.job_id)
-
-
-def _by_target(page: Sequence[QueuedEvent]) -> dict[str, list[QueuedEvent]]:
-    by_target: dict[str, list[QueuedEvent]] = {}
-    for event in page:
-        by_target.setdefault(event.target, []).append(event)
-    return by_target
 
 
 def _named(event: QueuedEvent) -> Iterator[str]:

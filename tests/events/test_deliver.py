@@ -161,6 +161,25 @@ def test_a_slow_target_does_not_keep_the_worker(world: Deliveries) -> None:
     assert seen == [f"of {job_id}" for job_id in range(1, 5)]
 
 
+def test_a_slow_target_does_not_delay_another(world: Deliveries) -> None:
+    # Given
+    class Slow:
+        def deliver(self, event: QueuedEvent, _now: datetime) -> Delivered:
+            del event
+            world.clock.seconds += 3
+            return Delivered()
+
+    task = world.targets["task"]
+    world.targets = {"webhook": Slow(), "task": task}  # type: ignore[dict-item] # as above
+    for job_id in range(1, 11):
+        world.store(f"of {job_id}", job_id)
+    # When
+    world.run()
+    # Then
+    assert len(task.seen) == 10
+    assert len(world.waiting()) == 9
+
+
 def test_an_error_of_ours_loses_nothing(world: Deliveries) -> None:
     # Given
     class Broken:
