@@ -80,7 +80,8 @@ def test_without_the_role_nothing_begins(actions: Actions, trail: InMemoryAuditT
 
 def test_what_cannot_be_kept_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given
-    trail, done = InMemoryAuditTrail(), []
+    trail = InMemoryAuditTrail()
+    done: list[AuditedAction] = []
 
     def refuse(_action: object) -> int:
         raise SqlUnavailableError("it is away")

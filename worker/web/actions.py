@@ -78,7 +78,8 @@ class Actions:
         doing = asyncio.ensure_future(self._threads.run(kept))
         self._running.add(doing)
         doing.add_done_callback(self._ended)
-        await asyncio.wait({doing, begun}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {doing, begun}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         done, _ = await asyncio.wait({doing}, timeout=_PATIENCE_SECONDS)
         result = doing.result() if done else None
         return Ended(await begun, result)

@@ -110,12 +110,11 @@ class SqlQuarantinePages:
             shown = [row.id for row in fitting[:limit]]
             found = select(_TABLE).where(TransferRow.id.in_(shown)).order_by(*order)
             transfers = [as_transfer(row) for row in connection.execute(found)] if shown else []
-        if len(fitting) > limit:
-            end = fitting[limit - 1]
-        else:
-            end = seen[-1] if len(seen) == most and is_search else None
-        place = None if end is None else QuarantinePlace(end.finished_at, end.id)
-        return QuarantinePage(transfers=transfers, next=place)
+        # What the next page follows: the last transfer that is shown, or that was looked at.
+        rest = fitting[limit - 1 :] if len(fitting) > limit else []
+        last = rest[:1] or (seen[-1:] if is_search and len(seen) == most else [])
+        places = [QuarantinePlace(row.finished_at, row.id) for row in last]
+        return QuarantinePage(transfers=transfers, next=places[0] if places else None)
 
 
 def _group(row: Any, examples: Mapping[int, Transfer]) -> QuarantinedGroup:  # noqa: ANN401 - a row
