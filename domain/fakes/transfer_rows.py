@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from artifact_pipeline.domain.errors import LeaseLostError, TransferCancelledError, TransferError
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import (
     Claim,
     Direction,
@@ -114,6 +115,7 @@ class TransferRows:
             requested_at=now,
             next_attempt_at=now,
             requested_by=requested_by,
+            trace_headers=current_trace(),
         )
         self.rows[transfer.id] = transfer
         return transfer
@@ -153,4 +155,6 @@ def claim_of(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
         upload_id=transfer.upload_id,
         reason_code=transfer.reason_code,
         is_forced=transfer.is_forced,
+        batch_id=transfer.batch_id,
+        trace_headers=transfer.trace_headers,
     )
