@@ -164,8 +164,20 @@ class HistorySettings(EnvironmentSettings):
         return None if self.history_days is None else timedelta(days=self.history_days)
 
 
+class TracingSettings(EnvironmentSettings):
+    """Whether traces are sent; OpenTelemetry's own variables say where and how many."""
+
+    # Spans of each attempt, by the extra `tracing`.
+    tracing: bool = False
+
+
 class WorkerSettings(
-    OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings, PeriodicSettings
+    OperatorSettings,
+    BrokerSettings,
+    WorkspaceSettings,
+    HistorySettings,
+    PeriodicSettings,
+    TracingSettings,
 ):
     """Everything that a worker needs."""
 

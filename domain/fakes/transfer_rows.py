@@ -155,6 +155,7 @@ def claim_of(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
         upload_id=transfer.upload_id,
         reason_code=transfer.reason_code,
         is_forced=transfer.is_forced,
+        claimed_at=transfer.claimed_at,
         batch_id=transfer.batch_id,
         trace_headers=transfer.trace_headers,
     )

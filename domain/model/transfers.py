@@ -167,6 +167,7 @@ class Claim:
         reason_code: why the attempt before this one failed, if it did.
         is_forced: bytes that are stored unchanged are sent all the same.
         is_deleted: an operator has deleted the artifact, so the attempt must not begin.
+        claimed_at: when it was made, by the clock of `requested_at`.
         batch_id: of the batch that requested it, if one did.
         trace_headers: as of `Transfer`.
     """
@@ -183,6 +184,7 @@ class Claim:
     reason_code: ReasonCode | None = None
     is_forced: bool = False
     is_deleted: bool = False
+    claimed_at: datetime | None = None
     batch_id: int | None = None
     trace_headers: str | None = None
 
