@@ -57,4 +57,4 @@ def end_of(end: Outcome | Decision) -> AttemptEnd:
     if isinstance(end, Stop):
         return AttemptEnd(outcome="cancelled" if end.cancelled else "lost")
     outcome = "quarantined" if isinstance(end, Quarantine) else "waiting"
-    return AttemptEnd(outcome=outcome, reason=end.error.reason)
+    return AttemptEnd(outcome=outcome, reason=end.error.reason.value)

@@ -43,23 +43,24 @@ class OpenTelemetryTracing:
         self._tracer = provider.get_tracer(_SCOPE)
 
     def attempt(self, claim: Claim, since: float, claimed_at: float | None = None) -> WorkTrace:
-        context = _context_of(claim.trace_headers)
+        context, start = _context_of(claim.trace_headers), _epoch(since)
         span = self._tracer.start_span(
             f"artifacts.{claim.direction}",
             context,
             SpanKind.CONSUMER,
             _attributes_of(claim),
-            start_time=_epoch(since),
+            start_time=start,
         )
         trace = _SpanTrace(span, set_span_in_context(span, context))
         if claimed_at is not None:
-            trace.claimed(self._tracer, since, claimed_at)
+            trace.claimed(self._tracer, start, claimed_at - since)
         return trace
 
     def page(self, since: float, claimed_at: float) -> WorkTrace:
-        span = self._tracer.start_span(_PAGE, Context(), start_time=_epoch(since))
+        start = _epoch(since)
+        span = self._tracer.start_span(_PAGE, Context(), start_time=start)
         trace = _SpanTrace(span, set_span_in_context(span, Context()))
-        trace.claimed(self._tracer, since, claimed_at)
+        trace.claimed(self._tracer, start, claimed_at - since)
         return trace
 
     @contextmanager
@@ -110,11 +111,11 @@ class _SpanTrace:
         self._span = span
         self._context = context
 
-    def claimed(self, tracer: Tracer, since: float, until: float) -> None:
+    def claimed(self, tracer: Tracer, start: int, seconds: float) -> None:
         """Add the claim, which was made before it was known whose it is."""
         if self._span.is_recording():
-            span = tracer.start_span(CLAIM, self._context, start_time=_epoch(since))
-            span.end(_epoch(until))
+            span = tracer.start_span(CLAIM, self._context, start_time=start)
+            span.end(start + int(seconds * _NANOSECONDS))
 
     @contextmanager
     def active(self) -> Iterator[None]:
