@@ -1,10 +1,13 @@
-"""A collector of traces: it takes OTLP over HTTP, as OpenTelemetry's own collector does."""
+"""A collector of traces: it takes OTLP over HTTP, as OpenTelemetry's own collector does.
+
+python -m benchmarks.collector
+"""
 
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -71,3 +74,9 @@ def receiving() -> Iterator[Receiver]:
         finally:
             server.shutdown()
             thread.join()
+
+
+if __name__ == "__main__":
+    with receiving() as collector:
+        print(collector.url, flush=True)
+        Event().wait()

@@ -144,18 +144,20 @@ def draw(spans: Sequence[Span], picture: Path) -> None:
         label.set(fontsize=8, horizontalalignment="left")
     axes.tick_params(axis="y", pad=170, length=0)
     axes.invert_yaxis()
-    axes.margins(x=0.2)
-    axes.set_xlim(left=0)
+    ended = max(span.end_time_unix_nano for span in spans)
+    axes.set_xlim(0, 1.5 * (ended - began) / _NANOSECONDS)
     axes.set_xlabel("seconds since the request")
     canvas.savefig(picture, metadata={"Date": None})
 
 
 def _in_rows(spans: Sequence[Span], parent: bytes, depth: int) -> Sequence[tuple[int, Span]]:
-    """Return the spans in the order of a tree; one whose parent was lost begins a tree."""
+    """Return the spans in the order of a tree; what a killed attempt left is in the request."""
+    [root] = [span.span_id for span in spans if not span.parent_span_id]
     known = {span.span_id for span in spans}
     found: list[tuple[int, Span]] = []
     for span in spans:
-        above = span.parent_span_id if span.parent_span_id in known else b""
+        is_lost = span.parent_span_id and span.parent_span_id not in known
+        above = root if is_lost else span.parent_span_id
         if above == parent:
             found += [(depth, span), *_in_rows(spans, span.span_id, depth + 1)]
     return found

@@ -20,6 +20,7 @@ from artifact_pipeline.worker.lifecycle.pools import refuse_other_pools
 from artifact_pipeline.worker.lifecycle.schema_watch import SchemaWatch
 from artifact_pipeline.worker.lifecycle.shutdown import release_leases_on_shutdown
 from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
+from artifact_pipeline.worker.logs.formats import use_log_format
 from artifact_pipeline.worker.messages.answers import answer_for_database
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
 from artifact_pipeline.worker.messages.log_redaction import (
@@ -44,6 +45,7 @@ except ConfigurationError as error:
 keep_heaps_small()
 redact_message_bodies()
 log_upkeep_as_debug()
+use_log_format(_settings.log_format)
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 _schema = SchemaWatch(START["database"], _liveness)
 _handled = HandledUploads()

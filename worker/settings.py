@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.broker_url_checks import check_broker_url, check_master_name
+from artifact_pipeline.worker.logs.forms import LogFormat
 from artifact_pipeline.worker.setting_checks import (
     check_broker_prefix,
     check_database_url,
@@ -112,7 +113,13 @@ class PeriodicSettings(EnvironmentSettings):
     audit: bool = False
 
 
-class ControlSettings(BrokerSettings, PeriodicSettings):
+class LogSettings(EnvironmentSettings):
+    """The form of lines in the log of workers, beat and Flower."""
+
+    log_format: LogFormat = "console"
+
+
+class ControlSettings(BrokerSettings, PeriodicSettings, LogSettings):
     """What beat and Flower need."""
 
     # Where beat says that it has sent something, for `artifacts health live`.
@@ -208,6 +215,7 @@ class WorkerSettings(
     HistorySettings,
     PeriodicSettings,
     TracingSettings,
+    LogSettings,
 ):
     """Everything that a worker needs."""
 
