@@ -20,6 +20,16 @@ def claim_in_hand() -> Claim | None:
     return _in_hand.get()
 
 
+@contextmanager
+def working_for(claim: Claim) -> Iterator[None]:
+    """Have the lines that this thread writes name the transfer of the claim."""
+    token = _in_hand.set(claim)
+    try:
+        yield
+    finally:
+        _in_hand.reset(token)
+
+
 class Attempt:
     """An attempt under way. Args: as `Tracing.attempt`."""
 
@@ -38,12 +48,8 @@ class Attempt:
     @contextmanager
     def active(self) -> Iterator[None]:
         """Have what this thread does belong to the attempt."""
-        token = _in_hand.set(self.claim)
-        try:
-            with self._trace.active():
-                yield
-        finally:
-            _in_hand.reset(token)
+        with working_for(self.claim), self._trace.active():
+            yield
 
     def end(self, end: Outcome | Decision | None) -> None:
         """Learn how it ended. Args: `end` is None if that could not be recorded."""

@@ -23,6 +23,7 @@ from artifact_pipeline.domain.transfers.attempt import Attempt
 from artifact_pipeline.domain.transfers.conclusion import conclude
 from artifact_pipeline.domain.transfers.known_upload import KnownUpload
 from artifact_pipeline.domain.transfers.outcomes import Outcome, Stored
+from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_traces import PageTraces
 from artifact_pipeline.domain.transfers.page_watch import PageWatch, UploadEnd
 from artifact_pipeline.domain.transfers.renewals import SharedLease, SharedRenewals
@@ -37,25 +38,6 @@ Own = tuple[Artifact, str]
 
 _FAILURES = 2
 """Failures to record in a row, after which SQL counts as away: each may take a time-out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageLimits:
-    """How much a page may hold, and for how long.
-
-    Attributes:
-        size: uploads at most.
-        threads: that upload at the same time.
-        begin_seconds: an upload that was not begun by then is given back.
-        record_rows: so many finished uploads are recorded at once.
-        record_seconds: a finished upload waits no longer to be recorded.
-    """
-
-    size: int
-    threads: int
-    begin_seconds: float = 0.1
-    record_rows: int = 16
-    record_seconds: float = 0.05
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from artifact_pipeline.domain.model.transfers import Direction, Transfer, Transf
 from artifact_pipeline.domain.ports.tracing import NoTracing, Tracing
 from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmations
 from artifact_pipeline.domain.transfers.download import RequestDownloads
-from artifact_pipeline.domain.transfers.page import PageLimits
+from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
 from artifact_pipeline.domain.transfers.page_watch import PageWatch
 from artifact_pipeline.domain.transfers.relocate import RequestRelocations

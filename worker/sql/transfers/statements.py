@@ -64,10 +64,7 @@ _MADE = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that is not in SQL yet, in the trace of this moment.
-
-    Attributes: as of `Transfer`.
-    """
+    """A request that is not in SQL yet. Attributes: as of `Transfer`."""
 
     request_id: str
     artifact: Artifact
