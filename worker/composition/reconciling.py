@@ -1,13 +1,10 @@
 """What a worker does when beat asks it to reconcile."""
 
-import logging
 from datetime import timedelta
 from functools import partial
 
 from celery import Celery
 
-from artifact_pipeline.domain.errors import BrokerUnavailableError
-from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
 from artifact_pipeline.domain.maintenance.reconcile import (
     AbortAbandonedUploads,
     Reconcile,
@@ -15,16 +12,12 @@ from artifact_pipeline.domain.maintenance.reconcile import (
 )
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
-from artifact_pipeline.tasks.dead_letters import prune_dead_letters
-from artifact_pipeline.tasks.publish import broker_channel
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.handlers import Handlers
+from artifact_pipeline.worker.composition.pruning import prune_history
 from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
-from artifact_pipeline.worker.sql.history import SqlHistory
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
-
-logger = logging.getLogger(__name__)
 
 
 def reconcile(
@@ -40,7 +33,7 @@ def reconcile(
         ),
         delete_expired=partial(delete_expired, adapters.engine),
         verify_writes=_verify_writes(settings, adapters, handlers),
-        prune=partial(_prune, settings, adapters, app),
+        prune=partial(prune_history, settings, adapters.engine, app),
     )
     return work()
 
@@ -63,24 +56,3 @@ def _verify_writes(
             Direction.CONFIRM: handlers.upload_url_lifetime,
         },
     )
-
-
-def _prune(settings: WorkerSettings, adapters: Adapters, app: Celery) -> int:
-    older_than = settings.history
-    if older_than is None:
-        return 0
-    prune = PruneHistory(
-        history=SqlHistory(adapters.engine),
-        older_than=older_than,
-        prune_letters=partial(_prune_letters, app),
-    )
-    return prune().total
-
-
-def _prune_letters(app: Celery, older_than: timedelta) -> int:
-    try:
-        with broker_channel(app) as channel:
-            return prune_dead_letters(channel, older_than)
-    except BrokerUnavailableError as error:
-        logger.warning("old dead letters are still there: %s", error)
-        return 0

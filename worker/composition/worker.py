@@ -10,6 +10,7 @@ from celery import Celery
 
 from artifact_pipeline.domain.catalog.verified_job import verified_counts
 from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.maintenance.deliver_events import DeliveredEvents
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
 from artifact_pipeline.domain.maintenance.reconcile import (
     ReconcileSummary,
@@ -40,6 +41,11 @@ from artifact_pipeline.tasks.publish import (
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.audits import audit_pages
+from artifact_pipeline.worker.composition.events import (
+    Receivers,
+    deliver_events,
+    event_receivers,
+)
 from artifact_pipeline.worker.composition.handlers import Handlers
 from artifact_pipeline.worker.composition.manifests import request_manifests, write_manifest
 from artifact_pipeline.worker.composition.process_name import new_process_name
@@ -50,7 +56,6 @@ from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.database_id import read_database_id
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
-from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 
 logger = logging.getLogger(__name__)
 
@@ -176,12 +181,13 @@ class Composition:
         self.adapters.forget_parent()
         self.adapters = self._new_adapters()
         self.handlers = Handlers(self._settings, self.adapters)
-        self.__dict__.pop("page_runner", None)
+        for made in ("page_runner", "_event_receivers"):
+            self.__dict__.pop(made, None)
 
     @cached_property
     def page_runner(self) -> PageRunner:
         """What runs uploads in pages; it lives as long as the process."""
-        pages, settings = SqlUploadPages(self.adapters.engine), self._settings
+        pages, settings = self.adapters.upload_pages, self._settings
         return PageRunner(
             runner=lambda: self.runner,
             pages=pages,
@@ -217,7 +223,7 @@ class Composition:
     def advance_batches(self) -> int:
         limit = self._settings.dispatch_queue_limit
         advance = AdvanceBatches(
-            batches=SqlBatchReleases(self.adapters.engine),
+            batches=SqlBatchReleases(self.adapters.engine, self.adapters.events),
             publish=self._publish_traced,
             has_room=lambda: room(limit, self._app).batches,
             page_size=self._settings.dispatch_page,
@@ -232,6 +238,15 @@ class Composition:
 
     def audit(self) -> AuditedPages:
         return audit_pages(self._settings, self.adapters)
+
+    def deliver_events(self) -> DeliveredEvents:
+        if not self._settings.events:
+            return DeliveredEvents()
+        return deliver_events(self._settings, self.adapters.engine, self._event_receivers)
+
+    @cached_property
+    def _event_receivers(self) -> Receivers:
+        return event_receivers(self._settings, self.adapters.engine, self._app)
 
     def _new_adapters(self) -> Adapters:
         return Adapters(

@@ -6,8 +6,8 @@ Old producers and workers do not know the columns: the transfers that they reque
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
