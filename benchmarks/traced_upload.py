@@ -67,7 +67,7 @@ def record() -> Traced:
         temporary_directory() as directory,
         receiving() as receiver,
         EmbeddedStack(directory) as stack,
-        TcpProxy(("127.0.0.1", stack.s3.port)) as s3,  # type: ignore[attr-defined] # of ministack
+        TcpProxy(("127.0.0.1", stack.s3.port)) as s3,
     ):
         deployed = Deployment(stack)
         artifact = Artifact(ArtifactKind.JOB_INPUT, deployed.job(datetime.now(UTC)))

@@ -16,9 +16,10 @@ def use_log_format(form: LogFormat) -> None:
     """Have Celery's handlers write lines of this form; `--loglevel` and `--logfile` hold."""
 
     def reform(logger: Any, **_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
+        set_form(logger.handlers, form)
         # Celery sends no signal for the log of its pool.
-        for each in (logger, get_multiprocessing_logger()):
-            set_form(each.handlers, form)
+        of_pool = get_multiprocessing_logger()
+        set_form(of_pool.handlers if of_pool else (), form)
 
     after_setup_logger.connect(reform, weak=False)
     after_setup_task_logger.connect(reform, weak=False)
