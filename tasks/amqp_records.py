@@ -111,7 +111,7 @@ class AmqpRecords:
         """Take messages, of which those that are not acknowledged in this context stay."""
         with self._channel() as channel:
             declare(channel, queue)
-            taken = []
+            taken: list[Any] = []
             while len(taken) < most and (message := channel.basic_get(queue)):
                 taken.append(message)
             yield taken

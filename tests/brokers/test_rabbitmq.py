@@ -11,7 +11,7 @@ from tests.faults.brokers import Place, RabbitMqBroker
 pytestmark = pytest.mark.processes
 
 
-def test_a_worker_follows_a_restart_and_refuses_hostile_messages(
+def test_a_worker_follows_a_cut_and_refuses_hostile_messages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, artifacts: Command
 ) -> None:
     # Given a worker, and messages that would harm a careless one

@@ -22,6 +22,7 @@ from tests.deployments.sentinel_group import SentinelGroup
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES, redis_messages
+from tests.integration import fuzzing
 
 
 @dataclass(frozen=True)
@@ -199,11 +200,11 @@ class RabbitMqBroker(_Started):
     def inject(self, queue: str, element: bytes) -> None:
         """Publish an element of Redis as a message of AMQP, with its parts if it has any."""
         queue = queue.partition("\x06")[0]
-        with self.server.connect() as connection, connection.channel() as channel:
+        with self.server.connect() as connection, _channel(connection) as channel:
             channel.basic_publish(_as_message(element), routing_key=queue)
 
     def _declared(self, queue: str) -> int:
-        with self.server.connect() as connection, connection.channel() as channel:
+        with self.server.connect() as connection, _channel(connection) as channel:
             try:
                 return int(channel.queue_declare(queue, passive=True).message_count)
             except amqp.NotFound:
@@ -219,21 +220,28 @@ class RabbitMqBroker(_Started):
                 connection.channel().queue_purge(queue)
 
 
-def _as_message(element: bytes) -> amqp.Message:
+def _channel(connection: amqp.Connection) -> Any:
+    """Return a channel, whose `with` the stubs lack."""
+    return connection.channel()
+
+
+def _as_message(element: bytes) -> Any:
     try:
         envelope = json.loads(element)
     except (ValueError, RecursionError):
         envelope = None
-    if not isinstance(envelope, dict):
+    if not isinstance(envelope, dict) or not _has_usual_properties(envelope):
+        # What is wrong in it has no place in a message of AMQP, which would be a valid one.
         return amqp.Message(element, content_type="application/json", content_encoding="utf-8")
-    body, headers = envelope.get("body"), envelope.get("headers")
+    body: Any = envelope.get("body")
+    headers = envelope.get("headers")
     with suppress(ValueError, TypeError):
         body = b64decode(body, validate=True)
     properties = {
         "content_type": envelope.get("content-type"),
         "content_encoding": envelope.get("content-encoding"),
     }
-    message = amqp.Message(
+    message: Any = amqp.Message(
         body if isinstance(body, bytes) else json.dumps(body).encode(),
         application_headers=headers if isinstance(headers, dict) else {"headers": headers},
         **{name: value for name, value in properties.items() if isinstance(value, str)},
@@ -243,6 +251,12 @@ def _as_message(element: bytes) -> amqp.Message:
     except (amqp.AMQPError, ValueError, TypeError, OverflowError, struct.error):
         return amqp.Message(element)
     return message
+
+
+def _has_usual_properties(envelope: dict[str, Any]) -> bool:
+    usual = {**fuzzing.envelope(b"", "")["properties"], "correlation_id": None}
+    given = envelope.get("properties")
+    return isinstance(given, dict) and {**given, "correlation_id": None} == usual
 
 
 BROKERS: Mapping[str, Callable[[Place], StormBroker]] = {

@@ -49,7 +49,7 @@ def guard_amqp(
     Channel.is_handled = staticmethod(is_handled)
     pyamqp.Connection.Channel = Channel
     # It declares 28 queues for tasks that are due later, which the pipeline keeps in SQL.
-    DelayedDelivery.include_if = _never  # type: ignore[method-assign]
+    DelayedDelivery.include_if = _never  # type: ignore[assignment,method-assign]
 
     class Listen(StartStopStep):
         requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -112,7 +112,7 @@ class Channel(pyamqp.Channel):
         text = letter_text(letter_fields(queue, element, reason))
         message = Message(text, delivery_mode=_PERSISTENT)
         # Not by `basic_publish`, which would wait for a confirmation in the worker's main loop.
-        self._basic_publish(message, routing_key=DEAD_LETTERS)
+        self._basic_publish(message, routing_key=DEAD_LETTERS)  # type: ignore[attr-defined]  # not in the stubs
 
     def _take(self, queue: str, raw: Any, callback: Callable[[Any], None]) -> None:  # noqa: ANN401
         element = b""
