@@ -227,7 +227,7 @@ def _channel(connection: amqp.Connection) -> Any:
 
 def _as_message(element: bytes) -> Any:
     try:
-        envelope = json.loads(element)
+        envelope = json.loads(element.decode())  # bytes of UTF-16 would be read too
     except (ValueError, RecursionError):
         envelope = None
     if not isinstance(envelope, dict) or not _has_usual_properties(envelope):

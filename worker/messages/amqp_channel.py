@@ -53,9 +53,16 @@ def guard_amqp(
 
     class Listen(StartStopStep):
         requires = ("celery.worker.consumer.tasks:Tasks",)
+        entry: Any = None
 
         def register_with_event_loop(self, parent: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's
-            hub.call_repeatedly(_LOOK_SECONDS, _Listening(parent, looked, may_take))
+            self.stop(parent)  # it registers again when it has reconnected
+            self.entry = hub.call_repeatedly(_LOOK_SECONDS, _Listening(parent, looked, may_take))
+
+        def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - Celery's
+            if self.entry is not None:
+                self.entry.cancel()
+                self.entry = None
 
     app.steps["consumer"].add(Listen)
 
