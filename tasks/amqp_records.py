@@ -29,7 +29,7 @@ _FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AmqpRecords:
-    """The notes, each by a channel of its own: an error of AMQP closes the channel that has it."""
+    """The notes, each by its own channel: an error of AMQP closes the channel."""
 
     def __init__(self, channel: Any) -> None:  # noqa: ANN401 - of kombu
         self._connection = channel.connection
@@ -45,7 +45,7 @@ class AmqpRecords:
         try:
             with self._channel() as channel:
                 return int(channel.queue_declare(queue, passive=True).message_count)
-        except NotFound:  # nobody has sent to it, and no worker listens to it
+        except NotFound:  # it was never declared
             return 0
 
     def epoch(self, clock: Callable[[], datetime]) -> datetime:  # noqa: ARG002 - of the port
@@ -108,7 +108,7 @@ class AmqpRecords:
 
     @contextmanager
     def _taken(self, queue: str, most: int) -> Iterator[list[Any]]:
-        """Take messages, of which those that are not acknowledged in this context stay."""
+        """Take messages; those that are not acknowledged in this context stay in the queue."""
         with self._channel() as channel:
             declare(channel, queue)
             taken: list[Any] = []

@@ -68,7 +68,7 @@ _RECORDS: Mapping[str, tuple[str, str]] = {
     "redis": ("artifact_pipeline.tasks.redis_records", "RedisRecords"),
     "amqp": ("artifact_pipeline.tasks.amqp_records", "AmqpRecords"),
 }
-"""By kombu's type of the driver. A process loads those of its own broker alone."""
+"""By kombu's type of the driver. A process loads only the class of its broker."""
 
 
 def records_of(channel: Any) -> BrokerRecords:  # noqa: ANN401 - of kombu

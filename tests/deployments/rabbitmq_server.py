@@ -1,4 +1,4 @@
-"""Debian's RabbitMQ, on a port of the loopback address, with an epmd of its own."""
+"""Debian's RabbitMQ, on a port of the loopback address, with its own epmd."""
 
 import os
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ from artifact_pipeline.worker.embedded.servers import free_port, kept_port
 from tests.deployments.programs import program
 
 _START_SECONDS = 90
-# The script of Debian's package, past the wrapper that changes to a user of its own.
+# The script of Debian's package, without the wrapper that changes the user.
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 

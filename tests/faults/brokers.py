@@ -27,7 +27,7 @@ from tests.integration import fuzzing
 
 @dataclass(frozen=True)
 class Place:
-    """Where a broker may be: a directory of its own, or the database, also through its proxy."""
+    """Where a broker may be: in its own directory, or in the database, also through its proxy."""
 
     directory: Path
     postgres: RestartablePostgres | None = None
