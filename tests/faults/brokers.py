@@ -216,7 +216,8 @@ class RabbitMqBroker(_Started):
 
     def _purge(self) -> None:
         for queue in QUEUES:
-            with self.server.connect() as connection, suppress(amqp.NotFound):
+            # A queue that has no leader yet refuses a purge.
+            with suppress(amqp.AMQPError), self.server.connect() as connection:
                 connection.channel().queue_purge(queue)
 
 

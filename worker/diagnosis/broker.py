@@ -139,7 +139,12 @@ def _examine_amqp(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu 
 
 @dataclass(frozen=True)
 class _OfKind:
-    """Attributes: what a worker cannot do without, and what is examined, on one kind of broker."""
+    """Check one kind of broker.
+
+    Attributes:
+        require: what a worker cannot do without.
+        examine: what `artifacts doctor` reports.
+    """
 
     require: Callable[[Any], None]
     examine: Callable[[Any], Iterator[Finding]]
