@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar, NoReturn, Protocol, cast
+from typing import Any, ClassVar, NoReturn, cast
 from uuid import uuid4
 
 from celery import Celery, Task
@@ -19,10 +19,8 @@ from artifact_pipeline.domain.errors import (
     TransferError,
     UnexpectedError,
 )
-from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.audit_cursor import AuditedPages
-from artifact_pipeline.domain.model.retention_results import RetentionResult
+from artifact_pipeline.domain.model.trace_context import trace_of_message
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.domain.transfers.retry import (
@@ -30,60 +28,13 @@ from artifact_pipeline.domain.transfers.retry import (
     MessageDecision,
     decide_message,
 )
-from artifact_pipeline.domain.transfers.upload_job import JobUploads
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.arguments import JobArguments, NoArguments, RunArguments, bind
+from artifact_pipeline.tasks.current_trace import in_current_trace
 from artifact_pipeline.tasks.publish import ask_if_drained, publish_of_jobs
 from artifact_pipeline.tasks.routing import BATCH_HEADER, DELAY_HEADER, RECORDED_HEADER
 from artifact_pipeline.tasks.sendable import bind_arguments, check_options
-
-
-class Services(Protocol):
-    """The use cases, as the worker's composition root offers them."""
-
-    def transfer(
-        self,
-        direction: Direction,
-        artifact: Artifact,
-        request_id: str,
-        *,
-        is_alone: bool = False,
-    ) -> TransferSummary:
-        """Do the transfer. Args: `is_alone` says that no other may be done with it."""
-
-    def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
-        """Return what was requested under this id, if anything."""
-
-    def request_confirmations(self, job_id: int, run_id: int | None) -> int: ...
-
-    def request_relocations(self, job_id: int) -> int: ...
-
-    def request_downloads(self, job_id: int) -> int: ...
-
-    def upload_job(self, job_id: int) -> JobUploads:
-        """Do the small uploads of the job that are due, for a limited time."""
-
-    def verify_job(self, job_id: int) -> dict[str, int]:
-        """Return how many of the job's artifacts have each verdict. Raises: VerificationError."""
-
-    def write_manifest(self, job_id: int) -> bool:
-        """Return whether the job's manifest was written; else there was no need of it now."""
-
-    def dispatch(self) -> int: ...
-
-    def advance_batches(self) -> int: ...
-
-    def request_manifests(self) -> int:
-        """Return how many messages for manifests were sent."""
-
-    def reconcile(self) -> ReconcileSummary: ...
-
-    def apply_retention(self) -> RetentionResult:
-        """Archive and delete the next page of what the retention rules say, if it is on."""
-
-    def audit(self) -> AuditedPages:
-        """Continue the periodic audit."""
-
+from artifact_pipeline.tasks.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +78,8 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         return _services_of(self.app)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's signature
-        return self.run(**bind(self.arguments, args, kwargs))
+        with trace_of_message(self.request.get("headers") or {}):
+            return self.run(**bind(self.arguments, args, kwargs))
 
     def apply_async(  # type: ignore[override]  # Celery's options pass through unnamed
         self,
@@ -148,7 +100,8 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         ensure_configured(app)
         ids = bind_arguments(self.arguments, args, kwargs)
         check_options(self.name, options)
-        return super().apply_async((), ids, **_with_delay(options))
+        options = in_current_trace(self.name, _with_delay(options))
+        return super().apply_async((), ids, **options)
 
     def chunks(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - Celery's signature
         """Refuse: Celery would send another task, which no worker takes."""

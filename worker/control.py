@@ -17,6 +17,7 @@ from artifact_pipeline.tasks.schedule import schedule_optional
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app, reach_broker
 from artifact_pipeline.worker.lifecycle.liveness import Liveness
 from artifact_pipeline.worker.lifecycle.startup import check_beat_on_start, end_or_wait
+from artifact_pipeline.worker.logs.formats import set_form_of_all, use_log_format
 from artifact_pipeline.worker.messages.log_redaction import log_upkeep_as_debug
 from artifact_pipeline.worker.messages.transports import guard_control
 from artifact_pipeline.worker.settings import ControlSettings, load
@@ -27,10 +28,13 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 log_upkeep_as_debug()
+use_log_format(_settings.log_format)
 guard_control(_settings.broker_url)
 app = make_app(_settings.broker)
 app.set_default()
-schedule_optional(app, retention=_settings.retention, audit=_settings.audit)
+schedule_optional(
+    app, retention=_settings.retention, audit=_settings.audit, events=_settings.events
+)
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 _parts = {"broker": lambda: reach_broker(fail_fast_app(_settings.broker))}
 check_beat_on_start(_parts, _liveness)
@@ -42,6 +46,12 @@ def check_flower_on_start() -> None:
     Flower sends no signal when it starts: its settings call this.
     """
     end_or_wait(_parts)
+
+
+def log_as_configured() -> None:
+    """Have Flower's lines in the form of the others. It logs by Tornado, and not by Celery."""
+    if _settings.log_format == "json":
+        set_form_of_all(_settings.log_format)
 
 
 def follow_failover(flower: Any) -> None:  # noqa: ANN401 - Flower's class, which beat lacks

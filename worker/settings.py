@@ -20,6 +20,12 @@ from artifact_pipeline.worker.broker_url_checks import (
     check_has_prefix,
     check_master_name,
 )
+from artifact_pipeline.worker.event_settings import (
+    EventDeliverySettings,
+    EventSwitch,
+    EventTargetSettings,
+)
+from artifact_pipeline.worker.logs.forms import LogFormat
 from artifact_pipeline.worker.setting_checks import (
     check_broker_prefix,
     check_database_url,
@@ -36,7 +42,7 @@ _WEEK = 7 * 24 * 3600
 _Seconds = Annotated[float, Field(gt=0, le=_WEEK)]
 
 
-class DatabaseSettings(EnvironmentSettings):
+class DatabaseSettings(EventTargetSettings):
     database_url: Annotated[
         str,
         AfterValidator(check_database_url),
@@ -108,7 +114,7 @@ class RetentionSettings(EnvironmentSettings):
     retention_prices: Annotated[Path, AfterValidator(check_file)] | None = None
 
 
-class PeriodicSettings(EnvironmentSettings):
+class PeriodicSettings(EventSwitch):
     """Which periodic tasks are turned on. Beat and all workers need the same."""
 
     # Archiving and deleting what the retention rules say, which needs the permissions for it.
@@ -117,7 +123,13 @@ class PeriodicSettings(EnvironmentSettings):
     audit: bool = False
 
 
-class ControlSettings(BrokerSettings, PeriodicSettings):
+class LogSettings(EnvironmentSettings):
+    """The form of lines in the log of workers, beat and Flower."""
+
+    log_format: LogFormat = "console"
+
+
+class ControlSettings(BrokerSettings, PeriodicSettings, LogSettings):
     """What beat and Flower need."""
 
     # Where beat says that it has sent something, for `artifacts health live`.
@@ -199,8 +211,22 @@ class HistorySettings(EnvironmentSettings):
         return None if self.history_days is None else timedelta(days=self.history_days)
 
 
+class TracingSettings(EnvironmentSettings):
+    """Whether traces are sent; OpenTelemetry's own variables say where and how many."""
+
+    # Spans of each attempt, by the extra `tracing`.
+    tracing: bool = False
+
+
 class WorkerSettings(
-    OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings, PeriodicSettings
+    OperatorSettings,
+    BrokerSettings,
+    WorkspaceSettings,
+    HistorySettings,
+    PeriodicSettings,
+    TracingSettings,
+    LogSettings,
+    EventDeliverySettings,
 ):
     """Everything that a worker needs."""
 

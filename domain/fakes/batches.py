@@ -29,6 +29,7 @@ from artifact_pipeline.domain.model.batches import (
     Member,
     Outcome,
 )
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import Transfer, TransferState
 from artifact_pipeline.domain.ports.batches import Released
 
@@ -58,12 +59,13 @@ class InMemoryBatches:
         rate: float | None,
         max_in_flight: int,
         is_forced: bool,
+        notify: str | None = None,
     ) -> Batch:
         reason, row, now = check_reason(reason), self._snapshots.record_of(batch_id), self._now()
         check_can_start(row.batch, now)
         members = len(row.of_mode(mode))
         check_has_members(batch_id, mode, members)
-        row.paced_to = now
+        row.paced_to, row.trace_headers = now, current_trace()
         return self._do(
             BatchAction.START,
             batch_id,
@@ -75,6 +77,7 @@ class InMemoryBatches:
             is_forced=is_forced,
             members=members,
             started_at=now,
+            notify=notify,
         )
 
     def pause(self, batch_id: int) -> Batch:
@@ -100,6 +103,7 @@ class InMemoryBatches:
 
     def cancel(self, batch_id: int) -> int:
         self._do(BatchAction.CANCEL, batch_id, finished_at=self._now())
+        self._tell_end(batch_id)
         active = self._active(batch_id)
         for transfer in active:
             self._transfers.rows[transfer.id] = replace(
@@ -144,12 +148,13 @@ class InMemoryBatches:
         if not following:
             if not self._active(batch_id):
                 self._do(BatchAction.FINISH, batch_id, finished_at=self._now())
+                self._tell_end(batch_id)
             return Released()
         page = following[: max(allowed, 0)]
         if not page:
             return Released()
         row.released_to, row.paced_to = page[-1][0], pace.after(len(page))
-        requested = [self._request(row.batch, position, member) for position, member in page]
+        requested = [self._request(row, position, member) for position, member in page]
         return Released(turns=len(page), transfers=[each for each in requested if each is not None])
 
     def sent(self, transfers: Sequence[Transfer]) -> None:
@@ -160,6 +165,16 @@ class InMemoryBatches:
     @property
     def _transfers(self) -> InMemoryTransfers:
         return self._snapshots.candidates.transfers
+
+    def _tell_end(self, batch_id: int) -> None:
+        batch = self.get(batch_id)
+        if batch.started_at is not None:
+            self._transfers.events.write_batch(
+                batch.notify,
+                batch_id=batch_id,
+                batch_state=batch.state,
+                batch_members=batch.members,
+            )
 
     def _now(self) -> datetime:
         return self._transfers.now()
@@ -176,15 +191,21 @@ class InMemoryBatches:
         rows = self._transfers.rows.values()
         return [row for row in rows if row.batch_id == batch_id and row.state.is_active]
 
-    def _request(self, batch: Batch, position: int, member: Candidate) -> Transfer | None:
+    def _request(self, row: BatchRecord, position: int, member: Candidate) -> Transfer | None:
         """Request the member, unless its artifact is being transferred already."""
+        batch = row.batch
         last = self._transfers.latest(member.artifact, member.direction)
         if last is not None and last.state.is_active:
             return None
         made = self._transfers.request(
             member.artifact, member.direction, _request_id(batch.id, position), batch.requested_by
         )
-        of_batch = replace(made, batch_id=batch.id, is_forced=batch.is_forced)
+        of_batch = replace(
+            made,
+            batch_id=batch.id,
+            is_forced=batch.is_forced,
+            trace_headers=row.trace_headers,
+        )
         self._transfers.rows[made.id] = of_batch
         return of_batch
 

@@ -6,8 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from artifact_pipeline.domain.errors import LeaseLostError, TransferCancelledError, TransferError
+from artifact_pipeline.domain.fakes.artifact_events import InMemoryEventOutbox
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import (
     Claim,
     Direction,
@@ -25,14 +28,17 @@ class TransferRows:
 
     Attributes:
         rows: the transfers by id.
+        events: where events are written; by default for no target.
     """
 
     def __init__(
         self,
         artifacts: InMemoryArtifacts,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        events: InMemoryEventOutbox | None = None,
     ) -> None:
         self.rows: dict[int, Transfer] = {}
+        self.events = events or InMemoryEventOutbox()
         self._artifacts = artifacts
         self._clock = clock
         # The lock is re-entrant, because `publish` may run the task at once, which calls back.
@@ -94,6 +100,16 @@ class TransferRows:
             upload_id=None,
         )
 
+    def _tell_stored(self, claim: Claim) -> None:
+        """Write the events of a transfer whose artifact is recorded."""
+        stored = self._artifacts.find(claim.artifact)
+        self.events.write_transfer(
+            self.rows[claim.transfer_id],
+            EventType.ARTIFACT_STORED,
+            size=stored.object.size if stored else None,
+            sha256=stored.object.sha256 if stored else None,
+        )
+
     def _of(self, artifact: Artifact, direction: Direction) -> list[Transfer]:
         return [
             transfer
@@ -114,6 +130,7 @@ class TransferRows:
             requested_at=now,
             next_attempt_at=now,
             requested_by=requested_by,
+            trace_headers=current_trace(),
         )
         self.rows[transfer.id] = transfer
         return transfer
@@ -153,4 +170,7 @@ def claim_of(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
         upload_id=transfer.upload_id,
         reason_code=transfer.reason_code,
         is_forced=transfer.is_forced,
+        claimed_at=transfer.claimed_at,
+        batch_id=transfer.batch_id,
+        trace_headers=transfer.trace_headers,
     )

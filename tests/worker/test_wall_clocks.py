@@ -20,6 +20,7 @@ _MESSAGE_OPTIONS = {"eta", "countdown", "expires"}
 _FILE_TIMES = {"st_mtime", "st_atime", "st_ctime", "getmtime", "getctime"}
 
 ALLOWED = {
+    ("domain/fakes/artifact_events.py", "datetime.now"): (1, "a fake, as the database's clock"),
     ("domain/fakes/artifacts.py", "datetime.now"): (1, "a fake, as the database's clock"),
     ("domain/fakes/audit.py", "datetime.now"): (1, "a fake, as the database's clock"),
     ("domain/fakes/audit_trail.py", "datetime.now"): (1, "a fake, as the database's clock"),
@@ -27,6 +28,7 @@ ALLOWED = {
     ("domain/fakes/locations.py", "datetime.now"): (1, "a fake, as S3's clock"),
     ("domain/fakes/storage.py", "datetime.now"): (1, "a fake, as S3's clock"),
     ("domain/fakes/transfer_rows.py", "datetime.now"): (1, "a fake, as the database's clock"),
+    ("domain/model/webhooks.py", "time.time"): (1, "the clock of a webhook's receiver"),
     ("domain/platform/calls.py", "datetime.now"): (1, "what the platform hands to its repository"),
     ("tasks/amqp_records.py", "datetime.now"): (2, "dates notes; RabbitMQ tells no time"),
     ("tasks/base.py", "countdown"): (1, "of a retry; its header has the delay itself"),
@@ -49,6 +51,7 @@ ALLOWED = {
     ("worker/file_store/uploads.py", "datetime.now"): (1, "is compared with times of the files"),
     ("worker/file_store/uploads.py", "st_mtime"): (2, "when an upload was begun"),
     ("worker/messages/handled_uploads.py", "time.time"): (1, "the time of an event for Flower"),
+    ("worker/tracing/spans.py", "time.time_ns"): (1, "the times of spans, as OpenTelemetry's"),
     ("worker/lifecycle/signs.py", "st_mtime"): (1, "a process of an earlier release"),
     ("worker/lifecycle/signs.py", "time.time"): (1, "a process of an earlier release"),
 }

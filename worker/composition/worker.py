@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
 
@@ -10,11 +10,9 @@ from celery import Celery
 
 from artifact_pipeline.domain.catalog.verified_job import verified_counts
 from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.maintenance.deliver_events import DeliveredEvents
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
-from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
 from artifact_pipeline.domain.maintenance.reconcile import (
-    AbortAbandonedUploads,
-    Reconcile,
     ReconcileSummary,
 )
 from artifact_pipeline.domain.maintenance.release_batches import AdvanceBatches
@@ -23,21 +21,19 @@ from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS
 from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferSummary
+from artifact_pipeline.domain.ports.tracing import NoTracing, Tracing
 from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmations
 from artifact_pipeline.domain.transfers.download import RequestDownloads
-from artifact_pipeline.domain.transfers.page import PageLimits
+from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
 from artifact_pipeline.domain.transfers.page_watch import PageWatch
 from artifact_pipeline.domain.transfers.relocate import RequestRelocations
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
-from artifact_pipeline.domain.transfers.verification import VerifyWrites
-from artifact_pipeline.tasks.dead_letters import prune_dead_letters
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.tasks.publish import (
     ask_for_dispatch,
-    broker_channel,
     broker_epoch,
     publish,
     room,
@@ -45,19 +41,21 @@ from artifact_pipeline.tasks.publish import (
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.audits import audit_pages
+from artifact_pipeline.worker.composition.events import (
+    Receivers,
+    deliver_events,
+    event_receivers,
+)
 from artifact_pipeline.worker.composition.handlers import Handlers
 from artifact_pipeline.worker.composition.manifests import request_manifests, write_manifest
 from artifact_pipeline.worker.composition.process_name import new_process_name
+from artifact_pipeline.worker.composition.reconciling import reconcile
 from artifact_pipeline.worker.composition.retention import apply_next_page
 from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
-from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
 from artifact_pipeline.worker.sql.database_id import read_database_id
-from artifact_pipeline.worker.sql.history import SqlHistory
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
-from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
-from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
 logger = logging.getLogger(__name__)
 
@@ -71,13 +69,19 @@ class Composition:
         settings: of the environment.
         app: that the messages are sent with.
         watch: learns which uploads are done without their messages.
+        new_tracing: as `Adapters`; called in the process that traces.
     """
 
     def __init__(
-        self, settings: WorkerSettings, app: Celery, watch: PageWatch | None = None
+        self,
+        settings: WorkerSettings,
+        app: Celery,
+        watch: PageWatch | None = None,
+        new_tracing: Callable[[], Tracing] = NoTracing,
     ) -> None:
         self._settings = settings
         self._watch = watch
+        self._new_tracing = new_tracing
         self._app = app
         # The name is of the process that made this, and so the same for all children that it forks.
         self._worker = new_process_name()
@@ -168,17 +172,22 @@ class Composition:
         """Have another worker publish what was handed on. Raises: BrokerUnavailableError."""
         ask_for_dispatch(self._app)
 
+    def close_tracing(self) -> None:
+        """Send the traces of this process that are not sent yet."""
+        self.adapters.close_tracing()
+
     def after_fork(self) -> None:
         """Make new connections, without closing the parent's."""
         self.adapters.forget_parent()
         self.adapters = self._new_adapters()
         self.handlers = Handlers(self._settings, self.adapters)
-        self.__dict__.pop("page_runner", None)
+        for made in ("page_runner", "_event_receivers"):
+            self.__dict__.pop(made, None)
 
     @cached_property
     def page_runner(self) -> PageRunner:
         """What runs uploads in pages; it lives as long as the process."""
-        pages, settings = SqlUploadPages(self.adapters.engine), self._settings
+        pages, settings = self.adapters.upload_pages, self._settings
         return PageRunner(
             runner=lambda: self.runner,
             pages=pages,
@@ -198,7 +207,7 @@ class Composition:
         settings = self._settings
         dispatch = DispatchDueTransfers(
             transfers=self.adapters.transfers,
-            publish=partial(publish, app=self._app),
+            publish=self._publish_traced,
             room=partial(room, settings.dispatch_queue_limit, self._app),
             # Fewer than one message.
             empty=partial(room, 1, self._app),
@@ -214,27 +223,15 @@ class Composition:
     def advance_batches(self) -> int:
         limit = self._settings.dispatch_queue_limit
         advance = AdvanceBatches(
-            batches=SqlBatchReleases(self.adapters.engine),
-            publish=partial(publish, app=self._app),
+            batches=SqlBatchReleases(self.adapters.engine, self.adapters.events),
+            publish=self._publish_traced,
             has_room=lambda: room(limit, self._app).batches,
             page_size=self._settings.dispatch_page,
         )
         return advance()
 
     def reconcile(self) -> ReconcileSummary:
-        abort_abandoned = AbortAbandonedUploads(
-            transfers=self.adapters.transfers,
-            store=self.adapters.store,
-            abandoned_after=timedelta(hours=self._settings.abandoned_upload_hours),
-        )
-        reconcile = Reconcile(
-            transfers=self.adapters.transfers,
-            abort_abandoned=abort_abandoned,
-            delete_expired=partial(delete_expired, self.adapters.engine),
-            verify_writes=self._verify_writes,
-            prune=self._prune,
-        )
-        return reconcile()
+        return reconcile(self._settings, self.adapters, self.handlers, self._app)
 
     def apply_retention(self) -> RetentionResult:
         return apply_next_page(self._settings, self.adapters)
@@ -242,48 +239,21 @@ class Composition:
     def audit(self) -> AuditedPages:
         return audit_pages(self._settings, self.adapters)
 
-    def _prune(self) -> int:
-        older_than = self._settings.history
-        if older_than is None:
-            return 0
-        prune = PruneHistory(
-            history=SqlHistory(self.adapters.engine),
-            older_than=older_than,
-            prune_letters=self._prune_letters,
-        )
-        return prune().total
+    def deliver_events(self) -> DeliveredEvents:
+        if not self._settings.events:
+            return DeliveredEvents()
+        return deliver_events(self._settings, self.adapters.engine, self._event_receivers)
 
-    def _prune_letters(self, older_than: timedelta) -> int:
-        try:
-            with broker_channel(self._app) as channel:
-                return prune_dead_letters(channel, older_than)
-        except BrokerUnavailableError as error:
-            logger.warning("old dead letters are still there: %s", error)
-            return 0
-
-    @property
-    def _verify_writes(self) -> VerifyWrites:
-        # A server may carry out a request shortly after its client has given it up.
-        settled = timedelta(seconds=2 * self._settings.s3_timeout_seconds)
-        return VerifyWrites(
-            verifications=SqlVerifications(self.adapters.engine),
-            transfers=self.adapters.transfers,
-            artifacts=self.adapters.artifacts,
-            placement=self.adapters.placement,
-            reader=self.adapters.reader,
-            location=self.adapters.store.location,
-            settles_after={
-                Direction.UPLOAD: settled,
-                Direction.RELOCATE: settled,
-                Direction.CONFIRM: self.handlers.upload_url_lifetime,
-            },
-        )
+    @cached_property
+    def _event_receivers(self) -> Receivers:
+        return event_receivers(self._settings, self.adapters.engine, self._app)
 
     def _new_adapters(self) -> Adapters:
         return Adapters(
             self._settings,
             owner=f"{self._worker}:{os.getpid()}",
             requests=self._settings.page_threads,
+            new_tracing=self._new_tracing,
         )
 
     def _note_dispatch(self) -> None:
@@ -293,8 +263,12 @@ class Composition:
             # The sweep itself is done; a broker that is full must not stop the batches.
             logger.warning("the end of the dispatch was not recorded: %s", error)
 
+    def _publish_traced(self, transfers: Sequence[Transfer]) -> None:
+        with self.adapters.tracing.publishing(transfers):
+            publish(transfers, self._app)
+
     def _publish(self, transfers: Sequence[Transfer]) -> None:
         try:
-            publish(transfers, self._app)
+            self._publish_traced(transfers)
         except BrokerUnavailableError as error:
             logger.warning("%d requests wait for the dispatch: %s", len(transfers), error)
