@@ -84,6 +84,11 @@ servers: ## Debian's PgBouncer, Redis and Sentinel, with which the tests build d
 	@command -v pgbouncer >/dev/null && command -v redis-server >/dev/null && command -v redis-sentinel >/dev/null && exit; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends pgbouncer redis-server redis-sentinel
 
+.PHONY: rabbitmq
+rabbitmq: ## Debian's RabbitMQ and its Erlang, 17 s, with which the tests try that broker (as root)
+	@command -v rabbitmq-server >/dev/null && exit; \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends rabbitmq-server
+
 .PHONY: promtool
 promtool: ## Debian's promtool, with which the tests try the alert rules (as root)
 	@command -v promtool >/dev/null && exit; \

@@ -15,7 +15,11 @@ from pydantic_settings import BaseSettings
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.broker import Broker
-from artifact_pipeline.worker.broker_url_checks import check_broker_url, check_master_name
+from artifact_pipeline.worker.broker_url_checks import (
+    check_broker_url,
+    check_has_prefix,
+    check_master_name,
+)
 from artifact_pipeline.worker.event_settings import (
     EventDeliverySettings,
     EventSwitch,
@@ -79,6 +83,7 @@ class BrokerSettings(EnvironmentSettings):
     @model_validator(mode="after")
     def _a_group_has_a_master(self) -> Self:
         check_master_name(self.broker_url, self.broker_master_name)
+        check_has_prefix(self.broker_url, self.broker_prefix)
         return self
 
     @property
