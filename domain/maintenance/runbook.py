@@ -39,7 +39,7 @@ _LINES: Mapping[ReasonCode, str] = {
     ReasonCode.STORE_CONFLICT: f"Who else writes to this key? Stop it, {_RETRY}.",
     ReasonCode.ARTIFACT_MISSING: "`artifacts jobs uploads list` shows where it was looked for."
     " If it is nowhere, discard.",
-    ReasonCode.ARCHIVED: f"`artifacts jobs uploads restore`, {_RETRY}.",
+    ReasonCode.ARCHIVED: f"`artifacts jobs uploads restore ID --days 7`, {_RETRY}.",
     ReasonCode.NOT_COPYABLE: f"The error names what a copy cannot keep: remove it, {_RETRY}.",
     ReasonCode.TARGET_EXISTS: f"Move the other file out of the way, {_RETRY}; or discard.",
     ReasonCode.TARGET_BUSY: "Wait for the other download, then retry.",

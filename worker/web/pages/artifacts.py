@@ -81,7 +81,7 @@ async def download(visit: Visit) -> Response:
     if found.must_be_restored:
         raise InvalidRequestError(
             f"{artifact}: archived, so it must be restored before it can be downloaded:"
-            f" artifacts jobs uploads restore {artifact.job_id}"
+            f" artifacts jobs uploads restore {artifact.job_id} --days 7"
         )
     is_here = found.url.startswith("/")
     url = f"{visit.links.root}{ROOT}{found.url}" if is_here else found.url
