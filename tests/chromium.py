@@ -28,6 +28,7 @@ _FLAGS = (
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 )
 _PATIENCE_SECONDS = 30
+_SCRIPT_SECONDS = 300
 _TALLEST = 6_000
 """Pixels of a picture."""
 _COLOURS = 128
@@ -39,6 +40,8 @@ class Browser:
 
     def __init__(self, chrome: Remote, pictures: Path) -> None:
         self.chrome = chrome
+        # On a busy machine, axe takes longer than the half minute that is allowed by default.
+        chrome.set_script_timeout(_SCRIPT_SECONDS)
         self._pictures = pictures
         commands: Any = chrome.command_executor
         commands.add_command("cdp", "POST", "/session/$sessionId/goog/cdp/execute")
