@@ -43,8 +43,8 @@ def drain(
 ) -> list[Moment]:
     """Return each step until nothing is left, or the time is up.
 
-    A worker claims what is due in the order of due times, which is the order of the messages. So
-    each upload that is done takes its own message along, and workers rest while there is none.
+    A worker claims uploads in the order of due times, which is the order of the messages. So each
+    finished upload removes its own message, and workers are idle while the queue is empty.
     `requested` has the uploads that were requested up to a time, without messages.
     """
     sent = done = now = 0.0

@@ -1,7 +1,7 @@
 """A closed queueing network: worker processes that go round between the tiers.
 
 Each process is a customer. It claims a page, sends it, and records it; its visits at a tier wait
-for those of the others. Mean value analysis gives the throughput and the queue of each tier for 1,
+for the visits of others. Mean value analysis gives the throughput and the queue of each tier for 1,
 2, 3 … processes. A tier with several cores counts as one fast server and a delay (Seidmann), which
 is exact for one process and for a saturated tier, and a little low between.
 """
@@ -44,7 +44,7 @@ def throughput(tiers: Sequence[Tier], alone: float, processes: int) -> Iterator[
 
     Args:
         tiers: that all processes share.
-        alone: seconds for one upload in which a process waits for nobody: its own CPU, and round
+        alone: seconds for one upload that a process shares with no other: its own CPU, and round
             trips.
         processes: the largest number.
     """
@@ -97,6 +97,6 @@ class Site:
         ]
 
     def points(self, costs: Costs, processes: int) -> list[Point]:
-        """Return what 1, 2, 3 … processes do, each with a core of its own."""
+        """Return what 1, 2, 3 … processes do, each on its own core."""
         alone = costs.worker + round_trips(self.store_ms, self.others_ms)
         return list(throughput(self.tiers(costs), alone, processes))

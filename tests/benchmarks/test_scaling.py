@@ -25,7 +25,7 @@ COSTS = Costs(worker=0.003, database=0.0005, broker=0.0001, store=0.002)
 
 
 class TestThroughput:
-    def test_one_process_waits_for_nobody(self) -> None:
+    def test_one_process_waits_for_no_other(self) -> None:
         [point] = throughput([Tier(name="a", seconds=0.002, cores=4)], 0.008, 1)
         assert point.rate == pytest.approx(1 / 0.010)
 
