@@ -12,6 +12,9 @@ BATCHES = "batches"
 UNROUTED = "celery"
 """Where a bare `send_task` without `queue=` lands: Celery's own default."""
 
+OWN_QUEUES = (CONFIGS, RESULTS, UPKEEP, BATCHES, UNROUTED)
+"""The queues that workers listen to."""
+
 BATCH_HEADER = "artifacts_batch"
 """Of a message: the id of the batch that it belongs to."""
 RECORDED_HEADER = "artifacts_recorded"
@@ -33,8 +36,9 @@ UPLOAD_JOB = "artifacts.upload_job"
 VERIFY_JOB = "artifacts.verify_job"
 WRITE_MANIFEST = "artifacts.write_manifest"
 APPLY_RETENTION = "artifacts.apply_retention"
+DELIVER_EVENTS = "artifacts.deliver_events"
 
-UPKEEP_TASKS = (AUDIT, DISPATCH, RECONCILE)
+UPKEEP_TASKS = (AUDIT, DELIVER_EVENTS, DISPATCH, RECONCILE)
 """Their messages never expire, and their routine is not worth a line at INFO. Retention deletes, so
 it is not among them."""
 

@@ -1,4 +1,4 @@
-"""What SQL knows for the metrics: five statements, each served by an index."""
+"""What SQL knows for the metrics: six statements, each served by an index."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -21,6 +21,7 @@ from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.counts import read_counts
 from artifact_pipeline.worker.sql.ended import ended_figures, ended_statement
 from artifact_pipeline.worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.event_outbox import read_backlog
 from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.phases import (
     IS_OF_BATCH,
@@ -75,6 +76,7 @@ class SqlMetrics:
                 tables=read_tables(connection),
                 audited_at=audited_at,
                 audit_findings=findings,
+                events=read_backlog(connection, now),
                 **read_counts(connection, now, self._breaker_failures),
             )
 
