@@ -6,9 +6,8 @@ and record their outcomes together.
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn, Protocol, TypeVar
 from uuid import uuid4
@@ -28,8 +27,11 @@ from artifact_pipeline.domain.model.transfers import (
     TransferState,
     TransferSummary,
 )
+from artifact_pipeline.domain.ports.tracing import RECORD, NoTracing, Tracing
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.domain.transfers.attempt import Attempt
+from artifact_pipeline.domain.transfers.conclusion import conclude, log_unexpected
 from artifact_pipeline.domain.transfers.lease import LeaseKeeper
 from artifact_pipeline.domain.transfers.outcomes import Adopted, Finished, Outcome, Stored
 from artifact_pipeline.domain.transfers.retry import (
@@ -84,6 +86,7 @@ class TransferRunner:
         handler_of: makes the handler of a direction, when a transfer needs it.
         policy: decides what becomes of an attempt that failed.
         owner: is named in the lease.
+        tracing: learns of each attempt.
     """
 
     transfers: ITransferRepository
@@ -91,6 +94,7 @@ class TransferRunner:
     policy: RetryPolicy
     owner: str
     lease: timedelta
+    tracing: Tracing = field(default_factory=NoTracing)
 
     def __call__(
         self, artifact: Artifact, direction: Direction, request_id: str
@@ -106,9 +110,18 @@ class TransferRunner:
         claim = self.claim(artifact, direction, request_id)
         if claim is None:
             return self._summary_without_claim(artifact, direction)
-        # Renew from here: looking through a large source can outlast the lease.
-        with LeaseKeeper(self.transfers, claim, started) as keeper:
-            end = self.record(claim, self.handle(handler, claim, keeper))
+        attempt = Attempt(self.tracing, claim, started, time.monotonic())
+        with attempt.active():
+            return self._attempt(attempt, handler, started)
+
+    def _attempt(self, attempt: Attempt, handler: Handler, started: float) -> TransferSummary:
+        claim, end = attempt.claim, None
+        try:
+            # Renew from here: looking through a large source can outlast the lease.
+            with LeaseKeeper(self.transfers, claim, started) as keeper:
+                end = self.record(claim, self.handle(handler, claim, keeper))
+        finally:
+            attempt.end(end)
         if isinstance(end, Stop):
             return self.stop(handler, claim, keeper, end)
         return conclude(claim, end, started)
@@ -169,6 +182,11 @@ class TransferRunner:
         return end
 
     def _write(self, claim: Claim, end: Outcome | Decision) -> None:
+        if not isinstance(end, Stop):  # another claim, or none, has the transfer now
+            with self.tracing.step(RECORD):
+                self._write_end(claim, end)
+
+    def _write_end(self, claim: Claim, end: Outcome | Failure) -> None:
         match end:
             case Stored():
                 self.transfers.record(claim, end.stored, end.location)
@@ -182,12 +200,10 @@ class TransferRunner:
                 self.transfers.postpone(claim, end.error, end.delay)
             case Quarantine():
                 self.transfers.quarantine(claim, end.error)
-            case Stop():
-                """Nothing: another claim, or none, has the transfer now."""
 
     def _decide(self, claim: Claim, error: Exception) -> Decision:
         if not isinstance(error, TransferError | LeaseLostError):
-            _log_unexpected(claim.artifact, error)
+            log_unexpected(claim.artifact, error)
         return self.policy.decide(claim, error)
 
     def stop(
@@ -228,44 +244,6 @@ def claiming(artifact: Artifact, claim: Callable[[], Claimed]) -> Claimed:
         raise
     except Exception as error:
         # Without a row yet, the request would be lost with its message.
-        _log_unexpected(artifact, error)
+        log_unexpected(artifact, error)
         shown = redact(f"{type(error).__name__}: {error}")
         raise SqlUnavailableError(f"the request was not recorded: {shown}") from error
-
-
-def conclude(claim: Claim, end: Outcome | Failure, started: float) -> TransferSummary:
-    """Log how the attempt ended, and return what its task answers.
-
-    Args:
-        claim: of the attempt.
-        end: what was recorded.
-        started: of `time.monotonic()` before the claim.
-
-    Raises:
-        TransientError, PermanentError: it has failed.
-    """
-    if isinstance(end, Failure):
-        _log_failure(claim, end)
-        raise end.error from end.cause
-    seconds = round(time.monotonic() - started, 3)
-    logger.info(
-        "%s: %s done, %d bytes in %.3f s", claim.artifact, claim.direction, end.size, seconds
-    )
-    return TransferSummary(state=TransferState.DONE, size=end.size, seconds=seconds)
-
-
-def _log_failure(claim: Claim, failure: Failure) -> None:
-    artifact, reason = claim.artifact, failure.error.reason
-    match failure:
-        case Retry():
-            logger.warning("%s: attempt %d failed, %s", artifact, claim.attempt, reason)
-        case Postpone(resource=str(resource)):
-            logger.warning("%s: waits for %s, %s", artifact, resource, reason)
-        case Quarantine():
-            logger.error("%s: quarantined, %s", artifact, reason)
-
-
-def _log_unexpected(artifact: Artifact, error: Exception) -> None:
-    # Leave out the message, which may quote a path or a URL; the frames say where it happened.
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s: unexpected %s\n%s", artifact, type(error).__name__, frames)

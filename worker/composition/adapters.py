@@ -15,6 +15,7 @@ from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, IObjectStore
 from artifact_pipeline.domain.ports.object_versions import IObjectVersions
 from artifact_pipeline.domain.ports.restorations import IObjectRestorer
+from artifact_pipeline.domain.ports.tracing import NoTracing, Tracing
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
 from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
 from artifact_pipeline.domain.transfers.download import FetchArtifact
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
     from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 
 _AWS = "s3.amazonaws.com"
+STORE = "artifacts.store"
+"""The prefix of the names of steps."""
+OF_STORE = ("put", "version", "holds", "abort")
+OF_READER = ("find",)
+OF_COPIER = ("copy",)
+"""The calls that are steps of an attempt: each is one request, or a group of them."""
 
 
 def store_adapters(settings: BucketSettings, requests: int = 0) -> "BucketAdapters | FileAdapters":
@@ -80,12 +87,20 @@ class Adapters(Database):
         settings: of the environment.
         owner: of the leases.
         requests: as `store_adapters`.
+        new_tracing: makes what traces of this process go to.
     """
 
-    def __init__(self, settings: OperatorSettings, owner: str, requests: int = 0) -> None:
+    def __init__(
+        self,
+        settings: OperatorSettings,
+        owner: str,
+        requests: int = 0,
+        new_tracing: Callable[[], Tracing] = NoTracing,
+    ) -> None:
         super().__init__(settings)
         self._settings = settings
         self._owner = owner
+        self._new_tracing = new_tracing
         self._of_store = store_adapters(settings, requests)
 
     @property
@@ -94,16 +109,25 @@ class Adapters(Database):
         return self._of_store.client
 
     @cached_property
+    def tracing(self) -> Tracing:
+        return self._new_tracing()
+
+    def close_tracing(self) -> None:
+        """Send the traces that are not sent yet."""
+        if "tracing" in vars(self):
+            self.tracing.close()
+
+    @cached_property
     def store(self) -> IObjectStore:
-        return self._of_store.store
+        return self.tracing.traced(self._of_store.store, STORE, OF_STORE)
 
     @cached_property
     def reader(self) -> IObjectReader:
-        return self._of_store.reader
+        return self.tracing.traced(self._of_store.reader, STORE, OF_READER)
 
     @cached_property
     def copier(self) -> IObjectCopier:
-        return self._of_store.copier
+        return self.tracing.traced(self._of_store.copier, STORE, OF_COPIER)
 
     @cached_property
     def versions(self) -> IObjectVersions:
@@ -196,6 +220,7 @@ class Adapters(Database):
             policy=policy,
             owner=self._owner,
             lease=settings.lease,
+            tracing=self.tracing,
         )
 
     def _circuit(self) -> Circuit:

@@ -76,5 +76,6 @@ def _row(request: BareRequest) -> dict[str, Any]:
         "kind": request.artifact.kind,
         "direction": request.direction,
         "state": TransferState.REQUESTED,
+        "trace_headers": request.trace_headers,
         **first_values(),
     }

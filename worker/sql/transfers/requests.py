@@ -13,6 +13,7 @@ from artifact_pipeline.domain.errors import InvalidRequestError, PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact, kind_of
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.requester import Requester, new_request_id, requester_name
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.publish import publish as publish_all
@@ -190,13 +191,14 @@ class SessionRequests:
         )[0]
 
     def request_many(self, artifacts: Sequence[Artifact], direction: Direction) -> list[Transfer]:
-        name = requester_name(self.requested_by)
-        return self._insert(
-            lambda connection, state: request_transfers(
-                connection,
-                [Asked(new_request_id(name), each, direction, name, state) for each in artifacts],
-            )
-        )
+        name, trace = requester_name(self.requested_by), current_trace()
+
+        def insert(connection: Connection, state: TransferState) -> list[Transfer]:
+            rest = (direction, name, state, trace)
+            asked = [Asked(new_request_id(name), each, *rest) for each in artifacts]
+            return request_transfers(connection, asked)
+
+        return self._insert(insert)
 
     def request_job(
         self, job_id: int, kinds: Collection[ArtifactKind], direction: Direction
