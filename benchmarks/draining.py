@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import psutil
@@ -74,6 +74,23 @@ def _measured(
     return compared(title, interleaved(contenders))
 
 
+def drained_by(
+    made: Deployment,
+    processes: int,
+    count: int,
+    environment: Mapping[str, str],
+    look: Callable[[], object],
+) -> Measured:
+    """Drain a backlog by a worker with so many processes; call `look` while it drains."""
+    contender = ours(made, "--concurrency", str(processes))
+
+    def done(first: int, last: int) -> int:
+        look()
+        return contender.done(first, last)
+
+    return drained(made, replace(contender, done=done), count, environment)
+
+
 def drained(
     made: Deployment, contender: Contender, count: int, environment: Mapping[str, str]
 ) -> Measured:
@@ -94,7 +111,7 @@ def drained(
     return {Unit.UPLOADS: uploads / seconds, **cpu}
 
 
-def ours(made: Deployment) -> Contender:
+def ours(made: Deployment, *options: str) -> Contender:
     def ask(job_ids: range) -> None:
         artifacts = [(ArtifactKind.JOB_CONFIG, job_id, None) for job_id in job_ids]
         with Session(made.stack.engine) as session, session.begin():
@@ -103,7 +120,7 @@ def ours(made: Deployment) -> Contender:
     return Contender(
         ask=ask,
         done=partial(recorded, made),
-        start=lambda environment: made.start_worker(environment=dict(environment)),
+        start=lambda environment: made.start_worker(*options, environment=dict(environment)),
         queue="configs",
         broker_database=0,
     )

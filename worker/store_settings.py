@@ -84,6 +84,8 @@ class BucketSettings(PartSettings):
     s3_deletes: Deletes = Deletes.CHECKSUM
 
     transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
+    # Bytes per second of a process, up and down together.
+    bandwidth: Annotated[int, Field(ge=64 * 1024)] | None = None
     # S3 answers within it or is taken for dead (seconds); a CompleteMultipartUpload is the slowest.
     s3_timeout_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
     # How long a client may begin to use an upload URL, or a download URL (seconds); S3 allows a

@@ -179,6 +179,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "multipart_threshold": 16 * MIB,
         "part_size": 16 * MIB,
         "transfer_threads": 4,
+        "bandwidth": None,
         "zip_times": "drop",
         "s3_conditional_writes": True,
         "s3_checksum": "sha256",

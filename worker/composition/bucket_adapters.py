@@ -8,6 +8,7 @@ from artifact_pipeline.domain.model.addresses import parse_address
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.composition.clients import bucket_client, signing_client
 from artifact_pipeline.worker.s3.abilities import StoreAbilities
+from artifact_pipeline.worker.s3.bandwidth import Bandwidth
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.endpoints import abilities_of, endpoints_of
@@ -63,12 +64,20 @@ class BucketAdapters:
             threads=settings.transfer_threads,
             tags=settings.tags,
             abilities=self.abilities,
+            bandwidth=self.bandwidth,
         )
+
+    @cached_property
+    def bandwidth(self) -> Bandwidth:
+        """The limit that uploads and downloads of this process share."""
+        return Bandwidth(bytes_per_second=self._bucket_settings.bandwidth)
 
     @cached_property
     def reader(self) -> S3ObjectReader:
         bucket = self._bucket_settings.bucket
-        return S3ObjectReader(client=self.client, bucket=bucket, abilities=self.abilities)
+        return S3ObjectReader(
+            client=self.client, bucket=bucket, abilities=self.abilities, bandwidth=self.bandwidth
+        )
 
     @cached_property
     def copier(self) -> S3ObjectCopier:

@@ -22,6 +22,7 @@ from artifact_pipeline.domain.model.parts import MIN_PART
 from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3 import direct_requests
+from artifact_pipeline.worker.s3.bandwidth import UNLIMITED, Bandwidth
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag, composite
 from artifact_pipeline.worker.s3.errors import code_of
 from artifact_pipeline.worker.s3.integrity import SHA256, Integrity
@@ -138,6 +139,7 @@ class MultipartUpload:
     progress: UploadProgress
     created: dict[str, Any] = field(default_factory=dict)
     integrity: Integrity = SHA256
+    bandwidth: Bandwidth = UNLIMITED
 
     def existing_parts(self) -> dict[int, SentPart] | None:
         """Return the parts that S3 has of the upload; None if it does not exist (any more)."""
@@ -259,6 +261,7 @@ class MultipartUpload:
             "PartNumber": number,
             **self.integrity.sent(checksum),
         }
+        self.bandwidth.take(len(body))
         # Share one digest for the checksum and the signature: botocore would hash the part again.
         answer = direct_requests.send(
             self.client, "upload_part", arguments, body=body, length=len(body), sha256=digest

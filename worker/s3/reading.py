@@ -15,6 +15,7 @@ from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress, Tier
 from artifact_pipeline.domain.ports.object_store import Verifier
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
+from artifact_pipeline.worker.s3.bandwidth import UNLIMITED, Bandwidth
 from artifact_pipeline.worker.s3.checksums import (
     acknowledged_etag,
     composite,
@@ -56,6 +57,7 @@ class S3ObjectReader:
     client: "S3Client"
     bucket: str
     abilities: StoreAbilities = AWS
+    bandwidth: Bandwidth = UNLIMITED
 
     def find(self, address: ObjectAddress) -> BucketObject | None:
         with _placed(address), translated_errors():
@@ -93,7 +95,9 @@ class S3ObjectReader:
             answer = self._get(source, start, stop)
             with closing(answer["Body"]) as body:
                 _check(answer, source, start, stop)
-                yield from body.iter_chunks(CHUNK)
+                for chunk in body.iter_chunks(CHUNK):
+                    self.bandwidth.take(len(chunk))
+                    yield chunk
 
     def verifier(self, source: BucketObject) -> Verifier:
         """Return a check of SHA-256 if it is known, or of what one more request, a HEAD, says.

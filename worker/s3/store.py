@@ -19,6 +19,7 @@ from artifact_pipeline.domain.ports.object_store import UploadProgress
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3 import direct_requests
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
+from artifact_pipeline.worker.s3.bandwidth import UNLIMITED, Bandwidth
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, composite
 from artifact_pipeline.worker.s3.chunks import at_least, drained, hashed, in_parts
 from artifact_pipeline.worker.s3.dates import date_of
@@ -57,6 +58,7 @@ class S3ObjectStore:
     threads: int
     tags: ObjectTags = NO_TAGS
     abilities: StoreAbilities = AWS
+    bandwidth: Bandwidth = UNLIMITED
 
     @property
     def endpoint(self) -> str:
@@ -192,6 +194,7 @@ class S3ObjectStore:
             threads=self.threads,
             progress=progress,
             integrity=self._integrity,
+            bandwidth=self.bandwidth,
         )
 
     def _put_small(
@@ -202,6 +205,7 @@ class S3ObjectStore:
         checksum = integrity.of(body, digest)
         metadata = {**create["Metadata"], "sha256": content.sha256}
         answer: Mapping[str, Any]
+        self.bandwidth.take(len(body))  # before the look, which must not be old
         try:
             fence.look_before()
             arguments = {

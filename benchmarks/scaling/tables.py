@@ -1,0 +1,127 @@
+"""The model's figures as tables in the documentation."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks.figures import Figure
+from benchmarks.scaling.costs import (
+    DRAINED,
+    PAGE_SIZE,
+    RECORDED_TOGETHER,
+    costs_of,
+    measured_draining,
+)
+from benchmarks.scaling.draining import Deployment, Moment, drain
+from benchmarks.scaling.measuring import STORE_MS, MeasuredProcesses
+from benchmarks.scaling.model import Point, Site, one_machine, round_trips, throughput
+
+ARTIFACTS = 100_000_000
+CORES = 2
+"""Of the machine that everything was measured on."""
+PROCESSES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000)
+DRAINING = (8, 32, 1_000)
+S3 = Site()
+WITHOUT_LIMIT = Site(puts_per_second=100_000)
+"""Many prefixes, or a store that takes more."""
+_DISPATCHED = "dispatch of a page, with 1,000,000 outstanding"
+_MARKS = "<!-- {} -->\n", "<!-- /{} -->\n"
+_STATEMENTS = (1 + PAGE_SIZE / RECORDED_TOGETHER) / PAGE_SIZE
+"""Of an upload in a full page: a share of one claim and two records."""
+
+
+def write_tables(
+    figures: Sequence[Figure], measured: Sequence[MeasuredProcesses], page: Path
+) -> None:
+    """Put the tables between the page's marks, in place of those that stand there."""
+    text = page.read_text()
+    for name, table in tables(figures, measured).items():
+        begin, end = (mark.format(name) for mark in _MARKS)
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}"
+    page.write_text(text)
+
+
+def tables(figures: Sequence[Figure], measured: Sequence[MeasuredProcesses]) -> dict[str, str]:
+    """Return each table by the name of its marks."""
+    return {
+        "compared": _compared(figures, measured),
+        "limits": _limits(figures),
+        "processes": _processes(figures),
+        "draining": _draining(figures),
+    }
+
+
+def drains(figures: Sequence[Figure]) -> dict[int, list[Moment]]:
+    """Return how numbers of processes drain a hundred million uploads, requested at once."""
+    points = _points(WITHOUT_LIMIT, figures)
+    [dispatched] = [each.ours for each in figures if each.name == _DISPATCHED]
+    return {
+        number: drain(
+            Deployment(rate=points[number - 1].rate, dispatched=dispatched), lambda _: ARTIFACTS
+        )
+        for number in DRAINING
+    }
+
+
+def _compared(figures: Sequence[Figure], measured: Sequence[MeasuredProcesses]) -> str:
+    rows = []
+    for each in measured_draining(figures):
+        alone = round_trips(each.store_ms, each.others_ms)
+        *_, point = throughput(one_machine(each.costs, CORES), alone, CORES)
+        rows.append((f"{each.title}, processes: 2", each.rate, point.rate))
+    for found in measured:
+        alone = round_trips(STORE_MS, 0)
+        *_, point = throughput(one_machine(found.costs, CORES), alone, found.processes)
+        title = f"320 small uploads drained, S3 {STORE_MS} ms away, processes: {found.processes}"
+        rows.append((title, found.rate, point.rate))
+    return _table(
+        "measured | uploads/s | the model's | model to measured",
+        (f"{title} | {rate:,.1f} | {ours:,.1f} | {ours / rate:.2f}" for title, rate, ours in rows),
+    )
+
+
+def _limits(figures: Sequence[Figure]) -> str:
+    tiers = S3.tiers(costs_of(figures, DRAINED))
+    return _table(
+        "tier | ms an upload | cores | at most, uploads/s",
+        (
+            f"{tier.name} | {tier.seconds * 1000:.2f} | {tier.cores} | {tier.limit:,.0f}"
+            for tier in tiers
+        ),
+    )
+
+
+def _processes(figures: Sequence[Figure]) -> str:
+    limited, free = _points(S3, figures), _points(WITHOUT_LIMIT, figures)
+    rows = ((limited[number - 1], free[number - 1]) for number in PROCESSES)
+    return _table(
+        "processes | uploads/s, 3,500 PUTs/s | uploads/s, without that limit | statements/s"
+        " | processes in SQL at a time",
+        (
+            f"{other.processes:,} | {point.rate:,.0f} | {other.rate:,.0f}"
+            f" | {other.rate * _STATEMENTS:,.0f} | {other.at_tier['PostgreSQL']:.1f}"
+            for point, other in rows
+        ),
+    )
+
+
+def _draining(figures: Sequence[Figure]) -> str:
+    points = _points(WITHOUT_LIMIT, figures)
+    return _table(
+        "processes | uploads/s that they can do | uploads/s | hours | messages at most",
+        (
+            f"{number:,} | {points[number - 1].rate:,.0f} | {ARTIFACTS / moments[-1].seconds:,.0f}"
+            f" | {moments[-1].seconds / 3600:.1f} | {max(m.messages for m in moments):,.0f}"
+            for number, moments in drains(figures).items()
+        ),
+    )
+
+
+def _points(site: Site, figures: Sequence[Figure]) -> list[Point]:
+    return site.points(costs_of(figures, DRAINED), PROCESSES[-1])
+
+
+def _table(head: str, rows: Iterable[str]) -> str:
+    dashes = " | ".join(["---"] * (head.count("|") + 1))
+    lines = [head, dashes, *rows]
+    return "".join(f"| {line} |\n" for line in lines)
