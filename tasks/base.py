@@ -33,7 +33,9 @@ from artifact_pipeline.domain.transfers.retry import (
 from artifact_pipeline.domain.transfers.upload_job import JobUploads
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.arguments import JobArguments, NoArguments, RunArguments, bind
+from artifact_pipeline.tasks.hand_on import queue_taken_from
 from artifact_pipeline.tasks.publish import ask_if_drained, publish_of_jobs
+from artifact_pipeline.tasks.receipt import workspace_of_message
 from artifact_pipeline.tasks.routing import BATCH_HEADER, DELAY_HEADER, RECORDED_HEADER
 from artifact_pipeline.tasks.sendable import bind_arguments, check_options
 
@@ -48,8 +50,17 @@ class Services(Protocol):
         request_id: str,
         *,
         is_alone: bool = False,
+        workspace: str | None = None,
     ) -> TransferSummary:
-        """Do the transfer. Args: `is_alone` says that no other may be done with it."""
+        """Do the transfer.
+
+        Args:
+            direction: of the transfer.
+            artifact: the same.
+            request_id: the same.
+            is_alone: no other may be done with it.
+            workspace: of the request, if SQL does not have it.
+        """
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
         """Return what was requested under this id, if anything."""
@@ -58,7 +69,11 @@ class Services(Protocol):
 
     def request_relocations(self, job_id: int) -> int: ...
 
-    def request_downloads(self, job_id: int) -> int: ...
+    def request_downloads(self, job_id: int, workspace: str | None = None) -> int: ...
+
+    @property
+    def workspace(self) -> str | None:
+        """The name of the workspace that this process serves."""
 
     def upload_job(self, job_id: int) -> JobUploads:
         """Do the small uploads of the job that are due, for a limited time."""
@@ -172,7 +187,11 @@ class TransferTask(PipelineTask):
             # A batch has its own pace and queue.
             is_alone = bool(self.request.get(BATCH_HEADER))
             summary = self.services.transfer(
-                direction, artifact, _request_id(self), is_alone=is_alone
+                direction,
+                artifact,
+                _request_id(self),
+                is_alone=is_alone,
+                workspace=self.message_workspace,
             )
         except PipelineError as error:
             # Raise from None: the causes may quote what must not reach Flower.
@@ -207,9 +226,14 @@ class TransferTask(PipelineTask):
             self._continue(job_id)
         return {"uploaded": done.ended, "failed": done.failed}
 
+    @property
+    def message_workspace(self) -> str | None:
+        """The name of the workspace that the message is for."""
+        return workspace_of_message(self.request, queue_taken_from(self))
+
     def _continue(self, job_id: int) -> None:
         try:
-            publish_of_jobs([job_id], self.app)
+            publish_of_jobs([job_id], self.app, self.services.workspace)
         except BrokerUnavailableError as error:
             logger.warning("the uploads of job %d wait for the dispatch: %s", job_id, error)
 
@@ -217,7 +241,7 @@ class TransferTask(PipelineTask):
         """Release more of a batch at once if the workers have nothing left of it."""
         if self.request.get(BATCH_HEADER):
             with suppress(BrokerUnavailableError):
-                ask_if_drained(self.app)
+                ask_if_drained(self.app, self.services.workspace)
 
     def plan(self, request_all: Callable[[], int]) -> dict[str, Any]:
         """Request transfers. While nothing is in SQL, the message itself comes back."""

@@ -16,6 +16,7 @@ from artifact_pipeline.worker.lifecycle.allocator import keep_heaps_small
 from artifact_pipeline.worker.lifecycle.forking import share_memory_with_children
 from artifact_pipeline.worker.lifecycle.liveness import Liveness, note_while_busy
 from artifact_pipeline.worker.lifecycle.pools import refuse_other_pools
+from artifact_pipeline.worker.lifecycle.queues import refuse_queues_of_others
 from artifact_pipeline.worker.lifecycle.schema_watch import SchemaWatch
 from artifact_pipeline.worker.lifecycle.shutdown import release_leases_on_shutdown
 from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
@@ -62,6 +63,7 @@ keep_refusals()
 record_on_receipt(app, _composition.record, _schema.failed)
 attach_watch(app, _schema.failed)
 refuse_other_pools()
+refuse_queues_of_others(_settings.workspace_name)
 cancel_when_revoked(app, _composition.revoke)
 cancel_on_revoke(app, _composition.revoke, _composition.revoke_waiting)
 send_page_events(app, _handled)

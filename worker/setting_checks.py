@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from artifact_pipeline.domain.model.workspaces import workspace_name
 from artifact_pipeline.tasks.broker_url import split_connect_timeout
 from artifact_pipeline.worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
 from artifact_pipeline.worker.s3.endpoint_forms import check_endpoint_form, split_url
@@ -95,6 +96,10 @@ def check_broker_prefix(value: str) -> str:
             " end. Example: staging:"
         )
     return value
+
+
+def check_workspace_name(value: str | None) -> str | None:
+    return workspace_name(value)
 
 
 def check_file(value: Path) -> Path:

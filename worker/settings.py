@@ -21,6 +21,7 @@ from artifact_pipeline.worker.setting_checks import (
     check_database_url,
     check_directory,
     check_file,
+    check_workspace_name,
 )
 from artifact_pipeline.worker.store_settings import BucketSettings as BucketSettings  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.store_settings import EnvironmentSettings
@@ -74,7 +75,14 @@ class BrokerSettings(EnvironmentSettings):
         return Broker(url=self.broker_url, prefix=self.broker_prefix, ca_file=ca_file)
 
 
-class ProducerSettings(BucketSettings, BrokerSettings):
+class WorkspaceNameSettings(EnvironmentSettings):
+    """Which workspace this host sees, where a deployment has several."""
+
+    # By default the deployment's only one, or the one of hosts that share a tree.
+    workspace_name: Annotated[str | None, AfterValidator(check_workspace_name)] = None
+
+
+class ProducerSettings(BucketSettings, BrokerSettings, WorkspaceNameSettings):
     """What the platform needs; the database is in its own session."""
 
 
@@ -141,7 +149,7 @@ class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
         return timedelta(seconds=max(600, 2 * (2 * self.breaker_seconds + failing)))
 
 
-class WorkspaceSettings(EnvironmentSettings):
+class WorkspaceSettings(WorkspaceNameSettings):
     workspace: Annotated[
         Path, AfterValidator(check_directory), Field(examples=["/srv/simulations"])
     ]

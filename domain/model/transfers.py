@@ -51,6 +51,9 @@ class TransferState(StrEnum):
 WRITING_DIRECTIONS = (Direction.UPLOAD, Direction.RELOCATE)
 """Their attempts write to the bucket."""
 
+WORKSPACE_DIRECTIONS = (Direction.UPLOAD, Direction.DOWNLOAD)
+"""Their attempts need the workspace; those of the others any worker can make."""
+
 RECORDING_DIRECTIONS = (*WRITING_DIRECTIONS, Direction.CONFIRM)
 """Their transfers change what is recorded of an artifact."""
 
@@ -92,6 +95,7 @@ class Transfer:
         doubted_at: when an attempt ended whose write the store may have carried out, or may yet.
         verified_to: the writes of attempts that ended until then are verified.
         claimed_at: when the last attempt began; None before the first.
+        workspace: the name of the one with its source or target; None is the default workspace.
     """
 
     id: int
@@ -117,6 +121,13 @@ class Transfer:
     doubted_at: datetime | None = None
     verified_to: datetime | None = None
     claimed_at: datetime | None = None
+    workspace: str | None = None
+
+    def is_ready(self, now: datetime) -> bool:
+        """Return whether a worker may claim it now."""
+        if self.state is TransferState.RUNNING:
+            return self.lease_expires_at is not None and self.lease_expires_at <= now
+        return self.state.is_active and self.next_attempt_at <= now
 
     @property
     def unverified_since(self) -> datetime | None:

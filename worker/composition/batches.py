@@ -41,9 +41,10 @@ class Batches:
         find_app: returns the app when something has changed, instead of `app`.
         parts: how the workers cut objects; used to estimate S3 requests.
         has_source: whether an artifact is there to be uploaded; by default it is believed.
+        workspace: the name of the one in which `has_source` looks.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the commands and the platform have
         self,
         engine: Engine,
         app: "Celery | None" = None,
@@ -51,10 +52,11 @@ class Batches:
         find_app: "Callable[[], Celery | None] | None" = None,
         parts: Parts = DEFAULT_PARTS,
         has_source: Callable[[Artifact], bool] | None = None,
+        workspace: str | None = None,
     ) -> None:
         self._find_app = find_app or (lambda: app)
         self._batches: IBatches = SqlBatches(engine)
-        self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts)
+        self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts, workspace)
         self._has_source = has_source
 
     def preview(

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 
 class Repositories(ABC):
-    """All on one engine or in one session."""
+    """All on one engine or in one session.
+
+    Attributes:
+        workspace: the name of the only one whose transfers are claimed.
+    """
+
+    workspace: str | None = None
 
     @property
     @abstractmethod
@@ -37,7 +43,7 @@ class Repositories(ABC):
 
     @cached_property
     def transfers(self) -> SqlTransfers:
-        return SqlTransfers(self.bind)
+        return SqlTransfers(self.bind, self.workspace)
 
     @cached_property
     def artifacts(self) -> SqlArtifacts:
@@ -120,7 +126,7 @@ class Database(Repositories):
         # Only a worker runs pages.
         from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages  # noqa: PLC0415
 
-        return SqlUploadPages(self.engine)
+        return SqlUploadPages(self.engine, self.workspace)
 
     @cached_property
     def manifests(self) -> "SqlManifests":

@@ -34,6 +34,7 @@ from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
 from artifact_pipeline.tasks.dead_letters import prune_dead_letters
+from artifact_pipeline.tasks.hand_on import hand_on
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.tasks.publish import (
     ask_for_dispatch,
@@ -56,7 +57,6 @@ from artifact_pipeline.worker.sql.database_id import read_database_id
 from artifact_pipeline.worker.sql.history import SqlHistory
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
-from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
 logger = logging.getLogger(__name__)
@@ -91,10 +91,15 @@ class Composition:
         request_id: str,
         *,
         is_alone: bool = False,
+        workspace: str | None = None,
     ) -> TransferSummary:
         if direction is Direction.UPLOAD and self._settings.page_size > 1 and not is_alone:
-            return self.page_runner(artifact, request_id)
-        return self.runner(artifact, direction, request_id)
+            return self.page_runner(artifact, request_id, workspace)
+        return self.runner(artifact, direction, request_id, workspace)
+
+    @property
+    def workspace(self) -> str | None:
+        return self._settings.workspace_name
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
         transfer = self.adapters.transfers.of_request(request_id, job_id, direction)
@@ -118,13 +123,13 @@ class Composition:
         )
         return request(job_id)
 
-    def request_downloads(self, job_id: int) -> int:
+    def request_downloads(self, job_id: int, workspace: str | None = None) -> int:
         request = RequestDownloads(
             transfers=self.adapters.transfers,
             locate=self.adapters.locate,
             publish=self._publish,
         )
-        return request(job_id)
+        return request(job_id, workspace)
 
     def upload_job(self, job_id: int) -> JobUploads:
         return UploadJob(page=self.page_runner.of_job)(job_id)
@@ -178,7 +183,7 @@ class Composition:
     @cached_property
     def page_runner(self) -> PageRunner:
         """What runs uploads in pages; it lives as long as the process."""
-        pages, settings = SqlUploadPages(self.adapters.engine), self._settings
+        pages, settings = self.adapters.upload_pages, self._settings
         return PageRunner(
             runner=lambda: self.runner,
             pages=pages,
@@ -192,7 +197,9 @@ class Composition:
     @property
     def runner(self) -> TransferRunner:
         """What runs transfers; it makes a handler when a transfer needs it."""
-        return self.adapters.runner(self.handlers, self.handlers.circuits)
+        return self.adapters.runner(
+            self.handlers, self.handlers.circuits, hand_on=partial(hand_on, app=self._app)
+        )
 
     def dispatch(self) -> int:
         settings = self._settings
@@ -284,6 +291,7 @@ class Composition:
             self._settings,
             owner=f"{self._worker}:{os.getpid()}",
             requests=self._settings.page_threads,
+            workspace=self._settings.workspace_name,
         )
 
     def _note_dispatch(self) -> None:

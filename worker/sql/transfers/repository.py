@@ -3,13 +3,14 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true, update
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import (
+    WORKSPACE_DIRECTIONS,
     Claim,
     Direction,
     QueueCapacity,
@@ -28,15 +29,18 @@ from artifact_pipeline.worker.sql.engine import (
 )
 from artifact_pipeline.worker.sql.mapping import as_claim, as_transfer
 from artifact_pipeline.worker.sql.platform import move_location
-from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.tables import IS_ACTIVE_OF_WORKSPACE, TransferRow
 from artifact_pipeline.worker.sql.transfers.claims import claim_row
 from artifact_pipeline.worker.sql.transfers.predicates import (
     has_room,
     in_order,
+    is_abandoned,
     is_active,
     is_active_of,
     is_due,
+    is_of_workspace,
     is_postponed,
+    is_unclaimed,
     is_well_formed,
     of_artifact,
 )
@@ -56,10 +60,16 @@ _REQUEST_WAIT_MS = 1_000
 
 
 class SqlTransfers:
-    """Transfers as SQL has them: claimed, recorded, listed and cancelled here."""
+    """Transfers as SQL has them: claimed, recorded, listed and cancelled here.
 
-    def __init__(self, bind: Bind) -> None:
+    Args:
+        bind: of the database.
+        workspace: the name of the only one whose transfers are claimed.
+    """
+
+    def __init__(self, bind: Bind, workspace: str | None = None) -> None:
         self._bind = bind
+        self._workspace = workspace
 
     def now(self) -> datetime:
         with autocommit(self._bind) as connection:
@@ -71,11 +81,17 @@ class SqlTransfers:
         direction: Direction,
         request_id: str,
         requested_by: str | None = None,
+        *,
+        workspace: str | None = None,
     ) -> Transfer:
         with transaction(self._bind) as connection:
-            return request_transfer(connection, artifact, direction, request_id, requested_by)
+            if workspace is None and direction is Direction.UPLOAD:
+                workspace = connection.scalar(_last_workspace(artifact))
+            return request_transfer(
+                connection, artifact, direction, request_id, requested_by, workspace=workspace
+            )
 
-    def claim(
+    def claim(  # noqa: PLR0913 - whose request it is, and the lease
         self,
         artifact: Artifact,
         direction: Direction,
@@ -83,23 +99,33 @@ class SqlTransfers:
         *,
         owner: str,
         lease: timedelta,
+        workspace: str | None = None,
     ) -> Claim | None:
         # Use a transaction even for one statement: if a worker is killed while it waits for the
         # row, the server would carry out the claim, and the transfer would wait for the lease of a
         # dead worker.
         with transaction(self._bind) as connection:
             asked = and_(TransferRow.request_id == request_id, of_artifact(artifact, direction))
-            row = claim_row(connection, asked, owner, lease)
+            served = self._served(direction)
+            row = claim_row(connection, and_(asked, served), owner, lease)
             if row is None:
                 transfer_id = connection.scalar(select(TransferRow.id).where(asked))
                 if transfer_id is None:
                     # A producer may not have committed the same request yet: the message comes
                     # back later, and this process continues with others.
                     limit_lock_wait(connection, _REQUEST_WAIT_MS)
-                    transfer_id = request_transfer(connection, artifact, direction, request_id).id
+                    asked_in = workspace if direction in WORKSPACE_DIRECTIONS else None
+                    transfer_id = request_transfer(
+                        connection, artifact, direction, request_id, workspace=asked_in
+                    ).id
                 # If it was there all the time, it may have been committed just after the look.
-                row = claim_row(connection, TransferRow.id == transfer_id, owner, lease)
+                this = and_(TransferRow.id == transfer_id, served)
+                row = claim_row(connection, this, owner, lease)
         return None if row is None else as_claim(row, lease)
+
+    def _served(self, direction: Direction) -> ColumnElement[bool]:
+        """Select what this process can see the files of."""
+        return is_of_workspace(self._workspace) if direction in WORKSPACE_DIRECTIONS else true()
 
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
         found = self._read(
@@ -258,6 +284,13 @@ class SqlTransfers:
                 ended.values(**released_values(), doubted_at=utc_now())
             ).rowcount
 
+    def waiting_workspaces(self) -> Sequence[str]:
+        names = select(TransferRow.workspace).where(
+            IS_ACTIVE_OF_WORKSPACE, or_(is_unclaimed(), is_abandoned())
+        )
+        with autocommit(self._bind) as connection:
+            return [str(name) for name in connection.scalars(names.distinct())]
+
     def publish_due(
         self,
         publish: Callable[[Sequence[Transfer]], None],
@@ -265,10 +298,11 @@ class SqlTransfers:
         limit: int,
         room: QueueCapacity,
         loss: RepublishPolicy,
+        workspace: str | None = None,
     ) -> int:
         page = (
             select(_TABLE)
-            .where(has_room(room), is_due(loss), is_well_formed())
+            .where(is_of_workspace(workspace), has_room(room), is_due(loss), is_well_formed())
             .order_by(TransferRow.id)
             .limit(limit)
             # If the database has it, another beat's dispatch takes the next page at the same time.
@@ -288,3 +322,13 @@ class SqlTransfers:
                 marked = update(TransferRow).where(TransferRow.id.in_(ids))
                 connection.execute(marked.values(enqueued_at=sent_at))
         return len(transfers)
+
+
+def _last_workspace(artifact: Artifact) -> Select[tuple[str | None]]:
+    """Select the workspace that the last upload of the artifact was asked for in."""
+    return (
+        select(TransferRow.workspace)
+        .where(of_artifact(artifact, Direction.UPLOAD))
+        .order_by(TransferRow.id.desc())
+        .limit(1)
+    )

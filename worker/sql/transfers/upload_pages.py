@@ -32,10 +32,15 @@ class SqlUploadPages:
     """Claims, renews and records several uploads with one statement each.
 
     SQLite claims one at a time, since it cannot skip the rows that another transaction holds.
+
+    Args:
+        engine: of the database.
+        workspace: the name of the only one whose uploads are claimed.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, workspace: str | None = None) -> None:
         self._engine = engine
+        self._workspace = workspace
 
     def claim(  # noqa: PLR0913 - whose message it is, and the limits of the page
         self,
@@ -55,7 +60,7 @@ class SqlUploadPages:
         }
         page = {"kinds": sorted(kinds), "limit": limit, "owner": owner, "lease": lease}
         with self._claiming() as connection:
-            return claim_page(connection, {**asked, **page})
+            return claim_page(connection, {**asked, **page}, self._workspace)
 
     def claim_of_job(
         self,
@@ -69,7 +74,7 @@ class SqlUploadPages:
         page = {"kinds": sorted(kinds), "limit": limit, "owner": owner, "lease": lease}
         page |= {"asked_job": job_id}
         with self._claiming() as connection:
-            return claim_page_of_job(connection, page)
+            return claim_page_of_job(connection, page, self._workspace)
 
     def _claiming(self) -> AbstractContextManager[Connection]:
         # PostgreSQL claims in one statement that waits for no lock. If it waited, the server could
