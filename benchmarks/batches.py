@@ -101,7 +101,7 @@ class Platform:
         return AdvanceBatches(
             batches=SqlBatchReleases(self.engine),
             publish=publish_page,
-            has_room=lambda _workspace: True,
+            has_room=lambda: True,
             page_size=_PAGE,
         )()
 

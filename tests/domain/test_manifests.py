@@ -66,7 +66,7 @@ class Deployment:
         request = RequestManifests(
             manifests=self.manifests,
             publish=self.messages.extend,
-            has_room=lambda _workspace: self.has_room,
+            has_room=lambda: self.has_room,
             ask_again_after=timedelta(minutes=5),
         )
         return request()

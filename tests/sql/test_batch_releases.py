@@ -170,7 +170,7 @@ class TestTogether:
         history.started()
         room = iter([True, True, False])
         pages: list[Sequence[Transfer]] = []
-        assert advance(history, pages.append, page_size=10, has_room=lambda _workspace: next(room)) == 20
+        assert advance(history, pages.append, page_size=10, has_room=lambda: next(room)) == 20
 
     def test_many_dispatches_at_once_release_each_member_once(self, history: History) -> None:
         history.failed_configs(*range(1, 101))
