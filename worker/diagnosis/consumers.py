@@ -9,6 +9,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import BrokerStatus, W
 from artifact_pipeline.tasks.dead_letters import count_dead_letters
 from artifact_pipeline.tasks.last_dispatch import last_dispatch
 from artifact_pipeline.tasks.publish import broker_channel, queue_depths
+from artifact_pipeline.tasks.routing import workspace_of_queue
 from artifact_pipeline.worker.diagnosis.stray_queues import find_stray_queues
 from artifact_pipeline.worker.messages.answers import COMMAND
 
@@ -29,15 +30,16 @@ def read_broker(
 
     Args:
         app: of the broker.
-        needed: queues with work. If no worker seems to listen to one of them, or to a queue with
-            messages, the workers get more time to answer.
+        needed: queues with work, also of workspaces with a name. If no worker seems to listen to
+            one of them, or to a queue with messages, the workers get more time to answer.
         with_strays: look for mistyped queues too, which reads the names of all keys.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        queues = queue_names(app)
+        named = sorted(queue for queue in needed if workspace_of_queue(queue))
+        queues = [*queue_names(app), *named]
         messages = queue_depths(channel, queues)
         strays = find_stray_queues(channel, queues) if with_strays else {}
         dispatched_at = last_dispatch(channel)

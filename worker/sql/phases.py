@@ -15,6 +15,9 @@ from artifact_pipeline.worker.sql.tables import TransferRow
 FAILING_FOR = timedelta(minutes=5)
 
 IS_OF_BATCH = TransferRow.batch_id.is_not(None).label("of_batch")
+IS_OF_WORKSPACE = TransferRow.workspace.is_not(None).label("of_workspace")
+ANY_WORKSPACE = "*"
+"""In the queue of a metric: of any workspace with a name. Each name would be one more series."""
 _IS_RUNNING = TransferRow.state == TransferState.RUNNING
 
 

@@ -137,6 +137,7 @@ def _transfers(connection: Connection, now: datetime) -> Iterator[TransferGroup]
     for row in connection.execute(statement):
         yield TransferGroup(
             queue=queue_of_group(row.kind, of_batch=row.of_batch, workspace=row.workspace),
+            workspace=row.workspace,
             kind=ArtifactKind(row.kind),
             phase=Phase(row.phase),
             reason=reason_of(row.reason),

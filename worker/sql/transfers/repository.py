@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, true, update
 
@@ -86,7 +87,7 @@ class SqlTransfers:
     ) -> Transfer:
         with transaction(self._bind) as connection:
             if workspace is None and direction is Direction.UPLOAD:
-                workspace = connection.scalar(_last_workspace(artifact))
+                workspace = connection.execute(_last_workspace(artifact)).scalar()
             return request_transfer(
                 connection, artifact, direction, request_id, requested_by, workspace=workspace
             )
@@ -324,7 +325,7 @@ class SqlTransfers:
         return len(transfers)
 
 
-def _last_workspace(artifact: Artifact) -> Select[tuple[str | None]]:
+def _last_workspace(artifact: Artifact) -> Select[Any]:
     """Select the workspace that the last upload of the artifact was asked for in."""
     return (
         select(TransferRow.workspace)
