@@ -182,7 +182,11 @@ class InMemoryBatches:
         if last is not None and last.state.is_active:
             return None
         made = self._transfers.request(
-            member.artifact, member.direction, _request_id(batch.id, position), batch.requested_by
+            member.artifact,
+            member.direction,
+            _request_id(batch.id, position),
+            batch.requested_by,
+            workspace=last.workspace if last else None,
         )
         of_batch = replace(made, batch_id=batch.id, is_forced=batch.is_forced)
         self._transfers.rows[made.id] = of_batch

@@ -107,7 +107,9 @@ def test_the_workspace_of_a_bare_message_is_kept() -> None:
     taken = taken_in(with_headers(artifacts_workspace="host-a"))
     assert taken["headers"]["artifacts_workspace"] == "host-a"
     for none in ("", None):
-        assert "artifacts_workspace" not in taken_in(with_headers(artifacts_workspace=none))["headers"]
+        assert (
+            "artifacts_workspace" not in taken_in(with_headers(artifacts_workspace=none))["headers"]
+        )
 
 
 def test_an_eta_that_has_come_is_none() -> None:
