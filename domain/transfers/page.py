@@ -19,12 +19,13 @@ from artifact_pipeline.domain.ports.transfer_pages import (
     StoredUpload,
 )
 from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.domain.transfers.conclusions import conclude
 from artifact_pipeline.domain.transfers.known_upload import KnownUpload
 from artifact_pipeline.domain.transfers.outcomes import Outcome, Stored
 from artifact_pipeline.domain.transfers.page_watch import PageWatch, UploadEnd
 from artifact_pipeline.domain.transfers.renewals import SharedLease, SharedRenewals
 from artifact_pipeline.domain.transfers.retry import Decision, Stop
-from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner, conclude
+from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
 from artifact_pipeline.domain.transfers.upload import UploadArtifact
 
 logger = logging.getLogger(__name__)

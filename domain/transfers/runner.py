@@ -6,7 +6,6 @@ and record their outcomes together.
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,11 +31,11 @@ from artifact_pipeline.domain.model.transfers import (
 )
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.domain.transfers.conclusions import conclude, log_unexpected
 from artifact_pipeline.domain.transfers.lease import LeaseKeeper
 from artifact_pipeline.domain.transfers.outcomes import Adopted, Finished, Outcome, Stored
 from artifact_pipeline.domain.transfers.retry import (
     Decision,
-    Failure,
     Postpone,
     Quarantine,
     Retry,
@@ -218,7 +217,7 @@ class TransferRunner:
 
     def _decide(self, claim: Claim, error: Exception) -> Decision:
         if not isinstance(error, TransferError | LeaseLostError):
-            _log_unexpected(claim.artifact, error)
+            log_unexpected(claim.artifact, error)
         return self.policy.decide(claim, error)
 
     def stop(
@@ -267,44 +266,6 @@ def claiming(artifact: Artifact, claim: Callable[[], Claimed]) -> Claimed:
         raise
     except Exception as error:
         # Without a row yet, the request would be lost with its message.
-        _log_unexpected(artifact, error)
+        log_unexpected(artifact, error)
         shown = redact(f"{type(error).__name__}: {error}")
         raise SqlUnavailableError(f"the request was not recorded: {shown}") from error
-
-
-def conclude(claim: Claim, end: Outcome | Failure, started: float) -> TransferSummary:
-    """Log how the attempt ended, and return what its task answers.
-
-    Args:
-        claim: of the attempt.
-        end: what was recorded.
-        started: of `time.monotonic()` before the claim.
-
-    Raises:
-        TransientError, PermanentError: it has failed.
-    """
-    if isinstance(end, Failure):
-        _log_failure(claim, end)
-        raise end.error from end.cause
-    seconds = round(time.monotonic() - started, 3)
-    logger.info(
-        "%s: %s done, %d bytes in %.3f s", claim.artifact, claim.direction, end.size, seconds
-    )
-    return TransferSummary(state=TransferState.DONE, size=end.size, seconds=seconds)
-
-
-def _log_failure(claim: Claim, failure: Failure) -> None:
-    artifact, reason = claim.artifact, failure.error.reason
-    match failure:
-        case Retry():
-            logger.warning("%s: attempt %d failed, %s", artifact, claim.attempt, reason)
-        case Postpone(resource=str(resource)):
-            logger.warning("%s: waits for %s, %s", artifact, resource, reason)
-        case Quarantine():
-            logger.error("%s: quarantined, %s", artifact, reason)
-
-
-def _log_unexpected(artifact: Artifact, error: Exception) -> None:
-    # Leave out the message, which may quote a path or a URL; the frames say where it happened.
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s: unexpected %s\n%s", artifact, type(error).__name__, frames)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, select, true, update
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
@@ -30,19 +30,19 @@ from artifact_pipeline.worker.sql.engine import (
 )
 from artifact_pipeline.worker.sql.mapping import as_claim, as_transfer
 from artifact_pipeline.worker.sql.platform import move_location
-from artifact_pipeline.worker.sql.tables import IS_ACTIVE_OF_WORKSPACE, TransferRow
+from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.claims import claim_row
+from artifact_pipeline.worker.sql.transfers.due_pages import (
+    due_page,
+    publish_page,
+    waiting_workspaces,
+)
 from artifact_pipeline.worker.sql.transfers.predicates import (
-    has_room,
     in_order,
-    is_abandoned,
     is_active,
     is_active_of,
-    is_due,
     is_of_workspace,
     is_postponed,
-    is_unclaimed,
-    is_well_formed,
     of_artifact,
 )
 from artifact_pipeline.worker.sql.transfers.records import record_stored
@@ -286,11 +286,8 @@ class SqlTransfers:
             ).rowcount
 
     def waiting_workspaces(self) -> Sequence[str]:
-        names = select(TransferRow.workspace).where(
-            IS_ACTIVE_OF_WORKSPACE, or_(is_unclaimed(), is_abandoned())
-        )
         with autocommit(self._bind) as connection:
-            return [str(name) for name in connection.scalars(names.distinct())]
+            return waiting_workspaces(connection)
 
     def publish_due(
         self,
@@ -301,28 +298,9 @@ class SqlTransfers:
         loss: RepublishPolicy,
         workspace: str | None = None,
     ) -> int:
-        page = (
-            select(_TABLE)
-            .where(is_of_workspace(workspace), has_room(room), is_due(loss), is_well_formed())
-            .order_by(TransferRow.id)
-            .limit(limit)
-            # If the database has it, another beat's dispatch takes the next page at the same time.
-            .with_for_update(skip_locked=True)
-        )
         with transaction(self._bind) as connection:
-            # Before the messages leave: should the broker forget them right then, they must have
-            # been sent before the moment since when it remembers.
-            # Not before that moment either, should the clock have gone back: they would be sent
-            # again and again.
-            sent_at = max(read_clock(connection), loss.broker_epoch)
-            transfers = [as_transfer(row) for row in connection.execute(page)]
-            if transfers:
-                # Publish before the mark: dying in between sends a duplicate, never nothing.
-                publish(transfers)
-                ids = [transfer.id for transfer in transfers]
-                marked = update(TransferRow).where(TransferRow.id.in_(ids))
-                connection.execute(marked.values(enqueued_at=sent_at))
-        return len(transfers)
+            page = due_page(room, loss, workspace).limit(limit)
+            return publish_page(connection, page, publish, loss.broker_epoch)
 
 
 def _last_workspace(artifact: Artifact) -> Select[Any]:
