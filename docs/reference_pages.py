@@ -91,6 +91,7 @@ def _readers(module: Any) -> Iterator[tuple[str, type[BaseSettings]]]:  # noqa: 
     yield "batch commands", module.BatchSettings
     yield "downloads", module.DownloadSettings
     yield "retention previews", module.RetentionSettings
+    yield "web", module.WebSettings
 
 
 def _setting(name: str) -> str:

@@ -149,6 +149,22 @@ class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
         return timedelta(seconds=max(600, 2 * (2 * self.breaker_seconds + failing)))
 
 
+class WebSettings(OperatorSettings, BrokerSettings):
+    """What `artifacts web` needs; the attempts' settings are to be the workers'."""
+
+    # Who may log in: NAME:ROLE:HASH, separated by commas; `artifacts web --hash-password` hashes.
+    web_logins: str = ""
+    # Or the header in which a reverse proxy names the user, and whose word counts.
+    web_user_header: str = ""
+    web_trusted_proxies: str = ""
+    # Of these users, who may change something; `*` is everyone.
+    web_operators: str = ""
+    # Names of the server, for the header `Host`; a server on this host alone knows its own.
+    web_hosts: str = ""
+    # Signs the tokens of forms. By default each process makes its own, which ends with it.
+    web_secret: Annotated[str, Field(min_length=32)] | None = None
+
+
 class WorkspaceSettings(WorkspaceNameSettings):
     workspace: Annotated[
         Path, AfterValidator(check_directory), Field(examples=["/srv/simulations"])

@@ -73,6 +73,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.doctor",
         "Examine this deployment: what is wrong, and how to fix it.",
     ),
+    "web": (
+        "artifact_pipeline.worker.cli.web",
+        "Serve the pipeline as pages and a JSON API, until Ctrl-C.",
+    ),
     "workspace": (
         "artifact_pipeline.worker.cli.workspace",
         "The directory tree that producers and workers share.",

@@ -1,11 +1,11 @@
 """`artifacts metrics`."""
 
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
-_COMMAND = "artifacts metrics"
+from artifact_pipeline.worker.cli.extras import require_extra
+
 _DEFAULT = "127.0.0.1:9540"
 
 
@@ -21,22 +21,13 @@ def metrics(
 ) -> None:
     """Serve the backlog, the workers and the failures as metrics for Prometheus, until Ctrl-C."""
     host, port = _parsed(listen)
-    _require_extra()
+    require_extra("artifacts metrics", "metrics", "prometheus_client")
     from artifact_pipeline.worker.cli.metrics_run import print_metrics, serve_metrics  # noqa: PLC0415 - for the help
 
     if once:
         print_metrics()
     else:
         serve_metrics(host, port)
-
-
-def _require_extra() -> None:
-    from artifact_pipeline.domain.errors import ConfigurationError  # noqa: PLC0415 - for the help
-
-    if find_spec("prometheus_client") is None:
-        raise ConfigurationError(
-            f"{_COMMAND} needs the extra 'metrics': pip install 'artifact-pipeline[metrics]'"
-        )
 
 
 def _parsed(listen: str) -> tuple[str, int]:

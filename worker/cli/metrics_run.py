@@ -1,11 +1,11 @@
 """`artifacts metrics`: the metrics served until a signal, or printed once."""
 
-import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from artifact_pipeline.worker.cli.notes import logged_as_notes
 from artifact_pipeline.worker.cli.output import note, say
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 from artifact_pipeline.worker.diagnosis.database import opened
@@ -17,7 +17,7 @@ from artifact_pipeline.worker.sql.metrics import SqlMetrics
 
 _FIRST_OF_ONCE = timedelta(minutes=15)
 _ENDED_BY = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-_LOGGER = logging.getLogger("artifact_pipeline.worker.metrics")
+_LOGGER = "artifact_pipeline.worker.metrics"
 
 
 def print_metrics() -> None:
@@ -43,7 +43,7 @@ def _collecting(first: timedelta) -> Iterator[tuple[PipelineCollector, WorkerWat
     """Yield what collects. Args: `first` as of `PipelineCollector`."""
     settings = load(MetricsSettings)
     app = fail_fast_app(settings.broker)
-    with opened(settings) as engine, _logged():
+    with opened(settings) as engine, logged_as_notes(_LOGGER):
         sql = SqlMetrics(engine, settings.lease, settings.breaker_failures)
         workers = WorkerWatch(app)
         yield PipelineCollector(sql, app, workers, first), workers
@@ -60,21 +60,3 @@ def _signals_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _Notes(logging.Handler):
-    """Writes log lines beside the answer."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        note(self.format(record))
-
-
-@contextmanager
-def _logged() -> Iterator[None]:
-    handler = _Notes()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    _LOGGER.addHandler(handler)
-    try:
-        yield
-    finally:
-        _LOGGER.removeHandler(handler)

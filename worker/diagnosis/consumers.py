@@ -1,6 +1,7 @@
 """The queues in the broker, and the workers that listen to them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from celery import Celery
@@ -39,22 +40,40 @@ def read_broker(
     """
     with broker_channel(app) as channel:
         named = sorted(queue for queue in needed if workspace_of_queue(queue))
-        queues = [*queue_names(app), *named]
-        messages = queue_depths(channel, queues)
-        strays = find_stray_queues(channel, queues) if with_strays else {}
-        dispatched_at = last_dispatch(channel)
-        refused = count_dead_letters(channel)
-        has_work = {*needed, *(queue for queue, depth in messages.items() if depth)}
+        status = _queues_of(app, channel, named, with_strays=with_strays)
+        has_work = {*needed, *(queue for queue, depth in status.messages.items() if depth)}
         connection = channel.connection.client
         workers = _workers(app, connection, _ANSWER_SECONDS)
         if has_work - {queue for worker in workers for queue in worker.queues}:
             workers = _workers(app, connection, _LATE_ANSWER_SECONDS)
+    return replace(status, workers=workers)
+
+
+def read_queues(app: Celery, *, with_strays: bool = False) -> BrokerStatus:
+    """Ask the broker for its queues, and no worker for anything, which takes seconds.
+
+    Args: as `read_broker`.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    with broker_channel(app) as channel:
+        return _queues_of(app, channel, with_strays=with_strays)
+
+
+def _queues_of(
+    app: Celery,
+    channel: Any,  # noqa: ANN401 - a kombu channel
+    named: Sequence[str] = (),
+    *,
+    with_strays: bool,
+) -> BrokerStatus:
+    queues = [*queue_names(app), *named]
     return BrokerStatus(
-        messages=messages,
-        workers=workers,
-        dispatched_at=dispatched_at,
-        refused=refused,
-        strays=strays,
+        messages=queue_depths(channel, queues),
+        strays=find_stray_queues(channel, queues) if with_strays else {},
+        dispatched_at=last_dispatch(channel),
+        refused=count_dead_letters(channel),
     )
 
 

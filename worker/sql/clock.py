@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Float, literal, select
+from sqlalchemy import BigInteger, Connection, DateTime, Float, literal, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -74,6 +74,25 @@ def _seconds_postgresql(element: seconds_between, compiler: SQLCompiler, **kwarg
 def _seconds_sqlite(element: seconds_between, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
     begin, end = (compiler.process(clause, **kwargs) for clause in element.clauses)
     return f"((julianday({end}) - julianday({begin})) * 86400.0)"
+
+
+class minute_of(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
+    """The minute of a time of the pipeline's, counted from 1970; NULL of NULL."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(minute_of, "postgresql")
+def _minute_postgresql(element: minute_of, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    time = compiler.process(element.clauses, **kwargs)
+    return f"CAST(floor(extract(epoch FROM {time}) / 60) AS bigint)"
+
+
+@compiles(minute_of, "sqlite")
+def _minute_sqlite(element: minute_of, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
+    time = compiler.process(element.clauses, **kwargs)
+    return f"(CAST(strftime('%s', {time}) AS integer) / 60)"
 
 
 def read_clock(connection: Connection) -> datetime:

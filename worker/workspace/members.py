@@ -55,6 +55,11 @@ class RemoteZip:
         """Write an entry, and verify it. Raises: as `Unpacker.unpack`."""
         return self.unpacker.unpack(self._archive, entry, tree)
 
+    def read(self, entry: Entry) -> Iterator[bytes]:
+        """Yield the bytes of an entry, and verify them. Raises: as `Unpacker.chunks`."""
+        self.expect([entry])
+        yield from self.unpacker.chunks(self._archive, entry)
+
     def close(self) -> None:
         """End what is still being read."""
         self._archive.close()

@@ -69,7 +69,7 @@ class Unpacker:
                 tree.make_directory(entry.parts)
                 return 0
             with os.fdopen(tree.create(entry.parts, entry.mode), "wb") as target:
-                for chunk in self._chunks(archive, entry):
+                for chunk in self.chunks(archive, entry):
                     written += len(chunk)
                     target.write(chunk)
                 target.flush()  # a later write would change the time again
@@ -92,7 +92,12 @@ class Unpacker:
             said = f"the target's file system cannot hold entry {entry.number}: {why}"
             raise FileSystemLimitError(f"{self.artifact}: {said}: {shown(entry.name)}") from None
 
-    def _chunks(self, archive: zipfile.ZipFile, entry: Entry) -> Iterator[bytes]:
+    def chunks(self, archive: zipfile.ZipFile, entry: Entry) -> Iterator[bytes]:
+        """Yield the bytes of an entry; after the last ones its CRC-32 was compared.
+
+        Raises:
+            UnsafeArchiveError: the bytes are not those that were packed.
+        """
         # `zipfile` gives at most as many bytes as the entry says, and compares its CRC.
         with self._translated(entry), archive.open(entry.info) as source:
             while chunk := source.read(CHUNK):

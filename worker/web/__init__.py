@@ -1,0 +1,1 @@
+"""`artifacts web`: the pipeline as a JSON API and as pages."""

@@ -1,0 +1,105 @@
+"""The quarantine: groups, selections and what is done with them."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.web.api.models.base import Answer, Request
+from artifact_pipeline.worker.web.api.models.batches import Reason
+from artifact_pipeline.worker.web.api.models.jobs import Id, Limit, TransferNode
+
+
+class QuarantineGroup(Answer):
+    """Quarantined transfers with one reason.
+
+    Attributes:
+        is_permanent: a retry fails as long as nothing is changed.
+        meaning: of the reason.
+        runbook: what to do.
+        examples: the newest of them, and the oldest.
+    """
+
+    reason: ReasonCode
+    transfers: int
+    last_hour: int
+    first_at: datetime
+    last_at: datetime
+    is_permanent: bool
+    meaning: str
+    runbook: str
+    examples: list[TransferNode]
+
+
+class Quarantine(Answer):
+    """All groups, the largest first."""
+
+    at: datetime
+    transfers: int
+    groups: list[QuarantineGroup]
+
+
+class QuarantineQuery(Request):
+    """Which quarantined transfers.
+
+    Attributes:
+        before: `next` of the page before.
+    """
+
+    reason: ReasonCode | None = None
+    kind: ArtifactKind | None = None
+    job_id: Id | None = None
+    before: Annotated[str, Field(pattern=r"^\d{1,20}-\d{1,20}$")] | None = None
+    limit: Limit = 50
+
+
+class QuarantinedPage(Answer):
+    """Quarantined transfers, the last one that was given up first."""
+
+    transfers: list[TransferNode]
+    next: str | None = None
+
+
+class SelectionQuery(Request):
+    """Which quarantined transfers an action is about; at least one criterion is needed."""
+
+    reason: ReasonCode | None = None
+    kind: ArtifactKind | None = None
+    job_id: Id | None = None
+
+
+class QuarantineSelection(Answer):
+    """How many transfers an action would change now.
+
+    Attributes:
+        transfers: that fit.
+        superseded: those of them whose artifact was requested again; a retry leaves these.
+        token: stands for the selection and its count; an action must carry it.
+    """
+
+    at: datetime
+    transfers: int
+    superseded: int
+    token: str
+
+
+class QuarantineAction(Request):
+    """Retry or discard a selection whose count was shown.
+
+    Attributes:
+        token: of the selection.
+        count: `transfers` of the selection, as it was shown.
+    """
+
+    reason: Reason
+    token: Annotated[str, Field(max_length=2_000)]
+    count: Annotated[int, Field(ge=1)]
+
+
+class QuarantineOutcome(Answer):
+    """What was done. `superseded` were left, since their artifacts were requested again."""
+
+    changed: int
+    superseded: int = 0

@@ -1,0 +1,1 @@
+"""The reads behind each answer of the API, which pages share."""

@@ -1,0 +1,40 @@
+"""Everything that the API answers and the pages show, as methods that raise PipelineError."""
+
+from functools import cached_property
+
+from artifact_pipeline.worker.settings import WebSettings, load
+from artifact_pipeline.worker.web.access.csrf import CsrfTokens, Signer
+from artifact_pipeline.worker.web.services.jobs import Jobs
+from artifact_pipeline.worker.web.services.overviews import Overviews
+from artifact_pipeline.worker.web.sources import Sources
+from artifact_pipeline.worker.web.threads import Threads
+
+
+class WebService:
+    """The reads and the actions, by subject. It connects when something is first asked for.
+
+    Args: `sources` that it reads; by default those of the settings in the environment.
+    """
+
+    def __init__(self, sources: Sources | None = None) -> None:
+        self.sources = sources or Sources.of(load(WebSettings))
+        self._threads = Threads()
+        self.signer = Signer(self.sources.settings.web_secret or "")
+        self.csrf = CsrfTokens(self.signer)
+
+    @cached_property
+    def overviews(self) -> Overviews:
+        return Overviews(self.sources, self._threads)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self.sources, self._threads)
+
+    def stop(self) -> None:
+        """End the answers that never end by themselves."""
+        self.overviews.stop()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._threads.close()
+        self.sources.close()

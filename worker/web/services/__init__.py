@@ -1,0 +1,1 @@
+"""What is read and done, by subject: each method is awaited, and raises PipelineError."""

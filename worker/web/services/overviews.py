@@ -1,0 +1,63 @@
+"""The overview: one read for all who look at it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.domain.maintenance.pipeline_status import DatabaseStatus
+from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.worker.web.api.models.overview import Overview, Throughput
+from artifact_pipeline.worker.web.reads.overview import overview_of
+from artifact_pipeline.worker.web.shared_read import SharedRead
+from artifact_pipeline.worker.web.sources import Sources
+from artifact_pipeline.worker.web.threads import Threads
+
+_FIRST_SECONDS = 3.0
+"""How long the first answer waits for a database that does not answer."""
+_EVERY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A look at the database. Attributes: `why` it does not answer."""
+
+    database: DatabaseStatus | None = None
+    throughput: tuple[Throughput, ...] = ()
+    why: str = ""
+
+
+_NO_ANSWER = _Look(why="the database has not answered yet")
+
+
+class Overviews:
+    """The overview, from one read per second however many look at it."""
+
+    def __init__(self, sources: Sources, threads: Threads) -> None:
+        self._sources = sources
+        self._looks = SharedRead(lambda: threads.run(self._look), fresh_seconds=_EVERY_SECONDS)
+        self._is_stopped = False
+
+    async def get(self) -> Overview:
+        """Return the overview. A part that does not answer is named in it, and no error."""
+        look = await self._looks.get_within(_FIRST_SECONDS) or _NO_ANSWER
+        broker = self._sources.watch.view()
+        return overview_of(look.database, look.throughput, broker, self._sources.queues, look.why)
+
+    async def changes(self) -> AsyncIterator[Overview]:
+        """Yield the overview each second, until the server ends."""
+        while not self._is_stopped:
+            yield await self.get()
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    def stop(self) -> None:
+        """Yield no more."""
+        self._is_stopped = True
+
+    def _look(self) -> _Look:
+        try:
+            database = self._sources.status.read()
+            throughput = self._sources.throughput.look(database.now)
+        except PipelineError as error:
+            return _Look(why=redact(str(error)))
+        return _Look(database, tuple(throughput))

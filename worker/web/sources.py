@@ -1,0 +1,84 @@
+"""What the answers are read from."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from celery import Celery
+from sqlalchemy import Engine
+
+from artifact_pipeline.worker.composition.adapters import Adapters
+from artifact_pipeline.worker.composition.process_name import new_process_name
+from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
+from artifact_pipeline.worker.diagnosis.consumers import queue_names
+from artifact_pipeline.worker.settings import WebSettings
+from artifact_pipeline.worker.sql.job_pages import SqlJobPages
+from artifact_pipeline.worker.sql.status import SqlStatus
+from artifact_pipeline.worker.web.reads.broker import BrokerView, BrokerWatch
+from artifact_pipeline.worker.web.reads.throughput import ThroughputHistory
+
+
+class IBrokerWatch(Protocol):
+    """What is known of the broker."""
+
+    def view(self) -> BrokerView:
+        """Return what is known now."""
+
+    def close(self) -> None:
+        """Ask no more."""
+
+
+@dataclass(kw_only=True)
+class Sources:
+    """The database, the store and the broker, by the settings.
+
+    Each is made when it is first asked for, and connects when it is first used.
+
+    Attributes:
+        adapters: of the database and the store.
+        broker: an app of the broker.
+    """
+
+    settings: WebSettings
+    adapters: Adapters
+    broker: Celery
+
+    @classmethod
+    def of(cls, settings: WebSettings) -> "Sources":
+        """Return the sources that the settings name."""
+        return cls(
+            settings=settings,
+            adapters=Adapters(settings, f"web:{new_process_name()}"),
+            broker=fail_fast_app(settings.broker),
+        )
+
+    @property
+    def engine(self) -> Engine:
+        return self.adapters.engine
+
+    @cached_property
+    def queues(self) -> list[str]:
+        """All queues, in the order in which they are shown."""
+        return queue_names(self.broker)
+
+    @cached_property
+    def status(self) -> SqlStatus:
+        return SqlStatus(self.engine, self.settings.breaker_failures)
+
+    @cached_property
+    def job_pages(self) -> SqlJobPages:
+        return SqlJobPages(self.engine)
+
+    @cached_property
+    def throughput(self) -> ThroughputHistory:
+        return ThroughputHistory(self.engine)
+
+    @cached_property
+    def watch(self) -> IBrokerWatch:
+        return BrokerWatch(self.broker)
+
+    def close(self) -> None:
+        """Close all connections."""
+        if "watch" in self.__dict__:
+            self.watch.close()
+        self.adapters.close()
