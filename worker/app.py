@@ -20,6 +20,7 @@ from artifact_pipeline.worker.lifecycle.queues import refuse_queues_of_others
 from artifact_pipeline.worker.lifecycle.schema_watch import SchemaWatch
 from artifact_pipeline.worker.lifecycle.shutdown import release_leases_on_shutdown
 from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
+from artifact_pipeline.worker.lifecycle.workspace_signs import note_workspace
 from artifact_pipeline.worker.messages.answers import answer_for_database
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
 from artifact_pipeline.worker.messages.log_redaction import (
@@ -68,10 +69,12 @@ cancel_when_revoked(app, _composition.revoke)
 cancel_on_revoke(app, _composition.revoke, _composition.revoke_waiting)
 send_page_events(app, _handled)
 check_worker_on_start(start_parts(), _liveness)
-answer_for_database(_composition.database_id)
+answer_for_database(_composition.database_id, _settings.workspace_name)
 share_memory_with_children()
 if _liveness:
     note_while_busy(app, _liveness)
+if _settings.workspace_name:
+    note_workspace(app, _composition.note_workspace)
 
 
 @worker_process_init.connect

@@ -8,6 +8,10 @@ import sys
 
 # Import only this here: Ctrl-C while the rest is imported must not end in a traceback.
 COMMANDS = {
+    "agent": (
+        "artifact_pipeline.worker.cli.agent",
+        "Serve this container's own workspace, which no other host sees, until it ends.",
+    ),
     "audit": (
         "artifact_pipeline.worker.cli.audit.commands",
         "Compare the whole store with all that is recorded, and report what is lost or unknown.",
@@ -77,9 +81,17 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.web",
         "Serve the pipeline as pages and a JSON API, until Ctrl-C.",
     ),
+    "workers": (
+        "artifact_pipeline.worker.cli.workers",
+        "Show the workers: their queues, workspaces and pools, and what no worker serves.",
+    ),
     "workspace": (
         "artifact_pipeline.worker.cli.workspace",
         "The directory tree that producers and workers share.",
+    ),
+    "workspaces": (
+        "artifact_pipeline.worker.cli.workspaces",
+        "Workspaces with names: list them, or forget one that is gone for good.",
     ),
 }
 """Module and help line of each: a group has an `app`, a command a function of its name.

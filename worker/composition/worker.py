@@ -55,6 +55,7 @@ from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
 from artifact_pipeline.worker.sql.database_id import read_database_id
 from artifact_pipeline.worker.sql.history import SqlHistory
+from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
@@ -156,6 +157,11 @@ class Composition:
             # The worker forks next, and SQLite forbids an open connection at a fork: a commit of
             # the child could be lost.
             engine.dispose()
+
+    def note_workspace(self) -> None:
+        """Note a sign of life of the workspace. Raises: SqlUnavailableError."""
+        if self.workspace is not None:
+            SqlNamedWorkspaces(self.adapters.engine).note_sign_of_life(self.workspace)
 
     def revoke_waiting(self, request_ids: Sequence[str]) -> None:
         """Cancel those that no worker holds yet. Raises: SqlUnavailableError."""

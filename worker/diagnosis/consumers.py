@@ -1,7 +1,7 @@
 """The queues in the broker, and the workers that listen to them."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import Celery
@@ -99,6 +99,87 @@ def databases_of(app: Celery, workers: Collection[WorkerQueues]) -> dict[str, st
         for name, answer in each.items()
         if isinstance(answer, dict) and "database" in answer
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweringWorker:
+    """A worker that has answered just now.
+
+    Attributes:
+        workspace: the name of the one that it serves; None is the default workspace.
+        pool: of Celery's, such as `prefork`.
+        processes: that carry out its tasks.
+        tasks: that it carries out now.
+    """
+
+    name: str
+    queues: Sequence[str]
+    workspace: str | None
+    pool: str | None
+    processes: int
+    tasks: int
+
+
+def answering_workers(app: Celery) -> list[AnsweringWorker]:
+    """Ask the workers who they are. Raises: BrokerUnavailableError: the broker does not answer."""
+    questions = ("active_queues", "stats", "active", COMMAND)
+    queues, stats, active, own = ask_workers(app, *questions)
+    return [
+        AnsweringWorker(
+            name=worker.name,
+            queues=worker.queues,
+            workspace=_workspace(own.get(worker.name), worker.queues),
+            pool=pool_name(stats.get(worker.name)),
+            processes=process_count(stats.get(worker.name)),
+            tasks=len(active.get(worker.name) or ()),
+        )
+        for worker in sorted(_listening(queues), key=lambda worker: worker.name)
+    ]
+
+
+def serving_workers(app: Celery) -> dict[str, list[str]]:
+    """Return the names of the workers that answer, by the workspaces with names that they serve.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    [queues] = ask_workers(app, "active_queues")
+    found: dict[str, list[str]] = {}
+    for worker in _listening(queues):
+        for name in sorted({workspace_of_queue(queue) or "" for queue in worker.queues} - {""}):
+            found.setdefault(name, []).append(worker.name)
+    return found
+
+
+def _workspace(answer: Any, queues: Sequence[str]) -> str | None:  # noqa: ANN401 - from a worker
+    if isinstance(answer, dict) and "workspace" in answer:
+        workspace: str | None = answer["workspace"]
+        return workspace
+    return next(filter(None, map(workspace_of_queue, queues)), None)
+
+
+def pool_name(stats: Any) -> str | None:  # noqa: ANN401 - from a worker
+    """Return the pool of a worker's answer to `stats`."""
+    pool = stats.get("pool") if isinstance(stats, dict) else None
+    implementation = pool.get("implementation") if isinstance(pool, dict) else None
+    if not isinstance(implementation, str):
+        return None
+    module = implementation.partition(":")[0].rpartition(".")[2]
+    return {"thread": "threads"}.get(module, module)
+
+
+def process_count(stats: Any) -> int:  # noqa: ANN401 - from a worker
+    """Return the processes, or threads, of a worker's answer to `stats`."""
+    pool = stats.get("pool") if isinstance(stats, dict) else None
+    if not isinstance(pool, dict):
+        return 0
+    processes = pool.get("processes")
+    # Pools of threads name no processes.
+    return len(processes) if isinstance(processes, list) and processes else _most(pool)
+
+
+def _most(pool: Any) -> int:  # noqa: ANN401 - the same
+    return int(pool.get("max-concurrency") or 0)
 
 
 def ask_workers(app: Celery, *questions: str) -> list[dict[str, Any]]:

@@ -135,9 +135,12 @@ class EmbeddedStack:
         command = ("celery", "--quiet", "-A", app, *arguments)
         return self._start_module(name, *command, environment=environment)
 
-    def start_command(self, name: str, *arguments: str) -> ManagedProcess:
+    def start_command(
+        self, name: str, *arguments: str, environment: dict[str, str] | None = None
+    ) -> ManagedProcess:
         """Start a command of `artifacts` as its own process, which logs under that name."""
-        return self._start_module(name, "artifact_pipeline.worker.cli", *arguments)
+        command = ("artifact_pipeline.worker.cli", *arguments)
+        return self._start_module(name, *command, environment=environment)
 
     def _start_module(
         self, name: str, *command: str, environment: dict[str, str] | None = None

@@ -37,9 +37,7 @@ class ZipReads:
         listed = self._listed(artifact)
         wanted = query.contains.casefold()
         page = [
-            each
-            for each in listed
-            if each.number > query.after and wanted in each.name.casefold()
+            each for each in listed if each.number > query.after and wanted in each.name.casefold()
         ]
         shown_ones = page[: query.limit]
         is_end = len(page) <= query.limit
