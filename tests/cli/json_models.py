@@ -29,6 +29,7 @@ from tests.cli.json_upkeep import (
     UndeletedShape,
     VerifiedShape,
 )
+from tests.cli.json_workspaces import ForgottenShape, NamedWorkspaceShape, WorkersShape
 
 
 class JobShape(Shape):
@@ -258,6 +259,7 @@ class PreviewShape(Shape):
 
 class WorkspaceShape(Shape):
     path: str
+    name: str | None
     id: str | None
     known: list[str]
     verdict: str
@@ -315,5 +317,8 @@ SHAPES: dict[str, Any] = {
     "retention preview": RetentionPreviewShape,
     "retention remove": RemovedRuleShape,
     "retention set": RuleShape,
+    "workers": WorkersShape,
     "workspace show": WorkspaceShape,
+    "workspaces forget": ForgottenShape,
+    "workspaces list": list[NamedWorkspaceShape],
 }

@@ -1,7 +1,7 @@
 """`artifacts workers`."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -58,7 +58,7 @@ def _row(worker: "AnsweringWorker") -> dict[str, Any]:
         "pool": worker.pool,
         "processes": worker.processes,
         "tasks": worker.tasks,
-        "seen": "now",
+        "seen": timedelta(0),
         "queues": sorted(worker.queues),
     }
 
