@@ -62,7 +62,7 @@ class Stops:
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """Serves a workspace until it is told to end, or a command has ended.
+    """Serves a workspace until a signal asks it to end, or a command has ended.
 
     Attributes:
         name: of the workspace.

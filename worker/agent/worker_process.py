@@ -1,4 +1,4 @@
-"""The worker of an agent, as a process of its own."""
+"""The worker process of an agent."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def worker_arguments(name: str, concurrency: int, pool: str) -> list[str]:
 
 
 class AgentWorker:
-    """Runs the worker, and starts it again if it ends by itself; it ends with this process.
+    """Runs the worker, and starts it again if it ends too early; it ends with this process.
 
     Args:
         name: of its workspace.

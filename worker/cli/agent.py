@@ -43,11 +43,11 @@ def agent(  # noqa: PLR0913 - an argument for each option
     ] = 2,
     pool: Annotated[AgentPool, typer.Option(help="Celery's pool.")] = AgentPool.PREFORK,
 ) -> None:
-    """Serve this container's own workspace, which no other host sees, until it ends.
+    """Serve this container's workspace, which no other host sees, until it ends.
 
     It runs a worker for the workspace NAME, which is the directory ARTIFACTS_WORKSPACE. On SIGTERM,
     or once COMMAND has ended, it waits until everything is stored. The exit status is 75 if
-    something is left, else that of COMMAND.
+    something is left, else COMMAND's status.
     """
     from artifact_pipeline.worker.settings import WorkerSettings, load  # noqa: PLC0415 - for the help
 

@@ -10,7 +10,7 @@ import sys
 COMMANDS = {
     "agent": (
         "artifact_pipeline.worker.cli.agent",
-        "Serve this container's own workspace, which no other host sees, until it ends.",
+        "Serve this container's workspace, which no other host sees, until it ends.",
     ),
     "audit": (
         "artifact_pipeline.worker.cli.audit.commands",
