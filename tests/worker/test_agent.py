@@ -87,6 +87,7 @@ class Scene:
             worker=self.worker,
             drain_timeout=drain_timeout,
             ask_for_dispatch=lambda: self.dispatches.append("asked"),
+            forget_queues=lambda: self.dispatches.append("forgotten"),
             say=self.said.append,
         )
 
@@ -147,7 +148,7 @@ class TestAgent:
         status = agent.run((sys.executable, "-c", "pass"))
         # Then it was tried at once
         assert (status, scene.worker.stopped) == (0, [False])
-        assert scene.dispatches == ["asked"]
+        assert scene.dispatches == ["asked", "forgotten"]
         assert scene.named.all() == []
         assert scene.said[-1] == "everything of the workspace sim-1 is stored"
 

@@ -71,6 +71,7 @@ class Agent:
         worker: does its work.
         drain_timeout: seconds to wait for its work to be done, at the end.
         ask_for_dispatch: has waiting transfers published now.
+        forget_queues: removes the workspace's queues from the broker.
         say: tells the user what happens.
     """
 
@@ -80,6 +81,7 @@ class Agent:
     worker: Worker
     drain_timeout: float
     ask_for_dispatch: Callable[[], None]
+    forget_queues: Callable[[], None]
     say: Callable[[str], None]
     stops: Stops = field(default_factory=Stops)
 
@@ -166,7 +168,8 @@ class Agent:
 
     def _unregister(self) -> None:
         try:
-            self.workspaces.unregister(self.name, self.workspace_id)
+            if self.workspaces.unregister(self.name, self.workspace_id):
+                self.forget_queues()
         except PipelineError as error:
             self.say(f"the workspace {self.name} stays known: {error}")
             return

@@ -68,7 +68,8 @@ def _run(
     drain_timeout: float,
     of_worker: tuple[int, str],
 ) -> int:
-    from artifact_pipeline.tasks.publish import ask_for_dispatch  # noqa: PLC0415 - for the help
+    from artifact_pipeline.tasks.forget_queues import forget_queues  # noqa: PLC0415 - for the help
+    from artifact_pipeline.tasks.publish import ask_for_dispatch  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.agent.agent import Agent  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.agent.registration import register  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.agent.worker_process import (  # noqa: PLC0415 - the same
@@ -80,14 +81,15 @@ def _run(
     from artifact_pipeline.worker.diagnosis.broker import fail_fast_app  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces  # noqa: PLC0415 - the same
 
-    engine = database().engine
+    engine, app = database().engine, fail_fast_app(settings.broker)
     agent = Agent(
         name=name,
         workspace_id=register(settings.workspace, name, engine),
         workspaces=SqlNamedWorkspaces(engine),
         worker=AgentWorker(name, worker_arguments(name, *of_worker)),
         drain_timeout=drain_timeout,
-        ask_for_dispatch=partial(ask_for_dispatch, fail_fast_app(settings.broker)),
+        ask_for_dispatch=partial(ask_for_dispatch, app),
+        forget_queues=partial(forget_queues, name, app),
         say=lambda text: note(f"artifacts agent: {text}"),
     )
     return agent.run(command)

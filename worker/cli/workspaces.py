@@ -67,13 +67,15 @@ def forget(  # noqa: PLR0913 - an argument for each option
     worker serves it, or if one did within the grace period.
     """
     from artifact_pipeline.domain.errors import InvalidRequestError  # noqa: PLC0415 - for the help
+    from artifact_pipeline.tasks.forget_queues import forget_queues  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.diagnosis.consumers import serving_workers  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces  # noqa: PLC0415 - the same
 
     chosen, why = workspace_name(name) or "", action_reason(reason)
     workspaces = SqlNamedWorkspaces(database().engine)
     found = workspaces.check_unseen(chosen, grace)
-    if workers := serving_workers(_broker()).get(chosen):
+    app = _broker()
+    if workers := serving_workers(app).get(chosen):
         raise InvalidRequestError(
             f"the workspace {chosen} is served by {', '.join(workers)}: stop it first"
         )
@@ -84,6 +86,7 @@ def forget(  # noqa: PLR0913 - an argument for each option
             ActionName.WORKSPACES_FORGET, actor=actor, reason=why, target=target
         ) as action:
             count = workspaces.forget(chosen, action.id)
+            forget_queues(chosen, app)
             action.came_to(f"{count} transfers are given up")
     if as_json:
         print_json({"workspace": chosen, "given_up": count, "dry_run": dry_run})
