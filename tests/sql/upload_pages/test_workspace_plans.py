@@ -9,7 +9,8 @@ from sqlalchemy import event, text
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from tests.contract.transfer_steps import published
-from tests.sql.upload_pages.steps import HOUR, RUN_CONFIGS, SMALL, UPLOAD, Pages
+from tests.sql.steps import HOUR, UPLOAD
+from tests.sql.upload_pages.steps import RUN_CONFIGS, SMALL, Pages
 
 _BACKLOGS = """
 INSERT INTO transfers (request_id, job_id, kind, direction, state, attempts, fence,
@@ -73,9 +74,12 @@ def test_a_page_of_a_host_reads_no_others(waiting: Pages) -> None:
     asked = RUN_CONFIGS[0]
     waiting.transfers.request(asked, UPLOAD, str(asked), workspace=HOST)
     pages = SqlUploadPages(waiting.engine, HOST)
-    claim = {"kinds": SMALL, "limit": 32, "owner": "host:1:2", "lease": HOUR}
+
+    def claim() -> object:
+        return pages.claim(asked, str(asked), kinds=SMALL, limit=32, owner="host:1:2", lease=HOUR)
+
     # When
-    plan = plan_of(waiting, lambda: pages.claim(asked, str(asked), **claim), "WITH")
+    plan = plan_of(waiting, claim, "WITH")
     # Then
     assert "transfers_untried_of_workspace" in plan, plan
     assert removed_rows(plan) < 10, plan
