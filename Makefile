@@ -80,9 +80,9 @@ compiler: ## Debian's C compiler, with which the tests skew the clocks of proces
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends gcc libc6-dev
 
 .PHONY: servers
-servers: ## Debian's PgBouncer and Redis, with which the tests build deployments (as root)
-	@command -v pgbouncer >/dev/null && command -v redis-server >/dev/null && exit; \
-	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends pgbouncer redis-server
+servers: ## Debian's PgBouncer, Redis and Sentinel, with which the tests build deployments (as root)
+	@command -v pgbouncer >/dev/null && command -v redis-server >/dev/null && command -v redis-sentinel >/dev/null && exit; \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends pgbouncer redis-server redis-sentinel
 
 .PHONY: promtool
 promtool: ## Debian's promtool, with which the tests try the alert rules (as root)

@@ -14,6 +14,7 @@ from artifact_pipeline import celeryconfig
 from artifact_pipeline.domain.errors import ProducerNotConfiguredError
 from artifact_pipeline.tasks.app_notes import notes_of
 from artifact_pipeline.tasks.broker import URL_VARIABLE, Broker
+from artifact_pipeline.tasks.broker_kinds import split_urls
 from artifact_pipeline.tasks.keys import use_broker
 from artifact_pipeline.tasks.sendable import check_sendable
 
@@ -134,7 +135,7 @@ def broker_urls(app: Celery) -> list[str]:
 def _configured_urls(app: Celery) -> list[str]:
     urls: Any = app.conf.broker_write_url or ""
     each = [urls] if isinstance(urls, str) else urls
-    return [url for text in each for url in text.split(";")]
+    return [url for text in each for url in split_urls(text)]
 
 
 def pipeline_app(bound: Celery | None = None) -> Celery:

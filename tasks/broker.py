@@ -4,7 +4,7 @@ It loads no Celery: a health check reads its settings every few seconds.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlencode
 URL_VARIABLE = "ARTIFACTS_BROKER_URL"
 PREFIX_VARIABLE = "ARTIFACTS_BROKER_PREFIX"
 CA_VARIABLE = "ARTIFACTS_BROKER_CA_FILE"
+MASTER_VARIABLE = "ARTIFACTS_BROKER_MASTER_NAME"
+SENTINEL_PASSWORD_VARIABLE = "ARTIFACTS_BROKER_SENTINEL_PASSWORD"  # noqa: S105 - its name
 
 _TLS = "rediss://"
 UNVERIFIED = frozenset({"none", "CERT_NONE"})
@@ -27,11 +29,15 @@ class Broker:
         url: or several, separated by semicolons, for failover.
         prefix: of every key and channel, so that several deployments can share one database.
         ca_file: certificates of the authorities that sign the broker's; by default the system's.
+        master_name: by which sentinels know the master.
+        sentinel_password: of the sentinels; the master's is in the URL.
     """
 
     url: str
     prefix: str = ""
     ca_file: str | None = None
+    master_name: str = ""
+    sentinel_password: str = field(default="", repr=False)
 
     @classmethod
     def of_environment(cls, url: str | None = None) -> Self:
@@ -44,6 +50,8 @@ class Broker:
             url=url or os.environ.get(URL_VARIABLE, ""),
             prefix=os.environ.get(PREFIX_VARIABLE, ""),
             ca_file=os.environ.get(CA_VARIABLE) or None,
+            master_name=os.environ.get(MASTER_VARIABLE, ""),
+            sentinel_password=os.environ.get(SENTINEL_PASSWORD_VARIABLE, ""),
         )
 
     @property

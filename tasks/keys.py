@@ -6,18 +6,22 @@ from celery import Celery
 from redis import Redis
 
 from artifact_pipeline.domain.errors import ConfigurationError
-from artifact_pipeline.tasks.broker import URL_VARIABLE, Broker
+from artifact_pipeline.tasks.broker import MASTER_VARIABLE, URL_VARIABLE, Broker
+from artifact_pipeline.tasks.broker_kinds import REDIS_OPTION, SENTINEL, kind_of_url
 from artifact_pipeline.tasks.broker_url import split_connect_timeout
 
-_OPTION = "global_keyprefix"
+_OPTION = REDIS_OPTION
 """kombu's transport option, which Flower knows too."""
+
+_SENTINEL_SECONDS = 2.0
 
 
 def use_broker(app: Celery, broker: Broker) -> None:
     """Have the app connect to this broker.
 
     Raises:
-        ConfigurationError: the URL has a connect_timeout that is no number above zero.
+        ConfigurationError: the URL has a connect_timeout that is no number above zero, or the
+            name of a master is missing.
     """
     try:
         url, connect_timeout = split_connect_timeout(broker.celery_url)
@@ -32,11 +36,29 @@ def use_broker(app: Celery, broker: Broker) -> None:
         }
     if broker.tls_options is not None:
         app.conf.update(broker_use_ssl=broker.tls_options)
+    if kind_of_url(broker.url) is SENTINEL:
+        app.conf.broker_transport_options = {
+            **app.conf.broker_transport_options,
+            **_sentinel_options(broker),
+        }
     if broker.prefix:
         app.conf.broker_transport_options = {
             **app.conf.broker_transport_options,
             _OPTION: broker.prefix,
         }
+
+
+def _sentinel_options(broker: Broker) -> dict[str, Any]:
+    if not broker.master_name:
+        raise ConfigurationError(f"{MASTER_VARIABLE}: not set, and sentinels ask for it")
+    # Time-outs of the sentinels: one that hangs must not keep the others from being asked.
+    of_sentinels: dict[str, Any] = {
+        "socket_timeout": _SENTINEL_SECONDS,
+        "socket_connect_timeout": _SENTINEL_SECONDS,
+    }
+    if broker.sentinel_password:
+        of_sentinels = {**of_sentinels, "password": broker.sentinel_password}
+    return {"master_name": broker.master_name, "sentinel_kwargs": of_sentinels}
 
 
 def prefix_of(app: Celery) -> str:

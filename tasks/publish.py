@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from celery import Celery
+from redis import Redis
 
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, QueueCapacity, Transfer
@@ -171,7 +172,8 @@ def room(limit: int, app: Celery, workspace: str | None = None) -> QueueCapacity
 def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
     """Return since when the broker has lost nothing: a moment that is kept in it.
 
-    After a FLUSHALL, or a restart without its data, it has none, and gets a new one.
+    After a FLUSHALL, or a restart without its data, it has none, and gets a new one. So does a
+    master that sentinels have promoted: it may lack the last messages of the one before.
 
     Args:
         clock: of the answers.
@@ -183,15 +185,23 @@ def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
     with broker_channel(app) as channel:
         client, key = own_client(channel), own_key(channel, _EPOCH_KEY)
         kept: Any = client.get(key)
-        known = moment_of(kept)
+        moment, _, master = (kept or b"").partition(b" ")
+        current = _master_of(client)
+        known = moment_of(moment) if master == current else None
         if known is not None and known <= clock() + _SKEW:
             return known
         # Read the key first, then the clock, then write the moment if the key is still there: it
         # must not name a moment before a flush. If several do so at once, any may win.
         client.set(key, "")
         begins = clock()
-        client.set(key, begins.isoformat(), xx=True)
+        client.set(key, b" ".join(filter(None, (begins.isoformat().encode(), current))), xx=True)
         return begins
+
+
+def _master_of(client: Redis) -> bytes:
+    """Return the address of the master that sentinels name; empty for other brokers."""
+    host, port = getattr(client.connection_pool, "master_address", None) or ("", "")
+    return f"{host}:{port}".encode() if host else b""
 
 
 def queue_depths(channel: Any, queues: Iterable[str]) -> dict[str, int]:  # noqa: ANN401

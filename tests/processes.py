@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,10 +19,12 @@ _LONG = (
     *("faults", "packaging/test_later_releases.py", "compose", "flower", "integration"),
     *("packaging", "iam", "docs", "cli"),
 )
-"""Below `tests`: begun first, or one of them would still run when all else has ended.
+"""Below `tests`: they wait more than they compute, and some take a minute.
 
 Of those that need all wheels one is first, which downloads them, and the others are not beside it.
 """
+_BEGUN_BY = 0.75
+"""The part of the run in which the long ones begin, or one would still run when all else ended."""
 _STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
 _MARKED_WHOLE = "\npytestmark = pytest.mark.processes\n"
 """How a module says that each of its tests is of processes."""
@@ -38,11 +40,19 @@ def mark(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_of_processes(item.path) or _takes_a_server(item):
             item.add_marker("processes")
-    items.sort(key=_rank)
+    place = _places(dict.fromkeys(item.path for item in items))
+    items.sort(key=lambda item: place[item.path])
 
 
-def _rank(item: pytest.Item) -> int:
-    return _rank_of(item.path)
+def _places(files: Iterable[Path]) -> dict[Path, tuple[float, bool]]:
+    """Spread the long files evenly among the others, which compute while those wait."""
+    ranked = sorted(files, key=_rank_of)
+    long = [file for file in ranked if _rank_of(file) < len(_LONG)]
+    others = ranked[len(long) :]
+    return {
+        **{file: (n / len(long) * _BEGUN_BY, False) for n, file in enumerate(long)},
+        **{file: (n / len(others), True) for n, file in enumerate(others)},
+    }
 
 
 @cache
@@ -91,6 +101,6 @@ def guard(item: pytest.Item) -> Iterator[None]:
 
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:
-    if not _allowed and event in _STARTS:
+    if _allowed is False and event in _STARTS:  # at the interpreter's end both are None
         message = f"this test starts a process ({event}{arguments[:1]}): mark it `processes`"
         raise RuntimeError(message)

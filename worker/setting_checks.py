@@ -5,29 +5,15 @@ None quotes a value that may hold a password.
 
 import re
 from importlib.util import find_spec
-from inspect import signature
 from pathlib import Path
-from urllib.parse import parse_qs
 
 from artifact_pipeline.domain.model.workspaces import workspace_name
-from artifact_pipeline.tasks.broker_url import split_connect_timeout
 from artifact_pipeline.worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
 from artifact_pipeline.worker.s3.endpoint_forms import check_endpoint_form, split_url
 from artifact_pipeline.worker.s3.tags import ObjectTags
 
-_TLS_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
-_CERT_REQS = {
-    *("required", "optional", "none"),
-    *("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE"),
-}
 _PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+:)+")
-# kombu takes them from elsewhere as well, and ends with a traceback.
-_NO_OPTIONS = {
-    *("alternates", "failover_strategy", "hostname", "kwargs", "password", "port", "ssl"),
-    *("transport", "transport_options", "uri_prefix", "userid"),
-}
 _DATABASE_EXAMPLE = "Example: postgresql+psycopg://user@host:5432/name"
-_BROKER_EXAMPLE = "Example: redis://host:6379/0"
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
@@ -48,43 +34,6 @@ def check_database_url(value: str) -> str:
         # The end of the password would count as the host's name, which errors quote.
         raise ValueError("the host contains an @. Write an @ in the password as %40")
     return value
-
-
-def check_broker_url(value: str) -> str:
-    for url in value.split(";"):  # Celery takes several, for failover
-        if not url.startswith(("redis://", "rediss://", "redis+socket://")):
-            raise ValueError("unsupported scheme. Use redis://, rediss:// or redis+socket://")
-        database = split_url(url).path.strip("/")
-        if not url.startswith("redis+socket://") and database and not database.isdecimal():
-            raise ValueError(f"the path is not the number of a database. {_BROKER_EXAMPLE}")
-        if url.startswith("redis+socket://") and not split_url(url).path.strip("/"):
-            raise ValueError("no path of a socket. Example: redis+socket:///run/redis.sock")
-        _check_broker_options(url)
-    return value
-
-
-def _check_broker_options(url: str) -> None:
-    # kombu hands them on to the client, which ends with a traceback if it does not know one. None
-    # is quoted: where a password has a question mark in it, the rest of it stands here.
-    options = parse_qs(split_url(url).query, keep_blank_values=True)
-    known = _broker_options()
-    if not options.keys() <= known:
-        raise ValueError(f"unknown option after the ?. Options: {', '.join(sorted(known))}")
-    if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
-        raise ValueError("ssl_cert_reqs: unknown value. Use required, optional or none")
-    split_connect_timeout(url)
-    for name in options.keys() & _TLS_FILES:
-        if not Path(options[name][0]).exists():
-            raise ValueError(f"{name}: the file does not exist. Correct the path")
-
-
-def _broker_options() -> set[str]:
-    """Return the options that kombu takes from a URL: its own, and the TLS client's."""
-    from kombu import Connection  # noqa: PLC0415 - `health live` needs neither
-    from redis.connection import SSLConnection  # noqa: PLC0415
-
-    tls = {name for name in signature(SSLConnection).parameters if name.startswith("ssl_")}
-    return {*tls, *signature(Connection).parameters} - _NO_OPTIONS
 
 
 def check_broker_prefix(value: str) -> str:

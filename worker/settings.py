@@ -15,9 +15,9 @@ from pydantic_settings import BaseSettings
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.broker import Broker
+from artifact_pipeline.worker.broker_url_checks import check_broker_url, check_master_name
 from artifact_pipeline.worker.setting_checks import (
     check_broker_prefix,
-    check_broker_url,
     check_database_url,
     check_directory,
     check_file,
@@ -67,12 +67,26 @@ class BrokerSettings(EnvironmentSettings):
     broker_prefix: Annotated[str, AfterValidator(check_broker_prefix)] = ""
     # Authorities that sign the broker's certificate, where they are not the system's.
     broker_ca_file: Annotated[Path, AfterValidator(check_file)] | None = None
+    # By which sentinels know the master, and their own password; the master's is in the URL.
+    broker_master_name: str = ""
+    broker_sentinel_password: Annotated[str, Field(repr=False)] = ""
+
+    @model_validator(mode="after")
+    def _a_group_has_a_master(self) -> Self:
+        check_master_name(self.broker_url, self.broker_master_name)
+        return self
 
     @property
     def broker(self) -> Broker:
         """The broker of these settings."""
         ca_file = str(self.broker_ca_file) if self.broker_ca_file else None
-        return Broker(url=self.broker_url, prefix=self.broker_prefix, ca_file=ca_file)
+        return Broker(
+            url=self.broker_url,
+            prefix=self.broker_prefix,
+            ca_file=ca_file,
+            master_name=self.broker_master_name,
+            sentinel_password=self.broker_sentinel_password,
+        )
 
 
 class WorkspaceNameSettings(EnvironmentSettings):

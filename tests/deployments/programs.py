@@ -5,7 +5,10 @@ import shutil
 
 import pytest
 
-_TARGETS = {"pgbouncer": "servers", "redis-server": "servers", "promtool": "promtool"}
+_TARGETS = {
+    **dict.fromkeys(("pgbouncer", "redis-server", "redis-sentinel"), "servers"),
+    "promtool": "promtool",
+}
 """The target of make that installs each."""
 
 

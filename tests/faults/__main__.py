@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from artifact_pipeline.worker.embedded.lifeline import temporary_directory
+from tests.faults.brokers import BROKERS
 from tests.faults.driver import Plan, Report, run
 from tests.faults.load import Load
 
@@ -24,6 +25,7 @@ def main() -> int:
         pause=options.pause,
         chaos=options.minutes * 60,
         patience=options.minutes * 60,
+        broker=options.broker,
     )
     with temporary_directory("artifacts-faults-") as directory:
         report = run(plan, directory)
@@ -34,6 +36,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults ARGS=…", description=__doc__)
+    parser.add_argument("--broker", choices=BROKERS, default="valkey")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--small", type=int, default=10_000, help="artifacts up to 20 KB")
     parser.add_argument("--large", type=int, default=20, help="artifacts of --large-mib")

@@ -12,7 +12,6 @@ from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from tests.faults.fleet import BUCKET, Fleet
 from tests.faults.load import Wanted
-from tests.faults.queues import messages
 
 _THREADS = 4
 
@@ -95,6 +94,6 @@ def open_uploads(fleet: Fleet) -> list[str]:
 
 
 def _left_in_broker(fleet: Fleet) -> Iterator[str]:
-    for queue, count in messages(fleet.broker).items():
+    for queue, count in fleet.broker.messages().items():
         if count:
             yield f"{count} messages in {queue}"

@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,21 +38,25 @@ _LEASE_AND_MORE = 7.0
 class Chaos:
     """Inflicts one fault after another until it is stopped.
 
+    Args:
+        only: names of the faults; by default all.
+
     Attributes:
         done: how often each fault was inflicted.
         duplicates: messages that were sent a second time.
     """
 
-    def __init__(self, fleet: Fleet, seed: int, pause: float) -> None:
+    def __init__(self, fleet: Fleet, seed: int, pause: float, only: Collection[str] = ()) -> None:
         self.done: Counter[str] = Counter()
         self.duplicates = 0
         self._fleet = fleet
         self._rng = random.Random(seed)
         self._pause = pause
+        self._only = only
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chaos")
         self._failure: BaseException | None = None
-        self._app = make_app(fleet.broker.url)
+        self._app = make_app(fleet.broker.direct)
 
     def start(self) -> None:
         self._fleet.faulty_s3.at_random(self._rng.getrandbits(32), S3_FAULTS)
@@ -90,17 +94,14 @@ class Chaos:
 
     def _actions(self) -> dict[str, Callable[[], object]]:
         fleet = self._fleet
-        return {
+        every: dict[str, Callable[[], object]] = {
             "worker killed": lambda: fleet.kill(self._worker()),
             "child killed": lambda: fleet.kill_child(self._worker(), self._rng),
             "parent killed alone": lambda: fleet.kill_parent(self._worker()),
             "worker stopped": lambda: fleet.stop(self._worker()),
             "worker frozen": lambda: fleet.freeze(self._worker(), self._ended, _LEASE_AND_MORE),
             "beat killed": lambda: fleet.kill(self._rng.choice(fleet.beats)),
-            "broker restarted": fleet.restart_broker,
-            "broker flushed": fleet.flush_broker,
-            "broker cut": fleet.broker_proxy.cut,
-            "broker half open": lambda: self._for_a_while(fleet.broker_proxy.half_open),
+            **fleet.broker.faults(self._for_a_while, self._rng),
             "PostgreSQL restarted": fleet.postgres.restart,
             "PostgreSQL cut": fleet.sql_proxy.cut,
             "PostgreSQL half open": lambda: self._for_a_while(fleet.sql_proxy.half_open),
@@ -112,6 +113,7 @@ class Chaos:
             "share unmounted": lambda: self._for_a_while(fleet.unmount),
             "messages delivered twice": self._duplicate,
         }
+        return {name: every[name] for name in self._only or every}
 
     def _worker(self) -> ManagedProcess:
         return self._rng.choice(self._fleet.workers)
@@ -119,8 +121,7 @@ class Chaos:
     def _for_a_while(self, trouble: Callable[[], object]) -> None:
         trouble()
         self._ended.wait(self._rng.uniform(1, 3))
-        for proxy in (self._fleet.broker_proxy, self._fleet.sql_proxy, self._fleet.s3_proxy):
-            proxy.heal()
+        self._fleet.heal_servers()
         self._fleet.mount()
 
     def _duplicate(self) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from artifact_pipeline.domain.model.quarantine import QuarantineFilter
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES
 from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.keys import use_broker
 from artifact_pipeline.tasks.routing import RECONCILE
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
@@ -24,7 +25,6 @@ from tests.faults.chaos import Chaos
 from tests.faults.fleet import Fleet, fleet
 from tests.faults.load import Load
 from tests.faults.producer import BareRequests, ask_for
-from tests.faults.queues import messages
 from tests.sql.producer import producing_to
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ class Plan:
         pause: seconds between two faults.
         chaos: for how many seconds faults go on at the most.
         patience: seconds for what must come about afterwards.
+        broker: one of `BROKERS`.
+        only: names of the faults; by default all.
         is_spread: requests come while each fault is inflicted once, not all at the beginning.
     """
 
@@ -52,10 +54,13 @@ class Plan:
     chaos: float
     patience: float
     is_spread: bool = False
+    broker: str = "valkey"
+    only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
+    broker: str
     seed: int
     small: int
     large: int
@@ -77,17 +82,17 @@ class Report:
 def run(plan: Plan, directory: Path) -> Report:
     """Inflict the faults of the plan, wait until all has ended, and look at what is there."""
     started = time.monotonic()
-    with fleet(directory, plan.workers) as servers:
+    with fleet(directory, plan.workers, plan.broker) as servers:
         jobs = list(plan.load.jobs())
         wanted = [one for job in jobs for one in job.wanted]
         for one in wanted:
             one.write(servers.workspace)
         servers.start()
-        chaos = Chaos(servers, plan.load.seed, plan.pause)
+        chaos = Chaos(servers, plan.load.seed, plan.pause, plan.only)
         chaos.start()
         try:
             bare = _bare_requests(servers, chaos)
-            with producing_to(_broker_url(servers)) as app:
+            with producing_to(servers.broker.broker) as app:
                 for number, job in enumerate(jobs):
                     if plan.is_spread:
                         _wait(partial(chaos.has_done, number / len(jobs)), plan.chaos)
@@ -101,6 +106,7 @@ def run(plan: Plan, directory: Path) -> Report:
         retried = _bring_to_an_end(servers, plan.patience)
         attempts, most = _attempts(servers)
         return Report(
+            broker=plan.broker,
             **asdict(plan.load),
             seconds=round(time.monotonic() - started, 1),
             faults=dict(chaos.done),
@@ -114,14 +120,13 @@ def run(plan: Plan, directory: Path) -> Report:
         )
 
 
-def _broker_url(servers: Fleet) -> str:
-    return f"redis://127.0.0.1:{servers.broker_proxy.port}/0"
-
-
 def _bare_requests(servers: Fleet, chaos: Chaos) -> BareRequests:
-    foreign = Celery("foreign", broker=_broker_url(servers), set_as_current=False)
+    """Return requests by an app that knows only the broker."""
+    foreign = Celery("foreign", set_as_current=False)
+    use_broker(foreign, servers.broker.broker)
     foreign.conf.task_ignore_result = True
-    return BareRequests(servers.engine, foreign, lambda: chaos.done["broker flushed"])
+    forgets = servers.broker.forgets
+    return BareRequests(servers.engine, foreign, lambda: sum(chaos.done[name] for name in forgets))
 
 
 def _is_idle(servers: Fleet, bare: BareRequests) -> bool:
@@ -140,12 +145,12 @@ def _bring_to_an_end(servers: Fleet, patience: float) -> int:
         retried += again
     for beat in servers.beats:
         beat.kill()
-    app = make_app(servers.broker.url)
+    app = make_app(servers.broker.direct)
 
     def is_clean() -> bool:
         if open_uploads(servers):
             app.send_task(RECONCILE)
-        return not open_uploads(servers) and not any(messages(servers.broker).values())
+        return not open_uploads(servers) and not any(servers.broker.messages().values())
 
     _wait(is_clean, patience)
     return retried

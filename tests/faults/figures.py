@@ -25,7 +25,9 @@ from artifact_pipeline.worker.embedded.lifeline import temporary_directory
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from tests.brokers.stack import deployed_on
 from tests.faults.bare import send_under_kills
+from tests.faults.brokers import BROKERS, Place
 from tests.faults.postgres import RestartablePostgres
 from tests.integration.deployment import Deployment
 from tests.sql.producer import producing_to
@@ -38,6 +40,8 @@ _OUTSTANDING = 5_000
 _AWAY_SECONDS = 30
 _DISPATCH_SECONDS = 5
 _BARE = 1_000
+_OWN = "valkey"
+_REDELIVERED_SECONDS = 50
 
 
 @dataclass(frozen=True)
@@ -71,30 +75,42 @@ def _measures() -> list[Callable[[], Iterator[Figure]]]:
     """Return what the command line asks for; by default all."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.figures", description=__doc__)
     parser.add_argument("--only", choices=("resumption", "flush", "broker", "bare"))
+    parser.add_argument("--broker", choices=BROKERS, default=_OWN, help="others: resumption alone")
     parser.add_argument("--bare", type=int, default=_BARE, help="how many bare messages")
     options = parser.parse_args()
     measures: dict[str, Callable[[], Iterator[Figure]]] = {
-        "resumption": resumption,
+        "resumption": partial(resumption, options.broker),
         "flush": flush,
         "broker": returning_broker,
         "bare": partial(bare_messages, options.bare),
     }
-    return [measure for name, measure in measures.items() if options.only in (None, name)]
+    only = options.only if options.broker == _OWN else "resumption"
+    return [measure for name, measure in measures.items() if only in (None, name)]
 
 
-def resumption() -> Iterator[Figure]:
+def resumption(broker: str = _OWN) -> Iterator[Figure]:
     """1 GiB in parts of 16 MiB on 4 threads, its worker killed when 80 % have arrived."""
     parts, part, threads = 64, 16 * _MIB, 4
-    with _deployed() as deployed:
+    with _deployed(broker) as deployed:
         artifact = Artifact(ArtifactKind.JOB_INPUT, deployed.job(_CREATED_AT))
         _write_random(deployed.write(artifact), parts, part)
         deployed.send(artifact)
         worker = deployed.stack.start_worker("--concurrency", "1")
-        deployed.stack.start_worker("--concurrency", "1", "--beat", "--queues", "upkeep,results")
+        other = deployed.stack.start_worker(
+            "--concurrency", "1", "--beat", "--queues", "upkeep,results"
+        )
         deployed.wait_until(lambda: deployed.parts(artifact) >= 0.8 * parts)
         holder = deployed.latest(artifact)
         worker.kill()
         killed_at = time.monotonic()
+        received = f"[{holder.request_id}] received"
+        deployed.wait_until(lambda: received in other.log.read_text())
+        yield Figure(
+            f"{broker}: from SIGKILL of the holder until its message is delivered again",
+            time.monotonic() - killed_at,
+            _REDELIVERED_SECONDS,
+            "s",
+        )
         deployed.wait_until(lambda: deployed.latest(artifact).fence > holder.fence)
         yield Figure(
             "from SIGKILL of the holder until another goes on",
@@ -162,14 +178,22 @@ def bare_messages(messages: int) -> Iterator[Figure]:
 
 
 @contextmanager
-def _deployed() -> Iterator[Deployment]:
+def _deployed(broker: str = _OWN) -> Iterator[Deployment]:
     with (
         temporary_directory("artifacts-figures-") as directory,
         RestartablePostgres() as postgres,
     ):
         postgres.create("figures")
-        with EmbeddedStack(directory, postgres.url("figures")) as stack:
-            yield Deployment(stack, _PATIENCE_SECONDS)
+        url = postgres.url("figures")
+        if broker == _OWN:
+            with EmbeddedStack(directory, url) as stack:
+                yield Deployment(stack, _PATIENCE_SECONDS)
+        else:
+            with (
+                BROKERS[broker](Place(directory / "broker")) as other,
+                deployed_on(other, directory, url, _PATIENCE_SECONDS) as deployed,
+            ):
+                yield deployed
 
 
 def _asked_for(deployed: Deployment, count: int) -> list[Artifact]:

@@ -9,19 +9,19 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 from mypy_boto3_s3 import S3Client
 from sqlalchemy import Engine
 
 from artifact_pipeline.worker.embedded.process import ManagedProcess
-from artifact_pipeline.worker.embedded.servers import Ministack, Valkey
+from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 from artifact_pipeline.worker.workspace.initialization import initialize
 from tests.buckets import client_of
+from tests.faults.brokers import BROKERS, Place
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.s3_proxy import FaultyS3
@@ -30,7 +30,7 @@ from tests.skewed import environment
 BUCKET = "artifacts"
 _ROOT = Path(__file__).resolve().parents[2]
 _SKEWS = (20, -20, 0)
-_DATABASE = "faults"
+DATABASE = "faults"
 # Short, so that what takes minutes elsewhere happens within a test.
 IMPATIENT = {
     "ARTIFACTS_LEASE_SECONDS": "5",
@@ -52,20 +52,20 @@ IMPATIENT = {
 class Fleet:
     """Broker, database and S3, each behind a proxy, with workers and two beats."""
 
-    def __init__(self, directory: Path, stack: ExitStack, workers: int) -> None:
+    def __init__(self, directory: Path, stack: ExitStack, workers: int, broker: str) -> None:
         self.workspace = directory / "workspace"
         self.workspace.mkdir()
         self._away = directory / "away"
         self._directory = directory
         self._stack = stack
-        self.broker = stack.enter_context(Valkey(directory / "broker"))
         self.s3 = stack.enter_context(Ministack(directory / "s3"))
         self.postgres = stack.enter_context(RestartablePostgres())
         self.faulty_s3 = stack.enter_context(FaultyS3(self.s3.port))
-        self.broker_proxy = stack.enter_context(TcpProxy(_socket_of(self.broker)))
         self.sql_proxy = stack.enter_context(TcpProxy(self.postgres.socket))
         self.s3_proxy = stack.enter_context(TcpProxy(("127.0.0.1", self.faulty_s3.port)))
         self.engine = self._migrated()
+        place = Place(directory / "broker", self.postgres, self.sql_proxy, DATABASE)
+        self.broker = stack.enter_context(BROKERS[broker](place))
         initialize(self.workspace, SqlWorkspaces(self.engine))
         self.client.create_bucket(Bucket=BUCKET)
         self.beats = [self._beat(number) for number in range(2)]
@@ -116,14 +116,6 @@ class Fleet:
                 os.killpg(worker.pid, number)
             ended.wait(seconds if number is signal.SIGSTOP else 0)
 
-    def restart_broker(self) -> None:
-        self.broker.kill()
-        self.broker.start()
-
-    def flush_broker(self) -> None:
-        with self.broker.client() as client:
-            client.flushall()
-
     def unmount(self) -> None:
         """As a share that goes away and leaves its mount point."""
         self.workspace.rename(self._away)
@@ -137,15 +129,19 @@ class Fleet:
     def heal(self) -> None:
         self.mount()
         self.faulty_s3.heal()
-        for proxy in (self.broker_proxy, self.sql_proxy, self.s3_proxy):
-            proxy.heal()
+        self.heal_servers()
         for process in (*self.beats, *self.workers):
             if not process.is_running:
                 process.start()
 
+    def heal_servers(self) -> None:
+        self.broker.heal()
+        for proxy in (self.sql_proxy, self.s3_proxy):
+            proxy.heal()
+
     def _migrated(self) -> Engine:
-        self.postgres.create(_DATABASE)
-        engine = make_engine(self.postgres.url(_DATABASE))
+        self.postgres.create(DATABASE)
+        engine = make_engine(self.postgres.url(DATABASE))
         self._stack.callback(engine.dispose)
         upgrade(engine, with_platform_tables=True)
         return engine
@@ -179,8 +175,9 @@ class Fleet:
 
     def _addresses(self) -> dict[str, str]:
         return {
-            "ARTIFACTS_DATABASE_URL": self.postgres.url(_DATABASE, self.sql_proxy.port),
-            "ARTIFACTS_BROKER_URL": f"redis://127.0.0.1:{self.broker_proxy.port}/0",
+            "ARTIFACTS_DATABASE_URL": self.postgres.url(DATABASE, self.sql_proxy.port),
+            "ARTIFACTS_BROKER_URL": self.broker.broker.url,
+            "ARTIFACTS_BROKER_MASTER_NAME": self.broker.broker.master_name,
             "ARTIFACTS_S3_ENDPOINT_URL": f"http://127.0.0.1:{self.s3_proxy.port}",
             "ARTIFACTS_BUCKET": BUCKET,
             "ARTIFACTS_WORKSPACE": str(self.workspace),
@@ -191,20 +188,15 @@ class Fleet:
 
 
 @contextmanager
-def fleet(directory: Path, workers: int) -> Iterator[Fleet]:
+def fleet(directory: Path, workers: int, broker: str = "valkey") -> Iterator[Fleet]:
     """Everything is up; the workers and beats are not started yet."""
     with ExitStack() as stack:
-        yield Fleet(directory, stack, workers)
+        yield Fleet(directory, stack, workers, broker)
 
 
 def _skew(number: int) -> float:
     """Return by how many minutes the clock of this process is wrong."""
     return _SKEWS[number % len(_SKEWS)]
-
-
-def _socket_of(broker: Valkey) -> Path | tuple[str, int]:
-    url = urlsplit(broker.url)
-    return Path(url.path) if url.scheme == "redis+socket" else ("127.0.0.1", url.port or 0)
 
 
 def _signal(worker: ManagedProcess, number: signal.Signals) -> None:

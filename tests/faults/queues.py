@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from redis import Redis
+
 from artifact_pipeline.tasks.routing import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP
 from artifact_pipeline.worker.embedded.servers import Valkey
 
@@ -12,8 +14,13 @@ QUEUES = (CONFIGS, RESULTS, UPKEEP, UNROUTED)
 def messages(broker: Valkey) -> dict[str, int]:
     """How many there are in each queue, and how many that nobody has acknowledged."""
     with broker.client() as client:
-        queued = {queue: int(client.llen(queue)) for queue in QUEUES}
-        return {**queued, "unacked": int(client.hlen("unacked"))}
+        return redis_messages(client)
+
+
+def redis_messages(client: Redis) -> dict[str, int]:
+    """The same, by a client of the server."""
+    counted: Any = {queue: client.llen(queue) for queue in QUEUES}
+    return {**counted, "unacked": client.hlen("unacked")}
 
 
 def unfinished_tasks(broker: Valkey) -> list[str]:

@@ -13,14 +13,13 @@ from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.packaging.conftest import ROOT
-from tests.packaging.wheels import locked_wheels, run_foreign
+from tests.packaging.wheels import UV, locked_wheels, run_foreign
 from tests.sql.producer import Message, sent_to
 
 pytestmark = pytest.mark.processes
 
 LOCK = ROOT / "tests/packaging/django-5.2.txt"
 SCRIPT = ROOT / "tests/packaging/django_script.py"
-UV = str(ROOT / ".venv/bin/uv")
 GUIDE = (ROOT / "docs/producers.md").read_text().split("\n## Django\n")[1].split("\n## ")[0]
 IN_TRANSACTION, ON_COMMIT = (
     re.sub(r"(?m)^ {4}", "", block)

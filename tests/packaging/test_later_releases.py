@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tests.packaging.conftest import ROOT
 from tests.packaging.wheels import (
+    UV,
     locked_wheels,
     make_newer,
     old_pip,
@@ -66,7 +67,7 @@ def test_uv_chooses_what_the_lock_says(
     sources_of_packages: list[str], environment: Path, tmp_path: Path
 ) -> None:
     # When
-    uv = [str(ROOT / ".venv/bin/uv"), "pip", "sync", "--cache-dir", str(tmp_path / "cache")]
+    uv = [UV, "pip", "sync", "--cache-dir", str(tmp_path / "cache")]
     options = ["--python", f"{environment}/bin/python", "--dry-run", "--require-hashes"]
     planned = run_reporting(*uv, *options, *sources_of_packages, str(LOCK))
     # Then

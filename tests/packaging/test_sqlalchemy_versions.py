@@ -11,13 +11,12 @@ from sqlalchemy import make_url
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.sql.engine import make_engine
 from tests.packaging.conftest import ROOT
-from tests.packaging.wheels import locked_wheels, run_foreign
+from tests.packaging.wheels import UV, locked_wheels, run_foreign
 
 pytestmark = pytest.mark.processes
 
 OLD = ROOT / "tests/packaging/sqlalchemy-2.0.txt"
 SCRIPT = ROOT / "tests/packaging/producer_script.py"
-UV = str(ROOT / ".venv/bin/uv")
 DIRECTORY = "https://artifacts.s3.eu-west-1.amazonaws.com/jobs/12/2025/10/23/211500"
 
 

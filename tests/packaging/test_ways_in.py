@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.conftest import ROOT
-from tests.packaging.wheels import lend_bytecode, locked_wheels, run_foreign
+from tests.packaging.wheels import UV, lend_bytecode, locked_wheels, run_foreign
 
 pytestmark = pytest.mark.processes
 
-UV = str(ROOT / ".venv/bin/uv")
 KEYS = {
     f"jobs/12/2025/10/23/211500/{name}"
     for name in (

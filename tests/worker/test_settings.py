@@ -149,6 +149,8 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
         "database_iam": False,
         "broker_prefix": "",
         "broker_ca_file": None,
+        "broker_master_name": "",
+        "broker_sentinel_password": "",
         "database_prepare_threshold": None,
         "store": "",
         "other_stores": "",

@@ -3,6 +3,7 @@
 import pytest
 
 from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.tasks.app import broker_urls, make_app
 from artifact_pipeline.worker.composition.engine import use_iam_tokens
 from artifact_pipeline.worker.settings import BrokerSettings, DatabaseSettings, load
 from artifact_pipeline.worker.sql.engine import make_engine
@@ -41,6 +42,56 @@ def test_options_that_the_broker_client_knows_are_accepted(
 ) -> None:
     monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
     assert load(BrokerSettings).broker_url == url
+
+
+SENTINELS = "sentinel://:p%2Fw@a:26379/0;sentinel://:p%2Fw@b:26379/0"
+
+
+def test_sentinels_are_asked_for_a_master(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", SENTINELS)
+    monkeypatch.setenv("ARTIFACTS_BROKER_MASTER_NAME", "mymaster")
+    monkeypatch.setenv("ARTIFACTS_BROKER_SENTINEL_PASSWORD", "hunter2")
+    # When
+    broker = load(BrokerSettings).broker
+    app = make_app(broker)
+    # Then
+    assert broker_urls(app) == [SENTINELS]
+    options = app.conf.broker_transport_options
+    assert options["master_name"] == "mymaster"
+    assert options["sentinel_kwargs"]["password"] == "hunter2"
+    assert "hunter2" not in repr(broker)
+
+
+@pytest.mark.parametrize(
+    ("url", "master", "said"),
+    [
+        (SENTINELS, "", "ARTIFACTS_BROKER_MASTER_NAME: not set, and sentinels ask for it"),
+        ("redis://h/0", "mymaster", "ARTIFACTS_BROKER_MASTER_NAME: only for sentinel:// URLs"),
+        (f"{SENTINELS};redis://h/0", "mymaster", "ARTIFACTS_BROKER_URL: after the first URL, only"),
+        ("sentinel://h:26379/hunter2", "m", "ARTIFACTS_BROKER_URL: the path is not the number"),
+        ("sentinel://h/0?ssl_cert_reqs=none", "m", "ARTIFACTS_BROKER_URL: unknown option after"),
+        ("kafka://h", "", "ARTIFACTS_BROKER_URL: unsupported scheme. Use redis://, rediss://"),
+    ],
+)
+def test_what_names_no_broker_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, url: str, master: str, said: str
+) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", url)
+    monkeypatch.setenv("ARTIFACTS_BROKER_MASTER_NAME", master)
+    # When
+    with pytest.raises(ConfigurationError) as refused:
+        load(BrokerSettings)
+    # Then
+    assert str(refused.value).startswith(said)
+    assert "\n" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_producer_of_sentinels_needs_the_master_too() -> None:
+    with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_BROKER_MASTER_NAME: not set"):
+        make_app(SENTINELS)
 
 
 @pytest.mark.parametrize(

@@ -55,17 +55,18 @@ def take_in_messages_only(
     Channel.may_take = staticmethod(may_take)
     Channel.is_handled = staticmethod(is_handled)
     redis.Transport.Channel = Channel
+    redis.SentinelTransport.Channel = SentinelChannel
 
 
 @contextmanager
 def redelivering_channels() -> Iterator[None]:
     """Use a worker's channel for new connections in this context; await no answers in it."""
-    before = redis.Transport.Channel
+    before = redis.Transport.Channel, redis.SentinelTransport.Channel
     take_in_messages_only()
     try:
         yield
     finally:
-        redis.Transport.Channel = before
+        redis.Transport.Channel, redis.SentinelTransport.Channel = before
 
 
 class Channel(RedeliveringChannel):
@@ -151,3 +152,12 @@ class Channel(RedeliveringChannel):
             logger.warning("refused what lay in the queue %s, for its %s", queue, part)
             self.keep_dead_letter(queue, element, f"wrong {part}")
         self.forget_taken(self.tag)
+
+
+class SentinelChannel(Channel, redis.SentinelChannel):
+    """The same channel, to the master that sentinels name."""
+
+    from_transport_options = (
+        *redis.SentinelChannel.from_transport_options,
+        *Channel.from_transport_options,
+    )

@@ -26,6 +26,7 @@ def retry_when_refused() -> None:
 def write_in_channels_only() -> None:
     """Have every channel of this process check that the broker takes writes."""
     redis.Transport.Channel = WritableChannel
+    redis.SentinelTransport.Channel = WritableSentinelChannel
 
 
 class WritableChannel(redis.Channel):
@@ -44,3 +45,7 @@ class WritableChannel(redis.Channel):
             self.connection.cycle.discard(self)  # type: ignore[union-attr]  # wrong in the stubs
             self._disconnect_pools()  # type: ignore[attr-defined]  # not in the stubs
             raise
+
+
+class WritableSentinelChannel(WritableChannel, redis.SentinelChannel):
+    """The same check of the master that sentinels name."""

@@ -1,0 +1,180 @@
+"""The brokers of a storm: how each is reached, what can happen to it, and what lies in it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
+
+from redis import Redis
+
+from artifact_pipeline.tasks.broker import Broker
+from artifact_pipeline.worker.embedded.servers import Valkey
+from tests.deployments.sentinel_group import SentinelGroup
+from tests.faults.postgres import RestartablePostgres
+from tests.faults.proxy import TcpProxy
+from tests.faults.queues import redis_messages
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a broker may be: a directory of its own, or the database, also through its proxy."""
+
+    directory: Path
+    postgres: RestartablePostgres | None = None
+    proxy: TcpProxy | None = None
+    database: str = ""
+
+
+Action = Callable[[], object]
+ForAWhile = Callable[[Action], object]
+
+
+class StormBroker(Protocol):
+    """A broker under faults.
+
+    Attributes:
+        broker: as workers reach it, perhaps through a proxy.
+        direct: as the test reaches it, past every fault.
+        forgets: names of faults after which it may lack messages that no worker has received.
+    """
+
+    broker: Broker
+    direct: Broker
+    forgets: frozenset[str]
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:
+        """Return what can happen to it. Args: `for_a_while` ends what it is given by `heal`."""
+        ...
+
+    def heal(self) -> None: ...
+
+    def messages(self) -> dict[str, int]:
+        """Return how many there are in each queue, and how many are not acknowledged."""
+        ...
+
+    def inject(self, queue: str, element: bytes) -> None:
+        """Put an element into a queue, as anyone can who reaches the broker."""
+        ...
+
+
+class _Started:
+    """What is started with the broker, and ends with it."""
+
+    def __init__(self) -> None:
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+
+class ValkeyBroker(_Started):
+    """The embedded Valkey behind a proxy."""
+
+    forgets = frozenset({"broker flushed"})
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.server = self._exit.enter_context(Valkey(place.directory))
+        self.proxy = self._exit.enter_context(TcpProxy(_socket_of(self.server)))
+        self.broker = Broker(url=f"redis://127.0.0.1:{self.proxy.port}/0")
+        self.direct = Broker(url=self.server.url)
+
+    def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:  # noqa: ARG002 - of the port
+        return {
+            "broker restarted": self._restart,
+            "broker flushed": self._flush,
+            "broker cut": self.proxy.cut,
+            "broker half open": lambda: for_a_while(self.proxy.half_open),
+        }
+
+    def heal(self) -> None:
+        self.proxy.heal()
+
+    def messages(self) -> dict[str, int]:
+        with self.server.client() as client:
+            return redis_messages(client)
+
+    def inject(self, queue: str, element: bytes) -> None:
+        with self.server.client() as client:
+            client.lpush(queue, element)
+
+    def _restart(self) -> None:
+        self.server.kill()
+        self.server.start()
+
+    def _flush(self) -> None:
+        with self.server.client() as client:
+            client.flushall()
+
+
+class SentinelBroker(_Started):
+    """Two of Debian's Redis servers with three sentinels."""
+
+    # A replica may lack what its master had just taken.
+    forgets = frozenset({"master killed", "master frozen", "failover", "broker flushed"})
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.group = self._exit.enter_context(SentinelGroup(place.directory))
+        self.broker = self.direct = self.group.broker
+
+    def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:  # noqa: ARG002 - of the port
+        return {
+            "master killed": self.group.kill_master,
+            "master frozen": lambda: for_a_while(self.group.freeze_master),
+            "failover": self.group.fail_over,
+            "sentinel killed": lambda: for_a_while(self.group.kill_sentinel),
+            "broker flushed": lambda: self._on_master(lambda client: client.flushall()),
+            "broker cut": lambda: self._on_master(_cut),
+        }
+
+    def heal(self) -> None:
+        self.group.heal()
+
+    def messages(self) -> dict[str, int]:
+        with self.group.master_client() as client:
+            return redis_messages(client)
+
+    def inject(self, queue: str, element: bytes) -> None:
+        self._on_master(lambda client: client.lpush(queue, element))
+
+    def _on_master(self, action: Callable[[Redis], Any]) -> None:
+        with self.group.master_client() as client:
+            action(client)
+
+
+BROKERS: Mapping[str, Callable[[Place], StormBroker]] = {
+    "valkey": ValkeyBroker,
+    "sentinel": SentinelBroker,
+}
+"""By the names that `python -m tests.faults --broker` takes."""
+
+
+def _cut(client: Redis) -> None:
+    client.client_kill_filter(_type="normal", skipme=True)
+
+
+def _socket_of(broker: Any) -> Path | tuple[str, int]:
+    url = urlsplit(broker.url)
+    return Path(url.path) if url.scheme == "redis+socket" else ("127.0.0.1", url.port or 0)

@@ -1,0 +1,97 @@
+"""Checks of the broker's URL, by the kind of broker; none quotes a value.
+
+Where a password has a question mark in it, the rest of it stands where options do.
+"""
+
+from collections.abc import Callable, Mapping
+from inspect import signature
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qs
+
+from artifact_pipeline.tasks.broker import MASTER_VARIABLE
+from artifact_pipeline.tasks.broker_kinds import (
+    KINDS,
+    REDIS,
+    SENTINEL,
+    BrokerKind,
+    all_schemes,
+    kind_of_url,
+)
+from artifact_pipeline.tasks.broker_url import split_connect_timeout
+from artifact_pipeline.worker.s3.endpoint_forms import split_url
+
+_SOCKET = "redis+socket://"
+_TLS_FILES = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
+_CERT_REQS = {
+    *("required", "optional", "none"),
+    *("CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE"),
+}
+# kombu takes them from elsewhere as well, and ends with a traceback.
+_NO_OPTIONS = {
+    *("alternates", "failover_strategy", "hostname", "kwargs", "password", "port", "ssl"),
+    *("transport", "transport_options", "uri_prefix", "userid"),
+}
+
+
+def check_broker_url(value: str) -> str:
+    """Return the value. Raises: ValueError: kombu could not connect by it."""
+    kind = kind_of_url(value)
+    if kind is None:
+        raise ValueError(f"unsupported scheme. Use {all_schemes()}")
+    for url in value.split(";"):  # for failover, or the members of a group
+        if not url.startswith(kind.schemes):
+            raise ValueError(f"after the first URL, only {kind.name} can follow: use its schemes")
+        _CHECKS[kind.name](url, split_url(url), kind)
+    return value
+
+
+def check_master_name(url: str, name: str) -> None:
+    """Check the name of the master. Raises: ValueError: it is needed, or of no use."""
+    is_group = kind_of_url(url) is SENTINEL
+    if is_group and not name:
+        raise ValueError(
+            f"{MASTER_VARIABLE}: not set, and sentinels ask for it. Example: mymaster (the name"
+            " behind `sentinel monitor` in their configuration)"
+        )
+    if name and not is_group:
+        raise ValueError(f"{MASTER_VARIABLE}: only for sentinel:// URLs. Remove it")
+
+
+def _check_redis(url: str, parts: SplitResult, kind: BrokerKind) -> None:
+    path = parts.path.strip("/")
+    if url.startswith(_SOCKET):
+        if not path:
+            raise ValueError("no path of a socket. Example: redis+socket:///run/redis.sock")
+    elif path and not path.isdecimal():
+        raise ValueError(f"the path is not the number of a database. Example: {kind.example}")
+    _check_options(url, parts, _redis_options(with_tls=kind is REDIS))
+
+
+def _check_options(url: str, parts: SplitResult, known: set[str]) -> None:
+    # kombu hands them on to the client, which ends with a traceback if it does not know one.
+    options = parse_qs(parts.query, keep_blank_values=True)
+    if not options.keys() <= known:
+        raise ValueError(f"unknown option after the ?. Options: {', '.join(sorted(known))}")
+    if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
+        raise ValueError("ssl_cert_reqs: unknown value. Use required, optional or none")
+    split_connect_timeout(url)
+    for name in options.keys() & _TLS_FILES:
+        if not Path(options[name][0]).exists():
+            raise ValueError(f"{name}: the file does not exist. Correct the path")
+
+
+def _redis_options(*, with_tls: bool) -> set[str]:
+    """Return the options that kombu takes from a URL: its own, and the TLS client's."""
+    from kombu import Connection  # noqa: PLC0415 - `health live` needs neither
+    from redis.connection import SSLConnection  # noqa: PLC0415
+
+    tls = {name for name in signature(SSLConnection).parameters if name.startswith("ssl_")}
+    return {*(tls if with_tls else ()), *signature(Connection).parameters} - _NO_OPTIONS
+
+
+_CHECKS: Mapping[str, Callable[[str, SplitResult, BrokerKind], None]] = {
+    REDIS.name: _check_redis,
+    SENTINEL.name: _check_redis,
+}
+if missing := {kind.name for kind in KINDS} - _CHECKS.keys():
+    raise AssertionError(f"no check of the URLs of {missing}")
