@@ -8,6 +8,8 @@ they claim more slowly until they are replaced.
 import sqlalchemy as sa
 from alembic import op
 
+from artifact_pipeline.worker.sql.migrations.checks import add_check, drop_check
+
 revision = "0017"
 down_revision = "0016"
 branch_labels = None
@@ -20,6 +22,13 @@ _UNTRIED = (
 )
 _IS_ACTIVE = "state IN ('requested', 'running', 'waiting')"
 _UNTRIED_UPLOADS = "transfers_untried_uploads"
+_CHECK = "transfers_workspace_name"
+_NAMES = {
+    "postgresql": "{0}workspace ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$'",
+    "sqlite": "{0}workspace NOT GLOB '*[^a-z0-9-]*' AND {0}workspace NOT GLOB '-*'"
+    " AND {0}workspace NOT GLOB '*-' AND {0}workspace <> ''",
+}
+"""Names that may be a part of a queue's name, in each database."""
 
 
 def upgrade() -> None:
@@ -27,6 +36,8 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("workspace", sa.String(_LONGEST)))
     op.add_column("workspaces", sa.Column("name", sa.String(_LONGEST)))
     op.add_column("workspaces", sa.Column("seen_at", sa.DateTime))
+    named = _NAMES[op.get_bind().dialect.name]
+    add_check(_CHECK, f"{{0}}workspace IS NULL OR {named}", validate=False)
     op.drop_index(_UNTRIED_UPLOADS, "transfers")
     _index(_UNTRIED_UPLOADS, ["kind", "next_attempt_at"], f"{_UNTRIED} AND workspace IS NULL")
     _index(
@@ -45,6 +56,7 @@ def downgrade() -> None:
     for name in ("transfers_of_workspace", "transfers_untried_of_workspace", _UNTRIED_UPLOADS):
         op.drop_index(name, "transfers")
     _index(_UNTRIED_UPLOADS, ["kind", "next_attempt_at"], _UNTRIED)
+    drop_check(_CHECK)
     for name in ("seen_at", "name"):
         op.drop_column("workspaces", name)
     for table in ("batch_members", "transfers"):
