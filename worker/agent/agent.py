@@ -55,6 +55,12 @@ class Stops:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def hand_on(self, process: "subprocess.Popen[bytes]") -> None:
+        """Send the signal to the command; a terminal's Ctrl-C has reached it already."""
+        if self.last == signal.SIGTERM or not os.isatty(0):
+            with suppress(ProcessLookupError):
+                process.send_signal(self.last)
+
     def _note(self, number: int, _frame: object) -> None:
         self.last = number
         (self.hurry if self.asked.is_set() else self.asked).set()
@@ -124,8 +130,7 @@ class Agent:
         while process.poll() is None:
             if self.stops.asked.is_set() and not handed_on:
                 handed_on = True
-                with suppress(ProcessLookupError):
-                    process.send_signal(self.stops.last)
+                self.stops.hand_on(process)
             if self.stops.hurry.is_set():
                 process.kill()
             self._look_after_worker()
