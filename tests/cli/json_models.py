@@ -144,6 +144,7 @@ class ListedShape(Shape):
     storage_class: str | None
     restore: RestorePhase | None
     restored_until: Moment | None
+    workspace: str | None
     location: str | None
     error: str | None
 
