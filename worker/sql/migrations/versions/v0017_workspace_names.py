@@ -37,7 +37,7 @@ def upgrade() -> None:
     op.add_column("workspaces", sa.Column("name", sa.String(_LONGEST)))
     op.add_column("workspaces", sa.Column("seen_at", sa.DateTime))
     named = _NAMES[op.get_bind().dialect.name]
-    add_check(_CHECK, f"{{0}}workspace IS NULL OR {named}", validate=False)
+    add_check(_CHECK, f"{{0}}workspace IS NULL OR {named}", validate=True)
     op.drop_index(_UNTRIED_UPLOADS, "transfers")
     _index(_UNTRIED_UPLOADS, ["kind", "next_attempt_at"], f"{_UNTRIED} AND workspace IS NULL")
     _index(
