@@ -8,12 +8,9 @@ ratios, with its 95 % confidence interval in brackets. Above 1, a rate is better
 """
 
 import argparse
-import io
 import shutil
 import statistics
-import subprocess
 import sys
-import tarfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from math import comb
@@ -23,6 +20,7 @@ from artifact_pipeline.worker.embedded import lifeline
 from benchmarks.brief import BRIEF_WORKS
 from benchmarks.contestant import ContestantError, contestant
 from benchmarks.figures import Measured, Unit, medians
+from benchmarks.revisions import RevisionError, commit_of, write_sources
 from tests.faults.postgres import RestartablePostgres
 
 _ROOT = Path(__file__).parents[1]
@@ -30,10 +28,6 @@ _SHORT = 9
 _ROUNDS = 9
 _CONFIDENCE = 0.95
 _HERE, _THERE = "here", "there"
-
-
-class RevisionError(Exception):
-    """Git has no such commit."""
 
 
 def main() -> None:
@@ -107,38 +101,12 @@ def confidence_interval(values: Sequence[float]) -> tuple[float, float]:
     return ordered[left_out], ordered[-1 - left_out]
 
 
-def commit_of(rev: str, repository: Path) -> str:
-    """Return the whole name of a commit.
-
-    Raises:
-        RevisionError: there is none of this name.
-    """
-    command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"]
-    found = _git(repository, *command)
-    if found.returncode:
-        said = found.stderr.decode().strip() or f"no commit in {repository}: see `git log`"
-        raise RevisionError(f"{rev!r}: {said}")
-    return found.stdout.decode().strip()
-
-
 def extract(commit: str, repository: Path, tree: Path) -> None:
     """Write a commit's sources to a directory, with the benchmarks of today."""
-    archive = _git(repository, "archive", commit)
-    archive.check_returncode()
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as sources:
-        sources.extractall(tree, filter="data")
+    write_sources(commit, repository, tree)
     shutil.rmtree(tree / "benchmarks", ignore_errors=True)
     shutil.copytree(
         _ROOT / "benchmarks", tree / "benchmarks", ignore=shutil.ignore_patterns("__pycache__")
-    )
-
-
-def _git(repository: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    git = shutil.which("git")
-    if git is None:
-        raise RevisionError("git is missing: install it")
-    return subprocess.run(  # noqa: S603 - Git, and what this module asks of it
-        [git, "-C", str(repository), *arguments], capture_output=True, check=False
     )
 
 

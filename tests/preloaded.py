@@ -26,6 +26,7 @@ from unittest.mock import patch
 from uuid import uuid4
 
 from artifact_pipeline.worker.embedded import lifeline
+from tests.image import ROOT
 
 _LIBRARIES = ["tests.preloaded_libraries"]
 _READ_LATE = (
@@ -161,7 +162,15 @@ def _is_plain(options: Mapping[str, Any], own: tuple[str, ...]) -> bool:
 
 
 def _can_be_forked(env: Mapping[str, str], own: tuple[str, ...] = ()) -> bool:
+    if _has_other_code(env):
+        return False  # some modules of this code are loaded
     return all(name.startswith((*_READ_LATE, *own, _LINKED)) for name in _changed(env))
+
+
+def _has_other_code(env: Mapping[str, str]) -> bool:
+    """Return whether a directory of its path has another release of this package."""
+    path = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
+    return any(Path(each) != ROOT and Path(each, "artifact_pipeline").is_dir() for each in path)
 
 
 def _changed(env: Mapping[str, str]) -> set[str]:

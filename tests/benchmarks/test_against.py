@@ -5,16 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.against import (
-    RevisionError,
-    commit_of,
-    comparison,
-    confidence_interval,
-    extract,
-    main,
-)
+from benchmarks.against import comparison, confidence_interval, extract, main
 from benchmarks.contestant import ContestantError, contestant
 from benchmarks.figures import Unit
+from benchmarks.revisions import RevisionError, commit_of
 
 pytestmark = pytest.mark.processes
 

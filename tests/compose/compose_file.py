@@ -10,6 +10,7 @@ import yaml
 from tests.image import ROOT
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
+STORE_TEXT = (ROOT / "docker-compose.store.yml").read_text()
 # $$, $NAME, ${NAME}, ${NAME:-default}, ${NAME:?why}, and the last two without their colon.
 _VARIABLE = re.compile(
     r"\$(?:(?P<dollar>\$)|(?P<bare>\w+)|\{(?P<name>\w+)(?:(?P<how>:?[-?])(?P<text>[^}]*))?\})"
@@ -35,6 +36,14 @@ class MissingVariableError(Exception):
 def read(given: Mapping[str, str]) -> Any:
     """The whole file. Raises: MissingVariableError."""
     return _with_variables(yaml.safe_load(TEXT), given)
+
+
+def read_with_store(given: Mapping[str, str]) -> Any:
+    """Read both files, with the store of the second; only what it changes is merged."""
+    file, store = read(given), _with_variables(yaml.safe_load(STORE_TEXT), given)
+    for name, changes in store["services"].items():
+        file["services"][name] = _merged(file["services"][name], changes)
+    return file
 
 
 def defaults() -> dict[str, str | None]:
@@ -71,6 +80,19 @@ def mounted(service: dict[str, Any]) -> list[str]:
 def seconds(duration: str) -> float:
     """Of `90s` or `2m`."""
     return int(duration[:-1]) * {"s": 1, "m": 60}[duration[-1]]
+
+
+def _merged(service: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """As Docker Compose merges: maps by their keys, volumes by their targets, the rest replaced."""
+    merged = dict(service)
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            merged[key] = {**service.get(key, {}), **value}
+        elif key == "volumes":
+            merged[key] = [*service.get(key, []), *value]
+        else:
+            merged[key] = value
+    return merged
 
 
 def _with_variables(value: Any, given: Mapping[str, str]) -> Any:
