@@ -1,6 +1,7 @@
 """Removing the queues of a workspace that is not used any more."""
 
 import logging
+from typing import Any
 
 from celery import Celery
 from redis.exceptions import RedisError
@@ -14,6 +15,10 @@ from artifact_pipeline.tasks.routing import queues_of_workspace
 logger = logging.getLogger(__name__)
 
 
+_BINDINGS = ("keyprefix_queue", "keyprefix_binding_permanent")
+"""Attributes of a channel; earlier versions of kombu have the first alone."""
+
+
 def forget_queues(workspace: str, app: Celery) -> None:
     """Remove the workspace's queues from the broker, with their messages. Raises nothing.
 
@@ -22,9 +27,12 @@ def forget_queues(workspace: str, app: Celery) -> None:
     queues = queues_of_workspace(workspace)
     try:
         with broker_channel(app) as channel:
-            bindings = [channel.keyprefix_queue % queue for queue in queues]
-            keys = [own_key(channel, name) for name in (*bindings, *queues)]
-            own_client(channel).delete(*keys)
+            names = [*queues, *(each % queue for each in _bindings(channel) for queue in queues)]
+            own_client(channel).delete(*(own_key(channel, name) for name in names))
     except (BrokerUnavailableError, RedisError) as error:
         said = str(error) if isinstance(error, BrokerUnavailableError) else error_text(error)
         logger.warning("the queues of the workspace %s stay in the broker: %s", workspace, said)
+
+
+def _bindings(channel: Any) -> list[str]:  # noqa: ANN401 - of kombu
+    return [getattr(channel, name) for name in _BINDINGS if hasattr(channel, name)]

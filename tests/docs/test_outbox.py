@@ -134,7 +134,7 @@ def test_the_documented_columns_are_those_without_a_default() -> None:
         for each in columns
         if not each.nullable and each.server_default is None and not each.primary_key
     }
-    assert listed == needed | {"run_id", "requested_by", "workspace"}
+    assert listed == needed | {"run_id", "requested_by"}
     for statement in (POSTGRESQL, SQLITE, DJANGO):
         (names,) = re.findall(r"INSERT INTO transfers \(([^)]+)\)", statement)
         assert set(re.split(r",\s+", names)) == listed

@@ -134,6 +134,7 @@ class TestRegistration:
             agent_name(None, None)
 
 
+@pytest.mark.processes
 class TestAgent:
     def test_it_drains_after_its_command_and_forgets_the_workspace(self, scene: Scene) -> None:
         # Given an upload that waits for a later attempt
