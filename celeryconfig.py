@@ -12,12 +12,11 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.tasks.routing import (
     APPLY_RETENTION,
     AUDIT,
-    BATCHES,
     CONFIGS,
+    DELIVER_EVENTS,
     DISPATCH,
+    OWN_QUEUES,
     RECONCILE,
-    RESULTS,
-    UNROUTED,
     UPKEEP,
     UPLOAD_JOB,
     queue_of,
@@ -48,10 +47,7 @@ result_expires = None
 task_default_queue = CONFIGS
 # Each has its own exchange. Else Celery binds all of them to the exchange of the default queue,
 # and a message sent there arrives in every queue.
-task_queues = [
-    Queue(name, Exchange(name), routing_key=name)
-    for name in (CONFIGS, RESULTS, UPKEEP, BATCHES, UNROUTED)
-]
+task_queues = [Queue(name, Exchange(name), routing_key=name) for name in OWN_QUEUES]
 task_routes = {
     **{f"artifacts.*_{kind}": {"queue": queue_of(kind)} for kind in ArtifactKind},
     UPLOAD_JOB: {"queue": CONFIGS},
@@ -124,10 +120,12 @@ beat_schedule = {
         "schedule": timedelta(minutes=5),
     },
 }
-# Beat asks for these only where ARTIFACTS_RETENTION or ARTIFACTS_AUDIT is on.
+# Beat asks for these only where ARTIFACTS_RETENTION, ARTIFACTS_AUDIT or ARTIFACTS_EVENTS is on.
 OPTIONAL_SCHEDULE = {
     "retention": {"task": APPLY_RETENTION, "schedule": timedelta(minutes=5)},
     "audit": {"task": AUDIT, "schedule": timedelta(minutes=5)},
+    # An event waits for its delivery no longer than this, where nothing is wrong.
+    "events": {"task": DELIVER_EVENTS, "schedule": timedelta(seconds=2)},
 }
 
 enable_utc = True

@@ -11,6 +11,9 @@ from .domain.errors import SessionTypeError as SessionTypeError
 from .domain.errors import SqlUnavailableError as SqlUnavailableError
 from .domain.errors import UnknownJobError as UnknownJobError
 from .domain.errors import UnknownRunError as UnknownRunError
+from .domain.errors import WebhookError as WebhookError
+from .domain.model.artifact_events import ArtifactEvent as ArtifactEvent
+from .domain.model.artifact_events import EventType as EventType
 from .domain.model.artifacts import Artifact as Artifact
 from .domain.model.artifacts import ArtifactKind as ArtifactKind
 from .domain.model.artifacts import StoredArtifact as StoredArtifact
@@ -25,6 +28,7 @@ from .domain.model.locations import UploadLocation as UploadLocation
 from .domain.model.transfers import Direction as Direction
 from .domain.model.transfers import Transfer as Transfer
 from .domain.model.transfers import TransferState as TransferState
+from .domain.model.webhooks import verify_webhook as verify_webhook
 from .domain.platform.job_controller import JobController as JobController
 from .tasks.app import producer_app as producer_app
 from .tasks.app import producing_with as producing_with

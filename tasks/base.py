@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar, NoReturn, Protocol, cast
+from typing import Any, ClassVar, NoReturn, cast
 from uuid import uuid4
 
 from celery import Celery, Task
@@ -19,10 +19,7 @@ from artifact_pipeline.domain.errors import (
     TransferError,
     UnexpectedError,
 )
-from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.audit_cursor import AuditedPages
-from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.domain.transfers.retry import (
@@ -30,7 +27,6 @@ from artifact_pipeline.domain.transfers.retry import (
     MessageDecision,
     decide_message,
 )
-from artifact_pipeline.domain.transfers.upload_job import JobUploads
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.arguments import JobArguments, NoArguments, RunArguments, bind
 from artifact_pipeline.tasks.hand_on import queue_taken_from
@@ -38,67 +34,7 @@ from artifact_pipeline.tasks.publish import ask_if_drained, publish_of_jobs
 from artifact_pipeline.tasks.receipt import workspace_of_message
 from artifact_pipeline.tasks.routing import BATCH_HEADER, DELAY_HEADER, RECORDED_HEADER
 from artifact_pipeline.tasks.sendable import bind_arguments, check_options
-
-
-class Services(Protocol):
-    """The use cases, as the worker's composition root offers them."""
-
-    def transfer(
-        self,
-        direction: Direction,
-        artifact: Artifact,
-        request_id: str,
-        *,
-        is_alone: bool = False,
-        workspace: str | None = None,
-    ) -> TransferSummary:
-        """Do the transfer.
-
-        Args:
-            direction: of the transfer.
-            artifact: the same.
-            request_id: the same.
-            is_alone: no other may be done with it.
-            workspace: of the request, if SQL does not have it.
-        """
-
-    def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
-        """Return what was requested under this id, if anything."""
-
-    def request_confirmations(self, job_id: int, run_id: int | None) -> int: ...
-
-    def request_relocations(self, job_id: int) -> int: ...
-
-    def request_downloads(self, job_id: int, workspace: str | None = None) -> int: ...
-
-    @property
-    def workspace(self) -> str | None:
-        """The name of the workspace that this process serves."""
-
-    def upload_job(self, job_id: int) -> JobUploads:
-        """Do the small uploads of the job that are due, for a limited time."""
-
-    def verify_job(self, job_id: int) -> dict[str, int]:
-        """Return how many of the job's artifacts have each verdict. Raises: VerificationError."""
-
-    def write_manifest(self, job_id: int) -> bool:
-        """Return whether the job's manifest was written; else there was no need of it now."""
-
-    def dispatch(self) -> int: ...
-
-    def advance_batches(self) -> int: ...
-
-    def request_manifests(self) -> int:
-        """Return how many messages for manifests were sent."""
-
-    def reconcile(self) -> ReconcileSummary: ...
-
-    def apply_retention(self) -> RetentionResult:
-        """Archive and delete the next page of what the retention rules say, if it is on."""
-
-    def audit(self) -> AuditedPages:
-        """Continue the periodic audit."""
-
+from artifact_pipeline.tasks.services import Services
 
 logger = logging.getLogger(__name__)
 

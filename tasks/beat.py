@@ -8,12 +8,13 @@ from celery.beat import ScheduleEntry, Scheduler
 from celery.utils.log import get_logger
 
 from artifact_pipeline.tasks.publish import queue_depths
-from artifact_pipeline.tasks.routing import DISPATCH, UPKEEP
+from artifact_pipeline.tasks.routing import DELIVER_EVENTS, DISPATCH, UPKEEP
 
 logger = get_logger("celery.beat")
 
 # Celery computes with datetimes. Only the differences count, so the start may be wrong by years.
 _START = datetime.now(UTC) - timedelta(seconds=monotonic())
+_FREQUENT = (DELIVER_EVENTS, DISPATCH)
 # A queue of this many messages has no worker, or one that is busy for minutes.
 _PILE = 100
 # Beat's sign of life is that it sends: the health check waits for a minute.
@@ -49,20 +50,24 @@ class SteadyScheduler(Scheduler):
     """
 
     Entry = SteadyEntry
-    _sent_at = float("-inf")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Celery's signature
+        self._sent_at: dict[str, float] = {}
+        super().__init__(*args, **kwargs)
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:  # noqa: ANN401 - Celery's
-        if entry.task == DISPATCH and not self._has_room(producer):
+        if entry.task in _FREQUENT and not self._has_room(entry.task, producer):
             logger.debug("%s waits: %s is full", entry.task, UPKEEP)
             return
         super().apply_entry(entry, producer=producer)
 
-    def _has_room(self, producer: Any) -> bool:  # noqa: ANN401 - a kombu producer
+    def _has_room(self, task: str, producer: Any) -> bool:  # noqa: ANN401 - a kombu producer
         """Tell whether to send: while no worker takes the messages, one in 30 seconds is enough."""
         now = monotonic()
-        if now - self._sent_at < _SECONDS_ON_A_PILE and _depth(producer) >= _PILE:
+        sent_at = self._sent_at.get(task, float("-inf"))
+        if now - sent_at < _SECONDS_ON_A_PILE and _depth(producer) >= _PILE:
             return False
-        self._sent_at = now
+        self._sent_at[task] = now
         return True
 
 

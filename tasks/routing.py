@@ -18,6 +18,9 @@ OF_TRANSFERS = (CONFIGS, RESULTS, BATCHES)
 _OF_WORKSPACE = "."
 """Between a queue and the name of a workspace."""
 
+OWN_QUEUES = (CONFIGS, RESULTS, UPKEEP, BATCHES, UNROUTED)
+"""The queues that workers listen to."""
+
 BATCH_HEADER = "artifacts_batch"
 """Of a message: the id of the batch that it belongs to."""
 RECORDED_HEADER = "artifacts_recorded"
@@ -42,8 +45,9 @@ UPLOAD_JOB = "artifacts.upload_job"
 VERIFY_JOB = "artifacts.verify_job"
 WRITE_MANIFEST = "artifacts.write_manifest"
 APPLY_RETENTION = "artifacts.apply_retention"
+DELIVER_EVENTS = "artifacts.deliver_events"
 
-UPKEEP_TASKS = (AUDIT, DISPATCH, RECONCILE)
+UPKEEP_TASKS = (AUDIT, DELIVER_EVENTS, DISPATCH, RECONCILE)
 """Their messages never expire, and their routine is not worth a line at INFO. Retention deletes, so
 it is not among them."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery.result import EagerResult
 
+from artifact_pipeline.domain.maintenance.deliver_events import DeliveredEvents
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.audit_cursor import AuditedPages
@@ -19,6 +20,7 @@ from artifact_pipeline.tasks.routing import (
     APPLY_RETENTION,
     AUDIT,
     CONFIRM,
+    DELIVER_EVENTS,
     DISPATCH,
     DOWNLOAD_JOB,
     RECONCILE,
@@ -135,6 +137,10 @@ class _Recorder:
     def audit(self) -> AuditedPages:
         self._note(AUDIT)
         return AuditedPages()
+
+    def deliver_events(self) -> DeliveredEvents:
+        self._note(DELIVER_EVENTS)
+        return DeliveredEvents()
 
     def _note(self, name: str, **ids: int) -> int:
         self.asked.append(Asked(name, ids))

@@ -8,6 +8,7 @@ from typing import Any
 from celery import shared_task
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.maintenance.deliver_events import DeliveredEvents
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.retention import RetentionAction
@@ -19,6 +20,7 @@ from artifact_pipeline.tasks.routing import (
     APPLY_RETENTION,
     AUDIT,
     BEAT_HEADER,
+    DELIVER_EVENTS,
     DISPATCH,
     RECONCILE,
     WRITE_MANIFEST,
@@ -103,6 +105,16 @@ def apply_retention(self: UpkeepTask) -> dict[str, int]:
         "skipped": result.skipped,
         "refused": result.refused,
     }
+
+
+@shared_task(name=DELIVER_EVENTS, base=UpkeepTask, bind=True)
+def deliver_events(self: UpkeepTask) -> dict[str, int]:
+    """Deliver the events that are due.
+
+    Beat asks for it only where ARTIFACTS_EVENTS is on, and a worker without the setting does
+    nothing.
+    """
+    return asdict(self.services.deliver_events() if self.is_needed else DeliveredEvents())
 
 
 @shared_task(name=AUDIT, base=UpkeepTask, bind=True)

@@ -56,7 +56,9 @@ app = make_app(_settings.broker)
 # app.
 app.set_default()
 # Of workers too: by the period they know which messages of beat have piled up.
-schedule_optional(app, retention=_settings.retention, audit=_settings.audit)
+schedule_optional(
+    app, retention=_settings.retention, audit=_settings.audit, events=_settings.events
+)
 _composition = Composition(_settings, app, _handled)
 attach_services(app, _composition)
 release_leases_on_shutdown(app, _composition)

@@ -34,7 +34,9 @@ retry_when_refused()
 write_in_channels_only()
 app = make_app(_settings.broker)
 app.set_default()
-schedule_optional(app, retention=_settings.retention, audit=_settings.audit)
+schedule_optional(
+    app, retention=_settings.retention, audit=_settings.audit, events=_settings.events
+)
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 _parts = {"broker": lambda: reach_broker(fail_fast_app(_settings.broker))}
 check_beat_on_start(_parts, _liveness)

@@ -7,11 +7,21 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from artifact_pipeline.domain.model.artifact_events import (
+    MAX_TARGET,
+    TASK_TARGET,
+    WEBHOOK_TARGET,
+)
+from artifact_pipeline.domain.model.webhooks import secret_key
 from artifact_pipeline.domain.model.workspaces import workspace_name
+from artifact_pipeline.tasks.routing import OWN_QUEUES
 from artifact_pipeline.worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
 from artifact_pipeline.worker.s3.endpoint_forms import check_endpoint_form, split_url
 from artifact_pipeline.worker.s3.tags import ObjectTags
 
+_TASK = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*", re.ASCII)
+_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TARGET = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_TARGET - 1}}}")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+:)+")
 _DATABASE_EXAMPLE = "Example: postgresql+psycopg://user@host:5432/name"
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
@@ -95,6 +105,65 @@ def check_directory(value: Path) -> Path:
     if not is_directory:
         raise ValueError("the directory does not exist. Create or mount it, or correct the path")
     return value
+
+
+def check_event_task(value: str) -> str:
+    if not _TASK.fullmatch(value):
+        raise ValueError(f"{value!r} is not the name of a task. Example: platform.on_artifact")
+    if value.startswith(("artifacts.", "celery.")):
+        raise ValueError(f"{value!r} is not a task of the platform. Example: platform.on_artifact")
+    return value
+
+
+def check_event_queue(value: str) -> str:
+    if not _QUEUE.fullmatch(value):
+        raise ValueError("use letters, digits, . _ and - in the name of the queue")
+    if value in OWN_QUEUES:
+        raise ValueError(f"{value} is a queue of the pipeline's workers. Use another one")
+    return value
+
+
+def check_event_url(value: str) -> str:
+    # The value is not quoted: the path may be a secret.
+    url = split_url(value)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError("not a URL of HTTP. Example: https://platform.example.com/events")
+    if url.username is not None or url.fragment:
+        raise ValueError("remove the user name, the password and what is after a #")
+    return value
+
+
+def check_event_targets(value: str) -> str:
+    split_event_targets(value)
+    return value
+
+
+def split_event_targets(value: str) -> dict[str, str]:
+    """Return the task or URL of each name of `NAME=TASK_OR_URL,…`. Raises: ValueError."""
+    targets: dict[str, str] = {}
+    for number, text in enumerate(filter(None, map(str.strip, value.split(","))), start=1):
+        name, equals, target = text.partition("=")
+        if not equals or not _TARGET.fullmatch(name):
+            raise ValueError(
+                f"target {number}: use NAME=TASK or NAME=URL; a name has small letters, digits,"
+                f" _ and -, and at most {MAX_TARGET} characters"
+            )
+        if name in targets or name in {TASK_TARGET, WEBHOOK_TARGET}:
+            raise ValueError(f"{name}: the name is in use. Give the target another one")
+        is_url = "://" in target
+        targets[name] = check_event_url(target) if is_url else check_event_task(target)
+    return targets
+
+
+def check_event_secrets(value: str) -> str:
+    for secret in split_secrets(value):
+        secret_key(secret)
+    return value
+
+
+def split_secrets(value: str) -> list[str]:
+    """Return the secrets, which commas separate."""
+    return [secret for secret in map(str.strip, value.split(",")) if secret]
 
 
 def check_checksum(value: Checksum) -> Checksum:

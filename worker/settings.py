@@ -16,6 +16,11 @@ from pydantic_settings import BaseSettings
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.broker_url_checks import check_broker_url, check_master_name
+from artifact_pipeline.worker.event_settings import (
+    EventDeliverySettings,
+    EventSwitch,
+    EventTargetSettings,
+)
 from artifact_pipeline.worker.setting_checks import (
     check_broker_prefix,
     check_database_url,
@@ -33,7 +38,7 @@ _WEEK = 7 * 24 * 3600
 _Seconds = Annotated[float, Field(gt=0, le=_WEEK)]
 
 
-class DatabaseSettings(EnvironmentSettings):
+class DatabaseSettings(EventTargetSettings):
     database_url: Annotated[
         str,
         AfterValidator(check_database_url),
@@ -111,7 +116,7 @@ class RetentionSettings(EnvironmentSettings):
     retention_prices: Annotated[Path, AfterValidator(check_file)] | None = None
 
 
-class PeriodicSettings(EnvironmentSettings):
+class PeriodicSettings(EventSwitch):
     """Which periodic tasks are turned on. Beat and all workers need the same."""
 
     # Archiving and deleting what the retention rules say, which needs the permissions for it.
@@ -203,7 +208,12 @@ class HistorySettings(EnvironmentSettings):
 
 
 class WorkerSettings(
-    OperatorSettings, BrokerSettings, WorkspaceSettings, HistorySettings, PeriodicSettings
+    OperatorSettings,
+    BrokerSettings,
+    WorkspaceSettings,
+    HistorySettings,
+    PeriodicSettings,
+    EventDeliverySettings,
 ):
     """Everything that a worker needs."""
 

@@ -58,6 +58,10 @@ class SessionTypeError(PipelineError, TypeError):
     """The object that was passed as a session cannot be used as one."""
 
 
+class WebhookError(PipelineError, ValueError):
+    """The request is no webhook of the pipeline."""
+
+
 class JobStatusError(InvalidRequestError):
     """The job's status does not allow the call."""
 

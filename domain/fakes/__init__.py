@@ -1,5 +1,6 @@
 """Every port in memory: for tests of what uses them, and held to the adapters' own contract."""
 
+from artifact_pipeline.domain.fakes.artifact_events import InMemoryEventOutbox
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
 from artifact_pipeline.domain.fakes.audit_trail import InMemoryAuditTrail
 from artifact_pipeline.domain.fakes.batch_candidates import Candidates
@@ -36,6 +37,7 @@ __all__ = [
     "InMemoryCopier",
     "InMemoryDueArtifacts",
     "InMemoryEndpointFailures",
+    "InMemoryEventOutbox",
     "InMemoryHistory",
     "InMemoryJobs",
     "InMemoryLegalHolds",

@@ -58,6 +58,7 @@ class InMemoryBatches:
         rate: float | None,
         max_in_flight: int,
         is_forced: bool,
+        notify: str | None = None,
     ) -> Batch:
         reason, row, now = check_reason(reason), self._snapshots.record_of(batch_id), self._now()
         check_can_start(row.batch, now)
@@ -75,6 +76,7 @@ class InMemoryBatches:
             is_forced=is_forced,
             members=members,
             started_at=now,
+            notify=notify,
         )
 
     def pause(self, batch_id: int) -> Batch:
@@ -100,6 +102,7 @@ class InMemoryBatches:
 
     def cancel(self, batch_id: int) -> int:
         self._do(BatchAction.CANCEL, batch_id, finished_at=self._now())
+        self._tell_end(batch_id)
         active = self._active(batch_id)
         for transfer in active:
             self._transfers.rows[transfer.id] = replace(
@@ -144,6 +147,7 @@ class InMemoryBatches:
         if not following:
             if not self._active(batch_id):
                 self._do(BatchAction.FINISH, batch_id, finished_at=self._now())
+                self._tell_end(batch_id)
             return Released()
         page = following[: max(allowed, 0)]
         if not page:
@@ -160,6 +164,16 @@ class InMemoryBatches:
     @property
     def _transfers(self) -> InMemoryTransfers:
         return self._snapshots.candidates.transfers
+
+    def _tell_end(self, batch_id: int) -> None:
+        batch = self.get(batch_id)
+        if batch.started_at is not None:
+            self._transfers.events.write_batch(
+                batch.notify,
+                batch_id=batch_id,
+                batch_state=batch.state,
+                batch_members=batch.members,
+            )
 
     def _now(self) -> datetime:
         return self._transfers.now()

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from artifact_pipeline.domain.errors import LeaseLostError, TransferCancelledError, TransferError
+from artifact_pipeline.domain.fakes.artifact_events import InMemoryEventOutbox
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.transfers import (
     Claim,
@@ -27,6 +29,7 @@ class TransferRows:
 
     Attributes:
         rows: the transfers by id.
+        events: where events are written; by default for no target.
         workspace: the name of the only one whose transfers are claimed.
     """
 
@@ -34,8 +37,10 @@ class TransferRows:
         self,
         artifacts: InMemoryArtifacts,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        events: InMemoryEventOutbox | None = None,
     ) -> None:
         self.rows: dict[int, Transfer] = {}
+        self.events = events or InMemoryEventOutbox()
         self.workspace: str | None = None
         self._artifacts = artifacts
         self._clock = clock
@@ -102,6 +107,16 @@ class TransferRows:
             last_error=None,
             bytes_sent=bytes_moved,
             upload_id=None,
+        )
+
+    def _tell_stored(self, claim: Claim) -> None:
+        """Write the events of a transfer whose artifact is recorded."""
+        stored = self._artifacts.find(claim.artifact)
+        self.events.write_transfer(
+            self.rows[claim.transfer_id],
+            EventType.ARTIFACT_STORED,
+            size=stored.object.size if stored else None,
+            sha256=stored.object.sha256 if stored else None,
         )
 
     def _of(self, artifact: Artifact, direction: Direction) -> list[Transfer]:

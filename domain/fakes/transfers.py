@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
 from artifact_pipeline.domain.fakes.due import is_abandoned, is_due, is_postponed, is_unclaimed
 from artifact_pipeline.domain.fakes.transfer_rows import NO_LEASE, TransferRows, failed
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
@@ -148,6 +149,7 @@ class InMemoryTransfers(TransferRows):
             self._end(claim, stored.object.bytes_sent)
             self._artifacts.write(stored)
             self._artifacts.update_platform(stored, location)
+            self._tell_stored(claim)
 
     def adopt(
         self,
@@ -165,6 +167,7 @@ class InMemoryTransfers(TransferRows):
                 )
             self._end(claim, stored.object.bytes_sent)
             self._artifacts.update_platform(stored, location)
+            self._tell_stored(claim)
 
     def doubt(self, claim: Claim) -> None:
         with self._lock:
@@ -173,6 +176,8 @@ class InMemoryTransfers(TransferRows):
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
         with self._lock:
             self._end(claim, bytes_fetched)
+            if claim.direction is Direction.CONFIRM:
+                self._tell_stored(claim)
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         with self._lock:
@@ -219,12 +224,13 @@ class InMemoryTransfers(TransferRows):
 
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         with self._lock:
-            self._keep(
+            ended = self._keep(
                 self._held(claim),
                 state=TransferState.QUARANTINED,
                 finished_at=self._clock(),
                 **failed(error),
             )
+            self.events.write_transfer(ended, EventType.TRANSFER_QUARANTINED)
 
     def release_leases(self, worker: str) -> int:
         with self._lock:

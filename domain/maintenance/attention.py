@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
 from artifact_pipeline.domain.maintenance.pipeline_status import (
     EXPIRED_LATE_AFTER,
@@ -15,6 +14,9 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     count,
     first,
 )
+from artifact_pipeline.domain.maintenance.problems import Problem as Problem  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.maintenance.problems import ProblemCode as ProblemCode  # noqa: PLC0414 - re-exported
+from artifact_pipeline.domain.maintenance.problems import plural, problems_of_events
 from artifact_pipeline.domain.model.durations import age
 
 # A dispatch ends every few seconds; a longer pause than this is no accident.
@@ -23,40 +25,6 @@ DISPATCH_LATE_AFTER = timedelta(minutes=1)
 STANDSTILL_AFTER = timedelta(minutes=1)
 _LONGEST = WINDOWS[-1]
 _BEAT = "celery -A artifact_pipeline.worker.control beat --loglevel INFO"
-
-
-class ProblemCode(StrEnum):
-    """Stable names of the problems, for programs."""
-
-    BROKER_AWAY = "broker_away"
-    NO_DISPATCH = "no_dispatch"
-    NO_WORKER = "no_worker"
-    WORKSPACE_UNSERVED = "workspace_unserved"
-    STRAY_QUEUE = "stray_queue"
-    STUCK = "stuck"
-    BEHIND = "behind"
-    LEASE_EXPIRED = "lease_expired"
-    STORE_BREAKER_OPEN = "s3_breaker_open"
-    WORKSPACE_BREAKER_OPEN = "workspace_breaker_open"
-    QUARANTINED = "quarantined"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Something that needs an operator.
-
-    Attributes:
-        is_error: work stands still; otherwise it is slow, or some of it has failed.
-        queue: the queue that has the problem, if it is one queue's.
-        fix: the command that helps, or shows more.
-    """
-
-    code: ProblemCode
-    is_error: bool
-    what: str
-    why: str
-    fix: str
-    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +61,7 @@ def worker_command(*queues: str, workspace: str | None = None) -> str:
 
 def find_problems(status: PipelineStatus) -> list[Problem]:
     """Return all problems, those that stop work first."""
-    parts = (_of_broker, _of_queues, _of_breakers, _of_quarantine)
+    parts = (_of_broker, _of_queues, _of_breakers, _of_quarantine, problems_of_events)
     found = [problem for part in parts for problem in part(status)]
     return sorted(found, key=lambda problem: not problem.is_error)
 
@@ -175,9 +143,9 @@ def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) ->
     if status.database.of_queue(queue, Phase.RUNNING):
         return
     if since is None:
-        waiting = f"{_plural(messages, 'message')} in the broker"
+        waiting = f"{plural(messages, 'message')} in the broker"
     else:
-        waiting = f"{_plural(count(groups, Phase.DUE, Phase.EXPIRED), 'transfer')} due for"
+        waiting = f"{plural(count(groups, Phase.DUE, Phase.EXPIRED), 'transfer')} due for"
         waiting = f"{waiting} {age(status.database.now - since)}"
     if workspace := status.database.workspace_of(queue):
         yield _unserved(queue, workspace, waiting)
@@ -209,7 +177,7 @@ def _stray(queue: str, messages: int) -> Problem:
     return Problem(
         code=ProblemCode.STRAY_QUEUE,
         is_error=False,
-        what=f"{queue}: no queue of the pipeline, {_plural(messages, 'message')} in the broker",
+        what=f"{queue}: no queue of the pipeline, {plural(messages, 'message')} in the broker",
         why="no worker listens to it; perhaps a producer has mistyped the name",
         fix=worker_command(queue),
         queue=queue,
@@ -238,7 +206,7 @@ def _overdue(status: PipelineStatus, queue: str, phase: Phase) -> tuple[int, tim
 def _late(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
     late, longest = _overdue(status, queue, Phase.DUE)
     what = (
-        f"{queue}: {_plural(late, 'transfer')} due for more than {age(LATE_AFTER)},"
+        f"{queue}: {plural(late, 'transfer')} due for more than {age(LATE_AFTER)},"
         f" the first for {age(longest)}"
     )
     if is_idle:
@@ -265,7 +233,7 @@ def _expired(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
     return Problem(
         code=ProblemCode.LEASE_EXPIRED,
         is_error=is_idle,
-        what=f"{queue}: {_plural(late, 'lease')} expired more than {age(EXPIRED_LATE_AFTER)} ago,"
+        what=f"{queue}: {plural(late, 'lease')} expired more than {age(EXPIRED_LATE_AFTER)} ago,"
         f" the first {age(longest)} ago, not taken over",
         why="a worker died, and no other one continues its transfers",
         fix=f"artifacts transfers list --state running --queue {queue}",
@@ -294,12 +262,8 @@ def _of_quarantine(status: PipelineStatus) -> Iterator[Problem]:
             yield Problem(
                 code=ProblemCode.QUARANTINED,
                 is_error=False,
-                what=f"{_plural(each.recent, 'transfer')} quarantined in the last hour:"
+                what=f"{plural(each.recent, 'transfer')} quarantined in the last hour:"
                 f" {each.reason}",
                 why="they are not retried until an operator asks for it",
                 fix=f"artifacts quarantine list --reason {each.reason} --newer-than 1h",
             )
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from artifact_pipeline.domain.maintenance.pipeline_status import Phase
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.queued_events import EventBacklog
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 
@@ -135,6 +136,7 @@ class DatabaseMetrics:
         tables: by their names.
         audited_at: when the last complete periodic audit ended; None before the first.
         audit_findings: what it found, by the name of the fault.
+        events: what waits for each target of events.
     """
 
     now: datetime
@@ -150,6 +152,7 @@ class DatabaseMetrics:
     tables: Mapping[str, TableFigures] = field(default_factory=dict)
     audited_at: datetime | None = None
     audit_findings: Mapping[str, int] = field(default_factory=dict)
+    events: Sequence[EventBacklog] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

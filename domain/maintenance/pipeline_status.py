@@ -8,6 +8,7 @@ from enum import StrEnum
 from artifact_pipeline.domain.errors import ReasonCode
 from artifact_pipeline.domain.model.batches import BatchState
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.queued_events import EventBacklog
 
 LATE_AFTER = timedelta(minutes=5)
 """How long a transfer may be due before it counts as late."""
@@ -152,6 +153,7 @@ class DatabaseStatus:
     requesters: Sequence[RequesterGroup] = ()
     unverified: UnverifiedGroup | None = None
     audit: AuditStatus | None = None
+    events: Sequence[EventBacklog] = ()
 
     def of_queue(self, queue: str, *phases: Phase) -> list[TransferGroup]:
         return [each for each in self.transfers if each.queue == queue and each.phase in phases]

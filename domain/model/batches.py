@@ -137,6 +137,7 @@ class Batch:
         is_forced: unchanged bytes are sent again.
         members: how many are transferred; None before it is started.
         expires_at: of a snapshot.
+        notify: the target of the event of its end, beside those that get all events.
     """
 
     id: int
@@ -153,6 +154,7 @@ class Batch:
     expires_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    notify: str | None = None
 
     @property
     def unreleased(self) -> Outcome:

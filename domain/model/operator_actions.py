@@ -30,6 +30,8 @@ class ActionName(StrEnum):
     REBUILD = "db rebuild"
     RETENTION_SET = "retention set"
     RETENTION_REMOVE = "retention remove"
+    EVENTS_REDELIVER = "events redeliver"
+    EVENTS_DISCARD = "events discard"
     RETENTION_APPLY = "retention apply"
     AUDIT_REPAIR = "audit repair"
     ORPHANS_DELETE = "orphans delete"

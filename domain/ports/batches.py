@@ -72,6 +72,7 @@ class IBatches(Protocol):
         rate: float | None,
         max_in_flight: int,
         is_forced: bool,
+        notify: str | None = None,
     ) -> Batch:
         """Have the frozen members of that mode transferred; the next dispatch begins."""
 

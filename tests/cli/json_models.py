@@ -17,12 +17,15 @@ from tests.cli.json_upkeep import (
     AppliedShape,
     AuditShape,
     DeletedObjectShape,
+    DiscardedEventsShape,
+    EventShape,
     HeldShape,
     HistoryShape,
     HoldShape,
     OrphansShape,
     PrunedShape,
     RebuiltShape,
+    RedeliveredShape,
     RemovedRuleShape,
     RetentionPreviewShape,
     RuleShape,
@@ -204,6 +207,7 @@ class BatchShape(Shape):
     requested_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
+    notify: str | None
     filter: dict[str, Any]
 
 
@@ -283,6 +287,9 @@ SHAPES: dict[str, Any] = {
     "batch resume": BatchShape,
     "batch start": BatchShape,
     "batch status": ProgressShape,
+    "events discard": DiscardedEventsShape,
+    "events list": list[EventShape],
+    "events redeliver": RedeliveredShape,
     "history": list[HistoryShape],
     "jobs hold list": list[HoldShape],
     "jobs hold release": HeldShape,

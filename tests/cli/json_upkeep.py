@@ -14,6 +14,30 @@ class PrunedShape(Shape):
     rows: Count
 
 
+class EventShape(Shape):
+    event: str
+    type: str
+    target: str
+    time: Moment
+    job_id: int | None
+    run_id: int | None
+    kind: ArtifactKind | None
+    transfer: int | None
+    batch_id: int | None
+    attempts: Count
+    next_at: Moment | None
+    refused_at: Moment | None
+    error: str | None
+
+
+class RedeliveredShape(Shape):
+    redelivered: Count
+
+
+class DiscardedEventsShape(Shape):
+    discarded: Count
+
+
 class VerifiedShape(Shape):
     kind: ArtifactKind | None
     run_id: int | None

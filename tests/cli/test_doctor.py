@@ -40,6 +40,7 @@ def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
         "workspace",
         *("dispatch", "workers", "workspaces", "backlog"),
         *("S3 breaker", "workspace breaker", "quarantine"),
+        "events",
     ]
     assert healthy.bucket in answer.out
 

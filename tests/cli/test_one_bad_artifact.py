@@ -63,6 +63,7 @@ OTHERS = {
         *("jobs uploads undelete", "db prune"),
         "metrics",
         *("retention set", "retention list", "retention remove", "retention preview"),
+        *("events list", "events redeliver", "events discard"),
     },
     "the broker": {"messages list", "messages show", "messages discard", "messages restore"},
     "the whole store": {"audit", "db rebuild"},

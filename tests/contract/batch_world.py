@@ -13,6 +13,7 @@ from artifact_pipeline.domain.fakes import (
     InMemoryArtifacts,
     InMemoryBatches,
     InMemoryBatchSnapshots,
+    InMemoryEventOutbox,
     InMemoryHistory,
     InMemoryJobs,
     InMemoryRuns,
@@ -25,6 +26,7 @@ from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.model.keys import JobS3Prefix
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, Transfer
+from artifact_pipeline.domain.ports.artifact_events import IEventOutbox
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.batches import IBatches, IBatchReleases, IBatchSnapshots
 from artifact_pipeline.domain.ports.history import IHistory
@@ -34,8 +36,10 @@ from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.batches.repository import SqlBatches
 from artifact_pipeline.worker.sql.batches.snapshots import DEFAULT_PARTS, SqlBatchSnapshots
 from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 from artifact_pipeline.worker.sql.history import SqlHistory
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
+from artifact_pipeline.worker.sql.transfers.event_log import EventLog
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 from tests.contract.transfer_steps import HOUR, LOCATION, UPLOAD, stored_artifact
@@ -62,6 +66,7 @@ class BatchWorld:
     releases: IBatchReleases
     history: IHistory
     verifications: IVerifications
+    outbox: IEventOutbox
     add: Callable[[NewJob], None]
     """Insert a job with its runs into the platform's tables."""
 
@@ -145,10 +150,12 @@ def _sized(stored: Any, key: str, size: int) -> Any:
     return type(stored)(key=key, size=size, sha256="ab" * 32, version='"0"')
 
 
-def in_memory() -> BatchWorld:
+def in_memory(targets: tuple[str, ...] | None = None) -> BatchWorld:
+    """Args: `targets` of events; None if they are off."""
     jobs, runs, tags = InMemoryJobs(), InMemoryRuns(), dict[int, Any]()
     artifacts = InMemoryArtifacts(jobs)
-    transfers = InMemoryTransfers(artifacts)
+    outbox = InMemoryEventOutbox(targets)
+    transfers = InMemoryTransfers(artifacts, events=outbox)
     candidates = Candidates(transfers, jobs, runs, artifacts, tags)
     snapshots = InMemoryBatchSnapshots(candidates)
     batches = InMemoryBatches(snapshots)
@@ -166,12 +173,14 @@ def in_memory() -> BatchWorld:
         releases=batches,
         history=InMemoryHistory(transfers, snapshots),
         verifications=InMemoryVerifications(transfers, artifacts),
+        outbox=outbox,
         add=add,
     )
 
 
-def on_sql(url: str) -> Iterator[BatchWorld]:
-    engine = make_engine(url)
+def on_sql(url: str, targets: tuple[str, ...] | None = None) -> Iterator[BatchWorld]:
+    """Args: `targets` as of `in_memory`."""
+    engine, events = make_engine(url), EventLog(targets)
 
     def add(new: NewJob) -> None:
         common = {"user_id": new.user_id, "created_at": new.created_at}
@@ -183,13 +192,14 @@ def on_sql(url: str) -> Iterator[BatchWorld]:
                 session.add(RunRow(id=run_id, job_id=new.id, status="RUNNING", **common))
 
     yield BatchWorld(
-        transfers=SqlTransfers(engine),
+        transfers=SqlTransfers(engine, events),
         artifacts=SqlArtifacts(engine),
-        batches=SqlBatches(engine),
+        batches=SqlBatches(engine, events),
         snapshots=SqlBatchSnapshots(engine, DEFAULT_PARTS),
-        releases=SqlBatchReleases(engine),
+        releases=SqlBatchReleases(engine, events),
         history=SqlHistory(engine),
         verifications=SqlVerifications(engine),
+        outbox=SqlEventOutbox(engine),
         add=add,
     )
     engine.dispose()

@@ -166,7 +166,10 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlDueArtifacts(engine, ARCHIVES, SCANNED),
         SqlAuditProgress(engine),
         SqlRebuiltRecords(engine),
-        lambda workspace: (SqlTransfers(engine, workspace), SqlUploadPages(engine, workspace)),
+        lambda workspace: (
+            SqlTransfers(engine, workspace=workspace),
+            SqlUploadPages(engine, workspace=workspace),
+        ),
     )
     engine.dispose()
 

@@ -23,6 +23,7 @@ from artifact_pipeline.worker.sql.audit_progress import SqlAuditProgress
 from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
 from artifact_pipeline.worker.sql.engine import autocommit, make_engine, transaction
+from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 from artifact_pipeline.worker.sql.history import SqlHistory
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
 from artifact_pipeline.worker.sql.manifests import SqlManifests
@@ -30,8 +31,14 @@ from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, PlatformBase, RunRow, UtcDateTime
 from artifact_pipeline.worker.sql.restorations import SqlRestorations
 from artifact_pipeline.worker.sql.retention_rules import SqlRetentionRules
-from artifact_pipeline.worker.sql.tables import PipelineBase, TransferRow, WorkspaceFailureRow
+from artifact_pipeline.worker.sql.tables import (
+    EventTargetRow,
+    PipelineBase,
+    TransferRow,
+    WorkspaceFailureRow,
+)
 from artifact_pipeline.worker.sql.tombstones import SqlTombstones
+from artifact_pipeline.worker.sql.transfers.event_log import EventLog
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.requests import SessionRequests, request_upload
 from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
@@ -129,7 +136,7 @@ def is_as_written(moment: datetime) -> bool:
 
 def fill(engine: Engine) -> None:
     """Have a time in each column, written as workers and commands do."""
-    transfers = SqlTransfers(engine)
+    transfers = SqlTransfers(engine, EventLog(("webhook",)))
     first = claimed(transfers, CONFIG, "first")
     transfers.renew(first)
     transfers.record(first, stored_artifact(CONFIG), LOCATION)
@@ -141,13 +148,21 @@ def fill(engine: Engine) -> None:
     transfers.cancel(15, None, None)
     SqlEndpointFailures(engine, HOUR).count("https://s3.invalid")
     SqlEndpointFailures(engine, HOUR, WorkspaceFailureRow).count("a host")
+    SqlEndpointFailures(engine, HOUR, EventTargetRow).count("webhook")
     SqlWorkspaces(engine).add("an id")
     history = History(engine)
     history.failed_configs(16)
     batch = history.started(rate=10)
     history.release(batch.id)
     history.batches.cancel(batch.id)
+    refuse_an_event(engine)
     fill_lifecycle(engine)
+
+
+def refuse_an_event(engine: Engine) -> None:
+    outbox = SqlEventOutbox(engine)
+    first, *_ = outbox.take(["webhook"], 10, HOUR)
+    outbox.refuse(first, "HTTP 410")
 
 
 def fill_lifecycle(engine: Engine) -> None:

@@ -6,12 +6,7 @@ from typing import Any
 
 import pytest
 
-from artifact_pipeline.domain.maintenance.attention import (
-    Problem,
-    ProblemCode,
-    find_problems,
-    standstill,
-)
+from artifact_pipeline.domain.maintenance.attention import find_problems, standstill
 from artifact_pipeline.domain.maintenance.pipeline_status import (
     WINDOWS,
     BrokerStatus,
@@ -24,7 +19,9 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     TransferGroup,
     WorkerQueues,
 )
+from artifact_pipeline.domain.maintenance.problems import Problem, ProblemCode
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.queued_events import EventBacklog
 from artifact_pipeline.domain.reasons import ReasonCode
 
 NOW = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
@@ -203,6 +200,24 @@ def test_only_a_recent_failure_needs_a_hand(recent: int, expected: list[str]) ->
     problems = find_problems(status(broker(ALL), failures=[failed]))
     assert codes(problems) == expected
     assert all("--reason source_missing --newer-than 1h" in each.fix for each in problems)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "refused", "expected"),
+    [(4, 0, []), (6, 0, ["events_late"]), (None, 2, ["events_refused"])],
+)
+def test_events_that_nobody_takes_need_an_operator(
+    minutes: int | None, refused: int, expected: list[str]
+) -> None:
+    backlog = EventBacklog(
+        target="webhook",
+        waiting=0 if minutes is None else 3,
+        oldest=None if minutes is None else timedelta(minutes=minutes),
+        refused=refused,
+    )
+    problems = find_problems(status(broker(ALL), events=[backlog]))
+    assert codes(problems) == expected
+    assert all(each.fix.endswith("--target webhook") for each in problems)
 
 
 def test_errors_come_before_warnings() -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from tests.faults.fleet import BUCKET, Fleet
 from tests.faults.load import Wanted
@@ -33,6 +35,7 @@ def findings(fleet: Fleet, wanted: Sequence[Wanted]) -> list[str]:
         *_wrong_in_transfers(fleet, len(expected)),
         *_open_uploads(fleet),
         *_left_in_broker(fleet),
+        *_wrong_in_events(fleet),
     ]
 
 
@@ -91,6 +94,22 @@ def open_uploads(fleet: Fleet) -> list[str]:
     """The keys of multipart uploads that were neither completed nor aborted."""
     pages = fleet.client.get_paginator("list_multipart_uploads").paginate(Bucket=BUCKET)
     return [upload["Key"] for page in pages for upload in page.get("Uploads", [])]
+
+
+def _wrong_in_events(fleet: Fleet) -> Iterator[str]:
+    """Compare what the receiver of webhooks has taken with what is recorded."""
+    for backlog in SqlEventOutbox(fleet.engine).backlog():
+        yield f"{backlog.waiting} events wait, {backlog.refused} were refused"
+    receiver = fleet.receiver
+    stored = [each for each in receiver.events.values() if each.type == EventType.ARTIFACT_STORED]
+    told = Counter(each.transfer_id for each in stored)
+    done = select(TransferRow.id).where(TransferRow.state == TransferState.DONE)
+    with fleet.engine.connect() as connection:
+        ended = set(connection.scalars(done))
+    yield from (f"never told: transfer {each}" for each in ended - told.keys())
+    yield from (f"told, and not so: transfer {each}" for each in told.keys() - ended)
+    yield from (f"transfer {each}: {n} events" for each, n in told.items() if n > 1)
+    yield from (f"event {each}: another content" for each in receiver.changed)
 
 
 def _left_in_broker(fleet: Fleet) -> Iterator[str]:

@@ -18,6 +18,7 @@ from artifact_pipeline.domain.model.transfers import ACTIVE_STATES
 from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.keys import use_broker
 from artifact_pipeline.tasks.routing import RECONCILE
+from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 from tests.faults.audit import findings, open_uploads
@@ -73,6 +74,8 @@ class Report:
     duplicates_sent: int
     duplicates_ignored: int
     quarantined_and_retried: int
+    events: int
+    event_deliveries: int
     findings: list[str]
 
     def as_json(self) -> dict[str, Any]:
@@ -116,6 +119,8 @@ def run(plan: Plan, directory: Path) -> Report:
             duplicates_sent=chaos.duplicates,
             duplicates_ignored=sum(len(_IGNORED.findall(log.read_text())) for log in servers.logs),
             quarantined_and_retried=retried,
+            events=len(servers.receiver.events),
+            event_deliveries=servers.receiver.deliveries.total(),
             findings=findings(servers, wanted),
         )
 
@@ -143,6 +148,9 @@ def _bring_to_an_end(servers: Fleet, patience: float) -> int:
         if not again:
             break
         retried += again
+    outbox = SqlEventOutbox(servers.engine)
+    outbox.redeliver()
+    _wait(lambda: not outbox.backlog(), patience)
     for beat in servers.beats:
         beat.kill()
     app = make_app(servers.broker.direct)

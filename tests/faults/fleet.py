@@ -24,6 +24,7 @@ from tests.buckets import client_of
 from tests.faults.brokers import BROKERS, Place
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
+from tests.faults.receiver import SECRET, receiving
 from tests.faults.s3_proxy import FaultyS3
 from tests.skewed import environment
 
@@ -46,6 +47,8 @@ IMPATIENT = {
     # The audit takes each object that is no artifact for a fault.
     "ARTIFACTS_MANIFEST": "false",
     "FAULTS_VISIBILITY_SECONDS": "15",
+    "ARTIFACTS_EVENTS": "true",
+    "ARTIFACTS_EVENTS_TIMEOUT_SECONDS": "2",
 }
 
 
@@ -61,6 +64,7 @@ class Fleet:
         self.s3 = stack.enter_context(Ministack(directory / "s3"))
         self.postgres = stack.enter_context(RestartablePostgres())
         self.faulty_s3 = stack.enter_context(FaultyS3(self.s3.port))
+        self.receiver = stack.enter_context(receiving())
         self.sql_proxy = stack.enter_context(TcpProxy(self.postgres.socket))
         self.s3_proxy = stack.enter_context(TcpProxy(("127.0.0.1", self.faulty_s3.port)))
         self.engine = self._migrated()
@@ -128,6 +132,7 @@ class Fleet:
 
     def heal(self) -> None:
         self.mount()
+        self.receiver.is_well = True
         self.faulty_s3.heal()
         self.heal_servers()
         for process in (*self.beats, *self.workers):
@@ -180,6 +185,8 @@ class Fleet:
             "ARTIFACTS_BROKER_MASTER_NAME": self.broker.broker.master_name,
             "ARTIFACTS_S3_ENDPOINT_URL": f"http://127.0.0.1:{self.s3_proxy.port}",
             "ARTIFACTS_BUCKET": BUCKET,
+            "ARTIFACTS_EVENTS_URL": self.receiver.url,
+            "ARTIFACTS_EVENTS_SECRET": SECRET,
             "ARTIFACTS_WORKSPACE": str(self.workspace),
             "AWS_ACCESS_KEY_ID": "tests",
             "AWS_SECRET_ACCESS_KEY": "tests-secret",

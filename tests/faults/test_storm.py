@@ -24,3 +24,5 @@ def test_nothing_is_lost_under_random_faults(
     assert report.findings == []
     assert all(report.faults.values())
     assert report.duplicates_ignored > 0
+    # And the receiver of events has each of them, some more than once
+    assert report.event_deliveries > report.events > load.small

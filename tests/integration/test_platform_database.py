@@ -30,6 +30,7 @@ PIPELINES = {
     *("workspaces", "workspace_failures", "artifacts_alembic_version"),
     *("operator_actions", "operator_action_jobs", "legal_holds", "tombstones"),
     *("upkeep", "manifests", "artifact_retention_rules", "audit_progress"),
+    *("artifact_events", "event_target_failures"),
 }
 OLD_KEY = "jobs/12/2025/10/24/080000/job_config.json"
 ROWS = """

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.metrics.workers import WorkerWatch
 from artifact_pipeline.worker.sql.audit_progress import SqlAuditProgress
-from artifact_pipeline.worker.sql.tables import BatchRow, EndpointRow, WorkspaceFailureRow
+from artifact_pipeline.worker.sql.tables import BatchRow, EndpointRow, EventRow, WorkspaceFailureRow
 from tests.sql.status_steps import Rows
 
 LEASE = timedelta(seconds=60)
@@ -49,6 +49,24 @@ def of_everything(rows: Rows) -> None:
     fail(rows, EndpointRow, BREAKER_FAILURES)
     fail(rows, WorkspaceFailureRow, 1)
     audit(rows, objects=1200, missing=2)
+    add_event(rows, since=MINUTE)
+    add_event(rows, refused=True)
+
+
+def add_event(rows: Rows, *, since: timedelta = SECOND, refused: bool = False) -> None:
+    """Insert an event for a webhook: one that waits, or one that was refused."""
+    values = {
+        "event_id": "any",
+        "type": "batch.ended",
+        "target": "webhook",
+        "occurred_at": rows.now - since,
+        "attempts": 1,
+        "next_attempt_at": rows.now,
+        "refused_at": rows.now if refused else None,
+        "last_error": "HTTP 410",
+    }
+    with rows.engine.begin() as connection:
+        connection.execute(insert(EventRow).values(values))
 
 
 def audit(rows: Rows, **counts: int) -> None:

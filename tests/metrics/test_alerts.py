@@ -33,6 +33,7 @@ from tests.metrics.steps import (
     MINUTE,
     SECOND,
     add_batch,
+    add_event,
     answer,
     audit,
     ended,
@@ -160,6 +161,8 @@ ALL_ALONG: dict[str, Callable[[World], None]] = {
     "ArtifactsBatchStandsStill": start_a_batch,
     "ArtifactsUnverified": doubt_a_write,
     "ArtifactsAuditFindings": lambda world: audit(world.rows, objects=1200, missing=2),
+    "ArtifactsEventsLate": lambda world: add_event(world.rows, since=20 * MINUTE),
+    "ArtifactsEventsRefused": lambda world: add_event(world.rows, refused=True),
     "CeleryWorkerDown": let_a_worker_fall_silent,
 }
 """What is wrong from the first scrape on."""

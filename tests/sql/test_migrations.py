@@ -34,7 +34,7 @@ OWN = {
     *("artifacts", "transfers", "batches", "batch_members", "s3_endpoints"),
     *("workspaces", "workspace_failures", "upkeep", "manifests", "audit_progress", VERSION_TABLE),
     *("operator_actions", "operator_action_jobs", "legal_holds", "tombstones"),
-    "artifact_retention_rules",
+    *("artifact_retention_rules", "artifact_events", "event_target_failures"),
 }
 PLATFORM = {"alembic_version", "users", "jobs", "runs"}
 

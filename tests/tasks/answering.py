@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 
 from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.maintenance.deliver_events import DeliveredEvents
 from artifact_pipeline.domain.maintenance.reconcile import ReconcileSummary
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.audit_cursor import AuditedPages
@@ -97,6 +98,10 @@ class Answers:
     def apply_retention(self) -> RetentionResult:
         self._note("retention")
         return RetentionResult(skipped=1, refused=2)
+
+    def deliver_events(self) -> DeliveredEvents:
+        self._note("events")
+        return DeliveredEvents(delivered=3, postponed=2, refused=1)
 
     def audit(self) -> AuditedPages:
         raise NotImplementedError

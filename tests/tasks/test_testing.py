@@ -17,6 +17,7 @@ from artifact_pipeline.tasks.routing import (
     APPLY_RETENTION,
     AUDIT,
     CONFIRM,
+    DELIVER_EVENTS,
     DISPATCH,
     DOWNLOAD_JOB,
     RECONCILE,
@@ -28,6 +29,7 @@ from artifact_pipeline.tasks.testing import Asked, recorded_tasks
 from artifact_pipeline.tasks.upkeep import (
     apply_retention,
     audit,
+    deliver_events,
     dispatch,
     reconcile,
     write_manifest,
@@ -69,6 +71,7 @@ class TestTasks:
         reconcile.delay()
         apply_retention.delay()
         audit.delay()
+        deliver_events.delay()
         # Then
         assert asked == [
             Asked("artifacts.upload_job_config", JOB),
@@ -84,6 +87,7 @@ class TestTasks:
             Asked(RECONCILE),
             Asked(APPLY_RETENTION),
             Asked(AUDIT),
+            Asked(DELIVER_EVENTS),
         ]
 
     def test_a_task_answers_as_a_worker_would(self, asked: list[Asked]) -> None:

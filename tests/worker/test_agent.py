@@ -99,7 +99,7 @@ class Scene:
 def scene(engine: Engine, tmp_path: Path) -> Scene:
     tree = tmp_path / "tree"
     tree.mkdir()
-    return Scene(engine, tree, FakeWorker(SqlTransfers(engine, NAME)))
+    return Scene(engine, tree, FakeWorker(SqlTransfers(engine, workspace=NAME)))
 
 
 class TestRegistration:

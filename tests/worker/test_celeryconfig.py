@@ -27,6 +27,7 @@ UPKEEP_TASKS = [
     *("artifacts.verify_job", "artifacts.archive_job", "artifacts.restore_job"),
     *("artifacts.delete_job", "artifacts.relocate_job", "artifacts.download_job"),
     *("artifacts.write_manifest", "artifacts.apply_retention", "artifacts.audit"),
+    "artifacts.deliver_events",
 ]
 QUEUE_OF = {
     **{

@@ -20,6 +20,7 @@ _MESSAGE_OPTIONS = {"eta", "countdown", "expires"}
 _FILE_TIMES = {"st_mtime", "st_atime", "st_ctime", "getmtime", "getctime"}
 
 ALLOWED = {
+    ("domain/fakes/artifact_events.py", "datetime.now"): (1, "a fake, as the database's clock"),
     ("domain/fakes/artifacts.py", "datetime.now"): (1, "a fake, as the database's clock"),
     ("domain/fakes/audit.py", "datetime.now"): (1, "a fake, as the database's clock"),
     ("domain/fakes/audit_trail.py", "datetime.now"): (1, "a fake, as the database's clock"),
@@ -27,6 +28,7 @@ ALLOWED = {
     ("domain/fakes/locations.py", "datetime.now"): (1, "a fake, as S3's clock"),
     ("domain/fakes/storage.py", "datetime.now"): (1, "a fake, as S3's clock"),
     ("domain/fakes/transfer_rows.py", "datetime.now"): (1, "a fake, as the database's clock"),
+    ("domain/model/webhooks.py", "time.time"): (1, "the clock of a webhook's receiver"),
     ("domain/platform/calls.py", "datetime.now"): (1, "what the platform hands to its repository"),
     ("tasks/base.py", "countdown"): (1, "of a retry; its header has the delay itself"),
     ("tasks/beat.py", "datetime.now"): (1, "an origin: only differences count, and are monotonic"),

@@ -24,6 +24,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.db",
         "Create and update the pipeline's tables, delete old rows from them, or rebuild them.",
     ),
+    "events": (
+        "artifact_pipeline.worker.cli.events",
+        "Events that are not delivered yet: list, redeliver, discard.",
+    ),
     "health": (
         "artifact_pipeline.worker.cli.health",
         "Health checks for supervisors and orchestrators.",

@@ -23,7 +23,8 @@ def workers(*, wide: WideOption = False, as_json: JsonOption = False) -> None:
     A workspace with a name that no worker serves has a row without a worker. The exit status is 1
     if work waits in a queue that no worker listens to.
     """
-    from artifact_pipeline.domain.maintenance.attention import ProblemCode, find_problems  # noqa: PLC0415 - for the help
+    from artifact_pipeline.domain.maintenance.attention import find_problems  # noqa: PLC0415 - for the help
+    from artifact_pipeline.domain.maintenance.problems import ProblemCode  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.diagnosis.backlog import read_status  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.diagnosis.broker import fail_fast_app  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.diagnosis.consumers import answering_workers  # noqa: PLC0415 - the same

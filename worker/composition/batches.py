@@ -1,7 +1,7 @@
 """Batches as the platform's code and the commands use them."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from artifact_pipeline.domain.model.batches import (
 )
 from artifact_pipeline.worker.sql.batches.repository import SqlBatches
 from artifact_pipeline.worker.sql.batches.snapshots import DEFAULT_PARTS, Parts, SqlBatchSnapshots
+from artifact_pipeline.worker.sql.transfers.event_log import EventLog
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -41,10 +42,12 @@ class Batches:
         find_app: returns the app when something has changed, instead of `app`.
         parts: how the workers cut objects; used to estimate S3 requests.
         has_source: whether an artifact is there to be uploaded; by default it is believed.
+        event_targets: the names of the targets of events, such as `webhook`, that hear of a batch
+            that is cancelled here; None if events are off.
         workspace: the name of the one in which `has_source` looks.
     """
 
-    def __init__(  # noqa: PLR0913 - what the commands and the platform have
+    def __init__(  # noqa: PLR0913 - what each command and the platform need of it
         self,
         engine: Engine,
         app: "Celery | None" = None,
@@ -52,10 +55,12 @@ class Batches:
         find_app: "Callable[[], Celery | None] | None" = None,
         parts: Parts = DEFAULT_PARTS,
         has_source: Callable[[Artifact], bool] | None = None,
+        event_targets: Sequence[str] | None = None,
         workspace: str | None = None,
     ) -> None:
         self._find_app = find_app or (lambda: app)
-        self._batches: IBatches = SqlBatches(engine)
+        targets = None if event_targets is None else tuple(event_targets)
+        self._batches: IBatches = SqlBatches(engine, EventLog(targets))
         self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts, workspace)
         self._has_source = has_source
 
@@ -100,6 +105,7 @@ class Batches:
         rate: float | None = None,
         max_in_flight: int = MAX_IN_FLIGHT,
         is_forced: bool = False,
+        notify: str | None = None,
     ) -> Batch:
         """Have the frozen members transferred, just those.
 
@@ -111,6 +117,8 @@ class Batches:
             rate: the most members per second; None is no limit.
             max_in_flight: the most members that are requested and have not ended.
             is_forced: unchanged bytes are sent again.
+            notify: the name of a target of events that hears of its end, beside those that get
+                all events.
 
         Raises:
             NotFoundError: there is no such snapshot.
@@ -125,6 +133,7 @@ class Batches:
             rate=rate,
             max_in_flight=max_in_flight,
             is_forced=is_forced,
+            notify=notify,
         )
         self._request_dispatch()
         return started

@@ -141,8 +141,30 @@ def batches() -> "Batches":
         find_app=_broker,
         parts=Parts(settings.multipart_threshold, settings.part_size),
         has_source=source_check(),
+        event_targets=settings.targets_of_all,
         workspace=load(WorkspaceNameSettings).workspace_name,
     )
+
+
+def target_of_events(name: str) -> str:
+    """Return the name if the settings have a target of events of this name.
+
+    Raises:
+        ConfigurationError: events are off.
+        InvalidRequestError: no target has this name.
+    """
+    from artifact_pipeline.domain.errors import ConfigurationError, InvalidRequestError
+    from artifact_pipeline.worker.settings import BatchSettings, load
+
+    settings = load(BatchSettings)
+    if not settings.events:
+        raise ConfigurationError("ARTIFACTS_EVENTS: events are off, so no target hears of anything")
+    if name not in settings.addresses:
+        known = ", ".join(settings.addresses)
+        raise InvalidRequestError(
+            f"--notify {name}: no target of events has this name. Targets: {known}"
+        )
+    return name
 
 
 def request_publisher() -> "Callable[[Sequence[Transfer]], bool]":

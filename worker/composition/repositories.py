@@ -16,6 +16,7 @@ from artifact_pipeline.worker.settings import DatabaseSettings
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import Bind
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
+from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 
 if TYPE_CHECKING:
@@ -43,7 +44,12 @@ class Repositories(ABC):
 
     @cached_property
     def transfers(self) -> SqlTransfers:
-        return SqlTransfers(self.bind, self.workspace)
+        return SqlTransfers(self.bind, self.events, workspace=self.workspace)
+
+    @property
+    def events(self) -> EventLog:
+        """What writes events; by default nothing does."""
+        return NO_EVENTS
 
     @cached_property
     def artifacts(self) -> SqlArtifacts:
@@ -90,6 +96,10 @@ class Database(Repositories):
         return self.engine
 
     @cached_property
+    def events(self) -> EventLog:
+        return EventLog(self._database_settings.targets_of_all)
+
+    @cached_property
     def engine(self) -> Engine:
         return database_engine(self._database_settings, makes_file=self._makes_file)
 
@@ -126,7 +136,7 @@ class Database(Repositories):
         # Only a worker runs pages.
         from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages  # noqa: PLC0415
 
-        return SqlUploadPages(self.engine, self.workspace)
+        return SqlUploadPages(self.engine, self.events, workspace=self.workspace)
 
     @cached_property
     def manifests(self) -> "SqlManifests":

@@ -10,8 +10,8 @@ from celery import Celery
 
 from artifact_pipeline.domain.catalog.verified_job import verified_counts
 from artifact_pipeline.domain.errors import BrokerUnavailableError
+from artifact_pipeline.domain.maintenance.deliver_events import DeliveredEvents
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
-from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
 from artifact_pipeline.domain.maintenance.reconcile import (
     AbortAbandonedUploads,
     Reconcile,
@@ -33,12 +33,10 @@ from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
 from artifact_pipeline.domain.transfers.verification import VerifyWrites
-from artifact_pipeline.tasks.dead_letters import prune_dead_letters
 from artifact_pipeline.tasks.hand_on import hand_on
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.tasks.publish import (
     ask_for_dispatch,
-    broker_channel,
     broker_epoch,
     publish,
     room,
@@ -46,15 +44,20 @@ from artifact_pipeline.tasks.publish import (
 from artifact_pipeline.tasks.receipt import BareRequest
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.audits import audit_pages
+from artifact_pipeline.worker.composition.events import (
+    Receivers,
+    deliver_events,
+    event_receivers,
+)
 from artifact_pipeline.worker.composition.handlers import Handlers
 from artifact_pipeline.worker.composition.manifests import request_manifests, write_manifest
 from artifact_pipeline.worker.composition.process_name import new_process_name
+from artifact_pipeline.worker.composition.pruning import prune_history
 from artifact_pipeline.worker.composition.retention import apply_next_page
 from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
 from artifact_pipeline.worker.sql.database_id import read_database_id
-from artifact_pipeline.worker.sql.history import SqlHistory
 from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
@@ -184,7 +187,8 @@ class Composition:
         self.adapters.forget_parent()
         self.adapters = self._new_adapters()
         self.handlers = Handlers(self._settings, self.adapters)
-        self.__dict__.pop("page_runner", None)
+        for made in ("page_runner", "_event_receivers"):
+            self.__dict__.pop(made, None)
 
     @cached_property
     def page_runner(self) -> PageRunner:
@@ -227,7 +231,7 @@ class Composition:
     def advance_batches(self) -> int:
         limit = self._settings.dispatch_queue_limit
         advance = AdvanceBatches(
-            batches=SqlBatchReleases(self.adapters.engine),
+            batches=SqlBatchReleases(self.adapters.engine, self.adapters.events),
             publish=partial(publish, app=self._app),
             has_room=lambda: room(limit, self._app).batches,
             page_size=self._settings.dispatch_page,
@@ -245,7 +249,7 @@ class Composition:
             abort_abandoned=abort_abandoned,
             delete_expired=partial(delete_expired, self.adapters.engine),
             verify_writes=self._verify_writes,
-            prune=self._prune,
+            prune=partial(prune_history, self._settings, self.adapters.engine, self._app),
         )
         return reconcile()
 
@@ -255,24 +259,14 @@ class Composition:
     def audit(self) -> AuditedPages:
         return audit_pages(self._settings, self.adapters)
 
-    def _prune(self) -> int:
-        older_than = self._settings.history
-        if older_than is None:
-            return 0
-        prune = PruneHistory(
-            history=SqlHistory(self.adapters.engine),
-            older_than=older_than,
-            prune_letters=self._prune_letters,
-        )
-        return prune().total
+    def deliver_events(self) -> DeliveredEvents:
+        if not self._settings.events:
+            return DeliveredEvents()
+        return deliver_events(self._settings, self.adapters.engine, self._event_receivers)
 
-    def _prune_letters(self, older_than: timedelta) -> int:
-        try:
-            with broker_channel(self._app) as channel:
-                return prune_dead_letters(channel, older_than)
-        except BrokerUnavailableError as error:
-            logger.warning("old dead letters are still there: %s", error)
-            return 0
+    @cached_property
+    def _event_receivers(self) -> Receivers:
+        return event_receivers(self._settings, self.adapters.engine, self._app)
 
     @property
     def _verify_writes(self) -> VerifyWrites:

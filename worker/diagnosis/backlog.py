@@ -12,12 +12,7 @@ from artifact_pipeline.domain.errors import (
     SqlUnavailableError,
     StandstillError,
 )
-from artifact_pipeline.domain.maintenance.attention import (
-    Problem,
-    ProblemCode,
-    find_problems,
-    standstill,
-)
+from artifact_pipeline.domain.maintenance.attention import find_problems, standstill
 from artifact_pipeline.domain.maintenance.pipeline_status import (
     BrokerStatus,
     DatabaseStatus,
@@ -26,6 +21,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     count,
     first,
 )
+from artifact_pipeline.domain.maintenance.problems import Problem, ProblemCode
 from artifact_pipeline.domain.model.durations import age
 from artifact_pipeline.tasks.routing import BATCHES, UPKEEP
 from artifact_pipeline.worker.diagnosis.consumers import databases_of, queue_names, read_broker
@@ -45,6 +41,8 @@ _CHECKS = {
     ProblemCode.STORE_BREAKER_OPEN: "S3 breaker",
     ProblemCode.WORKSPACE_BREAKER_OPEN: "workspace breaker",
     ProblemCode.QUARANTINED: "quarantine",
+    ProblemCode.EVENTS_LATE: "events",
+    ProblemCode.EVENTS_REFUSED: "events",
 }
 """The check that reports each problem; `examine_broker` reports a broker that is away."""
 
@@ -146,6 +144,7 @@ def _well(database: DatabaseStatus, broker: BrokerStatus) -> dict[str, str]:
         "S3 breaker": "it is closed",
         "workspace breaker": "it is closed",
         "quarantine": f"{quarantined:,} transfers, none of them from the last hour",
+        "events": f"{sum(each.waiting for each in database.events):,} wait for their delivery",
     }
 
 

@@ -162,6 +162,20 @@ AUDIT_FINDINGS = MetricSpec(
     "artifacts_audit_findings", ("finding",), "Faults that this audit found, by their name."
 )
 
+EVENTS = MetricSpec(
+    "artifacts_events_waiting", ("target",), "Events that are not delivered to the target yet."
+)
+EVENTS_AGE = MetricSpec(
+    "artifacts_events_oldest_seconds",
+    ("target",),
+    "How long ago the first of them was recorded; 0 without one.",
+)
+EVENTS_REFUSED = MetricSpec(
+    "artifacts_events_refused",
+    ("target",),
+    "Events that the target has refused, and that no operator had delivered again.",
+)
+
 ROWS = MetricSpec(
     "artifacts_table_rows",
     ("table",),
@@ -210,6 +224,7 @@ OF_SQL = (
     *(ENDED, MOVED, WAIT, DURATION, LATENCY),
     *(QUARANTINED, QUARANTINED_RECENTLY, UNVERIFIED, BATCHES, BREAKERS),
     *(AUDITED, AUDIT_FINDINGS),
+    *(EVENTS, EVENTS_AGE, EVENTS_REFUSED),
     *(ROWS, INSERTED, DELETED, TABLE_SIZE),
 )
 OF_THE_BROKER = (DEAD_LETTERS, DISPATCH_LAG, QUEUE_LENGTH)

@@ -1,6 +1,6 @@
 """The metrics whose figures are in SQL."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from prometheus_client import Metric
@@ -16,6 +16,7 @@ from artifact_pipeline.domain.maintenance.pipeline_metrics import (
 from artifact_pipeline.domain.maintenance.pipeline_status import Phase
 from artifact_pipeline.domain.model.batches import BatchState
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.queued_events import EventBacklog
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.tasks.routing import BATCHES, queue_of
 from artifact_pipeline.worker.metrics import catalogue
@@ -37,6 +38,7 @@ def metrics_of_sql(
     yield from _of_workspaces(database)
     yield from _of_ended(ended)
     yield from _of_counts(database)
+    yield from _of_events(database.events)
     yield from _of_tables(database.tables)
 
 
@@ -149,6 +151,16 @@ def _of_counts(database: DatabaseMetrics) -> Iterator[Metric]:
     yield family(catalogue.UNVERIFIED, {(): database.unverified})
     audited = database.audited_at
     yield family(catalogue.AUDITED, {} if audited is None else {(): audited.timestamp()})
+
+
+def _of_events(events: Sequence[EventBacklog]) -> Iterator[Metric]:
+    figures: tuple[tuple[catalogue.MetricSpec, Callable[[EventBacklog], float]], ...] = (
+        (catalogue.EVENTS, lambda each: each.waiting),
+        (catalogue.EVENTS_AGE, lambda each: each.oldest.total_seconds() if each.oldest else 0),
+        (catalogue.EVENTS_REFUSED, lambda each: each.refused),
+    )
+    for spec, figure in figures:
+        yield family(spec, {(each.target,): figure(each) for each in events})
 
 
 def _of_tables(tables: Mapping[str, TableFigures]) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""How often S3 endpoints, or the workspaces of hosts, have failed."""
+"""How often S3 endpoints, the workspaces of hosts, or targets of events have failed."""
 
 from datetime import timedelta
 
@@ -6,11 +6,11 @@ from sqlalchemy import Engine, case, delete
 
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import insert_into, transaction
-from artifact_pipeline.worker.sql.tables import EndpointRow, WorkspaceFailureRow
+from artifact_pipeline.worker.sql.tables import EndpointRow, EventTargetRow, WorkspaceFailureRow
 
 
 class SqlEndpointFailures:
-    """Counts failures in one of the two tables.
+    """Counts failures in one of the tables.
 
     Args:
         engine: of the database.
@@ -22,7 +22,7 @@ class SqlEndpointFailures:
         self,
         engine: Engine,
         forgotten_after: timedelta,
-        table: type[EndpointRow | WorkspaceFailureRow] = EndpointRow,
+        table: type[EndpointRow | WorkspaceFailureRow | EventTargetRow] = EndpointRow,
     ) -> None:
         self._engine = engine
         self._forgotten_after = forgotten_after

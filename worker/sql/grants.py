@@ -17,6 +17,8 @@ from artifact_pipeline.worker.sql.tables import (
     AuditProgressRow,
     BatchRow,
     EndpointRow,
+    EventRow,
+    EventTargetRow,
     HoldRow,
     ManifestRow,
     MemberRow,
@@ -45,6 +47,9 @@ TABLES: Mapping[str, Sequence[str]] = {
     AuditProgressRow.__tablename__: _KEPT,
     EndpointRow.__tablename__: _REMOVED,
     WorkspaceFailureRow.__tablename__: _REMOVED,
+    # The outbox: an event is removed once it is delivered.
+    EventRow.__tablename__: _REMOVED,
+    EventTargetRow.__tablename__: _REMOVED,
     # The audit trail: nothing is removed from it.
     ActionRow.__tablename__: _KEPT,
     ActionJobRow.__tablename__: ("SELECT", "INSERT"),

@@ -23,6 +23,7 @@ from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.counts import read_counts
 from artifact_pipeline.worker.sql.ended import ended_figures, ended_statement
 from artifact_pipeline.worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.event_outbox import read_backlog
 from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.phases import (
     ANY_WORKSPACE,
@@ -87,6 +88,7 @@ class SqlMetrics:
                 tables=read_tables(connection),
                 audited_at=audited_at,
                 audit_findings=findings,
+                events=read_backlog(connection, now),
                 **read_counts(connection, now, self._breaker_failures),
             )
 

@@ -1,9 +1,12 @@
 """What the mappings of the pipeline's own tables have in common."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, Integer, TextClause
-from sqlalchemy.orm import DeclarativeBase, QueryableAttribute
+from sqlalchemy import BigInteger, ColumnElement, Index, Integer, String, TextClause
+from sqlalchemy.orm import DeclarativeBase, Mapped, QueryableAttribute, mapped_column
+
+from artifact_pipeline.worker.sql.platform_tables import UtcDateTime
 
 
 class PipelineBase(DeclarativeBase):
@@ -12,6 +15,14 @@ class PipelineBase(DeclarativeBase):
     No foreign key leads to the platform's: the request of an unknown job must be recordable, and
     deleting a job must stay the platform's affair.
     """
+
+
+class Failures:
+    """What failed just now; what works has no row."""
+
+    endpoint: Mapped[str] = mapped_column(String(255), primary_key=True)
+    failures: Mapped[int]
+    failed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 # SQLite counts up only a column whose type is exactly INTEGER.

@@ -36,6 +36,7 @@ from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.engine import autocommit
+from artifact_pipeline.worker.sql.event_outbox import read_backlog
 from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.phases import (
     FAILING_FOR,
@@ -96,6 +97,7 @@ class SqlStatus:
                 requesters=list(_requesters(connection)),
                 unverified=_unverified(connection),
                 audit=_audit(connection),
+                events=read_backlog(connection, now),
             )
 
 

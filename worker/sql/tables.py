@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from artifact_pipeline.domain.model.artifact_events import MAX_TARGET
 from artifact_pipeline.domain.model.requester import MAX_REQUESTER
 from artifact_pipeline.domain.model.transfers import (
     ACTIVE_STATES,
@@ -29,12 +30,14 @@ from artifact_pipeline.domain.model.transfers import (
     TransferState,
 )
 from artifact_pipeline.domain.model.workspaces import MAX_WORKSPACE
+from artifact_pipeline.worker.sql.event_tables import EventRow as EventRow  # noqa: PLC0414 - re-exported
+from artifact_pipeline.worker.sql.event_tables import EventTargetRow as EventTargetRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import ActionJobRow as ActionJobRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import ActionRow as ActionRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import HoldRow as HoldRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import RetentionRuleRow as RetentionRuleRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import TombstoneRow as TombstoneRow  # noqa: PLC0414 - re-exported
-from artifact_pipeline.worker.sql.pipeline_base import BigId, partial_index
+from artifact_pipeline.worker.sql.pipeline_base import BigId, Failures, partial_index
 from artifact_pipeline.worker.sql.pipeline_base import PipelineBase as PipelineBase  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import JOB_STATUS as JOB_STATUS  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.platform_tables import POD_PHASE as POD_PHASE  # noqa: PLC0414 - re-exported
@@ -66,6 +69,8 @@ class BatchRow(PipelineBase):
     """The position of the last member that was released."""
     paced_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Until when the rate has been used up."""
+    notify: Mapped[str | None] = mapped_column(String(MAX_TARGET))
+    """The target that gets the event of its end, beside those that get all events."""
 
 
 class MemberRow(PipelineBase):
@@ -159,21 +164,13 @@ class TransferRow(PipelineBase):
     """The workspace with its source or target, by name; NULL is the default workspace."""
 
 
-class _Failures:
-    """What failed just now; what works has no row."""
-
-    endpoint: Mapped[str] = mapped_column(String(255), primary_key=True)
-    failures: Mapped[int]
-    failed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class EndpointRow(_Failures, PipelineBase):
+class EndpointRow(Failures, PipelineBase):
     """S3 endpoints."""
 
     __tablename__ = "s3_endpoints"
 
 
-class WorkspaceFailureRow(_Failures, PipelineBase):
+class WorkspaceFailureRow(Failures, PipelineBase):
     """The workspace as a host has it, by the host's name."""
 
     __tablename__ = "workspace_failures"

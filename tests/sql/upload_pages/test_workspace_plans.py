@@ -73,7 +73,7 @@ def test_a_page_of_a_host_reads_no_others(waiting: Pages) -> None:
     # Given
     asked = RUN_CONFIGS[0]
     waiting.transfers.request(asked, UPLOAD, str(asked), workspace=HOST)
-    pages = SqlUploadPages(waiting.engine, HOST)
+    pages = SqlUploadPages(waiting.engine, workspace=HOST)
 
     def claim() -> object:
         return pages.claim(asked, str(asked), kinds=SMALL, limit=32, owner="host:1:2", lease=HOUR)

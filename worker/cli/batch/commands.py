@@ -40,7 +40,12 @@ from artifact_pipeline.worker.cli.options import (
     refuse_timeout_alone,
 )
 from artifact_pipeline.worker.cli.output import print_json, say, show_rows
-from artifact_pipeline.worker.composition.operator import audited, batches, this_user
+from artifact_pipeline.worker.composition.operator import (
+    audited,
+    batches,
+    target_of_events,
+    this_user,
+)
 
 app = group_app("Run many transfers again: preview, start, watch, pause, report.")
 
@@ -54,6 +59,12 @@ RateOption = Annotated[
 InFlightOption = Annotated[
     int | None,
     typer.Option("--max-in-flight", min=1, max=1_000_000, help="Members requested at once."),
+]
+
+
+NotifyOption = Annotated[
+    str | None,
+    typer.Option("--notify", metavar="NAME", help="A target of events that hears of its end."),
 ]
 
 
@@ -126,6 +137,7 @@ def start(  # noqa: PLR0913 - an argument for each option
     rate: RateOption = None,
     max_in_flight: InFlightOption = None,
     force: Annotated[bool, typer.Option("--force", help="Send unchanged bytes again.")] = False,
+    notify: NotifyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start a batch: have exactly the members of a snapshot transferred."""
@@ -137,6 +149,7 @@ def start(  # noqa: PLR0913 - an argument for each option
         rate=rate or None,
         max_in_flight=max_in_flight or MAX_IN_FLIGHT,
         is_forced=force,
+        notify=notify and target_of_events(notify),
     )
     _show(started, f"batch {batch_id} is running: {started.members:,} members", as_json=as_json)
 

@@ -132,6 +132,7 @@ def progress_row(batch: Batch) -> dict[str, Any]:
         "requested_at": batch.requested_at,
         "started_at": batch.started_at,
         "finished_at": batch.finished_at,
+        "notify": batch.notify,
         "filter": batch.filter,
     }
 

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from artifact_pipeline.domain.errors import PipelineError
-from artifact_pipeline.domain.maintenance.attention import Problem, find_problems
+from artifact_pipeline.domain.maintenance.attention import find_problems
 from artifact_pipeline.domain.maintenance.pipeline_status import PipelineStatus
 from artifact_pipeline.worker.cli.output import machine, out, print_json, say
 from artifact_pipeline.worker.cli.status.report import status_json
@@ -20,6 +21,9 @@ from artifact_pipeline.worker.diagnosis.backlog import read_status
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 from artifact_pipeline.worker.diagnosis.database import opened
 from artifact_pipeline.worker.settings import BrokerSettings, DatabaseSettings, load
+
+if TYPE_CHECKING:
+    from artifact_pipeline.domain.maintenance.problems import Problem
 
 
 def show_status(every: float | None, *, as_json: bool) -> int:

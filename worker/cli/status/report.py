@@ -8,7 +8,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from artifact_pipeline.domain.maintenance.attention import Problem
 from artifact_pipeline.domain.maintenance.pipeline_status import (
     WINDOWS,
     DatabaseStatus,
@@ -19,6 +18,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     count,
     first,
 )
+from artifact_pipeline.domain.maintenance.problems import Problem
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 
 _WAITING = (Phase.DUE, Phase.EXPIRED)
@@ -55,6 +55,15 @@ def status_json(status: PipelineStatus, problems: Iterable[Problem]) -> dict[str
         "requesters": [asdict(each) for each in database.requesters],
         "unverified": 0 if database.unverified is None else database.unverified.transfers,
         "audit": _audit(database),
+        "events": [
+            {
+                "target": each.target,
+                "waiting": each.waiting,
+                "oldest_seconds": each.oldest,
+                "refused": each.refused,
+            }
+            for each in database.events
+        ],
         "s3": [_failing(database, each) for each in database.endpoints],
         "workspaces": [_failing(database, each) for each in database.workspaces],
     }

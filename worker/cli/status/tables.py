@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from artifact_pipeline.domain.maintenance.attention import Problem
 from artifact_pipeline.domain.maintenance.pipeline_status import (
     WINDOWS,
     BrokerStatus,
@@ -16,6 +15,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     count,
     first,
 )
+from artifact_pipeline.domain.maintenance.problems import Problem
 from artifact_pipeline.domain.model.audit_cursor import faults_in
 from artifact_pipeline.domain.model.durations import age
 from artifact_pipeline.domain.model.kinds import ArtifactKind
@@ -187,7 +187,15 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
         number = database.unverified.transfers
         yield f"verify    {number:,} ended after a write of unknown outcome, the first {ago} ago"
     yield from _audit(database)
+    yield from _events(database)
     yield f"at        {database.now:%Y-%m-%d %H:%M:%SZ} by the database's clock"
+
+
+def _events(database: DatabaseStatus) -> Iterator[str]:
+    for each in database.events:
+        oldest = "" if each.oldest is None else f", the first for {age(each.oldest)}"
+        refused = f"; {_number(each.refused)} refused" if each.refused else ""
+        yield f"events    {_number(each.waiting)} wait for {each.target}{oldest}{refused}"
 
 
 def _audit(database: DatabaseStatus) -> Iterator[str]:

@@ -27,6 +27,7 @@ def as_batch(row: Row[Any]) -> Batch:
         expires_at=row.expires_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        notify=row.notify,
     )
 
 

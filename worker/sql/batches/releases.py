@@ -15,6 +15,7 @@ from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, insert_into, transaction
 from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.statements import first_values
 
 _OF_MEMBER = (
@@ -25,8 +26,11 @@ _OF_MEMBER = (
 
 
 class SqlBatchReleases:
-    def __init__(self, engine: Engine) -> None:
+    """Releases of batches in SQL. Args: `events` writes the events of those that end."""
+
+    def __init__(self, engine: Engine, events: EventLog = NO_EVENTS) -> None:
         self._engine = engine
+        self._events = events
 
     def running(self) -> Sequence[int]:
         running = select(BatchRow.id).where(BatchRow.state == BatchState.RUNNING)
@@ -42,7 +46,9 @@ class SqlBatchReleases:
         )
         with transaction(self._engine) as connection:
             batch = connection.execute(mine).one_or_none()
-            return Released() if batch is None else _Release(connection, batch).do(limit)
+            if batch is None:
+                return Released()
+            return _Release(connection, batch, self._events).do(limit)
 
     def sent(self, transfers: Sequence[Transfer]) -> None:
         ids = [transfer.id for transfer in transfers]
@@ -54,8 +60,9 @@ class SqlBatchReleases:
 class _Release:
     """The next members of a batch that is ours for this transaction."""
 
-    def __init__(self, connection: Connection, batch: Row[Any]) -> None:
+    def __init__(self, connection: Connection, batch: Row[Any], events: EventLog) -> None:
         self._connection = connection
+        self._events = events
         self._batch = batch
         self._pace = Pace(rate=batch.rate, paced_to=batch.paced_to, now=read_clock(connection))
 
@@ -131,3 +138,4 @@ class _Release:
         mine = update(BatchRow).where(BatchRow.id == self._batch.id)
         done = TRANSITIONS[BatchAction.FINISH].to
         self._connection.execute(mine.values(state=done, finished_at=utc_now()))
+        self._events.end_batch(self._connection, self._batch.id)

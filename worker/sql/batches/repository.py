@@ -40,6 +40,7 @@ from artifact_pipeline.worker.sql.batches.members import (
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
 from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.statements import NO_LEASE
 
 _PAGE = 1_000
@@ -47,8 +48,11 @@ _TABLE = BatchRow.__table__
 
 
 class SqlBatches:
-    def __init__(self, engine: Engine) -> None:
+    """Batches in SQL. Args: `events` writes the events of those that are cancelled."""
+
+    def __init__(self, engine: Engine, events: EventLog = NO_EVENTS) -> None:
         self._engine = engine
+        self._events = events
 
     def get(self, batch_id: int) -> Batch:
         """Return the batch.
@@ -76,6 +80,7 @@ class SqlBatches:
         rate: float | None,
         max_in_flight: int,
         is_forced: bool,
+        notify: str | None = None,
     ) -> Batch:
         """Have the frozen members transferred; the next dispatch begins.
 
@@ -99,6 +104,7 @@ class SqlBatches:
             max_in_flight=max_in_flight,
             is_forced=is_forced,
             members=members,
+            notify=notify,
             started_at=utc_now(),
             paced_to=utc_now(),
         )
@@ -235,7 +241,10 @@ class SqlBatches:
         values["state"] = transition.to or BatchRow.state
         change = update(BatchRow).where(*conditions).values(values)
         with transaction(self._engine) as connection:
-            return bool(connection.execute(change).rowcount)
+            is_done = bool(connection.execute(change).rowcount)
+            if is_done and action is BatchAction.CANCEL:
+                self._events.end_batch(connection, batch_id)
+            return is_done
 
     def _cancel_page(self, batch_id: int) -> int:
         active = and_(TransferRow.batch_id == batch_id, TransferRow.state.in_(ACTIVE_STATES))

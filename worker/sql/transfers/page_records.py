@@ -8,14 +8,10 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     CTE,
-    BigInteger,
     Boolean,
     ColumnElement,
     Connection,
     FromClause,
-    Integer,
-    String,
-    Text,
     and_,
     bindparam,
     case,
@@ -30,75 +26,51 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.orm import InstrumentedAttribute
 
 from artifact_pipeline.domain.catalog.platform_records import JOB_FIELDS, RUN_FIELDS
 from artifact_pipeline.domain.model.jobs import DONE
-from artifact_pipeline.domain.model.keys import directory_of
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.ports.transfer_pages import StoredUpload
-from artifact_pipeline.worker.sql.artifacts import IDENTITY, artifact_values
+from artifact_pipeline.worker.sql.artifacts import IDENTITY
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.deleted import is_deleted
 from artifact_pipeline.worker.sql.directories import job_directory
 from artifact_pipeline.worker.sql.engine import insert_into
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
+from artifact_pipeline.worker.sql.transfers.event_log import ENDED, stored_events
+from artifact_pipeline.worker.sql.transfers.page_values import (
+    OF_ARTIFACT,
+    SENT,
+    arrays_of,
+    parameter_of,
+)
 from artifact_pipeline.worker.sql.transfers.statements import ended_well
 
-_OF_ARTIFACT: dict[str, TypeEngine[Any]] = {
-    # Pass arrays of text: an array of a shorter type would cut a long value off, where the table
-    # refuses it.
-    each.name: Text() if isinstance(each.type, String) else each.type
-    for each in ArtifactRow.__table__.c
-    if each.name not in {"id", "listed_at"}
-}
-_OF_UPLOAD: dict[str, TypeEngine[Any]] = {
-    "transfer_id": BigInteger(),
-    "fence": Integer(),
-    "bytes_sent": BigInteger(),
-    "directory": Text(),
-    "platform_column": Text(),
-    "location": Text(),
-    "completes_run": Boolean(),
-}
-_SENT = {**_OF_ARTIFACT, **_OF_UPLOAD}
-"""What the statement is sent of each upload, with the types."""
 _ZERO: ColumnElement[int] = literal_column("0")
 _ONE: ColumnElement[int] = literal_column("1")
 
 
-def record_page(connection: Connection, uploads: Sequence[StoredUpload]) -> set[int]:
+def record_page(
+    connection: Connection,
+    uploads: Sequence[StoredUpload],
+    targets: tuple[str, ...] | None = None,
+) -> set[int]:
     """Record the uploads, and return the ids of the transfers that were recorded.
+
+    Args:
+        connection: of the database.
+        uploads: whose objects are stored.
+        targets: as `EventLog`.
 
     Raises:
         DataError: nothing was recorded. A transfer or a row of the platform has changed while the
             statement ran, or a value does not fit its column.
     """
-    rows = [_values(upload) for upload in uploads]
-    arrays = {_parameter(name): [row[name] for row in rows] for name in _SENT}
-    recorded, _ = connection.execute(_recorded(), arrays).one()
+    statement = _recorded(targets or ())
+    recorded, _ = connection.execute(statement, arrays_of(uploads)).one()
     return set(recorded or ())
-
-
-def _values(upload: StoredUpload) -> dict[str, Any]:
-    stored = upload.stored
-    spec = stored.artifact.kind.spec
-    return {
-        **artifact_values(stored),
-        "transfer_id": upload.claim.transfer_id,
-        "fence": upload.claim.fence,
-        "bytes_sent": stored.object.bytes_sent,
-        "directory": directory_of(stored),
-        "platform_column": spec.column,
-        "location": upload.location.sanitized,
-        "completes_run": spec.completes_run,
-    }
-
-
-def _parameter(name: str) -> str:
-    # SQLAlchemy sets each column that has the name of a parameter.
-    return f"sent_{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +87,7 @@ class _PlatformUpdate:
 
 
 @cache
-def _recorded() -> Any:  # noqa: ANN401 - generic otherwise in 2.0
+def _recorded(targets: tuple[str, ...]) -> Any:  # noqa: ANN401 - generic otherwise in 2.0
     # Keep the order of `record_stored`, and the rows of each table by their ids. Each part reads
     # what the part before it returns: PostgreSQL gives parts that do not depend on each other no
     # order.
@@ -123,17 +95,23 @@ def _recorded() -> Any:  # noqa: ANN401 - generic otherwise in 2.0
     written = _written(held)
     jobs = _update_jobs(held, written)
     runs = _update_runs(held, written, jobs.is_complete)
-    ended = _ended(held, and_(jobs.is_complete, runs.is_complete))
+    ended = _ended(held, and_(jobs.is_complete, runs.is_complete), ENDED if targets else ())
     # If a transfer or a row of the platform has changed since this statement began, nothing may
     # stay of what was written for it: the division by zero undoes the whole statement.
     is_whole = case((_count(ended) == _count(held), _ONE), else_=_ZERO)
-    return select(func.array_agg(ended.c.id), _ONE // is_whole)
+    recorded = select(func.array_agg(ended.c.id), _ONE // is_whole)
+    if not targets:
+        return recorded
+    # PostgreSQL carries out an insertion that nothing reads as well.
+    return recorded.add_cte(stored_events(ended, held, targets).cte("events"))
 
 
 def _held() -> CTE:
     """Return the uploads whose claims hold, and whose job and run are still the same."""
-    arrays: list[Any] = [cast(bindparam(_parameter(name)), ARRAY(of)) for name, of in _SENT.items()]
-    columns: list[Any] = [column(name, of) for name, of in _SENT.items()]
+    arrays: list[Any] = [
+        cast(bindparam(parameter_of(name)), ARRAY(of)) for name, of in SENT.items()
+    ]
+    columns: list[Any] = [column(name, of) for name, of in SENT.items()]
     sent = func.unnest(*arrays).table_valued(*columns).render_derived(name="sent")
     is_same_job = or_(
         JobRow.id.is_(None), sent.c.directory.is_(None), job_directory() == sent.c.directory
@@ -166,7 +144,7 @@ def _is_held(sent: FromClause) -> ColumnElement[bool]:
 
 def _written(held: CTE) -> CTE:
     """Write the artifacts."""
-    values: dict[str, Any] = {name: held.c[name] for name in _OF_ARTIFACT}
+    values: dict[str, Any] = {name: held.c[name] for name in OF_ARTIFACT}
     values["stored_at"] = func.coalesce(held.c.stored_at, utc_now())
     rows = select(*values.values()).order_by(held.c.job_id, _run(held), held.c.kind)
     insertion = insert_into("postgresql", ArtifactRow).from_select(list(values), rows)
@@ -263,8 +241,16 @@ def _changed(
     )
 
 
-def _ended(held: CTE, is_told: ColumnElement[bool]) -> CTE:
-    """End the transfers that still hold, once the platform's rows are written."""
+def _ended(
+    held: CTE, is_told: ColumnElement[bool], columns: Sequence[InstrumentedAttribute[Any]]
+) -> CTE:
+    """End the transfers that still hold, once the platform's rows are written.
+
+    Args:
+        held: what is recorded.
+        is_told: whether the platform's rows are written.
+        columns: that are returned, by default the id.
+    """
     due = (
         select(TransferRow.id, held.c.bytes_sent)
         .join(held, _is_held(held))
@@ -277,7 +263,7 @@ def _ended(held: CTE, is_told: ColumnElement[bool]) -> CTE:
         update(TransferRow)
         .where(TransferRow.id == due.c.id)
         .values(ended_well(due.c.bytes_sent))
-        .returning(TransferRow.id)
+        .returning(*(columns or (TransferRow.id,)))
         .cte("ended")
     )
 

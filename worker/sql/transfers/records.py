@@ -7,11 +7,15 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import Claim
 from artifact_pipeline.worker.sql.artifacts import write_artifact
 from artifact_pipeline.worker.sql.platform import update_platform
-from artifact_pipeline.worker.sql.transfers.statements import done, write
+from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 
 
 def record_stored(
-    connection: Connection, claim: Claim, stored: StoredArtifact, location: UploadLocation
+    connection: Connection,
+    claim: Claim,
+    stored: StoredArtifact,
+    location: UploadLocation,
+    events: EventLog = NO_EVENTS,
 ) -> None:
     """Record the artifact, the platform's row and the transfer's end in this transaction.
 
@@ -23,4 +27,4 @@ def record_stored(
     # producer changes its job and then requests a transfer: in another order two transactions could
     # wait for each other. The fence refuses a late worker, which undoes its changes.
     update_platform(connection, write_artifact(connection, stored), location)
-    write(connection, claim, **done(claim, stored.object.bytes_sent))
+    events.end_stored(connection, claim, stored.object.bytes_sent)

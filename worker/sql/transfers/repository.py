@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, select, true, update
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
@@ -37,6 +38,8 @@ from artifact_pipeline.worker.sql.transfers.due_pages import (
     publish_page,
     waiting_workspaces,
 )
+from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
+from artifact_pipeline.worker.sql.transfers.held import write
 from artifact_pipeline.worker.sql.transfers.predicates import (
     in_order,
     is_active,
@@ -48,12 +51,10 @@ from artifact_pipeline.worker.sql.transfers.predicates import (
 from artifact_pipeline.worker.sql.transfers.records import record_stored
 from artifact_pipeline.worker.sql.transfers.statements import (
     NO_LEASE,
-    done,
     failed,
     released_values,
     request_transfer,
     waiting,
-    write,
 )
 
 _TABLE = TransferRow.__table__
@@ -65,11 +66,15 @@ class SqlTransfers:
 
     Args:
         bind: of the database.
+        events: writes the events of what is recorded here.
         workspace: the name of the only one whose transfers are claimed.
     """
 
-    def __init__(self, bind: Bind, workspace: str | None = None) -> None:
+    def __init__(
+        self, bind: Bind, events: EventLog = NO_EVENTS, *, workspace: str | None = None
+    ) -> None:
         self._bind = bind
+        self._events = events
         self._workspace = workspace
 
     def now(self) -> datetime:
@@ -209,7 +214,7 @@ class SqlTransfers:
     def record(self, claim: Claim, stored: StoredArtifact, location: UploadLocation) -> None:
         for attempt in repeated_transaction(self._bind):
             with attempt as connection:
-                record_stored(connection, claim, stored, location)
+                record_stored(connection, claim, stored, location, self._events)
 
     def adopt(
         self,
@@ -223,7 +228,7 @@ class SqlTransfers:
                 # Check in the order of `record`; a lost lease counts before a replaced object.
                 recorded = replace_artifact(connection, stored, known)
                 move_location(connection, stored, location)
-                write(connection, claim, **done(claim, stored.object.bytes_sent))
+                self._events.end_stored(connection, claim, stored.object.bytes_sent)
                 if recorded is None:
                     raise ObjectReplacedError(
                         f"{claim.artifact}: another transfer recorded it while this ran"
@@ -235,8 +240,11 @@ class SqlTransfers:
             connection.execute(doubted.values(doubted_at=utc_now()))
 
     def finish(self, claim: Claim, bytes_fetched: int) -> None:
-        with autocommit(self._bind) as connection:
-            write(connection, claim, **done(claim, bytes_fetched))
+        # The object of a confirmation was recorded before, by a verification that ends no transfer.
+        is_stored = claim.direction is Direction.CONFIRM
+        events = self._events if is_stored else NO_EVENTS
+        with events.ending(self._bind) as connection:
+            events.end_stored(connection, claim, bytes_fetched)
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         with autocommit(self._bind) as connection:
@@ -265,14 +273,9 @@ class SqlTransfers:
             return [as_transfer(row) for row in connection.execute(cancelled)]
 
     def quarantine(self, claim: Claim, error: TransferError) -> None:
-        with autocommit(self._bind) as connection:
-            write(
-                connection,
-                claim,
-                state=TransferState.QUARANTINED,
-                finished_at=utc_now(),
-                **failed(error),
-            )
+        values = {"state": TransferState.QUARANTINED, "finished_at": utc_now(), **failed(error)}
+        with self._events.ending(self._bind) as connection:
+            self._events.end(connection, claim, EventType.TRANSFER_QUARANTINED, **values)
 
     def release_leases(self, worker: str) -> int:
         held = and_(

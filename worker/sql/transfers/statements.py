@@ -20,15 +20,9 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
-    update,
 )
 
-from artifact_pipeline.domain.errors import (
-    LeaseLostError,
-    SqlUnavailableError,
-    TransferCancelledError,
-    TransferError,
-)
+from artifact_pipeline.domain.errors import SqlUnavailableError, TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, artifact_order
 from artifact_pipeline.domain.model.transfers import (
     ACTIVE_STATES,
@@ -244,18 +238,6 @@ def _existing(artifact: Artifact, direction: Direction, request_id: str) -> Sele
         .where(of_artifact(artifact, direction), is_meant)
         .order_by(same_request.desc())
     )
-
-
-def write(connection: Connection, claim: Claim, **values: Any) -> None:  # noqa: ANN401 - SQL values
-    held = update(TransferRow).where(
-        TransferRow.id == claim.transfer_id,
-        TransferRow.fence == claim.fence,
-        TransferRow.state == TransferState.RUNNING,
-    )
-    if connection.execute(held.values(**values)).rowcount == 0:
-        state = select(TransferRow.state).where(TransferRow.id == claim.transfer_id)
-        is_cancelled = connection.scalar(state) == TransferState.CANCELLED
-        raise TransferCancelledError if is_cancelled else LeaseLostError
 
 
 def waiting(delay: timedelta) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, repeated_transaction, transaction
 from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.page_claims import claim_page, claim_page_of_job
 from artifact_pipeline.worker.sql.transfers.page_records import record_page
 from artifact_pipeline.worker.sql.transfers.predicates import in_order
@@ -35,11 +36,15 @@ class SqlUploadPages:
 
     Args:
         engine: of the database.
+        events: writes the events of what is recorded here.
         workspace: the name of the only one whose uploads are claimed.
     """
 
-    def __init__(self, engine: Engine, workspace: str | None = None) -> None:
+    def __init__(
+        self, engine: Engine, events: EventLog = NO_EVENTS, *, workspace: str | None = None
+    ) -> None:
         self._engine = engine
+        self._events = events
         self._workspace = workspace
 
     def claim(  # noqa: PLR0913 - whose message it is, and the limits of the page
@@ -97,7 +102,7 @@ class SqlUploadPages:
         recorded: set[int] = set()
         for attempt in repeated_transaction(self._engine, autocommit):
             with attempt as connection:
-                recorded = record_page(connection, uploads)
+                recorded = record_page(connection, uploads, self._events.targets)
         return recorded
 
     def _record_alone(self, upload: StoredUpload) -> bool:
@@ -106,7 +111,7 @@ class SqlUploadPages:
         try:
             for attempt in repeated_transaction(self._engine):
                 with attempt as connection:
-                    record_stored(connection, upload.claim, upload.stored, upload.location)
+                    self._record(connection, upload)
         except _REFUSED:
             return False
         return True
@@ -116,8 +121,24 @@ class SqlUploadPages:
             return {
                 upload.claim.transfer_id
                 for upload in uploads
-                if _is_recorded(connection, upload, connection.begin_nested())
+                if self._is_recorded(connection, upload, connection.begin_nested())
             }
+
+    def _is_recorded(
+        self,
+        connection: Connection,
+        upload: StoredUpload,
+        savepoint: AbstractContextManager[object],
+    ) -> bool:
+        try:
+            with savepoint:
+                self._record(connection, upload)
+        except _REFUSED:
+            return False
+        return True
+
+    def _record(self, connection: Connection, upload: StoredUpload) -> None:
+        record_stored(connection, upload.claim, upload.stored, upload.location, self._events)
 
     def renew(self, claims: Collection[Claim]) -> set[int]:
         renewed: set[int] = set()
@@ -136,17 +157,6 @@ class SqlUploadPages:
         with autocommit(self._engine) as connection:
             transfers = [as_transfer(row) for row in connection.execute(ended)]
         return sorted(transfers, key=attrgetter("id"))
-
-
-def _is_recorded(
-    connection: Connection, upload: StoredUpload, savepoint: AbstractContextManager[object]
-) -> bool:
-    try:
-        with savepoint:
-            record_stored(connection, upload.claim, upload.stored, upload.location)
-    except _REFUSED:
-        return False
-    return True
 
 
 def _by_lease(claims: Iterable[Claim]) -> Iterator[tuple[timedelta, list[Claim]]]:

@@ -1,0 +1,1 @@
+"""Targets of events: tasks and webhooks."""
