@@ -30,7 +30,7 @@ _SERVERS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Contender:
+class Contender:
     """A program that drains its queue.
 
     Attributes:
@@ -68,15 +68,16 @@ def _measured(
     made: Deployment, title: str, count: int, environment: Mapping[str, str]
 ) -> list[Figure]:
     contenders = {
-        OURS: partial(_drained, made, _ours(made), count, environment),
-        "naive": partial(_drained, made, _naive(made), count, environment),
+        OURS: partial(drained, made, ours(made), count, environment),
+        "naive": partial(drained, made, _naive(made), count, environment),
     }
     return compared(title, interleaved(contenders))
 
 
-def _drained(
-    made: Deployment, contender: _Contender, count: int, environment: Mapping[str, str]
+def drained(
+    made: Deployment, contender: Contender, count: int, environment: Mapping[str, str]
 ) -> Measured:
+    """Return what a new worker uses for so many uploads, from the first on."""
     job_ids = _jobs(made, count)
     contender.ask(job_ids)
     done = partial(contender.done, job_ids[0], job_ids[-1])
@@ -93,13 +94,13 @@ def _drained(
     return {Unit.UPLOADS: uploads / seconds, **cpu}
 
 
-def _ours(made: Deployment) -> _Contender:
+def ours(made: Deployment) -> Contender:
     def ask(job_ids: range) -> None:
         artifacts = [(ArtifactKind.JOB_CONFIG, job_id, None) for job_id in job_ids]
         with Session(made.stack.engine) as session, session.begin():
             request_uploads(session, artifacts, app=made.app)
 
-    return _Contender(
+    return Contender(
         ask=ask,
         done=partial(recorded, made),
         start=lambda environment: made.start_worker(environment=dict(environment)),
@@ -108,7 +109,7 @@ def _ours(made: Deployment) -> _Contender:
     )
 
 
-def _naive(made: Deployment) -> _Contender:
+def _naive(made: Deployment) -> Contender:
     def ask(job_ids: range) -> None:
         for job_id in job_ids:
             naive.upload_job_config.delay(job_id)
@@ -117,7 +118,7 @@ def _naive(made: Deployment) -> _Contender:
         statement = "SELECT count(config_location) FROM jobs WHERE id BETWEEN :first AND :last"
         return made.count(statement, first=first, last=last)
 
-    return _Contender(
+    return Contender(
         ask=ask,
         done=located,
         start=made.start_naive_worker,
@@ -136,7 +137,7 @@ def _jobs(made: Deployment, count: int) -> range:
     return job_ids
 
 
-def _is_empty(made: Deployment, contender: _Contender) -> bool:
+def _is_empty(made: Deployment, contender: Contender) -> bool:
     with made.stack.broker.client() as broker:
         broker.select(contender.broker_database)
         return not broker.llen(contender.queue) and not broker.hlen(_UNACKNOWLEDGED)

@@ -15,6 +15,7 @@ from artifact_pipeline.domain.errors import ProducerNotConfiguredError
 from artifact_pipeline.tasks.app_notes import notes_of
 from artifact_pipeline.tasks.broker import URL_VARIABLE, Broker
 from artifact_pipeline.tasks.broker_kinds import split_urls
+from artifact_pipeline.tasks.current_trace import in_current_trace
 from artifact_pipeline.tasks.keys import use_broker
 from artifact_pipeline.tasks.sendable import check_sendable
 
@@ -54,6 +55,8 @@ class PipelineApp(Celery):
         """
         given = {**dict(zip(_FURTHER, further, strict=False)), **options}
         check_sendable(name, args, kwargs, given)
+        if "headers" in options or "headers" not in given:
+            options = in_current_trace(name, options)
         return super().send_task(name, args, kwargs, *further, **options)
 
 

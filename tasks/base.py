@@ -20,6 +20,7 @@ from artifact_pipeline.domain.errors import (
     UnexpectedError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.trace_context import trace_of_message
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.domain.transfers.retry import (
@@ -29,6 +30,7 @@ from artifact_pipeline.domain.transfers.retry import (
 )
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.arguments import JobArguments, NoArguments, RunArguments, bind
+from artifact_pipeline.tasks.current_trace import in_current_trace
 from artifact_pipeline.tasks.hand_on import queue_taken_from
 from artifact_pipeline.tasks.publish import ask_if_drained, publish_of_jobs
 from artifact_pipeline.tasks.receipt import workspace_of_message
@@ -78,7 +80,8 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         return _services_of(self.app)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's signature
-        return self.run(**bind(self.arguments, args, kwargs))
+        with trace_of_message(self.request.get("headers") or {}):
+            return self.run(**bind(self.arguments, args, kwargs))
 
     def apply_async(  # type: ignore[override]  # Celery's options pass through unnamed
         self,
@@ -99,7 +102,8 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         ensure_configured(app)
         ids = bind_arguments(self.arguments, args, kwargs)
         check_options(self.name, options)
-        return super().apply_async((), ids, **_with_delay(options))
+        options = in_current_trace(self.name, _with_delay(options))
+        return super().apply_async((), ids, **options)
 
     def chunks(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - Celery's signature
         """Refuse: Celery would send another task, which no worker takes."""

@@ -14,6 +14,7 @@ import kombu.messaging
 from celery import Celery
 
 from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.trace_headers import NAMES as TRACE_HEADERS
 from artifact_pipeline.tasks.app_notes import notes_of
 from artifact_pipeline.tasks.message_conditions import beside_settings, is_usual, is_usual_redis
 from artifact_pipeline.tasks.redis_push import declare, expires, push
@@ -22,6 +23,8 @@ from artifact_pipeline.tasks.routing import BATCH_HEADER
 _TEMPLATES = "message_templates"
 """The name of a note."""
 _PUSHED_AT_ONCE = 1000
+_VARYING = frozenset((BATCH_HEADER, *TRACE_HEADERS))
+"""Headers whose values differ between messages of one template."""
 _SAMPLE_IDS = {"job_id": MAX_ID - 1, "run_id": MAX_ID}
 _Shape = tuple[str, str, tuple[str, ...]]
 
@@ -34,7 +37,7 @@ class Outgoing:
     queue: str
     task_id: str
     ids: Mapping[str, int]
-    headers: Mapping[str, int]
+    headers: Mapping[str, int | str]
 
     def send(self, app: Celery, producer: Any, **further: Any) -> None:  # noqa: ANN401 - of kombu
         """Have Celery make the message, and send it."""
@@ -141,9 +144,9 @@ class _Template:
             message["body"]: "body",
             repr(sample.ids): "repr",
         }
-        if BATCH_HEADER in sample.headers:
-            message["headers"][BATCH_HEADER] = gap = str(uuid4())
-            gaps[gap] = "batch"
+        for name in _VARYING.intersection(sample.headers):
+            message["headers"][name] = gap = str(uuid4())
+            gaps[gap] = name
         body = json.loads(b64decode(message["body"]))
         ids = {name: str(uuid4()) for name in sample.ids}
         body[1] = ids
@@ -162,7 +165,7 @@ class _Template:
             "reply_to": origin.reply_to,
             "tag": f'"{delivery_tag}"',
             "repr": f'"{message.ids}"',
-            "batch": message.headers.get(BATCH_HEADER),
+            **{name: json.dumps(value) for name, value in message.headers.items()},
             "body": f'"{b64encode((self.body % message.ids).encode()).decode()}"',
         }
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from artifact_pipeline.domain.model.trace_headers import trace_headers
 from artifact_pipeline.tasks.message_body import LONGEST, RefusedError, checked, inflated, parsed
 from artifact_pipeline.tasks.message_headers import HORIZON as HORIZON  # noqa: PLC0414 - re-exported
 from artifact_pipeline.tasks.message_headers import (
@@ -21,7 +22,6 @@ from artifact_pipeline.tasks.message_headers import (
     no_skew,
     none_as_zero,
 )
-from artifact_pipeline.tasks.trace_headers import trace_headers
 
 _HIGHEST_PRIORITY = 9
 

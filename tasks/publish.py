@@ -10,6 +10,7 @@ from celery import Celery
 from redis import Redis
 
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
+from artifact_pipeline.domain.model.trace_headers import parse
 from artifact_pipeline.domain.model.transfers import Direction, QueueCapacity, Transfer
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.broker_connections import broker_connection, broker_producer
@@ -209,9 +210,9 @@ def queue_depths(channel: Any, queues: Iterable[str]) -> dict[str, int]:  # noqa
     return {queue: _depth(channel, queue) for queue in queues}
 
 
-def _headers(transfer: Transfer) -> dict[str, int]:
+def _headers(transfer: Transfer) -> dict[str, int | str]:
     batch = {BATCH_HEADER: transfer.batch_id} if transfer.batch_id else {}
-    return {RECORDED_HEADER: 1, **batch}
+    return {RECORDED_HEADER: 1, **batch, **parse(transfer.trace_headers)}
 
 
 def moment_of(text: bytes | None) -> datetime | None:

@@ -9,6 +9,7 @@ from celery import Celery
 
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.trace_headers import as_text
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.tasks.arguments import arguments_of, bind
 from artifact_pipeline.tasks.routing import (
@@ -27,12 +28,14 @@ class BareRequest:
 
     Attributes:
         request_id: the id of its task.
+        trace_headers: as of `Transfer`.
         workspace: the name of the one with its source or target; None is the default workspace.
     """
 
     request_id: str
     artifact: Artifact
     direction: Direction
+    trace_headers: str | None = None
     workspace: str | None = None
 
 
@@ -87,6 +90,7 @@ def bare_request(
         request_id=headers["id"],
         artifact=Artifact(kind, ids["job_id"], ids.get("run_id")),
         direction=direction,
+        trace_headers=as_text(headers),
         workspace=workspace_of_message(headers, queue),
     )
 

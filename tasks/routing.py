@@ -51,6 +51,9 @@ UPKEEP_TASKS = (AUDIT, DELIVER_EVENTS, DISPATCH, RECONCILE)
 """Their messages never expire, and their routine is not worth a line at INFO. Retention deletes, so
 it is not among them."""
 
+REQUESTING_TASKS = (CONFIRM, RELOCATE, DOWNLOAD_JOB)
+"""Their messages request transfers, beside those of `TRANSFER_TASKS`."""
+
 # Large artifacts must never delay a config.
 _QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}
 

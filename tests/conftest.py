@@ -79,7 +79,7 @@ def _set_up_hypothesis(expression: str) -> None:
 def _leave_out_the_users_settings() -> None:
     """The tests, and the processes that they start, see none of this machine's own settings."""
     for name in list(os.environ):
-        if name.startswith(("ARTIFACTS_", "AWS_")) and name not in _OF_THE_TESTS:
+        if name.startswith(("ARTIFACTS_", "AWS_", "OTEL_")) and name not in _OF_THE_TESTS:
             del os.environ[name]
 
 

@@ -3,13 +3,14 @@
 import sys
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown, worker_shutdown
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.base import attach_services
 from artifact_pipeline.tasks.events import attach_watch
 from artifact_pipeline.tasks.schedule import schedule_optional
+from artifact_pipeline.worker.composition.tracing import tracing_of
 from artifact_pipeline.worker.composition.worker import Composition
 from artifact_pipeline.worker.diagnosis.readiness import START, start_parts
 from artifact_pipeline.worker.lifecycle.allocator import keep_heaps_small
@@ -21,6 +22,7 @@ from artifact_pipeline.worker.lifecycle.schema_watch import SchemaWatch
 from artifact_pipeline.worker.lifecycle.shutdown import release_leases_on_shutdown
 from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
 from artifact_pipeline.worker.lifecycle.workspace_signs import note_workspace
+from artifact_pipeline.worker.logs.formats import use_log_format
 from artifact_pipeline.worker.messages.answers import answer_for_database
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
 from artifact_pipeline.worker.messages.log_redaction import (
@@ -37,6 +39,7 @@ from artifact_pipeline.worker.settings import WorkerSettings, load
 
 try:
     _settings = load(WorkerSettings)
+    _new_tracing = tracing_of(_settings)
 except ConfigurationError as error:
     # A worker with a wrong setting must not start, and its operator needs no traceback.
     sys.exit(f"artifacts: {error}")
@@ -44,6 +47,7 @@ except ConfigurationError as error:
 keep_heaps_small()
 redact_message_bodies()
 log_upkeep_as_debug()
+use_log_format(_settings.log_format)
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 _schema = SchemaWatch(START["database"], _liveness)
 _handled = HandledUploads()
@@ -59,7 +63,7 @@ app.set_default()
 schedule_optional(
     app, retention=_settings.retention, audit=_settings.audit, events=_settings.events
 )
-_composition = Composition(_settings, app, _handled)
+_composition = Composition(_settings, app, _handled, _new_tracing)
 attach_services(app, _composition)
 release_leases_on_shutdown(app, _composition)
 keep_refusals()
@@ -82,3 +86,10 @@ if _settings.workspace_name:
 @worker_process_init.connect
 def _after_fork(**_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
     _composition.after_fork()
+
+
+# A pool of threads sends only the second signal.
+@worker_process_shutdown.connect
+@worker_shutdown.connect
+def _before_end(**_signal: Any) -> None:  # noqa: ANN401 - Celery's signal
+    _composition.close_tracing()

@@ -17,6 +17,7 @@ from artifact_pipeline.tasks.schedule import schedule_optional
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app, reach_broker
 from artifact_pipeline.worker.lifecycle.liveness import Liveness
 from artifact_pipeline.worker.lifecycle.startup import check_beat_on_start, end_or_wait
+from artifact_pipeline.worker.logs.formats import set_form_of_all, use_log_format
 from artifact_pipeline.worker.messages.log_redaction import log_upkeep_as_debug
 from artifact_pipeline.worker.messages.refused_writes import (
     retry_when_refused,
@@ -30,6 +31,7 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 log_upkeep_as_debug()
+use_log_format(_settings.log_format)
 retry_when_refused()
 write_in_channels_only()
 app = make_app(_settings.broker)
@@ -48,6 +50,12 @@ def check_flower_on_start() -> None:
     Flower sends no signal when it starts: its settings call this.
     """
     end_or_wait(_parts)
+
+
+def log_as_configured() -> None:
+    """Have Flower's lines in the form of the others. It logs by Tornado, and not by Celery."""
+    if _settings.log_format == "json":
+        set_form_of_all(_settings.log_format)
 
 
 def follow_failover(flower: Any) -> None:  # noqa: ANN401 - Flower's class, which beat lacks

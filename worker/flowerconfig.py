@@ -64,7 +64,12 @@ inspect_timeout = 2_000.0
 if _is_executed:
     from flower.app import Flower  # type: ignore[import-untyped]
 
-    from artifact_pipeline.worker.control import check_flower_on_start, follow_failover
+    from artifact_pipeline.worker.control import (
+        check_flower_on_start,
+        follow_failover,
+        log_as_configured,
+    )
 
+    log_as_configured()
     check_flower_on_start()
     follow_failover(Flower)

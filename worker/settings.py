@@ -21,6 +21,7 @@ from artifact_pipeline.worker.event_settings import (
     EventSwitch,
     EventTargetSettings,
 )
+from artifact_pipeline.worker.logs.forms import LogFormat
 from artifact_pipeline.worker.setting_checks import (
     check_broker_prefix,
     check_database_url,
@@ -125,7 +126,13 @@ class PeriodicSettings(EventSwitch):
     audit: bool = False
 
 
-class ControlSettings(BrokerSettings, PeriodicSettings):
+class LogSettings(EnvironmentSettings):
+    """The form of lines in the log of workers, beat and Flower."""
+
+    log_format: LogFormat = "console"
+
+
+class ControlSettings(BrokerSettings, PeriodicSettings, LogSettings):
     """What beat and Flower need."""
 
     # Where beat says that it has sent something, for `artifacts health live`.
@@ -207,12 +214,21 @@ class HistorySettings(EnvironmentSettings):
         return None if self.history_days is None else timedelta(days=self.history_days)
 
 
+class TracingSettings(EnvironmentSettings):
+    """Whether traces are sent; OpenTelemetry's own variables say where and how many."""
+
+    # Spans of each attempt, by the extra `tracing`.
+    tracing: bool = False
+
+
 class WorkerSettings(
     OperatorSettings,
     BrokerSettings,
     WorkspaceSettings,
     HistorySettings,
     PeriodicSettings,
+    TracingSettings,
+    LogSettings,
     EventDeliverySettings,
 ):
     """Everything that a worker needs."""

@@ -36,6 +36,7 @@ class BatchRecord:
     members: list[tuple[Candidate, SkipReason | None]]
     released_to: int = 0
     paced_to: datetime | None = None
+    trace_headers: str | None = None
 
     @property
     def to_transfer(self) -> list[tuple[int, Candidate]]:

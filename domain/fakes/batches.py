@@ -29,6 +29,7 @@ from artifact_pipeline.domain.model.batches import (
     Member,
     Outcome,
 )
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import Transfer, TransferState
 from artifact_pipeline.domain.ports.batches import Released
 
@@ -64,7 +65,7 @@ class InMemoryBatches:
         check_can_start(row.batch, now)
         members = len(row.of_mode(mode))
         check_has_members(batch_id, mode, members)
-        row.paced_to = now
+        row.paced_to, row.trace_headers = now, current_trace()
         return self._do(
             BatchAction.START,
             batch_id,
@@ -153,7 +154,7 @@ class InMemoryBatches:
         if not page:
             return Released()
         row.released_to, row.paced_to = page[-1][0], pace.after(len(page))
-        requested = [self._request(row.batch, position, member) for position, member in page]
+        requested = [self._request(row, position, member) for position, member in page]
         return Released(turns=len(page), transfers=[each for each in requested if each is not None])
 
     def sent(self, transfers: Sequence[Transfer]) -> None:
@@ -190,8 +191,9 @@ class InMemoryBatches:
         rows = self._transfers.rows.values()
         return [row for row in rows if row.batch_id == batch_id and row.state.is_active]
 
-    def _request(self, batch: Batch, position: int, member: Candidate) -> Transfer | None:
+    def _request(self, row: BatchRecord, position: int, member: Candidate) -> Transfer | None:
         """Request the member, unless its artifact is being transferred already."""
+        batch = row.batch
         last = self._transfers.latest(member.artifact, member.direction)
         if last is not None and last.state.is_active:
             return None
@@ -202,7 +204,12 @@ class InMemoryBatches:
             batch.requested_by,
             workspace=last.workspace if last else None,
         )
-        of_batch = replace(made, batch_id=batch.id, is_forced=batch.is_forced)
+        of_batch = replace(
+            made,
+            batch_id=batch.id,
+            is_forced=batch.is_forced,
+            trace_headers=row.trace_headers,
+        )
         self._transfers.rows[made.id] = of_batch
         return of_batch
 

@@ -12,6 +12,7 @@ from artifact_pipeline.domain.fakes.artifact_events import InMemoryEventOutbox
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
 from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import (
     Claim,
     Direction,
@@ -152,6 +153,7 @@ class TransferRows:
             next_attempt_at=now,
             requested_by=requested_by,
             workspace=workspace,
+            trace_headers=current_trace(),
         )
         self.rows[transfer.id] = transfer
         return transfer
@@ -191,4 +193,7 @@ def claim_of(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
         upload_id=transfer.upload_id,
         reason_code=transfer.reason_code,
         is_forced=transfer.is_forced,
+        claimed_at=transfer.claimed_at,
+        batch_id=transfer.batch_id,
+        trace_headers=transfer.trace_headers,
     )

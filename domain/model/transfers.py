@@ -95,6 +95,7 @@ class Transfer:
         doubted_at: when an attempt ended whose write the store may have carried out, or may yet.
         verified_to: the writes of attempts that ended until then are verified.
         claimed_at: when the last attempt began; None before the first.
+        trace_headers: of the request, as `trace_headers.as_text` makes them; None if it has none.
         workspace: the name of the one with its source or target; None is the default workspace.
     """
 
@@ -121,6 +122,7 @@ class Transfer:
     doubted_at: datetime | None = None
     verified_to: datetime | None = None
     claimed_at: datetime | None = None
+    trace_headers: str | None = None
     workspace: str | None = None
 
     def is_ready(self, now: datetime) -> bool:
@@ -176,6 +178,9 @@ class Claim:
         reason_code: why the attempt before this one failed, if it did.
         is_forced: bytes that are stored unchanged are sent all the same.
         is_deleted: an operator has deleted the artifact, so the attempt must not begin.
+        claimed_at: when it was made, by the clock of `requested_at`.
+        batch_id: of the batch that requested it, if one did.
+        trace_headers: as of `Transfer`.
     """
 
     transfer_id: int
@@ -190,6 +195,9 @@ class Claim:
     reason_code: ReasonCode | None = None
     is_forced: bool = False
     is_deleted: bool = False
+    claimed_at: datetime | None = None
+    batch_id: int | None = None
+    trace_headers: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

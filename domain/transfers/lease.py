@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from contextvars import copy_context
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -41,7 +42,11 @@ class LeaseKeeper:
         self._lost: LeaseLostError | None = None
         since = time.monotonic() if claimed_at is None else claimed_at
         self._expires = since + claim.lease.total_seconds()
-        self._thread = threading.Thread(target=self._renew_until_ended, daemon=True)
+        # Its lines in the log are of the attempt as well.
+        context = copy_context()
+        self._thread = threading.Thread(
+            target=context.run, args=(self._renew_until_ended,), daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()

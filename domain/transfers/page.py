@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from artifact_pipeline.domain.errors import PipelineError, SqlUnavailableError
@@ -19,9 +19,12 @@ from artifact_pipeline.domain.ports.transfer_pages import (
     StoredUpload,
 )
 from artifact_pipeline.domain.redaction import redact
-from artifact_pipeline.domain.transfers.conclusions import conclude
+from artifact_pipeline.domain.transfers.attempt import Attempt
+from artifact_pipeline.domain.transfers.conclusion import conclude
 from artifact_pipeline.domain.transfers.known_upload import KnownUpload
 from artifact_pipeline.domain.transfers.outcomes import Outcome, Stored
+from artifact_pipeline.domain.transfers.page_limits import PageLimits
+from artifact_pipeline.domain.transfers.page_traces import PageTraces
 from artifact_pipeline.domain.transfers.page_watch import PageWatch, UploadEnd
 from artifact_pipeline.domain.transfers.renewals import SharedLease, SharedRenewals
 from artifact_pipeline.domain.transfers.retry import Decision, Stop
@@ -37,31 +40,13 @@ _FAILURES = 2
 """Failures to record in a row, after which SQL counts as away: each may take a time-out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageLimits:
-    """How much a page may hold, and for how long.
-
-    Attributes:
-        size: uploads at most.
-        threads: that upload at the same time.
-        begin_seconds: an upload that was not begun by then is given back.
-        record_rows: so many finished uploads are recorded at once.
-        record_seconds: a finished upload waits no longer to be recorded.
-    """
-
-    size: int
-    threads: int
-    begin_seconds: float = 0.1
-    record_rows: int = 16
-    record_seconds: float = 0.05
-
-
 @dataclass(slots=True)
 class _Row:
     upload: ClaimedUpload
     lease: SharedLease
     begun: float = 0.0
     end: Outcome | Decision | None = None
+    attempt: Attempt = field(init=False)
 
     @property
     def claim(self) -> Claim:
@@ -107,6 +92,7 @@ class Page:
         self._limits = limits
         self._watch = watch
         self._own = own
+        self._traces = PageTraces(alone.tracing, len(uploads), claimed_at)
         self._first, *others = [
             _Row(upload, renewals.keeper(upload.claim, claimed_at)) for upload in uploads
         ]
@@ -131,6 +117,7 @@ class Page:
                 self._release_leases(pool)
                 # The process may end after this task, and its threads with it.
                 wait(self._published)
+                self._traces.end()
 
     def _announce_claimed(self) -> None:
         if others := self._of_others([self._first, *self._todo]):
@@ -169,7 +156,9 @@ class Page:
 
     def _handle(self, row: _Row) -> None:
         row.begun = time.monotonic()
-        row.end = self._alone.handle(self._handler_of(row), row.claim, row.lease)
+        row.attempt = self._traces.begin(row.claim, row.begun)
+        with row.attempt.active():
+            row.end = self._alone.handle(self._handler_of(row), row.claim, row.lease)
         self._ready.put(row)
 
     def _handler_of(self, row: _Row) -> Handler:
@@ -234,7 +223,8 @@ class Page:
             _log(f"{len(transfers)} uploads wait for the dispatch", error)
 
     def _record(self, rows: Sequence[_Row]) -> None:
-        recorded = self._record_together(rows)
+        with self._traces.recording([row.attempt for row in rows]):
+            recorded = self._record_together(rows)
         ends = [self._ended(row, is_recorded=row.claim.transfer_id in recorded) for row in rows]
         self.ends += ends
         if others := [end for end in ends if (end.artifact, end.request_id) != self._own]:
@@ -260,7 +250,8 @@ class Page:
         return recorded
 
     def _ended(self, row: _Row, *, is_recorded: bool) -> UploadEnd:
-        result = self._result(row, is_recorded=is_recorded)
+        with row.attempt.active():
+            result = self._result(row, is_recorded=is_recorded)
         self._renewals.remove(row.lease)
         return UploadEnd(
             request_id=row.upload.request_id,
@@ -273,9 +264,11 @@ class Page:
         assert row.end is not None  # noqa: S101 - it is put among the ready ones with its end
         try:
             end = row.end if is_recorded else self._record_alone(row, row.end)
+            row.attempt.end(end)
             if isinstance(end, Stop):
                 return self._alone.stop(self._handler, row.claim, row.lease, end)
         except Exception as error:  # noqa: BLE001 - the others must still be recorded
+            row.attempt.end(None)
             _log(f"{row.claim.artifact}: its end is not recorded", error)
             return error
         try:

@@ -15,7 +15,8 @@ from artifact_pipeline.domain.model.transfers import (
     TransferSummary,
 )
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, IUploadPages
-from artifact_pipeline.domain.transfers.page import Own, Page, PageLimits
+from artifact_pipeline.domain.transfers.page import Own, Page
+from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_watch import NoWatch, PageWatch, UploadEnd
 from artifact_pipeline.domain.transfers.recent import RecentRequests
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals

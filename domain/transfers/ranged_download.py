@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from artifact_pipeline.domain.errors import (
@@ -126,7 +127,8 @@ class _Ranges:
         numbers = range(-(-self.source.size // self.range_size))
         with ThreadPoolExecutor(self.how.threads) as pool:
             under_way = [
-                pool.submit(self._have_one, number, marks.get(number)) for number in numbers
+                pool.submit(copy_context().run, self._have_one, number, marks.get(number))
+                for number in numbers
             ]
             try:
                 for future in as_completed(under_way):

@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.transfers import Claim
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from artifact_pipeline.domain.redaction import redact
+from artifact_pipeline.domain.transfers.attempt import working_for
 from artifact_pipeline.domain.transfers.lease import LeaseKeeper, renewal_interval
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,8 @@ class SharedRenewals:
             if lease.claim.transfer_id in renewed:
                 lease.renewed(asked_at)
             elif self._holds(lease):
-                _renew_alone(lease)
+                with working_for(lease.claim):
+                    _renew_alone(lease)
 
     def _holds(self, lease: "SharedLease") -> bool:
         """Return whether the lease is still of use: its upload may have ended just now."""

@@ -7,7 +7,7 @@ and record their outcomes together.
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn, Protocol, TypeVar
 from uuid import uuid4
@@ -29,13 +29,16 @@ from artifact_pipeline.domain.model.transfers import (
     TransferState,
     TransferSummary,
 )
+from artifact_pipeline.domain.ports.tracing import RECORD, NoTracing, Tracing
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from artifact_pipeline.domain.redaction import redact
-from artifact_pipeline.domain.transfers.conclusions import conclude, log_unexpected
+from artifact_pipeline.domain.transfers.attempt import Attempt
+from artifact_pipeline.domain.transfers.conclusion import conclude, log_unexpected
 from artifact_pipeline.domain.transfers.lease import LeaseKeeper
 from artifact_pipeline.domain.transfers.outcomes import Adopted, Finished, Outcome, Stored
 from artifact_pipeline.domain.transfers.retry import (
     Decision,
+    Failure,
     Postpone,
     Quarantine,
     Retry,
@@ -89,6 +92,7 @@ class TransferRunner:
         handler_of: makes the handler of a direction, when a transfer needs it.
         policy: decides what becomes of an attempt that failed.
         owner: is named in the lease.
+        tracing: learns of each attempt.
         workspace: the name of the one that this process serves.
         hand_on: sends the message of a transfer that belongs to another workspace.
     """
@@ -98,6 +102,7 @@ class TransferRunner:
     policy: RetryPolicy
     owner: str
     lease: timedelta
+    tracing: Tracing = field(default_factory=NoTracing)
     workspace: str | None = None
     hand_on: Callable[[Transfer], None] = _leave
 
@@ -125,9 +130,18 @@ class TransferRunner:
         claim = self.claim(artifact, direction, request_id, workspace)
         if claim is None:
             return self._summary_without_claim(artifact, direction)
-        # Renew from here: looking through a large source can outlast the lease.
-        with LeaseKeeper(self.transfers, claim, started) as keeper:
-            end = self.record(claim, self.handle(handler, claim, keeper))
+        attempt = Attempt(self.tracing, claim, started, time.monotonic())
+        with attempt.active():
+            return self._attempt(attempt, handler, started)
+
+    def _attempt(self, attempt: Attempt, handler: Handler, started: float) -> TransferSummary:
+        claim, end = attempt.claim, None
+        try:
+            # Renew from here: looking through a large source can outlast the lease.
+            with LeaseKeeper(self.transfers, claim, started) as keeper:
+                end = self.record(claim, self.handle(handler, claim, keeper))
+        finally:
+            attempt.end(end)
         if isinstance(end, Stop):
             return self.stop(handler, claim, keeper, end)
         return conclude(claim, end, started)
@@ -199,6 +213,11 @@ class TransferRunner:
         return end
 
     def _write(self, claim: Claim, end: Outcome | Decision) -> None:
+        if not isinstance(end, Stop):  # another claim, or none, has the transfer now
+            with self.tracing.step(RECORD):
+                self._write_end(claim, end)
+
+    def _write_end(self, claim: Claim, end: Outcome | Failure) -> None:
         match end:
             case Stored():
                 self.transfers.record(claim, end.stored, end.location)
@@ -212,8 +231,6 @@ class TransferRunner:
                 self.transfers.postpone(claim, end.error, end.delay)
             case Quarantine():
                 self.transfers.quarantine(claim, end.error)
-            case Stop():
-                """Nothing: another claim, or none, has the transfer now."""
 
     def _decide(self, claim: Claim, error: Exception) -> Decision:
         if not isinstance(error, TransferError | LeaseLostError):

@@ -13,7 +13,7 @@ from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredUpload
 from artifact_pipeline.domain.ports.workspace import Source
-from artifact_pipeline.domain.transfers.page import PageLimits
+from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
 from artifact_pipeline.domain.transfers.page_watch import UploadEnd
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals

@@ -27,6 +27,7 @@ from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferSummary
+from artifact_pipeline.domain.ports.tracing import NoTracing, Tracing
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
 from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
 from artifact_pipeline.domain.transfers.confirm_upload import ConfirmUploads, RequestConfirmations
@@ -89,6 +90,7 @@ class World:
     max_attempts: int = 3
     lease: timedelta = LEASE
     circuits: Sequence[Circuit] = ()
+    tracing: Tracing = field(default_factory=NoTracing)
 
     def __post_init__(self) -> None:
         self.artifacts = InMemoryArtifacts(self.jobs, self.clock)
@@ -121,6 +123,7 @@ class World:
             policy=policy,
             owner="worker-1",
             lease=self.lease,
+            tracing=self.tracing,
         )
 
     def handler(self, direction: Direction, shifted: ShiftedArtifacts | None = None) -> Handler:

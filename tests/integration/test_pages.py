@@ -16,7 +16,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
-from artifact_pipeline.domain.transfers.page import PageLimits
+from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.worker.composition.worker import Composition
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack

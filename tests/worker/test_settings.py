@@ -113,6 +113,8 @@ def test_all_that_is_missing_is_named_in_one_line(monkeypatch: pytest.MonkeyPatc
         ("TRANSFER_THREADS", "65"),
         ("DISPATCH_PAGE", "0"),
         ("DISPATCH_PAGE", "10001"),
+        ("LOG_FORMAT", "hunter2"),
+        ("TRACING", "hunter2"),
         ("HISTORY_DAYS", "0.5"),
         ("HISTORY_DAYS", "-90"),
         ("DISPATCH_UNCLAIMED_SECONDS", "-1"),
@@ -148,6 +150,8 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
     assert settings.model_dump(exclude=given) == {
         "workspace_name": None,
         "database_iam": False,
+        "log_format": "console",
+        "tracing": False,
         "broker_prefix": "",
         "broker_ca_file": None,
         "broker_master_name": "",

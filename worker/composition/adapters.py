@@ -16,6 +16,7 @@ from artifact_pipeline.domain.model.transfers import Direction, Transfer
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, IObjectStore
 from artifact_pipeline.domain.ports.object_versions import IObjectVersions
 from artifact_pipeline.domain.ports.restorations import IObjectRestorer
+from artifact_pipeline.domain.ports.tracing import NoTracing, Tracing
 from artifact_pipeline.domain.transfers.circuit_breaker import Breaker
 from artifact_pipeline.domain.transfers.circuits import Circuit, store_circuit
 from artifact_pipeline.domain.transfers.download import FetchArtifact
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     from artifact_pipeline.worker.s3.upload_locations import S3UploadLocationRepository
 
 _AWS = "s3.amazonaws.com"
+STORE = "artifacts.store"
+"""The prefix of the names of steps."""
+OF_STORE = ("put", "version", "holds", "abort")
+OF_READER = ("find",)
+OF_COPIER = ("copy",)
+"""The calls that are steps of an attempt: each is one request, or a group of them."""
 
 
 def store_adapters(settings: BucketSettings, requests: int = 0) -> "BucketAdapters | FileAdapters":
@@ -81,6 +88,7 @@ class Adapters(Database):
         settings: of the environment.
         owner: of the leases.
         requests: as `store_adapters`.
+        new_tracing: makes what traces of this process go to.
         workspace: the name of the only one whose transfers are claimed.
     """
 
@@ -89,6 +97,7 @@ class Adapters(Database):
         settings: OperatorSettings,
         owner: str,
         requests: int = 0,
+        new_tracing: Callable[[], Tracing] = NoTracing,
         *,
         workspace: str | None = None,
     ) -> None:
@@ -96,6 +105,7 @@ class Adapters(Database):
         self.workspace = workspace
         self._settings = settings
         self._owner = owner
+        self._new_tracing = new_tracing
         self._of_store = store_adapters(settings, requests)
 
     @property
@@ -104,16 +114,25 @@ class Adapters(Database):
         return self._of_store.client
 
     @cached_property
+    def tracing(self) -> Tracing:
+        return self._new_tracing()
+
+    def close_tracing(self) -> None:
+        """Send the traces that are not sent yet."""
+        if "tracing" in vars(self):
+            self.tracing.close()
+
+    @cached_property
     def store(self) -> IObjectStore:
-        return self._of_store.store
+        return self.tracing.traced(self._of_store.store, STORE, OF_STORE)
 
     @cached_property
     def reader(self) -> IObjectReader:
-        return self._of_store.reader
+        return self.tracing.traced(self._of_store.reader, STORE, OF_READER)
 
     @cached_property
     def copier(self) -> IObjectCopier:
-        return self._of_store.copier
+        return self.tracing.traced(self._of_store.copier, STORE, OF_COPIER)
 
     @cached_property
     def versions(self) -> IObjectVersions:
@@ -208,6 +227,7 @@ class Adapters(Database):
             policy=policy,
             owner=self._owner,
             lease=settings.lease,
+            tracing=self.tracing,
             workspace=self.workspace,
         )
         return runner if hand_on is None else replace(runner, hand_on=hand_on)

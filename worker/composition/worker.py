@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
 
@@ -13,8 +13,6 @@ from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.deliver_events import DeliveredEvents
 from artifact_pipeline.domain.maintenance.dispatch import DispatchDueTransfers
 from artifact_pipeline.domain.maintenance.reconcile import (
-    AbortAbandonedUploads,
-    Reconcile,
     ReconcileSummary,
 )
 from artifact_pipeline.domain.maintenance.release_batches import AdvanceBatches
@@ -23,16 +21,16 @@ from artifact_pipeline.domain.model.audit_cursor import AuditedPages
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS
 from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferSummary
+from artifact_pipeline.domain.ports.tracing import NoTracing, Tracing
 from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmations
 from artifact_pipeline.domain.transfers.download import RequestDownloads
-from artifact_pipeline.domain.transfers.page import PageLimits
+from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
 from artifact_pipeline.domain.transfers.page_watch import PageWatch
 from artifact_pipeline.domain.transfers.relocate import RequestRelocations
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
-from artifact_pipeline.domain.transfers.verification import VerifyWrites
 from artifact_pipeline.tasks.hand_on import hand_on
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.tasks.publish import (
@@ -52,16 +50,14 @@ from artifact_pipeline.worker.composition.events import (
 from artifact_pipeline.worker.composition.handlers import Handlers
 from artifact_pipeline.worker.composition.manifests import request_manifests, write_manifest
 from artifact_pipeline.worker.composition.process_name import new_process_name
-from artifact_pipeline.worker.composition.pruning import prune_history
+from artifact_pipeline.worker.composition.reconciling import reconcile
 from artifact_pipeline.worker.composition.retention import apply_next_page
 from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
-from artifact_pipeline.worker.sql.batches.snapshots import delete_expired
 from artifact_pipeline.worker.sql.database_id import read_database_id
 from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
-from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
 logger = logging.getLogger(__name__)
 
@@ -75,13 +71,19 @@ class Composition:
         settings: of the environment.
         app: that the messages are sent with.
         watch: learns which uploads are done without their messages.
+        new_tracing: as `Adapters`; called in the process that traces.
     """
 
     def __init__(
-        self, settings: WorkerSettings, app: Celery, watch: PageWatch | None = None
+        self,
+        settings: WorkerSettings,
+        app: Celery,
+        watch: PageWatch | None = None,
+        new_tracing: Callable[[], Tracing] = NoTracing,
     ) -> None:
         self._settings = settings
         self._watch = watch
+        self._new_tracing = new_tracing
         self._app = app
         # The name is of the process that made this, and so the same for all children that it forks.
         self._worker = new_process_name()
@@ -182,6 +184,10 @@ class Composition:
         """Have another worker publish what was handed on. Raises: BrokerUnavailableError."""
         ask_for_dispatch(self._app)
 
+    def close_tracing(self) -> None:
+        """Send the traces of this process that are not sent yet."""
+        self.adapters.close_tracing()
+
     def after_fork(self) -> None:
         """Make new connections, without closing the parent's."""
         self.adapters.forget_parent()
@@ -215,7 +221,7 @@ class Composition:
         settings = self._settings
         dispatch = DispatchDueTransfers(
             transfers=self.adapters.transfers,
-            publish=partial(publish, app=self._app),
+            publish=self._publish_traced,
             room=partial(room, settings.dispatch_queue_limit, self._app),
             # Fewer than one message.
             empty=partial(room, 1, self._app),
@@ -232,26 +238,14 @@ class Composition:
         limit = self._settings.dispatch_queue_limit
         advance = AdvanceBatches(
             batches=SqlBatchReleases(self.adapters.engine, self.adapters.events),
-            publish=partial(publish, app=self._app),
+            publish=self._publish_traced,
             has_room=lambda: room(limit, self._app).batches,
             page_size=self._settings.dispatch_page,
         )
         return advance()
 
     def reconcile(self) -> ReconcileSummary:
-        abort_abandoned = AbortAbandonedUploads(
-            transfers=self.adapters.transfers,
-            store=self.adapters.store,
-            abandoned_after=timedelta(hours=self._settings.abandoned_upload_hours),
-        )
-        reconcile = Reconcile(
-            transfers=self.adapters.transfers,
-            abort_abandoned=abort_abandoned,
-            delete_expired=partial(delete_expired, self.adapters.engine),
-            verify_writes=self._verify_writes,
-            prune=partial(prune_history, self._settings, self.adapters.engine, self._app),
-        )
-        return reconcile()
+        return reconcile(self._settings, self.adapters, self.handlers, self._app)
 
     def apply_retention(self) -> RetentionResult:
         return apply_next_page(self._settings, self.adapters)
@@ -268,29 +262,12 @@ class Composition:
     def _event_receivers(self) -> Receivers:
         return event_receivers(self._settings, self.adapters.engine, self._app)
 
-    @property
-    def _verify_writes(self) -> VerifyWrites:
-        # A server may carry out a request shortly after its client has given it up.
-        settled = timedelta(seconds=2 * self._settings.s3_timeout_seconds)
-        return VerifyWrites(
-            verifications=SqlVerifications(self.adapters.engine),
-            transfers=self.adapters.transfers,
-            artifacts=self.adapters.artifacts,
-            placement=self.adapters.placement,
-            reader=self.adapters.reader,
-            location=self.adapters.store.location,
-            settles_after={
-                Direction.UPLOAD: settled,
-                Direction.RELOCATE: settled,
-                Direction.CONFIRM: self.handlers.upload_url_lifetime,
-            },
-        )
-
     def _new_adapters(self) -> Adapters:
         return Adapters(
             self._settings,
             owner=f"{self._worker}:{os.getpid()}",
             requests=self._settings.page_threads,
+            new_tracing=self._new_tracing,
             workspace=self._settings.workspace_name,
         )
 
@@ -301,8 +278,12 @@ class Composition:
             # The sweep itself is done; a broker that is full must not stop the batches.
             logger.warning("the end of the dispatch was not recorded: %s", error)
 
+    def _publish_traced(self, transfers: Sequence[Transfer]) -> None:
+        with self.adapters.tracing.publishing(transfers):
+            publish(transfers, self._app)
+
     def _publish(self, transfers: Sequence[Transfer]) -> None:
         try:
-            publish(transfers, self._app)
+            self._publish_traced(transfers)
         except BrokerUnavailableError as error:
             logger.warning("%d requests wait for the dispatch: %s", len(transfers), error)

@@ -11,6 +11,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -229,7 +230,7 @@ class MultipartUpload:
             try:
                 for send in parts:
                     self.progress.checkpoint()
-                    under_way.append(pool.submit(send, upload_id))
+                    under_way.append(pool.submit(copy_context().run, send, upload_id))
                     del send  # it has the part, which is to go once it is sent
                     # Keep as many parts in memory as threads send, and the next one.
                     if len(under_way) == self.threads:

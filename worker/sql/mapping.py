@@ -31,6 +31,9 @@ def as_claim(row: Row[Any], lease: timedelta) -> Claim:
         reason_code=reason_of(row.reason_code),
         is_forced=row.is_forced,
         is_deleted=row.is_deleted,
+        claimed_at=row.claimed_at,
+        batch_id=row.batch_id,
+        trace_headers=row.trace_headers,
     )
 
 

@@ -69,6 +69,8 @@ class BatchRow(PipelineBase):
     """The position of the last member that was released."""
     paced_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Until when the rate has been used up."""
+    trace_headers: Mapped[str | None] = mapped_column(Text)
+    """Of the start, in JSON: its members' transfers get them."""
     notify: Mapped[str | None] = mapped_column(String(MAX_TARGET))
     """The target that gets the event of its end, beside those that get all events."""
 
@@ -160,6 +162,8 @@ class TransferRow(PipelineBase):
     verified_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the last attempt began."""
+    trace_headers: Mapped[str | None] = mapped_column(Text)
+    """Of the request, in JSON: each attempt belongs to its trace."""
     workspace: Mapped[str | None] = mapped_column(String(MAX_WORKSPACE))
     """The workspace with its source or target, by name; NULL is the default workspace."""
 

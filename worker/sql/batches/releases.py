@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, literal, select, update
+from sqlalchemy import Connection, Engine, Row, Text, func, literal, select, update
 
 from artifact_pipeline.domain.model.batch_states import TRANSITIONS, BatchAction, Pace
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState
@@ -110,6 +110,7 @@ class _Release:
             "batch_id": literal(batch.id),
             "is_forced": literal(batch.is_forced),
             "requested_by": literal(batch.requested_by),
+            "trace_headers": literal(batch.trace_headers, Text),
             **first_values(),
         }
         members = select(*values.values()).where(

@@ -29,6 +29,7 @@ from artifact_pipeline.domain.model.batches import (
     Member,
     Outcome,
 )
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState
 from artifact_pipeline.worker.sql.batches.mapping import as_batch
 from artifact_pipeline.worker.sql.batches.members import (
@@ -107,6 +108,7 @@ class SqlBatches:
             notify=notify,
             started_at=utc_now(),
             paced_to=utc_now(),
+            trace_headers=current_trace(),
         )
         if not started:
             self._check_can_start(self.get(batch_id))

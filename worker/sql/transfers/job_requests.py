@@ -21,6 +21,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.requester import request_id_prefix
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.worker.sql.engine import insert_into
 from artifact_pipeline.worker.sql.mapping import as_transfer
@@ -73,6 +74,7 @@ class JobRequest:
             "direction": literal(self.direction.value),
             "requested_by": literal(self.requested_by, Text),
             "state": literal(state.value),
+            "trace_headers": literal(current_trace(), Text),
             "workspace": literal(self.workspace, Text),
             **first_values(),
         }

@@ -54,6 +54,7 @@ _CLAIMED = tuple(
     for name in (
         *("id", "request_id", "job_id", "run_id", "kind", "direction", "lease_owner", "fence"),
         *("attempts", "requested_at", "next_attempt_at", "upload_id", "reason_code", "is_forced"),
+        *("claimed_at", "batch_id", "trace_headers"),
     )
 )
 """What is read of each transfer, before those."""

@@ -77,5 +77,6 @@ def _row(request: BareRequest) -> dict[str, Any]:
         "direction": request.direction,
         "workspace": request.workspace,
         "state": TransferState.REQUESTED,
+        "trace_headers": request.trace_headers,
         **first_values(),
     }

@@ -12,6 +12,7 @@ from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact, kind_of
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.requester import Requester, new_request_id, requester_name
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import (
     WORKSPACE_DIRECTIONS,
     Direction,
@@ -172,16 +173,15 @@ class SessionRequests:
         )[0]
 
     def request_many(self, artifacts: Sequence[Artifact], direction: Direction) -> list[Transfer]:
-        name, workspace = requester_name(self.requested_by), self._workspace_of(direction)
-        return self._insert(
-            lambda connection, state: request_transfers(
-                connection,
-                [
-                    Asked(new_request_id(name), each, direction, name, state, workspace)
-                    for each in artifacts
-                ],
-            )
-        )
+        name, trace = requester_name(self.requested_by), current_trace()
+        workspace = self._workspace_of(direction)
+
+        def insert(connection: Connection, state: TransferState) -> list[Transfer]:
+            rest = (direction, name, state, trace, workspace)
+            asked = [Asked(new_request_id(name), each, *rest) for each in artifacts]
+            return request_transfers(connection, asked)
+
+        return self._insert(insert)
 
     def request_job(
         self, job_id: int, kinds: Collection[ArtifactKind], direction: Direction

@@ -1,7 +1,7 @@
 """What the writes to `transfers` have in common."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from artifact_pipeline.domain.errors import SqlUnavailableError, TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, artifact_order
+from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import (
     ACTIVE_STATES,
     Claim,
@@ -46,7 +47,7 @@ _REQUEST_TRIES = 3
 _LOOKED_UP_AT_ONCE = 500
 _IN_ARRAYS = {"request_id": Text, "job_id": Integer, "run_id": Integer, "kind": Text}
 """Columns in which requests differ, with the types of their arrays."""
-_OF_ALL = ("direction", "requested_by", "state", "workspace")
+_OF_ALL = ("direction", "requested_by", "state", "trace_headers", "workspace")
 """Columns that are the same in all requests of a statement."""
 _MADE = (
     *(TransferRow.id, TransferRow.request_id),
@@ -64,6 +65,7 @@ class Asked:
     direction: Direction
     requested_by: str | None
     state: TransferState
+    trace_headers: str | None = field(default_factory=current_trace)
     workspace: str | None = None
 
     @property
@@ -77,6 +79,7 @@ class Asked:
             "direction": self.direction.value,
             "requested_by": self.requested_by,
             "state": self.state.value,
+            "trace_headers": self.trace_headers,
             "workspace": self.workspace,
         }
 
@@ -91,6 +94,7 @@ class Asked:
             requested_at=row.requested_at,
             next_attempt_at=row.next_attempt_at,
             requested_by=self.requested_by,
+            trace_headers=self.trace_headers,
             workspace=self.workspace,
         )
 
@@ -116,7 +120,7 @@ def request_transfer(  # noqa: PLR0913 - the columns of a request
         state: REQUESTED if the caller sends the message; WAITING leaves it to the next dispatch.
         workspace: the name of the one with its source or target.
     """
-    asked = Asked(request_id, artifact, direction, requested_by, state, workspace)
+    asked = Asked(request_id, artifact, direction, requested_by, state, workspace=workspace)
     # The active transfer that the insert met may end before the select looks for it.
     for _ in range(_REQUEST_TRIES):
         made = connection.execute(_inserted(connection.dialect.name), asked.values).first()

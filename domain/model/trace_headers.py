@@ -4,6 +4,7 @@ https://www.w3.org/TR/trace-context/, https://www.w3.org/TR/baggage/,
 https://develop.sentry.dev/sdk/foundations/trace-propagation/
 """
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -30,6 +31,8 @@ _GRAMMARS = {
     "baggage": re.compile(rf"{_ENTRY}(?:,{_ENTRY}){{0,63}}"),
     "sentry-trace": re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}(?:-[01])?"),
 }
+NAMES = tuple(_GRAMMARS)
+"""The names of the headers."""
 _LONGEST = {"tracestate": 512, "baggage": 8192}
 # Sentry puts them there too.
 _NESTED = "headers"
@@ -46,3 +49,20 @@ def trace_headers(headers: Mapping[str, object]) -> dict[str, str]:
         and len(value) <= _LONGEST.get(name, 128)
         and grammar.fullmatch(value)
     }
+
+
+def as_text(headers: Mapping[str, object]) -> str | None:
+    """Return the valid headers as a row of `transfers` keeps them; None if there are none."""
+    valid = trace_headers(headers)
+    return json.dumps(valid) if valid else None
+
+
+def parse(text: str | None) -> dict[str, str]:
+    """Return the headers of a row. Leave out what is invalid: any program may have written it."""
+    if text is None:
+        return {}
+    try:
+        headers = json.loads(text)
+    except ValueError:
+        return {}
+    return trace_headers(headers) if isinstance(headers, dict) else {}

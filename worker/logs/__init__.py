@@ -1,0 +1,1 @@
+"""The form of lines in the log."""
