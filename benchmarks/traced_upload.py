@@ -145,7 +145,7 @@ def draw(spans: Sequence[Span], picture: Path) -> None:
     axes.tick_params(axis="y", pad=170, length=0)
     axes.invert_yaxis()
     ended = max(span.end_time_unix_nano for span in spans)
-    axes.set_xlim(0, 1.5 * (ended - began) / _NANOSECONDS)
+    axes.set_xlim(0, 1.6 * (ended - began) / _NANOSECONDS)
     axes.set_xlabel("seconds since the request")
     canvas.savefig(picture, metadata={"Date": None})
 
