@@ -70,7 +70,7 @@ dev: $(DEMO) ## the whole pipeline on embedded servers until Ctrl-C (ARGS="--dat
 	@$(BIN)/artifacts dev $(ARGS)
 
 .PHONY: chromium
-chromium: ## Debian's Chromium, with which the tests look at Flower's pages (as root)
+chromium: ## Debian's Chromium, with which the tests look at Flower's and our own pages (as root)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium chromium-driver
 
@@ -84,6 +84,11 @@ servers: ## Debian's PgBouncer, Redis and Sentinel, with which the tests build d
 	@command -v pgbouncer >/dev/null && command -v redis-server >/dev/null && command -v redis-sentinel >/dev/null && exit; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends pgbouncer redis-server redis-sentinel
 
+.PHONY: rabbitmq
+rabbitmq: ## Debian's RabbitMQ and its Erlang, 17 s, with which the tests try that broker (as root)
+	@command -v rabbitmq-server >/dev/null && exit; \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends rabbitmq-server
+
 .PHONY: promtool
 promtool: ## Debian's promtool, with which the tests try the alert rules (as root)
 	@command -v promtool >/dev/null && exit; \
@@ -91,8 +96,10 @@ promtool: ## Debian's promtool, with which the tests try the alert rules (as roo
 	    && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xC / ./usr/bin/promtool && rm -r "$$directory"
 
 .PHONY: pictures
-pictures: $(VENV)/.installed ## the screenshots of the documentation, anew
-	ARTIFACTS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/flower
+pictures: $(VENV)/.installed ## screenshots of all pages in build/pictures; those of the documentation are replaced
+	mkdir -p build/pictures
+	ARTIFACTS_PICTURES=$(CURDIR)/build/pictures $(BIN)/pytest tests/flower tests/webpages/test_in_browser.py
+	cd docs/images && for picture in *.png; do cp ../../build/pictures/$$picture .; done
 
 .PHONY: docs
 docs: $(VENV)/.installed ## the documentation site, in build/docs

@@ -16,7 +16,7 @@ from artifact_pipeline.tasks.app_notes import notes_of
 from artifact_pipeline.tasks.broker import URL_VARIABLE, Broker
 from artifact_pipeline.tasks.broker_kinds import split_urls
 from artifact_pipeline.tasks.current_trace import in_current_trace
-from artifact_pipeline.tasks.keys import use_broker
+from artifact_pipeline.tasks.keys import set_time_outs, use_broker
 from artifact_pipeline.tasks.sendable import check_sendable
 
 BROKER_VARIABLE = URL_VARIABLE
@@ -101,13 +101,8 @@ def producer_app(broker_url: Broker | str | None = None, *, timeout_seconds: flo
     if not broker.url:
         raise ProducerNotConfiguredError(f"no broker: set {BROKER_VARIABLE}")
     app = make_app(broker)
-    app.conf.broker_transport_options = {
-        **app.conf.broker_transport_options,
-        "socket_timeout": timeout_seconds,
-        "socket_connect_timeout": timeout_seconds,
-        # Try each URL once: the request is in SQL, and the dispatch sends it when a broker is back.
-        "max_retries": len(broker_urls(app)) - 1,
-    }
+    # Try each URL once: the request is in SQL, and the dispatch sends it when a broker is back.
+    set_time_outs(app, timeout_seconds)
     app.conf.task_publish_retry = False
     _producer = app
     return app

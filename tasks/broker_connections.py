@@ -17,6 +17,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.tasks.app import BROKER_VARIABLE, broker_urls
 from artifact_pipeline.tasks.broker_errors import error_text, is_refused
+from artifact_pipeline.tasks.broker_records import records_of
 from artifact_pipeline.tasks.tls import tls_refusal
 
 logger = logging.getLogger(__name__)
@@ -24,20 +25,9 @@ logger = logging.getLogger(__name__)
 _LAST_USED = "artifacts_last_broker"
 """An attribute of an app: the URL that it used last, and until when that one is tried first."""
 _PREFERRED_SECONDS = 30.0
-_PROBE = "artifacts.probe"
 _ANSWERS = (ResponseError, BusyLoadingError)
 # kombu and its client raise these for a wrong URL.
 _WRONG = (TypeError, ValueError, LookupError, ImportError, AttributeError)
-
-
-def check_writes(client: Any) -> None:  # noqa: ANN401 - of redis-py
-    """Try a write. Raises: ResponseError."""
-    client.set(_PROBE, "", px=1)
-
-
-def check_removals(client: Any) -> None:  # noqa: ANN401 - of redis-py
-    """Try a write that a broker allows whose memory is full. Raises: ResponseError."""
-    client.pexpire(_PROBE, 1)
 
 
 @contextmanager
@@ -141,7 +131,7 @@ def _connected(app: Celery, url: str, *, is_last: bool) -> Any:  # noqa: ANN401 
         connection.ensure_connection(max_retries=0)
         channel = connection.default_channel
         if not is_last:
-            check_removals(channel.client)
+            records_of(channel).check_removals()
         on_failure.pop_all()
     return connection
 

@@ -1,10 +1,16 @@
 """What a broker says when it refuses something."""
 
+from amqp.exceptions import AccessRefused, NotAllowed, PreconditionFailed
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from artifact_pipeline.domain.redaction import redact
 
-_DENIED = (AuthenticationError, NoPermissionError)
+# Of RabbitMQ: a wrong password, a virtual host that is missing or of others, a queue of another
+# type.
+_DENIED = (
+    *(AuthenticationError, NoPermissionError),
+    *(AccessRefused, NotAllowed, PreconditionFailed),
+)
 # The client has no classes for these.
 _REFUSED = (
     "DB index is out of range",

@@ -3,7 +3,9 @@
 It loads no Celery: a health check reads its settings every few seconds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 REDIS_OPTION = "global_keyprefix"
 
@@ -16,7 +18,10 @@ class BrokerKind:
         name: for people.
         schemes: of its URLs, with `://`.
         example: of a URL.
-        prefix_option: kombu's transport option for ARTIFACTS_BROKER_PREFIX.
+        prefix_option: kombu's transport option for ARTIFACTS_BROKER_PREFIX; empty if it has none.
+        settings: of Celery, instead of those in celeryconfig.py, which are for Redis.
+        time_outs: names of the transport options that are seconds to wait for an answer.
+        queue_arguments: of each queue of tasks.
         is_group: several URLs name members of one group, such as its sentinels. Otherwise they are
             brokers to try in turn.
     """
@@ -24,8 +29,11 @@ class BrokerKind:
     name: str
     schemes: tuple[str, ...]
     example: str
-    prefix_option: str
+    prefix_option: str = ""
     is_group: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    time_outs: tuple[str, ...] = ("socket_timeout", "socket_connect_timeout")
+    queue_arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 REDIS = BrokerKind(
@@ -41,7 +49,22 @@ SENTINEL = BrokerKind(
     prefix_option=REDIS_OPTION,
     is_group=True,
 )
-KINDS = (REDIS, SENTINEL)
+RABBITMQ = BrokerKind(
+    name="RabbitMQ",
+    schemes=("amqp://",),
+    example="amqp://user:PASSWORD@host:5672/vhost",
+    settings={
+        # A publish waits until the broker has the message on its disks.
+        "broker_transport_options": {"confirm_publish": True},
+        # A connection that is dead without a word is found within two of these (seconds).
+        "broker_heartbeat": 20,
+        # Queues of workspaces with names are made when they are first used, and are like the others.
+        "task_create_missing_queue_type": "quorum",
+    },
+    time_outs=("read_timeout", "write_timeout"),
+    queue_arguments={"x-queue-type": "quorum"},
+)
+KINDS = (REDIS, SENTINEL, RABBITMQ)
 
 
 def kind_of_url(url: str) -> BrokerKind | None:

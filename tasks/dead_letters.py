@@ -6,7 +6,6 @@ There, because a message is refused when the broker has just handed it out, and 
 import json
 import logging
 from base64 import b64decode
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from redis.exceptions import RedisError
 
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID
 from artifact_pipeline.domain.redaction import redact
-from artifact_pipeline.tasks.keys import own_client, own_key
+from artifact_pipeline.tasks.broker_records import records_of
 from artifact_pipeline.tasks.message_body import LONGEST
 
 logger = logging.getLogger(__name__)
@@ -29,21 +28,6 @@ _KEY = "artifacts.dead_letters"
 _KEEP = """
 redis.call('LPUSH', KEYS[1], redis.call('TIME')[1] .. ' ' .. ARGV[1])
 redis.call('LTRIM', KEYS[1], 0, ARGV[2] - 1)
-"""
-# Start with the oldest, by commands that a worker needs anyway. KEYS: the list. ARGV: the age of a
-# letter that is deleted, in seconds.
-_PRUNE = """
-local until_, pruned = redis.call('TIME')[1] - ARGV[1], 0
-while true do
-    local oldest = redis.call('RPOP', KEYS[1])
-    if not oldest then return pruned end
-    local at = tonumber(string.match(oldest, '^(%d+) '))
-    if at and at > until_ then
-        redis.call('RPUSH', KEYS[1], oldest)
-        return pruned
-    end
-    pruned = pruned + 1
-end
 """
 _IDS = ("job_id", "run_id")
 _LARGEST_ID = 2**63
@@ -88,13 +72,7 @@ def keep_dead_letter(
         reason: why it is refused.
         prefix: of the keys in the broker.
     """
-    fields = {
-        "id": uuid4().hex[:12],
-        "queue": redact(queue),
-        "reason": redact(reason),
-        "size": len(element),
-        **readable_parts(element),
-    }
+    fields = letter_fields(queue, element, reason)
     try:
         client.eval(_KEEP, 1, prefix + _KEY, json.dumps(fields), MOST)
     except (RedisError, OSError) as error:
@@ -103,45 +81,47 @@ def keep_dead_letter(
 
 def count_dead_letters(channel: Any) -> int:  # noqa: ANN401 - a kombu channel
     """Return how many are kept."""
-    return int(own_client(channel).llen(own_key(channel, _KEY)))
+    return records_of(channel).count_letters()
 
 
 def dead_letters(channel: Any, limit: int = MOST) -> list[DeadLetter]:  # noqa: ANN401
     """Return the newest ones, the newest first."""
-    return [letter for _raw, letter in _read(channel, limit)]
+    return records_of(channel).letters(limit)
 
 
 def discard_dead_letters(channel: Any, ids: set[str] | None) -> int:  # noqa: ANN401
     """Delete these, or all if `ids` is None; return how many there were."""
-    found = [raw for raw, letter in _read(channel, MOST) if ids is None or letter.id in ids]
-    client: Any = own_client(channel)
-    key = own_key(channel, _KEY)
-    return sum(int(client.lrem(key, 1, raw)) for raw in found)
+    return records_of(channel).discard_letters(lambda letter: ids is None or letter.id in ids)
 
 
 def prune_dead_letters(channel: Any, older_than: timedelta) -> int:  # noqa: ANN401
     """Delete those that are so old, by the broker's clock; return how many there were."""
-    client: Any = own_client(channel)
-    return int(client.eval(_PRUNE, 1, own_key(channel, _KEY), int(older_than.total_seconds())))
+    return records_of(channel).prune_letters(older_than)
 
 
 def old_dead_letters(channel: Any, older_than: timedelta) -> set[str]:  # noqa: ANN401
     """Return the ids of those that `prune_dead_letters` would delete."""
-    client: Any = own_client(channel)
-    until = datetime.fromtimestamp(client.time()[0], UTC) - older_than
+    until = records_of(channel).now() - older_than
     return {letter.id for letter in dead_letters(channel) if letter.at <= until}
 
 
-def _read(channel: Any, limit: int) -> Iterator[tuple[bytes, DeadLetter]]:  # noqa: ANN401
-    kept: Any = own_client(channel).lrange(own_key(channel, _KEY), 0, limit - 1)
-    for raw in kept:
-        try:
-            seconds, _blank, fields = raw.partition(b" ")
-            at = datetime.fromtimestamp(int(seconds), UTC)
-            letter = DeadLetter(at=at, **json.loads(fields))
-        except (ValueError, TypeError, OverflowError, OSError):
-            continue  # of another version
-        yield raw, letter
+def parsed_letter(seconds: bytes, fields: bytes) -> DeadLetter | None:
+    """Return a letter that is kept as its time and its fields, or None if it is of another form."""
+    try:
+        return DeadLetter(at=datetime.fromtimestamp(int(seconds), UTC), **json.loads(fields))
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None  # of another version
+
+
+def letter_fields(queue: str, element: bytes, reason: str) -> dict[str, Any]:
+    """Return what is noted of a message that is refused, without its time."""
+    return {
+        "id": uuid4().hex[:12],
+        "queue": redact(queue),
+        "reason": redact(reason),
+        "size": len(element),
+        **readable_parts(element),
+    }
 
 
 def readable_parts(element: bytes) -> dict[str, Any]:

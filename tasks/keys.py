@@ -3,11 +3,18 @@
 from typing import Any
 
 from celery import Celery
+from kombu import Queue
 from redis import Redis
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.broker import MASTER_VARIABLE, URL_VARIABLE, Broker
-from artifact_pipeline.tasks.broker_kinds import REDIS_OPTION, SENTINEL, kind_of_url
+from artifact_pipeline.tasks.broker_kinds import (
+    REDIS,
+    REDIS_OPTION,
+    SENTINEL,
+    kind_of_url,
+    split_urls,
+)
 from artifact_pipeline.tasks.broker_url import split_connect_timeout
 
 _OPTION = REDIS_OPTION
@@ -28,6 +35,13 @@ def use_broker(app: Celery, broker: Broker) -> None:
     except ValueError as wrong:
         raise ConfigurationError(f"{URL_VARIABLE}: {wrong}") from None
     app.conf.update(broker_url=url)
+    kind = kind_of_url(broker.url) or REDIS
+    app.conf.update(kind.settings)
+    if kind.queue_arguments and app.conf.task_queues:
+        app.conf.task_queues = [
+            Queue(each.name, each.exchange, each.routing_key, queue_arguments=kind.queue_arguments)
+            for each in app.conf.task_queues
+        ]
     if connect_timeout is not None:
         app.conf.broker_connection_timeout = connect_timeout
         app.conf.broker_transport_options = {
@@ -36,7 +50,7 @@ def use_broker(app: Celery, broker: Broker) -> None:
         }
     if broker.tls_options is not None:
         app.conf.update(broker_use_ssl=broker.tls_options)
-    if kind_of_url(broker.url) is SENTINEL:
+    if kind is SENTINEL:
         app.conf.broker_transport_options = {
             **app.conf.broker_transport_options,
             **_sentinel_options(broker),
@@ -46,6 +60,19 @@ def use_broker(app: Celery, broker: Broker) -> None:
             **app.conf.broker_transport_options,
             _OPTION: broker.prefix,
         }
+
+
+def set_time_outs(app: Celery, seconds: float) -> None:
+    """Have the app fail soon, after one try of each URL, if its broker does not answer."""
+    urls: Any = app.conf.broker_url
+    kind = kind_of_url(urls) or REDIS
+    app.conf.broker_transport_options = {
+        **app.conf.broker_transport_options,
+        **dict.fromkeys(kind.time_outs, seconds),
+        "max_retries": len(split_urls(urls)) - 1,
+    }
+    if kind is not REDIS and kind is not SENTINEL:
+        app.conf.broker_connection_timeout = seconds
 
 
 def _sentinel_options(broker: Broker) -> dict[str, Any]:

@@ -1,16 +1,12 @@
-"""The trace of the last dispatch: a key in the broker, which shows that beat is running."""
+"""The trace of the last dispatch: a note in the broker, which shows that beat is running."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from celery import Celery
 
-from artifact_pipeline.tasks.keys import own_client, own_key
-from artifact_pipeline.tasks.publish import broker_channel, moment_of
-
-_KEY = "artifacts.dispatched_at"
-# Long enough to show since when beat is away; an unused broker drops the key.
-_KEPT = timedelta(days=7)
+from artifact_pipeline.tasks.broker_records import records_of
+from artifact_pipeline.tasks.publish import broker_channel
 
 
 def note_dispatch(at: datetime, app: Celery) -> None:
@@ -24,10 +20,9 @@ def note_dispatch(at: datetime, app: Celery) -> None:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        own_client(channel).set(own_key(channel, _KEY), at.isoformat(), ex=_KEPT)
+        records_of(channel).note_dispatch(at)
 
 
 def last_dispatch(channel: Any) -> datetime | None:  # noqa: ANN401 - a kombu channel
     """Return when the last dispatch ended, or None if the broker knows of none."""
-    kept: Any = own_client(channel).get(own_key(channel, _KEY))
-    return moment_of(kept)
+    return records_of(channel).last_dispatch()

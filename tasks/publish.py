@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from celery import Celery
-from redis import Redis
 
 from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.trace_headers import parse
 from artifact_pipeline.domain.model.transfers import Direction, QueueCapacity, Transfer
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.broker_connections import broker_connection, broker_producer
-from artifact_pipeline.tasks.keys import own_client, own_key
+from artifact_pipeline.tasks.broker_records import records_of
 from artifact_pipeline.tasks.message_templates import Outgoing, fill_and_send
 from artifact_pipeline.tasks.routing import (
     BATCH_HEADER,
@@ -38,10 +37,6 @@ _MOST_ALONE = 32
 _UPLOADS_A_MESSAGE = 128
 _MOST_OF_A_JOB = 8
 """Messages for a job's small uploads. So many workers share them."""
-_EPOCH_KEY = "artifacts.remembers_since"
-"""Brokers in use have it under this name: another one would look like a broker that forgot all."""
-# A moment that lies farther ahead was not written by us.
-_SKEW = timedelta(minutes=1)
 
 
 def publish(
@@ -151,7 +146,7 @@ def ask_if_drained(app: Celery, workspace: str | None = None) -> None:
     with broker_producer(app) as producer:
         channel = producer.channel
         queues = queue_in(BATCHES, workspace), UPKEEP
-        is_drained = not any(_depth(channel, queue) for queue in queues)
+        is_drained = not any(records_of(channel).depth(queue) for queue in queues)
     if is_drained:
         ask_for_dispatch(app)
 
@@ -164,17 +159,15 @@ def room(limit: int, app: Celery, workspace: str | None = None) -> QueueCapacity
     """
     queues = {BATCHES, *(queue_of(kind) for kind in ArtifactKind)}
     with broker_channel(app) as channel:
-        depths = {queue: _depth(channel, queue_in(queue, workspace)) for queue in queues}
+        records = records_of(channel)
+        depths = {queue: records.depth(queue_in(queue, workspace)) for queue in queues}
     with_room = {queue for queue, depth in depths.items() if depth < limit}
     kinds = frozenset(kind for kind in ArtifactKind if queue_of(kind) in with_room)
     return QueueCapacity(kinds=kinds, batches=BATCHES in with_room)
 
 
 def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
-    """Return since when the broker has lost nothing: a moment that is kept in it.
-
-    After a FLUSHALL, or a restart without its data, it has none, and gets a new one. So does a
-    master that sentinels have promoted: it may lack the last messages of the one before.
+    """Return since when the broker has lost nothing.
 
     Args:
         clock: of the answers.
@@ -184,44 +177,17 @@ def broker_epoch(clock: Callable[[], datetime], app: Celery) -> datetime:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        client, key = own_client(channel), own_key(channel, _EPOCH_KEY)
-        kept: Any = client.get(key)
-        moment, _, master = (kept or b"").partition(b" ")
-        current = _master_of(client)
-        known = moment_of(moment) if master == current else None
-        if known is not None and known <= clock() + _SKEW:
-            return known
-        # Read the key first, then the clock, then write the moment if the key is still there: it
-        # must not name a moment before a flush. If several do so at once, any may win.
-        client.set(key, "")
-        begins = clock()
-        client.set(key, b" ".join(filter(None, (begins.isoformat().encode(), current))), xx=True)
-        return begins
-
-
-def _master_of(client: Redis) -> bytes:
-    """Return the address of the master that sentinels name; empty for other brokers."""
-    host, port = getattr(client.connection_pool, "master_address", None) or ("", "")
-    return f"{host}:{port}".encode() if host else b""
+        return records_of(channel).epoch(clock)
 
 
 def queue_depths(channel: Any, queues: Iterable[str]) -> dict[str, int]:  # noqa: ANN401
     """Return how many messages each queue holds."""
-    return {queue: _depth(channel, queue) for queue in queues}
+    return {queue: records_of(channel).depth(queue) for queue in queues}
 
 
 def _headers(transfer: Transfer) -> dict[str, int | str]:
     batch = {BATCH_HEADER: transfer.batch_id} if transfer.batch_id else {}
     return {RECORDED_HEADER: 1, **batch, **parse(transfer.trace_headers)}
-
-
-def moment_of(text: bytes | None) -> datetime | None:
-    """Return the moment that a key of the broker holds, or None if it holds no moment."""
-    try:
-        moment = datetime.fromisoformat((text or b"").decode())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 @contextmanager
@@ -234,21 +200,3 @@ def broker_channel(app: Celery) -> Iterator[Any]:
     """
     with broker_connection(app) as connection:
         yield connection.default_channel
-
-
-@contextmanager
-def pooled_client(app: Celery) -> Iterator[Any]:
-    """Yield a client of a pooled connection; it adds no prefix to keys.
-
-    Raises:
-        BrokerUnavailableError: the broker does not answer.
-        BrokerRefusedError: it refuses this user, password or database.
-    """
-    with broker_producer(app) as producer:
-        yield own_client(producer.channel)
-
-
-def _depth(channel: Any, queue: str) -> int:  # noqa: ANN401 - a kombu channel
-    # Do not declare the queue: with a prefix, kombu looks for its key without the prefix.
-    depth: int = channel._size(queue)  # noqa: SLF001 - kombu's `queue_declare` calls just this
-    return depth

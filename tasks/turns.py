@@ -6,11 +6,8 @@ from typing import Any
 
 from celery import Celery
 
-from artifact_pipeline.tasks.keys import prefix_of
-from artifact_pipeline.tasks.publish import pooled_client
-
-_BEGAN = "artifacts.began."
-_MICROSECONDS = 1_000_000
+from artifact_pipeline.tasks.broker_connections import broker_producer
+from artifact_pipeline.tasks.broker_records import records_of
 
 
 def take_turn(task: str, app: Celery) -> bool:
@@ -27,19 +24,9 @@ def take_turn(task: str, app: Celery) -> bool:
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
-    key = f"{prefix_of(app)}{_BEGAN}{task}"
-    with pooled_client(app) as client:
-        (seconds, microseconds), began = client.pipeline().time().get(key).execute()
-        now = seconds * _MICROSECONDS + microseconds
-        age = timedelta(microseconds=now - _number(began))
-        if timedelta(0) <= age < _period(app.conf.beat_schedule, task) / 2:
-            return False
-        client.set(key, now)
-    return True
-
-
-def _number(text: bytes | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    pause = _period(app.conf.beat_schedule, task) / 2
+    with broker_producer(app) as producer:
+        return records_of(producer.channel).take_turn(task, pause)
 
 
 def _period(schedule: Mapping[str, Mapping[str, Any]], task: str) -> timedelta:

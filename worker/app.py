@@ -31,10 +31,10 @@ from artifact_pipeline.worker.messages.log_redaction import (
 )
 from artifact_pipeline.worker.messages.page_events import send_page_events
 from artifact_pipeline.worker.messages.receipt import record_on_receipt
-from artifact_pipeline.worker.messages.redis_channel import nothing, take_in_messages_only
+from artifact_pipeline.worker.messages.redis_channel import nothing
 from artifact_pipeline.worker.messages.refusals import keep_refusals
-from artifact_pipeline.worker.messages.refused_writes import retry_when_refused
 from artifact_pipeline.worker.messages.revocations import cancel_on_revoke, cancel_when_revoked
+from artifact_pipeline.worker.messages.transports import guard_transport
 from artifact_pipeline.worker.settings import WorkerSettings, load
 
 try:
@@ -51,11 +51,14 @@ use_log_format(_settings.log_format)
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 _schema = SchemaWatch(START["database"], _liveness)
 _handled = HandledUploads()
-take_in_messages_only(
-    _liveness.note if _liveness else nothing, _schema.may_take, _handled.is_handled
-)
-retry_when_refused()
 app = make_app(_settings.broker)
+guard_transport(
+    app,
+    _settings.broker_url,
+    _liveness.note if _liveness else nothing,
+    _schema.may_take,
+    _handled.is_handled,
+)
 # Make it the process's default app: its threads and children, and Celery's commands, all mean this
 # app.
 app.set_default()

@@ -8,9 +8,10 @@ from inspect import signature
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs
 
-from artifact_pipeline.tasks.broker import MASTER_VARIABLE
+from artifact_pipeline.tasks.broker import MASTER_VARIABLE, PREFIX_VARIABLE
 from artifact_pipeline.tasks.broker_kinds import (
     KINDS,
+    RABBITMQ,
     REDIS,
     SENTINEL,
     BrokerKind,
@@ -57,6 +58,16 @@ def check_master_name(url: str, name: str) -> None:
         raise ValueError(f"{MASTER_VARIABLE}: only for sentinel:// URLs. Remove it")
 
 
+def check_has_prefix(url: str, prefix: str) -> None:
+    """Check that the broker knows prefixes, if one is given. Raises: ValueError."""
+    kind = kind_of_url(url)
+    if prefix and kind is not None and not kind.prefix_option:
+        raise ValueError(
+            f"{PREFIX_VARIABLE}: {kind.name} has no prefixes. Give each environment a virtual host"
+            " of its own, at the end of the URL"
+        )
+
+
 def _check_redis(url: str, parts: SplitResult, kind: BrokerKind) -> None:
     path = parts.path.strip("/")
     if url.startswith(_SOCKET):
@@ -65,6 +76,13 @@ def _check_redis(url: str, parts: SplitResult, kind: BrokerKind) -> None:
     elif path and not path.isdecimal():
         raise ValueError(f"the path is not the number of a database. Example: {kind.example}")
     _check_options(url, parts, _redis_options(with_tls=kind is REDIS))
+
+
+def _check_amqp(url: str, parts: SplitResult, kind: BrokerKind) -> None:
+    if not parts.hostname:
+        raise ValueError(f"no host. Example: {kind.example}")
+    _ = parts.port  # raises a ValueError that quotes nothing of it
+    _check_options(url, parts, {"connect_timeout", "heartbeat"})
 
 
 def _check_options(url: str, parts: SplitResult, known: set[str]) -> None:
@@ -92,6 +110,7 @@ def _redis_options(*, with_tls: bool) -> set[str]:
 _CHECKS: Mapping[str, Callable[[str, SplitResult, BrokerKind], None]] = {
     REDIS.name: _check_redis,
     SENTINEL.name: _check_redis,
+    RABBITMQ.name: _check_amqp,
 }
 if missing := {kind.name for kind in KINDS} - _CHECKS.keys():
     raise AssertionError(f"no check of the URLs of {missing}")

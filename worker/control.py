@@ -19,10 +19,7 @@ from artifact_pipeline.worker.lifecycle.liveness import Liveness
 from artifact_pipeline.worker.lifecycle.startup import check_beat_on_start, end_or_wait
 from artifact_pipeline.worker.logs.formats import set_form_of_all, use_log_format
 from artifact_pipeline.worker.messages.log_redaction import log_upkeep_as_debug
-from artifact_pipeline.worker.messages.refused_writes import (
-    retry_when_refused,
-    write_in_channels_only,
-)
+from artifact_pipeline.worker.messages.transports import guard_control
 from artifact_pipeline.worker.settings import ControlSettings, load
 
 try:
@@ -32,8 +29,7 @@ except ConfigurationError as error:
 
 log_upkeep_as_debug()
 use_log_format(_settings.log_format)
-retry_when_refused()
-write_in_channels_only()
+guard_control(_settings.broker_url)
 app = make_app(_settings.broker)
 app.set_default()
 schedule_optional(

@@ -15,7 +15,11 @@ from pydantic_settings import BaseSettings
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.broker import Broker
-from artifact_pipeline.worker.broker_url_checks import check_broker_url, check_master_name
+from artifact_pipeline.worker.broker_url_checks import (
+    check_broker_url,
+    check_has_prefix,
+    check_master_name,
+)
 from artifact_pipeline.worker.event_settings import (
     EventDeliverySettings,
     EventSwitch,
@@ -80,6 +84,7 @@ class BrokerSettings(EnvironmentSettings):
     @model_validator(mode="after")
     def _a_group_has_a_master(self) -> Self:
         check_master_name(self.broker_url, self.broker_master_name)
+        check_has_prefix(self.broker_url, self.broker_prefix)
         return self
 
     @property
@@ -179,7 +184,7 @@ class WebSettings(OperatorSettings, BrokerSettings):
     """What `artifacts web` needs; the attempts' settings are to be the workers'."""
 
     # Who may log in: NAME:ROLE:HASH, separated by commas; `artifacts web --hash-password` hashes.
-    web_logins: str = ""
+    web_logins: Annotated[str, Field(repr=False)] = ""
     # Or the header in which a reverse proxy names the user, and whose word counts.
     web_user_header: str = ""
     web_trusted_proxies: str = ""
@@ -188,7 +193,7 @@ class WebSettings(OperatorSettings, BrokerSettings):
     # Names of the server, for the header `Host`; a server on this host alone knows its own.
     web_hosts: str = ""
     # Signs the tokens of forms. By default each process makes its own, which ends with it.
-    web_secret: Annotated[str, Field(min_length=32)] | None = None
+    web_secret: Annotated[str | None, Field(min_length=32, repr=False)] = None
 
 
 class WorkspaceSettings(WorkspaceNameSettings):

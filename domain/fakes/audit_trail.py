@@ -49,5 +49,6 @@ class InMemoryAuditTrail:
             or action.batch_id in batch_ids
         ]
 
-    def newest(self, limit: int) -> Sequence[OperatorAction]:
-        return list(reversed(self.rows.values()))[:limit]
+    def newest(self, limit: int, *, before: int | None = None) -> Sequence[OperatorAction]:
+        rows = [row for row in self.rows.values() if before is None or row.id < before]
+        return rows[::-1][:limit]

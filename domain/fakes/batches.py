@@ -46,8 +46,9 @@ class InMemoryBatches:
     def get(self, batch_id: int) -> Batch:
         return self._snapshots.record_of(batch_id).batch
 
-    def newest(self, limit: int) -> list[Batch]:
-        return [row.batch for row in reversed(self._snapshots.records.values())][:limit]
+    def newest(self, limit: int, *, before: int | None = None) -> list[Batch]:
+        batches = [row.batch for row in reversed(self._snapshots.records.values())]
+        return [each for each in batches if before is None or each.id < before][:limit]
 
     def start(  # noqa: PLR0913 - as the port has it
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -237,6 +237,21 @@ class BatchProgress:
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
     bytes_moved: int = 0
     as_of: datetime | None = None
+
+    @property
+    def per_second(self) -> float | None:
+        """Members that have ended, on average since the start; None if that is not known."""
+        began, end = self.batch.started_at, self.batch.finished_at or self.as_of
+        elapsed = 0.0 if began is None or end is None else (end - began).total_seconds()
+        return round(self.ended / elapsed, 1) if elapsed > 0 else None
+
+    @property
+    def left(self) -> timedelta | None:
+        """The time that is left at the pace so far; None if it has ended, or is not known."""
+        pace = self.per_second
+        if not pace or self.batch.state in (BatchState.DONE, BatchState.CANCELLED):
+            return None
+        return timedelta(seconds=round(((self.batch.members or 0) - self.ended) / pace))
 
     @property
     def ended(self) -> int:

@@ -18,6 +18,7 @@ class TransferFilter:
         older_than: requested at least so long ago.
         newer_than: requested at most so long ago.
         requested_by: the user's id or name, exactly.
+        ended_within: ended at most so long ago.
     """
 
     states: frozenset[TransferState] = frozenset()
@@ -30,3 +31,4 @@ class TransferFilter:
     older_than: timedelta | None = None
     newer_than: timedelta | None = None
     requested_by: str | None = None
+    ended_within: timedelta | None = None

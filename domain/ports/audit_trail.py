@@ -31,5 +31,10 @@ class IAuditTrail(Protocol):
             batch_ids: return the actions on these batches too.
         """
 
-    def newest(self, limit: int) -> Sequence[OperatorAction]:
-        """Return the actions that began last, newest first."""
+    def newest(self, limit: int, *, before: int | None = None) -> Sequence[OperatorAction]:
+        """Return the actions that began last, newest first.
+
+        Args:
+            limit: how many.
+            before: the id of the last action of the page before.
+        """

@@ -59,8 +59,13 @@ class IBatches(Protocol):
     def get(self, batch_id: int) -> Batch:
         """Return the batch."""
 
-    def newest(self, limit: int) -> list[Batch]:
-        """Return batches and snapshots, newest first."""
+    def newest(self, limit: int, *, before: int | None = None) -> list[Batch]:
+        """Return batches and snapshots, newest first.
+
+        Args:
+            limit: how many.
+            before: the id of the last batch of the page before.
+        """
 
     def start(  # noqa: PLR0913 - all that is decided at the start
         self,

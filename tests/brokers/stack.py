@@ -62,4 +62,5 @@ def deployed_on(
         deployed = Deployment(stack, patience_seconds)
         use_broker(deployed.foreign, broker.broker)
         deployed.foreign.conf.task_ignore_result = True
+        deployed.foreign.conf.task_create_missing_queue_type = "quorum"  # of RabbitMQ alone
         yield deployed

@@ -29,6 +29,7 @@ LOGS = {
     "beat": "beat.log",
     "flower": "flower.log",
     "metrics": "metrics.log",
+    "web": "web.log",
 }
 """Where some of its processes write to."""
 
@@ -81,6 +82,11 @@ def test_everything_runs_until_ctrl_c_and_is_there_again(
         assert metrics is not None
         address = metrics[1]
         dev.wait_until(lambda: "celery_worker_up{" in text_at(address))
+        # And the pages show the job
+        web = re.search(r"^web +(http://\S+)$", dev.out, re.MULTILINE)
+        assert web is not None
+        pages = web[1]
+        dev.wait_until(lambda: "run_4_results.zip" in text_at(f"{pages}jobs/12"))
         # When
         dev.send(signal.SIGINT)
         status = dev.ended()

@@ -97,7 +97,7 @@ def test_what_cannot_be_read_is_a_line_beside_the_metrics(
 
 
 def test_a_missing_extra_is_one_line(artifacts: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artifact_pipeline.worker.cli.metrics.find_spec", lambda _name: None)
+    monkeypatch.setattr("artifact_pipeline.worker.cli.extras.find_spec", lambda _name: None)
     answer = artifacts("metrics")
     extra = "the extra 'metrics': pip install 'artifact-pipeline[metrics]'"
     assert (answer.status, answer.error) == (1, f"artifacts: artifacts metrics needs {extra}")

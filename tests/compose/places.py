@@ -10,7 +10,14 @@ from tests.compose.compose_file import mounted
 from tests.faults.postgres import binaries
 from tests.image import DOCKERFILE, ROOT, stages
 
-_LISTENS = {"broker": "6379", "database": "5432", "s3": "4566", "flower": "5555", "metrics": "9540"}
+_LISTENS = {
+    "broker": "6379",
+    "database": "5432",
+    "s3": "4566",
+    "flower": "5555",
+    "metrics": "9540",
+    "web": "9550",
+}
 _SYSTEM = "/usr/bin:/bin"
 
 

@@ -173,7 +173,7 @@ class TestSecrets:
 class TestNetworks:
     def test_only_what_is_asked_from_outside_is_published_and_on_this_machine_alone(self) -> None:
         published = {name: each["ports"] for name, each in SERVICES.items() if "ports" in each}
-        assert set(published) == {"flower", "metrics", "s3"}
+        assert set(published) == {"flower", "metrics", "s3", "web"}
         assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
     def test_broker_and_database_are_where_nothing_leads_out(self) -> None:

@@ -16,6 +16,7 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.demo.story import seed
 from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.web.access.passwords import PasswordHash
 from artifact_pipeline.worker.workspace import Workspace
 from tests.compose.compose_file import GIVEN, ONE_SHOTS, WORKERS, read, seconds
 from tests.compose.containers import Containers
@@ -25,13 +26,15 @@ from tests.flower.deployed import wait_until
 pytestmark = pytest.mark.processes
 
 PREFIX = "jobs/12/2025/10/23/211500/"
+OPERATOR, WEB_PASSWORD = "ada", "web-secret"
 
 
 @pytest.fixture(scope="module")
 def containers(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Iterator[Containers]:
     """All of them, healthy by their own checks."""
     places = Places(tmp_path_factory.mktemp("compose"), image)
-    containers = Containers(read(GIVEN)["services"], places)
+    logins = {"WEB_LOGINS": f"{OPERATOR}:operator:{PasswordHash.of(WEB_PASSWORD)}"}
+    containers = Containers(read({**GIVEN, **logins})["services"], places)
     with containers.up():
         yield containers
 
@@ -101,6 +104,16 @@ def test_the_metrics_are_of_this_deployment(containers: Containers) -> None:
     assert 'artifacts_up{part="database"} 1.0' in text
     assert 'artifacts_up{part="broker"} 1.0' in text
     assert 'celery_active_worker_count{queue_name="results"}' in text
+
+
+def test_the_pages_show_this_deployment_to_those_who_log_in(containers: Containers) -> None:
+    # When
+    url = f"http://127.0.0.1:{containers.places.ports['web']}/jobs/12"
+    refused = requests.get(url, timeout=30)
+    page = requests.get(url, auth=(OPERATOR, WEB_PASSWORD), timeout=30)
+    # Then
+    assert refused.status_code == 401
+    assert "run_4_results.zip" in page.text
 
 
 def test_the_broker_keeps_all_that_it_is_given(containers: Containers) -> None:

@@ -12,6 +12,7 @@ from artifact_pipeline.worker.settings import (
     DatabaseSettings,
     MetricsSettings,
     ProducerSettings,
+    WebSettings,
     WorkerSettings,
     WorkspaceSettings,
     load,
@@ -27,9 +28,10 @@ READ_BY: dict[str, type[BaseSettings]] = {
     "flower": ControlSettings,
     "metrics": MetricsSettings,
     "migrate": DatabaseSettings,
+    "web": WebSettings,
     "workspace": WorkspaceSettings,
 }
-SETTINGS = (WorkerSettings, ProducerSettings, ControlSettings, BatchSettings)
+SETTINGS = (WorkerSettings, ProducerSettings, ControlSettings, BatchSettings, WebSettings)
 
 
 def variables(*settings: type[BaseSettings]) -> set[str]:
@@ -73,7 +75,7 @@ def test_a_service_starts_with_what_is_given(
         assert settings.bucket == "artifacts"
         assert (settings.s3_checksum, settings.sse) == ("read-back", "aws:kms")
         assert settings.tags.names == ("team", "job")
-    if isinstance(settings, WorkerSettings | ControlSettings | MetricsSettings):
+    if isinstance(settings, WorkerSettings | ControlSettings | MetricsSettings | WebSettings):
         assert settings.broker.prefix == "staging:"
 
 

@@ -251,6 +251,7 @@ class BatchProgressContract:
         world.failed_configs(1)
         first, second = world.freeze(), world.started().id
         assert [batch.id for batch in world.batches.newest(5)] == [second, first]
+        assert [batch.id for batch in world.batches.newest(5, before=second)] == [first]
         world.snapshots.delete(first)
         assert [batch.id for batch in world.batches.newest(5)] == [second]
 

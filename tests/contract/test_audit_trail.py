@@ -70,6 +70,7 @@ def test_the_newest_come_first(trail: IAuditTrail) -> None:
     first, second = trail.begin(CANCEL), trail.begin(DISCARD)
     assert [action.id for action in trail.newest(5)] == [second, first]
     assert [action.id for action in trail.newest(1)] == [second]
+    assert [action.id for action in trail.newest(5, before=second)] == [first]
 
 
 def test_an_audited_action_says_what_came_of_it(trail: IAuditTrail) -> None:

@@ -8,6 +8,7 @@ import pytest
 _TARGETS = {
     **dict.fromkeys(("pgbouncer", "redis-server", "redis-sentinel"), "servers"),
     "promtool": "promtool",
+    "rabbitmq-server": "rabbitmq",
 }
 """The target of make that installs each."""
 

@@ -47,7 +47,7 @@ class SentinelServer(RedisProcess):
 
 
 class SentinelGroup:
-    """Two servers, of which sentinels make one the master; `with` starts all."""
+    """Two servers, and the sentinels that make one the master; `with` starts all."""
 
     def __init__(self, directory: Path) -> None:
         self._exit = ExitStack()

@@ -1,7 +1,10 @@
 """The brokers of a storm: how each is reached, what can happen to it, and what lies in it."""
 
+import json
+import struct
+from base64 import b64decode
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -9,19 +12,22 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
+import amqp
 from redis import Redis
 
 from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.embedded.servers import Valkey
+from tests.deployments.rabbitmq_server import RabbitMq
 from tests.deployments.sentinel_group import SentinelGroup
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
-from tests.faults.queues import redis_messages
+from tests.faults.queues import QUEUES, redis_messages
+from tests.integration import fuzzing
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a broker may be: a directory of its own, or the database, also through its proxy."""
+    """Where a broker may be: in its own directory, or in the database, also through its proxy."""
 
     directory: Path
     postgres: RestartablePostgres | None = None
@@ -164,9 +170,100 @@ class SentinelBroker(_Started):
             action(client)
 
 
+class RabbitMqBroker(_Started):
+    """Debian's RabbitMQ behind a proxy, with quorum queues."""
+
+    forgets = frozenset({"queues purged"})
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.server = self._exit.enter_context(RabbitMq(place.directory))
+        self.proxy = self._exit.enter_context(TcpProxy(("127.0.0.1", self.server.port)))
+        self.broker = self.server.broker_at(self.proxy.port)
+        self.direct = self.server.broker
+
+    def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:  # noqa: ARG002 - of the port
+        return {
+            "broker killed": self._restart,
+            "queues purged": self._purge,
+            "broker cut": self.proxy.cut,
+            "broker half open": lambda: for_a_while(self.proxy.half_open),
+        }
+
+    def heal(self) -> None:
+        self.proxy.heal()
+
+    def messages(self) -> dict[str, int]:
+        """Return how many wait in each queue: the protocol does not tell the others."""
+        return {queue: self._declared(queue) for queue in QUEUES}
+
+    def inject(self, queue: str, element: bytes) -> None:
+        """Publish an element of Redis as a message of AMQP, with its parts if it has any."""
+        queue = queue.partition("\x06")[0]
+        with self.server.connect() as connection, _channel(connection) as channel:
+            channel.basic_publish(_as_message(element), routing_key=queue)
+
+    def _declared(self, queue: str) -> int:
+        with self.server.connect() as connection, _channel(connection) as channel:
+            try:
+                return int(channel.queue_declare(queue, passive=True).message_count)
+            except amqp.NotFound:
+                return 0
+
+    def _restart(self) -> None:
+        self.server.kill()
+        self.server.start()
+
+    def _purge(self) -> None:
+        for queue in QUEUES:
+            # A queue that has no leader yet refuses a purge.
+            with suppress(amqp.AMQPError), self.server.connect() as connection:
+                connection.channel().queue_purge(queue)
+
+
+def _channel(connection: amqp.Connection) -> Any:
+    """Return a channel, whose `with` the stubs lack."""
+    return connection.channel()
+
+
+def _as_message(element: bytes) -> Any:
+    try:
+        envelope = json.loads(element.decode())  # bytes of UTF-16 would be read too
+    except (ValueError, RecursionError):
+        envelope = None
+    if not isinstance(envelope, dict) or not _has_usual_properties(envelope):
+        # What is wrong in it has no place in a message of AMQP, which would be a valid one.
+        return amqp.Message(element, content_type="application/json", content_encoding="utf-8")
+    body: Any = envelope.get("body")
+    headers = envelope.get("headers")
+    with suppress(ValueError, TypeError):
+        body = b64decode(body, validate=True)
+    properties = {
+        "content_type": envelope.get("content-type"),
+        "content_encoding": envelope.get("content-encoding"),
+    }
+    message: Any = amqp.Message(
+        body if isinstance(body, bytes) else json.dumps(body).encode(),
+        application_headers=headers if isinstance(headers, dict) else {"headers": headers},
+        **{name: value for name, value in properties.items() if isinstance(value, str)},
+    )
+    try:
+        message._serialize_properties()
+    except (amqp.AMQPError, ValueError, TypeError, OverflowError, struct.error):
+        return amqp.Message(element)
+    return message
+
+
+def _has_usual_properties(envelope: dict[str, Any]) -> bool:
+    usual = {**fuzzing.envelope(b"", "")["properties"], "correlation_id": None}
+    given = envelope.get("properties")
+    return isinstance(given, dict) and {**given, "correlation_id": None} == usual
+
+
 BROKERS: Mapping[str, Callable[[Place], StormBroker]] = {
     "valkey": ValkeyBroker,
     "sentinel": SentinelBroker,
+    "rabbitmq": RabbitMqBroker,
 }
 """By the names that `python -m tests.faults --broker` takes."""
 

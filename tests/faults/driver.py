@@ -130,6 +130,7 @@ def _bare_requests(servers: Fleet, chaos: Chaos) -> BareRequests:
     foreign = Celery("foreign", set_as_current=False)
     use_broker(foreign, servers.broker.broker)
     foreign.conf.task_ignore_result = True
+    foreign.conf.task_create_missing_queue_type = "quorum"  # of RabbitMQ alone
     forgets = servers.broker.forgets
     return BareRequests(servers.engine, foreign, lambda: sum(chaos.done[name] for name in forgets))
 

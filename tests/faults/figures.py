@@ -96,6 +96,8 @@ def resumption(broker: str = _OWN) -> Iterator[Figure]:
         _write_random(deployed.write(artifact), parts, part)
         deployed.send(artifact)
         worker = deployed.stack.start_worker("--concurrency", "1")
+        # Not before: it could take the message itself.
+        deployed.wait_until(lambda: deployed.parts(artifact) > 0)
         other = deployed.stack.start_worker(
             "--concurrency", "1", "--beat", "--queues", "upkeep,results"
         )

@@ -11,6 +11,7 @@ from tests.faults.load import Load
 _OF_WORKERS = {"worker killed", "worker stopped", "beat killed", "messages delivered twice"}
 _OF_BROKERS = {
     "sentinel": {"master killed", "master frozen", "sentinel killed", "broker cut"},
+    "rabbitmq": {"broker killed", "broker cut", "broker half open", "queues purged"},
 }
 
 

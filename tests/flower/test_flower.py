@@ -1,31 +1,20 @@
 """What operators see in Flower, by its API and in a browser."""
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
-from selenium.webdriver import ChromeOptions, Remote
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.tasks.routing import BATCHES, CONFIGS, RESULTS, UNROUTED, UPKEEP
+from tests.chromium import Browser, browsing
 from tests.flower.deployed import DONE, FAILED, OF_A_BATCH, WAITING, Deployed, deployed
-from tests.servers import ChromeDriver
 
 JOB, RUN = "{'job_id': 12}", "{'job_id': 12, 'run_id': 4}"
-_CHROMIUM = "/usr/bin/chromium"
-_DRIVER = "/usr/bin/chromedriver"
-_FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1600,900"),
-    # Nothing but the page is asked for.
-    *("--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-)
 _WHOLE_CELLS = """
 const headings = [...document.querySelectorAll('#tasks-table thead th')];
 const column = headings.findIndex((each) => each.textContent.trim().toLowerCase() === arguments[0]);
@@ -135,46 +124,15 @@ class TestApi:
             assert secret not in shown
 
 
-class Browser:
-    """Chromium, and where its pictures go."""
-
-    def __init__(self, chrome: Remote, pictures: Path) -> None:
-        self.chrome = chrome
-        self._pictures = pictures
-
-    def wait_for(self, words: str) -> None:
-        body = (By.TAG_NAME, "body")
-        WebDriverWait(self.chrome, _PATIENCE_SECONDS).until(
-            lambda chrome: words in chrome.find_element(*body).text
-        )
-
-    @property
-    def text(self) -> str:
-        return self.chrome.find_element(By.TAG_NAME, "body").text
-
-    def whole_cells(self, heading: str) -> set[str]:
-        """Of that column, those that are not cut off at the end."""
-        return set(self.chrome.execute_script(_WHOLE_CELLS, heading))
-
-    def photograph(self, name: str) -> None:
-        assert self.chrome.save_screenshot(str(self._pictures / f"flower-{name}.png"))
+def whole_cells(browser: Browser, heading: str) -> set[str]:
+    """Of that column, those that are not cut off at the end."""
+    return set(browser.chrome.execute_script(_WHOLE_CELLS, heading))
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if not shutil.which(_CHROMIUM) or not shutil.which(_DRIVER):
-        missing = "CHROMIUM IS MISSING, so nobody looked at Flower's pages: make chromium, as root"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    options = ChromeOptions()
-    options.binary_location = _CHROMIUM
-    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    with (
-        ChromeDriver(tmp_path_factory.mktemp("driver"), _DRIVER) as driver,
-        Remote(driver.url, options=options) as chrome,
-    ):
-        pictures = os.environ.get("ARTIFACTS_PICTURES")
-        yield Browser(chrome, Path(pictures) if pictures else tmp_path_factory.mktemp("pictures"))
+    with browsing(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
 
 
 class TestPages:
@@ -187,10 +145,10 @@ class TestPages:
         browser.wait_for(FAILED[:8])
         # Then each shows its ids, whole
         ids = {"job_id=12", "job_id=12, run_id=4", "job_id=99", f"job_id={MAX_ID}, run_id={MAX_ID}"}
-        assert browser.whole_cells("kwargs") >= ids
-        assert browser.whole_cells("state") == {"SUCCESS", "FAILURE", "RETRY"}
-        assert "unknown_job: there is no job 99" in browser.whole_cells("result")
-        browser.photograph("tasks")
+        assert whole_cells(browser, "kwargs") >= ids
+        assert whole_cells(browser, "state") == {"SUCCESS", "FAILURE", "RETRY"}
+        assert "unknown_job: there is no job 99" in whole_cells(browser, "result")
+        browser.photograph("flower-tasks")
 
         # When they search by a job's id
         search = chrome.find_element(By.CSS_SELECTOR, "input[type=search]")
@@ -199,11 +157,11 @@ class TestPages:
         WebDriverWait(chrome, _PATIENCE_SECONDS).until(
             lambda _: "job_id=99" in browser.text and "job_id=12" not in browser.text
         )
-        browser.photograph("search")
+        browser.photograph("flower-search")
 
         # When they look at the one that failed
         chrome.get(f"{here.flower.url}/task/{FAILED}")
         browser.wait_for("unknown_job: there is no job 99")
         # Then it says why
         assert "FAILURE" in browser.text
-        browser.photograph("failed-task")
+        browser.photograph("flower-failed-task")

@@ -62,6 +62,19 @@ def test_the_wheel_holds_every_module_of_the_packages(names: set[str], sources: 
     assert modules - names == set()
 
 
+def test_the_wheel_holds_all_that_the_web_pages_are_made_of(names: set[str], sources: Path) -> None:
+    # Given
+    web = sources / "worker" / "web"
+    parts = {
+        f"artifact_pipeline/{path.relative_to(sources)}"
+        for directory in (web / "static", web / "templates")
+        for path in directory.iterdir()
+    }
+    assert len(parts) > 15
+    # Then
+    assert parts - names == set()
+
+
 def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
     # When
     others = {name for name in names if not name.startswith("artifact_pipeline/")}

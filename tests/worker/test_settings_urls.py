@@ -89,6 +89,19 @@ def test_what_names_no_broker_is_one_clear_line(
     assert "hunter2" not in str(refused.value)
 
 
+def test_rabbitmq_has_quorum_queues_and_no_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", "amqp://u:p@h:5672/staging?heartbeat=10")
+    # When
+    app = make_app(load(BrokerSettings).broker)
+    # Then
+    assert {each.queue_arguments["x-queue-type"] for each in app.conf.task_queues} == {"quorum"}
+    assert app.conf.broker_transport_options == {"confirm_publish": True}
+    monkeypatch.setenv("ARTIFACTS_BROKER_PREFIX", "staging:")
+    with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_BROKER_PREFIX: RabbitMQ has no "):
+        load(BrokerSettings)
+
+
 def test_a_producer_of_sentinels_needs_the_master_too() -> None:
     with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_BROKER_MASTER_NAME: not set"):
         make_app(SENTINELS)

@@ -20,6 +20,7 @@ def dev(  # noqa: PLR0913 - an argument for each option
     s3_port: Annotated[int | None, _Port] = None,
     flower_port: Annotated[int | None, _Port] = None,
     metrics_port: Annotated[int | None, _Port] = None,
+    web_port: Annotated[int | None, _Port] = None,
     workers: Annotated[
         str | None,
         typer.Option(
@@ -31,7 +32,7 @@ def dev(  # noqa: PLR0913 - an argument for each option
         int, typer.Option(min=1, max=64, help="Processes of each worker, without --workers.")
     ] = 2,
 ) -> None:
-    """Run the whole pipeline here until Ctrl-C: servers, workers, beat, Flower, metrics."""
+    """Run the whole pipeline here until Ctrl-C: servers, workers, beat, pages, Flower, metrics."""
     from artifact_pipeline.worker.cli.dev_run import run_dev  # noqa: PLC0415 - for the help
     from artifact_pipeline.worker.dev.layout import planned_processes  # noqa: PLC0415 - the same
 
@@ -41,5 +42,6 @@ def dev(  # noqa: PLR0913 - an argument for each option
         s3_port=s3_port,
         flower_port=flower_port,
         metrics_port=metrics_port,
+        web_port=web_port,
         processes=planned_processes(workers, concurrency),
     )

@@ -10,7 +10,7 @@ from artifact_pipeline.worker.cli.output import err, out
 from artifact_pipeline.worker.cli.signals import unwind_on_signals
 from artifact_pipeline.worker.demo.story import seed
 from artifact_pipeline.worker.dev.logs import Logs
-from artifact_pipeline.worker.dev.stack import DevStack, Flower, Metrics, held
+from artifact_pipeline.worker.dev.stack import DevStack, Flower, Metrics, Web, held
 from artifact_pipeline.worker.dev.supervision import Supervisor
 from artifact_pipeline.worker.embedded.lifeline import temporary_directory
 from artifact_pipeline.worker.embedded.process import ManagedProcess
@@ -28,11 +28,12 @@ def run_dev(  # noqa: PLR0913 - an argument for each option
     s3_port: int | None,
     flower_port: int | None,
     metrics_port: int | None,
+    web_port: int | None,
     processes: Mapping[str, int],
 ) -> None:
     """Run everything until a signal; without `data` its directory is removed at the end."""
     unwind_on_signals()
-    require_servers("artifacts dev", "ministack", "flower", "prometheus_client")
+    require_servers("artifacts dev", "ministack", "flower", "prometheus_client", "uvicorn")
     with (
         _directory(data) as directory,
         held(directory),
@@ -42,8 +43,9 @@ def run_dev(  # noqa: PLR0913 - an argument for each option
         started = [*stack.start_workers(processes), stack.start_beat()]
         flower = stack.start_flower(flower_port)
         metrics = stack.start_metrics(metrics_port)
-        started += [flower.process, metrics.process]
-        _tell(stack, flower, metrics)
+        web = stack.start_web(web_port)
+        started += [flower.process, metrics.process, web.process]
+        _tell(stack, flower, metrics, web)
         try:
             _follow(stack, [stack.broker, stack.s3, *started])
         except KeyboardInterrupt:
@@ -63,7 +65,7 @@ def _directory(data: Path | None) -> Iterator[Path]:
         yield directory
 
 
-def _tell(stack: DevStack, flower: Flower, metrics: Metrics) -> None:
+def _tell(stack: DevStack, flower: Flower, metrics: Metrics, web: Web) -> None:
     """Print where everything is, and what to type in another terminal."""
     environment = stack.write_environment()
     for name, value in (
@@ -71,6 +73,7 @@ def _tell(stack: DevStack, flower: Flower, metrics: Metrics) -> None:
         ("S3", f"{stack.s3.url}/{BUCKET}"),
         ("database", stack.database_url),
         ("workspace", str(stack.workspace)),
+        ("web", web.url),
         ("Flower", flower.url),
         ("metrics", metrics.url),
     ):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.errors import ConfigurationError, NotFoundError
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import JsonOption, WideOption
 from artifact_pipeline.worker.cli.output import note, plain, print_json, say, show_rows
@@ -89,6 +89,8 @@ def restore(*, as_json: JsonOption = False) -> None:
     from artifact_pipeline.worker.messages.redis_channel import redelivering_channels  # noqa: PLC0415
 
     with redelivering_channels(), broker_channel(_broker()) as channel:
+        if not hasattr(channel, "requeue_dead"):
+            raise ConfigurationError("this broker itself delivers again what dead workers held")
         count = channel.requeue_dead()
     if as_json:
         print_json({"restored": count})

@@ -9,6 +9,7 @@ from artifact_pipeline.worker.settings import WebSettings, load
 from artifact_pipeline.worker.web.access.configured import access_of, check_address, hosts_of
 from artifact_pipeline.worker.web.access.passwords import PasswordHash
 from artifact_pipeline.worker.web.app import create_app
+from artifact_pipeline.worker.web.pages.routes import page_routes
 from artifact_pipeline.worker.web.server import bound, serve
 from artifact_pipeline.worker.web.service import WebService
 from artifact_pipeline.worker.web.sources import Sources
@@ -27,7 +28,9 @@ def serve_web(host: str, port: int, *, root_path: str, is_read_only: bool) -> No
     check_address(host, access)
     hosts = hosts_of(settings, host)
     service = WebService(Sources.of(settings))
-    app = create_app(service, access=access, hosts=hosts, is_read_only=is_read_only)
+    app = create_app(
+        service, access=access, hosts=hosts, is_read_only=is_read_only, pages=page_routes()
+    )
     with bound(host, port) as listening, logged_as_notes(*_LOGGERS):
         note(f"web: http://{listening.address}{root_path}/")
         serve(app, listening, root_path=root_path, stopping=service.stop)

@@ -185,9 +185,9 @@ class Batches:
         """
         return self._batches.get(batch_id)
 
-    def newest(self, limit: int) -> list[Batch]:
-        """Return batches and snapshots, newest first."""
-        return self._batches.newest(limit)
+    def newest(self, limit: int, *, before: int | None = None) -> list[Batch]:
+        """Return batches and snapshots, newest first, or the next ones before an id."""
+        return self._batches.newest(limit, before=before)
 
     def progress(self, batch_id: int) -> BatchProgress:
         """Return how far the batch is. Raises: NotFoundError."""

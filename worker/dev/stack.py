@@ -45,6 +45,14 @@ class Metrics:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The running web pages, and where they are."""
+
+    process: ManagedProcess
+    url: str
+
+
 class DevStack(EmbeddedStack):
     """The servers and workers of `artifacts dev`.
 
@@ -120,6 +128,15 @@ class DevStack(EmbeddedStack):
         address = f"127.0.0.1:{port}"
         process = self.start_command("metrics", "metrics", "--listen", address)
         return Metrics(process, f"http://{address}/metrics")
+
+    def start_web(self, port: int | None) -> Web:
+        """Start the web pages, for this machine alone.
+
+        Raises: ConfigurationError: the port is taken.
+        """
+        port = kept_port(self, port)
+        process = self.start_command("web", "web", "--port", str(port))
+        return Web(process, f"http://127.0.0.1:{port}/")
 
 
 @contextmanager

@@ -1,18 +1,22 @@
 """The broker."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from amqp.exceptions import AMQPError
 from celery import Celery
 from redis.exceptions import ResponseError
 
 from artifact_pipeline.domain.errors import BrokerRefusedError, BrokerUnavailableError
 from artifact_pipeline.domain.redaction import redact
-from artifact_pipeline.tasks.app import broker_urls, make_app
+from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.broker import ANY_CERTIFICATE, CA_VARIABLE, URL_VARIABLE, Broker
-from artifact_pipeline.tasks.broker_connections import check_removals, check_writes
 from artifact_pipeline.tasks.broker_errors import error_text
+from artifact_pipeline.tasks.broker_kinds import REDIS, SENTINEL, kind_of_url
+from artifact_pipeline.tasks.broker_records import records_of
+from artifact_pipeline.tasks.keys import set_time_outs
 from artifact_pipeline.tasks.publish import broker_channel
 from artifact_pipeline.worker.diagnosis.broker_answers import ACCESS_LISTS, ask, unseen
 from artifact_pipeline.worker.diagnosis.findings import Finding, clock, error, ok, warning
@@ -39,12 +43,7 @@ _FIXES = {
 def fail_fast_app(broker: Broker | str) -> Celery:
     """Return an app that says soon that the broker does not answer, after one try of each URL."""
     app = make_app(broker)
-    app.conf.broker_transport_options = {
-        **app.conf.broker_transport_options,
-        "socket_timeout": _TIMEOUT_SECONDS,
-        "socket_connect_timeout": _TIMEOUT_SECONDS,
-        "max_retries": len(broker_urls(app)) - 1,
-    }
+    set_time_outs(app, _TIMEOUT_SECONDS)
     return app
 
 
@@ -56,7 +55,7 @@ def reach_broker(app: Celery) -> None:
         BrokerRefusedError: it refuses this user, password or database.
     """
     with broker_channel(app) as channel:
-        check_writes(channel.client)
+        records_of(channel).check_writes()
 
 
 def reach_broker_of_worker(app: Celery) -> None:
@@ -67,17 +66,18 @@ def reach_broker_of_worker(app: Celery) -> None:
         ConfigurationError: it refuses what a worker cannot do without.
     """
     with broker_channel(app) as channel:
-        check_removals(channel.client)
-        require_scripts(channel)
+        records_of(channel).check_removals()
+        _of_kind(channel).require(channel)
 
 
 def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Finding]:
-    yield _visibility(app)
+    if broker is None or kind_of_url(broker.url) in (None, REDIS, SENTINEL):
+        yield _visibility(app)
     if broker is not None and broker.has_tls:
         yield _verification(broker)
     try:
         with broker_channel(app) as channel:
-            yield from _examine(channel)
+            yield from _of_kind(channel).examine(channel)
     except BrokerRefusedError as refused:
         yield error(
             "broker",
@@ -103,7 +103,7 @@ def _examine(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu chann
     information, refused = ask(client.info)
     version = (information or {}).get("redis_version", "of an unknown version")
     yield ok("broker", f"Redis {version} answers")
-    refused_write = ask(check_writes, client)[1]
+    refused_write = ask(records_of(channel).check_writes)[1]
     if refused_write is not None:
         yield _refusing(refused_write)
     if information is None:
@@ -119,6 +119,46 @@ def _examine(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu chann
         yield unseen("broker clock", "TIME", refused, "whether its clock is right")
     else:
         yield clock("broker clock", datetime.fromtimestamp(time[0], UTC))
+
+
+def _examine_amqp(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel
+    properties = channel.connection.server_properties
+    product, version = properties.get("product", "a broker"), properties.get("version", "?")
+    yield ok("broker", f"{product} {version} answers")
+    try:
+        records_of(channel).check_writes()
+    except (AMQPError, OSError) as refused:
+        yield error(
+            "broker writes",
+            f"it confirms no message: {redact(str(refused)) or type(refused).__name__}",
+            why="workers wait until it does; requests in SQL wait",
+            fix="look for alarms of memory or disk: rabbitmq-diagnostics alarms",
+        )
+    yield ok("messages of dead workers", "the broker itself delivers them again")
+
+
+@dataclass(frozen=True)
+class _OfKind:
+    """Check one kind of broker.
+
+    Attributes:
+        require: what a worker cannot do without.
+        examine: what `artifacts doctor` reports.
+    """
+
+    require: Callable[[Any], None]
+    examine: Callable[[Any], Iterator[Finding]]
+
+
+_KINDS: Mapping[str, _OfKind] = {
+    "redis": _OfKind(require_scripts, _examine),
+    "amqp": _OfKind(lambda _channel: None, _examine_amqp),
+}
+"""By kombu's type of the driver."""
+
+
+def _of_kind(channel: Any) -> _OfKind:  # noqa: ANN401 - a kombu channel
+    return _KINDS[channel.connection.client.transport.driver_type]
 
 
 def _refusing(refused: Exception) -> Finding:

@@ -11,7 +11,7 @@ from artifact_pipeline.tasks.dead_letters import count_dead_letters
 from artifact_pipeline.tasks.last_dispatch import last_dispatch
 from artifact_pipeline.tasks.publish import broker_channel, queue_depths
 from artifact_pipeline.tasks.routing import workspace_of_queue
-from artifact_pipeline.worker.diagnosis.stray_queues import find_stray_queues
+from artifact_pipeline.worker.diagnosis.stray_queues import strays_of
 from artifact_pipeline.worker.messages.answers import COMMAND
 
 _ANSWER_SECONDS = 1.0
@@ -71,7 +71,7 @@ def _queues_of(
     queues = [*queue_names(app), *named]
     return BrokerStatus(
         messages=queue_depths(channel, queues),
-        strays=find_stray_queues(channel, queues) if with_strays else {},
+        strays=strays_of(channel, queues) if with_strays else {},
         dispatched_at=last_dispatch(channel),
         refused=count_dead_letters(channel),
     )

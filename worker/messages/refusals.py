@@ -1,13 +1,13 @@
 """Keeping what a worker refuses after it has left its queue: unknown tasks, and wrong arguments."""
 
 import json
+from base64 import b64encode
 from typing import Any
 
 from celery.signals import task_received, task_rejected, task_unknown
 
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.tasks.arguments import bind
-from artifact_pipeline.worker.messages.redis_channel import Channel
 
 
 def keep_refusals() -> None:
@@ -38,7 +38,20 @@ def _received(request: Any = None, **_signal: Any) -> None:  # noqa: ANN401 - Ce
 
 
 def _keep(message: Any, reason: str) -> None:  # noqa: ANN401 - kombu's
-    channel = getattr(message, "channel", None)
-    if isinstance(channel, Channel):
-        queue = message.delivery_info.get("routing_key", "")
-        channel.keep_dead_letter(queue, json.dumps(message._raw).encode(), reason)  # noqa: SLF001
+    keep = getattr(getattr(message, "channel", None), "keep_dead_letter", None)
+    if keep is not None:
+        keep(message.delivery_info.get("routing_key", ""), _element(message), reason)
+
+
+def _element(message: Any) -> bytes:  # noqa: ANN401 - kombu's
+    """Return the message as an element of a list of Redis, also if another broker had it."""
+    raw = getattr(message, "_raw", None) or {
+        "headers": message.headers,
+        "body": b64encode(_bytes(message.body)).decode(),
+    }
+    return json.dumps(raw).encode()
+
+
+def _bytes(body: bytes | str) -> bytes:
+    """Return the body's bytes."""
+    return body.encode() if isinstance(body, str) else body

@@ -10,7 +10,7 @@ from typing import Any
 from kombu.transport import redis
 from redis.exceptions import ResponseError
 
-from artifact_pipeline.tasks.broker_connections import check_removals
+from artifact_pipeline.tasks.redis_records import check_removals
 
 
 def retry_when_refused() -> None:

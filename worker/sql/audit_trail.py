@@ -66,8 +66,10 @@ class SqlAuditTrail:
         with autocommit(self._bind) as connection:
             return [_action(row) for row in connection.execute(statement)]
 
-    def newest(self, limit: int) -> Sequence[OperatorAction]:
+    def newest(self, limit: int, *, before: int | None = None) -> Sequence[OperatorAction]:
         statement = select(_TABLE).order_by(ActionRow.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(ActionRow.id < before)
         with autocommit(self._bind) as connection:
             return [_action(row) for row in connection.execute(statement)]
 

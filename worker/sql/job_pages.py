@@ -10,10 +10,13 @@ from sqlalchemy import (
     Connection,
     Engine,
     Select,
+    String,
+    cast,
     func,
+    null,
     or_,
     select,
-    union,
+    union_all,
 )
 
 from artifact_pipeline.domain.errors import UnknownJobError
@@ -24,7 +27,7 @@ from artifact_pipeline.worker.sql.artifact_filter import has_tag
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.mapping import as_transfer
-from artifact_pipeline.worker.sql.platform import JOB_COLUMNS, RUN_COLUMNS
+from artifact_pipeline.worker.sql.platform import JOB_COLUMNS
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.tables import (
     ARTIFACT_RUN,
@@ -154,14 +157,14 @@ class SqlJobPages:
             ).one_or_none()
             if job is None:
                 raise UnknownJobError(f"there is no job {job_id}")
-            runs = connection.scalars(_run_ids(job_id, after_run, limit + 1)).all()
-            shown = list(runs[:limit])
+            runs = connection.execute(_runs(job_id, after_run, limit + 1)).all()
+            shown = [row.run for row in runs[:limit]]
             rows = connection.execute(_artifacts(job_id, [0, *shown])).all()
             transfers = connection.execute(_transfers(job_id, before, limit + 1)).all()
             return JobPart(
                 job=_job(job),
                 tags=job.tags,
-                statuses=_statuses(connection, job_id, shown),
+                statuses={row.run: row.status for row in runs[:limit]},
                 next_run=shown[-1] if len(runs) > limit else None,
                 rows=[stored_artifact_of(each) for each in rows],
                 restored_until={
@@ -232,23 +235,20 @@ def _job(row: Any) -> Job:  # noqa: ANN401 - a row
     return Job(**fields)
 
 
-def _run_ids(job_id: int, after: int, limit: int) -> Select[Any]:
-    """Select the next runs of the job, and those that it has no more but artifacts of."""
-    runs = select(RunRow.id.label("run")).where(RunRow.job_id == job_id, RunRow.id > after)
-    recorded = select(ArtifactRow.run_id).where(
+def _runs(job_id: int, after: int, limit: int) -> Select[Any]:
+    """Select the next runs of the job, also deleted ones whose artifacts are recorded."""
+    # Cast, because the platform may add a member to its enum.
+    status = cast(RunRow.status, String).label("status")
+    runs = select(RunRow.id.label("run"), status).where(RunRow.job_id == job_id, RunRow.id > after)
+    recorded = select(ArtifactRow.run_id, cast(null(), String)).where(
         ArtifactRow.job_id == job_id, ArtifactRow.run_id.is_not(None), ArtifactRow.run_id > after
     )
-    both = union(
+    both = union_all(
         runs.order_by(RunRow.id).limit(limit).subquery().select(),
         recorded.distinct().order_by(ArtifactRow.run_id).limit(limit).subquery().select(),
     ).subquery()
-    return select(both.c.run).order_by(both.c.run).limit(limit)
-
-
-def _statuses(connection: Connection, job_id: int, runs: Sequence[int]) -> dict[int, str | None]:
-    found = select(*RUN_COLUMNS).where(RunRow.job_id == job_id, RunRow.id.in_(runs))
-    known = {row.id: row.status for row in connection.execute(found)} if runs else {}
-    return {run: known.get(run) for run in runs}
+    known = select(both.c.run, func.max(both.c.status).label("status")).group_by(both.c.run)
+    return known.order_by(both.c.run).limit(limit)
 
 
 def _artifacts(job_id: int, runs: Sequence[int]) -> Select[Any]:

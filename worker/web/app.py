@@ -3,17 +3,19 @@
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from artifact_pipeline.domain.errors import PipelineError
 from artifact_pipeline.worker.web.access.guard import HEALTH, Guard
 from artifact_pipeline.worker.web.access.hosts import LOCAL_HOSTS
 from artifact_pipeline.worker.web.access.users import Access
+from artifact_pipeline.worker.web.api.openapi import PATH, openapi
 from artifact_pipeline.worker.web.api.routes import ENDPOINTS, ROOT
 from artifact_pipeline.worker.web.problems import problem_of, problem_response
 from artifact_pipeline.worker.web.service import WebService
@@ -57,14 +59,31 @@ def create_app(
     )
     app.state.service = shown
     # Outside of all, so that a response to an unexpected error has the headers as well.
-    return Guard(app, access=access, hosts=hosts, is_read_only=is_read_only)
+    return Guard(
+        app,
+        access=access,
+        hosts=hosts,
+        is_read_only=is_read_only,
+        form_origins=shown.sources.store_origins,
+    )
 
 
 def api_routes() -> list[BaseRoute]:
     """Return a route for each endpoint, without the root of the API."""
-    return [
+    routes = [
         Route(each.path, each.respond, methods=[each.method], name=each.name) for each in ENDPOINTS
     ]
+    return [*routes, Route(PATH, _openapi, methods=["GET"], name="openapi")]
+
+
+async def _openapi(request: Request) -> Response:
+    root: str = request.scope.get("root_path", "")  # with the root of the API
+    return Response(_document(root), media_type="application/json")
+
+
+@lru_cache(maxsize=8)
+def _document(root: str) -> bytes:
+    return bytes(JSONResponse(openapi(ENDPOINTS, root)).body)
 
 
 async def _health(_request: Request) -> Response:

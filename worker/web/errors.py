@@ -1,6 +1,6 @@
 """Errors of the web application itself."""
 
-from artifact_pipeline.domain.errors import PipelineError
+from artifact_pipeline.domain.errors import InvalidRequestError, PipelineError
 
 
 class WebError(PipelineError):
@@ -36,7 +36,7 @@ class WrongHostError(WebError):
     status = 400
 
 
-class ChangedError(WebError):
+class ChangedError(WebError, InvalidRequestError):
     """What the action is about has changed since it was shown. Look again."""
 
     status = 409

@@ -54,7 +54,9 @@ def problem_of(error: Exception) -> Problem:
     known = _known(error)
     if known is None:
         return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED, "unexpected")
-    return _problem(_status_of(known), redact(str(known)), _code_of(known))
+    # The texts of this package name no path or URL that is not its own.
+    detail = " ".join(str(known).split()) if isinstance(known, WebError) else redact(str(known))
+    return _problem(_status_of(known), detail, _code_of(known))
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:

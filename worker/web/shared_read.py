@@ -51,6 +51,15 @@ class SharedRead(Generic[T]):
         """Return what was read last, however old, without a read."""
         return None if self._known is None else self._known.value
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether a read is under way."""
+        return self._reading is not None and not self._reading.done()
+
+    def forget(self) -> None:
+        """Read again for whoever asks next, since what was read is known to have changed."""
+        self._known = self._reading = None
+
     async def get(self) -> T:
         """Return the value."""
         known = self._known
@@ -76,12 +85,20 @@ class SharedRead(Generic[T]):
         is_ours = reading is not None and reading.get_loop() is asyncio.get_running_loop()
         if reading is None or not is_ours or reading.done():
             reading = self._reading = asyncio.create_task(self._carry_out())
+            # It can fail after those who asked for it have gone.
+            reading.add_done_callback(_retrieve)
         return reading
 
     async def _carry_out(self) -> T:
         value = await self._read()
-        self._known = _Value(value, self._clock())
+        if self._reading is asyncio.current_task():  # else it was forgotten on the way
+            self._known = _Value(value, self._clock())
         return value
 
     def _age(self, known: _Value[T]) -> float:
         return self._clock() - known.at
+
+
+def _retrieve(reading: "asyncio.Task[T]") -> None:
+    if not reading.cancelled():
+        reading.exception()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from celery import Celery
 from sqlalchemy import Engine
@@ -17,6 +18,10 @@ from artifact_pipeline.worker.sql.status import SqlStatus
 from artifact_pipeline.worker.web.reads.broker import BrokerView, BrokerWatch
 from artifact_pipeline.worker.web.reads.throughput import ThroughputHistory
 
+_AWS = "https://*.amazonaws.com"
+_STORE_SECONDS = 5.0
+"""An answer of the store that takes longer is none, since someone waits for it."""
+
 
 class IBrokerWatch(Protocol):
     """What is known of the broker."""
@@ -25,7 +30,7 @@ class IBrokerWatch(Protocol):
         """Return what is known now."""
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
 
 
 @dataclass(kw_only=True)
@@ -46,9 +51,11 @@ class Sources:
     @classmethod
     def of(cls, settings: WebSettings) -> "Sources":
         """Return the sources that the settings name."""
+        seconds = min(settings.s3_timeout_seconds, _STORE_SECONDS)
+        quick = settings.model_copy(update={"s3_timeout_seconds": seconds})
         return cls(
             settings=settings,
-            adapters=Adapters(settings, f"web:{new_process_name()}"),
+            adapters=Adapters(quick, f"web:{new_process_name()}"),
             broker=fail_fast_app(settings.broker),
         )
 
@@ -76,6 +83,20 @@ class Sources:
     @cached_property
     def watch(self) -> IBrokerWatch:
         return BrokerWatch(self.broker)
+
+    @property
+    def store_origins(self) -> list[str]:
+        """Where presigned URLs lead to, as a policy of browsers names it."""
+        settings = self.settings
+        if settings.store:
+            return []
+        endpoint = settings.s3_public_endpoint_url or settings.s3_endpoint_url
+        if endpoint is None:
+            return [_AWS]
+        parts = urlsplit(endpoint)
+        # The bucket may stand in the path or in the host.
+        hosts = (parts.netloc, f"{settings.bucket}.{parts.netloc}")
+        return [f"{parts.scheme}://{host}" for host in hosts]
 
     def close(self) -> None:
         """Close all connections."""

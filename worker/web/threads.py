@@ -25,5 +25,5 @@ class Threads:
         return await loop.run_in_executor(self._pool, partial(call, *args, **kwargs))
 
     def close(self) -> None:
-        """Begin nothing more; what is under way ends by itself."""
+        """Begin nothing new; what is under way is finished."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -106,8 +106,8 @@ def show_progress(progress: BatchProgress, *, as_json: bool) -> None:
         **progress_row(progress.batch),
         **outcomes,
         "bytes": Size(progress.bytes_moved),
-        "per_second": _per_second(progress),
-        "left": _left(progress, exact=as_json),
+        "per_second": progress.per_second,
+        "left": _left(progress.left, exact=as_json),
     }
     if as_json:
         print_json(row)
@@ -146,21 +146,7 @@ def _told(progress: BatchProgress) -> str:
     return ", ".join([*told, str(size_of(progress.bytes_moved, exact=False))])
 
 
-def _elapsed(progress: BatchProgress) -> float:
-    began, end = progress.batch.started_at, progress.batch.finished_at or progress.as_of
-    return 0.0 if began is None or end is None else (end - began).total_seconds()
-
-
-def _per_second(progress: BatchProgress) -> float | None:
-    elapsed = _elapsed(progress)
-    return round(progress.ended / elapsed, 1) if elapsed > 0 else None
-
-
-def _left(progress: BatchProgress, *, exact: bool) -> float | str | None:
-    """Return the time that is left, at the pace so far."""
-    pace = _per_second(progress)
-    if not pace or progress.batch.state in _ENDED:
+def _left(left: timedelta | None, *, exact: bool) -> float | str | None:
+    if left is None:
         return None
-    left = (progress.batch.members or 0) - progress.ended
-    takes = timedelta(seconds=round(left / pace))
-    return takes.total_seconds() if exact else duration(takes)
+    return left.total_seconds() if exact else duration(left)

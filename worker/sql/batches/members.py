@@ -1,9 +1,10 @@
 """Members of batches, and what became of them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, case, cast, literal, or_, select, true
+from sqlalchemy import ColumnElement, Engine, String, and_, case, cast, literal, or_, select, true
 
 from artifact_pipeline.domain.model.batches import (
     ENDED_BADLY,
@@ -14,6 +15,7 @@ from artifact_pipeline.domain.model.batches import (
 )
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState
 from artifact_pipeline.worker.sql.batches.mapping import as_member
+from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
 
@@ -70,6 +72,19 @@ def members_after(batch: Batch, last: int, limit: int) -> Any:  # noqa: ANN401 -
         .order_by(MemberRow.position)
         .limit(limit)
     )
+
+
+def read_members(
+    engine: Engine, batch: Batch, *, after: int, limit: int
+) -> Sequence[tuple[int, Member]]:
+    """Return the next members with their positions.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+    """
+    with autocommit(engine) as connection:
+        page = connection.execute(members_after(batch, after, limit)).all()
+    return [(row.position, as_ended_member(row)) for row in page]
 
 
 def as_ended_member(row: Any) -> Member:  # noqa: ANN401 - a row

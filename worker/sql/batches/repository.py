@@ -66,8 +66,10 @@ class SqlBatches:
             raise NotFoundError(f"there is no batch {batch_id}")
         return as_batch(row)
 
-    def newest(self, limit: int) -> list[Batch]:
+    def newest(self, limit: int, *, before: int | None = None) -> list[Batch]:
         newest = select(_TABLE).order_by(BatchRow.id.desc()).limit(limit)
+        if before is not None:
+            newest = newest.where(BatchRow.id < before)
         with autocommit(self._engine) as connection:
             return [as_batch(row) for row in connection.execute(newest)]
 

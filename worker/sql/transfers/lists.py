@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, column, func, not_, select, text
 
+from artifact_pipeline.domain.maintenance.pipeline_status import Phase
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfer_filter import TransferFilter
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Transfer, TransferState
 from artifact_pipeline.tasks.routing import BATCHES, queue_of
 from artifact_pipeline.worker.sql.artifact_filter import of_artifact
-from artifact_pipeline.worker.sql.clock import utc_now
+from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.mapping import as_transfer
+from artifact_pipeline.worker.sql.phases import phase_of
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, IS_DONE, IS_QUARANTINED, TransferRow
 from artifact_pipeline.worker.sql.transfers.predicates import is_well_formed
 
@@ -24,7 +26,12 @@ _CONSTRAINTS = (
 
 
 def list_transfers(
-    engine: Engine, filters: TransferFilter, *, limit: int, before: int | None = None
+    engine: Engine,
+    filters: TransferFilter,
+    *,
+    limit: int,
+    before: int | None = None,
+    phase: Phase | None = None,
 ) -> list[Transfer]:
     """Read one page of the list.
 
@@ -33,6 +40,7 @@ def list_transfers(
         filters: all of them must fit.
         limit: of the page.
         before: the last id of the page before.
+        phase: only active transfers in this phase.
 
     Raises:
         SqlUnavailableError: the database does not answer.
@@ -40,7 +48,23 @@ def list_transfers(
     conditions = [*_conditions(filters)]
     if before is not None:
         conditions.append(TransferRow.id < before)
-    page = select(_TABLE).where(*conditions).order_by(TransferRow.id.desc()).limit(limit)
+    page = select(_TABLE).order_by(TransferRow.id.desc()).limit(limit)
+    with autocommit(engine) as connection:
+        if phase is not None:
+            conditions += [IS_ACTIVE, phase_of(read_clock(connection)) == phase.value]
+        page = page.where(*conditions)
+        return [as_transfer(row) for row in connection.execute(page)]
+
+
+def running_transfers(engine: Engine, limit: int) -> list[Transfer]:
+    """Return the transfers that workers have claimed, those whose leases expire first.
+
+    Raises:
+        SqlUnavailableError: the database does not answer.
+    """
+    # Active ones alone have an index.
+    is_running = and_(IS_ACTIVE, TransferRow.state == TransferState.RUNNING)
+    page = select(_TABLE).where(is_running).order_by(TransferRow.lease_expires_at).limit(limit)
     with autocommit(engine) as connection:
         return [as_transfer(row) for row in connection.execute(page)]
 
@@ -91,6 +115,8 @@ def _scalar_conditions(filters: TransferFilter) -> Iterator[ColumnElement[bool]]
         yield TransferRow.requested_at <= utc_now(-filters.older_than)
     if filters.requested_by is not None:
         yield TransferRow.requested_by == filters.requested_by
+    if filters.ended_within is not None:
+        yield TransferRow.finished_at >= utc_now(-filters.ended_within)
     if filters.newer_than is not None:
         yield TransferRow.requested_at >= utc_now(-filters.newer_than)
 

@@ -29,7 +29,7 @@ from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
 from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.platform_tables import JobRow
-from artifact_pipeline.worker.sql.tables import TRANSFER_RUN, TransferRow
+from artifact_pipeline.worker.sql.tables import IS_QUARANTINED, TRANSFER_RUN, TransferRow
 
 _PAGE = 500
 _TRIES = 3
@@ -88,7 +88,7 @@ class SqlQuarantine:
 
     def _conditions(self, filters: Selection) -> Conditions:
         conditions = [
-            TransferRow.state == TransferState.QUARANTINED,
+            IS_QUARANTINED,
             *of_artifact(filters),
             *_of_job(filters, self._engine.dialect.name),
             *of_end(filters, TransferRow),

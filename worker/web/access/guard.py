@@ -28,7 +28,7 @@ class Guard:
         app: what is guarded.
         access: how users are known.
         hosts: the names of the server.
-        is_read_only: nobody may change anything.
+        is_read_only: all users may only read.
         form_origins: as `security_headers`.
     """
 
@@ -69,7 +69,7 @@ class Guard:
 
     async def _checked(self, connection: HTTPConnection) -> User | None:
         scope = connection.scope
-        if scope["path"] == f"{scope.get('root_path', '')}{HEALTH}":
+        if scope["path"].removeprefix(scope.get("root_path", "")) == HEALTH:
             return None
         check_host(connection.headers.get("host", ""), self._hosts)
         user = await self._access.user_of(connection)

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 from starlette.datastructures import MutableHeaders
 
+POLICY = "Content-Security-Policy"
+CONTENT_HEADERS = {POLICY: "sandbox; default-src 'none'; frame-ancestors 'none'"}
+"""For stored content: a browser must run none of it."""
+
 
 def security_headers(form_origins: Sequence[str] = ()) -> dict[str, str]:
     """Return the headers.
@@ -17,7 +21,7 @@ def security_headers(form_origins: Sequence[str] = ()) -> dict[str, str]:
         f" form-action {forms}"
     )
     return {
-        "Content-Security-Policy": policy,
+        POLICY: policy,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         # With "no-referrer", browsers hide the origin of forms too, which is checked.
@@ -29,7 +33,8 @@ def security_headers(form_origins: Sequence[str] = ()) -> dict[str, str]:
 
 
 def add_headers(headers: MutableHeaders, always: dict[str, str]) -> None:
-    """Add them; what a response says of its own caching stays."""
+    """Add them, and keep a response's own policy and what it says about caching."""
     for name, value in always.items():
-        headers[name] = value
+        if name != POLICY or name not in headers:
+            headers[name] = value
     headers.setdefault("Cache-Control", "no-store")

@@ -26,7 +26,7 @@ def parse_networks(text: str) -> list[Network]:
 
 
 class ProxyAccess:
-    """Believes the header of trusted proxies, and of nobody else.
+    """Takes the user from the header of trusted proxies alone.
 
     Args:
         header: in which the proxy names the user; it must replace what a client sends there.

@@ -1,6 +1,7 @@
 """Who asks, and what they may do."""
 
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Protocol
 
 from starlette.requests import HTTPConnection
@@ -57,11 +58,7 @@ class LocalAccess:
 
 def is_loopback(host: str) -> bool:
     """Return whether an address is of this host alone."""
-    import ipaddress  # noqa: PLC0415 - the help of the command needs none
-
-    if host in {"localhost", "testclient"}:
-        return host == "localhost"
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

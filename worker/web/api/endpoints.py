@@ -37,7 +37,7 @@ class Call:
         path: the parameters of the path.
         query: the model of the query, if the endpoint has one.
         body: the model of the body, if it has one.
-        root: the path that the application is mounted at.
+        root: the path of the API, with that of the application that it is mounted in.
     """
 
     service: WebService

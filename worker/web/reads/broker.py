@@ -74,7 +74,7 @@ class BrokerWatch:
         return BrokerView(status=status, workers=workers)
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         self._is_closed = True
 
     def ask_queues(self) -> None:

@@ -1,9 +1,9 @@
 """The overview, from one look at the database and what is known of the broker."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
-from artifact_pipeline.domain.maintenance.attention import Problem as NeedsHand
 from artifact_pipeline.domain.maintenance.attention import ProblemCode, find_problems
 from artifact_pipeline.domain.maintenance.pipeline_status import (
     AuditStatus,
@@ -25,6 +25,7 @@ from artifact_pipeline.worker.web.api.models.overview import (
     Breaker,
     BreakerOf,
     KindBacklog,
+    NeedsHand,
     Overview,
     QuarantinedReason,
     QueueBacklog,
@@ -152,10 +153,10 @@ def _needs_hand(
         batch_queue=BATCHES,
     )
     found = find_problems(status)
-    if broker.is_away:
-        return found
     # It is no problem that the broker or the workers were not asked yet.
-    return [each for each in found if each.code is not ProblemCode.BROKER_AWAY]
+    is_away = broker.is_away
+    shown = [each for each in found if is_away or each.code is not ProblemCode.BROKER_AWAY]
+    return [NeedsHand(**asdict(each)) for each in shown]
 
 
 def _queue(database: DatabaseStatus, broker: BrokerView, queue: str) -> QueueBacklog:

@@ -1,12 +1,12 @@
 """What ended in the last week, minute by minute, kept so that each minute is read once."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from artifact_pipeline.worker.sql.ended_minutes import EndedMinute, ended_minutes
 from artifact_pipeline.worker.sql.engine import autocommit
@@ -19,7 +19,11 @@ _SETTLED = 2
 _BUDGET_SECONDS = 0.03
 _SPANS = {Span.HOUR: (1, 60), Span.DAY: (15, 96), Span.WEEK: (120, 84)}
 """Minutes of a bucket, and how many buckets there are."""
+_MOST_HOURS = 6
+"""Hours that one statement reads; they may have a hundred thousand transfers."""
 _KEPT_HOURS = 7 * 24 + 2
+_RECENT = 2
+"""Hours that may not be over: this one, and the last one until it has settled."""
 
 
 @dataclass(slots=True)
@@ -55,20 +59,35 @@ class ThroughputHistory:
         first, until = now // _HOUR - _KEPT_HOURS + 1, self._clock() + _BUDGET_SECONDS
         self._hours = {hour: each for hour, each in self._hours.items() if hour >= first}
         with autocommit(self._engine) as connection:
-            for number in range(now // _HOUR, first - 1, -1):
-                hour = self._hours.setdefault(number, _Hour())
-                end = (number + 1) * _HOUR
-                if hour.read_to >= end + _SETTLED:
-                    continue
-                begin = max(number * _HOUR, hour.read_to - _SETTLED)
-                for each in list(hour.minutes):
-                    if each >= begin:
-                        del hour.minutes[each]
-                found = ended_minutes(connection, _moment(begin), _moment(end))
-                hour.minutes.update({each.minute: each for each in found})
-                hour.read_to = now
-                if number < now // _HOUR and self._clock() > until:
+            unread = [hour for hour in range(now // _HOUR, first - 1, -1) if self._is_open(hour)]
+            recent, older = _newest(unread, _RECENT)
+            self._read_hours(connection, recent, now)
+            stride = 1
+            # At least one, so that a slow database is read to the end as well.
+            while older:
+                hours, older = _newest(older, stride)
+                self._read_hours(connection, hours, now)
+                if self._clock() > until:
                     break
+                stride = min(2 * stride, _MOST_HOURS)
+
+    def _is_open(self, number: int) -> bool:
+        """Return whether the hour was not read after its end."""
+        hour = self._hours.get(number)
+        return hour is None or hour.read_to < (number + 1) * _HOUR + _SETTLED
+
+    def _read_hours(self, connection: Connection, hours: Sequence[int], now: int) -> None:
+        """Read hours that follow one another; only the newest may be known in part."""
+        oldest = self._hours.setdefault(hours[-1], _Hour())
+        begin = max(hours[-1] * _HOUR, oldest.read_to - _SETTLED)
+        for number in hours:
+            hour = self._hours.setdefault(number, _Hour())
+            for minute in [each for each in hour.minutes if each >= begin]:
+                del hour.minutes[minute]
+            hour.read_to = now
+        end = (hours[0] + 1) * _HOUR
+        for each in ended_minutes(connection, _moment(begin), _moment(end)):
+            self._hours[each.minute // _HOUR].minutes[each.minute] = each
 
     def _chart(self, span: Span, now: int) -> Throughput:
         width, number = _SPANS[span]
@@ -104,6 +123,14 @@ class ThroughputHistory:
             hour = self._hours.get(minute // _HOUR)
             if hour is not None and minute in hour.minutes:
                 yield hour.minutes[minute]
+
+
+def _newest(hours: Sequence[int], most: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the first hours that follow one another, the newest first, and the rest."""
+    number = 1
+    while number < min(most, len(hours)) and hours[number] == hours[number - 1] - 1:
+        number += 1
+    return hours[:number], hours[number:]
 
 
 def _moment(minute: int) -> datetime:

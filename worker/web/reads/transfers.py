@@ -14,6 +14,7 @@ def transfer_node(transfer: Transfer, now: datetime) -> TransferNode:
     return TransferNode(
         id=transfer.id,
         request_id=transfer.request_id,
+        job_id=transfer.artifact.job_id,
         kind=transfer.artifact.kind,
         run_id=transfer.artifact.run_id,
         direction=transfer.direction,

@@ -1,13 +1,15 @@
 """The overview: one read for all who look at it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from artifact_pipeline.domain.errors import PipelineError
 from artifact_pipeline.domain.maintenance.pipeline_status import DatabaseStatus
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.worker.web.api.models.overview import Overview, Throughput
+from artifact_pipeline.worker.web.errors import BusyError
 from artifact_pipeline.worker.web.reads.overview import overview_of
 from artifact_pipeline.worker.web.shared_read import SharedRead
 from artifact_pipeline.worker.web.sources import Sources
@@ -16,6 +18,7 @@ from artifact_pipeline.worker.web.threads import Threads
 _FIRST_SECONDS = 3.0
 """How long the first answer waits for a database that does not answer."""
 _EVERY_SECONDS = 1.0
+_MOST_WATCHING = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class Overviews:
     def __init__(self, sources: Sources, threads: Threads) -> None:
         self._sources = sources
         self._looks = SharedRead(lambda: threads.run(self._look), fresh_seconds=_EVERY_SECONDS)
+        # Made once for all, since it costs more than sending it.
+        self._texts = SharedRead(self._text, fresh_seconds=_EVERY_SECONDS / 2)
+        self._watching = 0
         self._is_stopped = False
 
     async def get(self) -> Overview:
@@ -44,15 +50,33 @@ class Overviews:
         broker = self._sources.watch.view()
         return overview_of(look.database, look.throughput, broker, self._sources.queues, look.why)
 
-    async def changes(self) -> AsyncIterator[Overview]:
-        """Yield the overview each second, until the server ends."""
+    async def changes(self) -> AsyncIterator[str]:
+        """Yield the overview each second as JSON, until the server ends."""
+        yield await self._texts.get()
         while not self._is_stopped:
-            yield await self.get()
             await asyncio.sleep(_EVERY_SECONDS)
+            yield await self._texts.get()
+
+    def refuse_too_many(self) -> None:
+        """Raise BusyError if so many look at the changes that another one may be an attack."""
+        if self._watching >= _MOST_WATCHING:
+            raise BusyError(f"{_MOST_WATCHING} pages are open that show changes: close some")
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Count someone who looks at the changes."""
+        self._watching += 1
+        try:
+            yield
+        finally:
+            self._watching -= 1
 
     def stop(self) -> None:
-        """Yield no more."""
+        """End the changes."""
         self._is_stopped = True
+
+    async def _text(self) -> str:
+        return (await self.get()).model_dump_json()
 
     def _look(self) -> _Look:
         try:

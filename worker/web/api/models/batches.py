@@ -136,6 +136,21 @@ class BatchMembers(Answer):
     next: int | None = None
 
 
+class CancelledBatch(Answer):
+    """A batch that was cancelled.
+
+    Attributes:
+        action_id: in the audit trail.
+        is_running: stopping its transfers takes longer, and continues.
+        under_way: transfers that were stopped; null while it continues.
+    """
+
+    batch: BatchRow
+    action_id: int
+    is_running: bool = False
+    under_way: int | None = None
+
+
 class NewBatch(Request):
     """A preview of the artifacts that fit a filter, which is frozen as a snapshot.
 
@@ -146,7 +161,6 @@ class NewBatch(Request):
 
     filter: BatchFilter
     expires_hours: Annotated[float, Field(ge=0.01, le=168)] = 24
-    reason: Reason
 
 
 class StartBatch(Request):

@@ -26,8 +26,8 @@ class Download(Answer):
     """Where an artifact can be downloaded from.
 
     Attributes:
-        url: a presigned URL of the store, which is valid for a short time and whoever has it may
-            use; with a store of files a path of this server.
+        url: a presigned URL of the store, which is valid for a short time, for everyone who has
+            it; with a store of files a path of this server.
         expires_in: seconds; null for a path of this server.
         must_be_restored: it is archived, so the URL works once it was restored.
     """

@@ -153,6 +153,7 @@ class TransferNode(Answer):
 
     id: int
     request_id: str
+    job_id: int
     kind: ArtifactKind
     run_id: int | None
     direction: Direction

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from artifact_pipeline.domain.maintenance.attention import Problem as NeedsHand
+from artifact_pipeline.domain.maintenance.attention import ProblemCode
 from artifact_pipeline.domain.maintenance.pipeline_status import ActiveBatch, RequesterGroup
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.reasons import ReasonCode
@@ -155,6 +155,23 @@ class Unverified(Answer):
 
     transfers: int
     since: datetime
+
+
+class NeedsHand(Answer):
+    """Something that needs an operator.
+
+    Attributes:
+        is_error: work stands still; otherwise it is slow, or some of it has failed.
+        fix: the command that helps, or shows more.
+        queue: the queue that has the problem, if it is one queue's.
+    """
+
+    code: ProblemCode
+    is_error: bool
+    what: str
+    why: str
+    fix: str
+    queue: str | None = None
 
 
 class Overview(Answer):

@@ -75,13 +75,14 @@ class QuarantineSelection(Answer):
 
     Attributes:
         transfers: that fit.
-        superseded: those of them whose artifact was requested again; a retry leaves these.
+        superseded: how many of them a retry leaves, since their artifacts were requested again;
+            null if too many transfers fit to count these.
         token: stands for the selection and its count; an action must carry it.
     """
 
     at: datetime
     transfers: int
-    superseded: int
+    superseded: int | None
     token: str
 
 
@@ -90,7 +91,7 @@ class QuarantineAction(Request):
 
     Attributes:
         token: of the selection.
-        count: `transfers` of the selection, as it was shown.
+        count: `transfers` of the selection.
     """
 
     reason: Reason
@@ -99,7 +100,16 @@ class QuarantineAction(Request):
 
 
 class QuarantineOutcome(Answer):
-    """What was done. `superseded` were left, since their artifacts were requested again."""
+    """What was done.
 
-    changed: int
+    Attributes:
+        action_id: in the audit trail.
+        is_running: it takes longer, and continues; the audit trail will have its end.
+        changed: transfers; null while it continues.
+        superseded: were left, since their artifacts were requested again.
+    """
+
+    action_id: int
+    is_running: bool = False
+    changed: int | None = None
     superseded: int = 0

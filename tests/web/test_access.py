@@ -1,0 +1,301 @@
+"""Who may use the application: hosts, logins, a proxy, roles, other sites."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.settings import WebSettings
+from artifact_pipeline.worker.web.access import logins as logins_module
+from artifact_pipeline.worker.web.access.configured import access_of, check_address, hosts_of
+from artifact_pipeline.worker.web.access.csrf import CsrfTokens, Signer
+from artifact_pipeline.worker.web.access.logins import LoginAccess, parse_logins
+from artifact_pipeline.worker.web.access.passwords import PasswordHash
+from artifact_pipeline.worker.web.access.proxy import ProxyAccess, parse_networks
+from artifact_pipeline.worker.web.access.users import LocalAccess
+from artifact_pipeline.worker.web.api.routes import ENDPOINTS
+from artifact_pipeline.worker.web.app import create_app
+from artifact_pipeline.worker.web.errors import CrossSiteError
+from tests.web.steps import API, HOST, NO_BROKER, Client, World
+
+ANNA, BERT = ("anna", "correct horse"), ("bert", "battery staple")
+POSTS = [each for each in ENDPOINTS if each.method == "POST"]
+
+
+@pytest.fixture(scope="module")
+def logins() -> str:
+    """As the setting has them."""
+    pairs = ((ANNA, "operator"), (BERT, "read-only"))
+    return ", ".join(f"{name}:{role}:{PasswordHash.of(word)}" for (name, word), role in pairs)
+
+
+@pytest.fixture
+def access(logins: str) -> LoginAccess:
+    return LoginAccess(parse_logins(logins))
+
+
+def concrete(path: str) -> str:
+    for name, value in {"job_id": "12", "kind": "job_config", "batch_id": "1"}.items():
+        path = path.replace(f"{{{name}}}", value)
+    return f"{API}{path}"
+
+
+class TestHosts:
+    @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "a@localhost"])
+    def test_another_name_is_refused(self, client: Client, host: str) -> None:
+        # As where a page of another site has its own name resolve to this server
+        response = client.request("GET", f"{API}/overview", headers={"Host": host})
+        assert (response.status_code, response.json()["code"]) == (400, "wrong_host")
+
+    @pytest.mark.parametrize("host", ["localhost:9550", "127.0.0.1", "[::1]:9550", "LOCALHOST"])
+    def test_this_host_has_its_own_names(self, world: World, host: str) -> None:
+        local = Client(create_app(world.service, access=LocalAccess("tests")))
+        response = local.request("GET", f"{API}/session", headers={"Host": host})
+        local.close()
+        assert response.status_code == 200
+
+    def test_health_is_answered_under_each_name(self, world: World, access: LoginAccess) -> None:
+        response = world.client(access).request("GET", "/healthz", headers={"Host": "10.0.0.9"})
+        assert (response.status_code, response.text) == (200, "ok\n")
+
+
+class TestLogins:
+    def test_a_user_is_let_in(self, world: World, access: LoginAccess) -> None:
+        response = world.client(access).request("GET", f"{API}/session", auth=BERT)
+        assert (response.json()["user"], response.json()["role"]) == ("bert", "read-only")
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            *({}, {"auth": ("anna", "wrong")}, {"auth": ("anna", "")}, {"auth": ("", "")}),
+            *({"auth": ("nobody", "correct horse")}, {"auth": ("bert", ANNA[1])}),
+            {"headers": {"Authorization": "Basic !!!"}},
+            {"headers": {"Authorization": "Basic bm8tY29sb24="}},
+            {"headers": {"Authorization": "Bearer correct horse"}},
+            {"headers": {"Authorization": "Basic " + "A" * 5_000}},
+        ],
+    )
+    def test_others_are_asked_for_a_password(
+        self, world: World, access: LoginAccess, given: dict[str, Any]
+    ) -> None:
+        response = world.client(access).request("GET", f"{API}/overview", **given)
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"].startswith("Basic realm=")
+        assert response.headers["cache-control"] == "no-store"
+
+    def test_a_wrong_password_is_logged_without_it(
+        self, world: World, access: LoginAccess, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.WARNING):
+            world.client(access, peer="10.0.0.9").request(
+                "GET", f"{API}/overview", auth=("anna\n", "s3cret!")
+            )
+        [line] = caplog.messages
+        assert line == "a login as anna from 10.0.0.9 was refused"
+
+    def test_a_right_password_is_checked_once(
+        self, world: World, access: LoginAccess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given
+        checks: list[str] = []
+        is_of = PasswordHash.is_of
+
+        def counted(self: PasswordHash, password: str) -> bool:
+            checks.append(password)
+            return is_of(self, password)
+
+        monkeypatch.setattr(PasswordHash, "is_of", counted)
+        client = world.client(access)
+        # When
+        for _ in range(3):
+            assert client.request("GET", f"{API}/session", auth=ANNA).status_code == 200
+        assert client.request("GET", f"{API}/session", auth=(ANNA[0], "x")).status_code == 401
+        # Then
+        assert checks == [ANNA[1], "x"]
+
+    def test_guesses_do_not_queue_without_end(
+        self, world: World, access: LoginAccess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(logins_module, "_WAITING", 0)
+        response = world.client(access).request("GET", f"{API}/session", auth=ANNA)
+        assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+
+    @pytest.mark.parametrize(
+        ("text", "wrong"),
+        [
+            ("anna:operator:secret-password", "part 1 of 1: it is no hash of"),
+            ("anna:root:x", "part 1 of 1: the role is not read-only or operator"),
+            ("anna", "part 1 of 1: the role is not"),
+            (":operator:x", "part 1 of 1: requested_by:"),
+            ("anna:operator:scrypt:3:8:1:" + "a" * 22 + ":" + "b" * 43, "out of range"),
+            ("anna:operator:scrypt:1048576:128:1:" + "a" * 22 + ":" + "b" * 43, "out of range"),
+        ],
+    )
+    def test_a_wrong_setting_is_named_and_not_quoted(self, text: str, wrong: str) -> None:
+        settings = WebSettings.model_construct(web_logins=text, web_user_header="")
+        with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_WEB_LOGINS: ") as raised:
+            access_of(settings)
+        assert wrong in str(raised.value)
+        assert "secret-password" not in str(raised.value)
+
+    def test_a_hash_shows_nothing_of_itself(self) -> None:
+        hashed = PasswordHash.of("correct horse")
+        assert repr(hashed) == "PasswordHash(…)"
+        assert PasswordHash.parse(str(hashed)).is_of("correct horse")
+        assert str(hashed) != str(PasswordHash.of("correct horse"))
+
+
+class TestProxy:
+    ACCESS = ProxyAccess("X-User", parse_networks("10.0.0.7, 10.1.0.0/16"), ["anna"])
+
+    @pytest.mark.parametrize(
+        ("peer", "name", "role"),
+        [
+            ("10.0.0.7", "anna", "operator"),
+            ("10.1.2.3", "bert", "read-only"),
+            ("::ffff:10.0.0.7", "anna", "operator"),
+        ],
+    )
+    def test_its_word_counts(self, world: World, peer: str, name: str, role: str) -> None:
+        client = world.client(self.ACCESS, peer=peer)
+        session = client.request("GET", f"{API}/session", headers={"X-User": name}).json()
+        assert (session["user"], session["role"]) == (name, role)
+
+    @pytest.mark.parametrize("peer", ["10.0.0.8", "127.0.0.1", "unix"])
+    def test_nobody_elses_does(self, world: World, peer: str) -> None:
+        client = world.client(self.ACCESS, peer=peer)
+        response = client.request("GET", f"{API}/session", headers={"X-User": "anna"})
+        assert (response.status_code, response.json()["code"]) == (401, "unauthenticated")
+
+    @pytest.mark.parametrize(
+        "headers",
+        [[], [("X-User", "")], [("X-User", "anna"), ("X-User", "bert")], [("X-User", "../x")]],
+    )
+    def test_it_must_name_one_user(self, world: World, headers: list[tuple[str, str]]) -> None:
+        client = world.client(self.ACCESS, peer="10.0.0.7")
+        assert client.request("GET", f"{API}/session", headers=headers).status_code == 401
+
+
+def test_without_logins_other_hosts_are_refused(world: World) -> None:
+    response = world.client(peer="192.0.2.1").request("GET", f"{API}/session")
+    assert response.status_code == 401
+
+
+class TestChanges:
+    @pytest.mark.parametrize("endpoint", POSTS, ids=lambda each: each.name)
+    def test_none_without_a_token(self, client: Client, endpoint: Any) -> None:
+        response = client.request("POST", concrete(endpoint.path), json={})
+        assert (response.status_code, response.json()["code"]) == (403, "cross_site")
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+            {"Origin": f"http://{HOST}.evil.example"},
+        ],
+    )
+    def test_none_from_another_site(self, client: Client, headers: dict[str, str]) -> None:
+        response = client.post("/batches/1/pause", {"reason": "x"}, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (403, "cross_site")
+
+    def test_one_of_a_page_of_this_server(self, client: Client) -> None:
+        own = {"Sec-Fetch-Site": "same-origin", "Origin": f"https://{HOST}"}
+        response = client.post("/batches/1/pause", {"reason": "x"}, headers=own)
+        assert response.json()["detail"] == "there is no batch 1"
+
+    @pytest.mark.parametrize("endpoint", POSTS, ids=lambda each: each.name)
+    def test_none_by_a_reader(self, world: World, endpoint: Any) -> None:
+        # Given a server that refuses all changes; a download changes nothing
+        client = world.client(is_read_only=True)
+        session = client.answer("/session")
+        # When
+        token = {"X-CSRF-Token": session["csrf_token"]}
+        response = client.request("POST", concrete(endpoint.path), json={}, headers=token)
+        # Then
+        expected = 404 if endpoint.name == "download" else 403
+        assert (response.status_code, session["role"]) == (expected, "read-only")
+
+    def test_a_token_is_one_users_for_some_hours(self) -> None:
+        # Given
+        now = [1_000_000.0]
+        tokens = CsrfTokens(Signer(), lambda: now[0])
+        token = tokens.token("anna")
+        tokens.check("anna", token)
+        # Then
+        for user, given in (("bert", token), ("anna", ""), ("anna", "9999999999.x"), ("anna", "é")):
+            with pytest.raises(CrossSiteError):
+                tokens.check(user, given)
+        with pytest.raises(CrossSiteError):
+            CsrfTokens(Signer(), lambda: now[0]).check("anna", token)
+        now[0] += 13 * 3600
+        with pytest.raises(CrossSiteError):
+            tokens.check("anna", token)
+
+    def test_processes_with_one_secret_take_each_others_tokens(self) -> None:
+        secret = "s" * 32
+        CsrfTokens(Signer(secret)).check("anna", CsrfTokens(Signer(secret)).token("anna"))
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("path", ["/overview", "/jobs/999", "/nothing"])
+    def test_each_response_has_them(self, client: Client, path: str) -> None:
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "same-origin"
+
+    def test_an_unexpected_error_shows_nothing(
+        self, client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given
+        def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("the password is hunter2")
+
+        monkeypatch.setattr(world.sources.job_pages, "search", fail)
+        # When
+        response = client.get("/jobs")
+        # Then
+        assert response.status_code == 500
+        assert response.json()["detail"] == "an unexpected error: the server's log has its frames"
+        assert "nosniff" in response.headers["x-content-type-options"]
+
+
+class TestSettings:
+    def settings(self, **values: Any) -> WebSettings:
+        return WebSettings(
+            database_url="sqlite:///a.db", broker_url=NO_BROKER, bucket="artifacts", **values
+        )
+
+    def test_other_addresses_need_logins(self, logins: str) -> None:
+        local = access_of(self.settings())
+        with pytest.raises(ConfigurationError, match=r"^--host 0\.0\.0\.0: other hosts could"):
+            check_address("0.0.0.0", local)  # noqa: S104 - refused
+        check_address("127.0.0.1", local)
+        check_address("0.0.0.0", access_of(self.settings(web_logins=logins)))  # noqa: S104 - allowed
+
+    def test_other_addresses_need_a_name(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_WEB_HOSTS: not set"):
+            hosts_of(self.settings(), "10.0.0.1")
+        named = self.settings(web_hosts=f"{HOST}, other.example")
+        assert set(hosts_of(named, "10.0.0.1")) > {HOST, "other.example"}
+        assert hosts_of(self.settings(web_hosts="*"), "10.0.0.1") == ["*"]
+
+    def test_a_header_needs_a_proxy(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_WEB_TRUSTED_PROXIES: not set"):
+            access_of(self.settings(web_user_header="X-User"))
+        with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_WEB_TRUSTED_PROXIES: 'x' does"):
+            access_of(self.settings(web_user_header="X-User", web_trusted_proxies="x"))
+
+    def test_logins_and_a_proxy_exclude_each_other(self, logins: str) -> None:
+        both = self.settings(web_logins=logins, web_user_header="X-User")
+        with pytest.raises(ConfigurationError, match="set one of them"):
+            access_of(both)

@@ -1,0 +1,187 @@
+"""The overview: what it shows, what it says when a part is away, and what it costs."""
+
+import asyncio
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.status import SqlStatus
+from artifact_pipeline.worker.web.reads.broker import BrokerView
+from tests.sql.steps import Statements
+from tests.web.steps import MINUTE, Client, World
+
+
+def of(answers: list[dict[str, Any]], **criteria: Any) -> dict[str, Any]:
+    [found] = [each for each in answers if criteria.items() <= each.items()]
+    return found
+
+
+def test_it_shows_the_backlog_of_each_queue_and_kind(client: Client, world: World) -> None:
+    # Given
+    world.rows.add(TransferState.REQUESTED, times=2, next_attempt_at=10 * MINUTE)
+    world.rows.add(TransferState.RUNNING, lease_expires_at=-MINUTE, kind="job_input")
+    # When
+    answer = client.answer("/overview")
+    # Then
+    assert answer["missing"] == []
+    configs = of(answer["queues"], queue="configs")
+    assert (configs["due"], configs["messages"], configs["workers"]) == (2, 3, 1)
+    assert configs["oldest_due_seconds"] == pytest.approx(600, abs=60)
+    assert of(answer["kinds"], kind="job_input")["running"] == 1
+    assert {each["code"] for each in answer["needs_hand"]} == {"no_dispatch", "stuck"}
+
+
+def test_a_chart_has_what_ended_and_what_failed(client: Client, world: World) -> None:
+    # Given
+    world.rows.add(TransferState.DONE, times=3, finished_at=5 * MINUTE, bytes_sent=100)
+    world.rows.add(TransferState.QUARANTINED, finished_at=5 * MINUTE, reason_code="poisoned")
+    world.rows.add(TransferState.DONE, finished_at=timedelta(days=3), bytes_sent=7)
+    world.rows.add(TransferState.DONE, finished_at=timedelta(days=9), bytes_sent=1_000)
+    # When
+    for _ in range(20):
+        world.sources.throughput.look(world.rows.now)
+    charts = client.answer("/overview")["throughput"]
+    # Then
+    figures = {
+        chart["span"]: [
+            sum(bucket[name] for bucket in chart["buckets"])
+            for name in ("transfers", "moved", "failures")
+        ]
+        for chart in charts
+    }
+    assert figures == {"hour": [3, 300, 1], "day": [3, 300, 1], "week": [4, 307, 1]}
+    assert all(chart["is_complete"] for chart in charts)
+    assert [len(chart["buckets"]) for chart in charts] == [60, 96, 84]
+
+
+def test_a_later_look_counts_what_has_ended_since(world: World) -> None:
+    # Given a look
+    world.rows.add(TransferState.DONE, finished_at=2 * MINUTE)
+    history = world.sources.throughput
+    history.look(world.rows.now)
+    # When another has ended, also one whose transaction was late to commit
+    world.rows.add(TransferState.DONE, times=2, finished_at=MINUTE)
+    [hour, *_] = history.look(world.rows.now)
+    # Then
+    assert sum(bucket.transfers for bucket in hour.buckets) == 3
+
+
+def test_a_look_reads_no_hour_twice(world: World) -> None:
+    # Given
+    for _ in range(20):
+        world.sources.throughput.look(world.rows.now)
+    statements = Statements(world.sources.engine)
+    # When
+    world.sources.throughput.look(world.rows.now)
+    # Then: this hour, and the last one if it has just ended
+    assert len(statements.seen) <= 2
+
+
+def test_a_slow_history_is_read_in_parts(world: World) -> None:
+    # Given a database that takes longer for each hour than a look may
+    world.rows.add(TransferState.DONE, finished_at=timedelta(days=6))
+    ticks = itertools.count()
+    world.sources.throughput._clock = lambda: float(next(ticks))
+    # When
+    [_, _, first] = world.sources.throughput.look(world.rows.now)
+    # Then: it says so
+    assert (first.is_complete, sum(bucket.transfers for bucket in first.buckets)) == (False, 0)
+    assert first.known_since is not None
+    for _ in range(200):
+        [_, _, last] = world.sources.throughput.look(world.rows.now)
+    assert (last.is_complete, sum(bucket.transfers for bucket in last.buckets)) == (True, 1)
+
+
+class TestWhenAPartIsAway:
+    def test_without_the_broker_the_database_is_shown(self, client: Client, world: World) -> None:
+        # Given
+        world.rows.add(TransferState.REQUESTED)
+        world.broker.shown = BrokerView(why="the broker does not answer", is_away=True)
+        # When
+        answer = client.answer("/overview")
+        # Then
+        assert answer["missing"] == [{"part": "broker", "why": "the broker does not answer"}]
+        assert (answer["workers"], answer["dead_letters"]) == (None, None)
+        assert of(answer["queues"], queue="configs")["due"] == 1
+        assert [each["code"] for each in answer["needs_hand"]] == ["broker_away"]
+
+    def test_a_broker_that_was_not_asked_yet_is_no_problem(
+        self, client: Client, world: World
+    ) -> None:
+        world.broker.shown = BrokerView(why="it was not asked yet")
+        answer = client.answer("/overview")
+        assert ([each["part"] for each in answer["missing"]], answer["needs_hand"]) == (
+            ["broker"],
+            [],
+        )
+
+    def test_without_the_database_the_broker_is_shown(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given
+        def read(_self: SqlStatus) -> None:
+            raise SqlUnavailableError("it is away: postgresql://user:secret@host/database")
+
+        monkeypatch.setattr(SqlStatus, "read", read)
+        # When
+        answer = client.answer("/overview")
+        # Then
+        assert answer["missing"] == [{"part": "database", "why": "it is away: <url>"}]
+        assert of(answer["queues"], queue="configs")["messages"] == 3
+        assert [worker["name"] for worker in answer["workers"]] == ["one@host"]
+
+
+def test_many_who_look_at_once_cost_one_read(world: World) -> None:
+    # Given
+    overviews = world.service.overviews
+    statements = Statements(world.sources.engine)
+
+    async def look_once() -> int:
+        await overviews.get()
+        return len(statements.seen)
+
+    async def look_often() -> int:
+        texts = await asyncio.gather(*(anext(overviews.changes()) for _ in range(200)))
+        assert len(set(texts)) == 1
+        return len(statements.seen)
+
+    for _ in range(20):
+        overviews._look()
+    before = len(statements.seen)
+    # When
+    of_one = asyncio.run(look_once())
+    overviews._looks._known = None
+    of_all = asyncio.run(look_often())
+    # Then
+    assert of_all - of_one == of_one - before
+
+
+def test_the_number_of_statements_does_not_grow(world: World) -> None:
+    # Given
+    overviews = world.service.overviews
+    for _ in range(20):
+        overviews._look()
+    statements, counts = Statements(world.sources.engine), []
+    # When
+    for times in (1, 1_000):
+        world.rows.add(TransferState.REQUESTED, times=times)
+        overviews._look()
+        counts.append(len(statements.seen))
+        statements.seen.clear()
+    # Then: the status, and the hours that are not over
+    assert all(count <= 13 for count in counts)
+
+
+def test_the_changes_end_with_the_server(world: World) -> None:
+    async def watch() -> int:
+        seen = 0
+        async for _ in world.service.overviews.changes():
+            seen += 1
+            world.service.stop()
+        return seen
+
+    assert asyncio.run(watch()) == 1

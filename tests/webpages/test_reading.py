@@ -1,0 +1,269 @@
+"""Pages that show something, on a database and a store in files."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from artifact_pipeline.domain.maintenance.pipeline_status import Phase
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
+from artifact_pipeline.worker.web.pages.formats import words
+from tests.sql.steps import HOUR
+from tests.webpages.site import CONFIG, INPUT, LOGS, RESULTS, Site, zip_of
+
+MEMBER = "/jobs/12/artifacts/run_results/member"
+PNG = b"\x89PNG\r\n\x1a\n\0rest"
+
+
+@pytest.fixture
+def job(site: Site) -> Site:
+    """Job 12 with a run, a config, results and logs that are missing."""
+    site.history.job(12, [4], tags={"model": "seir"})
+    site.store(CONFIG, b'{"days":180}')
+    site.store(RESULTS, zip_of({"RUN1/a.csv": b"day,x\n1,2\n2,9\n", "RUN1/p.png": PNG}))
+    site.history.transfer(LOGS, reason=ReasonCode.SOURCE_MISSING, finished_at=datetime.now(UTC))
+    return site
+
+
+class TestOverview:
+    def test_an_idle_pipeline(self, site: Site) -> None:
+        page = site.get("/")
+        assert page.status == 200
+        assert "The quarantine is empty" in page.text
+        assert "No transfer waits for a retry" in page.text
+        # Then what does not answer is said, and nothing is claimed to be well
+        assert "Nothing is known of the broker" in page.text
+        assert "Nothing needs an operator" not in page.text
+
+    def test_each_number_leads_to_the_list_behind_it(self, job: Site) -> None:
+        # Given one that is due, and one that runs
+        job.history.transfer(CONFIG, TransferState.WAITING)
+        job.history.transfer(INPUT, TransferState.RUNNING)
+        # When
+        page = job.get("/")
+        # Then
+        assert {"/quarantine", "/quarantine/source_missing"} <= page.links
+        due = "/transfers?queue=configs&phase=due"
+        assert due in page.links
+        assert "upload of job config" in job.get(due).text
+        assert "upload of job input" not in job.get(due).text
+
+    def test_the_charts_are_drawings_with_texts_and_a_table(self, job: Site) -> None:
+        # Given a transfer that was done just now
+        job.history.transfer(CONFIG, TransferState.DONE, finished_at=datetime.now(UTC))
+        # When
+        page = job.get("/", span="day")
+        # Then
+        names = [name for name, _ in page.elements]
+        assert names.count("svg") >= 3
+        assert names.count("desc") == 3
+        assert "1 in all, at most 1 at once" in page.text
+        assert "The same as a table" in page.text
+
+    @pytest.mark.parametrize("span", ["hour", "day", "week", "<script>"])
+    def test_any_span_has_a_page(self, site: Site, span: str) -> None:
+        assert site.get("/", span=span).status == 200
+
+
+class TestJobs:
+    def test_the_newest_are_listed(self, job: Site) -> None:
+        page = job.get("/jobs")
+        assert "/jobs/12" in page.links
+        assert "model=seir" in page.text
+
+    @pytest.mark.parametrize(
+        ("query", "is_found"),
+        [
+            *(({"job_id": "12"}, True), ({"job_id": "13"}, False)),
+            *(({"run_id": "4"}, True), ({"user_id": "7"}, True), ({"user_id": "8"}, False)),
+            *(({"tag": "model=seir"}, True), ({"tag": "model=sir"}, False)),
+        ],
+    )
+    def test_the_search(self, job: Site, query: dict[str, str], *, is_found: bool) -> None:
+        assert ("/jobs/12" in job.get("/jobs", **query).links) is is_found
+
+    def test_what_is_no_number_is_named(self, job: Site) -> None:
+        assert "user_id: Input should be a valid integer" in job.get("/jobs", user_id="x").text
+
+    def test_a_job_shows_its_directory_and_transfers(self, job: Site) -> None:
+        page = job.get("/jobs/12")
+        for said in (
+            *("jobs/12/2025/10/23/211500/", "job_config.json", "run_4_results.zip"),
+            *("quarantined", "source missing", "transfer 1", "12 bytes"),
+        ):
+            assert said in page.text
+        # And what was stored on another day than the job was created is marked
+        assert "late" in page.text
+        assert "/jobs/12/artifacts/run_results?run_id=4" in page.links
+
+    def test_what_was_stored_in_time_is_not_marked(self, job: Site) -> None:
+        with job.engine.begin() as connection:
+            soon = datetime(2025, 10, 23, 21, 16, tzinfo=UTC)
+            connection.execute(update(ArtifactRow).values(stored_at=soon))
+        assert " late" not in job.get("/jobs/12").text
+
+    def test_its_history(self, job: Site) -> None:
+        assert "upload of run logs, run 4" in job.get("/jobs/12/history").text
+
+    @pytest.mark.parametrize("path", ["/jobs/99", "/jobs/x", "/jobs/12/artifacts/nothing", "/no"])
+    def test_what_does_not_exist(self, job: Site, path: str) -> None:
+        page = job.get(path)
+        assert page.status == 404
+        assert "To the overview" in page.text
+
+
+class TestContent:
+    def test_json_is_indented(self, job: Site) -> None:
+        page = job.get("/jobs/12/artifacts/job_config")
+        assert '"days": 180' in page.text
+
+    def test_a_zip_lists_what_is_in_it(self, job: Site) -> None:
+        page = job.get("/jobs/12/artifacts/run_results", run_id=4)
+        assert "2 entries" in page.text
+        assert f"{MEMBER}?run_id=4&member=RUN1%2Fa.csv" in page.links
+
+    def test_names_are_searched(self, job: Site) -> None:
+        page = job.get("/jobs/12/artifacts/run_results", run_id=4, contains="csv")
+        assert "a.csv" in page.text
+        assert "p.png" not in page.text
+
+    def test_csv_is_a_table_and_a_plot(self, job: Site) -> None:
+        page = job.get(MEMBER, run_id=4, member="RUN1/a.csv")
+        assert "Numeric columns over day" in page.text
+        assert "polyline" in [name for name, _ in page.elements]
+        assert "2 of 2 rows" in page.text
+
+    def test_a_picture_is_served_alone_and_sandboxed(self, job: Site) -> None:
+        page = job.get(MEMBER, run_id=4, member="RUN1/p.png")
+        [picture] = [attributes["src"] for name, attributes in page.elements if name == "img"]
+        served = job.get(str(picture)).response
+        assert (served.headers["content-type"], served.content) == ("image/png", PNG)
+        policy = served.headers["content-security-policy"]
+        assert policy.startswith("sandbox; default-src 'none'")
+        assert served.headers["x-content-type-options"] == "nosniff"
+
+    def test_other_bytes_are_never_served_as_a_picture(self, job: Site) -> None:
+        assert job.get(f"{MEMBER}/picture", run_id=4, member="RUN1/a.csv").status == 400
+
+    def test_a_download_leads_to_where_the_bytes_are(self, job: Site) -> None:
+        answer = job.get("/jobs/12/artifacts/job_config/download")
+        assert answer.status == 303
+        content = job.get(answer.response.headers["location"]).response
+        assert content.content == b'{"days":180}'
+        assert content.headers["content-disposition"].startswith("attachment")
+
+    def test_a_member_is_downloaded_as_a_file(self, job: Site) -> None:
+        page = job.get("/jobs/12/artifacts/run_results", run_id=4)
+        [link] = [each for each in page.links if "/api/" in each and "a.csv" in each]
+        content = job.get(link).response
+        assert content.content == b"day,x\n1,2\n2,9\n"
+        assert content.headers["content-disposition"].startswith("attachment")
+
+    @pytest.mark.parametrize(
+        ("path", "status", "words"),
+        [
+            ("/jobs/12/artifacts/job_input", 404, "job_input"),
+            (f"{MEMBER}?run_id=4&member=nothing", 404, "the zip has no file 'nothing'"),
+            ("/jobs/12/artifacts/run_results", 400, "run"),
+        ],
+    )
+    def test_what_is_not_there_is_said(self, job: Site, path: str, status: int, words: str) -> None:
+        page = job.get(path)
+        assert page.status == status
+        assert words in page.text
+
+
+class TestTransfers:
+    @pytest.mark.parametrize(
+        ("query", "is_found"),
+        [
+            *(({"state": "quarantined"}, True), ({"state": "done"}, False)),
+            *(({"phase": "due"}, False), ({"queue": "results"}, True), ({"queue": "x"}, False)),
+            *(({"ended_within": "60"}, True), ({"active": "true"}, False)),
+            ({"reason": "source_missing", "kind": "run_logs", "direction": "upload"}, True),
+        ],
+    )
+    def test_the_filters(self, job: Site, query: dict[str, str], *, is_found: bool) -> None:
+        page = job.get("/transfers", **query)
+        assert page.status == 200
+        assert ("/jobs/12#transfer-1" in page.links) is is_found
+
+    def test_each_phase_has_its_own(self, site: Site) -> None:
+        # Given a transfer in each phase
+        later, earlier = datetime.now(UTC) + HOUR, datetime.now(UTC) - HOUR
+        missing = ReasonCode.SOURCE_MISSING
+        phases: dict[Phase, tuple[ArtifactKind, dict[str, Any]]] = {
+            Phase.DUE: (ArtifactKind.JOB_CONFIG, {"next_attempt_at": earlier}),
+            Phase.SCHEDULED: (ArtifactKind.JOB_INPUT, {"next_attempt_at": later}),
+            Phase.RETRY: (
+                ArtifactKind.RUN_CONFIG,
+                {"next_attempt_at": later, "reason_code": missing},
+            ),
+            Phase.RUNNING: (ArtifactKind.RUN_LOGS, {"lease_expires_at": later}),
+            Phase.EXPIRED: (ArtifactKind.RUN_RESULTS, {"lease_expires_at": earlier}),
+        }
+        site.history.job(12, [4])
+        for phase, (kind, values) in phases.items():
+            is_held = phase in {Phase.RUNNING, Phase.EXPIRED}
+            state = TransferState.RUNNING if is_held else TransferState.WAITING
+            site.history.transfer(Artifact(kind, 12, 4 if kind.belongs_to_run else None), state)
+            changed = update(TransferRow).where(TransferRow.kind == kind).values(**values)
+            with site.engine.begin() as connection:
+                connection.execute(changed)
+        # Then each list has that one alone
+        for phase, (kind, _) in phases.items():
+            page = site.get("/transfers", phase=phase)
+            found = [each for each in ArtifactKind if f"upload of {words(each)}" in page.text]
+            assert found == [kind], phase
+
+    def test_a_long_list_has_pages(self, site: Site) -> None:
+        # Given more than a page shows
+        site.history.failed_configs(*range(1, 53))
+        # When
+        page = site.get("/transfers", state="quarantined")
+        # Then
+        [older] = [link for link in page.links if "before=" in link]
+        assert "/jobs/52#transfer-52" in page.links
+        assert {link for link in site.get(older).links if "#" in link} == {
+            *("/jobs/1#transfer-1", "/jobs/2#transfer-2"),
+            "#content",
+        }
+
+    def test_a_wrong_filter_is_named(self, site: Site) -> None:
+        assert "phase: Input should be 'due'" in site.get("/transfers", phase="x").text
+
+
+def test_pages_of_the_system_and_the_history(site: Site) -> None:
+    page = site.get("/system")
+    assert "ARTIFACTS_DATABASE_URL" in page.text
+    assert "No transfer is running" in page.text
+    assert "Nothing was done yet" in site.get("/history").text
+
+
+def test_below_a_path_of_another_application(sqlite_url: str, tmp_path: Path) -> None:
+    # Given
+    with Site(sqlite_url, tmp_path, root="/ops") as site:
+        site.history.failed_configs(1)
+        # When
+        page = site.get("/ops/quarantine")
+        # Then each address is below that path
+        own = {link for link in page.links if not link.startswith("#")}
+        assert {link for link in own if not link.startswith("/ops/")} == set()
+        sources = [str(each["src"]) for name, each in page.elements if name == "script"]
+        assert site.get(sources[0]).status == 200
+        # And so is that to which a form leads
+        form = site.get("/ops/quarantine/source_missing/discard")
+        fields = {each.get("name"): each.get("value") for _, each in form.elements}
+        answer = site.post(
+            "/ops/quarantine/source_missing/discard",
+            token=fields["token"],
+            count="1",
+            reason="none",
+        )
+        assert answer.response.headers["location"].startswith("/ops/quarantine?done=")

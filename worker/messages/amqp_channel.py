@@ -1,0 +1,205 @@
+"""What a worker takes out of the queues of RabbitMQ: messages, and nothing else that lies there.
+
+The broker itself delivers again what a dead worker held. So a check of each message is all that a
+worker needs beside Celery's own code, and a look at the connection from time to time.
+"""
+
+import base64
+import binascii
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from amqp import Message
+from celery import Celery
+from celery.bootsteps import StartStopStep
+from celery.worker.consumer.delayed_delivery import DelayedDelivery
+from kombu.transport import pyamqp
+
+from artifact_pipeline.tasks.amqp_records import DEAD_LETTERS, declare, letter_text
+from artifact_pipeline.tasks.dead_letters import letter_fields
+from artifact_pipeline.tasks.message_body import LONGEST, RefusedError
+from artifact_pipeline.tasks.message_validation import rebuild_message
+
+logger = logging.getLogger(__name__)
+
+_OF_CELERY = ("celery.pidbox", "celeryev.")
+"""Parts of the names of queues for remote control and events, which Celery reads itself."""
+_LOOK_SECONDS = 2.0
+_LATEST = timedelta(minutes=1)
+_PERSISTENT = 2
+
+
+def guard_amqp(
+    app: Celery,
+    looked: Callable[[], None],
+    may_take: Callable[[], bool],
+    is_handled: Callable[[bytes], bool],
+) -> None:
+    """Have the workers of this app refuse what is no message.
+
+    Args:
+        app: of the workers.
+        looked: is called every few seconds while the worker listens.
+        may_take: says whether messages are taken.
+        is_handled: says that an element is a message that has nothing to do.
+    """
+    Channel.is_handled = staticmethod(is_handled)
+    pyamqp.Connection.Channel = Channel
+    # It declares 28 queues for tasks that are due later, which the pipeline keeps in SQL.
+    DelayedDelivery.include_if = _never  # type: ignore[assignment,method-assign]
+
+    class Listen(StartStopStep):
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+        entry: Any = None
+
+        def register_with_event_loop(self, parent: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's
+            self.stop(parent)  # it registers again when it has reconnected
+            self.entry = hub.call_repeatedly(_LOOK_SECONDS, _Listening(parent, looked, may_take))
+
+        def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - Celery's
+            if self.entry is not None:
+                self.entry.cancel()
+                self.entry = None
+
+    app.steps["consumer"].add(Listen)
+
+
+def _never(*_: object) -> bool:
+    return False
+
+
+class _Listening:
+    """Says that the worker listens, and stops and starts the delivery of messages."""
+
+    def __init__(
+        self,
+        consumer: Any,  # noqa: ANN401 - Celery's
+        looked: Callable[[], None],
+        may_take: Callable[[], bool],
+    ) -> None:
+        self._consumer = consumer
+        self._looked = looked
+        self._may_take = may_take
+        self._takes = True
+
+    def __call__(self) -> None:
+        tasks = self._consumer.task_consumer
+        if tasks is None or not self._consumer.connection.connected:
+            return
+        self._looked()
+        may_take = self._may_take()
+        if may_take != self._takes:
+            (tasks.consume if may_take else tasks.cancel)()
+            self._takes = may_take
+
+
+class Channel(pyamqp.Channel):
+    """A channel with a look at each message that is delivered.
+
+    Whatever Celery raises while it unpacks a message ends the worker, and then the next one, to
+    which the broker delivers it again.
+    """
+
+    is_handled: Callable[[bytes], bool] = staticmethod(_never)
+
+    def basic_consume(self, queue: str = "", *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Consume messages that are checked."""
+        callback = options.get("callback")
+        if callback is not None and not any(part in queue for part in _OF_CELERY):
+            # Do it here: a declaration waits for its answer, and the callback must not.
+            declare(self, DEAD_LETTERS)
+            options["callback"] = lambda raw: self._take(queue, raw, callback)
+        return super().basic_consume(queue, *args, **options)
+
+    def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
+        """Note a message that is refused."""
+        text = letter_text(letter_fields(queue, element, reason))
+        message = Message(text, delivery_mode=_PERSISTENT)
+        # Not by `basic_publish`, which would wait for a confirmation in the worker's main loop.
+        self._basic_publish(message, routing_key=DEAD_LETTERS)  # type: ignore[attr-defined]  # not in the stubs
+
+    def _take(self, queue: str, raw: Any, callback: Callable[[Any], None]) -> None:  # noqa: ANN401
+        element = b""
+        try:
+            element = element_of(raw)
+            if self.is_handled(element):
+                self.basic_ack(raw.delivery_tag)
+                return
+            _rebuild(raw, element, queue)
+        except RefusedError as error:
+            self._refuse(queue, raw, element, str(error))
+        except Exception as error:
+            # It would end one worker after the other, and each would get it again.
+            logger.exception("a message of the queue %s could not be read", queue)
+            self._refuse(queue, raw, element, type(error).__name__)
+        else:
+            callback(raw)
+
+    def _refuse(self, queue: str, raw: Any, element: bytes, part: str) -> None:  # noqa: ANN401
+        logger.warning("refused what lay in the queue %s, for its %s", queue, part)
+        self.keep_dead_letter(queue, element or _body(raw), f"wrong {part}")
+        self.basic_ack(raw.delivery_tag)
+
+
+def element_of(raw: Any) -> bytes:  # noqa: ANN401 - of amqp
+    """Return a message as Celery's producers put it into a list of Redis.
+
+    Raises:
+        RefusedError: it is too large, or has values that JSON does not have.
+    """
+    body, properties = _body(raw), raw.properties
+    if len(body) > LONGEST:
+        raise RefusedError("size")
+    envelope = {
+        "body": base64.b64encode(body).decode(),
+        "content-type": properties.get("content_type"),
+        "content-encoding": properties.get("content_encoding"),
+        "headers": properties.get("application_headers"),
+        "properties": {
+            "delivery_tag": str(raw.delivery_tag),
+            "delivery_info": {},
+            "body_encoding": "base64",
+            "priority": properties.get("priority"),
+            "correlation_id": properties.get("correlation_id"),
+        },
+    }
+    try:
+        return json.dumps(envelope, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        raise RefusedError("headers") from None
+
+
+def _rebuild(raw: Any, element: bytes, queue: str) -> None:  # noqa: ANN401 - of amqp
+    """Replace everything in the message by validated fields. Raises: RefusedError."""
+    message = json.loads(rebuild_message(element, queue, str(raw.delivery_tag)))
+    due = message["headers"].get("eta")
+    if due and datetime.fromisoformat(due) > datetime.now(UTC) + _LATEST:
+        # It would hold one of the worker's places until then: RabbitMQ limits what a consumer
+        # holds, and quorum queues know no limit that grows for it.
+        raise RefusedError("headers.eta")
+    properties = message["properties"]
+    raw.body = _decoded(message["body"])
+    raw.properties = {
+        "application_headers": message["headers"],
+        "content_type": message["content-type"],
+        "content_encoding": message["content-encoding"],
+        "correlation_id": properties["correlation_id"],
+        "priority": properties["priority"],
+        "delivery_mode": _PERSISTENT,
+    }
+    raw.delivery_info = {**raw.delivery_info, **properties["delivery_info"]}
+
+
+def _decoded(body: str) -> bytes:
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise RefusedError("body") from None
+
+
+def _body(raw: Any) -> bytes:  # noqa: ANN401 - of amqp
+    body = raw.body
+    return body.encode(errors="surrogatepass") if isinstance(body, str) else bytes(body)
