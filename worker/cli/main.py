@@ -75,7 +75,7 @@ COMMANDS = {
     ),
     "dev": (
         "artifact_pipeline.worker.cli.dev",
-        "Run the whole pipeline here until Ctrl-C: servers, workers, beat, Flower, metrics.",
+        "Run the whole pipeline here until Ctrl-C: servers, workers, beat, pages, Flower, metrics.",
     ),
     "doctor": (
         "artifact_pipeline.worker.cli.doctor",
