@@ -19,6 +19,7 @@ class ReasonCode(StrEnum):
     SOURCE_UNREADABLE = "source_unreadable"
     WORKSPACE_UNAVAILABLE = "workspace_unavailable"
     WORKSPACE_NOT_WRITABLE = "workspace_not_writable"
+    WORKSPACE_GONE = "workspace_gone"
     ACCESS_DENIED = "access_denied"
     BUCKET_MISSING = "bucket_missing"
     REFUSED_BY_STORE = "refused_by_s3"

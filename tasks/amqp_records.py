@@ -48,6 +48,10 @@ class AmqpRecords:
         except NotFound:  # it was never declared
             return 0
 
+    def forget(self, queue: str) -> None:
+        with self._channel() as channel:
+            channel.queue_delete(queue)
+
     def epoch(self, clock: Callable[[], datetime]) -> datetime:  # noqa: ARG002 - of the port
         """Return a moment before all: a quorum queue keeps what it has confirmed.
 

@@ -31,7 +31,9 @@ from artifact_pipeline.domain.transfers.retry import (
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.arguments import JobArguments, NoArguments, RunArguments, bind
 from artifact_pipeline.tasks.current_trace import in_current_trace
+from artifact_pipeline.tasks.hand_on import queue_taken_from
 from artifact_pipeline.tasks.publish import ask_if_drained, publish_of_jobs
+from artifact_pipeline.tasks.receipt import workspace_of_message
 from artifact_pipeline.tasks.routing import BATCH_HEADER, DELAY_HEADER, RECORDED_HEADER
 from artifact_pipeline.tasks.sendable import bind_arguments, check_options
 from artifact_pipeline.tasks.services import Services
@@ -125,7 +127,11 @@ class TransferTask(PipelineTask):
             # A batch has its own pace and queue.
             is_alone = bool(self.request.get(BATCH_HEADER))
             summary = self.services.transfer(
-                direction, artifact, _request_id(self), is_alone=is_alone
+                direction,
+                artifact,
+                _request_id(self),
+                is_alone=is_alone,
+                workspace=self.message_workspace,
             )
         except PipelineError as error:
             # Raise from None: the causes may quote what must not reach Flower.
@@ -160,9 +166,14 @@ class TransferTask(PipelineTask):
             self._continue(job_id)
         return {"uploaded": done.ended, "failed": done.failed}
 
+    @property
+    def message_workspace(self) -> str | None:
+        """The name of the workspace that the message is for."""
+        return workspace_of_message(self.request, queue_taken_from(self))
+
     def _continue(self, job_id: int) -> None:
         try:
-            publish_of_jobs([job_id], self.app)
+            publish_of_jobs([job_id], self.app, self.services.workspace)
         except BrokerUnavailableError as error:
             logger.warning("the uploads of job %d wait for the dispatch: %s", job_id, error)
 
@@ -170,7 +181,7 @@ class TransferTask(PipelineTask):
         """Release more of a batch at once if the workers have nothing left of it."""
         if self.request.get(BATCH_HEADER):
             with suppress(BrokerUnavailableError):
-                ask_if_drained(self.app)
+                ask_if_drained(self.app, self.services.workspace)
 
     def plan(self, request_all: Callable[[], int]) -> dict[str, Any]:
         """Request transfers. While nothing is in SQL, the message itself comes back."""

@@ -58,6 +58,8 @@ RABBITMQ = BrokerKind(
         "broker_transport_options": {"confirm_publish": True},
         # A connection that is dead without a word is found within two of these (seconds).
         "broker_heartbeat": 20,
+        # Queues of workspaces with names are made at their first use, and are like the others.
+        "task_create_missing_queue_type": "quorum",
     },
     time_outs=("read_timeout", "write_timeout"),
     queue_arguments={"x-queue-type": "quorum"},

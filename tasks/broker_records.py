@@ -28,6 +28,10 @@ class BrokerRecords(Protocol):
         """Return how many messages wait in a queue."""
         ...
 
+    def forget(self, queue: str) -> None:
+        """Remove a queue that is not used any more, with its messages."""
+        ...
+
     def epoch(self, clock: Callable[[], datetime]) -> datetime:
         """Return since when the broker has lost nothing."""
         ...

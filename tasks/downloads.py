@@ -23,4 +23,5 @@ download_run_logs = TASKS[ArtifactKind.RUN_LOGS]
 @shared_task(name=DOWNLOAD_JOB, base=JobTransferTask, bind=True)
 def download_job(self: JobTransferTask, job_id: int) -> dict[str, Any]:
     """Download all artifacts of the job, each as a separate transfer."""
-    return self.plan(lambda: self.services.request_downloads(job_id))
+    workspace = self.message_workspace
+    return self.plan(lambda: self.services.request_downloads(job_id, workspace))

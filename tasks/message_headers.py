@@ -15,7 +15,9 @@ from pydantic import (
     ValidationInfo,
 )
 
+from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID
+from artifact_pipeline.domain.model.workspaces import workspace_name
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks.message_body import RefusedError
 from artifact_pipeline.tasks.routing import (
@@ -24,12 +26,13 @@ from artifact_pipeline.tasks.routing import (
     DELAY_HEADER,
     RECORDED_HEADER,
     UPKEEP_TASKS,
+    WORKSPACE_HEADER,
 )
 
 HORIZON = timedelta(days=7)
 """How far ahead an eta may be: while SQL is away, a worker keeps the message until then."""
 
-_OPTIONAL = (BATCH_HEADER, BEAT_HEADER, RECORDED_HEADER)
+_OPTIONAL = (BATCH_HEADER, BEAT_HEADER, RECORDED_HEADER, WORKSPACE_HEADER)
 _CELERYS_OWN = "celery."
 _NAMESPACE = UUID("7a3c3f0e-3d0b-5b1e-9f43-2f3a51d9c0a7")
 
@@ -116,6 +119,14 @@ def _expiry(text: str, info: ValidationInfo) -> str | None:
         return text  # at an end of the calendar, where no skew matters
 
 
+def _workspace(name: str | None) -> str | None:
+    """Return the name of a workspace: it becomes a part of a queue's name."""
+    try:
+        return workspace_name(name)
+    except InvalidRequestError:
+        raise ValueError("not the name of a workspace") from None
+
+
 def none_as_zero(value: object) -> object:
     """Take `null` for a number that was left out."""
     return 0 if value is None else value
@@ -158,6 +169,8 @@ class Headers(Part):
     artifacts_batch: _Count | None = None
     # Our own header: the request is in SQL.
     artifacts_recorded: _Count | None = None
+    # Our own header: the workspace of a bare message.
+    artifacts_workspace: Annotated[str | None, AfterValidator(_workspace)] = None
     # Celery's header: beat sent the task.
     celery_beat_task: bool | None = None
     # Our own header of a retry, in seconds. Its eta is by the clock of the worker that sent it.

@@ -25,6 +25,7 @@ from artifact_pipeline.tasks.routing import (
     UPLOAD_JOB,
     WRITE_MANIFEST,
     ids_of,
+    queue_in,
     queue_of,
     queue_of_transfer,
     task_name,
@@ -60,9 +61,10 @@ def publish(
     _send(list(_messages_of(transfers, of_jobs)), app)
 
 
-def publish_of_jobs(job_ids: Iterable[int], app: Celery) -> None:
-    """Send one message for all small uploads of each job. Raises: as `publish`."""
-    _send([_message_of_job(UPLOAD_JOB, job_id, CONFIGS) for job_id in job_ids], app)
+def publish_of_jobs(job_ids: Iterable[int], app: Celery, workspace: str | None = None) -> None:
+    """Send one message for all small uploads of each job in the workspace. Raises: as `publish`."""
+    queue = queue_in(CONFIGS, workspace)
+    _send([_message_of_job(UPLOAD_JOB, job_id, queue) for job_id in job_ids], app)
 
 
 def publish_manifests(job_ids: Iterable[int], app: Celery) -> None:
@@ -80,18 +82,20 @@ def _send(messages: Sequence[Outgoing], app: Celery) -> None:
 
 
 def _messages_of(transfers: Iterable[Transfer], of_jobs: Collection[int]) -> Iterator[Outgoing]:
-    together: dict[int, list[Transfer]] = {}
+    together: dict[tuple[int, str | None], list[Transfer]] = {}
     for transfer in transfers:
         if transfer.artifact.job_id in of_jobs and _is_small_upload(transfer):
-            together.setdefault(transfer.artifact.job_id, []).append(transfer)
+            job = transfer.artifact.job_id, transfer.workspace
+            together.setdefault(job, []).append(transfer)
         else:
             yield _message_of(transfer)
-    for job_id, uploads in together.items():
+    for (job_id, workspace), uploads in together.items():
         if len(uploads) <= _MOST_ALONE:
             yield from map(_message_of, uploads)
         else:
             count = min(_MOST_OF_A_JOB, -(-len(uploads) // _UPLOADS_A_MESSAGE))
-            yield from (_message_of_job(UPLOAD_JOB, job_id, CONFIGS) for _ in range(count))
+            queue = queue_in(CONFIGS, workspace)
+            yield from (_message_of_job(UPLOAD_JOB, job_id, queue) for _ in range(count))
 
 
 def _is_small_upload(transfer: Transfer) -> bool:
@@ -129,28 +133,35 @@ def ask_for_dispatch(app: Celery) -> None:
         app.send_task(DISPATCH, queue=UPKEEP, producer=producer, retry=False, ignore_result=True)
 
 
-def ask_if_drained(app: Celery) -> None:
+def ask_if_drained(app: Celery, workspace: str | None = None) -> None:
     """Have the next sweep now if workers have nothing of the batches left, and none is on its way.
+
+    Args:
+        app: whose broker.
+        workspace: of the workers.
 
     Raises:
         BrokerUnavailableError: the broker does not answer; beat asks for it soon.
     """
     with broker_producer(app) as producer:
         channel = producer.channel
-        is_drained = not any(records_of(channel).depth(queue) for queue in (BATCHES, UPKEEP))
+        queues = queue_in(BATCHES, workspace), UPKEEP
+        is_drained = not any(records_of(channel).depth(queue) for queue in queues)
     if is_drained:
         ask_for_dispatch(app)
 
 
-def room(limit: int, app: Celery) -> QueueCapacity:
-    """Return the queues that hold fewer messages than the limit.
+def room(limit: int, app: Celery, workspace: str | None = None) -> QueueCapacity:
+    """Return the workspace's queues that hold fewer messages than the limit.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
     queues = {BATCHES, *(queue_of(kind) for kind in ArtifactKind)}
     with broker_channel(app) as channel:
-        with_room = {queue for queue in queues if records_of(channel).depth(queue) < limit}
+        records = records_of(channel)
+        depths = {queue: records.depth(queue_in(queue, workspace)) for queue in queues}
+    with_room = {queue for queue, depth in depths.items() if depth < limit}
     kinds = frozenset(kind for kind in ArtifactKind if queue_of(kind) in with_room)
     return QueueCapacity(kinds=kinds, batches=BATCHES in with_room)
 

@@ -12,7 +12,12 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.trace_headers import as_text
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.tasks.arguments import arguments_of, bind
-from artifact_pipeline.tasks.routing import RECORDED_HEADER, TRANSFER_TASKS
+from artifact_pipeline.tasks.routing import (
+    RECORDED_HEADER,
+    TRANSFER_TASKS,
+    WORKSPACE_HEADER,
+    workspace_of_queue,
+)
 
 _ATTRIBUTE = "artifact_receipt"
 
@@ -24,12 +29,14 @@ class BareRequest:
     Attributes:
         request_id: the id of its task.
         trace_headers: as of `Transfer`.
+        workspace: the name of the one with its source or target; None is the default workspace.
     """
 
     request_id: str
     artifact: Artifact
     direction: Direction
     trace_headers: str | None = None
+    workspace: str | None = None
 
 
 class Receipt(Protocol):
@@ -53,12 +60,21 @@ def receipt_of(app: Celery) -> Receipt | None:
 
 
 def bare_request(
-    headers: Mapping[str, Any], args: Sequence[object], kwargs: Mapping[str, object]
+    headers: Mapping[str, Any],
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
+    queue: str = "",
 ) -> BareRequest | None:
     """Return the request of a bare message; None if it is in SQL already or makes none.
 
     Wrong arguments make none: the task itself refuses them, with a line that names them. Nor does
     a message that is due later: its row would answer, and so put off, other requests until then.
+
+    Args:
+        headers: of the message.
+        args: of its task.
+        kwargs: the same.
+        queue: that it was taken from.
     """
     transfer = TRANSFER_TASKS.get(headers["task"])
     if transfer is None or headers.get(RECORDED_HEADER) or headers.get("eta"):
@@ -75,7 +91,20 @@ def bare_request(
         artifact=Artifact(kind, ids["job_id"], ids.get("run_id")),
         direction=direction,
         trace_headers=as_text(headers),
+        workspace=workspace_of_message(headers, queue),
     )
+
+
+def workspace_of_message(headers: Any, queue: str) -> str | None:  # noqa: ANN401 - see below
+    """Return the name of the workspace that a bare message is for; None is the default workspace.
+
+    Its header decides, or else its queue.
+
+    Args:
+        headers: the message's, or the request that Celery makes of them.
+        queue: that it was taken from.
+    """
+    return headers.get(WORKSPACE_HEADER) or workspace_of_queue(queue)
 
 
 def _has_expired(expires: str | None) -> bool:

@@ -18,6 +18,8 @@ _DISPATCHED = "artifacts.dispatched_at"
 # Long enough to show since when beat is away; an unused broker drops the key.
 _DISPATCHED_KEPT = timedelta(days=7)
 _BEGAN = "artifacts.began."
+_BINDINGS = ("keyprefix_queue", "keyprefix_binding_permanent")
+"""Attributes of a channel; earlier versions of kombu have the first alone."""
 _MICROSECONDS = 1_000_000
 # Start with the oldest, by commands that a worker needs anyway. KEYS: the list. ARGV: the age of a
 # letter that is deleted, in seconds.
@@ -53,6 +55,12 @@ class RedisRecords:
         # Do not declare the queue: with a prefix, kombu looks for its key without the prefix.
         depth: int = self._channel._size(queue)  # noqa: SLF001 - kombu's `queue_declare` calls it
         return depth
+
+    def forget(self, queue: str) -> None:
+        # kombu keeps a binding for each queue without end.
+        bindings = [getattr(self._channel, name, None) for name in _BINDINGS]
+        names = [queue, *(each % queue for each in bindings if each)]
+        self._client.delete(*(own_key(self._channel, name) for name in names))
 
     def epoch(self, clock: Callable[[], datetime]) -> datetime:
         """Return the moment that is kept in the broker.

@@ -1,8 +1,10 @@
 """The names that messages in flight and other people's code rely on."""
 
+from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind, SizeClass
 from artifact_pipeline.domain.model.transfers import Direction, Transfer
+from artifact_pipeline.domain.model.workspaces import workspace_name
 
 CONFIGS = "configs"
 RESULTS = "results"
@@ -11,6 +13,10 @@ BATCHES = "batches"
 """Of what batches ask for, so that nothing else waits behind it."""
 UNROUTED = "celery"
 """Where a bare `send_task` without `queue=` lands: Celery's own default."""
+OF_TRANSFERS = (CONFIGS, RESULTS, BATCHES)
+"""Queues whose messages need a workspace. A workspace with a name has queues of its own."""
+_OF_WORKSPACE = "."
+"""Between a queue and the name of a workspace."""
 
 OWN_QUEUES = (CONFIGS, RESULTS, UPKEEP, BATCHES, UNROUTED)
 """The queues that workers listen to."""
@@ -19,6 +25,9 @@ BATCH_HEADER = "artifacts_batch"
 """Of a message: the id of the batch that it belongs to."""
 RECORDED_HEADER = "artifacts_recorded"
 """Of a message: 1 if its request was in SQL before it was sent."""
+
+WORKSPACE_HEADER = "artifacts_workspace"
+"""Of a bare message: the name of its workspace, unless the queue that it is sent to has it."""
 
 DELAY_HEADER = "artifacts_delay"
 """Of a retry: in how many seconds. Its `eta` says so by the sender's clock."""
@@ -58,7 +67,29 @@ def queue_of(kind: ArtifactKind) -> str:
 
 
 def queue_of_transfer(transfer: Transfer) -> str:
-    return BATCHES if transfer.batch_id else queue_of(transfer.artifact.kind)
+    queue = BATCHES if transfer.batch_id else queue_of(transfer.artifact.kind)
+    return queue_in(queue, transfer.workspace)
+
+
+def queue_in(queue: str, workspace: str | None) -> str:
+    """Return the queue of a workspace for the same work; the default workspace has the queue."""
+    return queue if workspace is None else f"{queue}{_OF_WORKSPACE}{workspace}"
+
+
+def queues_of_workspace(workspace: str | None) -> tuple[str, ...]:
+    """Return the queues of the transfers that need this workspace."""
+    return tuple(queue_in(queue, workspace) for queue in OF_TRANSFERS)
+
+
+def workspace_of_queue(queue: str) -> str | None:
+    """Return the name of the workspace that the queue is of; None if it has none."""
+    work, _, name = queue.partition(_OF_WORKSPACE)
+    if work not in OF_TRANSFERS or not name:
+        return None
+    try:
+        return workspace_name(name)
+    except InvalidRequestError:
+        return None
 
 
 def task_name(direction: Direction, kind: ArtifactKind) -> str:

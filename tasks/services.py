@@ -21,8 +21,17 @@ class Services(Protocol):
         request_id: str,
         *,
         is_alone: bool = False,
+        workspace: str | None = None,
     ) -> TransferSummary:
-        """Do the transfer. Args: `is_alone` says that no other may be done with it."""
+        """Do the transfer.
+
+        Args:
+            direction: of the transfer.
+            artifact: the same.
+            request_id: the same.
+            is_alone: no other may be done with it.
+            workspace: of the request, if SQL does not have it.
+        """
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
         """Return what was requested under this id, if anything."""
@@ -31,7 +40,11 @@ class Services(Protocol):
 
     def request_relocations(self, job_id: int) -> int: ...
 
-    def request_downloads(self, job_id: int) -> int: ...
+    def request_downloads(self, job_id: int, workspace: str | None = None) -> int: ...
+
+    @property
+    def workspace(self) -> str | None:
+        """The name of the workspace that this process serves."""
 
     def upload_job(self, job_id: int) -> JobUploads:
         """Do the small uploads of the job that are due, for a limited time."""

@@ -60,7 +60,8 @@ def _is_recorded_first(app: Any, consumer: Any, message: Any, go_on: Callable[[]
     """
     args, kwargs, _embed = message.payload
     receipt = receipt_of(app)
-    request = bare_request(message.headers, args, kwargs) if receipt else None
+    queue = (message.delivery_info or {}).get("routing_key") or ""
+    request = bare_request(message.headers, args, kwargs, queue) if receipt else None
     # Celery discards what was revoked; a row would have it sent again and again.
     if receipt is None or request is None or message.headers["id"] in _revoked(consumer):
         return False

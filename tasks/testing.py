@@ -78,6 +78,7 @@ class _Recorder:
     """The use cases of a worker, which only note what they are asked for."""
 
     asked: list[Asked] = field(default_factory=list)
+    workspace: str | None = None
 
     def transfer(
         self,
@@ -86,8 +87,9 @@ class _Recorder:
         request_id: str,
         *,
         is_alone: bool = False,
+        workspace: str | None = None,
     ) -> TransferSummary:
-        del request_id, is_alone
+        del request_id, is_alone, workspace
         self._note(task_name(direction, artifact.kind), **ids_of(direction, artifact))
         return TransferSummary(state=TransferState.DONE)
 
@@ -100,7 +102,8 @@ class _Recorder:
     def request_relocations(self, job_id: int) -> int:
         return self._note(RELOCATE, job_id=job_id)
 
-    def request_downloads(self, job_id: int) -> int:
+    def request_downloads(self, job_id: int, workspace: str | None = None) -> int:
+        del workspace
         return self._note(DOWNLOAD_JOB, job_id=job_id)
 
     def upload_job(self, job_id: int) -> JobUploads:

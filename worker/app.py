@@ -17,9 +17,11 @@ from artifact_pipeline.worker.lifecycle.allocator import keep_heaps_small
 from artifact_pipeline.worker.lifecycle.forking import share_memory_with_children
 from artifact_pipeline.worker.lifecycle.liveness import Liveness, note_while_busy
 from artifact_pipeline.worker.lifecycle.pools import refuse_other_pools
+from artifact_pipeline.worker.lifecycle.queues import refuse_queues_of_others
 from artifact_pipeline.worker.lifecycle.schema_watch import SchemaWatch
 from artifact_pipeline.worker.lifecycle.shutdown import release_leases_on_shutdown
 from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
+from artifact_pipeline.worker.lifecycle.workspace_signs import note_workspace
 from artifact_pipeline.worker.logs.formats import use_log_format
 from artifact_pipeline.worker.messages.answers import answer_for_database
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
@@ -71,14 +73,17 @@ keep_refusals()
 record_on_receipt(app, _composition.record, _schema.failed)
 attach_watch(app, _schema.failed)
 refuse_other_pools()
+refuse_queues_of_others(_settings.workspace_name)
 cancel_when_revoked(app, _composition.revoke)
 cancel_on_revoke(app, _composition.revoke, _composition.revoke_waiting)
 send_page_events(app, _handled)
 check_worker_on_start(start_parts(), _liveness)
-answer_for_database(_composition.database_id)
+answer_for_database(_composition.database_id, _settings.workspace_name)
 share_memory_with_children()
 if _liveness:
     note_while_busy(app, _liveness)
+if _settings.workspace_name:
+    note_workspace(app, _composition.note_workspace)
 
 
 @worker_process_init.connect

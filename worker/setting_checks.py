@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.artifact_events import (
     WEBHOOK_TARGET,
 )
 from artifact_pipeline.domain.model.webhooks import secret_key
+from artifact_pipeline.domain.model.workspaces import workspace_name
 from artifact_pipeline.tasks.routing import OWN_QUEUES
 from artifact_pipeline.worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE, Checksum
 from artifact_pipeline.worker.s3.endpoint_forms import check_endpoint_form, split_url
@@ -54,6 +55,10 @@ def check_broker_prefix(value: str) -> str:
             " end. Example: staging:"
         )
     return value
+
+
+def check_workspace_name(value: str | None) -> str | None:
+    return workspace_name(value)
 
 
 def check_file(value: Path) -> Path:

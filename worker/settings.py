@@ -31,6 +31,7 @@ from artifact_pipeline.worker.setting_checks import (
     check_database_url,
     check_directory,
     check_file,
+    check_workspace_name,
 )
 from artifact_pipeline.worker.store_settings import BucketSettings as BucketSettings  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.store_settings import EnvironmentSettings
@@ -99,7 +100,14 @@ class BrokerSettings(EnvironmentSettings):
         )
 
 
-class ProducerSettings(BucketSettings, BrokerSettings):
+class WorkspaceNameSettings(EnvironmentSettings):
+    """Which workspace this host sees, where a deployment has several."""
+
+    # By default the deployment's only one, or the one of hosts that share a tree.
+    workspace_name: Annotated[str | None, AfterValidator(check_workspace_name)] = None
+
+
+class ProducerSettings(BucketSettings, BrokerSettings, WorkspaceNameSettings):
     """What the platform needs; the database is in its own session."""
 
 
@@ -188,7 +196,7 @@ class WebSettings(OperatorSettings, BrokerSettings):
     web_secret: Annotated[str | None, Field(min_length=32, repr=False)] = None
 
 
-class WorkspaceSettings(EnvironmentSettings):
+class WorkspaceSettings(WorkspaceNameSettings):
     workspace: Annotated[
         Path, AfterValidator(check_directory), Field(examples=["/srv/simulations"])
     ]

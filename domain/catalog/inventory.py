@@ -41,6 +41,7 @@ class ListedArtifact:
         reason: why its last transfer waits or was given up, while the artifact is nowhere; or
             `unknown_run` for what is in the bucket of a run that the job does not have.
         unreadable: the look that failed.
+        workspace: the name of the one that its last transfer needs, while the artifact is nowhere.
     """
 
     artifact: Artifact
@@ -48,6 +49,7 @@ class ListedArtifact:
     found: FoundArtifact | None = None
     reason: ReasonCode | None = None
     unreadable: UnreadableArtifact | None = None
+    workspace: str | None = None
 
 
 _BRINGS_IT = (Direction.UPLOAD, Direction.CONFIRM)
@@ -120,4 +122,6 @@ def _not_in_bucket(
     asked = _NOT_THERE_YET.get(latest.state) if latest else None
     if latest is None or asked is None:
         return None
-    return ListedArtifact(artifact=artifact, state=asked, reason=latest.reason_code)
+    return ListedArtifact(
+        artifact=artifact, state=asked, reason=latest.reason_code, workspace=latest.workspace
+    )

@@ -152,6 +152,12 @@ class WorkspaceNotWritableError(WorkspaceUnavailableError):
     reason = ReasonCode.WORKSPACE_NOT_WRITABLE
 
 
+class WorkspaceGoneError(PermanentError):
+    """The workspace is gone for good: an operator has forgotten it, and its files with it."""
+
+    reason = ReasonCode.WORKSPACE_GONE
+
+
 class TargetExistsError(PermanentError):
     """A file with other content is already at the target of the download."""
 

@@ -199,7 +199,11 @@ class InMemoryBatches:
         if last is not None and last.state.is_active:
             return None
         made = self._transfers.request(
-            member.artifact, member.direction, _request_id(batch.id, position), batch.requested_by
+            member.artifact,
+            member.direction,
+            _request_id(batch.id, position),
+            batch.requested_by,
+            workspace=last.workspace if last else None,
         )
         of_batch = replace(
             made,

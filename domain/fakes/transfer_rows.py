@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from artifact_pipeline.domain.errors import LeaseLostError, TransferCancelledError, TransferError
 from artifact_pipeline.domain.fakes.artifact_events import InMemoryEventOutbox
@@ -29,6 +31,7 @@ class TransferRows:
     Attributes:
         rows: the transfers by id.
         events: where events are written; by default for no target.
+        workspace: the name of the only one whose transfers are claimed.
     """
 
     def __init__(
@@ -39,11 +42,18 @@ class TransferRows:
     ) -> None:
         self.rows: dict[int, Transfer] = {}
         self.events = events or InMemoryEventOutbox()
+        self.workspace: str | None = None
         self._artifacts = artifacts
         self._clock = clock
         # The lock is re-entrant, because `publish` may run the task at once, which calls back.
         self._lock = threading.RLock()
         artifacts.active = self._active
+
+    def serving(self, workspace: str | None) -> Self:
+        """Return the same rows as a process of that workspace has them."""
+        other = copy(self)
+        other.workspace = workspace
+        return other
 
     @property
     def lock(self) -> threading.RLock:
@@ -117,8 +127,20 @@ class TransferRows:
             if (transfer.artifact, transfer.direction) == (artifact, direction)
         ]
 
+    def _known(self, artifact: Artifact, direction: Direction, request_id: str) -> Transfer | None:
+        """Return the transfer of the request, or the active one of the artifact."""
+        of_artifact = self._of(artifact, direction)
+        same = [transfer for transfer in of_artifact if transfer.request_id == request_id]
+        active = [transfer for transfer in of_artifact if transfer.state.is_active]
+        return next(iter(same or active), None)
+
     def _insert(
-        self, artifact: Artifact, direction: Direction, request_id: str, requested_by: str | None
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        requested_by: str | None,
+        workspace: str | None,
     ) -> Transfer:
         now = self._clock()
         transfer = Transfer(
@@ -130,6 +152,7 @@ class TransferRows:
             requested_at=now,
             next_attempt_at=now,
             requested_by=requested_by,
+            workspace=workspace,
             trace_headers=current_trace(),
         )
         self.rows[transfer.id] = transfer

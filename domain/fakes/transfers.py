@@ -11,6 +11,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import (
+    WORKSPACE_DIRECTIONS,
     Claim,
     Direction,
     QueueCapacity,
@@ -32,17 +33,19 @@ class InMemoryTransfers(TransferRows):
         direction: Direction,
         request_id: str,
         requested_by: str | None = None,
+        *,
+        workspace: str | None = None,
     ) -> Transfer:
         with self._lock:
-            of_artifact = self._of(artifact, direction)
-            same = [transfer for transfer in of_artifact if transfer.request_id == request_id]
-            active = [transfer for transfer in of_artifact if transfer.state.is_active]
-            known = same or active
-            if known:
-                return known[0]
-            return self._insert(artifact, direction, request_id, requested_by)
+            known = self._known(artifact, direction, request_id)
+            if known is not None:
+                return known
+            if workspace is None and direction is Direction.UPLOAD:
+                last = self.latest(artifact, direction)
+                workspace = last.workspace if last else None
+            return self._insert(artifact, direction, request_id, requested_by, workspace)
 
-    def claim(
+    def claim(  # noqa: PLR0913 - whose request it is, and the lease
         self,
         artifact: Artifact,
         direction: Direction,
@@ -50,11 +53,17 @@ class InMemoryTransfers(TransferRows):
         *,
         owner: str,
         lease: timedelta,
+        workspace: str | None = None,
     ) -> Claim | None:
         with self._lock:
-            transfer = self.request(artifact, direction, request_id)
+            needs_workspace = direction in WORKSPACE_DIRECTIONS
+            transfer = self._known(artifact, direction, request_id) or self._insert(
+                artifact, direction, request_id, None, workspace if needs_workspace else None
+            )
             now = self._clock()
             is_takeover = is_abandoned(transfer, now)
+            if needs_workspace and transfer.workspace != self.workspace:
+                return None
             if not (is_unclaimed(transfer, now) or is_takeover):
                 return None
             return self.take(transfer, owner, lease)
@@ -235,6 +244,12 @@ class InMemoryTransfers(TransferRows):
                 self.release(self._keep(transfer, doubted_at=self._clock()))
             return len(held)
 
+    def waiting_workspaces(self) -> Sequence[str]:
+        with self._lock:
+            now = self._clock()
+            names = {each.workspace for each in self.rows.values() if each.is_ready(now)}
+            return sorted(name for name in names if name is not None)
+
     def publish_due(
         self,
         publish: Callable[[Sequence[Transfer]], None],
@@ -242,13 +257,16 @@ class InMemoryTransfers(TransferRows):
         limit: int,
         room: QueueCapacity,
         loss: RepublishPolicy,
+        workspace: str | None = None,
     ) -> int:
         with self._lock:
             now = self._clock()
             due = [
                 transfer
                 for transfer in self.rows.values()
-                if _has_room(transfer, room) and is_due(transfer, now, loss)
+                if transfer.workspace == workspace
+                and _has_room(transfer, room)
+                and is_due(transfer, now, loss)
             ][:limit]
             if due:
                 publish(due)

@@ -83,7 +83,8 @@ class InMemoryUploadPages:
     def _due(self, condition: Callable[[Transfer], bool]) -> list[Transfer]:
         now = self._transfers.now()
         rows = self._transfers.rows.values()
-        due = [row for row in rows if is_page_member(row, now) and condition(row)]
+        own = [row for row in rows if row.workspace == self._transfers.workspace]
+        due = [row for row in own if is_page_member(row, now) and condition(row)]
         return sorted(due, key=lambda row: (row.next_attempt_at, row.id))
 
     def _claimed(

@@ -52,10 +52,11 @@ _WORKSPACE = _OpenBreaker(
 )
 
 
-def worker_command(*queues: str) -> str:
-    """Return the command that starts a worker for the queues."""
+def worker_command(*queues: str, workspace: str | None = None) -> str:
+    """Return the command that starts a worker for the queues of a workspace."""
     options = f"--loglevel INFO --without-gossip --without-mingle --queues {','.join(queues)}"
-    return f"celery -A artifact_pipeline.worker.app worker {options}"
+    setting = "" if workspace is None else f"ARTIFACTS_WORKSPACE_NAME={workspace} "
+    return f"{setting}celery -A artifact_pipeline.worker.app worker {options}"
 
 
 def find_problems(status: PipelineStatus) -> list[Problem]:
@@ -146,12 +147,28 @@ def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) ->
     else:
         waiting = f"{plural(count(groups, Phase.DUE, Phase.EXPIRED), 'transfer')} due for"
         waiting = f"{waiting} {age(status.database.now - since)}"
+    if workspace := status.database.workspace_of(queue):
+        yield _unserved(queue, workspace, waiting)
+        return
     yield Problem(
         code=ProblemCode.NO_WORKER,
         is_error=since is None or status.database.now - since >= STANDSTILL_AFTER,
         what=f"{queue}: no worker listens, {waiting}",
         why="nothing of this queue is transferred",
         fix=worker_command(queue),
+        queue=queue,
+    )
+
+
+def _unserved(queue: str, workspace: str, waiting: str) -> Problem:
+    # No error: the rest of the deployment works, and nothing of it has to be restarted.
+    return Problem(
+        code=ProblemCode.WORKSPACE_UNSERVED,
+        is_error=False,
+        what=f"{queue}: no worker serves the workspace {workspace}, {waiting}",
+        why="only a worker that sees its files can do it; start one on its host, or give it up by"
+        f" `artifacts workspaces forget {workspace}` if the files are gone",
+        fix=worker_command(queue, workspace=workspace),
         queue=queue,
     )
 
@@ -206,7 +223,7 @@ def _late(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
         is_error=False,
         what=what,
         why="its workers are slower than the requests; start another one",
-        fix=worker_command(queue),
+        fix=worker_command(queue, workspace=status.database.workspace_of(queue)),
         queue=queue,
     )
 

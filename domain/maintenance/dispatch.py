@@ -18,9 +18,9 @@ class DispatchDueTransfers:
     """Publishes in pages, so that neither memory nor a transaction grows with the backlog.
 
     Attributes:
-        room: asked before each page; a queue without workers must not grow with
-            every sweep until the broker is full.
-        empty: the queues without a message, as after `celery purge`.
+        room: asked before each page, with the name of a workspace; a queue without workers must
+            not grow with every sweep until the broker is full.
+        empty: the workspace's queues without a message, as after `celery purge`.
         broker_epoch: since when the broker has lost nothing, asked with the clock. What
             was sent before is sent again: so a broker that forgot everything, as by FLUSHALL,
             delays what it held by one sweep.
@@ -28,8 +28,8 @@ class DispatchDueTransfers:
 
     transfers: ITransferRepository
     publish: Callable[[Sequence[Transfer]], None]
-    room: Callable[[], QueueCapacity]
-    empty: Callable[[], QueueCapacity] = lambda: NO_QUEUES
+    room: Callable[[str | None], QueueCapacity]
+    empty: Callable[[str | None], QueueCapacity] = lambda _workspace: NO_QUEUES
     broker_epoch: Callable[[Callable[[], datetime]], datetime]
     page_size: int
     unclaimed_after: timedelta
@@ -37,17 +37,22 @@ class DispatchDueTransfers:
 
     def __call__(self) -> int:
         """Publish due transfers, and return how many."""
+        epoch = self.broker_epoch(self.transfers.now)
+        workspaces = (None, *self.transfers.waiting_workspaces())
+        return sum(self._publish_of(workspace, epoch) for workspace in workspaces)
+
+    def _publish_of(self, workspace: str | None, epoch: datetime) -> int:
         total = 0
         loss = RepublishPolicy(
-            broker_epoch=self.broker_epoch(self.transfers.now),
+            broker_epoch=epoch,
             unclaimed_after=self.unclaimed_after,
             republish_after=self.republish_after,
             # Ask once: the first page would hide that the rest of a queue was purged as well.
-            empty=self.empty(),
+            empty=self.empty(workspace),
         )
-        while room := self.room():
+        while room := self.room(workspace):
             published = self.transfers.publish_due(
-                self.publish, limit=self.page_size, room=room, loss=loss
+                self.publish, limit=self.page_size, room=room, loss=loss, workspace=workspace
             )
             total += published
             if published < self.page_size:

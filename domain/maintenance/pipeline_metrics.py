@@ -114,6 +114,14 @@ class TableFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DueInWorkspace:
+    """Transfers of a workspace with a name that no worker has; `since` is of the first of them."""
+
+    transfers: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseMetrics:
     """The part from SQL; `now` is the database's clock.
 
@@ -124,6 +132,7 @@ class DatabaseMetrics:
         batches: by their state.
         open_breakers: how many are open, by what they guard.
         unverified: transfers that ended after a write of unknown outcome.
+        workspaces: those with a name that have due transfers.
         tables: by their names.
         audited_at: when the last complete periodic audit ended; None before the first.
         audit_findings: what it found, by the name of the fault.
@@ -139,6 +148,7 @@ class DatabaseMetrics:
     batches: Mapping[str, int] = field(default_factory=dict)
     open_breakers: Mapping[str, int] = field(default_factory=dict)
     unverified: int = 0
+    workspaces: Mapping[str, DueInWorkspace] = field(default_factory=dict)
     tables: Mapping[str, TableFigures] = field(default_factory=dict)
     audited_at: datetime | None = None
     audit_findings: Mapping[str, int] = field(default_factory=dict)

@@ -41,6 +41,7 @@ class TransferGroup:
         reason: why they wait; only in the phase RETRY.
         late: how many are due, or without a lease, for too long.
         since: of the first of them: when it became due, will be due, or when its lease expires.
+        workspace: the name of the one that they need; None is the default workspace.
     """
 
     queue: str
@@ -50,6 +51,7 @@ class TransferGroup:
     transfers: int
     late: int = 0
     since: datetime
+    workspace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,10 @@ class DatabaseStatus:
 
     def of_kind(self, kind: ArtifactKind) -> list[TransferGroup]:
         return [each for each in self.transfers if each.kind is kind]
+
+    def workspace_of(self, queue: str) -> str | None:
+        """Return the name of the workspace whose transfers are in the queue; None without one."""
+        return next((each.workspace for each in self.transfers if each.queue == queue), None)
 
     def done(self, window: timedelta, queue: str | None = None) -> tuple[int, int]:
         """Return how many transfers were done in the window, and their bytes."""

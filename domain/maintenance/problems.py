@@ -14,6 +14,7 @@ class ProblemCode(StrEnum):
     BROKER_AWAY = "broker_away"
     NO_DISPATCH = "no_dispatch"
     NO_WORKER = "no_worker"
+    WORKSPACE_UNSERVED = "workspace_unserved"
     STRAY_QUEUE = "stray_queue"
     STUCK = "stuck"
     BEHIND = "behind"

@@ -35,6 +35,7 @@ class ActionName(StrEnum):
     RETENTION_APPLY = "retention apply"
     AUDIT_REPAIR = "audit repair"
     ORPHANS_DELETE = "orphans delete"
+    WORKSPACES_FORGET = "workspaces forget"
 
 
 class ActionOutcome(StrEnum):

@@ -51,6 +51,9 @@ class TransferState(StrEnum):
 WRITING_DIRECTIONS = (Direction.UPLOAD, Direction.RELOCATE)
 """Their attempts write to the bucket."""
 
+WORKSPACE_DIRECTIONS = (Direction.UPLOAD, Direction.DOWNLOAD)
+"""Their attempts need the workspace; those of the others any worker can make."""
+
 RECORDING_DIRECTIONS = (*WRITING_DIRECTIONS, Direction.CONFIRM)
 """Their transfers change what is recorded of an artifact."""
 
@@ -93,6 +96,7 @@ class Transfer:
         verified_to: the writes of attempts that ended until then are verified.
         claimed_at: when the last attempt began; None before the first.
         trace_headers: of the request, as `trace_headers.as_text` makes them; None if it has none.
+        workspace: the name of the one with its source or target; None is the default workspace.
     """
 
     id: int
@@ -119,6 +123,13 @@ class Transfer:
     verified_to: datetime | None = None
     claimed_at: datetime | None = None
     trace_headers: str | None = None
+    workspace: str | None = None
+
+    def is_ready(self, now: datetime) -> bool:
+        """Return whether a worker may claim it now."""
+        if self.state is TransferState.RUNNING:
+            return self.lease_expires_at is not None and self.lease_expires_at <= now
+        return self.state.is_active and self.next_attempt_at <= now
 
     @property
     def unverified_since(self) -> datetime | None:

@@ -31,8 +31,14 @@ class IRequestedTransfers(Protocol):
         direction: Direction,
         request_id: str,
         requested_by: str | None = None,
+        *,
+        workspace: str | None = None,
     ) -> Transfer:
-        """Return a new transfer, or the one that is active for this artifact and direction."""
+        """Return a new transfer, or the one that is active for this artifact and direction.
+
+        Args: as of `Transfer`. Without `workspace` an upload is asked for where the last one of
+            the artifact was.
+        """
 
     def make_due(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
         """Make scheduled transfers of the job itself or of the run due now.
@@ -55,7 +61,7 @@ class ITransferRepository(IRequestedTransfers, Protocol):
     the transfer has risen above the claim's; TransferCancelledError if it was cancelled.
     """
 
-    def claim(
+    def claim(  # noqa: PLR0913 - whose request it is, and the lease
         self,
         artifact: Artifact,
         direction: Direction,
@@ -63,11 +69,21 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         *,
         owner: str,
         lease: timedelta,
+        workspace: str | None = None,
     ) -> Claim | None:
         """Claim the transfer of this request. Record the request if SQL does not have it.
 
-        None where there is nothing to do: the transfer has ended, another worker holds it, or its
-        next attempt is not due. A lease that has run out is taken over.
+        None where there is nothing to do: the transfer has ended, another worker holds it, its
+        next attempt is not due, or it belongs to a workspace that this process does not serve. A
+        lease that has run out is taken over.
+
+        Args:
+            artifact: of the transfer.
+            direction: the same.
+            request_id: the same.
+            owner: of the lease.
+            lease: how long it holds.
+            workspace: of the request, if SQL does not have it.
         """
 
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
@@ -175,6 +191,9 @@ class ITransferRepository(IRequestedTransfers, Protocol):
             How many transfers go on elsewhere.
         """
 
+    def waiting_workspaces(self) -> Sequence[str]:
+        """Return the names of workspaces with transfers that workers may claim."""
+
     def publish_due(
         self,
         publish: Callable[[Sequence[Transfer]], None],
@@ -182,12 +201,13 @@ class ITransferRepository(IRequestedTransfers, Protocol):
         limit: int,
         room: QueueCapacity,
         loss: RepublishPolicy,
+        workspace: str | None = None,
     ) -> int:
         """Publish at most `limit` transfers that wait for a message and mark them as enqueued.
 
-        Only those whose queue has room. Due are, once their `next_attempt_at` has come, those
-        unclaimed whose message counts as lost; and at once those whose lease has run out. If
-        `publish` raises, none is marked.
+        Only those of this workspace, whose queue has room. Due are, once their `next_attempt_at`
+        has come, those unclaimed whose message counts as lost; and at once those whose lease has
+        run out. If `publish` raises, none is marked.
 
         Returns:
             How many were published.

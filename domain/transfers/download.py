@@ -142,10 +142,14 @@ class RequestDownloads:
     locate: LocateArtifacts
     publish: Callable[[Sequence[Transfer]], None]
 
-    def __call__(self, job_id: int) -> int:
+    def __call__(self, job_id: int, workspace: str | None = None) -> int:
         """Ask for every artifact of the job in the bucket, and return how many there are.
 
         Those that cannot be looked at are asked for too: their transfers record why.
+
+        Args:
+            job_id: of the job.
+            workspace: the name of the one to download into.
 
         Raises:
             UnknownJobError: there is no such job.
@@ -160,7 +164,7 @@ class RequestDownloads:
             # Its transfer could only be quarantined, and would stay there.
             logger.warning("%s: not requested, for the job has no such run", artifact)
         requested = [
-            self.transfers.request(artifact, Direction.DOWNLOAD, str(uuid4()))
+            self.transfers.request(artifact, Direction.DOWNLOAD, str(uuid4()), workspace=workspace)
             for artifact in wanted
             if artifact not in unknown
         ]

@@ -64,8 +64,12 @@ class PageRunner:
         self._size = min(limits.threads, limits.size)
         self._growth = _FAST_GROWTH
 
-    def __call__(self, artifact: Artifact, request_id: str) -> TransferSummary:
+    def __call__(
+        self, artifact: Artifact, request_id: str, workspace: str | None = None
+    ) -> TransferSummary:
         """Do the upload of this request, and others with it, if there is something to do.
+
+        Args: as `TransferRunner`.
 
         Raises:
             TransientError, PermanentError: as `TransferRunner`.
@@ -75,7 +79,7 @@ class PageRunner:
         alone, claimed_at = self._runner(), time.monotonic()
         uploads = self._claim(alone, artifact, request_id)
         if not uploads:
-            return alone(artifact, Direction.UPLOAD, request_id)
+            return alone(artifact, Direction.UPLOAD, request_id, workspace)
         own = artifact, request_id
         ends = self.run(uploads, claimed_at, own=own)
         [result] = [end.result for end in ends if (end.artifact, end.request_id) == own]

@@ -21,9 +21,11 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.transfers import (
+    WORKSPACE_DIRECTIONS,
     WRITING_DIRECTIONS,
     Claim,
     Direction,
+    Transfer,
     TransferState,
     TransferSummary,
 )
@@ -78,6 +80,10 @@ class UnavailableHandler:
         """Do nothing: no work was begun."""
 
 
+def _leave(_transfer: Transfer) -> None:
+    """Leave it to the dispatch."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferRunner:
     """Runs transfers, one attempt at a time.
@@ -87,6 +93,8 @@ class TransferRunner:
         policy: decides what becomes of an attempt that failed.
         owner: is named in the lease.
         tracing: learns of each attempt.
+        workspace: the name of the one that this process serves.
+        hand_on: sends the message of a transfer that belongs to another workspace.
     """
 
     transfers: ITransferRepository
@@ -95,11 +103,23 @@ class TransferRunner:
     owner: str
     lease: timedelta
     tracing: Tracing = field(default_factory=NoTracing)
+    workspace: str | None = None
+    hand_on: Callable[[Transfer], None] = _leave
 
     def __call__(
-        self, artifact: Artifact, direction: Direction, request_id: str
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        workspace: str | None = None,
     ) -> TransferSummary:
         """Do the transfer of this request, if there is something to do.
+
+        Args:
+            artifact: of the transfer.
+            direction: the same.
+            request_id: the same.
+            workspace: of the request, if SQL does not have it.
 
         Raises:
             TransientError: this attempt failed; the transfer waits for its next one.
@@ -107,7 +127,7 @@ class TransferRunner:
         """
         started = time.monotonic()
         handler = self.handler(direction)
-        claim = self.claim(artifact, direction, request_id)
+        claim = self.claim(artifact, direction, request_id, workspace)
         if claim is None:
             return self._summary_without_claim(artifact, direction)
         attempt = Attempt(self.tracing, claim, started, time.monotonic())
@@ -141,12 +161,23 @@ class TransferRunner:
             # SQL must show it like any failure, as when the file with the credentials is missing.
             return UnavailableHandler(error)
 
-    def claim(self, artifact: Artifact, direction: Direction, request_id: str) -> Claim | None:
+    def claim(
+        self,
+        artifact: Artifact,
+        direction: Direction,
+        request_id: str,
+        workspace: str | None = None,
+    ) -> Claim | None:
         """Return the claim, or None if there is nothing to do. Raises: SqlUnavailableError."""
         return claiming(
             artifact,
             lambda: self.transfers.claim(
-                artifact, direction, request_id, owner=self.owner, lease=self.lease
+                artifact,
+                direction,
+                request_id,
+                owner=self.owner,
+                lease=self.lease,
+                workspace=workspace,
             ),
         )
 
@@ -233,7 +264,15 @@ class TransferRunner:
 
     def _summary_without_claim(self, artifact: Artifact, direction: Direction) -> TransferSummary:
         latest = self.transfers.latest(artifact, direction)
+        if latest is not None and self._is_elsewhere(latest):
+            self.hand_on(latest)
         return TransferSummary(state=latest.state if latest else TransferState.REQUESTED)
+
+    def _is_elsewhere(self, transfer: Transfer) -> bool:
+        """Return whether only a worker of another workspace can do it."""
+        is_other = transfer.workspace != self.workspace
+        waits = transfer.state in (TransferState.REQUESTED, TransferState.WAITING)
+        return waits and is_other and transfer.direction in WORKSPACE_DIRECTIONS
 
 
 def claiming(artifact: Artifact, claim: Callable[[], Claimed]) -> Claimed:

@@ -11,9 +11,7 @@ _NAMED = 5
 
 def is_unclaimed(transfer: Transfer, now: datetime) -> bool:
     """Return whether the transfer may start now, and needs a worker."""
-    if transfer.state is TransferState.RUNNING:
-        return transfer.lease_expires_at is not None and transfer.lease_expires_at <= now
-    return transfer.state.is_active and transfer.next_attempt_at <= now
+    return transfer.is_ready(now)
 
 
 def progress_of(transfer: Transfer, now: datetime) -> str:
@@ -22,7 +20,8 @@ def progress_of(transfer: Transfer, now: datetime) -> str:
         return _with_reason(transfer.state, transfer)
     if is_unclaimed(transfer, now):
         died = transfer.state is TransferState.RUNNING
-        return "its worker died, waiting for another one" if died else "waiting for a worker"
+        text = "its worker died, waiting for another one" if died else "waiting for a worker"
+        return f"{text} of the workspace {transfer.workspace}" if transfer.workspace else text
     if transfer.state is TransferState.RUNNING:
         return "running"
     word = "retry" if transfer.state is TransferState.WAITING else "due"

@@ -32,6 +32,7 @@ from tests.cli.json_upkeep import (
     UndeletedShape,
     VerifiedShape,
 )
+from tests.cli.json_workspaces import ForgottenShape, NamedWorkspaceShape, WorkersShape
 
 
 class JobShape(Shape):
@@ -146,6 +147,7 @@ class ListedShape(Shape):
     storage_class: str | None
     restore: RestorePhase | None
     restored_until: Moment | None
+    workspace: str | None
     location: str | None
     error: str | None
 
@@ -262,6 +264,7 @@ class PreviewShape(Shape):
 
 class WorkspaceShape(Shape):
     path: str
+    name: str | None
     id: str | None
     known: list[str]
     verdict: str
@@ -322,5 +325,8 @@ SHAPES: dict[str, Any] = {
     "retention preview": RetentionPreviewShape,
     "retention remove": RemovedRuleShape,
     "retention set": RuleShape,
+    "workers": WorkersShape,
     "workspace show": WorkspaceShape,
+    "workspaces forget": ForgottenShape,
+    "workspaces list": list[NamedWorkspaceShape],
 }

@@ -38,7 +38,8 @@ def test_where_nothing_is_wrong_it_says_what_it_has_looked_at(
         *("S3 endpoint", "bucket", "S3 clock", "bucket reading"),
         *("bucket encryption", "bucket lifecycle"),
         "workspace",
-        *("dispatch", "workers", "backlog", "S3 breaker", "workspace breaker", "quarantine"),
+        *("dispatch", "workers", "workspaces", "backlog"),
+        *("S3 breaker", "workspace breaker", "quarantine"),
         "events",
     ]
     assert healthy.bucket in answer.out

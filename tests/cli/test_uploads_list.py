@@ -25,7 +25,7 @@ def test_each_is_shown_with_its_state_and_where_it_is(
     shelf.put_old(INPUT, b"old")
     gone = shelf.record(RUN_CONFIG, b"gone")
     shelf.client.delete_object(Bucket=shelf.bucket, Key=gone)
-    transfers.request(RESULTS, Direction.UPLOAD, "asked")
+    transfers.request(RESULTS, Direction.UPLOAD, "asked", workspace="host-a")
     transfers.request(LOGS, Direction.UPLOAD, "bad")
     claim = transfers.claim(
         LOGS, Direction.UPLOAD, "bad", owner="worker-1", lease=timedelta(minutes=1)
@@ -44,6 +44,9 @@ def test_each_is_shown_with_its_state_and_where_it_is(
         ("run_results", "requested", None, None),
         ("run_logs", "quarantined", None, None),
     }
+    # And what waits for a host says for which one
+    waiting = {row["kind"]: row["workspace"] for row in answer.json if row["workspace"]}
+    assert waiting == {"run_results": "host-a"}
 
 
 def test_a_run_that_sql_does_not_have_is_said_to_be_unknown(

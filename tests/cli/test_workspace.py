@@ -115,6 +115,7 @@ class TestShow:
         assert answer.status == 1
         assert answer.json == {
             "path": str(tree),
+            "name": None,
             "id": None,
             "known": [],
             "verdict": "not_initialized",

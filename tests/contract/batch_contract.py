@@ -35,6 +35,20 @@ class BatchStartContract:
         assert jobs_of(world.batches.members(batch.id)) == jobs
         assert jobs_of(world.release(batch.id)) == jobs
 
+    def test_a_member_is_transferred_in_the_workspace_of_its_last_transfer(
+        self, world: BatchWorld
+    ) -> None:
+        # Given a cancelled upload of host A, and another of the default workspace
+        for job_id, workspace in ((1, "host-a"), (2, None)):
+            world.job(job_id)
+            asked = (config_of(job_id), Direction.UPLOAD, "before")
+            world.transfers.request(*asked, workspace=workspace)
+            world.transfers.cancel(job_id, None, None)
+        # When a batch transfers both again
+        released = world.release(world.started().id)
+        # Then
+        assert [each.workspace for each in released] == ["host-a", None]
+
     def test_who_when_and_why_are_kept(self, world: BatchWorld) -> None:
         world.failed_configs(1)
         batch = world.started(reason="  the share is back ", rate=2.5, max_in_flight=3)

@@ -92,6 +92,8 @@ class Repositories:
     due: IDueArtifacts
     progress: IAuditProgress
     rebuilt: IRebuiltRecords
+    serving: Callable[[str], tuple[ITransferRepository, IUploadPages]]
+    """The same transfers, as a worker of that workspace has them."""
 
 
 def in_memory() -> Repositories:
@@ -102,6 +104,10 @@ def in_memory() -> Repositories:
     def clear() -> None:
         transfers.rows.clear()
         artifacts.rows.clear()
+
+    def serving(workspace: str) -> tuple[ITransferRepository, IUploadPages]:
+        own = transfers.serving(workspace)
+        return own, InMemoryUploadPages(own, artifacts, jobs, runs)
 
     trail, holds = InMemoryAuditTrail(), InMemoryLegalHolds()
     jobs = InMemoryJobs(Job(12, CREATED_AT, user_id=1), Job(OTHER_JOB, CREATED_AT, user_id=2))
@@ -134,6 +140,7 @@ def in_memory() -> Repositories:
         ),
         InMemoryAuditProgress(),
         InMemoryRebuiltRecords(artifacts, tombstones, manifests),
+        serving,
     )
 
 
@@ -159,6 +166,10 @@ def on_sql(url: str) -> Iterator[Repositories]:
         SqlDueArtifacts(engine, ARCHIVES, SCANNED),
         SqlAuditProgress(engine),
         SqlRebuiltRecords(engine),
+        lambda workspace: (
+            SqlTransfers(engine, workspace=workspace),
+            SqlUploadPages(engine, workspace=workspace),
+        ),
     )
     engine.dispose()
 

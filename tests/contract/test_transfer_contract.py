@@ -15,6 +15,7 @@ from tests.contract.transfer_cancellation_contract import TransferCancellationCo
 from tests.contract.transfer_contract import TransferRepositoryContract
 from tests.contract.transfer_shutdown_contract import TransferShutdownContract
 from tests.contract.upload_pages_contract import UploadPagesContract
+from tests.contract.workspace_contract import WorkspaceContract
 
 
 @pytest.fixture
@@ -59,6 +60,15 @@ class TestTransferAdoption(TransferAdoptionContract):
 
 
 class TestTransferShutdown(TransferShutdownContract):
+    pass
+
+
+@pytest.fixture
+def on_host_a(repositories: Repositories) -> tuple[ITransferRepository, IUploadPages]:
+    return repositories.serving("host-a")
+
+
+class TestWorkspaces(WorkspaceContract):
     pass
 
 

@@ -119,6 +119,7 @@ def published(  # noqa: PLR0913 - what a sweep is told
     republish_after: timedelta = HOUR,
     broker_epoch: datetime = LONG_AGO,
     empty: QueueCapacity = NO_QUEUES,
+    workspace: str | None = None,
 ) -> list[Transfer]:
     """What a sweep publishes."""
     pages: list[Sequence[Transfer]] = []
@@ -127,6 +128,7 @@ def published(  # noqa: PLR0913 - what a sweep is told
         limit=limit,
         room=ROOM,
         loss=loss(unclaimed_after, republish_after, broker_epoch, empty),
+        workspace=workspace,
     )
     sent = [transfer for page in pages for transfer in page]
     assert count == len(sent)

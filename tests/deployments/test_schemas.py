@@ -47,7 +47,7 @@ RECORDS: dict[str, Callable[[Engine], object]] = {
 CHANGES = {
     "no table": "DROP TABLE transfers",
     "no column": "ALTER TABLE transfers DROP COLUMN next_attempt_at",
-    "another type": "DROP INDEX transfers_untried_uploads;"
+    "another type": "DROP INDEX transfers_untried_uploads, transfers_untried_of_workspace;"
     " ALTER TABLE transfers ALTER attempts TYPE bool USING false",
     "a newer column": "ALTER TABLE transfers ADD newer int NOT NULL",
     "no schema": "ALTER SCHEMA public RENAME TO gone",

@@ -49,7 +49,7 @@ def test_a_queue_without_room_gets_no_more(world: World) -> None:
     dispatch = DispatchDueTransfers(
         transfers=world.transfers,
         publish=pages.append,
-        room=lambda: next(room),
+        room=lambda _workspace: next(room),
         broker_epoch=remembers_all,
         page_size=3,
         unclaimed_after=timedelta(0),
@@ -94,7 +94,7 @@ def test_a_task_that_runs_as_it_is_published_is_done(world: World) -> None:
     dispatch = DispatchDueTransfers(
         transfers=world.transfers,
         publish=run,
-        room=lambda: ROOM,
+        room=lambda _workspace: ROOM,
         broker_epoch=remembers_all,
         page_size=3,
         unclaimed_after=timedelta(0),
@@ -141,7 +141,7 @@ def sweep(
     return DispatchDueTransfers(
         transfers=world.transfers,
         publish=pages.append,
-        room=lambda: ROOM,
+        room=lambda _workspace: ROOM,
         broker_epoch=broker_epoch,
         page_size=3,
         unclaimed_after=unclaimed_after,

@@ -147,6 +147,9 @@ ALL_ALONG: dict[str, Callable[[World], None]] = {
     "ArtifactsBrokerAway": lose_broker,
     "ArtifactsNoDispatch": lambda world: note_dispatch(world.rows.now - 2 * MINUTE, world.app),
     "ArtifactsNoWorker": without_results_worker,
+    "ArtifactsWorkspaceUnserved": adding(
+        TransferState.REQUESTED, next_attempt_at=MINUTE, workspace="host-a"
+    ),
     "ArtifactsBacklogOld": adding(TransferState.REQUESTED, next_attempt_at=6 * MINUTE),
     "ArtifactsLeasesNotRenewed": adding(TransferState.RUNNING, lease_expires_at=-15 * SECOND),
     "ArtifactsLeasesExpired": adding(TransferState.RUNNING, lease_expires_at=3 * MINUTE),

@@ -47,6 +47,7 @@ def test_every_metric_is_in_the_catalogue_and_has_samples(
 ) -> None:
     # Given something of everything
     of_everything(rows)
+    rows.add(TransferState.REQUESTED, next_attempt_at=MINUTE, workspace="host-a")
     answer(workers, "configs@a", CONFIGS)
     # When
     found = {each.name: set(each.labels) - {"le"} for each in samples()}

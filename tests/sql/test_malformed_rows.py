@@ -71,6 +71,14 @@ def insert_row(engine: Engine, request_id: str, **values: object) -> None:
 
 
 class TestRefused:
+    def test_a_wrong_name_of_a_workspace_is_not_inserted(self, engine: Engine) -> None:
+        # A name becomes a part of a queue's name
+        for name in ("Host", "a b", "-a", "a-", "", "a.b", "é"):
+            with pytest.raises(IntegrityError, match="transfers_workspace_name"):
+                insert_row(engine, "a", workspace=name)
+        for run_id, good in enumerate(("a", "host-7", None), start=1):
+            insert_row(engine, f"good {run_id}", run_id=run_id, workspace=good)
+
     @every_wrong_one
     def test_a_wrong_one_is_not_inserted(self, engine: Engine, name: str) -> None:
         constraint = CONSTRAINTS.get(name, "transfers_run_fits_kind")

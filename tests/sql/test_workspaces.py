@@ -4,6 +4,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine
 
+from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.worker.sql.engine import make_engine, transaction
 from artifact_pipeline.worker.sql.migrate import _config, upgrade
 from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
@@ -60,3 +61,21 @@ def test_an_older_database_has_no_such_table(empty_url: str) -> None:
     upgrade(engine)
     assert SqlWorkspaces(engine).known() == frozenset()
     engine.dispose()
+
+
+def test_each_name_has_workspaces_of_its_own(engine: Engine) -> None:
+    # Given the default workspace, and one of host A
+    default, host_a = SqlWorkspaces(engine), SqlWorkspaces(engine, name="host-a")
+    default.add_first("a")
+    host_a.add_first("b")
+    # Then each knows its own, and replaces no other
+    host_a.replace_all("c")
+    assert default.known() == frozenset({"a"})
+    assert host_a.known() == frozenset({"c"})
+
+
+def test_one_tree_has_one_name(engine: Engine) -> None:
+    SqlWorkspaces(engine, name="host-a").add("a")
+    for name, text in ((None, "the default workspace"), ("host-b", "the workspace host-b")):
+        with pytest.raises(InvalidRequestError, match=f"is the workspace host-a already.* {text}"):
+            SqlWorkspaces(engine, name=name).add("a")

@@ -37,6 +37,7 @@ class Answers:
     failure: Exception | None = None
     turns: list[JobUploads] = field(default_factory=list)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    workspace: str | None = None
 
     def transfer(
         self,
@@ -45,8 +46,9 @@ class Answers:
         request_id: str,
         *,
         is_alone: bool = False,
+        workspace: str | None = None,
     ) -> TransferSummary:
-        del is_alone
+        del is_alone, workspace
         self._note("transfer", direction, artifact, request_id)
         return TransferSummary(state=TransferState.DONE, size=3, seconds=0.5)
 
@@ -64,7 +66,8 @@ class Answers:
         self._note("relocations", job_id)
         return 2
 
-    def request_downloads(self, job_id: int) -> int:
+    def request_downloads(self, job_id: int, workspace: str | None = None) -> int:
+        del workspace
         self._note("downloads", job_id)
         return 2
 

@@ -103,6 +103,15 @@ def test_a_message_keeps_the_batch_it_belongs_to() -> None:
     assert "artifacts_batch" not in taken_in(with_headers())["headers"]
 
 
+def test_the_workspace_of_a_bare_message_is_kept() -> None:
+    taken = taken_in(with_headers(artifacts_workspace="host-a"))
+    assert taken["headers"]["artifacts_workspace"] == "host-a"
+    for none in ("", None):
+        assert (
+            "artifacts_workspace" not in taken_in(with_headers(artifacts_workspace=none))["headers"]
+        )
+
+
 def test_an_eta_that_has_come_is_none() -> None:
     for eta in (in_seconds(-1), "0001-01-01T00:00:00+23:59", None):
         assert taken_in(with_headers(eta=eta))["headers"]["eta"] is None
@@ -127,6 +136,7 @@ _WRONG_HEADERS: dict[str, tuple[object, ...]] = {
     "root_id": (5, SECRET),
     "retries": (True, -1, 2**31, 1.5, "1"),
     "artifacts_batch": ("7", -1, 2**63, [7]),
+    "artifacts_workspace": ("Host", "a.b", "-a", "a" * 37, "../a", 7, ["host-a"]),
     "eta": (5, "soon", "9999-12-31T23:59:59"),
     "expires": (5, "never", {}),
     "timelimit": ("1", 5, [1, 2, 3], [SECRET]),

@@ -152,6 +152,7 @@ def test_what_is_not_set_has_its_default(good: dict[str, str]) -> None:
     given = {name.removeprefix("ARTIFACTS_").lower() for name in good}
     assert settings.workspace == Path(good["ARTIFACTS_WORKSPACE"])
     assert settings.model_dump(exclude=given) == {
+        "workspace_name": None,
         "database_iam": False,
         "log_format": "console",
         "tracing": False,

@@ -1,13 +1,15 @@
 """Telling someone who waits that no worker listens."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import groupby
 from threading import Thread
 
 from celery import Celery
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError, ConfigurationError
 from artifact_pipeline.domain.maintenance.attention import worker_command
+from artifact_pipeline.tasks.routing import workspace_of_queue
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
 from artifact_pipeline.worker.diagnosis.consumers import read_broker
 from artifact_pipeline.worker.settings import BrokerSettings, load
@@ -78,7 +80,21 @@ class ListenerCheck:
         missing = [queue for queue in sorted(queues) if not broker.listening_to(queue)]
         if not missing:
             return ""
-        return f"no worker listens to {','.join(missing)}: {worker_command(*missing)}"
+        commands = (
+            worker_command(*queues, workspace=workspace)
+            for workspace, queues in _by_workspace(missing)
+        )
+        return f"no worker listens to {','.join(missing)}: {'; '.join(commands)}"
+
+
+def _by_workspace(queues: Iterable[str]) -> Iterator[tuple[str | None, list[str]]]:
+    """Yield each workspace with its queues, the default workspace first."""
+
+    def name(queue: str) -> str:
+        return workspace_of_queue(queue) or ""
+
+    for workspace, of_workspace in groupby(sorted(queues, key=name), name):
+        yield workspace or None, sorted(of_workspace)
 
 
 def _app() -> Celery | None:

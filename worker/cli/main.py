@@ -8,6 +8,10 @@ import sys
 
 # Import only this here: Ctrl-C while the rest is imported must not end in a traceback.
 COMMANDS = {
+    "agent": (
+        "artifact_pipeline.worker.cli.agent",
+        "Serve this container's workspace, which no other host sees, until it ends.",
+    ),
     "audit": (
         "artifact_pipeline.worker.cli.audit.commands",
         "Compare the whole store with all that is recorded, and report what is lost or unknown.",
@@ -71,7 +75,7 @@ COMMANDS = {
     ),
     "dev": (
         "artifact_pipeline.worker.cli.dev",
-        "Run the whole pipeline here until Ctrl-C: servers, workers, beat, Flower, metrics.",
+        "Run the whole pipeline here until Ctrl-C: servers, workers, beat, pages, Flower, metrics.",
     ),
     "doctor": (
         "artifact_pipeline.worker.cli.doctor",
@@ -81,9 +85,17 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.web",
         "Serve the pipeline as pages and a JSON API, until Ctrl-C.",
     ),
+    "workers": (
+        "artifact_pipeline.worker.cli.workers",
+        "Show the workers: their queues, workspaces and pools, and what no worker serves.",
+    ),
     "workspace": (
         "artifact_pipeline.worker.cli.workspace",
         "The directory tree that producers and workers share.",
+    ),
+    "workspaces": (
+        "artifact_pipeline.worker.cli.workspaces",
+        "Workspaces with names: list them, or forget one that is gone for good.",
     ),
 }
 """Module and help line of each: a group has an `app`, a command a function of its name.

@@ -1,6 +1,7 @@
 """One adapter for each port, on connections that are a process's own."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
 from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import TransferError
 from artifact_pipeline.domain.model.objects import ObjectAddress
-from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.model.transfers import Direction, Transfer
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectReader, IObjectStore
 from artifact_pipeline.domain.ports.object_versions import IObjectVersions
 from artifact_pipeline.domain.ports.restorations import IObjectRestorer
@@ -88,6 +89,7 @@ class Adapters(Database):
         owner: of the leases.
         requests: as `store_adapters`.
         new_tracing: makes what traces of this process go to.
+        workspace: the name of the only one whose transfers are claimed.
     """
 
     def __init__(
@@ -96,8 +98,11 @@ class Adapters(Database):
         owner: str,
         requests: int = 0,
         new_tracing: Callable[[], Tracing] = NoTracing,
+        *,
+        workspace: str | None = None,
     ) -> None:
         super().__init__(settings)
+        self.workspace = workspace
         self._settings = settings
         self._owner = owner
         self._new_tracing = new_tracing
@@ -196,6 +201,7 @@ class Adapters(Database):
         circuits: Sequence[Circuit] = (),
         *,
         retries: bool = True,
+        hand_on: Callable[[Transfer], None] | None = None,
     ) -> TransferRunner:
         """Return what runs transfers.
 
@@ -203,6 +209,7 @@ class Adapters(Database):
             handler_of: makes the handler of a direction.
             circuits: of other resources than S3.
             retries: as `RetryPolicy`.
+            hand_on: as `TransferRunner`; by default the dispatch sends the message.
         """
         settings = self._settings
         policy = RetryPolicy(
@@ -214,14 +221,16 @@ class Adapters(Database):
             circuits=(self._circuit(), *circuits),
             retries=retries,
         )
-        return TransferRunner(
+        runner = TransferRunner(
             transfers=self.transfers,
             handler_of=handler_of,
             policy=policy,
             owner=self._owner,
             lease=settings.lease,
             tracing=self.tracing,
+            workspace=self.workspace,
         )
+        return runner if hand_on is None else replace(runner, hand_on=hand_on)
 
     def _circuit(self) -> Circuit:
         try:

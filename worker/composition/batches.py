@@ -44,6 +44,7 @@ class Batches:
         has_source: whether an artifact is there to be uploaded; by default it is believed.
         event_targets: the names of the targets of events, such as `webhook`, that hear of a batch
             that is cancelled here; None if events are off.
+        workspace: the name of the one in which `has_source` looks.
     """
 
     def __init__(  # noqa: PLR0913 - what each command and the platform need of it
@@ -55,11 +56,12 @@ class Batches:
         parts: Parts = DEFAULT_PARTS,
         has_source: Callable[[Artifact], bool] | None = None,
         event_targets: Sequence[str] | None = None,
+        workspace: str | None = None,
     ) -> None:
         self._find_app = find_app or (lambda: app)
         targets = None if event_targets is None else tuple(event_targets)
         self._batches: IBatches = SqlBatches(engine, EventLog(targets))
-        self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts)
+        self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts, workspace)
         self._has_source = has_source
 
     def preview(

@@ -132,7 +132,7 @@ def _keep(opened: "Database") -> None:
 def batches() -> "Batches":
     """Return the batches in SQL. Raises: ConfigurationError."""
     from artifact_pipeline.worker.composition.batches import Batches
-    from artifact_pipeline.worker.settings import BatchSettings, load
+    from artifact_pipeline.worker.settings import BatchSettings, WorkspaceNameSettings, load
     from artifact_pipeline.worker.sql.batches.snapshots import Parts
 
     settings = load(BatchSettings)
@@ -142,6 +142,7 @@ def batches() -> "Batches":
         parts=Parts(settings.multipart_threshold, settings.part_size),
         has_source=source_check(),
         event_targets=settings.targets_of_all,
+        workspace=load(WorkspaceNameSettings).workspace_name,
     )
 
 
@@ -205,7 +206,7 @@ def source_check() -> "Callable[[Artifact], bool] | None":
     from artifact_pipeline.worker.settings import WorkspaceSettings, load
 
     try:
-        directory = load(WorkspaceSettings).workspace
+        settings = load(WorkspaceSettings)
     except ConfigurationError:
         return None  # this machine has no part of it; the workers look
     found: list[Workspace] = []
@@ -213,7 +214,7 @@ def source_check() -> "Callable[[Artifact], bool] | None":
     def has(artifact: "Artifact") -> bool:
         # Checked once, and only where it is asked: else an absent share looks like missing files.
         if not found:
-            found.append(workspace(directory))
+            found.append(workspace(settings.workspace))
         return found[0].has(artifact)
 
     return has
@@ -226,11 +227,13 @@ def workspace(directory: "Path") -> "Workspace":
         WorkspaceUnavailableError: the directory is not a workspace that the database knows.
     """
     from artifact_pipeline.domain.errors import WorkspaceUnavailableError
+    from artifact_pipeline.worker.settings import WorkspaceNameSettings, load
     from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
     from artifact_pipeline.worker.workspace import Workspace
     from artifact_pipeline.worker.workspace.identity import WorkspaceCheck
 
-    check = WorkspaceCheck(directory, SqlWorkspaces(database().engine))
+    name = load(WorkspaceNameSettings).workspace_name
+    check = WorkspaceCheck(directory, SqlWorkspaces(database().engine, name=name))
     try:
         check()
     except WorkspaceUnavailableError as error:

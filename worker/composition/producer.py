@@ -65,7 +65,13 @@ class Producer:
         """
         requester_name(requested_by)
         session = synchronous_session(session)
-        requests = SessionRequests(session, self._app, publish=self._publish)
+        requests = SessionRequests(
+            session,
+            self._app,
+            publish=self._publish,
+            # The settings that were given, and not what the environment says now.
+            workspace=self._settings.workspace_name or "",
+        )
         return _SessionController(self, SessionRepositories(session), requests, requested_by)
 
     @cached_property

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 
 class Repositories(ABC):
-    """All on one engine or in one session."""
+    """All on one engine or in one session.
+
+    Attributes:
+        workspace: the name of the only one whose transfers are claimed.
+    """
+
+    workspace: str | None = None
 
     @property
     @abstractmethod
@@ -38,7 +44,7 @@ class Repositories(ABC):
 
     @cached_property
     def transfers(self) -> SqlTransfers:
-        return SqlTransfers(self.bind, self.events)
+        return SqlTransfers(self.bind, self.events, workspace=self.workspace)
 
     @property
     def events(self) -> EventLog:
@@ -130,7 +136,7 @@ class Database(Repositories):
         # Only a worker runs pages.
         from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages  # noqa: PLC0415
 
-        return SqlUploadPages(self.engine, self.events)
+        return SqlUploadPages(self.engine, self.events, workspace=self.workspace)
 
     @cached_property
     def manifests(self) -> "SqlManifests":

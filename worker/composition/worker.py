@@ -31,6 +31,7 @@ from artifact_pipeline.domain.transfers.relocate import RequestRelocations
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner
 from artifact_pipeline.domain.transfers.upload_job import JobUploads, UploadJob
+from artifact_pipeline.tasks.hand_on import hand_on
 from artifact_pipeline.tasks.last_dispatch import note_dispatch
 from artifact_pipeline.tasks.publish import (
     ask_for_dispatch,
@@ -54,6 +55,7 @@ from artifact_pipeline.worker.composition.retention import apply_next_page
 from artifact_pipeline.worker.settings import WorkerSettings
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.database_id import read_database_id
+from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.revocations import WAITING, cancel_revoked
 
@@ -95,10 +97,15 @@ class Composition:
         request_id: str,
         *,
         is_alone: bool = False,
+        workspace: str | None = None,
     ) -> TransferSummary:
         if direction is Direction.UPLOAD and self._settings.page_size > 1 and not is_alone:
-            return self.page_runner(artifact, request_id)
-        return self.runner(artifact, direction, request_id)
+            return self.page_runner(artifact, request_id, workspace)
+        return self.runner(artifact, direction, request_id, workspace)
+
+    @property
+    def workspace(self) -> str | None:
+        return self._settings.workspace_name
 
     def requested(self, direction: Direction, job_id: int, request_id: str) -> Artifact | None:
         transfer = self.adapters.transfers.of_request(request_id, job_id, direction)
@@ -122,13 +129,13 @@ class Composition:
         )
         return request(job_id)
 
-    def request_downloads(self, job_id: int) -> int:
+    def request_downloads(self, job_id: int, workspace: str | None = None) -> int:
         request = RequestDownloads(
             transfers=self.adapters.transfers,
             locate=self.adapters.locate,
             publish=self._publish,
         )
-        return request(job_id)
+        return request(job_id, workspace)
 
     def upload_job(self, job_id: int) -> JobUploads:
         return UploadJob(page=self.page_runner.of_job)(job_id)
@@ -155,6 +162,11 @@ class Composition:
             # The worker forks next, and SQLite forbids an open connection at a fork: a commit of
             # the child could be lost.
             engine.dispose()
+
+    def note_workspace(self) -> None:
+        """Note a sign of life of the workspace. Raises: SqlUnavailableError."""
+        if self.workspace is not None:
+            SqlNamedWorkspaces(self.adapters.engine).note_sign_of_life(self.workspace)
 
     def revoke_waiting(self, request_ids: Sequence[str]) -> None:
         """Cancel those that no worker holds yet. Raises: SqlUnavailableError."""
@@ -201,7 +213,9 @@ class Composition:
     @property
     def runner(self) -> TransferRunner:
         """What runs transfers; it makes a handler when a transfer needs it."""
-        return self.adapters.runner(self.handlers, self.handlers.circuits)
+        return self.adapters.runner(
+            self.handlers, self.handlers.circuits, hand_on=partial(hand_on, app=self._app)
+        )
 
     def dispatch(self) -> int:
         settings = self._settings
@@ -254,6 +268,7 @@ class Composition:
             owner=f"{self._worker}:{os.getpid()}",
             requests=self._settings.page_threads,
             new_tracing=self._new_tracing,
+            workspace=self._settings.workspace_name,
         )
 
     def _note_dispatch(self) -> None:

@@ -59,4 +59,5 @@ class WorkspaceAdapters:
 def workspace_check(settings: WorkerSettings, engine: Engine) -> WorkspaceCheck:
     """Return a worker's check of its workspace."""
     added_by = f"worker@{socket.gethostname()}"
-    return WorkspaceCheck(settings.workspace, SqlWorkspaces(engine, added_by), is_worker=True)
+    workspaces = SqlWorkspaces(engine, added_by, settings.workspace_name)
+    return WorkspaceCheck(settings.workspace, workspaces, is_worker=True)

@@ -34,6 +34,7 @@ _WAITING = (Phase.DUE, Phase.EXPIRED)
 _CHECKS = {
     ProblemCode.NO_DISPATCH: "dispatch",
     ProblemCode.NO_WORKER: "workers",
+    ProblemCode.WORKSPACE_UNSERVED: "workspaces",
     ProblemCode.STUCK: "backlog",
     ProblemCode.BEHIND: "backlog",
     ProblemCode.LEASE_EXPIRED: "backlog",
@@ -62,10 +63,15 @@ def read_status(engine: Engine, app: Celery, *, with_strays: bool = True) -> Pip
     return PipelineStatus(
         database=database,
         broker=_read_broker(app, database, with_strays=with_strays),
-        queues=queue_names(app),
+        queues=[*queue_names(app), *_named_queues(database)],
         upkeep_queue=UPKEEP,
         batch_queue=BATCHES,
     )
+
+
+def _named_queues(database: DatabaseStatus) -> list[str]:
+    """Return the queues of workspaces with a name that have transfers."""
+    return sorted({each.queue for each in database.transfers if each.workspace is not None})
 
 
 def examine_backlog(engine: Engine, app: Celery) -> Iterator[Finding]:
@@ -133,6 +139,7 @@ def _well(database: DatabaseStatus, broker: BrokerStatus) -> dict[str, str]:
     return {
         "dispatch": f"the last one ended {age(database.now - dispatched_at)} ago",
         "workers": _workers(broker),
+        "workspaces": "a worker serves each one that has work",
         "backlog": _backlog(database),
         "S3 breaker": "it is closed",
         "workspace breaker": "it is closed",

@@ -1,7 +1,7 @@
 """The queues in the broker, and the workers that listen to them."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import Celery
@@ -10,6 +10,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import BrokerStatus, W
 from artifact_pipeline.tasks.dead_letters import count_dead_letters
 from artifact_pipeline.tasks.last_dispatch import last_dispatch
 from artifact_pipeline.tasks.publish import broker_channel, queue_depths
+from artifact_pipeline.tasks.routing import workspace_of_queue
 from artifact_pipeline.worker.diagnosis.stray_queues import strays_of
 from artifact_pipeline.worker.messages.answers import COMMAND
 
@@ -30,15 +31,16 @@ def read_broker(
 
     Args:
         app: of the broker.
-        needed: queues with work. If no worker seems to listen to one of them, or to a queue with
-            messages, the workers get more time to answer.
+        needed: queues with work, also of workspaces with a name. If no worker seems to listen to
+            one of them, or to a queue with messages, the workers get more time to answer.
         with_strays: look for mistyped queues too, which reads the names of all keys.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        status = _queues_of(app, channel, with_strays=with_strays)
+        named = sorted(queue for queue in needed if workspace_of_queue(queue))
+        status = _queues_of(app, channel, named, with_strays=with_strays)
         has_work = {*needed, *(queue for queue, depth in status.messages.items() if depth)}
         connection = channel.connection.client
         workers = _workers(app, connection, _ANSWER_SECONDS)
@@ -59,8 +61,14 @@ def read_queues(app: Celery, *, with_strays: bool = False) -> BrokerStatus:
         return _queues_of(app, channel, with_strays=with_strays)
 
 
-def _queues_of(app: Celery, channel: Any, *, with_strays: bool) -> BrokerStatus:  # noqa: ANN401
-    queues = queue_names(app)
+def _queues_of(
+    app: Celery,
+    channel: Any,  # noqa: ANN401 - a kombu channel
+    named: Sequence[str] = (),
+    *,
+    with_strays: bool,
+) -> BrokerStatus:
+    queues = [*queue_names(app), *named]
     return BrokerStatus(
         messages=queue_depths(channel, queues),
         strays=strays_of(channel, queues) if with_strays else {},
@@ -91,6 +99,87 @@ def databases_of(app: Celery, workers: Collection[WorkerQueues]) -> dict[str, st
         for name, answer in each.items()
         if isinstance(answer, dict) and "database" in answer
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweringWorker:
+    """A worker that has answered just now.
+
+    Attributes:
+        workspace: the name of the one that it serves; None is the default workspace.
+        pool: of Celery's, such as `prefork`.
+        processes: that carry out its tasks.
+        tasks: that it carries out now.
+    """
+
+    name: str
+    queues: Sequence[str]
+    workspace: str | None
+    pool: str | None
+    processes: int
+    tasks: int
+
+
+def answering_workers(app: Celery) -> list[AnsweringWorker]:
+    """Ask the workers who they are. Raises: BrokerUnavailableError: the broker does not answer."""
+    questions = ("active_queues", "stats", "active", COMMAND)
+    queues, stats, active, own = ask_workers(app, *questions)
+    return [
+        AnsweringWorker(
+            name=worker.name,
+            queues=worker.queues,
+            workspace=_workspace(own.get(worker.name), worker.queues),
+            pool=pool_name(stats.get(worker.name)),
+            processes=process_count(stats.get(worker.name)),
+            tasks=len(active.get(worker.name) or ()),
+        )
+        for worker in sorted(_listening(queues), key=lambda worker: worker.name)
+    ]
+
+
+def serving_workers(app: Celery) -> dict[str, list[str]]:
+    """Return the names of the workers that answer, by the workspaces with names that they serve.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    [queues] = ask_workers(app, "active_queues")
+    found: dict[str, list[str]] = {}
+    for worker in _listening(queues):
+        for name in sorted({workspace_of_queue(queue) or "" for queue in worker.queues} - {""}):
+            found.setdefault(name, []).append(worker.name)
+    return found
+
+
+def _workspace(answer: Any, queues: Sequence[str]) -> str | None:  # noqa: ANN401 - from a worker
+    if isinstance(answer, dict) and "workspace" in answer:
+        workspace: str | None = answer["workspace"]
+        return workspace
+    return next(filter(None, map(workspace_of_queue, queues)), None)
+
+
+def pool_name(stats: Any) -> str | None:  # noqa: ANN401 - from a worker
+    """Return the pool of a worker's answer to `stats`."""
+    pool = stats.get("pool") if isinstance(stats, dict) else None
+    implementation = pool.get("implementation") if isinstance(pool, dict) else None
+    if not isinstance(implementation, str):
+        return None
+    module = implementation.partition(":")[0].rpartition(".")[2]
+    return {"thread": "threads"}.get(module, module)
+
+
+def process_count(stats: Any) -> int:  # noqa: ANN401 - from a worker
+    """Return the processes, or threads, of a worker's answer to `stats`."""
+    pool = stats.get("pool") if isinstance(stats, dict) else None
+    if not isinstance(pool, dict):
+        return 0
+    processes = pool.get("processes")
+    # Pools of threads name no processes.
+    return len(processes) if isinstance(processes, list) and processes else _most(pool)
+
+
+def _most(pool: Any) -> int:  # noqa: ANN401 - the same
+    return int(pool.get("max-concurrency") or 0)
 
 
 def ask_workers(app: Celery, *questions: str) -> list[dict[str, Any]]:

@@ -98,7 +98,9 @@ def _probe(settings: BucketSettings) -> Iterator[Finding]:
 def _workspace(settings: _WorkspaceSettings) -> Iterator[Finding]:
     try:
         with opened(settings) as engine:
-            yield from examine_workspace(settings.workspace, SqlWorkspaces(engine))
+            yield from examine_workspace(
+                settings.workspace, SqlWorkspaces(engine, name=settings.workspace_name)
+            )
     except ConfigurationError:  # the examination of the database reports it
         yield from examine_workspace(settings.workspace, None)
 

@@ -115,10 +115,11 @@ def _workspace() -> None:
     from artifact_pipeline.worker.diagnosis.workspace import reach_directory, reach_workspace
     from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
 
-    directory = load(WorkspaceSettings).workspace
-    reach_directory(directory)
+    settings = load(WorkspaceSettings)
+    reach_directory(settings.workspace)
     with _engine() as engine:
-        reach_workspace(directory, SqlWorkspaces(engine))
+        workspaces = SqlWorkspaces(engine, name=settings.workspace_name)
+        reach_workspace(settings.workspace, workspaces)
 
 
 def _share() -> None:

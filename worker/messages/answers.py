@@ -15,11 +15,15 @@ COMMAND = "artifacts_database"
 """The remote control command that asks for it."""
 
 
-def answer_for_database(read: Callable[[], str | None]) -> None:
-    """Have this process's worker answer which database it works for.
+def answer_for_database(read: Callable[[], str | None], workspace: str | None = None) -> None:
+    """Have this process's worker answer which database it works for, and which workspace it serves.
 
-    It is read once, before the worker forks: a database that hangs must not stop the main loop,
-    which answers. Connect this after what waits for the database.
+    The database is read once, before the worker forks: a database that hangs must not stop the main
+    loop, which answers. Connect this after what waits for the database.
+
+    Args:
+        read: returns what tells the database from others.
+        workspace: the name of the workspace; None is the default workspace.
     """
     known: list[str | None] = []
 
@@ -30,8 +34,8 @@ def answer_for_database(read: Callable[[], str | None]) -> None:
             logger.warning("it is not known which database this is: %s", error)
 
     def answer(_state: Any) -> dict[str, str | None]:  # noqa: ANN401 - Celery's
-        """Return the id of the database that this worker works for."""
-        return {"database": known[-1] if known else None}
+        """Return the id of the database that this worker works for, and its workspace's name."""
+        return {"database": known[-1] if known else None, "workspace": workspace}
 
     celeryd_after_setup.connect(note, weak=False)
     inspect_command(name=COMMAND)(answer)

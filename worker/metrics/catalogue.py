@@ -78,6 +78,22 @@ EXPIRED_AGE = MetricSpec(
     "How long ago the first of those leases expired; 0 without one.",
 )
 
+WORKSPACE_BACKLOG = MetricSpec(
+    "artifacts_workspace_backlog_transfers",
+    ("workspace",),
+    "Transfers of a workspace with a name that may start now, and that no worker has claimed.",
+)
+WORKSPACE_BACKLOG_AGE = MetricSpec(
+    "artifacts_workspace_backlog_oldest_seconds",
+    ("workspace",),
+    "How long the first of them has been due.",
+)
+WORKSPACE_WORKERS = MetricSpec(
+    "artifacts_workspace_workers",
+    ("workspace",),
+    "Workers that serve the workspace; of those with a backlog, and of those with workers.",
+)
+
 ENDED = MetricSpec(
     "artifacts_transfers_ended_total",
     (*_BY_QUEUE, "outcome"),
@@ -204,6 +220,7 @@ ACTIVE_PROCESSES = MetricSpec(
 OF_THE_EXPORTER = (UP, COLLECTION, BUILD)
 OF_SQL = (
     *(BACKLOG, BACKLOG_AGE, IN_FLIGHT, SCHEDULED, RETRIES, EXPIRING, EXPIRED, EXPIRED_AGE),
+    *(WORKSPACE_BACKLOG, WORKSPACE_BACKLOG_AGE),
     *(ENDED, MOVED, WAIT, DURATION, LATENCY),
     *(QUARANTINED, QUARANTINED_RECENTLY, UNVERIFIED, BATCHES, BREAKERS),
     *(AUDITED, AUDIT_FINDINGS),
@@ -211,5 +228,8 @@ OF_SQL = (
     *(ROWS, INSERTED, DELETED, TABLE_SIZE),
 )
 OF_THE_BROKER = (DEAD_LETTERS, DISPATCH_LAG, QUEUE_LENGTH)
-OF_THE_WORKERS = (WORKER_UP, WORKER_TASKS, ACTIVE_WORKERS, ACTIVE_PROCESSES)
+OF_THE_WORKERS = (
+    *(WORKER_UP, WORKER_TASKS, ACTIVE_WORKERS, ACTIVE_PROCESSES),
+    WORKSPACE_WORKERS,
+)
 METRICS = (*OF_THE_EXPORTER, *OF_SQL, *OF_THE_BROKER, *OF_THE_WORKERS)

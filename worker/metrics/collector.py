@@ -96,7 +96,9 @@ class PipelineCollector(Collector):
         if broker.found is not None:
             now = None if database.found is None else database.found.now
             yield from metrics_of_broker(broker.found, now)
-            yield from metrics_of_workers(self._workers.workers(), queue_names(self._app))
+            workspaces = () if database.found is None else list(database.found.workspaces)
+            queues = queue_names(self._app)
+            yield from metrics_of_workers(self._workers.workers(), queues, workspaces)
 
     def _read_database(self) -> DatabaseMetrics:
         found = self._sql.read(self._ended_to, self._first)

@@ -11,6 +11,7 @@ from artifact_pipeline.domain.maintenance.pipeline_metrics import BrokerMetrics
 from artifact_pipeline.tasks.dead_letters import count_dead_letters
 from artifact_pipeline.tasks.last_dispatch import last_dispatch
 from artifact_pipeline.tasks.publish import broker_channel, queue_depths
+from artifact_pipeline.tasks.routing import workspace_of_queue
 from artifact_pipeline.worker.diagnosis.consumers import queue_names
 from artifact_pipeline.worker.metrics import catalogue
 from artifact_pipeline.worker.metrics.families import Labels, family
@@ -51,9 +52,15 @@ def _lag(dispatched_at: datetime | None, now: datetime) -> float:
 
 
 def metrics_of_workers(
-    workers: Collection[SeenWorker], queues: Collection[str]
+    workers: Collection[SeenWorker], queues: Collection[str], workspaces: Collection[str] = ()
 ) -> Iterator[Metric]:
-    """Yield them. Args: `queues` that are shown even if no worker listens to them."""
+    """Yield them.
+
+    Args:
+        workers: that have answered.
+        queues: that are shown even if no worker listens to them.
+        workspaces: that are shown even if no worker serves them.
+    """
     up = [each for each in workers if each.is_up]
     yield family(catalogue.WORKER_UP, {(each.name,): float(each.is_up) for each in workers})
     yield family(catalogue.WORKER_TASKS, {(each.name,): each.tasks for each in up})
@@ -66,3 +73,12 @@ def metrics_of_workers(
         catalogue.ACTIVE_PROCESSES,
         {(queue,): sum(one.processes for one in each) for queue, each in listening.items()},
     )
+    yield family(catalogue.WORKSPACE_WORKERS, _serving(up, workspaces))
+
+
+def _serving(workers: Collection[SeenWorker], workspaces: Collection[str]) -> dict[Labels, float]:
+    found: dict[Labels, float] = {(name,): 0 for name in workspaces}
+    for worker in workers:
+        for name in {workspace_of_queue(queue) for queue in worker.queues} - {None}:
+            found[str(name),] = found.get((str(name),), 0) + 1
+    return found

@@ -35,6 +35,7 @@ def metrics_of_sql(
         ended: all that has ended since the exporter started.
     """
     yield from _of_active(database)
+    yield from _of_workspaces(database)
     yield from _of_ended(ended)
     yield from _of_counts(database)
     yield from _of_events(database.events)
@@ -86,7 +87,7 @@ def _by_queue(
     found: dict[str, list[float]] = {queue: [0] for queue in _QUEUES}
     for each in groups:
         if each.phase is phase:
-            found[each.queue].append(figure(each))
+            found.setdefault(each.queue, [0]).append(figure(each))
     return found
 
 
@@ -101,6 +102,16 @@ def _retries(groups: Iterable[ActiveGroup]) -> dict[Labels, float]:
             labels = (each.queue, each.reason)
             found[labels] = found.get(labels, 0) + each.transfers
     return found
+
+
+def _of_workspaces(database: DatabaseMetrics) -> Iterator[Metric]:
+    found = database.workspaces.items()
+    backlog: dict[Labels, float] = {(name,): due.transfers for name, due in found}
+    yield family(catalogue.WORKSPACE_BACKLOG, backlog)
+    ages: dict[Labels, float] = {
+        (name,): max(database.now - due.since, timedelta(0)).total_seconds() for name, due in found
+    }
+    yield family(catalogue.WORKSPACE_BACKLOG_AGE, ages)
 
 
 def _of_ended(ended: Mapping[EndedKey, EndedFigures]) -> Iterator[Metric]:

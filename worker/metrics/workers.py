@@ -10,7 +10,7 @@ from typing import Any
 from celery import Celery
 
 from artifact_pipeline.domain.errors import PipelineError
-from artifact_pipeline.worker.diagnosis.consumers import ask_workers
+from artifact_pipeline.worker.diagnosis.consumers import ask_workers, process_count
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class WorkerWatch:
                         SeenWorker(
                             name=name,
                             queues=[queue["name"] for queue in of_worker],
-                            processes=_processes(stats.get(name)),
+                            processes=process_count(stats.get(name)),
                             tasks=_length(active.get(name)),
                         ),
                     )
@@ -96,14 +96,6 @@ class WorkerWatch:
             }
             found = sorted(self._seen.items())
         return [replace(worker, is_up=now - at <= _UP_SECONDS) for _, (at, worker) in found]
-
-
-def _processes(stats: Any) -> int:  # noqa: ANN401 - from a worker
-    pool = stats.get("pool") if isinstance(stats, dict) else None
-    if not isinstance(pool, dict):
-        return 0
-    # Pools of threads name no processes.
-    return _length(pool.get("processes")) or int(pool.get("max-concurrency") or 0)
 
 
 def _length(answer: Any) -> int:  # noqa: ANN401 - from a worker

@@ -27,6 +27,7 @@ def last_transfers(filters: BatchFilter, dialect: str) -> Subquery:
         select(
             *(TransferRow.job_id, TransferRow.run_id, TransferRow.kind, TransferRow.direction),
             *(TransferRow.state, TransferRow.reason_code, TransferRow.finished_at),
+            TransferRow.workspace,
             JobRow.user_id,
             job_directory().label("directory"),
             age.label("age"),

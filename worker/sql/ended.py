@@ -11,7 +11,7 @@ from artifact_pipeline.domain.maintenance.pipeline_metrics import (
     EndedFigures,
 )
 from artifact_pipeline.worker.sql.clock import seconds_between
-from artifact_pipeline.worker.sql.phases import IS_OF_BATCH
+from artifact_pipeline.worker.sql.phases import IS_OF_BATCH, IS_OF_WORKSPACE
 from artifact_pipeline.worker.sql.tables import IS_DONE, IS_QUARANTINED, TransferRow
 
 _MEASURES: dict[str, ColumnElement[float]] = {
@@ -19,13 +19,16 @@ _MEASURES: dict[str, ColumnElement[float]] = {
     "duration": seconds_between(TransferRow.claimed_at, TransferRow.finished_at),
     "latency": seconds_between(TransferRow.requested_at, TransferRow.finished_at),
 }
-_GROUPED = ("kind", "direction", "of_batch", "state")
+_GROUPED = ("kind", "direction", "of_batch", "of_workspace", "state")
 
 
 def ended_statement(begin: datetime, end: datetime) -> Select[Any]:
     """Return the statement for transfers that ended after `begin`, and no later than `end`."""
     measures = [_not_negative(measure).label(name) for name, measure in _MEASURES.items()]
-    columns = (TransferRow.kind, TransferRow.direction, IS_OF_BATCH, TransferRow.state)
+    columns = (
+        *(TransferRow.kind, TransferRow.direction),
+        *(IS_OF_BATCH, IS_OF_WORKSPACE, TransferRow.state),
+    )
     within = (TransferRow.finished_at > begin, TransferRow.finished_at <= end)
     # Two SELECTs, since each index has the transfers of one state.
     arms = (

@@ -56,8 +56,9 @@ TABLES: Mapping[str, Sequence[str]] = {
     HoldRow.__tablename__: _REMOVED,
     TombstoneRow.__tablename__: _REMOVED,
     RetentionRuleRow.__tablename__: _REMOVED,
-    # Workers add the first one; `artifacts workspace init` removes those that it replaces.
-    WorkspaceRow.__tablename__: ("SELECT", "INSERT", "DELETE"),
+    # Workers add the first one, and note signs of life of those with a name; `artifacts workspace
+    # init` removes those that it replaces.
+    WorkspaceRow.__tablename__: _REMOVED,
 }
 """Privileges on the pipeline's own tables."""
 

@@ -1,15 +1,17 @@
-"""What SQL knows for the metrics: six statements, each served by an index."""
+"""What SQL knows for the metrics: seven statements, each served by an index."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, case, func, select
+from sqlalchemy import Connection, Engine, and_, case, func, or_, select
 
 from artifact_pipeline.domain.maintenance.pipeline_metrics import (
     SETTLED_AFTER,
     ActiveGroup,
     DatabaseMetrics,
+    DueInWorkspace,
     EndedFigures,
     EndedKey,
 )
@@ -24,14 +26,23 @@ from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.event_outbox import read_backlog
 from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.phases import (
+    ANY_WORKSPACE,
     IS_OF_BATCH,
+    IS_OF_WORKSPACE,
+    is_due,
+    is_expired,
     is_retry,
     phase_moment,
     phase_of,
     queue_of_group,
 )
 from artifact_pipeline.worker.sql.table_sizes import read_tables
-from artifact_pipeline.worker.sql.tables import IS_ACTIVE, AuditProgressRow, TransferRow
+from artifact_pipeline.worker.sql.tables import (
+    IS_ACTIVE,
+    IS_ACTIVE_OF_WORKSPACE,
+    AuditProgressRow,
+    TransferRow,
+)
 
 # A living worker renews its lease at every third of it.
 _RENEWED_WITHIN = 1 / 3
@@ -73,6 +84,7 @@ class SqlMetrics:
                 active=list(_active(connection, now, self._expiring)),
                 ended=_ended(connection, begin, end),
                 ended_to=end,
+                workspaces=_workspaces(connection, now),
                 tables=read_tables(connection),
                 audited_at=audited_at,
                 audit_findings=findings,
@@ -100,7 +112,8 @@ def _active(connection: Connection, now: datetime, expiring: timedelta) -> Itera
         TransferRow.lease_expires_at > now,
         TransferRow.lease_expires_at <= now + expiring,
     )
-    columns = (TransferRow.kind, TransferRow.direction, IS_OF_BATCH)
+    columns = (TransferRow.kind, TransferRow.direction, IS_OF_BATCH, IS_OF_WORKSPACE)
+    grouped = (TransferRow.kind, TransferRow.direction, "of_batch", "of_workspace")
     statement = (
         select(
             *(*columns, phase_of(now).label("phase"), reason),
@@ -109,12 +122,12 @@ def _active(connection: Connection, now: datetime, expiring: timedelta) -> Itera
             func.min(phase_moment()).label("since"),
         )
         .where(IS_ACTIVE)
-        .group_by(TransferRow.kind, TransferRow.direction, "of_batch", "phase", "reason")
+        .group_by(*grouped, "phase", "reason")
     )
     for row in connection.execute(statement):
         if _is_known(row.kind, row.direction):
             yield ActiveGroup(
-                queue=queue_of_group(row.kind, of_batch=row.of_batch),
+                queue=_queue_of(row),
                 kind=ArtifactKind(row.kind),
                 direction=Direction(row.direction),
                 phase=Phase(row.phase),
@@ -131,12 +144,31 @@ def _ended(
     found: dict[EndedKey, EndedFigures] = defaultdict(EndedFigures)
     for row in connection.execute(ended_statement(begin, end)):
         if _is_known(row.kind, row.direction):
-            queue = queue_of_group(row.kind, of_batch=row.of_batch)
             key = EndedKey(
-                queue, ArtifactKind(row.kind), Direction(row.direction), TransferState(row.state)
+                _queue_of(row),
+                ArtifactKind(row.kind),
+                Direction(row.direction),
+                TransferState(row.state),
             )
             found[key] += ended_figures(row)
     return found
+
+
+def _queue_of(row: Any) -> str:  # noqa: ANN401 - a row
+    workspace = ANY_WORKSPACE if row.of_workspace else None
+    return queue_of_group(row.kind, of_batch=row.of_batch, workspace=workspace)
+
+
+def _workspaces(connection: Connection, now: datetime) -> Mapping[str, DueInWorkspace]:
+    due = (
+        select(TransferRow.workspace, func.count().label("due"), func.min(phase_moment()))
+        .where(IS_ACTIVE_OF_WORKSPACE, or_(is_due(now), is_expired(now)))
+        .group_by(TransferRow.workspace)
+    )
+    return {
+        str(name): DueInWorkspace(transfers=transfers, since=since)
+        for name, transfers, since in connection.execute(due)
+    }
 
 
 def _is_known(kind: str, direction: str) -> bool:

@@ -8,19 +8,23 @@ from sqlalchemy import ColumnElement, and_, case, literal
 from artifact_pipeline.domain.maintenance.pipeline_status import Phase
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import NO_FAILURE_REASONS, Direction, TransferState
-from artifact_pipeline.tasks.routing import BATCHES, queue_of
+from artifact_pipeline.tasks.routing import BATCHES, queue_in, queue_of
 from artifact_pipeline.worker.sql.tables import TransferRow
 
 # An older failure tells nothing: a success, or a day without transfers, may have followed.
 FAILING_FOR = timedelta(minutes=5)
 
 IS_OF_BATCH = TransferRow.batch_id.is_not(None).label("of_batch")
+IS_OF_WORKSPACE = TransferRow.workspace.is_not(None).label("of_workspace")
+ANY_WORKSPACE = "*"
+"""In the queue of a metric: of any workspace with a name. Each name would be one more series."""
 _IS_RUNNING = TransferRow.state == TransferState.RUNNING
 
 
-def queue_of_group(kind: str, *, of_batch: bool) -> str:
-    """Return the queue of transfers of a kind, by `IS_OF_BATCH`."""
-    return BATCHES if of_batch else queue_of(ArtifactKind(kind))
+def queue_of_group(kind: str, *, of_batch: bool, workspace: str | None = None) -> str:
+    """Return the queue of transfers of a kind, by `IS_OF_BATCH`, in a workspace."""
+    queue = BATCHES if of_batch else queue_of(ArtifactKind(kind))
+    return queue_in(queue, workspace)
 
 
 def phase_of(now: datetime) -> ColumnElement[str]:

@@ -128,17 +128,18 @@ def _transfers(connection: Connection, now: datetime) -> Iterator[TransferGroup]
     )
     statement = (
         select(
-            *(TransferRow.kind, IS_OF_BATCH, phase, reason),
+            *(TransferRow.kind, IS_OF_BATCH, TransferRow.workspace, phase, reason),
             func.count().label("transfers"),
             func.count().filter(late).label("late"),
             func.min(phase_moment()).label("since"),
         )
         .where(IS_ACTIVE)
-        .group_by(TransferRow.kind, "of_batch", "phase", "reason")
+        .group_by(TransferRow.kind, "of_batch", TransferRow.workspace, "phase", "reason")
     )
     for row in connection.execute(statement):
         yield TransferGroup(
-            queue=queue_of_group(row.kind, of_batch=row.of_batch),
+            queue=queue_of_group(row.kind, of_batch=row.of_batch, workspace=row.workspace),
+            workspace=row.workspace,
             kind=ArtifactKind(row.kind),
             phase=Phase(row.phase),
             reason=reason_of(row.reason),
@@ -154,15 +155,15 @@ def _throughput(connection: Connection, now: datetime) -> Iterator[Throughput]:
     counts = [func.count().filter(is_within) for is_within in within]
     sums = [func.coalesce(moved.filter(is_within), 0) for is_within in within]
     statement = (
-        select(TransferRow.kind, IS_OF_BATCH, *counts, *sums)
+        select(TransferRow.kind, IS_OF_BATCH, TransferRow.workspace, *counts, *sums)
         .where(IS_DONE, within[-1])
-        .group_by(TransferRow.kind, "of_batch")
+        .group_by(TransferRow.kind, "of_batch", TransferRow.workspace)
     )
-    for kind, of_batch, *figures in connection.execute(statement):
+    for kind, of_batch, workspace, *figures in connection.execute(statement):
         done, moved_bytes = figures[: len(WINDOWS)], figures[len(WINDOWS) :]
         for window, transfers, size in zip(WINDOWS, done, moved_bytes, strict=True):
             yield Throughput(
-                queue=queue_of_group(kind, of_batch=of_batch),
+                queue=queue_of_group(kind, of_batch=of_batch, workspace=workspace),
                 window=window,
                 transfers=transfers,
                 bytes_moved=int(size),

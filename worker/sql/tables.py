@@ -29,6 +29,7 @@ from artifact_pipeline.domain.model.transfers import (
     Direction,
     TransferState,
 )
+from artifact_pipeline.domain.model.workspaces import MAX_WORKSPACE
 from artifact_pipeline.worker.sql.event_tables import EventRow as EventRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.event_tables import EventTargetRow as EventTargetRow  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.sql.operator_tables import ActionJobRow as ActionJobRow  # noqa: PLC0414 - re-exported
@@ -91,6 +92,8 @@ class MemberRow(PipelineBase):
     size: Mapped[int | None] = mapped_column(BigInteger)
     """Bytes of the artifact, if it was stored."""
     left_out: Mapped[str | None] = mapped_column(String(16))
+    workspace: Mapped[str | None] = mapped_column(String(MAX_WORKSPACE))
+    """Of its last transfer; NULL is the default workspace."""
 
 
 class ArtifactRow(PipelineBase):
@@ -161,6 +164,8 @@ class TransferRow(PipelineBase):
     """When the last attempt began."""
     trace_headers: Mapped[str | None] = mapped_column(Text)
     """Of the request, in JSON: each attempt belongs to its trace."""
+    workspace: Mapped[str | None] = mapped_column(String(MAX_WORKSPACE))
+    """The workspace with its source or target, by name; NULL is the default workspace."""
 
 
 class EndpointRow(Failures, PipelineBase):
@@ -213,6 +218,10 @@ class WorkspaceRow(PipelineBase):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)
     added_by: Mapped[str | None] = mapped_column(String(MAX_REQUESTER))
+    name: Mapped[str | None] = mapped_column(String(MAX_WORKSPACE))
+    """NULL is the default workspace."""
+    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The last sign of life of a worker; only of workspaces with a name."""
 
 
 # NULL differs from NULL in a unique index, so the artifacts of a job take part as run 0.
@@ -257,7 +266,7 @@ partial_index(IS_DONE, "transfers_done", TransferRow.finished_at)
 # The index finds what may be claimed together. It begins with the kind, so that due artifacts of
 # other kinds are not read first.
 _UNTRIED = (TransferState.REQUESTED, TransferState.WAITING)
-IS_UNTRIED_UPLOAD = and_(
+_IS_UNTRIED = (
     TransferRow.state.in_([literal_column(f"'{state}'") for state in _UNTRIED]),
     TransferRow.direction == literal_column(f"'{Direction.UPLOAD}'"),
     TransferRow.attempts == literal_column("0"),
@@ -265,8 +274,26 @@ IS_UNTRIED_UPLOAD = and_(
     TransferRow.batch_id.is_(None),
     TransferRow.upload_id.is_(None),
 )
+# Each workspace has its own range. What waits for a workspace that no worker serves would
+# otherwise be read for each page of the others.
+IS_UNTRIED_UPLOAD = and_(*_IS_UNTRIED, TransferRow.workspace.is_(None))
 partial_index(
     IS_UNTRIED_UPLOAD, "transfers_untried_uploads", TransferRow.kind, TransferRow.next_attempt_at
+)
+IS_UNTRIED_OF_WORKSPACE = and_(*_IS_UNTRIED, TransferRow.workspace.is_not(None))
+partial_index(
+    IS_UNTRIED_OF_WORKSPACE,
+    "transfers_untried_of_workspace",
+    TransferRow.workspace,
+    TransferRow.kind,
+    TransferRow.next_attempt_at,
+)
+IS_ACTIVE_OF_WORKSPACE = and_(IS_ACTIVE, TransferRow.workspace.is_not(None))
+partial_index(
+    IS_ACTIVE_OF_WORKSPACE,
+    "transfers_of_workspace",
+    TransferRow.workspace,
+    TransferRow.next_attempt_at,
 )
 # The condition of `Transfer.unverified_since`. In brackets, since the text is joined to
 # other conditions.

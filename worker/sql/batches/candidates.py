@@ -36,7 +36,7 @@ NEVER_REQUESTED = "never requested"
 """The state of a member without a last transfer, in `batch_members`."""
 _COLUMNS = (
     *("job_id", "run_id", "kind", "direction", "state", "reason_code"),
-    *("user_id", "directory"),
+    *("user_id", "directory", "workspace"),
 )
 
 
@@ -73,6 +73,7 @@ def _never_requested(filters: BatchFilter, dialect: str) -> Iterator[Select[Any]
                 _null(String).label("reason_code"),
                 JobRow.user_id,
                 job_directory().label("directory"),
+                _null(String).label("workspace"),
             ).select_from(JobRow)
             all_of_kind = every.join(RunRow, RunRow.job_id == JobRow.id) if of_run else every
             yield all_of_kind.where(

@@ -18,7 +18,10 @@ from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.statements import first_values
 
-_OF_MEMBER = (MemberRow.job_id, MemberRow.run_id, MemberRow.kind, MemberRow.direction)
+_OF_MEMBER = (
+    *(MemberRow.job_id, MemberRow.run_id, MemberRow.kind, MemberRow.direction),
+    MemberRow.workspace,
+)
 """Columns that a transfer has from its member."""
 
 

@@ -50,7 +50,7 @@ _PAGE = 5_000
 _EXAMPLES = 5
 _COLUMNS = (
     *("batch_id", "position", "job_id", "run_id", "kind", "direction"),
-    *("user_id", "state", "reason_code", "size", "left_out"),
+    *("user_id", "state", "reason_code", "size", "left_out", "workspace"),
 )
 
 
@@ -66,9 +66,18 @@ DEFAULT_PARTS = Parts(16 * 2**20, 16 * 2**20)
 
 
 class SqlBatchSnapshots:
-    def __init__(self, engine: Engine, parts: Parts) -> None:
+    """Snapshots in SQL.
+
+    Args:
+        engine: of the database.
+        parts: how workers cut objects.
+        workspace: the name of the one in which `has_source` looks.
+    """
+
+    def __init__(self, engine: Engine, parts: Parts, workspace: str | None = None) -> None:
         self._engine = engine
         self._parts = parts
+        self._workspace = workspace
 
     def freeze(
         self,
@@ -99,7 +108,7 @@ class SqlBatchSnapshots:
                 _keep_filter(connection, batch_id, filters, unmatched)
                 forget_listed(connection)
             if has_source is not None:
-                _leave_out(connection, batch_id, has_source)
+                _leave_out(connection, batch_id, has_source, self._workspace)
         return batch_id
 
     def preview(self, batch_id: int) -> Preview:
@@ -214,7 +223,7 @@ def _freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa
         select(
             *(last.job_id, last.run_id, last.kind, last.direction, last.user_id),
             *(last.state, last.reason_code, size, _skip_reason_of(last, size).label("left_out")),
-            turn,
+            *(last.workspace, turn),
         )
         .outerjoin(ArtifactRow, stored)
         .subquery("ordered")
@@ -226,7 +235,7 @@ def _freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa
     frozen = select(
         *(literal(batch_id), position, ordered.job_id, ordered.run_id, ordered.kind),
         *(ordered.direction, ordered.user_id, ordered.state, ordered.reason_code),
-        *(ordered.size, ordered.left_out),
+        *(ordered.size, ordered.left_out, ordered.workspace),
     )
     return insert(MemberRow).from_select(_COLUMNS, frozen)
 
@@ -244,14 +253,18 @@ def _skip_reason_of(last: Any, size: Any) -> ColumnElement[Any]:  # noqa: ANN401
     )
 
 
-def _leave_out(connection: Connection, batch_id: int, has_source: HasSource) -> None:
-    """Leave out members without a source. In pages, to bound memory."""
+def _leave_out(
+    connection: Connection, batch_id: int, has_source: HasSource, workspace: str | None
+) -> None:
+    """Leave out members of the workspace without a source. In pages, to bound memory."""
     uploads = (
         select(MemberRow.position, MemberRow.job_id, MemberRow.run_id, MemberRow.kind)
         .where(
             MemberRow.batch_id == batch_id,
             MemberRow.left_out.is_(None),
             MemberRow.direction == Direction.UPLOAD,
+            # Only this host's workspace can be looked at here.
+            MemberRow.workspace.is_not_distinct_from(workspace),
         )
         .order_by(MemberRow.position)
         .limit(_PAGE)

@@ -15,6 +15,7 @@ from artifact_pipeline.worker.sql.transfers.predicates import is_abandoned, is_u
 def claim_row(
     connection: Connection, condition: ColumnElement[bool], owner: str, lease: timedelta
 ) -> Row[Any] | None:
+    """Claim the transfer of the condition, if it is due and no worker has it."""
     # Claim by one statement, so that of many workers with the same message one gets the row and the
     # others find its condition no longer true.
     row = (

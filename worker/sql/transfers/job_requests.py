@@ -54,12 +54,14 @@ class JobRequest:
     Attributes:
         kinds: of the artifacts; one for each run of those that belong to runs.
         requested_by: as of `Transfer`.
+        workspace: the same.
     """
 
     job_id: int
     kinds: Collection[ArtifactKind]
     direction: Direction
     requested_by: str | None
+    workspace: str | None = None
 
     def insert(self, connection: Connection, state: TransferState) -> list[Transfer]:
         """Insert the transfers; leave out artifacts that have an active one."""
@@ -73,6 +75,7 @@ class JobRequest:
             "requested_by": literal(self.requested_by, Text),
             "state": literal(state.value),
             "trace_headers": literal(current_trace(), Text),
+            "workspace": literal(self.workspace, Text),
             **first_values(),
         }
         # Keep the order of all inserts: in another order, two transactions could deadlock.

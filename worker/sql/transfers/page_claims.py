@@ -65,39 +65,48 @@ _LIMIT = bindparam("limit", type_=Integer, literal_execute=True)
 _LIMIT_OF_OTHERS = bindparam("limit_of_others", type_=Integer, literal_execute=True)
 
 
-def claim_page(connection: Connection, values: dict[str, Any]) -> list[ClaimedUpload]:
+def claim_page(
+    connection: Connection, values: dict[str, Any], workspace: str | None = None
+) -> list[ClaimedUpload]:
     """Claim the upload of a request, and others of the same kinds.
 
     Args:
         connection: of the database.
         values: of the parameters of `_of_request`, and `kinds`, `limit`, `owner` and `lease`.
+        workspace: that the uploads are in.
     """
     if connection.dialect.name == "postgresql":
         limits = {"limit_of_others": values["limit"] - 1}
         return _uploads(
-            connection.execute(_claimed_with_others(), values | limits), values["lease"]
+            connection.execute(_claimed_with_others(workspace), values | limits), values["lease"]
         )
-    return _claim_one(connection, _of_request(), values)
+    return _claim_one(connection, _of_request(), values, workspace)
 
 
-def claim_page_of_job(connection: Connection, values: dict[str, Any]) -> list[ClaimedUpload]:
+def claim_page_of_job(
+    connection: Connection, values: dict[str, Any], workspace: str | None = None
+) -> list[ClaimedUpload]:
     """Claim uploads of a job.
 
     Args:
         connection: of the database.
         values: of `asked_job`, `kinds`, `limit`, `owner` and `lease`.
+        workspace: that the uploads are in.
     """
     if connection.dialect.name == "postgresql":
-        return _uploads(connection.execute(_claimed_of_job(), values), values["lease"])
+        return _uploads(connection.execute(_claimed_of_job(workspace), values), values["lease"])
     is_of_kinds = TransferRow.kind.in_(values["kinds"])
-    return _claim_one(connection, and_(_of_job(), is_of_kinds), values)
+    return _claim_one(connection, and_(_of_job(), is_of_kinds), values, workspace)
 
 
 def _claim_one(
-    connection: Connection, condition: ColumnElement[bool], values: dict[str, Any]
+    connection: Connection,
+    condition: ColumnElement[bool],
+    values: dict[str, Any],
+    workspace: str | None,
 ) -> list[ClaimedUpload]:
     """Claim one upload in SQLite, which cannot skip what another transaction holds."""
-    due = _due(condition).limit(1).params(values)
+    due = _due(workspace, condition).limit(1).params(values)
     row = (
         update(TransferRow)
         .where(TransferRow.id.in_(due))
@@ -124,42 +133,43 @@ def _of_job() -> ColumnElement[bool]:
     return TransferRow.job_id == bindparam("asked_job", type_=Integer)
 
 
-def _due(*condition: ColumnElement[bool]) -> Select[Any]:
+def _due(workspace: str | None, *condition: ColumnElement[bool]) -> Select[Any]:
     return (
         select(TransferRow.id)
-        .where(is_page_member(), *condition)
+        .where(is_page_member(workspace), *condition)
         .order_by(TransferRow.next_attempt_at, TransferRow.id)
     )
 
 
-def _locked(*condition: ColumnElement[bool]) -> Select[Any]:
+def _locked(workspace: str | None, *condition: ColumnElement[bool]) -> Select[Any]:
     """Return the ids that are due, locked by this transaction, but for those another one holds."""
     # Nothing waits for a lock here, so a page can meet no deadlock.
-    return _due(*condition).with_for_update(skip_locked=True)
+    return _due(workspace, *condition).with_for_update(skip_locked=True)
 
 
 @cache
-def _claimed_with_others() -> Select[Any]:
-    asked = _locked(_of_request()).cte("asked")
-    page = select(asked.c.id).union_all(select(_others(asked).c.id)).subquery("page")
+def _claimed_with_others(workspace: str | None) -> Select[Any]:
+    asked = _locked(workspace, _of_request()).cte("asked")
+    others = _others(workspace, asked)
+    page = select(asked.c.id).union_all(select(others.c.id)).subquery("page")
     claimed_rows = _claimed(page)
     is_asked = claimed_rows.c.id.in_(select(asked.c.id))
     return _with_rows(claimed_rows, case((is_asked, 0), else_=1))
 
 
 @cache
-def _claimed_of_job() -> Select[Any]:
+def _claimed_of_job(workspace: str | None) -> Select[Any]:
     is_of_kinds = TransferRow.kind == any_(cast(bindparam("kinds"), ARRAY(Text)))
-    page = _locked(_of_job(), is_of_kinds).limit(_LIMIT).cte("page")
+    page = _locked(workspace, _of_job(), is_of_kinds).limit(_LIMIT).cte("page")
     return _with_rows(_claimed(page))
 
 
-def _others(asked: CTE) -> CTE:
+def _others(workspace: str | None, asked: CTE) -> CTE:
     """Return other uploads that are due; none if the one that was asked for is not."""
     kinds = func.unnest(cast(bindparam("kinds"), ARRAY(Text)))
     kind = kinds.table_valued("kind").render_derived(name="kinds")
     due = (
-        _locked(TransferRow.id.not_in(select(asked.c.id)), _is_due_of(kind.c.kind))
+        _locked(workspace, TransferRow.id.not_in(select(asked.c.id)), _is_due_of(kind.c.kind))
         .add_columns(TransferRow.next_attempt_at)
         .order_by(None)
         # Sort as the index does. With the id, PostgreSQL would sort all that were requested in one

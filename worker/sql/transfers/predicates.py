@@ -13,7 +13,12 @@ from artifact_pipeline.domain.model.transfers import (
     TransferState,
 )
 from artifact_pipeline.worker.sql.clock import utc_now
-from artifact_pipeline.worker.sql.tables import IS_UNTRIED_UPLOAD, TRANSFER_RUN, TransferRow
+from artifact_pipeline.worker.sql.tables import (
+    IS_UNTRIED_OF_WORKSPACE,
+    IS_UNTRIED_UPLOAD,
+    TRANSFER_RUN,
+    TransferRow,
+)
 
 
 def of_artifact(artifact: Artifact, direction: Direction) -> ColumnElement[bool]:
@@ -70,13 +75,29 @@ def is_abandoned() -> ColumnElement[bool]:
     )
 
 
-def is_page_member() -> ColumnElement[bool]:
+def is_of_workspace(workspace: str | None) -> ColumnElement[bool]:
+    """Select transfers of a workspace; None is the default workspace."""
+    if workspace is None:
+        return TransferRow.workspace.is_(None)
+    # Say it twice: without the condition of a partial index, the database cannot use the index.
+    return and_(TransferRow.workspace.is_not(None), TransferRow.workspace == workspace)
+
+
+def is_page_member(workspace: str | None) -> ColumnElement[bool]:
     """Return whether an upload may be claimed together with others now.
+
+    Args: `workspace` is the only one whose uploads may be claimed.
 
     Never one that an attempt has failed, or whose lease has run out: it may kill its worker, and
     would count an attempt of all the others.
     """
-    return and_(IS_UNTRIED_UPLOAD, TransferRow.next_attempt_at <= utc_now(), is_well_formed())
+    untried = IS_UNTRIED_UPLOAD if workspace is None else IS_UNTRIED_OF_WORKSPACE
+    return and_(
+        untried,
+        is_of_workspace(workspace),
+        TransferRow.next_attempt_at <= utc_now(),
+        is_well_formed(),
+    )
 
 
 def in_order(condition: ColumnElement[bool]) -> ColumnElement[bool]:

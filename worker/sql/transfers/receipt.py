@@ -75,6 +75,7 @@ def _row(request: BareRequest) -> dict[str, Any]:
         "run_id": request.artifact.run_id,
         "kind": request.artifact.kind,
         "direction": request.direction,
+        "workspace": request.workspace,
         "state": TransferState.REQUESTED,
         "trace_headers": request.trace_headers,
         **first_values(),

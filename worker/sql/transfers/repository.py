@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, Select, and_, select, true, update
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
 from artifact_pipeline.domain.model.artifact_events import EventType
@@ -11,6 +12,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import (
+    WORKSPACE_DIRECTIONS,
     Claim,
     Direction,
     QueueCapacity,
@@ -31,16 +33,19 @@ from artifact_pipeline.worker.sql.mapping import as_claim, as_transfer
 from artifact_pipeline.worker.sql.platform import move_location
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.claims import claim_row
+from artifact_pipeline.worker.sql.transfers.due_pages import (
+    due_page,
+    publish_page,
+    waiting_workspaces,
+)
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.held import write
 from artifact_pipeline.worker.sql.transfers.predicates import (
-    has_room,
     in_order,
     is_active,
     is_active_of,
-    is_due,
+    is_of_workspace,
     is_postponed,
-    is_well_formed,
     of_artifact,
 )
 from artifact_pipeline.worker.sql.transfers.records import record_stored
@@ -62,11 +67,15 @@ class SqlTransfers:
     Args:
         bind: of the database.
         events: writes the events of what is recorded here.
+        workspace: the name of the only one whose transfers are claimed.
     """
 
-    def __init__(self, bind: Bind, events: EventLog = NO_EVENTS) -> None:
+    def __init__(
+        self, bind: Bind, events: EventLog = NO_EVENTS, *, workspace: str | None = None
+    ) -> None:
         self._bind = bind
         self._events = events
+        self._workspace = workspace
 
     def now(self) -> datetime:
         with autocommit(self._bind) as connection:
@@ -78,11 +87,17 @@ class SqlTransfers:
         direction: Direction,
         request_id: str,
         requested_by: str | None = None,
+        *,
+        workspace: str | None = None,
     ) -> Transfer:
         with transaction(self._bind) as connection:
-            return request_transfer(connection, artifact, direction, request_id, requested_by)
+            if workspace is None and direction is Direction.UPLOAD:
+                workspace = connection.execute(_last_workspace(artifact)).scalar()
+            return request_transfer(
+                connection, artifact, direction, request_id, requested_by, workspace=workspace
+            )
 
-    def claim(
+    def claim(  # noqa: PLR0913 - whose request it is, and the lease
         self,
         artifact: Artifact,
         direction: Direction,
@@ -90,23 +105,33 @@ class SqlTransfers:
         *,
         owner: str,
         lease: timedelta,
+        workspace: str | None = None,
     ) -> Claim | None:
         # Use a transaction even for one statement: if a worker is killed while it waits for the
         # row, the server would carry out the claim, and the transfer would wait for the lease of a
         # dead worker.
         with transaction(self._bind) as connection:
             asked = and_(TransferRow.request_id == request_id, of_artifact(artifact, direction))
-            row = claim_row(connection, asked, owner, lease)
+            served = self._served(direction)
+            row = claim_row(connection, and_(asked, served), owner, lease)
             if row is None:
                 transfer_id = connection.scalar(select(TransferRow.id).where(asked))
                 if transfer_id is None:
                     # A producer may not have committed the same request yet: the message comes
                     # back later, and this process continues with others.
                     limit_lock_wait(connection, _REQUEST_WAIT_MS)
-                    transfer_id = request_transfer(connection, artifact, direction, request_id).id
+                    asked_in = workspace if direction in WORKSPACE_DIRECTIONS else None
+                    transfer_id = request_transfer(
+                        connection, artifact, direction, request_id, workspace=asked_in
+                    ).id
                 # If it was there all the time, it may have been committed just after the look.
-                row = claim_row(connection, TransferRow.id == transfer_id, owner, lease)
+                this = and_(TransferRow.id == transfer_id, served)
+                row = claim_row(connection, this, owner, lease)
         return None if row is None else as_claim(row, lease)
+
+    def _served(self, direction: Direction) -> ColumnElement[bool]:
+        """Select what this process can see the files of."""
+        return is_of_workspace(self._workspace) if direction in WORKSPACE_DIRECTIONS else true()
 
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
         found = self._read(
@@ -263,6 +288,10 @@ class SqlTransfers:
                 ended.values(**released_values(), doubted_at=utc_now())
             ).rowcount
 
+    def waiting_workspaces(self) -> Sequence[str]:
+        with autocommit(self._bind) as connection:
+            return waiting_workspaces(connection)
+
     def publish_due(
         self,
         publish: Callable[[Sequence[Transfer]], None],
@@ -270,26 +299,18 @@ class SqlTransfers:
         limit: int,
         room: QueueCapacity,
         loss: RepublishPolicy,
+        workspace: str | None = None,
     ) -> int:
-        page = (
-            select(_TABLE)
-            .where(has_room(room), is_due(loss), is_well_formed())
-            .order_by(TransferRow.id)
-            .limit(limit)
-            # If the database has it, another beat's dispatch takes the next page at the same time.
-            .with_for_update(skip_locked=True)
-        )
         with transaction(self._bind) as connection:
-            # Before the messages leave: should the broker forget them right then, they must have
-            # been sent before the moment since when it remembers.
-            # Not before that moment either, should the clock have gone back: they would be sent
-            # again and again.
-            sent_at = max(read_clock(connection), loss.broker_epoch)
-            transfers = [as_transfer(row) for row in connection.execute(page)]
-            if transfers:
-                # Publish before the mark: dying in between sends a duplicate, never nothing.
-                publish(transfers)
-                ids = [transfer.id for transfer in transfers]
-                marked = update(TransferRow).where(TransferRow.id.in_(ids))
-                connection.execute(marked.values(enqueued_at=sent_at))
-        return len(transfers)
+            page = due_page(room, loss, workspace).limit(limit)
+            return publish_page(connection, page, publish, loss.broker_epoch)
+
+
+def _last_workspace(artifact: Artifact) -> Select[Any]:
+    """Select the workspace that the last upload of the artifact was asked for in."""
+    return (
+        select(TransferRow.workspace)
+        .where(of_artifact(artifact, Direction.UPLOAD))
+        .order_by(TransferRow.id.desc())
+        .limit(1)
+    )

@@ -47,7 +47,7 @@ _REQUEST_TRIES = 3
 _LOOKED_UP_AT_ONCE = 500
 _IN_ARRAYS = {"request_id": Text, "job_id": Integer, "run_id": Integer, "kind": Text}
 """Columns in which requests differ, with the types of their arrays."""
-_OF_ALL = ("direction", "requested_by", "state", "trace_headers")
+_OF_ALL = ("direction", "requested_by", "state", "trace_headers", "workspace")
 """Columns that are the same in all requests of a statement."""
 _MADE = (
     *(TransferRow.id, TransferRow.request_id),
@@ -66,6 +66,7 @@ class Asked:
     requested_by: str | None
     state: TransferState
     trace_headers: str | None = field(default_factory=current_trace)
+    workspace: str | None = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -79,6 +80,7 @@ class Asked:
             "requested_by": self.requested_by,
             "state": self.state.value,
             "trace_headers": self.trace_headers,
+            "workspace": self.workspace,
         }
 
     def as_made(self, row: Row[Any]) -> Transfer:
@@ -93,6 +95,7 @@ class Asked:
             next_attempt_at=row.next_attempt_at,
             requested_by=self.requested_by,
             trace_headers=self.trace_headers,
+            workspace=self.workspace,
         )
 
 
@@ -104,6 +107,7 @@ def request_transfer(  # noqa: PLR0913 - the columns of a request
     requested_by: str | None = None,
     *,
     state: TransferState = TransferState.REQUESTED,
+    workspace: str | None = None,
 ) -> Transfer:
     """Insert the request in the caller's transaction, or find the one that is active.
 
@@ -114,8 +118,9 @@ def request_transfer(  # noqa: PLR0913 - the columns of a request
         request_id: of its message.
         requested_by: the user's id or a name.
         state: REQUESTED if the caller sends the message; WAITING leaves it to the next dispatch.
+        workspace: the name of the one with its source or target.
     """
-    asked = Asked(request_id, artifact, direction, requested_by, state)
+    asked = Asked(request_id, artifact, direction, requested_by, state, workspace=workspace)
     # The active transfer that the insert met may end before the select looks for it.
     for _ in range(_REQUEST_TRIES):
         made = connection.execute(_inserted(connection.dialect.name), asked.values).first()

@@ -37,11 +37,15 @@ class SqlUploadPages:
     Args:
         engine: of the database.
         events: writes the events of what is recorded here.
+        workspace: the name of the only one whose uploads are claimed.
     """
 
-    def __init__(self, engine: Engine, events: EventLog = NO_EVENTS) -> None:
+    def __init__(
+        self, engine: Engine, events: EventLog = NO_EVENTS, *, workspace: str | None = None
+    ) -> None:
         self._engine = engine
         self._events = events
+        self._workspace = workspace
 
     def claim(  # noqa: PLR0913 - whose message it is, and the limits of the page
         self,
@@ -61,7 +65,7 @@ class SqlUploadPages:
         }
         page = {"kinds": sorted(kinds), "limit": limit, "owner": owner, "lease": lease}
         with self._claiming() as connection:
-            return claim_page(connection, {**asked, **page})
+            return claim_page(connection, {**asked, **page}, self._workspace)
 
     def claim_of_job(
         self,
@@ -75,7 +79,7 @@ class SqlUploadPages:
         page = {"kinds": sorted(kinds), "limit": limit, "owner": owner, "lease": lease}
         page |= {"asked_job": job_id}
         with self._claiming() as connection:
-            return claim_page_of_job(connection, page)
+            return claim_page_of_job(connection, page, self._workspace)
 
     def _claiming(self) -> AbstractContextManager[Connection]:
         # PostgreSQL claims in one statement that waits for no lock. If it waited, the server could

@@ -115,7 +115,12 @@ def list_uploads(  # noqa: PLR0913 - an argument for each option
     restored = known_restorations(own, using.restorations, using.reader)
     rows = [_listed_row(each, now, restored.get(each.artifact)) for each in shown]
     empty = "no artifact of the job is stored or requested"
-    columns = (*_LISTED_COLUMNS, "restore") if restored else _LISTED_COLUMNS
+    columns = (
+        *_LISTED_COLUMNS,
+        *(("restore",) if restored else ()),
+        # Only hosts without a shared tree have names.
+        *(("workspace",) if any(each.workspace for each in shown) else ()),
+    )
     show_rows(rows, as_json=as_json, empty=empty, brief=columns, wide=wide)
     if any(each.unreadable for each in shown):
         raise typer.Exit(1)
@@ -161,6 +166,7 @@ def _listed_row(
         "storage_class": existing and existing.tier_name,
         "restore": restored and restored.phase(now),
         "restored_until": restored and restored.until,
+        "workspace": listed.workspace,
         "location": address and where(address),
         "error": look and str(look.error),
     }

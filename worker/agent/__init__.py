@@ -1,0 +1,1 @@
+"""A worker that lives as long as its container, and serves the container's own directory tree."""
