@@ -76,7 +76,8 @@ OTHERS = {
     "no artifact": {
         "jobs manifest",
         *("health live", "health ready", "status", "demo", "dev", "doctor"),
-        *("store init", "workspace init", "workspace show"),
+        *("store init", "workspace init", "workspace show", "agent", "web"),
+        *("workers", "workspaces list", "workspaces forget"),
     },
 }
 

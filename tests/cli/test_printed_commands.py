@@ -22,7 +22,7 @@ _LINE = re.compile(
     rf"^ +(?:\$ )?(?:[a-z ]*exec [\w -]*?)?artifacts ((?:{_NAMES})\b.*)$", re.MULTILINE
 )
 _INLINE = re.compile(rf"`artifacts ((?:{_NAMES})\b[^`]*)`")
-_PRINTED = re.compile(rf"artifacts ((?:{_NAMES})\b[^`\n;]*)")
+_PRINTED = re.compile(rf"artifacts ((?:{_NAMES})\b(?!:)[^`\n;]*)")
 _CONTINUED = re.compile(r"""(["'])\s+f?\1""")
 # What stands for something else, and what it may stand for.
 _EXAMPLES = {"ID": "1", "N": "1"}

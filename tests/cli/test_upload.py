@@ -91,7 +91,7 @@ def test_a_run_that_does_not_fit_asks_for_nothing(
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
     "url",
-    [None, "amqp://u:hunter2@h//", "redis://u:hunter2@h:hunter2/0", "redis://:hunter2@h/hunter2"],
+    [None, "kafka://u:hunter2@h/", "redis://u:hunter2@h:hunter2/0", "redis://:hunter2@h/hunter2"],
 )
 def test_a_wrong_broker_url_is_named_before_anything_is_asked(
     artifacts: Command,

@@ -164,7 +164,7 @@ def test_it_takes_a_few_statements_however_much_there_is(rows: Rows) -> None:
     # When
     read(rows.engine)
     # Then
-    assert statements.seen == ["SELECT"] * 10
+    assert statements.seen == ["SELECT"] * 11
 
 
 @pytest.mark.parametrize(

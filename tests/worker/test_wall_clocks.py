@@ -52,6 +52,10 @@ ALLOWED = {
     ("worker/file_store/uploads.py", "st_mtime"): (2, "when an upload was begun"),
     ("worker/messages/handled_uploads.py", "time.time"): (1, "the time of an event for Flower"),
     ("worker/tracing/spans.py", "time.time_ns"): (1, "the times of spans, as OpenTelemetry's"),
+    ("worker/web/access/csrf.py", "time.time"): (1, "how long a form may be sent; only its own"),
+    ("worker/web/pages/batches.py", "datetime.now"): (2, "ages on a page, without the database"),
+    ("worker/web/reads/overview.py", "datetime.now"): (1, "when a page was made"),
+    ("worker/web/services/system.py", "datetime.now"): (2, "when a page was made"),
     ("worker/lifecycle/signs.py", "st_mtime"): (1, "a process of an earlier release"),
     ("worker/lifecycle/signs.py", "time.time"): (1, "a process of an earlier release"),
 }
