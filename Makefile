@@ -46,8 +46,12 @@ demo: $(DEMO) ## the whole story on embedded servers (ARGS="--json", "--keep", �
 	@$(BIN)/artifacts demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.installed ## every test, on real servers (ARGS="--cov" with coverage, …)
-	$(BIN)/pytest --numprocesses 6 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(VENV)/.installed ## every test but those of `make brokers`, on real servers (ARGS="--cov" with coverage, …)
+	$(BIN)/pytest --numprocesses 6 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not brokers" $(ARGS)
+
+.PHONY: brokers
+brokers: $(VENV)/.installed ## failovers of Sentinel and RabbitMQ, and a storm on each, one after another
+	$(BIN)/pytest -m brokers tests/brokers tests/faults $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(VENV)/.installed ## the tests that start no process

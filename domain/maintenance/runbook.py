@@ -24,6 +24,8 @@ _LINES: Mapping[ReasonCode, str] = {
     ReasonCode.SOURCE_CHANGED: "Wait until the producer has ended, then retry.",
     ReasonCode.SOURCE_UNREADABLE: f"Correct the owner or the mode of the files, {_RETRY}.",
     ReasonCode.WORKSPACE_UNAVAILABLE: f"Mount the share on the workers, {_RETRY}.",
+    ReasonCode.WORKSPACE_GONE: "Its files are gone too. If another workspace has copies, ask again"
+    " from there. Then discard these.",
     ReasonCode.WORKSPACE_NOT_WRITABLE: f"Make room on the workspace, {_RETRY}.",
     ReasonCode.ACCESS_DENIED: "Compare credentials and policy with docs/iam; run"
     f" `artifacts doctor`, {_RETRY}.",

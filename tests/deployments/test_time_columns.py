@@ -199,7 +199,7 @@ class TestWorkers:
         wrong = {name: times for name, times in found.items() if not all(map(is_as_written, times))}
         assert wrong == {}
         unseen = {str(column) for column in COLUMNS} - found.keys()
-        assert unseen == {"transfers.verified_to"}
+        assert unseen == {"transfers.verified_to", "workspaces.seen_at"}
 
     def test_the_directory_is_that_of_the_creation(self, ours: Engine) -> None:
         # Given

@@ -15,6 +15,7 @@ _OF_BROKERS = {
 }
 
 
+@pytest.mark.brokers
 @pytest.mark.parametrize("broker", _OF_BROKERS)
 def test_nothing_is_lost_on_another_broker(
     broker: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
