@@ -1,11 +1,16 @@
 """Batches: previews, progress, members and actions."""
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.batches import BatchMode
 from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 from artifact_pipeline.worker.web.services import batches as service
 from artifact_pipeline.worker.web.shared_read import SharedRead
 from tests.web.steps import MINUTE, Client, World
@@ -105,6 +110,24 @@ def test_its_pace_is_changed_and_it_is_paused_resumed_and_cancelled(
         ("batch change", "slower", "tests"),
     ]
     assert "rate 5" in trail[-1]["detail"]
+
+
+def test_a_target_of_events_hears_of_a_batch_that_is_cancelled(
+    engine: Engine, tmp_path: Path
+) -> None:
+    # Given
+    world = World(engine, tmp_path, events=True, events_task="platform.on_artifact")
+    world.add_job(1)
+    world.rows.add(TransferState.QUARANTINED, reason_code="poisoned", finished_at=MINUTE)
+    with closing(world):
+        client = world.client()
+        of = f"/batches/{client.post('/batches', FAILED).json()['batch']['batch_id']}"
+        client.post(f"{of}/start", {"reason": "fixed"})
+        # When
+        client.post(f"{of}/cancel", {"reason": "enough"})
+    # Then
+    [queued] = SqlEventOutbox(engine).list(10)
+    assert (queued.event.type, queued.target) == (EventType.BATCH_ENDED, "task")
 
 
 def test_what_its_state_does_not_allow_is_refused_and_kept(

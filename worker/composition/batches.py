@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
@@ -27,10 +27,25 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from artifact_pipeline.domain.ports.batches import IBatches, IBatchSnapshots
+    from artifact_pipeline.worker.settings import BatchSettings, OperatorSettings
 
 logger = logging.getLogger(__name__)
 
 _A_DAY = timedelta(days=1)
+
+
+def batches_of(
+    settings: "BatchSettings | OperatorSettings",
+    engine: Engine,
+    **how: Any,  # noqa: ANN401 - as `Batches`
+) -> "Batches":
+    """Return batches that are cut, and tell targets of events, as the settings say."""
+    return Batches(
+        engine,
+        parts=Parts(settings.multipart_threshold, settings.part_size),
+        event_targets=settings.targets_of_all,
+        **how,
+    )
 
 
 class Batches:

@@ -131,17 +131,14 @@ def _keep(opened: "Database") -> None:
 
 def batches() -> "Batches":
     """Return the batches in SQL. Raises: ConfigurationError."""
-    from artifact_pipeline.worker.composition.batches import Batches
+    from artifact_pipeline.worker.composition.batches import batches_of
     from artifact_pipeline.worker.settings import BatchSettings, WorkspaceNameSettings, load
-    from artifact_pipeline.worker.sql.batches.snapshots import Parts
 
-    settings = load(BatchSettings)
-    return Batches(
+    return batches_of(
+        load(BatchSettings),
         database().engine,
         find_app=_broker,
-        parts=Parts(settings.multipart_threshold, settings.part_size),
         has_source=source_check(),
-        event_targets=settings.targets_of_all,
         workspace=load(WorkspaceNameSettings).workspace_name,
     )
 

@@ -18,7 +18,7 @@ from artifact_pipeline.domain.model.batches import (
 from artifact_pipeline.domain.model.batches import Batch as DomainBatch
 from artifact_pipeline.domain.model.operator_actions import ActionName
 from artifact_pipeline.worker.composition.batch_report import ReportFormat, report_lines
-from artifact_pipeline.worker.composition.batches import Batches
+from artifact_pipeline.worker.composition.batches import Batches, batches_of
 from artifact_pipeline.worker.sql.batches.members import read_members
 from artifact_pipeline.worker.sql.batches.snapshots import Parts, SqlBatchSnapshots
 from artifact_pipeline.worker.web.access.users import User
@@ -199,7 +199,7 @@ class BatchService:
 
     @cached_property
     def _batches(self) -> Batches:
-        return Batches(self._sources.engine, self._sources.broker, parts=self._parts)
+        return batches_of(self._sources.settings, self._sources.engine, app=self._sources.broker)
 
     @property
     def _parts(self) -> Parts:
