@@ -80,7 +80,7 @@ class UnavailableHandler:
         """Do nothing: no work was begun."""
 
 
-def _leave(_transfer: Transfer) -> None:
+def leave(_transfer: Transfer) -> None:
     """Leave it to the dispatch."""
 
 
@@ -104,7 +104,7 @@ class TransferRunner:
     lease: timedelta
     tracing: Tracing = field(default_factory=NoTracing)
     workspace: str | None = None
-    hand_on: Callable[[Transfer], None] = _leave
+    hand_on: Callable[[Transfer], None] = leave
 
     def __call__(
         self,

@@ -1,7 +1,6 @@
 """One adapter for each port, on connections that are a process's own."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.domain.transfers.read import ResumedReads
 from artifact_pipeline.domain.transfers.relocate import RelocateArtifacts
 from artifact_pipeline.domain.transfers.retry import Backoff, RetryPolicy
-from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner
+from artifact_pipeline.domain.transfers.runner import Handler, TransferRunner, leave
 from artifact_pipeline.worker.composition.repositories import Database, Repositories
 from artifact_pipeline.worker.settings import BucketSettings, OperatorSettings
 from artifact_pipeline.worker.sql.endpoint_failures import SqlEndpointFailures
@@ -201,7 +200,7 @@ class Adapters(Database):
         circuits: Sequence[Circuit] = (),
         *,
         retries: bool = True,
-        hand_on: Callable[[Transfer], None] | None = None,
+        hand_on: Callable[[Transfer], None] = leave,
     ) -> TransferRunner:
         """Return what runs transfers.
 
@@ -221,7 +220,7 @@ class Adapters(Database):
             circuits=(self._circuit(), *circuits),
             retries=retries,
         )
-        runner = TransferRunner(
+        return TransferRunner(
             transfers=self.transfers,
             handler_of=handler_of,
             policy=policy,
@@ -229,8 +228,8 @@ class Adapters(Database):
             lease=settings.lease,
             tracing=self.tracing,
             workspace=self.workspace,
+            hand_on=hand_on,
         )
-        return runner if hand_on is None else replace(runner, hand_on=hand_on)
 
     def _circuit(self) -> Circuit:
         try:
