@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
-from typing import Any, Protocol
+from typing import Protocol
 
 from artifact_pipeline.domain.errors import PipelineError, SqlUnavailableError
 from artifact_pipeline.tasks.own_workspace import NAME_VARIABLE
@@ -182,7 +182,7 @@ class Agent:
 
 
 def _left(left: LeftWork, name: str) -> str:
-    parts: list[Any] = []
+    parts: list[str] = []
     if left.active:
         parts.append(f"{left.active} transfers are not done, and wait for this directory")
     if left.quarantined:
