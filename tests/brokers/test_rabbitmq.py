@@ -11,7 +11,6 @@ from tests.faults.brokers import Place, RabbitMqBroker
 pytestmark = pytest.mark.processes
 
 
-@pytest.mark.brokers
 def test_a_worker_follows_a_cut_and_refuses_hostile_messages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, artifacts: Command
 ) -> None:
