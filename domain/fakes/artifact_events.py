@@ -1,14 +1,29 @@
 """The outbox of events, in memory."""
 
+import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from artifact_pipeline.domain.model.artifact_events import ArtifactEvent, EventType
 from artifact_pipeline.domain.model.queued_events import EventBacklog, QueuedEvent
 from artifact_pipeline.domain.model.transfers import Transfer
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _one_at_a_time(method: Method) -> Method:
+    """Let a method see and change all rows at once, as a transaction does."""
+
+    @wraps(method)
+    def locked(self: "InMemoryEventOutbox", *args: Any, **named: Any) -> Any:  # noqa: ANN401 - as the method
+        with self.lock:
+            return method(self, *args, **named)
+
+    return cast("Method", locked)
 
 
 class InMemoryEventOutbox:
@@ -24,6 +39,7 @@ class InMemoryEventOutbox:
         targets: Sequence[str] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.lock = threading.RLock()
         self.rows: dict[int, QueuedEvent] = {}
         self._targets = targets
         self._clock = clock
@@ -53,6 +69,7 @@ class InMemoryEventOutbox:
         targets = dict.fromkeys((*self._targets, *([notify] if notify else ())))
         self.write(EventType.BATCH_ENDED, tuple(targets), **values)
 
+    @_one_at_a_time
     def write(self, event: EventType, targets: Sequence[str], **values: Any) -> None:  # noqa: ANN401 - as above
         """Write an event for each of the targets."""
         now = self._clock()
@@ -63,6 +80,7 @@ class InMemoryEventOutbox:
                 position=self._last, target=target, event=made, next_attempt_at=now
             )
 
+    @_one_at_a_time
     def take(self, targets: Collection[str], limit: int, lease: timedelta) -> Sequence[QueuedEvent]:
         now = self._clock()
         due = [
@@ -75,22 +93,27 @@ class InMemoryEventOutbox:
             for row in due[:limit]
         ]
 
+    @_one_at_a_time
     def delivered(self, events: Collection[QueuedEvent]) -> None:
         for event in events:
             self.rows.pop(event.position, None)
 
+    @_one_at_a_time
     def release(self, events: Collection[QueuedEvent]) -> None:
         for event in filter(self._is_held, events):
             self._keep(event, attempts=event.attempts - 1, next_attempt_at=self._clock())
 
+    @_one_at_a_time
     def postpone(self, event: QueuedEvent, error: str, delay: timedelta) -> None:
         if self._is_held(event):
             self._keep(event, next_attempt_at=self._clock() + delay, last_error=error)
 
+    @_one_at_a_time
     def refuse(self, event: QueuedEvent, error: str) -> None:
         if self._is_held(event):
             self._keep(event, refused_at=self._clock(), last_error=error)
 
+    @_one_at_a_time
     def backlog(self) -> Sequence[EventBacklog]:
         now = self._clock()
         found = []
@@ -108,6 +131,7 @@ class InMemoryEventOutbox:
             )
         return found
 
+    @_one_at_a_time
     def list(
         self, limit: int, *, refused: bool = False, target: str | None = None
     ) -> Sequence[QueuedEvent]:
@@ -118,6 +142,7 @@ class InMemoryEventOutbox:
         ]
         return rows[:limit]
 
+    @_one_at_a_time
     def redeliver(self, *, event_id: str | None = None, target: str | None = None) -> int:
         now = self._clock()
         chosen = [
@@ -131,6 +156,7 @@ class InMemoryEventOutbox:
             self._keep(row, refused_at=None, next_attempt_at=now)
         return len(chosen)
 
+    @_one_at_a_time
     def discard(self, *, event_id: str | None = None, target: str | None = None) -> int:
         chosen = [
             row.position

@@ -334,7 +334,7 @@ class TestOutbox:
         delivered: list[QueuedEvent] = []
 
         def work(_number: int) -> None:
-            while told.outbox.backlog() and told.outbox.backlog()[0].target == "task":
+            while (backlog := told.outbox.backlog()) and backlog[0].target == "task":
                 page = told.take(limit=3)
                 delivered.extend(page)
                 told.outbox.delivered(page)
