@@ -32,9 +32,7 @@ _SCRIPT_SECONDS = 300
 _TALLEST = 6_000
 """Pixels of a picture."""
 _COLOURS = 128
-_AXE = (
-    "return axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations);"
-)
+_AXE = "return axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations);"
 
 
 class Browser:
