@@ -20,10 +20,15 @@ def new_tracing(exporter: SpanExporter | None = None) -> OpenTelemetryTracing:
     Args:
         exporter: by default the one of OTEL_TRACES_EXPORTER.
     """
+    return OpenTelemetryTracing(new_provider(exporter))
+
+
+def new_provider(exporter: SpanExporter | None = None) -> TracerProvider:
+    """Return what the spans of this process go to. Args: as `new_tracing`."""
     # The sampler and the limits of spans are read from OTEL_… by the provider itself.
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter or exporter_of_environment()()))
-    return OpenTelemetryTracing(provider)
+    return provider
 
 
 def exporter_of_environment() -> Callable[[], SpanExporter]:
