@@ -10,6 +10,7 @@ the rounds, each compared with the round without anything that ran beside it. Th
 process, which receives the messages, is not in it; with it the ratios would be smaller.
 """
 
+import gc
 import json
 import logging
 import os
@@ -21,12 +22,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from uuid import uuid4
 
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.model.kinds import ArtifactKind
@@ -39,7 +40,7 @@ from artifact_pipeline.worker.embedded.servers import free_port
 from artifact_pipeline.worker.logs.formats import ConsoleLines, JsonLines
 from artifact_pipeline.worker.settings import WorkerSettings, load
 from artifact_pipeline.worker.sql.transfers.requests import request_upload
-from artifact_pipeline.worker.tracing.export import new_provider
+from artifact_pipeline.worker.tracing.export import exporter_of_environment
 from artifact_pipeline.worker.tracing.spans import OpenTelemetryTracing
 from benchmarks.deployment import Deployment, deployment
 from benchmarks.draining import new_jobs
@@ -91,6 +92,9 @@ def measure(made: Deployment, rounds: int = ROUNDS, uploads: int = UPLOADS) -> d
                 {name: _cpu_of(made, variants[name], uploads, handler) for name in turns}
             )
             turns.rotate()
+            if not measured[1:]:
+                gc.collect()
+                gc.freeze()  # as a worker does before it forks
     measured = measured[1:]  # the first is to warm up
     return {
         "rounds": rounds,
@@ -130,9 +134,10 @@ def _variants(made: Deployment) -> Iterator[Mapping[str, Variant]]:
 
         def traced(ask: Ask, **sampler: str) -> Variant:
             os.environ |= sampler
-            provider = new_provider()
+            provider = TracerProvider(shutdown_on_exit=False)
             running.callback(provider.shutdown)
-            composition = new(partial(OpenTelemetryTracing, provider))
+            processor = BatchSpanProcessor(exporter_of_environment()())
+            composition = new(lambda: OpenTelemetryTracing(provider, processor))
             return Variant(composition=composition, provider=provider, ask=ask, lines=console)
 
         console, ask = ConsoleLines(logging.Formatter(_CELERYS_LINE)), _ask
@@ -190,7 +195,12 @@ def _collector() -> Iterator[str]:
 def _scraping() -> Iterator[Callable[[], AbstractContextManager[object]]]:
     """Run the exporter; yield what has it scraped twice a second within a block."""
     address = f"127.0.0.1:{free_port()}"
-    exporter = [Path(sys.executable).with_name("artifacts"), "metrics", "--listen", address]
+    exporter: list[str | Path] = [
+        Path(sys.executable).with_name("artifacts"),
+        "metrics",
+        "--listen",
+        address,
+    ]
     scraper = [sys.executable, "-c", _SCRAPER, f"http://{address}/metrics"]
 
     @contextmanager
