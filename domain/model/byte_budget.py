@@ -51,7 +51,7 @@ class ByteBudget:
         limit: bytes per second.
         paced_to: until when the limit has been used up; in the future after a large member.
         now: by the clock that set `paced_to`.
-        expected: bytes of a member of unknown size, by kind: the average of those that ended last.
+        expected: bytes of a member of unknown size, by kind: a moving average of those that ended.
     """
 
     limit: int
@@ -66,7 +66,7 @@ class ByteBudget:
     def charge(self, kind: ArtifactKind, size: int | None) -> int:
         """Return the bytes that a member is charged at its release.
 
-        The first members of an unknown size have the whole bucket, so they go one by one.
+        The first member of an unknown size is charged the whole bucket, so it goes alone.
         """
         return self.expected.get(kind, self.bucket) if size is None else size
 
@@ -90,7 +90,13 @@ class ByteBudget:
 
         Args: `ended` has each kind once.
         """
-        sizes = {each.kind: each.moved // each.moving for each in ended if each.moving}
+        # What was expected before counts as one member more. So a small one that comes first does
+        # not release a thousand large ones after it.
+        sizes = {
+            each.kind: (self.charge(each.kind, None) + each.moved) // (1 + each.moving)
+            for each in ended
+            if each.moving
+        }
         correction = sum(each.moved - each.charged for each in ended)
         return replace(
             self,

@@ -33,7 +33,12 @@ class ReleaseWindow:
 
     @classmethod
     def of(cls, hours: str, zone: str = "UTC") -> Self:
-        """Return the window of hours such as `22:00-06:00`. Raises: InvalidRequestError."""
+        """Return the window of hours such as `22:00-06:00`; `always` is no window.
+
+        Raises: InvalidRequestError.
+        """
+        if hours == "always":
+            return cls(time(), time())
         match = _FORM.fullmatch(hours.strip())
         if match is None:
             raise InvalidRequestError(f"{hours}: use hours such as 22:00-06:00")

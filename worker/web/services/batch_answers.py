@@ -3,7 +3,7 @@
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.batch_states import TRANSITIONS, BatchAction
 from artifact_pipeline.domain.model.batches import Batch, BatchMode, BatchProgress, Preview
-from artifact_pipeline.domain.model.release_windows import ALWAYS, ReleaseWindow
+from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 from artifact_pipeline.worker.web.api.models.batches import (
     BatchPreview,
     BatchRow,
@@ -11,8 +11,6 @@ from artifact_pipeline.worker.web.api.models.batches import (
     Progress,
     StartBatch,
 )
-
-AT_ANY_HOUR = "always"
 
 
 def batch_row(batch: Batch) -> BatchRow:
@@ -76,8 +74,6 @@ def preview_answer(preview: Preview) -> BatchPreview:
 
 def window_of(request: StartBatch | ChangeBatch) -> ReleaseWindow | None:
     """Return the window of a request; None if it has none. Raises: InvalidRequestError."""
-    if request.between == AT_ANY_HOUR:
-        return ALWAYS
     if request.between is not None:
         return ReleaseWindow.of(request.between, request.timezone or "UTC")
     if request.timezone is not None:
