@@ -99,7 +99,7 @@ class _Release:
     def _is_open(self) -> bool:
         return self._window is None or self._window.is_open(self._pace.now)
 
-    def _affordable(self, members: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    def _affordable(self, members: list[Any]) -> list[Any]:
         if self._budget is None:
             return members
         sizes = ((ArtifactKind(member.kind), member.size) for member in members)
@@ -118,7 +118,7 @@ class _Release:
         )
         return self._connection.execute(active).scalar_one()
 
-    def _next(self, count: float) -> Sequence[Row[Any]]:
+    def _next(self, count: float) -> list[Any]:
         members = is_member(self._batch.id, BatchMode(self._batch.mode))
         following = (
             select(MemberRow.position, MemberRow.kind, MemberRow.size)
@@ -126,8 +126,7 @@ class _Release:
             .order_by(MemberRow.position)
             .limit(int(count))
         )
-        page: Sequence[Row[Any]] = self._connection.execute(following).all()
-        return page
+        return list(self._connection.execute(following))
 
     def _request(self, positions: Sequence[int]) -> list[Transfer]:
         batch = self._batch

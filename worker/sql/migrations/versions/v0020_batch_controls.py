@@ -5,6 +5,8 @@ last one that runs the dispatch is replaced, it may release members past these l
 bytes, so nothing is left over from it.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,7 +15,7 @@ down_revision = "0019"
 branch_labels = None
 depends_on = None
 
-_OF_BATCHES = {
+_OF_BATCHES: dict[str, Any] = {
     "bytes_per_second": sa.BigInteger(),
     "bytes_paced_to": sa.DateTime(),
     "bytes_settled_to": sa.DateTime(),
