@@ -95,7 +95,7 @@ def drained(
     made: Deployment, contender: Contender, count: int, environment: Mapping[str, str]
 ) -> Measured:
     """Return what a new worker uses for so many uploads, from the first on."""
-    job_ids = _jobs(made, count)
+    job_ids = new_jobs(made, count)
     contender.ask(job_ids)
     done = partial(contender.done, job_ids[0], job_ids[-1])
     worker = contender.start(environment)
@@ -144,7 +144,7 @@ def _naive(made: Deployment) -> Contender:
     )
 
 
-def _jobs(made: Deployment, count: int) -> range:
+def new_jobs(made: Deployment, count: int) -> range:
     """Return new jobs, with their rows and files."""
     job_ids = made.new_ids(count)
     with Session(made.stack.engine) as session, session.begin():

@@ -17,7 +17,8 @@ _DIRECTORIES = {"faults", "flower", "iam", "integration"}
 """Below `tests`: every test in them is of processes."""
 _LONG = (
     *("faults", "packaging/test_later_releases.py", "compose", "flower", "integration"),
-    *("packaging", "iam", "docs", "cli"),
+    *("webpages/test_in_browser.py", "packaging", "deployments", "kubernetes", "brokers"),
+    *("tracing", "iam", "docs", "cli"),
 )
 """Below `tests`: they wait more than they compute, and some take a minute.
 

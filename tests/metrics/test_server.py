@@ -96,7 +96,7 @@ def test_scrapes_at_the_same_time_share_one_collection(
         found = [each.result(60) for each in (first, *others)]
     # Then
     assert all(each is found[0] for each in found)
-    assert statements.seen == ["SELECT"] * 7
+    assert statements.seen == ["SELECT"] * 5
 
 
 class Waiting:

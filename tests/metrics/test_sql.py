@@ -196,7 +196,7 @@ def test_the_sizes_of_tables_are_estimated(rows: Rows, sql: SqlMetrics) -> None:
         assert found.size > 100_000
 
 
-def test_a_look_takes_seven_statements_however_much_there_is(rows: Rows, sql: SqlMetrics) -> None:
+def test_a_look_takes_five_statements_however_much_there_is(rows: Rows, sql: SqlMetrics) -> None:
     # Given
     of_everything(rows)
     rows.outstanding()
@@ -204,7 +204,7 @@ def test_a_look_takes_seven_statements_however_much_there_is(rows: Rows, sql: Sq
     # When
     sql.read(first=HOUR)
     # Then
-    assert statements.seen == ["SELECT"] * 7
+    assert statements.seen == ["SELECT"] * 5
 
 
 @pytest.mark.parametrize(

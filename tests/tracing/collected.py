@@ -22,8 +22,7 @@ class Collected:
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        self.tracing = OpenTelemetryTracing(provider)
+        self.tracing = OpenTelemetryTracing(provider, SimpleSpanProcessor(self._exporter))
 
     @property
     def spans(self) -> list[ReadableSpan]:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as encode_by_sdk
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.trace import StatusCode
 
 from artifact_pipeline.domain.errors import (
@@ -17,10 +19,13 @@ from artifact_pipeline.domain.errors import (
 from artifact_pipeline.domain.fakes import InMemoryWorkspace
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.jobs import Run
+from artifact_pipeline.domain.model.trace_context import trace_of_message
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.domain.transfers.attempt import claim_in_hand
 from artifact_pipeline.worker.composition.adapters import OF_STORE, STORE
+from artifact_pipeline.worker.tracing.encoding import encode_spans
+from artifact_pipeline.worker.tracing.export import exporter_of_environment
 from tests.domain.conftest import world as world  # noqa: PLC0414 - a fixture
 from tests.domain.pages.steps import CONFIGS, COUNT, request_of
 from tests.domain.paging import UNHURRIED, FakePages, HeldStore, page_runner
@@ -183,6 +188,21 @@ def test_what_an_attempt_requests_is_in_its_trace(
     assert (trace_id(second), parent_id(second)) == (TRACE_ID, span_id(first))
 
 
+def test_spans_are_encoded_as_opentelemetry_does(traced: World, collected: Collected) -> None:
+    # Given one that fails, and one whose request has a state of its trace
+    traced.store.failures.append(StoreUnavailableError())
+    with pytest.raises(StoreUnavailableError):
+        upload(traced)
+    with trace_of_message({"traceparent": f"00-{TRACE_ID}-{PARENT}-01", "tracestate": "a=1,b=2"}):
+        traced.transfers.request(CONFIG, Direction.UPLOAD, "b")
+    traced.runner()(CONFIG, Direction.UPLOAD, "b")
+    # When / Then
+    assert encode_spans(collected.spans) == encode_by_sdk(collected.spans)
+    # And the exporter calls it
+    exporter_of_environment()
+    assert OTLPSpanExporter.export.__globals__["encode_spans"] is encode_spans
+
+
 class TestPages:
     def test_each_upload_has_its_own_parent_and_the_page_links_to_all(
         self, world: World, collected: Collected
@@ -202,13 +222,16 @@ class TestPages:
         attempts = collected.named(UPLOAD)
         assert {parent_id(each) for each in attempts} == {f"{n + 1:016x}" for n in range(COUNT)}
         assert {attributes(each)["outcome"] for each in attempts} == {"done"}
-        assert all(collected.children(each) == ["artifacts.store.put"] for each in attempts)
+        # And their parts are attributes, since each span would cost them time
+        assert not any(collected.children(each) for each in attempts)
+        assert all(attributes(each)["store.put_seconds"] >= 0 for each in attempts)
         # And the page has what they share
         page = collected.one("artifacts.page")
         assert parent_id(page) is None
         linked = {link.context.span_id for link in page.links}
         assert linked == {each.context.span_id for each in attempts if each.context}
         assert collected.children(page) == ["artifacts.claim", *["artifacts.record"] * 2]
+        assert encode_spans(collected.spans) == encode_by_sdk(collected.spans)
 
     def test_a_page_of_one_is_traced_as_an_attempt_alone(
         self, world: World, collected: Collected

@@ -49,6 +49,8 @@ PAGES = {
     "nothing": "/nothing",
 }
 LOOKS = [(width, scheme) for width in (1280, 360) for scheme in ("light", "dark")]
+EXAMINED = {(1280, "light"), (360, "dark")}
+"""Where axe looks for what keeps people out: it takes as long as all else of a page."""
 
 
 @pytest.fixture(scope="module")
@@ -263,28 +265,24 @@ class TestLife:
 
 
 @pytest.mark.parametrize("name", PAGES)
-class TestEveryPage:
-    def test_it_is_sound_at_each_width_and_in_each_scheme(self, ada: Visitor, name: str) -> None:
-        for width, scheme in LOOKS:
-            # Given
-            ada.browser.show(width, scheme)
-            # When
-            ada.go(PAGES[name])
-            # Then it is accessible, and does not scroll sideways
-            assert ada.browser.violations() == [], (width, scheme)
-            assert not ada.browser.is_wider_than_the_window(), (width, scheme)
-            ada.browser.photograph_page(f"web-{name}-{width}-{scheme}", width)
-        # And the browser has blocked nothing
-        expected = {"/nothing"} if name == "nothing" else set()
-        assert ada.browser.complaints(expected) == []
-
-    def test_the_keyboard_reaches_all_that_can_be_used(self, ada: Visitor, name: str) -> None:
-        ada.go(PAGES[name])
-        unreachable = ada.browser.chrome.execute_script(
-            "return [...document.querySelectorAll('a, button, input:not([type=hidden]), summary')]"
-            ".filter((each) => each.tabIndex < 0).length"
-        )
-        assert unreachable == 0
+def test_a_page_is_sound_at_each_width_and_in_each_scheme(ada: Visitor, name: str) -> None:
+    # When
+    ada.go(PAGES[name])
+    for width, scheme in LOOKS:
+        ada.browser.show(width, scheme)
+        # Then it does not scroll sideways, and is accessible
+        assert not ada.browser.is_wider_than_the_window(), (width, scheme)
+        assert (width, scheme) not in EXAMINED or ada.browser.violations() == [], (width, scheme)
+        ada.browser.photograph_page(f"web-{name}-{width}-{scheme}", width)
+    # And the keyboard reaches all that can be used
+    unreachable = ada.browser.chrome.execute_script(
+        "return [...document.querySelectorAll('a, button, input:not([type=hidden]), summary')]"
+        ".filter((each) => each.tabIndex < 0).length"
+    )
+    assert unreachable == 0
+    # And the browser has blocked nothing
+    expected = {"/nothing"} if name == "nothing" else set()
+    assert ada.browser.complaints(expected) == []
 
 
 def _line(text: str) -> str:

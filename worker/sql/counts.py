@@ -4,14 +4,36 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any, TypedDict
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
 
+from artifact_pipeline.domain.maintenance.pipeline_metrics import DueInWorkspace
 from artifact_pipeline.domain.maintenance.pipeline_status import RECENT_FAILURES
+from artifact_pipeline.domain.model.queued_events import EventBacklog
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
+from artifact_pipeline.worker.sql.event_outbox import backlogs, backlogs_statement
 from artifact_pipeline.worker.sql.mapping import reason_of
-from artifact_pipeline.worker.sql.phases import FAILING_FOR, is_confirmed
+from artifact_pipeline.worker.sql.phases import (
+    FAILING_FOR,
+    is_confirmed,
+    is_due,
+    is_expired,
+    phase_moment,
+)
+from artifact_pipeline.worker.sql.platform_tables import UtcDateTime
 from artifact_pipeline.worker.sql.tables import (
+    IS_ACTIVE_OF_WORKSPACE,
     IS_QUARANTINED,
     IS_UNVERIFIED,
     BatchRow,
@@ -21,6 +43,7 @@ from artifact_pipeline.worker.sql.tables import (
 )
 
 STORE, WORKSPACE = "store", "workspace"
+_NEVER = cast(null(), UtcDateTime())
 
 
 class Counts(TypedDict):
@@ -31,12 +54,15 @@ class Counts(TypedDict):
     batches: dict[str, int]
     open_breakers: dict[str, int]
     unverified: int
+    workspaces: dict[str, DueInWorkspace]
+    events: list[EventBacklog]
 
 
 def read_counts(connection: Connection, now: datetime, breaker_failures: int) -> Counts:
     """Read them. Args: `breaker_failures` as of `SqlMetrics`."""
+    rows = connection.execute(_statement(now, breaker_failures)).all()
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in connection.execute(_statement(now, breaker_failures)):
+    for row in rows:
         label = _label(row.figure, row.label)
         found[row.figure][label] = found[row.figure].get(label, 0) + row.number
     return Counts(
@@ -45,6 +71,12 @@ def read_counts(connection: Connection, now: datetime, breaker_failures: int) ->
         batches=found["batches"],
         open_breakers=found["open_breakers"],
         unverified=found["unverified"][""],
+        workspaces={
+            row.label: DueInWorkspace(transfers=row.number, since=row.since)
+            for row in rows
+            if row.figure == "workspaces"
+        },
+        events=backlogs(rows, now),
     )
 
 
@@ -64,15 +96,24 @@ def _statement(now: datetime, breaker_failures: int) -> Any:  # noqa: ANN401 - a
         _open(STORE, EndpointRow, now, breaker_failures),
         _open(WORKSPACE, WorkspaceFailureRow, now, WORKSPACE_FAILURES),
         _figure("unverified", literal("")).where(IS_UNVERIFIED, ~is_confirmed()),
+        _grouped("workspaces", TransferRow.workspace, func.min(phase_moment())).where(
+            IS_ACTIVE_OF_WORKSPACE, or_(is_due(now), is_expired(now))
+        ),
+        backlogs_statement(),
     )
 
 
-def _figure(name: str, label: Any) -> Select[Any]:  # noqa: ANN401 - a column or literal
-    return select(literal(name).label("figure"), label.label("label"), func.count().label("number"))
+def _figure(name: str, label: Any, since: Any = _NEVER) -> Select[Any]:  # noqa: ANN401 - columns
+    return select(
+        literal(name).label("figure"),
+        label.label("label"),
+        func.count().label("number"),
+        since.label("since"),
+    )
 
 
-def _grouped(name: str, label: Any) -> Select[Any]:  # noqa: ANN401 - a column
-    return _figure(name, label).group_by(label)
+def _grouped(name: str, label: Any, since: Any = _NEVER) -> Select[Any]:  # noqa: ANN401 - columns
+    return _figure(name, label, since).group_by(label)
 
 
 def _open(

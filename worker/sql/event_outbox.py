@@ -1,6 +1,7 @@
 """Events that wait for their delivery: `IEventOutbox` over SQL."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,11 +9,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Select,
     and_,
     case,
     delete,
     exists,
     func,
+    literal,
     or_,
     select,
     true,
@@ -30,6 +33,7 @@ from artifact_pipeline.worker.sql.event_tables import IS_WAITING, EventRow
 _TABLE = EventRow.__table__
 _OF_EVENT = set(ArtifactEvent.model_fields) & {column.key for column in _TABLE.c} - {"id"}
 _MAX_ERROR = 64
+_WAITING, _REFUSED = "events_waiting", "events_refused"
 
 
 class SqlEventOutbox:
@@ -116,25 +120,32 @@ class SqlEventOutbox:
 
 def read_backlog(connection: Connection, now: datetime) -> list[EventBacklog]:
     """Return what waits for each target. Args: `now` by the database's clock."""
-    counts = (
-        select(
-            EventRow.target,
-            func.count(case((IS_WAITING, 1))).label("waiting"),
-            func.min(case((IS_WAITING, EventRow.occurred_at))).label("since"),
-            func.count(EventRow.refused_at).label("refused"),
+    return backlogs(connection.execute(backlogs_statement()), now)
+
+
+def backlogs_statement() -> Select[Any]:
+    """Return the statement for `backlogs`, in the columns of the other figures of the metrics."""
+    return select(
+        case((IS_WAITING, literal(_WAITING)), else_=literal(_REFUSED)).label("figure"),
+        EventRow.target.label("label"),
+        func.count().label("number"),
+        func.min(EventRow.occurred_at).label("since"),
+    ).group_by(EventRow.target, IS_WAITING)
+
+
+def backlogs(rows: Iterable[Any], now: datetime) -> list[EventBacklog]:
+    """Return the backlog of each target from the rows of the statement, and of others."""
+    found: dict[str, EventBacklog] = {}
+    for row in rows:
+        if row.figure not in (_WAITING, _REFUSED):
+            continue
+        known = found.get(row.label, EventBacklog(target=row.label))
+        found[row.label] = (
+            replace(known, waiting=row.number, oldest=now - row.since)
+            if row.figure == _WAITING
+            else replace(known, refused=row.number)
         )
-        .group_by(EventRow.target)
-        .order_by(EventRow.target)
-    )
-    return [
-        EventBacklog(
-            target=row.target,
-            waiting=row.waiting,
-            oldest=None if row.since is None else now - row.since,
-            refused=row.refused,
-        )
-        for row in connection.execute(counts)
-    ]
+    return [found[target] for target in sorted(found)]
 
 
 def as_queued(row: Any) -> QueuedEvent:  # noqa: ANN401 - a row

@@ -1,17 +1,16 @@
-"""What SQL knows for the metrics: seven statements, each served by an index."""
+"""What SQL knows for the metrics: five statements, each served by an index."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, case, func, or_, select
+from sqlalchemy import Connection, Engine, and_, case, func, select
 
 from artifact_pipeline.domain.maintenance.pipeline_metrics import (
     SETTLED_AFTER,
     ActiveGroup,
     DatabaseMetrics,
-    DueInWorkspace,
     EndedFigures,
     EndedKey,
 )
@@ -23,14 +22,11 @@ from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.counts import read_counts
 from artifact_pipeline.worker.sql.ended import ended_figures, ended_statement
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.event_outbox import read_backlog
 from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.phases import (
     ANY_WORKSPACE,
     IS_OF_BATCH,
     IS_OF_WORKSPACE,
-    is_due,
-    is_expired,
     is_retry,
     phase_moment,
     phase_of,
@@ -39,7 +35,6 @@ from artifact_pipeline.worker.sql.phases import (
 from artifact_pipeline.worker.sql.table_sizes import read_tables
 from artifact_pipeline.worker.sql.tables import (
     IS_ACTIVE,
-    IS_ACTIVE_OF_WORKSPACE,
     AuditProgressRow,
     TransferRow,
 )
@@ -84,11 +79,9 @@ class SqlMetrics:
                 active=list(_active(connection, now, self._expiring)),
                 ended=_ended(connection, begin, end),
                 ended_to=end,
-                workspaces=_workspaces(connection, now),
                 tables=read_tables(connection),
                 audited_at=audited_at,
                 audit_findings=findings,
-                events=read_backlog(connection, now),
                 **read_counts(connection, now, self._breaker_failures),
             )
 
@@ -157,18 +150,6 @@ def _ended(
 def _queue_of(row: Any) -> str:  # noqa: ANN401 - a row
     workspace = ANY_WORKSPACE if row.of_workspace else None
     return queue_of_group(row.kind, of_batch=row.of_batch, workspace=workspace)
-
-
-def _workspaces(connection: Connection, now: datetime) -> Mapping[str, DueInWorkspace]:
-    due = (
-        select(TransferRow.workspace, func.count().label("due"), func.min(phase_moment()))
-        .where(IS_ACTIVE_OF_WORKSPACE, or_(is_due(now), is_expired(now)))
-        .group_by(TransferRow.workspace)
-    )
-    return {
-        str(name): DueInWorkspace(transfers=transfers, since=since)
-        for name, transfers, since in connection.execute(due)
-    }
 
 
 def _is_known(kind: str, direction: str) -> bool:

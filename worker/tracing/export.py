@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 
 from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.tracing.encoding import encode_spans
 from artifact_pipeline.worker.tracing.spans import OpenTelemetryTracing
 
 _SERVICE = "artifact-pipeline"
@@ -22,8 +23,9 @@ def new_tracing(exporter: SpanExporter | None = None) -> OpenTelemetryTracing:
     """
     # The sampler and the limits of spans are read from OTEL_… by the provider itself.
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(exporter or exporter_of_environment()()))
-    return OpenTelemetryTracing(provider)
+    return OpenTelemetryTracing(
+        provider, BatchSpanProcessor(exporter or exporter_of_environment()())
+    )
 
 
 def exporter_of_environment() -> Callable[[], SpanExporter]:
@@ -38,11 +40,11 @@ def exporter_of_environment() -> Callable[[], SpanExporter]:
     _check_protocol("OTEL_EXPORTER_OTLP_PROTOCOL")
     _check_protocol("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
     # It loads `requests`, which nothing else here needs.
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
-        OTLPSpanExporter,
-    )
+    from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
 
-    return OTLPSpanExporter
+    # Encoding by the SDK would take most of the time that the span of a small upload costs.
+    trace_exporter.encode_spans = encode_spans  # type: ignore[attr-defined] # the exporter calls it
+    return trace_exporter.OTLPSpanExporter
 
 
 def _check_protocol(variable: str) -> None:

@@ -1,14 +1,12 @@
 """The traces of attempts as spans of OpenTelemetry."""
 
-import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Thread
 from typing import Any, cast
 
-from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import (
     Span,
     SpanKind,
@@ -18,58 +16,71 @@ from opentelemetry.trace import (
     get_current_span,
     set_span_in_context,
 )
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from artifact_pipeline.domain.errors import TransferError
-from artifact_pipeline.domain.model.trace_headers import parse
 from artifact_pipeline.domain.model.transfers import Claim, Transfer
 from artifact_pipeline.domain.ports.tracing import CLAIM, Adapter, AttemptEnd, WorkTrace
+from artifact_pipeline.worker.tracing.contents import (
+    NANOSECONDS,
+    SCOPE,
+    attempt_name,
+    attributes_of,
+    attributes_of_end,
+    context_of,
+    epoch,
+    status_of,
+)
+from artifact_pipeline.worker.tracing.page_uploads import (
+    Attached,
+    PageUploads,
+    SampledUpload,
+    timed_part,
+)
 
-_SCOPE = "artifact_pipeline"
 _PAGE = "artifacts.page"
 _PUBLISH = "artifacts.publish"
-_NANOSECONDS = 1_000_000_000
 _CLOSE_SECONDS = 5
-
-_of_traces = TraceContextTextMapPropagator()
-_of_baggage = W3CBaggagePropagator()
+_NOTHING = nullcontext()
 
 
 class OpenTelemetryTracing:
-    """Makes spans. Args: `provider` has the exporter and the sampler."""
+    """Makes spans.
 
-    def __init__(self, provider: TracerProvider) -> None:
+    Args:
+        provider: has the sampler.
+        processor: passes the spans to the exporter.
+    """
+
+    def __init__(self, provider: TracerProvider, processor: SpanProcessor) -> None:
+        provider.add_span_processor(processor)
         self._provider = provider
-        self._tracer = provider.get_tracer(_SCOPE)
+        self._tracer = provider.get_tracer(SCOPE)
+        self._page_uploads = PageUploads(provider, processor)
 
     def attempt(self, claim: Claim, since: float, claimed_at: float | None = None) -> WorkTrace:
-        context, start = _context_of(claim.trace_headers), _epoch(since)
+        context, start = context_of(claim.trace_headers), epoch(since)
+        if claimed_at is None:
+            return self._page_uploads.begin(claim, context, start)
         span = self._tracer.start_span(
-            f"artifacts.{claim.direction}",
-            context,
-            SpanKind.CONSUMER,
-            _attributes_of(claim),
-            start_time=start,
+            attempt_name(claim), context, SpanKind.CONSUMER, attributes_of(claim), start_time=start
         )
         trace = _SpanTrace(span, set_span_in_context(span, context))
-        if claimed_at is not None:
-            trace.claimed(self._tracer, start, claimed_at - since)
+        trace.claimed(self._tracer, start, claimed_at - since)
         return trace
 
     def page(self, since: float, claimed_at: float) -> WorkTrace:
-        start = _epoch(since)
+        start = epoch(since)
         span = self._tracer.start_span(_PAGE, Context(), start_time=start)
         trace = _SpanTrace(span, set_span_in_context(span, Context()))
         trace.claimed(self._tracer, start, claimed_at - since)
         return trace
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> AbstractContextManager[object]:
+        if (timed := timed_part(name)) is not None:
+            return timed
         if not get_current_span().is_recording():
-            yield
-            return
-        with _active(self._tracer.start_span(name)):
-            yield
+            return _NOTHING
+        return _active(self._tracer.start_span(name))
 
     @contextmanager
     def publishing(self, transfers: Sequence[Transfer]) -> Iterator[None]:
@@ -87,9 +98,9 @@ class OpenTelemetryTracing:
     def _published(self, transfer: Transfer) -> Span:
         return self._tracer.start_span(
             _PUBLISH,
-            _context_of(transfer.trace_headers),
+            context_of(transfer.trace_headers),
             SpanKind.PRODUCER,
-            _attributes_of(transfer),
+            attributes_of(transfer),
         )
 
     def traced(self, adapter: Adapter, prefix: str, calls: Collection[str]) -> Adapter:
@@ -115,26 +126,20 @@ class _SpanTrace:
         """Add the claim, which was made before it was known whose it is."""
         if self._span.is_recording():
             span = tracer.start_span(CLAIM, self._context, start_time=start)
-            span.end(start + int(seconds * _NANOSECONDS))
+            span.end(start + int(seconds * NANOSECONDS))
 
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        token = attach(self._context)
-        try:
-            yield
-        finally:
-            detach(token)
+    def active(self) -> AbstractContextManager[object]:
+        return Attached(self._context)
 
     def link(self, other: WorkTrace) -> None:
-        if isinstance(other, _SpanTrace):
-            self._span.add_link(other._span.get_span_context())  # noqa: SLF001 - of the same class
+        if isinstance(other, SampledUpload):
+            self._span.add_link(other.span_context)
 
     def end(self, end: AttemptEnd | None = None) -> None:
         if end is not None and self._span.is_recording():
-            fields = {"outcome": end.outcome, "reason": end.reason, "bytes": end.size}
-            self._span.set_attributes(_named(fields))
-            if end.outcome not in ("done", "cancelled"):
-                self._span.set_status(Status(StatusCode.ERROR, end.reason or end.outcome))
+            self._span.set_attributes(attributes_of_end(end))
+            if (status := status_of(end)) is not None:
+                self._span.set_status(status)
         self._span.end()
 
 
@@ -179,37 +184,3 @@ def _active(span: Span) -> Iterator[None]:
 def _failed(span: Span, error: Exception) -> None:
     code = error.reason if isinstance(error, TransferError) else type(error).__name__
     span.set_status(Status(StatusCode.ERROR, str(code)))
-
-
-def _context_of(trace_headers: str | None) -> Context:
-    """Return the context of a request; an empty one if it has none, and so a trace of its own."""
-    headers = parse(trace_headers)
-    context = _of_traces.extract(headers, Context()) if headers else Context()
-    return _of_baggage.extract(headers, context) if "baggage" in headers else context
-
-
-def _attributes_of(work: Claim | Transfer) -> dict[str, Any]:
-    artifact = work.artifact
-    fields: dict[str, Any] = {
-        "job": artifact.job_id,
-        "run": artifact.run_id,
-        "kind": artifact.kind.value,
-        "direction": work.direction.value,
-        "batch": work.batch_id,
-    }
-    if isinstance(work, Transfer):
-        return _named({**fields, "transfer": work.id, "attempt": work.attempts})
-    waited = work.claimed_at - work.requested_at if work.claimed_at else None
-    queued = waited.total_seconds() if waited else None
-    of_claim = {"transfer": work.transfer_id, "attempt": work.attempt, "queue_seconds": queued}
-    return _named({**fields, **of_claim})
-
-
-def _named(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of these fields, without those that have no value."""
-    return {f"artifacts.{name}": value for name, value in fields.items() if value is not None}
-
-
-def _epoch(moment: float) -> int:
-    """Return the nanoseconds since 1970 of a `time.monotonic()`."""
-    return time.time_ns() - int((time.monotonic() - moment) * _NANOSECONDS)
