@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from artifact_pipeline.worker.web.api.models.overview import Overview, Span, Throughput
+from artifact_pipeline.worker.web.event_stream import EventStream
 from artifact_pipeline.worker.web.pages.charts import BarChart, bar_chart
 from artifact_pipeline.worker.web.pages.formats import number, size
+from artifact_pipeline.worker.web.pages.frame import Frame
 from artifact_pipeline.worker.web.pages.links import Links
 from artifact_pipeline.worker.web.pages.visit import Visit
 
+_EVERY_SECONDS = 2.0
+"""Between two events of a page."""
 _SECONDS = {Span.HOUR: 3_600, Span.DAY: 86_400, Span.WEEK: 604_800}
 
 
@@ -102,7 +107,30 @@ def _charts(chosen: Throughput) -> Sequence[BarChart]:
 
 
 async def overview_page(visit: Visit) -> Response:
-    """Return the overview; htmx asks for the part that changes."""
-    span = Span(visit.query["span"]) if visit.query.get("span") in set(Span) else Span.HOUR
-    overview = await visit.service.overviews.get()
-    return visit.page("overview.html", **overview_values(overview, span, visit.links))
+    """Return the overview, which the page's script then renews by `live_overview`."""
+    span = _span(visit)
+    live = await _live(visit, span)
+    return visit.page("overview.html", live=Markup(live), span=span)  # noqa: S704 - rendered here
+
+
+async def live_overview(visit: Visit) -> Response:
+    """Send the part of the page that changes, as server-sent events."""
+    span, overviews = _span(visit), visit.service.overviews
+    overviews.refuse_too_many()
+    changes = overviews.changes(lambda: _live(visit, span), _EVERY_SECONDS)
+    return EventStream(overviews.watched(changes))
+
+
+def _span(visit: Visit) -> Span:
+    return Span(visit.query["span"]) if visit.query.get("span") in set(Span) else Span.HOUR
+
+
+async def _live(visit: Visit, span: Span) -> str:
+    """Return the part that changes. It has nothing of the user's, so all get the same."""
+    links = Links(root=visit.links.root)
+
+    def render(overview: Overview) -> str:
+        values = overview_values(overview, span, links)
+        return Frame(links=links).render("overview_live.html", **values)
+
+    return await visit.service.overviews.made((links.root, span), render)
