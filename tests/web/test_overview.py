@@ -160,6 +160,21 @@ def test_many_who_look_at_once_cost_one_read(world: World) -> None:
     assert of_all - of_one == of_one - before
 
 
+def test_many_pages_are_made_once(world: World) -> None:
+    made: list[object] = []
+
+    def make(overview: object) -> str:
+        made.append(overview)
+        return "page"
+
+    async def look() -> list[str]:
+        many = (world.service.overviews.made(("", "hour"), make) for _ in range(200))
+        return await asyncio.gather(*many)
+
+    assert asyncio.run(look()) == ["page"] * 200
+    assert len(made) == 1
+
+
 def test_the_number_of_statements_does_not_grow(world: World) -> None:
     # Given
     overviews = world.service.overviews
