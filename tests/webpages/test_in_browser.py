@@ -72,8 +72,9 @@ class Visitor:
         self.browser = browser
         self._here = here
         name, password = ADA
-        # The browser keeps the login for later addresses, which do not have it.
-        browser.chrome.get(f"http://{name}:{password}@127.0.0.1:{here.port}/")
+        # The browser keeps the login for later addresses, which do not have it. A page at this
+        # one may fetch nothing.
+        browser.chrome.get(f"http://{name}:{password}@127.0.0.1:{here.port}/history")
 
     def go(self, path: str) -> None:
         self.browser.chrome.get(f"{self._here.url}{path}")
@@ -163,12 +164,12 @@ class TestLife:
         file = Artifact(ArtifactKind.JOB_INPUT, 13)
         here.write(file, zip_of({"population.csv": b"id,age\n1,34\n"}))
         here.upload(file)
-        # Then it is counted on the same page, which asks for nothing but the events
+        # Then it is counted on the same page, which has asked for nothing but the events
         ada.browser.wait_until(lambda: chrome.execute_script(done) == str(before + 1))
         assert chrome.execute_script("return window.mark") == 1
         asked = "return performance.getEntriesByType('resource').map((each) => each.name)"
         urls = chrome.execute_script(asked)
-        assert not [each for each in urls if each.partition("?")[0] == f"{here.url}/"]
+        assert not [url for url in urls if url.partition("?")[0] == f"{here.url}/"]
 
     def test_an_upload_appears_without_a_reload(self, here: Deployed, ada: Visitor) -> None:
         # Given a job without a config, in the browser

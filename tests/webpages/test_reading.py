@@ -13,7 +13,6 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
-from artifact_pipeline.worker.web.pages import overview
 from artifact_pipeline.worker.web.pages.formats import words
 from artifact_pipeline.worker.web.services import overviews
 from tests.sql.steps import HOUR, Statements
@@ -68,38 +67,32 @@ class TestOverview:
         assert "1 in all, at most 1 at once" in page.text
         assert "The same as a table" in page.text
 
-    def test_its_changes_are_events_with_the_part_that_changes(
-        self, job: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # Given a server that ends
-        monkeypatch.setattr(overview, "_EVERY_SECONDS", 0.01)
-        job.service.stop()
-        # When
-        events = job.get("/live", span="day").response
-        # Then there is one more event, and a proxy is asked not to keep it
-        assert events.headers["content-type"].startswith("text/event-stream")
-        assert events.headers["x-accel-buffering"] == "no"
-        lines = events.text.removesuffix("\n\n").split("\n")
-        assert all(line.startswith("data: ") for line in lines)
-        sent = "\n".join(line.removeprefix("data: ") for line in lines)
-        # And it is what the page has without a script
-        assert sent.strip().startswith('<div id="overview"')
-        assert "/quarantine/source_missing" in sent
-        page = job.get("/", span="day")
-        assert 'hx-sse:connect="/live?span=day"' in page.html
-        assert 'id="overview"' in page.html
-
     def test_too_many_who_look_on_are_refused(
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(overviews, "_MOST_WATCHING", 0)
-        page = site.get("/live")
+        page = site.get("/changes")
         assert page.status == 503
         assert "close some" in page.text
 
     @pytest.mark.parametrize("span", ["hour", "day", "week", "<script>"])
     def test_any_span_has_a_page(self, site: Site, span: str) -> None:
         assert site.get("/", span=span).status == 200
+
+    def test_the_part_that_changes_is_sent_as_events(self, site: Site) -> None:
+        # Given a server that is about to end
+        site.service.overviews.stop()
+        # When
+        sent = site.get("/changes", span="day")
+        # Then
+        assert sent.response.headers["content-type"].startswith("text/event-stream")
+        assert sent.response.headers["x-accel-buffering"] == "no"
+        [event] = sent.html.rstrip().split("\n\n")
+        lines = [line.removeprefix("data: ") for line in event.splitlines()]
+        assert lines[0].startswith('<div id="overview"')
+        assert "/?span=day" in lines[0]
+        page = site.get("/", span="day").html
+        assert set(lines[1:6]) - {""} <= set(page.splitlines())
 
 
 class TestJobs:

@@ -1,27 +1,27 @@
-"""Server-sent events."""
+"""Server-sent events of the overview."""
 
 from collections.abc import AsyncIterator
 
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
+
+from artifact_pipeline.worker.web.services.overviews import Overviews
+
+_HEADERS = {"X-Accel-Buffering": "no"}
+"""What keeps nginx, and proxies that follow it, from holding events back."""
 
 
-class EventStream(StreamingResponse):
-    """Sends each text as an event.
+def event_stream(overviews: Overviews, texts: AsyncIterator[str], name: str = "") -> Response:
+    """Return a response that sends each text as an event.
 
-    Args:
-        texts: what is sent.
-        name: of the events; without one, htmx puts the text into the page.
+    Args: `name` of the events, if they have one. Raises: BusyError: too many look at changes.
     """
+    head = f"event: {name}\n" if name else ""
 
-    def __init__(self, texts: AsyncIterator[str], name: str | None = None) -> None:
-        # nginx collects a response before it hands it on, unless this header forbids it.
-        headers = {"X-Accel-Buffering": "no"}
-        events = _events(texts, name)
-        super().__init__(events, media_type="text/event-stream", headers=headers)
+    async def stream() -> AsyncIterator[str]:
+        with overviews.watching():
+            async for text in texts:
+                lines = "".join(f"data: {line}\n" for line in text.splitlines())
+                yield f"{head}{lines}\n"
 
-
-async def _events(texts: AsyncIterator[str], name: str | None) -> AsyncIterator[str]:
-    of_name = [] if name is None else [f"event: {name}"]
-    async for text in texts:
-        lines = [*of_name, *(f"data: {line}" for line in text.splitlines())]
-        yield "\n".join(lines) + "\n\n"
+    overviews.refuse_too_many()
+    return StreamingResponse(stream(), media_type="text/event-stream", headers=_HEADERS)

@@ -10,7 +10,7 @@ from artifact_pipeline.worker.web.api.endpoints import Call
 from artifact_pipeline.worker.web.api.models.base import Answer
 from artifact_pipeline.worker.web.api.models.content import Download
 from artifact_pipeline.worker.web.api.models.system import Session
-from artifact_pipeline.worker.web.event_stream import EventStream
+from artifact_pipeline.worker.web.event_stream import event_stream
 from artifact_pipeline.worker.web.services.contents import Content
 
 ROOT = "/api/v1"
@@ -29,9 +29,7 @@ async def overview(call: Call) -> Answer:
 async def events(call: Call) -> Response:
     """Send the overview each second, as an event."""
     overviews = call.service.overviews
-
-    overviews.refuse_too_many()
-    return EventStream(overviews.watched(overviews.changes()), name="overview")
+    return event_stream(overviews, overviews.changes(), "overview")
 
 
 async def jobs(call: Call) -> Answer:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from markupsafe import Markup
 from starlette.responses import Response
 
 from artifact_pipeline.worker.web.api.models.overview import Overview, Span, Throughput
-from artifact_pipeline.worker.web.event_stream import EventStream
+from artifact_pipeline.worker.web.event_stream import event_stream
 from artifact_pipeline.worker.web.pages.charts import BarChart, bar_chart
 from artifact_pipeline.worker.web.pages.formats import number, size
 from artifact_pipeline.worker.web.pages.frame import Frame
@@ -17,7 +16,7 @@ from artifact_pipeline.worker.web.pages.links import Links
 from artifact_pipeline.worker.web.pages.visit import Visit
 
 _EVERY_SECONDS = 2.0
-"""Between two events of a page."""
+"""How often the page gets what has changed: some 20 KB each time."""
 _SECONDS = {Span.HOUR: 3_600, Span.DAY: 86_400, Span.WEEK: 604_800}
 
 
@@ -107,30 +106,24 @@ def _charts(chosen: Throughput) -> Sequence[BarChart]:
 
 
 async def overview_page(visit: Visit) -> Response:
-    """Return the overview, which the page's script then renews by `live_overview`."""
+    """Return the overview."""
+    overview = await visit.service.overviews.get()
+    return visit.page("overview.html", **overview_values(overview, _span(visit), visit.links))
+
+
+async def overview_changes(visit: Visit) -> Response:
+    """Send the part that changes as server-sent events, made once for all who look at it."""
+    links = Links(root=visit.links.root, path="/")
     span = _span(visit)
-    live = await _live(visit, span)
-    return visit.page("overview.html", live=Markup(live), span=span)  # noqa: S704 - rendered here
 
+    def part(overview: Overview) -> str:
+        frame = Frame(links=links)
+        return frame.render("overview_live.html", **overview_values(overview, span, links))
 
-async def live_overview(visit: Visit) -> Response:
-    """Send the part of the page that changes, as server-sent events."""
-    span, overviews = _span(visit), visit.service.overviews
-    overviews.refuse_too_many()
-    changes = overviews.changes(lambda: _live(visit, span), _EVERY_SECONDS)
-    return EventStream(overviews.watched(changes))
+    overviews = visit.service.overviews
+    return event_stream(overviews, overviews.changes(f"{links.root} {span}", part, _EVERY_SECONDS))
 
 
 def _span(visit: Visit) -> Span:
-    return Span(visit.query["span"]) if visit.query.get("span") in set(Span) else Span.HOUR
-
-
-async def _live(visit: Visit, span: Span) -> str:
-    """Return the part that changes. It has nothing of the user's, so all get the same."""
-    links = Links(root=visit.links.root)
-
-    def render(overview: Overview) -> str:
-        values = overview_values(overview, span, links)
-        return Frame(links=links).render("overview_live.html", **values)
-
-    return await visit.service.overviews.made((links.root, span), render)
+    asked = visit.query.get("span")
+    return Span(asked) if asked in set(Span) else Span.HOUR

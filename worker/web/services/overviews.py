@@ -1,7 +1,8 @@
 """The overview: one read for all who look at it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from artifact_pipeline.domain.errors import PipelineError
@@ -18,9 +19,8 @@ _FIRST_SECONDS = 3.0
 """How long the first answer waits for a database that does not answer."""
 _EVERY_SECONDS = 1.0
 _MOST_SECONDS = 600.0
-"""After which the changes end, so that who looks on must log in again."""
+"""After which the changes end, so that who looks on must show their login again."""
 _MOST_WATCHING = 500
-_MOST_MADE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,7 @@ class Overviews:
         self._sources = sources
         self._looks = SharedRead(lambda: threads.run(self._look), fresh_seconds=_EVERY_SECONDS)
         # Made once for all, since it costs more than sending it.
-        self._texts = SharedRead(self._text, fresh_seconds=_EVERY_SECONDS / 2)
-        self._made: dict[object, SharedRead[str]] = {}
+        self._texts: dict[str, SharedRead[str]] = {}
         self._watching = 0
         self._is_stopped = False
 
@@ -53,46 +52,39 @@ class Overviews:
         broker = self._sources.watch.view()
         return overview_of(look.database, look.throughput, broker, self._sources.queues, look.why)
 
-    async def made(self, key: object, make: Callable[[Overview], str]) -> str:
-        """Return what is made of the overview, once for all who ask for it under this key."""
-
-        async def read() -> str:
-            return make(await self.get())
-
-        if key not in self._made and len(self._made) >= _MOST_MADE:
-            self._made.clear()
-        shared = SharedRead(read, fresh_seconds=_EVERY_SECONDS / 2)
-        return await self._made.setdefault(key, shared).get()
-
     async def changes(
         self,
-        read: Callable[[], Awaitable[str]] | None = None,
+        name: str = "json",
+        make: Callable[[Overview], str] = Overview.model_dump_json,
         every_seconds: float = _EVERY_SECONDS,
     ) -> AsyncIterator[str]:
-        """Yield the overview again and again, until the server ends or for ten minutes.
+        """Yield what is made of the overview, until the server ends or for ten minutes.
 
         Args:
-            read: returns what is yielded; by default the overview as JSON.
-            every_seconds: between two of them.
+            name: of what is made, which is made once for all who ask for this name.
+            make: returns the overview as JSON, or as another text.
+            every_seconds: between two texts.
         """
-        read = read or self._texts.get
+        made = SharedRead(self._made(make), fresh_seconds=every_seconds / 2)
+        texts = self._texts.setdefault(name, made)
+        yield await texts.get()
         for _ in range(int(_MOST_SECONDS / every_seconds)):
-            yield await read()
-            await asyncio.sleep(every_seconds)
             if self._is_stopped:
                 return
+            await asyncio.sleep(every_seconds)
+            yield await texts.get()
 
     def refuse_too_many(self) -> None:
         """Raise BusyError if so many look at the changes that another one may be an attack."""
         if self._watching >= _MOST_WATCHING:
             raise BusyError(f"{_MOST_WATCHING} pages are open that show changes: close some")
 
-    async def watched(self, changes: AsyncIterator[str]) -> AsyncIterator[str]:
-        """Yield the changes, and count who looks at them."""
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Count someone who looks at the changes."""
         self._watching += 1
         try:
-            async for each in changes:
-                yield each
+            yield
         finally:
             self._watching -= 1
 
@@ -100,8 +92,11 @@ class Overviews:
         """End the changes."""
         self._is_stopped = True
 
-    async def _text(self) -> str:
-        return (await self.get()).model_dump_json()
+    def _made(self, make: Callable[[Overview], str]) -> Callable[[], Awaitable[str]]:
+        async def made() -> str:
+            return make(await self.get())
+
+        return made
 
     def _look(self) -> _Look:
         try:
