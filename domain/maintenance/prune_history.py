@@ -64,11 +64,12 @@ class PruneHistory:
         return alone + self._batches(until) + self._transfers(position, until)
 
     def _events(self, until: float) -> PrunedRows:
-        pruned, page = PrunedRows(), PAGE
-        while page == PAGE and self.clock() < until:
+        pruned = 0
+        while True:
             page = self.history.prune_events(self.older_than, PAGE)
-            pruned += PrunedRows(artifact_events=page)
-        return pruned
+            pruned += page
+            if page < PAGE or self.clock() >= until:
+                return PrunedRows(artifact_events=pruned)
 
     def _letters(self) -> PrunedRows:
         return PrunedRows(dead_letters=self.prune_letters(self.older_than))
