@@ -17,6 +17,7 @@ from .domain.model.artifact_events import EventType as EventType
 from .domain.model.artifacts import Artifact as Artifact
 from .domain.model.artifacts import ArtifactKind as ArtifactKind
 from .domain.model.artifacts import StoredArtifact as StoredArtifact
+from .domain.model.batch_priority import BatchPriority as BatchPriority
 from .domain.model.batches import Batch as Batch
 from .domain.model.batches import BatchFilter as BatchFilter
 from .domain.model.batches import BatchMode as BatchMode
@@ -25,6 +26,7 @@ from .domain.model.batches import BatchState as BatchState
 from .domain.model.found_artifacts import FoundArtifact as FoundArtifact
 from .domain.model.keys import JobS3Prefix as JobS3Prefix
 from .domain.model.locations import UploadLocation as UploadLocation
+from .domain.model.release_windows import ReleaseWindow as ReleaseWindow
 from .domain.model.transfers import Direction as Direction
 from .domain.model.transfers import Transfer as Transfer
 from .domain.model.transfers import TransferState as TransferState

@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from artifact_pipeline.domain.errors import NotFoundError, ReasonCode
@@ -21,8 +21,9 @@ from artifact_pipeline.domain.model.batches import (
     PreviewGroup,
     SkipReason,
 )
+from artifact_pipeline.domain.model.byte_budget import ByteBudget, Settled
 from artifact_pipeline.domain.model.parts import smallest_part_size
-from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 
 _EXAMPLES = 5
 _THRESHOLD = _PART = 16 * 2**20
@@ -36,6 +37,7 @@ class BatchRecord:
     members: list[tuple[Candidate, SkipReason | None]]
     released_to: int = 0
     paced_to: datetime | None = None
+    budget: ByteBudget | None = None
     trace_headers: str | None = None
 
     @property
@@ -50,6 +52,23 @@ class BatchRecord:
             for position, (member, left_out) in enumerate(self.members, start=1)
             if left_out is None and _is_of_mode(member, mode)
         ]
+
+    def settle(self, transfers: Iterable[Transfer], now: datetime) -> None:
+        """Charge the members that have ended with the bytes that they moved."""
+        if self.budget is None:
+            return
+        since, self.budget = self.budget.now, replace(self.budget, now=now)
+        mine = [each for each in transfers if each.batch_id == self.batch.id]
+        for each in mine:
+            if each.state is not TransferState.DONE or each.charged_bytes is None:
+                continue
+            if each.finished_at is not None and since <= each.finished_at < now:
+                self.budget = self.budget.settle([_settled(each, each.charged_bytes)])
+
+
+def _settled(transfer: Transfer, charged: int) -> Settled:
+    moved = transfer.bytes_sent or 0
+    return Settled(kind=transfer.artifact.kind, charged=charged, moved=moved, moving=int(moved > 0))
 
 
 @dataclass(slots=True)

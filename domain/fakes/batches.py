@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 
 from artifact_pipeline.domain.fakes.batch_candidates import Candidate
 from artifact_pipeline.domain.fakes.batch_snapshots import (
@@ -25,11 +26,14 @@ from artifact_pipeline.domain.model.batch_states import (
 from artifact_pipeline.domain.model.batches import (
     Batch,
     BatchMode,
+    BatchPriority,
     BatchProgress,
     BatchState,
     Member,
     Outcome,
 )
+from artifact_pipeline.domain.model.byte_budget import ByteBudget
+from artifact_pipeline.domain.model.release_windows import ALWAYS, ReleaseWindow
 from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import Transfer, TransferState
 from artifact_pipeline.domain.ports.batches import Released
@@ -62,12 +66,16 @@ class InMemoryBatches:
         max_in_flight: int,
         is_forced: bool,
         notify: str | None = None,
+        bytes_per_second: int | None = None,
+        between: ReleaseWindow | None = None,
+        priority: BatchPriority = BatchPriority.NORMAL,
     ) -> Batch:
         reason, row, now = check_reason(reason), self._snapshots.record_of(batch_id), self._now()
         check_can_start(row.batch, now)
         members = len(row.of_mode(mode))
         check_has_members(batch_id, mode, members)
         row.paced_to, row.trace_headers = now, current_trace()
+        row.budget = _budget(bytes_per_second, now)
         return self._do(
             BatchAction.START,
             batch_id,
@@ -80,6 +88,9 @@ class InMemoryBatches:
             members=members,
             started_at=now,
             notify=notify,
+            bytes_per_second=bytes_per_second or None,
+            between=between,
+            priority=priority,
         )
 
     def pause(self, batch_id: int) -> Batch:
@@ -90,17 +101,33 @@ class InMemoryBatches:
         self._snapshots.record_of(batch_id).paced_to = self._now()
         return resumed
 
-    def change(
-        self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
+    def change(  # noqa: PLR0913 - as the port has it
+        self,
+        batch_id: int,
+        *,
+        rate: float | None = None,
+        max_in_flight: int | None = None,
+        bytes_per_second: int | None = None,
+        between: ReleaseWindow | None = None,
+        priority: BatchPriority | None = None,
     ) -> Batch:
         values: dict[str, object] = {}
         if rate is not None:
             values["rate"] = rate or None
         if max_in_flight is not None:
             values["max_in_flight"] = max_in_flight
+        if bytes_per_second is not None:
+            values["bytes_per_second"] = bytes_per_second or None
+        if between is not None:
+            values["between"] = None if between == ALWAYS else between
+        if priority is not None:
+            values["priority"] = priority
         changed = self._do(BatchAction.CHANGE, batch_id, **values)
+        row = self._snapshots.record_of(batch_id)
         if rate is not None:
-            self._snapshots.record_of(batch_id).paced_to = self._now()
+            row.paced_to = self._now()
+        if bytes_per_second is not None:
+            row.budget = _budget(bytes_per_second, self._now())
         return changed
 
     def cancel(self, batch_id: int) -> int:
@@ -134,17 +161,22 @@ class InMemoryBatches:
         row = self._snapshots.record_of(batch_id)
         return iter([self._ended(row, position, member) for position, member in row.to_transfer])
 
-    def running(self) -> Sequence[int]:
-        rows = self._snapshots.records.items()
-        return [id_ for id_, row in rows if row.batch.state is BatchState.RUNNING]
+    def running(self) -> Sequence[Sequence[int]]:
+        batches = [row.batch for row in self._snapshots.records.values()]
+        going = [batch for batch in batches if batch.state is BatchState.RUNNING]
+        going.sort(key=lambda batch: (-batch.priority.rank, len(self._active(batch.id)), batch.id))
+        equals = groupby(going, lambda batch: batch.priority)
+        return [[batch.id for batch in group] for _, group in equals]
 
     def release(self, batch_id: int, limit: int) -> Released:
         row = self._snapshots.records.get(batch_id)
         if row is None or row.batch.state is not BatchState.RUNNING or row.paced_to is None:
             return Released()
         pace = Pace(rate=row.batch.rate, paced_to=row.paced_to, now=self._now())
+        row.settle(self._transfers.rows.values(), pace.now)
         share = (row.batch.max_in_flight or 0) - len(self._active(batch_id))
-        allowed = int(min(limit, share, pace.allowed))
+        is_open = row.batch.between is None or row.batch.between.is_open(pace.now)
+        allowed = int(min(limit, share, pace.allowed)) if is_open else 0
         following = [
             (position, member) for position, member in row.to_transfer if position > row.released_to
         ]
@@ -154,11 +186,17 @@ class InMemoryBatches:
                 self._tell_end(batch_id)
             return Released()
         page = following[: max(allowed, 0)]
+        if row.budget is not None:
+            sizes = ((member.artifact.kind, member.size) for _, member in page)
+            page = page[: row.budget.affordable(sizes)]
         if not page:
             return Released()
         row.released_to, row.paced_to = page[-1][0], pace.after(len(page))
-        requested = [self._request(row, position, member) for position, member in page]
-        return Released(turns=len(page), transfers=[each for each in requested if each is not None])
+        asked = [self._request(row, position, member) for position, member in page]
+        requested = [transfer for transfer in asked if transfer is not None]
+        if row.budget is not None:
+            row.budget = row.budget.after(sum(each.charged_bytes or 0 for each in requested))
+        return Released(turns=len(page), transfers=requested)
 
     def sent(self, transfers: Sequence[Transfer]) -> None:
         for transfer in transfers:
@@ -212,6 +250,9 @@ class InMemoryBatches:
             batch_id=batch.id,
             is_forced=batch.is_forced,
             trace_headers=row.trace_headers,
+            charged_bytes=row.budget.charge(member.artifact.kind, member.size)
+            if row.budget
+            else None,
         )
         self._transfers.rows[made.id] = of_batch
         return of_batch
@@ -231,6 +272,10 @@ class InMemoryBatches:
         if position <= row.released_to:
             return replace(as_member(member), outcome=Outcome.ALREADY_RUNNING)
         return replace(as_member(member), outcome=row.batch.unreleased)
+
+
+def _budget(bytes_per_second: int | None, now: datetime) -> ByteBudget | None:
+    return ByteBudget(limit=bytes_per_second, paced_to=now, now=now) if bytes_per_second else None
 
 
 def _request_id(batch_id: int, position: int) -> str:

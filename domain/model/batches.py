@@ -9,7 +9,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, model_validator
 
 from artifact_pipeline.domain.errors import ReasonCode
+from artifact_pipeline.domain.model.batch_priority import BatchPriority as BatchPriority  # noqa: PLC0414 - re-exported
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 from artifact_pipeline.domain.model.selection import IdRange as IdRange  # noqa: PLC0414 - re-exported
 from artifact_pipeline.domain.model.selection import Selection
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
@@ -138,6 +140,8 @@ class Batch:
         members: how many are transferred; None before it is started.
         expires_at: of a snapshot.
         notify: the target of the event of its end, beside those that get all events.
+        bytes_per_second: what it moves at most, on average; None is no limit.
+        between: when members are released; None is at any hour.
     """
 
     id: int
@@ -155,6 +159,9 @@ class Batch:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     notify: str | None = None
+    bytes_per_second: int | None = None
+    between: ReleaseWindow | None = None
+    priority: BatchPriority = BatchPriority.NORMAL
 
     @property
     def unreleased(self) -> Outcome:
@@ -240,9 +247,11 @@ class BatchProgress:
 
     @property
     def per_second(self) -> float | None:
-        """Members that have ended, on average since the start; None if that is not known."""
-        began, end = self.batch.started_at, self.batch.finished_at or self.as_of
-        elapsed = 0.0 if began is None or end is None else (end - began).total_seconds()
+        """Members that have ended, on average since the start; None if that is not known.
+
+        Of a batch with a window, only the time counts in which the window was open.
+        """
+        elapsed = self._elapsed.total_seconds()
         return round(self.ended / elapsed, 1) if elapsed > 0 else None
 
     @property
@@ -251,7 +260,28 @@ class BatchProgress:
         pace = self.per_second
         if not pace or self.batch.state in (BatchState.DONE, BatchState.CANCELLED):
             return None
-        return timedelta(seconds=round(((self.batch.members or 0) - self.ended) / pace))
+        work = timedelta(seconds=round(((self.batch.members or 0) - self.ended) / pace))
+        if self.batch.between is None or self.as_of is None:
+            return work
+        end = self.batch.between.end_of(work, self.as_of)
+        return None if end is None else end - self.as_of
+
+    @property
+    def continues_at(self) -> datetime | None:
+        """The next begin of the batch's window; None while its members are released."""
+        window, now = self.batch.between, self.as_of
+        if window is None or now is None or self.batch.state is not BatchState.RUNNING:
+            return None
+        opens_at = window.opens_at(now)
+        return opens_at if opens_at > now else None
+
+    @property
+    def _elapsed(self) -> timedelta:
+        began, end = self.batch.started_at, self.batch.finished_at or self.as_of
+        if began is None or end is None:
+            return timedelta(0)
+        window = self.batch.between
+        return end - began if window is None else window.open_time(began, end)
 
     @property
     def ended(self) -> int:

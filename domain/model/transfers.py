@@ -97,6 +97,7 @@ class Transfer:
         claimed_at: when the last attempt began; None before the first.
         trace_headers: of the request, as `trace_headers.as_text` makes them; None if it has none.
         workspace: the name of the one with its source or target; None is the default workspace.
+        charged_bytes: what its batch was charged at the release; None without a limit of bytes.
     """
 
     id: int
@@ -124,6 +125,7 @@ class Transfer:
     claimed_at: datetime | None = None
     trace_headers: str | None = None
     workspace: str | None = None
+    charged_bytes: int | None = None
 
     def is_ready(self, now: datetime) -> bool:
         """Return whether a worker may claim it now."""

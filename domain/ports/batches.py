@@ -10,11 +10,13 @@ from artifact_pipeline.domain.model.batches import (
     Batch,
     BatchFilter,
     BatchMode,
+    BatchPriority,
     BatchProgress,
     Listed,
     Member,
     Preview,
 )
+from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 from artifact_pipeline.domain.model.transfers import Transfer
 
 
@@ -78,6 +80,9 @@ class IBatches(Protocol):
         max_in_flight: int,
         is_forced: bool,
         notify: str | None = None,
+        bytes_per_second: int | None = None,
+        between: ReleaseWindow | None = None,
+        priority: BatchPriority = BatchPriority.NORMAL,
     ) -> Batch:
         """Have the frozen members of that mode transferred; the next dispatch begins."""
 
@@ -87,10 +92,26 @@ class IBatches(Protocol):
     def resume(self, batch_id: int) -> Batch:
         """Release members again."""
 
-    def change(
-        self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
+    def change(  # noqa: PLR0913 - all that can be changed
+        self,
+        batch_id: int,
+        *,
+        rate: float | None = None,
+        max_in_flight: int | None = None,
+        bytes_per_second: int | None = None,
+        between: ReleaseWindow | None = None,
+        priority: BatchPriority | None = None,
     ) -> Batch:
-        """Change the pace from the next dispatch on; a rate of 0 is no limit."""
+        """Change what is given, from the next dispatch on.
+
+        Args:
+            batch_id: of a batch that was started and has not ended.
+            rate: members per second; 0 is no limit.
+            max_in_flight: the most members that are requested and have not ended.
+            bytes_per_second: 0 is no limit.
+            between: when members are released; `ALWAYS` is at any hour.
+            priority: compared with other batches.
+        """
 
     def cancel(self, batch_id: int) -> int:
         """End the batch, cancel its active transfers, and return how many there were."""
@@ -114,15 +135,22 @@ class Released:
 
 
 class IBatchReleases(Protocol):
-    def running(self) -> Sequence[int]:
-        """Return the ids of the batches that are neither paused nor at an end, oldest first."""
+    def running(self) -> Sequence[Sequence[int]]:
+        """Return the ids of the batches that are neither paused nor at an end.
+
+        Those of one priority are together, the highest first. Among these, the batch with the
+        fewest members in flight is the first, so that none is always behind another.
+        """
 
     def release(self, batch_id: int, limit: int) -> Released:
         """Request the next members in their order, in one transaction.
 
-        As many as the batch's rate, its share and the limit allow; none while another process is
-        at the same batch. A member whose artifact is being transferred is passed over. A batch
-        that has no members left, and none active, is done.
+        As many as the batch's rate, bytes, share and the limit allow; none outside its window, or
+        while another process is at the same batch. A member whose artifact is being transferred is
+        passed over. A batch that has no members left, and none active, is done.
+
+        Raises:
+            InvalidRequestError: this host does not know the time zone of its window.
         """
 
     def sent(self, transfers: Sequence[Transfer]) -> None:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from artifact_pipeline.domain.catalog.inventory import ArtifactState
 from artifact_pipeline.domain.model.artifacts import Scheme
-from artifact_pipeline.domain.model.batches import BatchMode, BatchState
+from artifact_pipeline.domain.model.batches import BatchMode, BatchPriority, BatchState
 from artifact_pipeline.domain.model.found_artifacts import FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.restorations import RestorePhase
@@ -204,6 +204,10 @@ class BatchShape(Shape):
     members: Count | None
     rate: float | None
     max_in_flight: int | None
+    bytes_per_second: Bytes | None
+    between: str | None
+    timezone: str | None
+    priority: BatchPriority
     requested_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
@@ -222,6 +226,7 @@ class ProgressShape(BatchShape):
     bytes: Bytes
     per_second: float | None
     left: Seconds | None
+    continues_at: Moment | None
 
 
 class GroupShape(Shape):

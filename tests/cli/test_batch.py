@@ -1,6 +1,6 @@
 """`artifacts batch`: start, follow, end."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -36,12 +36,16 @@ class TestStart:
         answer = artifacts(
             *("batch", "start", str(snapshot), "--reason", "the share is back"),
             *("--mode", "missing", "--rate", "50/s", "--max-in-flight", "9", "--force"),
+            *("--bytes-per-second", "10MiB/s", "--priority", "high"),
+            *("--between", "22:00-06:00", "--timezone", "Europe/Berlin"),
         )
         assert (answer.status, answer.out) == (0, "batch 1 is running: 4 members\n")
         batch = history.batches.get(snapshot)
         assert (batch.mode, batch.rate, batch.max_in_flight) == ("missing", 50, 9)
         assert (batch.is_forced, batch.reason) == (True, "the share is back")
         assert "@" in batch.requested_by
+        assert (batch.bytes_per_second, batch.priority) == (10 * 2**20, "high")
+        assert str(batch.between) == "22:00-06:00 Europe/Berlin"
 
     def test_the_dispatch_hears_of_it_at_once(
         self, artifacts: Command, history: History, queues: Valkey
@@ -87,6 +91,12 @@ class TestStart:
             ((*START, "--mode", "some"), 2, "'some' is not one of"),
             ((*START, "--max-in-flight", "0"), 2, "0 is less than 1, the smallest that is allowed"),
             ((*START, "--rate", "1/m"), 2, "such as 50/s"),
+            ((*START, "--bytes-per-second", "fast"), 2, "such as 10MiB"),
+            ((*START, "--bytes-per-second", "1"), 1, "bytes per second: 1: use 1KiB to 1TiB"),
+            ((*START, "--between", "22"), 1, "22: use hours such as 22:00-06:00"),
+            ((*START, "--between", "1:00-2:00", "--timezone", "Mars"), 1, "time zone 'Mars'"),
+            ((*START, "--timezone", "UTC"), 2, "--timezone UTC is of --between: give both"),
+            ((*START, "--priority", "9"), 2, "'9' is not one of"),
         ],
     )
     def test_wrong_use(
@@ -135,8 +145,36 @@ class TestGoing:
 
     @pytest.mark.usefixtures("history")
     def test_another_pace_has_to_be_named(self, artifacts: Command) -> None:
-        answer = artifacts("batch", "change", str(started(artifacts)))
-        assert "give --rate or --max-in-flight" in answer.refusal
+        batch_id = str(started(artifacts))
+        assert "give --rate, --max-in-flight," in artifacts("batch", "change", batch_id).refusal
+        both = artifacts("batch", "change", batch_id, "--between", "1:00-2:00", "--no-between")
+        assert "--between and --no-between: give only one of them" in both.refusal
+
+    @pytest.mark.usefixtures("history")
+    def test_its_controls_are_changed_and_shown(self, artifacts: Command) -> None:
+        # Given a batch that releases members in two hours from now
+        batch_id = str(started(artifacts))
+        begin = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(hours=2)
+        hours = f"{begin:%H:%M}-{begin + timedelta(hours=1):%H:%M}"
+        change = ("batch", "change", batch_id, "--json")
+        changed = artifacts(
+            *(*change, "--bytes-per-second", "10MiB", "--priority", "low", "--between", hours)
+        )
+        assert (changed.status, changed.err) == (0, "")
+        # When
+        told = artifacts("batch", "status", batch_id, "--json").json
+        watch = artifacts("batch", "status", batch_id, "--watch", "--timeout", "0")
+        # Then
+        assert (told["bytes_per_second"], told["priority"]) == (10 * 2**20, "low")
+        assert (told["between"], told["timezone"]) == (hours, "UTC")
+        assert datetime.fromisoformat(told["continues_at"]) == begin
+        assert f"releases members between {hours} UTC; it continues at" in watch.error
+        assert "continues at" in artifacts("batch", "status", batch_id).out
+        # And they are taken away
+        artifacts(*change, "--bytes-per-second", "0", "--no-between", "--priority", "normal")
+        told = artifacts("batch", "status", batch_id, "--json").json
+        assert (told["bytes_per_second"], told["between"]) == (None, None)
+        assert (told["priority"], told["continues_at"]) == ("normal", None)
 
     @pytest.mark.usefixtures("history")
     def test_what_makes_no_sense_is_one_line(self, artifacts: Command) -> None:

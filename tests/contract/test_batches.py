@@ -6,6 +6,11 @@ from tests.contract.batch_contract import (
     BatchStartContract,
     BatchStateContract,
 )
+from tests.contract.batch_control_contract import (
+    BatchBytesContract,
+    BatchPriorityContract,
+    BatchWindowContract,
+)
 from tests.contract.snapshot_contract import SnapshotContract, SnapshotFilterContract
 
 
@@ -18,6 +23,18 @@ class TestStates(BatchStateContract):
 
 
 class TestReleases(BatchReleaseContract):
+    pass
+
+
+class TestBytes(BatchBytesContract):
+    pass
+
+
+class TestWindows(BatchWindowContract):
+    pass
+
+
+class TestPriorities(BatchPriorityContract):
     pass
 
 

@@ -152,7 +152,7 @@ def fill(engine: Engine) -> None:
     SqlWorkspaces(engine).add("an id")
     history = History(engine)
     history.failed_configs(16)
-    batch = history.started(rate=10)
+    batch = history.started(rate=10, bytes_per_second=2**20)
     history.release(batch.id)
     history.batches.cancel(batch.id)
     refuse_an_event(engine)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from sqlalchemy import Engine
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.maintenance.release_batches import AdvanceBatches
-from artifact_pipeline.domain.model.batches import BatchState, Outcome
+from artifact_pipeline.domain.model.batches import BatchPriority, BatchState, Outcome
+from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.worker.sql.batches.releases import SqlBatchReleases
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
@@ -164,6 +165,24 @@ class TestTogether:
         # Then
         assert [ids(page) for page in pages[:2]] == [list(range(1, 11)), [41, 42]]
         assert [len(page) for page in pages] == [10, 2, 10, 10]
+
+    def test_a_higher_priority_gets_the_room_of_the_queue(self, history: History) -> None:
+        # Given a batch whose time zone this host does not know, and two others
+        history.failed_configs(*range(1, 31), user_id=7)
+        history.failed_configs(41, 42, user_id=8)
+        unknown = history.started(
+            priority=BatchPriority.HIGH, between=ReleaseWindow(time(1), time(2), "Mars/Base")
+        )
+        history.start(history.preview(user_ids=[7]).batch.id)
+        high = history.preview(user_ids=[8]).batch.id
+        history.start(high, priority=BatchPriority.HIGH)
+        # When the queue has room for two pages, once the first has nothing to release
+        room = iter([True, True, True, False])
+        pages: list[Sequence[Transfer]] = []
+        advance(history, pages.append, page_size=10, has_room=lambda: next(room))
+        # Then
+        assert [ids(page) for page in pages] == [[41, 42], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]
+        assert state_of(history, unknown.id) is BatchState.RUNNING
 
     def test_a_full_queue_ends_it(self, history: History) -> None:
         history.failed_configs(*range(1, 31))

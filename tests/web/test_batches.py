@@ -95,7 +95,8 @@ def test_its_pace_is_changed_and_it_is_paused_resumed_and_cancelled(
 ) -> None:
     # When
     of = f"/batches/{started['batch_id']}"
-    changed = client.post(f"{of}/change", {"rate": 5, "reason": "slower"}).json()
+    change = {"rate": 5, "bytes_per_second": "10MiB", "between": "22:00-06:00", "priority": "low"}
+    changed = client.post(f"{of}/change", {**change, "reason": "slower"}).json()
     paused = client.post(f"{of}/pause", {"reason": "a look"}).json()
     resumed = client.post(f"{of}/resume", {"reason": "all well"}).json()
     cancelled = client.post(f"{of}/cancel", {"reason": "enough"}).json()
@@ -110,6 +111,25 @@ def test_its_pace_is_changed_and_it_is_paused_resumed_and_cancelled(
         ("batch change", "slower", "tests"),
     ]
     assert "rate 5" in trail[-1]["detail"]
+    assert (changed["bytes_per_second"], changed["priority"]) == (10 * 2**20, "low")
+    assert (changed["between"], changed["timezone"]) == ("22:00-06:00", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"between": "22"}, "22: use hours such as 22:00-06:00"),
+        ({"timezone": "UTC"}, "timezone UTC: it is of between"),
+        ({"bytes_per_second": 1}, "bytes per second: 1: use 1KiB to 1TiB"),
+    ],
+)
+def test_a_wrong_pace_is_named(
+    client: Client, started: dict[str, Any], change: dict[str, Any], said: str
+) -> None:
+    asked = {**change, "reason": "slower"}
+    response = client.post(f"/batches/{started['batch_id']}/change", asked)
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+    assert said in response.json()["detail"]
 
 
 def test_a_target_of_events_hears_of_a_batch_that_is_cancelled(

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from artifact_pipeline.domain.errors import SqlUnavailableError
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.status import SqlStatus
+from artifact_pipeline.worker.web.api.models.overview import Overview
 from artifact_pipeline.worker.web.reads.broker import BrokerView
 from tests.sql.steps import Statements
 from tests.web.steps import MINUTE, Client, World
@@ -139,14 +141,20 @@ def test_many_who_look_at_once_cost_one_read(world: World) -> None:
     # Given
     overviews = world.service.overviews
     statements = Statements(world.sources.engine)
+    made: list[Overview] = []
+
+    def page(overview: Overview) -> str:
+        made.append(overview)
+        return str(overview.at)
 
     async def look_once() -> int:
         await overviews.get()
         return len(statements.seen)
 
     async def look_often() -> int:
-        texts = await asyncio.gather(*(anext(overviews.changes()) for _ in range(200)))
-        assert len(set(texts)) == 1
+        for changes in (overviews.changes, partial(overviews.changes, "page", page)):
+            texts = await asyncio.gather(*(anext(changes()) for _ in range(200)))
+            assert len(set(texts)) == 1
         return len(statements.seen)
 
     for _ in range(20):
@@ -158,6 +166,8 @@ def test_many_who_look_at_once_cost_one_read(world: World) -> None:
     of_all = asyncio.run(look_often())
     # Then
     assert of_all - of_one == of_one - before
+    # And a page is made once for all
+    assert len(made) == 1
 
 
 def test_the_number_of_statements_does_not_grow(world: World) -> None:

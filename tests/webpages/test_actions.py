@@ -113,6 +113,8 @@ class TestBatches:
         for action, more, words in (
             ("pause", {}, "The batch is paused."),
             ("change", {"rate": "0", "max_in_flight": "7"}, "at most 7 in flight"),
+            ("change", {"bytes_per_second": "5MB", "priority": "high"}, "5.0 MB per second"),
+            ("change", {"between": "22:00-06:00"}, "22:00-06:00 UTC"),
             ("resume", {}, "The batch continues."),
             ("cancel", {}, "The batch is cancelled"),
         ):

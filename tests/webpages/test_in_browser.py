@@ -66,8 +66,9 @@ class Visitor:
         self.browser = browser
         self._here = here
         name, password = ADA
-        # The browser keeps the login for later addresses, which do not have it.
-        browser.chrome.get(f"http://{name}:{password}@127.0.0.1:{here.port}/")
+        # The browser keeps the login for later addresses, which do not have it. A page at this
+        # one may fetch nothing.
+        browser.chrome.get(f"http://{name}:{password}@127.0.0.1:{here.port}/history")
 
     def go(self, path: str) -> None:
         self.browser.chrome.get(f"{self._here.url}{path}")

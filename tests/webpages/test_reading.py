@@ -70,6 +70,21 @@ class TestOverview:
     def test_any_span_has_a_page(self, site: Site, span: str) -> None:
         assert site.get("/", span=span).status == 200
 
+    def test_the_part_that_changes_is_sent_as_events(self, site: Site) -> None:
+        # Given a server that is about to end
+        site.service.overviews.stop()
+        # When
+        sent = site.get("/changes", span="day")
+        # Then
+        assert sent.response.headers["content-type"].startswith("text/event-stream")
+        assert sent.response.headers["x-accel-buffering"] == "no"
+        [event] = sent.html.rstrip().split("\n\n")
+        lines = [line.removeprefix("data: ") for line in event.splitlines()]
+        assert lines[0].startswith('<div id="overview"')
+        assert "/?span=day" in lines[0]
+        page = site.get("/", span="day").html
+        assert set(lines[1:6]) - {""} <= set(page.splitlines())
+
 
 class TestJobs:
     def test_the_newest_are_listed(self, job: Site) -> None:

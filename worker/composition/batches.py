@@ -14,11 +14,14 @@ from artifact_pipeline.domain.model.batches import (
     Batch,
     BatchFilter,
     BatchMode,
+    BatchPriority,
     BatchProgress,
     Listed,
     Member,
     Preview,
 )
+from artifact_pipeline.domain.model.byte_budget import check_bytes_per_second
+from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 from artifact_pipeline.worker.sql.batches.repository import SqlBatches
 from artifact_pipeline.worker.sql.batches.snapshots import DEFAULT_PARTS, Parts, SqlBatchSnapshots
 from artifact_pipeline.worker.sql.transfers.event_log import EventLog
@@ -121,6 +124,9 @@ class Batches:
         max_in_flight: int = MAX_IN_FLIGHT,
         is_forced: bool = False,
         notify: str | None = None,
+        bytes_per_second: int | None = None,
+        between: ReleaseWindow | None = None,
+        priority: BatchPriority = BatchPriority.NORMAL,
     ) -> Batch:
         """Have the frozen members transferred, just those.
 
@@ -134,12 +140,16 @@ class Batches:
             is_forced: unchanged bytes are sent again.
             notify: the name of a target of events that hears of its end, beside those that get
                 all events.
+            bytes_per_second: what all its members move at most, on average; None is no limit.
+            between: when members are released, such as `ReleaseWindow.of("22:00-06:00")`.
+            priority: a batch of a higher one releases its members first.
 
         Raises:
             NotFoundError: there is no such snapshot.
             InvalidRequestError: it has expired, was started before, has no member of that mode, or
-                no reason was given.
+                no reason was given; the limit of bytes is too small or too large.
         """
+        check_bytes_per_second(bytes_per_second)
         started = self._batches.start(
             batch_id,
             requested_by=requested_by,
@@ -149,6 +159,9 @@ class Batches:
             max_in_flight=max_in_flight,
             is_forced=is_forced,
             notify=notify,
+            bytes_per_second=bytes_per_second,
+            between=between,
+            priority=priority,
         )
         self._request_dispatch()
         return started
@@ -171,16 +184,34 @@ class Batches:
         self._request_dispatch()
         return resumed
 
-    def change(
-        self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
+    def change(  # noqa: PLR0913 - all that can be changed
+        self,
+        batch_id: int,
+        *,
+        rate: float | None = None,
+        max_in_flight: int | None = None,
+        bytes_per_second: int | None = None,
+        between: ReleaseWindow | None = None,
+        priority: BatchPriority | None = None,
     ) -> Batch:
-        """Change the pace at once; a rate of 0 is no limit.
+        """Change what is given, at once.
+
+        A rate and bytes per second of 0 are no limit, and `ALWAYS` is no window.
 
         Raises:
             NotFoundError: there is no such batch.
-            InvalidRequestError: it has ended, or was not started.
+            InvalidRequestError: it has ended, or was not started; the limit of bytes is too small
+                or too large.
         """
-        changed = self._batches.change(batch_id, rate=rate, max_in_flight=max_in_flight)
+        check_bytes_per_second(bytes_per_second)
+        changed = self._batches.change(
+            batch_id,
+            rate=rate,
+            max_in_flight=max_in_flight,
+            bytes_per_second=bytes_per_second,
+            between=between,
+            priority=priority,
+        )
         self._request_dispatch()
         return changed
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from artifact_pipeline.domain.model.artifact_events import MAX_TARGET
+from artifact_pipeline.domain.model.release_windows import MAX_ZONE
 from artifact_pipeline.domain.model.requester import MAX_REQUESTER
 from artifact_pipeline.domain.model.transfers import (
     ACTIVE_STATES,
@@ -73,6 +74,18 @@ class BatchRow(PipelineBase):
     """Of the start, in JSON: its members' transfers get them."""
     notify: Mapped[str | None] = mapped_column(String(MAX_TARGET))
     """The target that gets the event of its end, beside those that get all events."""
+    bytes_per_second: Mapped[int | None] = mapped_column(BigInteger)
+    bytes_paced_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Until when the bytes per second have been used up."""
+    bytes_settled_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Members that ended until then were charged the bytes that they moved."""
+    expected_bytes: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    """What a member of unknown size is charged, by kind."""
+    release_hours: Mapped[str | None] = mapped_column(String(11))
+    """When members are released, such as 22:00-06:00; NULL is at any hour."""
+    release_zone: Mapped[str | None] = mapped_column(String(MAX_ZONE))
+    priority: Mapped[int | None] = mapped_column(SmallInteger)
+    """The higher is released first; NULL is normal."""
 
 
 class MemberRow(PipelineBase):
@@ -166,6 +179,8 @@ class TransferRow(PipelineBase):
     """Of the request, in JSON: each attempt belongs to its trace."""
     workspace: Mapped[str | None] = mapped_column(String(MAX_WORKSPACE))
     """The workspace with its source or target, by name; NULL is the default workspace."""
+    charged_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """What its batch was charged at the release; NULL without a limit of bytes."""
 
 
 class EndpointRow(Failures, PipelineBase):

@@ -6,8 +6,20 @@ from typing import Annotated
 
 import typer
 
-from artifact_pipeline.domain.model.batches import MAX_IN_FLIGHT, Batch, BatchMode
+from artifact_pipeline.domain.model.batches import MAX_IN_FLIGHT, Batch, BatchMode, BatchPriority
 from artifact_pipeline.domain.model.operator_actions import ActionName
+from artifact_pipeline.worker.cli.batch.controls import (
+    BetweenOption,
+    BytesOption,
+    InFlightOption,
+    NoBetweenOption,
+    PriorityOption,
+    RateOption,
+    ZoneOption,
+    pace_of,
+    target_of,
+    window,
+)
 from artifact_pipeline.worker.cli.batch.options import (
     CreatedAfterOption,
     CreatedBeforeOption,
@@ -26,7 +38,6 @@ from artifact_pipeline.worker.cli.batch.options import (
     UsersOption,
     filter_of,
     listed_in,
-    rate,
 )
 from artifact_pipeline.worker.cli.batch.preview import show_preview
 from artifact_pipeline.worker.cli.batch.report import ReportFormat, write_report
@@ -52,16 +63,6 @@ app = group_app("Run many transfers again: preview, start, watch, pause, report.
 _COLUMNS = ("batch", "state", "members", "reason", "requested_at", "mode", "by")
 
 BatchArgument = Annotated[int, typer.Argument(min=1, metavar="BATCH", help="The batch's id.")]
-RateOption = Annotated[
-    float | None,
-    typer.Option("--rate", parser=rate, metavar="N/s", help="Members per second; 0 is no limit."),
-]
-InFlightOption = Annotated[
-    int | None,
-    typer.Option("--max-in-flight", min=1, max=1_000_000, help="Members requested at once."),
-]
-
-
 NotifyOption = Annotated[
     str | None,
     typer.Option("--notify", metavar="NAME", help="A target of events that hears of its end."),
@@ -136,6 +137,10 @@ def start(  # noqa: PLR0913 - an argument for each option
     ] = BatchMode.FAILED,
     rate: RateOption = None,
     max_in_flight: InFlightOption = None,
+    bytes_per_second: BytesOption = None,
+    between: BetweenOption = None,
+    timezone: ZoneOption = None,
+    priority: PriorityOption = None,
     force: Annotated[bool, typer.Option("--force", help="Send unchanged bytes again.")] = False,
     notify: NotifyOption = None,
     as_json: JsonOption = False,
@@ -150,6 +155,9 @@ def start(  # noqa: PLR0913 - an argument for each option
         max_in_flight=max_in_flight or MAX_IN_FLIGHT,
         is_forced=force,
         notify=notify and target_of_events(notify),
+        bytes_per_second=bytes_per_second or None,
+        between=window(between, timezone),
+        priority=priority or BatchPriority.NORMAL,
     )
     _show(started, f"batch {batch_id} is running: {started.members:,} members", as_json=as_json)
 
@@ -207,20 +215,29 @@ def resume(
 
 
 @app.command("change")
-def change(
+def change(  # noqa: PLR0913 - an argument for each option
     batch_id: BatchArgument,
     rate: RateOption = None,
     max_in_flight: InFlightOption = None,
     *,
+    bytes_per_second: BytesOption = None,
+    between: BetweenOption = None,
+    timezone: ZoneOption = None,
+    no_between: NoBetweenOption = False,
+    priority: PriorityOption = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change the pace, from the next dispatch on."""
-    if rate is None and max_in_flight is None:
-        raise typer.BadParameter("give --rate or --max-in-flight")
-    pace = {"rate": rate, "max_in_flight": max_in_flight}
-    with audited(ActionName.BATCH_CHANGE, reason=reason, batch_id=batch_id, target=pace):
-        changed = batches().change(batch_id, rate=rate, max_in_flight=max_in_flight)
+    """Change pace, hours or priority, from the next dispatch on."""
+    pace = pace_of(
+        rate=rate,
+        max_in_flight=max_in_flight,
+        bytes_per_second=bytes_per_second,
+        between=window(between, timezone, none=no_between),
+        priority=priority,
+    )
+    with audited(ActionName.BATCH_CHANGE, reason=reason, batch_id=batch_id, target=target_of(pace)):
+        changed = batches().change(batch_id, **pace)
     _show(changed, f"batch {batch_id} has another pace", as_json=as_json)
 
 

@@ -86,6 +86,11 @@ def _notice(progress: BatchProgress, listeners: "ListenerCheck") -> str:
     batch = progress.batch
     if batch.state is BatchState.PAUSED:
         return f"batch {batch.id} is paused: artifacts batch resume {batch.id}"
+    if progress.continues_at is not None and not progress.outcomes.get(Outcome.ACTIVE):
+        return (
+            f"batch {batch.id} releases members between {batch.between}; it continues at"
+            f" {plain(progress.continues_at)}"
+        )
     return listeners.notice(_queues())
 
 
@@ -108,6 +113,7 @@ def show_progress(progress: BatchProgress, *, as_json: bool) -> None:
         "bytes": Size(progress.bytes_moved),
         "per_second": progress.per_second,
         "left": _left(progress.left, exact=as_json),
+        "continues_at": progress.continues_at,
     }
     if as_json:
         print_json(row)
@@ -129,6 +135,10 @@ def progress_row(batch: Batch) -> dict[str, Any]:
         "members": batch.members,
         "rate": batch.rate,
         "max_in_flight": batch.max_in_flight,
+        "bytes_per_second": batch.bytes_per_second and Size(batch.bytes_per_second),
+        "between": batch.between and batch.between.hours,
+        "timezone": batch.between and batch.between.zone,
+        "priority": batch.priority,
         "requested_at": batch.requested_at,
         "started_at": batch.started_at,
         "finished_at": batch.finished_at,

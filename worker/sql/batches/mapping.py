@@ -1,14 +1,25 @@
 """Rows of `batches` and `batch_members` as the domain's objects."""
 
 from collections.abc import Mapping
+from datetime import time
 from typing import Any
 
 from sqlalchemy import Row
 
-from artifact_pipeline.domain.model.batches import Batch, BatchFilter, BatchMode, BatchState, Member
+from artifact_pipeline.domain.model.batches import (
+    Batch,
+    BatchFilter,
+    BatchMode,
+    BatchPriority,
+    BatchState,
+    Member,
+)
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.release_windows import ALWAYS, ReleaseWindow
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.worker.sql.mapping import reason_of
+
+_PRIORITIES = {priority.rank: priority for priority in BatchPriority}
 
 
 def as_batch(row: Row[Any]) -> Batch:
@@ -28,7 +39,25 @@ def as_batch(row: Row[Any]) -> Batch:
         started_at=row.started_at,
         finished_at=row.finished_at,
         notify=row.notify,
+        bytes_per_second=row.bytes_per_second,
+        between=as_window(row.release_hours, row.release_zone),
+        priority=_PRIORITIES.get(row.priority, BatchPriority.NORMAL),
     )
+
+
+def as_window(hours: str | None, zone: str | None) -> ReleaseWindow | None:
+    """Return the window, whether this host knows its zone or not."""
+    if hours is None:
+        return None
+    begin, end = map(time.fromisoformat, hours.split("-"))
+    return ReleaseWindow(begin, end, zone or "UTC")
+
+
+def of_window(window: ReleaseWindow | None) -> dict[str, Any]:
+    """Return the columns of a window; NULLs of none."""
+    if window is None or window == ALWAYS:
+        return {"release_hours": None, "release_zone": None}
+    return {"release_hours": window.hours, "release_zone": window.zone}
 
 
 def as_filter(stored: Mapping[str, Any]) -> BatchFilter:

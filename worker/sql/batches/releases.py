@@ -2,19 +2,23 @@
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Text, func, literal, select, update
 
 from artifact_pipeline.domain.model.batch_states import TRANSITIONS, BatchAction, Pace
-from artifact_pipeline.domain.model.batches import BatchMode, BatchState
+from artifact_pipeline.domain.model.batches import BatchMode, BatchPriority, BatchState
+from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Transfer, TransferState
 from artifact_pipeline.domain.ports.batches import Released
+from artifact_pipeline.worker.sql.batches.byte_limits import charge, columns_of, settled_budget
+from artifact_pipeline.worker.sql.batches.mapping import as_window
 from artifact_pipeline.worker.sql.batches.members import is_member, request_id
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, insert_into, transaction
 from artifact_pipeline.worker.sql.mapping import as_transfer
-from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
+from artifact_pipeline.worker.sql.tables import IS_ACTIVE, BatchRow, MemberRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.statements import first_values
 
@@ -32,10 +36,21 @@ class SqlBatchReleases:
         self._engine = engine
         self._events = events
 
-    def running(self) -> Sequence[int]:
-        running = select(BatchRow.id).where(BatchRow.state == BatchState.RUNNING)
+    def running(self) -> Sequence[Sequence[int]]:
+        rank = func.coalesce(BatchRow.priority, BatchPriority.NORMAL.rank).label("rank")
+        in_flight = (
+            select(func.count())
+            .where(TransferRow.batch_id == BatchRow.id, IS_ACTIVE)
+            .scalar_subquery()
+        )
+        running = (
+            select(BatchRow.id, rank)
+            .where(BatchRow.state == BatchState.RUNNING)
+            .order_by(rank.desc(), in_flight, BatchRow.id)
+        )
         with autocommit(self._engine) as connection:
-            return connection.scalars(running.order_by(BatchRow.id)).all()
+            rows = connection.execute(running).all()
+        return [[row.id for row in equals] for _, equals in groupby(rows, lambda row: row.rank)]
 
     def release(self, batch_id: int, limit: int) -> Released:
         mine = (
@@ -64,19 +79,31 @@ class _Release:
         self._connection = connection
         self._events = events
         self._batch = batch
-        self._pace = Pace(rate=batch.rate, paced_to=batch.paced_to, now=read_clock(connection))
+        now = read_clock(connection)
+        self._window = as_window(batch.release_hours, batch.release_zone)
+        self._pace = Pace(rate=batch.rate, paced_to=batch.paced_to, now=now)
+        self._budget = settled_budget(connection, batch, now)
 
     def do(self, limit: int) -> Released:
         allowed = min(limit, self._share(), self._pace.allowed)
-        positions = self._next(max(allowed, 1))
-        if not positions:
+        members = self._next(max(allowed, 1))
+        if not members:
             self._finish()
             return Released()
-        if allowed < 1:
-            return Released()
-        requested = self._request(positions)
+        page = self._affordable(members) if allowed >= 1 and self._is_open() else []
+        positions = [member.position for member in page]
+        requested = self._request(positions) if positions else []
         self._mark(positions)
         return Released(turns=len(positions), transfers=requested)
+
+    def _is_open(self) -> bool:
+        return self._window is None or self._window.is_open(self._pace.now)
+
+    def _affordable(self, members: list[Any]) -> list[Any]:
+        if self._budget is None:
+            return members
+        sizes = ((ArtifactKind(member.kind), member.size) for member in members)
+        return members[: self._budget.affordable(sizes)]
 
     def _share(self) -> float:
         """Return how many members may be requested beside those that are."""
@@ -91,15 +118,15 @@ class _Release:
         )
         return self._connection.execute(active).scalar_one()
 
-    def _next(self, count: float) -> Sequence[int]:
+    def _next(self, count: float) -> list[Any]:
         members = is_member(self._batch.id, BatchMode(self._batch.mode))
         following = (
-            select(MemberRow.position)
+            select(MemberRow.position, MemberRow.kind, MemberRow.size)
             .where(*members, MemberRow.position > self._batch.released_to)
             .order_by(MemberRow.position)
             .limit(int(count))
         )
-        return self._connection.scalars(following).all()
+        return list(self._connection.execute(following))
 
     def _request(self, positions: Sequence[int]) -> list[Transfer]:
         batch = self._batch
@@ -111,6 +138,7 @@ class _Release:
             "is_forced": literal(batch.is_forced),
             "requested_by": literal(batch.requested_by),
             "trace_headers": literal(batch.trace_headers, Text),
+            "charged_bytes": charge(self._budget),
             **first_values(),
         }
         members = select(*values.values()).where(
@@ -124,14 +152,21 @@ class _Release:
             .on_conflict_do_nothing()
             .returning(TransferRow.__table__)
         )
-        return [as_transfer(row) for row in self._connection.execute(insertion)]
+        requested = [as_transfer(row) for row in self._connection.execute(insertion)]
+        if self._budget is not None:
+            charged = sum(transfer.charged_bytes or 0 for transfer in requested)
+            self._budget = self._budget.after(charged)
+        return requested
 
     def _mark(self, positions: Sequence[int]) -> None:
-        values: dict[str, Any] = {"released_to": positions[-1]}
-        if self._batch.rate is not None:
-            values["paced_to"] = self._pace.after(len(positions))
-        mine = update(BatchRow).where(BatchRow.id == self._batch.id)
-        self._connection.execute(mine.values(values))
+        values: dict[str, Any] = {} if self._budget is None else columns_of(self._budget)
+        if positions:
+            values["released_to"] = positions[-1]
+            if self._batch.rate is not None:
+                values["paced_to"] = self._pace.after(len(positions))
+        if values:
+            mine = update(BatchRow).where(BatchRow.id == self._batch.id)
+            self._connection.execute(mine.values(values))
 
     def _finish(self) -> None:
         if self._active():

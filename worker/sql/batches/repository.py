@@ -26,13 +26,15 @@ from artifact_pipeline.domain.model.batch_states import (
 from artifact_pipeline.domain.model.batches import (
     Batch,
     BatchMode,
+    BatchPriority,
     BatchProgress,
     Member,
     Outcome,
 )
+from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState
-from artifact_pipeline.worker.sql.batches.mapping import as_batch
+from artifact_pipeline.worker.sql.batches.mapping import as_batch, of_window
 from artifact_pipeline.worker.sql.batches.members import (
     as_ended_member,
     is_member,
@@ -85,6 +87,9 @@ class SqlBatches:
         max_in_flight: int,
         is_forced: bool,
         notify: str | None = None,
+        bytes_per_second: int | None = None,
+        between: ReleaseWindow | None = None,
+        priority: BatchPriority = BatchPriority.NORMAL,
     ) -> Batch:
         """Have the frozen members transferred; the next dispatch begins.
 
@@ -112,6 +117,9 @@ class SqlBatches:
             started_at=utc_now(),
             paced_to=utc_now(),
             trace_headers=current_trace(),
+            priority=priority.rank,
+            **of_window(between),
+            **_of_limit(bytes_per_second),
         )
         if not started:
             self._check_can_start(self.get(batch_id))
@@ -133,10 +141,17 @@ class SqlBatches:
         """
         return self._changed(BatchAction.RESUME, batch_id, paced_to=utc_now())
 
-    def change(
-        self, batch_id: int, *, rate: float | None = None, max_in_flight: int | None = None
+    def change(  # noqa: PLR0913 - all that can be changed
+        self,
+        batch_id: int,
+        *,
+        rate: float | None = None,
+        max_in_flight: int | None = None,
+        bytes_per_second: int | None = None,
+        between: ReleaseWindow | None = None,
+        priority: BatchPriority | None = None,
     ) -> Batch:
-        """Change the pace from the next dispatch on; a rate of 0 is no limit.
+        """Change what is given, from the next dispatch on; see `IBatches`.
 
         Raises:
             NotFoundError: there is no such batch.
@@ -147,6 +162,12 @@ class SqlBatches:
             values |= {"rate": rate or None, "paced_to": utc_now()}
         if max_in_flight is not None:
             values["max_in_flight"] = max_in_flight
+        if bytes_per_second is not None:
+            values |= _of_limit(bytes_per_second)
+        if between is not None:
+            values |= of_window(between)
+        if priority is not None:
+            values["priority"] = priority.rank
         return self._changed(BatchAction.CHANGE, batch_id, **values)
 
     def cancel(self, batch_id: int) -> int:
@@ -259,3 +280,14 @@ class SqlBatches:
         change, event = cancelled.values(values), EventType.TRANSFER_CANCELLED
         with transaction(self._engine) as connection:
             return len(self._events.end_many(connection, change, event))
+
+
+def _of_limit(bytes_per_second: int | None) -> dict[str, Any]:
+    """Return the columns of a limit of bytes, which begins now; 0 or None is none."""
+    now = utc_now() if bytes_per_second else None
+    return {
+        "bytes_per_second": bytes_per_second or None,
+        "bytes_paced_to": now,
+        "bytes_settled_to": now,
+        "expected_bytes": None,
+    }

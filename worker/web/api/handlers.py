@@ -1,6 +1,5 @@
 """The handlers of the endpoints: each hands its call on to the service."""
 
-from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
@@ -11,6 +10,7 @@ from artifact_pipeline.worker.web.api.endpoints import Call
 from artifact_pipeline.worker.web.api.models.base import Answer
 from artifact_pipeline.worker.web.api.models.content import Download
 from artifact_pipeline.worker.web.api.models.system import Session
+from artifact_pipeline.worker.web.event_stream import event_stream
 from artifact_pipeline.worker.web.services.contents import Content
 
 ROOT = "/api/v1"
@@ -29,14 +29,7 @@ async def overview(call: Call) -> Answer:
 async def events(call: Call) -> Response:
     """Send the overview each second, as an event."""
     overviews = call.service.overviews
-
-    async def stream() -> AsyncIterator[str]:
-        with overviews.watching():
-            async for text in overviews.changes():
-                yield f"event: overview\ndata: {text}\n\n"
-
-    overviews.refuse_too_many()
-    return StreamingResponse(stream(), media_type="text/event-stream")
+    return event_stream(overviews, overviews.changes(), "overview")
 
 
 async def jobs(call: Call) -> Answer:

@@ -17,6 +17,8 @@ AREAS = (
 )
 _CSRF_FIELD = "csrf_token"
 _REFRESH = "every 5s"
+_FALLBACK = "every 30s"
+"""For a page that gets events, where a proxy holds them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Frame:
                 area=_area_of(self.links.path),
                 notice=self.notice,
                 refresh=_REFRESH,
+                fallback=_FALLBACK,
                 **values,
             )
         )

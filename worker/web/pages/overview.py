@@ -8,11 +8,15 @@ from typing import Any
 from starlette.responses import Response
 
 from artifact_pipeline.worker.web.api.models.overview import Overview, Span, Throughput
+from artifact_pipeline.worker.web.event_stream import event_stream
 from artifact_pipeline.worker.web.pages.charts import BarChart, bar_chart
 from artifact_pipeline.worker.web.pages.formats import number, size
+from artifact_pipeline.worker.web.pages.frame import Frame
 from artifact_pipeline.worker.web.pages.links import Links
 from artifact_pipeline.worker.web.pages.visit import Visit
 
+_EVERY_SECONDS = 2.0
+"""How often the page gets what has changed: some 20 KB each time."""
 _SECONDS = {Span.HOUR: 3_600, Span.DAY: 86_400, Span.WEEK: 604_800}
 
 
@@ -102,7 +106,24 @@ def _charts(chosen: Throughput) -> Sequence[BarChart]:
 
 
 async def overview_page(visit: Visit) -> Response:
-    """Return the overview; htmx asks for the part that changes."""
-    span = Span(visit.query["span"]) if visit.query.get("span") in set(Span) else Span.HOUR
+    """Return the overview."""
     overview = await visit.service.overviews.get()
-    return visit.page("overview.html", **overview_values(overview, span, visit.links))
+    return visit.page("overview.html", **overview_values(overview, _span(visit), visit.links))
+
+
+async def overview_changes(visit: Visit) -> Response:
+    """Send the part that changes as server-sent events, made once for all who look at it."""
+    links = Links(root=visit.links.root, path="/")
+    span = _span(visit)
+
+    def part(overview: Overview) -> str:
+        frame = Frame(links=links)
+        return frame.render("overview_live.html", **overview_values(overview, span, links))
+
+    overviews = visit.service.overviews
+    return event_stream(overviews, overviews.changes(f"{links.root} {span}", part, _EVERY_SECONDS))
+
+
+def _span(visit: Visit) -> Span:
+    asked = visit.query.get("span")
+    return Span(asked) if asked in set(Span) else Span.HOUR

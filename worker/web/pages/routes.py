@@ -15,7 +15,7 @@ from artifact_pipeline.worker.web.pages.artifacts import (
 from artifact_pipeline.worker.web.pages.batches import batch_page, batches_page
 from artifact_pipeline.worker.web.pages.jobs import job_page, jobs_page
 from artifact_pipeline.worker.web.pages.new_batch import new_batch_page, preview
-from artifact_pipeline.worker.web.pages.overview import overview_page
+from artifact_pipeline.worker.web.pages.overview import overview_changes, overview_page
 from artifact_pipeline.worker.web.pages.page import Action, Page, problem_page
 from artifact_pipeline.worker.web.pages.quarantine import (
     discard,
@@ -36,6 +36,7 @@ from artifact_pipeline.worker.web.pages.visit import visit_of
 
 PAGES = (
     Page("/", overview_page),
+    Page("/changes", overview_changes),
     Page("/transfers", transfers_page),
     Page("/jobs", jobs_page),
     Page("/jobs/{job_id}", job_page),

@@ -8,12 +8,9 @@ from functools import cached_property
 from typing import TypeVar
 
 from artifact_pipeline.domain.catalog.audited import AuditedAction
-from artifact_pipeline.domain.model.batch_states import TRANSITIONS, BatchAction
 from artifact_pipeline.domain.model.batches import (
     MAX_IN_FLIGHT,
-    BatchMode,
     BatchProgress,
-    Preview,
 )
 from artifact_pipeline.domain.model.batches import Batch as DomainBatch
 from artifact_pipeline.domain.model.operator_actions import ActionName
@@ -36,11 +33,16 @@ from artifact_pipeline.worker.web.api.models.batches import (
     ChangeBatch,
     MembersQuery,
     NewBatch,
-    Progress,
     StartBatch,
 )
 from artifact_pipeline.worker.web.api.models.system import Role
 from artifact_pipeline.worker.web.errors import BusyError
+from artifact_pipeline.worker.web.services.batch_answers import (
+    batch_row,
+    preview_answer,
+    progress_answer,
+    window_of,
+)
 from artifact_pipeline.worker.web.shared_read import SharedRead
 from artifact_pipeline.worker.web.sources import Sources
 from artifact_pipeline.worker.web.threads import Threads
@@ -85,7 +87,7 @@ class BatchService:
         """
         batch = await self._threads.run(self._batches.get, batch_id)
         counted = await self._count(batch_id)
-        progress = None if batch.mode is None or counted is None else _progress(counted)
+        progress = None if batch.mode is None or counted is None else progress_answer(counted)
         return Batch(**batch_row(batch).model_dump(), progress=progress)
 
     async def members(self, batch_id: int, query: MembersQuery = _ALL) -> BatchMembers:
@@ -141,6 +143,9 @@ class BatchService:
                 rate=request.rate,
                 max_in_flight=request.max_in_flight or MAX_IN_FLIGHT,
                 is_forced=request.is_forced,
+                bytes_per_second=request.bytes_per_second or None,
+                between=window_of(request),
+                priority=request.priority,
             )
 
         return batch_row(await self._threads.run(do))
@@ -167,11 +172,16 @@ class BatchService:
 
     async def change(self, batch_id: int, request: ChangeBatch, user: User) -> BatchRow:
         """Change the pace. Raises: as `pause`."""
-        pace = request.model_dump(include={"rate", "max_in_flight"}, exclude_none=True)
+        pace = request.model_dump(mode="json", exclude={"reason"}, exclude_none=True)
 
         def do() -> DomainBatch:
             return self._batches.change(
-                batch_id, rate=request.rate, max_in_flight=request.max_in_flight
+                batch_id,
+                rate=request.rate,
+                max_in_flight=request.max_in_flight,
+                bytes_per_second=request.bytes_per_second,
+                between=window_of(request),
+                priority=request.priority,
             )
 
         return await self._act(
@@ -253,35 +263,12 @@ class BatchService:
             requested_by=user.name,
             expires_in=timedelta(hours=new.expires_hours),
         )
-        return _preview(preview)
+        return preview_answer(preview)
 
     def _preview_of(self, batch_id: int) -> BatchPreview:
-        return _preview(SqlBatchSnapshots(self._sources.engine, self._parts).preview(batch_id))
-
-
-def batch_row(batch: DomainBatch) -> BatchRow:
-    """Return the row of a batch."""
-    return BatchRow(
-        batch_id=batch.id,
-        state=batch.state,
-        requested_by=batch.requested_by,
-        reason=batch.reason or None,
-        mode=batch.mode,
-        members=batch.members,
-        rate=batch.rate,
-        max_in_flight=batch.max_in_flight,
-        is_forced=batch.is_forced,
-        requested_at=batch.requested_at,
-        expires_at=batch.expires_at,
-        started_at=batch.started_at,
-        finished_at=batch.finished_at,
-        filter=batch.filter.model_dump(mode="json", exclude_defaults=True),
-        actions=[
-            action
-            for action, transition in TRANSITIONS.items()
-            if batch.state in transition.of and action is not BatchAction.FINISH
-        ],
-    )
+        return preview_answer(
+            SqlBatchSnapshots(self._sources.engine, self._parts).preview(batch_id)
+        )
 
 
 def _kept(
@@ -293,30 +280,3 @@ def _kept(
     while len(reads) > _COUNTED:
         reads.popitem(last=False)
     return found
-
-
-def _progress(progress: BatchProgress) -> Progress | None:
-    if progress.as_of is None:
-        return None
-    left = progress.left
-    return Progress(
-        as_of=progress.as_of,
-        outcomes=progress.outcomes,
-        ended=progress.ended,
-        moved=progress.bytes_moved,
-        per_second=progress.per_second,
-        left_seconds=None if left is None else left.total_seconds(),
-    )
-
-
-def _preview(preview: Preview) -> BatchPreview:
-    return BatchPreview(
-        batch=batch_row(preview.batch) if preview.members else None,
-        members=preview.members,
-        modes={mode: preview.of_mode(mode) for mode in BatchMode},
-        groups=preview.groups,
-        left_out=preview.left_out,
-        examples=preview.examples,
-        requests_at_least=sum(group.requests_at_least for group in preview.groups),
-        requests_at_most=sum(group.requests_at_most for group in preview.groups),
-    )

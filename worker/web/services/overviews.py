@@ -1,7 +1,7 @@
 """The overview: one read for all who look at it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ class Overviews:
         self._sources = sources
         self._looks = SharedRead(lambda: threads.run(self._look), fresh_seconds=_EVERY_SECONDS)
         # Made once for all, since it costs more than sending it.
-        self._texts = SharedRead(self._text, fresh_seconds=_EVERY_SECONDS / 2)
+        self._texts: dict[str, SharedRead[str]] = {}
         self._watching = 0
         self._is_stopped = False
 
@@ -50,12 +50,25 @@ class Overviews:
         broker = self._sources.watch.view()
         return overview_of(look.database, look.throughput, broker, self._sources.queues, look.why)
 
-    async def changes(self) -> AsyncIterator[str]:
-        """Yield the overview each second as JSON, until the server ends."""
-        yield await self._texts.get()
+    async def changes(
+        self,
+        name: str = "json",
+        make: Callable[[Overview], str] = Overview.model_dump_json,
+        every_seconds: float = _EVERY_SECONDS,
+    ) -> AsyncIterator[str]:
+        """Yield what is made of the overview, again and again until the server ends.
+
+        Args:
+            name: of what is made, which is made once for all who ask for this name.
+            make: returns the overview as JSON, or as another text.
+            every_seconds: between two texts.
+        """
+        made = SharedRead(self._made(make), fresh_seconds=every_seconds / 2)
+        texts = self._texts.setdefault(name, made)
+        yield await texts.get()
         while not self._is_stopped:
-            await asyncio.sleep(_EVERY_SECONDS)
-            yield await self._texts.get()
+            await asyncio.sleep(every_seconds)
+            yield await texts.get()
 
     def refuse_too_many(self) -> None:
         """Raise BusyError if so many look at the changes that another one may be an attack."""
@@ -75,8 +88,11 @@ class Overviews:
         """End the changes."""
         self._is_stopped = True
 
-    async def _text(self) -> str:
-        return (await self.get()).model_dump_json()
+    def _made(self, make: Callable[[Overview], str]) -> Callable[[], Awaitable[str]]:
+        async def made() -> str:
+            return make(await self.get())
+
+        return made
 
     def _look(self) -> _Look:
         try:

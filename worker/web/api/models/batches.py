@@ -4,22 +4,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 
 from artifact_pipeline.domain.model.batch_states import BatchAction
 from artifact_pipeline.domain.model.batches import (
     BatchFilter,
     BatchMode,
+    BatchPriority,
     BatchState,
     Member,
     Outcome,
     PreviewGroup,
     SkipReason,
 )
+from artifact_pipeline.domain.model.release_windows import MAX_ZONE
 from artifact_pipeline.worker.web.api.models.base import Answer, Request
 from artifact_pipeline.worker.web.api.models.jobs import Limit
 
 BatchId = Annotated[int, Field(ge=1)]
+Bytes = Annotated[ByteSize, Field(ge=0)]
+Hours = Annotated[str, Field(max_length=11)]
+Zone = Annotated[str, Field(min_length=1, max_length=MAX_ZONE)]
 Reason = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -35,6 +40,9 @@ class BatchRow(Answer):
 
     Attributes:
         rate: the most members per second; null is no limit.
+        bytes_per_second: what the batch moves at most, on average; null is no limit.
+        between: the hours in which members are released; null is at any hour.
+        timezone: of `between`.
         actions: what can be done with it in its state.
     """
 
@@ -46,6 +54,10 @@ class BatchRow(Answer):
     members: int | None
     rate: float | None
     max_in_flight: int | None
+    bytes_per_second: int | None
+    between: str | None
+    timezone: str | None
+    priority: BatchPriority
     is_forced: bool
     requested_at: datetime
     expires_at: datetime | None
@@ -72,6 +84,7 @@ class Progress(Answer):
         moved: bytes sent or fetched.
         per_second: members that ended, on average since the start.
         left_seconds: at that pace; null if it is not known.
+        continues_at: the next begin of the batch's hours; null while members are released.
     """
 
     as_of: datetime
@@ -80,6 +93,7 @@ class Progress(Answer):
     moved: int
     per_second: float | None
     left_seconds: float | None
+    continues_at: datetime | None
 
 
 class Batch(BatchRow):
@@ -169,15 +183,26 @@ class StartBatch(Request):
     mode: BatchMode = BatchMode.FAILED
     rate: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    bytes_per_second: Bytes | None = None
+    between: Hours | None = None
+    timezone: Zone | None = None
+    priority: BatchPriority = BatchPriority.NORMAL
     is_forced: bool = False
     reason: Reason
 
 
 class ChangeBatch(Request):
-    """Change the pace; a rate of 0 is no limit."""
+    """Change the pace; a rate or bytes per second of 0 are no limit.
+
+    Attributes: `between` is the hours in which members are released; `always` is at any hour.
+    """
 
     rate: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
     max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    bytes_per_second: Bytes | None = None
+    between: Hours | None = None
+    timezone: Zone | None = None
+    priority: BatchPriority | None = None
     reason: Reason
 
 
