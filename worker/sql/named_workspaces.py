@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from artifact_pipeline.domain.errors import InvalidRequestError, WorkspaceGoneError
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.model.workspaces import NamedWorkspace
 from artifact_pipeline.worker.sql.audit_trail import note_jobs
@@ -31,6 +32,7 @@ from artifact_pipeline.worker.sql.tables import (
     TransferRow,
     WorkspaceRow,
 )
+from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.statements import failed
 
 _PAGE = 500
@@ -53,10 +55,16 @@ class LeftWork:
 
 
 class SqlNamedWorkspaces:
-    """Workspaces with names, by the tables `workspaces` and `transfers`."""
+    """Workspaces with names, by the tables `workspaces` and `transfers`.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: of the database.
+        events: writes the events of transfers that are given up.
+    """
+
+    def __init__(self, engine: Engine, events: EventLog = NO_EVENTS) -> None:
         self._engine = engine
+        self._events = events
 
     def all(self) -> list[NamedWorkspace]:
         """Return those that have a tree or transfers, by their names."""
@@ -176,10 +184,11 @@ class SqlNamedWorkspaces:
                 finished_at=utc_now(),
                 **failed(WorkspaceGoneError(f"the workspace {name} was forgotten by an operator")),
             )
-            .returning(TransferRow.job_id)
         )
+        event = EventType.TRANSFER_QUARANTINED
         with transaction(self._engine) as connection:
-            jobs = connection.scalars(given_up).all()
+            rows = self._events.end_many(connection, given_up, event)
+            jobs = [row.job_id for row in rows]
             if jobs and action_id is not None:
                 note_jobs(connection, action_id, jobs)
         return len(jobs)
